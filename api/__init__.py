@@ -1,0 +1,1 @@
+"""Serves conversations to dashboards, and never ingests."""

@@ -1,0 +1,1 @@
+"""Runs the whole system on a laptop: embedded servers, a pretend gateway, benchmarks."""

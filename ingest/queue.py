@@ -1,0 +1,80 @@
+"""The contract between the two ends of the queue: names, and the shape of a stream entry.
+
+One stream entry is one batch: the raw bodies that were in flight together, with the identity that the batch got once,
+before its first attempt. The RQ job carries nothing; it only says that the stream is worth a look.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+STREAM = "sak:events"
+GROUP = "workers"
+QUEUE = "drain"
+JOB = "worker.jobs.drain"
+
+FORMAT = 1
+"""The version of an entry. A reader takes every version up to its own; `tests/payloads/queue/` keeps one of each."""
+
+
+class UnreadableEntryError(ValueError):
+    """A stream entry is not a batch: written by a newer version, or not by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events that one writer acknowledged together, in the order of their arrival."""
+
+    writer: str
+    """The random id that one ingest process gave itself: 32 hexadecimal digits."""
+    number: int
+    """Counts the writer's batches from 1, without gaps."""
+    upto: int
+    """How many events the writer has acknowledged, this batch included."""
+    receipts: tuple[int, ...]
+    """When each event was received, in milliseconds since 1970 (UTC)."""
+    bodies: tuple[bytes, ...]
+    """The raw bodies, untouched; as many as receipts. Both are empty in the batch that only tells how far a writer is."""
+    spooled: int = 0
+    """How many events were waiting in the writer's spool when it made this batch."""
+
+
+def to_fields(batch: Batch) -> dict[bytes, bytes]:
+    """The batch as the two fields of a stream entry."""
+    head = {
+        "v": FORMAT,
+        "writer": batch.writer,
+        "number": batch.number,
+        "upto": batch.upto,
+        "receipts": batch.receipts,
+        "sizes": [len(body) for body in batch.bodies],
+        "spooled": batch.spooled,
+    }
+    return {b"head": json.dumps(head, separators=(",", ":")).encode(), b"bodies": b"".join(batch.bodies)}
+
+
+def from_fields(fields: Mapping[bytes, bytes]) -> Batch:
+    """The batch that a stream entry holds; raises UnreadableEntryError for anything else."""
+    try:
+        head = json.loads(fields[b"head"])
+        blob = fields[b"bodies"]
+        if not 1 <= head["v"] <= FORMAT:
+            raise UnreadableEntryError(f"entry of version {head['v']}, and this worker reads up to {FORMAT}")
+        bodies: list[bytes] = []
+        start = 0
+        for size in head["sizes"]:
+            bodies.append(blob[start : start + size])
+            start += size
+        batch = Batch(
+            writer=str(head["writer"]),
+            number=int(head["number"]),
+            upto=int(head["upto"]),
+            receipts=tuple(int(receipt) for receipt in head["receipts"]),
+            bodies=tuple(bodies),
+            spooled=int(head.get("spooled", 0)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableEntryError(f"entry is not a batch: {type(error).__name__}") from error
+    if start != len(blob) or len(batch.receipts) != len(bodies):
+        raise UnreadableEntryError("entry is not a batch: sizes and bodies disagree")
+    return batch

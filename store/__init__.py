@@ -1,0 +1,1 @@
+"""Decides what is kept, and holds the only SQL."""

@@ -1,0 +1,1 @@
+"""Writes queued events to PostgreSQL, once each, whatever dies meanwhile."""
