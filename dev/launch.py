@@ -1,0 +1,36 @@
+"""Becomes another program that ends with its parent: `python -I -S launch.py PARENT SIGNAL UID GID PROGRAM ARGUMENTS…`.
+
+A program of its own, because `preexec_fn` runs Python between fork and exec, which is not safe in a process that has
+threads, and because changing the user clears the death signal, so that it must come after.
+"""
+
+import os
+import signal
+import sys
+
+try:
+    import ctypes
+except ImportError:  # a Python built without libffi: then only the parent stops its children
+    ctypes = None
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> None:
+    parent, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
+    # Loaded while we may still read Python's own files, which the server's user perhaps may not.
+    library = ctypes.CDLL(None) if ctypes and sys.platform == "linux" else None
+    if uid >= 0:
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if library:
+        library.prctl(PR_SET_PDEATHSIG, death_signal)
+    if os.getppid() != parent:
+        sys.exit("the parent ended before its child began")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the next program would inherit that
+    os.execv(arguments[4], arguments[4:])  # noqa: S606 - running a program is what this one is for
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
