@@ -1,0 +1,24 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The one made-up account that the pretend gateway knows."""
+
+    jwt: str = "pretend-jwt-of-the-owner"
+    api_key: str = "pretend-key-of-the-session"
+    """A session's own key: it says by itself which session is meant."""
+    user_key: str = "pretend-key-of-the-owner"
+    """A user-level key: it needs `x-session-id` beside it."""
+    session_id: str = "11111111-2222-4333-8444-555555555555"
+    phone: str = "919800000000"
+
+    def environ(self, base_url: str) -> dict[str, str]:
+        """What a process needs in its environment to call the gateway at `base_url` with this account."""
+        return {
+            "SAK_BASE_URL": base_url,
+            "SAK_JWT": self.jwt,
+            "SAK_API_KEY": self.api_key,
+            "SAK_SESSION_ID": self.session_id,
+            "SAK_PHONE": self.phone,
+        }

@@ -1,0 +1,112 @@
+"""`/messages`: send text and files, list what was sent; and the state of the session."""
+
+from collections.abc import Iterator
+from typing import IO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from dev.gateway import answers, behaviour, memory, webhooks
+
+CHUNK = 65536
+
+
+def _memory(request: Request) -> memory.Memory:
+    return request.app.state.memory
+
+
+async def send(request: Request) -> JSONResponse:
+    state = _memory(request)
+    body = await webhooks.body_of(request)
+    answers.require_key(request, state.account, body.get("sessionId"))
+    if not body.get("to") or not body.get("text"):
+        raise answers.Refusal(400, "VALIDATION_ERROR", "to and text are required")
+    # In a thread: whoever listens to what was sent may call back.
+    sent = await run_in_threadpool(
+        state.send, str(body["to"]), "text", str(body["text"]), None, behaviour.outcome_of(request)
+    )
+    return _answer(sent)
+
+
+async def send_image(request: Request) -> JSONResponse:
+    return await _send_file(request, "image")
+
+
+async def send_document(request: Request) -> JSONResponse:
+    return await _send_file(request, "document")
+
+
+async def send_video(request: Request) -> JSONResponse:
+    return await _send_file(request, "video")
+
+
+async def _send_file(request: Request, kind: str) -> JSONResponse:
+    state = _memory(request)
+    answers.require_key(request, state.account)
+    async with request.form() as form:
+        to, caption, file = form.get("to"), form.get("caption"), form.get(kind)
+        if not isinstance(to, str) or not to or not isinstance(file, UploadFile):
+            raise answers.Refusal(400, "VALIDATION_ERROR", f"to and {kind} file are required")
+        attachment = await run_in_threadpool(
+            memory.attachment, file.filename or "", file.content_type or "", _chunks(file.file)
+        )
+        text = caption if isinstance(caption, str) else ""
+        sent = await run_in_threadpool(state.send, to, kind, text, attachment, behaviour.outcome_of(request))
+    if sent.status == "failed" and kind != "document":
+        raise answers.Refusal(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
+    return _answer(sent)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def _answer(sent: memory.Sent) -> JSONResponse:
+    """Success, even where it failed: a failed message has no id and says nothing of why."""
+    ids = {} if sent.message_id is None else {"messageId": sent.message_id}
+    return answers.success(ids | {"status": sent.status})
+
+
+async def history(request: Request) -> JSONResponse:
+    state = _memory(request)
+    answers.require_key(request, state.account)
+    limit = _number(request, "limit", 50)
+    offset = _number(request, "offset", 0)
+    newest_first = state.history()[::-1]
+    rows = [
+        {
+            "message_id": sent.history_id,
+            "to_number": sent.to,
+            "message_type": sent.type,
+            "status": sent.status,
+            "created_at": sent.created_at,
+        }
+        for sent in newest_first[offset : offset + limit]
+    ]
+    return answers.success({"messages": rows})
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    word = request.query_params.get(name, "")
+    return int(word) or default if word.isascii() and word.isdigit() else default
+
+
+async def session_status(request: Request) -> JSONResponse:
+    state = _memory(request)
+    account = state.account
+    if request.headers.get("x-api-key") != account.user_key:
+        answers.require_token(request, account)
+    if request.path_params["id"] != account.session_id:
+        raise answers.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
+    return answers.success(
+        {
+            "sessionId": account.session_id,
+            "name": "Demo",
+            "connected": state.connected,
+            "phoneNumber": account.phone,
+            "lastConnectedAt": answers.now() if state.connected else None,
+        }
+    )

@@ -1,0 +1,52 @@
+"""The connections themselves: what HTTP has no word for, such as breaking one off."""
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class Wires:
+    """The open connections by their client's address."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def protocol(self) -> type[H11Protocol]:
+        """The protocol of uvicorn, which tells us of its connections."""
+        wires = self._open
+
+        class Protocol(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- uvicorn's own signature
+                super().connection_made(transport)
+                if self.client is not None:
+                    wires[self.client] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                if self.client is not None:
+                    wires.pop(self.client, None)
+
+        return Protocol
+
+    def reset(self, scope: Scope) -> None:
+        """Ends the request's connection with a RST, as a crash or a firewall does."""
+        transport = self._transport(scope)
+        if transport is None:
+            return
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def write(self, scope: Scope, data: bytes) -> None:
+        """Bytes as they are, past HTTP."""
+        transport = self._transport(scope)
+        if transport is not None:
+            transport.write(data)
+
+    def _transport(self, scope: Scope) -> asyncio.Transport | None:
+        client: Any = scope.get("client")
+        return self._open.get(tuple(client)) if client else None

@@ -1,0 +1,96 @@
+"""The made-up people of the demo, and what they say."""
+
+from dataclasses import dataclass
+
+GROUP = "120363041234567890@g.us"
+LID = "200000000000011@lid"
+LID_PHONE = "919811000003"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    jid: str
+    name: str | None
+    lines: tuple[str, ...]
+    media: tuple[str, ...] = ()
+    """The kinds of files this person sends."""
+    weight: int = 2
+    """How talkative."""
+
+
+ASHA = Person(
+    "919811000001@s.whatsapp.net",
+    "Asha",
+    (
+        "Hi, do you have this in stock?",
+        "कीमत क्या है? 😀",
+        "क्या आप कल तक भेज सकते हैं?",
+        "And in blue, size M?",
+        "ठीक है, मैं दो पीस लूँगी 🙏",
+        "कृपया बिल भी भेज दीजिए",
+        "Did the courier pick it up?",
+    ),
+    media=("imageMessage", "audioMessage"),
+    weight=4,
+)
+RAVI = Person(
+    "919811000002@s.whatsapp.net",
+    "Ravi Traders",
+    (
+        "Purchase order attached, please confirm.",
+        "Need 40 boxes by Friday.",
+        "Invoice received, payment tomorrow.",
+        "The last lot had 3 broken pieces 😕",
+        "What is your best price for 100?",
+    ),
+    media=("documentMessage", "imageMessage", "documentWithCaptionMessage"),
+    weight=3,
+)
+KARIM = Person(
+    "919811000006@s.whatsapp.net",
+    "كريم",
+    (
+        "السلام عليكم، هل الطلب جاهز؟",
+        "كم سعر الشحن إلى دبي؟",
+        "شكرًا جزيلاً 🌹",
+        "أحتاج فاتورة باسم الشركة من فضلك",
+        "متى يصل الطلب رقم 42؟",
+    ),
+    media=("videoMessage", "imageMessage"),
+    weight=3,
+)
+ZOYA = Person(
+    "919811000004@s.whatsapp.net",
+    "Zoya",
+    (
+        "👋",
+        "Is the shop open on Sunday?",
+        "🎂🎉 for my sister, can you wrap it?",
+        "मेरा ऑर्डर कहाँ है?",
+        "Perfect, thanks! ❤️",
+    ),
+    media=("stickerMessage", "locationMessage"),
+)
+DEVICE = Person(
+    "919811000005:22@s.whatsapp.net", "Device", ("from a linked device", "Sent from my laptop 💻"), weight=1
+)
+TEAM = Person(GROUP, "Asha", ("hello group", "Meeting at 5?", "👍", "कल की डिलीवरी की सूची भेज दी है"), weight=2)
+STRANGER = Person(LID, "M.", ("from a private identity", "Do you deliver to Pune?", "Can I pay on delivery?"))
+KNOWN = Person(
+    f"{LID_PHONE}@s.whatsapp.net",
+    "M.",
+    ("same person, phone now known", "Great, I will take it.", "Please call before you come 📞"),
+)
+
+PEOPLE = (ASHA, RAVI, KARIM, ZOYA, DEVICE, TEAM)
+REPLIES = (
+    "Thank you! 🙏",
+    "ठीक है, धन्यवाद",
+    "Great, see you then 👍",
+    "شكرًا",
+    "One more question: do you ship on weekends?",
+    "Okay",
+    "😀",
+    "बहुत बढ़िया!",
+)
+"""What people answer when they are written to."""
