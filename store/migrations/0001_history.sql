@@ -71,6 +71,8 @@ CREATE TABLE digests (
     digest bytea PRIMARY KEY,
     -- The least receipt over the event's copies, in ms: a message without a believable time is dated by it.
     received_at bigint NOT NULL,
+    -- The greatest receipt, where it dates something: null while the event's own times can be believed.
+    last_received_at bigint,
     outcome text NOT NULL CHECK (outcome IN ('stored', 'noise', 'ping', 'parked', 'forgotten'))
 );
 
@@ -301,6 +303,11 @@ SELECT
     created_at
 FROM chats
 WHERE merged_into IS NULL AND last_timestamp IS NOT NULL;
+
+-- The rows of a chat: its head, and every LID that points to it.
+CREATE FUNCTION addresses_of(head bigint) RETURNS TABLE (chat_id bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+    AS 'SELECT head UNION ALL SELECT c.chat_id FROM chats AS c WHERE c.merged_into = head';
 
 -- The order of statuses: a status only ever grows.
 CREATE FUNCTION status_rank(status text) RETURNS integer

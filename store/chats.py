@@ -1,0 +1,253 @@
+"""Chats: one row per address, a head for all the addresses of one chat, and what a list of chats shows of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from store import rows
+from store.connect import Connection
+from store.facts import ChatKind, Name
+
+Place: TypeAlias = tuple[str, str]
+"""(session_id, address)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    chat_id: int
+    head: int
+    """The chat_id of the chat that this address is shown in; its own, unless it is a LID known to be a phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A name with what orders it among others."""
+
+    session_id: str
+    at: int
+    digest: bytes
+    name: Name
+
+
+def kind_of(address: str) -> ChatKind:
+    """What an address is; bare digits always mean a phone."""
+    _, at, server = address.partition("@")
+    if not at:
+        return "phone"
+    kinds: Mapping[str, ChatKind] = {
+        "g.us": "group",
+        "lid": "lid",
+        "newsletter": "newsletter",
+        "broadcast": "broadcast",
+    }
+    return kinds.get(server, "other")
+
+
+def of_keys(connection: Connection, key_ids: list[int]) -> set[Place]:
+    """The addresses at which something was said about these messages."""
+    if not key_ids:
+        return set()
+    found = connection.execute(
+        """
+        SELECT c.session_id, c.address
+        FROM chats AS c
+        WHERE c.chat_id IN (
+            SELECT m.chat_id FROM whatsapp_messages AS m WHERE m.key_id = ANY(%(keys)s)
+            UNION
+            SELECT k.chat_id FROM marks AS k WHERE k.key_id = ANY(%(keys)s)
+        )
+        """,
+        {"keys": key_ids},
+    )
+    return {(str(session_id), str(address)) for session_id, address in found}
+
+
+def lock(connection: Connection, places: Iterable[Place]) -> dict[Place, Chat]:
+    """Lock the chats at these addresses and the heads they are shown in, making rows that are not there.
+
+    LIDs first, then all others with the heads that the LIDs named: a head is never a LID, so every transaction takes
+    its locks in the same order, although whom a LID belongs to is known only once it is locked.
+    """
+    wanted = set(places)
+    lids = {place for place in wanted if kind_of(place[1]) == "lid"}
+    locked = _lock(connection, lids)
+    heads = _places(connection, [head for _, head in locked.values() if head is not None])
+    locked |= _lock(connection, (wanted - lids) | heads)
+    return {place: Chat(chat_id, head or chat_id) for place, (chat_id, head) in locked.items()}
+
+
+def _lock(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
+    if not places:
+        return {}
+    wanted = rows.document(
+        {"session_id": session_id, "address": address, "kind": kind_of(address)} for session_id, address in places
+    )
+    connection.execute(
+        """
+        INSERT INTO chats (session_id, address, kind)
+        SELECT r.session_id, r.address, r.kind
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text, kind text)
+        WHERE NOT EXISTS (SELECT FROM chats AS c WHERE c.session_id = r.session_id AND c.address = r.address)
+        ORDER BY r.session_id, r.address
+        ON CONFLICT (session_id, address) DO NOTHING
+        """,
+        {"rows": wanted},
+    )
+    locked = connection.execute(
+        """
+        SELECT c.session_id, c.address, c.chat_id, c.merged_into
+        FROM chats AS c
+        JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text) USING (session_id, address)
+        ORDER BY c.session_id, c.address
+        FOR UPDATE OF c
+        """,
+        {"rows": wanted},
+    )
+    return {
+        (str(session_id), str(address)): (int(str(chat_id)), None if head is None else int(str(head)))
+        for session_id, address, chat_id, head in locked
+    }
+
+
+def _places(connection: Connection, chat_ids: list[int]) -> set[Place]:
+    if not chat_ids:
+        return set()
+    found = connection.execute("SELECT session_id, address FROM chats WHERE chat_id = ANY(%s)", [chat_ids])
+    return {(str(session_id), str(address)) for session_id, address in found}
+
+
+def shown_in(connection: Connection, chat_id: int) -> tuple[str, int]:
+    """(session_id, head) of a chat."""
+    found = connection.execute(
+        "SELECT session_id, coalesce(merged_into, chat_id) FROM chats WHERE chat_id = %s", [chat_id]
+    ).fetchone()
+    assert found is not None, "chats are never deleted while messages are in them"
+    return str(found[0]), int(str(found[1]))
+
+
+def call(connection: Connection, names: Iterable[Called]) -> None:
+    """Let the greatest name of each address win by (quality, time, digest)."""
+    best: dict[Place, Called] = {}
+    for called in names:
+        place = (called.session_id, called.name.address)
+        if place not in best or _weight(called) > _weight(best[place]):
+            best[place] = called
+    if best:
+        connection.execute(
+            """
+            UPDATE chats AS c
+            SET own_name = r.name, own_name_quality = r.quality, own_name_at = r.at,
+                own_name_digest = decode(r.digest, 'hex')
+            FROM jsonb_to_recordset(%(rows)s::jsonb)
+                AS r (session_id text, address text, name text, quality smallint, at bigint, digest text)
+            WHERE c.session_id = r.session_id AND c.address = r.address
+                AND (c.own_name IS NULL OR (c.own_name_quality, c.own_name_at, c.own_name_digest)
+                    < (r.quality, r.at, decode(r.digest, 'hex')))
+            """,
+            {
+                "rows": rows.document(
+                    {
+                        "session_id": one.session_id,
+                        "address": one.name.address,
+                        "name": one.name.name,
+                        "quality": one.name.quality,
+                        "at": one.at,
+                        "digest": one.digest,
+                    }
+                    for one in best.values()
+                )
+            },
+        )
+
+
+def _weight(called: Called) -> tuple[int, int, bytes]:
+    return called.name.quality, called.at, called.digest
+
+
+def refresh(connection: Connection, heads: Mapping[int, int], *, recount: Iterable[int] = ()) -> None:
+    """Bring what a list of chats shows of these locked heads up to date.
+
+    `heads` says by how much each head's unread grew; those in `recount` are counted anew. Rows that are no head
+    (any more) show nothing of their own.
+    """
+    connection.execute(
+        """
+        WITH heads AS (
+            SELECT c.chat_id, c.merged_into, r.unread AS grown
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, unread bigint)
+            JOIN chats AS c USING (chat_id)
+        ),
+        shown AS (
+            SELECT h.chat_id, newest.timestamp, newest.arrived, newest.id, waits.timestamp AS waiting_since,
+                named.own_name AS name,
+                CASE
+                    WHEN h.merged_into IS NOT NULL THEN 0
+                    WHEN h.chat_id = ANY(%(recount)s) THEN (
+                        SELECT count(*)
+                        FROM addresses_of(h.chat_id) AS c
+                        JOIN whatsapp_messages AS m USING (chat_id)
+                        WHERE m.unread AND NOT m.collapsed
+                    )
+                    ELSE (SELECT c.unread FROM chats AS c WHERE c.chat_id = h.chat_id) + h.grown
+                END AS unread
+            FROM heads AS h
+            LEFT JOIN LATERAL (
+                SELECT m.timestamp, m.arrived, m.message_id, m.id
+                FROM addresses_of(h.chat_id) AS c
+                CROSS JOIN LATERAL (
+                    SELECT m.timestamp, m.arrived, m.message_id, m.id
+                    FROM whatsapp_messages AS m
+                    WHERE m.chat_id = c.chat_id AND NOT m.collapsed
+                    ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+                    LIMIT 1
+                ) AS m
+                ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+                LIMIT 1
+            ) AS newest ON h.merged_into IS NULL
+            LEFT JOIN LATERAL (
+                SELECT max(m.timestamp) AS timestamp
+                FROM addresses_of(h.chat_id) AS c
+                CROSS JOIN LATERAL (
+                    SELECT m.timestamp
+                    FROM whatsapp_messages AS m
+                    WHERE m.chat_id = c.chat_id AND m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed'
+                    ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+                    LIMIT 1
+                ) AS m
+            ) AS answer ON h.merged_into IS NULL
+            -- The first incoming message after the last answer. What came in the answer's own second counts as
+            -- answered: seconds are all that SAK tells, and a bot answers within them.
+            LEFT JOIN LATERAL (
+                SELECT min(m.timestamp) AS timestamp
+                FROM addresses_of(h.chat_id) AS c
+                CROSS JOIN LATERAL (
+                    SELECT m.timestamp
+                    FROM whatsapp_messages AS m
+                    WHERE m.chat_id = c.chat_id AND m.direction = 'incoming' AND NOT m.collapsed
+                        AND m.timestamp > coalesce(answer.timestamp, -1)
+                    ORDER BY m.timestamp, m.arrived, m.message_id
+                    LIMIT 1
+                ) AS m
+            ) AS waits ON h.merged_into IS NULL
+            LEFT JOIN LATERAL (
+                SELECT c.own_name
+                FROM addresses_of(h.chat_id) AS a
+                JOIN chats AS c USING (chat_id)
+                WHERE c.own_name IS NOT NULL
+                ORDER BY c.own_name_quality DESC, c.own_name_at DESC, c.own_name_digest DESC
+                LIMIT 1
+            ) AS named ON h.merged_into IS NULL
+        )
+        UPDATE chats AS c
+        SET name = s.name, last_timestamp = s.timestamp, last_arrived = s.arrived, last_id = s.id,
+            unread = s.unread, waiting_since = s.waiting_since, rev = c.rev + 1
+        FROM shown AS s
+        WHERE c.chat_id = s.chat_id
+            AND (c.name, c.last_timestamp, c.last_arrived, c.last_id, c.unread, c.waiting_since)
+                IS DISTINCT FROM (s.name, s.timestamp, s.arrived, s.id, s.unread, s.waiting_since)
+        """,
+        {
+            "rows": rows.document({"chat_id": chat_id, "unread": grown} for chat_id, grown in heads.items()),
+            "recount": list(recount),
+        },
+    )

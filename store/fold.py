@@ -1,0 +1,234 @@
+"""Folds what events tell into the history. Any order, number and cut of the same tellings gives the same history."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from store import aliases, chats, keys, marks, messages, moment, sessions
+from store.changes import Change, Kind
+from store.chats import Chat, Place
+from store.connect import Connection
+from store.facts import Ack, Alias, Delete, Edit, Message, Name, Reaction, SessionReport
+from store.telling import Telling
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a fold touched."""
+
+    keys: Mapping[bytes, Sequence[int]]
+    """Per digest, the keys of the messages that the event tells of."""
+    changes: Sequence[Change]
+    """What readers can see now and could not before."""
+
+
+def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str | None = None) -> Folded:
+    """Fold the tellings in the caller's transaction.
+
+    Locks are taken in one order by everybody: keys, LIDs, other chats. Everything is looked up after its lock.
+    `own_phone` is the number of sessions that never reported one.
+    """
+    numbers = sessions.ensure(connection, {telling.session_id for telling in tellings})
+    locked = keys.lock(connection, {name for t in tellings for _, name in t.about_messages()}, numbers)
+    known = [key.key_id for key in locked.values() if not key.fresh]
+    places = {place for t in tellings for place in t.places()}
+    located = chats.lock(connection, places | chats.of_keys(connection, known))
+    folding = _Folding(connection, tellings, locked, located)
+    folding.call()
+    moved = folding.point()
+    folding.keep_messages(own_phone)
+    marked = folding.keep_marks()
+    folding.settle(sorted({*known, *marked, *moved}))
+    folding.show()
+    folding.report()
+    return Folded(
+        {t.digest: sorted({locked[name].key_id for _, name in t.about_messages()}) for t in tellings}, folding.changes
+    )
+
+
+@dataclass(slots=True)
+class _Folding:
+    """One fold under its locks: each step writes, and notes what is to be shown anew."""
+
+    connection: Connection
+    tellings: Sequence[Telling]
+    locked: Mapping[keys.Name, keys.Key]
+    located: dict[Place, Chat]
+    grown: Counter[int] = field(default_factory=Counter[int])
+    """The heads to show anew, and by how much their unread grew."""
+    recount: set[int] = field(default_factory=set[int])
+    """Heads whose unread cannot be told from what grew."""
+    changes: list[Change] = field(default_factory=list[Change])
+    place_of: dict[int, Place] = field(init=False)
+    """Where each locked chat is."""
+
+    def __post_init__(self) -> None:
+        self.place_of = {chat.chat_id: place for place, chat in self.located.items()}
+
+    def call(self) -> None:
+        """Take in what addresses are called."""
+        called = [
+            chats.Called(t.session_id, t.at(fact.time), t.digest, fact)
+            for t in self.tellings
+            for fact in t.facts
+            if isinstance(fact, Name)
+        ]
+        chats.call(self.connection, called)
+        for one in called:
+            self.grown[self.located[one.session_id, one.name.address].head] += 0
+
+    def point(self) -> list[int]:
+        """Take in evidence on LIDs; returns the keys to settle because a LID is shown elsewhere now."""
+        evidence = [
+            aliases.Told(t.session_id, t.at(fact.time), t.digest, fact)
+            for t in self.tellings
+            for fact in t.facts
+            if isinstance(fact, Alias)
+        ]
+        moves = aliases.point(self.connection, aliases.tell(self.connection, evidence)) if evidence else []
+        if not moves:
+            return []
+        aliases.renumber(self.connection, moves)
+        moved = {move.chat_id: move for move in moves}
+        for place, chat in list(self.located.items()):
+            if move := moved.get(chat.chat_id):
+                self.located[place] = Chat(chat.chat_id, move.new_head)
+                for head in (move.chat_id, move.old_head, move.new_head):
+                    self.grown[head] += 0
+                    self.recount.add(head)
+                self.changes.append(Change("merge", place[0], move.new_head))
+        return aliases.unsettled(self.connection, moves)
+
+    def keep_messages(self, own_phone: str | None) -> None:
+        """Make or merge the rows of the messages that are told of."""
+        told = [
+            (t, fact, name) for t in self.tellings for fact, name in t.about_messages() if isinstance(fact, Message)
+        ]
+        if not told:
+            return
+        own = sessions.phones(self.connection, {t.session_id for t, _, _ in told})
+        made, changed = messages.keep(
+            self.connection,
+            [self._copy(telling, fact, name, own.get(telling.session_id, own_phone)) for telling, fact, name in told],
+        )
+        for row in made:
+            session_id, head = self._shown(row.chat_id)
+            self.grown[head] += row.direction == "incoming"
+            self.changes.append(Change("message", session_id, head, row.id))
+        for row in changed:
+            session_id, head = self._shown(row.chat_id)
+            self.grown[head] += 0
+            self.changes.append(Change("message", session_id, head, row.id))
+
+    def keep_marks(self) -> set[int]:
+        """Keep acks, edits, deletes and reactions; returns the keys that they mark."""
+        found: dict[tuple[int, str, bytes], marks.Mark] = {}
+        for telling in self.tellings:
+            for fact, name in telling.about_messages():
+                if not isinstance(fact, Message):
+                    mark = self._mark(telling, fact, self.locked[name].key_id)
+                    found.setdefault((mark.key_id, mark.kind, mark.digest), mark)
+        if found:
+            marks.keep(self.connection, found.values())
+        return {key_id for key_id, _, _ in found}
+
+    def settle(self, key_ids: list[int]) -> None:
+        """Bring these messages to what their copies and marks amount to."""
+        for settled in marks.settle(self.connection, key_ids):
+            session_id, head = self._shown(settled.chat_id)
+            self.grown[head] += 0
+            if settled.copies:
+                self.recount.add(head)
+            changed: Mapping[Kind, bool] = {
+                "message": settled.copies,
+                "status": settled.status,
+                "edit": settled.edit,
+                "delete": settled.delete,
+            }
+            self.changes += [Change(kind, session_id, head, settled.id) for kind, did in changed.items() if did]
+        reacted = [
+            self.locked[name].key_id
+            for telling in self.tellings
+            for fact, name in telling.about_messages()
+            if isinstance(fact, Reaction)
+        ]
+        for row_id, chat_id in marks.reacted(self.connection, reacted):
+            self.changes.append(Change("reaction", *self._shown(chat_id), row_id))
+
+    def show(self) -> None:
+        """Bring the list of chats up to date."""
+        if self.grown:
+            chats.refresh(self.connection, self.grown, recount=self.recount)
+
+    def report(self) -> None:
+        """Take in what sessions say of themselves; last, as every worker wants the few rows of sessions."""
+        told = [
+            sessions.Told(t.session_id, t.at(fact.time), t.digest, fact)
+            for t in self.tellings
+            for fact in t.facts
+            if isinstance(fact, SessionReport)
+        ]
+        self.changes += [Change("session", session_id) for session_id in sorted(sessions.report(self.connection, told))]
+
+    def _shown(self, chat_id: int) -> tuple[str, int]:
+        """(session_id, head) of a chat; of another LID in a chat that we locked, it is not at hand."""
+        if (place := self.place_of.get(chat_id)) is None:
+            return chats.shown_in(self.connection, chat_id)
+        return place[0], self.located[place].head
+
+    def _copy(self, telling: Telling, fact: Message, name: keys.Name, own_phone: str | None) -> messages.Copy:
+        chat = self.located[telling.session_id, fact.address]
+        peer = self._phone(chat.head, fact)
+        incoming = fact.direction == "incoming"
+        timestamp, source = moment.effective(fact.time, telling.received_at)
+        return messages.Copy(
+            key_id=self.locked[name].key_id,
+            chat_id=chat.chat_id,
+            session_id=telling.session_id,
+            message_id=name[1],
+            direction=fact.direction,
+            from_number=peer if incoming else own_phone,
+            to_number=own_phone if incoming else peer,
+            message_type=fact.type,
+            raw_type=fact.raw_type,
+            content_state=fact.content_state,
+            message_text=fact.text,
+            caption=fact.caption,
+            media_url=fact.media_url,
+            mime_type=fact.mime_type,
+            file_name=fact.file_name,
+            reply_to=fact.reply_to,
+            sender=fact.sender,
+            sender_name=fact.sender_name,
+            base_status=fact.status or (None if incoming else "sent"),
+            timestamp=timestamp,
+            time_source=source,
+            arrived=telling.received_at * 65536 + telling.index,
+            content_rank=messages.rank(fact),
+            content_time=timestamp,
+            content_tie=messages.tie(telling.digest),
+        )
+
+    def _phone(self, head: int, fact: Message) -> str | None:
+        """The phone on the other side: the chat's, or in a group the sender's, where it is known."""
+        shown_as = self.place_of[head][1]
+        if chats.kind_of(shown_as) == "group" and fact.sender is not None:
+            shown_as = fact.sender
+        return shown_as if chats.kind_of(shown_as) == "phone" else None
+
+    def _mark(self, telling: Telling, fact: Ack | Edit | Delete | Reaction, key_id: int) -> marks.Mark:
+        is_ack = isinstance(fact, Ack)
+        return marks.Mark(
+            key_id=key_id,
+            kind=_KINDS[type(fact)],
+            digest=telling.digest,
+            chat_id=None if fact.address is None else self.located[telling.session_id, fact.address].chat_id,
+            direction=None if is_ack else fact.direction,
+            sender=None if is_ack else fact.sender,
+            marked_at=telling.at(fact.time),
+            status=fact.status if is_ack else None,
+            text=fact.text if isinstance(fact, Edit) else fact.emoji if isinstance(fact, Reaction) else None,
+        )
+
+
+_KINDS: Mapping[type, marks.Kind] = {Ack: "ack", Edit: "edit", Delete: "delete", Reaction: "reaction"}

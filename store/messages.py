@@ -1,0 +1,184 @@
+"""The messages: made once, and from then on the greatest of what their copies say."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
+
+from store import moment, rows
+from store.connect import Connection
+from store.facts import ContentState, Direction, Message, Status
+
+Slot: TypeAlias = tuple[int, int, str]
+"""(key_id, chat_id, direction): the identity of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One event's account of a message, as a row."""
+
+    key_id: int
+    chat_id: int
+    session_id: str
+    message_id: str
+    direction: Direction
+    from_number: str | None
+    to_number: str | None
+    message_type: str
+    raw_type: str | None
+    content_state: ContentState
+    message_text: str | None
+    caption: str | None
+    media_url: str | None
+    mime_type: str | None
+    file_name: str | None
+    reply_to: str | None
+    sender: str | None
+    sender_name: str | None
+    base_status: Status | None
+    timestamp: int
+    time_source: moment.Source
+    arrived: int
+    content_rank: int
+    content_time: int
+    content_tie: int
+
+    @property
+    def slot(self) -> Slot:
+        return self.key_id, self.chat_id, self.direction
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that a statement made or changed."""
+
+    id: int
+    chat_id: int
+    direction: str
+
+
+def rank(message: Message) -> int:
+    """How complete the content is: emptiness never replaces content, and media with a caption beats media without."""
+    state = {"undecrypted": 0, "media_missing": 2, "complete": 4}[message.content_state]
+    return state + (1 if message.text or message.caption or message.media_url else 0)
+
+
+def tie(digest: bytes) -> int:
+    """The digest as far as it breaks ties: its first 8 bytes, as a bigint in the digest's own order."""
+    return int.from_bytes(digest[:8]) - 2**63
+
+
+def keep(connection: Connection, copies: Iterable[Copy]) -> tuple[list[Row], list[Row]]:
+    """Make or merge the rows of these copies, whose keys and chats are locked; returns those made and those changed."""
+    made: list[Row] = []
+    changed: list[Row] = []
+    for number, layer in enumerate(_layers(copies)):
+        rest: Sequence[Copy] = layer
+        if number == 0:
+            made, taken = _make(connection, layer)
+            rest = [copy for copy in layer if copy.slot not in taken]
+        if rest:
+            changed += _merge(connection, rest)
+    return made, changed
+
+
+def _layers(copies: Iterable[Copy]) -> list[list[Copy]]:
+    """The copies in layers that hold each row once: a statement can change a row only once."""
+    layers: list[list[Copy]] = []
+    depth: dict[Slot, int] = {}
+    for copy in copies:
+        level = depth.get(copy.slot, 0)
+        depth[copy.slot] = level + 1
+        if level == len(layers):
+            layers.append([])
+        layers[level].append(copy)
+    return layers
+
+
+def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[Row], set[Slot]]:
+    inserted = connection.execute(
+        """
+        INSERT INTO whatsapp_messages (
+            key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
+            content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
+            status, base_status, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread
+        )
+        SELECT
+            r.key_id, r.chat_id, r.session_id, r.message_id, r.direction, r.from_number, r.to_number, r.message_type,
+            r.raw_type, r.content_state, r.message_text, r.caption, r.media_url, r.mime_type, r.file_name, r.reply_to,
+            r.sender, r.sender_name, r.base_status, r.base_status, r.timestamp, r.time_source, r.arrived,
+            r.content_rank, r.content_time, r.content_tie, r.direction = 'incoming'
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            key_id bigint, chat_id bigint, session_id text, message_id text, direction text, from_number text,
+            to_number text, message_type text, raw_type text, content_state text, message_text text, caption text,
+            media_url text, mime_type text, file_name text, reply_to text, sender text, sender_name text,
+            base_status text, timestamp bigint, time_source text, arrived bigint, content_rank smallint,
+            content_time bigint, content_tie bigint
+        )
+        ORDER BY r.key_id, r.chat_id, r.direction
+        ON CONFLICT (key_id, chat_id, direction) DO NOTHING
+        RETURNING id, key_id, chat_id, direction
+        """,
+        {"rows": rows.document(asdict(copy) for copy in copies)},
+    )
+    made: list[Row] = []
+    taken: set[Slot] = set()
+    for row_id, key_id, chat_id, direction in inserted:
+        made.append(Row(int(str(row_id)), int(str(chat_id)), str(direction)))
+        taken.add((int(str(key_id)), int(str(chat_id)), str(direction)))
+    return made, taken
+
+
+def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
+    document = rows.document(asdict(copy) for copy in copies)
+    # Content is one tuple, never mixed from two copies. A better copy also takes the overlay of an edit away, which
+    # marks.settle lays on again.
+    better = connection.execute(
+        """
+        UPDATE whatsapp_messages AS m
+        SET message_type = r.message_type, raw_type = r.raw_type, content_state = r.content_state,
+            message_text = r.message_text, caption = r.caption, media_url = r.media_url, mime_type = r.mime_type,
+            file_name = r.file_name, reply_to = r.reply_to,
+            content_rank = r.content_rank, content_time = r.content_time, content_tie = r.content_tie,
+            original_text = NULL, edited_at = NULL, rev = m.rev + 1
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            key_id bigint, chat_id bigint, direction text, message_type text, raw_type text, content_state text,
+            message_text text, caption text, media_url text, mime_type text, file_name text, reply_to text,
+            content_rank smallint, content_time bigint, content_tie bigint
+        )
+        WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
+            AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)
+        RETURNING m.id, m.chat_id, m.direction
+        """,
+        {"rows": document},
+    )
+    changed = [Row(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in better]
+    # What is not content commutes value by value: the least time, the greatest of the rest.
+    grown = connection.execute(
+        """
+        UPDATE whatsapp_messages AS m
+        SET timestamp = n.timestamp, time_source = n.time_source, base_status = n.base_status,
+            sender = n.sender, sender_name = n.sender_name, rev = m.rev + 1
+        FROM (
+            SELECT m.id,
+                least(m.timestamp, r.timestamp) AS timestamp,
+                CASE
+                    WHEN (m.timestamp, m.time_source) <= (r.timestamp, r.time_source) THEN m.time_source
+                    ELSE r.time_source
+                END AS time_source,
+                status_of_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
+                greatest(m.sender, r.sender) AS sender,
+                greatest(m.sender_name, r.sender_name) AS sender_name
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+                key_id bigint, chat_id bigint, direction text, timestamp bigint, time_source text, base_status text,
+                sender text, sender_name text
+            )
+            JOIN whatsapp_messages AS m USING (key_id, chat_id, direction)
+        ) AS n
+        WHERE m.id = n.id
+            AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name)
+                IS DISTINCT FROM (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name)
+        RETURNING m.id, m.chat_id, m.direction
+        """,
+        {"rows": document},
+    )
+    return changed + [Row(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in grown]

@@ -1,0 +1,105 @@
+"""The one way into the history: batches from the queue, in one transaction, in any order, any number of times."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from store import batches as ledger_rows
+from store import changes, digests, errors, events, fold, moment, sessions
+from store.connect import Connection
+from store.intake import Batch, Event
+from store.telling import Telling
+
+
+def apply(connection: Connection, batches: Sequence[Batch], *, own_phone: str | None = None) -> Counter[str]:
+    """Keep the batches that are not kept yet, in one transaction; returns how their events were counted.
+
+    Raises store.errors.TransientError, after which the same call may succeed, or PermanentError, after which it will
+    not: then some event holds what PostgreSQL cannot, and `rehearse` tells which.
+    """
+    with errors.translated(), connection.transaction():
+        return _apply(connection, batches, own_phone)
+
+
+def rehearse(connection: Connection, batches: Sequence[Batch], *, own_phone: str | None = None) -> None:
+    """Do what `apply` does and take it back; raises what it would raise."""
+    with errors.translated(), connection.transaction(force_rollback=True):
+        _apply(connection, batches, own_phone)
+
+
+def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | None) -> Counter[str]:
+    claimed = ledger_rows.claim(connection, batches)
+    new = [batch for batch in batches if (batch.writer, batch.number) in claimed]
+    copies = [event for batch in new for event in batch.events]
+    if not copies:
+        return Counter()
+    least: dict[bytes, Event] = {}
+    for event in copies:
+        if event.digest not in least or event.received_at < least[event.digest].received_at:
+            least[event.digest] = event
+    noted = digests.note(connection, (_sighting(event) for event in least.values()))
+    later = _later_copies(connection, copies, least)
+    news = [event for digest, event in least.items() if digest in noted] + later
+    folded = fold.fold(connection, [_telling(event) for event in news if event.outcome.facts], own_phone=own_phone)
+    events.keep(connection, (event for digest, event in least.items() if noted.get(digest)), folded.keys)
+    changes.publish(connection, folded.changes)
+    _note_sessions(connection, copies)
+    return _count(connection, new, {digest for digest, fresh in noted.items() if fresh})
+
+
+def _later_copies(connection: Connection, copies: Iterable[Event], least: dict[bytes, Event]) -> list[Event]:
+    """Further copies of an event within these batches whose receipt dates something, as its own times do not."""
+    latest: dict[bytes, Event] = {}
+    for event in copies:
+        if event.received_at > latest.get(event.digest, least[event.digest]).received_at:
+            latest[event.digest] = event
+    if not latest:
+        return []
+    noted = digests.note(connection, (_sighting(event) for event in latest.values()))
+    return [event for digest, event in latest.items() if digest in noted]
+
+
+def _sighting(event: Event) -> digests.Sighting:
+    return digests.Sighting(event.digest, event.received_at, event.outcome.kind, _claimed(event))
+
+
+def _claimed(event: Event) -> int | None:
+    """The latest time that the event's facts claim; None if the receipt dates any of them whatever it is."""
+    times = [fact.time for fact in event.outcome.facts]
+    known = [time for time in times if time is not None and time >= moment.EARLIEST]
+    if len(known) < len(times):
+        return None
+    return max(known, default=moment.EARLIEST)
+
+
+def _telling(event: Event) -> Telling:
+    session_id = event.outcome.session_id
+    assert session_id is not None, "what has facts has a session"
+    return Telling(event.digest, event.received_at, event.index, session_id, event.outcome.facts)
+
+
+def _note_sessions(connection: Connection, copies: Iterable[Event]) -> None:
+    last: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for event in copies:
+        outcome = event.outcome
+        if outcome.session_id is not None:
+            name = sessions.PING if outcome.kind == "ping" else (outcome.event or "unnamed")
+            last[outcome.session_id, name] = max(last[outcome.session_id, name], event.received_at)
+    if last:
+        sessions.ensure(connection, {session_id for session_id, _ in last})
+        sessions.saw(connection, last)
+
+
+def _count(connection: Connection, batches: Iterable[Batch], fresh: set[bytes]) -> Counter[str]:
+    """Count every event once as what it is, and every further copy as a duplicate."""
+    uncounted = set(fresh)
+    counts: dict[ledger_rows.Identity, Counter[str]] = {}
+    for batch in batches:
+        counted = counts[batch.writer, batch.number] = Counter[str]()
+        for event in batch.events:
+            if event.digest in uncounted:
+                uncounted.remove(event.digest)
+                counted[event.outcome.kind] += 1
+            else:
+                counted["duplicate"] += 1
+    ledger_rows.count(connection, counts)
+    return sum(counts.values(), Counter[str]())
