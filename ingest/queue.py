@@ -34,7 +34,7 @@ class Batch:
     receipts: tuple[int, ...]
     """When each event was received, in milliseconds since 1970 (UTC)."""
     bodies: tuple[bytes, ...]
-    """The raw bodies, untouched; as many as receipts. Both are empty in the batch that only tells how far a writer is."""
+    """The raw bodies, untouched; as many as receipts. Both are empty in a batch that only tells how far a writer is."""
     spooled: int = 0
     """How many events were waiting in the writer's spool when it made this batch."""
 

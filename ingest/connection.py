@@ -1,0 +1,69 @@
+"""How ingest reaches Redis: one place that reads REDIS_URL and forbids every resend.
+
+redis-py sends a pipeline again by default when its reply is lost, up to ten times; for an append that is ten copies.
+"""
+
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from ingest.settings import SettingsError
+
+SECONDS = 1.0
+"""Longest wait for a connection, and for a reply to whoever has no deadline of its own."""
+SENTINEL_SECONDS = 0.3
+"""The same for a Sentinel: the next one must still be asked within the deadline of an acknowledgement."""
+SENTINEL_PORT = 26379
+
+
+def connect(url: str, reply_seconds: float | None = SECONDS) -> Redis:
+    """A client of the Redis that the URL names, which is not spoken to yet; raises SettingsError for any other URL.
+
+    `reply_seconds` is None for whoever has a deadline of its own around everything it does.
+    """
+    options: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": SECONDS,
+        "socket_timeout": reply_seconds,
+        "client_name": "sak-ingest",
+        "protocol": 2,
+    }
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"redis+sentinel", "rediss+sentinel"}:
+            return _through_sentinels(parts, options)
+        pool = ConnectionPool.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        return Redis.from_pool(pool)
+    except ValueError:
+        # Not chained: the message of urllib or redis-py may quote the URL, which may hold a password.
+        raise SettingsError(
+            "REDIS_URL must look like redis://host:port/db, rediss://…, unix:///path?db=0 "
+            "or redis+sentinel://host:port,host:port/name/db."
+        ) from None
+
+
+def _through_sentinels(parts: SplitResult, options: dict[str, Any]) -> Redis:
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    name, _, db = parts.path.strip("/").partition("/")
+    if not name or not hosts:
+        raise ValueError
+    sentinels: list[tuple[str, int]] = []
+    for host in hosts.split(","):
+        address = urlsplit(f"//{host}")
+        sentinels.append((address.hostname or "localhost", address.port or SENTINEL_PORT))
+    waits = {"socket_connect_timeout": SENTINEL_SECONDS, "socket_timeout": SENTINEL_SECONDS}
+    manager = Sentinel(sentinels, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **waits})
+    return manager.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        unquote(name),
+        db=int(db or 0),
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        ssl=parts.scheme == "rediss+sentinel",
+        **options,
+    )

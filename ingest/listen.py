@@ -1,0 +1,38 @@
+"""Where ingest listens: LISTEN_FD, else PORT on every address, else INGEST_PORT on HOST."""
+
+import socket
+from collections.abc import Mapping
+
+from ingest.settings import SettingsError
+
+BACKLOG = 2048
+
+
+def open_socket(environ: Mapping[str, str]) -> socket.socket:
+    """The listening socket; raises SettingsError for what is no number, OSError for an address that is not ours."""
+    inherited = environ.get("LISTEN_FD")
+    if inherited:
+        return socket.socket(fileno=_number("LISTEN_FD", inherited))
+    port = environ.get("PORT")
+    if port:
+        return _bound("0.0.0.0", _number("PORT", port))  # noqa: S104 - PORT is what platforms set that route to us
+    return _bound(environ.get("HOST") or "127.0.0.1", _number("INGEST_PORT", environ.get("INGEST_PORT") or "3000"))
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    return listener
+
+
+def _number(name: str, text: str) -> int:
+    if not text.strip().isdecimal():
+        raise SettingsError(f"{name} must be a number, not {text!r}.")
+    return int(text)

@@ -1,0 +1,128 @@
+"""The append: batches go into the stream, all or nothing, within a deadline, and never twice by a client's resend."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import redis.exceptions
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+
+from ingest import queue
+from ingest.failpoint import Failpoints
+
+DEADLINE = 1.0
+"""Seconds within which Redis must have confirmed; SAK itself gives up after 8."""
+WAIT_SHARE = 0.7
+"""How much of the deadline replicas may use up."""
+# fmt: off
+REFUSALS = frozenset({
+    "busy", "clusterdown", "loading", "masterdown", "misconf", "noauth", "noperm", "noreplicas", "oom", "readonly",
+    "wrongpass", "wrongtype",
+})
+# fmt: on
+JOBS = f"rq:queue:{queue.QUEUE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What Redis said along with its confirmation."""
+
+    jobs: int
+    """How many jobs wait in the RQ queue."""
+    entries: int
+    """How many entries the stream has, those just appended included."""
+
+
+class NotAppendedError(Exception):
+    """The batches are not known to be safe in Redis; the message never holds the URL."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """A stable code such as `oom` or `unreachable`."""
+        self.sent = sent
+        """Whether they may be in the stream nevertheless."""
+
+
+class Stream:
+    """One connection for one writer at a time; whoever appends at the same time has a Stream of its own."""
+
+    def __init__(self, client: Redis, min_replicas: int, failpoints: Failpoints) -> None:
+        self._pool = client.connection_pool
+        self._min_replicas = min_replicas
+        self._failpoints = failpoints
+        self._connection: AbstractConnection | None = None
+
+    async def append(self, entries: Sequence[Mapping[bytes, bytes]]) -> Appended:
+        """Add each batch's fields as an entry; raises NotAppendedError, after which the connection is a new one."""
+        sent = False
+        try:
+            async with asyncio.timeout(DEADLINE):
+                connection = await self._connected()
+                self._failpoints.reach("ingest.before_xadd")
+                sent = True
+                await connection.send_packed_command(connection.pack_commands(_commands(entries)), check_health=False)
+                appended = await self._confirmed(connection, len(entries))
+                self._failpoints.reach("ingest.after_xadd")
+                if self._min_replicas:
+                    await self._replicated(connection)
+                return appended
+        except TimeoutError:
+            raise await self._failed("timeout", sent=sent) from None
+        except (ResponseError, BusyLoadingError, AuthenticationError) as error:
+            raise await self._failed(_code(error), sent=False) from None
+        except redis.exceptions.TimeoutError:
+            raise await self._failed("timeout", sent=sent) from None
+        except (RedisError, OSError):
+            raise await self._failed("unreachable", sent=sent) from None
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=True)
+            self._connection = None
+
+    async def _connected(self) -> AbstractConnection:
+        connection = self._connection
+        if connection is None:
+            self._connection = connection = self._pool.make_connection()
+        await connection.connect()
+        if await connection.can_read():
+            # Closed by the other side while it was idle, or a reply that nobody waits for: both mean a new connection.
+            await connection.disconnect(nowait=True)
+            await connection.connect()
+        return connection
+
+    async def _confirmed(self, connection: AbstractConnection, count: int) -> Appended:
+        for _ in range(count + 3):
+            await connection.read_response()
+        *ids, jobs, entries = cast("list[object]", await connection.read_response())
+        for reply in ids:
+            if isinstance(reply, Exception):
+                raise reply
+        # The counts may fail on their own, on a key of another type; the events are safe all the same.
+        return Appended(jobs if isinstance(jobs, int) else 0, entries if isinstance(entries, int) else 0)
+
+    async def _replicated(self, connection: AbstractConnection) -> None:
+        milliseconds = int(DEADLINE * WAIT_SHARE * 1000)
+        await connection.send_command("WAIT", self._min_replicas, milliseconds, check_health=False)
+        if cast("int", await connection.read_response()) < self._min_replicas:
+            raise await self._failed("replicas", sent=True)
+
+    async def _failed(self, reason: str, *, sent: bool) -> NotAppendedError:
+        await self.close()
+        return NotAppendedError(reason, sent=sent)
+
+
+def _commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
+    appends = [("XADD", queue.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
+    return [("MULTI",), *appends, ("LLEN", JOBS), ("XLEN", queue.STREAM), ("EXEC",)]
+
+
+def _code(error: Exception) -> str:
+    """Redis' own word for its refusal; the rest of its message may quote what was sent."""
+    word = (getattr(error, "status_code", None) or str(error).partition(" ")[0]).lower()
+    return word if word in REFUSALS else "refused"
