@@ -1,0 +1,76 @@
+"""Makes `.venv` and installs a lock file into it: `python3 dev/install.py LOCK STAMP`, with any Python and no package.
+
+The stamp is written last, so that an interrupted installation is taken up again.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+
+
+def main(lock_name: str, stamp: str) -> int:
+    lock = ROOT / lock_name
+    mark = VENV / f"{lock_name}.stamp"
+    with lock.open("rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two first starts at once: the second waits, and finds everything done
+        if mark.exists() and mark.read_text().strip() == stamp and _works():
+            return 0
+        start = time.monotonic()
+        if not _works():
+            _make()
+        count = sum("==" in line for line in lock.read_text().splitlines() if not line.startswith(" "))
+        print(f"Installing {lock_name} into .venv, once: up to {count} packages", flush=True)
+        if code := _install(lock):
+            return code
+        mark.write_text(stamp + "\n")
+        print(f"Installed in {time.monotonic() - start:.0f} s", flush=True)
+    return 0
+
+
+def _works() -> bool:
+    """Whether the environment is there and runs with a Python that still exists and has its pip."""
+    if not PYTHON.exists():
+        return False
+    check = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))"
+    return subprocess.run([str(PYTHON), "-c", check], capture_output=True, check=False).returncode == 0
+
+
+def _make() -> None:
+    print(f"Making .venv with Python {sys.version.split()[0]} ({sys.executable})", flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+
+
+def _install(lock: Path) -> int:
+    """Run pip and show each package as it comes; all that pip said only if it fails."""
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes"]
+    environment = os.environ | {"PIP_USER": "0"}  # a user-wide setting that pip refuses inside an environment
+    said: list[str] = []
+    with subprocess.Popen(
+        [*command, "--progress-bar", "off", "-r", str(lock)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    ) as pip:
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            said.append(line)
+            if line.startswith(("Collecting ", "Installing collected")):
+                print(f"  {line.strip().partition(' (from')[0][:80]}", flush=True)
+    if pip.returncode:
+        print("".join(said), file=sys.stderr)
+        print("The packages could not be installed; pip says why above. Nothing else was changed.", file=sys.stderr)
+    return pip.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
