@@ -1,0 +1,76 @@
+"""How far a message got: by word, by number, by WhatsApp's own names."""
+
+from typing import Final
+
+from store.facts import Ack, Fact, Status
+from worker.sak import document, parties, text
+from worker.sak.envelope import Envelope, first
+from worker.sak.reasons import Reason, UnreadableError
+
+STATUSES: Final = ("status", "ack", "messageStatus", "message_status", "ackName", "state")
+_IDS_OF_MANY = ("messageIds", "message_ids", "ids")
+_MAX_IDS = 1_000
+
+_WORDS: Final[dict[str, Status]] = {
+    "pending": "pending",
+    "queued": "pending",
+    "clock": "pending",
+    "sent": "sent",
+    "server": "sent",
+    "server_ack": "sent",
+    "delivered": "delivered",
+    "device": "delivered",
+    "delivery_ack": "delivered",
+    "read": "read",
+    "seen": "read",
+    "read_ack": "read",
+    "played": "played",
+    "played_ack": "played",
+    "failed": "failed",
+    "error": "failed",
+    "error_ack": "failed",
+    "pending_ack": "pending",
+}
+_NUMBERS: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
+"""From -1 to 4."""
+_NUMERALS: Final[dict[str, Status]] = {str(number - 1): status for number, status in enumerate(_NUMBERS)}
+
+
+def status(value: object) -> Status | None:
+    """The status that a word or a number means; None if it is none."""
+    if isinstance(value, str):
+        spelled = (text.word(value) or "").lower()
+        return _WORDS.get(spelled) or _NUMERALS.get(spelled)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 4 and value == int(value):
+        return _NUMBERS[int(value) + 1]
+    return None
+
+
+def read(envelope: Envelope) -> tuple[Fact, ...]:
+    """The acknowledgements that an event tells. Raises UnreadableError if it lacks the message or the status."""
+    told = first(envelope.everywhere, STATUSES)
+    if told is None:
+        raise UnreadableError(Reason.NO_STATUS)
+    return acknowledged(envelope, told)
+
+
+def acknowledged(envelope: Envelope, told: object) -> tuple[Fact, ...]:
+    """The same where the event's name tells the status."""
+    ids = message_ids(envelope)
+    if not ids:
+        raise UnreadableError(Reason.NO_MESSAGE_ID)
+    reached = status(told)
+    if reached is None:
+        raise UnreadableError(Reason.UNKNOWN_STATUS)
+    chat = parties.told_chat(envelope)
+    time = envelope.time
+    return tuple(Ack(message_id, reached, chat, time) for message_id in ids)
+
+
+def message_ids(envelope: Envelope) -> list[str]:
+    """The messages that an event is about: the one that it names, or all that it lists."""
+    if (single := envelope.message_id) is not None:
+        return [single]
+    many = document.sequence(first(envelope.everywhere, _IDS_OF_MANY)) or []
+    found = (text.identifier(value) for value in many[:_MAX_IDS])
+    return list(dict.fromkeys(identifier for identifier in found if identifier is not None))

@@ -1,0 +1,161 @@
+"""What becomes of a message later: reactions, edits and deletes, told by an event's name or inside a message."""
+
+from typing import Final
+
+from store.facts import Delete, Edit, Fact, Reaction
+from worker.sak import acks, document, parties, proto, text
+from worker.sak.document import Fields
+from worker.sak.envelope import Envelope, first
+from worker.sak.reasons import Reason, UnreadableError
+from worker.sak.vocabulary import EDITED, PROTOCOL, REACTIONS
+
+_PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
+_REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
+_EDITED_KEYS = ("editedMessage", "edited_message")
+_TARGETS = (
+    *("targetMessageId", "target_message_id", "targetId", "originalMessageId", "original_message_id", "originalId"),
+    *("reactedMessageId", "reactedToId", "reactionTo", "editedMessageId", "deletedMessageId", "revokedMessageId"),
+)
+_OWN_IDS = ("messageId", "message_id", "msgId", "msg_id", "id")
+_EMOJI = ("text", "emoji", "reaction")
+_NEW_TEXTS = ("newText", "new_text", "newBody", "new_body", "editedText", "edited_text")
+_MAX_EMOJI = 64
+
+_REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
+_EDIT: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
+
+
+def is_told(envelope: Envelope, raw_type: str | None) -> bool:
+    """Whether a message carries a change of another one, readably."""
+    if raw_type not in PROTOCOL and raw_type not in EDITED and raw_type not in REACTIONS:
+        return False
+    if raw_type in REACTIONS:
+        told = _reaction(envelope)
+        return told is not None and told[0] is not None and told[1] is not None
+    protocol = _protocol(envelope)
+    if protocol is not None:
+        return _protocol_target(protocol) is not None and (_is(protocol, _REVOKE) or _edited_text(protocol) is not None)
+    return first(envelope.places, _TARGETS) is not None and _new_text(envelope) is not None
+
+
+def inside_message(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
+    """The change that a message carries; only after `is_told`."""
+    time = envelope.time
+    who = parties.read(envelope, is_sent=is_sent, time=time)
+    protocol = _protocol(envelope)
+    if protocol is not None and (target := _protocol_target(protocol)) is not None:
+        edited = _edited_text(protocol)
+        if _is(protocol, _REVOKE) or edited is None:
+            return (Delete(target, who.chat, who.direction, who.sender, time), *who.evidence)
+        return (Edit(target, who.chat, who.direction, who.sender, edited, time), *who.evidence)
+    reaction = _reaction(envelope)
+    if reaction is not None and reaction[0] is not None and reaction[1] is not None:
+        return (Reaction(reaction[0], who.chat, who.direction, who.sender, reaction[1], time), *who.evidence)
+    target, new_text = text.identifier(first(envelope.places, _TARGETS)), _new_text(envelope)
+    if target is None or new_text is None:
+        raise UnreadableError(Reason.EDIT_WITHOUT_TARGET)
+    return (Edit(target, who.chat, who.direction, who.sender, new_text, time), *who.evidence)
+
+
+def reacted(envelope: Envelope) -> tuple[Fact, ...]:
+    """`message.reaction`: to what is in the reaction, or else the message that the event names."""
+    target, emoji = _reaction(envelope) or (None, None)
+    target = target or envelope.message_id
+    if target is None or emoji is None:
+        raise UnreadableError(Reason.REACTION_UNREADABLE)
+    time = envelope.time
+    who = parties.read(envelope, is_sent=parties.is_told_as_sent(envelope), time=time)
+    return (Reaction(target, who.chat, who.direction, who.sender, emoji, time), *who.evidence)
+
+
+def edited(envelope: Envelope) -> tuple[Fact, ...]:
+    """`message.edited`: the message that the event names, with its new text."""
+    protocol = _protocol(envelope)
+    target = None if protocol is None else _protocol_target(protocol)
+    target = target or text.identifier(first(envelope.everywhere, _TARGETS)) or envelope.message_id
+    new_text = (None if protocol is None else _edited_text(protocol)) or _new_text(envelope)
+    if target is None:
+        raise UnreadableError(Reason.NO_MESSAGE_ID)
+    if new_text is None:
+        raise UnreadableError(Reason.EDIT_WITHOUT_TEXT)
+    time = envelope.time
+    who = parties.read(envelope, is_sent=parties.is_told_as_sent(envelope), time=time)
+    return (Edit(target, who.chat, who.direction, who.sender, new_text, time), *who.evidence)
+
+
+def deleted(envelope: Envelope) -> tuple[Fact, ...]:
+    """`message.deleted`: the message that the event names, or all that it lists."""
+    protocol = _protocol(envelope)
+    target = None if protocol is None else _protocol_target(protocol)
+    target = target or text.identifier(first(envelope.everywhere, _TARGETS))
+    targets = acks.message_ids(envelope) if target is None else [target]
+    if not targets:
+        raise UnreadableError(Reason.NO_MESSAGE_ID)
+    time = envelope.time
+    who = parties.read(envelope, is_sent=parties.is_told_as_sent(envelope), time=time)
+    return (*(Delete(target, who.chat, who.direction, who.sender, time) for target in targets), *who.evidence)
+
+
+def _inside(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> Fields | None:
+    """The fields of a change, wherever it lies, wrappers included."""
+    for message in (envelope.message, document.mapping(envelope.document.get("message"))):
+        found = None if message is None else proto.unwrap(message)
+        if found is not None and found[0] in raw_types:
+            return found[1]
+    return document.mapping(first(envelope.everywhere, keys))
+
+
+def _protocol(envelope: Envelope) -> Fields | None:
+    return _inside(envelope, _PROTOCOL_KEYS, PROTOCOL)
+
+
+def _protocol_target(protocol: Fields) -> str | None:
+    key = document.mapping(protocol.get("key"))
+    return text.identifier(first((protocol,) if key is None else (key, protocol), _OWN_IDS))
+
+
+def _is(protocol: Fields, words: tuple[object, ...]) -> bool:
+    kind = protocol.get("type")
+    return not isinstance(kind, bool) and kind in words
+
+
+def _edited_text(protocol: Fields) -> str | None:
+    if not _is(protocol, _EDIT):
+        return None
+    return _written(first((protocol,), (*_EDITED_KEYS, *_NEW_TEXTS)))
+
+
+def _new_text(envelope: Envelope) -> str | None:
+    """The new text, from what is made for it before what may hold any text."""
+    for keys in (_NEW_TEXTS, _EDITED_KEYS, ("text", "body", "message", "caption")):
+        for place in envelope.everywhere:
+            written = _written(first((place,), keys))
+            if written is not None:
+                return written
+    return None
+
+
+def _written(value: object) -> str | None:
+    """What a text, a message of ours or one of protobuf's says."""
+    fields = document.mapping(value)
+    if fields is None:
+        return text.content(value)
+    inner = document.mapping(fields.get("message")) or fields
+    return text.content(first((inner,), ("text", "body", "caption"))) or text.content(proto.text(inner))
+
+
+def _reaction(envelope: Envelope) -> tuple[str | None, str | None] | None:
+    """The id of the message that is reacted to, and the emoji; '' takes a reaction back."""
+    fields = _inside(envelope, _REACTION_KEYS, REACTIONS)
+    places = envelope.places if fields is None else (fields,)
+    target = first(envelope.places, _TARGETS)
+    if fields is not None:
+        key = document.mapping(fields.get("key"))
+        target = first((fields,) if key is None else (key, fields), (*_TARGETS, *_OWN_IDS)) or target
+    for place in places:
+        for name in _EMOJI:
+            emoji = place.get(name)
+            # Beside the event, an empty `text` is what SAK sends for all that is no text: it takes nothing back.
+            if isinstance(emoji, str) and (emoji or fields is not None or name != "text"):
+                return text.identifier(target), text.clean(emoji, _MAX_EMOJI) if len(emoji) <= _MAX_EMOJI else None
+    return text.identifier(target), None

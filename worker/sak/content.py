@@ -1,0 +1,153 @@
+"""What a message holds: its type, its words, its media, and the message that it answers."""
+
+from dataclasses import dataclass
+
+from store.facts import ContentState, MessageType
+from worker.sak import document, proto, text, vocabulary
+from worker.sak.document import Fields
+from worker.sak.envelope import Envelope, first
+
+_TYPES = ("type", "messageType", "message_type")
+_CAPTIONS = ("caption", "mediaCaption", "media_caption")
+_LINKS = ("mediaUrl", "media_url", "mediaURL", "fileUrl", "file_url", "downloadUrl", "download_url")
+_MIME_TYPES = ("mimetype", "mimeType", "mime_type")
+_FILE_NAMES = ("fileName", "filename", "file_name")
+_REPLIES = (
+    *(
+        "quotedMessageId",
+        "quoted_message_id",
+        "quotedMsgId",
+        "quotedId",
+        "replyTo",
+        "reply_to",
+        "replyToId",
+        "reply_to_id",
+    ),
+    *("inReplyTo", "quoted", "quotedMessage", "quotedMsg", "contextInfo", "context"),
+)
+_REPLY_IDS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is in the message, not whose it is."""
+
+    type: MessageType
+    raw_type: str | None
+    state: ContentState
+    text: str | None
+    caption: str | None
+    media_url: str | None
+    mime_type: str | None
+    file_name: str | None
+    reply_to: str | None
+    proto_type: str | None
+    """The type inside the wrappers, where the protobuf message came along."""
+
+    @property
+    def effective_type(self) -> str | None:
+        """The innermost type that is told."""
+        return self.proto_type or self.raw_type
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be seen of it."""
+        return not (self.text or self.caption or self.media_url or self.file_name)
+
+
+def read(envelope: Envelope) -> Content:
+    """The message's content, from wherever the dialect puts it."""
+    places = envelope.places
+    found = proto.unwrap(envelope.message) if envelope.message is not None else None
+    proto_type = None
+    if found is not None:
+        proto_type = found[0]
+        places = (found[1], *places)
+    raw_type = text.word(envelope.first(_TYPES)) or proto_type
+    words = text.content(_words(places))
+    caption = text.content(first(places, _CAPTIONS))
+    media = first(places, ("media", "file", "attachment"))
+    media_places = places
+    if (media_fields := document.mapping(media)) is not None:
+        media_places = (media_fields, *places)
+        caption = caption or text.content(media_fields.get("caption"))
+    mime_type = text.word(first(media_places, _MIME_TYPES))
+    file_name = text.word(first(media_places, _FILE_NAMES), text.MAX_NAME)
+    if media_fields is not None:
+        file_name = file_name or text.word(media_fields.get("name"), text.MAX_NAME)
+    named = _named(proto_type or raw_type)
+    # WhatsApp's own links lead to encrypted files: what is inside the protobuf message is no link for people.
+    media_url = _link(media, media_places if found is None else media_places[1:], takes_url=named != "text")
+    kind = named or _inferred(raw_type, words, mime_type, is_media=media_url is not None)
+    return Content(
+        type=kind,
+        raw_type=raw_type,
+        state=_state(proto_type or raw_type, has_content=bool(words or caption or media_url or file_name)),
+        text=words,
+        caption=caption,
+        media_url=media_url,
+        mime_type=mime_type,
+        file_name=file_name,
+        reply_to=_reply_to(places),
+        proto_type=proto_type,
+    )
+
+
+def _named(raw_type: str | None) -> MessageType | None:
+    if raw_type is None:
+        return None
+    return vocabulary.TYPES.get(raw_type) or vocabulary.TYPES.get(raw_type.lower())
+
+
+def _inferred(raw_type: str | None, words: str | None, mime_type: str | None, *, is_media: bool) -> MessageType:
+    """What a message is that does not say so, or wraps what is not told, or comes behind a key or a context."""
+    if raw_type is not None and raw_type not in vocabulary.WRAPPERS and raw_type not in vocabulary.NOISE:
+        return "unknown"
+    if mime_type is not None:
+        return vocabulary.MIME_TYPES.get(mime_type.partition("/")[0].lower(), "document")
+    return "text" if words and not is_media else "unknown"
+
+
+def _state(raw_type: str | None, *, has_content: bool) -> ContentState:
+    if has_content:
+        return "complete"
+    if raw_type is None or raw_type in vocabulary.PLAIN_TEXT or raw_type in vocabulary.UNDECRYPTED:
+        return "undecrypted"
+    return "media_missing"
+
+
+def _words(places: tuple[Fields, ...]) -> object:
+    value = first(places, ("text", "body", "conversation"))
+    if value is None:
+        # `"message": "Hello"`, where there is no object of that name.
+        value = first(places, ("message",))
+        return value if isinstance(value, str) else None
+    fields = document.mapping(value)
+    return value if fields is None else fields.get("body")
+
+
+def _link(media: object, places: tuple[Fields, ...], *, takes_url: bool) -> str | None:
+    """The media's link. A bare `url` beside a text is what the text is about, not its media."""
+    for key in _LINKS:
+        if (link := text.url(first(places, (key,)))) is not None:
+            return link
+    fields = document.mapping(media)
+    if fields is not None:
+        return text.url(first((fields,), ("url", "link", "href")))
+    if (link := text.url(media)) is not None:
+        return link
+    return text.url(first(places, ("url",))) if takes_url else None
+
+
+def _reply_to(places: tuple[Fields, ...]) -> str | None:
+    for key in _REPLIES:
+        value = first(places, (key,))
+        if value is None:
+            continue
+        fields = document.mapping(value)
+        if fields is not None:
+            key_fields = document.mapping(fields.get("key"))
+            value = first((fields,) if key_fields is None else (fields, key_fields), _REPLY_IDS)
+        if (identifier := text.identifier(value)) is not None:
+            return identifier
+    return None

@@ -1,0 +1,59 @@
+"""`message.received` and `message.sent`, flat and nested."""
+
+from store.facts import Fact, Message, Status
+from worker.sak import acks, changes, content, parties
+from worker.sak.envelope import Envelope
+from worker.sak.reasons import Reason, UnreadableError
+from worker.sak.vocabulary import EDITED, NOISE, PROTOCOL, REACTIONS
+
+
+def received(envelope: Envelope) -> tuple[Fact, ...]:
+    """A message of the other side; or of the owner's other devices, where it says so."""
+    return _read(envelope, is_sent=False)
+
+
+def sent(envelope: Envelope) -> tuple[Fact, ...]:
+    """A message of ours."""
+    return _read(envelope, is_sent=True)
+
+
+def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
+    held = content.read(envelope)
+    if changes.is_told(envelope, held.effective_type):
+        return changes.inside_message(envelope, is_sent=is_sent)
+    raw_type = held.effective_type
+    noise = None if raw_type is None else NOISE.get(raw_type)
+    if noise is not None and raw_type is not None:
+        if raw_type in EDITED or raw_type in PROTOCOL:
+            raise UnreadableError(noise if held.is_empty else Reason.EDIT_WITHOUT_TARGET)
+        if held.is_empty or raw_type in REACTIONS:
+            raise UnreadableError(noise)
+    message_id = envelope.message_id
+    if message_id is None and held.is_empty and held.state == "undecrypted":
+        raise UnreadableError(Reason.EMPTY_MESSAGE)
+    time = envelope.time
+    who = parties.read(envelope, is_sent=is_sent, time=time)
+    message = Message(
+        address=who.chat,
+        direction=who.direction,
+        message_id=message_id,
+        time=time,
+        type=held.type,
+        raw_type=held.raw_type,
+        content_state=held.state,
+        text=held.text,
+        caption=held.caption,
+        media_url=held.media_url,
+        mime_type=held.mime_type,
+        file_name=held.file_name,
+        reply_to=held.reply_to,
+        sender=who.sender,
+        sender_name=who.sender_name,
+        status=_status(envelope) if who.direction == "outgoing" else None,
+    )
+    return (message, *who.evidence)
+
+
+def _status(envelope: Envelope) -> Status:
+    """What we wrote has been sent at least, unless the event says something else."""
+    return acks.status(envelope.first(acks.STATUSES)) or "sent"

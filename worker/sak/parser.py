@@ -1,0 +1,100 @@
+"""One event in, one outcome out: for any bytes, without clock, network or database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+from store.facts import Fact, Outcome
+from worker import identity
+from worker.sak import acks, changes, document, messages, sessions, text
+from worker.sak.document import Fields
+from worker.sak.envelope import Envelope, is_true, open_envelope
+from worker.sak.reasons import Reason, UnreadableError
+
+_Reader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one body turned out to be."""
+
+    outcome: Outcome
+    identifies_itself: bool
+    """Whether equal bytes are the same event (worker/identity.py)."""
+
+
+_EVENTS: Final[dict[str, _Reader]] = {
+    "message.received": messages.received,
+    "message.sent": messages.sent,
+    **dict.fromkeys(("message.reaction", "message.reacted"), changes.reacted),
+    **dict.fromkeys(("message.edited", "message.edit"), changes.edited),
+    **dict.fromkeys(("message.deleted", "message.delete", "message.revoked", "message.revoke"), changes.deleted),
+    **dict.fromkeys(("message.status", "message.ack", "message.status.update"), acks.read),
+    "message.delivered": partial(acks.acknowledged, told="delivered"),
+    "message.read": partial(acks.acknowledged, told="read"),
+    "message.played": partial(acks.acknowledged, told="played"),
+    "message.failed": partial(acks.acknowledged, told="failed"),
+    "status.change": sessions.status,
+    "session.status": sessions.read,
+    "session.connected": partial(sessions.reported, state="connected"),
+    "session.disconnected": partial(sessions.reported, state="disconnected"),
+    "session.connecting": partial(sessions.reported, state="connecting"),
+    **dict.fromkeys(("session.logged_out", "session.loggedout"), partial(sessions.reported, state="logged_out")),
+}
+
+
+def read(body: bytes) -> Reading:
+    """What an event says. Never raises; time and memory are proportional to the body's length."""
+    try:
+        fields = document.decode(body)
+    except UnreadableError as error:
+        return Reading(_unread(error.reason), identifies_itself=False)
+    return Reading(_outcome(fields), identity.identifies_itself(fields))
+
+
+def _outcome(fields: Fields) -> Outcome:
+    event = text.word(fields.get("event"))
+    envelope = open_envelope(fields)
+    if _is_ping(envelope):
+        return Outcome("ping", None, envelope.session_id, event, envelope.time)
+    try:
+        return Outcome("stored", None, envelope.session_id, event, envelope.time, _facts(envelope, event))
+    except UnreadableError as error:
+        return _unread(error.reason, envelope.session_id, event, envelope.time)
+
+
+def _facts(envelope: Envelope, event: str | None) -> tuple[Fact, ...]:
+    if _is_foreign(envelope):
+        raise UnreadableError(Reason.FOREIGN_ENVELOPE)
+    if event is None:
+        raise UnreadableError(Reason.NO_EVENT)
+    reader = _EVENTS.get(event)
+    if reader is None:
+        raise UnreadableError(Reason.UNKNOWN_EVENT)
+    if envelope.session_id is None:
+        # A session of our own making would show the message to readers whose token was never meant for it.
+        raise UnreadableError(Reason.NO_SESSION)
+    return reader(envelope)
+
+
+def _is_foreign(envelope: Envelope) -> bool:
+    fields = envelope.document
+    if envelope.session_id is None and fields.get("session"):
+        return True
+    return envelope.data is None and document.mapping(fields.get("payload")) is not None and "from" not in fields
+
+
+def _is_ping(envelope: Envelope) -> bool:
+    """The gateway's test carries a flag, and names neither a message nor a sender: with those it is a message."""
+    fields = envelope.document
+    if not is_true(fields.get("test")) and not (envelope.data is not None and is_true(envelope.data.get("test"))):
+        return False
+    names_sender = any(place.get(key) for place in envelope.everywhere for key in ("from", "to", "from_jid"))
+    return not names_sender and envelope.message_id is None
+
+
+def _unread(
+    reason: Reason, session_id: str | None = None, event: str | None = None, time: int | None = None
+) -> Outcome:
+    return Outcome(reason.kind, reason.value, session_id, event, time)

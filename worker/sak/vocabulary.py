@@ -1,0 +1,88 @@
+"""The gateway's words for what a message is: names of WhatsApp's protobuf fields, the guide's words, and siblings'."""
+
+from typing import Final
+
+from store.facts import MessageType
+from worker.sak.reasons import Reason
+
+PLAIN_TEXT: Final = frozenset({"conversation", "extendedTextMessage", "text", "chat"})
+"""Types that are nothing but their text: one that comes without has not been decrypted."""
+
+TYPES: Final[dict[str, MessageType]] = {
+    **dict.fromkeys(PLAIN_TEXT, "text"),
+    # What businesses send to be tapped on, and what tapping sends back: text with decoration.
+    **dict.fromkeys(("templateMessage", "templateButtonReplyMessage", "highlyStructuredMessage", "template"), "text"),
+    **dict.fromkeys(("buttonsMessage", "buttonsResponseMessage", "buttons_response", "listMessage"), "text"),
+    **dict.fromkeys(("listResponseMessage", "list_response", "interactiveMessage", "interactive"), "text"),
+    **dict.fromkeys(("interactiveResponseMessage", "commentMessage", "richResponseMessage"), "text"),
+    **dict.fromkeys(("groupInviteMessage", "newsletterAdminInviteMessage"), "text"),
+    **dict.fromkeys(("imageMessage", "image"), "image"),
+    **dict.fromkeys(("videoMessage", "video", "ptvMessage", "ptv", "gif"), "video"),
+    **dict.fromkeys(("audioMessage", "audio", "ptt", "voice"), "audio"),
+    **dict.fromkeys(("documentMessage", "documentWithCaptionMessage", "document", "file"), "document"),
+    **dict.fromkeys(("stickerMessage", "lottieStickerMessage", "stickerPackMessage", "sticker"), "sticker"),
+    **dict.fromkeys(("locationMessage", "liveLocationMessage", "location", "live_location"), "location"),
+    **dict.fromkeys(
+        ("contactMessage", "contactsArrayMessage", "contact", "contacts", "vcard", "multi_vcard"), "contact"
+    ),
+    **dict.fromkeys(("pollCreationMessage", "poll", "poll_creation", "pollResultSnapshotMessage"), "poll"),
+    **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
+    **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6"), "poll"),
+    # Calls, and what WhatsApp itself says in a chat.
+    **dict.fromkeys(("call", "call_log", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
+    **dict.fromkeys(("scheduledCallCreationMessage", "requestPhoneNumberMessage", "system"), "system"),
+    **dict.fromkeys(("notification", "notification_template", "e2e_notification", "gp2"), "system"),
+}
+
+MEDIA: Final = frozenset({"image", "video", "audio", "document", "sticker"})
+
+WRAPPERS: Final = frozenset(
+    {
+        *(
+            "ephemeralMessage",
+            "deviceSentMessage",
+            "viewOnceMessage",
+            "viewOnceMessageV2",
+            "viewOnceMessageV2Extension",
+        ),
+        *("documentWithCaptionMessage", "editedMessage", "lottieStickerMessage", "groupMentionedMessage"),
+        *("botInvokeMessage", "associatedChildMessage", "groupStatusMessage", "groupStatusMessageV2"),
+        *("statusMentionMessage", "groupStatusMentionMessage", "statusAddYours", "pollCreationMessageV4"),
+    }
+)
+"""Envelopes around another message, which they hold as `message`. Where that is not told, only some say what it is."""
+
+UNDECRYPTED: Final = frozenset({"placeholderMessage", "ciphertext", "undecryptable"})
+"""Types that say themselves that the content is still to come."""
+
+REACTIONS: Final = frozenset({"reactionMessage", "reaction"})
+PROTOCOL: Final = frozenset({"protocolMessage", "protocol", "revoked"})
+EDITED: Final = frozenset({"editedMessage", "edited"})
+
+NOISE: Final[dict[str, Reason]] = {
+    "senderKeyDistributionMessage": Reason.KEY_DISTRIBUTION,
+    "fastRatchetKeySenderKeyDistributionMessage": Reason.KEY_DISTRIBUTION,
+    "messageContextInfo": Reason.CONTEXT_ONLY,
+    **dict.fromkeys(PROTOCOL, Reason.PROTOCOL_MESSAGE),
+    **dict.fromkeys(EDITED, Reason.EDIT_UNTOLD),
+    **dict.fromkeys(REACTIONS, Reason.REACTION_UNTOLD),
+    "encReactionMessage": Reason.REACTION_UNTOLD,
+    "pollUpdateMessage": Reason.POLL_VOTE,
+    **dict.fromkeys(("keepInChatMessage", "pinInChatMessage"), Reason.PIN_OR_KEEP),
+    "albumMessage": Reason.ALBUM_HEADER,
+    **dict.fromkeys(
+        ("stickerSyncRmrMessage", "messageHistoryBundle", "messageHistoryNotice"), Reason.DEVICE_HOUSEKEEPING
+    ),
+    **dict.fromkeys(("secretEncryptedMessage", "encEventResponseMessage"), Reason.DEVICE_HOUSEKEEPING),
+    **dict.fromkeys(("encCommentMessage", "scheduledCallEditMessage"), Reason.DEVICE_HOUSEKEEPING),
+}
+"""Types that are no message of their own. A key or a context can come first in a message that also has a text, and SAK
+names only what comes first: with a text they are messages all the same."""
+
+MIME_TYPES: Final[dict[str, MessageType]] = {
+    "image": "image",
+    "video": "video",
+    "audio": "audio",
+    "application": "document",
+}
+"""The first half of a MIME type, where a message has media and does not say what it is."""
