@@ -36,7 +36,7 @@ class Lock:
             file.seek(0)
             holder = file.read(20).decode(errors="replace").strip() or "unknown"
             file.close()
-            raise StartError(f"{self._path.parent} is in use: already running as process {holder}.") from None
+            raise StartError(f"{self._path.parent} is in use by process {holder}, which has to stop first.") from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n".encode())
         file.flush()

@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> None:
         library.prctl(PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != parent:
         sys.exit("the parent ended before its child began")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the next program would inherit that
+    # Python ignores SIGPIPE, whoever started us may ignore others, and the next program would inherit that.
+    for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     os.execv(arguments[4], arguments[4:])  # noqa: S606 - running a program is what this one is for
 
 

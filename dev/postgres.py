@@ -62,7 +62,7 @@ class Postgres:
     def start(self) -> None:
         """Return when the server takes connections and `history` is there; raise StartError if that fails."""
         if self.running:
-            raise StartError(f"PostgreSQL on {self.home} runs already.")
+            raise StartError(f"PostgreSQL on {self.home} is running.")
         self._lock.take()
         try:
             version = self._data / "PG_VERSION"

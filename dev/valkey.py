@@ -59,7 +59,7 @@ class Valkey:
     def start(self) -> None:
         """Return when the server answers; raise StartError if it does not."""
         if self.running:
-            raise StartError(f"Valkey on {self.home} runs already.")
+            raise StartError(f"Valkey on {self.home} is running.")
         self._lock.take()
         try:
             self._end_orphan()

@@ -1,7 +1,5 @@
 """Real servers for the tests: one PostgreSQL and one Valkey per xdist worker, gone with it."""
 
-import importlib
-import importlib.util
 import itertools
 import shutil
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from psycopg import sql
 
 from dev import home
 from dev.servers import Servers
+from store import migrate
 
 TEMPLATE = "migrated"
 COUNTER = itertools.count(1)
@@ -34,8 +33,7 @@ def servers() -> Iterator[Servers]:
 def migrated(servers: Servers) -> str:
     """The name of a database with all migrations in it, which nobody connects to."""
     execute(servers, "CREATE DATABASE {}", TEMPLATE)
-    if importlib.util.find_spec("store.migrate"):
-        importlib.import_module("store.migrate").migrate(servers.postgres.url_of(TEMPLATE))
+    migrate.migrate(servers.postgres.url_of(TEMPLATE))
     return TEMPLATE
 
 

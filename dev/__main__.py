@@ -1,0 +1,34 @@
+"""`python -m dev [--demo]`: what `./run` becomes once everything is installed."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from dev import dotenv, supervisor
+from dev.failure import StartError
+from dev.process import ROOT
+from dev.settings import Settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    if unknown := set(arguments) - {"--demo"}:
+        print(f"./run does not know {' '.join(sorted(unknown))}: ./run --help tells what it does.", file=sys.stderr)
+        return 2
+    try:
+        environ = dotenv.read(ROOT / ".env") | os.environ
+        supervisor.run(Settings.of(environ), environ, say, demo="--demo" in arguments)
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except supervisor.StoppedError:
+        say("dev", "stopped before everything was started")
+    return 0
+
+
+def say(name: str, line: str) -> None:
+    """One line of the terminal, which tells whose it is."""
+    print(f"{name:<8} | {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

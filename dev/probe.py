@@ -1,0 +1,46 @@
+import asyncio
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+SECONDS = 2.0
+LARGEST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a process says of its readiness."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+async def ask(url: str) -> Answer:
+    """GET the URL; whoever does not answer in time, or not in HTTP, is not ready."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            head, _, body = (await _get(url)).partition(b"\r\n\r\n")
+    except (OSError, TimeoutError):
+        return Answer(ready=False, reasons=("does not answer yet",))
+    if b" 200 " in head.partition(b"\r\n")[0] + b" ":
+        return Answer(ready=True, reasons=())
+    try:
+        reasons = tuple(str(reason) for reason in json.loads(body)["reasons"])
+    except (ValueError, KeyError, TypeError):
+        reasons = (head.partition(b"\r\n")[0].decode(errors="replace"),)
+    return Answer(ready=False, reasons=reasons)
+
+
+async def _get(url: str) -> bytes:
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        request = f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        await writer.drain()
+        answer = b""
+        while len(answer) < LARGEST and (more := await reader.read(LARGEST)):
+            answer += more
+        return answer
+    finally:
+        writer.close()
