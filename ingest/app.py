@@ -4,20 +4,28 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import connection, settings
+from ingest import connection, reply, settings
 from ingest.batcher import Batcher
 from ingest.breaker import Breaker
 from ingest.counts import Counts
 from ingest.drainer import Drainer
 from ingest.failpoint import Failpoints
+from ingest.health import Health
 from ingest.hint import Hints
 from ingest.keeper import Keeper
 from ingest.memory import Memory
+from ingest.metrics import Metrics
 from ingest.signature import Signatures
 from ingest.spool import Spool
 from ingest.stream import Stream
@@ -47,13 +55,15 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     signatures = None if wanted.allow_unsigned else Signatures(wanted.secrets)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[dict[str, object]]:
         if wanted.allow_unsigned:
             log.warning("WEBHOOK_ALLOW_UNSIGNED is set: whoever reaches this server can write messages")
         await spool.open()
         batching = asyncio.create_task(batcher.run())
         draining = asyncio.create_task(drainer.run())
-        yield
+        for task in (batching, draining):
+            task.add_done_callback(_end_process_on_bug)
+        yield {"counts": counts}  # ingest.protocol refuses where no application has been asked yet
         batcher.close()
         await asyncio.wait([batching], timeout=CLOSE_SECONDS)
         draining.cancel()
@@ -66,4 +76,44 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await unhurried.aclose()
 
     webhook = Webhook(signatures, batcher, counts, wanted.max_body_bytes)
-    return Starlette(lifespan=lifespan, routes=[Route(PATH, webhook)])
+    health = Health(wanted, client, spool, breaker, memory)
+    registry = CollectorRegistry()
+    registry.register(Metrics(counts, spool, breaker, memory))
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    routes = [
+        Route(PATH, webhook),
+        Route(PATH + "/", webhook),  # a redirect would be lost on a sender that tries once
+        Route("/healthz", health.alive),
+        Route("/readyz", health.ready),
+        Route("/metrics", metrics),
+    ]
+    handlers: dict[Any, Any] = {404: _not_found, 405: _wrong_method, Exception: _bug}
+    return Starlette(lifespan=lifespan, routes=routes, exception_handlers=handlers)
+
+
+def _end_process_on_bug(task: asyncio.Task[None]) -> None:
+    """Without its batcher ingest would take requests and never answer: better a supervisor starts it anew."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("ingest cannot go on", exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _not_found(_: Request, __: Exception) -> Response:
+    return _response(reply.NOT_FOUND)
+
+
+async def _wrong_method(_: Request, error: HTTPException) -> Response:
+    response = _response(reply.WRONG_METHOD)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _bug(_: Request, __: Exception) -> Response:
+    return _response(reply.BUG)
+
+
+def _response(refusal: reply.Refusal) -> Response:
+    return Response(refusal.body, refusal.status, media_type="application/json")

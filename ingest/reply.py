@@ -42,12 +42,15 @@ OVERLOADED = Refusal(503, "overloaded", "Too much is waiting to be kept.", ((b"r
 BUG = Refusal(500, "internal", "Something went wrong here; nothing was acknowledged.")
 
 
+def headers(refusal: Refusal) -> Headers:
+    """All of the refusal's headers."""
+    return [JSON, (b"content-length", str(len(refusal.body)).encode()), *refusal.headers]
+
+
 async def refuse(send: Send, refusal: Refusal) -> None:
     """Answer with the refusal."""
-    body = refusal.body
-    headers = [JSON, (b"content-length", str(len(body)).encode()), *refusal.headers]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers(refusal)})
+    await send({"type": "http.response.body", "body": refusal.body})
 
 
 class Acknowledgements:
@@ -67,5 +70,5 @@ class Acknowledgements:
 
 @functools.cache  # a handful of lengths
 def _start(length: int) -> Message:
-    headers: Headers = [JSON, (b"content-length", str(length).encode())]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+    fields: Headers = [JSON, (b"content-length", str(length).encode())]
+    return {"type": "http.response.start", "status": 200, "headers": fields}

@@ -17,7 +17,7 @@ class Signatures:
         """Whether the header, exactly as it came, signs the body; any malformed header is simply no signature."""
         if header is None:
             return False
-        claimed = header.lower()
+        claimed = header.strip().lower()
         for keyed in self._keyed:
             signed = keyed.copy()
             signed.update(body)

@@ -40,7 +40,9 @@ class Webhook:
                 signature = value if signature is None else b""
             elif name == b"content-length" and int(value) > self._max_body_bytes:
                 refusal = reply.TOO_LARGE
-            elif name == b"content-encoding" and value.lower() not in {b"", b"identity"}:
+            elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
+                name == b"transfer-encoding" and value.strip().lower() != b"chunked"
+            ):
                 refusal = reply.ENCODED
         if signature is None and self._signatures:
             refusal = reply.BAD_SIGNATURE
