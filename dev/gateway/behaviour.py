@@ -43,6 +43,8 @@ class Misbehaviour:
     code: str = "SEND_MESSAGE_FAILED"
     message: str = "Failed to send message"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    outcome: Status | None = None
+    """What becomes of the message, for the kinds that do it before they go wrong."""
     seconds: float | None = None
     """How long a hang or a delay takes (default: until the gateway stops), or the pause after a dripped byte (0.2)."""
 
@@ -114,8 +116,7 @@ class Misbehaving:
             envelope = {"success": False, "error": {"code": wanted.code, "message": wanted.message}}
             await JSONResponse(envelope, wanted.status, dict(wanted.headers))(scope, receive, send)
         elif wanted.kind in ("queued", "failed"):
-            scope["outcome"] = wanted.kind
-            await self.app(scope, receive, send)
+            await self.app(dict(scope) | {"outcome": wanted.kind}, receive, send)
         elif wanted.kind in ("hang", "reset"):
             await self._break(wanted, scope, receive)
         else:
@@ -137,7 +138,7 @@ class Misbehaving:
         async def keep(message: Message) -> None:
             answered.append(message)
 
-        await self.app(scope, receive, keep)
+        await self.app(dict(scope) | {"outcome": wanted.outcome}, receive, keep)
         if wanted.kind in ("hang_after", "reset_after"):
             await self._break(wanted, scope, receive)
         elif wanted.kind == "slow":
