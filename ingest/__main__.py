@@ -1,5 +1,6 @@
 """`python -m ingest`: serve webhooks until SIGTERM."""
 
+import gc
 import logging
 import os
 import sys
@@ -17,6 +18,9 @@ def main() -> None:
         listener = listen.open_socket(os.environ)
     except (SettingsError, FailpointError, OSError) as error:
         sys.exit(f"ingest: {error}")
+    # What is there now stays: looking through it again for garbage took 20 ms, five times a second under load.
+    gc.collect()
+    gc.freeze()
     server.serve(app, listener)
 
 

@@ -56,7 +56,7 @@ class Protocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
         """The client has said all it will: keep the connection if it still waits for an answer."""
-        if not self._answering() or self._in_head or self._in_body:
+        if not self._answering() or self._in_body:
             return None
         self.cycle.keep_alive = False
         return True
