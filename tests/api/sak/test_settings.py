@@ -1,0 +1,42 @@
+import pytest
+
+from api.sak.settings import Settings, SettingsError
+
+
+def test_without_a_base_url_there_is_no_sak() -> None:
+    """The API works without one: it only cannot send."""
+    assert Settings.from_environ({"SAK_JWT": "x"}) is None
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    """A slash at the end of the URL, or spaces from a copied line, change nothing."""
+    settings = Settings.from_environ(
+        {
+            "SAK_BASE_URL": " https://sak.example/api/v1/ ",
+            "SAK_JWT": "token\n",
+            "SAK_API_KEY": "key",
+            "SAK_SESSION_ID": "session",
+            "SAK_PHONE": "+91 98110 00009",
+        }
+    )
+
+    assert settings == Settings("https://sak.example/api/v1", "token", "key", "session", "919811000009")
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"SAK_BASE_URL": "sak.example"}, "SAK_BASE_URL"),
+        ({"SAK_BASE_URL": "ftp://sak.example"}, "SAK_BASE_URL"),
+        ({"SAK_BASE_URL": "https://user:hush@sak.example"}, "SAK_BASE_URL"),
+        ({"SAK_BASE_URL": "https://sak.example/?key=hush"}, "SAK_BASE_URL"),
+        ({"SAK_BASE_URL": "https://sak.example", "SAK_JWT": "hush hush"}, "SAK_JWT"),
+        ({"SAK_BASE_URL": "https://sak.example", "SAK_API_KEY": "hush\x07hush"}, "SAK_API_KEY"),
+    ],
+)
+def test_a_bad_setting_is_named_and_its_value_is_not_shown(environ: dict[str, str], named: str) -> None:
+    """The sentence goes to a terminal, and from there into tickets."""
+    with pytest.raises(SettingsError, match=named) as error:
+        Settings.from_environ(environ)
+
+    assert "hush" not in str(error.value)
