@@ -1,0 +1,135 @@
+"""The ledger: what was received, what became of it, and what is missing.
+
+In every snapshot: received = stored + duplicate + noise + ping + parked + forgotten + waiting.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from store import errors
+from store.connect import Connection
+
+PATIENCE = 15
+"""Seconds that the stream has to have been empty before what is still waiting is called lost."""
+STALE = 5
+"""Seconds after which what workers last saw is no longer called known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Batches of one writer that were acknowledged and are neither in PostgreSQL nor on their way."""
+
+    writer: str
+    first: int
+    last: int
+    events: int
+    spooled: int
+    """How many events the writer said its spool held; where that is not 0, they may still be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    received: int
+    stored: int
+    duplicate: int
+    noise: int
+    ping: int
+    parked: int
+    forgotten: int
+    waiting: int | None
+    """None: no worker is alive to know how much was received."""
+    as_of: datetime | None
+    """When a worker last looked at the stream."""
+    lost: tuple[Gap, ...]
+    """Empty while anything may still be on its way."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every acknowledged event is accounted for."""
+        return self.waiting is not None and not self.lost
+
+    def document(self) -> dict[str, object]:
+        """As JSON can hold it."""
+        return {**asdict(self), "as_of": None if self.as_of is None else self.as_of.isoformat(), "exact": self.exact}
+
+
+def read(connection: Connection) -> Ledger:
+    """The ledger of one snapshot; raises store.errors.TransientError."""
+    with errors.translated(), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        counted = connection.execute(
+            """
+            WITH kept AS (
+                SELECT writer, max(upto) AS upto, sum(size) AS size, sum(stored) AS stored,
+                    sum(duplicate) AS duplicate, sum(noise) AS noise, sum(ping) AS ping, sum(parked) AS parked,
+                    sum(forgotten) AS forgotten
+                FROM batches
+                GROUP BY writer
+            ),
+            moved AS (
+                SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(duplicate), 0) AS duplicate,
+                    coalesce(sum(noise), 0) AS noise, coalesce(sum(ping), 0) AS ping,
+                    coalesce(sum(parked), 0) AS parked, coalesce(sum(forgotten), 0) AS forgotten
+                FROM corrections
+            ),
+            summed AS (
+                SELECT coalesce(sum(greatest(k.upto, w.upto)), 0)::bigint AS received,
+                    coalesce(sum(k.size), 0)::bigint AS size,
+                    coalesce(sum(k.stored), 0) AS stored, coalesce(sum(k.duplicate), 0) AS duplicate,
+                    coalesce(sum(k.noise), 0) AS noise, coalesce(sum(k.ping), 0) AS ping,
+                    coalesce(sum(k.parked), 0) AS parked, coalesce(sum(k.forgotten), 0) AS forgotten
+                FROM kept AS k
+                FULL JOIN writers AS w USING (writer)
+            )
+            SELECT s.received, (s.stored + m.stored)::bigint, (s.duplicate + m.duplicate)::bigint,
+                (s.noise + m.noise)::bigint, (s.ping + m.ping)::bigint, (s.parked + m.parked)::bigint,
+                (s.forgotten + m.forgotten)::bigint, s.received - s.size, p.as_of,
+                p.as_of > now() - make_interval(secs => %(stale)s),
+                p.empty_since < now() - make_interval(secs => %(patience)s)
+            FROM summed AS s
+            CROSS JOIN moved AS m
+            LEFT JOIN pulse AS p ON true
+            """,
+            {"stale": STALE, "patience": PATIENCE},
+        ).fetchone()
+        assert counted is not None
+        received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
+        as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:])
+        lost = _gaps(connection) if waiting and is_known and is_idle else ()
+    return Ledger(
+        received, stored, duplicate, noise, ping, parked, forgotten, waiting if is_known else None, as_of, lost
+    )
+
+
+def _gaps(connection: Connection) -> tuple[Gap, ...]:
+    """The numbers that are missing between a writer's batches, and after the last of them."""
+    found = connection.execute(
+        """
+        WITH steps AS (
+            SELECT b.writer, b.number, b.upto, b.upto - b.size AS before,
+                lag(b.number, 1, 0::bigint) OVER w AS last_number, lag(b.upto, 1, 0::bigint) OVER w AS last_upto
+            FROM batches AS b
+            WINDOW w AS (PARTITION BY b.writer ORDER BY b.number)
+        ),
+        ends AS (SELECT writer, max(number) AS number, max(upto) AS upto FROM batches GROUP BY writer)
+        SELECT g.writer, g.first, g.last, g.events, coalesce(w.spooled, 0)
+        FROM (
+            SELECT s.writer, s.last_number + 1 AS first, s.number - 1 AS last, s.before - s.last_upto AS events
+            FROM steps AS s
+            WHERE s.number > s.last_number + 1
+            UNION ALL
+            SELECT w.writer, coalesce(e.number, 0) + 1, w.number, w.upto - coalesce(e.upto, 0)
+            FROM writers AS w
+            LEFT JOIN ends AS e USING (writer)
+            WHERE w.number > coalesce(e.number, 0)
+        ) AS g
+        LEFT JOIN writers AS w USING (writer)
+        WHERE g.events > 0
+        ORDER BY g.writer, g.first
+        """
+    )
+    return tuple(
+        Gap(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in found
+    )

@@ -1,0 +1,90 @@
+"""`python -m worker`: drains the queue until it is told to stop."""
+
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from ingest.failpoint import FailpointError, Failpoints
+from store import connect, migrate
+from store.errors import TransientError
+from worker import connection, health
+from worker.drainer import Drainer
+from worker.metrics import Metrics
+from worker.process import DrainWorker
+from worker.settings import Settings, SettingsError
+from worker.watch import Watch
+
+log = logging.getLogger("worker")
+
+PAUSE = 1.0
+"""Seconds before another try where Redis or the database was not there."""
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("rq").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_environ(environ)
+        failpoints = Failpoints(settings.failpoint or "")
+        redis = connection.connect(settings.redis_url)
+    except (SettingsError, FailpointError) as error:
+        print(f"worker: {error}", file=sys.stderr)
+        return 2
+    metrics = Metrics()
+    drainer = Drainer(
+        redis, settings.database_url, own_phone=settings.own_phone, metrics=metrics, failpoints=failpoints
+    )
+    watch = Watch(redis, drainer, metrics)
+    if settings.port is not None:
+        health.serve(settings.host, settings.port, watch, metrics)
+    try:
+        _work(redis, settings, drainer, watch, metrics)
+    finally:
+        drainer.close()
+    return 0
+
+
+def _work(redis: Redis, settings: Settings, drainer: Drainer, watch: Watch, metrics: Metrics) -> None:
+    # RQ ends its loop at many an error; what was in hand is still in the stream, so a new loop is all it takes.
+    done = 0
+    due = int(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
+    while not drainer.stopping and (not due or done < due):
+        try:
+            _await_schema(settings, drainer, watch)
+            drainer.stream.ensure_group()
+            drainer.stream.give_back()
+            drainer.sweep()
+            worker = DrainWorker(redis, drainer, watch, metrics)
+            worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
+            done += worker.jobs
+        except (RedisError, TransientError) as error:
+            watch.reason = _said(error)
+            log.warning("%s: trying again", watch.reason)
+            time.sleep(PAUSE)
+
+
+def _await_schema(settings: Settings, drainer: Drainer, watch: Watch) -> None:
+    """Wait until the database has every migration: what is taken from the queue must have somewhere to go."""
+    while not drainer.stopping:
+        with connect.open(settings.database_url, "worker") as database:
+            missing = migrate.missing(database)
+        if not missing:
+            return
+        watch.reason = f"The database lacks {', '.join(missing)}: run `python -m store migrate`."
+        log.warning(watch.reason)
+        time.sleep(PAUSE)
+
+
+def _said(error: Exception) -> str:
+    return f"Redis: {type(error).__name__}" if isinstance(error, RedisError) else str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,162 @@
+"""The drain: what waits in the stream goes to PostgreSQL, once each, in one transaction per handful of batches."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from redis import Redis
+
+from ingest import queue
+from ingest.failpoint import Failpoints
+from store import connect, writes
+from store.connect import Connection
+from store.errors import PermanentError, TransientError
+from store.intake import Batch
+from worker import hold, poison, reading, retry
+from worker.metrics import Metrics
+from worker.stream import Entry, Stream
+
+log = logging.getLogger("worker.drain")
+
+SLICE = 5.0
+"""Seconds that one job may take before it leaves a hint and ends; RQ's time-out is far above."""
+LINGER_MS = 250
+"""How long a drain waits for more at a time; what comes meanwhile needs no job."""
+PATIENCE = 2.0
+"""Seconds without anything new after which a drain ends."""
+EVENTS = 512
+"""About as many events go into one transaction: beyond, neither engine gains."""
+Result = TypeVar("Result")
+
+BYTES = 8 << 20
+"""About as many bytes of bodies are taken at a time."""
+
+
+class Drainer:
+    """One worker's drain, with its connections, which live as long as the process."""
+
+    def __init__(
+        self, redis: Redis, database_url: str, *, own_phone: str | None, metrics: Metrics, failpoints: Failpoints
+    ) -> None:
+        self.stream = Stream(redis, f"worker-{time.time_ns():x}")
+        self.stopping = False
+        self._redis = redis
+        self._database_url = database_url
+        self._own_phone = own_phone
+        self._metrics = metrics
+        self._failpoints = failpoints
+        self._connection: Connection | None = None
+        self._count = 16
+
+    def connection(self) -> Connection:
+        """The connection to PostgreSQL, a new one where the last broke; raises store.errors.TransientError."""
+        if self._connection is None or connect.is_broken(self._connection):
+            self._connection = connect.open(self._database_url, "worker")
+        return self._connection
+
+    def run(self, tick: Callable[[], None]) -> bool:
+        """Drain for a slice of time; returns whether there is more to do. `tick` is called about every second.
+
+        Raises TransientError when PostgreSQL stayed away for the slice: the entries stay where they are.
+        """
+        started = time.monotonic()
+        busy = started
+        while not self.stopping and time.monotonic() - started < SLICE:
+            tick()
+            entries = self.stream.take_over(self._count) or self.stream.read(self._count, block_ms=LINGER_MS)
+            if entries:
+                self._store(entries)
+                busy = time.monotonic()
+            elif time.monotonic() - busy > PATIENCE:
+                break
+        if self.stopping:
+            return False
+        return self.stream.waiting()
+
+    def sweep(self) -> None:
+        """Store, if need be, and remove what is acknowledged and still in the stream."""
+        if entries := self.stream.leftovers(self._count):
+            self._store(entries)
+
+    def close(self) -> None:
+        """Let PostgreSQL go."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _store(self, entries: Sequence[Entry]) -> None:
+        ids = [entry.id for entry in entries]
+        started = time.monotonic()
+        self._failpoints.reach("worker.after_read")
+        with hold.held(self.stream, ids):
+            batches = self._read([entry for entry in entries if entry.deaths < poison.DEATHS])
+            try:
+                counted = self._apply(batches) if batches else Counter[str]()
+                for entry in entries:
+                    if entry.deaths >= poison.DEATHS:
+                        counted += self._apply_carefully(entry)
+            except TransientError:
+                # Alive and unable: that is no evidence against the entries.
+                self.stream.survived(ids)
+                raise
+            self._failpoints.reach("worker.after_commit")
+            self.stream.done(ids)
+            self._failpoints.reach("worker.after_ack")
+        self._metrics.drained(entries=len(ids), counted=counted, seconds=time.monotonic() - started)
+        self._pace(entries, sum(len(batch.events) for batch in batches))
+
+    def _read(self, entries: Sequence[Entry]) -> list[Batch]:
+        batches: list[Batch] = []
+        for entry in entries:
+            try:
+                batches.append(reading.batch(entry.fields))
+            except queue.UnreadableEntryError as error:
+                log.error("entry %s is put aside: %s", entry.id.decode(), error)  # noqa: TRY400 - the cause is said
+                self.stream.put_aside(entry)
+        return batches
+
+    def _apply(self, batches: Sequence[Batch]) -> Counter[str]:
+        try:
+            return self._patiently(lambda: self._write(batches))
+        except PermanentError as error:
+            log.warning("%s: looking for the event that cannot be stored", error)
+        # The neighbours first and whole; then, one by one, what is left of those that were refused.
+        counted = Counter[str]()
+        for batch in batches:
+            try:
+                counted += self._patiently(lambda batch=batch: self._write([batch]))
+            except PermanentError:
+                counted += self._patiently(
+                    lambda batch=batch: self._write([poison.bisect(self.connection(), batch, self._own_phone)])
+                )
+        return counted
+
+    def _apply_carefully(self, entry: Entry) -> Counter[str]:
+        log.warning("entry %s was taken by %d workers that died: opening it carefully", entry.id.decode(), entry.deaths)
+        try:
+            batch = self._patiently(
+                lambda: poison.open_carefully(self._redis, self.connection(), entry, self._own_phone)
+            )
+        except queue.UnreadableEntryError:
+            self.stream.put_aside(entry)
+            return Counter()
+        counted = self._apply([batch])
+        poison.forget(self._redis, entry)
+        return counted
+
+    def _write(self, batches: Sequence[Batch]) -> Counter[str]:
+        connection = self.connection()
+        self._failpoints.reach("worker.before_commit")
+        return writes.apply(connection, batches, own_phone=self._own_phone)
+
+    def _patiently(self, work: Callable[[], Result]) -> Result:
+        return retry.through_bad_weather(
+            work, seconds=SLICE, stopping=lambda: self.stopping, before_next=self._metrics.retried
+        )
+
+    def _pace(self, entries: Sequence[Entry], events: int) -> None:
+        """Take as many entries next time as make a good transaction: they hold one event each, or hundreds."""
+        size = sum(len(entry.fields.get(b"bodies", b"")) for entry in entries)
+        fit = min(EVENTS * len(entries) // (events + 1), BYTES * len(entries) // (size + 1))
+        self._count = max(1, min(EVENTS, fit, self._count * 4))

@@ -1,0 +1,57 @@
+"""The worker's three small pages: alive, ready, metrics."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from worker.metrics import Metrics
+from worker.watch import Watch
+
+LATE = 20.0
+"""Seconds without a look at the stream after which a worker no longer counts as ready."""
+
+
+def serve(host: str, port: int, watch: Watch, metrics: Metrics) -> ThreadingHTTPServer:
+    """Serve the pages from a thread of their own; they only read what the worker noted."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/healthz":
+                self._answer(200, b'{"alive":true}', "application/json")
+            elif self.path == "/readyz":
+                reasons = unready(watch)
+                body = json.dumps({"ready": not reasons, "reasons": reasons}).encode()
+                self._answer(503 if reasons else 200, body, "application/json")
+            elif self.path == "/metrics":
+                self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
+            else:
+                self._answer(
+                    404, b'{"success":false,"error":"There is no such page.","code":"not_found"}', "application/json"
+                )
+
+        def _answer(self, status: int, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
+            """Say nothing: probes come every second."""
+
+    server = ThreadingHTTPServer((host, port), Pages)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server
+
+
+def unready(watch: Watch) -> list[str]:
+    """Why the worker is not ready, in sentences; empty if it is."""
+    if watch.reason is not None:
+        return [watch.reason]
+    late = time.monotonic() - watch.ticked_at
+    return [f"The stream was last looked at {late:.0f} s ago."] if late > LATE else []

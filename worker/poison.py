@@ -1,0 +1,83 @@
+"""Finds the event that cannot be stored, or that kills whoever touches it, and parks it; its neighbours are stored."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from redis import Redis
+
+from ingest import queue
+from store import writes
+from store.connect import Connection
+from store.errors import PermanentError
+from store.intake import Batch, Event
+from worker import reading
+from worker.stream import Entry
+
+REJECTED = "rejected_by_store"
+KILLER = "kills_worker"
+DEATHS = 3
+"""After as many deaths an entry is opened carefully; at as many deaths an event is parked unread."""
+_TTL = 24 * 3600
+
+
+def bisect(connection: Connection, batch: Batch, own_phone: str | None) -> Batch:
+    """The batch with what PostgreSQL refuses parked, found by halving in transactions that are taken back."""
+    culprits = {event.index for event in _refused(connection, batch, batch.events, own_phone)}
+    return replace(
+        batch,
+        events=tuple(
+            replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED, facts=()))
+            if event.index in culprits
+            else event
+            for event in batch.events
+        ),
+    )
+
+
+def _refused(connection: Connection, batch: Batch, events: Sequence[Event], own_phone: str | None) -> list[Event]:
+    try:
+        writes.rehearse(connection, [replace(batch, events=tuple(events))], own_phone=own_phone)
+    except PermanentError:
+        if len(events) <= 1:
+            return list(events)
+        half = len(events) // 2
+        first = _refused(connection, batch, events[:half], own_phone)
+        second = _refused(connection, batch, events[half:], own_phone)
+        # Each half alone may be fine and only both together not: then the smaller part has to go.
+        return first + second or list(events[half:])
+    return []
+
+
+def open_carefully(redis: Redis, connection: Connection, entry: Entry, own_phone: str | None) -> Batch:
+    """Read an entry that several workers died of, noting each event before it is touched.
+
+    An event that was touched DEATHS times and never survived is parked unread. Should this process die as well, the
+    note is what the next one goes by.
+    """
+    raw = queue.from_fields(entry.fields)
+    notes = _notes(entry)
+    events: list[Event] = []
+    for index in range(len(raw.bodies)):
+        touched = int(redis.hincrby(notes, str(index), 1))
+        redis.expire(notes, _TTL)
+        if touched > DEATHS:
+            events.append(reading.parked(raw, index, KILLER))
+            continue
+        event = reading.event(raw, index)
+        single = Batch(raw.writer, raw.number, raw.upto, (event,))
+        try:
+            writes.rehearse(connection, [single], own_phone=own_phone)
+        except PermanentError:
+            event = replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED, facts=()))
+        redis.hset(notes, str(index), "0")
+        events.append(event)
+    return Batch(raw.writer, raw.number, raw.upto, tuple(events))
+
+
+def forget(redis: Redis, entry: Entry) -> None:
+    """Drop the notes on an entry that is stored."""
+    redis.delete(_notes(entry))
+
+
+def _notes(entry: Entry) -> str:
+    return f"{queue.STREAM}:careful:{entry.id.decode()}"

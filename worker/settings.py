@@ -1,0 +1,47 @@
+"""What the worker is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class SettingsError(Exception):
+    """The environment lacks something that the worker cannot do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    port: int | None
+    """Where /healthz, /readyz and /metrics are served; None: nowhere."""
+    host: str
+    own_phone: str | None
+    """The number of sessions that never reported theirs."""
+    max_jobs: int
+    """After how many jobs the process ends, to be started anew by its supervisor; 0: never."""
+    failpoint: str | None
+    """For tests: where the process is to die (worker/failpoint.py)."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Raises SettingsError with a sentence that names what is missing or wrong."""
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            if not environ.get(name):
+                raise SettingsError(
+                    f"{name} is not set: the worker reads the queue from Redis and writes to PostgreSQL."
+                )
+        port = environ.get("WORKER_PORT") or None
+        if port is not None and not port.isdecimal():
+            raise SettingsError(f"WORKER_PORT must be a number, not {port!r}.")
+        max_jobs = environ.get("WORKER_MAX_JOBS") or "20000"
+        if not max_jobs.isdecimal():
+            raise SettingsError(f"WORKER_MAX_JOBS must be a number, not {max_jobs!r}.")
+        return cls(
+            database_url=environ["DATABASE_URL"],
+            redis_url=environ["REDIS_URL"],
+            port=None if port is None else int(port),
+            host=environ.get("HOST") or "127.0.0.1",
+            own_phone="".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None,
+            max_jobs=int(max_jobs),
+            failpoint=environ.get("SAK_FAILPOINT") or None,
+        )

@@ -1,0 +1,160 @@
+"""The reading end of the stream: entries are taken, held while they are worked on, and removed after COMMIT."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from ingest import queue
+
+ABANDONED = 5_000
+"""Milliseconds after which an entry that nobody refreshed is taken for left by a dead worker."""
+
+ASIDE = f"{queue.STREAM}:aside"
+"""Entries that no worker could read so far."""
+
+Fields: TypeAlias = dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    id: bytes
+    fields: Fields
+    deaths: int
+    """How many workers took it before and never said what became of it."""
+
+
+class Stream:
+    """The stream as one consumer of the group sees it."""
+
+    def __init__(self, redis: Redis, consumer: str) -> None:
+        self.redis = redis
+        self.consumer = consumer
+
+    def ensure_group(self) -> None:
+        """Make stream and group where they are not: at first, and when Redis came back empty."""
+        try:
+            self.redis.xgroup_create(queue.STREAM, queue.GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    def read(self, count: int, *, block_ms: int | None = None) -> list[Entry]:
+        """Up to `count` entries that nobody took yet, waiting for the first as long as `block_ms` says."""
+        try:
+            reply = self.redis.xreadgroup(queue.GROUP, self.consumer, {queue.STREAM: ">"}, count=count, block=block_ms)
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self.ensure_group()
+            return []
+        streams = cast("list[tuple[bytes, list[tuple[bytes, Fields | None]]]]", reply or [])
+        return [Entry(entry, fields, 0) for _, entries in streams for entry, fields in entries if fields is not None]
+
+    def take_over(self, count: int) -> list[Entry]:
+        """Up to `count` entries that a worker took and then nobody refreshed for long."""
+        try:
+            pending = cast(
+                "list[dict[str, int | bytes]]",
+                self.redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", count, idle=ABANDONED),
+            )
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            return []
+        deaths = {cast("bytes", entry["message_id"]): cast("int", entry["times_delivered"]) for entry in pending}
+        if not deaths:
+            return []
+        # Claims only what is still as idle: of two workers that look at once, one gets it.
+        claimed = cast(
+            "list[tuple[bytes, Fields | None]]",
+            self.redis.xclaim(queue.STREAM, queue.GROUP, self.consumer, ABANDONED, list(deaths)),
+        )
+        return [Entry(entry, fields, deaths[entry]) for entry, fields in claimed if fields is not None]
+
+    def leftovers(self, count: int) -> list[Entry]:
+        """Entries that are acknowledged and still there: a failover may keep the one and lose the other."""
+        known = {entry["message_id"] for entry in self._pending(count)}
+        info = self._group()
+        if info is None:
+            return []
+        found = cast(
+            "list[tuple[bytes, Fields | None]]",
+            self.redis.xrange(queue.STREAM, "-", cast("bytes", info["last-delivered-id"]), count=count),
+        )
+        return [Entry(entry, fields, 0) for entry, fields in found if entry not in known and fields is not None]
+
+    def refresh(self, ids: Sequence[bytes]) -> None:
+        """Say that this consumer is alive and working on these entries."""
+        if ids:
+            self.redis.xclaim(queue.STREAM, queue.GROUP, self.consumer, 0, list(ids), justid=True)
+
+    def survived(self, ids: Sequence[bytes]) -> None:
+        """Say that the entries were not the death of this worker, although it could not store them."""
+        if ids:
+            self.redis.xclaim(queue.STREAM, queue.GROUP, self.consumer, 0, list(ids), retrycount=0, justid=True)
+
+    def done(self, ids: Sequence[bytes]) -> None:
+        """Acknowledge and remove entries, both or neither; strictly after COMMIT."""
+        for some in (ids[start : start + 1000] for start in range(0, len(ids), 1000)):
+            with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
+                pipe.xack(queue.STREAM, queue.GROUP, *some)
+                pipe.xdel(queue.STREAM, *some)
+                pipe.execute()
+
+    def put_aside(self, entry: Entry) -> None:
+        """Move an entry that this worker cannot read to a stream of its own, where a newer worker finds it."""
+        with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
+            pipe.xadd(ASIDE, cast("dict[Any, Any]", entry.fields))
+            pipe.xack(queue.STREAM, queue.GROUP, entry.id)
+            pipe.xdel(queue.STREAM, entry.id)
+            pipe.execute()
+
+    def give_back(self) -> int:
+        """Return what was put aside to the stream; says how much."""
+        aside = self._range(self.redis.xrange(ASIDE, count=1000))
+        for entry_id, fields in aside:
+            with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
+                pipe.xadd(queue.STREAM, cast("dict[Any, Any]", fields))
+                pipe.xdel(ASIDE, entry_id)
+                pipe.execute()
+        return len(aside)
+
+    def waiting(self) -> bool:
+        """Whether there is anything that a drain could do: entries that are new, abandoned, or left over."""
+        info = self._group()
+        if info is None:
+            return self.redis.xlen(queue.STREAM) > 0
+        pending = cast("int", info["pending"])
+        length = self.redis.xlen(queue.STREAM)
+        if length > pending:
+            return True
+        return pending > 0 and bool(self.redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", 1, idle=ABANDONED))
+
+    def length(self) -> int:
+        return self.redis.xlen(queue.STREAM)
+
+    def newest(self, count: int) -> list[Fields]:
+        """The newest entries' fields."""
+        return [fields for _, fields in self._range(self.redis.xrevrange(queue.STREAM, count=count))]
+
+    def oldest_at(self) -> int | None:
+        """When the oldest entry was appended, in ms by Redis' clock; None if there is none."""
+        oldest = self._range(self.redis.xrange(queue.STREAM, count=1))
+        return int(oldest[0][0].split(b"-")[0]) if oldest else None
+
+    @staticmethod
+    def _range(reply: object) -> list[tuple[bytes, Fields]]:
+        return cast("list[tuple[bytes, Fields]]", reply)
+
+    def _pending(self, count: int) -> Iterable[dict[str, object]]:
+        return cast("list[dict[str, object]]", self.redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", count))
+
+    def _group(self) -> dict[str, object] | None:
+        try:
+            groups = cast("list[dict[str, object]]", self.redis.xinfo_groups(queue.STREAM))
+        except ResponseError:  # no such key
+            return None
+        return next((group for group in groups if group["name"] == queue.GROUP.encode()), None)
