@@ -35,11 +35,11 @@ class Postgres:
         self.home = home.place(folder, self._account)
         self._data = self.home / "data"
         self._log = self.home / "postgres.log"
-        self._lock = home.Lock(self.home)
+        self.lock = home.Lock(self.home)
         self._ephemeral = ephemeral
         self._settings = (FORGETFUL if ephemeral else {}) | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._socket_folder = home.socket_folder(self.home, f"{SOCKET}.lock", self._account)
+        self.socket_folder = home.socket_folder(self.home, f"{SOCKET}.lock", self._account)
 
     @property
     def url(self) -> str:
@@ -57,13 +57,13 @@ class Postgres:
         return self._process is not None and self._process.poll() is None
 
     def url_of(self, database: str) -> str:
-        return f"postgresql://{ROLE}@/{quote(database)}?host={quote(str(self._socket_folder), safe='')}"
+        return f"postgresql://{ROLE}@/{quote(database)}?host={quote(str(self.socket_folder), safe='')}"
 
     def start(self) -> None:
         """Return when the server takes connections and `history` is there; raise StartError if that fails."""
         if self.running:
             raise StartError(f"PostgreSQL on {self.home} is running.")
-        self._lock.take()
+        self.lock.take()
         try:
             version = self._data / "PG_VERSION"
             major = version.read_text().strip() if version.exists() else None
@@ -81,7 +81,7 @@ class Postgres:
         if self._process:
             child.stop(self._process, *STOP_STEPS)
             self._process = None
-        self._lock.release()
+        self.lock.release()
 
     def kill(self) -> None:
         """End the server as a power cut would, and keep the home: `start` recovers."""
@@ -129,7 +129,7 @@ class Postgres:
     def _serve(self, programs: Path) -> None:
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self._socket_folder),
+            "unix_socket_directories": str(self.socket_folder),
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
         } | self._settings

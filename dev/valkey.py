@@ -36,7 +36,7 @@ class Valkey:
         self.home = home.place(folder, None)
         self._log = self.home / "valkey.log"
         self._pid_file = self.home / "valkey.pid"
-        self._lock = home.Lock(self.home)
+        self.lock = home.Lock(self.home)
         self._socket = home.socket_folder(self.home, SOCKET) / SOCKET
         self._settings = SETTINGS | ({"appendfsync": "no"} if ephemeral else {}) | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,7 +60,7 @@ class Valkey:
         """Return when the server answers; raise StartError if it does not."""
         if self.running:
             raise StartError(f"Valkey on {self.home} is running.")
-        self._lock.take()
+        self.lock.take()
         try:
             self._end_orphan()
             self._serve()
@@ -72,7 +72,7 @@ class Valkey:
         if self._process:
             child.stop(self._process, *STOP_STEPS)
             self._process = None
-        self._lock.release()
+        self.lock.release()
 
     def kill(self) -> None:
         """End the server as a power cut would, and keep the home: `start` reads what is on disk."""
