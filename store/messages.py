@@ -1,7 +1,8 @@
 """The messages: made once, and from then on the greatest of what their copies say."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TypeAlias
 
 from store import moment, rows
@@ -45,6 +46,15 @@ class Copy:
     @property
     def slot(self) -> Slot:
         return self.key_id, self.chat_id, self.direction
+
+
+_COLUMNS = tuple(field.name for field in fields(Copy))
+_values = attrgetter(*_COLUMNS)
+
+
+def _row(copy: Copy) -> rows.Row:
+    # What is null is left out: a third of the columns, which neither end then reads.
+    return {column: value for column, value in zip(_COLUMNS, _values(copy), strict=True) if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[Row], se
         ON CONFLICT (key_id, chat_id, direction) DO NOTHING
         RETURNING id, key_id, chat_id, direction
         """,
-        {"rows": rows.document(asdict(copy) for copy in copies)},
+        {"rows": rows.document(_row(copy) for copy in copies)},
     )
     made: list[Row] = []
     taken: set[Slot] = set()
@@ -129,7 +139,7 @@ def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[Row], se
 
 
 def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
-    document = rows.document(asdict(copy) for copy in copies)
+    document = rows.document(_row(copy) for copy in copies)
     # Content is one tuple, never mixed from two copies. A better copy also takes the overlay of an edit away, which
     # marks.settle lays on again.
     better = connection.execute(
