@@ -1,0 +1,45 @@
+"""The process as an ASGI application: its parts, put together from the environment."""
+
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Mapping
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from api import chats, envelope, health, messages, reading
+from api.access import Access
+from api.backend import Backend
+from api.settings import Settings
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
+    """The API, serving when its lifespan has begun; raises SettingsError."""
+    settings = Settings.read(environ)
+    backend = Backend.of(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        # A thread more than there are connections would only wait for one; a few more answer what needs none.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.connections + 4
+        backend.open()
+        yield
+        await anyio.to_thread.run_sync(backend.close)
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/metrics", health.metrics),
+            Route("/api/chats", chats.chats),
+            Route("/api/chats/{phone}", messages.messages),
+            Route("/api/chats/{phone}/read", reading.read, methods=["POST"]),
+        ],
+        middleware=[Middleware(Access, settings.token)],
+        exception_handlers=envelope.HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.backend = backend
+    return app

@@ -1,0 +1,32 @@
+"""`/healthz`, `/readyz` and `/metrics`, which need no token."""
+
+import prometheus_client
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api import backend
+from store import errors, migrate
+
+
+def alive(_: Request) -> JSONResponse:
+    """200 as long as requests are answered."""
+    return JSONResponse({"alive": True})
+
+
+def ready(request: Request) -> JSONResponse:
+    """200 if questions can be answered; 503 with the reasons if not."""
+    reasons: list[str] = []
+    try:
+        missing = backend.of(request).ask(migrate.missing)
+    except errors.StoreError:
+        reasons.append("The database does not answer.")
+    else:
+        if missing:
+            reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
+    return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+
+def metrics(_: Request) -> Response:
+    return Response(
+        prometheus_client.generate_latest(), headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST}
+    )

@@ -1,0 +1,95 @@
+"""What a reader sees of a message and of a chat: fragments of SQL, because pages, search and the feed show the same.
+
+PostgreSQL makes the JSON: for a page of 50 messages that takes half the time of rows that Python turns into JSON.
+"""
+
+from typing import LiteralString
+
+_ISO: LiteralString = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
+
+MESSAGE: LiteralString = f"""(
+    SELECT row_to_json(shown)::text
+    FROM (
+        SELECT m.id, m.message_id, m.session_id, head.address, m.direction, m.from_number, m.to_number, m.message_type,
+            -- Deleted for everyone: that it was there is shown, what it said is not.
+            CASE WHEN m.deleted_at IS NULL THEN m.message_text END AS message_text,
+            CASE WHEN m.deleted_at IS NULL THEN m.media_url END AS media_url,
+            CASE WHEN m.deleted_at IS NULL THEN m.caption END AS caption,
+            m.status, m.timestamp,
+            to_char(m.created_at AT TIME ZONE 'UTC', {_ISO}) AS created_at,
+            m.time_source, m.content_state, m.raw_type,
+            CASE WHEN m.deleted_at IS NULL THEN m.mime_type END AS mime_type,
+            CASE WHEN m.deleted_at IS NULL THEN m.file_name END AS file_name,
+            m.reply_to, m.sender, m.sender_name, m.unread,
+            m.edited_at IS NOT NULL AS edited,
+            to_char(to_timestamp(m.edited_at / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS edited_at,
+            m.deleted_at IS NOT NULL AS deleted,
+            to_char(to_timestamp(m.deleted_at / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS deleted_at,
+            coalesce((
+                SELECT json_agg(
+                    json_build_object(
+                        'emoji', r.text, 'direction', r.direction, 'sender', r.sender,
+                        'reacted_at', to_char(to_timestamp(r.marked_at / 1000.0) AT TIME ZONE 'UTC', {_ISO})
+                    )
+                    ORDER BY r.marked_at, r.digest
+                )
+                FROM (
+                    -- The newest of each reactor; an empty one takes back what was there.
+                    SELECT DISTINCT ON (k.direction, k.sender) k.text, k.direction, k.sender, k.marked_at, k.digest
+                    FROM marks AS k
+                    JOIN chats AS said ON said.chat_id = k.chat_id
+                    WHERE k.key_id = m.key_id AND k.kind = 'reaction'
+                        AND coalesce(said.merged_into, said.chat_id) = head.chat_id
+                    ORDER BY k.direction, k.sender, k.marked_at DESC, k.digest DESC
+                ) AS r
+                WHERE r.text <> ''
+            ), '[]') AS reactions,
+            CASE WHEN %(versions)s THEN coalesce((
+                SELECT json_agg(
+                    json_build_object(
+                        'text', v.text,
+                        'written_at', to_char(to_timestamp(v.at / 1000.0) AT TIME ZONE 'UTC', {_ISO})
+                    )
+                    ORDER BY v.at, v.digest NULLS FIRST
+                )
+                FROM (
+                    SELECT m.original_text AS text, m.timestamp AS at, NULL::bytea AS digest
+                    UNION ALL
+                    SELECT k.text, k.marked_at, k.digest
+                    FROM marks AS k
+                    JOIN chats AS said ON said.chat_id = k.chat_id
+                    WHERE k.key_id = m.key_id AND k.kind = 'edit' AND k.direction = m.direction
+                        AND (k.sender IS NULL OR m.sender IS NULL OR k.sender = m.sender)
+                        AND coalesce(said.merged_into, said.chat_id) = head.chat_id
+                ) AS v
+                WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL
+            ), '[]') END AS versions,
+            m.rev
+    ) AS shown
+)"""  # noqa: S608 - assembled from literals only, which the type proves
+"""A message as JSON text, of `m` (a row of whatsapp_messages) and `head` (its chat's row: chat_id, address).
+
+`%(versions)s` says whether the texts before each edit are wanted; without them `versions` is null."""
+
+CHAT: LiteralString = f"""(
+    SELECT row_to_json(shown)::text
+    FROM (
+        SELECT CASE WHEN c.kind = 'phone' THEN c.address END AS phone_number, c.name,
+            to_char(to_timestamp(c.last_timestamp / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS last_message_at,
+            c.unread AS unread_count, c.session_id, c.address, c.kind, c.marked_unread,
+            to_char(to_timestamp(c.waiting_since / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS waiting_since,
+            CASE WHEN m.id IS NOT NULL THEN json_build_object(
+                'id', m.id, 'message_id', m.message_id, 'direction', m.direction, 'message_type', m.message_type,
+                'preview', CASE
+                    WHEN m.deleted_at IS NOT NULL THEN '[deleted]'
+                    WHEN coalesce(m.message_text, m.caption, '') <> ''
+                        THEN left(coalesce(nullif(m.message_text, ''), m.caption), 200)
+                    WHEN m.content_state = 'undecrypted' THEN '[waiting for this message]'
+                    ELSE '[' || m.message_type || ']'
+                END,
+                'status', m.status, 'timestamp', m.timestamp, 'sender_name', m.sender_name
+            ) END AS last_message,
+            c.rev
+    ) AS shown
+)"""  # noqa: S608 - assembled from literals only, which the type proves
+"""A chat as JSON text, of `c` (a head in chats) and `m` (its last message, or nulls)."""

@@ -1,0 +1,46 @@
+"""The API as its clients meet it: served by uvicorn on loopback, on a database of the test's own."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Generator, Iterator, Mapping
+
+import pytest
+import requests
+import uvicorn
+
+from api.app import create_app
+from tests.api.history import TOKEN, Client, History
+
+
+@contextlib.contextmanager
+def serving(environ: Mapping[str, str]) -> Generator[str]:
+    """The URL of an API that runs until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(environ), log_config=None, access_log=False, lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture
+def history(database_url: str) -> History:
+    return History(database_url)
+
+
+@pytest.fixture
+def api_url(database_url: str) -> Iterator[str]:
+    with serving({"DATABASE_URL": database_url, "API_TOKEN": TOKEN}) as url:
+        yield url
+
+
+@pytest.fixture
+def client(api_url: str) -> Iterator[Client]:
+    with requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {TOKEN}"
+        yield Client(api_url, http)
