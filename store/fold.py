@@ -1,6 +1,6 @@
 """Folds what events tell into the history. Any order, number and cut of the same tellings gives the same history."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from store.changes import Change, Kind
 from store.chats import Chat, Place
 from store.connect import Connection
 from store.facts import Ack, Alias, Delete, Edit, Message, Name, Reaction, SessionReport
-from store.telling import Telling
+from store.telling import AboutMessage, Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,12 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     `own_phone` is the number of sessions that never reported one.
     """
     numbers = sessions.ensure(connection, {telling.session_id for telling in tellings})
-    locked = keys.lock(connection, {name for t in tellings for _, name in t.about_messages()}, numbers)
+    said = [(telling, fact, name) for telling in tellings for fact, name in telling.about_messages()]
+    locked = keys.lock(connection, {name for _, _, name in said}, numbers)
     known = [key.key_id for key in locked.values() if not key.fresh]
     places = {place for t in tellings for place in t.places()}
     located = chats.lock(connection, places | chats.of_keys(connection, known))
-    folding = _Folding(connection, tellings, locked, located)
+    folding = _Folding(connection, tellings, said, locked, located)
     folding.call()
     moved = folding.point()
     folding.keep_messages(own_phone)
@@ -41,9 +42,11 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     folding.settle(sorted({*known, *marked, *moved}))
     folding.show()
     folding.report()
-    return Folded(
-        {t.digest: sorted({locked[name].key_id for _, name in t.about_messages()}) for t in tellings}, folding.changes
-    )
+    keys_of: defaultdict[bytes, list[int]] = defaultdict(list)
+    for telling, _, name in said:
+        if (key_id := locked[name].key_id) not in keys_of[telling.digest]:
+            keys_of[telling.digest].append(key_id)
+    return Folded(keys_of, folding.changes)
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class _Folding:
 
     connection: Connection
     tellings: Sequence[Telling]
+    said: Sequence[tuple[Telling, AboutMessage, keys.Name]]
     locked: Mapping[keys.Name, keys.Key]
     located: dict[Place, Chat]
     grown: Counter[int] = field(default_factory=Counter[int])
@@ -101,9 +105,7 @@ class _Folding:
 
     def keep_messages(self, own_phone: str | None) -> None:
         """Make or merge the rows of the messages that are told of."""
-        told = [
-            (t, fact, name) for t in self.tellings for fact, name in t.about_messages() if isinstance(fact, Message)
-        ]
+        told = [(telling, fact, name) for telling, fact, name in self.said if isinstance(fact, Message)]
         if not told:
             return
         own = sessions.phones(self.connection, {t.session_id for t, _, _ in told})
@@ -123,11 +125,10 @@ class _Folding:
     def keep_marks(self) -> set[int]:
         """Keep acks, edits, deletes and reactions; returns the keys that they mark."""
         found: dict[tuple[int, str, bytes], marks.Mark] = {}
-        for telling in self.tellings:
-            for fact, name in telling.about_messages():
-                if not isinstance(fact, Message):
-                    mark = self._mark(telling, fact, self.locked[name].key_id)
-                    found.setdefault((mark.key_id, mark.kind, mark.digest), mark)
+        for telling, fact, name in self.said:
+            if not isinstance(fact, Message):
+                mark = self._mark(telling, fact, self.locked[name].key_id)
+                found.setdefault((mark.key_id, mark.kind, mark.digest), mark)
         if found:
             marks.keep(self.connection, found.values())
         return {key_id for key_id, _, _ in found}
@@ -146,12 +147,7 @@ class _Folding:
                 "delete": settled.delete,
             }
             self.changes += [Change(kind, session_id, head, settled.id) for kind, did in changed.items() if did]
-        reacted = [
-            self.locked[name].key_id
-            for telling in self.tellings
-            for fact, name in telling.about_messages()
-            if isinstance(fact, Reaction)
-        ]
+        reacted = [self.locked[name].key_id for _, fact, name in self.said if isinstance(fact, Reaction)]
         for row_id, chat_id in marks.reacted(self.connection, reacted):
             self.changes.append(Change("reaction", *self._shown(chat_id), row_id))
 
