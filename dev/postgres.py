@@ -23,7 +23,12 @@ LOCALES = ("C.UTF-8", "en_US.UTF-8")
 START_SECONDS = 120.0
 STOP_STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FORGETFUL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "dynamic_shared_memory_type": "mmap",  # lies in the home and goes with it, also after a kill
+}
 
 
 class Postgres:
