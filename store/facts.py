@@ -16,8 +16,8 @@ MessageType: TypeAlias = Literal[
 ]
 Status: TypeAlias = Literal["pending", "sent", "failed", "delivered", "read", "played"]
 ContentState: TypeAlias = Literal["complete", "media_missing", "undecrypted"]
-"""`complete`: all there is. `media_missing`: the gateway names media and sends no file, URL or caption of it.
-`undecrypted`: the message came empty, and a resend with the same id may bring its content."""
+"""`complete`: all there is. `media_missing`: the gateway names media, a place or the like and sends no link to it; a
+caption may be there. `undecrypted`: the message came empty, and a resend with the same id may bring its content."""
 ChatKind: TypeAlias = Literal["phone", "group", "lid", "newsletter", "broadcast", "other"]
 SessionState: TypeAlias = Literal["connected", "disconnected", "connecting", "logged_out"]
 

@@ -7,7 +7,7 @@ from worker.sak import document, parties, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError
 
-STATUSES: Final = ("status", "ack", "messageStatus", "message_status", "ackName", "state")
+_STATUSES: Final = ("status", "ack", "messageStatus", "message_status", "ackName", "state")
 _IDS_OF_MANY = ("messageIds", "message_ids", "ids")
 _MAX_IDS = 1_000
 
@@ -48,20 +48,26 @@ def status(value: object) -> Status | None:
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
     """The acknowledgements that an event tells. Raises UnreadableError if it lacks the message or the status."""
-    told = first(envelope.everywhere, STATUSES)
-    if told is None:
-        raise UnreadableError(Reason.NO_STATUS)
-    return acknowledged(envelope, told)
+    reached = told_status(envelope)
+    if reached is None:
+        is_told = first(envelope.everywhere, _STATUSES) is not None
+        raise UnreadableError(Reason.UNKNOWN_STATUS if is_told else Reason.NO_STATUS)
+    return acknowledged(envelope, reached)
 
 
-def acknowledged(envelope: Envelope, told: object) -> tuple[Fact, ...]:
+def told_status(envelope: Envelope) -> Status | None:
+    """The first status in the event that we know."""
+    for key in _STATUSES:
+        if (reached := status(first(envelope.everywhere, (key,)))) is not None:
+            return reached
+    return None
+
+
+def acknowledged(envelope: Envelope, reached: Status) -> tuple[Fact, ...]:
     """The same where the event's name tells the status."""
     ids = message_ids(envelope)
     if not ids:
         raise UnreadableError(Reason.NO_MESSAGE_ID)
-    reached = status(told)
-    if reached is None:
-        raise UnreadableError(Reason.UNKNOWN_STATUS)
     chat = parties.told_chat(envelope)
     time = envelope.time
     return tuple(Ack(message_id, reached, chat, time) for message_id in ids)

@@ -98,10 +98,9 @@ def deleted(envelope: Envelope) -> tuple[Fact, ...]:
 
 def _inside(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> Fields | None:
     """The fields of a change, wherever it lies, wrappers included."""
-    for message in (envelope.message, document.mapping(envelope.document.get("message"))):
-        found = None if message is None else proto.unwrap(message)
-        if found is not None and found[0] in raw_types:
-            return found[1]
+    found = proto.find(envelope.everywhere)
+    if found is not None and found[0] in raw_types:
+        return found[1]
     return document.mapping(first(envelope.everywhere, keys))
 
 

@@ -26,49 +26,37 @@ class Envelope:
     """The same and the top level: for keys that mean one thing only."""
     session_id: str | None
 
+    key: Fields | None
+    """Baileys' name for a message: `{remoteJid, fromMe, id, participant}`."""
+    time: int | None
+    """When it happened, as the innermost place that names a time claims."""
+
     def first(self, keys: tuple[str, ...]) -> object:
         """The first value in the places of the message that is there and not empty; None if there is none."""
         return first(self.places, keys)
 
-    @property
-    def key(self) -> Fields | None:
-        """Baileys' name for a message: `{remoteJid, fromMe, id, participant}`."""
-        for place in self.places:
-            key = document.mapping(place.get("key"))
-            if key is not None:
-                return key
-        return None
+    def lacks(self, keys: frozenset[str]) -> bool:
+        """Whether none of these keys is anywhere: one look instead of many, as most events carry nothing rare."""
+        return all(keys.isdisjoint(place) for place in self.everywhere)
 
     @property
     def message_id(self) -> str | None:
         """The id of the message that the event tells of. Not the top level's `id`, which may be the event's own."""
-        if self.message is None and self.data is None:
-            found = text.identifier(first(self.places, _MESSAGE_IDS))
-        else:
-            found = text.identifier(first((self.message or {},), ("id", *_MESSAGE_IDS)))
-            found = found or text.identifier(first((self.data or {},), (*_MESSAGE_IDS, "id")))
-            found = found or text.identifier(first((self.document,), _MESSAGE_IDS))
-        if found is None and (key := self.key) is not None:
-            found = text.identifier(key.get("id"))
+        found = None if self.message is None else text.identifier(first((self.message,), ("id", *_MESSAGE_IDS)))
+        if found is None and self.data is not None:
+            found = text.identifier(first((self.data,), (*_MESSAGE_IDS, "id")))
+        if found is None:
+            found = text.identifier(first((self.document,), _MESSAGE_IDS))
+        if found is None and self.key is not None:
+            found = text.identifier(self.key.get("id"))
         return found
-
-    @property
-    def time(self) -> int | None:
-        """When it happened, as the innermost place that names a time claims."""
-        for place in self.everywhere:
-            for key in _TIMES:
-                value = place.get(key)
-                if value is not None and (time := moment.read(value)) is not None:
-                    return time
-        return None
 
     @property
     def is_from_me(self) -> bool:
         """Whether the message was written by the session's owner."""
         if is_true(self.first(("fromMe", "from_me", "isFromMe", "is_from_me"))):
             return True
-        key = self.key
-        return key is not None and is_true(key.get("fromMe"))
+        return self.key is not None and is_true(self.key.get("fromMe"))
 
 
 def is_true(value: object) -> bool:
@@ -105,5 +93,16 @@ def open_envelope(fields: Fields) -> Envelope:
         message=message,
         places=places,
         everywhere=everywhere,
+        key=next((key for place in places if (key := document.mapping(place.get("key"))) is not None), None),
+        time=_time(everywhere),
         session_id=text.identifier(first((fields,) if data is None else (fields, data), _SESSIONS)),
     )
+
+
+def _time(places: tuple[Fields, ...]) -> int | None:
+    for place in places:
+        for key in _TIMES:
+            value = place.get(key)
+            if value is not None and (time := moment.read(value)) is not None:
+                return time
+    return None

@@ -1,7 +1,7 @@
 """`message.received` and `message.sent`, flat and nested."""
 
 from store.facts import Fact, Message, Status
-from worker.sak import acks, changes, content, parties
+from worker.sak import acks, changes, content, document, parties
 from worker.sak.envelope import Envelope
 from worker.sak.reasons import Reason, UnreadableError
 from worker.sak.vocabulary import EDITED, NOISE, PROTOCOL, REACTIONS
@@ -19,9 +19,11 @@ def sent(envelope: Envelope) -> tuple[Fact, ...]:
 
 def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     held = content.read(envelope)
-    if changes.is_told(envelope, held.effective_type):
-        return changes.inside_message(envelope, is_sent=is_sent)
     raw_type = held.effective_type
+    if raw_type is None and held.is_empty and document.mapping(envelope.first(("reaction",))) is not None:
+        raw_type = "reaction"
+    if changes.is_told(envelope, raw_type):
+        return changes.inside_message(envelope, is_sent=is_sent)
     noise = None if raw_type is None else NOISE.get(raw_type)
     if noise is not None and raw_type is not None:
         if raw_type in EDITED or raw_type in PROTOCOL:
@@ -56,4 +58,4 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
 
 def _status(envelope: Envelope) -> Status:
     """What we wrote has been sent at least, unless the event says something else."""
-    return acks.status(envelope.first(acks.STATUSES)) or "sent"
+    return acks.told_status(envelope) or "sent"

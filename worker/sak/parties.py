@@ -12,11 +12,14 @@ from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError
 
 _CHATS = ("chatId", "chat_id", "chatJid", "chat_jid", "remoteJid", "remote_jid")
+_CHAT_KEYS = frozenset((*_CHATS, "key"))
 _FROM = ("from", "from_jid", "fromJid")
+_LIDS = ("from_lid", "fromLid")
 _TO = ("to", "to_jid", "toJid", "recipient", "recipientJid", "recipient_id")
 _SENDERS = ("participant", "participantJid", "participant_jid", "author", "senderJid", "sender_jid", "sender")
 _PUSH_NAMES = ("pushName", "push_name", "pushname", "notifyName", "senderName", "sender_name", "verifiedBizName")
 _CONTACT_NAMES = ("contactName", "contact_name")
+_CONTACTS = frozenset((*_CONTACT_NAMES, "contact"))
 
 # The other address of one person, by whose it is.
 _OTHERS_OF_FROM = (
@@ -76,12 +79,8 @@ def told_chat(envelope: Envelope) -> str | None:
 
     Not `from`: in an acknowledgement that may be either side.
     """
-    keyed = envelope.key
-    places = envelope.everywhere if keyed is None else (*envelope.everywhere, keyed)
-    for key in (*_CHATS, *_TO):
-        if (chat := address.read(first(places, (key,)))) is not None:
-            return chat
-    return None
+    chat = _named_chat(envelope)
+    return address.read(first(envelope.everywhere, _TO)) if chat is None else chat
 
 
 def is_told_as_sent(envelope: Envelope) -> bool:
@@ -92,15 +91,26 @@ def is_told_as_sent(envelope: Envelope) -> bool:
 def _chat(envelope: Envelope, *, is_sent: bool, is_ours: bool) -> tuple[str, tuple[str, ...]]:
     """The chat's address, and the keys under which the same person's other address may be."""
     places = envelope.everywhere
-    key = envelope.key
-    told = first(places, _CHATS) or (None if key is None else key.get("remoteJid"))
-    if is_ours:
-        told = told or first(places, _TO)
+    told: object = _named_chat(envelope)
+    if is_ours and told is None:
+        told = first(places, _TO)
         if told is None and (not is_sent or first(places, ("from_jid",)) is not None):
             # SAK's flat events say `from` for the chat, whoever wrote. Otherwise it would be our own number.
             return _readable(envelope, first(places, _FROM)), _OTHERS_OF_FROM
-        return _readable(envelope, told), _OTHERS_OF_FROM if told is None else _OTHERS_OF_TO
+    if is_ours:
+        return _readable(envelope, told), _OTHERS_OF_TO
     return _readable(envelope, told or _from(envelope)), _OTHERS_OF_FROM
+
+
+def _named_chat(envelope: Envelope) -> str | None:
+    """The chat where a field is made for it and holds a JID: a bare number there may be a gateway's own."""
+    if envelope.lacks(_CHAT_KEYS):
+        return None
+    key = envelope.key
+    for value in (*(first(envelope.everywhere, (name,)) for name in _CHATS), key and key.get("remoteJid")):
+        if isinstance(value, str) and "@" in value and (chat := address.read(value)) is not None:
+            return chat
+    return None
 
 
 def _readable(envelope: Envelope, value: object) -> str:
@@ -109,7 +119,8 @@ def _readable(envelope: Envelope, value: object) -> str:
     chat = address.read(value)
     if chat is None:
         raise UnreadableError(Reason.BAD_ADDRESS)
-    if address.is_phone(chat) and (lid := address.lid(first(envelope.everywhere, ("from_lid", "fromLid")))) is not None:
+    is_number = not isinstance(value, str) or "@" not in value
+    if is_number and (lid := address.lid(first(envelope.everywhere, _LIDS))) is not None:
         # Digits that are the LID's own name no phone, with or without '+'.
         return lid if lid.removesuffix("@lid") == chat else chat
     return chat
@@ -123,8 +134,8 @@ def _from(envelope: Envelope) -> object:
     number = first(envelope.everywhere, ("from_number", "fromNumber"))
     if address.trusted_phone(number) is not None:
         return number
-    lid = address.lid(first(envelope.everywhere, ("from_lid", "fromLid")))
-    return lid if lid is not None else first(envelope.everywhere, (*_FROM, "from_number", "wa_id"))
+    lid = address.lid(first(envelope.everywhere, _LIDS))
+    return lid if lid is not None else first(envelope.everywhere, _FROM)
 
 
 def _sender(envelope: Envelope, chat: str) -> str | None:
@@ -145,8 +156,7 @@ def _aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: int |
     key = envelope.key
     places = envelope.everywhere if key is None else (*envelope.everywhere, key)
     aliases: list[Alias] = []
-    for name in keys:
-        value = first(places, (name,))
+    for name, value in ((name, place.get(name)) for place in places for name in keys):
         if value is None:
             continue
         if address.is_lid(person):
@@ -178,10 +188,16 @@ def _names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) ->
 
 
 def _contact_name(envelope: Envelope, chat: str, time: int | None) -> tuple[Name, ...]:
-    """The gateway's address book on the chat, or on whoever the contact's own number says."""
-    contact = document.mapping(first(envelope.everywhere, ("contact",)))
+    """The gateway's address book on the chat, or on whoever the contact's own number says.
+
+    Not the message's own `contact`: that is a card that somebody sent.
+    """
+    if envelope.lacks(_CONTACTS):
+        return ()
+    places = tuple(place for place in envelope.everywhere if place is not envelope.message)
+    contact = document.mapping(first(places, ("contact",)))
     if contact is None:
-        name, whose = text.word(first(envelope.everywhere, _CONTACT_NAMES), text.MAX_NAME), None
+        name, whose = text.word(first(places, _CONTACT_NAMES), text.MAX_NAME), None
     else:
         name = text.word(first((contact,), ("name", "pushName", "pushname")), text.MAX_NAME)
         whose = first((contact,), ("number", "phone", "jid", "id"))

@@ -11,6 +11,15 @@ _SIDE_FIELDS = frozenset(
 """They come along with the message proper, often first."""
 
 
+def find(places: tuple[Fields, ...]) -> tuple[str, Fields] | None:
+    """The first protobuf message that is, or lies in, one of these places."""
+    for place in places:
+        found = unwrap(place)
+        if found is not None:
+            return found
+    return None
+
+
 def unwrap(message: Fields) -> tuple[str, Fields] | None:
     """The innermost message's type and fields, out of its wrappers; None if this is no protobuf message."""
     for _ in range(_MAX_WRAPPERS):

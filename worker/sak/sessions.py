@@ -15,7 +15,7 @@ _WORDS: Final[dict[str, SessionState]] = {
     **dict.fromkeys(("disconnected", "close", "closed", "offline", "stopped", "inactive"), "disconnected"),
     **dict.fromkeys(("connecting", "reconnecting", "initializing", "starting", "opening", "pairing"), "connecting"),
     **dict.fromkeys(("qr", "qr_ready", "qr_required", "scan_qr", "scan_qr_code"), "connecting"),
-    **dict.fromkeys(("logged_out", "loggedout", "logout", "logged-out", "unauthorized", "unpaired"), "logged_out"),
+    **dict.fromkeys(("logged_out", "loggedout", "logout", "unauthorized", "unpaired"), "logged_out"),
 }
 
 
@@ -34,7 +34,7 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
         if phone is None:
             raise UnreadableError(Reason.NO_STATUS)
         return (SessionReport(None, phone, envelope.time),)
-    state = _WORDS.get((text.word(told) or "").lower())
+    state = _WORDS.get((text.word(told) or "").lower().replace("-", "_").replace(" ", "_"))
     if state is None:
         raise UnreadableError(Reason.UNKNOWN_STATUS)
     return (SessionReport(state, phone, envelope.time),)

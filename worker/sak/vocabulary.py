@@ -79,10 +79,24 @@ NOISE: Final[dict[str, Reason]] = {
 """Types that are no message of their own. A key or a context can come first in a message that also has a text, and SAK
 names only what comes first: with a text they are messages all the same."""
 
-MIME_TYPES: Final[dict[str, MessageType]] = {
+_MIME_TYPES: Final[dict[str, MessageType]] = {
     "image": "image",
     "video": "video",
     "audio": "audio",
     "application": "document",
+    "text": "document",
 }
-"""The first half of a MIME type, where a message has media and does not say what it is."""
+_EXTENSIONS: Final[dict[str, MessageType]] = {
+    **dict.fromkeys(("jpg", "jpeg", "png", "webp", "heic", "gif"), "image"),
+    **dict.fromkeys(("mp4", "3gp", "mov", "webm"), "video"),
+    **dict.fromkeys(("ogg", "oga", "opus", "mp3", "m4a", "aac", "amr", "wav"), "audio"),
+    **dict.fromkeys(("pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "csv", "txt", "zip"), "document"),
+}
+
+
+def media_type(file: str) -> MessageType | None:
+    """What a file is, by its MIME type, its name or its link; None if that does not tell."""
+    if "://" not in file and (known := _MIME_TYPES.get(file.partition("/")[0].lower())) is not None:
+        return known
+    path = file.partition("?")[0].partition("#")[0]
+    return _EXTENSIONS.get(path.rpartition(".")[2].lower())
