@@ -52,7 +52,7 @@ def place(home: Path, account: Account | None) -> Path:
     """Make the folder; one that the server's user cannot reach is moved below /var/lib, and a link tells where."""
     home = Path(os.path.abspath(home))  # noqa: PTH100 - resolve() would follow the link that tells where it lies
     home.parent.mkdir(parents=True, exist_ok=True)
-    if account and not home.is_symlink() and not account.reaches(home.parent):
+    if account and not home.exists() and not home.is_symlink() and not account.reaches(home.parent):
         elsewhere = Path("/var/lib") / NAME / _digest(home)
         elsewhere.mkdir(parents=True, exist_ok=True)
         home.symlink_to(elsewhere)
