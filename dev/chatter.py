@@ -37,7 +37,10 @@ class Chatter:
     def history(self, until: int) -> list[Event]:
         """The last days up to `until` (seconds since 1970), shuffled and some of it twice, as after a reconnect."""
         moments = sorted(until - self._random.randrange(60, HISTORY_SECONDS) for _ in range(HISTORY))
-        events = [self._message(self._somebody(), moment) for moment in moments]
+        everybody = [*people.PEOPLE, people.STRANGER]
+        crowd = everybody + [self._somebody() for _ in moments[len(everybody) :]]
+        self._random.shuffle(crowd)
+        events = [self._message(person, moment) for person, moment in zip(crowd, moments, strict=True)]
         again = self._random.sample(events, 4)
         undecrypted, resent = self._undecrypted(until - 3600)
         events += [*again, undecrypted, resent]
@@ -65,8 +68,8 @@ class Chatter:
         return Turn(after, self._flat(jid, name, now + round(after), "conversation", text))
 
     def _turn(self, number: int, now: int, recent: list[Event]) -> list[Event]:  # noqa: PLR0911 -- a table, one row a turn
-        if number == PHONE_KNOWN_AFTER + 1:
-            return [self._message(people.KNOWN, now)]
+        if number in (1, PHONE_KNOWN_AFTER + 1):
+            return [self._message(people.KNOWN if self._phone_known else people.STRANGER, now)]
         kinds, weights = zip(*TURNS, strict=True)
         match self._random.choices(kinds, weights)[0]:
             case "again" if recent:

@@ -77,8 +77,8 @@ class Gateway:
         return self
 
     def stop(self) -> None:
-        """Ends what hangs, answers what is nearly answered, and closes the port."""
-        if self._loop is not None:
+        """Ends what hangs, answers what is nearly answered, and closes the port; a second time does nothing."""
+        if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self.plan.stopping.set)
         self._server.should_exit = True
         self._thread.join()
