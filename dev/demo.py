@@ -18,7 +18,7 @@ from dev.gateway import reports
 from dev.gateway.memory import Sent
 from dev.gateway.server import Gateway
 
-EVENTS = ("message.received", "message.sent", "message.status", "status.change")
+EVENTS = ("message.received", "message.sent", "status.change")
 BURST_PAUSE = 0.02
 KNOCK_PAUSE = 0.5
 

@@ -46,7 +46,7 @@ def message_sent(memory: Memory, sent: Sent) -> dict[str, Any]:
 
 def ack(memory: Memory, sent: Sent, status: str) -> dict[str, Any]:
     return {
-        "event": "message.status",
+        "event": "status.change",
         "sessionId": memory.account.session_id,
         "data": {
             "to": sent.phone,

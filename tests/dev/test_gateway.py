@@ -199,7 +199,7 @@ def test_history_never_hears_what_became_of_a_queued_message(call: Caller) -> No
 
 def test_nothing_is_reported_of_what_was_sent_unless_it_is_switched_on(call: Caller, receiver: Receiver) -> None:
     """The real one never reports; one day it may, and then in the guide's shape."""
-    call.registration["events"] = ["message.sent", "message.status"]
+    call.registration["events"] = ["message.sent", "status.change"]
     call.register(receiver.url)
     call.send(text="unreported")
     with pytest.raises(Empty):
@@ -208,7 +208,7 @@ def test_nothing_is_reported_of_what_was_sent_unless_it_is_switched_on(call: Cal
     message_id = call.send(text="reported").json()["data"]["messageId"]
     reports = [json.loads(receiver.events.get(timeout=TIMEOUT)[1]) for _ in range(3)]
 
-    assert [report["event"] for report in reports] == ["message.sent", "message.status", "message.status"]
+    assert [report["event"] for report in reports] == ["message.sent", "status.change", "status.change"]
     assert reports[0]["data"]["message"]["id"] == message_id
     assert [report["data"]["status"] for report in reports] == ["sent", "delivered", "read"]
 
