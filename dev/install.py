@@ -23,6 +23,9 @@ def main(lock_name: str, stamp: str) -> int:
         fcntl.flock(turn, fcntl.LOCK_EX)  # two first starts at once: the second waits, and finds everything done
         if mark.exists() and mark.read_text().strip() == stamp and _works():
             return 0
+        if not os.access(VENV if VENV.exists() else ROOT, os.W_OK):
+            print(f"{ROOT} belongs to somebody else, and nothing can be installed there: use a copy.", file=sys.stderr)
+            return 1
         start = time.monotonic()
         if not _works():
             _make()

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Never, Protocol
 
@@ -50,9 +51,7 @@ def run(settings: Settings, environ: Mapping[str, str], say: Say, *, demo: bool)
         for number in SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup means it
                 signal.signal(number, _stop_start)
-        settings.data_dir.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
-        lock = home.Lock(settings.data_dir)
-        lock.take()
+        lock = _data_dir(settings.data_dir)
         stack.callback(lock.release)
         ingest = stack.enter_context(listening.on(settings.host, settings.ingest_port, "INGEST_PORT"))
         api = stack.enter_context(listening.on(settings.host, settings.api_port, "API_PORT"))
@@ -80,6 +79,17 @@ def run(settings: Settings, environ: Mapping[str, str], say: Say, *, demo: bool)
         _migrate(addresses.database, say)
         made = plan.make(settings, environ, addresses, ingest, api, demo=demo)
         asyncio.run(_keep(made, servers, (ingest, api), say))
+
+
+def _data_dir(folder: Path) -> home.Lock:
+    """Make the folder, and take it; as root others may pass through, because PostgreSQL is another user there."""
+    lock = home.Lock(folder)
+    try:
+        folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
+        lock.take()
+    except OSError as error:
+        raise StartError(f"DATA_DIR {folder} cannot be used: {error.strerror}.") from error
+    return lock
 
 
 def _stop_start(_number: int, _frame: FrameType | None) -> Never:

@@ -155,6 +155,16 @@ def test_a_port_in_use_is_told_with_the_variable_that_changes_it(folder: Path) -
     assert f"Port {port} on 127.0.0.1 is taken by another program: stop it, or set API_PORT." in stack.said
 
 
+def test_a_data_folder_that_cannot_be_is_told(folder: Path) -> None:
+    """Somebody else's folder, or a file with that name: a traceback would not say which variable it is about."""
+    (folder / "file").touch()
+    stack = Stack(folder / "file")
+    stack.begin()
+
+    assert stack.wait() == 1
+    assert stack.said == f"DATA_DIR {folder / 'file'} cannot be used: File exists."
+
+
 def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_url: str, redis_url: str) -> None:
     """A deployment has its own, and a laptop's copy beside them would quietly keep half of the history."""
     with Stack(folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}) as stack:
