@@ -18,7 +18,7 @@ _MESSAGE_IDS = ("messageId", "message_id", "msgId", "msg_id")
 
 # `id` beside an event's fields may be the session's or the contact's, and then two reports with equal bytes are two
 # events: it counts only where it can be nothing but the event's or a message's.
-_KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
+KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     ((), (*_TIMES, *_MESSAGE_IDS, "id", "eventId", "event_id", "deliveryId", "delivery_id", "idempotencyKey")),
     (("key",), ("id",)),
     (("message",), (*_TIMES, *_MESSAGE_IDS, "id")),
@@ -32,13 +32,13 @@ _KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("payload", "message"), (*_TIMES, *_MESSAGE_IDS, "id")),
 )
 
-_POSITION: Final = b"\x00sak event by position 1\x00"
+POSITION: Final = b"\x00sak event by position 1\x00"
 """Before what is hashed for an event without an identity: no JSON begins with NUL, so no body has such a digest."""
 
 
 def identifies_itself(fields: Fields) -> bool:
     """Whether a body with these fields is the same event whenever it comes with the same bytes."""
-    for path, keys in _KEYS:
+    for path, keys in KEYS:
         place: Fields | None = fields
         for step in path:
             place = None if place is None else document.mapping(place.get(step))
@@ -56,4 +56,4 @@ def digest(body: bytes, *, writer: str, number: int, index: int, identifies_itse
     """The event's identity, 32 bytes: its bytes if it identifies itself, else its place in its writer's batch."""
     if identifies_itself:
         return hashlib.sha256(body).digest()
-    return hashlib.sha256(_POSITION + f"{writer} {number} {index}".encode()).digest()
+    return hashlib.sha256(POSITION + f"{writer} {number} {index}".encode()).digest()

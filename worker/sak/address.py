@@ -50,7 +50,7 @@ def _fits(user: str, server: str) -> bool:
 
 def phone(value: object) -> str | None:
     """The digits of a bare or formatted number, with or without a device suffix; None if it is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and value > 0 and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_SPELLING:
         return None

@@ -1,6 +1,7 @@
 """What becomes of a message later: reactions, edits and deletes, told by an event's name or inside a message."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from store.facts import Delete, Edit, Fact, Reaction
 from worker.sak import acks, document, parties, proto, text
@@ -25,47 +26,55 @@ _REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
 _EDIT: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
 
 
-def is_told(envelope: Envelope, raw_type: str | None) -> bool:
-    """Whether a message carries a change of another one, readably."""
-    if raw_type not in PROTOCOL and raw_type not in EDITED and raw_type not in REACTIONS:
-        return False
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a message does to another one."""
+
+    does: Literal["react", "edit", "delete"]
+    target: str
+    words: str
+    """The emoji, or the new text; empty for a delete."""
+
+
+def carried(envelope: Envelope, raw_type: str | None) -> Change | None:
+    """The change that a message of this type carries; None if it carries none that can be read."""
     if raw_type in REACTIONS:
-        told = _reaction(envelope)
-        return told is not None and told[0] is not None and told[1] is not None
+        target, emoji = _reaction(envelope)
+        return None if target is None or emoji is None else Change("react", target, emoji)
+    if raw_type not in PROTOCOL and raw_type not in EDITED:
+        return None
     protocol = _protocol(envelope)
-    if protocol is not None:
-        return _protocol_target(protocol) is not None and (_is(protocol, _REVOKE) or _edited_text(protocol) is not None)
-    return first(envelope.places, _TARGETS) is not None and _new_text(envelope) is not None
+    target = None if protocol is None else _protocol_target(protocol)
+    if protocol is not None and target is not None:
+        if _is(protocol, _REVOKE):
+            return Change("delete", target, "")
+        edited_text = _edited_text(protocol)
+        return None if edited_text is None else Change("edit", target, edited_text)
+    target, new_text = text.identifier(first(envelope.places, _TARGETS)), _new_text(envelope)
+    return None if target is None or new_text is None else Change("edit", target, new_text)
 
 
-def inside_message(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
-    """The change that a message carries; only after `is_told`."""
+def told(change: Change, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
+    """The change as a fact, with what the event tells about people. Raises UnreadableError without a chat."""
     time = envelope.time
     who = parties.read(envelope, is_sent=is_sent, time=time)
-    protocol = _protocol(envelope)
-    if protocol is not None and (target := _protocol_target(protocol)) is not None:
-        edited = _edited_text(protocol)
-        if _is(protocol, _REVOKE) or edited is None:
-            return (Delete(target, who.chat, who.direction, who.sender, time), *who.evidence)
-        return (Edit(target, who.chat, who.direction, who.sender, edited, time), *who.evidence)
-    reaction = _reaction(envelope)
-    if reaction is not None and reaction[0] is not None and reaction[1] is not None:
-        return (Reaction(reaction[0], who.chat, who.direction, who.sender, reaction[1], time), *who.evidence)
-    target, new_text = text.identifier(first(envelope.places, _TARGETS)), _new_text(envelope)
-    if target is None or new_text is None:
-        raise UnreadableError(Reason.EDIT_WITHOUT_TARGET)
-    return (Edit(target, who.chat, who.direction, who.sender, new_text, time), *who.evidence)
+    match change.does:
+        case "react":
+            fact = Reaction(change.target, who.chat, who.direction, who.sender, change.words, time)
+        case "edit":
+            fact = Edit(change.target, who.chat, who.direction, who.sender, change.words, time)
+        case "delete":
+            fact = Delete(change.target, who.chat, who.direction, who.sender, time)
+    return (fact, *who.evidence)
 
 
 def reacted(envelope: Envelope) -> tuple[Fact, ...]:
     """`message.reaction`: to what is in the reaction, or else the message that the event names."""
-    target, emoji = _reaction(envelope) or (None, None)
+    target, emoji = _reaction(envelope)
     target = target or envelope.message_id
     if target is None or emoji is None:
         raise UnreadableError(Reason.REACTION_UNREADABLE)
-    time = envelope.time
-    who = parties.read(envelope, is_sent=parties.is_told_as_sent(envelope), time=time)
-    return (Reaction(target, who.chat, who.direction, who.sender, emoji, time), *who.evidence)
+    return told(Change("react", target, emoji), envelope, is_sent=parties.is_told_as_sent(envelope))
 
 
 def edited(envelope: Envelope) -> tuple[Fact, ...]:
@@ -78,9 +87,7 @@ def edited(envelope: Envelope) -> tuple[Fact, ...]:
         raise UnreadableError(Reason.NO_MESSAGE_ID)
     if new_text is None:
         raise UnreadableError(Reason.EDIT_WITHOUT_TEXT)
-    time = envelope.time
-    who = parties.read(envelope, is_sent=parties.is_told_as_sent(envelope), time=time)
-    return (Edit(target, who.chat, who.direction, who.sender, new_text, time), *who.evidence)
+    return told(Change("edit", target, new_text), envelope, is_sent=parties.is_told_as_sent(envelope))
 
 
 def deleted(envelope: Envelope) -> tuple[Fact, ...]:
@@ -143,7 +150,7 @@ def _written(value: object) -> str | None:
     return text.content(first((inner,), ("text", "body", "caption"))) or text.content(proto.text(inner))
 
 
-def _reaction(envelope: Envelope) -> tuple[str | None, str | None] | None:
+def _reaction(envelope: Envelope) -> tuple[str | None, str | None]:
     """The id of the message that is reacted to, and the emoji; '' takes a reaction back."""
     fields = _inside(envelope, _REACTION_KEYS, REACTIONS)
     places = envelope.places if fields is None else (fields,)

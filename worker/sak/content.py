@@ -120,7 +120,7 @@ def _inferred(raw_type: str | None, words: str | None, file: str | None) -> Mess
 
 
 def _state(kind: MessageType, raw_type: str | None, *, has_words: bool, has_media: bool) -> ContentState:
-    if has_media or (has_words and kind not in vocabulary.MEDIA):
+    if has_media or kind == "system" or (has_words and kind not in vocabulary.MEDIA):
         return "complete"
     if kind in vocabulary.MEDIA:
         return "media_missing"

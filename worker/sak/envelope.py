@@ -59,6 +59,11 @@ class Envelope:
         return self.key is not None and is_true(self.key.get("fromMe"))
 
 
+def is_flat(fields: Fields) -> bool:
+    """Whether what belongs to the message is on the top level."""
+    return any(fields.get(mark) for mark in _FLAT_MARKS)
+
+
 def is_true(value: object) -> bool:
     """Whether a flag is set, as JSON, as a word or as a number."""
     return value in (1, "true")
@@ -80,7 +85,7 @@ def open_envelope(fields: Fields) -> Envelope:
     if data is None:
         message = document.mapping(fields.get("message"))
         places = everywhere = (fields,) if message is None else (message, fields)
-    elif "message" not in data and any(fields.get(mark) for mark in _FLAT_MARKS):
+    elif "message" not in data and is_flat(fields):
         message = document.mapping(fields.get("message"))
         places = everywhere = (fields, data) if message is None else (message, fields, data)
     else:

@@ -22,8 +22,8 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     raw_type = held.effective_type
     if raw_type is None and held.is_empty and document.mapping(envelope.first(("reaction",))) is not None:
         raw_type = "reaction"
-    if changes.is_told(envelope, raw_type):
-        return changes.inside_message(envelope, is_sent=is_sent)
+    if (change := changes.carried(envelope, raw_type)) is not None:
+        return changes.told(change, envelope, is_sent=is_sent)
     noise = None if raw_type is None else NOISE.get(raw_type)
     if noise is not None and raw_type is not None:
         if raw_type in EDITED or raw_type in PROTOCOL:

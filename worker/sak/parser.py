@@ -9,7 +9,7 @@ from store.facts import Fact, Outcome
 from worker import identity
 from worker.sak import acks, changes, document, messages, sessions, text
 from worker.sak.document import Fields
-from worker.sak.envelope import Envelope, is_true, open_envelope
+from worker.sak.envelope import Envelope, is_flat, is_true, open_envelope
 from worker.sak.reasons import Reason, UnreadableError
 
 _Reader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
@@ -75,6 +75,8 @@ def _facts(envelope: Envelope, event: str | None) -> tuple[Fact, ...]:
     if envelope.session_id is None:
         # A session of our own making would show the message to readers whose token was never meant for it.
         raise UnreadableError(Reason.NO_SESSION)
+    if _is_elsewhere(envelope):
+        raise UnreadableError(Reason.UNKNOWN_SHAPE)
     return reader(envelope)
 
 
@@ -82,7 +84,13 @@ def _is_foreign(envelope: Envelope) -> bool:
     fields = envelope.document
     if envelope.session_id is None and fields.get("session"):
         return True
-    return envelope.data is None and document.mapping(fields.get("payload")) is not None and "from" not in fields
+    return envelope.data is None and document.mapping(fields.get("payload")) is not None and not is_flat(fields)
+
+
+def _is_elsewhere(envelope: Envelope) -> bool:
+    """Whether what the event tells must be in a `data` that is no object: a list, or JSON in a string."""
+    fields = envelope.document
+    return envelope.data is None and bool(fields.get("data")) and not is_flat(fields)
 
 
 def _is_ping(envelope: Envelope) -> bool:

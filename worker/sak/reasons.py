@@ -26,6 +26,7 @@ class Reason(StrEnum):
 
     # The envelope.
     FOREIGN_ENVELOPE = "foreign_envelope", "parked", "The envelope is another gateway's: `session` or `payload`."
+    UNKNOWN_SHAPE = "unknown_shape", "parked", "What the event tells is in `data`, which is not an object."
     NO_EVENT = "no_event", "parked", "The event does not say what it is: `event` is missing or not a word."
     UNKNOWN_EVENT = "unknown_event", "parked", "The event has a name that we do not know."
     NO_SESSION = "no_session", "parked", "The event does not say which session it belongs to."

@@ -1,0 +1,81 @@
+"""Every payload in tests/payloads has the outcome that lies beside it."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from store.facts import Fact
+from worker.sak import parser
+from worker.sak.reasons import Reason
+
+PAYLOADS = Path(__file__).parents[2] / "payloads"
+EXPECTED = sorted(PAYLOADS.glob("*/*.expected.json"))
+WIRE = (PAYLOADS / "sak-wire.jsonl").read_text(encoding="utf-8").splitlines()
+EXPECTED_WIRE = (PAYLOADS / "sak-wire.expected.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    "expected", EXPECTED, ids=lambda path: str(path.relative_to(PAYLOADS)).removesuffix(".expected.json")
+)
+def test_a_payload_has_the_outcome_beside_it(expected: Path) -> None:
+    """These files are the documentation of what is understood; a parser that drifts from them changes histories."""
+    body = body_beside(expected).read_bytes()
+
+    assert shown(parser.read(body)) == json.loads(expected.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("number", range(len(WIRE)))
+def test_a_captured_webhook_has_its_expected_outcome(number: int) -> None:
+    """These came from the gateway's own code: whatever else is understood, they must be."""
+    body = json.loads(WIRE[number])["body"].encode()
+
+    assert shown(parser.read(body)) == json.loads(EXPECTED_WIRE[number])
+
+
+def test_every_captured_webhook_has_an_expected_outcome() -> None:
+    """A line without its outcome would be a webhook that nobody checks."""
+    assert len(WIRE) == len(EXPECTED_WIRE) == 18
+
+
+def test_every_payload_has_an_expected_outcome() -> None:
+    """A payload whose outcome was forgotten looks tested and is not."""
+    bodies = {path for path in PAYLOADS.glob("*/*.*") if path.parent.name != "queue"} - set(EXPECTED)
+
+    assert bodies == {body_beside(path) for path in EXPECTED}
+
+
+def test_every_reason_is_shown_by_a_payload() -> None:
+    """A code that no payload gives is either dead or untried."""
+    given = {json.loads(path.read_text(encoding="utf-8")).get("reason") for path in EXPECTED}
+
+    # Too large for a file: tests/worker/sak/test_hostile.py.
+    assert {reason.value for reason in Reason} - given == {Reason.NESTED_TOO_DEEPLY.value}
+
+
+def body_beside(expected: Path) -> Path:
+    stem = expected.name.removesuffix(".expected.json")
+    found = [expected.with_name(stem + suffix) for suffix in (".json", ".body")]
+    [body] = [path for path in found if path.exists()]
+    return body
+
+
+def shown(reading: parser.Reading) -> dict[str, object]:
+    """A reading as the expected outcomes spell it: what is None is left out."""
+    outcome = reading.outcome
+    told: dict[str, object] = {
+        "kind": outcome.kind,
+        "reason": outcome.reason,
+        "session_id": outcome.session_id,
+        "event": outcome.event,
+        "time": outcome.time,
+        "identifies_itself": reading.identifies_itself,
+        "facts": [shown_fact(fact) for fact in outcome.facts],
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def shown_fact(fact: Fact) -> dict[str, object]:
+    values: dict[str, object] = {field.name: getattr(fact, field.name) for field in fields(fact)}
+    return {"fact": type(fact).__name__} | {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,45 @@
+"""PostgreSQL takes what the parser derives, and gives it back."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from store.facts import Outcome
+from worker.sak import parser
+
+PAYLOADS = Path(__file__).parents[2] / "payloads"
+BODIES = sorted(path for path in PAYLOADS.glob("*/*.*") if not path.name.endswith(".expected.json"))
+
+
+def test_every_payload_s_outcome_survives_postgresql(database_url: str) -> None:
+    """One value that cannot be inserted fails a batch; one that cannot be read back fails every page it is on."""
+    outcomes = [parser.read(path.read_bytes()).outcome for path in BODIES]
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE derived (number integer, whole jsonb, words text[], times bigint[])")
+        cursor.executemany(
+            "INSERT INTO derived (number, whole, words, times) VALUES (%s, %s, %s, %s)",
+            [
+                (number, Jsonb(asdict(outcome)), words(outcome), times(outcome))
+                for number, outcome in enumerate(outcomes)
+            ],
+        )
+        cursor.execute("SELECT words, times FROM derived ORDER BY number")
+        found = cursor.fetchall()
+        cursor.execute("SELECT whole FROM derived WHERE to_timestamp((whole->>'time')::bigint / 1000.0) IS NOT NULL")
+        dated = cursor.fetchall()
+
+    assert found == [(words(outcome), times(outcome)) for outcome in outcomes]
+    assert len(dated) == sum(outcome.time is not None for outcome in outcomes)
+
+
+def words(outcome: Outcome) -> list[str]:
+    told = [outcome.reason, outcome.session_id, outcome.event]
+    told += [getattr(fact, field.name) for fact in outcome.facts for field in fields(fact)]
+    return [value for value in told if isinstance(value, str)]
+
+
+def times(outcome: Outcome) -> list[int]:
+    told = [outcome.time, *(fact.time for fact in outcome.facts)]
+    return [time for time in told if time is not None]
