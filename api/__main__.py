@@ -2,16 +2,30 @@
 
 import logging
 import os
+import socket
 import sys
 
 import uvicorn
 
 from api import listen
 from api.app import create_app
+from api.hub import Hub
 from api.settings import SettingsError
 
 _LAST_WORDS = 5
 """Seconds that open requests have when the process is asked to end."""
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams before it waits for the last requests: by themselves they never end."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -33,7 +47,7 @@ def serve() -> None:
         timeout_graceful_shutdown=_LAST_WORDS,
         lifespan="on",
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, app.state.hub).run(sockets=[listener])
 
 
 if __name__ == "__main__":

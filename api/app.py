@@ -1,31 +1,43 @@
 """The process as an ASGI application: its parts, put together from the environment."""
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Mapping
 
+import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import chats, envelope, health, messages, reading
+from api import changes, chats, envelope, health, messages, reading, stream
 from api.access import Access
 from api.backend import Backend
+from api.hub import Hub
 from api.settings import Settings
+
+_CATCHING_UP = 4
+"""Streams that may read the database at the same time; the others wait, and requests do not."""
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     """The API, serving when its lifespan has begun; raises SettingsError."""
     settings = Settings.read(environ)
     backend = Backend.of(settings)
+    hub = Hub(backend)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         # A thread more than there are connections would only wait for one; a few more answer what needs none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.connections + 4
         backend.open()
+        reading = asyncio.create_task(hub.run())
         yield
+        hub.close()
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
         await anyio.to_thread.run_sync(backend.close)
 
     app = Starlette(
@@ -36,10 +48,14 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/chats", chats.chats),
             Route("/api/chats/{phone}", messages.messages),
             Route("/api/chats/{phone}/read", reading.read, methods=["POST"]),
+            Route("/api/changes", changes.changes),
+            Route("/api/stream", stream.stream),
         ],
         middleware=[Middleware(Access, settings.token)],
         exception_handlers=envelope.HANDLERS,
         lifespan=lifespan,
     )
     app.state.backend = backend
+    app.state.hub = hub
+    app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
     return app

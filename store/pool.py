@@ -18,6 +18,13 @@ _GIVE_UP = 5.0
 """Seconds after which the pool stops trying to connect by itself; the next caller makes it try at once, so that a
 server that is back is not found only when an exponential back-off ends."""
 
+READING = {
+    # A page is made by reading an index in its order. For a chat of average size a sort looks as cheap, and PostgreSQL
+    # plans one statement for all chats: the chat of a hundred thousand messages would be sorted for every page.
+    "enable_sort": "off",
+}
+"""Settings of connections that only read."""
+
 
 class Pool:
     """Opened connections in autocommit; every failure of PostgreSQL comes out as a store.errors.StoreError."""
@@ -26,7 +33,7 @@ class Pool:
         self.size = size
         self._pool = ConnectionPool[Connection](
             kwargs={
-                **connect.parameters(database_url, application, options=connect.options(read_only=read_only)),
+                **connect.parameters(database_url, application, options=_options(read_only=read_only)),
                 "autocommit": True,
             },
             min_size=1,
@@ -63,3 +70,7 @@ class Pool:
             self._pool.check()
             with self._pool.connection() as connection:
                 return question(connection)
+
+
+def _options(*, read_only: bool) -> str:
+    return connect.options(read_only=read_only, bounds=READING if read_only else None)

@@ -225,7 +225,7 @@ CREATE TABLE whatsapp_messages (
     UNIQUE (key_id, chat_id, direction)
 );
 -- A conversation, in either direction of time.
-CREATE INDEX whatsapp_messages_in_order ON whatsapp_messages (chat_id, timestamp, arrived, message_id);
+CREATE INDEX whatsapp_messages_in_order ON whatsapp_messages (chat_id, timestamp, arrived, message_id, id);
 -- The last answer of a chat, which decides since when somebody waits.
 CREATE INDEX whatsapp_messages_answers ON whatsapp_messages (chat_id, timestamp, arrived, message_id)
     WHERE direction = 'outgoing' AND status IS DISTINCT FROM 'failed';

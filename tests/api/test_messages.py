@@ -1,5 +1,8 @@
 """A conversation over HTTP."""
 
+import random
+import threading
+
 import pytest
 
 from store.facts import Delete, Edit, Reaction
@@ -173,3 +176,42 @@ def test_a_cursor_that_we_did_not_make_is_refused(client: Client, name: str, val
     answer = client.get(f"/api/chats/{PHONE}", **{name: value})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
+
+
+def test_nothing_is_skipped_or_repeated_while_four_writers_insert(history: History, client: Client) -> None:
+    """Pages by offset shift under the reader's feet; a cursor is a place between messages."""
+    history.tell(*(message(f"old {index}", index * 1000) for index in range(300)))
+    stop = threading.Event()
+
+    def write(number: int) -> None:
+        mine = History(history.database_url)
+        luck = random.Random(number)
+        while not stop.is_set():
+            mine.tell(*(message("meanwhile", luck.randrange(400_000)) for _ in range(5)))
+
+    def walk(direction: str, cursor: str | None) -> tuple[list[str], list[int], str]:
+        seen: list[str] = []
+        ids: list[int] = []
+        end = ""
+        while True:
+            page = client.data(f"/api/chats/{PHONE}", limit=7, **({direction: cursor} if cursor else {}))
+            ids += [one["id"] for one in page["messages"]]
+            seen += [one["message_text"] for one in page["messages"] if one["message_text"] != "meanwhile"]
+            end = page["after" if direction == "before" else "before"] or end
+            cursor = page[direction]
+            if cursor is None:
+                return seen, ids, end
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    up, up_ids, oldest = walk("before", None)
+    stop.set()
+    for writer in writers:
+        writer.join()
+    down, down_ids, _ = walk("after", oldest)
+
+    assert sorted(up) == sorted(f"old {index}" for index in range(300))
+    assert len(up_ids) == len(set(up_ids))
+    assert len(down_ids) == len(set(down_ids))
+    assert down == [text for text in (f"old {index}" for index in range(300)) if text in set(down)]

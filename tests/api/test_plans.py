@@ -1,0 +1,112 @@
+"""How PostgreSQL answers the calls that dashboards make all the time."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from store import contacts, conversations, feed, pool
+from store.connect import Connection
+from store.conversations import Wanted
+from store.places import Place
+
+CHATS, MESSAGES, BIG = 2_000, 60_000, 20_000
+FILL = """
+INSERT INTO sessions (session_id) VALUES ('s1'), ('s2');
+INSERT INTO chats (session_id, address, kind)
+SELECT 's' || (1 + i % 2), '9198' || lpad(i::text, 8, '0'), 'phone' FROM generate_series(1, 2000) AS i;
+INSERT INTO keys (session, message_id) SELECT 1 + i % 2, 'M' || i FROM generate_series(1, 60000) AS i;
+INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, message_text, timestamp, key_id,
+    chat_id, time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+SELECT k.message_id, s.session_id, CASE WHEN k.key_id % 3 < 2 THEN 'incoming' ELSE 'outgoing' END, 'text',
+    'order ' || k.key_id, 1700000000000 + k.key_id * 1000, k.key_id,
+    CASE WHEN k.key_id % 3 = 0 THEN 1 ELSE 1 + k.key_id % 2000 END, 'message', k.key_id, 'complete', 1, 1, 1,
+    k.key_id % 97 = 0
+FROM keys AS k
+JOIN sessions AS s USING (session);
+INSERT INTO marks (key_id, kind, digest, chat_id, direction, marked_at, text)
+SELECT key_id, 'reaction', sha256(key_id::text::bytea), chat_id, 'incoming', timestamp, 'x'
+FROM whatsapp_messages WHERE key_id % 20 = 0;
+UPDATE chats AS c
+SET last_timestamp = m.timestamp, last_arrived = m.arrived, last_id = m.id, unread = (c.chat_id % 50 = 0)::int,
+    waiting_since = CASE WHEN c.chat_id % 50 = 1 THEN m.timestamp END
+FROM (SELECT DISTINCT ON (chat_id) * FROM whatsapp_messages ORDER BY chat_id, timestamp DESC) AS m
+WHERE m.chat_id = c.chat_id;
+INSERT INTO changes (kind, session_id, chat_id, message)
+SELECT 'message', session_id, chat_id, id FROM whatsapp_messages ORDER BY id;
+ANALYZE;
+"""
+PLACE = Place("919800000001", None)
+MIDDLE = conversations.Position(1_700_030_000_000, 0, "", 0)
+QUESTIONS: dict[str, Callable[[Connection], object]] = {
+    "chats": lambda c: contacts.newest(c, contacts.Filter(), 100),
+    "chats of sessions": lambda c: contacts.newest(c, contacts.Filter(sessions=("s1", "s2")), 100),
+    "chats unread": lambda c: contacts.newest(c, contacts.Filter(unread=True), 20),
+    "chats waiting": lambda c: contacts.newest(c, contacts.Filter(waiting=True), 20),
+    "newer chats": lambda c: contacts.newer(c, contacts.Filter(), contacts.Position(1_700_059_000_000, 0), 100),
+    "messages": lambda c: conversations.newest(c, Wanted(PLACE, 50)),
+    "older messages": lambda c: conversations.older(c, Wanted(PLACE, 50), MIDDLE),
+    "newer messages": lambda c: conversations.newer(c, Wanted(PLACE, 50), MIDDLE),
+    "messages around": lambda c: conversations.around(c, Wanted(PLACE, 50), MIDDLE),
+    "messages since": lambda c: conversations.newest(c, Wanted(PLACE, 50, since=1_700_030_000_000)),
+    "a message's place": lambda c: conversations.find(c, PLACE, "M30000"),
+    "changes": lambda c: feed.read(c, feed.Place(0, 30_000), 100),
+    "changes of a session": lambda c: feed.read(c, feed.Place(0, 30_000), 100, ("s1",)),
+}
+
+
+@pytest.fixture(scope="module")
+def explained(servers: Any, migrated: str) -> Iterator[Callable[[Callable[[Connection], object]], list[Any]]]:  # noqa: ANN401 - dev's
+    """Runs a question on a filled database and gives the plans that PostgreSQL really executed."""
+    admin = servers.postgres.url_of("postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE plans TEMPLATE {migrated}")  # pyright: ignore[reportArgumentType, reportCallIssue] - our own name
+    with psycopg.connect(servers.postgres.url_of("plans"), autocommit=True) as connection:
+        connection.execute(FILL)
+        for name, value in {"log_min_duration": "0", "log_analyze": "on", "log_format": "json"}.items():
+            connection.execute("LOAD 'auto_explain'")
+            connection.execute("SELECT set_config(%s, %s, false)", [f"auto_explain.{name}", value])
+        connection.execute("SET auto_explain.log_level = 'notice'")
+        for name, value in pool.READING.items():
+            connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+        plans: list[Any] = []
+        connection.add_notice_handler(
+            lambda notice: plans.append(json.loads((notice.message_primary or "").partition("plan:\n")[2]))
+        )
+
+        def explain(question: Callable[[Connection], object]) -> list[Any]:
+            # Beyond the fifth time PostgreSQL may plan once for all values: that plan has to be good, too.
+            for _ in range(8):
+                plans.clear()
+                question(connection)  # pyright: ignore[reportArgumentType] - a row is a tuple either way
+            return [plan["Plan"] for plan in plans]
+
+        yield explain
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("DROP DATABASE plans WITH (FORCE)")
+
+
+def nodes(plan: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_hot_question_reads_indexes_and_sorts_no_more_than_a_page(
+    explained: Callable[[Callable[[Connection], object]], list[Any]], name: str
+) -> None:
+    """What reads or sorts a table is fast on a laptop and slow with ten million messages."""
+    plans = explained(QUESTIONS[name])
+
+    assert plans
+    for node in (node for plan in plans for node in nodes(plan)):
+        if node["Node Type"] == "Seq Scan":
+            assert node["Relation Name"] in {"epoch", "feed_floor", "sessions"}, node
+        if node["Node Type"].endswith("Sort"):
+            assert node["Actual Rows"] <= 2 * 101, node
+            assert all(child["Actual Rows"] <= 2 * 101 for child in node["Plans"]), node
+        if node["Node Type"] in {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}:
+            assert node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0) <= 300, node
