@@ -1,0 +1,152 @@
+"""A proxy between two of the processes, which can do what networks do."""
+
+import asyncio
+import socket
+import struct
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+CHUNK = 1 << 16
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time: closing sends a reset instead of a farewell."""
+
+
+class _Link:
+    """One client's connection and the one made for it to the server."""
+
+    def __init__(self, client: asyncio.StreamWriter) -> None:
+        self.client = client
+        self.server: asyncio.StreamWriter | None = None
+        self.dead = False
+        """Something on it vanished, so nothing on it can ever arrive any more."""
+        self.cut_at_reply = False
+
+    def abort(self) -> None:
+        for writer in (self.client, self.server):
+            if writer is not None:
+                sock: socket.socket | None = writer.get_extra_info("socket")
+                if sock is not None and sock.family != socket.AF_UNIX and sock.fileno() >= 0:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                writer.transport.abort()
+
+
+class Proxy:
+    """Listens on a port of its own and passes everything to a server's Unix socket, or does worse.
+
+    The attributes may be set at any time and from any thread.
+    """
+
+    def __init__(self, upstream: Path) -> None:
+        self.delay = 0.0
+        """Seconds that every piece is late, either way."""
+        self.refusing = False
+        """New connections are reset at once."""
+        self.swallowing = False
+        """What is sent vanishes; a connection that this happened to stays dead, as behind a router that forgot it."""
+        self.dropped_replies = 0
+        """How often a reply was dropped as `drop_reply_after` asked."""
+        self._upstream = upstream
+        self._marker: bytes | None = None
+        self._links: set[_Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = int(self._listener.getsockname()[1])
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=f"proxy-{self.port}", daemon=True)
+        self._thread.start()
+
+    def cut(self) -> None:
+        """Reset every connection that there is."""
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def drop_reply_after(self, marker: bytes) -> None:
+        """The next request that has the marker in it gets through; its reply does not, and the connection is reset."""
+        self._marker = marker
+
+    def heal(self) -> None:
+        """Be a faithful proxy again. Connections that are dead are reset, as a restarted router would."""
+        self.delay = 0.0
+        self.refusing = self.swallowing = False
+        self._marker = None
+        self._loop.call_soon_threadsafe(self._cut_dead)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._listener))
+        self._loop.run_forever()
+        server.close()
+        self._cut()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(self._ended())
+        self._loop.close()
+
+    async def _ended(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def _cut(self) -> None:
+        for link in self._links:
+            link.abort()
+
+    def _cut_dead(self) -> None:
+        for link in self._links:
+            if link.dead:
+                link.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = _Link(writer)
+        self._links.add(link)
+        try:
+            if self.refusing:
+                return
+            if self.swallowing:
+                link.dead = True
+                while await reader.read(CHUNK):
+                    pass
+                return
+            from_server, link.server = await asyncio.open_unix_connection(str(self._upstream))
+            await asyncio.gather(self._pass_on(reader, link, up=True), self._pass_on(from_server, link, up=False))
+        except OSError:
+            pass  # either side went away, which is what the other side is told
+        finally:
+            self._links.discard(link)
+            link.abort()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, link: _Link, *, up: bool) -> None:
+        while chunk := await reader.read(CHUNK):
+            if self.delay:
+                await asyncio.sleep(self.delay)
+            if link.dead or self.swallowing:
+                link.dead = True
+                continue
+            if up:
+                self._look_for_marker(chunk, link)
+            elif link.cut_at_reply:
+                self.dropped_replies += 1
+                raise ConnectionResetError
+            writer = link.server if up else link.client
+            assert writer is not None
+            writer.write(chunk)
+            await writer.drain()
+        if not link.dead:
+            raise ConnectionResetError  # one side has closed: so does the other
+
+    def _look_for_marker(self, chunk: bytes, link: _Link) -> None:
+        if self._marker is not None and self._marker in chunk:
+            self._marker = None
+            link.cut_at_reply = True

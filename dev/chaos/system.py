@@ -1,0 +1,112 @@
+"""A whole system under the rig: private servers, a proxy between every pair, and our processes, kept alive."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+from dev import home, listening, postgres
+from dev.chaos import story
+from dev.chaos.program import Program
+from dev.chaos.proxy import Proxy
+from dev.postgres import Postgres
+from dev.valkey import Valkey
+from store import migrate
+
+# Nothing here survives a power cut, which nobody can cause; what survives the death of a process is as in production.
+POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
+
+
+def socket_of(valkey: Valkey) -> Path:
+    return Path(unquote(urlsplit(valkey.url).path))
+
+
+class System:
+    """Starts when entered, on a folder in memory if there is room; leaves nothing behind."""
+
+    def __init__(self, *, workers: int = 1, environment: Mapping[str, str] | None = None) -> None:
+        """`environment` is added to what each process is given."""
+        self.folder = home.temporary()
+        self.postgres = Postgres(self.folder / "postgres", ephemeral=True, settings=POSTGRES)
+        self.valkey = Valkey(self.folder / "valkey")
+        self._cleanup = ExitStack()
+        self._environment = dict(environment or {})
+        self._worker_count = workers
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            for server in (self.postgres, self.valkey):
+                server.start()
+                stack.callback(server.stop)
+            migrate.migrate(self.postgres.url)
+            self._connect(stack)
+            for program in self.programs:
+                stack.enter_context(program)
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cleanup.close()
+
+    def _connect(self, stack: ExitStack) -> None:
+        redis_socket = socket_of(self.valkey)
+        self.ingest_redis = stack.enter_context(Proxy(redis_socket))
+        self.worker_redis = stack.enter_context(Proxy(redis_socket))
+        self.worker_postgres = stack.enter_context(Proxy(self.postgres.socket_folder / postgres.SOCKET))
+        self.proxies = (self.ingest_redis, self.worker_redis, self.worker_postgres)
+        listener = stack.enter_context(listening.on("127.0.0.1", 0, "INGEST_PORT"))
+        self.port = listening.port_of(listener)
+        number = listener.fileno()
+        shared = {"WEBHOOK_SECRETS": story.SECRET, "DATA_DIR": str(self.folder), **self._environment}
+        self.ingest = Program(
+            "ingest",
+            shared | {"REDIS_URL": self._redis_url(self.ingest_redis), "LISTEN_FD": str(number)},
+            self.folder / "ingest.log",
+            pass_fds=[number],
+        )
+        self.workers = [
+            Program(
+                "worker",
+                shared
+                | {
+                    "REDIS_URL": self._redis_url(self.worker_redis),
+                    "DATABASE_URL": f"postgresql://{postgres.ROLE}@127.0.0.1:{self.worker_postgres.port}/history",
+                },
+                self.folder / f"worker-{index}.log",
+            )
+            for index in range(self._worker_count)
+        ]
+        self.programs = (self.ingest, *self.workers)
+
+    def keep(self) -> None:
+        """Start again whatever has ended, as the supervisor would."""
+        for program in self.programs:
+            program.keep()
+
+    def heal(self) -> None:
+        """Make everything whole: servers up, proxies faithful, processes running."""
+        for proxy in self.proxies:
+            proxy.heal()
+        for server in (self.postgres, self.valkey):
+            if not server.running:
+                server.start()
+        self.keep()
+
+    def wait(self, seconds: float, *, keep: bool = True) -> None:
+        """Let time pass, looking after the processes meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if keep:
+                self.keep()
+            time.sleep(min(0.05, left))
+
+    @staticmethod
+    def _redis_url(proxy: Proxy) -> str:
+        return f"redis://127.0.0.1:{proxy.port}/0"

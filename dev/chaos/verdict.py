@@ -1,0 +1,133 @@
+"""Compares the database with the model: nothing missing, nothing twice, every row as it must be, the ledger exact."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+
+from dev.chaos import model
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found wrong, by kind; all zero and empty is what there must be."""
+
+    stored: int
+    """Different events that are in the database."""
+    missing: int
+    """Acknowledged events whose bytes are nowhere in the database."""
+    doubled: int
+    """Rows beyond the one that a message may have."""
+    foreign: int
+    """Events in the database that nobody sent."""
+    wrong: Sequence[str]
+    """Rows that are not what the model says, as sentences; some examples of each kind."""
+    ledger: Sequence[str]
+    """Why the ledger does not add up, as sentences."""
+
+    @property
+    def clean(self) -> bool:
+        return not (self.missing or self.doubled or self.foreign or self.wrong or self.ledger)
+
+    def __str__(self) -> str:
+        found = f"{self.missing} missing, {self.doubled} doubled, {self.foreign} foreign of {self.stored} stored"
+        return "; ".join([found, *self.wrong, *self.ledger])
+
+
+def judge(database_url: str, acknowledged: Iterable[bytes], doubtful: Iterable[bytes] = ()) -> Verdict:
+    """The verdict on a database in which all has come to rest.
+
+    `acknowledged` has a body as often as it was acknowledged; `doubtful` are events whose sender never got an answer:
+    they may be there or not.
+    """
+    sure = Counter(acknowledged)
+    perhaps = Counter(doubtful)
+    with psycopg.connect(database_url, autocommit=True) as database:
+        database.execute("SET default_transaction_isolation = 'repeatable read'")
+        with database.transaction():
+            kept = {bytes(body) for (body,) in database.execute("SELECT body FROM events")}
+            rows = [model.Message(*row) for row in database.execute(_MESSAGES)]
+            contacts = [
+                model.Contact(phone, name, model.milliseconds(at), unread)
+                for phone, name, at, unread in database.execute(_CONTACTS)
+            ]
+            ledger = _ledger(database, sure, perhaps, kept)
+    expected = model.fold(kept)
+    seen = Counter(row.message_id for row in rows)
+    wrong = [
+        *_differences("message", {row.message_id: row for row in rows}, expected.messages),
+        *_differences("contact", {contact.phone: contact for contact in contacts}, expected.contacts),
+    ]
+    return Verdict(
+        stored=len(kept),
+        missing=len(sure.keys() - kept),
+        doubled=sum(count - 1 for count in seen.values()) + len(contacts) - len({c.phone for c in contacts}),
+        foreign=len(kept - sure.keys() - perhaps.keys()),
+        wrong=wrong,
+        ledger=ledger,
+    )
+
+
+def kept_events(database_url: str) -> int:
+    """How many acknowledged events the ledger has by now, copies included."""
+    with psycopg.connect(database_url, autocommit=True) as database:
+        row = database.execute("SELECT coalesce(sum(size), 0)::bigint FROM batches").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _differences(what: str, found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    lacking = sorted(expected.keys() - found.keys())
+    odd = sorted(found.keys() - expected.keys())
+    differing = sorted(key for key in expected.keys() & found.keys() if expected[key] != found[key])
+    sentences = [f"{len(lacking)} {what} rows lack: {lacking[:EXAMPLES]}"] if lacking else []
+    sentences += [f"{len(odd)} {what} rows are not expected: {odd[:EXAMPLES]}"] if odd else []
+    sentences += [
+        f"{len(differing)} {what} rows differ: " + ", ".join(f"{found[k]} for {expected[k]}" for k in differing[:1])
+    ] * bool(differing)
+    return sentences
+
+
+def _ledger(
+    database: psycopg.Connection[Any], sure: Counter[bytes], perhaps: Counter[bytes], kept: set[bytes]
+) -> list[str]:
+    row = database.execute(_LEDGER).fetchone()
+    assert row is not None
+    received, size, stored, duplicate, noise, ping, parked, forgotten = map(int, row)
+    sentences: list[str] = []
+    if received != size:
+        sentences.append(f"{received} received, and {size} in batches")
+    if size != stored + duplicate + noise + ping + parked + forgotten:
+        sentences.append(f"{size} in batches are not the sum of what became of them")
+    if not sure.total() <= received <= sure.total() + perhaps.total():
+        sentences.append(f"{sure.total()} acknowledged and {perhaps.total()} doubtful, but {received} received")
+    outcomes = model.fold(kept).outcomes
+    counted = {"stored": stored, "noise": noise, "ping": ping, "parked": parked}
+    if counted != outcomes:
+        sentences.append(f"counted {counted}, and should be {outcomes}")
+    if duplicate != received - len(kept):
+        sentences.append(f"{duplicate} duplicates, and should be {received - len(kept)}")
+    return sentences
+
+
+_MESSAGES: LiteralString = """
+    SELECT message_id, direction, CASE WHEN direction = 'incoming' THEN from_number ELSE to_number END,
+        message_type, message_text, status, timestamp
+    FROM whatsapp_messages
+"""
+_CONTACTS: LiteralString = "SELECT phone_number, name, last_message_at, unread_count FROM whatsapp_contacts"
+_LEDGER: LiteralString = """
+    WITH ends AS (
+        SELECT writer, max(upto) AS upto
+        FROM (SELECT writer, upto FROM batches UNION ALL SELECT writer, upto FROM writers) AS told
+        GROUP BY writer
+    )
+    SELECT (SELECT coalesce(sum(upto), 0) FROM ends), coalesce(sum(size), 0), coalesce(sum(stored), 0),
+        coalesce(sum(duplicate), 0), coalesce(sum(noise), 0), coalesce(sum(ping), 0), coalesce(sum(parked), 0),
+        coalesce(sum(forgotten), 0)
+    FROM batches
+"""
