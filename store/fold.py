@@ -1,7 +1,7 @@
 """Folds what events tell into the history. Any order, number and cut of the same tellings gives the same history."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store import aliases, chats, keys, marks, messages, moment, sessions
@@ -34,7 +34,7 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     known = [key.key_id for key in locked.values() if not key.fresh]
     places = {place for t in tellings for place in t.places()}
     located = chats.lock(connection, places | chats.of_keys(connection, known))
-    folding = _Folding(connection, tellings, said, locked, located)
+    folding = Folding(connection, tellings, said, locked, located)
     folding.call()
     moved = folding.point()
     folding.keep_messages(own_phone)
@@ -50,7 +50,7 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
 
 
 @dataclass(slots=True)
-class _Folding:
+class Folding:
     """One fold under its locks: each step writes, and notes what is to be shown anew."""
 
     connection: Connection
@@ -89,7 +89,11 @@ class _Folding:
             for fact in t.facts
             if isinstance(fact, Alias)
         ]
-        moves = aliases.point(self.connection, aliases.tell(self.connection, evidence)) if evidence else []
+        return self.move(aliases.tell(self.connection, evidence)) if evidence else []
+
+    def move(self, lids: Iterable[Place]) -> list[int]:
+        """Show these locked LIDs where their evidence says now; returns the keys to settle because of that."""
+        moves = aliases.point(self.connection, lids)
         if not moves:
             return []
         aliases.renumber(self.connection, moves)

@@ -63,12 +63,17 @@ def _sighting(event: Event) -> digests.Sighting:
 
 
 def _claimed(event: Event) -> int | None:
-    """The latest time that the event's facts claim; None if the receipt dates any of them whatever it is."""
+    """The latest time that the event's facts claim; None if the receipt dates any of them whatever it is.
+
+    None also where there are no facts: what a later parser finds in the event may want every receipt.
+    """
+    if not event.outcome.facts:
+        return None
     times = [fact.time for fact in event.outcome.facts]
     known = [time for time in times if time is not None and time >= moment.EARLIEST]
     if len(known) < len(times):
         return None
-    return max(known, default=moment.EARLIEST)
+    return max(known)
 
 
 def _telling(event: Event) -> Telling:
