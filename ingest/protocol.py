@@ -5,11 +5,13 @@ A sweep over all connections (ingest.server) enforces the deadlines, so that a r
 
 import asyncio
 import math
+from typing import cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ingest import reply
+from ingest.cork import Cork
 from ingest.reply import Refusal
 
 HEAD_SECONDS = 5.0
@@ -33,7 +35,7 @@ class Protocol(HttpToolsProtocol):
     _ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # pyright: ignore[reportArgumentType] - uvicorn narrows asyncio's type
+        super().connection_made(Cork(cast("asyncio.Transport", transport), self.loop))
         self._deadline = self.loop.time() + HEAD_SECONDS
 
     def data_received(self, data: bytes) -> None:

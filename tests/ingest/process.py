@@ -1,0 +1,181 @@
+"""A running `python -m ingest` and what its clients see: real sockets, real processes."""
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import redis
+
+from ingest import queue
+
+SECRET = "a-secret-made-up-for-tests"
+PATH = "/whatsapp-webhook"
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", json.loads(self.body))
+
+
+class Ingest:
+    """A process of its own, which takes over a listening socket as the supervisor hands one over."""
+
+    def __init__(self, redis_url: str, folder: Path, **environment: str) -> None:
+        self._environment = {
+            "REDIS_URL": redis_url,
+            "WEBHOOK_SECRETS": SECRET,
+            "DATA_DIR": str(folder),
+            "PATH": os.environ.get("PATH", ""),
+            **environment,
+        }
+        self._log = folder / "ingest.log"
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.port = cast("int", self._listener.getsockname()[1])
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.kill()
+        self._listener.close()
+        if kind is not None:
+            sys.stderr.write(self.log)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        descriptor = self._listener.fileno()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ingest"],
+                env=self._environment | {"LISTEN_FD": str(descriptor)},
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        assert self.get("/healthz").status == 200
+
+    def kill(self) -> None:
+        """End it as the kernel would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send a webhook over a connection of its own, signed unless it brings its own headers."""
+        return self.ask("POST", PATH, body, {"X-Webhook-Signature": sign(body)} if headers is None else headers)
+
+    def get(self, path: str) -> Answer:
+        return self.ask("GET", path, b"", {})
+
+    def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def raw(self, *parts: bytes) -> bytes:
+        """Send bytes as they are, say that no more will come, and return all that comes back."""
+        with self.connect() as connection:
+            for part in parts:
+                connection.sendall(part)
+            connection.shutdown(socket.SHUT_WR)
+            return read_all(connection)
+
+    def metric(self, name: str) -> float:
+        """A sample of /metrics, 0 if there is none by that name and those labels."""
+        for line in self.get("/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+
+def sign(body: bytes, secret: str = SECRET) -> str:
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def request(body: bytes = b"", *headers: str, method: str = "POST", path: str = PATH) -> bytes:
+    """A request's bytes: these headers and no others, then the body as it is."""
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: ingest", *headers, "", ""]).encode("latin-1") + body
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One answer, as far as its length says; whatever of it came if the connection ends before."""
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+        head, found, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if found and len(body) >= (int(length[1]) if length else 0):
+            break
+    return received
+
+
+def batches(redis_url: str) -> list[queue.Batch]:
+    """Everything in the stream, in its order, copies included."""
+    with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(queue.STREAM))
+    return [queue.from_fields(fields) for _, fields in entries]
+
+
+def events(redis_url: str) -> list[bytes]:
+    """The bodies in the stream as a worker counts them: a batch that is there twice is one."""
+    once = {(batch.writer, batch.number): batch for batch in batches(redis_url)}
+    return [body for batch in once.values() for body in batch.bodies]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when it holds; fail when it does not come to hold."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)

@@ -1,0 +1,130 @@
+"""What a sender sees who knows the secret, and who does not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.process import SECRET, Ingest, batches, events, request, sign
+
+CAPTURED = Path(__file__).parents[1] / "payloads" / "sak-wire.jsonl"
+CAPTURED_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000001"
+
+
+def test_captured_webhooks_are_taken_with_their_headers_and_kept_byte_for_byte(redis_url: str, tmp_path: Path) -> None:
+    """SAK's signature covers its raw bytes; whatever we changed could never be verified or replayed again."""
+    captured = [json.loads(line) for line in CAPTURED.read_text().splitlines()]
+    with Ingest(redis_url, tmp_path, WEBHOOK_SECRETS=CAPTURED_SECRET) as ingest:
+        answers = [ingest.post(webhook["body"].encode(), webhook["headers"]) for webhook in captured * 2]
+
+    assert len(captured) == 18
+    assert [answer.status for answer in answers] == [200] * 36
+    assert events(redis_url) == [webhook["body"].encode() for webhook in captured * 2]
+
+
+def test_an_answer_says_where_the_event_is_kept(ingest: Ingest, redis_url: str) -> None:
+    """A sender that logs it can name the batch when somebody asks where a message went."""
+    answer = ingest.post(b"{}")
+    (batch,) = batches(redis_url)
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == {
+        "success": True,
+        "accepted": True,
+        "batch": f"{batch.writer}:{batch.number}",
+        "path": "stream",
+        "index": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"null", id="a scalar"),
+        pytest.param(b"{", id="broken JSON"),
+        pytest.param('{"event":"x"}'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b"\xef\xbb\xbf{}", id="a byte order mark"),
+        pytest.param(b"\x00\xff\xfe\x80", id="bytes"),
+        pytest.param(b'{"a":"\\u0000\\ud800"}', id="what PostgreSQL cannot hold"),
+        pytest.param(b"[" * 100_000, id="nesting"),
+        pytest.param(b"x" * (1 << 20), id="exactly the limit"),
+    ],
+)
+def test_a_signed_body_is_taken_whatever_it_says(ingest: Ingest, redis_url: str, body: bytes) -> None:
+    """SAK sends once: a 4xx for its content would lose an event that a later parser may understand."""
+    assert ingest.post(body).status == 200
+    assert events(redis_url) == [body]
+
+
+def test_a_chunked_body_is_one_body(ingest: Ingest, redis_url: str) -> None:
+    """A proxy in between may turn one into the other; the signature is over what was sent."""
+    head = request(b"", f"X-Webhook-Signature: {sign(b'hello')}", "Transfer-Encoding: chunked")
+    answer = ingest.raw(head, b"3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert events(redis_url) == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        pytest.param([], id="missing"),
+        pytest.param([""], id="empty"),
+        pytest.param(["sha256="], id="without digits"),
+        pytest.param([sign(b"hello")[:-1]], id="truncated"),
+        pytest.param([sign(b"hello") + "0"], id="too long"),
+        pytest.param([sign(b"hello")[7:]], id="without its method"),
+        pytest.param(["sha1=" + sign(b"hello")[7:]], id="another method"),
+        pytest.param(["sha256=" + "z" * 64], id="not hexadecimal"),
+        pytest.param(["sha256=" + "\xe9" * 64], id="not ASCII"),
+        pytest.param([sign(b"hellO")], id="of another body"),
+        pytest.param([sign(b"hello", "another secret")], id="with another secret"),
+        pytest.param([sign(b"hello"), sign(b"hello")], id="twice"),
+        pytest.param([sign(b"hello"), "sha256=0"], id="once right and once wrong"),
+    ],
+)
+def test_without_a_good_signature_nothing_is_kept(ingest: Ingest, redis_url: str, signature: list[str]) -> None:
+    """Whoever finds the address could otherwise write into conversations; and no header may cause a 500."""
+    headers = [f"X-Webhook-Signature: {value}" for value in signature]
+    answer = ingest.raw(request(b"hello", *headers, "Content-Length: 5"))
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "bad_signature"
+    assert batches(redis_url) == []
+
+
+def test_the_digits_of_a_signature_may_be_capitals(ingest: Ingest) -> None:
+    """Hexadecimal is the same number either way, and senders differ."""
+    assert ingest.post(b"hello", {"X-Webhook-Signature": "sha256=" + sign(b"hello")[7:].upper()}).status == 200
+
+
+def test_any_of_the_secrets_signs_while_they_are_rotated(redis_url: str, tmp_path: Path) -> None:
+    """SAK makes a new secret at once; events signed with the old one are still on their way."""
+    with Ingest(redis_url, tmp_path, WEBHOOK_SECRETS=f"old, {SECRET}") as ingest:
+        statuses = [
+            ingest.post(b"x", {"X-Webhook-Signature": sign(b"x", key)}).status for key in ("old", SECRET, "gone")
+        ]
+
+    assert statuses == [200, 200, 401]
+
+
+def test_a_trial_takes_unsigned_webhooks_and_says_so(redis_url: str, tmp_path: Path) -> None:
+    """The first curl should work; that the door is open must be seen by whoever forgets to close it."""
+    with Ingest(redis_url, tmp_path, WEBHOOK_SECRETS="", WEBHOOK_ALLOW_UNSIGNED="1") as ingest:
+        assert ingest.post(b"x", {}).status == 200
+        assert ingest.post(b"y", {"X-Webhook-Signature": "nonsense"}).status == 200
+        assert ingest.get("/readyz").json["signatures"] is False
+        assert "WEBHOOK_ALLOW_UNSIGNED" in ingest.log
+
+
+def test_logs_hold_no_secret_no_header_and_no_text(redis_url: str, tmp_path: Path) -> None:
+    """Logs are copied to places that were never meant to hold messages."""
+    with Ingest(redis_url, tmp_path) as ingest:
+        ingest.post(b'{"text":"kept-private"}')
+        ingest.post(b'{"text":"kept-private"}', {"X-Webhook-Signature": "header-private"})
+        ingest.raw(b"BREW kept-private HTTP/9\r\nheader-private: x\r\n\r\n")
+        ingest.stop()
+
+        assert SECRET not in ingest.log
+        assert "private" not in ingest.log
