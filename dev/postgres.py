@@ -1,5 +1,6 @@
 """An embedded PostgreSQL: one home, one server, reached through a socket that only its user can open."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -108,7 +109,7 @@ class Postgres:
         fresh = self.home / "data.new"
         refusal = ""
         for locale in LOCALES:
-            subprocess.run(["/bin/rm", "-rf", str(fresh)], check=True)
+            shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(mode=0o700)
             if self._account:
                 self._account.own(fresh)

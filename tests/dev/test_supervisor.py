@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +17,8 @@ import requests
 
 from dev import child, home, listening
 from dev.failure import StartError
-from dev.stack import Stack
+from dev.process import ROOT
+from dev.stack import ALONE, Stack
 
 OURS = ("ingest", "worker", "api")
 SERVERS = ("postgres", "valkey-server")
@@ -103,7 +105,7 @@ def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
     stack.send(signal.SIGKILL)
     stack.wait()
 
-    assert child.wait_until(lambda: stack.processes() == [], 20), [*map(child.command_line, stack.processes())]
+    assert child.wait_until(lambda: stack.processes() == [], 30), [*map(child.command_line, stack.processes())]
 
 
 def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
@@ -173,6 +175,38 @@ def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_
         assert not (stack.data_dir / "valkey").exists()
         with pytest.raises(StartError):
             stack.pid_of("postgres")
+
+
+def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
+    """`./run | grep -m1 ready` is how a script waits, and the pipe is gone then."""
+    port = str(listening.free_port("127.0.0.1", 0, "-"))
+    environment = os.environ | ALONE | {"DATA_DIR": str(folder / "data"), "INGEST_PORT": port}
+    reader, writer = os.pipe()
+    supervisor = child.start([sys.executable, "-m", "dev"], writer, environment=environment, cwd=str(ROOT))
+    os.close(writer)
+    os.close(reader)
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    assert child.wait_until(answers, 30)
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(60) == 0
+
+
+def test_a_database_that_is_not_there_is_told_in_a_sentence(folder: Path) -> None:
+    """A mistyped DATABASE_URL is the second thing that goes wrong, and it may hold a password."""
+    stack = Stack(folder / "data", {"DATABASE_URL": "postgresql://app:hidden@127.0.0.1:1/history"})
+    stack.begin()
+
+    assert stack.wait() == 1
+    assert "The database could not be migrated" in stack.said
+    assert "Traceback" not in stack.said
+    assert "hidden" not in stack.said
+    assert stack.processes() == []
 
 
 def test_a_second_signal_ends_what_does_not_want_to_end(stack: Stack) -> None:
