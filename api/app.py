@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import changes, chats, envelope, health, messages, reading, stream
+from api import changes, chats, envelope, health, indexer, messages, reading, searching, stream
 from api.access import Access
 from api.backend import Backend
 from api.hub import Hub
@@ -32,12 +32,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         # A thread more than there are connections would only wait for one; a few more answer what needs none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.connections + 4
         backend.open()
-        reading = asyncio.create_task(hub.run())
+        tasks = [asyncio.create_task(hub.run()), asyncio.create_task(indexer.run(backend))]
         yield
         hub.close()
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await anyio.to_thread.run_sync(backend.close)
 
     app = Starlette(
@@ -48,6 +48,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/chats", chats.chats),
             Route("/api/chats/{phone}", messages.messages),
             Route("/api/chats/{phone}/read", reading.read, methods=["POST"]),
+            Route("/api/search", searching.searching),
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
         ],

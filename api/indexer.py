@@ -1,0 +1,37 @@
+"""Keeps the search up with the messages: whoever searches runs an API, and whoever stores need not wait for it."""
+
+import asyncio
+import logging
+
+import anyio
+import anyio.to_thread
+
+from api.backend import Backend
+from store import errors, searchable
+
+log = logging.getLogger(__name__)
+
+_PAGE = 250
+"""Changes per transaction: while one runs, it keeps younger changes from the feed's readers, so it is short."""
+_PAUSE = 0.5
+"""Seconds between two looks when there was nothing more."""
+_BACK_OFF = 5.0
+
+
+async def run(backend: Backend) -> None:
+    """Follow the change feed until cancelled; of several processes one does it at a time."""
+    threads = anyio.CapacityLimiter(1)
+    while True:
+        try:
+            more = await anyio.to_thread.run_sync(_follow, backend, limiter=threads)
+        except errors.StoreError as error:
+            log.warning("search cannot follow: %s", error)
+            await asyncio.sleep(_BACK_OFF)
+            continue
+        if not more:
+            await asyncio.sleep(_PAUSE)
+
+
+def _follow(backend: Backend) -> bool:
+    with backend.writes.connection() as connection:
+        return searchable.follow(connection, _PAGE)
