@@ -1,4 +1,4 @@
-"""A transport that sends once per turn of the event loop: an answer's head and body leave in one system call, not two."""
+"""A transport that sends once per turn of the event loop: an answer leaves in one system call, not two."""
 
 import asyncio
 from typing import Any

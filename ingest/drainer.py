@@ -67,10 +67,12 @@ class Drainer:
         await self.memory.ask()
         if self.memory.high or not await self._enough_replicas():
             return False
-        portion = await self.spool.oldest() if self.spool.events else None
+        portion = await self.spool.oldest(self.memory.room) if self.spool.events else None
         if portion is None:
             if self.breaker.reason is not None:
                 self.breaker.try_again()
+            return False
+        if not self.memory.fits(sum(batch.size for batch in portion.batches)):
             return False
         try:
             appended = await self.stream.append([batch.fields for batch in portion.batches])

@@ -44,7 +44,7 @@ class Keeper:
     async def keep(self, batch: queue.Batch) -> str:
         """Keep it and say where: STREAM or SPOOL; raises NotKeptError."""
         fields = queue.to_fields(batch)
-        stream_first = self.reachable
+        stream_first = self.breaker.reason is None and self.memory.fits(len(fields[b"bodies"]))
         doubtful = False
         if stream_first:
             try:

@@ -7,6 +7,8 @@ HIGH = 0.80
 """Share of maxmemory above which nothing new is appended."""
 LOW = 0.70
 """Share of maxmemory below which it is appended again."""
+EMPTY = 0.5
+"""Share below which anything is appended: where even that does not fit, only Redis itself can say so."""
 OVERHEAD = 2
 """How many bytes of Redis' memory one byte of body may take, until Redis is asked again."""
 
@@ -30,6 +32,17 @@ class Memory:
     def share(self) -> float:
         """Of the limit, as far as known; 0 without a limit."""
         return self.used / self.limit if self.limit else 0.0
+
+    @property
+    def room(self) -> int:
+        """How many bytes of bodies may still be appended; a lot where Redis has no limit."""
+        return int((HIGH * self.limit - self.used) / OVERHEAD) if self.limit else 1 << 30
+
+    def fits(self, size: int) -> bool:
+        """Whether so many bytes of bodies may be appended; once they may not, nothing may until there is room again."""
+        if size > self.room and self.share > EMPTY:
+            self._above = True
+        return not self._above
 
     def wrote(self, size: int) -> None:
         """So many bytes of bodies were appended."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
 import logging
 import os
@@ -79,17 +80,17 @@ class Spool:
             await self._in_thread(self._hold)
         await self._in_thread(self._append, fields, events, doubtful=True)
 
-    async def oldest(self) -> Portion | None:
-        """What is next to go; None if nothing waits. Raises SpoolError."""
-        return await self._in_thread(self._oldest)
+    async def oldest(self, size: int) -> Portion | None:
+        """What is next to go, of about this size at most; None if nothing waits. Raises SpoolError."""
+        return await self._in_thread(self._oldest, size)
 
     async def remove(self, portion: Portion) -> None:
         """Forget what the stream has confirmed. Raises SpoolError."""
         await self._in_thread(self._remove, portion)
 
     async def adopt(self) -> None:
-        """Take over files of processes that died. Raises SpoolError."""
-        await self._in_thread(self._adopt)
+        """Take over files of processes that died, and have one of our own. Raises SpoolError."""
+        await self._in_thread(self._look_around)
 
     async def close(self) -> None:
         """Let go of all files; what is in them waits for the next process."""
@@ -128,6 +129,12 @@ class Spool:
             raise FileExistsError("no spool file could be made")
         return self._own
 
+    def _look_around(self) -> None:
+        self._hold()
+        if not os.access(self._folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "not writable")
+        self._adopt()
+
     def _adopt(self) -> None:
         for path in sorted(self._folder.glob("*" + SUFFIX), key=lambda path: path.name):
             file = self._try(path)
@@ -146,9 +153,9 @@ class Spool:
     def _append(self, fields: Mapping[bytes, bytes], events: int) -> None:
         self._guarded(self._hold(), lambda file: file.append(fields, events))
 
-    def _oldest(self) -> Portion | None:
+    def _oldest(self, size: int) -> Portion | None:
         for file in self._files():
-            batches = self._guarded(file, SpoolFile.oldest)
+            batches = self._guarded(file, lambda file: file.oldest(size))
             if batches:
                 return Portion(file, batches)
             self._finish(file)

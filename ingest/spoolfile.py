@@ -92,18 +92,19 @@ class SpoolFile:
         self.events += events
         self.size += size_of(fields)
 
-    def oldest(self) -> list[Spooled]:
-        """The batches that are next to go, at least one if there is any."""
+    def oldest(self, limit: int) -> list[Spooled]:
+        """The batches that are next to go, of so many bytes at most, but one if there is any."""
         found: list[Spooled] = []
         size = 0
         rows = self._connection.execute(
             "SELECT position, events, head, bodies FROM batches ORDER BY position LIMIT ?", (ROWS,)
         )
         for position, events, head, bodies in rows:
-            found.append(Spooled(position, events, {b"head": head, b"bodies": bodies}))
-            size += found[-1].size
-            if size > BYTES:
+            batch = Spooled(position, events, {b"head": head, b"bodies": bodies})
+            size += batch.size
+            if found and size > min(limit, BYTES):
                 break
+            found.append(batch)
         rows.close()
         return found
 

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from dev import home
 from dev.valkey import Valkey
@@ -23,3 +24,10 @@ def valkey() -> Iterator[Valkey]:
     with Valkey(folder / "valkey", ephemeral=True) as running:
         yield running
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def client(valkey: Valkey) -> Iterator[redis.Redis]:
+    """An ordinary client of the test's own Valkey."""
+    with redis.Redis.from_url(valkey.url) as connected:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        yield connected

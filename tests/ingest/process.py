@@ -160,10 +160,14 @@ def read_answer(connection: socket.socket) -> bytes:
     return received
 
 
-def batches(redis_url: str) -> list[queue.Batch]:
-    """Everything in the stream, in its order, copies included."""
+def batches(redis_url: str, *, take: bool = False) -> list[queue.Batch]:
+    """Everything in the stream, in its order, copies included; `take` leaves the stream empty."""
     with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(queue.STREAM))
+        pipeline = client.pipeline(transaction=True)
+        pipeline.xrange(queue.STREAM)
+        if take:
+            pipeline.delete(queue.STREAM)
+        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", pipeline.execute()[0])
     return [queue.from_fields(fields) for _, fields in entries]
 
 

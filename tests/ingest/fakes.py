@@ -1,0 +1,59 @@
+"""What no real Redis does at the moment that a test wants it: answer with a given error, or not at all."""
+
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+Answer = Callable[[bytes], bytes | None]
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+@contextmanager
+def redis_that_answers(answer: Answer) -> Generator[str]:
+    """A server for one command at a time: `answer` gets the command's first word and gives the reply; None: silence."""
+
+    class Conversation(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while line := self.rfile.readline():
+                words = [self._word() for _ in range(int(line[1:]))]
+                reply = answer(words[0].upper())
+                if reply is not None:
+                    self.wfile.write(reply)
+
+        def _word(self) -> bytes:
+            size = int(self.rfile.readline()[1:])
+            return self.rfile.read(size + 2)[:-2]
+
+    with _Server(("127.0.0.1", 0), Conversation) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+        server.shutdown()
+
+
+@contextmanager
+def proxy(target: str, swallow: threading.Event) -> Generator[str]:
+    """A TCP way to a Unix socket; while `swallow` is set, what goes there arrives and what comes back does not."""
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as upstream:
+                upstream.connect(target)
+                threading.Thread(target=self._back, args=[upstream], daemon=True).start()
+                while data := self.request.recv(65536):
+                    upstream.sendall(data)
+
+        def _back(self, upstream: socket.socket) -> None:
+            while data := upstream.recv(65536):
+                if not swallow.is_set():
+                    self.request.sendall(data)
+
+    with _Server(("127.0.0.1", 0), Relay) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+        server.shutdown()

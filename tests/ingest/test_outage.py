@@ -1,0 +1,183 @@
+"""Redis or ingest itself dies: what was acknowledged arrives, each batch under the identity that it got first."""
+
+import itertools
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import redis
+
+from dev.valkey import Valkey
+from tests.ingest.load import Load
+from tests.ingest.process import Ingest, batches, events, wait_until
+
+
+def waiting(ingest: Ingest) -> int:
+    return int(ingest.metric("sak_spool_events"))
+
+
+def test_redis_killed_and_back_under_load_costs_no_event(valkey: Valkey, tmp_path: Path) -> None:
+    """SAK sends once: every refusal and every loss here is a message that never shows up."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        with Load(ingest) as load:
+            for _ in range(3):
+                time.sleep(0.4)
+                valkey.kill()
+                time.sleep(0.8)
+                valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+
+        assert load.others == []
+        assert sorted(events(valkey.url)) == sorted(load.acknowledged)
+        assert ingest.metric('sak_acknowledged_total{path="spool"}') > 0
+        assert ingest.metric('sak_acknowledged_total{path="stream"}') > 0
+
+
+def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(valkey: Valkey, tmp_path: Path) -> None:
+    """The ledger finds a lost batch by its missing number, so a number that was never used would be a false alarm."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        with Load(ingest) as load:
+            time.sleep(0.3)
+            valkey.kill()
+            time.sleep(0.5)
+            valkey.start()
+            wait_until(lambda: waiting(ingest) == 0)
+        ingest.stop()
+        once = {batch.number: batch for batch in batches(valkey.url)}
+        ordered = [once[number] for number in sorted(once)]
+
+    assert len({batch.writer for batch in ordered}) == 1
+    assert sorted(once) == list(range(1, len(once) + 1))
+    assert ordered[-1].upto == len(load.acknowledged)
+    assert all(after.upto == before.upto + len(after.bodies) for before, after in itertools.pairwise(ordered))
+
+
+def test_what_a_killed_process_spooled_is_adopted_by_the_next(valkey: Valkey, tmp_path: Path) -> None:
+    """Redis and ingest down together is one power cut; the spool is what survives it."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        valkey.kill()
+        answers = [ingest.post(b"%d" % number).json["path"] for number in range(5)]
+        ingest.kill()
+        ingest.start()
+        assert waiting(ingest) == 5
+        ingest.post(b"5")
+        valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+
+    assert answers == ["spool"] * 5
+    assert sorted(events(valkey.url)) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_a_living_process_adopts_the_spool_of_one_that_died(valkey: Valkey, tmp_path: Path) -> None:
+    """Several processes share the folder; what one leaves must not wait for its return."""
+    other = tmp_path / "other"
+    other.mkdir()
+    spool = str(tmp_path / "spool")
+    with Ingest(valkey.url, tmp_path, SPOOL_DIR=spool) as survivor:
+        valkey.kill()
+        with Ingest(valkey.url, other, SPOOL_DIR=spool) as victim:
+            assert victim.post(b"of the victim").json["path"] == "spool"
+            assert survivor.post(b"of the survivor").json["path"] == "spool"
+            assert (waiting(victim), waiting(survivor)) == (1, 1)
+        valkey.start()
+        wait_until(lambda: len(events(valkey.url)) == 2)
+        survivor.stop()
+
+    assert sorted(events(valkey.url)) == [b"of the survivor", b"of the victim"]
+    assert list(Path(spool).iterdir()) == []
+
+
+def test_a_batch_that_was_sent_twice_is_one_batch(valkey: Valkey, tmp_path: Path) -> None:
+    """Killed between the stream's confirmation and the removal from the spool, ingest must send it again."""
+    with Ingest(valkey.url, tmp_path, SAK_FAILPOINT="spool.after_xadd:kill") as doomed:
+        valkey.kill()
+        doomed.post(b"once")
+        valkey.start()
+        doomed.process.wait(20)
+    with Ingest(valkey.url, tmp_path) as ingest:
+        wait_until(lambda: len(batches(valkey.url)) >= 2 and waiting(ingest) == 0)
+
+    assert events(valkey.url) == [b"once"]
+    assert sum(batch.bodies == (b"once",) for batch in batches(valkey.url)) == 2
+
+
+def test_a_full_spool_refuses_and_its_numbers_are_used_later(valkey: Valkey, tmp_path: Path) -> None:
+    """503 is for when both fail; and nothing that was refused may be counted as received."""
+    with Ingest(valkey.url, tmp_path, SPOOL_MAX_BYTES="2000") as ingest:
+        valkey.kill()
+        answers = [ingest.post(b"x" * 500) for _ in range(5)]
+        refused = [answer for answer in answers if answer.status != 200]
+        valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+        after = ingest.post(b"after")
+        ingest.stop()
+        newest = max(batches(valkey.url), key=lambda batch: batch.number)
+
+    assert 0 < len(refused) < 5
+    assert {(answer.status, answer.headers["retry-after"], answer.json["code"]) for answer in refused} == {
+        (503, "1", "not_kept")
+    }
+    assert after.json["path"] == "stream"
+    assert newest.upto == 5 - len(refused) + 1
+
+
+def test_without_a_spool_events_go_to_redis_and_a_failure_is_said(valkey: Valkey, tmp_path: Path) -> None:
+    """A container may come without a volume; that must be seen before Redis fails."""
+    (tmp_path / "file").write_text("not a folder")
+    with Ingest(valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest:
+        first = ingest.post(b"x")
+        ready = ingest.get("/readyz")
+        valkey.kill()
+        second = ingest.post(b"y")
+        unready = ingest.get("/readyz")
+        valkey.start()
+        wait_until(lambda: ingest.post(b"z").status == 200)
+
+    assert first.json["path"] == "stream"
+    assert ready.status == 200
+    assert any("SPOOL_DIR" in note for note in ready.json["notes"])
+    assert second.status == 503
+    assert unready.status == 503
+
+
+def test_a_damaged_spool_file_is_kept_aside_and_another_is_used(valkey: Valkey, tmp_path: Path) -> None:
+    """What a dying disk left may still be read by a human; it must not stop what comes now."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "000000000001-0badf11e.spool").write_bytes(b"this was a database once" * 100)
+    with Ingest(valkey.url, tmp_path) as ingest:
+        valkey.kill()
+        answer = ingest.post(b"x")
+        log = ingest.log
+
+    assert answer.json["path"] == "spool"
+    assert (folder / "000000000001-0badf11e.spool.damaged").read_bytes().startswith(b"this was")
+    assert "damaged" in log
+
+
+def test_a_spool_holds_what_the_queue_says_it_holds(valkey: Valkey, tmp_path: Path) -> None:
+    """Whoever opens the file by hand after a disaster finds the entry as the stream would have had it."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        valkey.kill()
+        answer = ingest.post(b"by hand")
+        ingest.kill()
+    (path,) = (tmp_path / "spool").glob("*.spool")
+    connection = sqlite3.connect(path)
+    head, bodies = connection.execute("SELECT head, bodies FROM batches").fetchone()
+    connection.close()
+
+    assert bodies == b"by hand"
+    assert f"{json.loads(head)['writer']}:{json.loads(head)['number']}" == answer.json["batch"]
+
+
+def test_an_emptied_redis_takes_events_again(redis_url: str, tmp_path: Path) -> None:
+    """Somebody will FLUSHALL; nothing of ours may have to exist for an append."""
+    with Ingest(redis_url, tmp_path) as ingest:
+        ingest.post(b"before")
+        with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
+        answer = ingest.post(b"after")
+
+    assert answer.json["path"] == "stream"
+    assert events(redis_url) == [b"after"]

@@ -1,0 +1,118 @@
+"""Redis says no, too late, or nothing: the spool takes the event, and no reply makes us send it twice by mistake."""
+
+import threading
+import time
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import redis
+
+from dev.valkey import Valkey
+from tests.ingest.fakes import proxy, redis_that_answers
+from tests.ingest.load import Load
+from tests.ingest.process import Ingest, batches, events, wait_until
+
+ERRORS = {
+    "oom": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    "readonly": b"-READONLY You can't write against a read only replica.\r\n",
+    "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "misconf": b"-MISCONF Errors writing to the AOF file: No space left on device\r\n",
+    "busy": b"-BUSY Redis is busy running a script.\r\n",
+    "noauth": b"-NOAUTH Authentication required.\r\n",
+    "noperm": b"-NOPERM this user has no permissions to run the 'xadd' command\r\n",
+    "noreplicas": b"-NOREPLICAS Not enough good replicas to write.\r\n",
+    "masterdown": b"-MASTERDOWN Link with MASTER is down.\r\n",
+    "refused": b"-ERR something nobody has heard of\r\n",
+}
+
+
+@pytest.mark.parametrize("reason", list(ERRORS))
+def test_every_refusal_of_redis_means_the_spool(tmp_path: Path, reason: str) -> None:
+    """All of these pass by themselves or with an operator's help; none is the sender's business."""
+
+    def answer(word: bytes) -> bytes:
+        return b"+OK\r\n" if word in {b"CLIENT", b"MULTI"} else ERRORS[reason]
+
+    with redis_that_answers(answer) as url, Ingest(url, tmp_path) as ingest:
+        answers = [ingest.post(b"x") for _ in range(3)]
+
+        assert [(one.status, one.json["path"]) for one in answers] == [(200, "spool")] * 3
+        assert ingest.metric(f'sak_unconfirmed_batches_total{{reason="{reason}"}}') >= 1
+        assert ingest.get("/readyz").json["redis"]["refusal"] == reason
+
+
+def test_a_redis_that_says_nothing_costs_one_deadline_and_then_nobody_waits(tmp_path: Path) -> None:
+    """A hanging Redis is worse than a dead one: without a breaker every sender would wait for it."""
+
+    def silence(word: bytes) -> bytes | None:
+        return b"+OK\r\n" if word == b"CLIENT" else None
+
+    with redis_that_answers(silence) as url, Ingest(url, tmp_path) as ingest:
+        first = ingest.post(b"first")
+        begun = time.monotonic()
+        others = [ingest.post(b"%d" % number) for number in range(100)]
+        taken = time.monotonic() - begun
+
+    assert first.json["path"] == "spool"
+    assert {one.json["path"] for one in others} == {"spool"}
+    # Not a matter of milliseconds: a hundred deadlines would be a hundred seconds.
+    assert taken < 20
+
+
+def test_a_lost_reply_makes_a_copy_under_the_same_identity_and_not_another_event(
+    valkey: Valkey, tmp_path: Path
+) -> None:
+    """The write arrived, its reply did not: ingest cannot know. redis-py by itself would have sent it eleven times."""
+    swallow = threading.Event()
+    with proxy(unquote(urlsplit(valkey.url).path), swallow) as url, Ingest(url, tmp_path) as ingest:
+        ingest.post(b"before")
+        swallow.set()
+        answer = ingest.post(b"once")
+        sent = sum(batch.bodies == (b"once",) for batch in batches(valkey.url))
+        swallow.clear()
+        wait_until(lambda: ingest.metric("sak_spool_events") == 0)
+
+    assert answer.json["path"] == "spool"
+    assert sent == 1
+    assert events(valkey.url) == [b"before", b"once"]
+    assert sum(batch.bodies == (b"once",) for batch in batches(valkey.url)) == 2
+
+
+def test_a_redis_that_fills_up_is_left_room_and_takes_the_rest_when_it_has_some(
+    valkey: Valkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """At maxmemory no worker can take anything out either: full for ever. So ingest stops before."""
+    limit = 16 << 20
+    client.config_set("maxmemory", limit)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with Ingest(valkey.url, tmp_path) as ingest:
+        answers = [ingest.post(b"%d" % number + b"x" * 100_000) for number in range(200)]
+        wait_until(lambda: any("nearly full" in note for note in ingest.get("/readyz").json["notes"]))
+        used = cast("int", client.info("memory")["used_memory"])  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        refusal = ingest.metric('sak_unconfirmed_batches_total{reason="oom"}')
+        arrived = batches(valkey.url, take=True)
+        while ingest.metric("sak_spool_events"):
+            arrived += batches(valkey.url, take=True)
+            time.sleep(0.05)
+        arrived += batches(valkey.url, take=True)
+
+    assert {one.status for one in answers} == {200}
+    assert {one.json["path"] for one in answers} == {"stream", "spool"}
+    assert 0.5 * limit < used < 0.9 * limit
+    assert refusal == 0
+    assert len({body for batch in arrived for body in batch.bodies}) == 200
+
+
+def test_a_second_load_on_a_dead_redis_is_acknowledged_from_the_spool(valkey: Valkey, tmp_path: Path) -> None:
+    """An outage that lasts must not slow senders down; the figure is printed for whoever asks."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        valkey.kill()
+        ingest.post(b"notices")
+        with Load(ingest, clients=4) as load:
+            time.sleep(2)
+    ordered = sorted(load.seconds)
+    print(f"{len(ordered)} acknowledged without Redis, p99 {ordered[int(len(ordered) * 0.99)] * 1000:.1f} ms")
+
+    assert load.others == []
+    assert len(load.acknowledged) > 100
