@@ -11,14 +11,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import changes, chats, envelope, health, indexer, messages, reading, searching, stream
+from api import changes, chats, envelope, exporting, health, indexer, messages, reading, searching, stream
 from api.access import Access
 from api.backend import Backend
 from api.hub import Hub
 from api.settings import Settings
 
 _CATCHING_UP = 4
-"""Streams that may read the database at the same time; the others wait, and requests do not."""
+"""Streams and exports that may read the database at the same time; others take turns, and requests need not wait."""
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
@@ -48,6 +48,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/chats", chats.chats),
             Route("/api/chats/{phone}", messages.messages),
             Route("/api/chats/{phone}/read", reading.read, methods=["POST"]),
+            Route("/api/chats/{phone}/export", exporting.chat),
+            Route("/api/sessions/{session_id}/export", exporting.session),
             Route("/api/search", searching.searching),
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
