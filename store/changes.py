@@ -21,6 +21,8 @@ class Change:
     """The head of the chat."""
     message: int | None = None
     """The row's id in whatsapp_messages."""
+    send: str | None = None
+    """The send's id, of what is no message yet."""
 
 
 def publish(connection: Connection, changes: Iterable[Change]) -> None:
@@ -30,9 +32,10 @@ def publish(connection: Connection, changes: Iterable[Change]) -> None:
         return
     connection.execute(
         """
-        INSERT INTO changes (kind, session_id, chat_id, message)
-        SELECT r.kind, r.session_id, r.chat_id, r.message
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (kind text, session_id text, chat_id bigint, message bigint)
+        INSERT INTO changes (kind, session_id, chat_id, message, send_id)
+        SELECT r.kind, r.session_id, r.chat_id, r.message, r.send_id
+        FROM jsonb_to_recordset(%(rows)s::jsonb)
+            AS r (kind text, session_id text, chat_id bigint, message bigint, send_id uuid)
         """,
         {
             "rows": rows.document(
@@ -41,6 +44,7 @@ def publish(connection: Connection, changes: Iterable[Change]) -> None:
                     "session_id": change.session_id,
                     "chat_id": change.chat_id,
                     "message": change.message,
+                    **({"send_id": change.send} if change.send else {}),
                 }
                 for change in distinct
             )

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
+from uuid import UUID
 
 from store.connect import Connection
 from store.places import MEMBERS, Place
-from store.shapes import MESSAGE
+from store.shapes import MESSAGE, SEND
 
 _MAX = 2**63 - 1
 
@@ -88,6 +89,22 @@ def _page(compared: LiteralString, ordered: LiteralString) -> LiteralString:
                 ORDER BY {ordered}
                 LIMIT %(limit)s
             ) AS found
+            -- Sends that are no message are shown where their message would be. There are few, and mostly none.
+            UNION ALL
+            SELECT found.timestamp, found.arrived, found.message_id, found.id, found.shown
+            FROM members
+            CROSS JOIN LATERAL (
+                SELECT s.timestamp, s.arrived, s.place AS message_id, 0::bigint AS id, {SEND} AS shown
+                FROM sends AS s
+                WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
+                    AND (s.timestamp, s.arrived, s.place, 0::bigint)
+                        {compared} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
+                    AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
+                    AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
+                    AND (%(type)s::text IS NULL OR s.kind = %(type)s)
+                ORDER BY {ordered}
+                LIMIT %(limit)s
+            ) AS found
             ORDER BY {ordered}
             LIMIT %(limit)s
         ) AS page ON true
@@ -136,7 +153,7 @@ def around(connection: Connection, wanted: Wanted, middle: Position) -> Page:
 
 
 def find(connection: Connection, place: Place, message_id: str) -> Position | None:
-    """Where a message of a chat is: of several with this id, the newest."""
+    """Where a message (or a send, by its own or the gateway's number) is: of several with this id, the newest."""
     row = connection.execute(
         f"""
         WITH {MEMBERS}
@@ -146,12 +163,30 @@ def find(connection: Connection, place: Place, message_id: str) -> Position | No
         JOIN sessions AS s ON s.session_id = c.session_id
         JOIN keys AS k ON k.session = s.session AND k.message_id = %(message_id)s
         JOIN whatsapp_messages AS m ON m.key_id = k.key_id AND m.chat_id = c.chat_id AND NOT m.collapsed
-        ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC, m.id DESC
+        UNION ALL
+        SELECT s.timestamp, s.arrived, s.place, 0
+        FROM members
+        JOIN chats AS c ON c.chat_id = members.chat_id
+        JOIN sends AS s ON s.session_id = c.session_id AND s.gateway_id = %(message_id)s AND s.chat_id = c.chat_id
+        WHERE s.key_id IS NULL
+        UNION ALL
+        SELECT s.timestamp, s.arrived, s.place, 0
+        FROM sends AS s
+        JOIN members USING (chat_id)
+        WHERE s.send_id = %(send_id)s AND s.key_id IS NULL
+        ORDER BY timestamp DESC, arrived DESC, message_id DESC, id DESC
         LIMIT 1
         """,  # noqa: S608 - assembled from literals only
-        {**place.parameters(), "message_id": message_id},
+        {**place.parameters(), "message_id": message_id, "send_id": _uuid(message_id)},
     ).fetchone()
     return None if row is None else _position(row)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

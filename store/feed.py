@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import LiteralString, cast
 
 from store.connect import Connection
-from store.shapes import CHAT, MESSAGE
+from store.shapes import CHAT, MESSAGE, SEND
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,8 +57,8 @@ LEFT JOIN LATERAL (
             SELECT row_to_json(shown)::text
             FROM (
                 SELECT f.kind, f.session_id, head.address,
-                    coalesce(m.rev, CASE f.kind WHEN 'session' THEN s.rev ELSE head.rev END) AS rev,
-                    CASE WHEN m.id IS NOT NULL THEN {MESSAGE}::json END AS message,
+                    coalesce(m.rev, sent.rev, CASE f.kind WHEN 'session' THEN s.rev ELSE head.rev END) AS rev,
+                    CASE WHEN m.id IS NOT NULL THEN {MESSAGE}::json ELSE sent.text::json END AS message,
                     (
                         SELECT {CHAT}::json
                         FROM chats AS c
@@ -72,7 +72,7 @@ LEFT JOIN LATERAL (
             ) AS shown
         ) AS text
     FROM (
-        SELECT c.xid, c.change_id, c.kind, c.session_id, c.chat_id, c.message, c.changed_at
+        SELECT c.xid, c.change_id, c.kind, c.session_id, c.chat_id, c.message, c.send_id, c.changed_at
         FROM changes AS c
         WHERE (c.xid, c.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AND c.xid < about.horizon
             AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
@@ -88,7 +88,17 @@ LEFT JOIN LATERAL (
         LIMIT 1
     ) AS head ON true
     LEFT JOIN LATERAL (
-        SELECT x.key_id, x.direction, x.collapsed, x.id FROM whatsapp_messages AS x WHERE x.id = f.message LIMIT 1
+        SELECT x.key_id, x.direction, x.collapsed, x.id
+        FROM whatsapp_messages AS x
+        WHERE x.id = coalesce(f.message, CASE WHEN f.send_id IS NOT NULL THEN (
+                SELECT became.id
+                FROM sends AS s
+                JOIN whatsapp_messages AS became ON became.key_id = s.key_id AND became.direction = 'outgoing'
+                WHERE s.send_id = f.send_id
+                ORDER BY became.collapsed
+                LIMIT 1
+            ) END)
+        LIMIT 1
     ) AS told ON true
     -- Of a message that came under two addresses of one chat, the copy that is shown.
     LEFT JOIN LATERAL (
@@ -103,6 +113,10 @@ LEFT JOIN LATERAL (
         -- All columns: what is shown of a message is not this query's business.
         SELECT x.* FROM whatsapp_messages AS x WHERE x.id = coalesce(instead.id, told.id) LIMIT 1
     ) AS m ON true
+    -- A send that is no message (yet).
+    LEFT JOIN LATERAL (
+        SELECT s.rev, {SEND} AS text FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
+    ) AS sent ON true
     LEFT JOIN sessions AS s ON s.session_id = f.session_id
 ) AS told ON true
 ORDER BY told.xid, told.change_id

@@ -64,12 +64,39 @@ MESSAGE: LiteralString = f"""(
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL
             ), '[]') END AS versions,
-            m.rev
+            -- Of our own messages the send that each began as, so that a reader replaces the one by the other.
+            CASE WHEN m.direction = 'outgoing' THEN (
+                SELECT s.send_id FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
+            ) END AS send_id,
+            NULL::text AS reason, m.rev
     ) AS shown
 )"""  # noqa: S608 - assembled from literals only, which the type proves
 """A message as JSON text, of `m` (a row of whatsapp_messages) and `head` (its chat's row: chat_id, address).
 
 `%(versions)s` says whether the texts before each edit are wanted; without them `versions` is null."""
+
+SEND: LiteralString = f"""(
+    SELECT row_to_json(shown)::text
+    FROM (
+        SELECT NULL::bigint AS id, coalesce(s.message_id, s.gateway_id) AS message_id, s.session_id, s.address,
+            'outgoing' AS direction, s.from_number, s.address AS to_number, s.kind AS message_type,
+            CASE WHEN s.kind = 'text' THEN s.text END AS message_text,
+            NULL::text AS media_url,
+            CASE WHEN s.kind <> 'text' THEN s.text END AS caption,
+            CASE s.state WHEN 'accepted' THEN 'pending' ELSE s.state END AS status,
+            s.timestamp,
+            to_char(s.created_at AT TIME ZONE 'UTC', {_ISO}) AS created_at,
+            'message' AS time_source,
+            CASE WHEN s.kind = 'text' THEN 'complete' ELSE 'media_missing' END AS content_state,
+            NULL::text AS raw_type, s.mime_type, s.file_name,
+            NULL::text AS reply_to, NULL::text AS sender, NULL::text AS sender_name, false AS unread,
+            false AS edited, NULL::text AS edited_at, false AS deleted, NULL::text AS deleted_at,
+            '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,
+            s.send_id, s.reason, s.rev
+    ) AS shown
+)"""  # noqa: S608 - assembled from literals only, which the type proves
+"""A send that is no message (yet), in the shape of one, of `s` (a row of sends). It has no `id`, and the reason why it
+failed or is unknown."""
 
 CHAT: LiteralString = f"""(
     SELECT row_to_json(shown)::text

@@ -34,6 +34,11 @@ SET last_timestamp = m.timestamp, last_arrived = m.arrived, last_id = m.id, unre
     waiting_since = CASE WHEN c.chat_id % 50 = 1 THEN m.timestamp END
 FROM (SELECT DISTINCT ON (chat_id) * FROM whatsapp_messages ORDER BY chat_id, timestamp DESC) AS m
 WHERE m.chat_id = c.chat_id;
+INSERT INTO sends (send_id, session_id, chat_id, address, kind, text, state, timestamp, token, owner, key_id)
+SELECT gen_random_uuid(), c.session_id, c.chat_id, c.address, 'text', 'x', 'sent', 1700000000000 + i * 1000, 't', 'o',
+    CASE WHEN i % 4 > 0 THEN i END
+FROM generate_series(1, 20000) AS i
+JOIN chats AS c ON c.chat_id = CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 2000 END;
 INSERT INTO changes (kind, session_id, chat_id, message)
 SELECT 'message', session_id, chat_id, id FROM whatsapp_messages ORDER BY id;
 ANALYZE;
