@@ -1,0 +1,98 @@
+"""`GET /api/stats`, `/api/ledger`, `/api/sessions` and `/api/parked`: how the history and its sources are doing."""
+
+import json
+import re
+import time
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import access, backend, cursors, envelope, parameters, refusals
+from api.refusals import Refusal
+from store import errors, inspection, ledger, statistics
+from store.connect import Connection
+from store.statistics import Span
+
+_DAY = 24 * 3_600_000
+_STEPS = {"hour": 2 * _DAY, "day": 30 * _DAY}
+"""How far back the numbers go by default, in ms."""
+_MOST = {"hour": 62 * _DAY, "day": 3 * 366 * _DAY}
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
+_CURSOR = "parked"
+
+
+def stats(request: Request) -> Response:
+    """Messages per hour or day in a time zone, response times, who waits, what is unread."""
+    parameters.known(request, ("since", "until", "step", "zone", "session_id"))
+    span = _span(request)
+
+    def question(connection: Connection) -> str:
+        statistics.check(connection, span)
+        parts = {
+            "messages": statistics.messages(connection, span),
+            "first_responses": statistics.responses(connection, span),
+            "waiting": statistics.waiting(connection, span),
+            "unread": statistics.unread(connection, span),
+        }
+        return "{" + ",".join(f'"{name}":{part}' for name, part in parts.items()) + "}"
+
+    try:
+        return envelope.success(backend.of(request).ask(question))
+    except errors.PermanentError as error:
+        raise refusals.bad("bad_parameter", "zone must be the name of a time zone, such as Asia/Kolkata.") from error
+
+
+def _span(request: Request) -> Span:
+    step = parameters.choice(request, "step", _STEPS) or "day"
+    zone = parameters.text(request, "zone") or "UTC"
+    if not _ZONE.fullmatch(zone):
+        raise refusals.bad("bad_parameter", "zone must be the name of a time zone, such as Asia/Kolkata.")
+    until = parameters.moment(request, "until")
+    until = int(time.time() * 1000) + _DAY if until is None else until
+    since = parameters.moment(request, "since")
+    since = until - _STEPS[step] if since is None else since
+    if not 0 <= until - since <= _MOST[step]:
+        raise refusals.bad("bad_parameter", f"since must be before until, by at most {_MOST[step] // _DAY} days.")
+    sessions = access.caller(request).may_see(parameters.text(request, "session_id"))
+    return Span(since, until, zone, "hour" if step == "hour" else "day", sessions)
+
+
+def adding_up(request: Request) -> Response:
+    """What was received and what became of it."""
+    _all_sessions(request)
+    document = backend.of(request).ask(ledger.read).document()
+    as_of = document["as_of"]
+    if isinstance(as_of, str):
+        document["as_of"] = as_of.replace("+00:00", "Z")
+    return envelope.success(json.dumps(document))
+
+
+def sessions(request: Request) -> Response:
+    """The sessions, and what each was last heard of."""
+    allowed = access.caller(request).sessions
+    found = backend.of(request).ask(lambda connection: inspection.sessions(connection, allowed))
+    return envelope.success(f'{{"sessions":{found}}}')
+
+
+def parked(request: Request) -> Response:
+    """Events that nobody understood, newest first."""
+    parameters.known(request, ("limit", "cursor", "session_id"))
+    limit = parameters.limit(request, 50)
+    text = parameters.opaque(request, "cursor")
+    before: tuple[int, str] | None = None
+    if text is not None:
+        received_at, digest = cursors.unseal(_CURSOR, "cursor", text, int, str)
+        before = cast("int", received_at), cast("str", digest)
+    if before is not None and not re.fullmatch("(?:[0-9a-f]{2}){0,64}", before[1]):
+        raise refusals.bad("bad_cursor", "cursor is not a value that this API gave out for this list.")
+    allowed = access.caller(request).may_see(parameters.text(request, "session_id"))
+    found, last = backend.of(request).ask(lambda connection: inspection.parked(connection, allowed, before, limit))
+    cursor = "null" if last is None else json.dumps(cursors.seal(_CURSOR, *last))
+    return envelope.success(f'{{"parked":[{",".join(found)}],"cursor":{cursor}}}')
+
+
+def _all_sessions(request: Request) -> None:
+    """Whole-system numbers are not for tokens that may see a part of it."""
+    if access.caller(request).sessions is not None:
+        raise Refusal(403, "all_sessions_needed", "This is about all sessions, and this token may not see all of them.")
