@@ -11,10 +11,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import changes, chats, envelope, exporting, health, indexer, login, messages, numbers, pages, reading, searching, stream
+from api import changes, chats, envelope, exporting, health, indexer, messages, numbers, reading, searching, stream
 from api.access import Access
 from api.backend import Backend
-from api.cookies import Cookies
 from api.hub import Hub
 from api.settings import Settings
 
@@ -27,7 +26,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     settings = Settings.read(environ)
     backend = Backend.of(settings)
     hub = Hub(backend)
-    cookies = Cookies(settings.token)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -44,7 +42,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
 
     app = Starlette(
         routes=[
-            *pages.routes(),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
@@ -60,16 +57,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/search", searching.searching),
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
-            Route("/api/session", login.signed_in),
-            Route("/api/session", login.sign_in, methods=["POST"]),
-            Route("/api/session", login.sign_out, methods=["DELETE"]),
         ],
-        middleware=[Middleware(Access, settings.token, cookies)],
+        middleware=[Middleware(Access, settings.token)],
         exception_handlers=envelope.HANDLERS,
         lifespan=lifespan,
     )
     app.state.backend = backend
     app.state.hub = hub
-    app.state.cookies = cookies
     app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
     return app
