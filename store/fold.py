@@ -37,9 +37,9 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     folding = Folding(connection, tellings, said, locked, located)
     folding.call()
     moved = folding.point()
-    folding.keep_messages(own_phone)
+    merged = folding.keep_messages(own_phone)
     marked = folding.keep_marks()
-    folding.settle(sorted({*known, *marked, *moved}))
+    folding.settle(sorted({*known, *merged, *marked, *moved}))
     folding.show()
     folding.report()
     keys_of: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -107,11 +107,14 @@ class Folding:
                 self.changes.append(Change("merge", place[0], move.new_head))
         return aliases.unsettled(self.connection, moves)
 
-    def keep_messages(self, own_phone: str | None) -> None:
-        """Make or merge the rows of the messages that are told of."""
+    def keep_messages(self, own_phone: str | None) -> set[int]:
+        """Make or merge the rows of the messages that are told of; returns the keys of which there were several copies.
+
+        Also where nobody knew the message: its copies here may differ in status, or be shown as one.
+        """
         told = [(telling, fact, name) for telling, fact, name in self.said if isinstance(fact, Message)]
         if not told:
-            return
+            return set()
         own = sessions.phones(self.connection, {t.session_id for t, _, _ in told})
         made, changed = messages.keep(
             self.connection,
@@ -125,6 +128,8 @@ class Folding:
             session_id, head = self._shown(row.chat_id)
             self.grown[head] += 0
             self.changes.append(Change("message", session_id, head, row.id))
+        copies = Counter(name for _, _, name in told)
+        return {self.locked[name].key_id for name, count in copies.items() if count > 1}
 
     def keep_marks(self) -> set[int]:
         """Keep acks, edits, deletes and reactions; returns the keys that they mark."""

@@ -167,7 +167,7 @@ def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
         """
         UPDATE whatsapp_messages AS m
         SET timestamp = n.timestamp, time_source = n.time_source, base_status = n.base_status,
-            sender = n.sender, sender_name = n.sender_name, rev = m.rev + 1
+            sender = n.sender, sender_name = n.sender_name, from_number = n.from_number, rev = m.rev + 1
         FROM (
             SELECT m.id,
                 least(m.timestamp, r.timestamp) AS timestamp,
@@ -177,16 +177,21 @@ def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
                 END AS time_source,
                 status_of_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
                 greatest(m.sender, r.sender) AS sender,
-                greatest(m.sender_name, r.sender_name) AS sender_name
+                greatest(m.sender_name, r.sender_name) AS sender_name,
+                -- In a group, only some copies tell whose number it is; our own number stays what it was then.
+                CASE m.direction
+                    WHEN 'incoming' THEN greatest(m.from_number, r.from_number)
+                    ELSE m.from_number
+                END AS from_number
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
                 key_id bigint, chat_id bigint, direction text, timestamp bigint, time_source text, base_status text,
-                sender text, sender_name text
+                sender text, sender_name text, from_number text
             )
             JOIN whatsapp_messages AS m USING (key_id, chat_id, direction)
         ) AS n
         WHERE m.id = n.id
-            AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name)
-                IS DISTINCT FROM (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name)
+            AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name, m.from_number)
+                IS DISTINCT FROM (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name, n.from_number)
         RETURNING m.id, m.chat_id, m.direction
         """,
         {"rows": document},

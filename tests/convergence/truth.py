@@ -1,0 +1,78 @@
+"""What the database says, without what may differ between two tellings of one history."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, LiteralString, TypeAlias
+
+from store.connect import Connection
+
+Truth: TypeAlias = Mapping[str, Counter[tuple[object, ...]]]
+"""By name, the rows; each as often as it is there."""
+
+_TABLES: Final[Mapping[str, LiteralString]] = {
+    # Our own side's number is what the session had reported when the row was made: not compared.
+    "messages": """
+        SELECT m.session_id, m.direction, c.address AS peer, m.message_id, shown.address AS shown_in, m.message_type,
+            m.raw_type, m.message_text, m.caption, m.media_url, m.mime_type, m.file_name, m.content_state, m.status,
+            m.timestamp, m.time_source, m.deleted_at, m.edited_at, m.original_text, m.reply_to, m.sender,
+            m.sender_name, m.unread, m.collapsed,
+            CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS their_number
+        FROM whatsapp_messages AS m
+        JOIN chats AS c USING (chat_id)
+        JOIN chats AS shown ON shown.chat_id = coalesce(c.merged_into, c.chat_id)
+    """,
+    # Acks, edits (the versions), deletes and reactions, whether or not their message is there.
+    "marks": """
+        SELECT s.session_id, k.message_id, m.kind, c.address, m.direction, m.sender, m.marked_at, m.status, m.text,
+            encode(m.digest, 'hex')
+        FROM marks AS m
+        JOIN keys AS k USING (key_id)
+        JOIN sessions AS s USING (session)
+        LEFT JOIN chats AS c USING (chat_id)
+    """,
+    "evidence": "SELECT session_id, lid, phone, told_at, encode(digest, 'hex') FROM aliases",
+    "splits": "SELECT session_id, lid, withdrawn_at IS NULL FROM splits",
+    "chats": """
+        SELECT c.session_id, c.address, c.kind, head.address AS shown_in, c.name, c.last_timestamp, c.waiting_since,
+            c.unread, c.marked_unread, c.own_name, c.own_name_quality, c.own_name_at
+        FROM chats AS c
+        LEFT JOIN chats AS head ON head.chat_id = c.merged_into
+    """,
+    "sessions": "SELECT session_id, state, state_at, phone, phone_at FROM sessions",
+    "kinds of events": """
+        SELECT s.session_id, e.event, e.last_at FROM session_events AS e JOIN sessions AS s USING (session)
+    """,
+    "digests": "SELECT encode(digest, 'hex'), received_at, outcome FROM digests",
+    "bodies": """
+        SELECT encode(e.digest, 'hex'), e.body, k.message_id
+        FROM events AS e
+        LEFT JOIN LATERAL (
+            SELECT e.key_id UNION SELECT more.key_id FROM event_keys AS more WHERE more.event_id = e.event_id
+        ) AS named (key_id) ON true
+        LEFT JOIN keys AS k ON k.key_id = named.key_id
+    """,
+    "parked": "SELECT encode(digest, 'hex'), reason, session_id, event FROM parked",
+    # Copies differ in number between tellings, so duplicates do; but what is counted is what came.
+    "ledger": """
+        SELECT sum(stored), sum(noise), sum(ping), sum(parked), sum(forgotten),
+            sum(size) = (SELECT sum(upto) FROM (SELECT max(upto) AS upto FROM batches GROUP BY writer) AS w)
+        FROM batches
+    """,
+}
+
+
+def read(connection: Connection) -> Truth:
+    """All that has to be equal, whatever the telling."""
+    with connection.pipeline():
+        asked = {name: connection.execute(query) for name, query in _TABLES.items()}
+    return {name: Counter(answer.fetchall()) for name, answer in asked.items()}
+
+
+def differences(one: Truth, other: Truth) -> list[str]:
+    """What only one of them says, a line each."""
+    return [
+        f"{name}: only {whose}: {row}"
+        for name in one
+        for whose, rows in (("first", one[name] - other[name]), ("second", other[name] - one[name]))
+        for row in sorted(rows.elements(), key=repr)
+    ]

@@ -1,0 +1,76 @@
+"""The small world that drawn histories play in: few people, chats, ids and times, so that everything meets."""
+
+import json
+from datetime import UTC, datetime
+from typing import Final
+
+SESSIONS: Final = ("11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000")
+
+ASHA: Final = "919811000001"
+RAVI: Final = "919811000002"
+MEENA: Final = "919811000003"
+LID_OF_ASHA: Final = "200000000000011@lid"
+LID_OF_RAVI: Final = "200000000000012@lid"
+GROUP: Final = "120363041234567890@g.us"
+NEWSLETTER: Final = "120363999999@newsletter"
+STATUSES: Final = "status@broadcast"
+
+CHATS: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, LID_OF_RAVI, MEENA, NEWSLETTER, STATUSES)
+HOMES: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI, ASHA, NEWSLETTER)
+"""Where each message id is mostly used, by its number: the first three are three chats."""
+OTHERS: Final = {ASHA: LID_OF_ASHA, LID_OF_ASHA: ASHA, RAVI: LID_OF_RAVI, LID_OF_RAVI: RAVI}
+"""One person's other address, as most evidence has it."""
+PEOPLE: Final = (ASHA, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI)
+NAMES: Final = ("Asha", "रवि", "M.", "Asha 😀")
+
+T0: Final = 1_734_621_000_000
+"""Around when everything happens and is received, in ms."""
+SECOND: Final = 1_000
+HOUR: Final = 3_600 * SECOND
+DAY: Final = 24 * HOUR
+
+Fields = dict[str, object]
+
+
+def jid(address: str, spelling: int = 0) -> str:
+    """An address as gateways spell it; 0 is what SAK does."""
+    if "@" in address:
+        user, _, server = address.partition("@")
+        return f"{user}:{spelling % 4}@{server}" if spelling % 3 == 1 and server == "lid" else address
+    return (f"{address}@s.whatsapp.net", f"{address}:22@s.whatsapp.net", f"{address}@c.us")[spelling % 3]
+
+
+def encoded(fields: Fields) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def happened(die: int, received_at: int) -> int | None:
+    """When something happened, in ms: mostly near T0 with ties, sometimes by a clock that cannot be believed."""
+    near = T0 + die % 25 * 7 * SECOND
+    for below, time in (
+        (200, near),
+        (208, None),
+        (214, 5 * SECOND),  # 1970
+        (220, 32_503_680_000_000),  # 3000
+        (232, received_at + DAY + (die - 226) * SECOND),  # around where we stop to believe
+        (236, 1_230_768_000_000 + (die - 234) * SECOND),  # around WhatsApp's first day
+    ):
+        if die < below:
+            return time
+    return near + 1  # finer than seconds
+
+
+def spelled(time: int, spelling: int) -> object:
+    """A time as gateways spell it; 0 is what SAK does, where that is exact."""
+    if time % SECOND or spelling % 7 == 1:
+        return time
+    forms: tuple[object, ...] = (
+        time // SECOND,
+        time,
+        str(time // SECOND),
+        datetime.fromtimestamp(time / SECOND, UTC).isoformat().replace("+00:00", "Z"),
+        {"low": time // SECOND & 0xFFFFFFFF, "high": time // SECOND >> 32, "unsigned": True},
+        time * 1_000,
+        float(time // SECOND),
+    )
+    return forms[spelling % 7]
