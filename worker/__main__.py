@@ -1,11 +1,12 @@
-"""`python -m worker`: drains the queue until it is told to stop."""
+"""`python -m worker`: drains the queue until it is told to stop; `python -m worker replay …`: worker/replay.py."""
 
 import logging
+import math
 import os
 import random
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from ingest.failpoint import FailpointError, Failpoints
 from store import connect, migrate
 from store.errors import TransientError
-from worker import connection, health
+from worker import connection, health, replay
 from worker.drainer import Drainer
 from worker.metrics import Metrics
 from worker.process import DrainWorker
@@ -26,7 +27,17 @@ PAUSE = 1.0
 """Seconds before another try where Redis or the database was not there."""
 
 
-def main(environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Do what the first argument names; without any, drain."""
+    if not arguments:
+        return drain(environ)
+    if arguments[0] == "replay":
+        return replay.main(arguments[1:], environ)
+    print("usage: python -m worker [replay …]", file=sys.stderr)
+    return 2
+
+
+def drain(environ: Mapping[str, str]) -> int:
     """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("rq").setLevel(logging.WARNING)
@@ -54,7 +65,7 @@ def main(environ: Mapping[str, str]) -> int:
 def _work(redis: Redis, settings: Settings, drainer: Drainer, watch: Watch, metrics: Metrics) -> None:
     # RQ ends its loop at many an error; what was in hand is still in the stream, so a new loop is all it takes.
     done = 0
-    due = int(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
+    due = math.ceil(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
     while not drainer.stopping and (not due or done < due):
         try:
             _await_schema(settings, drainer, watch)
@@ -87,4 +98,4 @@ def _said(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from ingest import queue
 from ingest.failpoint import Failpoints
@@ -70,6 +71,7 @@ class Drainer:
                 self._store(entries)
                 busy = time.monotonic()
             elif time.monotonic() - busy > PATIENCE:
+                self.sweep()
                 break
         if self.stopping:
             return False
@@ -81,9 +83,13 @@ class Drainer:
             self._store(entries)
 
     def close(self) -> None:
-        """Let PostgreSQL go."""
+        """Let PostgreSQL go, and the consumer in Redis, if that can be reached."""
         if self._connection is not None:
             self._connection.close()
+        try:
+            self.stream.leave()
+        except RedisError:
+            return  # a worker that lives a day longer buries it
 
     def _store(self, entries: Sequence[Entry]) -> None:
         ids = [entry.id for entry in entries]

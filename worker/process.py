@@ -15,7 +15,7 @@ from types import FrameType
 from typing import cast
 
 from redis import Redis
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import DeserializationError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -78,6 +78,8 @@ class DrainWorker(SimpleWorker):
                 self.connection.delete(b"rq:job:" + job_id)
         self._seen_taken = set(cast("list[bytes]", self.connection.lrange(taken, 0, -1)))
         self.connection.zremrangebyscore(f"rq:wip:{queue.QUEUE}", 0, time.time() - ABANDONED)
+        worker_registration.clean_worker_registry(self.queues[0])
+        self._drainer.stream.bury()
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None

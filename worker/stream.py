@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import ResponseError, WatchError
 
 from ingest import queue
 
 ABANDONED = 5_000
 """Milliseconds after which an entry that nobody refreshed is taken for left by a dead worker."""
+
+LONG_SILENT = 86_400_000
+"""Milliseconds after which a consumer without anything in hand is taken for one of a dead worker."""
 
 ASIDE = f"{queue.STREAM}:aside"
 """Entries that no worker could read so far."""
@@ -76,10 +79,10 @@ class Stream:
 
     def leftovers(self, count: int) -> list[Entry]:
         """Entries that are acknowledged and still there: a failover may keep the one and lose the other."""
-        known = {entry["message_id"] for entry in self._pending(count)}
         info = self._group()
         if info is None:
             return []
+        known = {entry["message_id"] for entry in self._pending(count)}
         found = cast(
             "list[tuple[bytes, Fields | None]]",
             self.redis.xrange(queue.STREAM, "-", cast("bytes", info["last-delivered-id"]), count=count),
@@ -113,14 +116,36 @@ class Stream:
             pipe.execute()
 
     def give_back(self) -> int:
-        """Return what was put aside to the stream; says how much."""
-        aside = self._range(self.redis.xrange(ASIDE, count=1000))
-        for entry_id, fields in aside:
-            with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
+        """Return what was put aside to the stream; says how much.
+
+        Of workers that start together one does it: each entry returned by each of them would multiply.
+        """
+        with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
+            pipe.watch(ASIDE)
+            aside = self._range(pipe.xrange(ASIDE, count=1000))
+            pipe.multi()
+            for entry_id, fields in aside:
                 pipe.xadd(queue.STREAM, cast("dict[Any, Any]", fields))
                 pipe.xdel(ASIDE, entry_id)
+            try:
                 pipe.execute()
+            except WatchError:
+                return 0
         return len(aside)
+
+    def leave(self) -> None:
+        """Let the group forget this consumer, unless it still has something in hand, which others then take over."""
+        consumers = self.redis.xinfo_consumers(queue.STREAM, queue.GROUP)
+        for consumer in cast("list[dict[str, object]]", consumers):
+            if consumer["name"] == self.consumer.encode() and not consumer["pending"]:
+                self.redis.xgroup_delconsumer(queue.STREAM, queue.GROUP, self.consumer)
+
+    def bury(self, silent_ms: int = LONG_SILENT) -> None:
+        """Let the group forget consumers of workers that died, once they have nothing in hand and are long silent."""
+        consumers = self.redis.xinfo_consumers(queue.STREAM, queue.GROUP)
+        for consumer in consumers:
+            if not consumer["pending"] and consumer["idle"] >= silent_ms:
+                self.redis.xgroup_delconsumer(queue.STREAM, queue.GROUP, consumer["name"])
 
     def waiting(self) -> bool:
         """Whether there is anything that a drain could do: entries that are new, abandoned, or left over."""

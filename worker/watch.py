@@ -12,6 +12,7 @@ from store import pulse
 from store.errors import TransientError
 from worker.drainer import Drainer
 from worker.metrics import Metrics
+from worker.stream import Fields
 
 log = logging.getLogger("worker.watch")
 
@@ -43,7 +44,7 @@ class Watch:
         length = stream.length()
         oldest_at = stream.oldest_at() if length else None
         self._metrics.saw(length=length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
-        writers = [_writer(queue.from_fields(fields)) for fields in stream.newest(_NEWEST)] if length else []
+        writers = [writer for fields in stream.newest(_NEWEST) if (writer := _writer(fields))] if length else []
         try:
             pulse.record(self._drainer.connection(), length=length, oldest_at=oldest_at, writers=writers)
             self.reason = None
@@ -63,5 +64,9 @@ class Watch:
             self._queue.enqueue(queue.JOB, job_timeout=30, result_ttl=0, failure_ttl=300)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
 
 
-def _writer(batch: queue.Batch) -> pulse.Writer:
+def _writer(fields: Fields) -> pulse.Writer | None:
+    try:
+        batch = queue.from_fields(fields)
+    except queue.UnreadableEntryError:
+        return None  # the drain puts it aside and says so
     return pulse.Writer(batch.writer, batch.number, batch.upto, batch.spooled)

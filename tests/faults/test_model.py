@@ -1,0 +1,86 @@
+"""The judge itself: a checker that calls everything clean would make every other test of this folder worthless."""
+
+from typing import LiteralString
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from dev.chaos import model, story, verdict
+from dev.servers import Servers
+from tests.conftest import execute
+from tests.faults.pipeline import Pipeline
+
+EVENTS = 300
+
+GHOST: LiteralString = """
+    INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
+        time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+    SELECT 'x', session_id, direction, message_type, timestamp, key_id, (SELECT max(chat_id) FROM chats),
+        time_source, arrived, content_state, content_rank, content_time, content_tie, false
+    FROM whatsapp_messages
+    WHERE chat_id <> (SELECT max(chat_id) FROM chats)
+    LIMIT 1
+"""
+FIRST: LiteralString = "WHERE event_id = (SELECT min(event_id) FROM events)"
+DAMAGES: dict[str, tuple[LiteralString, str]] = {
+    "a message gone": ("DELETE FROM whatsapp_messages WHERE id = (SELECT min(id) FROM whatsapp_messages)", "lack"),
+    "a text changed": ("UPDATE whatsapp_messages SET message_text = 'x' WHERE message_type = 'text'", "differ"),
+    "a status fallen": ("UPDATE whatsapp_messages SET status = 'pending' WHERE direction = 'outgoing'", "differ"),
+    "a message of nobody": (GHOST, "not expected"),
+    "unread counted twice": ("UPDATE chats SET unread = unread + 1 WHERE unread > 0", "differ"),
+    "a body gone": ("DELETE FROM events " + FIRST, "1 missing"),
+    "a body of nobody": ("UPDATE events SET body = body || ' ' " + FIRST, "1 foreign"),
+    "a batch gone": ("DELETE FROM batches WHERE number = 2", "received"),
+    "a count wrong": ("UPDATE batches SET stored = stored - 1, noise = noise + 1 WHERE stored > 0", "counted"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def stored(pipeline: Pipeline) -> Pipeline:
+    """A database with a whole story in it, and nobody at work on it."""
+    pipeline.feed.add_all(story.Story(7).take(EVENTS))
+    worker = pipeline.worker().start()
+    assert pipeline.drained(), pipeline.said
+    worker.kill()
+    return pipeline
+
+
+def test_what_a_worker_stores_is_what_the_descriptions_say(stored: Pipeline) -> None:
+    """The model shares no line with the parser and the store: both have read sak.md and design.md alike."""
+    found = stored.judge()
+
+    assert found.clean, found
+    assert found.stored == len(set(stored.feed.kept))
+
+
+def test_each_damage_to_the_database_is_seen(stored: Pipeline, servers: Servers) -> None:
+    """The checker must be able to fail: each of these is what a lost, doubled or torn write would leave."""
+    source = urlsplit(stored.database_url).path.strip("/")
+    copy = f"{source}_damaged"
+    for damage, (statement, word) in DAMAGES.items():
+        execute(servers, "CREATE DATABASE {} TEMPLATE {}", copy, source)
+        with psycopg.connect(servers.postgres.url_of(copy)) as connection:
+            connection.execute(statement)
+        found = verdict.judge(servers.postgres.url_of(copy), stored.feed.kept)
+        execute(servers, "DROP DATABASE {} WITH (FORCE)", copy)
+
+        assert not found.clean, damage
+        assert word in str(found), f"{damage}: {found}"
+
+
+def test_events_that_nobody_answered_may_be_there_or_not(stored: Pipeline) -> None:
+    """A sender whose connection was reset does not know; that alone must not count as a loss or a ghost."""
+    sure, perhaps = stored.feed.kept[:-5], stored.feed.kept[-5:]
+    never_came = story.Story(8).take(3)
+
+    found = verdict.judge(stored.database_url, sure, [*perhaps, *never_came])
+
+    assert found.clean, found
+
+
+def test_the_model_reads_a_body_once_however_often_it_came() -> None:
+    """Duplicates change nothing: that is promise 2, and the model's as well."""
+    bodies = story.Story(9).take(200)
+
+    assert model.fold(bodies) == model.fold([*bodies, *reversed(bodies)])

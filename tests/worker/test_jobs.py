@@ -1,0 +1,119 @@
+"""What the worker runs of what Redis names: one function without arguments, and nothing else."""
+
+import json
+import re
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rq import Callback, Queue, Retry
+from rq.serializers import JSONSerializer
+
+from dev import listening
+from dev.chaos.program import Program
+from dev.chaos.story import Story
+from ingest import queue
+from tests.faults.pipeline import Pipeline
+
+
+def enqueue(pipeline: Pipeline, function: str, *arguments: object, **options: Any) -> None:  # noqa: ANN401 - RQ's own
+    Queue(queue.QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(function, *arguments, **options)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+
+
+@pytest.fixture
+def worker(pipeline: Pipeline) -> Program:
+    with listening.on("127.0.0.1", 0, "WORKER_PORT") as free:
+        port = listening.port_of(free)
+    return pipeline.worker(WORKER_PORT=str(port))
+
+
+def page(worker: Program, path: str) -> str:
+    url = f"http://127.0.0.1:{worker.environment['WORKER_PORT']}{path}"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.read().decode()
+
+
+def refused(worker: Program) -> float:
+    found = re.search(r"^sak_worker_refused_jobs_total (\S+)$", page(worker, "/metrics"), re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, worker: Program, tmp_path: Path) -> None:
+    """Who can write to Redis must not thereby run programs here: RQ imports and calls any dotted path."""
+    mark = tmp_path / "executed"
+    touch = f"touch {mark}"
+    enqueue(pipeline, "os.system", touch)
+    enqueue(pipeline, "subprocess.getoutput", touch)
+    enqueue(pipeline, queue.JOB, touch)
+    enqueue(pipeline, queue.JOB, on_success=Callback("os.system"))
+    enqueue(pipeline, queue.JOB, on_failure=Callback("os.system"))
+    enqueue(pipeline, queue.JOB, on_stopped=Callback("os.system"))
+    enqueue(pipeline, "worker.jobs.DRAIN", result_ttl=0)
+    enqueue(pipeline, "os.abort", retry=Retry(max=3))
+    pipeline.feed.add(Story(31).take(10))
+    worker.start()
+
+    assert pipeline.until(lambda: worker.starts > 0 and answers(worker) and refused(worker) >= 8), worker.said
+    assert pipeline.drained(), worker.said
+    assert worker.starts == 1
+    assert not mark.exists()
+    assert refused(worker) == 8
+    assert pipeline.until(lambda: pipeline.redis.keys("rq:job:*") == []), "nothing of them stays"
+    assert touch not in worker.said
+
+
+def answers(worker: Program) -> bool:
+    try:
+        page(worker, "/healthz")
+    except OSError:
+        return False
+    return True
+
+
+def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: Pipeline, worker: Program) -> None:
+    """A hash that somebody else wrote, or half of one, costs a hint, which is worth nothing."""
+    damaged: dict[str, dict[str, bytes]] = {
+        "not-json": {"created_at": b"2025-01-01T00:00:00.000000Z", "data": b"\x80\x04pickle", "origin": b"drain"},
+        "no-data": {"created_at": b"2025-01-01T00:00:00.000000Z", "origin": b"drain"},
+        "bad-dates": {"created_at": b"yesterday", "data": b"[]", "origin": b"drain", "timeout": b"long"},
+        "nothing": {},
+    }
+    for name, fields in damaged.items():
+        if fields:
+            pipeline.redis.hset(f"rq:job:{name}", mapping=fields)
+        pipeline.redis.rpush(f"rq:queue:{queue.QUEUE}", name)
+    pipeline.feed.add(Story(32).take(10))
+    worker.start()
+
+    assert pipeline.drained(), worker.said
+    assert pipeline.until(lambda: pipeline.redis.llen(f"rq:queue:{queue.QUEUE}") == 0), worker.said
+    assert worker.starts == 1
+    pipeline.feed.add(Story(33).take(10))
+    assert pipeline.drained(), worker.said
+
+
+def test_commands_in_redis_are_not_obeyed(pipeline: Pipeline, worker: Program) -> None:
+    """RQ's workers listen to a channel on which anybody may tell them to shut down."""
+    worker.start()
+    pipeline.feed.add(Story(34).take(10))
+    assert pipeline.drained(), worker.said
+    for key in pipeline.redis.smembers("rq:workers"):
+        name = key.decode().removeprefix("rq:worker:")
+        pipeline.redis.publish(f"rq:pubsub:{name}", json.dumps({"command": "shutdown"}))
+    time.sleep(1)
+
+    assert worker.alive
+    pipeline.feed.add(Story(35).take(10))
+    assert pipeline.drained(keep=False), worker.said
+
+
+def test_a_hint_that_a_dead_worker_took_does_not_keep_others_from_working(pipeline: Pipeline, worker: Program) -> None:
+    """Killed between taking a hint and running it, RQ would find out after a minute, or never."""
+    pipeline.redis.rpush(f"rq:queue:{queue.QUEUE}:intermediate", "lost")
+    worker.start()
+    pipeline.feed.add(Story(36).take(10))
+
+    assert pipeline.drained(), worker.said
