@@ -1,0 +1,70 @@
+"""What events are taken for: outcome, links and reasons, and the ledger's corrections when that changes."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from store import batches
+from store.connect import Connection
+from store.keys import Name
+from store.sources import Source
+
+
+def lock(connection: Connection, sources: Sequence[Source]) -> None:
+    """Lock the events' digests, as everybody does before keys."""
+    connection.execute(
+        "SELECT FROM digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE",
+        [[source.digest for source in sources]],
+    )
+
+
+def link(connection: Connection, sources: Sequence[Source], key_ids: Mapping[Name, int]) -> None:
+    """Note which messages these events tell of now."""
+    for source in sources:
+        first, *further = sorted({key_ids[name] for name in source.names}) or [None]
+        connection.execute("UPDATE events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
+        connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
+        for key_id in further:
+            connection.execute("INSERT INTO event_keys (key_id, event_id) VALUES (%s, %s)", [key_id, source.event_id])
+
+
+def note(connection: Connection, sources: Collection[Source], reason: str) -> None:
+    """Note what these events are taken for now, in one correction of the ledger."""
+    moved = Counter[str]()
+    for source in sources:
+        _note(connection, source)
+        if source.was != source.outcome.kind:
+            moved[source.was] -= 1
+            moved[source.outcome.kind] += 1
+    if any(moved.values()):
+        connection.execute(
+            """
+            INSERT INTO corrections (reason, stored, duplicate, noise, ping, parked, forgotten)
+            VALUES (%(reason)s, %(stored)s, %(duplicate)s, %(noise)s, %(ping)s, %(parked)s, %(forgotten)s)
+            """,
+            {"reason": reason, **{column: moved[column] for column in batches.COLUMNS}},
+        )
+
+
+def _note(connection: Connection, source: Source) -> None:
+    connection.execute("UPDATE digests SET outcome = %s WHERE digest = %s", [source.outcome.kind, source.digest])
+    if (reasons := source.reasons) is None:
+        connection.execute("DELETE FROM parked WHERE digest = %s", [source.digest])
+        return
+    reason, session_id, event = reasons
+    connection.execute(
+        """
+        INSERT INTO parked (digest, event_id, reason, session_id, event, received_at)
+        SELECT d.digest, %(event_id)s, %(reason)s, %(session_id)s, %(event)s, d.received_at
+        FROM digests AS d
+        WHERE d.digest = %(digest)s
+        ON CONFLICT (digest) DO UPDATE
+        SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
+        """,
+        {
+            "digest": source.digest,
+            "event_id": source.event_id,
+            "reason": reason,
+            "session_id": session_id,
+            "event": event,
+        },
+    )

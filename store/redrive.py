@@ -1,0 +1,63 @@
+"""Retries what is parked, and nothing else."""
+
+from collections.abc import Sequence
+
+from store import errors, sayings, sources
+from store.connect import Connection
+from store.errors import PermanentError
+from store.refold import Refolding
+from store.replay import Plan
+from store.report import Report
+
+
+class Redrive:
+    """One retry of all that is parked, or of all that is parked for one reason; `step` until nothing is left."""
+
+    def __init__(self, connection: Connection, plan: Plan, *, reason: str | None = None) -> None:
+        self.connection = connection
+        self.report = Report()
+        self._plan = plan
+        self._refolding = Refolding(plan.parser, plan.own_phone, set())
+        with errors.translated():
+            self._left = sources.parked(connection, reason)
+        self.target = len(self._left)
+
+    def go_on(self, connection: Connection) -> None:
+        """Take another of `replay.open`, as the last broke."""
+        self.connection = connection
+
+    @property
+    def where(self) -> str:
+        """How far it is, in words."""
+        return f"{self.target - len(self._left):,} of {self.target:,} parked events"
+
+    def step(self) -> bool:
+        """Retry the next few; returns whether there is more to do. Raises TransientError: the same step again."""
+        page = self._left[: self._plan.size]
+        if page:
+            try:
+                with errors.translated():
+                    self._retry(page)
+            except PermanentError:
+                with errors.translated():
+                    if not self._refolding.refuse(self.connection, page):
+                        raise
+                return True
+            del self._left[: self._plan.size]
+            self.report.events += len(page)
+        return bool(self._left)
+
+    def _retry(self, page: Sequence[int]) -> None:
+        connection = self.connection
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            found = self._refolding.compare(connection, page, None)
+        told = found.told(found.found)
+        if found.differs and not self._plan.dry:
+            understood = [source for source in found.events if source.outcome.kind != "parked"]
+            # First, and apart: interrupted before they are off the list, it is said again, which changes nothing.
+            with connection.transaction():
+                sayings.hear(connection, [saying for source in understood for saying in sayings.said(source)])
+            with connection.transaction():
+                told = self._refolding.repair(connection, found, "replay of what was parked")
+        self.report.add(told)
