@@ -1,5 +1,6 @@
-"""`python -m api`: serve conversations until SIGTERM."""
+"""`python -m api`: serve conversations until SIGTERM; `token …` manages who may ask, `sak …` the gateway."""
 
+import argparse
 import logging
 import os
 import socket
@@ -7,9 +8,10 @@ import sys
 
 import uvicorn
 
-from api import listen
+from api import listen, tokencommands
 from api.app import create_app
 from api.hub import Hub
+from api.sak import commands as sak
 from api.settings import SettingsError
 
 _LAST_WORDS = 5
@@ -30,7 +32,17 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
-    serve()
+    parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
+    commands = parser.add_subparsers(dest="group")
+    tokencommands.add_to(commands)
+    sak.add_to(commands)
+    chosen = parser.parse_args()
+    if chosen.group == "token":
+        print(tokencommands.run(chosen, os.environ))
+    elif chosen.group == "sak":
+        sys.exit(sak.run(chosen, os.environ))
+    else:
+        serve()
 
 
 def serve() -> None:

@@ -1,16 +1,24 @@
 """Who asks: everything under /api bears a token, and a token says which sessions may be seen."""
 
 import hmac
+import logging
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import envelope
+from api.bearers import Bearers
 from api.refusals import Refusal
+from store import errors
 
 _KEY = "caller"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN = frozenset({"/api/session"})
+"""Where any scope will do: it changes nothing but the caller's own cookie."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +45,54 @@ ROOT = Caller("bootstrap", None, frozenset({"read", "write", "admin"}))
 class Access:
     """Lets requests under /api pass to the application only with a token, whatever is behind them."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, bearers: Bearers) -> None:
         self.app = app
         self._token = token.encode()
+        self._bearers = bearers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (scope["path"] == "/api" or scope["path"].startswith("/api/")):
-            caller = self._caller(Headers(scope=scope).get("authorization"))
-            if caller is None:
-                await _UNKNOWN(scope, receive, send)
-                return
-            scope.setdefault("state", {})[_KEY] = caller
-        await self.app(scope, receive, send)
+        if scope["type"] != "http" or not (scope["path"] == "/api" or scope["path"].startswith("/api/")):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            caller = self._caller(headers.get("authorization")) or await self._bearer(headers)
+            if caller is not None and scope["path"] not in _OPEN:
+                caller.needs("read" if scope["method"] in _READING else "write")
+        except Refusal as refusal:
+            await envelope.refuse(refusal)(scope, receive, send)
+            return
+        except errors.TransientError as error:
+            await envelope.absent(error)(scope, receive, send)
+            return
+        if caller is None:
+            await _UNKNOWN(scope, receive, send)
+            return
+        scope.setdefault("state", {})[_KEY] = caller
+        if scope["method"] in _READING or scope["path"] in _OPEN:
+            await self.app(scope, receive, send)
+        else:
+            await self._noted(caller, scope, receive, send)
+
+    async def _noted(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        """What changes something is written down before its answer goes out."""
+
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                try:
+                    await self._bearers.note(caller.name, scope["method"], scope["path"], message["status"])
+                except errors.StoreError as error:
+                    # It is done already: an answer that says otherwise would be the greater harm.
+                    log.error("%s is not in the audit log: %s", scope["path"], error)  # noqa: TRY400 - it says it all
+            await send(message)
+
+        await self.app(scope, receive, noting)
+
+    async def _bearer(self, headers: Headers) -> Caller | None:
+        """The caller of a token that was made for somebody."""
+        kind, _, bearer = headers.get("authorization", "").partition(" ")
+        token = await self._bearers.find(bearer.strip()) if kind.lower() == "bearer" else None
+        return None if token is None else Caller(token.name, token.sessions, token.scopes)
 
     def _caller(self, authorization: str | None) -> Caller | None:
         kind, _, token = (authorization or "").partition(" ")

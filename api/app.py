@@ -14,6 +14,7 @@ from starlette.routing import Route
 from api import changes, chats, envelope, exporting, health, indexer, messages, numbers, reading, searching, stream
 from api.access import Access
 from api.backend import Backend
+from api.bearers import Bearers
 from api.hub import Hub
 from api.settings import Settings
 
@@ -58,7 +59,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
         ],
-        middleware=[Middleware(Access, settings.token)],
+        middleware=[Middleware(Access, settings.token, Bearers(backend))],
         exception_handlers=envelope.HANDLERS,
         lifespan=lifespan,
     )

@@ -40,13 +40,19 @@ def of_refusal(_: Request, error: Exception) -> Response:
     return refuse(error)
 
 
-def of_http(_: Request, error: Exception) -> Response:
+def of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers=error.headers)
     code, sentence = _CODES.get(error.status_code, ("refused", HTTPStatus(error.status_code).phrase))
     return refuse(Refusal(error.status_code, code, sentence, error.headers))
 
 
 def of_absence(_: Request, error: Exception) -> Response:
+    return absent(error)
+
+
+def absent(error: Exception) -> Response:
     """PostgreSQL is away, or does not answer in time: it may the next time, so the answer is 503 and not 500."""
     log.warning("no answer from the database: %s", error)
     return refuse(

@@ -1,0 +1,40 @@
+"""Callers by the tokens that were made for them; the bootstrap token is api/access.py's own."""
+
+import math
+
+import anyio.to_thread
+
+from api.backend import Backend
+from api.pace import Pace
+from api.refusals import Refusal
+from store import tokens
+from store.tokens import Token
+
+
+class Bearers:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._pace = Pace()
+
+    async def find(self, bearer: str) -> Token | None:
+        """Whose token it is, None if nobody's; raises Refusal if it is used too often, and TransientError."""
+        if not bearer.startswith(tokens.PREFIX):
+            return None
+        token = await anyio.to_thread.run_sync(
+            lambda: self._backend.ask(lambda connection: tokens.find(connection, bearer))
+        )
+        if token is not None and token.per_minute is not None:
+            wait = self._pace.wait(token.name, token.per_minute)
+            if wait:
+                sentence = f"This token may ask {token.per_minute} times a minute."
+                raise Refusal(429, "rate_limited", sentence, {"retry-after": str(math.ceil(wait))})
+        return token
+
+    async def note(self, caller: str, method: str, path: str, status: int) -> None:
+        """Write down a request that changed something, or would have; raises StoreError."""
+
+        def write() -> None:
+            with self._backend.writes.connection() as connection:
+                tokens.note(connection, caller, method, path, status)
+
+        await anyio.to_thread.run_sync(write)
