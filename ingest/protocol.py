@@ -27,6 +27,7 @@ LINGER_SECONDS = 0.2
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    _cork: Cork
     _deadline = math.inf
     """When the sweep ends it; infinite while it is idle between two requests, where uvicorn's keep-alive counts."""
     _in_head = False
@@ -35,7 +36,8 @@ class Protocol(HttpToolsProtocol):
     _ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(Cork(cast("asyncio.Transport", transport), self.loop))
+        self._cork = Cork(cast("asyncio.Transport", transport), self.loop)
+        super().connection_made(self._cork)
         self._deadline = self.loop.time() + HEAD_SECONDS
 
     def data_received(self, data: bytes) -> None:
@@ -59,6 +61,7 @@ class Protocol(HttpToolsProtocol):
     def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
         """The client has said all it will: keep the connection if it still waits for an answer."""
         if not self._answering() or self._in_body:
+            self._cork.flush()  # or the loop would close before what was just answered
             return None
         self.cycle.keep_alive = False
         return True

@@ -5,6 +5,7 @@ before its first attempt. The RQ job carries nothing; it only says that the stre
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ GROUP = "workers"
 QUEUE = "drain"
 JOB = "worker.jobs.drain"
 
+WRITER = re.compile("[0-9A-Za-z_-]{1,64}")
 FORMAT = 1
 """The version of an entry. A reader takes every version up to its own; `tests/payloads/queue/` keeps one of each."""
 
@@ -58,23 +60,42 @@ def from_fields(fields: Mapping[bytes, bytes]) -> Batch:
     try:
         head = json.loads(fields[b"head"])
         blob = fields[b"bodies"]
-        if not 1 <= head["v"] <= FORMAT:
-            raise UnreadableEntryError(f"entry of version {head['v']}, and this worker reads up to {FORMAT}")
+        _check_version(_number(head["v"]))
         bodies: list[bytes] = []
         start = 0
-        for size in head["sizes"]:
+        for size in map(_number, head["sizes"]):
             bodies.append(blob[start : start + size])
             start += size
         batch = Batch(
-            writer=str(head["writer"]),
-            number=int(head["number"]),
-            upto=int(head["upto"]),
-            receipts=tuple(int(receipt) for receipt in head["receipts"]),
+            writer=_writer(head["writer"]),
+            number=_number(head["number"]),
+            upto=_number(head["upto"]),
+            receipts=tuple(map(_number, head["receipts"])),
             bodies=tuple(bodies),
-            spooled=int(head.get("spooled", 0)),
+            spooled=_number(head.get("spooled", 0)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except UnreadableEntryError:
+        raise
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnreadableEntryError(f"entry is not a batch: {type(error).__name__}") from error
-    if start != len(blob) or len(batch.receipts) != len(bodies):
+    if start != len(blob) or len(batch.receipts) != len(bodies) or not batch.number:
         raise UnreadableEntryError("entry is not a batch: sizes and bodies disagree")
     return batch
+
+
+def _check_version(version: int) -> None:
+    if not 1 <= version <= FORMAT:
+        raise UnreadableEntryError(f"entry of version {version}, and this worker reads up to {FORMAT}")
+
+
+def _number(value: object) -> int:
+    """What the ledger can hold: a negative size or a number beyond bigint is nobody's batch."""
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError
+    return value
+
+
+def _writer(value: object) -> str:
+    if not isinstance(value, str) or not WRITER.fullmatch(value):
+        raise ValueError
+    return value

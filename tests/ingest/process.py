@@ -163,7 +163,7 @@ def read_answer(connection: socket.socket) -> bytes:
 def batches(redis_url: str, *, take: bool = False) -> list[queue.Batch]:
     """Everything in the stream, in its order, copies included; `take` leaves the stream empty."""
     with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        pipeline = client.pipeline(transaction=True)
+        pipeline = client.pipeline()  # pyright: ignore[reportUnknownMemberType] - partly typed
         pipeline.xrange(queue.STREAM)
         if take:
             pipeline.delete(queue.STREAM)

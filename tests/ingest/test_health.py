@@ -1,0 +1,144 @@
+"""What the process says of itself, to people and to machines."""
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+import redis
+
+from dev.valkey import Valkey
+from tests.ingest.process import Ingest
+
+
+def commands(client: redis.Redis) -> dict[str, int]:
+    """How often Redis has run each command since it started."""
+    facts = cast("dict[str, dict[str, int]]", client.info("commandstats"))  # pyright: ignore[reportUnknownMemberType]
+    return {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in facts.items()}
+
+
+def test_a_durable_redis_and_a_spool_are_ready(valkey: Valkey, tmp_path: Path) -> None:
+    """What is acknowledged now is safe, and this says against what."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        answer = ingest.get("/readyz")
+
+    assert answer.status == 200
+    assert answer.json["ready"] is True
+    assert answer.json["reasons"] == []
+    assert answer.json["redis"]["appendfsync"] == "no"
+    assert answer.json["redis"]["maxmemory-policy"] == "noeviction"
+    assert answer.json["spool"] == {"usable": True, "events": 0, "bytes": 0, "max_bytes": 1 << 30}
+
+
+@pytest.mark.parametrize(("name", "value"), [("maxmemory-policy", "allkeys-lru"), ("appendonly", "no")])
+def test_a_redis_that_forgets_what_it_confirmed_is_not_ready(
+    valkey: Valkey, client: redis.Redis, tmp_path: Path, name: str, value: str
+) -> None:
+    """Both are common defaults of caches, and both lose acknowledged events without a word."""
+    client.config_set(name, value)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with Ingest(valkey.url, tmp_path) as ingest:
+        answer = ingest.get("/readyz")
+
+    assert answer.status == 503
+    assert answer.json["ready"] is False
+    assert any(f"{name} is {value}" in reason for reason in answer.json["reasons"])
+
+
+def test_a_redis_that_hides_its_configuration_is_believed_and_that_is_said(
+    valkey: Valkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Managed ones do: refusing to serve would help nobody, silence would promise too much."""
+    client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        "sak", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-config"]
+    )
+    with Ingest(valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
+        answer = ingest.get("/readyz")
+        kept = ingest.post(b"x")
+
+    assert answer.status == 200
+    assert any("CONFIG" in note for note in answer.json["notes"])
+    assert kept.json["path"] == "stream"
+
+
+def test_least_privileges_are_enough(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+    """The Redis user of the process that strangers talk to should be able to do nothing else."""
+    client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        "sak",
+        enabled=True,
+        passwords=["+pw"],
+        keys=["sak:events", "rq:queue:drain", "rq:queues", "rq:job:*"],
+        commands=[
+            "+xadd",
+            "+xlen",
+            "+llen",
+            "+multi",
+            "+exec",
+            "+client|setinfo",
+            "+client|setname",
+            "+select",
+            "+sadd",
+            "+hset",
+            "+rpush",
+            "+persist",
+        ],
+    )
+    with Ingest(valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
+        answers = [ingest.post(b"x") for _ in range(3)]
+        ready = ingest.get("/readyz")
+        hints = ingest.metric("sak_hints_total")
+
+    assert {(answer.status, answer.json["path"]) for answer in answers} == {(200, "stream")}
+    assert ready.status == 200
+    assert hints >= 1
+
+
+def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(valkey: Valkey, tmp_path: Path) -> None:
+    """Taken out of a load balancer it could not even spool; that would turn an outage into a loss."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        valkey.kill()
+        ingest.post(b"x")
+        answer = ingest.get("/readyz")
+
+        assert answer.status == 200
+        assert answer.json["redis"]["reachable"] is False
+        assert answer.json["spool"]["events"] == 1
+        assert any("does not answer" in note for note in answer.json["notes"])
+        assert ingest.get("/healthz").status == 200
+
+
+def test_a_spool_on_a_disk_that_does_not_last_is_pointed_out(valkey: Valkey, tmp_path: Path) -> None:
+    """In a container without a volume the spool is gone exactly when it was needed."""
+    with Ingest(valkey.url, tmp_path, SPOOL_DIR=str(valkey.home / "spool")) as ingest:
+        notes = ingest.get("/readyz").json["notes"]
+
+    assert any("tmpfs" in note for note in notes) == str(valkey.home).startswith("/dev/shm")
+
+
+def test_readiness_and_metrics_write_nothing_into_redis(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+    """RQ's own figures clean registries and run callbacks in whoever asks; ours only read."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        before = commands(client)
+        for _ in range(5):
+            ingest.get("/readyz")
+            ingest.get("/metrics")
+        grown = {name for name, calls in commands(client).items() if calls > before.get(name, 0)}
+
+    assert grown <= {"info", "ping", "config|get", "client|setinfo", "client|setname", "select", "hello", "auth"}
+
+
+def test_metrics_count_what_happened(valkey: Valkey, tmp_path: Path) -> None:
+    """Received = acknowledged + refused for want of room: the alarm is built on these."""
+    with Ingest(valkey.url, tmp_path) as ingest:
+        ingest.post(b"x")
+        ingest.post(b"x", {})
+        ingest.ask("GET", "/whatsapp-webhook", b"", {})
+        valkey.kill()
+        ingest.post(b"x")
+
+        assert ingest.metric("sak_received_total") == 2
+        assert ingest.metric('sak_acknowledged_total{path="stream"}') == 1
+        assert ingest.metric('sak_acknowledged_total{path="spool"}') == 1
+        assert ingest.metric('sak_refused_total{code="bad_signature"}') == 1
+        assert ingest.metric('sak_refused_total{code="method_not_allowed"}') == 1
+        assert ingest.metric("sak_batch_size_count") == 2
+        assert ingest.metric("sak_spool_events") == 1
+        assert ingest.metric("sak_breaker_open") == 1

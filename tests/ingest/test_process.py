@@ -1,0 +1,122 @@
+"""The process: how it begins, and how it ends."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.load import Load
+from tests.ingest.process import Ingest, batches, events, read_answer, request, sign
+
+WHOLE = request(b"hello", f"X-Webhook-Signature: {sign(b'hello')}", "Content-Length: 5")
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"REDIS_URL": ""}, "REDIS_URL"),
+        ({"REDIS_URL": "postgresql://x:private@y/z"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://host:private"}, "REDIS_URL"),
+        ({"WEBHOOK_SECRETS": " , "}, "WEBHOOK_SECRETS"),
+        ({"WEBHOOK_ALLOW_UNSIGNED": "perhaps"}, "WEBHOOK_ALLOW_UNSIGNED"),
+        ({"MAX_BODY_BYTES": "1 MB"}, "MAX_BODY_BYTES"),
+        ({"SPOOL_MAX_BYTES": "0"}, "SPOOL_MAX_BYTES"),
+        ({"REDIS_MIN_REPLICAS": "-1"}, "REDIS_MIN_REPLICAS"),
+        ({"INGEST_PORT": "http"}, "INGEST_PORT"),
+        ({"SAK_FAILPOINT": "ingest.after_xadd:dance"}, "SAK_FAILPOINT"),
+    ],
+)
+def test_it_refuses_to_start_with_a_sentence_that_names_the_variable(
+    environment: dict[str, str], named: str, tmp_path: Path
+) -> None:
+    """Whoever deploys it at night should read one line, not a traceback, and no password in it."""
+    complete = {"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "private", "DATA_DIR": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "ingest"],
+        env={"PATH": os.environ["PATH"], "INGEST_PORT": "0"} | complete | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("ingest: ")
+    assert named in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert "private" not in ended.stderr
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    """The commonest reason of all not to start."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "ingest"],
+            env={"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "x", "DATA_DIR": str(tmp_path), "PORT": port},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert f"Cannot listen on 0.0.0.0:{port}" in ended.stderr
+
+
+def test_sigterm_under_load_loses_no_event_and_ends_well(redis_url: str, tmp_path: Path) -> None:
+    """Deploys happen during business hours. The socket is the supervisor's: clients wait for the next process."""
+    with Ingest(redis_url, tmp_path) as ingest:
+        with Load(ingest) as load:
+            codes: list[int] = []
+            for _ in range(3):
+                time.sleep(0.4)
+                codes.append(ingest.stop())
+                ingest.start()
+        ingest.stop()
+
+    assert codes == [0, 0, 0]
+    assert sorted(events(redis_url)) == sorted(load.acknowledged)
+    assert load.others == []
+
+
+def test_a_request_that_arrives_as_the_end_begins_is_answered(ingest: Ingest) -> None:
+    """A sender keeps its connection; what it sends in the moment of our end must not meet a closed door."""
+    with ingest.connect() as connection:
+        connection.sendall(WHOLE)
+        assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
+        ingest.process.terminate()
+        connection.sendall(WHOLE)
+
+        assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
+        assert ingest.process.wait(20) == 0
+
+
+def test_half_open_connections_do_not_hold_up_the_end(ingest: Ingest) -> None:
+    """The supervisor kills what does not end; a stranger must not be able to bring that about."""
+    with ingest.connect() as head, ingest.connect() as body:
+        head.sendall(WHOLE[:30])
+        body.sendall(WHOLE[:-1])
+        ingest.get("/healthz")
+
+        assert ingest.stop() == 0
+
+
+@pytest.mark.parametrize("place", ["ingest.before_xadd", "ingest.after_xadd", "ingest.before_spool"])
+def test_killed_before_it_answers_it_has_promised_nothing_and_lost_nothing(
+    place: str, redis_url: str, tmp_path: Path
+) -> None:
+    """The fault rig ends the process at these places; this is what shows that they are reached."""
+    url = redis_url if place != "ingest.before_spool" else "redis://127.0.0.1:1"
+    with Ingest(url, tmp_path, SAK_FAILPOINT=f"{place}:kill@2") as ingest:
+        answers = [ingest.post(b"%d" % number).status for number in range(2)]
+        with pytest.raises(OSError, match=r"closed connection|reset"):
+            ingest.post(b"2")
+        assert ingest.process.wait(20) == -9
+
+    assert answers == [200, 200]
+    if url == redis_url:
+        assert events(redis_url)[:2] == [b"0", b"1"]
+        assert len(batches(redis_url)) == (3 if place == "ingest.after_xadd" else 2)

@@ -1,0 +1,101 @@
+"""A Redis of several servers: replicas that must have an event, and Sentinels that say who is the primary."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from dev import binaries, home
+from dev.valkey import Valkey
+from tests.ingest.process import Ingest, events, wait_until
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def client_of(port: int) -> redis.Redis:
+    return redis.Redis(host="127.0.0.1", port=port, socket_timeout=5)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = home.temporary()
+    yield path
+    shutil.rmtree(path)
+
+
+@contextmanager
+def server(folder: Path, port: int, **settings: str) -> Generator[Valkey]:
+    with Valkey(folder / str(port), ephemeral=True, settings={"port": str(port), "bind": "127.0.0.1"} | settings) as it:
+        yield it
+
+
+def test_an_event_is_acknowledged_by_the_spool_until_enough_replicas_have_it(folder: Path, tmp_path: Path) -> None:
+    """A primary that dies takes what nobody else has along; REDIS_MIN_REPLICAS is the promise that somebody has."""
+    first, second = free_port(), free_port()
+    with (
+        server(folder, first),
+        Ingest(f"redis://127.0.0.1:{first}/0", tmp_path, REDIS_MIN_REPLICAS="1") as ingest,
+    ):
+        alone = ingest.post(b"alone")
+        with server(folder, second, replicaof=f"127.0.0.1 {first}"):
+            wait_until(lambda: ingest.metric("sak_spool_events") == 0)
+            wait_until(lambda: ingest.post(b"together").json["path"] == "stream")
+            there = events(f"redis://127.0.0.1:{second}/0")
+        wait_until(lambda: ingest.post(b"alone again").json["path"] == "spool")
+
+    assert alone.json["path"] == "spool"
+    assert there[0] == b"alone"
+    assert there[-1] == b"together"
+
+
+def test_a_sentinel_leads_to_the_new_primary_after_a_failover(folder: Path, tmp_path: Path) -> None:
+    """The old primary still answers, read-only: whoever keeps to its address would spool for ever."""
+    first, second, watch = free_port(), free_port(), free_port()
+    configuration = folder / "sentinel.conf"
+    configuration.write_text(
+        f"port {watch}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor main 127.0.0.1 {first} 1\n"
+        "sentinel down-after-milliseconds main 500\n"
+    )
+    with server(folder, first), server(folder, second, replicaof=f"127.0.0.1 {first}"):
+        sentinel = subprocess.Popen(
+            [binaries.valkey(), configuration, "--sentinel"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            observer = client_of(watch)
+            wait_until(lambda: _replicas(observer) == 1)
+            url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{watch}/main/0"
+            with Ingest(url, tmp_path) as ingest:
+                before = ingest.post(b"before")
+                wait_until(lambda: b"before" in events(f"redis://127.0.0.1:{second}/0"))
+                observer.execute_command("SENTINEL FAILOVER main")  # pyright: ignore[reportUnknownMemberType] - *args
+                posted: list[bytes] = []
+
+                def arrives() -> bool:
+                    posted.append(b"%d" % len(posted))
+                    assert ingest.post(posted[-1]).status == 200
+                    return posted[-1] in events(f"redis://127.0.0.1:{second}/0")
+
+                wait_until(arrives)
+                wait_until(lambda: ingest.metric("sak_spool_events") == 0)
+                there = events(f"redis://127.0.0.1:{second}/0")
+        finally:
+            sentinel.kill()
+            sentinel.wait()
+
+    assert before.json["path"] == "stream"
+    assert set(posted) <= set(there)
+
+
+def _replicas(observer: redis.Redis) -> int:
+    try:
+        return len(observer.sentinel_slaves("main"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    except redis.RedisError:
+        return 0
