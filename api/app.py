@@ -7,11 +7,25 @@ from collections.abc import AsyncGenerator, Mapping
 
 import anyio
 import anyio.to_thread
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import changes, chats, envelope, exporting, health, indexer, messages, numbers, reading, searching, stream
+from api import (
+    changes,
+    chats,
+    envelope,
+    exporting,
+    front,
+    health,
+    indexer,
+    messages,
+    numbers,
+    reading,
+    searching,
+    stream,
+)
 from api.access import Access
 from api.backend import Backend
 from api.bearers import Bearers
@@ -27,6 +41,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     settings = Settings.read(environ)
     backend = Backend.of(settings)
     hub = Hub(backend)
+    registry = CollectorRegistry()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -59,11 +74,15 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
         ],
-        middleware=[Middleware(Access, settings.token, Bearers(backend))],
+        middleware=[
+            *front.middleware(environ, registry),
+            Middleware(Access, settings.token, Bearers(backend)),
+        ],
         exception_handlers=envelope.HANDLERS,
         lifespan=lifespan,
     )
     app.state.backend = backend
     app.state.hub = hub
+    app.state.registry = registry
     app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
     return app

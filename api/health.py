@@ -26,7 +26,8 @@ def ready(request: Request) -> JSONResponse:
     return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
 
-def metrics(_: Request) -> Response:
+def metrics(request: Request) -> Response:
     return Response(
-        prometheus_client.generate_latest(), headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST}
+        prometheus_client.generate_latest(request.app.state.registry),
+        headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST},
     )
