@@ -24,23 +24,27 @@ from api import (
     numbers,
     reading,
     searching,
+    sends,
     stream,
 )
 from api.access import Access
 from api.backend import Backend
 from api.bearers import Bearers
+from api.dispatch import Dispatch
 from api.hub import Hub
+from api.sak.patience import Patience
 from api.settings import Settings
 
 _CATCHING_UP = 4
 """Streams and exports that may read the database at the same time; others take turns, and requests need not wait."""
 
 
-def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
-    """The API, serving when its lifespan has begun; raises SettingsError."""
+def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | None = None) -> Starlette:
+    """The API, serving when its lifespan has begun; raises SettingsError. `patience` is with the gateway."""
     settings = Settings.read(environ)
     backend = Backend.of(settings)
     hub = Hub(backend)
+    dispatch = Dispatch.of(settings, patience)
     registry = CollectorRegistry()
 
     @contextlib.asynccontextmanager
@@ -49,8 +53,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.connections + 4
         backend.open()
         tasks = [asyncio.create_task(hub.run()), asyncio.create_task(indexer.run(backend))]
-        yield
-        hub.close()
+        async with dispatch.living():
+            yield
+            hub.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -71,6 +76,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
             Route("/api/ledger", numbers.adding_up),
             Route("/api/parked", numbers.parked),
             Route("/api/search", searching.searching),
+            Route("/api/send", sends.send, methods=["POST"]),
+            Route("/api/sends/{id}", sends.one),
+            Route("/api/sends/{id}/reconcile", sends.reconcile, methods=["POST"]),
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
         ],
@@ -83,6 +91,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     )
     app.state.backend = backend
     app.state.hub = hub
+    app.state.dispatch = dispatch
     app.state.registry = registry
     app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
     return app

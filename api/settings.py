@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from api.sak.settings import Settings as GatewaySettings
+from api.sak.settings import SettingsError as GatewayError
 from store import connect
+
+_FRUGAL = 30
 
 
 class SettingsError(Exception):
@@ -18,6 +22,12 @@ class Settings:
     """The bootstrap token: all sessions, all scopes."""
     connections: int
     """How many questions PostgreSQL is asked at the same time."""
+    file_bytes: int
+    """The largest file that is sent."""
+    sak: GatewaySettings | None = field(default=None, repr=False)
+    """None: there is no gateway, and nothing can be sent."""
+    watch_seconds: int = 0
+    """How long to wait between two looks at the gateway's session; 0: it is not watched."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -29,7 +39,21 @@ class Settings:
             database_url = connect.url(environ)
         except connect.NoDatabaseError as error:
             raise SettingsError(str(error)) from error
-        return cls(database_url, token, whole(environ, "API_CONNECTIONS", 8, 1, 200))
+        try:
+            sak = GatewaySettings.from_environ(environ)
+        except GatewayError as error:
+            raise SettingsError(f"{error}.") from error
+        watch_seconds = whole(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
+        if 0 < watch_seconds < _FRUGAL:
+            raise SettingsError(f"SAK_WATCH_SECONDS must be 0 or at least {_FRUGAL}: SAK limits how often it is asked.")
+        return cls(
+            database_url,
+            token,
+            whole(environ, "API_CONNECTIONS", 8, 1, 200),
+            whole(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
+            sak,
+            watch_seconds,
+        )
 
 
 def whole(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -128,3 +128,17 @@ def unsettled(connection: Connection, moves: Iterable[Move]) -> list[int]:
         {"chats": [move.chat_id for move in moves]},
     )
     return [int(str(key_id)) for (key_id,) in found]
+
+
+def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
+    """The phone that a LID is known to be, in this session."""
+    row = connection.execute(
+        """
+        SELECT phone.address
+        FROM chats AS l
+        JOIN chats AS phone ON phone.chat_id = l.merged_into
+        WHERE l.session_id = %s AND l.address = %s
+        """,
+        [session_id, lid],
+    ).fetchone()
+    return None if row is None else str(row[0])

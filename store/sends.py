@@ -6,7 +6,7 @@ A send becomes a message when its WhatsApp id is known, by the fold that every e
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Literal, TypeAlias, cast
 from uuid import UUID
 
@@ -89,7 +89,10 @@ _FIELDS = len(fields(Send))
 
 
 def record(connection: Connection, draft: Draft, *, own_phone: str | None = None) -> tuple[Send, bool]:
-    """Keep the draft, and whether it is new; if its idempotency key was used before, the send that used it."""
+    """Keep the draft, and say whether it is new; if its idempotency key was used before, the send that used it.
+
+    After a TransientError the same draft may be recorded again: it is kept once.
+    """
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {draft.session_id})
         chat = chats.lock(connection, {(draft.session_id, draft.address)})[draft.session_id, draft.address]
@@ -115,33 +118,15 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
                 %(mime_type)s, %(file_size)s, %(from_number)s, %(timestamp)s, %(token)s, %(idempotency_key)s,
                 %(fingerprint)s, %(owner)s
             )
-            ON CONFLICT (token, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+            ON CONFLICT DO NOTHING
             """,
-            {
-                "send_id": draft.send_id,
-                "session_id": draft.session_id,
-                "chat_id": chat.chat_id,
-                "address": draft.address,
-                "kind": draft.kind,
-                "text": draft.text,
-                "file_name": draft.file_name,
-                "mime_type": draft.mime_type,
-                "file_size": draft.file_size,
-                "from_number": own,
-                "timestamp": draft.timestamp,
-                "token": draft.token,
-                "idempotency_key": draft.idempotency_key,
-                "fingerprint": draft.fingerprint,
-                "owner": draft.owner,
-            },
+            {**asdict(draft), "chat_id": chat.chat_id, "from_number": own},
         )
+        found = get(connection, draft.send_id) or _of_key(connection, draft)
         if made.rowcount:
             changes.publish(connection, [Change("send", draft.session_id, chat.head, send=str(draft.send_id))])
-            found = get(connection, draft.send_id)
-        else:
-            found = _of_key(connection, draft)
     assert found is not None, "sends are not deleted while somebody asks"
-    return found, bool(made.rowcount)
+    return found, found.send_id == draft.send_id
 
 
 def complete(

@@ -1,7 +1,6 @@
 """Sends of which nobody knows yet what became: those that a crash left behind, and those worth another look."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
@@ -68,20 +67,10 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
     return [send for send in known if send is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class Rivals:
-    """What keeps a pairing from being the only possible one."""
-
-    taken: frozenset[str]
-    """Of the gateway's numbers, those that other sends or their messages have."""
-    alike: int
-    """Other sends that are as unknown and could as well be meant."""
-
-
-def rivals(connection: Connection, send: Send, numbers: Collection[str], before: int, after: int) -> Rivals:
-    """Who else could be meant by these numbers of the gateway, in a window of ms around the send."""
+def taken(connection: Connection, send: Send, numbers: Collection[str]) -> set[str]:
+    """Which of these numbers of the gateway's belong to other sends."""
     with errors.translated():
-        taken = connection.execute(
+        found = connection.execute(
             """
             SELECT s.message_id FROM sends AS s
             WHERE s.session_id = %(session_id)s AND s.message_id = ANY(%(numbers)s) AND s.send_id <> %(send_id)s
@@ -91,21 +80,26 @@ def rivals(connection: Connection, send: Send, numbers: Collection[str], before:
             """,
             {"session_id": send.session_id, "numbers": list(numbers), "send_id": send.send_id},
         ).fetchall()
+    return {cast("str", number) for (number,) in found}
+
+
+def alike(connection: Connection, send: Send, status: str, around: int) -> int:
+    """How many other sends could have made an entry of the gateway's that has this status, `around` ms of the send.
+
+    Those that may still have had any end, and those that had this one without a number to tell them by.
+    """
+    with errors.translated():
         row = connection.execute(
             """
             SELECT count(*)
             FROM sends AS s
-            WHERE s.state IN ('accepted', 'unknown') AND s.session_id = %(session_id)s AND s.address = %(address)s
-                AND s.kind = %(kind)s AND s.send_id <> %(send_id)s
-                AND s.timestamp BETWEEN %(timestamp)s - %(around)s AND %(timestamp)s + %(around)s
+            JOIN sends AS about ON about.chat_id = s.chat_id
+            WHERE about.send_id = %(send_id)s AND s.send_id <> %(send_id)s AND s.key_id IS NULL
+                AND s.kind = about.kind
+                AND s.timestamp BETWEEN about.timestamp - %(around)s AND about.timestamp + %(around)s
+                AND (s.state IN ('accepted', 'unknown') OR (s.state = %(status)s AND s.gateway_id IS NULL))
             """,
-            {
-                "session_id": send.session_id,
-                "address": send.address,
-                "kind": send.kind,
-                "send_id": send.send_id,
-                "timestamp": send.timestamp,
-                "around": before + after,
-            },
+            {"send_id": send.send_id, "status": status, "around": around},
         ).fetchone()
-    return Rivals(frozenset(cast("str", number) for (number,) in taken), cast("int", row[0]) if row else 0)
+    assert row is not None, "a count is a row"
+    return cast("int", row[0])

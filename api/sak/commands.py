@@ -44,7 +44,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = sak.add_subparsers(dest="command", required=True)
+    commands = sak.add_subparsers(dest="sak_command", required=True)
 
     register = _command(
         commands, "register", "ask SAK to post its webhooks to us; repeating it is harmless", actions.register

@@ -10,14 +10,16 @@ import requests
 import uvicorn
 
 from api.app import create_app
+from api.sak.patience import Patience
 from tests.api.history import TOKEN, Client, History
 
 
 @contextlib.contextmanager
-def serving(environ: Mapping[str, str]) -> Generator[str]:
+def serving(environ: Mapping[str, str], patience: Patience | None = None) -> Generator[str]:
     """The URL of an API that runs until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(environ), log_config=None, access_log=False, lifespan="on"))
+    app = create_app(environ, patience=patience)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
