@@ -20,6 +20,8 @@ BODY_SECONDS = 8.0
 ANSWER_SECONDS = 30.0
 """More than any answer of ours takes: what is still open then is a client that does not read."""
 HEAD_BYTES = 64 << 10
+LAST_SECONDS = 1.0
+"""How long the rest of a body is waited for when the process ends."""
 LINGER_SECONDS = 0.2
 """How long an idle connection stays open when the process ends: a request may be on its way in it."""
 
@@ -95,6 +97,7 @@ class Protocol(HttpToolsProtocol):
         self._ending = True
         if self._answering():
             self.cycle.keep_alive = False
+            self.loop.call_later(LAST_SECONDS, self._end_if_in_body)
         else:
             self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
 
@@ -113,6 +116,10 @@ class Protocol(HttpToolsProtocol):
     def _answering(self) -> bool:
         """Whether a request has begun to be worked on whose answer is not complete."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - None until the first request
+
+    def _end_if_in_body(self) -> None:
+        if self._in_body:
+            self._break_off(reply.TOO_SLOW)
 
     def _close_if_idle(self) -> None:
         if not self._answering():

@@ -6,13 +6,27 @@ import pytest
 import redis
 
 from dev import home
+from dev.servers import Servers
 from dev.valkey import Valkey
 from tests.ingest.process import Ingest
 
 
+@pytest.fixture(scope="session")
+def standing(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingest]:
+    with Ingest(servers.valkey.url, tmp_path_factory.mktemp("standing")) as running:
+        yield running
+
+
 @pytest.fixture
-def ingest(redis_url: str, tmp_path: Path) -> Iterator[Ingest]:
-    """Ingest on this worker's Valkey."""
+def ingest(standing: Ingest, redis_url: str) -> Ingest:
+    """Ingest on this worker's emptied Valkey, for tests that leave it running. An empty batch may come any time."""
+    assert redis_url
+    return standing
+
+
+@pytest.fixture
+def fresh(redis_url: str, tmp_path: Path) -> Iterator[Ingest]:
+    """The same, for tests that stop it or count its batches."""
     with Ingest(redis_url, tmp_path) as running:
         yield running
 

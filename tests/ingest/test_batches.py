@@ -7,10 +7,10 @@ from tests.ingest.load import Load
 from tests.ingest.process import Ingest, batches, wait_until
 
 
-def test_events_in_flight_together_are_one_entry_each_with_its_time(ingest: Ingest, redis_url: str) -> None:
+def test_events_in_flight_together_are_one_entry_each_with_its_time(fresh: Ingest, redis_url: str) -> None:
     """An append per event is what a Redis with fsync cannot do fast; and each event still has its own receipt."""
     before = time.time_ns() // 1_000_000
-    with Load(ingest, clients=32) as load:
+    with Load(fresh, clients=32) as load:
         time.sleep(1)
     found = batches(redis_url)
     receipts = [receipt for batch in found for receipt in batch.receipts]
@@ -22,9 +22,9 @@ def test_events_in_flight_together_are_one_entry_each_with_its_time(ingest: Inge
     assert before <= receipts[0] <= receipts[-1] <= time.time_ns() // 1_000_000
 
 
-def test_identities_count_without_gaps(ingest: Ingest, redis_url: str) -> None:
+def test_identities_count_without_gaps(fresh: Ingest, redis_url: str) -> None:
     """The ledger adds up because of these three numbers and nothing else."""
-    with Load(ingest):
+    with Load(fresh):
         time.sleep(0.5)
     found = batches(redis_url)
 
@@ -34,10 +34,10 @@ def test_identities_count_without_gaps(ingest: Ingest, redis_url: str) -> None:
     assert all(after.upto == before.upto + len(after.bodies) for before, after in itertools.pairwise(found))
 
 
-def test_an_idle_writer_tells_its_tail_once(ingest: Ingest, redis_url: str) -> None:
+def test_an_idle_writer_tells_its_tail_once(fresh: Ingest, redis_url: str) -> None:
     """Without it, nobody could know that the last batch was lost: nothing after it would show the gap."""
-    ingest.post(b"x")
-    ingest.post(b"y")
+    fresh.post(b"x")
+    fresh.post(b"y")
     wait_until(lambda: len(batches(redis_url)) == 3)
     time.sleep(1.5)
     *_, tail = batches(redis_url)
@@ -46,20 +46,20 @@ def test_an_idle_writer_tells_its_tail_once(ingest: Ingest, redis_url: str) -> N
     assert len(batches(redis_url)) == 3
 
 
-def test_a_writer_that_ends_tells_its_tail(ingest: Ingest, redis_url: str) -> None:
+def test_a_writer_that_ends_tells_its_tail(fresh: Ingest, redis_url: str) -> None:
     """A deploy is an idle writer too."""
-    ingest.post(b"x")
-    ingest.stop()
+    fresh.post(b"x")
+    fresh.stop()
 
     assert [(batch.number, batch.upto, batch.bodies) for batch in batches(redis_url)] == [(1, 1, (b"x",)), (2, 1, ())]
 
 
-def test_a_restart_is_another_writer(ingest: Ingest, redis_url: str) -> None:
+def test_a_restart_is_another_writer(fresh: Ingest, redis_url: str) -> None:
     """Numbers begin at 1 again: under the old name they would be taken for copies and skipped."""
-    ingest.post(b"x")
-    ingest.kill()
-    ingest.start()
-    ingest.post(b"y")
+    fresh.post(b"x")
+    fresh.kill()
+    fresh.start()
+    fresh.post(b"y")
     first, second = batches(redis_url)[:2]
 
     assert first.writer != second.writer

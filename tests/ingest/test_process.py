@@ -82,26 +82,26 @@ def test_sigterm_under_load_loses_no_event_and_ends_well(redis_url: str, tmp_pat
     assert load.others == []
 
 
-def test_a_request_that_arrives_as_the_end_begins_is_answered(ingest: Ingest) -> None:
+def test_a_request_that_arrives_as_the_end_begins_is_answered(fresh: Ingest) -> None:
     """A sender keeps its connection; what it sends in the moment of our end must not meet a closed door."""
-    with ingest.connect() as connection:
+    with fresh.connect() as connection:
         connection.sendall(WHOLE)
         assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
-        ingest.process.terminate()
+        fresh.process.terminate()
         connection.sendall(WHOLE)
 
         assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
-        assert ingest.process.wait(20) == 0
+        assert fresh.process.wait(20) == 0
 
 
-def test_half_open_connections_do_not_hold_up_the_end(ingest: Ingest) -> None:
+def test_half_open_connections_do_not_hold_up_the_end(fresh: Ingest) -> None:
     """The supervisor kills what does not end; a stranger must not be able to bring that about."""
-    with ingest.connect() as head, ingest.connect() as body:
+    with fresh.connect() as head, fresh.connect() as body:
         head.sendall(WHOLE[:30])
         body.sendall(WHOLE[:-1])
-        ingest.get("/healthz")
+        fresh.get("/healthz")
 
-        assert ingest.stop() == 0
+        assert fresh.stop() == 0
 
 
 @pytest.mark.parametrize("place", ["ingest.before_xadd", "ingest.after_xadd", "ingest.before_spool"])

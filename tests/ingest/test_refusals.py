@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.ingest.process import Ingest, batches, read_answer, request, sign
+from tests.ingest.process import Ingest, events, read_answer, request, sign
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 CHUNK = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
@@ -77,7 +77,7 @@ def test_a_refusal_has_its_status_and_its_code_and_keeps_nothing(
     assert head.split(b" ")[1] == str(refused.status).encode()
     assert json.loads(body) == {"success": False, "error": json.loads(body)["error"], "code": refused.code}
     assert json.loads(body)["error"].endswith(".")
-    assert batches(redis_url) == []
+    assert events(redis_url) == []
 
 
 def test_head_and_options_are_answered_without_a_body(ingest: Ingest) -> None:

@@ -25,7 +25,7 @@ def test_captured_webhooks_are_taken_with_their_headers_and_kept_byte_for_byte(r
 def test_an_answer_says_where_the_event_is_kept(ingest: Ingest, redis_url: str) -> None:
     """A sender that logs it can name the batch when somebody asks where a message went."""
     answer = ingest.post(b"{}")
-    (batch,) = batches(redis_url)
+    (batch,) = (batch for batch in batches(redis_url) if batch.bodies)
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.json == {
@@ -91,7 +91,7 @@ def test_without_a_good_signature_nothing_is_kept(ingest: Ingest, redis_url: str
 
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "bad_signature"
-    assert batches(redis_url) == []
+    assert events(redis_url) == []
 
 
 def test_the_digits_of_a_signature_may_be_capitals(ingest: Ingest) -> None:
