@@ -57,6 +57,8 @@ def serve() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_LAST_WORDS,
+        # Longer than a proxy in front of us keeps a connection, so that it never sends into one that we just closed.
+        timeout_keep_alive=75,
         lifespan="on",
     )
     _Server(config, app.state.hub).run(sockets=[listener])

@@ -22,6 +22,8 @@ READING = {
     # A page is made by reading an index in its order. For a chat of average size a sort looks as cheap, and PostgreSQL
     # plans one statement for all chats: the chat of a hundred thousand messages would be sorted for every page.
     "enable_sort": "off",
+    # A table that was empty when a statement was planned fills up, and the plan stays.
+    "enable_seqscan": "off",
 }
 """Settings of connections that only read."""
 

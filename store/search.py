@@ -9,7 +9,7 @@ from store.shapes import MESSAGE
 
 MAX_WORDS = 8
 _MAX = 2**63 - 1
-_WINDOW = 20_000
+_WINDOW = 5_000
 """The newest messages that are read one by one first: what everybody says is found there, and quickly."""
 _TIMEOUT = "2500ms"
 _SIMILARITY = "0.35"
