@@ -1,6 +1,10 @@
 """Connections to PostgreSQL that cannot hang for ever."""
 
-from collections.abc import Mapping
+import os
+import socket
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -73,3 +77,29 @@ def open(database_url: str, application: str, *, bounds: Mapping[str, str] | Non
 def is_broken(connection: Connection) -> bool:
     """Whether only a new connection helps."""
     return connection.closed or connection.pgconn.status != pq.ConnStatus.OK
+
+
+def is_idle(connection: Connection) -> bool:
+    """Whether the next statement may be sent: not after a time-out struck in the middle of the last one."""
+    return not is_broken(connection) and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+
+
+@contextmanager
+def deadline(connection: Connection, seconds: float) -> Generator[None]:
+    """Hang up on a server that lets the block wait longer, so that it ends with an error of the connection.
+
+    libpq waits for an answer for ever, and where a proxy or a router keeps the connection up on its own, neither
+    keepalives nor tcp_user_timeout notice that nobody is behind it any more.
+    """
+    timer = threading.Timer(seconds, _hang_up, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

@@ -23,6 +23,8 @@ from worker.watch import Watch
 
 log = logging.getLogger("worker")
 
+ANSWER = 5.0
+"""Seconds that PostgreSQL has to say which migrations it has."""
 PAUSE = 1.0
 """Seconds before another try where Redis or the database was not there."""
 
@@ -84,7 +86,7 @@ def _work(redis: Redis, settings: Settings, drainer: Drainer, watch: Watch, metr
 def _await_schema(settings: Settings, drainer: Drainer, watch: Watch) -> None:
     """Wait until the database has every migration: what is taken from the queue must have somewhere to go."""
     while not drainer.stopping:
-        with connect.open(settings.database_url, "worker") as database:
+        with connect.open(settings.database_url, "worker") as database, connect.deadline(database, ANSWER):
             missing = migrate.missing(database)
         if not missing:
             return

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
+from rq.timeouts import JobTimeoutException
 
 from ingest import queue
 from ingest.failpoint import Failpoints
@@ -29,6 +30,9 @@ PATIENCE = 2.0
 """Seconds without anything new after which a drain ends."""
 EVENTS = 512
 """About as many events go into one transaction: beyond, neither engine gains."""
+ANSWER = 20.0
+"""Seconds that a transaction may take before the connection is given up: above PostgreSQL's own limit of a statement,
+below that of a job."""
 Result = TypeVar("Result")
 
 BYTES = 8 << 20
@@ -53,7 +57,10 @@ class Drainer:
 
     def connection(self) -> Connection:
         """The connection to PostgreSQL, a new one where the last broke; raises store.errors.TransientError."""
-        if self._connection is None or connect.is_broken(self._connection):
+        if self._connection is not None and not connect.is_idle(self._connection):
+            self._connection.close()
+            self._connection = None
+        if self._connection is None:
             self._connection = connect.open(self._database_url, "worker")
         return self._connection
 
@@ -102,7 +109,7 @@ class Drainer:
                 for entry in entries:
                     if entry.deaths >= poison.DEATHS:
                         counted += self._apply_carefully(entry)
-            except TransientError:
+            except (TransientError, JobTimeoutException):
                 # Alive and unable: that is no evidence against the entries.
                 self.stream.survived(ids)
                 raise
@@ -154,7 +161,8 @@ class Drainer:
     def _write(self, batches: Sequence[Batch]) -> Counter[str]:
         connection = self.connection()
         self._failpoints.reach("worker.before_commit")
-        return writes.apply(connection, batches, own_phone=self._own_phone)
+        with connect.deadline(connection, ANSWER):
+            return writes.apply(connection, batches, own_phone=self._own_phone)
 
     def _patiently(self, work: Callable[[], Result]) -> Result:
         return retry.through_bad_weather(

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from redis import Redis
+from rq.timeouts import JobTimeoutException
 
 from ingest import queue
 from store import writes
 from store.connect import Connection
-from store.errors import PermanentError
+from store.errors import PermanentError, TransientError
 from store.intake import Batch, Event
 from worker import reading
 from worker.stream import Entry
@@ -69,6 +70,9 @@ def open_carefully(redis: Redis, connection: Connection, entry: Entry, own_phone
             writes.rehearse(connection, [single], own_phone=own_phone)
         except PermanentError:
             event = replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED, facts=()))
+        except (TransientError, JobTimeoutException):
+            redis.hset(notes, str(index), "0")  # PostgreSQL's doing, and nobody died of it
+            raise
         redis.hset(notes, str(index), "0")
         events.append(event)
     return Batch(raw.writer, raw.number, raw.upto, tuple(events))

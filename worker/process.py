@@ -22,7 +22,7 @@ from rq.serializers import JSONSerializer
 
 from ingest import queue
 from store.errors import TransientError
-from worker import jobs
+from worker import connection, jobs
 from worker.drainer import Drainer
 from worker.metrics import Metrics
 from worker.watch import Watch
@@ -54,6 +54,14 @@ class DrainWorker(SimpleWorker):
         self.jobs = 0
         """How many it took so far."""
         jobs.DRAIN.set(self._drain)
+
+    # RQ waits up to a minute before it looks for a Redis again that is back.
+    max_connection_wait_time = 2.0
+
+    @property
+    def connection_timeout(self) -> int:
+        """RQ raises the client's time-out to this, 55 s of its own accord: we never let a command block that long."""
+        return int(connection.SECONDS)
 
     def subscribe(self) -> None:
         """Take no commands from Redis."""

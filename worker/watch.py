@@ -8,7 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from ingest import queue
-from store import pulse
+from store import connect, pulse
 from store.errors import TransientError
 from worker.drainer import Drainer
 from worker.metrics import Metrics
@@ -17,6 +17,8 @@ from worker.stream import Fields
 log = logging.getLogger("worker.watch")
 
 INTERVAL = 1.0
+ANSWER = 5.0
+"""Seconds that PostgreSQL has for a pulse: no job's time-out watches over the time between jobs."""
 _NEWEST = 8
 """How many of the newest entries are asked how far their writers are."""
 
@@ -46,7 +48,9 @@ class Watch:
         self._metrics.saw(length=length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
         writers = [writer for fields in stream.newest(_NEWEST) if (writer := _writer(fields))] if length else []
         try:
-            pulse.record(self._drainer.connection(), length=length, oldest_at=oldest_at, writers=writers)
+            connection = self._drainer.connection()
+            with connect.deadline(connection, ANSWER):
+                pulse.record(connection, length=length, oldest_at=oldest_at, writers=writers)
             self.reason = None
         except TransientError as error:
             self.reason = str(error)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -19,6 +20,8 @@ class Pipeline:
 
     def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
         self.database_url = database_url
+        self.worker_database_url = database_url
+        """Where workers are told to go, if not there: a proxy, for one."""
         self.redis_url = redis_url
         self.redis: Any = client(redis_url)
         """Untyped: what redis-py says of its replies are unions of which a test knows the one that comes."""
@@ -30,7 +33,7 @@ class Pipeline:
         """A worker that is not started yet; its environment names this pipeline unless told otherwise."""
         worker = Program(
             "worker",
-            {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, **environment},
+            {"DATABASE_URL": self.worker_database_url, "REDIS_URL": self.redis_url, **environment},
             self._folder / f"worker-{id(self)}-{len(self.workers)}.log",
             prelude=prelude,
         )
@@ -41,6 +44,11 @@ class Pipeline:
         for worker in self.workers:
             worker.__exit__(None, None, None)
         self.redis.close()
+
+    @property
+    def name(self) -> str:
+        """The database's."""
+        return urlsplit(self.database_url).path.strip("/")
 
     @property
     def said(self) -> str:

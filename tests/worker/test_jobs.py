@@ -1,9 +1,7 @@
 """What the worker runs of what Redis names: one function without arguments, and nothing else."""
 
 import json
-import re
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,13 @@ import pytest
 from rq import Callback, Queue, Retry
 from rq.serializers import JSONSerializer
 
-from dev import listening
 from dev.chaos.program import Program
 from dev.chaos.story import Story
 from ingest import queue
+from tests.faults import pages
 from tests.faults.pipeline import Pipeline
+
+REFUSED = "sak_worker_refused_jobs_total"
 
 
 def enqueue(pipeline: Pipeline, function: str, *arguments: object, **options: Any) -> None:  # noqa: ANN401 - RQ's own
@@ -24,21 +24,7 @@ def enqueue(pipeline: Pipeline, function: str, *arguments: object, **options: An
 
 @pytest.fixture
 def worker(pipeline: Pipeline) -> Program:
-    with listening.on("127.0.0.1", 0, "WORKER_PORT") as free:
-        port = listening.port_of(free)
-    return pipeline.worker(WORKER_PORT=str(port))
-
-
-def page(worker: Program, path: str) -> str:
-    url = f"http://127.0.0.1:{worker.environment['WORKER_PORT']}{path}"
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return answer.read().decode()
-
-
-def refused(worker: Program) -> float:
-    found = re.search(r"^sak_worker_refused_jobs_total (\S+)$", page(worker, "/metrics"), re.MULTILINE)
-    assert found
-    return float(found[1])
+    return pipeline.worker(WORKER_PORT=pages.free_port())
 
 
 def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, worker: Program, tmp_path: Path) -> None:
@@ -56,21 +42,13 @@ def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, wo
     pipeline.feed.add(Story(31).take(10))
     worker.start()
 
-    assert pipeline.until(lambda: worker.starts > 0 and answers(worker) and refused(worker) >= 8), worker.said
+    assert pipeline.until(lambda: pages.metric(worker, REFUSED) == 8), worker.said
     assert pipeline.drained(), worker.said
     assert worker.starts == 1
     assert not mark.exists()
-    assert refused(worker) == 8
+    assert pages.metric(worker, REFUSED) == 8
     assert pipeline.until(lambda: pipeline.redis.keys("rq:job:*") == []), "nothing of them stays"
     assert touch not in worker.said
-
-
-def answers(worker: Program) -> bool:
-    try:
-        page(worker, "/healthz")
-    except OSError:
-        return False
-    return True
 
 
 def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: Pipeline, worker: Program) -> None:
