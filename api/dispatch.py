@@ -14,6 +14,7 @@ from api.letter import Letter
 from api.outbox import Outbox, Posted
 from api.refusals import Refusal
 from api.sak.patience import Patience
+from api.sak.watch import Watch
 from api.settings import Settings
 from store import errors, unsettled
 
@@ -30,8 +31,9 @@ _SWEEP = 5.0
 
 
 class Dispatch:
-    def __init__(self, outbox: Outbox | None) -> None:
+    def __init__(self, outbox: Outbox | None, watch: Watch | None = None) -> None:
         self._outbox = outbox
+        self._watch = watch
         self._turns = anyio.CapacityLimiter(_AT_ONCE)
         self._aside = anyio.CapacityLimiter(2)
         self._asking: dict[UUID, asyncio.Event] = {}
@@ -41,7 +43,11 @@ class Dispatch:
         """Without a gateway in the settings it refuses to send."""
         if settings.sak is None:
             return cls(None)
-        return cls(Outbox(settings.database_url, settings.sak, patience))
+        outbox = Outbox(settings.database_url, settings.sak, patience)
+        watch = None
+        if settings.watch_seconds and settings.sak.session_id:
+            watch = Watch(outbox.pool, outbox.client, settings.sak.session_id, settings.watch_seconds)
+        return cls(outbox, watch)
 
     @property
     def outbox(self) -> Outbox:
@@ -58,11 +64,13 @@ class Dispatch:
             yield
             return
         self._outbox.open()
-        sweeping = asyncio.create_task(self._sweep(self._outbox))
+        tasks = [asyncio.create_task(self._sweep(self._outbox))]
+        if self._watch is not None:
+            tasks.append(asyncio.create_task(self._watch.run()))
         yield
-        sweeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeping
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await anyio.to_thread.run_sync(self._outbox.close)
 
     async def send(self, letter: Letter, *, token: str, session_id: str, key: str | None) -> Posted:

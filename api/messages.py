@@ -6,7 +6,7 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import access, address, backend, cursors, envelope, parameters, refusals
+from api import access, address, backend, cursors, envelope, gaps, parameters, refusals
 from api.refusals import Refusal
 from store import conversations
 from store.connect import Connection
@@ -55,7 +55,8 @@ def messages(request: Request) -> Response:
     phone = json.dumps(None if "@" in named else named)
     return envelope.success(
         f'{{"phoneNumber":{phone},"address":{json.dumps(named)},"messages":[{",".join(page.messages)}],'
-        f'"before":{_seal(page.before)},"after":{_seal(page.after)},"as_of":{json.dumps(_seal_snapshot(page.as_of))}}}'
+        f'"before":{_seal(page.before)},"after":{_seal(page.after)},"as_of":{json.dumps(_seal_snapshot(page.as_of))},'
+        f'"outages":{gaps.of_page(request, page)}}}'
     )
 
 

@@ -26,6 +26,20 @@ def sessions(connection: Connection, allowed: tuple[str, ...] | None) -> str:
                         SELECT FROM session_events AS e WHERE e.session = s.session AND e.event = k.event
                     )
                 ) AS never_seen,
+                (
+                    SELECT coalesce(json_agg(row_to_json(away) ORDER BY away.first_at DESC), '[]')
+                    FROM (
+                        SELECT o.kind, o.reason, o.looks,
+                            to_char(to_timestamp(o.connected_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS connected_at,
+                            to_char(to_timestamp(o.first_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS first_at,
+                            to_char(to_timestamp(o.last_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS last_at,
+                            to_char(to_timestamp(o.ended_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS ended_at
+                        FROM outages AS o
+                        WHERE o.session_id = s.session_id
+                        ORDER BY o.first_at DESC
+                        LIMIT 20
+                    ) AS away
+                ) AS outages,
                 s.rev
             FROM sessions AS s
             LEFT JOIN LATERAL (

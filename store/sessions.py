@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from store import rows
+from store import errors, rows
 from store.connect import Connection
 from store.facts import SessionReport
 
@@ -105,3 +105,14 @@ def report(connection: Connection, told: Iterable[Told]) -> set[str]:
         if state.rowcount or phone.rowcount:
             changed.add(one.session_id)
     return changed
+
+
+def pings(connection: Connection) -> dict[str, int]:
+    """When each session's last test ping was received, in ms."""
+    with errors.translated():
+        found = connection.execute(
+            "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session)"
+            " WHERE e.event = %s",
+            [PING],
+        ).fetchall()
+    return {str(session_id): int(str(at)) for session_id, at in found}

@@ -1,7 +1,7 @@
 """`python -m api sak …`: the SAK side from a shell.
 
-Exit codes: 0 done; 1 the answer is no (session not connected, nothing that fits); 2 wrong usage or settings;
-3 SAK refused; 4 SAK was not reached or limits its rate, and nothing was done; 5 no answer, so perhaps it was done.
+Exit codes: 0 done; 1 the answer is no (not connected, nothing that fits, not sent, not settled); 2 wrong usage or
+settings; 3 SAK refused; 4 SAK or the database was not reached, and nothing was done; 5 no answer, so perhaps it was.
 """
 
 import argparse
@@ -13,20 +13,29 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from api.sak import actions, client, errors
+from api.refusals import Refusal
+from api.sak import actions, client, envfile, errors, outgoing
 from api.sak.settings import Settings, SettingsError
+from store import connect
+from store.errors import StoreError
 
 USAGE, REFUSED, NOT_DONE, UNKNOWN = range(2, 6)
-CODES: Mapping[type[errors.SakError], int] = {
-    errors.NotConfiguredError: USAGE,
-    errors.RefusedError: REFUSED,
-    errors.UnreachableError: NOT_DONE,
-    errors.LimitedError: NOT_DONE,
-    errors.UnknownError: UNKNOWN,
-}
+CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (actions.NoMatchError, actions.NO),
+    (StoreError, NOT_DONE),
+    (errors.NotConfiguredError, USAGE),
+    (errors.RefusedError, REFUSED),
+    (errors.UnreachableError, NOT_DONE),
+    (errors.LimitedError, NOT_DONE),
+    (errors.SakError, UNKNOWN),
+)
+"""Anything else is wrong usage."""
+_WORDS: Mapping[type[Exception], str] = {SettingsError: "settings", actions.NoMatchError: "no_match"}
 
 
 Command: TypeAlias = Callable[[client.Client, argparse.Namespace], actions.Said]
+Kept: TypeAlias = Callable[[Settings, str, argparse.Namespace], actions.Said]
+"""A command that needs the database, whose URL it gets."""
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
@@ -74,12 +83,22 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         commands, "status", "say whether the session is connected; asking can make SAK reconnect it", actions.status
     )
 
+    outgoing.arguments_of_test(
+        _command(commands, "test", "have SAK post a ping, and wait until PostgreSQL has it", outgoing.test)
+    )
+    outgoing.arguments_of_send(_command(commands, "send", "send a text or a file, and keep it", outgoing.send))
+    outgoing.arguments_of_reconcile(
+        _command(
+            commands, "reconcile", "compare sends that are unknown or queued with SAK's own list", outgoing.reconcile
+        )
+    )
+
 
 def _command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",  # pyright: ignore[reportPrivateUsage] -- as above
     name: str,
     summary: str,
-    command: Command,
+    command: Command | Kept,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=summary, description=summary)
     parser.add_argument("--session", metavar="ID", help="the session (default: SAK_SESSION_ID)")
@@ -89,21 +108,27 @@ def _command(
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Runs a parsed command, says what came of it, and returns the exit code."""
-    command: Command = arguments.run_sak
+    """Runs a parsed command, says what came of it, and returns the exit code.
+
+    What `environ` does not name is looked up in `.env`, as `./run` does.
+    """
     try:
-        settings = _settings(environ, arguments.session)
-        with client.Client(settings) as sak:
-            said = command(sak, arguments)
-    except SettingsError as error:
-        return _failed(arguments, str(error), "settings", USAGE)
-    except actions.NoMatchError as error:
-        return _failed(arguments, str(error), "no_match", actions.NO)
-    except errors.SakError as error:
-        return _failed(arguments, str(error), error.code, CODES.get(type(error), UNKNOWN))
+        said = _said(arguments, {**envfile.read(Path(".env")), **environ})
+    except _FAILURES as error:
+        return _failed(arguments, error)
     answer = json.dumps(said.data, ensure_ascii=False, indent=2) if arguments.json else "\n".join(said.lines)
     sys.stdout.write(answer + "\n")
     return said.code
+
+
+def _said(arguments: argparse.Namespace, environ: Mapping[str, str]) -> actions.Said:
+    settings = _settings(environ, arguments.session)
+    if arguments.run_sak in (outgoing.test, outgoing.send, outgoing.reconcile):
+        kept: Kept = arguments.run_sak
+        return kept(settings, connect.url(environ), arguments)
+    command: Command = arguments.run_sak
+    with client.Client(settings) as sak:
+        return command(sak, arguments)
 
 
 def _settings(environ: Mapping[str, str], session_id: str | None) -> Settings:
@@ -113,7 +138,27 @@ def _settings(environ: Mapping[str, str], session_id: str | None) -> Settings:
     return dataclasses.replace(settings, session_id=session_id) if session_id else settings
 
 
-def _failed(arguments: argparse.Namespace, sentence: str, code: str | None, exit_code: int) -> int:
+_FAILURES = (
+    SettingsError,
+    connect.NoDatabaseError,
+    OSError,
+    Refusal,
+    actions.NoMatchError,
+    outgoing.StepError,
+    StoreError,
+    errors.SakError,
+)
+
+
+def _failed(arguments: argparse.Namespace, error: Exception) -> int:
+    # What our own error stands for is in its cause.
+    cause = error.__cause__ if isinstance(error, Refusal | outgoing.StepError) else error
+    exit_code = next((code for kind, code in CODES if isinstance(cause, kind)), USAGE)
+    if isinstance(error, outgoing.StepError):
+        code, exit_code = "step_failed", exit_code if cause else actions.NO
+    else:
+        code = getattr(error, "code", None) or _WORDS.get(type(error))
+    sentence = error.sentence if isinstance(error, Refusal) else str(error)
     if arguments.json:
         sys.stdout.write(json.dumps({"error": sentence, "code": code}, ensure_ascii=False) + "\n")
     else:

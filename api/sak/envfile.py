@@ -1,4 +1,4 @@
-"""Puts a webhook's secret into a `.env` file without touching the rest of it."""
+"""Reads a `.env` file, and puts a webhook's secret into one without touching the rest of it."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 NAME = "WEBHOOK_SECRETS"
+_LINE = re.compile(r"""(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^#]*?))\s*(?:\#.*)?""", re.ASCII)
 
 
 def add_secret(path: Path, secret: str) -> bool:
@@ -44,3 +45,16 @@ def _replace(path: Path, lines: list[str]) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def read(path: Path) -> dict[str, str]:
+    """The variables of a `.env` file, as `./run` reads them; nothing where there is no file. Raises OSError."""
+    if not path.exists():
+        return {}
+    variables: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        found = _LINE.fullmatch(line.strip())
+        if found:
+            name, single, double, bare = found.groups()
+            variables[name] = next(value for value in (single, double, bare, "") if value is not None)
+    return variables
