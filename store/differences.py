@@ -1,12 +1,12 @@
 """Where the real history and its shadow differ."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
-from store.chats import Chat, Place
 from store.connect import Connection
 from store.report import Difference
+from store.shadow import Ground
 from store.sources import Source
 
 Columns: TypeAlias = Mapping[str, object]
@@ -47,6 +47,7 @@ class Mark:
     """An ack, edit, delete or reaction that only one side has, or that differs."""
 
     key_id: int
+    where: str
     kind: str
     was: Columns | None
     now: Columns | None
@@ -60,13 +61,6 @@ class Found:
     @property
     def keys(self) -> set[int]:
         return {one.key_id for one in self.messages} | {one.key_id for one in self.marks}
-
-    def of(self, key_ids: Collection[int]) -> "Found":
-        """Only what is about these keys."""
-        return Found(
-            [one for one in self.messages if one.key_id in key_ids],
-            [one for one in self.marks if one.key_id in key_ids],
-        )
 
     def moves(self) -> dict[int, int]:
         """Per shadow row that the real history lacks, the real row that is the same message at another place.
@@ -94,10 +88,11 @@ def _by_key(one: Message) -> object:
     return one.key_id, one.either["direction"]
 
 
-def find(connection: Connection, key_ids: Collection[int], located: Mapping[Place, Chat]) -> Found:
-    """Compare what is kept of these keys with their shadow; `located` knows the chats that only the shadow has."""
-    addresses = {chat.chat_id: address for (_, address), chat in located.items()}
-    keys = {"keys": list(key_ids)}
+def find(connection: Connection, ground: Ground) -> Found:
+    """Compare what is kept of these keys with their shadow, which knows keys and chats that are not there yet."""
+    addresses = {chat.chat_id: address for (_, address), chat in ground.located.items()}
+    names = {key.key_id: f"{name[0]} {name[1]}" for name, key in ground.named.items()}
+    keys = {"keys": list(ground.key_ids)}
     found = connection.execute(
         """
         WITH real AS (
@@ -152,7 +147,7 @@ def find(connection: Connection, key_ids: Collection[int], located: Mapping[Plac
         keys,
     ).fetchall()
     marks = [
-        Mark(key_id, kind, was, now)
+        Mark(key_id, names.get(key_id, f"key {key_id}"), kind, was, now)
         for key_id, kind, was, now in cast("Iterable[tuple[int, str, Columns | None, Columns | None]]", marked)
     ]
     return Found(messages, marks)
@@ -176,7 +171,10 @@ def told(found: Found) -> Iterator[Difference]:
             yield Difference("message removed", one.where, _gist(one.was), None)
     for mark in found.marks:
         what = "added" if mark.was is None else "removed" if mark.now is None else "changed"
-        yield Difference(f"{mark.kind} {what}", f"key {mark.key_id}", _said(mark.was), _said(mark.now))
+        either = mark.was or mark.now or {}
+        yield Difference(
+            f"{mark.kind} {what}", mark.where, _said(mark.was), _said(mark.now), which=str(either["digest"])
+        )
 
 
 def _columns(where: str, was: Columns, now: Columns) -> Iterator[Difference]:

@@ -7,7 +7,7 @@ from store.connect import Connection
 from store.errors import PermanentError
 from store.refold import Refolding
 from store.replay import Plan
-from store.report import Report
+from store.report import Report, uncounted
 
 
 class Redrive:
@@ -52,7 +52,7 @@ class Redrive:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             found = self._refolding.compare(connection, page, None)
-        told = found.told(found.found)
+        told = found.told()
         if found.differs and not self._plan.dry:
             understood = [source for source in found.events if source.outcome.kind != "parked"]
             # First, and apart: interrupted before they are off the list, it is said again, which changes nothing.
@@ -60,4 +60,5 @@ class Redrive:
                 sayings.hear(connection, [saying for source in understood for saying in sayings.said(source)])
             with connection.transaction():
                 told = self._refolding.repair(connection, found, "replay of what was parked")
-        self.report.add(told)
+        with connection.transaction():
+            self.report.add(uncounted(connection, told))

@@ -23,7 +23,6 @@ class Comparison:
     batch: Sequence[Source]
     moved: Sequence[Source]
     """Events, of these or sources of the same messages, that tell of other messages than was known."""
-    named: Mapping[Name, Key]
     found: Found
 
     @property
@@ -35,12 +34,9 @@ class Comparison:
     def differs(self) -> bool:
         return bool(self.found.messages or self.found.marks or self.moved or self.events)
 
-    def told(self, found: Found) -> list[Difference]:
-        """Everything that is different, in words."""
-        return [
-            *filter(None, map(differences.of_event, self.batch)),
-            *differences.told(found),
-        ]
+    def told(self, found: Found | None = None) -> list[Difference]:
+        """Everything that is different, in words; `found` is what was found later, under locks."""
+        return [*filter(None, map(differences.of_event, self.batch)), *differences.told(found or self.found)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,9 @@ class Refolding:
         wanted = {name: key for name, key in named.items() if key.key_id in due}
         tellings = _tellings(connection, loaded.values(), due)
         located = shadow.find_chats(connection, _places(tellings))
-        shadow.cast_by(connection, tellings, Ground(due, wanted, located), self.own_phone)
-        return Comparison(batch, moved, named, differences.find(connection, due, located))
+        ground = Ground(due, wanted, located)
+        shadow.cast_by(connection, tellings, ground, self.own_phone)
+        return Comparison(batch, moved, differences.find(connection, ground))
 
     def repair(self, connection: Connection, comparison: Comparison, reason: str) -> list[Difference]:
         """Make what differs what the sources say, in the caller's transaction; returns what that was."""
@@ -95,8 +92,9 @@ class Refolding:
         self._fetch(connection, key_ids, loaded)
         tellings = _tellings(connection, loaded.values(), key_ids)
         located = chats.lock(connection, _places(tellings) | chats.of_keys(connection, sorted(key_ids)))
-        shadow.cast_by(connection, tellings, Ground(key_ids, locked, located), self.own_phone)
-        found = differences.find(connection, key_ids, located)
+        ground = Ground(key_ids, locked, located)
+        shadow.cast_by(connection, tellings, ground, self.own_phone)
+        found = differences.find(connection, ground)
         repair.apply(connection, found, loaded.values())
         outcomes.link(
             connection, [loaded[event_id] for event_id in sorted(moved)], {n: k.key_id for n, k in locked.items()}
@@ -120,8 +118,7 @@ class Refolding:
     def _fetch(self, connection: Connection, key_ids: Collection[int], loaded: dict[int, Source]) -> None:
         """Add all that is known to tell of these keys."""
         linked = sources.of_keys(connection, key_ids)
-        missing = {event_id for events in linked.values() for event_id in events if event_id not in loaded}
-        if missing:
+        if missing := {event_id for events in linked.values() for event_id in events} - set(loaded):
             loaded |= {source.event_id: source for source in self._load(connection, missing)}
 
     def _first_seen(self, connection: Connection, batch: Iterable[Source], after: int) -> set[int]:

@@ -1,15 +1,15 @@
 """Replays the history from its sources, a step at a time, online; interrupted, it goes on where it was."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from store import connect, errors, heads, replays, sayings, shadow, sources, withdrawals
+from store import connect, errors, heads, replays, report, sayings, shadow, sources, withdrawals
 from store.connect import Connection
-from store.differences import Found
 from store.errors import PermanentError
-from store.refold import Comparison, Refolding
+from store.refold import Refolding
 from store.replays import Progress, Stage
-from store.report import Difference, Report
+from store.report import Difference, Report, uncounted
 from store.sayings import Subject
 from store.sources import Parser
 
@@ -34,12 +34,15 @@ class Plan:
 def open(database_url: str, plan: Plan) -> Connection:  # noqa: A001 - read as replay.open
     """A connection that is the only one to replay; raises store.replays.BusyError and store.errors.TransientError."""
     connection = connect.open(database_url, "replay", bounds=_BOUNDS)
-    with errors.translated():
+    with contextlib.ExitStack() as on_failure, errors.translated():
+        on_failure.callback(connection.close)
         replays.lock(connection)
         shadow.prepare(connection)
         withdrawals.prepare(connection)
+        report.prepare(connection)
         if plan.dry:
             sayings.prepare_dry(connection)
+        on_failure.pop_all()
     return connection
 
 
@@ -50,7 +53,6 @@ class Replay:
         self.connection = connection
         self._plan = plan
         self._refolding = Refolding(plan.parser, plan.own_phone, set())
-        self._counted: set[object] = set()
         self._saying: Subject = sayings.FIRST
         self._suspects: list[int] | None = None
         self._chat = 0
@@ -104,14 +106,14 @@ class Replay:
         self, differences: Sequence[Difference] = (), *, read: Sequence[int] = (), stage: Stage | None = None
     ) -> Progress:
         """Note how far the replay will be after the transaction that gets it there."""
-        report = self.progress.report.copy()
-        report.events += len(read)
-        report.add(differences)
+        known = self.progress.report.copy()
+        known.events += len(read)
+        known.add(uncounted(self.connection, differences))
         reached = replace(
             self.progress,
             stage=stage or self.progress.stage,
             last_event_id=read[-1] if read else self.progress.last_event_id,
-            report=report,
+            report=known,
         )
         replays.note(self.connection, reached)
         return reached
@@ -153,20 +155,13 @@ class Replay:
             found = self._refolding.compare(connection, page, after)
             if self._plan.dry or not found.differs:
                 sayings.listen(connection, found.batch)
-                reached = self._advance(found.told(self._uncounted(found)), read=page)
+                reached = self._advance(found.told(), read=page)
         if not self._plan.dry and found.differs:
             with connection.transaction():
                 repaired = self._refolding.repair(connection, found, f"replay {self.progress.replay_id}")
                 sayings.listen(connection, found.batch)
                 reached = self._advance(repaired, read=page)
         self.progress = reached
-
-    def _uncounted(self, comparison: Comparison) -> Found:
-        """What a dry run has not counted yet: a message is looked at with its first event and with all that move."""
-        fresh = {key.key_id: name for name, key in comparison.named.items() if key.fresh}
-        new = {key_id for key_id in comparison.found.keys if fresh.get(key_id, key_id) not in self._counted}
-        self._counted |= {fresh.get(key_id, key_id) for key_id in new}
-        return comparison.found.of(new)
 
     def _hear(self) -> None:
         with self.connection.transaction():

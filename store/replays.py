@@ -1,6 +1,7 @@
 """How far replays are: one at a time, each resumed where it was interrupted."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
@@ -10,6 +11,10 @@ from store.report import Report
 Stage: TypeAlias = Literal["events", "sayings", "withdrawals", "latecomers", "late sayings", "chats", "done"]
 
 _LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
+
+
+_PATIENCE = 6.0
+"""Seconds; PostgreSQL looks after its clients every five (store/connect.py)."""
 
 
 class BusyError(Exception):
@@ -26,9 +31,15 @@ class Progress:
 
 
 def lock(connection: Connection) -> None:
-    """Be the only replay for as long as the connection lives; raises BusyError."""
-    if connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
-        raise BusyError("Another replay runs on this database.")
+    """Be the only replay for as long as the connection lives; raises BusyError.
+
+    Waits a little: of a replay that was killed, PostgreSQL may still have the connection.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise BusyError("Another replay runs on this database.")
+        time.sleep(0.05)
 
 
 def resume(connection: Connection, parser: str) -> Progress | None:

@@ -1,9 +1,12 @@
 """What a replay found different: counts by kind, and a few examples of each."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
+
+from store.connect import Connection
 
 EXAMPLES = 3
 _LONGEST = 80
@@ -17,6 +20,14 @@ class Difference:
     """Which message, chat, session or event."""
     was: object
     now: object
+    which: str = ""
+    """Tells those apart that are of one kind and at one place."""
+
+    @property
+    def identity(self) -> int:
+        """The same for the same difference, found again with further events; as a bigint."""
+        said = f"{self.kind}\n{self.where}\n{self.which}".encode(errors="replace")
+        return int.from_bytes(hashlib.sha256(said).digest()[:8], signed=True)
 
 
 @dataclass(slots=True)
@@ -52,6 +63,29 @@ class Report:
             "differences": dict(sorted(self.counts.items())),
             "examples": dict(sorted(self.examples.items())),
         }
+
+
+def prepare(connection: Connection) -> None:
+    """Make room to remember what was counted, for the life of this connection."""
+    connection.execute("CREATE TEMPORARY TABLE counted (identity bigint PRIMARY KEY)")
+
+
+def uncounted(connection: Connection, differences: Iterable[Difference]) -> list[Difference]:
+    """Those that were not counted yet: a message is looked at with its first event, and again with all that join it."""
+    distinct = {one.identity: one for one in differences}
+    if not distinct:
+        return []
+    new = connection.execute(
+        """
+        INSERT INTO counted (identity)
+        SELECT c.identity FROM unnest(%s::bigint[]) AS c (identity)
+        ON CONFLICT DO NOTHING
+        RETURNING identity
+        """,
+        [list(distinct)],
+    )
+    fresh = {identity for (identity,) in new}
+    return [one for identity, one in distinct.items() if identity in fresh]
 
 
 def _short(value: object) -> object:

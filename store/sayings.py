@@ -108,7 +108,7 @@ def unheard(connection: Connection, after: Subject, limit: int) -> list[tuple[Sa
                 CASE s.kind WHEN 'name' THEN c.own_name WHEN 'state' THEN n.state WHEN 'phone' THEN n.phone END
             FROM sayings AS s
             LEFT JOIN sessions AS n ON n.session_id = s.session_id
-            LEFT JOIN chats AS c ON s.kind = 'name' AND c.session_id = s.session_id AND c.address = s.subject
+            LEFT JOIN public.chats AS c ON s.kind = 'name' AND c.session_id = s.session_id AND c.address = s.subject
             LEFT JOIN aliases AS a
                 ON s.kind = 'alias' AND a.session_id = s.session_id AND a.lid = s.subject AND a.phone = s.object
             LEFT JOIN session_events AS e ON s.kind = 'seen' AND e.session = n.session AND e.event = s.subject

@@ -34,6 +34,14 @@ def prepare(connection: Connection) -> None:
         ) ON COMMIT DELETE ROWS
         """
     )
+    # Only what statements about messages ask of a chat; a shadow may need chats that are not there yet.
+    connection.execute(
+        """
+        CREATE TEMPORARY TABLE chats (
+            chat_id bigint PRIMARY KEY, session_id text NOT NULL, address text NOT NULL, merged_into bigint
+        ) ON COMMIT DELETE ROWS
+        """
+    )
 
 
 @contextmanager
@@ -100,6 +108,7 @@ def cast_by(connection: Connection, tellings: Sequence[Telling], ground: Ground,
     A key with a pruned source keeps what it has, and is folded upon.
     """
     said = [(t, fact, name) for t in tellings for fact, name in t.about_messages() if name in ground.named]
+    _lay_chats(connection, ground.located)
     _lay_pruned(connection, ground.key_ids, tellings)
     folding = fold.Folding(connection, tellings, said, ground.named, dict(ground.located))
     with shadowed(connection):
@@ -107,6 +116,22 @@ def cast_by(connection: Connection, tellings: Sequence[Telling], ground: Ground,
         _raise_pruned(connection)
         folding.keep_marks()
         marks.settle(connection, sorted(ground.key_ids))
+
+
+def _lay_chats(connection: Connection, located: Mapping[Place, Chat]) -> None:
+    connection.execute(
+        """
+        INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
+        SELECT r.chat_id, r.session_id, r.address, nullif(r.head, r.chat_id)
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text, head bigint)
+        """,
+        {
+            "rows": rows.document(
+                {"chat_id": chat.chat_id, "session_id": place[0], "address": place[1], "head": chat.head}
+                for place, chat in located.items()
+            )
+        },
+    )
 
 
 def _lay_pruned(connection: Connection, key_ids: Collection[int], tellings: Iterable[Telling]) -> None:
@@ -118,6 +143,20 @@ def _lay_pruned(connection: Connection, key_ids: Collection[int], tellings: Iter
     ]
     if not pruned:
         return
+    connection.execute(
+        """
+        INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
+        SELECT c.chat_id, c.session_id, c.address, c.merged_into
+        FROM chats AS c
+        WHERE c.chat_id IN (
+            SELECT m.chat_id FROM whatsapp_messages AS m WHERE m.key_id = ANY(%(keys)s)
+            UNION
+            SELECT m.chat_id FROM marks AS m WHERE m.key_id = ANY(%(keys)s)
+        )
+        ON CONFLICT DO NOTHING
+        """,
+        {"keys": pruned},
+    )
     digests = [telling.digest for telling in tellings]
     connection.execute(
         """

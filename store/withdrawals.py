@@ -39,7 +39,7 @@ def doubt(connection: Connection) -> int:
             FROM (
                 SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality AS weight,
                     c.own_name_at AS at, c.own_name_digest AS digest, c.own_name AS value
-                FROM chats AS c
+                FROM public.chats AS c
                 WHERE c.own_name IS NOT NULL
                 UNION ALL
                 SELECT 'alias', a.session_id, a.lid, a.phone, 0, a.told_at, a.digest, NULL FROM aliases AS a
