@@ -138,6 +138,8 @@ class Postgres:
             "unix_socket_directories": str(self.socket_folder),
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
+            # Errors of statements quote what was being written; whoever sent the statement hears of it anyway.
+            "log_min_messages": "log",
         } | self._settings
         command = [str(programs / "postgres"), "-D", str(self._data)]
         command += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]

@@ -24,15 +24,21 @@ _TTL = 24 * 3600
 def bisect(connection: Connection, batch: Batch, own_phone: str | None) -> Batch:
     """The batch with what PostgreSQL refuses parked, found by halving in transactions that are taken back."""
     culprits = {event.index for event in _refused(connection, batch, batch.events, own_phone)}
-    return replace(
-        batch,
-        events=tuple(
-            replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED, facts=()))
-            if event.index in culprits
-            else event
-            for event in batch.events
-        ),
-    )
+    named = _with_parked(batch, culprits)
+    try:
+        writes.rehearse(connection, [named], own_phone=own_phone)
+    except PermanentError:
+        # What is refused is in the names that are kept beside a parked event: its bytes have them as well.
+        return _with_parked(batch, culprits, nameless=True)
+    return named
+
+
+def _with_parked(batch: Batch, culprits: set[int], *, nameless: bool = False) -> Batch:
+    def parked(event: Event) -> Event:
+        outcome = replace(event.outcome, kind="parked", reason=REJECTED, facts=())
+        return replace(event, outcome=replace(outcome, session_id=None, event=None) if nameless else outcome)
+
+    return replace(batch, events=tuple(parked(event) if event.index in culprits else event for event in batch.events))
 
 
 def _refused(connection: Connection, batch: Batch, events: Sequence[Event], own_phone: str | None) -> list[Event]:

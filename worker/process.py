@@ -10,9 +10,10 @@ import logging
 import os
 import threading
 import time
+import traceback
 from datetime import UTC, datetime
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
 from rq import Queue, SimpleWorker, worker_registration
@@ -113,6 +114,12 @@ class DrainWorker(SimpleWorker):
         self._metrics.refused()
         self.connection.lrem(f"{queue.key}:intermediate", 0, job.id)
         self.connection.delete(job.key)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401, ARG002 - RQ's signature
+        """Say what ended the drain and where, but not in its own words: PostgreSQL's quote what was being written."""
+        kind, _, trace = exc_info
+        where = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-6:])
+        log.error("the drain was ended by %s at %s", getattr(kind, "__name__", kind), where)
 
     def _drain(self) -> None:
         try:

@@ -28,14 +28,17 @@ def socket_of(valkey: Valkey) -> Path:
 class System:
     """Starts when entered, on a folder in memory if there is room; leaves nothing behind."""
 
-    def __init__(self, *, workers: int = 1, environment: Mapping[str, str] | None = None) -> None:
-        """`environment` is added to what each process is given."""
+    def __init__(
+        self, *, workers: int = 1, environment: Mapping[str, str] | None = None, prelude: str | None = None
+    ) -> None:
+        """`environment` is added to what each process is given; `prelude` is Python that runs in it first."""
         self.folder = home.temporary()
         self.postgres = Postgres(self.folder / "postgres", ephemeral=True, settings=POSTGRES)
         self.valkey = Valkey(self.folder / "valkey")
         self._cleanup = ExitStack()
         self._environment = dict(environment or {})
         self._worker_count = workers
+        self._prelude = prelude
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -70,6 +73,7 @@ class System:
             shared | {"REDIS_URL": self._redis_url(self.ingest_redis), "LISTEN_FD": str(number)},
             self.folder / "ingest.log",
             pass_fds=[number],
+            prelude=self._prelude,
         )
         self.workers = [
             Program(
@@ -80,10 +84,16 @@ class System:
                     "DATABASE_URL": f"postgresql://{postgres.ROLE}@127.0.0.1:{self.worker_postgres.port}/history",
                 },
                 self.folder / f"worker-{index}.log",
+                prelude=self._prelude,
             )
             for index in range(self._worker_count)
         ]
         self.programs = (self.ingest, *self.workers)
+
+    @property
+    def logs(self) -> list[Path]:
+        """What was written by everybody, servers included."""
+        return [*self.folder.glob("*.log"), *self.folder.glob("*/*.log")]
 
     def keep(self) -> None:
         """Start again whatever has ended, as the supervisor would."""

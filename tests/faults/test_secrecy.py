@@ -1,0 +1,117 @@
+"""What must not be read anywhere but in the database: secrets, headers, the text of messages."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dev.chaos import story
+from dev.chaos.program import Program
+from dev.chaos.sender import Sender
+from dev.chaos.story import Story
+from dev.chaos.system import System
+from dev.process import ROOT
+from tests.faults.pipeline import Pipeline
+
+PASSWORD = "correct-horse-9811"
+VERBOSE = (
+    "import logging; logging.basicConfig(level=logging.DEBUG); logging.getLogger('rq').setLevel = lambda level: None"
+)
+BROKEN = (
+    f"postgresql://app:{PASSWORD}@127.0.0.1:1/history",
+    f"postgresql://app:{PASSWORD}@127.0.0.1:port/history",
+    f"postgresql//app:{PASSWORD}@127.0.0.1/history",
+    f"host=127.0.0.1 password={PASSWORD} = x",
+    f"postgresql://app:{PASSWORD}%zz@127.0.0.1:1/history",
+)
+BROKEN_REDIS = (
+    f"redis://:{PASSWORD}@127.0.0.1:1/0",
+    f"redis://:{PASSWORD}@127.0.0.1:port/0",
+    f"redis//:{PASSWORD}@127.0.0.1/0",
+    f"redis+sentinel://:{PASSWORD}@127.0.0.1:1/main/0",
+    f"redis+sentinel://:{PASSWORD}@127.0.0.1:x/main/0",
+)
+REFUSE_TEXT = "ALTER TABLE whatsapp_messages ADD CONSTRAINT few_words CHECK (length(message_text) < 22)"
+
+
+def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged() -> None:
+    """A log is read by more people than the history; it is copied, shipped and kept where nobody looks."""
+    with System(prelude=VERBOSE) as system:
+        with psycopg.connect(system.postgres.url, autocommit=True) as database:
+            database.execute(REFUSE_TEXT)
+        with Sender(system.port, Story(81), 100) as sender:
+            system.wait(1.5)
+            system.valkey.kill()
+            system.wait(0.5)
+            system.valkey.start()
+            system.worker_postgres.cut()
+            system.wait(1.5)
+        record = sender.record
+        system.wait(2)
+        said = "".join(path.read_text(errors="replace") for path in system.logs)
+
+    assert record.acknowledged
+    assert "looking for the event that cannot be stored" in said, "PostgreSQL refused some, and quoted them"
+    assert "DEBUG" in said
+    for secret in (story.SECRET, "sha256=", "axios", *story.WORDS[:4], "Guest", "3EB0", "919811000"):
+        assert secret not in said, secret
+
+
+@pytest.mark.parametrize("module", ["worker", "ingest"])
+def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> None:
+    """Whoever mistypes a URL must not find its password in the log of the process that could not read it."""
+    for database in BROKEN if module == "worker" else ("",):
+        for redis in BROKEN_REDIS if database == BROKEN[0] or module == "ingest" else (BROKEN_REDIS[0],):
+            program = Program(
+                module,
+                {
+                    "DATABASE_URL": database,
+                    "REDIS_URL": redis,
+                    "WEBHOOK_SECRETS": PASSWORD,
+                    "DATA_DIR": str(tmp_path),
+                    "INGEST_PORT": "0",
+                },
+                tmp_path / f"{len(list(tmp_path.iterdir()))}.log",
+            )
+            with program:
+                try:
+                    program.wait(1.5)
+                except subprocess.TimeoutExpired:
+                    program.terminate()
+
+            assert PASSWORD not in program.said, (database, redis)
+
+
+@pytest.mark.parametrize("url", BROKEN)
+def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
+    """What an operator's terminal shows lands in chats and tickets."""
+    for command in ("migrate", "ledger"):
+        done = subprocess.run(
+            [sys.executable, "-m", "store", command],
+            env={"DATABASE_URL": url, "DATA_DIR": str(tmp_path)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.returncode != 0
+        assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_what_a_drain_dies_of_is_logged_without_its_words(pipeline: Pipeline) -> None:
+    """PostgreSQL's errors quote the row that it refuses, and Python's often the value."""
+    prelude = """
+from store import writes
+def apply(*arguments, **options):
+    raise ValueError("Failing row contains (secret words).") from KeyError("other secret words")
+writes.apply = apply
+"""
+    pipeline.feed.add(Story(82).take(3))
+    worker = pipeline.worker(prelude=prelude).start()
+
+    assert pipeline.until(lambda: "ValueError" in worker.said), worker.said
+    assert "secret words" not in worker.said
+    assert "worker/drainer.py" in worker.said, "where it happened must be told"
