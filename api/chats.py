@@ -18,13 +18,14 @@ _CURSOR = "chats"
 
 def chats(request: Request) -> Response:
     """A page of chats; `cursor` (or `before`) goes on with older ones, `after` asks what came to the top since."""
-    parameters.known(request, ("limit", "cursor", "before", "after", "session_id", "unread", "waiting", "kind"))
+    parameters.known(request, ("limit", "cursor", "before", "after", "session_id", "unread", "waiting", "kind", "q"))
     limit = parameters.limit(request, DEFAULT)
     wanted = Filter(
         sessions=access.caller(request).may_see(parameters.text(request, "session_id")),
         unread=parameters.flag(request, "unread"),
         waiting=parameters.flag(request, "waiting"),
         kind=parameters.choice(request, "kind", KINDS),
+        q=parameters.text(request, "q"),
     )
     below = _position(request, "cursor") or _position(request, "before")
     above = _position(request, "after")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
+from store import like
 from store.connect import Connection
 from store.shapes import CHAT
 
@@ -29,6 +30,8 @@ class Filter:
     unread: bool = False
     waiting: bool = False
     kind: str | None = None
+    q: str | None = None
+    """Part of a name or a number, or how the last text begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,19 @@ class Page:
     """Where chats will be that get a message after this; None: there are no chats."""
 
 
+# Read in the list's order and ended by its limit: for names there is no index, and of chats there are not so many.
+_NAMED: LiteralString = """
+    AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s
+        OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
+"""
+
+
 def _page(wanted: Filter, compared: LiteralString, ordered: LiteralString) -> LiteralString:
     # A filter is a clause that is there or not: PostgreSQL uses a partial index only for what the text says.
     unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if wanted.unread else ""
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if wanted.waiting else ""
     kind: LiteralString = "AND c.kind = %(kind)s" if wanted.kind is not None else ""
+    named: LiteralString = "" if wanted.q is None else _NAMED
     session: LiteralString = "" if wanted.sessions is None else "AND c.session_id = s.session_id"
     chats: LiteralString = f"""
         SELECT c.last_timestamp, c.chat_id, {CHAT} AS shown
@@ -53,7 +64,7 @@ def _page(wanted: Filter, compared: LiteralString, ordered: LiteralString) -> Li
         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
         WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
             AND (c.last_timestamp, c.chat_id) {compared} (%(timestamp)s, %(chat_id)s)
-            {session} {unread} {waiting} {kind}
+            {session} {unread} {waiting} {kind} {named}
         ORDER BY {ordered}
         LIMIT %(limit)s
     """  # noqa: S608 - assembled from literals only, which the type proves
@@ -107,9 +118,20 @@ def _ask(
             "chat_id": position.chat_id,
             "sessions": None if wanted.sessions is None else list(wanted.sessions),
             "kind": wanted.kind,
+            **_patterns(wanted.q or ""),
             "limit": limit + 1,
         },
     ).fetchall()
+
+
+def _patterns(q: str) -> dict[str, object]:
+    digits = "".join(character for character in q if character.isdecimal())
+    is_number = bool(digits) and not any(character.isalpha() for character in q)
+    return {
+        "containing": like.containing(q.strip()),
+        "beginning": like.beginning(q.strip()),
+        "digits": like.containing(digits if is_number else q.strip()),
+    }
 
 
 def _position(row: tuple[object, ...]) -> Position:

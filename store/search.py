@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
+from store import like
 from store.connect import Connection
 from store.shapes import MESSAGE
 
@@ -168,7 +169,7 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
         rows: list[tuple[object, ...]] = []
         if not fuzzy:
             exact: LiteralString = " AND ".join(_LIKE[: len(wanted.words)])
-            patterns = {f"w{n}": f"%{_escaped(word)}%" for n, word in enumerate(wanted.words)}
+            patterns = {f"w{n}": like.containing(word) for n, word in enumerate(wanted.words)}
             if wanted.address is None:
                 rows = _ask(connection, _query(exact, wanted, window=True), wanted, start, patterns)
             if len(rows) <= wanted.limit:
@@ -179,7 +180,7 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
                 _RESEMBLE[n] if _can_be_misspelt(word) else _LIKE[n] for n, word in enumerate(wanted.words)
             )
             values = {
-                f"w{n}": word if _can_be_misspelt(word) else f"%{_escaped(word)}%"
+                f"w{n}": word if _can_be_misspelt(word) else like.containing(word)
                 for n, word in enumerate(wanted.words)
             }
             rows = _ask(connection, _query(similar, wanted, window=False), wanted, start, values)
@@ -219,7 +220,3 @@ def _ask(
 
 def _can_be_misspelt(word: str) -> bool:
     return len(word) >= 4 and word.isalpha()
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

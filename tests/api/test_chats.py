@@ -103,6 +103,18 @@ def test_filters_leave_out_the_rest(history: History, client: Client) -> None:
     assert addresses(session_id="nobody") == []
 
 
+@pytest.mark.parametrize("q", ["doe", "JOHN", "98110 00001", "+9198110", "00001", "see you", "50%_"])
+def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
+    history: History, client: Client, q: str
+) -> None:
+    """The box above the list: people type what they see in it."""
+    history.tell(message("other", 1, address="919822222222"), message("see you at 5"), named("John Doe 50%_"))
+
+    contacts = client.data("/api/chats", q=q)["contacts"]
+
+    assert [contact["address"] for contact in contacts] == [PHONE]
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "1e9", "ten", "", "٣", "99999999999999999999", "1.5"])
 def test_a_limit_that_is_none_is_refused_in_a_sentence(client: Client, limit: str) -> None:
     """Never a 500 for what a client typed, and never a silent guess."""
