@@ -2,11 +2,12 @@
 
 import dataclasses
 import logging
+import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -19,9 +20,12 @@ from api.sak.client import Client
 from api.sak.patience import Patience
 from api.sak.settings import Settings
 from store import sends
+from store.connect import Connection
 from store.errors import StoreError, TransientError
 from store.pool import Pool
 from store.sends import Draft, Result, Send
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +51,8 @@ class Outbox:
         self.settings = settings
         self.client = Client(settings, patience)
         self.pool = Pool(database_url, self.owner, size=_CONNECTIONS, read_only=False)
+        # A burst waits here instead of in the pool, which soon tells who waits to go away.
+        self._turns = threading.BoundedSemaphore(_CONNECTIONS)
 
     def open(self) -> None:
         self.pool.open()
@@ -64,7 +70,7 @@ class Outbox:
 
     def draft(self, letter: Letter, *, token: str, session_id: str, key: str | None) -> Draft:
         """What the letter comes to in a session; raises Refusal, and then nothing was kept or asked."""
-        address = self.pool.ask(lambda connection: recipient.find(connection, session_id, letter.to))
+        address = recipient.find(self._query, session_id, letter.to)
         file = letter.file
         fingerprint = None
         if key is not None:
@@ -101,7 +107,7 @@ class Outbox:
         """Write down what is known now; if the database stays away, say it all the same."""
         try:
             for attempt in _again(_COMPLETING):
-                with attempt, self.pool.connection() as connection:
+                with attempt, self._turns, self.pool.connection() as connection:
                     return sends.complete(connection, send.send_id, result, own_phone=self.settings.phone)
         except StoreError:
             log.exception(
@@ -118,11 +124,15 @@ class Outbox:
         )
 
     def get(self, send_id: UUID) -> Send | None:
-        return self.pool.ask(lambda connection: sends.get(connection, send_id))
+        return self._query(lambda connection: sends.get(connection, send_id))
+
+    def _query(self, question: Callable[[Connection], T]) -> T:
+        with self._turns:
+            return self.pool.ask(question)
 
     def _record(self, draft: Draft) -> Send:
         for attempt in _again(_RECORDING):
-            with attempt, self.pool.connection() as connection:
+            with attempt, self._turns, self.pool.connection() as connection:
                 return sends.record(connection, draft, own_phone=self.settings.phone)[0]
         raise AssertionError("the last attempt raises")
 

@@ -1,6 +1,7 @@
 """Whom a send goes to: the digits that the gateway will dial, which name the chat that the answer will be in."""
 
 import unicodedata
+from collections.abc import Callable
 
 from api import address, refusals
 from api.sak import number
@@ -10,15 +11,19 @@ from store.connect import Connection
 _LONGEST = 128
 
 
-def find(connection: Connection, session_id: str, to: str) -> str:
-    """The digits that `to` means in a session; a LID means its phone. Raises Refusal, with the reason."""
+def find(ask: Callable[[Callable[[Connection], str | None]], str | None], session_id: str, to: str) -> str:
+    """The digits that `to` means in a session; a LID means its phone, for which alone the database is asked.
+
+    Raises Refusal, with the reason.
+    """
     if len(to) > _LONGEST:
         raise refusals.bad("bad_recipient", f"to is longer than {_LONGEST} characters.")
     # The gateway drops what is no ASCII digit. Of a number in another script it would dial what is left.
     if any(not character.isascii() and unicodedata.decimal(character, None) is not None for character in to):
         raise refusals.bad("bad_recipient", "to must be written with the digits 0 to 9.")
     if to.strip().lower().endswith("@lid"):
-        phone = aliases.phone_of(connection, session_id, address.read(to))
+        lid = address.read(to)
+        phone = ask(lambda connection: aliases.phone_of(connection, session_id, lid))
         if phone is None:
             raise refusals.bad(
                 "unknown_lid", "to is a private identity (LID) whose phone is not known here: send to the phone number."
