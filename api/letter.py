@@ -74,13 +74,30 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
+class _Parser(MultiPartParser):
+    """Knows whether the form came to its end: without it, the last part may be half of what was sent."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    async def whole(self) -> FormData:
+        form = await self.parse()
+        if not self.ended:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it breaks off")
+        return form
+
+
 async def form(request: Request, most: int) -> FormData:
     """The form, whose file is on disk if it is not small; to be closed. Raises Refusal beyond `most` bytes of file."""
-    parser = MultiPartParser(request.headers, _bounded(request, most + _AROUND), max_files=1, max_fields=8)
+    parser = _Parser(request.headers, _bounded(request, most + _AROUND), max_files=1, max_fields=8)
     try:
-        return await parser.parse()
+        return await parser.whole()
     except MultiPartException as error:
-        raise refusals.bad("bad_form", f"The form cannot be read: {error.message}") from error
+        raise refusals.bad("bad_form", f"The form cannot be read: {error.message.rstrip('.')}.") from error
 
 
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
