@@ -10,6 +10,7 @@ from api import access, backend, cursors, envelope, parameters, refusals
 from store import contacts
 from store.connect import Connection
 from store.contacts import Filter, Page, Position
+from store.facts import ChatKind
 
 DEFAULT = 100
 KINDS = ("phone", "group", "lid", "newsletter", "broadcast", "other")
@@ -24,7 +25,7 @@ def chats(request: Request) -> Response:
         sessions=access.caller(request).may_see(parameters.text(request, "session_id")),
         unread=parameters.flag(request, "unread"),
         waiting=parameters.flag(request, "waiting"),
-        kind=parameters.choice(request, "kind", KINDS),
+        kind=cast("ChatKind | None", parameters.choice(request, "kind", KINDS)),
         q=parameters.text(request, "q"),
     )
     below = _position(request, "cursor") or _position(request, "before")

@@ -5,6 +5,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from api.access import Caller
 from api.backend import Backend
 from api.hub import Event, Hub
 from api.refusals import Refusal
-from store import errors, feed
+from store import errors, feed, tokens
 from store.feed import Place
 
 HEARTBEAT = 15.0
@@ -77,7 +78,12 @@ class _Reader:
         """From a place on, for ever."""
         # An id without data moves the client's Last-Event-ID, so that it can resume before its first event.
         yield f"retry: 2000\nid: {resume.seal(self.epoch, place)}\n\n".encode()
+        checked = time.monotonic()
         while not self.hub.closed:
+            if time.monotonic() - checked >= HEARTBEAT:
+                checked = time.monotonic()
+                if not await self._may_listen():
+                    return
             news = self.hub.news
             found: Sequence[Event] | None = self.hub.after(self.epoch, place)
             if found is None:
@@ -105,6 +111,18 @@ class _Reader:
         )
         resume.check(delivery, self.epoch)
         return [hub.event(self.epoch, change) for change in delivery.changes], delivery.upto
+
+    async def _may_listen(self) -> bool:
+        """Whether the token was not revoked meanwhile; also while nobody can tell."""
+        if self.caller == access.ROOT:
+            return True
+        try:
+            return await anyio.to_thread.run_sync(
+                lambda: self.backend.ask(lambda connection: tokens.works(connection, self.caller.name)),
+                limiter=self.threads,
+            )
+        except errors.TransientError:
+            return True
 
     def _sees(self, session_id: str | None) -> bool:
         return self.sessions is None or session_id in self.sessions

@@ -5,6 +5,7 @@ from typing import LiteralString, cast
 
 from store import like
 from store.connect import Connection
+from store.facts import ChatKind
 from store.shapes import CHAT
 
 _MAX = 2**63 - 1
@@ -29,7 +30,7 @@ class Filter:
     """The sessions that may be looked at; None: all of them."""
     unread: bool = False
     waiting: bool = False
-    kind: str | None = None
+    kind: ChatKind | None = None
     q: str | None = None
     """Part of a name or a number, or how the last text begins."""
 
@@ -44,6 +45,14 @@ class Page:
     """Where chats will be that get a message after this; None: there are no chats."""
 
 
+_KINDS: dict[ChatKind, LiteralString] = {
+    "phone": "AND c.kind = 'phone'",
+    "group": "AND c.kind = 'group'",
+    "lid": "AND c.kind = 'lid'",
+    "newsletter": "AND c.kind = 'newsletter'",
+    "broadcast": "AND c.kind = 'broadcast'",
+    "other": "AND c.kind = 'other'",
+}
 # Read in the list's order and ended by its limit: for names there is no index, and of chats there are not so many.
 _NAMED: LiteralString = """
     AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s
@@ -55,7 +64,7 @@ def _page(wanted: Filter, compared: LiteralString, ordered: LiteralString) -> Li
     # A filter is a clause that is there or not: PostgreSQL uses a partial index only for what the text says.
     unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if wanted.unread else ""
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if wanted.waiting else ""
-    kind: LiteralString = "AND c.kind = %(kind)s" if wanted.kind is not None else ""
+    kind: LiteralString = "" if wanted.kind is None else _KINDS[wanted.kind]
     named: LiteralString = "" if wanted.q is None else _NAMED
     session: LiteralString = "" if wanted.sessions is None else "AND c.session_id = s.session_id"
     chats: LiteralString = f"""
@@ -117,7 +126,6 @@ def _ask(
             "timestamp": position.timestamp,
             "chat_id": position.chat_id,
             "sessions": None if wanted.sessions is None else list(wanted.sessions),
-            "kind": wanted.kind,
             **_patterns(wanted.q or ""),
             "limit": limit + 1,
         },

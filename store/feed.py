@@ -177,6 +177,8 @@ def prune(connection: Connection, older_than: timedelta, at_most: int) -> int:
             SELECT o.xid, o.change_id
             FROM old AS o
             JOIN changes AS c USING (xid, change_id)
+            -- The search follows the feed, too (store/searchable.py).
+            JOIN searchable_upto AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
             WHERE c.changed_at < now() - %(age)s
             ORDER BY o.xid DESC, o.change_id DESC
             LIMIT 1

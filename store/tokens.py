@@ -71,6 +71,12 @@ def find(connection: Connection, token: str) -> Token | None:
     return None if row is None else _token(row)
 
 
+def works(connection: Connection, name: str) -> bool:
+    """Whether a token of this name was not revoked yet."""
+    found = connection.execute("SELECT FROM tokens WHERE name = %s AND revoked_at IS NULL", [name])
+    return found.fetchone() is not None
+
+
 def every(connection: Connection) -> list[Token]:
     """All that were ever made, oldest first."""
     with errors.translated():

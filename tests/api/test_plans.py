@@ -50,6 +50,7 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "chats of sessions": lambda c: contacts.newest(c, contacts.Filter(sessions=("s1", "s2")), 100),
     "chats unread": lambda c: contacts.newest(c, contacts.Filter(unread=True), 20),
     "chats waiting": lambda c: contacts.newest(c, contacts.Filter(waiting=True), 20),
+    "groups": lambda c: contacts.newest(c, contacts.Filter(kind="group"), 20),
     "newer chats": lambda c: contacts.newer(c, contacts.Filter(), contacts.Position(1_700_059_000_000, 0), 100),
     "messages": lambda c: conversations.newest(c, Wanted(PLACE, 50)),
     "older messages": lambda c: conversations.older(c, Wanted(PLACE, 50), MIDDLE),

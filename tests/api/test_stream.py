@@ -9,6 +9,8 @@ import threading
 import pytest
 import requests
 
+from api import stream
+from store import connect, tokens
 from tests.api import sse
 from tests.api.history import TOKEN, Client, History, message
 
@@ -156,3 +158,21 @@ def test_a_thousand_streams_hear_of_a_change(history: History, api_url: str) -> 
 
     assert heard == ["heard"] * 1000
     assert connections == [(1,)]
+
+
+def test_a_stream_ends_when_its_token_is_revoked(
+    history: History, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may not ask any more may not go on listening either."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    with connect.open(history.database_url, "test") as connection:
+        token = tokens.make(connection, "leaver", ["read"])
+
+    async def listen() -> int:
+        opened = 0
+        async for _ in sse.events(api_url, token=token):
+            opened += 1
+            await asyncio.to_thread(history.run, "UPDATE tokens SET revoked_at = now()")
+        return opened
+
+    assert asyncio.run(listen()) == 1
