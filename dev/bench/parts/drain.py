@@ -1,0 +1,90 @@
+"""How fast a backlog of events that came one by one is stored, against COPY, and what a message takes on disk."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+import psycopg
+
+from dev.bench import backlog, truth, usage
+from dev.bench.figures import Row, Samples, Table, Target
+from dev.bench.lab import Lab
+from dev.bench.plan import Plan
+from dev.bench.references import copying, guide
+from dev.bench.webhooks import Crowd
+
+SIZES = """
+SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relkind = 'r'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    rate: float
+    bytes_per_message: float
+    note: str
+
+
+def run(lab: Lab, plan: Plan) -> list[Table]:
+    one, two, copied = list[Drained](), list[Drained](), list[float]()
+    parsed = copying.rows(Crowd(), plan.messages)
+    for turn in range(plan.rounds):
+        steps = [
+            lambda: one.append(drain(lab, plan.messages, workers=1)),
+            lambda: copied.append(_copied(lab, parsed)),
+            lambda: two.append(drain(lab, plan.messages, workers=2)),
+        ]
+        for place in range(len(steps)):
+            steps[(turn + place) % len(steps)]()
+    single, double = (Samples(tuple(run.rate for run in runs)) for runs in (one, two))
+    stored = Samples(tuple(run.bytes_per_message for run in one))
+    return [
+        Table(
+            f"a backlog of {plan.messages:,} events that came one by one",
+            (
+                Row("one worker", "/s", single, "COPY", Samples(tuple(copied)), Target("at least", 0.2)),
+                Row("two workers", "/s", double, "one worker", single, Target("at least", 1.0)),
+                Row("stored, per message of 350 bytes", "bytes", stored, target=Target("at most", 1600)),
+            ),
+            (one[0].note, two[0].note),
+        )
+    ]
+
+
+def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None) -> Drained:
+    """Fill the stream, start the workers, and stop the clock when the last entry is stored."""
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(lab.redis())
+        url = database_url or stack.enter_context(lab.database())
+        before = _size(url)
+        backlog.fill(client, Crowd(), count)
+        used = lab.servers_cpu()
+        started = [stack.enter_context(lab.ours("worker", url)) for _ in range(workers)]
+        left = backlog.length(client)
+        begun = time.time()
+        ended = backlog.drained(client, 60 + count / 500)
+        spent = {name: seconds - used[name] for name, seconds in lab.servers_cpu().items()}
+        spent["workers"] = sum(usage.cpu_seconds(worker.pid) for worker in started)
+        checked = truth.all_stored(url, count) if database_url is None else "stored"
+        grown = _size(url) - before
+    shares = ", ".join(f"{name} {1e6 * seconds / count:.0f}" for name, seconds in spent.items())
+    return Drained(
+        left / (ended - begun),
+        grown / count,
+        f"{workers} worker{'s' if workers > 1 else ''}: {checked}; microseconds of processor per event: {shares}.",
+    )
+
+
+def _copied(lab: Lab, parsed: list[copying.Parsed]) -> float:
+    with lab.database("guide", migrated=False) as database_url:
+        guide.create(database_url)
+        return len(parsed) / copying.seconds(database_url, parsed)
+
+
+def _size(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(SIZES).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,1 @@
+"""What somebody would run instead, each written the way its own guide would."""

@@ -1,0 +1,23 @@
+"""The guide's Flask receiver, written anew after its steps, for gunicorn: answers once the message is committed."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from dev.bench import webhooks
+from dev.bench.references import guide
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Any:  # noqa: ANN401 - flask is only there to be measured
+    """A WSGI application."""
+    flask: Any = importlib.import_module("flask")
+    database_url = environ["DATABASE_URL"]
+    app = flask.Flask(__name__)
+
+    def receive() -> tuple[str, int]:
+        guide.store(database_url, flask.request.get_data())
+        return "OK", 200
+
+    app.add_url_rule(webhooks.PATH, view_func=receive, methods=["POST"])
+    return app

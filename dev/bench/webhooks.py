@@ -1,0 +1,58 @@
+"""Webhooks as SAK sends them, 350 bytes each, no two alike, all signed."""
+
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+PATH = "/whatsapp-webhook"
+SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000bench"  # noqa: S105 - made up
+SESSION = "11111111-2222-4333-8444-555555555555"
+SIZE = 350
+CHATS = 500
+_START = 1_734_621_000
+_KEYED = hmac.new(SECRET.encode(), digestmod="sha256")
+_BODY = (
+    b'{"event":"message.received","sessionId":"%b","from":"%b@s.whatsapp.net","from_jid":"%b@s.whatsapp.net",'
+    b'"messageId":"3EB0%b%08X","timestamp":%d,"type":"conversation","text":"%b","wa_id":"%b","from_number":"+%b",'
+    b'"pushName":"Asha"}'
+)
+_REQUEST = (
+    b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nX-Webhook-Event: message.received\r\n"
+    b"X-Webhook-Signature: sha256=%b\r\nUser-Agent: axios/1.7.9\r\nContent-Length: %d\r\n\r\n%b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """People who write in turn; events of two crowds differ as well."""
+
+    name: str = field(default_factory=lambda: secrets.token_hex(4).upper())
+    """8 hexadecimal digits, part of each message id."""
+    chats: int = CHATS
+
+    def phone(self, number: int) -> bytes:
+        """Who writes the event of this number."""
+        return b"9198%08d" % (number % self.chats)
+
+    def body(self, number: int, text: bytes | None = None) -> bytes:
+        """The event of this number; its text is padded to SIZE unless one is given."""
+        phone = self.phone(number)
+        words = b"No %d " % number if text is None else text
+        body = _BODY % (
+            SESSION.encode(), phone, phone, self.name.encode(), number, _START + number // 20, words, phone, phone,
+        )  # fmt: skip
+        missing = SIZE - len(body)
+        if text is not None or missing <= 0:
+            return body
+        return body.replace(words, words + (b"is my order on its way? " * 9)[:missing], 1)
+
+
+def signature(body: bytes) -> bytes:
+    keyed = _KEYED.copy()
+    keyed.update(body)
+    return keyed.hexdigest().encode()
+
+
+def request(body: bytes, path: str = PATH) -> bytes:
+    """The whole HTTP request."""
+    return _REQUEST % (path.encode(), signature(body), len(body), body)
