@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import time
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -10,8 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import envelope
 from api.bearers import Bearers
+from api.cookies import Cookies
 from api.refusals import Refusal
 from store import errors
+from store.tokens import Token
 
 _KEY = "caller"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -27,6 +30,8 @@ class Caller:
     sessions: tuple[str, ...] | None
     """The sessions that this caller may see; None: all of them."""
     scopes: frozenset[str]
+    token_id: int | None = None
+    """None: the bootstrap token."""
 
     def may_see(self, wanted: str | None) -> tuple[str, ...] | None:
         """The sessions that an answer may be made of, when the caller asks for one of them or (None) for all."""
@@ -43,12 +48,13 @@ ROOT = Caller("bootstrap", None, frozenset({"read", "write", "admin"}))
 
 
 class Access:
-    """Lets requests under /api pass to the application only with a token, whatever is behind them."""
+    """Lets requests under /api pass to the application only with a token, or a cookie got for one."""
 
-    def __init__(self, app: ASGIApp, token: str, bearers: Bearers) -> None:
+    def __init__(self, app: ASGIApp, token: str, cookies: Cookies, bearers: Bearers) -> None:
         self.app = app
         self._token = token.encode()
         self._bearers = bearers
+        self._cookies = cookies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not (scope["path"] == "/api" or scope["path"].startswith("/api/")):
@@ -56,7 +62,7 @@ class Access:
             return
         headers = Headers(scope=scope)
         try:
-            caller = self._caller(headers.get("authorization")) or await self._bearer(headers)
+            caller = await self._caller(scope["method"], headers)
             if caller is not None and scope["path"] not in _OPEN:
                 caller.needs("read" if scope["method"] in _READING else "write")
         except Refusal as refusal:
@@ -88,17 +94,25 @@ class Access:
 
         await self.app(scope, receive, noting)
 
-    async def _bearer(self, headers: Headers) -> Caller | None:
-        """The caller of a token that was made for somebody."""
-        kind, _, bearer = headers.get("authorization", "").partition(" ")
-        token = await self._bearers.find(bearer.strip()) if kind.lower() == "bearer" else None
-        return None if token is None else Caller(token.name, token.sessions, token.scopes)
-
-    def _caller(self, authorization: str | None) -> Caller | None:
-        kind, _, token = (authorization or "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token):
+    async def _caller(self, method: str, headers: Headers) -> Caller | None:
+        """Whose token, or else whose cookie it is; raises Refusal for what another site may be behind."""
+        authorization = headers.get("authorization")
+        if authorization is None:
+            ticket = self._cookies.read(headers, time.time())
+            if ticket is None:
+                return None
+            self._cookies.check(ticket, method, headers)
+            return ROOT if ticket.token_id is None else _of_token(await self._bearers.signed_in(ticket.token_id))
+        kind, _, bearer = authorization.partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        if hmac.compare_digest(bearer.strip().encode(), self._token):
             return ROOT
-        return None
+        return _of_token(await self._bearers.find(bearer.strip()))
+
+
+def _of_token(token: Token | None) -> Caller | None:
+    return None if token is None else Caller(token.name, token.sessions, token.scopes, token.token_id)
 
 
 _UNKNOWN = envelope.refuse(

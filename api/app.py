@@ -20,9 +20,11 @@ from api import (
     front,
     health,
     indexer,
+    login,
     messages,
     numbers,
     openapi,
+    pages,
     reading,
     searching,
     sends,
@@ -31,6 +33,7 @@ from api import (
 from api.access import Access
 from api.backend import Backend
 from api.bearers import Bearers
+from api.cookies import Cookies
 from api.dispatch import Dispatch
 from api.hub import Hub
 from api.sak.patience import Patience
@@ -45,8 +48,9 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
     settings = Settings.read(environ)
     backend = Backend.of(settings)
     hub = Hub(backend)
-    dispatch = Dispatch.of(settings, patience)
     registry = CollectorRegistry()
+    dispatch = Dispatch.of(settings, patience)
+    cookies = Cookies(settings.token)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -64,6 +68,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
 
     app = Starlette(
         routes=[
+            *pages.routes(),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
@@ -83,17 +88,21 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
             Route("/api/sends/{id}/reconcile", sends.reconcile, methods=["POST"]),
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
+            Route("/api/session", login.signed_in),
+            Route("/api/session", login.sign_in, methods=["POST"]),
+            Route("/api/session", login.sign_out, methods=["DELETE"]),
         ],
         middleware=[
             *front.middleware(environ, registry),
-            Middleware(Access, settings.token, Bearers(backend)),
+            Middleware(Access, settings.token, cookies, Bearers(backend)),
         ],
         exception_handlers=envelope.HANDLERS,
         lifespan=lifespan,
     )
     app.state.backend = backend
     app.state.hub = hub
-    app.state.dispatch = dispatch
     app.state.registry = registry
+    app.state.dispatch = dispatch
+    app.state.cookies = cookies
     app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
     return app

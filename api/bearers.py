@@ -1,6 +1,7 @@
 """Callers by the tokens that were made for them; the bootstrap token is api/access.py's own."""
 
 import math
+from collections.abc import Callable
 
 import anyio.to_thread
 
@@ -8,6 +9,7 @@ from api.backend import Backend
 from api.pace import Pace
 from api.refusals import Refusal
 from store import tokens
+from store.connect import Connection
 from store.tokens import Token
 
 
@@ -20,9 +22,14 @@ class Bearers:
         """Whose token it is, None if nobody's; raises Refusal if it is used too often, and TransientError."""
         if not bearer.startswith(tokens.PREFIX):
             return None
-        token = await anyio.to_thread.run_sync(
-            lambda: self._backend.ask(lambda connection: tokens.find(connection, bearer))
-        )
+        return await self._paced(lambda connection: tokens.find(connection, bearer))
+
+    async def signed_in(self, token_id: int) -> Token | None:
+        """The token that a cookie was got for, None if it was revoked; raises as `find` does."""
+        return await self._paced(lambda connection: tokens.working(connection, token_id))
+
+    async def _paced(self, question: Callable[[Connection], Token | None]) -> Token | None:
+        token = await anyio.to_thread.run_sync(lambda: self._backend.ask(question))
         if token is not None and token.per_minute is not None:
             wait = self._pace.wait(token.name, token.per_minute)
             if wait:

@@ -20,7 +20,7 @@ TYPES = (
 )  # fmt: skip
 _CURSOR = "messages"
 _AS_OF = "as_of"
-_NAMES = ("limit", "before", "after", "around", "session_id", "direction", "type", "since", "until", "versions")
+_NAMES = ("limit", "before", "after", "around", "at", "session_id", "direction", "type", "since", "until", "versions")
 
 
 def messages(request: Request) -> Response:
@@ -37,9 +37,9 @@ def messages(request: Request) -> Response:
         versions=parameters.flag(request, "versions"),
     )
     before, after = _position(request, "before"), _position(request, "after")
-    around = parameters.text(request, "around")
-    if sum(where is not None for where in (before, after, around)) > 1:
-        raise refusals.bad("bad_parameter", "A page lies before, after or around one place: give one of the three.")
+    around, at = parameters.text(request, "around"), parameters.moment(request, "at")
+    if sum(where is not None for where in (before, after, around, at)) > 1:
+        raise refusals.bad("bad_parameter", "A page lies before, after or around one place, or at a time: give one.")
 
     def question(connection: Connection) -> Page:
         if before:
@@ -48,6 +48,8 @@ def messages(request: Request) -> Response:
             return conversations.newer(connection, wanted, after)
         if around:
             return conversations.around(connection, wanted, find(connection, place, around))
+        if at is not None:
+            return conversations.around(connection, wanted, Position(at, 0, "", 0))
         return conversations.newest(connection, wanted)
 
     page = backend.of(request).ask(question)

@@ -71,6 +71,19 @@ def find(connection: Connection, token: str) -> Token | None:
     return None if row is None else _token(row)
 
 
+def working(connection: Connection, token_id: int) -> Token | None:
+    """The token of this number, unless it was revoked."""
+    row = connection.execute(
+        """
+        SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
+        FROM tokens AS t
+        WHERE t.token_id = %(token_id)s AND t.revoked_at IS NULL
+        """,
+        {"token_id": token_id},
+    ).fetchone()
+    return None if row is None else _token(row)
+
+
 def works(connection: Connection, name: str) -> bool:
     """Whether a token of this name was not revoked yet."""
     found = connection.execute("SELECT FROM tokens WHERE name = %s AND revoked_at IS NULL", [name])

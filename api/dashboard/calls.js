@@ -1,0 +1,81 @@
+// Calls of the API, as the cookie that signed in; errors as one of three kinds.
+
+export class Refused extends Error {
+	constructor(status, code, sentence) {
+		super(sentence);
+		this.status = status;
+		this.code = code;
+	}
+}
+
+export class Unreachable extends Error {}
+
+let csrf = "";
+let whenSignedOut = () => {};
+
+export function onSignedOut(listener) {
+	whenSignedOut = listener;
+}
+
+// Who is signed in, with a token that was given just now, or by the cookie.
+export async function signIn(token) {
+	const init = token ? { method: "POST", headers: { authorization: `Bearer ${token}` } } : {};
+	const caller = await call("/api/session", init);
+	csrf = caller.csrf;
+	return caller;
+}
+
+export async function signOut() {
+	await write("/api/session", { method: "DELETE" });
+}
+
+export async function get(path, parameters = {}, signal) {
+	const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false));
+	return call(query.size ? `${path}?${query}` : path, { signal }, true);
+}
+
+export async function post(path, body, headers = {}) {
+	const isForm = body instanceof FormData;
+	const type = isForm ? {} : { "content-type": "application/json" };
+	return write(path, { method: "POST", body: isForm ? body : JSON.stringify(body), headers: { ...type, ...headers } });
+}
+
+async function write(path, init) {
+	const signed = () => ({ ...init, headers: { ...init.headers, "x-csrf-token": csrf } });
+	try {
+		return await call(path, signed(), true);
+	} catch (error) {
+		// Somebody signed in anew, in another tab.
+		if (error.code !== "csrf") throw error;
+		await signIn();
+		return call(path, signed(), true);
+	}
+}
+
+async function call(path, init, isInside = false) {
+	let answer;
+	try {
+		answer = await fetch(path, { cache: "no-cache", ...init });
+	} catch (error) {
+		if (error.name === "AbortError") throw error;
+		throw new Unreachable(error.message);
+	}
+	const text = await answer.text().catch(() => "");
+	let body = null;
+	try {
+		body = JSON.parse(text);
+	} catch {
+		// Something between us and the server answered instead of it.
+	}
+	if (body?.success) return body.data;
+	if (answer.status === 401 && isInside) whenSignedOut();
+	// A send that failed is an answer, too: it has data.
+	if (body?.data) return body.data;
+	if (!body && answer.status >= 500) throw new Unreachable(String(answer.status));
+	throw new Refused(answer.status, body?.code ?? "", body?.error ?? String(answer.status));
+}
+
+// `/api/chats/…` of an address, which may be anything.
+export function chatPath(address, rest = "") {
+	return `/api/chats/${encodeURIComponent(address)}${rest}`;
+}

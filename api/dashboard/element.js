@@ -1,0 +1,39 @@
+// Makes elements. Text becomes text nodes and nothing else, so that no message is ever markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// h("button.main", {click: act, "aria-label": …}, children…): attributes may be left out, functions are listeners.
+export function h(name, ...rest) {
+	const [tag, ...classes] = name.split(".");
+	const made = document.createElement(tag);
+	if (classes.length) made.className = classes.join(" ");
+	if (tag === "button") made.type = "button";
+	const hasAttributes = rest[0]?.constructor === Object;
+	return fill(made, hasAttributes ? rest[0] : {}, hasAttributes ? rest.slice(1) : rest);
+}
+
+export function drawing(tag, attributes, ...children) {
+	return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function fill(made, attributes, children) {
+	for (const [name, value] of Object.entries(attributes)) {
+		if (typeof value === "function") made.addEventListener(name, value);
+		else if (name === "hue") made.style.setProperty("--hue", value);
+		else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+	}
+	made.append(...children.flat(2).filter((child) => child || child === 0));
+	return made;
+}
+
+// A colour that stands for a text, always the same.
+export function hue(text) {
+	let sum = 7;
+	for (const character of text) sum = (sum * 31 + character.codePointAt(0)) % 3600;
+	return sum % 360;
+}
+
+// Overrides of direction would let a name pretend to end in another way than it does.
+export function plain(text) {
+	return text.replace(/[\u202a-\u202e\u2066-\u2069\u0000-\u001f]/g, "");
+}

@@ -1,0 +1,174 @@
+// Begins: takes the token, signs in, and puts the two sides of the page together.
+
+import { Unreachable, get, onSignedOut, signIn, signOut } from "./calls.js";
+import { Conversation } from "./conversation.js";
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+import { language, languages, t } from "./language.js";
+import { Operations } from "./operations.js";
+import { ask, menu } from "./overlay.js";
+import { nameOf } from "./people.js";
+import { go, read, takeToken, toChat } from "./route.js";
+import { Side } from "./side.js";
+import { door, wall } from "./signin.js";
+import { Stream } from "./stream.js";
+
+const app = document.getElementById("app");
+const token = takeToken();
+// A link with a token may also be opened where the page is open already.
+addEventListener("hashchange", () => {
+	const another = takeToken();
+	if (another) start(another);
+});
+document.documentElement.lang = language;
+document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "";
+
+let page = null;
+
+async function start(given) {
+	page?.close();
+	page = null;
+	try {
+		page = new Page(await signIn(given));
+	} catch (error) {
+		if (error instanceof Unreachable) return wall(app, () => start(given));
+		// 401 without a token is not worth a word: nobody has signed in yet.
+		door(app, start, given || error.status !== 401 ? (error.status === 401 ? t("wrong_token") : error.message) : "");
+	}
+	return null;
+}
+
+onSignedOut(() => {
+	page?.close();
+	page = null;
+	door(app, start, t("signed_out"));
+});
+
+class Page {
+	#view = null;
+	#ended = new AbortController();
+
+	constructor(caller) {
+		this.facts = { scopes: caller.scopes, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
+		this.notice = h("div.notice", { role: "status", hidden: true });
+		this.side = new Side({ sessions: [], menu: this.#bar() });
+		this.main = h("main.main", { id: "main", tabindex: -1 });
+		this.shell = h("div.shell", h("a.skip", { href: "#main", click: (event) => (event.preventDefault(), this.#view ? this.#view.focus() : this.main.focus()) }, t("skip")), this.notice, this.side.element, this.main);
+		app.replaceChildren(this.shell);
+		const { signal } = this.#ended;
+		addEventListener("hashchange", () => this.#route(), { signal });
+		addEventListener("keydown", (event) => this.#key(event), { signal });
+		this.side.load();
+		this.#learn();
+		this.#route();
+		this.stream = new Stream({ change: (change) => this.#change(change), state: (live) => this.#live(live), gap: () => this.#reload() });
+	}
+
+	close() {
+		this.#ended.abort();
+		this.stream.close();
+		this.#view?.close();
+	}
+
+	async #learn() {
+		const told = await get("/api/sessions").catch(() => null);
+		if (!told) return;
+		this.facts.sessions = told.sessions;
+		this.side.setSessions(told.sessions);
+		this.#view?.drawHead?.();
+	}
+
+	#bar() {
+		const choose = (name, values, now) => h("label", h("span", t(name)), h("select", { change: (event) => (localStorage.setItem(name, event.target.value), location.reload()) }, values.map((value) => h("option", { value, selected: value === now }, t(`${name}_${value}`)))));
+		const items = () => [
+			choose("language", languages, language),
+			choose("theme", ["auto", "light", "dark"], localStorage.getItem("theme") ?? "auto"),
+			null,
+			{ text: t("shortcuts"), icon: "poll", act: () => this.#help() },
+			{ text: t("sign_out"), icon: "back", act: () => signOut().then(() => start(), () => start()) },
+		];
+		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), h("a.quiet", { href: "#/operations", "aria-label": t("operations"), title: t("operations") }, icon("chart")), ...menu(t("settings"), items));
+	}
+
+	#help() {
+		const keys = [["Ctrl K", "key_search"], ["↑ ↓", "key_list"], ["Alt ↑ ↓", "key_chats"], ["Enter", "key_send"], ["Shift Enter", "key_line"], ["Esc", "key_back"]];
+		ask(t("shortcuts"), { body: [h("dl.keys", keys.flatMap(([key, text]) => [h("dt", key.split(" ").flatMap((one) => [h("kbd", one), " "])), h("dd", t(text))]))] });
+	}
+
+	#route() {
+		const { view, session, address, at } = read();
+		if (this.#view?.session === session && this.#view?.address === address && session) {
+			if (at) this.#view.open(at);
+			return;
+		}
+		this.#view?.close();
+		this.#view = null;
+		this.side.choose(session, address);
+		this.shell.dataset.pane = view === "chats" ? "side" : "main";
+		document.title = t("history");
+		if (view === "chat") {
+			const chat = this.side.chats.find(session, address) ?? this.side.found.find(session, address);
+			this.#view = new Conversation({ chat, session, address, facts: this.facts });
+			this.#view.open(at);
+			if (chat) document.title = `${nameOf(chat)} · ${t("history")}`;
+		} else if (view === "operations") this.#view = new Operations({ facts: this.facts });
+		if (!this.#view) return this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat")), h("p", t("choose_chat_more"))));
+		this.main.replaceChildren(this.#view.element);
+		this.#view.focus();
+	}
+
+	#change(change) {
+		if (change.chat) this.side.tell(change.chat);
+		if (change.kind === "session") this.#learn();
+		// One chat became two, or two became one: which rows are to go is not told.
+		if (change.kind === "merge") this.side.reload();
+		const view = this.#view;
+		if (view?.address && view.session === change.session_id) {
+			if (change.kind === "merge") view.reload();
+			else if (view.address === change.address) view.tell(change);
+		}
+	}
+
+	#live(live) {
+		if (live === !this.since) return;
+		if (live) {
+			this.notice.textContent = t("back_online");
+			setTimeout(() => (this.notice.hidden = !this.since), 2500);
+			this.since = null;
+			if (this.side.chats.failed) this.side.reload();
+		} else {
+			this.since = Date.now();
+			this.notice.hidden = false;
+			this.notice.textContent = t("offline");
+		}
+	}
+
+	#reload() {
+		this.side.reload();
+		this.#view?.reload?.();
+	}
+
+	#key(event) {
+		if (document.querySelector("dialog[open]")) return;
+		if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+			event.preventDefault();
+			if (this.shell.dataset.pane === "main" && matchMedia("(max-width: 759px)").matches) go("#/");
+			this.side.focusSearch();
+		} else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+			const chat = this.side.neighbour(event.key === "ArrowDown" ? 1 : -1);
+			event.preventDefault();
+			if (chat) go(toChat(chat.session_id, chat.address));
+		} else if (event.key === "Escape" && !document.querySelector(":popover-open") && this.#view) {
+			go("#/");
+			this.side.rows.focus();
+		}
+	}
+}
+
+// Whether a session's gateway has ever told how far a message got; null: not known.
+function receipts(sessions, id) {
+	const session = sessions.find((one) => one.session_id === id);
+	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;
+}
+
+start(token);

@@ -1,0 +1,21 @@
+// The times in which the gateway was away: between the messages there may be others that nobody reported.
+
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+import { clock, dayOf, moment, t } from "./language.js";
+
+// {from, until (null: still), reason}, oldest first. It began after it was last seen connected.
+export function windows(told = []) {
+	return told.map((one) => ({ from: Date.parse(one.connected_at ?? one.first_at), until: one.ended_at && Date.parse(one.ended_at), reason: one.reason }));
+}
+
+// Those that begin after one message and not after the next.
+export function between(outages, after, upTo) {
+	return outages.filter((one) => one.from > after && one.from <= upTo);
+}
+
+export function outageItem({ from, until, reason }) {
+	const sameDay = until && dayOf(from) === dayOf(until);
+	const told = until ? t("offline_from_to", { from: sameDay ? clock(from) : moment(from), until: sameDay ? clock(until) : moment(until) }) : t("offline_since", { from: moment(from) });
+	return h("li.outage", h("span", { title: reason }, icon("warn"), told));
+}

@@ -1,0 +1,38 @@
+// What chats and people are called, and what stands for them where there is no picture.
+
+import { h, hue, plain } from "./element.js";
+import { icon } from "./icons.js";
+import { t } from "./language.js";
+
+export function phone(digits) {
+	if (!/^[0-9]{5,20}$/.test(digits)) return digits;
+	const indian = /^91([0-9]{5})([0-9]{5})$/.exec(digits);
+	return indian ? `+91 ${indian[1]} ${indian[2]}` : `+${digits.slice(0, -7)} ${digits.slice(-7, -4)} ${digits.slice(-4)}`.replace("+ ", "+");
+}
+
+// An address as people write it.
+export function spelled(address, kind) {
+	if (!address.includes("@")) return phone(address);
+	if (address === "status@broadcast") return t("status_updates");
+	const user = address.split("@")[0];
+	if (kind === "lid" || address.endsWith("@lid")) return t("private_identity", { id: user.slice(-4) });
+	if (address.endsWith("@g.us")) return t("group_without_name", { id: user.slice(-4) });
+	if (address.endsWith("@newsletter")) return t("channel_without_name", { id: user.slice(-4) });
+	return address;
+}
+
+export function nameOf(chat) {
+	return (chat.name && plain(chat.name).trim()) || spelled(chat.address, chat.kind);
+}
+
+export function avatar(chat) {
+	const drawn = { group: "group", newsletter: "megaphone", broadcast: "megaphone" }[chat.kind];
+	const letters = [...(chat.name ?? "").matchAll(/(?:^|\s)(\p{L}\p{M}*)/gu)].map((match) => match[1]);
+	const shown = drawn ? icon(drawn) : letters.length ? letters.slice(0, 2).join("").toLocaleUpperCase() : icon("contact");
+	return h("span.avatar", { hue: hue(chat.address), "aria-hidden": "true" }, shown);
+}
+
+export function sessionName(sessions, id) {
+	const found = sessions.find((one) => one.session_id === id);
+	return found?.phone ? phone(found.phone) : id.slice(0, 8);
+}

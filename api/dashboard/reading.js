@@ -1,0 +1,103 @@
+// Marks as read what a reader really had before the eyes: on the screen, in a page that is being looked at.
+
+import { chatPath, get, post } from "./calls.js";
+
+const REST = 600; // ms between seeing and telling
+
+export class Reading {
+	asOf = null;
+	blocked = false; // unread messages lie above what is loaded: marking from here would mark them unseen
+	#timer = null;
+	#told = null;
+	#busy = false;
+	#ended = false;
+
+	constructor({ scroll, timeline, path, session, onPage, onRefused }) {
+		Object.assign(this, { scroll, timeline, path, session, onPage, onRefused });
+		this.observer = new IntersectionObserver((entries) => this.#seen(entries), { root: scroll, threshold: [0, 0.6] });
+		this.look = () => this.#later();
+		document.addEventListener("visibilitychange", this.look);
+		addEventListener("focus", this.look);
+	}
+
+	close() {
+		this.#ended = true;
+		clearTimeout(this.#timer);
+		this.observer.disconnect();
+		document.removeEventListener("visibilitychange", this.look);
+		removeEventListener("focus", this.look);
+	}
+
+	watch(li, message) {
+		li.message = message;
+		if (message.unread && !message.seen) this.observer.observe(li);
+	}
+
+	#seen(entries) {
+		for (const { target, isIntersecting, intersectionRatio, intersectionRect, rootBounds } of entries) {
+			target.onScreen = isIntersecting && (intersectionRatio >= 0.6 || intersectionRect.height > (rootBounds?.height ?? 0) * 0.5);
+		}
+		this.#later();
+	}
+
+	#later() {
+		if (this.#ended || document.hidden) return;
+		clearTimeout(this.#timer);
+		this.#timer = setTimeout(() => this.#tell(), REST);
+	}
+
+	// The last message up to which nothing unread is unseen.
+	#upTo() {
+		let found = null;
+		for (const one of this.timeline.messages) {
+			if (!one.unread) continue;
+			if (!one.seen) break;
+			found = one;
+		}
+		return found;
+	}
+
+	async #tell() {
+		if (document.hidden || this.#busy || this.blocked) return;
+		for (const li of this.scroll.querySelectorAll("li[data-key]")) {
+			if (li.onScreen && li.message?.unread) {
+				li.message.seen = true;
+				this.observer.unobserve(li);
+			}
+		}
+		let upTo = this.#upTo();
+		if (!upTo || upTo.message_id === this.#told || this.timeline.lateAbove) return;
+		this.#busy = true;
+		try {
+			// A page says what it could have shown; what came live needs a newer one. What that page shows is shown first,
+			// and what came in between stays unread.
+			if (upTo.live || !this.asOf) {
+				const page = await get(this.path, { session_id: this.session, limit: 50 });
+				this.onPage(page);
+				this.asOf = page.as_of;
+				await new Promise((resolve) => setTimeout(resolve, REST));
+				upTo = this.#upTo();
+				if (!upTo || this.timeline.lateAbove || this.#ended) return;
+			}
+			await post(`${this.path}/read?${new URLSearchParams({ session_id: this.session })}`, { up_to: upTo.message_id, as_of: this.asOf });
+			this.#told = upTo.message_id;
+			const end = this.timeline.messages.indexOf(upTo);
+			for (const one of this.timeline.messages.slice(0, end + 1)) one.unread = false;
+		} catch (error) {
+			this.onRefused(error);
+		} finally {
+			this.#busy = false;
+		}
+	}
+
+	// Because somebody says so: everything.
+	async everything() {
+		await post(`${this.path}/read?${new URLSearchParams({ session_id: this.session })}`, {});
+		for (const one of this.timeline.messages) one.unread = false;
+		this.blocked = this.timeline.lateAbove = false;
+	}
+}
+
+export async function markUnread(address, session) {
+	await post(`${chatPath(address, "/read")}?${new URLSearchParams({ session_id: session })}`, { unread: true });
+}

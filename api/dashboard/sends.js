@@ -1,0 +1,57 @@
+// Sending: each try has a key of its own, so that trying the same again after a broken line cannot send twice.
+
+import { post } from "./calls.js";
+
+export const LIMITS = { text: 65_536, caption: 1_024 };
+
+// Not randomUUID: a page that is not served over https lacks it.
+export function newKey() {
+	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function kindOf(file) {
+	if (["image/jpeg", "image/png", "image/webp"].includes(file.type)) return "image";
+	return file.type === "video/mp4" || file.type === "video/3gpp" ? "video" : "document";
+}
+
+// A message of the shape that the API gives, for as long as the server has not shown its own.
+export function draft({ session, address, text, file }) {
+	const kind = file ? kindOf(file) : "text";
+	return {
+		id: null,
+		local: true,
+		send_id: `local-${newKey()}`,
+		idempotency: newKey(),
+		file,
+		session_id: session,
+		address,
+		direction: "outgoing",
+		message_type: kind,
+		message_text: file ? null : text,
+		caption: file ? text : null,
+		file_name: file?.name ?? null,
+		status: "pending",
+		timestamp: Date.now(),
+		time_source: "message",
+		content_state: "complete",
+		reactions: [],
+		rev: 0,
+	};
+}
+
+// What became of it: {send_id, status, reason, …}. Raises Refused (nothing was sent) or Unreachable (nobody knows).
+export function send(one) {
+	const headers = { "idempotency-key": `"${one.idempotency}"` };
+	if (!one.file) return post("/api/send", { to: one.address, text: one.message_text, session_id: one.session_id }, headers);
+	const form = new FormData();
+	form.append("to", one.address);
+	form.append("session_id", one.session_id);
+	if (one.caption) form.append("caption", one.caption);
+	form.append(one.message_type, one.file, one.file.name);
+	return post("/api/send", form, headers);
+}
+
+export function reconcile(message) {
+	return post(`/api/sends/${encodeURIComponent(message.send_id)}/reconcile`, {});
+}
+

@@ -1,0 +1,27 @@
+// What is shown instead of everything: a door for who has a token, a wall where nobody answers.
+
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+import { t } from "./language.js";
+
+export function door(app, enter, wrong) {
+	const field = h("input.field", { type: "password", name: "token", required: true, autocomplete: "current-password", spellcheck: "false" });
+	const submit = (event) => {
+		event.preventDefault();
+		event.submitter.disabled = true;
+		enter(field.value.trim());
+	};
+	const told = wrong ? h("p.wrong", { role: "alert" }, wrong) : null;
+	const where = h("p.muted", t("where_is_token"), " ", h("code", "var/api-token"));
+	app.replaceChildren(h("main.door", h("form", { submit }, h("img", { src: "/assets/icon.svg", alt: "" }), h("h1", t("sign_in")), told, h("label", t("token"), field), h("button.button.main", { type: "submit" }, t("sign_in")), where)));
+	field.focus();
+}
+
+const PAUSE = 3000; // ms between two tries
+
+export function wall(app, again) {
+	const button = h("button.button.main", { click: () => again() }, t("try_again"));
+	app.replaceChildren(h("main.door", h("div", { role: "alert" }, icon("warn"), h("h1", t("unreachable")), h("p.muted", t("unreachable_more")), button)));
+	// Whoever comes back to the page finds it trying.
+	setTimeout(() => button.isConnected && again(), PAUSE);
+}

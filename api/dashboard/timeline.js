@@ -1,0 +1,125 @@
+// The messages of a conversation as far as they are loaded: in order, each once, at its newest revision.
+
+import { windows } from "./outages.js";
+
+const MOST = 450; // messages that are kept; what is beyond is let go at the far end, and loaded again when needed
+
+export const keyOf = (message) => (message.id === null ? `send:${message.send_id}` : `message:${message.id}`);
+
+export class Timeline {
+	messages = [];
+	before = null; // where older ones go on; null: there are none
+	after = null; // where newer ones go on; null: this is the live end
+	outages = new Map(); // times in which the gateway was away
+	lateAbove = false; // something came that belongs above what is loaded
+	#known = new Map();
+	#sends = new Set(); // sends that have become messages
+
+	start(page) {
+		this.messages = [];
+		this.#known.clear();
+		this.lateAbove = false;
+		this.before = page.before;
+		this.after = page.after;
+		this.#add(page, "end");
+	}
+
+	addOlder(page) {
+		this.before = page.before;
+		if (this.before === null) this.lateAbove = false;
+		this.#add(page, "start");
+		while (this.messages.length > MOST) {
+			const cut = this.messages.findLastIndex((one, i) => one.cursorAfter && i < this.messages.length - 1);
+			if (cut < 200) break;
+			this.after = this.messages[cut].cursorAfter;
+			this.#drop(cut + 1, this.messages.length);
+		}
+	}
+
+	addNewer(page) {
+		this.after = page.after;
+		this.#add(page, "end");
+		while (this.messages.length > MOST) {
+			const cut = this.messages.findIndex((one, i) => one.cursorBefore && i > 0);
+			if (cut < 1 || this.messages.length - cut < 200) break;
+			this.before = this.messages[cut].cursorBefore;
+			this.#drop(0, cut);
+		}
+	}
+
+	// A message as the stream tells it: "new", "changed", "beyond" what is loaded, or null if it says nothing new.
+	tell(message) {
+		if (message.id === null && this.#sends.has(message.send_id)) return null;
+		const key = keyOf(message);
+		const known = this.#known.get(key);
+		if (known) {
+			if (known.rev >= message.rev) return null;
+			const moved = known.timestamp !== message.timestamp;
+			const index = this.messages.indexOf(known);
+			Object.assign(message, { cursorAfter: known.cursorAfter, cursorBefore: known.cursorBefore, seen: known.seen, live: known.live });
+			if (!moved) {
+				this.messages[index] = message;
+				this.#known.set(key, message);
+				return "changed";
+			}
+			this.messages.splice(index, 1);
+			this.#known.delete(key);
+		}
+		const replaced = message.id !== null && this.#replaceSend(message);
+		let at = this.messages.length;
+		while (at > 0 && this.messages[at - 1].timestamp > message.timestamp) at--;
+		if (at === 0 && this.before !== null) {
+			this.lateAbove ||= message.unread;
+			return "beyond";
+		}
+		if (at === this.messages.length && this.after !== null) return "beyond";
+		message.live = true;
+		this.messages.splice(at, 0, message);
+		this.#known.set(key, message);
+		return known || replaced ? "changed" : "new";
+	}
+
+	find(messageId) {
+		return this.messages.find((one) => one.message_id === messageId || (one.send_id && one.send_id === messageId));
+	}
+
+	has(sendId) {
+		return this.messages.some((one) => one.send_id === sendId);
+	}
+
+	#add(page, end) {
+		const rows = page.messages;
+		for (const one of windows(page.outages)) this.outages.set(one.from, one);
+		if (rows.length) {
+			rows[0].cursorBefore = page.before;
+			rows.at(-1).cursorAfter = page.after;
+		}
+		const fresh = rows.filter((message) => {
+			const key = keyOf(message);
+			const known = this.#known.get(key);
+			if (known) {
+				if (message.rev > known.rev) this.tell(message);
+				return false;
+			}
+			if (message.id !== null) this.#replaceSend(message);
+			this.#known.set(key, message);
+			return true;
+		});
+		this.messages = end === "end" ? [...this.messages, ...fresh] : [...fresh, ...this.messages];
+	}
+
+	#replaceSend(message) {
+		if (!message.send_id) return false;
+		this.#sends.add(message.send_id);
+		const key = `send:${message.send_id}`;
+		const send = this.#known.get(key);
+		if (!send) return false;
+		this.#known.delete(key);
+		this.messages.splice(this.messages.indexOf(send), 1);
+		return true;
+	}
+
+	#drop(from, to) {
+		for (const one of this.messages.splice(from, to - from)) this.#known.delete(keyOf(one));
+	}
+}

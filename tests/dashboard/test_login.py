@@ -1,0 +1,93 @@
+"""Signing in: what a cookie may do, and what it may not."""
+
+import requests
+from starlette.datastructures import Headers
+
+from api import cookies
+from api.cookies import Cookies, Ticket
+from store import connect, tokens
+from tests.api.history import TOKEN, History, message
+
+
+def signed_in(api_url: str, token: str = TOKEN) -> requests.Session:
+    """As a browser is that went through the door."""
+    http = requests.Session()
+    answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {token}"}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    http.headers["x-csrf-token"] = answer.json()["data"]["csrf"]
+    return http
+
+
+def test_a_token_is_shown_once_and_a_cookie_takes_its_place(api_url: str) -> None:
+    """The cookie is out of reach of scripts and of other sites, and is not the token."""
+    with requests.Session() as http:
+        answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30)
+        cookie = answer.headers["set-cookie"]
+
+        assert {"HttpOnly", "SameSite=strict", "Path=/api"} <= set(cookie.split("; "))
+        assert TOKEN not in cookie
+        assert http.get(f"{api_url}/api/chats", timeout=30).status_code == 200
+
+
+def test_without_cookie_and_token_there_is_nothing(api_url: str) -> None:
+    assert requests.get(f"{api_url}/api/session", timeout=30).status_code == 401
+    assert requests.post(f"{api_url}/api/session", timeout=30).status_code == 401
+
+
+def test_a_cookie_alone_does_not_write(api_url: str, history: History) -> None:
+    """Another site can make a browser send a request with its cookie, and cannot know what our page knows."""
+    history.tell(message())
+    url = f"{api_url}/api/chats/919811000001/read"
+    with signed_in(api_url) as http:
+        csrf = http.headers.pop("x-csrf-token")
+        bare = http.post(url, timeout=30)
+        wrong = http.post(url, headers={"x-csrf-token": "0" * 64}, timeout=30)
+        elsewhere = http.post(url, headers={"x-csrf-token": csrf, "sec-fetch-site": "cross-site"}, timeout=30)
+        neighbour = http.post(url, headers={"x-csrf-token": csrf, "sec-fetch-site": "same-site"}, timeout=30)
+        ours = http.post(url, headers={"x-csrf-token": csrf, "sec-fetch-site": "same-origin"}, timeout=30)
+
+    assert [answer.status_code for answer in (bare, wrong, elsewhere, neighbour)] == [403] * 4
+    assert bare.json()["code"] == "csrf"
+    assert ours.status_code == 200
+
+
+def test_signing_out_takes_the_cookie_back(api_url: str) -> None:
+    with signed_in(api_url) as http:
+        http.delete(f"{api_url}/api/session", timeout=30)
+
+        assert not http.cookies
+        assert http.get(f"{api_url}/api/chats", timeout=30).status_code == 401
+
+
+def test_a_token_that_is_revoked_takes_its_cookies_with_it(api_url: str, history: History, database_url: str) -> None:
+    """Whoever loses a laptop revokes its token, and need not find the laptop."""
+    history.tell(message(), session="mine")
+    history.tell(message(address="919811000002"), session="yours")
+    with connect.open(database_url, "test") as connection:
+        token = tokens.make(connection, "laptop", ["read"], sessions=["mine"])
+    with signed_in(api_url, token) as http:
+        seen = http.get(f"{api_url}/api/chats", timeout=30).json()["data"]["contacts"]
+        write = http.post(f"{api_url}/api/chats/919811000001/read", timeout=30)
+        with connect.open(database_url, "test") as connection:
+            tokens.revoke(connection, "laptop")
+        after = http.get(f"{api_url}/api/chats", timeout=30)
+
+    assert [chat["session_id"] for chat in seen] == ["mine"]
+    assert write.json()["code"] == "scope_missing"
+    assert after.status_code == 401
+
+
+def test_a_cookie_lasts_its_time_and_is_nobody_elses_to_make() -> None:
+    """What was changed by a letter, was made with another token, or is over, is no cookie."""
+    ours, others = Cookies(TOKEN), Cookies("another token")
+    ticket = Ticket(7, "aa")
+    value = ours.seal(ticket, now=1000.0)
+
+    def read(value: str, now: float = 1000.0) -> Ticket | None:
+        return ours.read(Headers({"cookie": f"{ours.name}={value}"}), now)
+
+    assert read(value) == ticket
+    assert read(value, 1000.0 + cookies.LASTS + 1) is None
+    assert read(others.seal(ticket, now=1000.0)) is None
+    assert read("8" + value[1:]) is None
+    assert [read(odd) for odd in ("", ".", "...", "7.aa.x.", "é.é.é.é")] == [None] * 5
