@@ -1,0 +1,126 @@
+"""A send, and what the gateway's answer and its webhooks make of it."""
+
+import hashlib
+import itertools
+import uuid
+from dataclasses import replace
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from store import connect, sends, unsettled, writes
+from store.facts import Ack, Message, Outcome
+from store.intake import Batch, Event
+from store.sends import Draft, Result
+
+T0 = 1_750_000_000_000
+PHONE = "919811000009"
+DRAFT = Draft(uuid.UUID(int=1), "s1", PHONE, "text", "hello", T0, "t", "sends nobody")
+SAID = Message(PHONE, "outgoing", "WA1", T0 + 900, "text", "conversation", "complete", "hello", status="sent")
+
+
+def telling(url: str, fact: Message | Ack, number: int) -> None:
+    """The gateway's webhook, as a batch of its own."""
+    name = repr(fact).encode()
+    event = Event(0, T0 + 2000, name, hashlib.sha256(name).digest(), Outcome("stored", None, "s1", "x", T0, (fact,)))
+    with connect.open(url, "test") as connection:
+        writes.apply(connection, [Batch(f"{number:032x}", 1, 1, (event,))])
+
+
+def rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+STEPS = ("answer", "message.sent", "delivered", "read")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(STEPS)), ids=",".join)
+def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, order: tuple[str, ...]) -> None:
+    """The webhook of a message often overtakes the answer to the call that sent it."""
+    with connect.open(database_url, "test") as connection:
+        sends.record(connection, DRAFT, own_phone="919800000000")
+    for number, step in enumerate(order, 1):
+        if step == "answer":
+            with connect.open(database_url, "test") as connection:
+                sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"), own_phone="919800000000")
+        elif step == "message.sent":
+            telling(database_url, SAID, number)
+        else:
+            telling(database_url, Ack("WA1", "delivered" if step == "delivered" else "read", PHONE, T0 + 1000), number)
+
+    assert rows(
+        database_url,
+        "SELECT message_id, direction, message_text, status, timestamp, to_number, unread FROM whatsapp_messages",
+    ) == [("WA1", "outgoing", "hello", "read", T0, PHONE, False)]
+    assert rows(database_url, "SELECT s.state, k.message_id FROM sends AS s JOIN keys AS k USING (key_id)") == [
+        ("sent", "WA1")
+    ]
+
+
+def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_url: str) -> None:
+    """Unknown is what nobody knows; once somebody does, it is not."""
+    with connect.open(database_url, "test") as connection:
+        sends.record(connection, DRAFT)
+        given_up = unsettled.abandon(connection, "sends nobody else")
+        connection.execute("UPDATE sends SET created_at = now() - interval '2 minutes'")
+        given_up_by_age = unsettled.abandon(connection, "sends nobody else")
+        answered = sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"))
+
+    # A process that does not see itself among the living judges by age alone.
+    assert (given_up, given_up_by_age) == ([], [DRAFT.send_id])
+    assert (answered.state, answered.message_id) == ("sent", "WA1")
+    assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(1,)]
+
+
+def test_what_is_settled_stays_so(database_url: str) -> None:
+    """A late time-out must not take back what the gateway answered."""
+    with connect.open(database_url, "test") as connection:
+        sends.record(connection, DRAFT)
+        sends.complete(connection, DRAFT.send_id, Result("queued", gateway_id="q1"))
+        late = sends.complete(connection, DRAFT.send_id, Result("unknown", reason="too late"))
+
+    assert (late.state, late.gateway_id, late.reason) == ("queued", "q1", None)
+
+
+def test_only_the_sends_of_a_process_that_is_gone_are_given_up(database_url: str) -> None:
+    """Another process's send is on its way, not lost."""
+    with (
+        connect.open(database_url, "sends me") as me,
+        connect.open(database_url, "sends other"),
+    ):
+        for number, owner in enumerate(("sends me", "sends other", "sends dead"), 1):
+            sends.record(me, replace(DRAFT, send_id=uuid.UUID(int=number), owner=owner))
+        given_up = unsettled.abandon(me, "sends me")
+
+    assert given_up == [uuid.UUID(int=3)]
+
+
+def test_an_answer_that_may_not_have_arrived_leaves_who_waits_waiting(database_url: str) -> None:
+    """One too many on the waiting list costs a look, one too few costs a customer."""
+    asked = Message(PHONE, "incoming", "Q", T0 - 60_000, "text", None, "complete", "in stock?")
+    telling(database_url, asked, 1)
+    waiting: list[Any] = []
+    with connect.open(database_url, "test") as connection:
+        for number, result in enumerate((Result("failed"), Result("unknown"), Result("queued"), Result("sent", "WA1"))):
+            draft = replace(DRAFT, send_id=uuid.UUID(int=number + 1), timestamp=T0 + number)
+            sends.record(connection, draft)
+            sends.complete(connection, draft.send_id, result)
+            waiting += rows(database_url, "SELECT waiting_since FROM chats")
+
+    assert waiting == [(T0 - 60_000,)] * 3 + [(None,)]
+
+
+def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
+    """Replay folds a message from all of them: one that nobody sent a webhook for has no other."""
+    with connect.open(database_url, "test") as connection:
+        sends.record(connection, DRAFT)
+        send = sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"))
+        ((key_id,),) = rows(database_url, "SELECT key_id FROM sends")
+        told = sends.tellings(connection, [key_id, -1])
+
+    assert list(told) == [key_id]
+    assert [fact for telling in told[key_id] for fact in telling.facts] == [
+        replace(SAID, time=T0, raw_type=None, text=send.text)
+    ]
