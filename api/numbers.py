@@ -12,18 +12,19 @@ from api import access, backend, cursors, envelope, parameters, refusals
 from api.refusals import Refusal
 from store import errors, inspection, ledger, statistics
 from store.connect import Connection
-from store.statistics import Span
+from store.statistics import Span, Step
 
-_DAY = 24 * 3_600_000
-_STEPS = {"hour": 2 * _DAY, "day": 30 * _DAY}
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+_STEPS: dict[Step, int] = {"minute": _HOUR, "hour": 2 * _DAY, "day": 30 * _DAY}
 """How far back the numbers go by default, in ms."""
-_MOST = {"hour": 62 * _DAY, "day": 3 * 366 * _DAY}
+_MOST: dict[Step, int] = {"minute": 6 * _HOUR, "hour": 62 * _DAY, "day": 3 * 366 * _DAY}
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
 _CURSOR = "parked"
 
 
 def stats(request: Request) -> Response:
-    """Messages per hour or day in a time zone, response times, who waits, what is unread."""
+    """Messages per minute, hour or day in a time zone, response times, who waits, what is unread."""
     parameters.known(request, ("since", "until", "step", "zone", "session_id"))
     span = _span(request)
 
@@ -44,7 +45,7 @@ def stats(request: Request) -> Response:
 
 
 def _span(request: Request) -> Span:
-    step = parameters.choice(request, "step", _STEPS) or "day"
+    step = cast("Step", parameters.choice(request, "step", _STEPS) or "day")
     zone = parameters.text(request, "zone") or "UTC"
     if not _ZONE.fullmatch(zone):
         raise refusals.bad("bad_parameter", "zone must be the name of a time zone, such as Asia/Kolkata.")
@@ -53,18 +54,19 @@ def _span(request: Request) -> Span:
     since = parameters.moment(request, "since")
     since = until - _STEPS[step] if since is None else since
     if not 0 <= until - since <= _MOST[step]:
-        raise refusals.bad("bad_parameter", f"since must be before until, by at most {_MOST[step] // _DAY} days.")
+        raise refusals.bad("bad_parameter", f"since must be before until, by at most {_MOST[step] // _HOUR} hours.")
     sessions = access.caller(request).may_see(parameters.text(request, "session_id"))
-    return Span(since, until, zone, "hour" if step == "hour" else "day", sessions)
+    return Span(since, until, zone, step, sessions)
 
 
 def adding_up(request: Request) -> Response:
     """What was received and what became of it."""
     _all_sessions(request)
     document = backend.of(request).ask(ledger.read).document()
-    as_of = document["as_of"]
-    if isinstance(as_of, str):
-        document["as_of"] = as_of.replace("+00:00", "Z")
+    for name in ("as_of", "oldest_waiting_at"):
+        at = document[name]
+        if isinstance(at, str):
+            document[name] = at.replace("+00:00", "Z")
     return envelope.success(json.dumps(document))
 
 

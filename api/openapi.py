@@ -156,6 +156,7 @@ _PATHS: _Schema = {
             _query("before", _TEXT),
             _query("after", _TEXT),
             _query("around", {"type": "string", "maxLength": 512}, "A message_id or a cursor."),
+            _query("at", _TEXT, "ISO 8601 or milliseconds: the page around a time."),
             _query("versions", _FLAG, "Whether each message tells its texts before edits."),
             *_NARROW,
         ],
@@ -202,10 +203,10 @@ _PATHS: _Schema = {
         410,
     ),
     "/api/stats": _get(
-        "Messages per hour or day, response times, who waits, what is unread.",
+        "Messages per minute, hour or day, response times, who waits, what is unread.",
         [
             *_SPAN,
-            _query("step", {"type": "string", "enum": ["hour", "day"]}),
+            _query("step", {"type": "string", "enum": ["minute", "hour", "day"]}),
             _query("zone", _TEXT, "Such as Asia/Kolkata."),
             _SESSION,
         ],
@@ -215,7 +216,15 @@ _PATHS: _Schema = {
     "/api/ledger": _get(
         "What was received and what became of it.",
         [],
-        _object({"received": _WHOLE, "stored": _WHOLE, "waiting": _MAYBE_WHOLE, "as_of": _MAYBE_TIME}),
+        _object(
+            {
+                "received": _WHOLE,
+                "stored": _WHOLE,
+                "waiting": _MAYBE_WHOLE,
+                "as_of": _MAYBE_TIME,
+                "oldest_waiting_at": _MAYBE_TIME,
+            }
+        ),
     ),
     "/api/parked": _get(
         "Events that nobody understood, newest first.",

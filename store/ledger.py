@@ -44,6 +44,8 @@ class Ledger:
     """When a worker last looked at the stream."""
     lost: tuple[Gap, ...]
     """Empty while anything may still be on its way."""
+    oldest_waiting_at: datetime | None = None
+    """When the oldest event in the stream was received; None: there is none, or nobody knows."""
 
     @property
     def exact(self) -> bool:
@@ -52,7 +54,9 @@ class Ledger:
 
     def document(self) -> dict[str, object]:
         """As JSON can hold it."""
-        return {**asdict(self), "as_of": None if self.as_of is None else self.as_of.isoformat(), "exact": self.exact}
+        times = {"as_of": self.as_of, "oldest_waiting_at": self.oldest_waiting_at}
+        told = {name: None if at is None else at.isoformat() for name, at in times.items()}
+        return {**asdict(self), **told, "exact": self.exact}
 
 
 def read(connection: Connection) -> Ledger:
@@ -87,7 +91,7 @@ def read(connection: Connection) -> Ledger:
                 (s.noise + m.noise)::bigint, (s.ping + m.ping)::bigint, (s.parked + m.parked)::bigint,
                 (s.forgotten + m.forgotten)::bigint, s.received - s.size, p.as_of,
                 p.as_of > now() - make_interval(secs => %(stale)s),
-                p.empty_since < now() - make_interval(secs => %(patience)s)
+                p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
             FROM summed AS s
             CROSS JOIN moved AS m
             LEFT JOIN pulse AS p ON true
@@ -96,10 +100,21 @@ def read(connection: Connection) -> Ledger:
         ).fetchone()
         assert counted is not None
         received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
-        as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:])
+        as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:11])
+        oldest = cast("datetime | None", counted[11])
         lost = _gaps(connection) if waiting and is_known and is_idle else ()
     return Ledger(
-        received, stored, duplicate, noise, ping, parked, forgotten, waiting if is_known else None, as_of, lost
+        received,
+        stored,
+        duplicate,
+        noise,
+        ping,
+        parked,
+        forgotten,
+        waiting if is_known else None,
+        as_of,
+        lost,
+        oldest if is_known else None,
     )
 
 

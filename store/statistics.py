@@ -1,9 +1,11 @@
 """Numbers about conversations: how many, how fast, who waits."""
 
 from dataclasses import dataclass
-from typing import Literal, LiteralString, cast
+from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.connect import Connection
+
+Step: TypeAlias = Literal["minute", "hour", "day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,7 @@ class Span:
     """ms, exclusive"""
     zone: str
     """A name of the time zone database; PostgreSQL refuses others (PermanentError)."""
-    step: Literal["hour", "day"]
+    step: Step
     sessions: tuple[str, ...] | None
 
     def parameters(self) -> dict[str, object]:
