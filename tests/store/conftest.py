@@ -1,0 +1,18 @@
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from dev.servers import Servers
+
+
+@pytest.fixture
+def another_database_url(servers: Servers, migrated: str) -> Iterator[str]:
+    """A second database, where the history is told rightly from the first."""
+    name = sql.Identifier(f"another_{uuid.uuid4().hex}")
+    with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(migrated)))
+        yield servers.postgres.url_of(name.as_string().strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

@@ -1,0 +1,61 @@
+"""Replay: what is kept becomes what this version would have made of it, and nothing else is touched."""
+
+import pytest
+
+from store import connect
+from store.report import Report
+from tests.convergence import truth, world
+from tests.store import mixed
+from tests.store.misreadings import MISREADINGS, rightly
+from tests.store.replaying import drain, history, misread_as, replayed, said
+
+
+def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:
+    """A replay costs reading and nothing else: no feed for dashboards to follow, no locks, no bloat."""
+    drain(database_url, list(mixed.told(400)), rightly)
+    with connect.open(database_url, "test") as connection:
+        before = mixed.everything(connection)
+
+        reports = [replayed(database_url, rightly, dry=dry) for dry in (True, False)]
+
+        assert [(report.events, report.counts) for report in reports] == [(400, {}), (400, {})]
+        assert mixed.everything(connection) == before
+
+
+@pytest.mark.parametrize("mistake", MISREADINGS)
+def test_a_fix_of_the_parser_reaches_what_is_kept(mistake: str, database_url: str, another_database_url: str) -> None:
+    """The history becomes what it would be if the parser had been right from the first event."""
+    batches = list(mixed.told(150))
+    drain(database_url, batches, MISREADINGS[mistake])
+    drain(another_database_url, batches, rightly)
+    with connect.open(database_url, "test") as connection:
+        before = mixed.everything(connection)
+
+        announced = replayed(database_url, rightly, dry=True)
+
+        assert mixed.everything(connection) == before
+    assert announced.counts
+    repaired = replayed(database_url, rightly)
+    assert truth.differences(history(database_url), history(another_database_url)) == []
+    assert of_events(repaired) == of_events(announced)
+    assert replayed(database_url, rightly).counts == {}
+
+
+def of_events(report: Report) -> dict[str, int]:
+    return {kind: count for kind, count in report.counts.items() if kind.startswith("event ")}
+
+
+def test_the_report_says_what_was_and_what_is_now(database_url: str) -> None:
+    """Whoever decides on a replay wants to see, before, a few of the messages that it would change."""
+    drain(database_url, [mixed.batch([(said("hello"), world.T0)])], misread_as(time=world.T0 - world.HOUR))
+
+    report = replayed(database_url, rightly, dry=True)
+
+    assert report.counts == {"message timestamp": 1}
+    assert report.examples["message timestamp"] == [
+        {
+            "where": f"{world.SESSIONS[0]} {world.ASHA} incoming ID1",
+            "was": world.T0 - world.HOUR,
+            "now": world.T0 + 1000,
+        }
+    ]
