@@ -3,14 +3,16 @@
 redis-py sends a pipeline again by default when its reply is lost, up to ten times; for an append that is ten copies.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
 
 from ingest.settings import SettingsError
 
@@ -36,15 +38,36 @@ def connect(url: str, reply_seconds: float | None = SECONDS) -> Redis:
     try:
         parts = urlsplit(url)
         if parts.scheme in {"redis+sentinel", "rediss+sentinel"}:
-            return _through_sentinels(parts, options)
-        pool = ConnectionPool.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        return Redis.from_pool(pool)
+            client = _through_sentinels(parts, options)
+        else:
+            pool = ConnectionPool.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            client = Redis.from_pool(pool)
     except ValueError:
         # Not chained: the message of urllib or redis-py may quote the URL, which may hold a password.
         raise SettingsError(
             "REDIS_URL must look like redis://host:port/db, rediss://…, unix:///path?db=0 "
             "or redis+sentinel://host:port,host:port/name/db."
         ) from None
+    pool = client.connection_pool
+    pool.connection_class = type("Connection", (_Translating, pool.connection_class), {})
+    return client
+
+
+class _Translating(AbstractConnection):
+    """Tells of a connection that was reset in the way that everybody expects.
+
+    Where asyncio drops what is written to a closed transport, uvloop raises RuntimeError, which redis-py lets through.
+    """
+
+    async def send_packed_command(
+        self,
+        command: bytes | str | Iterable[bytes],
+        check_health: bool = True,  # noqa: FBT001, FBT002 - redis-py's signature
+    ) -> None:
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            raise ConnectionError("The connection was reset.") from error
 
 
 def _through_sentinels(parts: SplitResult, options: dict[str, Any]) -> Redis:
