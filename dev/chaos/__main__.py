@@ -1,0 +1,33 @@
+"""`./run chaos`: a campaign of faults against a system of its own, and a table of what came of it."""
+
+import argparse
+import random
+import sys
+import time
+
+from dev.chaos import campaign
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 1 if anything is missing, doubled, wrong or refused, or the ledger does not add up."""
+    parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long to go on (5)")
+    parser.add_argument("--seed", type=int, help="which faults and events, and when (any)")
+    parser.add_argument("--rate", type=float, default=500.0, help="events a second (500)")
+    parser.add_argument("--workers", type=int, default=2, help="how many workers (2)")
+    chosen = parser.parse_args(arguments)
+    seed = random.randrange(1 << 24) if chosen.seed is None else chosen.seed
+    started = time.monotonic()
+
+    def say(words: str) -> None:
+        print(f"{time.monotonic() - started:7.1f} s  {words}", flush=True)
+
+    say(f"seed {seed}: the same faults come again with --seed {seed}")
+    outcome = campaign.Campaign(minutes=chosen.minutes, seed=seed, rate=chosen.rate, workers=chosen.workers).run(say)
+    print(f"\n{campaign.table(outcome)}")
+    print("\nclean" if outcome.clean else "\nNOT CLEAN")
+    return 0 if outcome.clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
