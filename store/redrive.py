@@ -33,18 +33,21 @@ class Redrive:
 
     def step(self) -> bool:
         """Retry the next few; returns whether there is more to do. Raises TransientError: the same step again."""
-        page = self._left[: self._plan.size]
-        if page:
+        with errors.translated():
+            page = sources.fitting(self.connection, self._left[: self._plan.size])
+            if not page:
+                # Pruned meanwhile.
+                del self._left[: self._plan.size]
+                return bool(self._left)
             try:
                 with errors.translated():
                     self._retry(page)
             except PermanentError:
-                with errors.translated():
-                    if not self._refolding.refuse(self.connection, page):
-                        raise
+                if not self._refolding.refuse(self.connection, page):
+                    raise
                 return True
-            del self._left[: self._plan.size]
-            self.report.events += len(page)
+        self._left = [event_id for event_id in self._left if event_id > page[-1]]
+        self.report.events += len(page)
         return bool(self._left)
 
     def _retry(self, page: Sequence[int]) -> None:

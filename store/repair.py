@@ -85,6 +85,7 @@ def _read_before(connection: Connection, made: Sequence[Message], sources: Itera
 
 def _delete(connection: Connection, row_ids: Sequence[int | None]) -> None:
     if row_ids:
+        connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [row_ids])
         connection.execute("DELETE FROM whatsapp_messages WHERE id = ANY(%s)", [row_ids])
 
 

@@ -53,9 +53,12 @@ def _follow(connection: Connection, at_most: int) -> bool:
             FROM told AS t
             WHERE t.text <> ''
             ON CONFLICT (id) DO UPDATE
-            SET message_type = excluded.message_type, timestamp = excluded.timestamp, text = excluded.text
-            WHERE (s.message_type, s.timestamp, s.text)
-                IS DISTINCT FROM (excluded.message_type, excluded.timestamp, excluded.text)
+            -- A replay may find that a message belongs to another chat.
+            SET chat_id = excluded.chat_id, session_id = excluded.session_id, direction = excluded.direction,
+                message_type = excluded.message_type, timestamp = excluded.timestamp, text = excluded.text
+            WHERE (s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text) IS DISTINCT FROM
+                (excluded.chat_id, excluded.session_id, excluded.direction, excluded.message_type, excluded.timestamp,
+                    excluded.text)
         ),
         moved AS (
             UPDATE searchable_upto AS u

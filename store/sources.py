@@ -1,5 +1,6 @@
 """The events that the history was folded from, read anew."""
 
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,6 +16,8 @@ Reasons: TypeAlias = tuple[str, str | None, str | None]
 """Why an event is parked: (reason, session_id, event)."""
 _LONGEST = 30.0
 """Seconds after which no transaction of a worker still runs (store/connect.py)."""
+_BYTES = 8 << 20
+"""About as many bytes of bodies are read at a time."""
 _Row: TypeAlias = tuple[int, bytes, bytes, int | None, int, int | None, str, str | None, str | None, str | None]
 
 
@@ -80,17 +83,32 @@ def horizon(connection: Connection) -> int:
 
 
 def page(connection: Connection, after: int, upto: int, limit: int) -> list[int]:
-    """The next events, in the order of their numbers."""
+    """The next events, in the order of their numbers: as many as `limit`, but not too many bytes of bodies."""
     found = connection.execute(
         """
-        SELECT e.event_id FROM events AS e
+        SELECT e.event_id, octet_length(e.body) FROM events AS e
         WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s
         ORDER BY e.event_id
         LIMIT %(limit)s
         """,
         {"after": after, "upto": upto, "limit": limit},
-    )
-    return [cast("int", event_id) for (event_id,) in found]
+    ).fetchall()
+    return _fitting(cast("Sequence[tuple[int, int]]", found))
+
+
+def fitting(connection: Connection, event_ids: Collection[int]) -> list[int]:
+    """The first of these events whose bodies are not too many bytes together; at least one."""
+    found = connection.execute(
+        "SELECT e.event_id, octet_length(e.body) FROM events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
+        [list(event_ids)],
+    ).fetchall()
+    return _fitting(cast("Sequence[tuple[int, int]]", found))
+
+
+def _fitting(sizes: Sequence[tuple[int, int]]) -> list[int]:
+    sums = itertools.accumulate(size for _, size in sizes)
+    fit = sum(size <= _BYTES for size in sums)
+    return [event_id for event_id, _ in sizes[: max(fit, 1)]]
 
 
 def parked(connection: Connection, reason: str | None) -> list[int]:

@@ -1,8 +1,9 @@
 """What outlives a replay: read flags, splits, sends of our own, and what only pruned bodies said."""
 
+from dataclasses import replace
 from uuid import uuid4
 
-from store import chats, connect, flags, fold, sends
+from store import chats, connect, flags, fold, searchable, sends
 from store.facts import Outcome
 from store.places import Place
 from store.sends import Draft, Result
@@ -111,7 +112,7 @@ def test_what_has_lost_a_source_is_folded_upon_and_never_emptied(database_url: s
     rows(database_url, "DELETE FROM events WHERE event_id <= 2")
 
     def third_is_noise(body: bytes) -> Outcome:
-        return Outcome("noise", "x", None, None, None) if b"three" in body else rightly(body)
+        return noise(body) if b"three" in body else rightly(body)
 
     replayed(database_url, third_is_noise)
 
@@ -119,3 +120,27 @@ def test_what_has_lost_a_source_is_folded_upon_and_never_emptied(database_url: s
         ("ID1", "image", None),
         ("ID2", "image", "read"),
     ]
+
+
+def test_what_can_be_searched_follows(database_url: str) -> None:
+    """A message that turned out to be another session's must not be found by readers of the wrong one."""
+
+    def of_the_wrong_session(body: bytes) -> Outcome:
+        return replace(rightly(body), session_id=world.SESSIONS[1])
+
+    drain(database_url, [mixed.batch([(said("mango"), world.T0), (said("lemon", 2), world.T0)])], of_the_wrong_session)
+    with connect.open(database_url, "test") as connection:
+        searchable.follow(connection, 100)
+        before = connection.execute("SELECT session_id FROM searchable").fetchall()
+
+        replayed(database_url, lambda body: noise(body) if b"lemon" in body else rightly(body))
+
+        searchable.follow(connection, 100)
+        assert before == [(world.SESSIONS[1],)] * 2
+        assert connection.execute("SELECT session_id, text FROM searchable").fetchall() == [
+            (world.SESSIONS[0], "mango")
+        ]
+
+
+def noise(_: bytes) -> Outcome:
+    return Outcome("noise", "x", None, None, None)
