@@ -27,8 +27,10 @@ def rehearse(connection: Connection, batches: Sequence[Batch], *, own_phone: str
 
 
 def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | None) -> Counter[str]:
-    claimed = ledger_rows.claim(connection, batches)
-    new = [batch for batch in batches if (batch.writer, batch.number) in claimed]
+    # A batch whose confirmation was lost is in the stream twice, and both copies may have come in one hand.
+    different = {(batch.writer, batch.number): batch for batch in batches}
+    claimed = ledger_rows.claim(connection, different.values())
+    new = [batch for identity, batch in different.items() if identity in claimed]
     copies = [event for batch in new for event in batch.events]
     if not copies:
         return Counter()

@@ -58,6 +58,18 @@ def ids(redis: Any) -> list[bytes]:  # noqa: ANN401 - see Pipeline.redis
     return [entry["message_id"] for entry in redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", 100)]
 
 
+def test_a_batch_that_is_in_the_stream_twice_is_counted_as_what_it_is(pipeline: Pipeline) -> None:
+    """Its confirmation was lost, so it went through the spool as well; both copies may come in one hand."""
+    pipeline.feed.add(Story(54).take(20))
+    [(_, fields)] = pipeline.redis.xrange(queue.STREAM)
+    pipeline.feed.put(fields)
+    worker = pipeline.worker().start()
+
+    assert pipeline.drained(), worker.said
+    verdict = pipeline.judge()
+    assert verdict.clean, verdict
+
+
 def test_a_redis_that_comes_back_empty_is_worked_with_again(pipeline: Pipeline) -> None:
     """A flush, a replica that knew nothing, a new machine: group and keys are made again without a restart."""
     worker = pipeline.worker().start()
