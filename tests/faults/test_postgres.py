@@ -1,5 +1,6 @@
 """PostgreSQL goes away, comes back, hangs or says no: nothing is parked for it, and everything is stored after it."""
 
+import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,7 @@ def private(redis_url: str, tmp_path: Path) -> Iterator[tuple[Postgres, Pipeline
         pipeline = Pipeline(server.url, redis_url, tmp_path)
         yield server, pipeline
         pipeline.close()
+    shutil.rmtree(folder)
 
 
 @contextmanager

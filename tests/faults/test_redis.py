@@ -1,0 +1,94 @@
+"""Redis goes away and comes back: acknowledging goes on, and what was acknowledged becomes readable."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.chaos import ledger, verdict
+from dev.chaos.feed import client
+from dev.chaos.sender import Sender
+from dev.chaos.story import Story
+from dev.chaos.system import System
+from ingest import queue
+
+RATE = 200
+NOTICED = 2.0
+"""Seconds after which whoever takes in events has noticed that Redis is gone."""
+
+
+@pytest.fixture
+def system() -> Iterator[System]:
+    with System() as made:
+        yield made
+
+
+def at_home(system: System, count: int, seconds: float) -> bool:
+    """Whether so many events are in the ledger in time."""
+    end = time.monotonic() + seconds
+    while verdict.kept_events(system.postgres.url) < count:
+        if time.monotonic() > end:
+            return False
+        system.wait(0.1)
+    return True
+
+
+@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.timeout(240)
+def test_its_absence_refuses_and_loses_nothing(system: System, seconds: float) -> None:
+    """A gateway that never retries must not notice that the queue is away; readers do, for as long as it is."""
+    with Sender(system.port, Story(91), RATE) as sender:
+        system.wait(2)
+        system.valkey.kill()
+        gone = time.monotonic()
+        system.wait(seconds)
+        system.valkey.start()
+        back = time.monotonic()
+        system.wait(2)
+    record = sender.record
+    p99 = record.slowest(gone + NOTICED, back)
+    print(f"Redis away for {seconds} s at {RATE}/s: p99 of acknowledgement {p99 * 1000:.1f} ms once noticed")
+
+    assert not record.refused
+    assert not record.doubtful
+    assert at_home(system, len(record.acknowledged), 20), "everything is readable within 20 s of its return"
+    print(f"everything readable {time.monotonic() - back - 2:.1f} s after the last event")
+    found = verdict.judge(system.postgres.url, record.acknowledged)
+    assert found.clean, found
+    assert not ledger.trouble(system.postgres.url, system.wait)
+
+
+@pytest.mark.long
+def test_an_entry_that_vanishes_is_named_by_the_ledger(system: System) -> None:
+    """Nothing is perfect, so loss must be loud: with the writer and the numbers, and an exit code for a monitor."""
+    [worker] = system.workers
+    with Sender(system.port, Story(92), 100) as sender:
+        system.wait(1)
+    assert at_home(system, len(sender.record.acknowledged), 20), worker.said
+    before = len(sender.record.acknowledged)
+    worker.kill()
+    with Sender(system.port, Story(93), 50) as sender:
+        time.sleep(1)
+    redis: Any = client(system.valkey.url)
+    batches = {name: queue.from_fields(fields) for name, fields in redis.xrange(queue.STREAM)}
+    entry, victim = next((name, batch) for name, batch in batches.items() if batch.bodies)
+    redis.xdel(queue.STREAM, entry)
+    worker.start()
+
+    code, document = ledger.ask(system.postgres.url)
+    end = time.monotonic() + 60
+    while code != 1 and time.monotonic() < end:
+        system.wait(1)
+        code, document = ledger.ask(system.postgres.url)
+    assert code == 1, document
+    assert document["lost"] == [
+        {
+            "writer": victim.writer,
+            "first": victim.number,
+            "last": victim.number,
+            "events": len(victim.bodies),
+            "spooled": 0,
+        }
+    ]
+    assert document["received"] == before + len(sender.record.acknowledged)
