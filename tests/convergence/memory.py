@@ -1,12 +1,13 @@
 """A database that a history is told to and read back from, again and again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, LiteralString
 
 from ingest import queue
 from ingest.queue import Batch
-from store import writes
+from store import splits, writes
 from store.connect import Connection
+from tests.convergence.histories import Decision, Telling
 from worker import reading
 
 _TABLES: Final[tuple[LiteralString, ...]] = (
@@ -31,11 +32,15 @@ class Memory:
         with self.connection.transaction():
             self.connection.execute(_TRUNCATE if self._emptied % _OFTEN == 0 else _EMPTY)
 
-    def tell(self, transactions: Iterable[Sequence[Batch]]) -> None:
-        for batches in transactions:
-            tell(self.connection, batches)
+    def tell(self, telling: Telling) -> None:
+        for step in telling:
+            tell(self.connection, step)
 
 
-def tell(connection: Connection, batches: Sequence[Batch]) -> None:
-    """One transaction, as the worker makes it of these stream entries."""
-    writes.apply(connection, [reading.batch(queue.to_fields(batch)) for batch in batches])
+def tell(connection: Connection, step: Sequence[Batch] | Decision) -> None:
+    """One transaction: of stream entries, as the worker makes it, or of a decision."""
+    if isinstance(step, Decision):
+        decide = splits.split if step.is_split else splits.withdraw
+        decide(connection, step.session_id, step.lid)
+    else:
+        writes.apply(connection, [reading.batch(queue.to_fields(batch)) for batch in step])

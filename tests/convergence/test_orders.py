@@ -1,0 +1,79 @@
+"""The same history, told in two orders, cuts and numbers of copies, is the same truth.
+
+A failing history is printed as small as hypothesis finds it, with a line to reproduce it.
+"""
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from tests.convergence import histories, truth
+from tests.convergence.histories import Decision, History
+from tests.convergence.memory import Memory
+from tests.convergence.shares import Shares
+
+
+def _check(memory: Memory, examples: int, shares: Shares) -> None:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    )
+    @given(histories.histories())
+    def converges(history: History) -> None:
+        shares.count(history)
+        truths: list[truth.Truth] = []
+        for telling in history.tellings():
+            memory.empty()
+            memory.tell(telling)
+            truths.append(truth.read(memory.connection))
+        differing = truth.differences(*truths)
+        if differing:
+            note(_written(history))
+        assert not differing, "\n".join(differing)
+
+    converges()
+
+
+def _written(history: History) -> str:
+    numbers = {copy: f"{i}.{j}" for i, event in enumerate(history.events) for j, copy in enumerate(event.copies)}
+    lines = [f"{number} {copy.received_at} {copy.body!r}" for copy, number in numbers.items()]
+    of_content = {(copy.body, copy.received_at): number for copy, number in numbers.items()}
+    for telling in history.tellings():
+        lines.append("told as:")
+        for step in telling:
+            if isinstance(step, Decision):
+                lines.append(f"  {step}")
+                continue
+            batches = [[of_content[told] for told in zip(b.bodies, b.receipts, strict=True)] for b in step]
+            lines.append(f"  {batches}")
+    return "\n".join(lines)
+
+
+@pytest.mark.timeout(900)
+def test_a_history_is_the_same_however_it_is_told(memory: Memory, capfd: pytest.CaptureFixture[str]) -> None:
+    """Events come late, twice, out of order and from several workers: what a person reads must not depend on it."""
+    shares = Shares()
+    try:
+        _check(memory, 300, shares)
+    finally:
+        shares.print(capfd, "Told in two orders")
+
+    assert shares.histories >= 300
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("half", [1, 2])
+def test_thousands_of_histories_are_the_same_however_they_are_told(
+    memory: Memory, capfd: pytest.CaptureFixture[str], half: int
+) -> None:
+    """The same on 5,000 histories, in two halves, so that two processes share them."""
+    shares = Shares()
+    try:
+        _check(memory, 2_500, shares)
+    finally:
+        shares.print(capfd, f"Told in two orders, part {half}")
+
+    assert shares.histories >= 2_500
