@@ -132,13 +132,17 @@ def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_th
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was promised of replays, at a size that says something."""
-    batches = list(mixed.told(100_000, seed=2))
+    batches = list(mixed.told(102_000, seed=2))
     with connect.open(database_url, "test") as connection:
         taken = [batches[start : start + 12] for start in range(0, len(batches), 12)]
-        began = time.monotonic()
-        for some in taken:
+        drained = 0.0
+        for number, some in enumerate(taken):
+            if number % 10 == 0:
+                # As autovacuum does once a minute: the drain is measured against a history that grew in days.
+                connection.execute("ANALYZE")
+            began = time.monotonic()
             mixed.keep(connection, some)
-        drained = time.monotonic() - began
+            drained += time.monotonic() - began
         row = connection.execute("SELECT count(*) FROM events").fetchone()
         before = mixed.everything(connection)
         began = time.monotonic()
@@ -151,5 +155,5 @@ def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_th
     with capsys.disabled():
         print(f"\n{events:,} events: drained {events / drained:,.0f}/s, replayed {events / seconds:,.0f}/s")
     assert report.counts == {}
-    assert report.events == events > 99_000
+    assert report.events == events > 100_000
     assert seconds <= drained * 10
