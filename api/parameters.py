@@ -31,6 +31,11 @@ def text(request: Request, name: str) -> str | None:
     return value
 
 
+def storable(value: str) -> bool:
+    """Whether PostgreSQL takes it: neither NUL nor lone surrogates."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def opaque(request: Request, name: str) -> str | None:
     """A cursor, whose own reader checks it."""
     return request.query_params.get(name) or None

@@ -36,7 +36,7 @@ class Order:
             raise refusals.bad("bad_json", "The body must be a JSON object.")
         fields = cast("dict[str, object]", found)
         up_to, as_of, unread = (fields.get(name) for name in ("up_to", "as_of", "unread"))
-        if not (up_to is None or (isinstance(up_to, str) and up_to and _storable(up_to))):
+        if not (up_to is None or (isinstance(up_to, str) and up_to and parameters.storable(up_to))):
             raise refusals.bad("bad_parameter", "up_to must be a message_id.")
         if not (as_of is None or isinstance(as_of, str)):
             raise refusals.bad("bad_parameter", "as_of must be the as_of of a page.")
@@ -75,8 +75,3 @@ def _read(request: Request, body: bytes) -> Response:
 
 def _answer(left: Unread) -> Response:
     return envelope.success(json.dumps({"unread_count": left.count, "marked_unread": left.marked}))
-
-
-def _storable(text: str) -> bool:
-    """PostgreSQL takes neither NUL nor lone surrogates."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -13,13 +13,16 @@ from store.report import Report, uncounted
 class Redrive:
     """One retry of all that is parked, or of all that is parked for one reason; `step` until nothing is left."""
 
-    def __init__(self, connection: Connection, plan: Plan, *, reason: str | None = None) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, *, reason: str | None = None, events: Sequence[int] | None = None
+    ) -> None:
+        """`events`: those and no others."""
         self.connection = connection
         self.report = Report()
         self._plan = plan
         self._refolding = Refolding(plan.parser, plan.own_phone, set())
         with errors.translated():
-            self._left = sources.parked(connection, reason)
+            self._left = sources.parked(connection, reason) if events is None else list(events)
         self.target = len(self._left)
 
     def go_on(self, connection: Connection) -> None:

@@ -31,12 +31,12 @@ class Plan:
     """Only find out what would change."""
 
 
-def open(database_url: str, plan: Plan) -> Connection:  # noqa: A001 - read as replay.open
+def open(database_url: str, plan: Plan, patience: float = replays.PATIENCE) -> Connection:  # noqa: A001 - read as replay.open
     """A connection that is the only one to replay; raises store.replays.BusyError and store.errors.TransientError."""
     connection = connect.open(database_url, "replay", bounds=_BOUNDS)
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
-        replays.lock(connection)
+        replays.lock(connection, patience)
         shadow.prepare(connection)
         withdrawals.prepare(connection)
         report.prepare(connection)

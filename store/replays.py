@@ -13,7 +13,7 @@ Stage: TypeAlias = Literal["events", "sayings", "withdrawals", "latecomers", "la
 _LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
 
 
-_PATIENCE = 6.0
+PATIENCE = 6.0
 """Seconds; PostgreSQL looks after its clients every five (store/connect.py)."""
 
 
@@ -30,12 +30,12 @@ class Progress:
     report: Report
 
 
-def lock(connection: Connection) -> None:
+def lock(connection: Connection, patience: float = PATIENCE) -> None:
     """Be the only replay for as long as the connection lives; raises BusyError.
 
     Waits a little: of a replay that was killed, PostgreSQL may still have the connection.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
         if time.monotonic() > deadline:
             raise BusyError("Another replay runs on this database.")

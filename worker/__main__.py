@@ -6,9 +6,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from ingest.failpoint import FailpointError, Failpoints
@@ -16,8 +15,10 @@ from store import connect, migrate
 from store.errors import TransientError
 from worker import connection, health, replay
 from worker.drainer import Drainer
+from worker.housekeeping import Housekeeping
 from worker.metrics import Metrics
 from worker.process import DrainWorker
+from worker.redrives import Redrives
 from worker.settings import Settings, SettingsError
 from worker.watch import Watch
 
@@ -57,14 +58,17 @@ def drain(environ: Mapping[str, str]) -> int:
     watch = Watch(redis, drainer, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, watch, metrics)
+    redrives = Redrives(settings.database_url, settings.own_phone)
+    housekeeping = Housekeeping(drainer, redrives, metrics, feed_days=settings.feed_days)
     try:
-        _work(redis, settings, drainer, watch, metrics)
+        _work(settings, drainer, watch, lambda: DrainWorker(redis, drainer, watch, housekeeping, metrics))
     finally:
+        housekeeping.close()
         drainer.close()
     return 0
 
 
-def _work(redis: Redis, settings: Settings, drainer: Drainer, watch: Watch, metrics: Metrics) -> None:
+def _work(settings: Settings, drainer: Drainer, watch: Watch, new_worker: Callable[[], DrainWorker]) -> None:
     # RQ ends its loop at many an error; what was in hand is still in the stream, so a new loop is all it takes.
     done = 0
     due = math.ceil(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
@@ -74,7 +78,7 @@ def _work(redis: Redis, settings: Settings, drainer: Drainer, watch: Watch, metr
             drainer.stream.ensure_group()
             drainer.stream.give_back()
             drainer.sweep()
-            worker = DrainWorker(redis, drainer, watch, metrics)
+            worker = new_worker()
             worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
             done += worker.jobs
         except (RedisError, TransientError) as error:

@@ -33,6 +33,14 @@ class Metrics:
         )
         self._length = Gauge("sak_stream_entries", "Batches in the stream.", registry=self.registry)
         self._age = Gauge("sak_stream_oldest_seconds", "Age of the oldest batch in the stream.", registry=self.registry)
+        self._lag = Gauge(
+            "sak_feed_lag_seconds",
+            "For how long a running transaction has kept the oldest hidden change from the feed's readers.",
+            registry=self.registry,
+        )
+        self._pruned = Counter(
+            "sak_feed_pruned", "Changes that were forgotten because of their age.", registry=self.registry
+        )
         for outcome in COLUMNS:
             self._events.labels(outcome)
 
@@ -51,3 +59,9 @@ class Metrics:
     def saw(self, *, length: int, age: float) -> None:
         self._length.set(length)
         self._age.set(age)
+
+    def lagged(self, seconds: float) -> None:
+        self._lag.set(seconds)
+
+    def pruned(self, changes: int) -> None:
+        self._pruned.inc(changes)

@@ -25,6 +25,7 @@ from ingest import queue
 from store.errors import TransientError
 from worker import connection, jobs
 from worker.drainer import Drainer
+from worker.housekeeping import Housekeeping
 from worker.metrics import Metrics
 from worker.watch import Watch
 
@@ -39,7 +40,9 @@ ABANDONED = 120.0
 class DrainWorker(SimpleWorker):
     """Runs `worker.jobs.drain`, and nothing else."""
 
-    def __init__(self, redis: Redis, drainer: Drainer, watch: Watch, metrics: Metrics) -> None:
+    def __init__(
+        self, redis: Redis, drainer: Drainer, watch: Watch, housekeeping: Housekeeping, metrics: Metrics
+    ) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - RQ's parameters are partly untyped
             [Queue(queue.QUEUE, connection=redis, serializer=JSONSerializer)],
             connection=redis,
@@ -50,6 +53,7 @@ class DrainWorker(SimpleWorker):
         )
         self._drainer = drainer
         self._watch = watch
+        self._housekeeping = housekeeping
         self._metrics = metrics
         self._seen_taken: set[bytes] = set()
         self.jobs = 0
@@ -96,6 +100,7 @@ class DrainWorker(SimpleWorker):
         """Wait for a hint, and look after the stream every second of the wait."""
         while not self._stop_requested:
             self._watch.tick()
+            self._housekeeping.go_on(lambda: not self._stop_requested and self._watch.is_idle)
             result = super().dequeue_job_and_maintain_ttl(1, 1)
             if result is not None or timeout is None or max_idle_time is not None:
                 return result

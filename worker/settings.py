@@ -19,6 +19,8 @@ class Settings:
     """The number of sessions that never reported theirs."""
     max_jobs: int
     """After how many jobs the process ends, to be started anew by its supervisor; 0: never."""
+    feed_days: int
+    """How long changes are kept in the feed; whoever was away for longer loads everything anew."""
     failpoint: str | None
     """For tests: where the process is to die (worker/failpoint.py)."""
 
@@ -36,6 +38,9 @@ class Settings:
         max_jobs = environ.get("WORKER_MAX_JOBS") or "20000"
         if not max_jobs.isdecimal():
             raise SettingsError(f"WORKER_MAX_JOBS must be a number, not {max_jobs!r}.")
+        feed_days = environ.get("FEED_DAYS") or "7"
+        if not feed_days.isdecimal() or not 1 <= int(feed_days) <= 36500:
+            raise SettingsError(f"FEED_DAYS must be a number from 1 to 36500, not {feed_days!r}.")
         return cls(
             database_url=environ["DATABASE_URL"],
             redis_url=environ["REDIS_URL"],
@@ -43,5 +48,6 @@ class Settings:
             host=environ.get("HOST") or "127.0.0.1",
             own_phone="".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None,
             max_jobs=int(max_jobs),
+            feed_days=int(feed_days),
             failpoint=environ.get("SAK_FAILPOINT") or None,
         )

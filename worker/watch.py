@@ -8,7 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from ingest import queue
-from store import connect, pulse
+from store import connect, pulse, retention
 from store.errors import TransientError
 from worker.drainer import Drainer
 from worker.metrics import Metrics
@@ -51,11 +51,17 @@ class Watch:
             connection = self._drainer.connection()
             with connect.deadline(connection, ANSWER):
                 pulse.record(connection, length=length, oldest_at=oldest_at, writers=writers)
+                self._metrics.lagged(retention.lag(connection))
             self.reason = None
         except TransientError as error:
             self.reason = str(error)
             log.warning("%s: the stream keeps what comes until it is back", error)
         self.ticked_at = time.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job waits; raises redis.exceptions.RedisError."""
+        return self._queue.count == 0
 
     def idle(self) -> None:
         """Between jobs: leave a hint if there is something to do and no job that would do it."""

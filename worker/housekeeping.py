@@ -1,0 +1,53 @@
+"""What a worker does between drains: the redrives that somebody asked for, and forgetting what is old in the feed."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from store import connect, retention
+from store.errors import TransientError
+from worker.drainer import Drainer
+from worker.metrics import Metrics
+from worker.redrives import Redrives
+
+log = logging.getLogger("worker.housekeeping")
+
+EVERY = 60.0
+"""Seconds between two looks for changes that are old enough to be forgotten."""
+CHANGES = 2_000
+"""How many are forgotten in one transaction: it keeps younger changes from the feed's readers, so it is short."""
+ANSWER = 20.0
+"""Seconds that PostgreSQL has for it."""
+
+
+class Housekeeping:
+    """One worker's share; several do no harm to each other."""
+
+    def __init__(self, drainer: Drainer, redrives: Redrives, metrics: Metrics, *, feed_days: int) -> None:
+        self._drainer = drainer
+        self._redrives = redrives
+        self._metrics = metrics
+        self._kept = timedelta(days=feed_days)
+        self._next = 0.0
+
+    def go_on(self, may_go_on: Callable[[], bool]) -> None:
+        """Do a little of what is due; `may_go_on` says whether nothing else waits. Waits for PostgreSQL, if need be."""
+        self._redrives.go_on(self._drainer.connection, may_go_on)
+        if time.monotonic() >= self._next:
+            self._prune()
+
+    def close(self) -> None:
+        self._redrives.let_go()
+
+    def _prune(self) -> None:
+        try:
+            connection = self._drainer.connection()
+            with connect.deadline(connection, ANSWER):
+                pruned = retention.prune(connection, self._kept, CHANGES)
+        except TransientError as error:
+            log.warning("%s: the feed is pruned later", error)
+            pruned = 0
+        self._metrics.pruned(pruned)
+        # Where there is more to forget, again after the next drain.
+        self._next = time.monotonic() + (0 if pruned else EVERY)

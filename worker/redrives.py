@@ -1,0 +1,107 @@
+"""Does the redrives that somebody asked the API for, a few events at a time, while nothing waits to be drained."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from store import connect, redrives, replay, replays
+from store.connect import Connection
+from store.errors import PermanentError, TransientError
+from store.redrive import Redrive
+from store.redrives import Redrive as Asked
+from store.replay import Plan
+from worker.replay import our_parser
+
+log = logging.getLogger("worker.redrives")
+
+SIZE = 64
+"""Events in one step: what waits to be drained waits for a step."""
+SLICE = 2.0
+"""Seconds that may be spent before the worker looks after other things."""
+ANSWER = 20.0
+"""Seconds that PostgreSQL has for a step."""
+PAUSE = 1.0
+"""Seconds between two looks for what somebody asked for, and before another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    connection: Connection
+    asked: Asked
+    work: Redrive
+
+
+class Redrives:
+    """One worker's part; of several one does it at a time, and whatever dies with one is taken up by another."""
+
+    def __init__(self, database_url: str, own_phone: str | None) -> None:
+        self._database_url = database_url
+        self._own_phone = own_phone
+        self._job: _Job | None = None
+        self._survived: int | None = None
+        self._next = 0.0
+
+    def go_on(self, connection: Callable[[], Connection], may_go_on: Callable[[], bool]) -> None:
+        """Do some of what was asked for, if anything was; asks `may_go_on` after every step.
+
+        Never raises for PostgreSQL: what was asked for stays written down.
+        """
+        try:
+            if self._job is None and not self._began(connection):
+                return
+            self._work(may_go_on)
+        except replays.BusyError:
+            self._next = time.monotonic() + PAUSE
+        except TransientError as error:
+            log.warning("%s: the redrive is taken up again", error)
+            self.let_go()
+            self._next = time.monotonic() + PAUSE
+
+    def let_go(self) -> None:
+        """Leave what is in hand to whoever looks next."""
+        if self._job is not None:
+            self._survived = self._job.asked.redrive_id
+            self._job.connection.close()
+            self._job = None
+
+    def _began(self, connection: Callable[[], Connection]) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + PAUSE
+        ours = connection()
+        with connect.deadline(ours, ANSWER):
+            if not redrives.wanted(ours):
+                return False
+        plan = Plan(our_parser(), own_phone=self._own_phone, size=SIZE)
+        # Without waiting: another worker may be at it, and what comes meanwhile wants to be drained.
+        alone = replay.open(self._database_url, plan, patience=0)
+        with contextlib.ExitStack() as otherwise:
+            otherwise.callback(alone.close)
+            with connect.deadline(alone, ANSWER):
+                asked = redrives.take(alone, survived=self._survived)
+                if asked is None:
+                    return False
+                self._job = _Job(alone, asked, Redrive(alone, plan, events=redrives.begin(alone, asked)))
+            otherwise.pop_all()
+        log.info("redrive %d of %d events, asked for by %s", asked.redrive_id, self._job.work.target, asked.caller)
+        return True
+
+    def _work(self, may_go_on: Callable[[], bool]) -> None:
+        assert self._job is not None
+        job, until = self._job, time.monotonic() + SLICE
+        while True:
+            failure: str | None = None
+            with connect.deadline(job.connection, ANSWER):
+                try:
+                    more = job.work.step()
+                except PermanentError as error:
+                    more, failure = False, str(error)
+                redrives.note(job.connection, job.asked, done=not more, failure=failure)
+            if not more:
+                log.info("redrive %d is done", job.asked.redrive_id)
+                self.let_go()
+                return
+            if time.monotonic() >= until or not may_go_on():
+                return
