@@ -31,7 +31,7 @@ def through_bad_weather(
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         stop=stop,
-        wait=wait_exponential_jitter(initial=0.05, max=1.0, jitter=0.1),
+        wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.1),
         before_sleep=again,
         reraise=True,
     )(work)
