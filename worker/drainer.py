@@ -61,7 +61,7 @@ class Drainer:
             self._connection.close()
             self._connection = None
         if self._connection is None:
-            self._connection = connect.open(self._database_url, "worker")
+            self._connection = connect.open(self._database_url, "worker", bounds=connect.BY_KEY)
         return self._connection
 
     def run(self, tick: Callable[[], None]) -> bool:
