@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dev.gateway.server import Gateway
+from store import connect, tokens
 from tests.api.history import LID, Client, History, message, same_person
 from tests.api.sends.conftest import PHONE, SESSION, Serve
 
@@ -104,3 +105,41 @@ def test_only_the_configured_session_is_sent_from(gateway: Gateway, serve: Serve
     assert unnamed.post("/api/send", {"to": PHONE, "text": "hello"}).json()["code"] == "session_missing"
     assert unnamed.post("/api/send", {**other, "session_id": SESSION}).status_code == 200
     assert unnamed.post("/api/send", other).json()["data"]["code"] == "INVALID_SESSION"
+
+
+def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
+    gateway: Gateway, sender: Client, history: History
+) -> None:
+    """A dashboard's reading token in the wrong hands must not write to customers."""
+    with connect.open(history.database_url, "test") as connection:
+        made = {
+            "reads": tokens.make(connection, "reads", ["read"]),
+            "elsewhere": tokens.make(connection, "elsewhere", ["read", "write"], sessions=["another"]),
+            "writes": tokens.make(connection, "writes", ["read", "write"], sessions=[SESSION]),
+        }
+
+    def ask(name: str, method: str = "POST", path: str = "/api/send") -> tuple[int, str | None]:
+        body = {"to": PHONE, "text": "hello"} if method == "POST" else None
+        answer = sender.http.request(
+            method,
+            sender.url + path,
+            json=body,
+            headers={"Authorization": f"Bearer {made[name]}", "Idempotency-Key": "k"},
+            timeout=30,
+        )
+        return answer.status_code, answer.json().get("code")
+
+    assert [ask(name) for name in made] == [(403, "scope_missing"), (403, "session_forbidden"), (200, None)]
+    ((send_id,),) = history.rows("SELECT send_id FROM sends")
+    assert ask("elsewhere", "GET", f"/api/sends/{send_id}") == (404, "send_not_found")
+    assert ask("elsewhere", "POST", f"/api/sends/{send_id}/reconcile") == (404, "send_not_found")
+    assert ask("reads", "GET", f"/api/sends/{send_id}")[0] == 200
+    assert ask("reads", "POST", f"/api/sends/{send_id}/reconcile") == (403, "scope_missing")
+    # A key is its token's own: another one's request under it is another request.
+    assert sender.http.post(
+        f"{sender.url}/api/send",
+        json={"to": PHONE, "text": "mine"},
+        headers={"Idempotency-Key": "k"},
+        timeout=30,
+    ).ok
+    assert len(gateway.memory.reached()) == 2
