@@ -1,7 +1,6 @@
 """`python -m worker`: drains the queue until it is told to stop; `python -m worker replay …`: worker/replay.py."""
 
 import logging
-import math
 import os
 import random
 import sys
@@ -71,7 +70,7 @@ def drain(environ: Mapping[str, str]) -> int:
 def _work(settings: Settings, drainer: Drainer, watch: Watch, new_worker: Callable[[], DrainWorker]) -> None:
     # RQ ends its loop at many an error; what was in hand is still in the stream, so a new loop is all it takes.
     done = 0
-    due = math.ceil(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
+    due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
     while not drainer.stopping and (not due or done < due):
         try:
             _await_schema(settings, drainer, watch)
