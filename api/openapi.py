@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import chats, envelope, formats, messages, parameters
+from api import chats, envelope, formats, messages, parameters, sendschema
 
 _Schema = dict[str, Any]
 
@@ -237,8 +237,11 @@ DOCUMENT = json.dumps(
         "openapi": "3.1.0",
         "info": {"title": "WhatsApp history", "version": "1"},
         "security": [{"bearer": []}],
-        "paths": _PATHS,
-        "components": {"schemas": SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "paths": _PATHS | sendschema.PATHS,
+        "components": {
+            "schemas": SCHEMAS | sendschema.SCHEMAS,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
     }
 )
 

@@ -11,6 +11,8 @@ def test_every_call_that_is_described_is_there_and_answers_as_described(history:
     history.tell(message())
     document = client.http.get(f"{client.url}/openapi.json", headers={"authorization": ""}, timeout=30).json()
     for path, calls in document["paths"].items():
+        if path.startswith("/api/send"):
+            continue  # needs a gateway: tests/api/sends/test_schema.py
         for method in calls:
             at = path.replace("{phone}", PHONE).replace("{session_id}", "s1")
             answer = client.http.request(method, client.url + at, params={"q": "hello"}, timeout=30)
