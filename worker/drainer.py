@@ -110,7 +110,8 @@ class Drainer:
                     if entry.deaths >= poison.DEATHS:
                         counted += self._apply_carefully(entry)
             except (TransientError, JobTimeoutException):
-                # Alive and unable: that is no evidence against the entries.
+                # Alive and unable: that is no evidence against the entries. It may be that they were too many.
+                self._count = 1
                 self.stream.survived(ids)
                 raise
             self._failpoints.reach("worker.after_commit")

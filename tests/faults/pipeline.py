@@ -91,8 +91,8 @@ class Pipeline:
 
     def pending(self) -> int:
         """How many entries some worker took and has not acknowledged."""
-        groups: Any = self.redis.xinfo_groups(queue.STREAM)
-        return int(groups[0]["pending"])
+        groups: Any = self.redis.xinfo_groups(queue.STREAM) if self.redis.exists(queue.STREAM) else ()
+        return sum(int(group["pending"]) for group in groups)
 
     def drained(self, seconds: float = 20.0, *, keep: bool = True) -> bool:
         """Whether all that was fed is in the ledger, and gone from the stream, before the time is over."""
