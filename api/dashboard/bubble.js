@@ -29,9 +29,9 @@ export function senderName(message) {
 function reply(message, { quoted, group, on }) {
 	if (!message.reply_to || message.deleted) return [];
 	const known = quoted
-		? [h("b", h("bdi", quoted.direction === "outgoing" ? t("you") : group ? senderName(quoted) : t("they"))), h("span", { dir: "auto" }, summary(quoted))]
+		? [h("span.unseen", t("reply_to")), h("b", h("bdi", quoted.direction === "outgoing" ? t("you") : group ? senderName(quoted) : t("they"))), h("span", { dir: "auto" }, summary(quoted))]
 		: [h("span", t("reply_to_earlier"))];
-	return [h("button.quote", { "aria-label": quoted ? t("reply_to", { text: summary(quoted) }) : t("reply_to_earlier"), click: () => on.jump(message.reply_to) }, ...known)];
+	return [h("button.quote", { click: () => on.jump(message.reply_to) }, ...known)];
 }
 
 // A message in one line.
@@ -68,10 +68,10 @@ function media(message) {
 	return h("div.media", h("span", icon(type)), h("span", h("b", h("bdi", title)), h("small", why)));
 }
 
-function under(message, { receipts, on }) {
+function under(message, { receipts }) {
 	const at = message.timestamp;
 	const time = h("time", { datetime: new Date(at).toISOString(), title: message.time_source === "receipt" ? t("time_of_receipt", { time: full(at) }) : full(at) }, clock(at));
-	const edited = message.edited && !message.deleted ? h("button.link", { title: t("show_versions"), click: () => on.versions(message) }, t("edited")) : null;
+	const edited = message.edited && !message.deleted ? h("span", { title: message.edited_at && full(Date.parse(message.edited_at)) }, t("edited")) : null;
 	const status = message.direction === "outgoing" && message.status ? tick(message.status, statusTold(message.status, receipts)) : null;
 	return h("div.under", edited, message.time_source === "receipt" ? h("span", { title: t("time_of_receipt", { time: full(at) }) }, "≈") : null, time, status);
 }

@@ -3,7 +3,7 @@
 import { drawing, h } from "./element.js";
 import { clock, number, t } from "./language.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 150, 28, 20];
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 240, 28, 20];
 
 export function chart(counted, since) {
 	const minutes = Array.from({ length: 60 }, () => [0, 0]);

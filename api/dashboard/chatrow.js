@@ -16,6 +16,11 @@ export function words(preview) {
 	return KINDS.includes(name) ? t(`type_${name}`) : preview;
 }
 
+// Nobody who sends to everybody waits for an answer.
+export function waitingSince(chat) {
+	return chat.waiting_since && !["broadcast", "newsletter"].includes(chat.kind) ? Date.parse(chat.waiting_since) : null;
+}
+
 export function statusWords(status) {
 	return t(`status_${status}`);
 }
@@ -23,7 +28,7 @@ export function statusWords(status) {
 export function chatRow(chat, { chosen, sessions }) {
 	const last = chat.last_message;
 	const unread = chat.unread_count > 0 || chat.marked_unread;
-	const waits = chat.waiting_since ? Date.parse(chat.waiting_since) : null;
+	const waits = waitingSince(chat);
 	const name = nameOf(chat);
 	const preview = last
 		? [last.direction === "outgoing" && last.status ? tick(last.status, statusWords(last.status)) : null, last.sender_name && chat.kind === "group" ? `${last.sender_name}: ` : null, words(last.preview)]
@@ -36,7 +41,7 @@ export function chatRow(chat, { chosen, sessions }) {
 				chat.last_message_at ? h("time", { datetime: chat.last_message_at, title: full(Date.parse(chat.last_message_at)) }, brief(Date.parse(chat.last_message_at))) : null,
 			),
 			h("span.line", h("span.preview", { dir: "auto" }, ...preview),
-				waits ? h("span.waits", { title: t("waits_since", { time: full(waits) }) }, icon("clock"), h("span.unseen", t("waits")), span(Date.now() - waits)) : null,
+				waits ? h("span.waits", { title: t("waits_since", { time: full(waits) }) }, icon("clock"), h("span.unseen", t("waits")), span(Math.max(60_000, Date.now() - waits))) : null,
 				badge(chat),
 			),
 		),
@@ -79,8 +84,4 @@ function marked(text, ranges) {
 
 export function headRow(text, more) {
 	return h("div.head", h("span", text), more ?? null);
-}
-
-export function ghostRow() {
-	return h("div.chat.ghost", { "aria-hidden": "true" }, h("i.avatar"), h("span.lines", h("i"), h("i")));
 }

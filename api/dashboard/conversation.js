@@ -6,7 +6,7 @@ import { Composer } from "./composer.js";
 import { head } from "./conversationhead.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { day, dayOf, moment, number, t } from "./language.js";
+import { day, dayOf, number, t } from "./language.js";
 import { between, outageItem } from "./outages.js";
 import { ask, toast } from "./overlay.js";
 import { nameOf } from "./people.js";
@@ -65,7 +65,7 @@ export class Conversation {
 		const unread = this.chat?.unread_count ?? 0;
 		const page = ++this.#page;
 		this.#loading = true;
-		this.list.replaceChildren(h("li.edge", t("loading")));
+		if (!this.#timeline.messages.length) this.list.replaceChildren(h("li.edge", t("loading")));
 		try {
 			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), UNREAD_MOST);
 			const place = at instanceof Date ? { at: at.getTime() } : at ? { around: at } : {};
@@ -240,12 +240,6 @@ export class Conversation {
 			this.#draw();
 			this.#items.get(keyOf(this.#timeline.find(id)))?.li.scrollIntoView({ block: "center" });
 			return null;
-		},
-		versions: async (message) => {
-			const page = await get(this.path, { session_id: this.session, around: message.message_id, limit: 1, versions: true }).catch(() => null);
-			const versions = page?.messages.find((one) => one.id === message.id)?.versions ?? [];
-			const items = versions.map((one) => h("li", { dir: "auto" }, h("time", moment(Date.parse(one.written_at))), one.text ?? ""));
-			ask(t("versions"), { body: [h("ol.versions", ...items)] });
 		},
 		resend: async (message, doubtful) => {
 			if (doubtful && !(await ask(t("send_again_anyway"), { body: [h("p", t("may_come_twice"))], confirm: t("send_again") }))) return;

@@ -1,6 +1,7 @@
 // The head of a conversation: who it is with, and what can be done with it as a whole.
 
 import { chatPath } from "./calls.js";
+import { waitingSince } from "./chatrow.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { full, span, t } from "./language.js";
@@ -15,18 +16,17 @@ export function head(conversation) {
 	const told = [];
 	if (chat.name) told.push(spelled(address, chat.kind));
 	if (facts.sessions.length > 1) told.push(sessionName(facts.sessions, session));
-	const waits = chat.waiting_since ? Date.parse(chat.waiting_since) : null;
-	if (waits) told.push(h("span.waits", { title: t("waits_since", { time: full(waits) }) }, t("waits_for", { span: span(Date.now() - waits) })));
+	const waits = waitingSince(chat);
+	const waiting = waits && h("span.waits", { title: t("waits_since", { time: full(waits) }) }, t("waits_for", { span: span(Date.now() - waits) }));
 	const name = nameOf(chat);
-	const look = JSON.stringify([name, chat.kind, told.map((one) => one.textContent ?? one)]);
+	const look = JSON.stringify([name, chat.kind, told, waiting && waiting.textContent]);
 	if (header.look === look) return;
 	header.look = look;
 	header.menu ??= menu(t("more_about_chat"), () => actions(conversation));
-	const lines = told.flatMap((one, index) => (index ? [" · ", one] : [one]));
 	header.replaceChildren(
 		h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")),
 		avatar(chat),
-		h("div.who", h("h2", h("bdi", name)), h("p", ...lines)),
+		h("div.who", h("h2", h("bdi", name)), h("p", h("span", told.join(" · ")), waiting)),
 		h("button.quiet", { "aria-label": t("jump_to_date"), title: t("jump_to_date"), click: () => jump(conversation) }, icon("calendar")),
 		...header.menu,
 	);

@@ -28,9 +28,9 @@ function fill(made, attributes, children) {
 
 // A colour that stands for a text, always the same.
 export function hue(text) {
-	let sum = 7;
-	for (const character of text) sum = (sum * 31 + character.codePointAt(0)) % 3600;
-	return sum % 360;
+	let sum = 0;
+	for (const character of text) sum = Math.imul(sum ^ character.codePointAt(0), 0x9e3779b1);
+	return (sum >>> 8) % 360;
 }
 
 // Overrides of direction would let a name pretend to end in another way than it does.

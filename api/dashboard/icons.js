@@ -2,7 +2,7 @@ import { drawing } from "./element.js";
 
 const PATHS = {
 	search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16.2 16.2 20.5 20.5",
-	more: "M12 5.5v.01M12 12v.01M12 18.5v.01",
+	more: "M12 4.5a.8.8 0 1 0 0 1.6.8.8 0 0 0 0-1.6zM12 11.2a.8.8 0 1 0 0 1.6.8.8 0 0 0 0-1.6zM12 17.9a.8.8 0 1 0 0 1.6.8.8 0 0 0 0-1.6z",
 	back: "M14.5 5.5 8 12l6.5 6.5",
 	down: "M5.5 9 12 15.5 18.5 9",
 	close: "M6 6l12 12M18 6 6 18",
@@ -17,16 +17,15 @@ const PATHS = {
 	video: "M4 7h11v10H4zM15 11l5-3v8l-5-3",
 	audio: "M12 4v10a2 2 0 0 0 0 0M9 7v5a3 3 0 0 0 6 0V7a3 3 0 0 0-6 0zM6 12a6 6 0 0 0 12 0M12 18v2.5",
 	document: "M7 3.5h7l4 4v13H7zM14 3.5v4h4M10 12h5M10 15.5h5",
-	sticker: "M5 5h14v8l-6 6H5zM13 19v-6h6",
 	location: "M12 21s-6.5-5.6-6.5-10.5a6.5 6.5 0 0 1 13 0C18.5 15.4 12 21 12 21zM12 8.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4z",
 	contact: "M12 12a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM5 20c0-3.5 3-5.5 7-5.5s7 2 7 5.5",
-	poll: "M5 6h9M5 12h14M5 18h5",
 	unknown: "M9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 17v.01M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z",
 	gone: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM6.5 6.5l11 11",
 	warn: "M12 4 3.5 19h17zM12 10v4M12 16.7v.01",
 	megaphone: "M5 10v4l9 4V6zM14 9a3 3 0 0 1 0 6M7 14.5v4h3v-3",
 };
-PATHS.system = PATHS.unknown;
+PATHS.system = PATHS.poll = PATHS.unknown;
+PATHS.sticker = PATHS.image;
 
 export function icon(name, label) {
 	const told = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };

@@ -6,7 +6,7 @@ import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { language, languages, t } from "./language.js";
 import { Operations } from "./operations.js";
-import { ask, menu } from "./overlay.js";
+import { menu } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { go, read, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
@@ -21,7 +21,6 @@ addEventListener("hashchange", () => {
 	if (another) start(another);
 });
 document.documentElement.lang = language;
-document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "";
 
 let page = null;
 
@@ -79,20 +78,14 @@ class Page {
 	}
 
 	#bar() {
-		const choose = (name, values, now) => h("label", h("span", t(name)), h("select", { change: (event) => (localStorage.setItem(name, event.target.value), location.reload()) }, values.map((value) => h("option", { value, selected: value === now }, t(`${name}_${value}`)))));
+		const another = (event) => (localStorage.setItem("language", event.target.value), location.reload());
+		const choice = h("label", t("language"), h("select", { change: another }, languages.map((one) => h("option", { value: one, selected: one === language }, t(`language_${one}`)))));
 		const items = () => [
-			choose("language", languages, language),
-			choose("theme", ["auto", "light", "dark"], localStorage.getItem("theme") ?? "auto"),
+			choice,
 			null,
-			{ text: t("shortcuts"), icon: "poll", act: () => this.#help() },
 			{ text: t("sign_out"), icon: "back", act: () => signOut().then(() => start(), () => start()) },
 		];
 		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), h("a.quiet", { href: "#/operations", "aria-label": t("operations"), title: t("operations") }, icon("chart")), ...menu(t("settings"), items));
-	}
-
-	#help() {
-		const keys = [["Ctrl K", "key_search"], ["↑ ↓", "key_list"], ["Alt ↑ ↓", "key_chats"], ["Enter", "key_send"], ["Shift Enter", "key_line"], ["Esc", "key_back"]];
-		ask(t("shortcuts"), { body: [h("dl.keys", keys.flatMap(([key, text]) => [h("dt", key.split(" ").flatMap((one) => [h("kbd", one), " "])), h("dd", t(text))]))] });
 	}
 
 	#route() {

@@ -1,7 +1,7 @@
 // The left side: search, filters, and the list of chats or of what was found.
 
 import { Refused, get } from "./calls.js";
-import { chatRow, ghostRow, headRow, hitRow } from "./chatrow.js";
+import { chatRow, headRow, hitRow } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
@@ -40,7 +40,6 @@ export class Side {
 	}
 
 	load() {
-		this.rows.items = Array.from({ length: 8 }, (_, index) => ({ key: `ghost${index}`, ghost: true }));
 		return this.chats.load();
 	}
 
@@ -195,7 +194,6 @@ export class Side {
 	}
 
 	#draw(item) {
-		if (item.ghost) return ghostRow();
 		if (item.heading) {
 			const show = () => {
 				this.#hits.allChats = true;

@@ -1,0 +1,110 @@
+"""Everybody can read it: axe-core on every view, in light and in dark."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from store.facts import Delete, Message, Reaction
+from tests.api.history import PHONE, T0, History, message, named
+from tests.dashboard import axe
+from tests.dashboard.browser import Reader, reading
+from tests.dashboard.test_operations import park
+
+
+def list_of_chats(reader: Reader) -> None:
+    reader.sign_in().locator("a.chat").first.wait_for()
+
+
+def conversation(reader: Reader) -> None:
+    list_of_chats(reader)
+    reader.page.locator("a.chat", has_text="Asha").click()
+    reader.page.locator("li[data-key]").first.wait_for()
+
+
+def found(reader: Reader) -> None:
+    reader.sign_in().get_by_role("searchbox").fill("hello")
+    reader.page.locator("a.chat mark").first.wait_for()
+
+
+def nothing_found(reader: Reader) -> None:
+    reader.sign_in().get_by_role("searchbox").fill("nowhere to be found")
+    expect(reader.page.get_by_role("heading", name="Nothing found")).to_be_visible()
+
+
+def operations(reader: Reader) -> None:
+    reader.sign_in().goto(f"{reader.url}/#/operations")
+    reader.page.get_by_text("Show the event").click()
+    expect(reader.page.get_by_role("region", name="Sessions").locator("table")).to_be_visible()
+
+
+def settings(reader: Reader) -> None:
+    reader.sign_in().get_by_role("button", name="Settings").click()
+    expect(reader.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def date(reader: Reader) -> None:
+    conversation(reader)
+    reader.page.get_by_role("button", name="Jump to a date").click()
+    expect(reader.page.get_by_role("dialog")).to_be_visible()
+
+
+def door(reader: Reader) -> None:
+    reader.page.goto(f"{reader.url}/#token=wrong")
+    expect(reader.page.get_by_role("alert")).to_be_visible()
+
+
+VIEWS = (list_of_chats, conversation, found, nothing_found, operations, settings, date, door)
+
+
+@pytest.fixture
+def told(history: History) -> None:
+    """Something of everything."""
+    history.tell(
+        named("Asha"),
+        message("hello", 0, id="a"),
+        Message(PHONE, "outgoing", "b", T0 + 1, "text", None, "complete", text="hi", reply_to="a", status="read"),
+        Message(PHONE, "outgoing", "c", T0 + 2, "text", None, "complete", text="never came", status="failed"),
+        Message(PHONE, "incoming", "d", T0 + 3, "image", None, "media_missing", caption="see https://example.org"),
+        message("gone", 4, id="e"),
+        Delete("e", PHONE, "incoming", None, T0 + 5),
+        Reaction("b", PHONE, "incoming", None, "👍", T0 + 6),
+        message("hello group", 7, address="120363041234567890@g.us", sender="919811000002"),
+    )
+    history.run("UPDATE whatsapp_messages SET unread = false WHERE message_id = 'a'")
+    park(history, b"{}")
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: Callable[[Reader], None]) -> None:
+    """Names, roles, contrast, focus order: what a machine can find, it does not find."""
+    with reading(browser, api_url, reduced_motion="reduce") as somebody:
+        view(somebody)
+        for scheme in ("light", "dark"):
+            somebody.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            somebody.picture(f"{view.__name__}-{scheme}")
+            assert obstacles(somebody.page) == [], scheme
+
+
+def obstacles(page: Page) -> list[str]:
+    """What axe-core calls serious or critical."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe.script())
+    found: list[str] = page.evaluate(
+        """async () => (await axe.run()).violations
+            .filter((one) => ["serious", "critical"].includes(one.impact))
+            .flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html} ${node.failureSummary}`))"""
+    )
+    return found
+
+
+def test_the_audit_finds_what_is_wrong(browser: Browser, api_url: str) -> None:
+    """An audit that finds nothing may not be running at all."""
+    with reading(browser, api_url) as somebody:
+        somebody.sign_in()
+        somebody.page.evaluate(
+            "document.body.append(Object.assign(document.createElement('button'), {style: 'color: #ccc'}))"
+        )
+
+        assert any(one.startswith("button-name") for one in obstacles(somebody.page))

@@ -1,0 +1,252 @@
+"""A conversation as its reader sees it."""
+
+import re
+import time
+
+from playwright.sync_api import Browser, expect
+
+from store.facts import Ack, Delete, Edit, Message, Reaction
+from tests.api.conftest import serving
+from tests.api.history import PHONE, T0, TOKEN, History, message, named
+from tests.dashboard.browser import Reader, reading
+
+GROUP = "120363041234567890@g.us"
+MINUTE = 60_000
+SCROLL = ".scroll"
+
+
+def talk(history: History, count: int, *, start: int = 0, address: str = PHONE) -> None:
+    """Messages m0, m1, …, a minute apart."""
+    history.tell(*(message(f"text {n}", n * MINUTE, id=f"m{n}", address=address) for n in range(start, start + count)))
+
+
+def read_all(history: History) -> None:
+    history.run("UPDATE whatsapp_messages SET unread = false")
+    history.run("UPDATE chats SET unread = 0")
+
+
+def unread(history: History) -> int:
+    return history.rows("SELECT count(*) FROM whatsapp_messages WHERE unread")[0][0]
+
+
+def distance_from_end(reader: Reader) -> float:
+    return reader.page.evaluate(
+        "(e => e.scrollHeight - e.scrollTop - e.clientHeight)(document.querySelector('.scroll'))"
+    )
+
+
+def open_chat(reader: Reader) -> None:
+    reader.sign_in().locator("a.chat").first.click()
+    reader.page.locator("li[data-key]").first.wait_for()
+
+
+def test_what_arrives_appears_at_the_end_and_in_the_list(reader: Reader, history: History) -> None:
+    """A reader at the newest message stays at the newest message."""
+    talk(history, 60)
+    read_all(history)
+    open_chat(reader)
+    history.tell(message("just now", 61 * MINUTE, id="new"))
+
+    expect(reader.page.locator(".messages")).to_contain_text("just now")
+    expect(reader.page.locator("a.chat .preview")).to_have_text("just now")
+    assert distance_from_end(reader) < 5
+
+
+def test_what_arrives_does_not_move_a_reader_of_old_messages(reader: Reader, history: History) -> None:
+    """Losing the place in the middle of a sentence is what makes people turn live updates off."""
+    talk(history, 60)
+    read_all(history)
+    open_chat(reader)
+    page = reader.page
+    page.evaluate("document.querySelector('.scroll').scrollTop = 700")
+    page.wait_for_timeout(300)
+    before = page.evaluate("document.querySelector('.scroll').scrollTop")
+    history.tell(message("just now", 61 * MINUTE, id="new"))
+    expect(page.get_by_role("button", name=re.compile("1.*new message"))).to_be_visible()
+
+    assert page.evaluate("document.querySelector('.scroll').scrollTop") == before
+    page.get_by_role("button", name=re.compile("1.*new message")).click()
+    expect(page.locator(".said", has_text="just now")).to_be_in_viewport()
+
+
+def test_scrolling_back_loads_older_messages_without_a_jump(reader: Reader, history: History) -> None:
+    """The message under the eye stays under the eye while others are put above it, up to the first."""
+    talk(history, 400)
+    read_all(history)
+    open_chat(reader)
+    page = reader.page
+    shift = page.evaluate(
+        """async () => {
+            const scroll = document.querySelector(".scroll");
+            let most = 0;
+            for (let step = 0; step < 400 && !document.querySelector(".edge"); step++) {
+                const line = scroll.getBoundingClientRect().top + 200;
+                const items = [...document.querySelectorAll("li[data-key]")];
+                const mine = items.find((li) => li.getBoundingClientRect().bottom > line);
+                const before = mine.getBoundingClientRect().top;
+                const by = Math.min(150, scroll.scrollTop);
+                scroll.scrollTop -= by;
+                await new Promise((done) => setTimeout(done, 16));
+                if (mine.isConnected) most = Math.max(most, Math.abs(mine.getBoundingClientRect().top - before - by));
+            }
+            return most;
+        }"""
+    )
+
+    expect(page.locator(".said", has_text=re.compile("^text 0$"))).to_be_attached()
+    assert shift < 2
+
+
+def test_only_what_was_seen_is_read(reader: Reader, history: History) -> None:
+    """The list says 80 unread; a reader who saw ten of them has 70 left, in the API and for everybody else."""
+    talk(history, 10)
+    read_all(history)
+    talk(history, 80, start=10)
+    open_chat(reader)
+    page = reader.page
+    expect(page.get_by_text("Unread from here")).to_be_in_viewport()
+    expect(page.locator(".said", has_text=re.compile("^text 10$"))).to_be_in_viewport()
+    deadline = time.monotonic() + 15
+    while unread(history) == 80 and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    left = unread(history)
+    lowest = page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll("li[data-key]")]
+            .filter((li) => li.getBoundingClientRect().top < li.closest(".scroll").getBoundingClientRect().bottom)
+            .map((li) => Number(/text ([0-9]+)$/.exec(li.querySelector(".said").textContent)[1])))"""
+    )
+
+    assert 80 > left >= 89 - lowest > 0
+    page.get_by_role("button", name="To the newest message").click()
+    page.mouse.wheel(0, 5000)
+    expect(page.locator(".badge")).to_have_count(1)  # what was jumped over was not seen
+
+
+def test_the_last_message_seen_live_is_read_too(reader: Reader, history: History) -> None:
+    """It is no part of the page that was loaded; a newer page vouches for it."""
+    talk(history, 3)
+    read_all(history)
+    open_chat(reader)
+    history.tell(message("just now", 5 * MINUTE, id="new"))
+
+    expect(reader.page.locator(".messages")).to_contain_text("just now")
+    expect(reader.page.locator(".badge")).to_have_count(0)
+    deadline = time.monotonic() + 10
+    while unread(history) and time.monotonic() < deadline:
+        reader.page.wait_for_timeout(100)
+    assert unread(history) == 0
+
+
+def test_a_message_tells_everything_that_is_known_of_it(reader: Reader, history: History) -> None:
+    """Ticks, edits, deletions, reactions, quotes, placeholders: each in words, too."""
+    out = "outgoing"
+    history.tell(
+        named("Asha"),
+        message("What does it cost?", 0, id="a"),
+        Message(PHONE, out, "b", T0 + 1000, "text", None, "complete", text="It costs 40", reply_to="a", status="sent"),
+        message("wrong", 2000, id="c"),
+        message("secret", 3000, id="d"),
+        Message(PHONE, "incoming", "e", T0 + 4000, "image", "imageMessage", "media_missing", caption="the blue one"),
+        Message(PHONE, "incoming", "f", T0 + 5000, "text", None, "undecrypted"),
+        Message(
+            PHONE, "incoming", "g", T0 + 6000, "document", None, "complete", media_url="https://files.example/a.pdf",
+            file_name="in\u202efdp.exe",
+        ),
+        message("السلام عليكم، هل الطلب جاهز؟", 7000, id="h"),
+        message("😀", 8000, id="i"),
+        message("w" * 400 + " see https://example.org/a?b=1. javascript:alert(1)", 9000, id="j"),
+    )  # fmt: skip
+    history.tell(
+        Edit("c", PHONE, "incoming", None, "right", T0 + 2500),
+        Delete("d", PHONE, "incoming", None, T0 + 3500),
+        Reaction("b", PHONE, "incoming", None, "👍", T0 + 1500),
+        Ack("b", "delivered", PHONE, T0 + 1600),
+    )
+    open_chat(reader)
+    page = reader.page
+    item = page.locator("li[data-key]")
+
+    expect(item.nth(1).locator(".quote")).to_contain_text("What does it cost?")
+    expect(item.nth(1).get_by_role("img", name="Delivered")).to_be_visible()
+    expect(item.nth(1).get_by_role("img", name="👍 from They")).to_be_visible()
+    expect(item.nth(2)).to_contain_text("right")
+    expect(item.nth(2)).to_contain_text("edited")
+    expect(item.nth(3)).to_contain_text("This message was deleted")
+    expect(item.nth(4)).to_contain_text("the gateway reports that it was sent, not the file")
+    expect(item.nth(4)).to_contain_text("the blue one")
+    expect(item.nth(5)).to_contain_text("Waiting for this message")
+    expect(item.nth(6)).to_contain_text("infdp.exe")
+    expect(item.nth(6).get_by_role("link")).to_have_attribute("rel", "noopener noreferrer nofollow")
+    assert item.nth(7).locator(".said").evaluate("e => getComputedStyle(e).direction") == "rtl"
+    expect(item.nth(8).locator(".big")).to_have_text("😀")
+    expect(item.nth(9).get_by_role("link")).to_have_attribute("href", "https://example.org/a?b=1")
+    assert page.evaluate(
+        "document.querySelector('.scroll').scrollWidth <= document.querySelector('.scroll').clientWidth"
+    )
+    reader.picture("conversation")
+
+
+def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(reader: Reader, history: History) -> None:
+    def said(n: int, sender: str | None, name: str | None) -> Message:
+        return Message(
+            GROUP, "incoming", f"g{n}", T0 + n, "text", None, "complete", text=f"no {n}", sender=sender,
+            sender_name=name,
+        )  # fmt: skip
+
+    history.tell(said(1, "919811000001", "Asha"), said(2, "919811000002", None), said(3, None, None))
+    open_chat(reader)
+
+    expect(reader.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Sender not told"])
+    expect(reader.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
+
+
+def test_a_date_is_jumped_to(reader: Reader, history: History) -> None:
+    """In the reader's own days: 14 June in India begins at half past six in the evening of the 13th, UTC."""
+    history.tell(*(message(f"hour {n}", n * 3_600_000, id=f"h{n}") for n in range(-24 * 20, 0, 2)))
+    read_all(history)
+    open_chat(reader)
+    page = reader.page
+    page.get_by_role("button", name="Jump to a date").click()
+    page.get_by_role("textbox", name="Date").fill("2025-06-05")
+    page.get_by_role("button", name="Jump", exact=True).click()
+    day = page.locator(".day", has_text="5 June")
+
+    expect(day).to_be_in_viewport()
+    expect(page.locator(".said", has_text=re.compile("^hour -1$"))).to_have_count(0)
+
+
+def test_times_are_the_readers_own(browser: Browser, api_url: str, history: History) -> None:
+    history.tell(message("hello"))
+    for zone, shown in (("Asia/Kolkata", "20:36"), ("America/New_York", "11:06")):
+        with reading(browser, api_url, timezone_id=zone) as somebody:
+            open_chat(somebody)
+            expect(somebody.page.locator(".under time")).to_have_text(shown)
+
+
+def test_an_outage_is_shown_where_messages_may_be_missing(
+    browser: Browser, database_url: str, history: History
+) -> None:
+    talk(history, 2)
+    history.run(
+        "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
+        " VALUES ('s1', 'disconnected', %s, %s, %s, %s, 'x')",
+        T0 + 1000, T0 + 2000, T0 + 30_000, T0 + 40_000,
+    )  # fmt: skip
+    with (
+        serving({"DATABASE_URL": database_url, "API_TOKEN": TOKEN} | WATCHED) as url,
+        reading(browser, url) as somebody,
+    ):
+        open_chat(somebody)
+
+        expect(somebody.page.locator(".outage").first).to_have_text(
+            "Gateway offline 20:36 to 20:37: messages may be missing"
+        )
+
+
+WATCHED = {
+    "SAK_BASE_URL": "http://127.0.0.1:9/api/v1",
+    "SAK_API_KEY": "sk_made_up",
+    "SAK_JWT": "made.up.jwt",
+    "SAK_SESSION_ID": "s1",
+    "SAK_WATCH_SECONDS": "3600",
+}

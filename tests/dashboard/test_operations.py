@@ -1,0 +1,64 @@
+"""What an operator looks at."""
+
+import re
+
+import requests
+from playwright.sync_api import expect
+
+from store import connect, writes
+from store.facts import Outcome, SessionReport
+from store.intake import Batch, Event
+from tests.api.history import T0, TOKEN, History, message
+from tests.dashboard.browser import Reader
+
+
+def park(history: History, body: bytes) -> None:
+    """An event that nobody understands."""
+    number = next(history.numbers)
+    history.upto += 1
+    event = Event(0, T0, body, body.ljust(32, b"0")[:32], Outcome("parked", "unknown_event", "s1", "call.offer", T0))
+    with connect.open(history.database_url, "test") as connection:
+        writes.apply(connection, [Batch(history.writer, number, history.upto, (event,))])
+
+
+def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(reader: Reader, history: History) -> None:
+    """Every figure is the API's own; and where no worker lives to know, it says so instead of 0."""
+    history.tell(message(), message(), SessionReport("disconnected", "919811000009", T0))
+    park(history, b'{"event":"call.offer","from":"<b>x</b>"}')
+    page = reader.sign_in()
+    page.get_by_role("link", name="Operations").click()
+    ledger = page.locator(".card", has=page.get_by_role("heading", name="Ledger"))
+    sessions = page.get_by_role("region", name="Sessions")
+
+    expect(ledger.get_by_role("row", name="Stored")).to_contain_text("3")
+    expect(ledger.get_by_role("row", name="Received")).to_contain_text("4")
+    expect(page.locator(".figures .bad")).to_contain_text("No worker is alive to know")
+    expect(sessions).to_contain_text("+91 98110 00009")
+    expect(sessions).to_contain_text("disconnected")
+    expect(sessions).to_contain_text("message.sent, status.change")
+    expect(page.locator(".parked")).to_contain_text("unknown event")
+    page.get_by_text("Show the event").click()
+    expect(page.locator(".parked pre")).to_have_text('{"event":"call.offer","from":"<b>x</b>"}')
+    reader.picture("operations-parked")
+
+
+def test_the_last_hour_is_drawn(reader: Reader, history: History) -> None:
+    """As a picture for those who see it, in words for those who do not."""
+    history.tell(*(message(f"{n}") for n in range(7)))
+    history.run("UPDATE whatsapp_messages SET timestamp = extract(epoch FROM now()) * 1000 - 600000")
+    page = reader.sign_in()
+    page.goto(f"{reader.url}/#/operations")
+
+    expect(page.get_by_role("img", name=re.compile("7 incoming and 0 outgoing"))).to_be_visible()
+    assert page.locator(".chart rect").count() in {1, 2}
+
+
+def test_figures_are_what_the_api_says(reader: Reader, history: History) -> None:
+    history.tell(*(message(f"{n}") for n in range(12)))
+    told = requests.get(f"{reader.url}/api/ledger", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30).json()[
+        "data"
+    ]
+    page = reader.sign_in()
+    page.goto(f"{reader.url}/#/operations")
+
+    expect(page.locator(".figures")).to_contain_text(str(told["received"]))
