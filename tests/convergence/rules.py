@@ -75,11 +75,9 @@ def message(
 
 
 def keep(connection: Connection, numbers: Iterable[int], *transactions: Sequence[Told]) -> None:
-    """Each sequence as one transaction of one batch."""
-    upto = 0
+    """Each sequence as one transaction of one batch, the only one of its writer."""
     for number, events in zip(numbers, transactions, strict=False):
-        upto += len(events)
-        batch = Batch("e" * 32, number, upto, tuple(event.event(i) for i, event in enumerate(events)))
+        batch = Batch(f"{number:032x}", 1, len(events), tuple(event.event(i) for i, event in enumerate(events)))
         writes.apply(connection, [batch])
 
 
