@@ -123,3 +123,8 @@ def chats(memory: Memory) -> dict[str, dict[str, Any]]:
     with memory.connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute("SELECT * FROM chats WHERE merged_into IS NULL AND last_timestamp IS NOT NULL").fetchall()
     return {row["address"]: row for row in rows}
+
+
+def text_of(event: Told) -> str | None:
+    """What the event's message says."""
+    return next(fact.text for fact in event.facts if isinstance(fact, Message))
