@@ -1,0 +1,97 @@
+"""What a machine can run out of, and names that lead nowhere."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from dev import listening
+from dev.chaos import story, verdict
+from dev.chaos.feed import client
+from dev.chaos.program import Program
+from dev.chaos.sender import PATH, Sender
+from dev.chaos.story import Story
+from dev.chaos.system import System
+from ingest import queue
+
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with listening.on("127.0.0.1", 0, "INGEST_PORT") as made:
+        yield made
+
+
+def ingest(listener: socket.socket, redis_url: str, folder: Path, prelude: str | None = None) -> Program:
+    environment = {
+        "LISTEN_FD": str(listener.fileno()),
+        "REDIS_URL": redis_url,
+        "WEBHOOK_SECRETS": story.SECRET,
+        "DATA_DIR": str(folder),
+    }
+    return Program("ingest", environment, folder / "ingest.log", pass_fds=[listener.fileno()], prelude=prelude)
+
+
+def post(listener: socket.socket, body: bytes) -> dict[str, Any]:
+    """The answer to a webhook; fails unless it is an acknowledgement."""
+    url = f"http://127.0.0.1:{listening.port_of(listener)}{PATH}"
+    answer = requests.post(url, data=body, headers={"X-Webhook-Signature": story.sign(body)}, timeout=8)
+    assert answer.status_code == 200, answer.text
+    return json.loads(answer.content)
+
+
+def test_without_file_descriptors_connections_wait_and_the_process_lives(
+    listener: socket.socket, redis_url: str, tmp_path: Path
+) -> None:
+    """A crowd of idle connections takes all there are; when it is gone, so is the trouble, without a restart."""
+    with ingest(listener, redis_url, tmp_path, FEW_FILES) as program, contextlib.ExitStack() as stack:
+        assert post(listener, b"before")["path"] == "stream"
+        for _ in range(150):
+            stack.enter_context(socket.create_connection(("127.0.0.1", listening.port_of(listener))))
+        time.sleep(1)
+        stack.close()
+
+        assert post(listener, b"after")["path"] in ("stream", "spool")
+        assert program.alive
+        assert program.starts == 1
+
+
+def test_a_name_that_leads_nowhere_is_an_outage_like_any_other(listener: socket.socket, tmp_path: Path) -> None:
+    """A resolver that fails takes Redis' name away from us, and no event from the gateway."""
+    with ingest(listener, "redis://no-such-host.invalid:6379/0", tmp_path):
+        assert post(listener, b"{}")["path"] == "spool"
+
+
+def test_an_append_only_file_with_a_torn_end_is_read_up_to_there() -> None:
+    """After a power cut the last bytes of the file may be missing: everything before them is kept and drained."""
+    with System() as system:
+        [worker] = system.workers
+        worker.kill()
+        with Sender(system.port, Story(96), 50) as sender:
+            time.sleep(1)
+        redis: Any = client(system.valkey.url)
+        sizes = [len(queue.from_fields(fields).bodies) for _, fields in redis.xrange(queue.STREAM)]
+        system.valkey.kill()
+        [log] = (system.valkey.home / "appendonlydir").glob("*.incr.aof")
+        with log.open("r+b") as file:
+            file.truncate(log.stat().st_size - 3)
+        system.valkey.start()
+        with Sender(system.port, Story(97), 50) as second:
+            system.wait(1)
+        acknowledged = sender.record.acknowledged + second.record.acknowledged
+        end = time.monotonic() + 20
+        while verdict.kept_events(system.postgres.url) < len(acknowledged) - max(sizes) and time.monotonic() < end:
+            system.wait(0.1)
+        found = verdict.judge(system.postgres.url, acknowledged)
+
+    assert sender.record.acknowledged
+    assert not second.record.refused
+    assert found.missing <= max(sizes), found
+    assert found.doubled == 0
