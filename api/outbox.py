@@ -5,7 +5,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Self, TypeVar
 from uuid import UUID
@@ -19,7 +20,7 @@ from api.sak import answers, errors
 from api.sak.client import Client
 from api.sak.patience import Patience
 from api.sak.settings import Settings
-from store import sends
+from store import connect, sends
 from store.connect import Connection
 from store.errors import StoreError, TransientError
 from store.pool import Pool
@@ -34,6 +35,8 @@ _RECORDING = 3.0
 """Seconds in which a database that just restarts is asked again before anything is sent."""
 _COMPLETING = 45.0
 """The same after the gateway was asked: what it answered is told nowhere else."""
+_LAST_ANSWERS = 4.0
+"""Seconds that a process which is asked to end waits for the gateway's answers, after those that its requests have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,19 @@ class Outbox:
         self.pool = Pool(database_url, self.owner, size=_CONNECTIONS, read_only=False)
         # A burst waits here instead of in the pool, which soon tells who waits to go away.
         self._turns = threading.BoundedSemaphore(_CONNECTIONS)
+        self._database_url = database_url
+        self._closed = False
+        self._flying = 0
+        self._landed = threading.Condition()
 
     def open(self) -> None:
         self.pool.open()
 
     def close(self) -> None:
+        """Wait a little for answers, then let go; one that comes later is written down over a connection of its own."""
+        with self._landed:
+            self._landed.wait_for(lambda: not self._flying, _LAST_ANSWERS)
+        self._closed = True
         self.pool.close()
         self.client.close()
 
@@ -101,13 +112,25 @@ class Outbox:
                     422, "idempotency_key_reused", "This Idempotency-Key was used for another request: take a new one."
                 )
             return Posted(with_key, new=False)
-        return Posted(self.complete(with_key, self._ask(draft, letter)), new=True)
+        with self._flight():
+            return Posted(self.complete(with_key, self._ask(draft, letter)), new=True)
+
+    @contextmanager
+    def _flight(self) -> Generator[None]:
+        with self._landed:
+            self._flying += 1
+        try:
+            yield
+        finally:
+            with self._landed:
+                self._flying -= 1
+                self._landed.notify_all()
 
     def complete(self, send: Send, result: Result) -> Send:
         """Write down what is known now; if the database stays away, say it all the same."""
         try:
             for attempt in _again(_COMPLETING):
-                with attempt, self._turns, self.pool.connection() as connection:
+                with attempt, self._turns, self._last_connection() as connection:
                     return sends.complete(connection, send.send_id, result, own_phone=self.settings.phone)
         except StoreError:
             log.exception(
@@ -129,6 +152,9 @@ class Outbox:
     def _query(self, question: Callable[[Connection], T]) -> T:
         with self._turns:
             return self.pool.ask(question)
+
+    def _last_connection(self) -> AbstractContextManager[Connection]:
+        return connect.open(self._database_url, self.owner) if self._closed else self.pool.connection()
 
     def _record(self, draft: Draft) -> Send:
         for attempt in _again(_RECORDING):

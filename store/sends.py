@@ -93,9 +93,12 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
 
     After a TransientError the same draft may be recorded again: it is kept once.
     """
+    place = (draft.session_id, draft.address)
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {draft.session_id})
-        chat = chats.lock(connection, {(draft.session_id, draft.address)})[draft.session_id, draft.address]
+        chat = chats.lock(connection, {place})[place]
+    # Apart: a copy that waited for the first one's row while it held the chat would keep that one from its chat.
+    with errors.translated(), connection.transaction():
         if draft.idempotency_key is not None:
             connection.execute(
                 """

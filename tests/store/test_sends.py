@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import uuid
 from dataclasses import replace
+from threading import Thread
 from typing import Any, LiteralString
 
 import psycopg
@@ -124,3 +125,29 @@ def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
     assert [fact for telling in told[key_id] for fact in telling.facts] == [
         replace(SAID, time=T0, raw_type=None, text=send.text)
     ]
+
+
+def test_a_copy_that_waits_for_the_first_one_holds_nothing_that_the_first_one_needs(database_url: str) -> None:
+    """Completing takes the send and then its chat; a copy that held the chat and waited for the send was a deadlock."""
+    draft = replace(DRAFT, idempotency_key="k", fingerprint=b"f")
+    copies: list[tuple[sends.Send, bool]] = []
+
+    def copy() -> None:
+        with connect.open(database_url, "copy") as connection:
+            copies.append(sends.record(connection, replace(draft, send_id=uuid.UUID(int=2))))
+
+    with connect.open(database_url, "first") as first:
+        sends.record(first, draft)
+        copying = Thread(target=copy)
+        with first.transaction():
+            first.execute("UPDATE sends SET state = 'unknown', idempotency_key = 'k'")
+            copying.start()
+            while not rows(
+                database_url,
+                "SELECT FROM pg_stat_activity WHERE application_name = 'copy' AND wait_event_type = 'Lock'",
+            ):
+                assert copying.is_alive()
+            first.execute("SELECT FROM chats FOR UPDATE NOWAIT")
+        copying.join()
+
+    assert [(send.send_id, new) for send, new in copies] == [(DRAFT.send_id, False)]

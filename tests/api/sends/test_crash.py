@@ -95,3 +95,25 @@ def test_what_another_living_process_is_sending_is_left_alone(
     # Changed twice, recorded and sent: nobody called it unknown in between.
     assert answers == [200]
     assert history.rows("SELECT state, rev FROM sends") == [("sent", 2)]
+
+
+def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
+    database_url: str, gateway: Gateway, history: History
+) -> None:
+    """A deployment ends processes all the time, and must not make sends unknown by it."""
+    gateway.misbehave(Misbehaviour("slow", seconds=6.5))
+    with process(database_url, gateway) as (url, running):
+
+        def ask() -> None:
+            with suppress(requests.RequestException):
+                bearer = {"Authorization": f"Bearer {TOKEN}"}
+                requests.post(f"{url}/api/send", json={"to": PHONE, "text": "hello"}, headers=bearer, timeout=30)
+
+        asking = Thread(target=ask)
+        asking.start()
+        eventually(lambda: len(gateway.memory.reached()) == 1)
+        running.terminate()
+        running.wait(30)
+        asking.join()
+
+    assert history.rows("SELECT state, key_id IS NOT NULL FROM sends") == [("sent", True)]
