@@ -8,12 +8,12 @@ import { phone, spelled } from "./people.js";
 
 const OPEN = ["failed", "unknown", "queued"];
 
-// `seat` is what the conversation knows: group, follows, quoted, receipts (false: the gateway sends none), on: actions.
+// `seat` is what the conversation knows: group, name, follows, quoted, receipts (false: the gateway sends none), on: actions.
 export function bubble(message, seat) {
 	const out = message.direction === "outgoing";
 	const classes = [out ? "out" : "in", seat.follows && "follows", seat.found && "found"].filter(Boolean).join(" ");
 	const shown = h("div.bubble", ...sender(message, seat), ...reply(message, seat), ...content(message), under(message, seat));
-	return h("li", { class: classes, "data-key": seat.key }, shown, reactions(message), state(message, seat));
+	return h("li", { class: classes, "data-key": seat.key }, shown, reactions(message, seat), state(message, seat));
 }
 
 function sender(message, { group, follows }) {
@@ -26,10 +26,10 @@ export function senderName(message) {
 	return (message.sender_name && plain(message.sender_name)) || (message.sender ? spelled(message.sender) : t("sender_unknown"));
 }
 
-function reply(message, { quoted, group, on }) {
+function reply(message, { quoted, group, name, on }) {
 	if (!message.reply_to || message.deleted) return [];
 	const known = quoted
-		? [h("span.unseen", t("reply_to")), h("b", h("bdi", quoted.direction === "outgoing" ? t("you") : group ? senderName(quoted) : t("they"))), h("span", { dir: "auto" }, summary(quoted))]
+		? [h("span.unseen", t("reply_to")), h("b", h("bdi", quoted.direction === "outgoing" ? t("you") : group ? senderName(quoted) : name)), h("span", { dir: "auto" }, summary(quoted))]
 		: [h("span", t("reply_to_earlier"))];
 	return [h("button.quote", { click: () => on.jump(message.reply_to) }, ...known)];
 }
@@ -82,10 +82,10 @@ function statusTold(status, receipts) {
 	return status === "sent" && receipts === false ? `${told}. ${t("no_receipts")}` : told;
 }
 
-function reactions(message) {
+function reactions(message, { name }) {
 	if (!message.reactions?.length || message.deleted) return null;
 	const counted = new Map();
-	for (const one of message.reactions) counted.set(one.emoji, [...(counted.get(one.emoji) ?? []), one.direction === "outgoing" ? t("you") : one.sender ? phone(one.sender) : t("they")]);
+	for (const one of message.reactions) counted.set(one.emoji, [...(counted.get(one.emoji) ?? []), one.direction === "outgoing" ? t("you") : one.sender ? phone(one.sender) : name]);
 	const chips = [...counted].map(([emoji, who]) => h("span", { title: who.join(", "), role: "img", "aria-label": t("reacted", { emoji, who: who.join(", ") }) }, who.length > 1 ? `${emoji} ${who.length}` : emoji));
 	return h("div.reactions", ...chips);
 }

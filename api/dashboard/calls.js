@@ -1,14 +1,19 @@
 // Calls of the API, as the cookie that signed in; errors as one of three kinds.
 
+import { t } from "./language.js";
+
 export class Refused extends Error {
 	constructor(status, code, sentence) {
 		super(sentence);
-		this.status = status;
-		this.code = code;
+		Object.assign(this, { status, code });
 	}
 }
 
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+	constructor() {
+		super(t("unreachable_short"));
+	}
+}
 
 let csrf = "";
 let whenSignedOut = () => {};
@@ -30,7 +35,7 @@ export async function signOut() {
 }
 
 export async function get(path, parameters = {}, signal) {
-	const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false));
+	const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value || value === 0));
 	return call(query.size ? `${path}?${query}` : path, { signal }, true);
 }
 
@@ -58,7 +63,7 @@ async function call(path, init, isInside = false) {
 		answer = await fetch(path, { cache: "no-cache", ...init });
 	} catch (error) {
 		if (error.name === "AbortError") throw error;
-		throw new Unreachable(error.message);
+		throw new Unreachable();
 	}
 	const text = await answer.text().catch(() => "");
 	let body = null;
@@ -71,7 +76,7 @@ async function call(path, init, isInside = false) {
 	if (answer.status === 401 && isInside) whenSignedOut();
 	// A send that failed is an answer, too: it has data.
 	if (body?.data) return body.data;
-	if (!body && answer.status >= 500) throw new Unreachable(String(answer.status));
+	if (!body && answer.status >= 500) throw new Unreachable();
 	throw new Refused(answer.status, body?.code ?? "", body?.error ?? String(answer.status));
 }
 

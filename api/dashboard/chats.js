@@ -3,6 +3,7 @@
 import { get } from "./calls.js";
 
 const PAGE = 100;
+const MOST = 500; // that the API gives at once
 
 export const keyOf = (chat) => `${chat.session_id}\n${chat.address}`;
 
@@ -28,37 +29,25 @@ export class Chats {
 	}
 
 	// From the top, with a filter: {unread, waiting, kind, session_id, q}.
-	async load(filter = this.filter, wanted = PAGE) {
+	load(filter = this.filter, wanted = PAGE) {
 		this.filter = filter;
-		const round = ++this.#round;
-		this.loading = true;
 		this.failed = null;
-		try {
-			const page = await get("/api/chats", { ...filter, limit: Math.min(Math.max(wanted, PAGE), 500) });
-			if (round !== this.#round) return;
-			this.list = [];
-			this.#take(page);
-		} catch (error) {
-			if (round === this.#round) this.failed = error;
-		} finally {
-			if (round === this.#round) this.loading = false;
-		}
-		this.onChange();
+		return this.#ask({ limit: Math.min(Math.max(wanted, PAGE), MOST) }, ++this.#round);
 	}
 
-	async more() {
-		if (this.loading || this.cursor === null || this.failed) return;
-		const round = this.#round;
+	more() {
+		if (!this.loading && this.cursor !== null && !this.failed) this.#ask({ limit: this.list.length < MOST ? PAGE : MOST, cursor: this.cursor }, this.#round);
+	}
+
+	async #ask(place, round) {
 		this.loading = true;
-		try {
-			const page = await get("/api/chats", { ...this.filter, limit: this.list.length < 500 ? PAGE : 500, cursor: this.cursor });
-			if (round === this.#round) this.#take(page);
-		} catch (error) {
-			if (round === this.#round) this.failed = error;
-		} finally {
-			if (round === this.#round) this.loading = false;
-		}
-		if (round === this.#round) this.onChange();
+		const told = await get("/api/chats", { ...this.filter, ...place }).catch((error) => ({ error }));
+		if (round !== this.#round) return;
+		this.loading = false;
+		if (!place.cursor && !told.error) this.list = [];
+		if (told.error) this.failed = told.error;
+		else this.#take(told);
+		this.onChange();
 	}
 
 	// A chat as the stream tells it. The open one stays in a filtered list, although it has just been read.

@@ -129,7 +129,7 @@ export class Conversation {
 			this.#loading = false;
 			this.#fill();
 		} catch (error) {
-			if (!this.#ended) toast(error instanceof Refused ? error.message : t("unreachable_short"));
+			if (!this.#ended) toast(error.message);
 			// Asked again when the reader scrolls.
 			setTimeout(() => (this.#loading = false), 1500);
 		}
@@ -227,7 +227,7 @@ export class Conversation {
 		const known = this.#items.get(key);
 		const look = `${follows} ${found} ${message.status} ${receipts} ${quoted?.rev}`;
 		if (known && known.message === message && known.look === look) return known.li;
-		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, on: this.#actions });
+		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, name: nameOf(this.chat ?? this), on: this.#actions });
 		this.reading.watch(li, message);
 		this.#items.set(key, { li, message, look });
 		return li;
@@ -251,7 +251,7 @@ export class Conversation {
 				const told = await reconcile(message);
 				toast(told.explanation ?? t(`status_${told.status}`));
 			} catch (error) {
-				toast(error instanceof Unreachable ? t("unreachable_short") : error.message);
+				toast(error.message);
 			}
 		},
 	};
@@ -366,7 +366,7 @@ export class Conversation {
 	}
 
 	#failed(error, again) {
-		const told = error instanceof Refused ? error.message : t("unreachable_short");
+		const told = error.message;
 		this.list.replaceChildren(h("li.edge", h("p", told), h("button.button", { click: again }, t("try_again"))));
 	}
 }

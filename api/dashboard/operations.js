@@ -61,7 +61,7 @@ export class Operations {
 		const failed = (await Promise.allSettled(asked)).find((one) => one.status === "rejected")?.reason;
 		if (this.ended) return;
 		this.problem.hidden = !failed;
-		if (failed) this.problem.textContent = failed instanceof Refused ? failed.message : t("unreachable_short");
+		if (failed) this.problem.textContent = failed.message;
 		this.#timer = setTimeout(() => this.#look(), OFTEN);
 	}
 
@@ -136,7 +136,7 @@ export class Operations {
 			toast(done ? t("redriven") : t("still_parked"));
 			if (done) button.closest("li").remove();
 		} catch (error) {
-			toast(error instanceof Refused ? error.message : t("unreachable_short"));
+			toast(error.message);
 		}
 		this.#busy.delete(one.digest);
 		button.disabled = false;

@@ -122,33 +122,26 @@ export class Side {
 			this.#hits = null;
 			return this.#show();
 		}
-		const abort = (this.#abort = new AbortController());
-		const session_id = this.chats.filter.session_id;
-		const hits = (this.#hits = { q, list: [], cursor: null, loading: true, error: null });
-		this.found.load({ q, session_id });
-		try {
-			const page = await get("/api/search", { q, session_id, limit: HITS }, abort.signal);
-			Object.assign(hits, { list: page.results, cursor: page.cursor, fuzzy: page.fuzzy, complete: page.complete });
-		} catch (error) {
-			if (error.name === "AbortError") return;
-			hits.error = error;
-		}
-		hits.loading = false;
-		if (hits === this.#hits) this.#show();
+		this.#abort = new AbortController();
+		this.#hits = { q, session_id: this.chats.filter.session_id, list: [], cursor: null };
+		this.found.load({ q, session_id: this.#hits.session_id });
+		return this.#ask(this.#hits);
 	}
 
-	async #more() {
-		const hits = this.#hits;
-		if (!hits) return this.chats.more();
-		if (hits.loading || !hits.cursor) return;
+	#more() {
+		if (!this.#hits) this.chats.more();
+		else if (!this.#hits.loading && this.#hits.cursor) this.#ask(this.#hits);
+	}
+
+	// The next page of what is looked for.
+	async #ask(hits) {
 		hits.loading = true;
+		const { q, session_id, cursor } = hits;
 		try {
-			const page = await get("/api/search", { q: hits.q, session_id: this.chats.filter.session_id, limit: HITS, cursor: hits.cursor });
-			hits.list = [...hits.list, ...page.results];
-			hits.cursor = page.cursor;
+			const { results, ...rest } = await get("/api/search", { q, session_id, cursor, limit: HITS }, this.#abort.signal);
+			Object.assign(hits, rest, { list: [...hits.list, ...results] });
 		} catch (error) {
-			hits.error = error;
-			hits.cursor = null;
+			Object.assign(hits, { error, cursor: null });
 		}
 		hits.loading = false;
 		if (hits === this.#hits) this.#show();
@@ -164,8 +157,8 @@ export class Side {
 
 	#showNow() {
 		const items = this.#hits ? this.#foundItems(this.#hits) : this.chats.list.map(itemOf);
-		const last = this.#hits ? this.#hits.error : this.chats.failed;
-		if (last && items.length) items.push({ key: "failed", foot: true, error: last });
+		const error = this.#hits ? this.#hits.error : this.chats.failed;
+		if (error && items.length) items.push({ key: "failed", foot: error.message });
 		this.rows.items = items;
 		const isEmpty = !items.length && !(this.#hits ?? this.chats).loading;
 		this.empty.hidden = !isEmpty;
@@ -180,14 +173,14 @@ export class Side {
 		if (chats.length) items.push({ key: "chats", heading: t("chats"), more: this.found.list.length > chats.length });
 		items.push(...chats.map(itemOf));
 		if (hits.list.length) items.push({ key: "hits", heading: hits.fuzzy ? t("similar_messages") : t("messages") });
-		items.push(...hits.list.map(itemOfHit));
-		if (hits.list.length && hits.complete === false) items.push({ key: "incomplete", foot: true });
+		items.push(...hits.list.map(itemOf));
+		if (hits.list.length && hits.complete === false) items.push({ key: "incomplete", foot: t("search_incomplete") });
 		return items;
 	}
 
 	#nothing() {
 		const error = this.#hits ? this.#hits.error : this.chats.failed;
-		if (error) return [icon("warn"), h("p", error instanceof Refused ? error.message : t("unreachable_short")), h("button.button", { click: () => (this.#hits ? this.#find(this.#hits.q) : this.reload()) }, t("try_again"))];
+		if (error) return [icon("warn"), h("p", error.message), h("button.button", { click: () => (this.#hits ? this.#find(this.#hits.q) : this.reload()) }, t("try_again"))];
 		if (this.#hits) return [icon("search"), h("h2", t("nothing_found")), h("p", t("nothing_found_for", { q: this.#hits.q }))];
 		if (this.pressed !== "all") return [icon("chat"), h("h2", t(`none_${this.pressed}`))];
 		return [icon("chat"), h("h2", t("no_chats")), h("p", t("no_chats_yet"))];
@@ -195,38 +188,25 @@ export class Side {
 
 	#draw(item) {
 		if (item.heading) {
-			const show = () => {
-				this.#hits.allChats = true;
-				this.#show();
-			};
+			const show = () => ((this.#hits.allChats = true), this.#show());
 			return headRow(item.heading, item.more ? h("button.link", { click: show }, t("all_of", { n: number(this.found.list.length) })) : null);
 		}
-		if (item.foot) return h("p.foot", item.error ? (item.error instanceof Refused ? item.error.message : t("unreachable_short")) : t("search_incomplete"));
+		if (item.foot) return h("p.foot", item.foot);
 		if (item.hit) return hitRow(item.hit);
 		return chatRow(item.chat, { chosen: item.key === this.#chosen, sessions: this.sessions });
 	}
 
 	#key(event) {
-		if (event.key === "ArrowDown") {
-			event.preventDefault();
-			this.rows.focus(0);
-		} else if (event.key === "Escape" && this.input.value) {
-			event.stopPropagation();
-			this.input.value = "";
-			this.#typed();
-		}
+		if (event.key !== "ArrowDown") return;
+		event.preventDefault();
+		this.rows.focus(0);
 	}
 }
 
 // The same for the same chat or hit, so that its row is not drawn anew while nothing changed.
 const made = new WeakMap();
 
-function itemOf(chat) {
-	if (!made.has(chat)) made.set(chat, { chat, key: keyOf(chat) });
-	return made.get(chat);
-}
-
-function itemOfHit(hit) {
-	if (!made.has(hit)) made.set(hit, { hit, key: `hit${hit.id}` });
-	return made.get(hit);
+function itemOf(one) {
+	if (!made.has(one)) made.set(one, one.snippet === undefined ? { chat: one, key: keyOf(one) } : { hit: one, key: `hit${one.id}` });
+	return made.get(one);
 }

@@ -168,7 +168,7 @@ def test_a_message_tells_everything_that_is_known_of_it(reader: Reader, history:
 
     expect(item.nth(1).locator(".quote")).to_contain_text("What does it cost?")
     expect(item.nth(1).get_by_role("img", name="Delivered")).to_be_visible()
-    expect(item.nth(1).get_by_role("img", name="👍 from They")).to_be_visible()
+    expect(item.nth(1).get_by_role("img", name="👍 from Asha")).to_be_visible()
     expect(item.nth(2)).to_contain_text("right")
     expect(item.nth(2)).to_contain_text("edited")
     expect(item.nth(3)).to_contain_text("This message was deleted")

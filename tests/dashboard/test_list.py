@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.api.history import T0, History, message, named
@@ -95,6 +96,7 @@ def test_everything_can_be_done_with_the_keyboard(reader: Reader, history: Histo
     expect(page.locator(".said")).to_have_text("from 0")
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_chats_are_as_light_as_ten(reader: Reader, history: History) -> None:
     """Only what can be seen is in the document, however far the reader scrolls; and nothing is left out or twice."""
     history.tell(message())

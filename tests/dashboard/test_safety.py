@@ -24,7 +24,7 @@ HOSTILE = (
 GROUP = "120363041234567890@g.us"
 
 
-@pytest.mark.parametrize("place", ["phone", "group"])
+@pytest.mark.parametrize("place", ["phone", pytest.param("group", marks=pytest.mark.long)])
 def test_no_text_of_anybody_is_ever_markup(reader: Reader, history: History, place: str) -> None:
     """Each hostile text in each field that a sender chooses, looked at in the list, the chat, a search and parked."""
     address = PHONE if place == "phone" else GROUP

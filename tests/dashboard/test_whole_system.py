@@ -94,6 +94,7 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     assert page.evaluate("window.mark") == "the same page"
 
 
+@pytest.mark.long
 def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, gateway: Gateway) -> None:
     """The whole system is stopped and started again on its data: the open page says so, and goes on."""
     folder = home.temporary()
