@@ -2,12 +2,14 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 
 from api.refusals import Refusal
 from store import errors
@@ -42,10 +44,20 @@ def of_refusal(_: Request, error: Exception) -> Response:
 
 def of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 405 and request.method == "OPTIONS":
-        return Response(status_code=204, headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"allow": ", ".join(sorted(_methods(request)))}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     code, sentence = _CODES.get(error.status_code, ("refused", HTTPStatus(error.status_code).phrase))
-    return refuse(Refusal(error.status_code, code, sentence, error.headers))
+    return refuse(Refusal(error.status_code, code, sentence, headers))
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods that an address knows, which may be spread over several routes."""
+    routes = cast("Iterable[BaseRoute]", request.app.routes)
+    here = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in here for method in route.methods or ()}
 
 
 def of_absence(_: Request, error: Exception) -> Response:

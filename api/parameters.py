@@ -61,7 +61,7 @@ def flag(request: Request, name: str) -> bool:
 
 def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
     value = request.query_params.get(name)
-    if not value:
+    if value is None:
         return None
     if value not in choices:
         raise refusals.bad("bad_parameter", f"{name} must be one of {', '.join(choices)}.")

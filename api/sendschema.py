@@ -2,11 +2,25 @@
 
 from typing import Any
 
+from api.describing import NO_NUL
+
 _Schema = dict[str, Any]
 
 _TEXT: _Schema = {"type": "string"}
 _MAYBE_TEXT: _Schema = {"type": ["string", "null"]}
-_TO: _Schema = {"type": "string", "description": "A phone with its country code; of a LID, the phone must be known."}
+_TO: _Schema = {
+    "type": "string",
+    "format": "recipient",
+    "minLength": 1,
+    "maxLength": 128,
+    "description": "A phone with its country code; of a LID, the phone must be known.",
+}
+_FROM: _Schema = {
+    "type": "string",
+    "format": "session-to-send-from",
+    "maxLength": 200,
+    "description": "Where SAK_SESSION_ID is not set; else it may only be that one.",
+}
 _STATES = ("pending", "sent", "queued", "failed", "unknown")
 _SEND: _Schema = {
     "messageId": {"type": ["string", "null"], "description": "WhatsApp's if sent; the gateway's own if queued."},
@@ -49,7 +63,16 @@ def _refused(*statuses: int) -> _Schema:
 
 _JSON: _Schema = {
     "type": "object",
-    "properties": {"to": _TO, "text": {"type": "string", "minLength": 1, "maxLength": 65_536}, "session_id": _TEXT},
+    "properties": {
+        "to": _TO,
+        "text": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 65_536,
+            "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        },
+        "session_id": _FROM,
+    },
     "required": ["text", "to"],
 }
 _FORM: _Schema = {
@@ -57,11 +80,12 @@ _FORM: _Schema = {
     "description": "One of the three files.",
     "properties": {
         "to": _TO,
-        "caption": {"type": "string", "maxLength": 1_024},
-        "session_id": _TEXT,
+        "caption": {"type": "string", "maxLength": 1_024, "pattern": NO_NUL},
+        "session_id": _FROM,
         **{kind: {"type": "string", "format": "binary"} for kind in ("image", "document", "video")},
     },
     "required": ["to"],
+    "oneOf": [{"required": [kind]} for kind in ("image", "document", "video")],
 }
 _KEY: _Schema = {
     "name": "Idempotency-Key",
@@ -81,6 +105,16 @@ _VERDICT: _Schema = {
         },
     ]
 }
+_TO_SEND: _Schema = {
+    "send": {
+        "operationRef": "#/paths/~1api~1sends~1{id}/get",
+        "parameters": {"id": "$response.body#/data/send_id"},
+    },
+    "reconcile": {
+        "operationRef": "#/paths/~1api~1sends~1{id}~1reconcile/post",
+        "parameters": {"id": "$response.body#/data/send_id"},
+    },
+}
 PATHS: _Schema = {
     "/api/send": {
         "post": {
@@ -91,8 +125,9 @@ PATHS: _Schema = {
                 "content": {"application/json": {"schema": _JSON}, "multipart/form-data": {"schema": _FORM}},
             },
             "responses": {
-                "200": _answer("Sent.", _success(_SENT)),
-                "202": _answer("Queued by the gateway, which never tells whether it went out.", _success(_SENT)),
+                "200": _answer("Sent.", _success(_SENT)) | {"links": _TO_SEND},
+                "202": _answer("Queued by the gateway, which never tells whether it went out.", _success(_SENT))
+                | {"links": _TO_SEND},
                 "409": _not_sent("The key's first request is still waiting for the gateway."),
                 "502": _not_sent("It was certainly not sent."),
                 "504": _not_sent("It may have been sent or not; do not send it again by machine."),
