@@ -81,7 +81,3 @@ function marked(text, ranges) {
 	parts.push(characters.slice(end).join(""));
 	return parts;
 }
-
-export function headRow(text, more) {
-	return h("div.head", h("span", text), more ?? null);
-}

@@ -29,7 +29,7 @@ export class Composer {
 			this.text,
 			this.button,
 		);
-		this.element = h("footer.composer", { dragover: (event) => event.preventDefault(), drop: (event) => this.#dropped(event) }, this.attached, form);
+		this.element = h("footer.composer", this.attached, form);
 		this.#changed();
 	}
 
@@ -64,11 +64,6 @@ export class Composer {
 		if (!file) return;
 		event.preventDefault();
 		this.#attach(file);
-	}
-
-	#dropped(event) {
-		event.preventDefault();
-		if (event.dataTransfer.files[0]) this.#attach(event.dataTransfer.files[0]);
 	}
 
 	#attach(file) {

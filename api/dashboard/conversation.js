@@ -1,7 +1,7 @@
 // One conversation, open: loaded in pages both ways, kept up to date by the stream, marked as read by being seen.
 
 import { bubble, summary } from "./bubble.js";
-import { Refused, Unreachable, chatPath, get } from "./calls.js";
+import { Unreachable, chatPath, get } from "./calls.js";
 import { Composer } from "./composer.js";
 import { head } from "./conversationhead.js";
 import { h } from "./element.js";
@@ -27,37 +27,30 @@ export class Conversation {
 	#divider = null; // key of the first message that was unread when the chat was opened
 	#found = null;
 	#missed = 0;
+	#stuck = false; // at the live end, where new messages push the rest up
 	#loading = false;
 	#ended = false;
 	#page = 0;
 
 	constructor({ chat, session, address, facts }) {
-		Object.assign(this, { chat, session, address, facts });
-		this.path = chatPath(address);
+		Object.assign(this, { chat, session, address, facts, path: chatPath(address), isGroup: address.endsWith("@g.us") });
 		this.list = h("ol.messages");
 		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.list);
-		this.down = h("button.down", { hidden: true, click: () => this.toEnd() });
+		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
 		this.strip = h("div.strip", { hidden: true });
 		this.header = h("header");
 		this.composer = this.#makeComposer();
 		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.header, this.strip, h("div.stage", this.scroll, this.down), this.composer.element);
-		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, path: this.path, session, onPage: (page) => this.#freshen(page), onRefused: (error) => this.#readRefused(error) });
+		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, path: this.path, session, page: (page) => this.#freshen(page), refused: (error) => this.#readRefused(error) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
-		this.#stuck = false;
 		this.drawHead();
 	}
-
-	#stuck = false; // at the live end, where new messages push the rest up
 
 	close() {
 		this.#ended = true;
 		this.reading.close();
 		this.sized.disconnect();
-	}
-
-	get isGroup() {
-		return this.address.endsWith("@g.us");
 	}
 
 	// The newest messages, or those around one; at first unread where something is.
@@ -75,12 +68,12 @@ export class Conversation {
 			this.#start(told, at);
 		} catch (error) {
 			if (this.#ended || page !== this.#page) return;
-			if (error instanceof Refused && error.code === "message_not_found") {
+			if (error.code === "message_not_found") {
 				toast(t("message_not_here"));
 				this.#loading = false;
 				return this.open();
 			}
-			this.#failed(error, () => this.open(at));
+			this.list.replaceChildren(h("li.edge", h("p", error.message), h("button.button", { click: () => this.open(at) }, t("try_again"))));
 		} finally {
 			if (page === this.#page) this.#loading = false;
 		}
@@ -125,7 +118,7 @@ export class Conversation {
 			if (side === "before") this.#timeline.addOlder(told);
 			else this.#timeline.addNewer(told);
 			if (side === "before" && this.#timeline.before === null) this.reading.blocked = false;
-			this.#keepingPlace(() => this.#draw());
+			this.#redraw();
 			this.#loading = false;
 			this.#fill();
 		} catch (error) {
@@ -147,16 +140,22 @@ export class Conversation {
 		this.#adopt(message);
 		const told = this.#timeline.tell(message);
 		if (told === null) return;
-		if (told === "beyond") {
-			if (message.timestamp >= (this.#timeline.messages.at(-1)?.timestamp ?? 0)) this.#missed++;
-		} else if (told === "new" && message.direction === "incoming") {
-			this.#announce(message);
-			if (!this.#stuck) this.#missed++;
-		}
-		const stuck = this.#stuck;
-		this.#keepingPlace(() => this.#draw());
-		if (stuck) this.#toBottom();
+		if (told === "new" && message.direction === "incoming") document.getElementById("live").textContent = `${nameOf(this.chat ?? this)}: ${summary(message)}`;
+		if ((told === "new" && message.direction === "incoming" && !this.#stuck) || (told === "beyond" && !this.#timeline.lateAbove)) this.#missed++;
+		this.#redraw();
 		this.#scrolled();
+	}
+
+	// The reader stays where the reader is: at the end, or at the same message.
+	#redraw() {
+		if (this.#ended) return;
+		const stuck = this.#stuck;
+		const anchor = this.#firstVisible();
+		const top = () => this.#items.get(keyOf(anchor))?.li.getBoundingClientRect().top;
+		const before = anchor && top();
+		this.#draw();
+		if (stuck) this.#toBottom();
+		else if (anchor) this.scroll.scrollTop += (top() ?? before) - before;
 	}
 
 	// After a gap or a merge: the same place, told anew.
@@ -165,13 +164,6 @@ export class Conversation {
 		await this.open(anchor?.message_id);
 		this.#found = null;
 		this.#draw();
-	}
-
-	toEnd() {
-		if (this.#timeline.after !== null) return this.open();
-		this.#toBottom();
-		this.#scrolled();
-		return null;
 	}
 
 	drawHead() {
@@ -183,42 +175,36 @@ export class Conversation {
 		else this.composer.focus();
 	}
 
-	#announce(message) {
-		const name = nameOf(this.chat ?? this);
-		document.getElementById("live").textContent = t("new_from", { name, text: summary(message) });
-	}
-
 	#draw() {
 		const messages = [...this.#timeline.messages, ...this.#outbox];
 		const nodes = [];
-		const outages = [...this.#timeline.outages.values()];
+		const kept = new Map();
+		const put = (key, made) => {
+			kept.set(key, made);
+			nodes.push(made.li);
+		};
+		const fixed = (key, make) => put(key, this.#items.get(key) ?? { li: make() });
+		const outages = (after, upTo) => {
+			for (const one of after ? between(this.#timeline.outages.values(), after.timestamp, upTo) : []) fixed(`outage${one.from}`, () => outageItem(one));
+		};
 		const receipts = this.facts.receipts(this.session);
 		let previous = null;
-		if (!messages.length) nodes.push(this.#fixed("none", () => h("li.edge", t("no_messages"))));
-		else if (this.#timeline.before === null) nodes.push(this.#fixed("begin", () => h("li.edge", t("begins_here"))));
-		const kept = new Set();
+		if (!messages.length) fixed("none", () => h("li.edge", t("no_messages")));
+		else if (this.#timeline.before === null) fixed("begin", () => h("li.edge", t("begins_here")));
 		for (const message of messages) {
 			const key = keyOf(message);
 			const isNewDay = !previous || dayOf(previous.timestamp) !== dayOf(message.timestamp);
-			for (const outage of previous ? between(outages, previous.timestamp, message.timestamp) : []) nodes.push(this.#fixed(`outage${outage.from}`, () => outageItem(outage), kept));
-			if (isNewDay) nodes.push(this.#fixed(`day${dayOf(message.timestamp)} ${day(message.timestamp)}`, () => h("li.day", h("span", day(message.timestamp))), kept));
-			if (key === this.#divider) nodes.push(this.#fixed("since", () => h("li.since", t("unread_from_here")), kept));
+			outages(previous, message.timestamp);
+			if (isNewDay) fixed(`day${dayOf(message.timestamp)} ${day(message.timestamp)}`, () => h("li.day", h("span", day(message.timestamp))));
+			if (key === this.#divider) fixed("since", () => h("li.since", t("unread_from_here")));
 			const follows = !isNewDay && key !== this.#divider && previous.direction === message.direction && previous.sender === message.sender && previous.sender_name === message.sender_name && message.timestamp - previous.timestamp < TOGETHER;
-			nodes.push(this.#item(message, key, follows, receipts));
-			kept.add(key);
+			put(key, this.#item(message, key, follows, receipts));
 			previous = message;
 		}
-		for (const outage of this.#timeline.after === null && previous ? between(outages, previous.timestamp, Infinity) : []) nodes.push(this.#fixed(`outage${outage.from}`, () => outageItem(outage), kept));
-		for (const key of ["none", "begin"]) kept.add(key);
-		for (const key of this.#items.keys()) if (!kept.has(key)) this.#items.delete(key);
+		if (this.#timeline.after === null) outages(previous, Infinity);
+		this.#items = kept;
 		place(this.list, nodes);
 		this.#drawStrip();
-	}
-
-	#fixed(key, make, kept) {
-		kept?.add(key);
-		if (!this.#items.has(key)) this.#items.set(key, { li: make() });
-		return this.#items.get(key).li;
 	}
 
 	#item(message, key, follows, receipts) {
@@ -226,11 +212,10 @@ export class Conversation {
 		const found = this.#found !== null && (message.message_id === this.#found || message.send_id === this.#found);
 		const known = this.#items.get(key);
 		const look = `${follows} ${found} ${message.status} ${receipts} ${quoted?.rev}`;
-		if (known && known.message === message && known.look === look) return known.li;
+		if (known?.message === message && known.look === look) return known;
 		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, name: nameOf(this.chat ?? this), on: this.#actions });
 		this.reading.watch(li, message);
-		this.#items.set(key, { li, message, look });
-		return li;
+		return { li, message, look };
 	}
 
 	#actions = {
@@ -247,20 +232,15 @@ export class Conversation {
 		},
 		retry: (message) => this.#try(message),
 		reconcile: async (message) => {
-			try {
-				const told = await reconcile(message);
-				toast(told.explanation ?? t(`status_${told.status}`));
-			} catch (error) {
-				toast(error.message);
-			}
+			const told = await reconcile(message).catch((error) => ({ explanation: error.message }));
+			toast(told.explanation ?? t(`status_${told.status}`));
 		},
 	};
 
 	#makeComposer() {
 		const { scopes } = this.facts;
-		let reason = null;
-		if (!scopes.includes("write")) reason = t("cannot_write_scope");
-		else if (this.address.includes("@")) reason = this.isGroup ? t("cannot_send_group") : this.address.endsWith("@lid") ? t("cannot_send_lid") : t("cannot_send_here");
+		const where = this.isGroup ? "group" : this.address.endsWith("@lid") ? "lid" : "here";
+		const reason = !scopes.includes("write") ? t("cannot_write_scope") : this.address.includes("@") ? t(`cannot_send_${where}`) : null;
 		return new Composer({ key: `${this.session}\n${this.address}`, reason, onSend: (letter) => this.#send(letter) });
 	}
 
@@ -286,10 +266,7 @@ export class Conversation {
 			if (error instanceof Unreachable) one.status = "unknown";
 			else Object.assign(one, { status: "failed", reason: error.message, local: false });
 		}
-		if (this.#ended) return;
-		const stuck = this.#stuck;
-		this.#draw();
-		if (stuck) this.#toBottom();
+		this.#redraw();
 	}
 
 	// The server's own row of what is being sent from here takes the place of ours.
@@ -304,9 +281,7 @@ export class Conversation {
 			this.#adopt(message);
 			this.#timeline.tell(message);
 		}
-		const stuck = this.#stuck;
-		this.#keepingPlace(() => this.#draw());
-		if (stuck) this.#toBottom();
+		this.#redraw();
 	}
 
 	#readElsewhere() {
@@ -317,9 +292,9 @@ export class Conversation {
 		}
 	}
 
-	#readRefused(error) {
-		if (error instanceof Refused && error.status === 410) this.open();
-		else if (error instanceof Refused && error.status !== 403) toast(error.message);
+	#readRefused({ status, message }) {
+		if (status === 410) this.open();
+		else if (status !== 403) toast(message);
 	}
 
 	#drawStrip() {
@@ -334,21 +309,9 @@ export class Conversation {
 		this.strip.replaceChildren(h("span", t("unread_above", { count })), h("button.button.small", { click: read }, t("mark_all_read")));
 	}
 
-	#keepingPlace(change) {
-		const anchor = this.#firstVisible();
-		const li = anchor && this.#items.get(keyOf(anchor))?.li;
-		const before = li?.getBoundingClientRect().top;
-		change();
-		const now = anchor && this.#items.get(keyOf(anchor))?.li;
-		if (now?.isConnected) this.scroll.scrollTop += now.getBoundingClientRect().top - before;
-	}
-
 	#firstVisible() {
 		const top = this.scroll.getBoundingClientRect().top;
-		return this.#timeline.messages.find((one) => {
-			const li = this.#items.get(keyOf(one))?.li;
-			return li?.isConnected && li.getBoundingClientRect().bottom > top;
-		});
+		return this.#timeline.messages.find((one) => this.#items.get(keyOf(one))?.li.getBoundingClientRect().bottom > top);
 	}
 
 	#toBottom() {
@@ -365,10 +328,6 @@ export class Conversation {
 		this.#fill();
 	}
 
-	#failed(error, again) {
-		const told = error.message;
-		this.list.replaceChildren(h("li.edge", h("p", told), h("button.button", { click: again }, t("try_again"))));
-	}
 }
 
 // Put the nodes into the list in their order, and touch only what moved.

@@ -5,9 +5,8 @@ import { waitingSince } from "./chatrow.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { full, span, t } from "./language.js";
-import { ask, menu, toast } from "./overlay.js";
+import { ask, menu } from "./overlay.js";
 import { avatar, nameOf, sessionName, spelled } from "./people.js";
-import { markUnread } from "./reading.js";
 
 // Draws into `conversation.header`, again whenever something about the chat changes.
 export function head(conversation) {
@@ -33,11 +32,9 @@ export function head(conversation) {
 }
 
 function actions(conversation) {
-	const { session, address, facts } = conversation;
+	const { session, address } = conversation;
 	const file = (format) => `${chatPath(address, "/export")}?${new URLSearchParams({ format, session_id: session })}`;
-	const unread = () => markUnread(address, session).then(() => toast(t("is_marked_unread")), (error) => toast(error.message));
 	return [
-		...(facts.scopes.includes("write") ? [{ text: t("mark_unread"), icon: "chat", act: unread }, null] : []),
 		{ text: t("print"), icon: "document", act: () => print() },
 		{ text: t("export_text"), icon: "down", href: file("txt"), download: true },
 		{ text: t("export_csv"), icon: "down", href: file("csv"), download: true },

@@ -5,7 +5,6 @@ import { Conversation } from "./conversation.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { language, languages, t } from "./language.js";
-import { Operations } from "./operations.js";
 import { menu } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { go, read, takeToken, toChat } from "./route.js";
@@ -104,8 +103,17 @@ class Page {
 			this.#view = new Conversation({ chat, session, address, facts: this.facts });
 			this.#view.open(at);
 			if (chat) document.title = `${nameOf(chat)} · ${t("history")}`;
-		} else if (view === "operations") this.#view = new Operations({ facts: this.facts });
+		} else if (view === "operations") return this.#operate();
 		if (!this.#view) return this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat")), h("p", t("choose_chat_more"))));
+		this.main.replaceChildren(this.#view.element);
+		this.#view.focus();
+	}
+
+	// Few readers ever ask for it, so it is loaded when one does.
+	async #operate() {
+		const { Operations } = await import("./operations.js");
+		if (read().view !== "operations" || this.#ended.signal.aborted || this.#view) return;
+		this.#view = new Operations({ facts: this.facts });
 		this.main.replaceChildren(this.#view.element);
 		this.#view.focus();
 	}

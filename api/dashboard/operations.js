@@ -11,6 +11,7 @@ import { phone } from "./people.js";
 const OFTEN = 3000; // ms between two looks at what changes with every event
 const SELDOM = 5; // looks after which the rest is asked for, too
 const KINDS = ["stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting"];
+const MEANS = ["noise", "parked", "forgotten", "duplicate"];
 const WELL = { connected: "good", disconnected: "bad", logged_out: "bad", connecting: "warn" };
 
 export class Operations {
@@ -42,6 +43,7 @@ export class Operations {
 				card("parked", "parked_more", this.parked, this.more),
 			),
 		);
+		document.head.querySelector("[href$='operations.css']") ?? document.head.append(h("link", { rel: "stylesheet", href: "/assets/operations.css" }));
 		this.#look();
 	}
 
@@ -78,7 +80,7 @@ export class Operations {
 			...(lost ? [["lost", number(lost), t("lost_more"), "bad"]] : []),
 		]);
 		const sum = KINDS.reduce((total, kind) => total + (told[kind] ?? 0), 0);
-		const row = (kind) => h("tr", h("th", { scope: "row" }, t(kind)), h("td.figure", told[kind] === null ? "–" : number(told[kind])), h("td.muted", t(`${kind}_means`)));
+		const row = (kind) => h("tr", h("th", { scope: "row" }, t(kind)), h("td.figure", told[kind] === null ? "–" : number(told[kind])), h("td.muted", MEANS.includes(kind) && t(`${kind}_means`)));
 		const adds = waiting === null ? t("unknown_sum") : sum === told.received ? t("adds_up") : t("does_not_add_up", { n: told.received - sum });
 		this.ledger.replaceChildren(h("table", h("tbody", KINDS.map(row)), h("tfoot", h("tr.sum", h("th", { scope: "row" }, t("received")), h("td.figure", number(told.received)), h("td", adds)))));
 	}
@@ -97,12 +99,11 @@ export class Operations {
 		const { sessions } = await get("/api/sessions");
 		if (!sessions.length) return this.sessions.replaceChildren(h("p.muted", t("no_sessions")));
 		const at = (text) => (text ? h("time", { datetime: text, title: full(Date.parse(text)) }, t("ago", { span: span(Date.now() - Date.parse(text)) })) : h("span.muted", t("never")));
-		const away = (one) => (one.outages?.length ? h("div.absent", t("outages_count", { count: one.outages.length }), ": ", one.outages.slice(0, 3).map((gap) => `${moment(Date.parse(gap.connected_at ?? gap.first_at))} – ${gap.ended_at ? moment(Date.parse(gap.ended_at)) : "…"}`).join("; ")) : null);
 		const row = (one) =>
 			h(
 				"tr",
 				h("th", { scope: "row" }, one.phone ? phone(one.phone) : h("span.muted", t("no_phone")), h("div.mono.muted", one.session_id)),
-				h("td", h("span.pill", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), one.state_at ? h("div.absent", at(one.state_at)) : null, away(one)),
+				h("td", h("span.pill", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), one.state_at ? h("div.absent", at(one.state_at)) : null),
 				h("td", at(one.last_event_at)),
 				h("td", at(one.last_ping_at)),
 				h("td", one.never_seen.length ? h("span.mono", one.never_seen.join(", ")) : h("span.muted", t("none"))),

@@ -11,7 +11,7 @@ export function windows(told = []) {
 
 // Those that begin after one message and not after the next.
 export function between(outages, after, upTo) {
-	return outages.filter((one) => one.from > after && one.from <= upTo);
+	return [...outages].filter((one) => one.from > after && one.from <= upTo);
 }
 
 export function outageItem({ from, until, reason }) {

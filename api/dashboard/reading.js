@@ -1,6 +1,6 @@
 // Marks as read what a reader really had before the eyes: on the screen, in a page that is being looked at.
 
-import { chatPath, get, post } from "./calls.js";
+import { get, post } from "./calls.js";
 
 const REST = 600; // ms between seeing and telling
 
@@ -12,8 +12,8 @@ export class Reading {
 	#busy = false;
 	#ended = false;
 
-	constructor({ scroll, timeline, path, session, onPage, onRefused }) {
-		Object.assign(this, { scroll, timeline, path, session, onPage, onRefused });
+	constructor({ scroll, timeline, path, session, page, refused }) {
+		Object.assign(this, { scroll, timeline, path, session, page, refused });
 		this.observer = new IntersectionObserver((entries) => this.#seen(entries), { root: scroll, threshold: [0, 0.6] });
 		this.look = () => this.#later();
 		document.addEventListener("visibilitychange", this.look);
@@ -73,7 +73,7 @@ export class Reading {
 			// and what came in between stays unread.
 			if (upTo.live || !this.asOf) {
 				const page = await get(this.path, { session_id: this.session, limit: 50 });
-				this.onPage(page);
+				this.page(page);
 				this.asOf = page.as_of;
 				await new Promise((resolve) => setTimeout(resolve, REST));
 				upTo = this.#upTo();
@@ -84,7 +84,7 @@ export class Reading {
 			const end = this.timeline.messages.indexOf(upTo);
 			for (const one of this.timeline.messages.slice(0, end + 1)) one.unread = false;
 		} catch (error) {
-			this.onRefused(error);
+			this.refused(error);
 		} finally {
 			this.#busy = false;
 		}
@@ -96,8 +96,4 @@ export class Reading {
 		for (const one of this.timeline.messages) one.unread = false;
 		this.blocked = this.timeline.lateAbove = false;
 	}
-}
-
-export async function markUnread(address, session) {
-	await post(`${chatPath(address, "/read")}?${new URLSearchParams({ session_id: session })}`, { unread: true });
 }

@@ -31,15 +31,14 @@ export class Rows {
 		for (let i = 0; i < items.length; i++) this.#tops[i + 1] = this.#tops[i] + this.height(items[i]);
 		if (before) {
 			const key = this.key(before);
-			const moved = this.key(items[this.#active] ?? { none: true }) === key ? this.#active : items.findIndex((item) => this.key(item) === key);
-			this.#active = Math.max(0, moved);
+			if (!items[this.#active] || this.key(items[this.#active]) !== key) this.#active = Math.max(0, items.findIndex((item) => this.key(item) === key));
 		}
 		this.tall.style.height = `${this.#tops[items.length]}px`;
 		this.show();
 	}
 
 	focus(index = this.#active) {
-		this.#move(index);
+		this.#move(index, 1);
 	}
 
 	toTop() {
@@ -78,10 +77,7 @@ export class Rows {
 		for (const index of wanted) {
 			const item = this.#items[index];
 			const key = this.key(item);
-			let row = this.#shown.get(key);
-			if (!row) {
-				row = { element: h("div.row", { role: "listitem" }), item: null };
-			}
+			const row = this.#shown.get(key) ?? { element: h("div.row", { role: "listitem" }) };
 			if (row.item !== item) {
 				const focused = row.element.contains(document.activeElement);
 				row.element.replaceChildren(this.draw(item, index));
@@ -91,8 +87,6 @@ export class Rows {
 			row.element.style.transform = `translateY(${this.#tops[index]}px)`;
 			row.element.ariaSetSize = count;
 			row.element.ariaPosInSet = index + 1;
-			const target = row.element.querySelector("a, button");
-			if (target) target.tabIndex = index === this.#active ? 0 : -1;
 			row.index = index;
 			keep.set(key, row);
 		}
@@ -105,8 +99,7 @@ export class Rows {
 			if (row.element !== next) this.tall.insertBefore(row.element, next);
 			previous = row.element;
 		}
-		// A list needs a way in, also where its first row is a heading.
-		if (count && !this.tall.querySelector('[tabindex="0"]')) this.tall.querySelector('[tabindex="-1"]')?.setAttribute("tabindex", "0");
+		this.#rove();
 		if (count && scrollTop + clientHeight * 3 > this.#tops[count]) this.onNearEnd();
 	}
 
@@ -117,12 +110,16 @@ export class Rows {
 	}
 
 	#focused(event) {
-		const row = event.target.closest(".row");
-		for (const shown of this.#shown.values()) if (shown.element === row) this.#active = shown.index;
-		for (const shown of this.#shown.values()) {
-			const target = shown.element.querySelector("a, button");
-			if (target) target.tabIndex = shown.index === this.#active ? 0 : -1;
-		}
+		for (const row of this.#shown.values()) if (row.element.contains(event.target)) this.#active = row.index;
+		this.#rove();
+	}
+
+	// Tab meets one row, the arrows meet all.
+	#rove() {
+		const links = [...this.tall.querySelectorAll("a.chat")];
+		const active = [...this.#shown.values()].find((row) => row.index === this.#active)?.element;
+		const chosen = links.find((link) => active?.contains(link)) ?? links[0];
+		for (const link of links) link.tabIndex = link === chosen ? 0 : -1;
 	}
 
 	#key(event) {
@@ -133,12 +130,12 @@ export class Rows {
 		this.#move(this.#active + step, Math.sign(step));
 	}
 
-	#move(index, direction = 1) {
+	#move(index, direction) {
 		const last = this.#items.length - 1;
 		let to = Math.min(Math.max(index, 0), last);
 		while (to > 0 && to < last && this.#items[to].heading) to += direction;
 		if (last < 0) return;
-		if (this.#items[to].heading) to = Math.min(to + 1, last);
+		if (to === 0 && this.#items[0].heading) to = Math.min(1, last);
 		this.#active = to;
 		const top = this.#tops[to];
 		const bottom = this.#tops[to + 1];

@@ -1,11 +1,11 @@
 // The left side: search, filters, and the list of chats or of what was found.
 
 import { Refused, get } from "./calls.js";
-import { chatRow, headRow, hitRow } from "./chatrow.js";
+import { chatRow, hitRow } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { number, t } from "./language.js";
+import { t } from "./language.js";
 import { sessionName } from "./people.js";
 import { Rows } from "./rows.js";
 
@@ -168,9 +168,9 @@ export class Side {
 	}
 
 	#foundItems(hits) {
-		const chats = this.found.loading ? [] : this.found.list.slice(0, hits.allChats ? undefined : 4);
+		const chats = this.found.loading ? [] : this.found.list.slice(0, 5);
 		const items = [];
-		if (chats.length) items.push({ key: "chats", heading: t("chats"), more: this.found.list.length > chats.length });
+		if (chats.length) items.push({ key: "chats", heading: t("chats") });
 		items.push(...chats.map(itemOf));
 		if (hits.list.length) items.push({ key: "hits", heading: hits.fuzzy ? t("similar_messages") : t("messages") });
 		items.push(...hits.list.map(itemOf));
@@ -187,10 +187,7 @@ export class Side {
 	}
 
 	#draw(item) {
-		if (item.heading) {
-			const show = () => ((this.#hits.allChats = true), this.#show());
-			return headRow(item.heading, item.more ? h("button.link", { click: show }, t("all_of", { n: number(this.found.list.length) })) : null);
-		}
+		if (item.heading) return h("div.head", item.heading);
 		if (item.foot) return h("p.foot", item.foot);
 		if (item.hit) return hitRow(item.hit);
 		return chatRow(item.chat, { chosen: item.key === this.#chosen, sessions: this.sessions });

@@ -1,0 +1,90 @@
+"""The dashboard's files as they are served: small, whole, from here alone, and known by their tags."""
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+
+from api import pages
+
+FILES = sorted(path for path in pages.FOLDER.iterdir() if path.is_file())
+MOST = 120_000
+"""Bytes, before anything is compressed."""
+LATER = ("operations.js", "operations.css", "chart.js")
+
+
+def test_the_page_may_load_and_ask_nothing_but_this_server(api_url: str) -> None:
+    """A text that became a script by accident would find nobody to talk to, and would not run to begin with."""
+    policy = requests.get(api_url, timeout=30).headers["content-security-policy"]
+
+    assert policy == pages.POLICY
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+
+
+def test_a_file_that_is_known_is_not_sent_again(api_url: str) -> None:
+    """Opening the dashboard costs a few empty answers, and an update is seen at once."""
+    first = requests.get(f"{api_url}/assets/main.js", timeout=30)
+    again = requests.get(f"{api_url}/assets/main.js", headers={"if-none-match": first.headers["etag"]}, timeout=30)
+
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert first.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert first.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/assets/", "/assets/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"])
+def test_what_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
+    """Names of requests are compared with names that are known, and never become paths."""
+    with requests.Session() as http:
+        request = requests.Request("GET", api_url).prepare()
+        request.url = api_url + path
+
+        assert http.send(request, timeout=30).status_code == 404
+
+
+def test_the_dashboard_is_small() -> None:
+    """What a reader loads to see chats and conversations; operations are loaded when somebody asks for them."""
+    sizes = {path.name: path.stat().st_size for path in FILES}
+    print(f"\n{sum(sizes.values()):,} bytes, {sum(sizes[name] for name in LATER):,} of them for operations alone")
+
+    assert sum(size for name, size in sizes.items() if name not in LATER) < MOST
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_names_no_other_server_and_nothing_inline(path: Path) -> None:
+    """Nothing is fetched from elsewhere; what the policy would block is not written in the first place."""
+    text = path.read_text()
+
+    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)\w[^\s'\"]*", text) == []
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+    if path.suffix == ".html":
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
+
+
+def test_every_file_is_asked_for_by_another() -> None:
+    texts = {path.name: path.read_text() for path in FILES}
+    asked = {name for text in texts.values() for name in re.findall(r"(?:\./|/assets/)([\w]+\.\w+)", text)}
+
+    assert asked | {"index.html"} == set(texts)
+
+
+def test_every_text_is_there_in_every_language_and_used() -> None:
+    """A key that is missing is shown as it is; one that nobody uses is translated for nothing."""
+    source = (pages.FOLDER / "texts.js").read_text()
+    rows = dict(re.findall(r"^\t(\w+): (\[.*\]),$", source, re.MULTILINE))
+    code = "\n".join(path.read_text() for path in FILES if path.suffix == ".js" and path.name != "texts.js")
+    made = tuple(re.findall(r"\bt\(`(\w+_)\$", code))
+    asked = set(re.findall(r"\bt\(\"(\w+)\"", code))
+    quoted = set(re.findall(r"\"(\w+)\"", code))
+
+    assert [key for key, row in rows.items() if len(re.findall(r'"(?:[^"\\]|\\.)+"', row)) != 2] == []
+    assert asked - set(rows) == set()
+    assert {
+        key
+        for key in rows
+        if key not in quoted and not key.startswith(made) and not key.endswith("_means") and key not in KINDS
+    } == set()
+
+
+KINDS = {"stored", "duplicate", "noise", "ping", "forgotten"}
