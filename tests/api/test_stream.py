@@ -5,6 +5,7 @@ import contextlib
 import random
 import resource
 import threading
+import time
 
 import pytest
 import requests
@@ -176,3 +177,43 @@ def test_a_stream_ends_when_its_token_is_revoked(
         return opened
 
     assert asyncio.run(listen()) == 1
+
+
+def test_a_client_that_does_not_read_is_dropped_and_can_resume(
+    history: History, api_url: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that fell asleep must not fill the server's memory; awake, it goes on where it was."""
+    monkeypatch.setattr(stream, "_PATIENCE", 0.5)
+    changes, text = 240, "x" * 60_000
+    since = client.data("/api/changes")["cursor"]
+    for batch in range(0, changes, 20):
+        history.tell(*(message(f"{number} {text}", number) for number in range(batch, batch + 20)))
+
+    async def doze() -> tuple[list[int], str]:
+        """What came before the server hung up, read only afterwards; and the last id of it."""
+        seen: list[int] = []
+        last = since
+        async with contextlib.aclosing(sse.events(api_url, since)) as events:
+            await anext(events)
+            # The API runs in another thread, so that this one may sleep on its own.
+            time.sleep(4)  # noqa: ASYNC251
+            async for told in events:
+                last = told.id
+                seen.append(int(told.data["message"]["message_text"].split()[0]))
+        return seen, last
+
+    async def resume(last: str, wanted: int) -> list[int]:
+        seen: list[int] = []
+        async with contextlib.aclosing(sse.events(api_url, last)) as events:
+            async for told in events:
+                if told.data is not None:
+                    seen.append(int(told.data["message"]["message_text"].split()[0]))
+                if len(seen) == wanted:
+                    break
+        return seen
+
+    seen, last = asyncio.run(doze())
+    rest = asyncio.run(resume(last, changes - len(seen)))
+
+    assert 0 < len(seen) < changes, "it was dropped in the middle"
+    assert sorted(seen + rest) == list(range(changes)), "each came once"
