@@ -150,7 +150,7 @@ def test_a_connection_on_which_nothing_arrives_any_more_is_given_up(
     assert verdict.clean, verdict
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)])
 def test_while_it_is_away_nothing_is_parked_and_afterwards_all_is_stored(
     private: tuple[Postgres, Pipeline], seconds: int
 ) -> None:
@@ -174,6 +174,7 @@ def test_while_it_is_away_nothing_is_parked_and_afterwards_all_is_stored(
     assert verdict.clean, verdict
 
 
+@pytest.mark.long
 def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
     new_pipeline: Callable[[], Pipeline],
 ) -> None:
@@ -210,13 +211,14 @@ def test_a_deadlock_is_tried_again(pipeline: Pipeline) -> None:
     """They are rare, as every statement is sorted; one that a report or a migration causes must not cost an event."""
     pipeline.run(f"ALTER DATABASE {pipeline.name} SET deadlock_timeout = '50ms'")
     pipeline.run(DEADLOCK)
+    pipeline.run(f"ALTER DATABASE {pipeline.name} SET deadlock_timeout = '3s'")
     worker = pipeline.worker().start()
     with psycopg.connect(pipeline.database_url) as other:
-        other.execute("SET deadlock_timeout = '10s'")
+        other.execute("SET deadlock_timeout = '60s'")
         other.execute("SELECT pg_advisory_xact_lock(1)")
         pipeline.feed.add(Story(68).take(20))
         assert pipeline.until(pipeline.waits_for_a_lock), worker.said
-        # The worker holds 2 and waits for 1; now the circle closes, and it is the worker that looks for circles first.
+        # The worker holds 2 and waits for 1; now the circle closes, and within 3 s the worker looks for circles.
         other.execute("SELECT pg_advisory_xact_lock(2)")
         other.rollback()
 

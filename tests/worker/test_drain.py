@@ -39,6 +39,7 @@ def test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying(pipeline: Pip
     assert verdict.clean, verdict
 
 
+@pytest.mark.long
 def test_a_batch_that_takes_long_is_not_taken_for_a_dead_workers(pipeline: Pipeline) -> None:
     """Who works on something says so every other second; without that, two workers would do everything twice."""
     for _ in range(2):

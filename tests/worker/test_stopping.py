@@ -62,6 +62,7 @@ def test_a_second_signal_changes_nothing(pipeline: Pipeline, number: signal.Sign
     assert pipeline.entries() == 0
 
 
+@pytest.mark.long
 def test_a_stop_ends_a_worker_whose_statement_hangs(pipeline: Pipeline) -> None:
     """Ten seconds is what supervisors give; PostgreSQL rolls back what was not committed, and the entry stays."""
     worker = pipeline.worker().start()

@@ -42,11 +42,14 @@ def test_two_workers_that_hold_the_same_entry_store_it_once(pipeline: Pipeline) 
     first = pipeline.worker().start()
     with pipeline.holding("BEGIN; LOCK TABLE batches IN SHARE MODE"):
         pipeline.feed.add(Story(43).take(20))
-        assert pipeline.until(pipeline.waits_for_a_lock), first.said
-        pipeline.redis.xclaim(queue.STREAM, queue.GROUP, "another", 0, ids(pipeline.redis), idle=stream.ABANDONED + 1)
+        assert pipeline.until(lambda: pipeline.pending() == 1 and pipeline.waits_for_a_lock()), first.said
+        first.send(signal.SIGSTOP)
+        long_ago = {"idle": stream.ABANDONED + 1, "justid": True}
+        pipeline.redis.xclaim(queue.STREAM, queue.GROUP, "another", 0, ids(pipeline.redis), **long_ago)
         second = pipeline.worker().start()
         pipeline.feed.hint()
-        assert pipeline.until(lambda: pipeline.waiting_for_locks() >= 2, 15), second.said
+        assert pipeline.until(lambda: pipeline.waiting_for_locks() >= 2), second.said
+        first.send(signal.SIGCONT)
 
     assert pipeline.drained(), pipeline.said
     verdict = pipeline.judge()
