@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -18,32 +17,10 @@ import requests
 from dev.gateway import delivery
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
+from tests.dev.receiver import Receiver
 
 WIRE = Path(__file__).parent.parent / "payloads" / "sak-wire.jsonl"
 TIMEOUT = 10
-
-
-class Receiver:
-    """Takes webhooks, answers 200, and keeps what came."""
-
-    def __init__(self) -> None:
-        self.events: SimpleQueue[tuple[dict[str, str], bytes]] = SimpleQueue()
-        events = self.events
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                events.put((dict(self.headers), body))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- http.server's name
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/whatsapp-webhook"
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""Somebody for the gateway to post webhooks to."""
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
+
+
+class Receiver:
+    """Takes webhooks, answers 200, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.events: SimpleQueue[tuple[dict[str, str], bytes]] = SimpleQueue()
+        events = self.events
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                events.put((dict(self.headers), body))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- http.server's name
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/whatsapp-webhook"
