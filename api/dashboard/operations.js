@@ -132,8 +132,13 @@ export class Operations {
 		this.#busy.add(one.digest);
 		button.disabled = true;
 		try {
-			const told = await post(`/api/parked/${one.digest}/redrive`, {});
-			const done = (told.outcome ?? told.kind ?? "parked") !== "parked";
+			let told = await post("/api/parked/redrive", { digests: [one.digest] });
+			// A worker does it, within seconds if one is alive.
+			for (let looks = 0; looks < 20 && told.finished_at === null; looks++) {
+				await new Promise((resolve) => setTimeout(resolve, 500));
+				told = await get(`/api/parked/redrive/${told.id}`);
+			}
+			const done = told.state === "done" && told.still_parked === 0;
 			toast(done ? t("redriven") : t("still_parked"));
 			if (done) button.closest("li").remove();
 		} catch (error) {
