@@ -128,18 +128,18 @@ export class Operations {
 		return h("li", h("div.top", h("span", one.reason.replaceAll("_", " ")), again), h("div.absent", [one.event, one.session_id?.slice(0, 8)].filter(Boolean).join(" · "), " ", h("time", { datetime: one.received_at }, moment(received))), one.body === null ? h("p.absent", t("body_gone")) : h("details", h("summary", t("raw_event", { n: one.size })), h("pre.mono", { tabindex: 0 }, one.body)));
 	}
 
+	// A worker does it, within seconds.
 	async #redrive(one, button) {
 		this.#busy.add(one.digest);
 		button.disabled = true;
 		try {
 			let told = await post("/api/parked/redrive", { digests: [one.digest] });
-			// A worker does it, within seconds if one is alive.
-			for (let looks = 0; looks < 20 && told.finished_at === null; looks++) {
+			for (let look = 0; look < 40 && !told.finished_at; look++) {
 				await new Promise((resolve) => setTimeout(resolve, 500));
 				told = await get(`/api/parked/redrive/${told.id}`);
 			}
-			const done = told.state === "done" && told.still_parked === 0;
-			toast(done ? t("redriven") : t("still_parked"));
+			const done = told.finished_at && !told.still_parked && !told.failure;
+			toast(done ? t("redriven") : (told.failure ?? t(told.finished_at ? "still_parked" : "no_worker")));
 			if (done) button.closest("li").remove();
 		} catch (error) {
 			toast(error.message);

@@ -34,7 +34,7 @@ export const texts = {
 	back_online: ["Connected again, nothing missed.", "फिर जुड़ गया, कुछ छूटा नहीं।"],
 
 	chats: ["Chats", "चैट"],
-	search: ["Search names, numbers, messages", "नाम, नंबर, संदेश खोजें"],
+	search: ["Search chats and messages", "चैट और संदेश खोजें"],
 	filters: ["Filters", "फ़िल्टर"],
 	filter_all: ["All", "सभी"],
 	filter_unread: ["Unread", "अपठित"],

@@ -1,5 +1,6 @@
 """What an operator looks at."""
 
+import hashlib
 import re
 
 import requests
@@ -16,7 +17,9 @@ def park(history: History, body: bytes) -> None:
     """An event that nobody understands."""
     number = next(history.numbers)
     history.upto += 1
-    event = Event(0, T0, body, body.ljust(32, b"0")[:32], Outcome("parked", "unknown_event", "s1", "call.offer", T0))
+    event = Event(
+        0, T0, body, hashlib.sha256(body).digest(), Outcome("parked", "unknown_event", "s1", "call.offer", T0)
+    )
     with connect.open(history.database_url, "test") as connection:
         writes.apply(connection, [Batch(history.writer, number, history.upto, (event,))])
 

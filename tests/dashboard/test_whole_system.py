@@ -1,10 +1,12 @@
 """The dashboard in front of the whole system as ./run starts it, kills included."""
 
+import json
 import os
 import shutil
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -13,7 +15,9 @@ from dev import home
 from dev.gateway import reports
 from dev.gateway.server import Gateway
 from dev.stack import Stack
+from tests.api.history import History
 from tests.dashboard.browser import Reader, reading
+from tests.dashboard.test_operations import park
 
 PHONE = "919811000001"
 
@@ -41,9 +45,9 @@ def reader(browser: Browser, stack: Stack) -> Iterator[Reader]:
         yield somebody
 
 
-def post(gateway: Gateway, text: str, phone: str = PHONE) -> None:
-    """A webhook as the gateway sends it."""
-    event = {
+def received(gateway: Gateway, text: str, phone: str = PHONE) -> dict[str, Any]:
+    """An event as the gateway sends it."""
+    return {
         "event": "message.received",
         "sessionId": gateway.account.session_id,
         "from": f"{phone}@s.whatsapp.net",
@@ -54,7 +58,11 @@ def post(gateway: Gateway, text: str, phone: str = PHONE) -> None:
         "from_number": f"+{phone}",
         "pushName": "Asha",
     }
-    assert [result.status for result in reports.emit(gateway.memory, event)] == [200]
+
+
+def post(gateway: Gateway, text: str, phone: str = PHONE) -> None:
+    """A webhook, signed."""
+    assert [result.status for result in reports.emit(gateway.memory, received(gateway, text, phone))] == [200]
 
 
 def test_a_webhook_becomes_a_message_on_the_screen(reader: Reader, gateway: Gateway, stack: Stack) -> None:
@@ -92,6 +100,26 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     expect(page.locator(".said")).to_have_count(8, timeout=30_000)
     expect(page.locator(".said").last).to_have_text("meanwhile 4")
     assert page.evaluate("window.mark") == "the same page"
+
+
+def test_what_is_parked_is_tried_again_on_request(reader: Reader, gateway: Gateway, stack: Stack) -> None:
+    """One event that the parser understands by now, and one that it still does not."""
+    history = History((stack.data_dir / "database-url").read_text().strip())
+    park(history, b'{"event":"call.offer"}')
+    page = reader.sign_in(stack.token)
+    page.goto(f"{stack.api_url}/#/operations")
+    parked = page.locator(".parked > li")
+    expect(parked).to_have_count(1)
+    parked.get_by_role("button", name="Try again").click()
+    expect(page.locator(".toast")).to_have_text("It is still not understood.", timeout=30_000)
+    park(history, json.dumps(received(gateway, "understood by now", "919811000008")).encode())
+    page.reload()
+    expect(parked).to_have_count(2)
+    parked.filter(has_text="understood by now").get_by_role("button", name="Try again").click()
+
+    expect(page.locator(".toast")).to_have_text("It was understood.", timeout=30_000)
+    expect(parked).to_have_count(1)
+    expect(page.locator("a.chat", has_text="understood by now")).to_be_visible()
 
 
 @pytest.mark.long
