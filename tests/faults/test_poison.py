@@ -87,6 +87,7 @@ def test_what_is_parked_is_kept_byte_by_byte(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_an_event_on_which_the_parser_breaks_is_parked_in_the_end(pipeline: Pipeline) -> None:
     """The parser is total, and a test says so; should it not be, the stream must go on all the same."""
     story = Story(74)

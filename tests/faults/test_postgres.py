@@ -150,6 +150,7 @@ def test_a_connection_on_which_nothing_arrives_any_more_is_given_up(
     assert verdict.clean, verdict
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)])
 def test_while_it_is_away_nothing_is_parked_and_afterwards_all_is_stored(
     private: tuple[Postgres, Pipeline], seconds: int

@@ -117,6 +117,7 @@ def start_with_memory(worker: Program, megabytes: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_an_event_that_kills_whoever_reads_it_is_parked_unread_and_its_neighbours_are_stored(
     pipeline: Pipeline,
 ) -> None:

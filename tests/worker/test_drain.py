@@ -58,6 +58,7 @@ def test_a_batch_that_takes_long_is_not_taken_for_a_dead_workers(pipeline: Pipel
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_more_than_fits_into_one_transaction_is_done_in_smaller_ones(pipeline: Pipeline) -> None:
     """How much is taken at a time follows from what came before: large entries after small ones must not block."""
     pipeline.run(SLOW)

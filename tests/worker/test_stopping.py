@@ -19,6 +19,7 @@ def stranded(pipeline: Pipeline) -> list[str]:
     return [str(name) for name in left]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("times", [4, pytest.param(30, marks=pytest.mark.long)])
 def test_stopped_while_busy_it_leaves_nothing_behind(pipeline: Pipeline, times: int) -> None:
     """RQ's own worker loses a job in 5 of 30 such stops: its signal handler raises wherever Python happens to be."""
