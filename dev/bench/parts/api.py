@@ -147,7 +147,7 @@ def _calls(connection: Connection) -> dict[str, Callable[[random.Random], Call]]
     row = connection.execute("SELECT max(id) FROM whatsapp_messages").fetchone()
     last = int(str(row[0])) if row else 0
     place = connection.execute(
-        "SELECT xid::text::bigint, change_id FROM changes ORDER BY xid DESC, change_id DESC LIMIT 1 OFFSET 1000"
+        "SELECT xid::text::bigint, change_id FROM changes ORDER BY xid DESC, change_id DESC LIMIT 1 OFFSET 200"
     ).fetchone()
     assert place is not None, "the generator left a feed"
     changes_from = feed.Place(*cast("tuple[int, int]", place))
@@ -208,7 +208,7 @@ def _calls(connection: Connection) -> dict[str, Callable[[random.Random], Call]]
         "messages before": before,
         "messages around": around,
         "changes": lambda _: Call(f"/api/changes?since={since}", lambda c: feed.read(c, changes_from, 100)),
-        "search, a number": lambda chance: searching(f"number {chance.randint(1, last)}"),
+        "search, a number": lambda chance: searching(f"{chance.randint(last // 2, last):06d}"),
         "search, a chat": lambda chance: searching("invoice", address=big(chance)),
     }
 
