@@ -121,8 +121,8 @@ class Proxy:
                 return
             from_server, link.server = await asyncio.open_unix_connection(str(self._upstream))
             await asyncio.gather(self._pass_on(reader, link, up=True), self._pass_on(from_server, link, up=False))
-        except OSError:
-            pass  # either side went away, which is what the other side is told
+        except (OSError, asyncio.CancelledError):
+            pass  # either side went away, which is what the other side is told; or the proxy itself is closed
         finally:
             self._links.discard(link)
             link.abort()
