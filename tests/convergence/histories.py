@@ -44,7 +44,7 @@ class Decision:
     is_split: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class History:
     events: tuple[Event, ...]
     decisions: tuple[Decision, ...]
@@ -53,6 +53,10 @@ class History:
     """How finely each telling is cut, 0 (one batch) to 3."""
     seed: int
     """Of what is left to chance: where the cuts are, and which batches come twice."""
+
+    def __repr__(self) -> str:
+        """Short: hypothesis prints what a history was made from, and refuses to print all of a long one."""
+        return f"<{len(self.events)} events>"
 
     def tellings(self) -> "tuple[Telling, Telling]":
         """The same history told twice, differently."""

@@ -63,6 +63,15 @@ def test_the_newest_edit_is_shown_and_the_original_kept(memory: Memory) -> None:
     assert (row["message_text"], row["original_text"], row["edited_at"]) == ("Second", "Hello", T0 + 2)
 
 
+def test_of_edits_of_the_same_second_the_greater_digest_wins(memory: Memory) -> None:
+    """Nothing else tells them apart, as with messages."""
+    edits = [edit(text) for text in ("One", "Two", "Three")]
+
+    rules.agreed(memory, told(message()), *edits)
+    winner = max(edits, key=lambda one: one.event(0).digest)
+    assert str(rules.only(memory)["message_text"]) in str(winner.facts)
+
+
 def test_an_edit_survives_better_content(memory: Memory) -> None:
     """The message was empty when it was edited: its content belongs below the edit."""
     empty = told(message(text=None, state="undecrypted"))

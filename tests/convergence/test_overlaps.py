@@ -31,6 +31,12 @@ OTHER_EVIDENCE = told(Alias(LID, world.RAVI, LATER))
 PAIRS: dict[str, tuple[Sequence[Told], Told, Told]] = {
     "an ack and its message": ((), told(Ack("A", "read", ASHA, LATER)), OURS),
     "an ack without a chat and its message": ((), told(Ack("A", "read", None, LATER)), OURS),
+    "a second ack without a chat and its message": (
+        # Nothing but the key is common to the two, and it is there already.
+        (told(Ack("A", "delivered", None, LATER)),),
+        told(Ack("A", "read", None, LATER)),
+        OURS,
+    ),
     "an ack and a copy of its message": ((OURS,), told(Ack("A", "read", ASHA, LATER)), told(OURS.facts[0], seed="2")),
     "two acks": ((OURS,), told(Ack("A", "read", ASHA, LATER)), told(Ack("A", "delivered", ASHA, LATER))),
     "an edit and its message": ((), told(Edit("A", ASHA, "incoming", None, "Edited", LATER)), MESSAGE),

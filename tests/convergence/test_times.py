@@ -61,6 +61,17 @@ def test_marks_are_dated_like_messages(memory: Memory) -> None:
     assert rules.only(memory)["message_text"] == "Sound"
 
 
+def test_a_mark_without_a_time_is_as_old_as_its_first_receipt(memory: Memory) -> None:
+    """A copy that comes late does not make an old edit the newest."""
+    undated = [
+        told(Edit("A", ASHA, "incoming", None, "Undated", None), received_at=T0 + i * world.HOUR) for i in (0, 2)
+    ]
+    dated = told(Edit("A", ASHA, "incoming", None, "Dated", T0 + world.HOUR))
+
+    rules.agreed(memory, told(message()), *undated, dated)
+    assert rules.only(memory)["message_text"] == "Dated"
+
+
 @pytest.mark.parametrize("claimed", [5_000, YEAR_3000, None])
 def test_a_broken_clock_cannot_take_the_top_of_the_list(memory: Memory, claimed: int | None) -> None:
     """One phone with a wrong year would be on top for a thousand years."""
