@@ -15,7 +15,7 @@ from dev.chaos.story import Story
 from dev.chaos.system import POSTGRES
 from dev.postgres import Postgres
 from dev.servers import Servers
-from store import errors, migrate
+from store import migrate
 from tests.conftest import execute
 from tests.faults import pages
 from tests.faults.pipeline import Pipeline
@@ -251,32 +251,3 @@ def test_a_database_without_its_tables_makes_a_worker_unready_and_eats_nothing(
     assert pipeline.drained(), worker.said
     assert pipeline.judge().clean
     assert pages.get(worker, "/readyz")[0] == 200
-
-
-@pytest.mark.parametrize(
-    ("sqlstate", "permanent"),
-    [
-        *((code, True) for code in ("21000", "22001", "22003", "22021", "22P02", "22P05", "23502", "23505", "23514")),
-        *((code, True) for code in ("44000", "54000", "54001", "54011")),
-        *((code, False) for code in ("08000", "08003", "08006", "0A000", "25006", "25P03", "28000", "28P01", "2D000")),
-        *((code, False) for code in ("3D000", "40001", "40P01", "42501", "42703", "42P01", "53000", "53100", "53200")),
-        *((code, False) for code in ("53300", "53400", "55000", "55006", "55P03", "57014", "57P01", "57P02", "57P03")),
-        *((code, False) for code in ("57P04", "58000", "58030", "58P01", "72000", "F0000", "P0001", "XX000", "XX001")),
-        (None, False),
-    ],
-)
-def test_only_what_the_data_causes_is_permanent(sqlstate: str | None, *, permanent: bool) -> None:
-    """Whatever is not known to be the data's fault is tried again: parking for a bad day would be a loss."""
-    assert errors.is_permanent(sqlstate) is permanent
-
-
-def test_every_code_that_postgresql_knows_has_a_verdict() -> None:
-    """psycopg lists the codes; each class is on one side, but for 54, of which only some name a limit of values."""
-    by_class: dict[str, set[bool]] = {}
-    for name in dir(psycopg.errors):
-        code: object = getattr(getattr(psycopg.errors, name), "sqlstate", None)
-        if isinstance(code, str):
-            by_class.setdefault(code[:2], set()).add(errors.is_permanent(code))
-
-    assert {code for code, verdicts in by_class.items() if verdicts == {True}} >= {"21", "22", "23", "44"}
-    assert {code for code, verdicts in by_class.items() if True in verdicts} == {"21", "22", "23", "44", "54"}
