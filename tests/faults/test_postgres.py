@@ -19,16 +19,7 @@ from store import migrate
 from tests.conftest import execute
 from tests.faults import pages
 from tests.faults.pipeline import Pipeline
-
-DEADLOCK = """
-    CREATE FUNCTION deadlock_once() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        PERFORM pg_advisory_xact_lock(2);
-        PERFORM pg_advisory_xact_lock(1);
-        RETURN NULL;
-    END $$;
-    CREATE TRIGGER deadlock_once AFTER INSERT ON batches FOR EACH ROW EXECUTE FUNCTION deadlock_once();
-"""
+from tests.faults.triggers import DEADLOCK, FULL_DISK
 
 
 @pytest.fixture
@@ -197,15 +188,6 @@ def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
     assert pipeline.drained(), worker.said
     assert pipeline.rows("SELECT count(*) FROM parked WHERE reason = 'kills_worker'") == [(0,)]
     assert pipeline.judge().clean
-
-
-FULL_DISK = """
-    CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';
-    END $$;
-    CREATE TRIGGER disk_full BEFORE INSERT ON batches FOR EACH ROW EXECUTE FUNCTION disk_full();
-"""
 
 
 def test_a_deadlock_is_tried_again(pipeline: Pipeline) -> None:

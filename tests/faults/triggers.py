@@ -1,0 +1,19 @@
+"""What a test puts into its own database, so that PostgreSQL itself fails as it is to."""
+
+DEADLOCK = """
+    CREATE FUNCTION deadlock_once() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock(2);
+        PERFORM pg_advisory_xact_lock(1);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER deadlock_once AFTER INSERT ON batches FOR EACH ROW EXECUTE FUNCTION deadlock_once();
+"""
+
+FULL_DISK = """
+    CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';
+    END $$;
+    CREATE TRIGGER disk_full BEFORE INSERT ON batches FOR EACH ROW EXECUTE FUNCTION disk_full();
+"""
