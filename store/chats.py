@@ -1,8 +1,8 @@
-"""Chats: one row per address, a head for all the addresses of one chat, and what a list of chats shows of it."""
+"""Chats: one row per address, and a head for all the addresses of one chat."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from store import rows
 from store.connect import Connection
@@ -104,8 +104,8 @@ def _lock(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, 
         {"rows": wanted},
     )
     return {
-        (str(session_id), str(address)): (int(str(chat_id)), None if head is None else int(str(head)))
-        for session_id, address, chat_id, head in locked
+        (session_id, address): (chat_id, head)
+        for session_id, address, chat_id, head in cast("list[tuple[str, str, int, int | None]]", locked.fetchall())
     }
 
 
@@ -125,14 +125,19 @@ def shown_in(connection: Connection, chat_id: int) -> tuple[str, int]:
     return str(found[0]), int(str(found[1]))
 
 
-def call(connection: Connection, names: Iterable[Called]) -> None:
-    """Let the greatest name of each address win by (quality, time, digest)."""
-    best: dict[Place, Called] = {}
+def best(names: Iterable[Called]) -> dict[Place, Called]:
+    """The greatest name of each address by (quality, time, digest)."""
+    found: dict[Place, Called] = {}
     for called in names:
         place = (called.session_id, called.name.address)
-        if place not in best or _weight(called) > _weight(best[place]):
-            best[place] = called
-    if best:
+        if place not in found or _weight(called) > _weight(found[place]):
+            found[place] = called
+    return found
+
+
+def call(connection: Connection, names: Collection[Called]) -> None:
+    """Let each of these names win at its address if it is greater by (quality, time, digest); one per address."""
+    if names:
         connection.execute(
             """
             UPDATE chats AS c
@@ -154,7 +159,7 @@ def call(connection: Connection, names: Iterable[Called]) -> None:
                         "at": one.at,
                         "digest": one.digest,
                     }
-                    for one in best.values()
+                    for one in names
                 )
             },
         )
@@ -162,92 +167,3 @@ def call(connection: Connection, names: Iterable[Called]) -> None:
 
 def _weight(called: Called) -> tuple[int, int, bytes]:
     return called.name.quality, called.at, called.digest
-
-
-def refresh(connection: Connection, heads: Mapping[int, int], *, recount: Iterable[int] = ()) -> None:
-    """Bring what a list of chats shows of these locked heads up to date.
-
-    `heads` says by how much each head's unread grew; those in `recount` are counted anew. Rows that are no head
-    (any more) show nothing of their own.
-    """
-    connection.execute(
-        """
-        WITH heads AS (
-            SELECT c.chat_id, c.merged_into, r.unread AS grown
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, unread bigint)
-            JOIN chats AS c USING (chat_id)
-        ),
-        shown AS (
-            SELECT h.chat_id, newest.timestamp, newest.arrived, newest.id, waits.timestamp AS waiting_since,
-                named.own_name AS name,
-                CASE
-                    WHEN h.merged_into IS NOT NULL THEN 0
-                    WHEN h.chat_id = ANY(%(recount)s) THEN (
-                        SELECT count(*)
-                        FROM addresses_of(h.chat_id) AS c
-                        JOIN whatsapp_messages AS m USING (chat_id)
-                        WHERE m.unread AND NOT m.collapsed
-                    )
-                    ELSE (SELECT c.unread FROM chats AS c WHERE c.chat_id = h.chat_id) + h.grown
-                END AS unread
-            FROM heads AS h
-            LEFT JOIN LATERAL (
-                SELECT m.timestamp, m.arrived, m.message_id, m.id
-                FROM addresses_of(h.chat_id) AS c
-                CROSS JOIN LATERAL (
-                    SELECT m.timestamp, m.arrived, m.message_id, m.id
-                    FROM whatsapp_messages AS m
-                    WHERE m.chat_id = c.chat_id AND NOT m.collapsed
-                    ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
-                    LIMIT 1
-                ) AS m
-                ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
-                LIMIT 1
-            ) AS newest ON h.merged_into IS NULL
-            LEFT JOIN LATERAL (
-                SELECT max(m.timestamp) AS timestamp
-                FROM addresses_of(h.chat_id) AS c
-                CROSS JOIN LATERAL (
-                    SELECT m.timestamp
-                    FROM whatsapp_messages AS m
-                    WHERE m.chat_id = c.chat_id AND m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed'
-                    ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
-                    LIMIT 1
-                ) AS m
-            ) AS answer ON h.merged_into IS NULL
-            -- The first incoming message after the last answer. What came in the answer's own second counts as
-            -- answered: seconds are all that SAK tells, and a bot answers within them.
-            LEFT JOIN LATERAL (
-                SELECT min(m.timestamp) AS timestamp
-                FROM addresses_of(h.chat_id) AS c
-                CROSS JOIN LATERAL (
-                    SELECT m.timestamp
-                    FROM whatsapp_messages AS m
-                    WHERE m.chat_id = c.chat_id AND m.direction = 'incoming' AND NOT m.collapsed
-                        AND m.timestamp > coalesce(answer.timestamp, -1)
-                    ORDER BY m.timestamp, m.arrived, m.message_id
-                    LIMIT 1
-                ) AS m
-            ) AS waits ON h.merged_into IS NULL
-            LEFT JOIN LATERAL (
-                SELECT c.own_name
-                FROM addresses_of(h.chat_id) AS a
-                JOIN chats AS c USING (chat_id)
-                WHERE c.own_name IS NOT NULL
-                ORDER BY c.own_name_quality DESC, c.own_name_at DESC, c.own_name_digest DESC
-                LIMIT 1
-            ) AS named ON h.merged_into IS NULL
-        )
-        UPDATE chats AS c
-        SET name = s.name, last_timestamp = s.timestamp, last_arrived = s.arrived, last_id = s.id,
-            unread = s.unread, waiting_since = s.waiting_since, rev = c.rev + 1
-        FROM shown AS s
-        WHERE c.chat_id = s.chat_id
-            AND (c.name, c.last_timestamp, c.last_arrived, c.last_id, c.unread, c.waiting_since)
-                IS DISTINCT FROM (s.name, s.timestamp, s.arrived, s.id, s.unread, s.waiting_since)
-        """,
-        {
-            "rows": rows.document({"chat_id": chat_id, "unread": grown} for chat_id, grown in heads.items()),
-            "recount": list(recount),
-        },
-    )

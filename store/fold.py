@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from store import aliases, chats, keys, marks, messages, moment, sessions
+from store import aliases, chats, inbox, keys, marks, messages, moment, sessions
 from store.changes import Change, Kind
 from store.chats import Chat, Place
 from store.connect import Connection
@@ -35,7 +35,6 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     places = {place for t in tellings for place in t.places()}
     located = chats.lock(connection, places | chats.of_keys(connection, known))
     folding = Folding(connection, tellings, said, locked, located)
-    folding.call()
     moved = folding.point()
     merged = folding.keep_messages(own_phone)
     marked = folding.keep_marks()
@@ -58,28 +57,14 @@ class Folding:
     said: Sequence[tuple[Telling, AboutMessage, keys.Name]]
     locked: Mapping[keys.Name, keys.Key]
     located: dict[Place, Chat]
-    grown: Counter[int] = field(default_factory=Counter[int])
-    """The heads to show anew, and by how much their unread grew."""
-    recount: set[int] = field(default_factory=set[int])
-    """Heads whose unread cannot be told from what grew."""
+    heads: inbox.Heads = field(default_factory=inbox.Heads)
+    """What is to be shown anew."""
     changes: list[Change] = field(default_factory=list[Change])
     place_of: dict[int, Place] = field(init=False)
     """Where each locked chat is."""
 
     def __post_init__(self) -> None:
         self.place_of = {chat.chat_id: place for place, chat in self.located.items()}
-
-    def call(self) -> None:
-        """Take in what addresses are called."""
-        called = [
-            chats.Called(t.session_id, t.at(fact.time), t.digest, fact)
-            for t in self.tellings
-            for fact in t.facts
-            if isinstance(fact, Name)
-        ]
-        chats.call(self.connection, called)
-        for one in called:
-            self.grown[self.located[one.session_id, one.name.address].head] += 0
 
     def point(self) -> list[int]:
         """Take in evidence on LIDs; returns the keys to settle because a LID is shown elsewhere now."""
@@ -102,8 +87,7 @@ class Folding:
             if move := moved.get(chat.chat_id):
                 self.located[place] = Chat(chat.chat_id, move.new_head)
                 for head in (move.chat_id, move.old_head, move.new_head):
-                    self.grown[head] += 0
-                    self.recount.add(head)
+                    self.heads.touch(head, recount=True)
                 self.changes.append(Change("merge", place[0], move.new_head))
         return aliases.unsettled(self.connection, moves)
 
@@ -120,13 +104,16 @@ class Folding:
             self.connection,
             [self._copy(telling, fact, name, own.get(telling.session_id, own_phone)) for telling, fact, name in told],
         )
-        for row in made:
-            session_id, head = self._shown(row.chat_id)
-            self.grown[head] += row.direction == "incoming"
-            self.changes.append(Change("message", session_id, head, row.id))
+        for row_id, copy in made:
+            session_id, head = self._shown(copy.chat_id)
+            self.changes.append(Change("message", session_id, head, row_id))
+            if copy.direction == "incoming":
+                self.heads.add(head, copy.chat_id, (copy.timestamp, copy.arrived, row_id))
+            else:
+                self.heads.touch(head)
         for row in changed:
             session_id, head = self._shown(row.chat_id)
-            self.grown[head] += 0
+            self.heads.touch(head)
             self.changes.append(Change("message", session_id, head, row.id))
         copies = Counter(name for _, _, name in told)
         return {self.locked[name].key_id for name, count in copies.items() if count > 1}
@@ -146,9 +133,7 @@ class Folding:
         """Bring these messages to what their copies and marks amount to."""
         for settled in marks.settle(self.connection, key_ids):
             session_id, head = self._shown(settled.chat_id)
-            self.grown[head] += 0
-            if settled.copies:
-                self.recount.add(head)
+            self.heads.touch(head, recount=settled.copies)
             changed: Mapping[Kind, bool] = {
                 "message": settled.copies,
                 "status": settled.status,
@@ -161,9 +146,14 @@ class Folding:
             self.changes.append(Change("reaction", *self._shown(chat_id), row_id))
 
     def show(self) -> None:
-        """Bring the list of chats up to date."""
-        if self.grown:
-            chats.refresh(self.connection, self.grown, recount=self.recount)
+        """Take in what addresses are called, and bring the list of chats up to date."""
+        names = chats.best(
+            chats.Called(t.session_id, t.at(fact.time), t.digest, fact)
+            for t in self.tellings
+            for fact in t.facts
+            if isinstance(fact, Name)
+        )
+        self.heads.show(self.connection, [(self.located[place], called) for place, called in names.items()])
 
     def report(self) -> None:
         """Take in what sessions say of themselves; last, as every worker wants the few rows of sessions."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
-from store import chats
+from store import chats, inbox
 from store.connect import Connection
 from store.report import Difference
 
@@ -29,7 +29,7 @@ def page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int],
         return [], []
     chats.lock(connection, places.values())
     before = _shown(connection, places)
-    chats.refresh(connection, dict.fromkeys(places, 0), recount=places)
+    inbox.refresh(connection, dict.fromkeys(places, 0), recount=places)
     after_it = _shown(connection, places)
     return list(places), [
         Difference(f"chat {column}", " ".join(places[chat_id]), was, now)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from store import moment, rows
 from store.connect import Connection
@@ -77,15 +77,17 @@ def tie(digest: bytes) -> int:
     return int.from_bytes(digest[:8]) - 2**63
 
 
-def keep(connection: Connection, copies: Iterable[Copy]) -> tuple[list[Row], list[Row]]:
-    """Make or merge the rows of these copies, whose keys and chats are locked; returns those made and those changed."""
-    made: list[Row] = []
+def keep(connection: Connection, copies: Iterable[Copy]) -> tuple[list[tuple[int, Copy]], list[Row]]:
+    """Make or merge the rows of these copies, whose keys and chats are locked.
+
+    Returns those made, by their ids and what they were made of, and those changed.
+    """
+    made: list[tuple[int, Copy]] = []
     changed: list[Row] = []
     for number, layer in enumerate(_layers(copies)):
         rest: Sequence[Copy] = layer
         if number == 0:
-            made, taken = _make(connection, layer)
-            rest = [copy for copy in layer if copy.slot not in taken]
+            made, rest = _make(connection, layer)
         if rest:
             changed += _merge(connection, rest)
     return made, changed
@@ -104,7 +106,8 @@ def _layers(copies: Iterable[Copy]) -> list[list[Copy]]:
     return layers
 
 
-def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[Row], set[Slot]]:
+def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[tuple[int, Copy]], list[Copy]]:
+    """The rows that were made, and the copies of those that were there."""
     inserted = connection.execute(
         """
         INSERT INTO whatsapp_messages (
@@ -130,12 +133,12 @@ def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[Row], se
         """,
         {"rows": rows.document(_row(copy) for copy in copies)},
     )
-    made: list[Row] = []
-    taken: set[Slot] = set()
-    for row_id, key_id, chat_id, direction in inserted:
-        made.append(Row(int(str(row_id)), int(str(chat_id)), str(direction)))
-        taken.add((int(str(key_id)), int(str(chat_id)), str(direction)))
-    return made, taken
+    of_slot = {copy.slot: copy for copy in copies}
+    made = [
+        (row_id, of_slot.pop((key_id, chat_id, direction)))
+        for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, str]]", inserted.fetchall())
+    ]
+    return made, list(of_slot.values())
 
 
 def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:

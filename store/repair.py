@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
-from store import changes, chats, marks, messages, rows
+from store import changes, chats, inbox, marks, messages, rows
 from store.changes import Change
 from store.connect import Connection
 from store.differences import Found, Message
@@ -30,7 +30,7 @@ def apply(connection: Connection, found: Found, sources: Iterable[Source]) -> No
     settled = [one.id for one in marks.settle(connection, key_ids)]
     after = _heads(connection, [*changed.values(), *added, *settled])
     if heads := {head for _, head in (*before.values(), *after.values())}:
-        chats.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
+        inbox.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
     changes.publish(connection, _told(connection, found, before, after))
 
 

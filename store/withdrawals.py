@@ -121,7 +121,7 @@ def withdraw(
     for one in sure:
         if one.kind == "name":
             _rename(connection, one, instead.get(one.about))
-            folding.grown[located[one.session_id, one.subject].head] += 0
+            folding.heads.touch(located[one.session_id, one.subject].head)
         elif one.kind == "alias":
             _unsay(connection, one, instead.get(one.about))
     folding.settle(folding.move(sorted({(one.session_id, one.subject) for one in sure if one.kind == "alias"})))

@@ -1,0 +1,87 @@
+"""What a list of chats shows is the same whether it grew with what came or is looked up anew."""
+
+import hashlib
+import itertools
+import random
+import uuid
+
+import pytest
+
+from store import connect, inbox, writes
+from store.facts import Alias, Direction, Fact, Message, Name, Outcome
+from store.intake import Batch, Event
+
+T0 = 1_734_621_000_000
+PHONE = "919811000001"
+LID = "200000000000011@lid"
+NUMBERS = itertools.count(1)
+WORLDS = 150
+EMPTY = "TRUNCATE chats, keys, whatsapp_messages, marks, aliases, events, digests, batches, changes CASCADE"
+SHOWN = """
+SELECT address, name, last_timestamp, last_arrived, last_id, unread, waiting_since FROM chats ORDER BY address
+"""
+
+
+def message(address: str, direction: Direction, number: int, time: int) -> Message:
+    return Message(address, direction, f"M{number}", time, "text", "conversation", "complete", text=f"text {number}")
+
+
+def something(chance: random.Random) -> Fact:
+    """Few seconds and few people, so that all that is rare happens often."""
+    kind, time = chance.random(), T0 + 1000 * chance.randrange(5)
+    address = chance.choice((PHONE, PHONE, PHONE, LID, "120363041234567890@g.us"))
+    if kind < 0.15:
+        return Name(chance.choice((PHONE, LID)), chance.choice(("Asha", "Ravi")), chance.choice((1, 1, 2)), time)
+    if kind < 0.2:
+        return Alias(LID, PHONE, time)
+    direction: Direction = "outgoing" if kind < 0.4 else "incoming"
+    return message(address, direction, chance.randrange(10_000), time)
+
+
+def test_what_grew_is_what_is_there(database_url: str) -> None:
+    """The quick way is taken by nearly every message: where it is wrong, the inbox stays wrong."""
+    with connect.open(database_url, "test") as connection:
+        for seed in range(WORLDS):
+            chance = random.Random(seed)
+            connection.execute(EMPTY)
+            for number in range(chance.randint(2, 8)):
+                # Some arrive in one millisecond and at one place of their batches: only their ids order them.
+                events = tuple(
+                    Event(index // 2, T0 + 10_000 + number // 3, b"", digest(), outcome(something(chance)))
+                    for index in range(chance.randint(1, 3))
+                )
+                writes.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+            shown = connection.execute(SHOWN).fetchall()
+            heads = [int(str(head)) for (head,) in connection.execute("SELECT chat_id FROM chats").fetchall()]
+            inbox.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
+
+            assert connection.execute(SHOWN).fetchall() == shown, seed
+
+
+def outcome(fact: Fact) -> Outcome:
+    return Outcome("stored", None, "s1", "message.received", T0, (fact,))
+
+
+def digest() -> bytes:
+    return hashlib.sha256(str(next(NUMBERS)).encode()).digest()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
+    database_url: str, *, answered: bool
+) -> None:
+    """A message that comes late may lie before or after the answer; nobody knows without looking."""
+    with connect.open(database_url, "test") as connection:
+        told = [message(PHONE, "incoming", 1, T0 + 5000)]
+        told += [message(PHONE, "outgoing", 2, T0 + 9000)] if answered else []
+        events = tuple(Event(i, T0 + 10_000, b"", digest(), outcome(fact)) for i, fact in enumerate(told))
+        writes.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+        row = connection.execute("SELECT chat_id FROM chats").fetchone()
+        assert row
+        head = int(str(row[0]))
+
+        newer = inbox.Growth(head, [(T0 + 7000, 1, 77)])
+        older = inbox.Growth(head, [(T0 + 3000, 1, 78)])
+
+        assert inbox.grow(connection, [newer]) == ({head} if answered else set())
+        assert inbox.grow(connection, [older]) == {head}
