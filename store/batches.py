@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
-from uuid import UUID
+from typing import TypeAlias, cast
 
 from store import rows
 from store.connect import Connection
@@ -28,23 +27,22 @@ def claim(connection: Connection, batches: Iterable[Batch]) -> set[Identity]:
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (writer uuid, number bigint, size integer, upto bigint)
         ORDER BY r.writer, r.number
         ON CONFLICT (writer, number) DO NOTHING
-        RETURNING writer, number
+        RETURNING replace(writer::text, '-', ''), number
         """,
         {
             "rows": rows.document(
                 {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.upto} for b in batches
             )
         },
-    )
-    return {(UUID(str(writer)).hex, int(str(number))) for writer, number in claimed}
+    ).fetchall()
+    return set(cast("list[Identity]", claimed))
 
 
 def count(connection: Connection, counts: Mapping[Identity, Counter[str]]) -> None:
-    """Say what became of the events of claimed batches; batches that are stored whole need no word."""
+    """Say what became of the events of claimed batches that were not stored whole."""
     mixed: Sequence[rows.Row] = [
         {"writer": writer, "number": number, **{column: counted[column] for column in COLUMNS}}
         for (writer, number), counted in sorted(counts.items())
-        if counted.total() != counted["stored"]
     ]
     if mixed:
         connection.execute(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from store import moment, rows
 from store.connect import Connection
@@ -37,7 +38,7 @@ def note(connection: Connection, sightings: Iterable[Sighting]) -> dict[bytes, b
         """,
         {"rows": document},
     )
-    fresh = {bytes(digest): True for (digest,) in noted if isinstance(digest, bytes)}
+    fresh = dict.fromkeys((digest for (digest,) in cast("list[tuple[bytes]]", noted.fetchall())), True)
     if len(fresh) == len(copies):
         return fresh
     redated = connection.execute(

@@ -6,7 +6,7 @@ what the earlier one left. Looking before locking lets them miss each other for 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from store import rows
 from store.connect import Connection
@@ -40,8 +40,8 @@ def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, i
         """,
         {"rows": document},
     )
-    for key_id, session, message_id in made:
-        found[wanted[int(str(session)), str(message_id)]] = Key(int(str(key_id)), fresh=True)
+    for key_id, session, message_id in cast("list[tuple[int, int, str]]", made.fetchall()):
+        found[wanted[session, message_id]] = Key(key_id, fresh=True)
     if len(found) < len(wanted):
         locked = connection.execute(
             """

@@ -11,6 +11,8 @@ from store.facts import Ack, Alias, Delete, Edit, Fact, Message, Reaction, Sessi
 from store.keys import Name
 
 AboutMessage: TypeAlias = Message | Ack | Edit | Delete | Reaction
+_ABOUT_MESSAGE = (Message, Ack, Edit, Delete, Reaction)
+"""The same for isinstance, which a union costs several times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,7 @@ class Telling:
     def about_messages(self) -> list[tuple[AboutMessage, Name]]:
         """What it tells about messages, each with the name of the key to lock."""
         return [
-            (fact, (self.session_id, self._message_id(fact)))
-            for fact in self.facts
-            if isinstance(fact, Message | Ack | Edit | Delete | Reaction)
+            (fact, (self.session_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _ABOUT_MESSAGE)
         ]
 
     def places(self) -> set[Place]:

@@ -100,13 +100,17 @@ def _count(connection: Connection, batches: Iterable[Batch], fresh: set[bytes]) 
     """Count every event once as what it is, and every further copy as a duplicate."""
     uncounted = set(fresh)
     counts: dict[ledger_rows.Identity, Counter[str]] = {}
+    total = Counter[str]()
     for batch in batches:
-        counted = counts[batch.writer, batch.number] = Counter[str]()
+        kinds: list[str] = []
         for event in batch.events:
             if event.digest in uncounted:
                 uncounted.remove(event.digest)
-                counted[event.outcome.kind] += 1
+                kinds.append(event.outcome.kind)
             else:
-                counted["duplicate"] += 1
+                kinds.append("duplicate")
+        total.update(kinds)
+        if kinds.count("stored") < len(kinds):
+            counts[batch.writer, batch.number] = Counter(kinds)
     ledger_rows.count(connection, counts)
-    return sum(counts.values(), Counter[str]())
+    return total
