@@ -28,8 +28,8 @@ LINGER_MS = 250
 """How long a drain waits for more at a time; what comes meanwhile needs no job."""
 PATIENCE = 2.0
 """Seconds without anything new after which a drain ends."""
-EVENTS = 512
-"""About as many events go into one transaction: beyond, neither engine gains."""
+EVENTS = 2048
+"""About as many events go into one transaction: a chat's row is written once in it, however many of them are its."""
 ANSWER = 20.0
 """Seconds that a transaction may take before the connection is given up: above PostgreSQL's own limit of a statement,
 below that of a job."""
