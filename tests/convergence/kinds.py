@@ -1,10 +1,9 @@
 """The kinds of events that histories are drawn from, each in several dialects."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
-from tests.convergence import world
+from tests.convergence import remarks, world
 from tests.convergence.dialects import Dice, Drawn
 from tests.convergence.world import Fields
 
@@ -55,98 +54,6 @@ def _media(drawn: Drawn) -> Fields:
             return drawn.baileys({f"{kind}Message": {"caption": caption}})
         case _:
             return drawn.nested({"id": drawn.message_id, "type": kind})
-
-
-_STATUSES: Final[tuple[str | int, ...]] = (
-    *("delivered", "read", "SENT", "failed", "pending", "played"),
-    *(-1, 0, 1, 2, 3, 4, "3"),
-    *("SERVER_ACK", "DELIVERY_ACK", "READ_ACK", "ERROR", "PLAYED"),
-)
-
-
-def _ack(drawn: Drawn) -> Fields:
-    status = _STATUSES[drawn.detail % len(_STATUSES)]
-    chat: Fields = {"to": drawn.address} if drawn.detail & 0x20 else {}
-    match drawn.dialect % 6:
-        case 0:
-            return drawn.event("status.change", drawn.timed({"messageId": drawn.message_id, "status": status, **chat}))
-        case 1:
-            data = drawn.timed({"message": {"id": drawn.message_id}, "status": status, **chat})
-            return drawn.event("message.status", {"data": data})
-        case 2:
-            key = drawn.key(drawn.message_id, ours=True)
-            return drawn.event("message.ack", {"data": drawn.timed({"key": key, "ack": status})})
-        case 3:
-            many = [drawn.message_id, f"ID{drawn.detail % 8}"]
-            return drawn.event("message.read", {"data": drawn.timed({"messageIds": many, **chat})})
-        case 4:
-            return drawn.event("message.status", drawn.timed({"messageId": drawn.message_id, "status": status}))
-        case _:
-            return drawn.event("status.change", {"data": drawn.timed({"messageId": drawn.message_id, "ack": status})})
-
-
-def _whose(drawn: Drawn) -> Fields:
-    """The chat in an event about a message, which tells who acts: `to` we, `from` the other side."""
-    if drawn.ours:
-        return {"to": drawn.address}
-    participant: Fields = {"participant": world.jid(drawn.participant)} if drawn.address == world.GROUP else {}
-    return {"from": drawn.address, **(participant if drawn.detail & 0x10 else {})}
-
-
-def _edit(drawn: Drawn) -> Fields:
-    text = f"edited {drawn.number}.{drawn.detail % 3}"
-    match drawn.dialect % 4:
-        case 0:
-            return drawn.event(
-                "message.edited", drawn.timed({"messageId": drawn.message_id, "newText": text, **_whose(drawn)})
-            )
-        case 1:
-            data = drawn.timed({"messageId": drawn.message_id, "newText": text, **_whose(drawn)})
-            return drawn.event("message.edited", {"data": data})
-        case 2:
-            protocol = {
-                "type": 14,
-                "key": drawn.key(drawn.message_id, ours=drawn.ours),
-                "editedMessage": {"text": text},
-            }
-            inner = _numbered(drawn, 100)
-            return inner.flat({"type": "protocolMessage", "text": "", "protocolMessage": protocol})
-        case _:
-            protocol = {
-                "type": "MESSAGE_EDIT",
-                "key": drawn.key(drawn.message_id, ours=drawn.ours),
-                "editedMessage": {"conversation": text},
-            }
-            return _numbered(drawn, 100).baileys({"editedMessage": {"message": {"protocolMessage": protocol}}})
-
-
-def _delete(drawn: Drawn) -> Fields:
-    match drawn.dialect % 4:
-        case 0:
-            return drawn.event("message.revoked", drawn.timed({"messageId": drawn.message_id, **_whose(drawn)}))
-        case 1:
-            many = [drawn.message_id, f"ID{drawn.detail % 8}"]
-            return drawn.event("message.deleted", {"data": drawn.timed({"messageIds": many, **_whose(drawn)})})
-        case _:
-            protocol = {"type": (0, "REVOKE")[drawn.dialect % 2], "key": drawn.key(drawn.message_id, ours=drawn.ours)}
-            return _numbered(drawn, 200).flat({"type": "protocolMessage", "text": "", "protocolMessage": protocol})
-
-
-def _reaction(drawn: Drawn) -> Fields:
-    emoji = ("👍", "", "😂", "❤️", "")[drawn.detail % 5]
-    by_us = bool(drawn.detail & 0x20)
-    match drawn.dialect % 4:
-        case 0:
-            whose: Fields = {"to": drawn.address} if by_us else {"from": drawn.address}
-            told = drawn.timed({"messageId": drawn.message_id, "emoji": emoji, **whose})
-            return drawn.event("message.reaction", told)
-        case 1:
-            whose = {"to": drawn.address} if by_us else {"from": drawn.address}
-            reaction = {"text": emoji, "key": {"id": drawn.message_id}}
-            return drawn.event("message.reaction", {"data": drawn.timed({"reaction": reaction, **whose})})
-        case _:
-            reaction = {"text": emoji, "key": drawn.key(drawn.message_id, ours=drawn.ours)}
-            return _numbered(drawn, 300).flat({"type": "reactionMessage", "text": "", "reaction": reaction}, ours=by_us)
 
 
 def _evidence(drawn: Drawn) -> Fields:
@@ -210,11 +117,6 @@ def _unknown(drawn: Drawn) -> Fields | bytes:
     return forms[drawn.detail % len(forms)]
 
 
-def _numbered(drawn: Drawn, offset: int) -> Drawn:
-    """The same with the id of the message that carries a change."""
-    return replace(drawn, message_id=f"ID{offset + drawn.detail}")
-
-
 _Maker = Callable[[Drawn], Fields | bytes]
 
 KINDS: Final[Mapping[str, tuple[int, _Maker]]] = {
@@ -222,10 +124,10 @@ KINDS: Final[Mapping[str, tuple[int, _Maker]]] = {
     "message without id": (12, _nameless),
     "message undecrypted": (16, _undecrypted),
     "media": (20, _media),
-    "ack": (38, _ack),
-    "edit": (18, _edit),
-    "delete": (10, _delete),
-    "reaction": (22, _reaction),
+    "ack": (38, remarks.ack),
+    "edit": (18, remarks.edit),
+    "delete": (10, remarks.delete),
+    "reaction": (22, remarks.reaction),
     "evidence": (20, _evidence),
     "session": (10, _session),
     "ping": (4, _ping),
