@@ -24,7 +24,7 @@ def _message(drawn: Drawn) -> Fields:
         case 4:
             return drawn.baileys({"conversation": text})
         case _:
-            status: Fields = {"status": _STATUSES[drawn.detail % len(_STATUSES)]} if drawn.ours else {}
+            status: Fields = {"status": remarks.STATUSES[drawn.detail % len(remarks.STATUSES)]} if drawn.ours else {}
             return drawn.nested({"id": drawn.message_id, "text": text, **reply}, status)
 
 

@@ -7,7 +7,7 @@ from tests.convergence import world
 from tests.convergence.dialects import Drawn
 from tests.convergence.world import Fields
 
-_STATUSES: Final[tuple[str | int, ...]] = (
+STATUSES: Final[tuple[str | int, ...]] = (
     *("delivered", "read", "SENT", "failed", "pending", "played"),
     *(-1, 0, 1, 2, 3, 4, "3"),
     *("SERVER_ACK", "DELIVERY_ACK", "READ_ACK", "ERROR", "PLAYED"),
@@ -15,7 +15,7 @@ _STATUSES: Final[tuple[str | int, ...]] = (
 
 
 def ack(drawn: Drawn) -> Fields:
-    status = _STATUSES[drawn.detail % len(_STATUSES)]
+    status = STATUSES[drawn.detail % len(STATUSES)]
     chat: Fields = {"to": drawn.address} if drawn.detail & 0x20 else {}
     match drawn.dialect % 6:
         case 0:
