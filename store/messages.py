@@ -1,9 +1,8 @@
 """The messages: made once, and from then on the greatest of what their copies say."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import TypeAlias, cast
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias, cast
 
 from store import moment, rows
 from store.connect import Connection
@@ -13,9 +12,8 @@ Slot: TypeAlias = tuple[int, int, str]
 """(key_id, chat_id, direction): the identity of a row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One event's account of a message, as a row."""
+class Copy(NamedTuple):
+    """One event's account of a message, as a row: a tuple, as there is one for every event and it has many columns."""
 
     key_id: int
     chat_id: int
@@ -48,13 +46,9 @@ class Copy:
         return self.key_id, self.chat_id, self.direction
 
 
-_COLUMNS = tuple(field.name for field in fields(Copy))
-_values = attrgetter(*_COLUMNS)
-
-
 def _row(copy: Copy) -> rows.Row:
     # What is null is left out: a third of the columns, which neither end then reads.
-    return {column: value for column, value in zip(_COLUMNS, _values(copy), strict=True) if value is not None}
+    return {column: value for column, value in zip(Copy._fields, copy, strict=True) if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

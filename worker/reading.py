@@ -10,7 +10,7 @@ from worker.sak import parser
 def batch(fields: dict[bytes, bytes]) -> Batch:
     """Read every event of an entry; raises ingest.queue.UnreadableEntryError where it is no batch of ours."""
     raw = queue.from_fields(fields)
-    return Batch(raw.writer, raw.number, raw.upto, tuple(event(raw, index) for index in range(len(raw.bodies))))
+    return Batch(raw.writer, raw.number, raw.upto, tuple([event(raw, index) for index in range(len(raw.bodies))]))
 
 
 def event(raw: queue.Batch, index: int) -> Event:

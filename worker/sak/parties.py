@@ -156,9 +156,8 @@ def _aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: int |
     key = envelope.key
     places = envelope.everywhere if key is None else (*envelope.everywhere, key)
     aliases: list[Alias] = []
-    for name, value in ((name, place.get(name)) for place in places for name in keys):
-        if value is None:
-            continue
+    told = [(name, place[name]) for place in places for name in keys if place.get(name) is not None]
+    for name, value in told:
         if address.is_lid(person):
             lid, phone = person, address.trusted_phone(value)
         else:
