@@ -141,26 +141,27 @@ async def _connect(run: Run) -> None:
 
 async def _pace(run: Run) -> None:
     """Hand out what is due, to whoever is free; what nobody is free for waits, and its wait counts."""
-    rate, start = run.load.rate, time.perf_counter()
+    rate, seconds, start = run.load.rate, run.load.seconds, time.perf_counter()
     assert rate is not None
-    number = 0
-    while (now := time.perf_counter()) < run.end:
-        while (moment := start + number / rate) <= now:
+    assert seconds is not None
+    total, number = round(rate * seconds), 0
+    while run.open and (number < total or run.due or len(run.idle) < run.open):
+        now = time.perf_counter()
+        if now > run.end + LATE_SECONDS:
+            break
+        while number < total and (moment := start + number / rate) <= now:
             run.due.append(moment)
             number += 1
         while run.due and run.idle:
             run.idle.popleft().ask(run.due.popleft())
-        await asyncio.sleep(max(0.0005, start + number / rate - time.perf_counter()))
-    deadline = now + LATE_SECONDS
-    while (run.due or len(run.idle) < run.open) and time.perf_counter() < deadline:
-        while run.due and run.idle:
-            run.idle.popleft().ask(run.due.popleft())
-        await asyncio.sleep(0.001)
+        next_due = start + number / rate - time.perf_counter() if number < total else 0.0
+        await asyncio.sleep(max(0.0005, next_due))
     for connection in run.idle:
         connection.finish()
 
 
-async def _drive(load: Load) -> Outcome:
+async def drive(load: Load) -> Outcome:
+    """Put the load on, from this process."""
     run = Run(load)
     begun, started = time.perf_counter(), time.time()
     cpu = resource.getrusage(resource.RUSAGE_SELF)
@@ -205,7 +206,7 @@ def corrected(latencies: "array[float]") -> list[float]:
 
 
 def main(spec: str) -> None:
-    print(json.dumps(uvloop.run(_drive(Load(**json.loads(spec)))).document()))
+    print(json.dumps(uvloop.run(drive(Load(**json.loads(spec)))).document()))
 
 
 if __name__ == "__main__":

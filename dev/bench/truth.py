@@ -10,9 +10,9 @@ SECONDS = 10.0
 """How long the ledger may take to know: a worker looks at the stream once a second."""
 
 
-def all_stored(database_url: str, acknowledged: int) -> str:
+def all_stored(database_url: str, acknowledged: int, *, patience: float = SECONDS) -> str:
     """Every acknowledged event is stored, once, and the ledger adds up; a sentence that says so. Raises WrongError."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + patience
     with connect.open(database_url, "bench") as connection:
         while True:
             read = ledger.read(connection)
