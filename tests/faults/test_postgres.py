@@ -78,10 +78,12 @@ def test_a_storm_of_terminated_sessions_costs_nothing(pipeline: Pipeline) -> Non
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'worker' AND datname = %s"
     name = pipeline.rows("SELECT current_database()")[0][0]
     terminated = 0
-    for _ in range(40):
+    rounds = 0
+    while rounds < 40 or (terminated <= 5 and rounds < 400):  # a busy machine lets workers reconnect seldom
         pipeline.feed.add_all(story.take(20), size=2)
         terminated += len(pipeline.rows(end, name))
         time.sleep(0.05)
+        rounds += 1
 
     assert terminated > 5
     assert pipeline.drained(30), pipeline.said
