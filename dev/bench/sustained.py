@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from dev.bench import backlog, truth, usage
+from dev.bench.failure import WrongError
 from dev.bench.figures import Row, Samples, Table, Target
 from dev.bench.lab import HOST, Lab
 from dev.bench.load import Load
@@ -12,9 +13,11 @@ from dev.bench.references import guide
 from dev.bench.webhooks import PATH
 
 CONNECTIONS = 64
+SECONDS = 30.0
 LEEWAY = 0.95
 """The rate that is tried first, as a share of what a burst was stored at."""
-STEP = 0.9
+STEP = 0.85
+TRIES = 6
 GROWN_SECONDS = 0.5
 """A backlog that is longer at the end than in the middle, by what comes in this time, has grown."""
 
@@ -29,9 +32,8 @@ class Held:
 def table(lab: Lab, plan: Plan) -> Table:
     """Runs alternate; every acknowledged event of every run is stored when its clock stops."""
     ours, flask, jobs = list[Held](), list[Held](), list[Held]()
-    seconds = 30.0 if plan.rounds > 1 else plan.seconds
     for turn in range(max(1, plan.rounds - 1)):
-        ours.append(_ours(lab, plan, seconds if turn == 0 else plan.seconds * 2))
+        ours.append(_ours(lab, plan, SECONDS if turn == 0 and plan.rounds > 1 else plan.seconds * 2))
         flask.append(_flask(lab, plan))
         jobs.append(_job_per_event(lab, plan))
     mine = _rates(ours)
@@ -50,14 +52,19 @@ def _rates(runs: list[Held]) -> Samples:
 
 
 def _ours(lab: Lab, plan: Plan, seconds: float) -> Held:
-    """A burst tells what to try; then the rate goes down until the backlog does not grow."""
+    """A burst tells what to try; the rate goes down until neither a short nor a long run has a growing backlog."""
     burst = _burst(lab, plan)
     rate = burst * LEEWAY
-    while True:
-        grown, note = _paced(lab, rate, seconds)
-        if not grown:
-            return Held(rate, (f"A burst was stored at {burst:,.0f}/s.", note))
-        rate *= STEP
+    note = ""
+    for length in (plan.seconds * 1.5, seconds):
+        for _ in range(TRIES):
+            grown, note = _paced(lab, rate, length)
+            if not grown:
+                break
+            rate *= STEP
+        else:
+            raise WrongError(f"The backlog grew even at {rate:,.0f}/s.")
+    return Held(rate, (f"A burst was stored at {burst:,.0f}/s.", note))
 
 
 def _burst(lab: Lab, plan: Plan) -> float:
@@ -134,7 +141,7 @@ def _job_per_event(lab: Lab, plan: Plan) -> Held:
             lab.theirs(["-m", "dev.bench.references.enqueueing"], port, environment, url),
             lab.theirs(["-m", "dev.bench.references.forking"], port, environment, None) as working,
         ):
-            outcome = Load(port, CONNECTIONS, count=int(100 * plan.seconds)).put().clean()
+            outcome = Load(port, CONNECTIONS, count=int(50 * plan.seconds)).put().clean()
             while (stored := guide.count(database_url)) < outcome.acknowledged and time.time() < outcome.begun + 120:
                 time.sleep(0.05)
             seconds = time.time() - outcome.begun

@@ -1,0 +1,59 @@
+"""`python -m dev.bench.plots RESULTS FOLDER`: draws what `./run bench --json` found for growing numbers."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+PLOTS = {
+    "connections": ("connections", "acknowledged per second"),
+    "workers": ("workers", "stored per second"),
+    "stored": ("messages stored already", "stored per second"),
+}
+
+
+def main(results: Path, folder: Path) -> None:
+    """One SVG for each of the parts that was measured."""
+    found: Any = json.loads(results.read_text())
+    matplotlib: Any = importlib.import_module("matplotlib")
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "history"
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, (across, up) in PLOTS.items():
+        if part not in found:
+            continue
+        rows: list[Any] = found[part]["tables"][0]["rows"]
+        figure, axes = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
+        _line(axes, rows, "ours", "ours")
+        if part == "connections":
+            _line(axes, rows, "theirs", "bare Starlette")
+            axes.set_xscale("log")
+            axes.legend()
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([_number(row["name"]) for row in rows], [f"{_number(row['name']):,}" for row in rows])
+        axes.minorticks_off()
+        figure.savefig(folder / f"{part}.svg", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def _line(axes: Any, rows: list[Any], whose: str, label: str) -> None:  # noqa: ANN401 - matplotlib's
+    """Medians, with the least and the most."""
+    across = [_number(row["name"]) for row in rows]
+    medians = [row[whose]["median"] for row in rows]
+    below = [row[whose]["median"] - row[whose]["min"] for row in rows]
+    above = [row[whose]["max"] - row[whose]["median"] for row in rows]
+    axes.errorbar(across, medians, yerr=[below, above], marker="o", capsize=3, label=label)
+
+
+def _number(name: str) -> int:
+    digits = re.search(r"[0-9][0-9,]*", name)
+    return int(digits[0].replace(",", "")) if digits else 0
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
