@@ -1,18 +1,22 @@
 """Acknowledged and stored, for as long as one likes: the whole of ours against the whole of what others would run."""
 
+import contextlib
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from dev.bench import backlog, truth, usage
 from dev.bench.failure import WrongError
 from dev.bench.figures import Row, Samples, Table, Target
-from dev.bench.lab import HOST, Lab
+from dev.bench.lab import HOST, Lab, Started
 from dev.bench.load import Load
 from dev.bench.plan import Plan
 from dev.bench.references import guide
 from dev.bench.webhooks import PATH
 
 CONNECTIONS = 64
+WORKERS = 2
+"""As many as there are cores."""
 SECONDS = 30.0
 LEEWAY = 0.95
 """The rate that is tried first, as a share of what a burst was stored at."""
@@ -38,7 +42,7 @@ def table(lab: Lab, plan: Plan) -> Table:
         jobs.append(_job_per_event(lab, plan))
     mine = _rates(ours)
     return Table(
-        f"acknowledged and stored, {CONNECTIONS} connections, one worker, appendfsync always",
+        f"acknowledged and stored, {CONNECTIONS} connections, {WORKERS} workers, appendfsync always",
         (
             Row("sustained", "/s", mine, "guide's Flask receiver", _rates(flask), Target("at least", 25)),
             Row("sustained", "/s", mine, "a job per event", _rates(jobs), Target("at least", 40)),
@@ -67,12 +71,18 @@ def _ours(lab: Lab, plan: Plan, seconds: float) -> Held:
     return Held(rate, (f"A burst was stored at {burst:,.0f}/s.", note))
 
 
+@contextlib.contextmanager
+def _workers(lab: Lab, database_url: str) -> Generator[list[Started]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(lab.ours("worker", database_url)) for _ in range(WORKERS)]
+
+
 def _burst(lab: Lab, plan: Plan) -> float:
     with (
         lab.redis() as client,
         lab.database() as database_url,
         lab.ours("ingest") as ingest,
-        lab.ours("worker", database_url),
+        _workers(lab, database_url),
     ):
         outcome = Load(ingest.port, CONNECTIONS, count=int(2000 * plan.seconds)).put().clean()
         ended = backlog.drained(client, 120)
@@ -86,7 +96,7 @@ def _paced(lab: Lab, rate: float, seconds: float) -> tuple[bool, str]:
         lab.redis() as client,
         lab.database() as database_url,
         lab.ours("ingest") as ingest,
-        lab.ours("worker", database_url) as worker,
+        _workers(lab, database_url) as workers,
     ):
         used = lab.servers_cpu()
         running = Load(ingest.port, CONNECTIONS, rate=rate, seconds=seconds).begin()
@@ -96,7 +106,10 @@ def _paced(lab: Lab, rate: float, seconds: float) -> tuple[bool, str]:
             time.sleep(0.2)
         outcome = running.outcome().clean()
         shares = {name: seconds - used[name] for name, seconds in lab.servers_cpu().items()}
-        shares |= {"ingest": usage.cpu_seconds(ingest.pid), "worker": usage.cpu_seconds(worker.pid)}
+        shares |= {
+            "ingest": usage.cpu_seconds(ingest.pid),
+            "workers": sum(usage.cpu_seconds(worker.pid) for worker in workers),
+        }
         backlog.drained(client, 120)
         checked = truth.all_stored(database_url, outcome.acknowledged)
     loaded = behind[: max(1, len(behind) - 3)]

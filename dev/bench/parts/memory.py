@@ -4,12 +4,14 @@ import itertools
 import threading
 import time
 import urllib.request
+from typing import cast
 
 from dev.bench import backlog, truth, usage
 from dev.bench.figures import Row, Samples, Table, Target
 from dev.bench.lab import HOST, TOKEN, Lab, Started
 from dev.bench.load import Load
 from dev.bench.plan import Plan
+from ingest import queue
 
 RATE = 1000
 MIB = 1 << 20
@@ -86,15 +88,14 @@ def _redis(lab: Lab, plan: Plan) -> Table:
     rows: list[Row] = []
     for connections in (64, 8, 1):
         with lab.redis() as client, lab.ours("ingest") as ingest:
-            before = int(client.info("memory")["used_memory_dataset"])  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues, reportIndexIssue, reportArgumentType] - **kwargs
             Load(ingest.port, connections, seconds=plan.seconds).put().clean()
             waiting = backlog.count(client)
-            after = int(client.info("memory")["used_memory_dataset"])  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues, reportIndexIssue, reportArgumentType] - **kwargs
+            taken = cast("int", client.memory_usage(queue.STREAM, samples=0))  # pyright: ignore[reportUnknownMemberType] - **kwargs
         rows.append(
             Row(
                 f"Redis, filled over {connections} connection{'s' if connections > 1 else ''}",
                 "bytes",
-                Samples.of((after - before) / waiting.events),
+                Samples.of(taken / waiting.events),
                 "raw body",
                 Samples.of(waiting.bytes / waiting.events),
                 Target("at most", 1.5),
