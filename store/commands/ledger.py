@@ -1,0 +1,46 @@
+"""`ledger`: what was received, what became of it, and whether that adds up."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+
+from store import connect, ledger
+from store.commands.command import NOT_EXACT, OK, UNKNOWN, Command
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
+    with connect.open(connect.url(environ), "ledger") as connection:
+        read = ledger.read(connection)
+    if chosen.json:
+        print(json.dumps(read.document()))
+    else:
+        _print(read)
+    if read.waiting is None:
+        return UNKNOWN
+    return OK if read.exact else NOT_EXACT
+
+
+def _print(read: ledger.Ledger) -> None:
+    for name in ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten"):
+        print(f"{name:>10} {getattr(read, name):>12,}")
+    if read.waiting is None:
+        seen = (
+            "no worker ever looked"
+            if read.as_of is None
+            else f"a worker last looked at {read.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        print(f"{'waiting':>10} {'unknown':>12}  ({seen}: start one)")
+        return
+    print(f"{'waiting':>10} {read.waiting:>12,}")
+    for gap in read.lost:
+        numbers = f"batch {gap.first}" if gap.first == gap.last else f"batches {gap.first} to {gap.last}"
+        where = f"; its spool last held {gap.spooled} events, so start an ingest on that spool" if gap.spooled else ""
+        print(f"LOST: {gap.events} events of writer {gap.writer}, {numbers}{where}")
+    print("exact" if read.exact else "NOT EXACT: events were acknowledged and are nowhere")
+
+
+COMMAND = Command("ledger", "print what was received and what became of it", _run, _arguments)
