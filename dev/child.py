@@ -3,6 +3,7 @@
 The death signal follows the thread that starts a child, so children are started from the main thread only.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -57,6 +58,13 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
             continue
         return
     process.kill()
+    process.wait()
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a child and whatever it has started itself, at once."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

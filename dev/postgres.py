@@ -117,7 +117,11 @@ class Postgres:
             command += [f"--locale={locale}", "--lc-collate=C", "--lc-messages=C", "--no-instructions"]
             command += ["--no-sync"] if self._ephemeral else []
             process = child.start(command, subprocess.PIPE, environment=ENVIRONMENT, account=self._account)
-            output, _ = process.communicate()
+            try:
+                output, _ = process.communicate()
+            except BaseException:  # a signal ended the wait: initdb and the server it tries must not outlive it
+                child.end_group(process)
+                raise
             if process.returncode == 0:
                 fresh.replace(self._data)
                 return
