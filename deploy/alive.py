@@ -1,0 +1,31 @@
+"""Exit code 0 if the process in this container answers `/healthz`: `python deploy/alive.py [PATH]`.
+
+A container runs one process, and each has a port of its own, so whichever answers is the one that was started.
+"""
+
+import os
+import sys
+import urllib.request
+
+PORTS = ("PORT", "INGEST_PORT", "API_PORT", "WORKER_PORT")
+SECONDS = 1.0
+
+
+def answers(port: str, path: str) -> bool:
+    # No proxy, whatever the environment says: the process is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}{path}", timeout=SECONDS) as answer:
+            return answer.status == 200
+    except OSError:  # what refuses, hangs or answers 503
+        return False
+
+
+def main(arguments: list[str]) -> int:
+    path = arguments[0] if arguments else "/healthz"
+    ports = [port for name in PORTS if (port := os.environ.get(name))]
+    return 0 if any(answers(port, path) for port in ports) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
