@@ -43,7 +43,7 @@ class Dispatch:
         """Without a gateway in the settings it refuses to send."""
         if settings.sak is None:
             return cls(None)
-        outbox = Outbox(settings.database_url, settings.sak, patience)
+        outbox = Outbox(settings.direct_url, settings.sak, patience)
         watch = None
         if settings.watch_seconds and settings.sak.session_id:
             watch = Watch(outbox.pool, outbox.client, settings.sak.session_id, settings.watch_seconds)

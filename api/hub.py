@@ -68,7 +68,7 @@ class Hub:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._woken.set)
 
-        listener = Listener(self._backend.settings.database_url, wake)
+        listener = Listener(self._backend.settings.direct_url, wake)
         listener.start()
         try:
             while True:

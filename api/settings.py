@@ -28,6 +28,10 @@ class Settings:
     """None: there is no gateway, and nothing can be sent."""
     watch_seconds: int = 0
     """How long to wait between two looks at the gateway's session; 0: it is not watched."""
+    direct_url: str = field(default="", repr=False)
+    """The same database without a pooler before it."""
+    read_url: str | None = field(default=None, repr=False)
+    """A replica that may answer what only reads; None: there is none."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -37,6 +41,7 @@ class Settings:
             raise SettingsError("API_TOKEN is not set: it is the token that callers of the API must bear.")
         try:
             database_url = connect.url(environ)
+            direct_url, read_url = connect.direct_url(environ), connect.read_url(environ)
         except connect.NoDatabaseError as error:
             raise SettingsError(str(error)) from error
         try:
@@ -53,6 +58,8 @@ class Settings:
             whole(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
             sak,
             watch_seconds,
+            direct_url,
+            read_url,
         )
 
 

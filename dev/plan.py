@@ -63,6 +63,8 @@ def make(  # noqa: PLR0913 - all that is known by then
         "API_TOKEN": token,
         "PYTHONUNBUFFERED": "1",
     }
+    if not settings.database_url:
+        shared |= {"DIRECT_DATABASE_URL": "", "READ_DATABASE_URL": ""}  # they would name another database than ours
     if demo and not environ.get("SAK_BASE_URL"):
         shared |= Account().environ(f"{addresses.gateway}/api/v1")
     talk = {"INGEST_URL": addresses.ingest + WEBHOOK, "GATEWAY_PORT": addresses.gateway.rpartition(":")[2]}

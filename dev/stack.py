@@ -22,6 +22,8 @@ ALONE = {
     "API_PORT": "0",
     "GATEWAY_PORT": "0",
     "DATABASE_URL": "",
+    "DIRECT_DATABASE_URL": "",
+    "READ_DATABASE_URL": "",
     "REDIS_URL": "",
     "WORKER_PORT": "",
 }

@@ -76,7 +76,7 @@ def run(settings: Settings, environ: Mapping[str, str], say: Say, *, demo: bool)
         for name, url in (("database-url", addresses.database), ("redis-url", addresses.redis)):
             stack.callback((settings.data_dir / name).unlink, missing_ok=True)
             secret.note(settings.data_dir / name, url)
-        _migrate(addresses.database, say)
+        _migrate((settings.database_url and environ.get("DIRECT_DATABASE_URL")) or addresses.database, say)
         made = plan.make(settings, environ, addresses, ingest, api, demo=demo)
         asyncio.run(_keep(made, servers, (ingest, api), say))
 

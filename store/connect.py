@@ -1,10 +1,7 @@
 """Connections to PostgreSQL that cannot hang for ever."""
 
-import os
-import socket
-import threading
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +9,7 @@ import psycopg
 from psycopg import conninfo, pq
 
 from store import errors
+from store.session import WATCHDOG, Session, Way, why
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -40,13 +38,13 @@ _NETWORK = {
 
 
 class NoDatabaseError(Exception):
-    """Nothing says where PostgreSQL is."""
+    """Nothing says where PostgreSQL is, or not in a way that can be understood."""
 
 
 def url(environ: Mapping[str, str]) -> str:
     """DATABASE_URL, else the embedded server of the stack that runs on DATA_DIR; raises NoDatabaseError."""
     if named := environ.get("DATABASE_URL"):
-        return named
+        return _checked("DATABASE_URL", named)
     left_by_run = Path(environ.get("DATA_DIR") or "var") / "database-url"
     try:
         return left_by_run.read_text(encoding="utf-8").strip()
@@ -56,28 +54,75 @@ def url(environ: Mapping[str, str]) -> str:
         ) from error
 
 
+def direct_url(environ: Mapping[str, str]) -> str:
+    """The URL for what needs a session of its own: DIRECT_DATABASE_URL where a pooler stands in DATABASE_URL.
+
+    Raises NoDatabaseError.
+    """
+    named = environ.get("DIRECT_DATABASE_URL")
+    return _checked("DIRECT_DATABASE_URL", named) if named else url(environ)
+
+
+def read_url(environ: Mapping[str, str]) -> str | None:
+    """The URL of a replica that readers may be sent to, if there is one; raises NoDatabaseError."""
+    named = environ.get("READ_DATABASE_URL")
+    return _checked("READ_DATABASE_URL", named) if named else None
+
+
+def _checked(name: str, named: str) -> str:
+    try:
+        conninfo.conninfo_to_dict(named)
+    except psycopg.ProgrammingError:
+        # Not chained: libpq quotes what it does not understand, and there may be a password in it.
+        raise NoDatabaseError(f"{name} must look like postgresql://user:password@host:port/database.") from None
+    return named
+
+
 def options(*, read_only: bool = False, bounds: Mapping[str, str] | None = None) -> str:
-    """The settings of a session as libpq's `options`; `bounds` overrides ours."""
+    """The settings of a session as libpq's `options`, for whoever connects without us."""
+    return way("", read_only=read_only, bounds=bounds).as_options()
+
+
+def way(database_url: str, *, read_only: bool = False, bounds: Mapping[str, str] | None = None) -> Way:
+    """How a connection gets its settings; `bounds` overrides ours, and the options in the URL override both."""
     settings = {**_BOUNDS, **(bounds or {})}
     if read_only:
         settings["default_transaction_read_only"] = "on"
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+    said = conninfo.conninfo_to_dict(database_url).get("options")
+    return Way(settings, str(said or ""))
 
 
-def parameters(database_url: str, application: str, **settings: object) -> dict[str, object]:
+def parameters(database_url: str, application: str, manner: Way) -> dict[str, object]:
     """What a connection or pool of ours is opened with; what the URL itself says goes first."""
     said = conninfo.conninfo_to_dict(database_url)
-    ours: dict[str, object] = {**_NETWORK, "application_name": application, "options": options(), **settings}
+    said.pop("options", None)  # merged with ours
+    ours: dict[str, object] = {**_NETWORK, "application_name": application, "way": manner}
     return {**ours, **{name: value for name, value in said.items() if value is not None}}
 
 
-def open(database_url: str, application: str, *, bounds: Mapping[str, str] | None = None) -> Connection:  # noqa: A001 - read as connect.open
-    """A connection in autocommit: transactions are begun where they are meant. Raises store.errors.TransientError."""
+def open(  # noqa: A001 - read as connect.open
+    database_url: str, application: str, *, bounds: Mapping[str, str] | None = None, alone: bool = False
+) -> Connection:
+    """A connection in autocommit: transactions are begun where they are meant. Raises store.errors.TransientError.
+
+    `alone`: what is done on it lasts longer than a transaction (a lock, LISTEN, a temporary table), which no pooler
+    keeps together.
+    """
+    manner = way(database_url, bounds=bounds)
     with errors.translated():
-        return psycopg.connect(
-            **parameters(database_url, application, options=options(bounds=bounds)),  # pyright: ignore[reportArgumentType] - libpq's parameters, checked by libpq
-            autocommit=True,
+        try:
+            connection = Session.connect(
+                **parameters(database_url, application, manner),  # pyright: ignore[reportArgumentType] - libpq's parameters, checked by libpq
+            )
+        except psycopg.OperationalError as error:
+            raise errors.TransientError(manner.refused or why(error)) from error
+    if alone and manner.pooled:
+        connection.close()
+        raise errors.TransientError(
+            "A pooler stands before PostgreSQL, and this needs a session of its own: name PostgreSQL itself in"
+            " DIRECT_DATABASE_URL."
         )
+    return connection
 
 
 def is_broken(connection: Connection) -> bool:
@@ -90,22 +135,10 @@ def is_idle(connection: Connection) -> bool:
     return not is_broken(connection) and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
 
 
-@contextmanager
-def deadline(connection: Connection, seconds: float) -> Generator[None]:
+def deadline(connection: Connection, seconds: float) -> AbstractContextManager[None]:
     """Hang up on a server that lets the block wait longer, so that it ends with an error of the connection.
 
     libpq waits for an answer for ever, and where a proxy or a router keeps the connection up on its own, neither
     keepalives nor tcp_user_timeout notice that nobody is behind it any more.
     """
-    timer = threading.Timer(seconds, _hang_up, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _hang_up(connection: Connection) -> None:
-    with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)
+    return WATCHDOG.watching(connection, seconds)

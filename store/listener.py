@@ -41,7 +41,7 @@ class Listener:
                 self._stopping.wait(_BACK_OFF)
 
     def _listen(self) -> None:
-        with connect.open(self._database_url, "api listener") as connection, errors.translated():
+        with connect.open(self._database_url, "api listener", alone=True) as connection, errors.translated():
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
             self._wake()
             while not self._stopping.is_set():

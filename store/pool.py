@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from store import connect, errors
 from store.connect import Connection
+from store.session import Session
 
 T = TypeVar("T")
 
@@ -17,6 +18,9 @@ _WAIT = 2.0
 _GIVE_UP = 5.0
 """Seconds after which the pool stops trying to connect by itself; the next caller makes it try at once, so that a
 server that is back is not found only when an exponential back-off ends."""
+_ANSWER = 20.0
+"""Seconds that a question or a write may take before the connection is given up: above PostgreSQL's own limit of a
+statement, for a server that does not even say that."""
 
 READING = {
     # A page is made by reading an index in its order. For a chat of average size a sort looks as cheap, and PostgreSQL
@@ -33,11 +37,12 @@ class Pool:
 
     def __init__(self, database_url: str, application: str, *, size: int, read_only: bool) -> None:
         self.size = size
-        self._pool = ConnectionPool[Connection](
-            kwargs={
-                **connect.parameters(database_url, application, options=_options(read_only=read_only)),
-                "autocommit": True,
-            },
+        self._way = connect.way(database_url, read_only=read_only, bounds=READING if read_only else None)
+        self.wrote: Callable[[str], None] | None = None
+        """Told after each use of `connection` up to where PostgreSQL's log reaches."""
+        self._pool = ConnectionPool[Session](
+            connection_class=Session,
+            kwargs=connect.parameters(database_url, application, self._way),
             min_size=1,
             max_size=size,
             open=False,
@@ -45,6 +50,16 @@ class Pool:
             reconnect_timeout=_GIVE_UP,
             name=application,
         )
+
+    @property
+    def refused(self) -> str | None:
+        """Why the last connection could not be made, in a sentence; None if it could."""
+        return self._way.refused
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler stands between, as far as is known by now."""
+        return self._way.pooled
 
     def open(self) -> None:
         """Return at once: a database that is away now may be there when it is asked."""
@@ -56,23 +71,39 @@ class Pool:
     @contextmanager
     def connection(self) -> Generator[Connection]:
         """A connection for the block; what is left in a transaction at its end is rolled back."""
-        with errors.translated(), self._pool.connection() as connection:
+        with self._borrowed() as connection, connect.deadline(connection, _ANSWER):
             yield connection
+            if self.wrote is not None:
+                row = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+                assert row is not None
+                self.wrote(str(row[0]))
 
     def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer to a question that only reads: asked again, once, if the connection turns out to be dead."""
         with errors.translated():
-            with self._pool.connection() as connection:
+            with self._borrowed() as connection:
                 try:
-                    return question(connection)
+                    return self._answer(connection, question)
                 except psycopg.OperationalError:
                     if not connect.is_broken(connection):
                         raise
             # The server was restarted, so that the others are as dead as this one.
-            self._pool.check()
-            with self._pool.connection() as connection:
+            self._pool.drain()
+            with self._borrowed() as connection:
+                return self._answer(connection, question)
+
+    @contextmanager
+    def _borrowed(self) -> Generator[Connection]:
+        with errors.translated():
+            try:
+                with self._pool.connection() as connection:
+                    yield connection
+            except PoolTimeout as error:
+                raise errors.TransientError(self._way.refused or "PostgreSQL: no connection is free.") from error
+
+    def _answer(self, connection: Connection, question: Callable[[Connection], T]) -> T:
+        with connect.deadline(connection, _ANSWER):
+            if not self._way.pooled:
                 return question(connection)
-
-
-def _options(*, read_only: bool) -> str:
-    return connect.options(read_only=read_only, bounds=READING if read_only else None)
+            with connection.transaction():  # the settings hold in one
+                return question(connection)

@@ -33,7 +33,7 @@ class Plan:
 
 def open(database_url: str, plan: Plan, patience: float = replays.PATIENCE) -> Connection:  # noqa: A001 - read as replay.open
     """A connection that is the only one to replay; raises store.replays.BusyError and store.errors.TransientError."""
-    connection = connect.open(database_url, "replay", bounds=_BOUNDS)
+    connection = connect.open(database_url, "replay", bounds=_BOUNDS, alone=True)
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
         replays.lock(connection, patience)

@@ -1,4 +1,4 @@
-"""`python -m worker`: drains the queue until it is told to stop; `python -m worker replay …`: worker/replay.py."""
+"""`python -m worker`: drains the queue until it is told to stop; `replay` and `doctor`: modules of these names."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from ingest.failpoint import FailpointError, Failpoints
 from store import connect, migrate
 from store.errors import TransientError
-from worker import connection, health, replay
+from worker import connection, doctor, health, replay
 from worker.drainer import Drainer
 from worker.housekeeping import Housekeeping
 from worker.metrics import Metrics
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return drain(environ)
     if arguments[0] == "replay":
         return replay.main(arguments[1:], environ)
-    print("usage: python -m worker [replay …]", file=sys.stderr)
+    if arguments == ["doctor"]:
+        return doctor.main(environ)
+    print("usage: python -m worker [replay … | doctor]", file=sys.stderr)
     return 2
 
 
@@ -57,7 +59,7 @@ def drain(environ: Mapping[str, str]) -> int:
     watch = Watch(redis, drainer, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, watch, metrics)
-    redrives = Redrives(settings.database_url, settings.own_phone)
+    redrives = Redrives(settings.direct_url, settings.own_phone)
     housekeeping = Housekeeping(drainer, redrives, metrics, feed_days=settings.feed_days)
     try:
         _work(settings, drainer, watch, lambda: DrainWorker(redis, drainer, watch, housekeeping, metrics))

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         signal.signal(number, stop)
     own_phone = "".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None
     try:
-        return run(connect.url(environ), wish, our_parser(), stop=stop, own_phone=own_phone)
+        return run(connect.direct_url(environ), wish, our_parser(), stop=stop, own_phone=own_phone)
     except replays.BusyError as error:
         print(f"replay: {error}", file=sys.stderr)
         return BUSY

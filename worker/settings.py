@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from store import connect
+
 
 class SettingsError(Exception):
     """The environment lacks something that the worker cannot do without."""
@@ -11,6 +13,8 @@ class SettingsError(Exception):
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str = field(repr=False)
+    direct_url: str = field(repr=False)
+    """The same database without a pooler before it."""
     redis_url: str = field(repr=False)
     port: int | None
     """Where /healthz, /readyz and /metrics are served; None: nowhere."""
@@ -32,6 +36,10 @@ class Settings:
                 raise SettingsError(
                     f"{name} is not set: the worker reads the queue from Redis and writes to PostgreSQL."
                 )
+        try:
+            database_url, direct_url = connect.url(environ), connect.direct_url(environ)
+        except connect.NoDatabaseError as error:
+            raise SettingsError(str(error)) from error
         port = environ.get("WORKER_PORT") or None
         if port is not None and not port.isdecimal():
             raise SettingsError(f"WORKER_PORT must be a number, not {port!r}.")
@@ -42,7 +50,8 @@ class Settings:
         if not feed_days.isdecimal() or not 1 <= int(feed_days) <= 36500:
             raise SettingsError(f"FEED_DAYS must be a number from 1 to 36500, not {feed_days!r}.")
         return cls(
-            database_url=environ["DATABASE_URL"],
+            database_url=database_url,
+            direct_url=direct_url,
             redis_url=environ["REDIS_URL"],
             port=None if port is None else int(port),
             host=environ.get("HOST") or "127.0.0.1",

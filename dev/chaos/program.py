@@ -12,7 +12,12 @@ from typing import Self
 from dev import child
 from dev.process import ROOT
 
-CLEAN = ("DATABASE_URL", "REDIS_URL", "WORKER_PORT", "SAK_FAILPOINT", "LISTEN_FD", "PORT", "SPOOL_DIR", "DATA_DIR")
+# fmt: off
+CLEAN = (
+    "DATABASE_URL", "DIRECT_DATABASE_URL", "READ_DATABASE_URL", "REDIS_URL", "WORKER_PORT", "SAK_FAILPOINT",
+    "LISTEN_FD", "PORT", "SPOOL_DIR", "DATA_DIR",
+)
+# fmt: on
 """What the rig's own environment must not decide for its processes."""
 STOP_SECONDS = 20.0
 

@@ -8,7 +8,7 @@ from store.commands.command import OK, Command
 
 
 def _run(_: Namespace, environ: Mapping[str, str]) -> int:
-    applied = migrate.migrate(connect.url(environ))
+    applied = migrate.migrate(connect.direct_url(environ))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply: the database is up to date")
     return OK
 

@@ -1,0 +1,53 @@
+"""Ends waits that nobody else would end: one thread for all of a process."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+_LOOK = 0.25
+"""Seconds between two looks for waits that are over; a wait may take so much longer than it is given."""
+
+
+class Watchdog:
+    """Hangs up on servers that let somebody wait longer than agreed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: dict[int, tuple[float, psycopg.Connection[tuple[object, ...]]]] = {}
+        self._next = 0
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watching(self, connection: psycopg.Connection[tuple[object, ...]], seconds: float) -> Generator[None]:
+        """Shut the connection down if the block takes longer."""
+        with self._lock:
+            self._next = number = self._next + 1
+            self._watched[number] = (time.monotonic() + seconds, connection)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            # Under the lock, so that nothing is shut down that has gone on to other work by now.
+            with self._lock:
+                del self._watched[number]
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_LOOK)
+            now = time.monotonic()
+            with self._lock:
+                for due, connection in self._watched.values():
+                    if due < now:
+                        _hang_up(connection)
+
+
+def _hang_up(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
