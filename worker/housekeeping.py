@@ -1,11 +1,11 @@
-"""What a worker does between drains: the redrives that somebody asked for, and forgetting what is old in the feed."""
+"""What a worker does between drains: redrives somebody asked for, forgetting old changes, room for coming events."""
 
 import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from store import connect, retention
+from store import connect, partitions, retention
 from store.errors import TransientError
 from worker.drainer import Drainer
 from worker.metrics import Metrics
@@ -14,7 +14,7 @@ from worker.redrives import Redrives
 log = logging.getLogger("worker.housekeeping")
 
 EVERY = 60.0
-"""Seconds between two looks for changes that are old enough to be forgotten."""
+"""Seconds between two looks for changes that are old enough to be forgotten, and for months without a partition."""
 CHANGES = 2_000
 """How many are forgotten in one transaction: it keeps younger changes from the feed's readers, so it is short."""
 ANSWER = 20.0
@@ -30,12 +30,15 @@ class Housekeeping:
         self._metrics = metrics
         self._kept = timedelta(days=feed_days)
         self._next = 0.0
+        self._look_ahead_at = 0.0
 
     def go_on(self, may_go_on: Callable[[], bool]) -> None:
         """Do a little of what is due; `may_go_on` says whether nothing else waits. Waits for PostgreSQL, if need be."""
         self._redrives.go_on(self._drainer.connection, may_go_on)
         if time.monotonic() >= self._next:
             self._prune()
+        if time.monotonic() >= self._look_ahead_at:
+            self._look_ahead()
 
     def close(self) -> None:
         self._redrives.let_go()
@@ -51,3 +54,16 @@ class Housekeeping:
         self._metrics.pruned(pruned)
         # Where there is more to forget, again after the next drain.
         self._next = time.monotonic() + (0 if pruned else EVERY)
+
+    def _look_ahead(self) -> None:
+        """Have partitions for the coming months; until there is one, its events are kept among the rest."""
+        self._look_ahead_at = time.monotonic() + EVERY
+        try:
+            connection = self._drainer.connection()
+            with connect.deadline(connection, ANSWER):
+                made = partitions.make(connection)
+        except TransientError as error:
+            log.warning("%s: partitions for the coming months are made later", error)
+        else:
+            if made:
+                log.info("made %s", ", ".join(made))

@@ -18,3 +18,12 @@ def test_how_long_changes_are_kept_is_a_number_of_days(pipeline: Pipeline) -> No
 
     assert worker.wait() == 2
     assert "FEED_DAYS" in worker.said
+
+
+def test_a_worker_makes_room_for_the_coming_months(pipeline: Pipeline) -> None:
+    """Nobody is to remember that raw events need a partition in time."""
+    made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
+    before = pipeline.rows(made)
+    pipeline.worker().start()
+
+    assert pipeline.until(lambda: pipeline.rows(made) != before, keep=False), pipeline.said
