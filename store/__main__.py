@@ -5,13 +5,20 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from store.commands import ledger, migrate, raw
+from store.commands import backup, doctor, ledger, migrate, raw, restore
 from store.commands.command import OK, UNUSABLE, Command
 from store.connect import NoDatabaseError
 from store.errors import StoreError
 from store.migrate import UnknownMigrationError
 
-COMMANDS: Sequence[Command] = (migrate.COMMAND, ledger.COMMAND, raw.COMMAND)
+COMMANDS: Sequence[Command] = (
+    migrate.COMMAND,
+    ledger.COMMAND,
+    raw.COMMAND,
+    backup.COMMAND,
+    restore.COMMAND,
+    doctor.COMMAND,
+)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

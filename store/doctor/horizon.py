@@ -1,0 +1,95 @@
+"""What holds back vacuum and the readers of the change feed: transactions and replication slots that do not move."""
+
+from typing import cast
+
+from store import retention
+from store.connect import Connection
+from store.doctor import finding
+from store.doctor.finding import Finding
+
+_WARN, _BREAK = 60, 900
+"""Seconds. A transaction of ours takes 20 at most."""
+_GIB = 1 << 30
+
+
+def transactions(connection: Connection) -> list[Finding]:
+    """The oldest transaction of anybody; what it runs is not told, as it may quote messages."""
+    row = connection.execute(
+        """
+        SELECT extract(epoch FROM clock_timestamp() - a.xact_start)::float8, a.pid, a.state, a.application_name
+        FROM pg_stat_activity AS a
+        WHERE a.xact_start IS NOT NULL AND a.pid <> pg_backend_pid() AND a.datname = current_database()
+            AND a.backend_type <> 'autovacuum worker'
+        ORDER BY a.xact_start
+        LIMIT 1
+        """
+    ).fetchone()
+    name = "postgresql.transactions"
+    if row is None:
+        return [finding.ok(name, "No transaction of anybody is running."), *_prepared(connection)]
+    seconds, pid, state, application = cast("tuple[float, int, str, str]", row)
+    sentence = f"The oldest transaction has run for {max(seconds, 0):.0f} s (process {pid}, {state}, {application!r})."
+    cure = (
+        "It keeps changes from the feed's readers and dead rows from vacuum: end it in its program, "
+        f"or with SELECT pg_terminate_backend({pid});"
+    )
+    return [finding.above(name, seconds, _WARN, _BREAK, sentence, cure), *_prepared(connection)]
+
+
+def _prepared(connection: Connection) -> list[Finding]:
+    row = connection.execute(
+        """
+        SELECT count(*), min(p.gid), extract(epoch FROM clock_timestamp() - min(p.prepared))::float8
+        FROM pg_prepared_xacts AS p
+        WHERE p.database = current_database()
+        """
+    ).fetchone()
+    count, gid, seconds = cast("tuple[int, str | None, float | None]", row)
+    name = "postgresql.prepared"
+    if not count or seconds is None:
+        return [finding.ok(name, "No prepared transaction waits for its second half.")]
+    sentence = f"{count} prepared transactions wait for their second half, the oldest for {seconds:.0f} s."
+    cure = f"They hold the feed for ever: COMMIT PREPARED or ROLLBACK PREPARED each (SELECT gid …; the oldest: {gid})."
+    return [finding.above(name, seconds, _WARN, _BREAK, sentence, cure)]
+
+
+def feed(connection: Connection) -> list[Finding]:
+    lag = retention.lag(connection)
+    return [
+        finding.above(
+            "feed.lag",
+            lag,
+            5,
+            60,
+            f"The oldest change that the feed's readers do not see yet is {lag:.0f} s old.",
+            "End the transaction that holds it (finding postgresql.transactions).",
+        )
+    ]
+
+
+def slots(connection: Connection) -> list[Finding]:
+    """Slots that nobody reads keep every byte of the write-ahead log until the disk is full."""
+    rows = connection.execute(
+        """
+        SELECT s.slot_name, s.active, s.wal_status,
+            CASE WHEN pg_is_in_recovery() THEN 0
+                ELSE coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn), 0) END::bigint
+        FROM pg_replication_slots AS s
+        ORDER BY 4 DESC
+        """
+    ).fetchall()
+    name = "postgresql.slots"
+    found: list[Finding] = []
+    for slot, active, status, behind in cast("list[tuple[str, bool, str | None, int]]", rows):
+        kept = f"The replication slot {slot} is {behind / _GIB:.1f} GiB behind and {'active' if active else 'inactive'}"
+        cure = f"Bring its reader back, or SELECT pg_drop_replication_slot('{slot}'); and set max_slot_wal_keep_size."
+        if status in {"lost", "unreserved"}:
+            found.append(finding.broken(name, f"{kept}, and its log is {status}.", cure))
+        elif not active:
+            found.append(finding.warning(name, f"{kept}: the write-ahead log grows until somebody reads it.", cure))
+        else:
+            found.append(finding.above(name, behind / _GIB, 1, 16, f"{kept}.", cure))
+    return found or [finding.ok(name, "There is no replication slot.")]
+
+
+CHECKS = (transactions, feed, slots)

@@ -1,0 +1,70 @@
+"""Secrets: whether they are there, hard to guess, and readable by nobody else. None is ever printed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from store.doctor import finding
+from store.doctor.finding import Finding
+
+_SHORT = 24
+_FEW = 10
+_KEPT = ("webhook-secret", "api-token", "database-url", "redis-url")
+"""What ./run leaves in DATA_DIR, and says in the environment of its processes."""
+
+
+def present(environ: Mapping[str, str]) -> list[Finding]:
+    """The webhook's secrets, the api's token, and whether unsigned webhooks are taken."""
+    data_dir = Path(environ.get("DATA_DIR") or "var")
+    unsigned = environ.get("WEBHOOK_ALLOW_UNSIGNED", "").strip().lower() in {"1", "true", "yes"}
+    webhook = [part.strip() for part in (environ.get("WEBHOOK_SECRETS") or "").split(",") if part.strip()]
+    webhook = webhook or _kept(data_dir / "webhook-secret")
+    token = [environ.get("API_TOKEN", "").strip()] if environ.get("API_TOKEN", "").strip() else []
+    token = token or _kept(data_dir / "api-token")
+    found = [
+        _judged(
+            "secrets.webhook",
+            "WEBHOOK_SECRETS",
+            webhook,
+            "Set it to the secret that SAK returned at registration (`python -m api sak register --write-env .env`).",
+        ),
+        _judged("secrets.api", "API_TOKEN", token, "Set it to something like what `openssl rand -hex 32` prints."),
+    ]
+    if unsigned:
+        sentence = "WEBHOOK_ALLOW_UNSIGNED is on: whoever reaches ingest can write messages."
+        cure = "Remove it once SAK signs with a secret of WEBHOOK_SECRETS."
+        found.append(finding.warning("secrets.unsigned", sentence, cure))
+        if not webhook:
+            found = [each for each in found if each.name != "secrets.webhook"]
+    else:
+        found.append(finding.ok("secrets.unsigned", "Unsigned webhooks are refused."))
+    return found
+
+
+def modes(environ: Mapping[str, str]) -> list[Finding]:
+    """Files with secrets in them that others of this machine can read."""
+    data_dir = Path(environ.get("DATA_DIR") or "var")
+    files = [*(data_dir / name for name in _KEPT), Path(".env")]
+    open_ = [str(path) for path in files if path.is_file() and path.stat().st_mode & 0o077]
+    if open_:
+        cure = f"chmod 600 {' '.join(open_)}"
+        sentence = f"Others on this machine can read secrets in {', '.join(open_)}."
+        return [finding.warning("secrets.files", sentence, cure)]
+    return [finding.ok("secrets.files", "No file with secrets is readable by others.")]
+
+
+def _judged(name: str, variable: str, secrets: list[str], cure: str) -> Finding:
+    if not secrets:
+        return finding.broken(name, f"{variable} is not set, and DATA_DIR holds none.", cure)
+    if any(len(secret) < _SHORT or len(set(secret)) < _FEW for secret in secrets):
+        return finding.warning(
+            name, f"{variable} holds one that is short or of few characters: it can be guessed.", cure
+        )
+    return finding.ok(name, f"{variable} is set ({len(secrets)}).")
+
+
+def _kept(path: Path) -> list[str]:
+    """What ./run made; nothing where it is not there or not for us to read."""
+    try:
+        return [part.strip() for part in path.read_text(encoding="utf-8").split(",") if part.strip()]
+    except OSError:
+        return []

@@ -1,0 +1,99 @@
+"""What can be wrong with Redis, done to a real one."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest import queue
+from tests.store.doctor.conftest import Patient
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "name", "answer"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "redis.policy", "broken"),
+        ("appendonly", "no", "redis.persistence", "broken"),
+        ("appendfsync", "everysec", "redis.persistence", "warning"),
+        ("appendfsync", "no", "redis.persistence", "broken"),
+        ("maxmemory", "0", "redis.memory", "warning"),
+    ],
+)
+def test_a_setting_that_loses_events_is_told(
+    patient: Patient, setting: str, value: str, name: str, answer: str
+) -> None:
+    """A Redis made for a cache deletes or forgets; it takes acknowledged events as willingly."""
+    before = patient.redis.config_get(setting)[setting]
+    patient.redis.config_set(setting, value)
+    try:
+        found = patient.answers()
+    finally:
+        patient.redis.config_set(setting, before)
+
+    assert found[name] == answer
+    assert patient.answers()[name] == "ok"
+
+
+def test_a_redis_that_is_nearly_full_is_told(patient: Patient) -> None:
+    """Above the mark new events go to the spool, and nobody sees why."""
+    before = patient.redis.config_get("maxmemory")["maxmemory"]
+    patient.redis.config_set("maxmemory", int(patient.redis.info("memory")["used_memory"] * 1.1))
+    try:
+        answer = patient.answers()["redis.memory"]
+    finally:
+        patient.redis.config_set("maxmemory", before)
+
+    assert answer == "broken"
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1/0", "redis+sentinel://127.0.0.1:1,127.0.0.1:2/main/0", "nonsense", ""]
+)
+def test_a_redis_that_is_away_is_said_to_be(patient: Patient, url: str) -> None:
+    """And what does not need it is judged all the same."""
+    found = patient.answers(REDIS_URL=url)
+
+    assert (found["redis"], found["postgresql.fsync"], found["secrets.api"]) == ("broken", "ok", "ok")
+
+
+def test_a_replica_is_no_place_for_events(patient: Patient) -> None:
+    """After a failover REDIS_URL may name yesterday's primary."""
+    patient.redis.replicaof("127.0.0.1", "1")
+    try:
+        answer = patient.answers()["redis.role"]
+    finally:
+        patient.redis.replicaof("NO", "ONE")
+
+    assert (answer, patient.answers()["redis.role"]) == ("broken", "ok")
+
+
+def test_fewer_replicas_than_asked_for_are_told(patient: Patient) -> None:
+    assert patient.answers(REDIS_MIN_REPLICAS="1")["redis.role"] == "broken"
+
+
+def test_entries_that_were_put_aside_are_told(patient: Patient) -> None:
+    """They are acknowledged events that only a newer worker can read."""
+    patient.redis.xadd(f"{queue.STREAM}:aside", {"head": "{}"})
+
+    assert patient.answers()["queue.aside"] == "broken"
+
+
+def test_this_machines_clock_is_held_against_both_servers(patient: Patient, tmp_path: Path) -> None:
+    """Ingest dates every event by it."""
+    (tmp_path / "sitecustomize.py").write_text("import time\nreal = time.time\ntime.time = lambda: real() + 90\n")
+    found = patient.judged(PYTHONPATH=str(tmp_path))
+
+    assert (found["postgresql.clock"], found["redis.clock"]) == ("broken", "broken")
+
+
+def test_a_configuration_that_is_hidden_is_a_warning(patient: Patient) -> None:
+    """Managed Redis forbids CONFIG: then somebody has to look there."""
+    patient.redis.acl_setuser(
+        "limited", enabled=True, passwords=["+made-up-1"], commands=["+@all", "-config"], keys=["*"], channels=["*"]
+    )
+    url = patient.environ["REDIS_URL"].replace("unix://", "unix://limited:made-up-1@")
+    try:
+        found = patient.answers(REDIS_URL=url)
+    finally:
+        patient.redis.acl_deluser("limited")
+
+    assert (found["redis"], found["redis.configuration"]) == ("ok", "warning")
