@@ -152,6 +152,12 @@ def around(connection: Connection, wanted: Wanted, middle: Position) -> Page:
     )
 
 
+def around_message(connection: Connection, wanted: Wanted, message_id: str) -> Page | None:
+    """The page around a message (or a send, by its own or the gateway's number); None if the chat has none of it."""
+    position = find(connection, wanted.place, message_id)
+    return None if position is None else around(connection, wanted, position)
+
+
 def find(connection: Connection, place: Place, message_id: str) -> Position | None:
     """Where a message (or a send, by its own or the gateway's number) is: of several with this id, the newest."""
     row = connection.execute(

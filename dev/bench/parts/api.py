@@ -1,60 +1,91 @@
 """What the calls of dashboards take on a large history, against their bare SQL and against a small history."""
 
 import contextlib
-import http.client
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import psycopg
 
-from api import resume
 from dev import generator
-from dev.bench.failure import WrongError
+from dev.bench import apicalls
+from dev.bench.apicalls import Call, Making
+from dev.bench.asking import Asking
 from dev.bench.figures import Row, Samples, Table, Target, quantile
-from dev.bench.lab import HOST, TOKEN, Lab
+from dev.bench.lab import Lab
 from dev.bench.plan import Plan
-from store import connect, contacts, conversations, feed, pool, search
+from store import connect, pool
 from store.connect import Connection
-from store.places import Place
 
 SMALL = 100_000
 PER_CHAT = 100
 WARM, ASKED = 20, 200
+ROUNDS = 5
 HOT = frozenset({"chats", "messages", "messages before", "messages around", "changes"})
-BIG_CHATS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A path to ask, and what the store asks PostgreSQL for it."""
-
-    path: str
-    question: Callable[[Connection], object]
 
 
 @dataclass(slots=True)
-class _Recorder:
-    """Stands where a connection would, and keeps what it is asked."""
+class _Rows:
+    """What a statement returned, fetched already."""
+
+    rows: list[tuple[Any, ...]]
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self.rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self.rows[0] if self.rows else None
+
+
+@dataclass(slots=True)
+class _Bare:
+    """Stands where a connection would, and knows how long psycopg took to ask and fetch."""
 
     connection: Connection
-    asked: list[tuple[Any, Any, Any]] = field(default_factory=list[tuple[Any, Any, Any]])
+    seconds: float = 0.0
 
-    def execute(self, query: Any, parameters: Any = None, **how: Any) -> Any:  # noqa: ANN401 - psycopg's own
-        self.asked.append((query, parameters, how))
-        return self.connection.execute(query, parameters, **how)
+    def execute(self, query: Any, parameters: Any = None, **how: Any) -> _Rows:  # noqa: ANN401 - psycopg's own
+        begun = time.perf_counter()
+        cursor = self.connection.execute(query, parameters, **how)
+        rows = cursor.fetchall() if cursor.description else []
+        self.seconds += time.perf_counter() - begun
+        return _Rows(rows)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - psycopg's own
         return getattr(self.connection, name)
 
 
+@dataclass(slots=True)
+class _Side:
+    """One history: an API on it, and a bare connection to it."""
+
+    asking: Asking
+    connection: Connection
+    calls: dict[str, Making]
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def ask(self, name: str, *, bare_first: bool) -> tuple[float, float]:
+        """Seconds of the API, and of its SQL alone."""
+        call = self.calls[name](self.chance)
+        if bare_first:
+            bare = self._bare(call)
+            return self.asking.get(call.path)[0], bare
+        return self.asking.get(call.path)[0], self._bare(call)
+
+    def _bare(self, call: Call) -> float:
+        bare = _Bare(self.connection)
+        call.question(cast("Connection", bare))
+        return bare.seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
-    ours: list[float]
-    """Seconds."""
-    bare: list[float]
+    """Per round: what each of its calls took, in seconds and in order of size."""
+
+    ours: Sequence[list[float]]
+    bare: Sequence[list[float]]
 
 
 def run(lab: Lab, plan: Plan) -> list[Table]:
@@ -68,29 +99,54 @@ def run(lab: Lab, plan: Plan) -> list[Table]:
         lab.ours("api", large_url) as large_api,
     ):
         asked = ASKED if plan.messages >= SMALL else 20
-        slight, large = _measured(small_url, small_api.port, asked), _measured(large_url, large_api.port, asked)
+        return [compare((small_url, small_api.port, small), (large_url, large_api.port, size), asked)]
+
+
+def compare(small: tuple[str, int, int], large: tuple[str, int, int], asked: int) -> Table:
+    """Of a small and of a large history the URL, the port of an API on it, and how many messages it has."""
+    with _side(*small[:2]) as slight, _side(*large[:2]) as great:
+        timed = {name: _timed(name, slight, great, asked) for name in great.calls}
     rows: list[Row] = []
-    for name, timed in large.items():
-        half = Samples.of(_ms(timed.ours, 0.5))
+    for name, (few, many) in timed.items():
         hot = name in HOT
+        half = _samples(many.ours, 0.5)
         rows += [
-            Row(name, "ms", half, "bare SQL", Samples.of(_ms(timed.bare, 0.5)), Target("at most", 3) if hot else None),
-            Row("  p99", "ms", Samples.of(_ms(timed.ours, 0.99)), target=_limit(name)),
+            Row(name, "ms", half, "bare SQL", _samples(many.bare, 0.5), Target("at most", 3) if hot else None),
+            Row("  p99", "ms", _samples(many.ours, 0.99), target=_limit(name)),
             Row(
-                f"  of {size:,}", "ms", half, f"of {small:,}", Samples.of(_ms(slight[name].ours, 0.5)),
+                f"  of {large[2]:,}", "ms", half, f"of {small[2]:,}", _samples(few.ours, 0.5),
                 Target("at most", 1.5) if hot else None,
             ),
         ]  # fmt: skip
-    note = f"{asked} times each, alternating with psycopg asking the same SQL; the API in a process of its own."
-    return [Table(f"the API on {size:,} messages in {size // PER_CHAT:,} chats", tuple(rows), (note,))]
+    notes = (
+        (
+            f"{ROUNDS} rounds of {asked} calls each, after {WARM} more; psycopg asks the same SQL from the process that "
+            "asks the API, and every other time first."
+        ),
+    )
+    return Table(f"the API on {large[2]:,} messages in {large[2] // PER_CHAT:,} chats", tuple(rows), notes)
+
+
+def _timed(name: str, slight: _Side, great: _Side, asked: int) -> tuple[Timed, Timed]:
+    for number in range(WARM):
+        for side in (slight, great):
+            side.ask(name, bare_first=number % 2 == 0)
+    found = tuple(Timed([[] for _ in range(ROUNDS)], [[] for _ in range(ROUNDS)]) for _ in range(2))
+    for turn in range(ROUNDS):
+        for number in range(asked):
+            for side, timed in zip((slight, great), found, strict=True):
+                ours, bare = side.ask(name, bare_first=number % 2 == 0)
+                timed.ours[turn].append(ours)
+                timed.bare[turn].append(bare)
+    return found[0], found[1]
 
 
 def _limit(name: str) -> Target | None:
     return Target("at most", 300) if name.startswith("search") else None
 
 
-def _ms(seconds: list[float], share: float) -> float:
-    return 1000 * quantile(sorted(seconds), share)
+def _samples(rounds: Sequence[list[float]], share: float) -> Samples:
+    return Samples(tuple(1000 * quantile(sorted(seconds), share) for seconds in rounds))
 
 
 @contextlib.contextmanager
@@ -100,123 +156,11 @@ def _history(lab: Lab, name: str, messages: int) -> Generator[str]:
         yield url
 
 
-def _measured(database_url: str, port: int, asked: int) -> dict[str, Timed]:
-    found: dict[str, Timed] = {}
-    asking = http.client.HTTPConnection(HOST, port, timeout=60)
+@contextlib.contextmanager
+def _side(database_url: str, port: int) -> Generator[_Side]:
     options = connect.options(read_only=True, bounds=pool.READING)
-    with psycopg.connect(database_url, autocommit=True, options=options) as connection:
-        chance = random.Random(1)
-        for name, make in _calls(connection).items():
-            timed = Timed([], [])
-            for number in range(WARM + asked):
-                call = make(chance)
-                begun = time.perf_counter()
-                _ask(asking, call.path)
-                answered = time.perf_counter()
-                recorder = _Recorder(connection)
-                call.question(cast("Connection", recorder))
-                repeated = time.perf_counter()
-                for query, parameters, how in recorder.asked:
-                    _repeat(connection, query, parameters, how)
-                ended = time.perf_counter()
-                if number >= WARM:
-                    timed.ours.append(answered - begun)
-                    timed.bare.append(ended - repeated)
-            found[name] = timed
-    return found
-
-
-def _repeat(connection: Connection, query: Any, parameters: Any, how: Any) -> None:  # noqa: ANN401 - psycopg's own
-    cursor = connection.execute(query, parameters, **how)
-    if cursor.description:
-        cursor.fetchall()
-
-
-def _ask(asking: http.client.HTTPConnection, path: str) -> Any:  # noqa: ANN401 - JSON
-    asking.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
-    answer = asking.getresponse()
-    body = answer.read()
-    if answer.status != 200:
-        raise WrongError(f"{path} was answered with {answer.status}: {body[:200]!r}")
-    return body
-
-
-def _calls(connection: Connection) -> dict[str, Callable[[random.Random], Call]]:
-    """Each call with places of its own, so that nothing is only fast because it was just asked."""
-    addresses = [str(address) for (address,) in connection.execute("SELECT address FROM chats ORDER BY chat_id")]
-    row = connection.execute("SELECT max(id) FROM whatsapp_messages").fetchone()
-    last = int(str(row[0])) if row else 0
-    place = connection.execute(
-        "SELECT xid::text::bigint, change_id FROM changes ORDER BY xid DESC, change_id DESC LIMIT 1 OFFSET 200"
-    ).fetchone()
-    assert place is not None, "the generator left a feed"
-    changes_from = feed.Place(*cast("tuple[int, int]", place))
-
-    def big(chance: random.Random) -> str:
-        return addresses[chance.randrange(min(BIG_CHATS, len(addresses)))]
-
-    def wanted(address: str) -> conversations.Wanted:
-        return conversations.Wanted(Place(address, None), 50)
-
-    def somewhere(chance: random.Random) -> tuple[str, str, conversations.Position]:
-        """A chat, and a message in it."""
-        found = connection.execute(
-            """
-            SELECT c.address, m.message_id, m.timestamp, m.arrived, m.id
-            FROM whatsapp_messages AS m JOIN chats AS c USING (chat_id)
-            WHERE m.id >= %s ORDER BY m.id LIMIT 1
-            """,
-            [chance.randint(1, last)],
-        ).fetchone()
-        assert found is not None
-        address, message_id, timestamp, arrived, number = cast("tuple[str, str, int, int, int]", found)
-        return address, message_id, conversations.Position(timestamp, arrived, message_id, number)
-
-    def plain(address: str) -> Call:
-        return Call(f"/api/chats/{address}", lambda c: conversations.newest(c, wanted(address)))
-
-    def before(chance: random.Random) -> Call:
-        address, _, position = somewhere(chance)
-        return Call(f"/api/chats/{address}?until={position.timestamp}", lambda c: conversations.newest(
-            c, conversations.Wanted(Place(address, None), 50, until=position.timestamp)))  # fmt: skip
-
-    def around(chance: random.Random) -> Call:
-        address, message_id, position = somewhere(chance)
-
-        def question(connection: Connection) -> object:
-            conversations.find(connection, Place(address, None), message_id)
-            return conversations.around(connection, wanted(address), position)
-
-        return Call(f"/api/chats/{address}?around={message_id}", question)
-
-    def searching(text: str, **narrow: Any) -> Call:  # noqa: ANN401 - of a search
-        def question(connection: Connection) -> object:
-            return search.find(connection, search.Wanted(search.words_of(connection, text), 20, **narrow), None)
-
-        more = f"&address={narrow['address']}" if "address" in narrow else ""
-        return Call(f"/api/search?q={text.replace(' ', '%20')}{more}", question)
-
-    since = _cursor(connection, changes_from)
-    return {
-        "chats": lambda _: Call("/api/chats", lambda c: contacts.newest(c, contacts.Filter(), 100)),
-        "chats unread": lambda _: Call(
-            "/api/chats?unread=true", lambda c: contacts.newest(c, contacts.Filter(unread=True), 100)
-        ),
-        "chats named": lambda chance: _named(f"Meera {chance.randrange(len(addresses))}"),
-        "messages": lambda chance: plain(chance.choice(addresses)),
-        "messages, large chat": lambda chance: plain(big(chance)),
-        "messages before": before,
-        "messages around": around,
-        "changes": lambda _: Call(f"/api/changes?since={since}", lambda c: feed.read(c, changes_from, 100)),
-        "search, a number": lambda chance: searching(f"{chance.randint(last // 2, last):06d}"),
-        "search, a chat": lambda chance: searching("invoice", address=big(chance)),
-    }
-
-
-def _named(q: str) -> Call:
-    return Call(f"/api/chats?q={q.replace(' ', '%20')}", lambda c: contacts.newest(c, contacts.Filter(q=q), 100))
-
-
-def _cursor(connection: Connection, place: feed.Place) -> str:
-    """As the API seals it."""
-    return resume.seal(feed.now(connection)[0], place)
+    with (
+        psycopg.connect(database_url, autocommit=True, options=options) as connection,
+        contextlib.closing(Asking(port)) as asking,
+    ):
+        yield _Side(asking, connection, dict(apicalls.of(connection)))
