@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from store import aliases, chats, inbox, keys, marks, messages, moment, sessions
+from store import aliases, chats, inbox, keys, marks, messages, moment, retired, sessions
 from store.changes import Change, Kind
 from store.chats import Chat, Place
 from store.connect import Connection
@@ -33,9 +33,10 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     locked = keys.lock(connection, {name for _, _, name in said}, numbers)
     known = [key.key_id for key in locked.values() if not key.fresh]
     places = {place for t in tellings for place in t.places()}
-    located = chats.lock(connection, places | chats.of_keys(connection, known))
-    folding = Folding(connection, tellings, said, locked, located)
+    places |= chats.of_keys(connection, known) | retired.places(connection, locked.values())
+    folding = Folding(connection, tellings, said, locked, chats.lock(connection, places))
     moved = folding.point()
+    folding.pass_over_retired()
     merged = folding.keep_messages(own_phone)
     marked = folding.keep_marks()
     folding.settle(sorted({*known, *merged, *marked, *moved}))
@@ -90,6 +91,10 @@ class Folding:
                     self.heads.touch(head, recount=True)
                 self.changes.append(Change("merge", place[0], move.new_head))
         return aliases.unsettled(self.connection, moves)
+
+    def pass_over_retired(self) -> None:
+        """Leave out what is said about messages that were forgotten because of their age."""
+        self.said = retired.without(self.connection, self.said, self.locked, self.located)
 
     def keep_messages(self, own_phone: str | None) -> set[int]:
         """Make or merge the rows of the messages that are told of; returns the keys of which there were several copies.

@@ -4,7 +4,7 @@ Lock first, look afterwards: an ack and its message that commit side by side bot
 what the earlier one left. Looking before locking lets them miss each other for ever.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -20,6 +20,8 @@ class Key:
     key_id: int
     fresh: bool
     """Nothing was ever said about the message before this transaction."""
+    retired: bool = False
+    """A message with this id was forgotten because of its age (store/retired.py)."""
 
 
 def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, int]) -> dict[Name, Key]:
@@ -45,7 +47,7 @@ def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, i
     if len(found) < len(wanted):
         locked = connection.execute(
             """
-            SELECT k.key_id, k.session, k.message_id
+            SELECT k.key_id, k.session, k.message_id, k.retired
             FROM keys AS k
             JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session integer, message_id text)
                 USING (session, message_id)
@@ -54,7 +56,6 @@ def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, i
             """,
             {"rows": document},
         )
-        for key_id, session, message_id in locked:
-            name = wanted[int(str(session)), str(message_id)]
-            found.setdefault(name, Key(int(str(key_id)), fresh=False))
+        for key_id, session, message_id, retired in cast("Iterable[tuple[int, int, str, bool]]", locked):
+            found.setdefault(wanted[session, message_id], Key(key_id, fresh=False, retired=retired))
     return found

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store import chats, differences, errors, fold, keys, outcomes, repair, sends, sessions, shadow, sources
+from store import chats, differences, errors, fold, keys, outcomes, repair, retired, sends, sessions, shadow, sources
 from store.chats import Place
 from store.connect import Connection
 from store.differences import Found
@@ -91,7 +91,8 @@ class Refolding:
         loaded = {source.event_id: source for source in self._load(connection, moved)}
         self._fetch(connection, key_ids, loaded)
         tellings = _tellings(connection, loaded.values(), key_ids)
-        located = chats.lock(connection, _places(tellings) | chats.of_keys(connection, sorted(key_ids)))
+        places = _places(tellings) | chats.of_keys(connection, sorted(key_ids))
+        located = chats.lock(connection, places | retired.places(connection, locked.values()))
         ground = Ground(key_ids, locked, located)
         shadow.cast_by(connection, tellings, ground, self.own_phone)
         found = differences.find(connection, ground)

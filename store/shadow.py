@@ -56,7 +56,7 @@ def find_keys(connection: Connection, names: Collection[Name]) -> dict[Name, Key
     """The keys, not locked; those that are not there get numbers below 0, which nothing real has."""
     found = connection.execute(
         """
-        SELECT s.session_id, k.message_id, k.key_id
+        SELECT s.session_id, k.message_id, k.key_id, k.retired
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, message_id text)
         JOIN sessions AS s USING (session_id)
         JOIN keys AS k ON k.session = s.session AND k.message_id = r.message_id
@@ -64,8 +64,8 @@ def find_keys(connection: Connection, names: Collection[Name]) -> dict[Name, Key
         {"rows": rows.document({"session_id": name[0], "message_id": name[1]} for name in names)},
     )
     known = {
-        (session_id, message_id): Key(key_id, fresh=False)
-        for session_id, message_id, key_id in cast("Iterable[tuple[str, str, int]]", found)
+        (session_id, message_id): Key(key_id, fresh=False, retired=retired)
+        for session_id, message_id, key_id, retired in cast("Iterable[tuple[str, str, int, bool]]", found)
     }
     missing = sorted(set(names) - set(known))
     return known | {name: Key(-number, fresh=True) for number, name in enumerate(missing, 1)}
@@ -111,6 +111,7 @@ def cast_by(connection: Connection, tellings: Sequence[Telling], ground: Ground,
     _lay_chats(connection, ground.located)
     _lay_pruned(connection, ground.key_ids, tellings)
     folding = fold.Folding(connection, tellings, said, ground.named, dict(ground.located))
+    folding.pass_over_retired()
     with shadowed(connection):
         folding.keep_messages(own_phone)
         _raise_pruned(connection)
