@@ -63,46 +63,51 @@ def read(connection: Connection) -> Ledger:
     """The ledger of one snapshot; raises store.errors.TransientError."""
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        counted = connection.execute(
-            """
-            WITH kept AS (
-                SELECT writer, max(upto) AS upto, sum(size) AS size, sum(stored) AS stored,
-                    sum(duplicate) AS duplicate, sum(noise) AS noise, sum(ping) AS ping, sum(parked) AS parked,
-                    sum(forgotten) AS forgotten
-                FROM batches
-                GROUP BY writer
-            ),
-            moved AS (
-                SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(duplicate), 0) AS duplicate,
-                    coalesce(sum(noise), 0) AS noise, coalesce(sum(ping), 0) AS ping,
-                    coalesce(sum(parked), 0) AS parked, coalesce(sum(forgotten), 0) AS forgotten
-                FROM corrections
-            ),
-            summed AS (
-                SELECT coalesce(sum(greatest(k.upto, w.upto)), 0)::bigint AS received,
-                    coalesce(sum(k.size), 0)::bigint AS size,
-                    coalesce(sum(k.stored), 0) AS stored, coalesce(sum(k.duplicate), 0) AS duplicate,
-                    coalesce(sum(k.noise), 0) AS noise, coalesce(sum(k.ping), 0) AS ping,
-                    coalesce(sum(k.parked), 0) AS parked, coalesce(sum(k.forgotten), 0) AS forgotten
-                FROM kept AS k
-                FULL JOIN writers AS w USING (writer)
-            )
-            SELECT s.received, (s.stored + m.stored)::bigint, (s.duplicate + m.duplicate)::bigint,
-                (s.noise + m.noise)::bigint, (s.ping + m.ping)::bigint, (s.parked + m.parked)::bigint,
-                (s.forgotten + m.forgotten)::bigint, s.received - s.size, p.as_of,
-                p.as_of > now() - make_interval(secs => %(stale)s),
-                p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
-            FROM summed AS s
-            CROSS JOIN moved AS m
-            LEFT JOIN pulse AS p ON true
-            """,
-            {"stale": STALE, "patience": PATIENCE},
-        ).fetchone()
-        assert counted is not None
-        received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
-        as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:11])
-        oldest = cast("datetime | None", counted[11])
-        lost = _gaps(connection) if waiting and is_known and is_idle else ()
+        return within(connection)
+
+
+def within(connection: Connection) -> Ledger:
+    """The ledger of the snapshot that the caller's transaction has."""
+    counted = connection.execute(
+        """
+        WITH kept AS (
+            SELECT writer, max(upto) AS upto, sum(size) AS size, sum(stored) AS stored,
+                sum(duplicate) AS duplicate, sum(noise) AS noise, sum(ping) AS ping, sum(parked) AS parked,
+                sum(forgotten) AS forgotten
+            FROM batches
+            GROUP BY writer
+        ),
+        moved AS (
+            SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(duplicate), 0) AS duplicate,
+                coalesce(sum(noise), 0) AS noise, coalesce(sum(ping), 0) AS ping,
+                coalesce(sum(parked), 0) AS parked, coalesce(sum(forgotten), 0) AS forgotten
+            FROM corrections
+        ),
+        summed AS (
+            SELECT coalesce(sum(greatest(k.upto, w.upto)), 0)::bigint AS received,
+                coalesce(sum(k.size), 0)::bigint AS size,
+                coalesce(sum(k.stored), 0) AS stored, coalesce(sum(k.duplicate), 0) AS duplicate,
+                coalesce(sum(k.noise), 0) AS noise, coalesce(sum(k.ping), 0) AS ping,
+                coalesce(sum(k.parked), 0) AS parked, coalesce(sum(k.forgotten), 0) AS forgotten
+            FROM kept AS k
+            FULL JOIN writers AS w USING (writer)
+        )
+        SELECT s.received, (s.stored + m.stored)::bigint, (s.duplicate + m.duplicate)::bigint,
+            (s.noise + m.noise)::bigint, (s.ping + m.ping)::bigint, (s.parked + m.parked)::bigint,
+            (s.forgotten + m.forgotten)::bigint, s.received - s.size, p.as_of,
+            p.as_of > now() - make_interval(secs => %(stale)s),
+            p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
+        FROM summed AS s
+        CROSS JOIN moved AS m
+        LEFT JOIN pulse AS p ON true
+        """,
+        {"stale": STALE, "patience": PATIENCE},
+    ).fetchone()
+    assert counted is not None
+    received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
+    as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:11])
+    oldest = cast("datetime | None", counted[11])
+    lost = _gaps(connection) if waiting and is_known and is_idle else ()
     return Ledger(
         received,
         stored,

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -40,19 +40,32 @@ def migrate(database_url: str, *, folder: Path = FOLDER, patience: float = PATIE
     Raises UnknownMigrationError, and store.errors.TransientError where locks were not to be had for `patience` seconds.
     """
     # A migration may take its time (an index over ten million rows); waiting for a lock may not, as it queues others.
-    with connect.open(database_url, "migrate", bounds={"statement_timeout": "0", "lock_timeout": "0"}) as connection:
+    with connect.open(
+        database_url, "migrate", bounds={"statement_timeout": "0", "lock_timeout": "0"}, alone=True
+    ) as connection:
         alone(connection, patience)
-        with errors.translated():
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS migrations"
-                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-        done = applied(connection)
-        known = names(folder)
-        refuse_unknown(done, known)
-        todo = [name for name in known if name not in done]
-        for name in todo:
-            _apply(connection, folder / name, patience)
+        return forward(connection, folder=folder, patience=patience)
+
+
+def forward(
+    connection: connect.Connection,
+    *,
+    withheld: Collection[str] = (),
+    folder: Path = FOLDER,
+    patience: float = PATIENCE,
+) -> list[str]:
+    """What `migrate` does, by whoever is `alone`; `withheld` are applied, but their names are not there yet."""
+    with errors.translated():
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+    done = applied(connection) | set(withheld)
+    known = names(folder)
+    refuse_unknown(done, known)
+    todo = [name for name in known if name not in done]
+    for name in todo:
+        _apply(connection, folder / name, patience)
     return todo
 
 

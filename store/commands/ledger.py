@@ -18,13 +18,14 @@ def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
     if chosen.json:
         print(json.dumps(read.document()))
     else:
-        _print(read)
+        show(read)
     if read.waiting is None:
         return UNKNOWN
     return OK if read.exact else NOT_EXACT
 
 
-def _print(read: ledger.Ledger) -> None:
+def show(read: ledger.Ledger) -> None:
+    """Print it for people."""
     for name in ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten"):
         print(f"{name:>10} {getattr(read, name):>12,}")
     if read.waiting is None:

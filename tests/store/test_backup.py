@@ -1,0 +1,285 @@
+"""A backup is one moment in one file, and a restore makes a database of it that everybody can go on with."""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from dev.process import ROOT
+from dev.servers import Servers
+from store import archive, backup, connect, programs, restore
+from store.archive import Archive
+from store.programs import ProgramError
+from tests.conftest import execute
+from tests.store import mixed
+
+OWN = {"changes", "epoch", "feed_floor", "migrations", "pulse", "searchable_upto"}
+"""Tables in which a restored database differs from what was backed up, and has to."""
+
+
+@pytest.fixture
+def empty_url(servers: Servers) -> Iterator[str]:
+    """A database with nothing in it."""
+    name = f"empty_{uuid.uuid4().hex}"
+    execute(servers, "CREATE DATABASE {}", name)
+    yield servers.postgres.url_of(name)
+    execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def told(database_url: str) -> str:
+    """A database with a history in it."""
+    with connect.open(database_url, "test") as connection:
+        for batch in mixed.told(150):
+            mixed.keep(connection, [batch])
+    return database_url
+
+
+def command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
+    """The exit code of `python -m store …`, and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "store", *map(str, arguments)],
+        env=os.environ | {"DATABASE_URL": url} | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def tables(url: str) -> list[str]:
+    return [
+        name for (name,) in rows(url, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    ]
+
+
+def contents(url: str) -> dict[str, list[Any]]:
+    """Every row of every table that a restore leaves as it was."""
+    found: dict[str, list[Any]] = {}
+    for table in set(tables(url)) - OWN:
+        rest = "to_jsonb(t) - 'born'"
+        found[table] = [row for (row,) in rows(url, f"SELECT {rest} FROM {table} AS t ORDER BY ({rest})::text")]
+    return found
+
+
+def structure(url: str) -> list[tuple[Any, ...]]:
+    """Columns, indexes, constraints and functions, whatever their order."""
+    return rows(
+        url,
+        """
+        SELECT c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) || a.attnotnull
+            || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid AND c.relnamespace = 'public'::regnamespace
+        LEFT JOIN pg_attrdef AS d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT tablename::text, 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL SELECT conrelid::regclass::text, 'constraint', conname::text, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT '', 'function', oid::regprocedure::text, md5(prosrc)
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        ORDER BY 1, 2, 3, 4
+        """,
+    )
+
+
+def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_path: Path) -> None:
+    """Every row, every index, every function: a backup that lacks one of them is found out on the worst of days."""
+    file = tmp_path / "history.backup"
+    made, words = command("backup", file, url=told)
+    restored, said = command("restore", file, url=empty_url)
+
+    assert (made, restored) == (0, 0), words + said
+    assert file.stat().st_mode & 0o777 == 0o600, "it holds what strangers wrote"
+    assert contents(empty_url) == contents(told)
+    assert structure(empty_url) == structure(told)
+    assert sorted(rows(empty_url, "SELECT name FROM migrations")) == sorted(rows(told, "SELECT name FROM migrations"))
+    assert [line for line in words.splitlines() if "stored" in line] == [
+        line for line in said.splitlines() if " stored " in line
+    ]
+    assert command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
+
+
+def test_a_backup_is_of_one_moment_while_others_write(database_url: str, empty_url: str, tmp_path: Path) -> None:
+    """What it says that it holds is what it holds, and the ledger of that adds up."""
+    stop = threading.Event()
+
+    def write(seed: int) -> None:
+        with connect.open(database_url, "test") as connection:
+            for batch in mixed.told(100_000, seed=seed, together=5):
+                mixed.keep(connection, [batch])
+                if stop.is_set():
+                    return
+
+    writers = [threading.Thread(target=write, args=[seed]) for seed in (1, 2)]
+    for writer in writers:
+        writer.start()
+    try:
+        made = backup.make(database_url, tmp_path / "one", os.environ, print)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    restored = restore.restore(empty_url, tmp_path / "one", os.environ, print, replace=False)
+
+    counted = rows(empty_url, "SELECT sum(size)::int, (SELECT count(*)::int FROM digests) FROM batches")[0]
+    assert (restored.holds.stored, restored.holds.received) == (made.holds.stored, made.holds.received)
+    assert restored.holds.received == counted[0]
+    assert counted[1] == counted[0] - restored.holds.duplicate, "each event's identity came with its batch"
+    assert rows(database_url, "SELECT sum(size)::int FROM batches")[0][0] >= counted[0]
+
+
+def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
+    """The one backup that somebody has may be the file whose name was typed by mistake."""
+    file = tmp_path / "only"
+    file.write_text("the only one")
+
+    code, said = command("backup", file, url=database_url)
+
+    assert (code, file.read_text()) == (2, "the only one")
+    assert "never overwritten" in said
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_fails_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
+    """Half a backup under its full name would be taken for one."""
+    code, said = command("backup", tmp_path / "none", url=empty_url)
+
+    assert code == 2, said
+    assert "no history" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_with_something_in_it_is_replaced_only_when_told(
+    told: str, another_database_url: str, tmp_path: Path
+) -> None:
+    """A restore into the wrong database is worse than what it was to repair."""
+    backup.make(told, tmp_path / "file", os.environ, print)
+    with connect.open(another_database_url, "test") as connection:
+        mixed.keep(connection, list(mixed.told(40, seed=7)))
+        connection.execute("CREATE TABLE somebody_elses AS SELECT 1 AS one")
+        connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.born FROM whatsapp_messages AS m")
+    before = contents(another_database_url)
+
+    refused, said = command("restore", tmp_path / "file", url=another_database_url)
+    assert refused == 2
+    assert "--yes" in said
+    assert contents(another_database_url) == before
+
+    replaced, said = command("restore", tmp_path / "file", "--yes", url=another_database_url)
+    assert replaced == 0, said
+    assert contents(another_database_url) == contents(told)
+
+
+@pytest.mark.parametrize("damage", ["cut", "other bytes", "no archive", "missing"])
+def test_a_damaged_file_is_found_out_before_anything_is_dropped(told: str, tmp_path: Path, damage: str) -> None:
+    """Whoever restores needs what the database has now all the more if the file turns out to be worth nothing."""
+    file = tmp_path / "file"
+    backup.make(told, file, os.environ, print)
+    whole = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(whole[: len(whole) * 2 // 3])
+    elif damage == "other bytes":
+        middle = len(whole) * 2 // 3
+        file.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
+    elif damage == "no archive":
+        file.write_text("-- SQL\n")
+    else:
+        file.unlink()
+    before = contents(told)
+
+    code, said = command("restore", file, "--yes", url=told)
+
+    assert code == 2, said
+    assert said.startswith(("restore: ", "reading the file\nrestore: "))
+    assert contents(told) == before
+
+
+def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE recipes (name text)")
+    dump = programs.find("pg_dump", connection_major(empty_url))
+    programs.run(dump, ["--format=custom", f"--file={tmp_path / 'file'}", f"--dbname={empty_url}"], os.environ)
+
+    code, said = command("restore", tmp_path / "file", "--yes", url=empty_url)
+
+    assert code == 2
+    assert "another database" in said
+    assert tables(empty_url) == ["recipes"]
+
+
+def test_a_backup_of_a_newer_version_is_refused(told: str, empty_url: str, tmp_path: Path) -> None:
+    """This code would not know what to do with its tables."""
+    rows(told, "INSERT INTO migrations (name) VALUES ('9999_later.sql') RETURNING name")
+    backup.make(told, tmp_path / "file", os.environ, print)
+
+    code, said = command("restore", tmp_path / "file", url=empty_url)
+
+    assert code == 2
+    assert "9999_later.sql" in said
+    assert tables(empty_url) == []
+
+
+def test_a_backup_from_a_newer_postgresql_is_refused(told: str, tmp_path: Path) -> None:
+    made = backup.make(told, tmp_path / "file", os.environ, print)
+    program = programs.find("pg_restore", made.server)
+    found = archive.look(made.path, program, os.environ)
+
+    with pytest.raises(ProgramError, match="needs 18 or newer"):
+        restore.fits(Archive(found.path, 18, found.migrations, found.contents), 17)
+
+
+def test_programs_older_than_the_server_are_not_used() -> None:
+    """pg_dump refuses newer servers with a sentence about versions; ours says what to install."""
+    with pytest.raises(ProgramError, match="install pg_dump 99 or newer"):
+        programs.find("pg_dump", 99)
+
+
+def test_no_password_is_on_a_command_line() -> None:
+    """Everybody on a machine can read the arguments of every process."""
+    told = programs.server("postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {})
+
+    assert "hunter2" not in told.dbname
+    assert told.environment["PGPASSWORD"] == "hunter2-made-up"
+    assert "db.example" in told.dbname
+    assert "sslmode=require" in told.dbname
+
+
+def test_every_column_that_holds_a_transaction_id_is_dealt_with(database_url: str) -> None:
+    """On another server the same number is another time: one that store/aftermath.py forgets is read wrongly."""
+    found = rows(
+        database_url,
+        """
+        SELECT c.relname::text, a.attname::text
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
+            AND a.atttypid::regtype::text IN ('xid8', 'xid', 'pg_snapshot', 'txid_snapshot', 'pg_lsn')
+        ORDER BY 1, 2
+        """,
+    )
+
+    assert found == [
+        ("changes", "xid"),
+        ("feed_floor", "xid"),
+        ("searchable_upto", "xid"),
+        ("whatsapp_messages", "born"),
+    ]
+
+
+def connection_major(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        return connection.info.server_version // 10000
