@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script, beside files of other kinds
 """Exit code 0 if the process in this container answers `/healthz`: `python deploy/alive.py [PATH]`.
 
 A container runs one process, and each has a port of its own, so whichever answers is the one that was started.

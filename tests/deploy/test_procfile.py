@@ -1,0 +1,153 @@
+"""The Procfile as platforms read it: by honcho, with PORT from outside, against servers that are already there."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from dev import child
+from tests.deploy.declared import ROOT
+from tests.flow.conftest import SECRET, eventually, message, signed
+
+TOKEN = "made-up-token"
+PHONE = "919812345678"
+PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+
+@dataclass
+class Foreman:
+    """honcho, and what it says."""
+
+    popen: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list[str])
+
+    def pids(self) -> dict[str, int]:
+        return {name: int(pid) for name, pid in re.findall(r"(\w+)\.1 started \(pid=(\d+)\)", self.said)}
+
+    @property
+    def said(self) -> str:
+        return "\n".join(self.lines)
+
+    def read(self) -> None:
+        assert self.popen.stdout
+        with self.popen.stdout as output:
+            self.lines.extend(line.rstrip() for line in output)
+
+
+@contextmanager
+def honcho(environment: Mapping[str, str], port: int) -> Generator[Foreman]:
+    """`honcho start`, ended at the latest with the test."""
+    command = [sys.executable, "-m", "honcho", "-e", os.devnull, "start", "--no-colour", "-p", str(port)]
+    popen = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={"PATH": PATH, "HOME": "/nonexistent", "PYTHONUTF8": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    foreman = Foreman(popen)
+    reader = threading.Thread(target=foreman.read)
+    reader.start()
+    try:
+        yield foreman
+    finally:
+        if popen.poll() is None:
+            popen.send_signal(signal.SIGTERM)
+        popen.wait(60)
+        reader.join()
+
+
+def ports() -> tuple[int, int]:
+    """honcho's first, of which it gives the api one that is 200 higher; and one for the worker's pages."""
+    for first in range(21000, 29000, 300):
+        if all(is_free(first + each) for each in (0, 200, 250)):
+            return first, first + 250
+    raise AssertionError("every port is taken")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    """From a webhook to a chat with nothing but the Procfile and the variables that a platform gives."""
+    first, pages = ports()
+    environment = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "WEBHOOK_SECRETS": SECRET,
+        "API_TOKEN": TOKEN,
+        "SPOOL_DIR": f"{tmp_path}/spool",
+        "WORKER_PORT": str(pages),
+    }
+    ingest, api, worker = (f"http://127.0.0.1:{port}" for port in (first, first + 200, pages))
+    with honcho(environment, first) as foreman:
+        for url in (ingest, worker, api):
+            for page in ("/healthz", "/readyz", "/metrics"):
+                eventually(lambda asked=url + page: answers(asked), 60)
+        body = message(PHONE, 1, "through the Procfile")
+        assert requests.post(f"{ingest}/whatsapp-webhook", data=body, headers=signed(body), timeout=20).ok
+
+        def texts() -> list[str]:
+            answer = requests.get(f"{api}/api/chats/{PHONE}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+            return [each["message_text"] for each in answer.json()["data"]["messages"]]
+
+        eventually(lambda: texts() == ["through the Procfile"])
+        processes = foreman.pids()
+        foreman.popen.send_signal(signal.SIGTERM)
+        foreman.popen.wait(60)
+
+    assert set(processes) == {"ingest", "worker", "api"}
+    assert {name: child.command_line(pid) for name, pid in processes.items()} == dict.fromkeys(processes, "")
+    assert "Traceback" not in foreman.said, foreman.said
+
+
+@pytest.mark.parametrize(
+    ("process", "variable"), [("ingest", "REDIS_URL"), ("worker", "DATABASE_URL"), ("api", "API_TOKEN")]
+)
+def test_a_process_that_lacks_a_variable_says_which(process: str, variable: str) -> None:
+    """The platform's log is all that its user sees."""
+    command = [sys.executable, "-m", "honcho", "-e", os.devnull, "start", "--no-colour", process]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={"PATH": PATH},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode != 0
+    assert variable in done.stdout + done.stderr
+
+
+def test_the_procfile_has_no_release_line() -> None:
+    """honcho takes a release that is through for a process that crashed, and ends the others."""
+    names = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
+
+    assert names == ["ingest", "worker", "api"]
