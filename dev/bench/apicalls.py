@@ -4,7 +4,7 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import LiteralString, TypeAlias, cast
 
 from api import resume
 from store import contacts, conversations, feed, search
@@ -12,6 +12,7 @@ from store.connect import Connection
 from store.places import Place
 
 BIG_CHATS = 10
+OPEN_CHATS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class History:
 
     connection: Connection
     addresses: list[str]
+    open: list[tuple[int, str]]
+    """Numbers and addresses of the chats that were active last, which are those that somebody reads."""
     last: int
     """The newest message's id."""
     since: feed.Place
@@ -38,6 +41,16 @@ class History:
     @classmethod
     def of(cls, connection: Connection) -> "History":
         addresses = [str(address) for (address,) in connection.execute("SELECT address FROM chats ORDER BY chat_id")]
+        newest = connection.execute(
+            """
+            SELECT c.chat_id, c.address
+            FROM chats AS c
+            WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
+            ORDER BY c.last_timestamp DESC, c.chat_id DESC
+            LIMIT %s
+            """,
+            [OPEN_CHATS],
+        ).fetchall()
         found = connection.execute(
             """
             SELECT c.xid::text::bigint, c.change_id, (SELECT max(id) FROM whatsapp_messages)
@@ -47,13 +60,33 @@ class History:
             """
         ).fetchone()
         xid, change_id, last = cast("tuple[int, int, int]", found)
-        return cls(connection, addresses, last, feed.Place(xid, change_id))
+        return cls(connection, addresses, cast("list[tuple[int, str]]", newest), last, feed.Place(xid, change_id))
 
-    def somewhere(self, chance: random.Random) -> tuple[str, str, conversations.Position]:
-        """A chat, a message in it, and where that is."""
+    def opened(self, chance: random.Random) -> tuple[str, str, conversations.Position]:
+        """A chat that somebody reads, a message in it, and where that is."""
+        chat_id, address = chance.choice(self.open)
+        return address, *self._first(
+            """
+            WITH span AS (
+                SELECT min(m.timestamp) AS first, max(m.timestamp) AS last
+                FROM whatsapp_messages AS m
+                WHERE m.chat_id = %(chat)s
+            )
+            SELECT m.message_id, m.timestamp, m.arrived, m.id
+            FROM span
+            JOIN whatsapp_messages AS m ON m.timestamp >= span.first + (span.last - span.first) * %(share)s
+            WHERE m.chat_id = %(chat)s
+            ORDER BY m.timestamp
+            LIMIT 1
+            """,
+            {"chat": chat_id, "share": chance.random()},
+        )
+
+    def anywhere(self, chance: random.Random) -> tuple[str, str]:
+        """Any chat at all, as often as it has messages, and a message in it."""
         found = self.connection.execute(
             """
-            SELECT c.address, m.message_id, m.timestamp, m.arrived, m.id
+            SELECT c.address, m.message_id
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             WHERE m.id >= %s
@@ -62,8 +95,12 @@ class History:
             """,
             [chance.randint(1, self.last)],
         ).fetchone()
-        address, message_id, timestamp, arrived, number = cast("tuple[str, str, int, int, int]", found)
-        return address, message_id, conversations.Position(timestamp, arrived, message_id, number)
+        return cast("tuple[str, str]", found)
+
+    def _first(self, query: LiteralString, values: dict[str, object]) -> tuple[str, conversations.Position]:
+        found = self.connection.execute(query, values).fetchone()
+        message_id, timestamp, arrived, number = cast("tuple[str, int, int, int]", found)
+        return message_id, conversations.Position(timestamp, arrived, message_id, number)
 
 
 def wanted(address: str, until: int | None = None) -> conversations.Wanted:
@@ -77,17 +114,10 @@ def of(connection: Connection) -> Mapping[str, Making]:
         return history.addresses[chance.randrange(min(BIG_CHATS, len(history.addresses)))]
 
     def before(chance: random.Random) -> Call:
-        address, _, at = history.somewhere(chance)
+        address, _, at = history.opened(chance)
         return Call(
             f"/api/chats/{address}?until={at.timestamp}",
             lambda c: conversations.newest(c, wanted(address, at.timestamp)),
-        )
-
-    def around(chance: random.Random) -> Call:
-        address, message_id, _ = history.somewhere(chance)
-        return Call(
-            f"/api/chats/{address}?around={message_id}",
-            lambda c: conversations.around_message(c, wanted(address), message_id),
         )
 
     cursor = resume.seal(feed.now(connection)[0], history.since)
@@ -96,10 +126,12 @@ def of(connection: Connection) -> Mapping[str, Making]:
         "chats unread": lambda _: _chats("?unread=true", contacts.Filter(unread=True)),
         "chats named": lambda chance: _named(f"Meera {chance.randrange(len(history.addresses))}"),
         "chats that nobody is called": lambda chance: _named(f"Zebedee {chance.randrange(1000)}"),
-        "messages": lambda chance: _newest(chance.choice(history.addresses)),
+        "messages": lambda chance: _newest(chance.choice(history.open)[1]),
         "messages, large chat": lambda chance: _newest(big(chance)),
         "messages before": before,
-        "messages around": around,
+        "messages around": lambda chance: _around(*history.opened(chance)[:2]),
+        "messages, any chat": lambda chance: _newest(chance.choice(history.addresses)),
+        "messages around, any message": lambda chance: _around(*history.anywhere(chance)),
         "changes": lambda _: Call(f"/api/changes?since={cursor}", lambda c: feed.read(c, history.since, 100)),
         "search, a number": lambda chance: _searching(f"{chance.randint(history.last // 2, history.last):06d}"),
         "search, a rare word": lambda chance: _searching(_sku(chance)),
@@ -118,6 +150,13 @@ def _named(q: str) -> Call:
 
 def _newest(address: str) -> Call:
     return Call(f"/api/chats/{address}", lambda c: conversations.newest(c, wanted(address)))
+
+
+def _around(address: str, message_id: str) -> Call:
+    return Call(
+        f"/api/chats/{address}?around={message_id}",
+        lambda c: conversations.around_message(c, wanted(address), message_id),
+    )
 
 
 def _sku(chance: random.Random) -> str:

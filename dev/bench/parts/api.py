@@ -118,11 +118,13 @@ def compare(small: tuple[str, int, int], large: tuple[str, int, int], asked: int
                 Target("at most", 1.5) if hot else None,
             ),
         ]  # fmt: skip
+    turns = (
+        f"{ROUNDS} rounds of {asked} calls each, after {WARM} more; psycopg asks the same SQL from the same process, "
+    )
+    places = f"Messages are those of the {apicalls.OPEN_CHATS} chats that were active last, in memory after one round; "
     notes = (
-        (
-            f"{ROUNDS} rounds of {asked} calls each, after {WARM} more; psycopg asks the same SQL from the process that "
-            "asks the API, and every other time first."
-        ),
+        turns + "every other time first.",
+        places + "those of any chat are read from disk, a page for each message, and have no target.",
     )
     return Table(f"the API on {large[2]:,} messages in {large[2] // PER_CHAT:,} chats", tuple(rows), notes)
 
