@@ -27,6 +27,7 @@ from api import (
     pages,
     reading,
     redrives,
+    replica,
     searching,
     sends,
     stream,
@@ -52,6 +53,9 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
     registry = CollectorRegistry()
     dispatch = Dispatch.of(settings, patience)
     cookies = Cookies(settings.token)
+    if backend.replica is not None:
+        registry.register(replica.Figures(backend.replica))
+        dispatch.tell(backend.replica.need)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:

@@ -1,5 +1,6 @@
 """What endpoints share: the two pools, and how a question gets to one of them."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -7,8 +8,12 @@ from typing import Self, TypeVar
 from starlette.requests import Request
 
 from api.settings import Settings
+from store import standing
 from store.connect import Connection
-from store.pool import Pool
+from store.conversations import Page
+from store.pool import Pool, written
+from store.replica import BehindError, Replica
+from store.standing import UnclearError
 
 T = TypeVar("T")
 
@@ -22,26 +27,60 @@ class Backend:
     reads: Pool
     """PostgreSQL itself refuses writes on these."""
     writes: Pool
+    replica: Replica | None = None
+    """Where `look` asks first."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        return cls(
-            settings,
-            Pool(settings.database_url, "api", size=settings.connections, read_only=True),
-            Pool(settings.database_url, "api writes", size=_WRITERS, read_only=False),
-        )
+        writes = Pool(settings.database_url, "api writes", size=_WRITERS, read_only=False)
+        replica = None
+        if settings.read_url is not None:
+            replica = Replica(settings.read_url, settings.direct_url, size=settings.connections)
+            writes.wrote = replica.need
+        reads = Pool(settings.database_url, "api", size=settings.connections, read_only=True)
+        return cls(settings, reads, writes, replica)
 
     def open(self) -> None:
         self.reads.open()
         self.writes.open()
+        if self.replica is not None:
+            self.replica.open()
 
     def close(self) -> None:
         self.reads.close()
         self.writes.close()
+        if self.replica is not None:
+            self.replica.close()
 
     def ask(self, question: Callable[[Connection], T]) -> T:
-        """The answer to a question that only reads."""
+        """The answer to a question that only reads: the primary's, which is the newest there is."""
         return self.reads.ask(question)
+
+    def look(self, question: Callable[[Connection], T]) -> T:
+        """The same, from a replica that has all that this process wrote or told of; from the primary if none has."""
+        if self.replica is not None:
+            with contextlib.suppress(BehindError):
+                return self.replica.ask(question)
+        return self.reads.ask(question)
+
+    def look_at(self, question: Callable[[Connection], Page]) -> Page:
+        """The same for a page of a conversation, whose snapshot a replica tells in another way."""
+        if self.replica is not None:
+            with contextlib.suppress(BehindError, UnclearError):
+                return self.replica.ask(lambda connection: standing.exact(connection, question(connection)))
+        return self.reads.ask(question)
+
+    def tell(self, question: Callable[[Connection], T]) -> T:
+        """The primary's answer, which somebody will be told of: no replica's is older from then on."""
+        if self.replica is None:
+            return self.reads.ask(question)
+
+        def both(connection: Connection) -> tuple[T, str]:
+            return question(connection), written(connection)
+
+        answer, lsn = self.reads.ask(both)
+        self.replica.need(lsn)
+        return answer
 
 
 def of(request: Request) -> Backend:

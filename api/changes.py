@@ -28,7 +28,7 @@ def changes(request: Request) -> Response:
     def question(connection: Connection) -> Delivery:
         return feed.read(connection, place, limit, sessions)
 
-    delivery = backend.of(request).ask(question)
+    delivery = backend.of(request).tell(question)
     resume.check(delivery, epoch)
     told = (f'{{"id":{json.dumps(resume.seal(epoch, change.place))},{change.text[1:]}' for change in delivery.changes)
     return _answer(told, resume.seal(epoch, delivery.upto), more=delivery.more)

@@ -40,7 +40,7 @@ def chats(request: Request) -> Response:
             return contacts.older(connection, wanted, below, limit)
         return contacts.newest(connection, wanted, limit)
 
-    page = backend.of(request).ask(question)
+    page = backend.of(request).look(question)
     cursor = _seal(page.older)
     return envelope.success(
         f'{{"contacts":[{",".join(page.contacts)}],"cursor":{cursor},"before":{cursor},"after":{_seal(page.newer)}}}'

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Self
 from uuid import UUID
 
@@ -48,6 +48,11 @@ class Dispatch:
         if settings.watch_seconds and settings.sak.session_id:
             watch = Watch(outbox.pool, outbox.client, settings.sak.session_id, settings.watch_seconds)
         return cls(outbox, watch)
+
+    def tell(self, wrote: Callable[[str], None]) -> None:
+        """Have it told after every write of ours up to where PostgreSQL's log reaches."""
+        if self._outbox is not None:
+            self._outbox.pool.wrote = wrote
 
     @property
     def outbox(self) -> Outbox:

@@ -20,7 +20,7 @@ def chat(request: Request) -> Response:
     """All messages of a chat, oldest first."""
     parameters.known(request, ("format", "session_id"))
     place = messages.place_of(request)
-    return _answer(request, export.messages(backend.of(request).ask, place), place.address)
+    return _answer(request, export.messages(backend.of(request).look, place), place.address)
 
 
 def session(request: Request) -> Response:
@@ -29,7 +29,7 @@ def session(request: Request) -> Response:
     session_id = request.path_params["session_id"]
     if access.caller(request).may_see(session_id) == () or "\0" in session_id:
         raise Refusal(404, "session_not_found", "There is no such session that this token may see.")
-    ask = backend.of(request).ask
+    ask = backend.of(request).look
     pages = chain.from_iterable(export.messages(ask, place) for place in export.chats(ask, session_id))
     return _answer(request, pages, "session")
 

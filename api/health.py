@@ -4,7 +4,7 @@ import prometheus_client
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api import backend
+from api import backend, replica
 from store import errors, migrate
 
 
@@ -16,14 +16,16 @@ def alive(_: Request) -> JSONResponse:
 def ready(request: Request) -> JSONResponse:
     """200 if questions can be answered; 503 with the reasons if not."""
     reasons: list[str] = []
+    pools = backend.of(request)
     try:
-        missing = backend.of(request).ask(migrate.missing)
+        missing = pools.ask(migrate.missing)
     except errors.StoreError:
-        reasons.append("The database does not answer.")
+        reasons.append(pools.reads.refused or "The database does not answer.")
     else:
         if missing:
             reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
-    return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+    more = {} if pools.replica is None else {"replica": replica.document(pools.replica)}
+    return JSONResponse({"ready": not reasons, "reasons": reasons, **more}, 503 if reasons else 200)
 
 
 def metrics(request: Request) -> Response:

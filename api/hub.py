@@ -122,7 +122,7 @@ class Hub:
         self._tell()
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
-        return await anyio.to_thread.run_sync(lambda: self._backend.ask(question), limiter=self._threads)
+        return await anyio.to_thread.run_sync(lambda: self._backend.tell(question), limiter=self._threads)
 
     def _tell(self) -> None:
         news, self.news = self.news, asyncio.Event()

@@ -52,7 +52,7 @@ def messages(request: Request) -> Response:
             return conversations.around(connection, wanted, Position(at, 0, "", 0))
         return conversations.newest(connection, wanted)
 
-    page = backend.of(request).ask(question)
+    page = backend.of(request).look_at(question)
     named = page.address or place.address
     phone = json.dumps(None if "@" in named else named)
     return envelope.success(

@@ -39,7 +39,7 @@ def stats(request: Request) -> Response:
         return "{" + ",".join(f'"{name}":{part}' for name, part in parts.items()) + "}"
 
     try:
-        return envelope.success(backend.of(request).ask(question))
+        return envelope.success(backend.of(request).look(question))
     except errors.PermanentError as error:
         raise refusals.bad("bad_parameter", "zone must be the name of a time zone, such as Asia/Kolkata.") from error
 

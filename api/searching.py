@@ -47,7 +47,7 @@ def searching(request: Request) -> Response:
         return search.find(connection, wanted, after)
 
     try:
-        page = backend.of(request).ask(question)
+        page = backend.of(request).look(question)
     except errors.TransientError as error:
         if error.sqlstate != _CANCELED:
             raise

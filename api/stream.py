@@ -106,7 +106,7 @@ class _Reader:
 
     async def _catch_up(self, place: Place) -> tuple[list[Event], Place]:
         delivery = await anyio.to_thread.run_sync(
-            lambda: self.backend.ask(lambda connection: feed.read(connection, place, _PAGE, self.sessions)),
+            lambda: self.backend.tell(lambda connection: feed.read(connection, place, _PAGE, self.sessions)),
             limiter=self.threads,
         )
         resume.check(delivery, self.epoch)

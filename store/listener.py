@@ -33,11 +33,14 @@ class Listener:
         self._stopping.set()
 
     def _run(self) -> None:
+        said = ""
         while not self._stopping.is_set():
             try:
                 self._listen()
             except errors.StoreError as error:
-                log.warning("not listening for changes: %s", error)
+                if str(error) != said:
+                    log.warning("not listening for changes, only looking every second: %s", error)
+                said = str(error)
                 self._stopping.wait(_BACK_OFF)
 
     def _listen(self) -> None:

@@ -74,9 +74,7 @@ class Pool:
         with self._borrowed() as connection, connect.deadline(connection, _ANSWER):
             yield connection
             if self.wrote is not None:
-                row = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
-                assert row is not None
-                self.wrote(str(row[0]))
+                self.wrote(written(connection))
 
     def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer to a question that only reads: asked again, once, if the connection turns out to be dead."""
@@ -107,3 +105,18 @@ class Pool:
                 return question(connection)
             with connection.transaction():  # the settings hold in one
                 return question(connection)
+
+
+def written(connection: Connection) -> str:
+    """Up to where the primary's log reaches: all that anybody can see by now lies before it."""
+    row = connection.execute(
+        # What is visible is on disk, unless somebody chose that it need not be.
+        """
+        SELECT CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN pg_current_wal_insert_lsn()
+            ELSE pg_current_wal_flush_lsn()
+        END::text
+        """
+    ).fetchone()
+    assert row is not None, "a SELECT without FROM is a row"
+    return str(row[0])

@@ -12,7 +12,7 @@ from rq.timeouts import JobTimeoutException
 
 from ingest import queue
 from ingest.failpoint import Failpoints
-from store import connect, writes
+from store import connect, lives, writes
 from store.connect import Connection
 from store.errors import PermanentError, TransientError
 from store.intake import Batch
@@ -62,6 +62,7 @@ class Drainer:
             self._connection = None
         if self._connection is None:
             self._connection = connect.open(self._database_url, "worker", bounds=connect.BY_KEY)
+            lives.look(self._connection)
         return self._connection
 
     def run(self, tick: Callable[[], None]) -> bool:

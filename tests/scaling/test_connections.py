@@ -1,0 +1,185 @@
+"""How we come to PostgreSQL: our settings hold, waits have ends, and what does not work is said."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dev import postgres
+from dev.chaos.proxy import Proxy
+from dev.postgres import ROLE, Postgres
+from dev.servers import Servers
+from store import connect, errors, pool
+from store.connect import Connection, NoDatabaseError
+from store.pool import Pool
+from tests.flow.conftest import eventually
+from tests.scaling import pgbouncer
+
+
+def shown(connection: Connection, name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@pytest.fixture
+def proxy(servers: Servers) -> Iterator[Proxy]:
+    with Proxy(servers.postgres.socket_folder / postgres.SOCKET) as between:
+        yield between
+
+
+def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str) -> None:
+    """Somebody who names one setting did not ask to be without time-outs."""
+    url = f"{database_url}&options=-c%20statement_timeout%3D3s%20-c%20work_mem%3D8MB"
+    with connect.open(url, "test", bounds=connect.BY_KEY) as connection:
+        names = ("statement_timeout", "work_mem", "lock_timeout", "timezone", "enable_seqscan")
+
+        assert [shown(connection, name) for name in names] == ["3s", "8MB", "10s", "UTC", "off"]
+
+
+@pytest.mark.parametrize("ignored", ["", "options"])
+def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prepared(
+    servers: Servers, direct_url: str, folder: Path, ignored: str
+) -> None:
+    """PgBouncer refuses libpq's options, or drops them where it was told to: it is recognised either way."""
+    with pgbouncer.before(servers.postgres, folder, size=2, ignored=ignored) as port:
+        name = direct_url.partition("?")[0].rpartition("/")[2]
+        url = f"postgresql://{ROLE}@127.0.0.1:{port}/{name}"
+        with (
+            connect.open(url, "one", bounds=connect.BY_KEY) as one,
+            connect.open(url, "other", bounds={"statement_timeout": "7s"}) as other,
+        ):
+            for _ in range(10):
+                with one.transaction(), other.transaction():
+                    assert [shown(one, "statement_timeout"), shown(one, "enable_seqscan")] == ["15s", "off"]
+                    assert [shown(other, "statement_timeout"), shown(other, "enable_seqscan")] == ["7s", "on"]
+            prepared = one.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+
+            assert one.prepare_threshold is None
+            assert prepared == (0,)
+            assert shown(one, "statement_timeout") == "0", "outside a transaction nothing of ours is left behind"
+
+
+def test_a_reading_pool_cannot_write_through_a_pooler_either(pooled_url: str) -> None:
+    """That the api only reads is PostgreSQL's to say, not ours to remember."""
+    reads = Pool(pooled_url, "test", size=2, read_only=True)
+    reads.open()
+    try:
+        assert reads.ask(lambda connection: shown(connection, "enable_sort")) == "off"
+        with pytest.raises(errors.StoreError) as refused:
+            reads.ask(lambda connection: connection.execute("UPDATE epoch SET epoch = epoch"))
+        assert refused.value.sqlstate == "25006"
+    finally:
+        reads.close()
+
+
+def test_what_needs_a_session_of_its_own_is_refused_through_a_pooler(pooled_url: str, direct_url: str) -> None:
+    """A lock that stays with somebody else's session is never given back."""
+    with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
+        connect.open(pooled_url, "test", alone=True)
+    with connect.open(direct_url, "test", alone=True) as connection:
+        assert shown(connection, "lock_timeout") == "10s"
+
+
+def test_a_question_on_a_line_that_went_dead_is_asked_again_on_another(
+    database_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall forgot the connection: no reset ever comes, and libpq would wait for ever."""
+    monkeypatch.setattr(pool, "_ANSWER", 1.0)
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    reads = Pool(f"postgresql://{ROLE}@127.0.0.1:{proxy.port}/{name}", "test", size=2, read_only=True)
+    reads.open()
+    try:
+        assert reads.ask(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+        proxy.swallowing = True
+        heal = threading.Timer(0.5, setattr, [proxy, "swallowing", False])  # what is open stays as dead as it is
+        heal.start()
+
+        assert reads.ask(lambda connection: connection.execute("SELECT 2").fetchone()) == (2,)
+        heal.join()
+    finally:
+        reads.close()
+
+
+def test_a_write_on_a_line_that_went_dead_ends(
+    database_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it got through, so it is not repeated; but whoever waits is told."""
+    monkeypatch.setattr(pool, "_ANSWER", 1.0)
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    writes = Pool(f"postgresql://{ROLE}@127.0.0.1:{proxy.port}/{name}", "test", size=1, read_only=False)
+    writes.open()
+    try:
+        with writes.connection() as connection:
+            connection.execute("SELECT 1")
+        proxy.swallowing = True
+        with pytest.raises(errors.TransientError), writes.connection() as connection:
+            connection.execute("SELECT 1")
+    finally:
+        proxy.swallowing = False
+        writes.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://app@/nowhere?host={folder}", "there is no such database"),
+        ("postgresql://stranger@/postgres?host={folder}", "there is no such user"),
+        ("postgresql://app@127.0.0.1:1/postgres", "nobody listens there"),
+        ("postgresql://app@no-such-host.invalid/postgres", "its name leads nowhere"),
+    ],
+)
+def test_why_there_is_no_connection_is_said_without_names(servers: Servers, url: str, reason: str) -> None:
+    """'OperationalError', once a second, tells nobody that the password was mistyped."""
+    with pytest.raises(errors.TransientError) as refused:
+        connect.open(url.format(folder=servers.postgres.socket_folder), "test")
+
+    assert reason in str(refused.value)
+    assert not any(name in str(refused.value) for name in ("stranger", "127.0.0.1", "no-such-host"))
+
+
+def test_a_wrong_password_is_called_one(folder: Path) -> None:
+    """The commonest mistake of all; the server here asks for passwords, as every other than a laptop's does."""
+    with Postgres(folder / "postgres", ephemeral=True) as server:
+        with psycopg.connect(server.url, autocommit=True) as database:
+            database.execute("CREATE ROLE guarded LOGIN PASSWORD 'made-up-secret'")
+            database.execute("SELECT pg_reload_conf()")
+        rules = server.home / "data" / "pg_hba.conf"
+        rules.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
+        with psycopg.connect(server.url, autocommit=True) as database:
+            database.execute("SELECT pg_reload_conf()")
+        wrong = f"postgresql://guarded:another@/history?host={server.socket_folder}"
+
+        def refused() -> str:
+            try:
+                connect.open(wrong, "test").close()
+            except errors.TransientError as error:
+                return str(error)
+            return "it has not read its rules yet"
+
+        eventually(lambda: "does not take the user and password" in refused())
+
+
+def test_a_pool_says_why_nobody_gets_a_connection(servers: Servers) -> None:
+    """`/readyz` repeats it."""
+    reads = Pool(f"postgresql://app@/nowhere?host={servers.postgres.socket_folder}", "test", size=1, read_only=True)
+    reads.open()
+    try:
+        with pytest.raises(errors.TransientError, match="there is no such database"):
+            reads.ask(lambda connection: connection.execute("SELECT 1"))
+    finally:
+        reads.close()
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DIRECT_DATABASE_URL", "READ_DATABASE_URL"])
+def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
+    """libpq quotes what it does not understand, and there is a password in it."""
+    environ = {"DATABASE_URL": "postgresql://app@/history", name: "postgres//app:made-up-secret@x"}
+    with pytest.raises(NoDatabaseError) as refused:
+        print(connect.url(environ), connect.direct_url(environ), connect.read_url(environ))
+
+    assert name in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert refused.value.__cause__ is None

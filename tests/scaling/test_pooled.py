@@ -1,0 +1,107 @@
+"""The worker and the api do through PgBouncer, in transaction mode, what they do without it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+
+from dev.chaos.story import Story
+from store import errors, migrate
+from tests.api import test_messages, test_reading, test_search
+from tests.api.conftest import serving
+from tests.api.history import TOKEN, Client, History
+from tests.faults.pipeline import Pipeline
+
+CLAIMS: tuple[Callable[[History, Client], None], ...] = (
+    test_messages.test_the_newest_messages_are_shown_and_cursors_lead_to_the_rest_and_back,
+    test_messages.test_nothing_is_skipped_or_repeated_while_four_writers_insert,
+    test_messages.test_an_edit_shows_the_new_text_and_on_request_the_old_ones,
+    test_reading.test_up_to_leaves_what_comes_later_unread,
+    test_reading.test_a_message_of_a_transaction_that_was_running_stays_unread,
+    test_search.test_pages_of_results_join_newest_first,
+    test_search.test_words_that_are_in_too_many_messages_are_refused_clearly,
+)
+
+
+@pytest.fixture
+def history(direct_url: str) -> History:
+    return History(direct_url)
+
+
+@pytest.fixture
+def client(pooled_url: str, direct_url: str) -> Iterator[Client]:
+    environ = {"DATABASE_URL": pooled_url, "DIRECT_DATABASE_URL": direct_url, "API_TOKEN": TOKEN}
+    with serving(environ) as url, requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {TOKEN}"
+        yield Client(url, http)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__.removeprefix("test_"))
+def test_the_api_keeps_its_claims(claim: Callable[[History, Client], None], history: History, client: Client) -> None:
+    """Its own tests, on an api whose every transaction may run in another session of PostgreSQL's."""
+    claim(history, client)
+
+
+def test_workers_store_each_event_once_through_it_and_do_what_was_asked_for_beside_it(
+    pooled_url: str, direct_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """More workers than PgBouncer has sessions, one killed on the way; a redrive holds a lock, so it goes around it."""
+    pipeline = Pipeline(direct_url, redis_url, tmp_path)
+    pipeline.worker_database_url = pooled_url
+    try:
+        story = Story(141)
+        for _ in range(3):
+            pipeline.worker(DIRECT_DATABASE_URL=direct_url).start()
+        for _ in range(4):
+            pipeline.feed.add_all(story.take(100), size=5)
+            assert pipeline.until(lambda: pipeline.counted() > 0), pipeline.said
+            pipeline.workers[0].kill()
+        pipeline.run("INSERT INTO redrives (caller, fingerprint) VALUES ('test', 'x')")
+
+        assert pipeline.drained(40), pipeline.said
+        redriven = "SELECT FROM redrives WHERE finished_at IS NOT NULL AND failure IS NULL"
+        assert pipeline.until(lambda: len(pipeline.rows(redriven)) == 1), pipeline.said
+        verdict = pipeline.judge()
+        assert verdict.clean, verdict
+    finally:
+        pipeline.close()
+
+
+def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
+    pooled_url: str, direct_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """PgBouncer recycles its sessions, and an administrator ends them: the transaction in hand is written again."""
+    pipeline = Pipeline(direct_url, redis_url, tmp_path)
+    pipeline.worker_database_url = pooled_url
+    try:
+        story = Story(142)
+        pipeline.worker(DIRECT_DATABASE_URL=direct_url).start()
+        ended = 0
+        for _ in range(40):
+            pipeline.feed.add_all(story.take(10), size=2)
+            ended += len(
+                pipeline.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'worker' AND datname = current_database()"
+                )
+            )
+            time.sleep(0.05)
+
+        assert ended > 0
+        assert pipeline.drained(40), pipeline.said
+        verdict = pipeline.judge()
+        assert verdict.clean, verdict
+        assert pipeline.workers[0].starts == 1
+    finally:
+        pipeline.close()
+
+
+def test_migrations_refuse_to_run_through_it(pooled_url: str) -> None:
+    """Their lock would stay with whichever session happened to take it, and the next migration would wait for it."""
+    with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
+        migrate.migrate(pooled_url)
+    with psycopg.connect(pooled_url, prepare_threshold=None) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
