@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from store.commands import backup, doctor, ledger, migrate, raw, restore
+from store.commands import backup, doctor, forget, ledger, migrate, raw, restore, retain
 from store.commands.command import OK, UNUSABLE, Command
 from store.connect import NoDatabaseError
 from store.errors import StoreError
@@ -17,6 +17,8 @@ COMMANDS: Sequence[Command] = (
     raw.COMMAND,
     backup.COMMAND,
     restore.COMMAND,
+    retain.COMMAND,
+    forget.COMMAND,
     doctor.COMMAND,
 )
 

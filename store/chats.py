@@ -1,10 +1,13 @@
 """Chats: one row per address, and a head for all the addresses of one chat."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from store import rows
+import psycopg
+
+from store import errors, rows
 from store.connect import Connection
 from store.facts import ChatKind, Name
 
@@ -77,8 +80,14 @@ def lock(connection: Connection, places: Iterable[Place]) -> dict[Place, Chat]:
 
 
 def _lock(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
-    if not places:
-        return {}
+    locked: dict[Place, tuple[int, int | None]] = {}
+    # A row that was there and is being deleted, because its address is forgotten, is found by neither statement.
+    while missing := places - set(locked):
+        locked |= _lock_once(connection, missing)
+    return locked
+
+
+def _lock_once(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
     wanted = rows.document(
         {"session_id": session_id, "address": address, "kind": kind_of(address)} for session_id, address in places
     )
@@ -114,6 +123,15 @@ def _places(connection: Connection, chat_ids: list[int]) -> set[Place]:
         return set()
     found = connection.execute("SELECT session_id, address FROM chats WHERE chat_id = ANY(%s)", [chat_ids])
     return {(str(session_id), str(address)) for session_id, address in found}
+
+
+@contextmanager
+def still_there() -> Generator[None]:
+    """For what points to a chat that is not locked: if it was forgotten meanwhile, trying again is a new history."""
+    try:
+        yield
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise errors.TransientError("The chat was forgotten in this very moment", error.sqlstate) from error
 
 
 def shown_in(connection: Connection, chat_id: int) -> tuple[str, int]:

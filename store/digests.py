@@ -57,6 +57,8 @@ def note(connection: Connection, sightings: Iterable[Sighting]) -> dict[bytes, b
             ORDER BY r.digest
         ) AS r
         WHERE d.digest = r.digest AND NOT d.digest = ANY(%(fresh)s)
+            -- What was forgotten dates nothing any more.
+            AND d.outcome <> 'forgotten'
             AND (
                 r.received_at < d.received_at
                 OR r.received_at > greatest(d.last_received_at, d.received_at)

@@ -31,8 +31,7 @@ def note(connection: Connection, sources: Collection[Source], reason: str) -> No
     """Note what these events are taken for now, in one correction of the ledger."""
     moved = Counter[str]()
     for source in sources:
-        _note(connection, source)
-        if source.was != source.outcome.kind:
+        if _note(connection, source) and source.was != source.outcome.kind:
             moved[source.was] -= 1
             moved[source.outcome.kind] += 1
     if any(moved.values()):
@@ -45,11 +44,20 @@ def note(connection: Connection, sources: Collection[Source], reason: str) -> No
         )
 
 
-def _note(connection: Connection, source: Source) -> None:
-    connection.execute("UPDATE digests SET outcome = %s WHERE digest = %s", [source.outcome.kind, source.digest])
+def _note(connection: Connection, source: Source) -> bool:
+    """Whether that was for it to say: not of what was forgotten since it was read."""
+    noted = connection.execute(
+        "UPDATE digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
+        [source.outcome.kind, source.digest],
+    )
+    if not noted.rowcount:
+        return False
     if (reasons := source.reasons) is None:
         connection.execute("DELETE FROM parked WHERE digest = %s", [source.digest])
-        return
+        if source.outcome.kind == "forgotten":
+            connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
+            connection.execute("DELETE FROM events WHERE event_id = %s", [source.event_id])
+        return True
     reason, session_id, event = reasons
     connection.execute(
         """
@@ -68,3 +76,4 @@ def _note(connection: Connection, source: Source) -> None:
             "event": event,
         },
     )
+    return True

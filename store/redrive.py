@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from store import errors, sayings, sources
+from store import errors, forgets, sayings, sources
 from store.connect import Connection
 from store.errors import PermanentError
 from store.refold import Refolding
 from store.replay import Plan
 from store.report import Report, uncounted
+from store.sayings import Saying
+from store.sources import Source
 
 
 class Redrive:
@@ -63,8 +65,21 @@ class Redrive:
             understood = [source for source in found.events if source.outcome.kind != "parked"]
             # First, and apart: interrupted before they are off the list, it is said again, which changes nothing.
             with connection.transaction():
-                sayings.hear(connection, [saying for source in understood for saying in sayings.said(source)])
+                sayings.hear(connection, _still(connection, understood))
             with connection.transaction():
+                forgets.hold(connection)
                 told = self._refolding.repair(connection, found, "replay of what was parked")
         with connection.transaction():
             self.report.add(uncounted(connection, told))
+
+
+def _still(connection: Connection, understood: Sequence[Source]) -> list[Saying]:
+    """What they say, but for those that were forgotten since they were read; nobody more is for now."""
+    forgets.hold(connection)
+    found = connection.execute(
+        "SELECT d.digest FROM digests AS d WHERE d.digest = ANY(%s) AND d.outcome <> 'forgotten'",
+        [[source.digest for source in understood]],
+        binary=True,
+    )
+    kept = {digest for (digest,) in found}
+    return [saying for source in understood if source.digest in kept for saying in sayings.said(source)]

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from store import connect, errors, heads, replays, report, sayings, shadow, sources, withdrawals
+from store import connect, errors, forgets, heads, replays, report, sayings, shadow, sources, withdrawals
 from store.connect import Connection
 from store.errors import PermanentError
 from store.refold import Refolding
@@ -158,6 +158,7 @@ class Replay:
                 reached = self._advance(found.told(), read=page)
         if not self._plan.dry and found.differs:
             with connection.transaction():
+                forgets.hold(connection)
                 repaired = self._refolding.repair(connection, found, f"replay {self.progress.replay_id}")
                 sayings.listen(connection, found.batch)
                 reached = self._advance(repaired, read=page)
@@ -165,6 +166,7 @@ class Replay:
 
     def _hear(self) -> None:
         with self.connection.transaction():
+            forgets.hold(self.connection)
             unheard = sayings.unheard(self.connection, self._saying, _PAGE)
             if unheard and not self._plan.dry:
                 sayings.hear(self.connection, [saying for saying, _ in unheard])
@@ -186,6 +188,7 @@ class Replay:
             self._enter("chats" if self._plan.dry else "latecomers")
             return
         with connection.transaction():
+            forgets.hold(connection)
             reading = withdrawals.Reading(page, self._plan.parser, self._refolding.refused)
             wrong = withdrawals.refuted(connection, reading)
             instead = sayings.greatest(connection, [one.about for one in wrong])
@@ -197,6 +200,7 @@ class Replay:
 
     def _recount(self) -> None:
         with self.connection.transaction(force_rollback=self._plan.dry):
+            forgets.hold(self.connection)
             shown, differences = heads.page(self.connection, self._chat, _PAGE)
             reached = self._advance(differences)
         self.progress = reached

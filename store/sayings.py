@@ -114,6 +114,10 @@ def unheard(connection: Connection, after: Subject, limit: int) -> list[tuple[Sa
             LEFT JOIN session_events AS e ON s.kind = 'seen' AND e.session = n.session AND e.event = s.subject
             WHERE (s.kind, s.session_id, s.subject, s.object)
                     > (%(kind)s, %(session_id)s, %(subject)s, %(object)s)
+                -- What was forgotten since it was heard.
+                AND (s.kind = 'seen' OR NOT EXISTS (
+                    SELECT FROM digests AS d WHERE d.digest = s.digest AND d.outcome = 'forgotten'
+                ))
                 AND coalesce(
                     CASE s.kind
                         WHEN 'name' THEN (c.own_name_quality, c.own_name_at, c.own_name_digest)

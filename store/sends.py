@@ -98,7 +98,7 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
         sessions.ensure(connection, {draft.session_id})
         chat = chats.lock(connection, {place})[place]
     # Apart: a copy that waited for the first one's row while it held the chat would keep that one from its chat.
-    with errors.translated(), connection.transaction():
+    with errors.translated(), chats.still_there(), connection.transaction():
         if draft.idempotency_key is not None:
             connection.execute(
                 """
@@ -164,7 +164,8 @@ def complete(
             },
         ).fetchone()
         send = get(connection, send_id)
-        assert send is not None, "it was recorded"
+        if send is None:
+            raise errors.PermanentError("The send was forgotten, as was whom it went to, before it was answered.")
         if updated is not None:
             folded = _become_message(connection, send, own_phone)
             session_id, head = chats.shown_in(connection, cast("int", updated[1]))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
+from store import sift
 from store.connect import Connection
 from store.facts import Outcome
+from store.forgets import Forgets, Known
 from store.keys import Name
 from store.telling import Telling
 
@@ -32,6 +34,8 @@ class Parser:
     """The reason for which events are parked that the store refused, however well they were read."""
     deadly: str
     """The reason for which events are parked that kill who reads them: those are not read."""
+    known: Forgets = field(default_factory=Forgets)
+    """Who is forgotten: what a newer parser finds out to be about them is not read either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,11 @@ def of_keys(connection: Connection, key_ids: Collection[int]) -> dict[int, list[
 def load(
     connection: Connection, event_ids: Collection[int], parser: Parser, refused: Collection[int] = ()
 ) -> list[Source]:
-    """Read these events anew, sorted by number; `refused` are those that the store does not take."""
+    """Read these events anew, sorted by number; `refused` are those that the store does not take.
+
+    Raises store.forgetkey.MissingKeyError.
+    """
+    forgotten = parser.known.current(connection)
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id, d.received_at, d.last_received_at, d.outcome,
@@ -165,13 +173,21 @@ def load(
         ),
     ):
         further[event_id].add(key_id)
-    return [_source(cast("_Row", row), further, parser, refused) for row in found]
+    return [_source(cast("_Row", row), further, parser, refused, forgotten) for row in found]
 
 
-def _source(row: _Row, further: defaultdict[int, set[int]], parser: Parser, refused: Collection[int]) -> Source:
+def _source(
+    row: _Row,
+    further: defaultdict[int, set[int]],
+    parser: Parser,
+    refused: Collection[int],
+    forgotten: Known | None,
+) -> Source:
     event_id, digest, body, key_id, first, last, was, reason, session_id, event = row
     outcome = Outcome("parked", reason, session_id, event, None) if reason == parser.deadly else parser.read(body)
-    if event_id in refused:
+    if forgotten is not None and sift.is_forgotten(forgotten, outcome, first, body):
+        outcome = Outcome("forgotten", None, outcome.session_id, outcome.event, None)
+    elif event_id in refused:
         outcome = Outcome("parked", parser.rejected, outcome.session_id, outcome.event, outcome.time)
     links = further[event_id] if key_id is None else further[event_id] | {key_id}
     tellings: tuple[Telling, ...] = ()
@@ -193,3 +209,9 @@ def _source(row: _Row, further: defaultdict[int, set[int]], parser: Parser, refu
         tellings=tellings,
         names=frozenset(name for _, name in tellings[0].about_messages()) if tellings else frozenset(),
     )
+
+
+def keys_of(connection: Connection, event_ids: Collection[int]) -> set[int]:
+    """The further keys that these events are known to tell of."""
+    found = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
+    return {cast("int", key_id) for (key_id,) in found}

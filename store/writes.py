@@ -4,33 +4,45 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from store import batches as ledger_rows
-from store import changes, digests, errors, events, fold, moment, sessions
+from store import changes, digests, errors, events, fold, forgets, moment, sessions, sift, traces
 from store.connect import Connection
+from store.fold import Folded
+from store.forgets import Forgets
 from store.intake import Batch, Event
+from store.sift import Sifted
 from store.telling import Telling
 
 
-def apply(connection: Connection, batches: Sequence[Batch], *, own_phone: str | None = None) -> Counter[str]:
+def apply(
+    connection: Connection, batches: Sequence[Batch], *, own_phone: str | None = None, known: Forgets | None = None
+) -> Counter[str]:
     """Keep the batches that are not kept yet, in one transaction; returns how their events were counted.
 
+    `known` is who is forgotten; where anybody is and it cannot tell who, raises store.forgetkey.MissingKeyError.
     Raises store.errors.TransientError, after which the same call may succeed, or PermanentError, after which it will
     not: then some event holds what PostgreSQL cannot, and `rehearse` tells which.
     """
     with errors.translated(), connection.transaction():
-        return _apply(connection, batches, own_phone)
+        return _apply(connection, batches, own_phone, known or Forgets())
 
 
-def rehearse(connection: Connection, batches: Sequence[Batch], *, own_phone: str | None = None) -> None:
+def rehearse(
+    connection: Connection, batches: Sequence[Batch], *, own_phone: str | None = None, known: Forgets | None = None
+) -> None:
     """Do what `apply` does and take it back; raises what it would raise."""
     with errors.translated(), connection.transaction(force_rollback=True):
-        _apply(connection, batches, own_phone)
+        _apply(connection, batches, own_phone, known or Forgets())
 
 
-def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | None) -> Counter[str]:
+def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | None, known: Forgets) -> Counter[str]:
+    forgotten = known.current(connection)
     # A batch whose confirmation was lost is in the stream twice, and both copies may have come in one hand.
     different = {(batch.writer, batch.number): batch for batch in batches}
     claimed = ledger_rows.claim(connection, different.values())
-    new = [batch for identity, batch in different.items() if identity in claimed]
+    new: Sequence[Batch] = [batch for identity, batch in different.items() if identity in claimed]
+    sifted = None if forgotten is None else sift.sift(connection, forgotten, new)
+    if sifted is not None:
+        new = sifted.batches
     copies = [event for batch in new for event in batch.events]
     if not copies:
         return Counter()
@@ -42,10 +54,24 @@ def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | No
     later = _later_copies(connection, copies, least)
     news = [event for digest, event in least.items() if digest in noted] + later
     folded = fold.fold(connection, [_telling(event) for event in news if event.outcome.facts], own_phone=own_phone)
-    events.keep(connection, (event for digest, event in least.items() if noted.get(digest)), folded.keys)
+    fresh = {digest for digest, is_fresh in noted.items() if is_fresh}
+    unkept = _without_body(connection, sifted, folded)
+    kept = (event for digest, event in least.items() if digest in fresh - unkept and event.outcome.kind != "forgotten")
+    events.keep(connection, kept, folded.keys)
     changes.publish(connection, folded.changes)
     _note_sessions(connection, copies)
-    return _count(connection, new, {digest for digest, fresh in noted.items() if fresh})
+    counted = _count(connection, new, fresh)
+    if forgotten is not None and sifted is not None:
+        forgets.extend(connection, forgotten, sifted.same)
+    return counted
+
+
+def _without_body(connection: Connection, sifted: Sifted | None, folded: Folded) -> frozenset[bytes]:
+    """The events whose bodies are not kept; a replay must not take for nothing what they told."""
+    if sifted is None or not sifted.bodyless:
+        return frozenset()
+    traces.unsource(connection, [key_id for digest in sifted.bodyless for key_id in folded.keys.get(digest, ())])
+    return sifted.bodyless
 
 
 def _later_copies(connection: Connection, copies: Iterable[Event], least: dict[bytes, Event]) -> list[Event]:
