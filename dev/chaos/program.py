@@ -25,7 +25,7 @@ STOP_SECONDS = 20.0
 class Program:
     """Start it from the main thread only: its death signal follows the thread that starts it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as many as a process' surroundings have
         self,
         module: str,
         environment: Mapping[str, str],
@@ -33,12 +33,17 @@ class Program:
         *,
         pass_fds: Sequence[int] = (),
         prelude: str | None = None,
+        code: Path = ROOT,
     ) -> None:
-        """`prelude` is Python that runs in the process before the module does, for limits and log levels."""
+        """`prelude` is Python that runs in the process before the module does, for limits and log levels.
+
+        `code` is the folder with the module: another release's, for one.
+        """
         self.module = module
         self.environment = {name: value for name, value in os.environ.items() if name not in CLEAN} | dict(environment)
         self.log = log
         self.starts = 0
+        self._code = code
         self._pass_fds = pass_fds
         run = ["-c", f"{prelude}\nimport runpy\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)"]
         self._command = [sys.executable, *(run if prelude else ["-m", module])]
@@ -63,7 +68,7 @@ class Program:
         assert not self.alive, f"{self.module} runs"
         with self.log.open("ab") as log:
             self._popen = child.start(
-                self._command, log, environment=self.environment | extra, pass_fds=self._pass_fds, cwd=str(ROOT)
+                self._command, log, environment=self.environment | extra, pass_fds=self._pass_fds, cwd=str(self._code)
             )
         self.starts += 1
         return self

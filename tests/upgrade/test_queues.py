@@ -1,0 +1,105 @@
+"""What waits in a queue may be older than whoever reads it, and newer."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from dev.chaos.feed import client
+from ingest import queue
+from tests.faults.pipeline import Pipeline
+from tests.ingest.process import Ingest
+from tests.upgrade.conftest import Release
+
+READ: Final = """
+import base64, json, sys
+from ingest import queue
+for entry in json.load(sys.stdin):
+    batch = queue.from_fields({name.encode(): base64.b64decode(value) for name, value in entry.items()})
+    print(batch.writer, batch.number, batch.upto, len(batch.bodies), batch.bodies[0].decode())
+"""
+
+
+def head(fields: dict[bytes, bytes]) -> dict[str, Any]:
+    return json.loads(fields[b"head"])
+
+
+def test_a_released_entry_is_read_and_stored(release: Release, new_pipeline: Callable[..., Pipeline]) -> None:
+    """The stream is not empty when workers are replaced."""
+    pipeline = new_pipeline()
+    for entry in release.entries:
+        pipeline.feed.put(entry)
+    pipeline.worker().start()
+
+    assert len(release.entries) > 3
+    assert pipeline.until(lambda: pipeline.counted() == len(release.entries) and pipeline.entries() == 0), pipeline.said
+    assert pipeline.rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
+    assert pipeline.redis.xlen("sak:events:aside") == 0
+
+
+def test_a_released_spool_is_adopted_and_stored(
+    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    """An outage of Redis may be what somebody upgrades in the middle of."""
+    pipeline = new_pipeline()
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    shutil.copy(release.spool, spool / "left-by-a-release.spool")
+    with Ingest(pipeline.redis_url, tmp_path):
+        pipeline.worker().start()
+
+        assert pipeline.until(lambda: pipeline.counted() == len(release.entries), 30), pipeline.said
+    assert pipeline.rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
+
+
+def test_a_released_worker_reads_what_is_written_now(release: Release, redis_url: str, tmp_path: Path) -> None:
+    """Ingest is replaced first as often as not; or the version of the entry is raised, and old workers put it aside."""
+    body = b'{"event":"message.received","text":"after the upgrade"}'
+    with Ingest(redis_url, tmp_path) as ingest:
+        assert ingest.post(body).status == 200
+        entries = raw(redis_url)
+    done = subprocess.run(
+        [sys.executable, "-c", READ],
+        input=json.dumps(entries),
+        cwd=release.code,
+        env=os.environ | {"PYTHONPATH": str(release.code)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    if head(release.entries[0])["v"] == queue.FORMAT:
+        assert "after the upgrade" in done.stdout, done.stderr
+        assert done.stdout.split()[1:4] == ["1", "1", "1"]
+    else:
+        assert "UnreadableEntryError" in done.stderr, "a version that is not known is refused, not misread"
+
+
+def test_the_shape_of_an_entry_only_grows(release: Release, redis_url: str, tmp_path: Path) -> None:
+    """A field that is gone, or means something else, needs a new version."""
+    with Ingest(redis_url, tmp_path) as ingest:
+        assert ingest.post(b"{}").status == 200
+        [entry] = [{name.encode(): value for name, value in fields.items()} for fields in decoded(redis_url)]
+    before, now = head(release.entries[0]), head(entry)
+
+    if now["v"] == before["v"]:
+        assert set(release.entries[0]) <= set(entry)
+        assert {name: type(value) for name, value in before.items()} == {name: type(now[name]) for name in before}
+    else:
+        assert now["v"] > before["v"]
+
+
+def raw(redis_url: str) -> list[dict[str, str]]:
+    """The stream's entries as JSON can hold them."""
+    return [{name: base64.b64encode(value).decode() for name, value in fields.items()} for fields in decoded(redis_url)]
+
+
+def decoded(redis_url: str) -> list[dict[str, bytes]]:
+    with client(redis_url) as redis:
+        found: Any = redis.xrange(queue.STREAM)
+    return [{name.decode(): value for name, value in fields.items()} for _, fields in found]
