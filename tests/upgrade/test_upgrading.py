@@ -166,3 +166,10 @@ def command(line: str, pipeline: Pipeline) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_released_migration_is_never_edited(release: Release) -> None:
+    """Whoever has applied it has what it said then, and will never get what it says now."""
+    released = {path.name: path.read_bytes() for path in (release.code / "store" / "migrations").iterdir()}
+
+    assert {name: (migrate.FOLDER / name).read_bytes() for name in released} == released
