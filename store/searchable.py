@@ -1,5 +1,6 @@
 """Keeps what can be searched up with the messages, by following the change feed."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from store import errors
@@ -14,6 +15,15 @@ def follow(connection: Connection, at_most: int) -> bool:
         if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
             return False
         return _follow(connection, at_most)
+
+
+def take_out(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Let these messages, which are about to be deleted, not be found any more, in the caller's transaction.
+
+    Nobody follows the feed until its end: whoever did would find that what he takes in is gone.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [list(row_ids)])
 
 
 def _follow(connection: Connection, at_most: int) -> bool:

@@ -1,0 +1,44 @@
+"""Ages as people write them: 90d, 12w, 18m, 2y."""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias, cast
+
+Unit: TypeAlias = Literal["d", "w", "m", "y"]
+_WRITTEN = re.compile(r"([0-9]{1,5})([dwmy])", re.ASCII)
+_LONGEST = 100 * 366
+
+
+class AgeError(Exception):
+    """It is no age; says so in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    count: int
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.count}{self.unit}"
+
+    def before(self, moment: datetime) -> datetime:
+        """The moment this long ago; months and years are the calendar's, and end where theirs do."""
+        if self.unit in ("d", "w"):
+            return moment - timedelta(days=self.count * (7 if self.unit == "w" else 1))
+        months = moment.year * 12 + moment.month - 1 - self.count * (12 if self.unit == "y" else 1)
+        year, month = months // 12, months % 12 + 1
+        return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
+
+
+def read(text: str) -> Age:
+    """Raises AgeError."""
+    written = _WRITTEN.fullmatch(text)
+    days = {"d": 1, "w": 7, "m": 30, "y": 365}
+    if written is None or not 1 <= int(written[1]) * days[written[2]] <= _LONGEST:
+        raise AgeError(
+            f"{text!r} is not an age: a number of days, weeks, months or years, such as 90d, 12w, 18m or 2y,"
+            " at most a hundred years."
+        )
+    return Age(int(written[1]), cast("Unit", written[2]))
