@@ -1,7 +1,6 @@
 """`python -m api`: serve conversations until SIGTERM; `token …` manages who may ask, `sak …` the gateway."""
 
 import argparse
-import logging
 import os
 import socket
 import sys
@@ -13,6 +12,8 @@ from api.app import create_app
 from api.hub import Hub
 from api.sak import commands as sak
 from api.settings import SettingsError
+from journal import output
+from journal.output import JournalError
 
 _LAST_WORDS = 5
 """Seconds that open requests have when the process is asked to end."""
@@ -31,7 +32,10 @@ class _Server(uvicorn.Server):
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
+    try:
+        output.begin("api", os.environ)
+    except JournalError as error:
+        sys.exit(f"api: {error}")
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     commands = parser.add_subparsers(dest="group")
     tokencommands.add_to(commands)

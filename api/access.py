@@ -3,7 +3,7 @@
 import hmac
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -32,6 +32,8 @@ class Caller:
     scopes: frozenset[str]
     token_id: int | None = None
     """None: the bootstrap token."""
+    sign_in: str | None = field(default=None, compare=False)
+    """The nonce of the cookie, of whoever came with one."""
 
     def may_see(self, wanted: str | None) -> tuple[str, ...] | None:
         """The sessions that an answer may be made of, when the caller asks for one of them or (None) for all."""
@@ -89,7 +91,7 @@ class Access:
                     await self._bearers.note(caller.name, scope["method"], scope["path"], message["status"])
                 except errors.StoreError as error:
                     # It is done already: an answer that says otherwise would be the greater harm.
-                    log.error("%s is not in the audit log: %s", scope["path"], error)  # noqa: TRY400 - it says it all
+                    log.error("a change is not in the audit log: %s", error)  # noqa: TRY400 - it says it all
             await send(message)
 
         await self.app(scope, receive, noting)
@@ -102,7 +104,12 @@ class Access:
             if ticket is None:
                 return None
             self._cookies.check(ticket, method, headers)
-            return ROOT if ticket.token_id is None else _of_token(await self._bearers.signed_in(ticket.token_id))
+            if await self._bearers.signed_out(ticket.nonce):
+                return None
+            found = ROOT
+            if ticket.token_id is not None:
+                found = _of_token(await self._bearers.signed_in(ticket.token_id))
+            return found and replace(found, sign_in=ticket.nonce)
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None

@@ -12,6 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import requestlog
+
 _HEADERS = {
     # Nobody but the caller keeps it, and not without asking whether it is still so.
     "cache-control": "private, no-cache",
@@ -37,20 +39,23 @@ class Front:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, _Answer(self, scope, send).send)
+        with requestlog.named() as name:
+            await self.app(scope, receive, _Answer(self, scope, send, name).send)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
         method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "DELETE", "OPTIONS"} else "other"
         self._requests.labels(endpoint, method, str(status)).inc()
         self._seconds.labels(endpoint).observe(seconds)
+        requestlog.answered(method, endpoint, status, seconds)
 
 
 class _Answer:
     """One answer on its way out."""
 
-    def __init__(self, front: Front, scope: Scope, send: Send) -> None:
+    def __init__(self, front: Front, scope: Scope, send: Send, name: str) -> None:
         self._front = front
+        self._name = name
         self._scope = scope
         self._send = send
         self._began = time.perf_counter()
@@ -62,6 +67,7 @@ class _Answer:
             headers = MutableHeaders(raw=message["headers"])
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
+            headers[requestlog.HEADER] = self._name
             if self._may_be_known(message["status"], headers):
                 self._head = message
                 return

@@ -52,17 +52,22 @@ def make(  # noqa: PLR0913 - all that is known by then
 ) -> Plan:
     secrets = settings.webhook_secrets or secret.kept(settings.data_dir / "webhook-secret")
     token = settings.api_token or secret.kept(settings.data_dir / "api-token")
-    shared = {name: value for name, value in environ.items() if name not in OURS_ALONE} | {
-        "DATA_DIR": str(settings.data_dir),
-        "DATABASE_URL": addresses.database,
-        "REDIS_URL": addresses.redis,
-        "HOST": settings.host,
-        "INGEST_PORT": str(listening.port_of(ingest)),
-        "API_PORT": str(listening.port_of(api)),
-        "WEBHOOK_SECRETS": secrets,
-        "API_TOKEN": token,
-        "PYTHONUNBUFFERED": "1",
-    }
+    # Their lines are read here, by a person, although what they write to is no terminal.
+    shared = (
+        {"LOG_FORMAT": "text"}
+        | {name: value for name, value in environ.items() if name not in OURS_ALONE}
+        | {
+            "DATA_DIR": str(settings.data_dir),
+            "DATABASE_URL": addresses.database,
+            "REDIS_URL": addresses.redis,
+            "HOST": settings.host,
+            "INGEST_PORT": str(listening.port_of(ingest)),
+            "API_PORT": str(listening.port_of(api)),
+            "WEBHOOK_SECRETS": secrets,
+            "API_TOKEN": token,
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
     if not settings.database_url:
         shared |= {"DIRECT_DATABASE_URL": "", "READ_DATABASE_URL": ""}  # they would name another database than ours
     if demo and not environ.get("SAK_BASE_URL"):

@@ -1,7 +1,6 @@
 """`python -m ingest`: serve webhooks until SIGTERM."""
 
 import gc
-import logging
 import os
 import sys
 
@@ -9,14 +8,16 @@ from ingest import listen, server
 from ingest.app import create_app
 from ingest.failpoint import FailpointError
 from ingest.settings import SettingsError
+from journal import output
+from journal.output import JournalError
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s ingest %(levelname)s %(message)s")
     try:
+        output.begin("ingest", os.environ)
         app = create_app()
         listener = listen.open_socket(os.environ)
-    except (SettingsError, FailpointError, OSError) as error:
+    except (SettingsError, FailpointError, JournalError, OSError) as error:
         sys.exit(f"ingest: {error}")
     # What is there now stays: looking through it again for garbage took 20 ms, five times a second under load.
     gc.collect()

@@ -1,6 +1,7 @@
 """Group commit: whatever is in flight becomes one batch, which is kept whole under the identity that it got once."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from ingest.counts import Counts
 from ingest.keeper import Keeper, NotKeptError
 from ingest.reply import Acknowledgements
 from ingest.spool import Spool
+
+log = logging.getLogger("ingest")
 
 MAX_EVENTS = 512
 MAX_BYTES = 4 << 20
@@ -102,12 +105,18 @@ class Batcher:
         path = await self._kept(batch)
         if pending.kept.done():  # only if the process is being ended by force
             return
+        name = f"{batch.writer}:{batch.number}"
         if path is None:
+            log.error(
+                "a batch is kept nowhere: its senders hear 503", extra={"batch": name, "events": len(batch.bodies)}
+            )
             pending.kept.set_result(None)
             return
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("kept", extra={"batch": name, "events": len(batch.bodies), "path": path})
         self._counts.batch(len(batch.bodies))
         self._tail_due = True
-        pending.kept.set_result(Acknowledgements(f"{batch.writer}:{batch.number}", path))
+        pending.kept.set_result(Acknowledgements(name, path))
 
     async def _commit_tail(self) -> None:
         if self._keeper.reachable:

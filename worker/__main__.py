@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from redis.exceptions import RedisError
 
 from ingest.failpoint import FailpointError, Failpoints
+from journal import output
+from journal.output import JournalError
 from store import connect, migrate
 from store.errors import TransientError
 from worker import connection, doctor, health, replay
@@ -43,13 +45,13 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def drain(environ: Mapping[str, str]) -> int:
     """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("rq").setLevel(logging.WARNING)
     try:
+        output.begin("worker", environ)
+        logging.getLogger("rq").setLevel(logging.WARNING)
         settings = Settings.from_environ(environ)
         failpoints = Failpoints(settings.failpoint or "")
         redis = connection.connect(settings.redis_url)
-    except (SettingsError, FailpointError) as error:
+    except (SettingsError, FailpointError, JournalError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     metrics = Metrics()

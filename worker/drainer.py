@@ -16,7 +16,7 @@ from store import connect, lives, writes
 from store.connect import Connection
 from store.errors import PermanentError, TransientError
 from store.intake import Batch
-from worker import hold, poison, reading, retry
+from worker import account, hold, poison, reading, retry
 from worker.metrics import Metrics
 from worker.stream import Entry, Stream
 
@@ -163,8 +163,11 @@ class Drainer:
     def _write(self, batches: Sequence[Batch]) -> Counter[str]:
         connection = self.connection()
         self._failpoints.reach("worker.before_commit")
+        began = time.monotonic()
         with connect.deadline(connection, ANSWER):
-            return writes.apply(connection, batches, own_phone=self._own_phone)
+            counted = writes.apply(connection, batches, own_phone=self._own_phone)
+        account.stored(batches, counted, time.monotonic() - began)
+        return counted
 
     def _patiently(self, work: Callable[[], Result]) -> Result:
         return retry.through_bad_weather(

@@ -19,9 +19,7 @@ from dev.process import ROOT
 from tests.faults.pipeline import Pipeline
 
 PASSWORD = "correct-horse-9811"
-VERBOSE = (
-    "import logging; logging.basicConfig(level=logging.DEBUG); logging.getLogger('rq').setLevel = lambda level: None"
-)
+VERBOSE = "import logging; logging.getLogger('rq').setLevel = lambda level: None"
 BROKEN = (
     f"postgresql://app:{PASSWORD}@127.0.0.1:1/history",
     f"postgresql://app:{PASSWORD}@127.0.0.1:port/history",
@@ -39,9 +37,10 @@ BROKEN_REDIS = (
 REFUSE_TEXT = "ALTER TABLE whatsapp_messages ADD CONSTRAINT few_words CHECK (length(message_text) < 22)"
 
 
-def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged() -> None:
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_format: str) -> None:
     """A log is read by more people than the history; it is copied, shipped and kept where nobody looks."""
-    with System(prelude=VERBOSE) as system:
+    with System(prelude=VERBOSE, environment={"LOG_LEVEL": "DEBUG", "LOG_FORMAT": log_format}) as system:
         with psycopg.connect(system.postgres.url, autocommit=True) as database:
             database.execute(REFUSE_TEXT)
         with Sender(system.port, Story(81), 100) as sender:
