@@ -18,6 +18,7 @@ from dev.valkey import Valkey
 from store.migrate import names
 from tests.deploy import declared
 from tests.deploy.image import Image
+from tests.deploy.test_compose import postgres_settings, valkey_settings
 from tests.deploy.test_procfile import answers, is_free
 from tests.flow.conftest import SECRET, eventually, message, signed
 
@@ -50,7 +51,9 @@ def site() -> Iterator[Site]:
     """The image, and servers beside it that it reaches through sockets which anybody may open."""
     folder = home.temporary()
     image = Image(folder)
-    postgres = Postgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
+    postgres = Postgres(
+        folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"} | postgres_settings()
+    )
     valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"} | valkey_settings())
     try:
         with postgres, valkey:
@@ -68,12 +71,6 @@ def site() -> Iterator[Site]:
     finally:
         image.remove()
         shutil.rmtree(folder)
-
-
-def valkey_settings() -> dict[str, str]:
-    """What compose.yaml starts Valkey with."""
-    words = declared.document("compose.yaml")["services"]["valkey"]["command"][1:]
-    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str, str]:

@@ -16,10 +16,12 @@ import pytest
 import requests
 
 from dev import child
+from tests import page
 from tests.deploy.declared import ROOT
 from tests.flow.conftest import SECRET, eventually, message, signed
 
 TOKEN = "made-up-token"
+TEST = "tests/deploy/test_procfile.py"
 PHONE = "919812345678"
 PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
@@ -46,12 +48,14 @@ class Foreman:
 
 @contextmanager
 def honcho(environment: Mapping[str, str], port: int) -> Generator[Foreman]:
-    """`honcho start`, ended at the latest with the test."""
-    command = [sys.executable, "-m", "honcho", "-e", os.devnull, "start", "--no-colour", "-p", str(port)]
+    """The lines of docs/deploy.md, as one process, which is ended at the latest with the test."""
+    plain, quiet = "honcho start", f"honcho -e {os.devnull} start --no-colour -p {port}"
+    lines = page.tested("docs/deploy.md", TEST).replace(plain, quiet)
+    assert quiet in lines
     popen = subprocess.Popen(
-        command,
+        ["bash", "-euc", lines.replace(".venv/bin/honcho", "exec .venv/bin/honcho")],
         cwd=ROOT,
-        env={"PATH": PATH, "HOME": "/nonexistent", "PYTHONUTF8": "1", **environment},
+        env={"PATH": PATH, "HOME": "/nonexistent", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,0 +1,71 @@
+"""What compose.yaml wants from outside, and what it starts beside us."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import psycopg
+import redis
+
+from dev import dotenv, home
+from dev.postgres import Postgres
+from dev.valkey import Valkey
+from tests import page
+from tests.deploy import declared
+from tests.deploy.declared import ROOT
+
+TEST = "tests/deploy/test_compose.py"
+
+
+def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Path) -> None:
+    """docs/deploy.md: Compose refuses to start without them, and none is made up by us."""
+    wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text()))
+    done = subprocess.run(["sh", "-euc", page.tested("docs/deploy.md", TEST)], cwd=tmp_path, check=False)
+    made = dotenv.read(tmp_path / ".env")
+
+    assert done.returncode == 0
+    assert made.keys() == wanted
+    assert all(re.fullmatch(r"[0-9a-f]{48,}", value) for value in made.values())
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+
+
+def valkey_settings() -> dict[str, str]:
+    """What the service is started with."""
+    words = declared.document("compose.yaml")["services"]["valkey"]["command"][1:]
+    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+def postgres_settings() -> dict[str, str]:
+    words = declared.document("compose.yaml")["services"]["postgres"]["command"][1:]
+    assert set(words[::2]) == {"-c"}
+    return dict(setting.split("=", 1) for setting in words[1::2])
+
+
+def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> None:
+    with Valkey(tmp_path, settings=valkey_settings()) as valkey, redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        names = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory")
+        found = client.config_get(*names)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
+
+    assert found == {
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "maxmemory-policy": "noeviction",
+        "maxmemory": str(1 << 30),
+    }
+
+
+def test_postgres_of_compose_starts_and_logs_no_words() -> None:
+    """A refused row would stand in the log of a PostgreSQL that nobody told otherwise (docs/security.md)."""
+    folder = home.temporary()
+    with (
+        Postgres(folder, ephemeral=True, settings=postgres_settings()) as postgres,
+        psycopg.connect(postgres.url) as connection,
+    ):
+        row = connection.execute(
+            "SELECT current_setting('log_min_messages'), current_setting('log_min_error_statement'),"
+            " current_setting('log_error_verbosity')"
+        ).fetchone()
+    shutil.rmtree(folder)
+
+    assert row == ("log", "panic", "terse")
