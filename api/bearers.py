@@ -8,7 +8,7 @@ import anyio.to_thread
 from api.backend import Backend
 from api.pace import Pace
 from api.refusals import Refusal
-from store import tokens
+from store import signouts, tokens
 from store.connect import Connection
 from store.tokens import Token
 
@@ -27,6 +27,12 @@ class Bearers:
     async def signed_in(self, token_id: int) -> Token | None:
         """The token that a cookie was got for, None if it was revoked; raises as `find` does."""
         return await self._paced(lambda connection: tokens.working(connection, token_id))
+
+    async def signed_out(self, nonce: str) -> bool:
+        """Whether the sign-in that a cookie is of was ended; raises TransientError."""
+        return await anyio.to_thread.run_sync(
+            lambda: self._backend.ask(lambda connection: signouts.ended(connection, nonce))
+        )
 
     async def _paced(self, question: Callable[[Connection], Token | None]) -> Token | None:
         token = await anyio.to_thread.run_sync(lambda: self._backend.ask(question))

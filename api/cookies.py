@@ -1,7 +1,7 @@
 """Cookies that a signed-in dashboard bears in place of its token, which no script can read and which are not the token.
 
-Stateless, so that every process of the API knows every cookie: the key comes from API_TOKEN, and changing that signs
-everybody out.
+Every process of the API knows every cookie: the key comes from API_TOKEN, and changing that signs everybody out. What
+is kept is only which sign-ins were ended (store/signouts.py).
 """
 
 import hashlib

@@ -7,9 +7,10 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import access, envelope
+from api import access, backend, envelope
 from api.cookies import LASTS, Cookies, Ticket
 from api.refusals import Refusal
+from store import signouts
 
 
 def sign_in(request: Request) -> Response:
@@ -28,7 +29,11 @@ def signed_in(request: Request) -> Response:
 
 
 def sign_out(request: Request) -> Response:
-    """Take the cookie back."""
+    """Take the cookie back, and end what it signed in: a copy of it is worth nothing any more."""
+    ticket = of(request).read(request.headers, time.time())
+    if ticket is not None:
+        with backend.of(request).writes.connection() as connection:
+            signouts.end(connection, ticket.nonce, LASTS)
     answer = envelope.success("{}", {"cache-control": "no-store"})
     answer.delete_cookie(of(request).name, path="/api", httponly=True, samesite="strict", secure=_is_secure(request))
     return answer

@@ -20,7 +20,8 @@ from api.access import Caller
 from api.backend import Backend
 from api.hub import Event, Hub
 from api.refusals import Refusal
-from store import errors, feed, tokens
+from store import errors, feed, signouts, tokens
+from store.connect import Connection
 from store.feed import Place
 
 HEARTBEAT = 15.0
@@ -113,14 +114,19 @@ class _Reader:
         return [hub.event(self.epoch, change) for change in delivery.changes], delivery.upto
 
     async def _may_listen(self) -> bool:
-        """Whether the token was not revoked meanwhile; also while nobody can tell."""
-        if self.caller == access.ROOT:
+        """Whether the token was not revoked meanwhile, nor the sign-in ended; also while nobody can tell."""
+        name = None if self.caller == access.ROOT else self.caller.name
+        sign_in = self.caller.sign_in
+        if name is None and sign_in is None:
             return True
-        try:
-            return await anyio.to_thread.run_sync(
-                lambda: self.backend.ask(lambda connection: tokens.works(connection, self.caller.name)),
-                limiter=self.threads,
+
+        def question(connection: Connection) -> bool:
+            return (name is None or tokens.works(connection, name)) and (
+                sign_in is None or not signouts.ended(connection, sign_in)
             )
+
+        try:
+            return await anyio.to_thread.run_sync(lambda: self.backend.ask(question), limiter=self.threads)
         except errors.TransientError:
             return True
 

@@ -1,9 +1,10 @@
 """Signing in: what a cookie may do, and what it may not."""
 
+import pytest
 import requests
 from starlette.datastructures import Headers
 
-from api import cookies
+from api import cookies, stream
 from api.cookies import Cookies, Ticket
 from store import connect, tokens
 from tests.api.history import TOKEN, History, message
@@ -57,6 +58,20 @@ def test_signing_out_takes_the_cookie_back(api_url: str) -> None:
 
         assert not http.cookies
         assert http.get(f"{api_url}/api/chats", timeout=30).status_code == 401
+
+
+def test_signing_out_ends_every_copy_of_the_cookie(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stole it is signed out too, and hears nothing more; and nobody else is."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    with signed_in(api_url) as http, signed_in(api_url) as other:
+        stolen = {"cookie": "; ".join(f"{one.name}={one.value}" for one in http.cookies)}
+        assert requests.get(f"{api_url}/api/session", headers=stolen, timeout=30).status_code == 200
+        with requests.get(f"{api_url}/api/stream", headers=stolen, stream=True, timeout=30) as listening:
+            http.delete(f"{api_url}/api/session", timeout=30)
+
+            assert listening.content.startswith(b"retry:")  # and it ends
+        assert requests.get(f"{api_url}/api/chats", headers=stolen, timeout=30).status_code == 401
+        assert other.get(f"{api_url}/api/chats", timeout=30).status_code == 200
 
 
 def test_a_token_that_is_revoked_takes_its_cookies_with_it(api_url: str, history: History, database_url: str) -> None:
