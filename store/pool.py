@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import psycopg
@@ -32,10 +33,21 @@ READING = {
 """Settings of connections that only read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Connections and callers of one moment, and since the beginning how many waited in vain."""
+
+    idle: int
+    busy: int
+    waiting: int
+    timeouts: int
+
+
 class Pool:
     """Opened connections in autocommit; every failure of PostgreSQL comes out as a store.errors.StoreError."""
 
     def __init__(self, database_url: str, application: str, *, size: int, read_only: bool) -> None:
+        self.name = application
         self.size = size
         self._way = connect.way(database_url, read_only=read_only, bounds=READING if read_only else None)
         self.wrote: Callable[[str], None] | None = None
@@ -43,6 +55,8 @@ class Pool:
         self._pool = ConnectionPool[Session](
             connection_class=Session,
             kwargs=connect.parameters(database_url, application, self._way),
+            # What reads is simply asked again; of a write nobody would know whether it got through.
+            check=None if read_only else _is_alive,
             min_size=1,
             max_size=size,
             open=False,
@@ -60,6 +74,12 @@ class Pool:
     def pooled(self) -> bool:
         """Whether a pooler stands between, as far as is known by now."""
         return self._way.pooled
+
+    def use(self) -> Use:
+        """What it is doing now; asking costs nothing."""
+        stats = self._pool.get_stats()
+        size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+        return Use(idle, size - idle, stats.get("requests_waiting", 0), stats.get("requests_errors", 0))
 
     def open(self) -> None:
         """Return at once: a database that is away now may be there when it is asked."""
@@ -120,3 +140,9 @@ def written(connection: Connection) -> str:
     ).fetchone()
     assert row is not None, "a SELECT without FROM is a row"
     return str(row[0])
+
+
+def _is_alive(connection: Session) -> None:
+    """Raises psycopg.OperationalError for a connection whose server was restarted, or can no longer be reached."""
+    with connect.deadline(connection, _WAIT):
+        connection.execute("")
