@@ -1,14 +1,19 @@
 """The list of chats, newest first, a page at a time."""
 
 from dataclasses import dataclass
-from typing import LiteralString, cast
+from typing import Literal, LiteralString, TypeAlias, cast
 
-from store import like
+from store import like, search
 from store.connect import Connection
 from store.facts import ChatKind
 from store.shapes import CHAT
 
+Source: TypeAlias = Literal["list", "window", "candidates"]
+"""The chats in their order, the next of them, or those that indexes name."""
+
 _MAX = 2**63 - 1
+_TRIGRAM = 3
+"""Characters; what is shorter has no trigrams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +58,77 @@ _KINDS: dict[ChatKind, LiteralString] = {
     "broadcast": "AND c.kind = 'broadcast'",
     "other": "AND c.kind = 'other'",
 }
-# Read in the list's order and ended by its limit: for names there is no index, and of chats there are not so many.
+_WINDOW = 1_000
+"""The next chats that are read one by one first: what many of them have is found there, and quickly."""
 _NAMED: LiteralString = """
     AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s
         OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
 """
 
 
-def _page(wanted: Filter, compared: LiteralString, ordered: LiteralString) -> LiteralString:
+def _candidates(told: LiteralString) -> LiteralString:
+    """What may be meant, by indexes; the chats themselves are compared afterwards."""
+    return f"""
+    SELECT n.chat_id
+    FROM chat_names AS n
+    WHERE n.name ILIKE %(containing)s
+    UNION
+    SELECT n.chat_id
+    FROM chat_names AS n
+    WHERE n.address LIKE %(digits)s
+    UNION
+    SELECT head.chat_id
+    FROM searchable AS s
+    JOIN chats AS place ON place.chat_id = s.chat_id
+    JOIN chats AS head ON head.chat_id = coalesce(place.merged_into, place.chat_id) AND head.last_id = s.id
+    WHERE {told}
+    UNION
+    -- What is not searchable yet.
+    SELECT e.chat_id
+    FROM searchable_upto AS u
+    JOIN changes AS e ON (e.xid, e.change_id) > (u.xid, u.change_id)
+    """  # noqa: S608 - assembled from literals only, which the type proves
+
+
+def _page(
+    wanted: Filter,
+    compared: LiteralString,
+    ordered: LiteralString,
+    source: Source = "list",
+    told: LiteralString = "",
+) -> LiteralString:
     # A filter is a clause that is there or not: PostgreSQL uses a partial index only for what the text says.
     unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if wanted.unread else ""
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if wanted.waiting else ""
     kind: LiteralString = "" if wanted.kind is None else _KINDS[wanted.kind]
     named: LiteralString = "" if wanted.q is None else _NAMED
     session: LiteralString = "" if wanted.sessions is None else "AND c.session_id = s.session_id"
+    if source == "candidates" and wanted.sessions is not None:
+        session = "AND c.session_id = ANY(%(sessions)s)"
+    listed: LiteralString = f"""
+        c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
+        AND (c.last_timestamp, c.chat_id) {compared} (%(timestamp)s, %(chat_id)s)
+        {session} {unread} {waiting} {kind}
+    """
+    # All columns: what is shown of a chat is not this query's business. S608: literals only, which the type proves.
+    sources: dict[Source, LiteralString] = {
+        "list": "chats AS c",
+        "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {ordered} LIMIT %(window)s) AS c",  # noqa: S608
+        "candidates": f"""
+            ({_candidates(told)} OFFSET 0) AS f
+            -- LIMIT 1 on what is one row anyway: however many the planner expects, it looks up these and no others.
+            CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = f.chat_id LIMIT 1) AS c
+        """,  # noqa: S608
+    }
     chats: LiteralString = f"""
         SELECT c.last_timestamp, c.chat_id, {CHAT} AS shown
-        FROM chats AS c
+        FROM {sources[source]}
         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
-        WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
-            AND (c.last_timestamp, c.chat_id) {compared} (%(timestamp)s, %(chat_id)s)
-            {session} {unread} {waiting} {kind} {named}
+        WHERE {listed} {named}
         ORDER BY {ordered}
         LIMIT %(limit)s
-    """  # noqa: S608 - assembled from literals only, which the type proves
-    if wanted.sessions is None:
+    """  # noqa: S608 - as above
+    if wanted.sessions is None or source == "candidates":
         return chats
     # One index scan per session, each ending at the limit.
     return f"""
@@ -96,8 +147,7 @@ def newest(connection: Connection, wanted: Filter, limit: int) -> Page:
 
 def older(connection: Connection, wanted: Filter, below: Position, limit: int) -> Page:
     """The first chats below a position."""
-    query = _page(wanted, "<", "c.last_timestamp DESC, c.chat_id DESC")
-    rows = _ask(connection, query, wanted, below, limit)
+    rows = _ask(connection, wanted, below, limit, "<", "c.last_timestamp DESC, c.chat_id DESC")
     page = rows[:limit]
     return Page(
         tuple(cast("str", shown) for _, _, shown in page),
@@ -108,8 +158,7 @@ def older(connection: Connection, wanted: Filter, below: Position, limit: int) -
 
 def newer(connection: Connection, wanted: Filter, above: Position, limit: int) -> Page:
     """The chats next above a position: what came to the top since a page was drawn."""
-    query = _page(wanted, ">", "c.last_timestamp, c.chat_id")
-    page = _ask(connection, query, wanted, above, limit)[:limit][::-1]
+    page = _ask(connection, wanted, above, limit, ">", "c.last_timestamp, c.chat_id")[:limit][::-1]
     return Page(
         tuple(cast("str", shown) for _, _, shown in page),
         _position(page[-1]) if page else None,
@@ -117,19 +166,39 @@ def newer(connection: Connection, wanted: Filter, above: Position, limit: int) -
     )
 
 
-def _ask(
-    connection: Connection, query: LiteralString, wanted: Filter, position: Position, limit: int
+def _ask(  # noqa: PLR0913, PLR0917 - a page and its direction
+    connection: Connection,
+    wanted: Filter,
+    position: Position,
+    limit: int,
+    compared: LiteralString,
+    ordered: LiteralString,
 ) -> list[tuple[object, ...]]:
-    return connection.execute(
-        query,
-        {
-            "timestamp": position.timestamp,
-            "chat_id": position.chat_id,
-            "sessions": None if wanted.sessions is None else list(wanted.sessions),
-            **_patterns(wanted.q or ""),
-            "limit": limit + 1,
-        },
-    ).fetchall()
+    """Up to one more than `limit`, which tells that there are more."""
+    values: dict[str, object] = {
+        "timestamp": position.timestamp,
+        "chat_id": position.chat_id,
+        "sessions": None if wanted.sessions is None else list(wanted.sessions),
+        "limit": limit + 1,
+    }
+    if wanted.q is None:
+        return connection.execute(_page(wanted, compared, ordered), values).fetchall()
+    values |= {"window": _WINDOW, **_patterns(wanted.q)}
+    rows = _read(connection, _page(wanted, compared, ordered, "window"), values)
+    if len(rows) > limit:
+        return rows
+    words = [word for word in search.words_of(connection, wanted.q) if len(word) >= _TRIGRAM][: search.MAX_WORDS]
+    if not words:
+        # No index knows parts as short as this; that few chats have them is rare.
+        return _read(connection, _page(wanted, compared, ordered), values)
+    told: LiteralString = " AND ".join(search.LIKE[: len(words)])
+    query = _page(wanted, compared, ordered, "candidates", told)
+    return _read(connection, query, values | search.patterns_of(words))
+
+
+def _read(connection: Connection, query: LiteralString, values: dict[str, object]) -> list[tuple[object, ...]]:
+    # The plan depends on how common the words are.
+    return connection.execute(query, values, prepare=False).fetchall()
 
 
 def _patterns(q: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Finds messages by words, parts of words and numbers, newest first."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
@@ -81,10 +82,11 @@ def words_of(connection: Connection, q: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
 
-_LIKE: tuple[LiteralString, ...] = (
+LIKE: tuple[LiteralString, ...] = (
     "s.text LIKE %(w0)s", "s.text LIKE %(w1)s", "s.text LIKE %(w2)s", "s.text LIKE %(w3)s",
     "s.text LIKE %(w4)s", "s.text LIKE %(w5)s", "s.text LIKE %(w6)s", "s.text LIKE %(w7)s",
 )  # fmt: skip
+"""That the words are in a text `s.text`, as parameters `w0` and so on."""
 _RESEMBLE: tuple[LiteralString, ...] = (
     "%(w0)s <%% s.text", "%(w1)s <%% s.text", "%(w2)s <%% s.text", "%(w3)s <%% s.text",
     "%(w4)s <%% s.text", "%(w5)s <%% s.text", "%(w6)s <%% s.text", "%(w7)s <%% s.text",
@@ -168,8 +170,8 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
         fuzzy = start.fuzzy
         rows: list[tuple[object, ...]] = []
         if not fuzzy:
-            exact: LiteralString = " AND ".join(_LIKE[: len(wanted.words)])
-            patterns = {f"w{n}": like.containing(word) for n, word in enumerate(wanted.words)}
+            exact: LiteralString = " AND ".join(LIKE[: len(wanted.words)])
+            patterns = patterns_of(wanted.words)
             if wanted.address is None:
                 rows = _ask(connection, _query(exact, wanted, window=True), wanted, start, patterns)
             if len(rows) <= wanted.limit:
@@ -177,7 +179,7 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
         if fuzzy or (not rows and after is None and any(_can_be_misspelt(word) for word in wanted.words)):
             fuzzy = True
             similar: LiteralString = " AND ".join(
-                _RESEMBLE[n] if _can_be_misspelt(word) else _LIKE[n] for n, word in enumerate(wanted.words)
+                _RESEMBLE[n] if _can_be_misspelt(word) else LIKE[n] for n, word in enumerate(wanted.words)
             )
             values = {
                 f"w{n}": word if _can_be_misspelt(word) else like.containing(word)
@@ -192,6 +194,11 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
         fuzzy and bool(page),
         complete == (True,),
     )
+
+
+def patterns_of(words: Iterable[str]) -> dict[str, str]:
+    """The values of LIKE's parameters."""
+    return {f"w{n}": like.containing(word) for n, word in enumerate(words)}
 
 
 def _ask(

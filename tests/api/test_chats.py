@@ -136,3 +136,38 @@ def test_the_guides_view_equals_the_api(history: History, client: Client) -> Non
         "SELECT phone_number, name, (extract(epoch FROM last_message_at) * 1000)::bigint, unread_count"
         " FROM whatsapp_contacts"
     ) == [(contact["phone_number"], contact["name"], T0, contact["unread_count"])]
+
+
+MANY = """
+    INSERT INTO chats (session_id, address, kind, last_timestamp, last_arrived)
+    SELECT 's1', '9198220' || lpad(i::text, 5, '0'), 'phone', 1760000000000 + i, 0 FROM generate_series(1, 1200) AS i
+"""
+
+
+@pytest.mark.parametrize("q", ["jane", "811000001", "see you at", "नमस्ते", "ja", "HELLO again"])
+@pytest.mark.parametrize("session", [None, "s1"])
+def test_a_chat_is_found_however_many_are_newer(history: History, client: Client, q: str, session: str | None) -> None:
+    """Whoever looks for a customer of last year must not be told that there is none."""
+    history.tell(message("see you at nine"), named("Jane Doe"), message("नमस्ते जी", 5, address="919811000001"))
+    history.tell(message("hello again", 6, address=LID), same_person())
+    history.run(MANY)
+    wanted = {"see you at": 0, "नमस्ते": 0}.get(q, 1)
+
+    found = client.data("/api/chats", q=q, session_id=session)["contacts"]
+
+    assert [contact["address"] for contact in found] == [PHONE] * wanted
+
+
+def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: History, client: Client) -> None:
+    """The next chats and the indexes answer in turns, and must not answer twice."""
+    history.tell(*(message("x", index, address=f"9198110000{index:02}") for index in range(30)))
+    history.tell(*(named(f"Wanted {index}", f"9198110000{index:02}") for index in range(30)))
+    history.run(MANY)
+    seen: list[str] = []
+    cursor = None
+    while cursor is not None or not seen:
+        page = client.data("/api/chats", q="wanted", limit=7, cursor=cursor)
+        seen += [contact["name"] for contact in page["contacts"]]
+        cursor = page["cursor"]
+
+    assert seen == [f"Wanted {index}" for index in range(29, -1, -1)]

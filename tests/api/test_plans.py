@@ -39,6 +39,12 @@ SELECT gen_random_uuid(), c.session_id, c.chat_id, c.address, 'text', 'x', 'sent
     CASE WHEN i % 4 > 0 THEN i END
 FROM generate_series(1, 20000) AS i
 JOIN chats AS c ON c.chat_id = CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 2000 END;
+UPDATE chats SET name = 'Asha ' || chat_id;
+INSERT INTO chat_names (chat_id, address, name)
+SELECT 1000000 + i, '9199' || lpad(i::text, 8, '0'), 'Nobody ' || i FROM generate_series(1, 50000) AS i;
+INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+SELECT id, chat_id, session_id, direction, message_type, timestamp, message_text FROM whatsapp_messages;
+UPDATE searchable_upto SET xid = '9000000000';
 INSERT INTO changes (kind, session_id, chat_id, message)
 SELECT 'message', session_id, chat_id, id FROM whatsapp_messages ORDER BY id;
 ANALYZE;
@@ -51,12 +57,16 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "chats unread": lambda c: contacts.newest(c, contacts.Filter(unread=True), 20),
     "chats waiting": lambda c: contacts.newest(c, contacts.Filter(waiting=True), 20),
     "groups": lambda c: contacts.newest(c, contacts.Filter(kind="group"), 20),
+    "chats of a name": lambda c: contacts.newest(c, contacts.Filter(q="Zebedee"), 100),
+    "chats of a name and sessions": lambda c: contacts.newest(c, contacts.Filter(("s1", "s2"), q="Zebedee"), 100),
+    "chats of a number": lambda c: contacts.newest(c, contacts.Filter(q="0001999"), 100),
     "newer chats": lambda c: contacts.newer(c, contacts.Filter(), contacts.Position(1_700_059_000_000, 0), 100),
     "messages": lambda c: conversations.newest(c, Wanted(PLACE, 50)),
     "older messages": lambda c: conversations.older(c, Wanted(PLACE, 50), MIDDLE),
     "newer messages": lambda c: conversations.newer(c, Wanted(PLACE, 50), MIDDLE),
     "messages around": lambda c: conversations.around(c, Wanted(PLACE, 50), MIDDLE),
     "messages since": lambda c: conversations.newest(c, Wanted(PLACE, 50, since=1_700_030_000_000)),
+    "messages around a message": lambda c: conversations.around_message(c, Wanted(PLACE, 50), "M30000"),
     "a message's place": lambda c: conversations.find(c, PLACE, "M30000"),
     "changes": lambda c: feed.read(c, feed.Place(0, 30_000), 100),
     "changes of a session": lambda c: feed.read(c, feed.Place(0, 30_000), 100, ("s1",)),
@@ -110,7 +120,7 @@ def test_a_hot_question_reads_indexes_and_sorts_no_more_than_a_page(
     assert plans
     for node in (node for plan in plans for node in nodes(plan)):
         if node["Node Type"] == "Seq Scan":
-            assert node["Relation Name"] in {"epoch", "feed_floor", "sessions"}, node
+            assert node["Relation Name"] in {"epoch", "feed_floor", "sessions", "searchable_upto"}, node
         if node["Node Type"].endswith("Sort"):
             assert node["Actual Rows"] <= 2 * 101, node
             assert all(child["Actual Rows"] <= 2 * 101 for child in node["Plans"]), node
