@@ -94,8 +94,11 @@ def _copies(connection: Connection, known: Known, events: Sequence[Event]) -> se
             continue
         telling = Telling(event.digest, event.received_at, event.index, session_id, event.outcome.facts)
         for fact, (_, message_id) in telling.about_messages():
-            if fact.address is not None and not isinstance(fact, Reaction):
-                mac = known.key.of_message(session_id, fact.address, message_id)
+            if isinstance(fact, Reaction):
+                continue
+            # Under any address: a copy may be what proves that two are one person's.
+            for address in addresses(event.outcome.facts):
+                mac = known.key.of_message(session_id, address, message_id)
                 named.setdefault(mac, set()).add(event.digest)
     if not named:
         return set()

@@ -1,11 +1,13 @@
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from dev.servers import Servers
+from tests.store.forgetting import House
 
 
 @pytest.fixture
@@ -16,3 +18,8 @@ def another_database_url(servers: Servers, migrated: str) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(migrated)))
         yield servers.postgres.url_of(name.as_string().strip('"'))
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def house(database_url: str, tmp_path: Path) -> House:
+    return House(database_url, tmp_path)
