@@ -1,6 +1,6 @@
 """What was said about messages that are not there, and sends that became none: it grows old without them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,27 +22,18 @@ class Old:
 
 def look(connection: Connection, before: int) -> Old:
     """What would go that was said before this, in ms; in the caller's transaction, for a snapshot."""
-    counted = connection.execute(
-        """
-        SELECT count(*)
-        FROM marks AS k
-        WHERE k.key_id = ANY(%(keys)s)
-        """,
-        {"keys": _lonely(connection, before)},
-    ).fetchone()
     sends = connection.execute(
         "SELECT count(*) FROM sends AS s WHERE s.key_id IS NULL AND s.state <> 'accepted' AND s.timestamp < %s",
         [before],
     ).fetchone()
-    assert counted is not None, "a count is a row"
     assert sends is not None, "a count is a row"
-    return Old(cast("int", counted[0]), cast("int", sends[0]))
+    return Old(sum(_lonely(connection, before).values()), cast("int", sends[0]))
 
 
 def retire(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
     """Let it go, a transaction at a time: how many marks, how many sends. Raises store.errors.StoreError."""
     with errors.translated():
-        left = _lonely(connection, before)
+        left = list(_lonely(connection, before))
     while left:
         some = left[:BATCH]
         yield patience.through_locks(lambda some=some: _retire_marks(connection, before, some), PATIENCE), 0
@@ -58,20 +49,30 @@ def lock(connection: Connection, key_ids: Sequence[int]) -> None:
     )
 
 
-def _lonely(connection: Connection, before: int) -> list[int]:
-    """Ids without any message, about which somebody said something, and nobody lately; acks alone say too little."""
+def _lonely(connection: Connection, before: int) -> dict[int, int]:
+    """How many marks each id has of which no message stays, and of which nobody said anything lately.
+
+    What goes with a message is not among them; acks alone say too little to go.
+    """
     found = connection.execute(
         """
-        SELECT k.key_id
+        SELECT k.key_id, count(*)
         FROM marks AS k
-        WHERE NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id)
+        LEFT JOIN chats AS c USING (chat_id)
+        WHERE NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id AND m.timestamp >= %(before)s)
+            AND NOT EXISTS (
+                SELECT FROM whatsapp_messages AS m
+                JOIN chats AS mc USING (chat_id)
+                WHERE m.key_id = k.key_id
+                    AND (k.chat_id IS NULL OR coalesce(mc.merged_into, mc.chat_id) = coalesce(c.merged_into, c.chat_id))
+            )
         GROUP BY k.key_id
         HAVING max(k.marked_at) < %(before)s AND bool_or(k.kind <> 'ack')
         ORDER BY k.key_id
         """,
         {"before": before},
     )
-    return [cast("int", key_id) for (key_id,) in found]
+    return dict(cast("Iterable[tuple[int, int]]", found))
 
 
 def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -> int:
