@@ -15,7 +15,7 @@ WORKDIR /app
 COPY . .
 # The root file system is read-only where it runs, so what Python would write beside its modules is written now; and what
 # a careful umask kept from others when the repository was cloned, the user below must be able to read.
-RUN /venv/bin/python -m compileall -q ingest worker store api journal && chmod -R a+rX .
+RUN /venv/bin/python -m compileall -q . && chmod -R a+rX .
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONUTF8=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 ENV DATA_DIR=/data HOST=0.0.0.0 INGEST_PORT=3000 API_PORT=3001 WORKER_PORT=3003
 EXPOSE 3000 3001 3003
