@@ -14,8 +14,10 @@ from journal import output
 from journal.output import JournalError
 from store import connect, migrate
 from store.errors import TransientError
+from store.forgets import Forgets
 from worker import connection, doctor, health, replay
 from worker.drainer import Drainer
+from worker.erasures import Erasures
 from worker.housekeeping import Housekeeping
 from worker.metrics import Metrics
 from worker.process import DrainWorker
@@ -55,14 +57,16 @@ def drain(environ: Mapping[str, str]) -> int:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     metrics = Metrics()
+    known = Forgets(settings.keeping.find)
     drainer = Drainer(
-        redis, settings.database_url, own_phone=settings.own_phone, metrics=metrics, failpoints=failpoints
+        redis, settings.database_url, own_phone=settings.own_phone, known=known, metrics=metrics, failpoints=failpoints
     )
     watch = Watch(redis, drainer, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, watch, metrics)
-    redrives = Redrives(settings.direct_url, settings.own_phone)
-    housekeeping = Housekeeping(drainer, redrives, metrics, feed_days=settings.feed_days)
+    redrives = Redrives(settings.direct_url, settings.own_phone, known)
+    erasures = Erasures(settings.keeping)
+    housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)
     try:
         _work(settings, drainer, watch, lambda: DrainWorker(redis, drainer, watch, housekeeping, metrics))
     finally:

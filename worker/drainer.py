@@ -15,6 +15,7 @@ from ingest.failpoint import Failpoints
 from store import connect, lives, writes
 from store.connect import Connection
 from store.errors import PermanentError, TransientError
+from store.forgets import Forgets
 from store.intake import Batch
 from worker import account, hold, poison, reading, retry
 from worker.metrics import Metrics
@@ -42,9 +43,18 @@ BYTES = 8 << 20
 class Drainer:
     """One worker's drain, with its connections, which live as long as the process."""
 
-    def __init__(
-        self, redis: Redis, database_url: str, *, own_phone: str | None, metrics: Metrics, failpoints: Failpoints
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        redis: Redis,
+        database_url: str,
+        *,
+        own_phone: str | None,
+        known: Forgets,
+        metrics: Metrics,
+        failpoints: Failpoints,
     ) -> None:
+        self.known = known
+        """Who is forgotten."""
         self.stream = Stream(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
         self._redis = redis
@@ -143,7 +153,9 @@ class Drainer:
                 counted += self._patiently(lambda batch=batch: self._write([batch]))
             except PermanentError:
                 counted += self._patiently(
-                    lambda batch=batch: self._write([poison.bisect(self.connection(), batch, self._own_phone)])
+                    lambda batch=batch: self._write(
+                        [poison.bisect(self.connection(), batch, self._own_phone, self.known)]
+                    )
                 )
         return counted
 
@@ -151,7 +163,7 @@ class Drainer:
         log.warning("entry %s was taken by %d workers that died: opening it carefully", entry.id.decode(), entry.deaths)
         try:
             batch = self._patiently(
-                lambda: poison.open_carefully(self._redis, self.connection(), entry, self._own_phone)
+                lambda: poison.open_carefully(self._redis, self.connection(), entry, self._own_phone, self.known)
             )
         except queue.UnreadableEntryError:
             self.stream.put_aside(entry)
@@ -165,7 +177,7 @@ class Drainer:
         self._failpoints.reach("worker.before_commit")
         began = time.monotonic()
         with connect.deadline(connection, ANSWER):
-            counted = writes.apply(connection, batches, own_phone=self._own_phone)
+            counted = writes.apply(connection, batches, own_phone=self._own_phone, known=self.known)
         account.stored(batches, counted, time.monotonic() - began)
         return counted
 

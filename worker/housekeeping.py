@@ -8,6 +8,7 @@ from datetime import timedelta
 from store import connect, partitions, retention
 from store.errors import TransientError
 from worker.drainer import Drainer
+from worker.erasures import Erasures
 from worker.metrics import Metrics
 from worker.redrives import Redrives
 
@@ -24,9 +25,12 @@ ANSWER = 20.0
 class Housekeeping:
     """One worker's share; several do no harm to each other."""
 
-    def __init__(self, drainer: Drainer, redrives: Redrives, metrics: Metrics, *, feed_days: int) -> None:
+    def __init__(
+        self, drainer: Drainer, redrives: Redrives, erasures: Erasures, metrics: Metrics, *, feed_days: int
+    ) -> None:
         self._drainer = drainer
         self._redrives = redrives
+        self._erasures = erasures
         self._metrics = metrics
         self._kept = timedelta(days=feed_days)
         self._next = 0.0
@@ -34,6 +38,7 @@ class Housekeeping:
 
     def go_on(self, may_go_on: Callable[[], bool]) -> None:
         """Do a little of what is due; `may_go_on` says whether nothing else waits. Waits for PostgreSQL, if need be."""
+        self._erasures.go_on(self._drainer.connection, may_go_on)
         self._redrives.go_on(self._drainer.connection, may_go_on)
         if time.monotonic() >= self._next:
             self._prune()

@@ -10,6 +10,7 @@ from ingest import queue
 from store import writes
 from store.connect import Connection
 from store.errors import PermanentError, TransientError
+from store.forgets import Forgets
 from store.intake import Batch, Event
 from worker import reading
 from worker.stream import Entry
@@ -21,12 +22,12 @@ DEATHS = 3
 _TTL = 24 * 3600
 
 
-def bisect(connection: Connection, batch: Batch, own_phone: str | None) -> Batch:
+def bisect(connection: Connection, batch: Batch, own_phone: str | None, known: Forgets) -> Batch:
     """The batch with what PostgreSQL refuses parked, found by halving in transactions that are taken back."""
-    culprits = {event.index for event in _refused(connection, batch, batch.events, own_phone)}
+    culprits = {event.index for event in _refused(connection, batch, batch.events, own_phone, known)}
     named = _with_parked(batch, culprits)
     try:
-        writes.rehearse(connection, [named], own_phone=own_phone)
+        writes.rehearse(connection, [named], own_phone=own_phone, known=known)
     except PermanentError:
         # What is refused is in the names that are kept beside a parked event: its bytes have them as well.
         return _with_parked(batch, culprits, nameless=True)
@@ -41,21 +42,23 @@ def _with_parked(batch: Batch, culprits: set[int], *, nameless: bool = False) ->
     return replace(batch, events=tuple(parked(event) if event.index in culprits else event for event in batch.events))
 
 
-def _refused(connection: Connection, batch: Batch, events: Sequence[Event], own_phone: str | None) -> list[Event]:
+def _refused(
+    connection: Connection, batch: Batch, events: Sequence[Event], own_phone: str | None, known: Forgets
+) -> list[Event]:
     try:
-        writes.rehearse(connection, [replace(batch, events=tuple(events))], own_phone=own_phone)
+        writes.rehearse(connection, [replace(batch, events=tuple(events))], own_phone=own_phone, known=known)
     except PermanentError:
         if len(events) <= 1:
             return list(events)
         half = len(events) // 2
-        first = _refused(connection, batch, events[:half], own_phone)
-        second = _refused(connection, batch, events[half:], own_phone)
+        first = _refused(connection, batch, events[:half], own_phone, known)
+        second = _refused(connection, batch, events[half:], own_phone, known)
         # Each half alone may be fine and only both together not: then the smaller part has to go.
         return first + second or list(events[half:])
     return []
 
 
-def open_carefully(redis: Redis, connection: Connection, entry: Entry, own_phone: str | None) -> Batch:
+def open_carefully(redis: Redis, connection: Connection, entry: Entry, own_phone: str | None, known: Forgets) -> Batch:
     """Read an entry that several workers died of, noting each event before it is touched.
 
     An event that was touched DEATHS times and never survived is parked unread. Should this process die as well, the
@@ -73,7 +76,7 @@ def open_carefully(redis: Redis, connection: Connection, entry: Entry, own_phone
         event = reading.event(raw, index)
         single = Batch(raw.writer, raw.number, raw.upto, (event,))
         try:
-            writes.rehearse(connection, [single], own_phone=own_phone)
+            writes.rehearse(connection, [single], own_phone=own_phone, known=known)
         except PermanentError:
             event = replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED, facts=()))
         except (TransientError, JobTimeoutException):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from store import connect, redrives, replay, replays
 from store.connect import Connection
 from store.errors import PermanentError, TransientError
+from store.forgets import Forgets
 from store.redrive import Redrive
 from store.redrives import Redrive as Asked
 from store.replay import Plan
@@ -36,9 +37,10 @@ class _Job:
 class Redrives:
     """One worker's part; of several one does it at a time, and whatever dies with one is taken up by another."""
 
-    def __init__(self, database_url: str, own_phone: str | None) -> None:
+    def __init__(self, database_url: str, own_phone: str | None, known: Forgets | None = None) -> None:
         self._database_url = database_url
         self._own_phone = own_phone
+        self._known = known or Forgets()
         self._job: _Job | None = None
         self._survived: int | None = None
         self._next = 0.0
@@ -74,7 +76,7 @@ class Redrives:
         with connect.deadline(ours, ANSWER):
             if not redrives.wanted(ours):
                 return False
-        plan = Plan(our_parser(), own_phone=self._own_phone, size=SIZE)
+        plan = Plan(our_parser(self._known), own_phone=self._own_phone, size=SIZE)
         # Without waiting: another worker may be at it, and what comes meanwhile wants to be drained.
         alone = replay.open(self._database_url, plan, patience=0)
         with contextlib.ExitStack() as otherwise:

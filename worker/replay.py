@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from store import connect, migrate, replay, replays
+from store import connect, forgets, migrate, replay, replays
 from store.connect import NoDatabaseError
 from store.errors import StoreError, TransientError
 from store.facts import Outcome
+from store.forgetkey import Keeping, MissingKeyError
+from store.forgets import Forgets
 from store.redrive import Redrive
 from store.replay import Plan, Replay
 from store.report import Report
@@ -51,13 +53,13 @@ def _read(body: bytes) -> Outcome:
     return parser.read(body).outcome
 
 
-def our_parser() -> Parser:
+def our_parser(known: Forgets) -> Parser:
     """The parser of this version; its name changes with every line of what reads and folds."""
     folders = (Path(parser.__file__).parent, Path(replay.__file__).parent)
     digest = hashlib.sha256()
     for path in sorted(path for folder in folders for path in folder.glob("*.py")):
         digest.update(path.read_bytes())
-    return Parser(_read, digest.hexdigest()[:16], rejected=poison.REJECTED, deadly=poison.KILLER)
+    return Parser(_read, digest.hexdigest()[:16], rejected=poison.REJECTED, deadly=poison.KILLER, known=known)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -68,7 +70,13 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         signal.signal(number, stop)
     own_phone = "".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None
     try:
-        return run(connect.direct_url(environ), wish, our_parser(), stop=stop, own_phone=own_phone)
+        return run(
+            connect.direct_url(environ),
+            wish,
+            our_parser(Forgets(Keeping.from_environ(environ).find)),
+            stop=stop,
+            own_phone=own_phone,
+        )
     except replays.BusyError as error:
         print(f"replay: {error}", file=sys.stderr)
         return BUSY
@@ -113,6 +121,10 @@ def run(database_url: str, wish: Wish, parser: Parser, *, stop: Stop, own_phone:
     with connect.open(database_url, "replay") as connection:
         if missing := migrate.missing(connection):
             raise CannotGoOnError(f"The database lacks {', '.join(missing)}: run `python -m store migrate`.")
+        try:
+            forgets.check(connection, parser.known)
+        except MissingKeyError as error:
+            raise CannotGoOnError(str(error)) from error
     plan = Plan(parser, own_phone=own_phone, size=wish.size, dry=wish.dry)
     connection = replay.open(database_url, plan)
     job = (

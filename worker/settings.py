@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from store import connect
+from store.forgetkey import Keeping
 
 
 class SettingsError(Exception):
@@ -25,6 +26,8 @@ class Settings:
     """After how many jobs the process ends, to be started anew by its supervisor; 0: never."""
     feed_days: int
     """How long changes are kept in the feed; whoever was away for longer loads everything anew."""
+    keeping: Keeping
+    """Where the key to who is forgotten is."""
     failpoint: str | None
     """For tests: where the process is to die (worker/failpoint.py)."""
 
@@ -58,5 +61,6 @@ class Settings:
             own_phone="".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None,
             max_jobs=int(max_jobs),
             feed_days=int(feed_days),
+            keeping=Keeping.from_environ(environ),
             failpoint=environ.get("SAK_FAILPOINT") or None,
         )

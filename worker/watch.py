@@ -8,7 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from ingest import queue
-from store import connect, pulse, retention
+from store import connect, forgets, pulse, retention
 from store.errors import TransientError
 from worker.drainer import Drainer
 from worker.metrics import Metrics
@@ -52,6 +52,8 @@ class Watch:
             with connect.deadline(connection, ANSWER):
                 pulse.record(connection, length=length, oldest_at=oldest_at, writers=writers)
                 self._metrics.lagged(retention.lag(connection))
+                # Whoever cannot tell who is forgotten writes nothing; and is not ready, which it says.
+                forgets.check(connection, self._drainer.known)
             self.reason = None
         except TransientError as error:
             self.reason = str(error)
