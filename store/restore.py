@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from store import aftermath, archive, connect, errors, ledger, migrate, programs
+from store import aftermath, archive, connect, errors, forget, ledger, migrate, programs
 from store.archive import Archive
 from store.backup import Tell
 from store.connect import Connection
@@ -24,6 +24,8 @@ class NotEmptyError(Exception):
 class Restored:
     migrated: tuple[str, ...]
     """What was applied after it, as the backup is of an older version."""
+    forgotten: int
+    """How many hashes of addresses were forgotten again."""
     holds: Ledger
 
 
@@ -33,8 +35,9 @@ def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tel
     The file is read to its end before anything is changed. Processes that are connected meanwhile lose nothing: they
     fail and try again until the database lacks no migration, which is the last thing that it gets.
 
-    Raises NotEmptyError, store.programs.ProgramError, store.migrate.UnknownMigrationError and
-    store.errors.TransientError; after any of them the same call can be made again, with `replace` if need be.
+    Raises NotEmptyError, store.programs.ProgramError, store.migrate.UnknownMigrationError,
+    store.forgetkey.MissingKeyError and store.errors.TransientError; after any of them the same call can be made again,
+    with `replace` if need be.
     """
     with connect.open(database_url, "restore", bounds=_BOUNDS, alone=True) as connection:
         migrate.alone(connection)
@@ -67,19 +70,21 @@ def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tel
                 ],
                 server.environment,
             )
-        return _finish(connection, found, tell)
+        return _finish(connection, found, environ, tell)
 
 
-def _finish(connection: Connection, found: Archive, tell: Tell) -> Restored:
+def _finish(connection: Connection, found: Archive, environ: Mapping[str, str], tell: Tell) -> Restored:
     # One name is held back until everything is done: as long as it is missing, no process is ready.
     withheld, *others = found.migrations
     aftermath.settle(connection, others)
     migrated = migrate.forward(connection, withheld=[withheld])
+    tell("forgetting again who was forgotten")
+    forgotten = forget.reapply(connection, environ)
     tell("looking at what is there")
     with errors.translated():
         connection.execute("ANALYZE")
     aftermath.note(connection, [withheld])
-    return Restored(tuple(migrated), ledger.read(connection))
+    return Restored(tuple(migrated), forgotten, ledger.read(connection))
 
 
 def fits(found: Archive, major: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from store import connect, restore
 from store.commands import backup, ledger
 from store.commands.command import OK, UNUSABLE, Command
+from store.forgetkey import MissingKeyError
 from store.programs import ProgramError
 
 MEANING = """
@@ -31,11 +32,16 @@ def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
     except ProgramError as error:
         print(f"restore: {error}", file=sys.stderr)
         return UNUSABLE
+    except MissingKeyError as error:
+        print(f"restore: {error} Then restore again, with --yes: nobody is served what was forgotten.", file=sys.stderr)
+        return UNUSABLE
     except KeyboardInterrupt:
         print("restore: interrupted: run it again with --yes", file=sys.stderr)
         return UNUSABLE
     for name in restored.migrated:
         print(f"applied {name}")
+    if restored.forgotten:
+        print(f"forgot {restored.forgotten:,} addresses again")
     print(f"restored {chosen.file}, which holds:")
     ledger.show(restored.holds)
     print(MEANING)

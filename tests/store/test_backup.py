@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-import threading
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from dev.process import ROOT
 from dev.servers import Servers
-from store import archive, backup, connect, programs, restore
+from store import archive, backup, connect, migrate, programs, restore
 from store.archive import Archive
 from store.programs import ProgramError
 from tests.conftest import execute
@@ -113,33 +114,28 @@ def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_p
     assert command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
 
 
-def test_a_backup_is_of_one_moment_while_others_write(database_url: str, empty_url: str, tmp_path: Path) -> None:
-    """What it says that it holds is what it holds, and the ledger of that adds up."""
-    stop = threading.Event()
-
-    def write(seed: int) -> None:
-        with connect.open(database_url, "test") as connection:
-            for batch in mixed.told(100_000, seed=seed, together=5):
+def test_a_backup_is_of_one_moment_while_others_write(told: str, empty_url: str, tmp_path: Path) -> None:
+    """What it says that it holds is what it holds, however much is written before pg_dump gets to it."""
+    waits = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
+    before = contents(told)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(told) as holding:
+        holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
+        making = pool.submit(backup.make, told, tmp_path / "one", os.environ, print)
+        end = time.monotonic() + 30
+        while not rows(told, waits):
+            assert time.monotonic() < end, "pg_dump never came to the table"
+            time.sleep(0.02)
+        with connect.open(told, "test") as connection:
+            for batch in mixed.told(60, seed=2):
                 mixed.keep(connection, [batch])
-                if stop.is_set():
-                    return
-
-    writers = [threading.Thread(target=write, args=[seed]) for seed in (1, 2)]
-    for writer in writers:
-        writer.start()
-    try:
-        made = backup.make(database_url, tmp_path / "one", os.environ, print)
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join()
+        holding.rollback()
+        made = making.result()
     restored = restore.restore(empty_url, tmp_path / "one", os.environ, print, replace=False)
 
-    counted = rows(empty_url, "SELECT sum(size)::int, (SELECT count(*)::int FROM digests) FROM batches")[0]
+    assert contents(told) != before
+    assert contents(empty_url) == before
     assert (restored.holds.stored, restored.holds.received) == (made.holds.stored, made.holds.received)
-    assert restored.holds.received == counted[0]
-    assert counted[1] == counted[0] - restored.holds.duplicate, "each event's identity came with its batch"
-    assert rows(database_url, "SELECT sum(size)::int FROM batches")[0][0] >= counted[0]
+    assert restored.holds.received == rows(empty_url, "SELECT sum(size)::int FROM batches")[0][0]
 
 
 def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
@@ -182,6 +178,44 @@ def test_a_database_with_something_in_it_is_replaced_only_when_told(
     replaced, said = command("restore", tmp_path / "file", "--yes", url=another_database_url)
     assert replaced == 0, said
     assert contents(another_database_url) == contents(told)
+
+
+def test_who_was_forgotten_after_the_backup_is_forgotten_again(told: str, empty_url: str, tmp_path: Path) -> None:
+    """A backup remembers everybody; the list beside the key remembers who asked not to be."""
+    [(address,)] = rows(told, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1")
+    home = {"DATA_DIR": str(tmp_path / "home")}
+    backup.make(told, tmp_path / "file", os.environ, print)
+    code, said = command("forget", address, "--yes", url=told, **home)
+    assert code == 0, said
+
+    code, said = command("restore", tmp_path / "file", url=empty_url, **home)
+
+    assert code == 0, said
+    assert "again" in said
+    holders = [
+        table
+        for table in tables(empty_url)
+        if rows(empty_url, f"SELECT 1 FROM {table} AS t WHERE t::text LIKE '%{address}%' LIMIT 1")
+    ]
+    assert holders == []
+
+
+def test_without_the_key_to_who_is_forgotten_nobody_is_served(told: str, empty_url: str, tmp_path: Path) -> None:
+    """The backup says that people were forgotten, and nobody here can tell who: better no database than theirs."""
+    [(address,)] = rows(told, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1")
+    assert command("forget", address, "--yes", url=told, DATA_DIR=str(tmp_path / "home"))[0] == 0
+    backup.make(told, tmp_path / "file", os.environ, print)
+
+    code, said = command("restore", tmp_path / "file", url=empty_url, DATA_DIR=str(tmp_path / "elsewhere"))
+    assert code == 2
+    assert "FORGET_KEY" in said
+    with connect.open(empty_url, "test") as connection:
+        assert migrate.missing(connection), "no process is ready on it"
+
+    code, said = command("restore", tmp_path / "file", "--yes", url=empty_url, DATA_DIR=str(tmp_path / "home"))
+    assert code == 0, said
+    with connect.open(empty_url, "test") as connection:
+        assert migrate.missing(connection) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "other bytes", "no archive", "missing"])
