@@ -8,12 +8,19 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
+import orjson
+
 Row: TypeAlias = Mapping[str, object]
 
 
 def document(rows: Iterable[Row]) -> str:
     """The rows as a JSON array; bytes travel as hexadecimal digits, which the statement decodes."""
-    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"), default=_hex)
+    listed = list(rows)
+    try:
+        return orjson.dumps(listed, default=_hex).decode()
+    except orjson.JSONEncodeError:
+        # An integer of more than 64 bits, a lone surrogate: PostgreSQL refuses it too, and names it the data's fault.
+        return json.dumps(listed, ensure_ascii=False, separators=(",", ":"), default=_hex)
 
 
 def _hex(value: object) -> str:

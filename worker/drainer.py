@@ -17,7 +17,7 @@ from store.connect import Connection
 from store.errors import PermanentError, TransientError
 from store.forgets import Forgets
 from store.intake import Batch
-from worker import account, hold, poison, reading, retry
+from worker import account, garbage, hold, poison, reading, retry
 from worker.metrics import Metrics
 from worker.stream import Entry, Stream
 
@@ -113,7 +113,7 @@ class Drainer:
         ids = [entry.id for entry in entries]
         started = time.monotonic()
         self._failpoints.reach("worker.after_read")
-        with hold.held(self.stream, ids):
+        with garbage.collected_later(), hold.held(self.stream, ids):
             batches = self._read([entry for entry in entries if entry.deaths < poison.DEATHS])
             try:
                 counted = self._apply(batches) if batches else Counter[str]()

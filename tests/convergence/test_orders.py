@@ -52,28 +52,34 @@ def _written(history: History) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_a_history_is_the_same_however_it_is_told(memory: Memory, capfd: pytest.CaptureFixture[str]) -> None:
-    """Events come late, twice, out of order and from several workers: what a person reads must not depend on it."""
+@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
+def test_a_history_is_the_same_however_it_is_told(
+    memory: Memory, capfd: pytest.CaptureFixture[str], quarter: int
+) -> None:
+    """Events come late, twice, out of order and from several workers: what a person reads must not depend on it.
+
+    300 histories, in quarters, so that no process is the last for minutes.
+    """
     shares = Shares()
     try:
-        _check(memory, 300, shares)
+        _check(memory, 75, shares)
     finally:
-        shares.print(capfd, "Told in two orders")
+        shares.print(capfd, f"Told in two orders, part {quarter}")
 
-    assert shares.histories >= 300
+    assert shares.histories >= 75
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("half", [1, 2])
+@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
 def test_thousands_of_histories_are_the_same_however_they_are_told(
-    memory: Memory, capfd: pytest.CaptureFixture[str], half: int
+    memory: Memory, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:
-    """The same on 5,000 histories, in two halves, so that two processes share them."""
+    """The same on 5,000 histories."""
     shares = Shares()
     try:
-        _check(memory, 2_500, shares)
+        _check(memory, 1_250, shares)
     finally:
-        shares.print(capfd, f"Told in two orders, part {half}")
+        shares.print(capfd, f"Told in two orders, part {quarter}")
 
-    assert shares.histories >= 2_500
+    assert shares.histories >= 1_250

@@ -71,7 +71,7 @@ def test_without_a_database_it_says_so() -> None:
     code, _, err = run("postgresql://app@127.0.0.1:1/history")
 
     assert code == replay.UNUSABLE
-    assert err.startswith("replay: PostgreSQL: ")
+    assert err.startswith("replay: PostgreSQL cannot be used: ")
     assert "Traceback" not in err
 
 
