@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from store import connect, ledger, remarks, retirement, searchable, sends
+from store.connect import Connection
 from store.facts import Outcome
-from store.refold import Refolding
+from store.refold import Comparison, Refolding
 from store.report import Difference
 from store.retirement import Gone
 from store.sends import Draft, Result
@@ -185,9 +186,9 @@ def test_a_replay_beside_it_does_not_undo_it(database_url: str, monkeypatch: pyt
     come(database_url, at(NOW, "new", 9), read=misread)
     repair = Refolding.repair
 
-    def late(*arguments: Any) -> list[Difference]:
+    def late(refolding: Refolding, connection: Connection, comparison: Comparison, reason: str) -> list[Difference]:
         retire(database_url)
-        return repair(*arguments)
+        return repair(refolding, connection, comparison, reason)
 
     monkeypatch.setattr(Refolding, "repair", late)
     replayed(database_url, rightly)
