@@ -1,0 +1,114 @@
+"""Several processes of every kind on one PostgreSQL and one Redis: they know nothing of each other, and need not."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from dev import listening
+from dev.chaos import verdict
+from dev.chaos.program import Program
+from dev.valkey import Valkey
+from tests.api.history import TOKEN
+from tests.scaling.fleet import Fleet
+
+
+class Follower:
+    """A reader of the feed that asks another api process each time, and goes on elsewhere when one is gone."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self._urls = urls
+        self._turn = 0
+        self._cursor: str | None = None
+        self.told: dict[int, int] = {}
+        """Of each message, by its number: the newest rev."""
+        self.answers = 0
+
+    def look(self) -> bool:
+        """Take in what is new; whether there was an answer."""
+        self._turn += 1
+        url = self._urls[self._turn % len(self._urls)]
+        try:
+            data = self._get(url)
+        except requests.ConnectionError:
+            return False
+        self._cursor = data["cursor"]
+        for change in data["changes"]:
+            if change["message"] is not None:
+                number, rev = change["message"]["id"], change["rev"]
+                self.told[number] = max(rev, self.told.get(number, 0))
+        self.answers += 1
+        return True
+
+    def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
+        query = {"limit": "500"} | ({"since": self._cursor} if self._cursor else {})
+        answer = requests.get(
+            f"{url}/api/changes", params=query, headers={"authorization": f"Bearer {TOKEN}"}, timeout=20
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+
+@pytest.fixture
+def valkey(folder: Path) -> Iterator[Valkey]:
+    with Valkey(folder / "valkey") as running:
+        yield running
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
+    valkey: Valkey, database_url: str, folder: Path
+) -> None:
+    """Any of them may die at any moment; the others go on, and whoever reads the feed misses and repeats nothing."""
+    dice = random.Random(171)
+    with (
+        Fleet(folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
+        listening.on("127.0.0.1", 0, "API_PORT") as one,
+        listening.on("127.0.0.1", 0, "API_PORT") as two,
+    ):
+        apis: list[Program] = []
+        for number, listener in enumerate((one, two)):
+            descriptor = listener.fileno()
+            environment = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "LISTEN_FD": str(descriptor)}
+            apis.append(Program("api", environment, folder / f"api-{number}.log", pass_fds=[descriptor]))
+        with apis[0], apis[1]:
+            follower = Follower([f"http://127.0.0.1:{listening.port_of(listener)}" for listener in (one, two)])
+            assert fleet.until(follower.look), apis[0].said
+            # The gateway may reach two of them with the same event.
+            spooled = 0.0
+            senders = [fleet.sender(171, 30), fleet.sender(171, 30, ingest=1), fleet.sender(172, 30, ingest=2)]
+            with senders[0], senders[1], senders[2]:
+                for step in range(9):
+                    victim = dice.choice([*fleet.programs, *apis])
+                    victim.kill()
+                    if step == 4:
+                        valkey.kill()
+                        fleet.wait(1.0)
+                        spooled = fleet.spooled()
+                        fleet.ingests[0].kill()
+                        valkey.start()
+                    fleet.wait(0.7)
+                    for api in apis:
+                        api.keep()
+                    follower.look()
+
+            assert spooled > 0
+            assert fleet.until(lambda: fleet.spooled() == 0), fleet.said
+            assert not (wrong := fleet.trouble(*(sender.record for sender in senders))), wrong
+            assert len(senders[0].record.acknowledged) > 50
+
+            def caught_up() -> bool:
+                with psycopg.connect(database_url) as database:
+                    there = database.execute("SELECT id, rev FROM whatsapp_messages WHERE NOT collapsed").fetchall()
+                for api in apis:
+                    api.keep()
+                follower.look()
+                return dict(there) == follower.told
+
+            assert fleet.until(caught_up), (len(follower.told), follower.answers)
+            assert verdict.kept_events(database_url) >= sum(len(sender.record.acknowledged) for sender in senders)
