@@ -2,7 +2,7 @@
 
 import { h, hue, plain } from "./element.js";
 import { icon, tick } from "./icons.js";
-import { clock, full, t } from "./language.js";
+import { clock, full, moment, number, t, time } from "./language.js";
 import { safe, said } from "./links.js";
 import { phone, spelled } from "./people.js";
 
@@ -12,47 +12,49 @@ const OPEN = ["failed", "unknown", "queued"];
 export function bubble(message, seat) {
 	const out = message.direction === "outgoing";
 	const classes = [out ? "out" : "in", seat.follows && "follows", seat.found && "found"].filter(Boolean).join(" ");
-	const shown = h("div.bubble", ...sender(message, seat), ...reply(message, seat), ...content(message), under(message, seat));
+	const shown = h("div.bubble", sender(message, seat), reply(message, seat), versions(message), content(message), under(message, seat));
 	return h("li", { class: classes, "data-key": seat.key }, shown, reactions(message, seat), state(message, seat));
 }
 
 function sender(message, { group, follows }) {
-	if (!group || message.direction === "outgoing" || follows) return [];
+	if (!group || message.direction === "outgoing" || follows) return null;
 	const name = senderName(message);
-	return [h("bdi.sender", { hue: hue(message.sender ?? name) }, name)];
+	return h("bdi.sender.small", { hue: hue(message.sender ?? name) }, name);
 }
 
-export function senderName(message) {
+function senderName(message) {
 	return (message.sender_name && plain(message.sender_name)) || (message.sender ? spelled(message.sender) : t("sender_unknown"));
 }
 
 function reply(message, { quoted, group, name, on }) {
-	if (!message.reply_to || message.deleted) return [];
-	const known = quoted
-		? [h("span.unseen", t("reply_to")), h("b", h("bdi", quoted.direction === "outgoing" ? t("you") : group ? senderName(quoted) : name)), h("span", { dir: "auto" }, summary(quoted))]
-		: [h("span", t("reply_to_earlier"))];
-	return [h("button.quote", { click: () => on.jump(message.reply_to) }, ...known)];
+	if (!message.reply_to || message.deleted) return null;
+	const known = quoted && [h("span.unseen", t("reply_to")), h("b", h("bdi", quoted.direction === "outgoing" ? t("you") : group ? senderName(quoted) : name)), h("span", { dir: "auto" }, summary(quoted))];
+	return h("button.quote.small", { click: () => on.jump(message.reply_to) }, known ?? t("reply_to_earlier"));
+}
+
+// What the text was before each edit, once somebody asked.
+function versions({ versions: told }) {
+	if (!told) return null;
+	const earlier = told.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(Date.parse(one.written_at)))));
+	return h("ol.versions.small", { "aria-label": t("earlier_texts") }, earlier.length ? earlier : h("li", t("none")));
 }
 
 // A message in one line.
 export function summary(message) {
 	if (message.deleted) return t("deleted");
-	return message.message_text || message.caption || (message.content_state === "undecrypted" ? t("undecrypted_short") : t(`type_${message.message_type}`));
+	return message.message_text || message.caption || t(message.content_state === "undecrypted" ? "undecrypted" : `type_${message.message_type}`);
 }
 
 function content(message) {
-	if (message.deleted) return [gone("gone", t("deleted"))];
-	if (message.content_state === "undecrypted") return [gone("clock", t("undecrypted"))];
-	const parts = [];
-	if (message.message_type !== "text") parts.push(media(message));
-	const text = message.message_type === "text" ? message.message_text : message.caption || message.message_text;
-	if (text) parts.push(said(text));
-	else if (message.message_type === "text") parts.push(gone("unknown", t("no_text")));
-	return parts;
+	if (message.deleted) return gone("gone", t("deleted"));
+	if (message.content_state === "undecrypted") return gone("clock", t("undecrypted"));
+	const isText = message.message_type === "text";
+	const text = isText ? message.message_text : message.caption || message.message_text;
+	return [!isText && media(message), text ? said(text) : isText && gone("unknown", t("no_text"))];
 }
 
 function gone(name, text) {
-	return h("p.gone", icon(name), text);
+	return h("p.gone", icon(name), " ", text);
 }
 
 function media(message) {
@@ -62,18 +64,17 @@ function media(message) {
 	let why;
 	if (link) why = h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer nofollow" }, t("open_at", { host: link.host }));
 	else if (message.send_id) why = t("sent_file_not_kept");
-	else if (type === "unknown" || type === "system") why = message.raw_type ? t("not_shown_type", { type: message.raw_type }) : t("not_shown");
-	else if (["location", "contact", "poll"].includes(type)) why = t("missing_details");
+	else if (type === "unknown" || type === "system") why = t("not_shown", { type: message.raw_type ?? "" });
 	else why = t("missing_file");
-	return h("div.media", h("span", icon(type)), h("span", h("b", h("bdi", title)), h("small", why)));
+	return h("div.media", icon(type), h("span", h("b", h("bdi", title)), h("small", why)));
 }
 
-function under(message, { receipts }) {
+function under(message, { receipts, on }) {
 	const at = message.timestamp;
-	const time = h("time", { datetime: new Date(at).toISOString(), title: message.time_source === "receipt" ? t("time_of_receipt", { time: full(at) }) : full(at) }, clock(at));
-	const edited = message.edited && !message.deleted ? h("span", { title: message.edited_at && full(Date.parse(message.edited_at)) }, t("edited")) : null;
-	const status = message.direction === "outgoing" && message.status ? tick(message.status, statusTold(message.status, receipts)) : null;
-	return h("div.under", edited, message.time_source === "receipt" ? h("span", { title: t("time_of_receipt", { time: full(at) }) }, "≈") : null, time, status);
+	const unsure = message.time_source === "receipt" && t("time_of_receipt", { time: full(at) });
+	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(Date.parse(message.edited_at)), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
+	const status = message.direction === "outgoing" && message.status && tick(message.status, statusTold(message.status, receipts));
+	return h("div.under", edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
 }
 
 // A single tick means little where the gateway never tells of more.
@@ -86,20 +87,21 @@ function reactions(message, { name }) {
 	if (!message.reactions?.length || message.deleted) return null;
 	const counted = new Map();
 	for (const one of message.reactions) counted.set(one.emoji, [...(counted.get(one.emoji) ?? []), one.direction === "outgoing" ? t("you") : one.sender ? phone(one.sender) : name]);
-	const chips = [...counted].map(([emoji, who]) => h("span", { title: who.join(", "), role: "img", "aria-label": t("reacted", { emoji, who: who.join(", ") }) }, who.length > 1 ? `${emoji} ${who.length}` : emoji));
-	return h("div.reactions", ...chips);
+	const chips = [...counted].map(([emoji, who]) => h("span", { title: who.join(", "), role: "img", "aria-label": t("reacted", { emoji, who: who.join(", ") }) }, emoji, who.length > 1 && ` ${number(who.length)}`));
+	return h("div.reactions.small", chips);
 }
 
 function state(message, { on }) {
 	if (!OPEN.includes(message.status) || message.direction !== "outgoing") return null;
-	const actions = [];
-	const button = (text, act) => actions.push(h("button.button.small", { click: act }, text));
+	const { status, local } = message;
+	const button = (text, act) => h("button.button.small", { click: () => on[act](message) }, t(text));
 	const isText = message.message_type === "text" && message.message_text;
-	if (message.status === "failed" && isText) button(t("send_again"), () => on.resend(message, false));
-	if (message.send_id && message.id === null && message.status !== "failed") button(t("ask_gateway"), () => on.reconcile(message));
-	if (message.status === "unknown" && isText) button(t("send_again_anyway"), () => on.resend(message, true));
-	if (message.local && message.status === "unknown") actions.length = 0;
-	if (message.local) button(t("try_again"), () => on.retry(message));
-	const reason = message.reason ? h("bdi", message.reason) : null;
-	return h("div", { class: message.status === "failed" ? "state bad" : "state" }, h("span", message.local ? t("not_reached") : t(`told_${message.status}`)), reason, actions.length ? h("div.actions", ...actions) : null);
+	const actions = local
+		? [button("try_again", "retry")]
+		: [
+				status === "failed" && isText && button("send_again", "resend"),
+				status !== "failed" && message.send_id && message.id === null && button("ask_gateway", "reconcile"),
+				status === "unknown" && isText && h("details", h("summary", t("send_again_anyway")), h("p", t("may_come_twice")), button("send_again", "resend")),
+			];
+	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local ? "not_reached" : `told_${status}`), message.reason && h("bdi", message.reason), h("div", actions));
 }

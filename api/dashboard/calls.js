@@ -11,7 +11,7 @@ export class Refused extends Error {
 
 export class Unreachable extends Error {
 	constructor() {
-		super(t("unreachable_short"));
+		super(t("unreachable"));
 	}
 }
 

@@ -3,7 +3,7 @@
 import { drawing, h } from "./element.js";
 import { clock, number, t } from "./language.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 240, 28, 20];
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 320, 32, 20];
 
 export function chart(counted, since) {
 	const minutes = Array.from({ length: 60 }, () => [0, 0]);
@@ -21,6 +21,7 @@ export function chart(counted, since) {
 	const bar = (kind, index, from, value) => (value ? drawing("rect", { class: kind, x: LEFT + index * width + 1, width: width - 2, y: y(from + value), height: y(from) - y(from + value), rx: 1 }) : null);
 	const bars = minutes.flatMap(([one, other], index) => [bar("in", index, 0, one), bar("out", index, one, other)]);
 	const times = [0, 15, 30, 45].map((minute) => drawing("text", { x: LEFT + minute * width, y: HEIGHT - 4 }, clock(since + minute * 60_000)));
-	const told = t("hour_told", { incoming, outgoing });
-	return [drawing("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": told }, lines, bars, times), h("p.legend", h("span", t("incoming", { n: incoming })), h("span.out", t("outgoing", { n: outgoing })))];
+	const legend = [t("incoming", { n: incoming }), t("outgoing", { n: outgoing })];
+	const svg = drawing("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": legend.join(", ") }, lines, bars, times);
+	return [svg, h("p.legend.muted", h("span.in", legend[0]), h("span.out", legend[1]))];
 }

@@ -7,15 +7,11 @@ const MOST = 500; // that the API gives at once
 
 export const keyOf = (chat) => `${chat.session_id}\n${chat.address}`;
 
-function compare(a, b) {
-	return a.last_message_at < b.last_message_at ? 1 : a.last_message_at > b.last_message_at ? -1 : 0;
-}
-
 export class Chats {
 	list = [];
 	cursor = null; // where the list goes on; null: it does not
 	loading = false;
-	failed = null;
+	error = null;
 	filter = {};
 	#known = new Map();
 	#round = 0;
@@ -31,12 +27,12 @@ export class Chats {
 	// From the top, with a filter: {unread, waiting, kind, session_id, q}.
 	load(filter = this.filter, wanted = PAGE) {
 		this.filter = filter;
-		this.failed = null;
+		this.error = null;
 		return this.#ask({ limit: Math.min(Math.max(wanted, PAGE), MOST) }, ++this.#round);
 	}
 
 	more() {
-		if (!this.loading && this.cursor !== null && !this.failed) this.#ask({ limit: this.list.length < MOST ? PAGE : MOST, cursor: this.cursor }, this.#round);
+		if (!this.loading && this.cursor !== null && !this.error) this.#ask({ limit: this.list.length < MOST ? PAGE : MOST, cursor: this.cursor }, this.#round);
 	}
 
 	async #ask(place, round) {
@@ -45,33 +41,24 @@ export class Chats {
 		if (round !== this.#round) return;
 		this.loading = false;
 		if (!place.cursor && !told.error) this.list = [];
-		if (told.error) this.failed = told.error;
+		if (told.error) this.error = told.error;
 		else this.#take(told);
 		this.onChange();
 	}
 
 	// A chat as the stream tells it. The open one stays in a filtered list, although it has just been read.
 	tell(chat, isOpen) {
-		const key = keyOf(chat);
-		const known = this.#known.get(key);
-		if (known && known.rev > chat.rev) return;
-		this.#known.set(key, chat);
-		const index = this.list.findIndex((one) => keyOf(one) === key);
-		const shown = index >= 0;
-		if (shown) this.list.splice(index, 1);
+		if (this.find(chat.session_id, chat.address)?.rev > chat.rev) return;
+		this.#known.set(keyOf(chat), chat);
+		const rest = this.list.filter((one) => one.address !== chat.address || one.session_id !== chat.session_id);
+		const shown = rest.length < this.list.length;
 		if (this.#wants(chat) || (shown && isOpen)) {
-			let at = 0;
-			if (this.list.length && compare(chat, this.list[0]) > 0) {
-				let high = this.list.length;
-				while (at < high) {
-					const middle = (at + high) >> 1;
-					if (compare(chat, this.list[middle]) > 0) at = middle + 1;
-					else high = middle;
-				}
-			}
+			const below = rest.findIndex((one) => one.last_message_at <= chat.last_message_at);
+			const at = below < 0 ? rest.length : below;
 			// Below what is loaded it will come with its page.
-			if (at < this.list.length || this.cursor === null || shown) this.list.splice(at, 0, chat);
+			if (at < rest.length || this.cursor === null || shown) rest.splice(at, 0, chat);
 		}
+		this.list = rest;
 		this.onChange();
 	}
 
@@ -80,7 +67,7 @@ export class Chats {
 		for (const told of page.contacts) {
 			const key = keyOf(told);
 			const known = this.#known.get(key);
-			const chat = known && known.rev > told.rev ? known : told;
+			const chat = known?.rev > told.rev ? known : told;
 			this.#known.set(key, chat);
 			if (!here.has(key)) this.list.push(chat);
 		}

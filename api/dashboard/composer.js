@@ -1,9 +1,8 @@
 // Where an answer is written, or the reason why none can be.
 
 import { h } from "./element.js";
-import { icon } from "./icons.js";
-import { t } from "./language.js";
-import { LIMITS } from "./sends.js";
+import { icon, tool } from "./icons.js";
+import { number, t } from "./language.js";
 
 const drafts = new Map(); // what was begun, by chat, for as long as the page lives
 
@@ -24,7 +23,7 @@ export class Composer {
 		this.button = h("button.send", { type: "submit", "aria-label": t("send") }, icon("send"));
 		const form = h("form",
 			{ submit: (event) => this.#submit(event) },
-			h("button.quiet", { "aria-label": t("attach"), title: t("attach"), click: () => this.picker.click() }, icon("attach")),
+			tool("attach", t("attach"), { click: () => this.picker.click() }),
 			this.picker,
 			this.text,
 			this.button,
@@ -39,7 +38,6 @@ export class Composer {
 
 	#changed() {
 		drafts.set(this.key, this.text.value);
-		this.text.maxLength = this.#file ? LIMITS.caption : LIMITS.text;
 		this.button.disabled = !this.text.value.trim() && !this.#file;
 	}
 
@@ -60,7 +58,7 @@ export class Composer {
 	}
 
 	#pasted(event) {
-		const file = event.clipboardData?.files?.[0];
+		const [file] = event.clipboardData.files;
 		if (!file) return;
 		event.preventDefault();
 		this.#attach(file);
@@ -70,10 +68,9 @@ export class Composer {
 		this.#file = file ?? null;
 		this.picker.value = "";
 		this.attached.hidden = !file;
-		this.text.placeholder = file ? t("write_caption") : t("write");
 		if (file) {
-			const size = file.size < 1e6 ? `${Math.ceil(file.size / 1000)} kB` : `${(file.size / 1e6).toFixed(1)} MB`;
-			this.attached.replaceChildren(icon(file.type.startsWith("image/") ? "image" : file.type.startsWith("video/") ? "video" : "document"), h("span", h("bdi", file.name), " ", h("small.muted", size)), h("button.quiet", { "aria-label": t("remove_file"), click: () => this.#attach(null) }, icon("close")));
+			const kind = /^(image|video)\//.exec(file.type)?.[1] ?? "document";
+			this.attached.replaceChildren(icon(kind), h("span.cut", h("bdi", file.name), " ", h("small", `${number(Math.ceil(file.size / 1000))} kB`)), tool("close", t("remove_file"), { click: () => this.#attach(null) }));
 			this.text.focus();
 		}
 		this.#changed();

@@ -3,12 +3,12 @@
 import { bubble, summary } from "./bubble.js";
 import { Unreachable, chatPath, get } from "./calls.js";
 import { Composer } from "./composer.js";
-import { head } from "./conversationhead.js";
-import { h } from "./element.js";
+import { Head } from "./conversationhead.js";
+import { announce, h, place } from "./element.js";
 import { icon } from "./icons.js";
 import { day, dayOf, number, t } from "./language.js";
 import { between, outageItem } from "./outages.js";
-import { ask, toast } from "./overlay.js";
+import { complain, toast } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { Reading } from "./reading.js";
 import { go, toChat } from "./route.js";
@@ -33,24 +33,29 @@ export class Conversation {
 	#page = 0;
 
 	constructor({ chat, session, address, facts }) {
-		Object.assign(this, { chat, session, address, facts, path: chatPath(address), isGroup: address.endsWith("@g.us") });
+		Object.assign(this, { chat, session, address, facts, isGroup: address.endsWith("@g.us") });
 		this.list = h("ol.messages");
 		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.list);
 		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
 		this.strip = h("div.strip", { hidden: true });
-		this.header = h("header");
+		this.head = new Head(this);
 		this.composer = this.#makeComposer();
-		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.header, this.strip, h("div.stage", this.scroll, this.down), this.composer.element);
-		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, path: this.path, session, page: (page) => this.#freshen(page), refused: (error) => this.#readRefused(error) });
+		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.head.element, this.strip, h("div.stage", this.scroll, this.down), this.composer.element);
+		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, page: (page) => this.#freshen(page), refused: (error) => this.#readRefused(error) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
-		this.drawHead();
+		this.head.draw();
+		if (!chat) this.#introduce();
 	}
 
 	close() {
 		this.#ended = true;
 		this.reading.close();
 		this.sized.disconnect();
+	}
+
+	#ask(place) {
+		return get(chatPath(this.address), { session_id: this.session, ...place });
 	}
 
 	// The newest messages, or those around one; at first unread where something is.
@@ -61,22 +66,25 @@ export class Conversation {
 		if (!this.#timeline.messages.length) this.list.replaceChildren(h("li.edge", t("loading")));
 		try {
 			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), UNREAD_MOST);
-			const place = at instanceof Date ? { at: at.getTime() } : at ? { around: at } : {};
-			const told = await get(this.path, { session_id: this.session, limit, ...place });
+			const told = await this.#ask({ limit, ...(at instanceof Date ? { at: at.getTime() } : { around: at }) });
 			if (this.#ended || page !== this.#page) return;
 			if (told.address !== this.address) return go(toChat(this.session, told.address, at));
 			this.#start(told, at);
 		} catch (error) {
 			if (this.#ended || page !== this.#page) return;
-			if (error.code === "message_not_found") {
-				toast(t("message_not_here"));
-				this.#loading = false;
-				return this.open();
-			}
+			if (error.code === "message_not_found") return complain(error), this.open();
 			this.list.replaceChildren(h("li.edge", h("p", error.message), h("button.button", { click: () => this.open(at) }, t("try_again"))));
 		} finally {
 			if (page === this.#page) this.#loading = false;
+			this.#fill();
 		}
+	}
+
+	// Who it is with, where the list that was loaded does not tell.
+	async #introduce() {
+		const told = await get("/api/chats", { q: this.address, session_id: this.session, limit: 9 }).catch(() => null);
+		this.chat ??= told?.contacts.find((one) => one.address === this.address);
+		this.head.draw();
 	}
 
 	#start(told, at) {
@@ -98,7 +106,8 @@ export class Conversation {
 			this.scroll.scrollTop += mine.top - box.top - (at && !(at instanceof Date) ? (box.height - mine.height) / 2 : box.height / 4);
 		} else this.#toBottom();
 		this.#scrolled();
-		this.#fill();
+		// Whoever opens a chat that was marked as unread has seen it; nothing of it was left unread.
+		if (!at && this.chat?.marked_unread && !first) this.reading.everything({ as_of: told.as_of }).catch((error) => this.#readRefused(error));
 	}
 
 	// Older or newer messages where the window is not full.
@@ -113,7 +122,7 @@ export class Conversation {
 		this.#loading = true;
 		const page = this.#page;
 		try {
-			const told = await get(this.path, { session_id: this.session, limit: PAGE, [side]: this.#timeline[side] });
+			const told = await this.#ask({ limit: PAGE, [side]: this.#timeline[side] });
 			if (this.#ended || page !== this.#page) return;
 			if (side === "before") this.#timeline.addOlder(told);
 			else this.#timeline.addNewer(told);
@@ -132,16 +141,20 @@ export class Conversation {
 	tell(change) {
 		if (change.chat) {
 			this.chat = change.chat;
-			this.drawHead();
+			this.head.draw();
 		}
-		if (change.kind === "read") return this.#readElsewhere();
+		if (change.kind === "read" && this.chat?.unread_count === 0) {
+			this.reading.nothingLeft();
+			this.#drawStrip();
+		}
 		const message = change.message;
 		if (!message) return;
 		this.#adopt(message);
 		const told = this.#timeline.tell(message);
 		if (told === null) return;
-		if (told === "new" && message.direction === "incoming") document.getElementById("live").textContent = `${nameOf(this.chat ?? this)}: ${summary(message)}`;
-		if ((told === "new" && message.direction === "incoming" && !this.#stuck) || (told === "beyond" && !this.#timeline.lateAbove)) this.#missed++;
+		const isNew = told === "new" && message.direction === "incoming";
+		if (isNew) announce(`${nameOf(this.chat ?? this)}: ${summary(message)}`);
+		if ((isNew && !this.#stuck) || (told === "beyond" && !this.#timeline.lateAbove)) this.#missed++;
 		this.#redraw();
 		this.#scrolled();
 	}
@@ -164,10 +177,6 @@ export class Conversation {
 		await this.open(anchor?.message_id);
 		this.#found = null;
 		this.#draw();
-	}
-
-	drawHead() {
-		head(this);
 	}
 
 	focus() {
@@ -211,7 +220,7 @@ export class Conversation {
 		const quoted = message.reply_to ? this.#timeline.find(message.reply_to) : null;
 		const found = this.#found !== null && (message.message_id === this.#found || message.send_id === this.#found);
 		const known = this.#items.get(key);
-		const look = `${follows} ${found} ${message.status} ${receipts} ${quoted?.rev}`;
+		const look = `${follows} ${found} ${message.status} ${receipts} ${quoted?.rev} ${Boolean(message.versions)}`;
 		if (known?.message === message && known.look === look) return known;
 		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, name: nameOf(this.chat ?? this), on: this.#actions });
 		this.reading.watch(li, message);
@@ -226,14 +235,16 @@ export class Conversation {
 			this.#items.get(keyOf(this.#timeline.find(id)))?.li.scrollIntoView({ block: "center" });
 			return null;
 		},
-		resend: async (message, doubtful) => {
-			if (doubtful && !(await ask(t("send_again_anyway"), { body: [h("p", t("may_come_twice"))], confirm: t("send_again") }))) return;
-			this.#send({ text: message.message_text, file: null });
-		},
+		resend: (message) => this.#send({ text: message.message_text, file: null }),
 		retry: (message) => this.#try(message),
 		reconcile: async (message) => {
 			const told = await reconcile(message).catch((error) => ({ explanation: error.message }));
 			toast(told.explanation ?? t(`status_${told.status}`));
+		},
+		versions: async (message) => {
+			const told = message.versions ? null : await this.#ask({ around: message.message_id, limit: 2, versions: true }).catch(complain);
+			message.versions = told?.messages.find((one) => one.id === message.id)?.versions ?? null;
+			this.#redraw();
 		},
 	};
 
@@ -260,7 +271,7 @@ export class Conversation {
 		try {
 			const told = await send(one);
 			one.told = told.send_id;
-			if (this.#timeline.has(told.send_id)) this.#outbox = this.#outbox.filter((other) => other !== one);
+			if (this.#timeline.find(told.send_id)) this.#outbox = this.#outbox.filter((other) => other !== one);
 			else Object.assign(one, { status: told.status, reason: told.reason, send_id: told.send_id, local: false });
 		} catch (error) {
 			if (error instanceof Unreachable) one.status = "unknown";
@@ -271,7 +282,7 @@ export class Conversation {
 
 	// The server's own row of what is being sent from here takes the place of ours.
 	#adopt(message) {
-		if (message.direction !== "outgoing" || !message.send_id || this.#timeline.has(message.send_id)) return;
+		if (message.direction !== "outgoing" || !message.send_id || this.#timeline.find(message.send_id)) return;
 		const mine = this.#outbox.find((one) => one.told === message.send_id || (!one.told && one.message_text === message.message_text && one.caption === message.caption && one.message_type === message.message_type && message.timestamp > one.begun - 60_000));
 		if (mine) this.#outbox = this.#outbox.filter((one) => one !== mine);
 	}
@@ -282,14 +293,6 @@ export class Conversation {
 			this.#timeline.tell(message);
 		}
 		this.#redraw();
-	}
-
-	#readElsewhere() {
-		if (this.chat?.unread_count === 0) {
-			for (const one of this.#timeline.messages) one.unread = false;
-			this.reading.blocked = this.#timeline.lateAbove = false;
-			this.#drawStrip();
-		}
 	}
 
 	#readRefused({ status, message }) {
@@ -303,10 +306,10 @@ export class Conversation {
 		this.strip.hidden = !above;
 		if (!above) return;
 		const read = async () => {
-			await this.reading.everything().catch((error) => toast(error.message));
+			await this.reading.everything().catch(complain);
 			this.#drawStrip();
 		};
-		this.strip.replaceChildren(h("span", t("unread_above", { count })), h("button.button.small", { click: read }, t("mark_all_read")));
+		this.strip.replaceChildren(h("span", t("unread_above", { count })), h("button.button.small", { click: read }, t("mark_read")));
 	}
 
 	#firstVisible() {
@@ -326,17 +329,5 @@ export class Conversation {
 		this.down.hidden = this.#stuck || (distance < 400 && this.#timeline.after === null && !this.#missed);
 		if (!this.down.hidden) this.down.replaceChildren(this.#missed ? h("b", number(this.#missed)) : "", icon("down", this.#missed ? t("new_messages", { count: this.#missed }) : t("to_newest")));
 		this.#fill();
-	}
-
-}
-
-// Put the nodes into the list in their order, and touch only what moved.
-function place(list, nodes) {
-	const wanted = new Set(nodes);
-	for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
-	let next = list.firstChild;
-	for (const node of nodes) {
-		if (node === next) next = next.nextSibling;
-		else list.insertBefore(node, next);
 	}
 }

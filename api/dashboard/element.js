@@ -26,6 +26,22 @@ function fill(made, attributes, children) {
 	return made;
 }
 
+// Makes the nodes the children of a parent, in this order, and touches only what moved.
+export function place(parent, nodes) {
+	const wanted = new Set(nodes);
+	for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+	let next = parent.firstChild;
+	for (const node of nodes) {
+		if (node === next) next = next.nextSibling;
+		else parent.insertBefore(node, next);
+	}
+}
+
+// Said aloud by readers of the screen.
+export function announce(text) {
+	document.getElementById("live").textContent = text;
+}
+
 // A colour that stands for a text, always the same.
 export function hue(text) {
 	let sum = 0;

@@ -1,4 +1,6 @@
-import { drawing } from "./element.js";
+// Drawings of one line each, and the buttons and ticks that are made of them.
+
+import { drawing, h } from "./element.js";
 
 const PATHS = {
 	search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16.2 16.2 20.5 20.5",
@@ -10,6 +12,8 @@ const PATHS = {
 	calendar: "M4.5 6.5h15v13h-15zM4.5 10.5h15M8.5 4v4M15.5 4v4",
 	attach: "M19 11.5l-7.4 7.4a4.4 4.4 0 0 1-6.2-6.2l7.7-7.7a3 3 0 0 1 4.2 4.2l-7.6 7.6a1.5 1.5 0 0 1-2.1-2.1l6.9-6.9",
 	send: "M5 12h13M12.5 6 18.5 12l-6 6",
+	save: "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 19.5h14",
+	dot: "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10z",
 	chart: "M4.5 19.5h15M7 16v-4M12 16V6M17 16v-7",
 	chat: "M5 7.5A2.5 2.5 0 0 1 7.5 5h9A2.5 2.5 0 0 1 19 7.5v6a2.5 2.5 0 0 1-2.5 2.5H11l-4.5 3.5V16A2.4 2.4 0 0 1 5 13.6z",
 	group: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3.5 19c0-3 2.4-5 5.5-5s5.5 2 5.5 5M16 11.5a2.5 2.5 0 1 0-1-4.8M17 14.3c2.2.4 3.7 2.1 3.7 4.7",
@@ -32,6 +36,11 @@ export function icon(name, label) {
 	return drawing("svg", { class: "icon", viewBox: "0 0 24 24", ...told }, drawing("path", { d: PATHS[name] ?? PATHS.unknown }));
 }
 
+// A button that is only an icon.
+export function tool(name, label, more = {}) {
+	return h("button.quiet", { "aria-label": label, title: label, ...more }, icon(name));
+}
+
 const TICKS = {
 	pending: "M9 3.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM9 6v3.2l2 1.2",
 	sent: "M4 9.5l3.5 3.5L14 6",
@@ -43,6 +52,5 @@ TICKS.queued = TICKS.pending;
 TICKS.read = TICKS.played = TICKS.delivered;
 
 export function tick(status, label) {
-	const kind = status === "failed" ? "tick bad" : status === "read" || status === "played" ? "tick read" : "tick";
-	return drawing("svg", { class: kind, viewBox: "0 0 18 18", role: "img", "aria-label": label }, drawing("title", {}, label), drawing("path", { d: TICKS[status] ?? TICKS.sent }));
+	return drawing("svg", { class: `tick ${{ failed: "bad", played: "read" }[status] ?? status}`, viewBox: "0 0 18 18", role: "img", "aria-label": label }, drawing("title", {}, label), drawing("path", { d: TICKS[status] ?? TICKS.sent }));
 }

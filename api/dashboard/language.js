@@ -1,63 +1,58 @@
 // Words and times in the reader's language and time zone.
 
+import { h } from "./element.js";
 import { languages, texts } from "./texts.js";
 
 export { languages };
-export const language = [localStorage.getItem("language"), ...navigator.languages.map((one) => one.slice(0, 2))].find((one) => languages.includes(one)) ?? "en";
+export const language = [localStorage.getItem("language"), ...navigator.languages.map((one) => one.slice(0, 2))].find((one) => one in languages) ?? "en";
 const locale = navigator.languages.find((one) => one.startsWith(language)) ?? language;
+const column = Object.keys(languages).indexOf(language);
 const plural = new Intl.PluralRules(locale);
 const numbers = new Intl.NumberFormat(locale);
-const formatters = new Map();
 
 // The text of a key; {name} is replaced by values.name, and values.count chooses between "one|other".
 export function t(key, values = {}) {
-	const [one, other = one] = (texts[key]?.[languages.indexOf(language)] ?? key).split("|");
+	const [one, other = one] = (texts[key]?.[column] ?? key).split("|");
 	const text = plural.select(values.count ?? 0) === "one" ? one : other;
 	return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : (values[name] ?? "")));
 }
 
-export function number(value) {
-	return numbers.format(value);
+export const number = (value) => numbers.format(value);
+
+function format(options) {
+	const made = new Intl.DateTimeFormat(locale, options);
+	return (at) => made.format(at);
 }
 
-function formatter(options) {
-	const key = JSON.stringify(options);
-	if (!formatters.has(key)) formatters.set(key, new Intl.DateTimeFormat(locale, options));
-	return formatters.get(key);
+export const clock = format({ timeStyle: "short" });
+export const full = format({ dateStyle: "full", timeStyle: "long" });
+export const moment = format({ dateStyle: "medium", timeStyle: "short" });
+const weekday = format({ weekday: "long" });
+const weekdayBriefly = format({ weekday: "short" });
+const date = format({ weekday: "short", day: "numeric", month: "long" });
+const dateOfYear = format({ weekday: "short", day: "numeric", month: "long", year: "numeric" });
+const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-digit" });
+
+// A time as its reader needs it, with all of it behind.
+export function time(at, shown, title = full(at)) {
+	return h("time", { datetime: new Date(at).toISOString(), title }, shown);
 }
 
-export function clock(at) {
-	return formatter({ timeStyle: "short" }).format(at);
-}
-
-export function full(at) {
-	return formatter({ dateStyle: "full", timeStyle: "long" }).format(at);
-}
-
-export function moment(at) {
-	return formatter({ dateStyle: "medium", timeStyle: "short" }).format(at);
-}
-
-// A number that is the same for all moments of one day here.
+// A number that is the same for all moments of one day here: its midnight.
 export function dayOf(at) {
-	const date = new Date(at);
-	return date.getFullYear() * 10000 + date.getMonth() * 100 + date.getDate();
+	return new Date(at).setHours(0, 0, 0, 0);
 }
 
 function daysAgo(at) {
-	const date = new Date(at);
-	const today = new Date();
-	const midnight = (one) => Date.UTC(one.getFullYear(), one.getMonth(), one.getDate());
-	return Math.round((midnight(today) - midnight(date)) / 86_400_000);
+	return Math.round((dayOf(Date.now()) - dayOf(at)) / 86_400_000);
 }
 
 export function day(at) {
 	const ago = daysAgo(at);
 	if (ago === 0) return t("today");
 	if (ago === 1) return t("yesterday");
-	if (ago > 1 && ago < 7) return formatter({ weekday: "long" }).format(at);
-	const far = new Date(at).getFullYear() !== new Date().getFullYear();
-	return formatter({ weekday: "short", day: "numeric", month: "long", year: far ? "numeric" : undefined }).format(at);
+	if (ago > 1 && ago < 7) return weekday(at);
+	return new Date(at).getFullYear() === new Date().getFullYear() ? date(at) : dateOfYear(at);
 }
 
 // As short as a list needs it.
@@ -65,8 +60,7 @@ export function brief(at) {
 	const ago = daysAgo(at);
 	if (ago <= 0) return clock(at);
 	if (ago === 1) return t("yesterday");
-	if (ago < 7) return formatter({ weekday: "short" }).format(at);
-	return formatter({ day: "numeric", month: "numeric", year: "2-digit" }).format(at);
+	return ago < 7 ? weekdayBriefly(at) : dateBriefly(at);
 }
 
 // How long something lasts, in its largest unit.

@@ -5,8 +5,7 @@ import { Conversation } from "./conversation.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { language, languages, t } from "./language.js";
-import { menu } from "./overlay.js";
-import { nameOf } from "./people.js";
+import { complain, menu } from "./overlay.js";
 import { go, read, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
 import { door, wall } from "./signin.js";
@@ -29,9 +28,9 @@ async function start(given) {
 	try {
 		page = new Page(await signIn(given));
 	} catch (error) {
-		if (error instanceof Unreachable) return wall(app, () => start(given));
+		if (error instanceof Unreachable || error.status === 503) return wall(app, () => start(given));
 		// 401 without a token is not worth a word: nobody has signed in yet.
-		door(app, start, given || error.status !== 401 ? (error.status === 401 ? t("wrong_token") : error.message) : "");
+		door(app, start, error.status !== 401 ? error.message : given && t("wrong_token"));
 	}
 	return null;
 }
@@ -49,14 +48,14 @@ class Page {
 	constructor(caller) {
 		this.facts = { scopes: caller.scopes, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
 		this.notice = h("div.notice", { role: "status", hidden: true });
-		this.side = new Side({ sessions: [], menu: this.#bar() });
-		this.main = h("main.main", { id: "main", tabindex: -1 });
-		this.shell = h("div.shell", h("a.skip", { href: "#main", click: (event) => (event.preventDefault(), this.#view ? this.#view.focus() : this.main.focus()) }, t("skip")), this.notice, this.side.element, this.main);
+		this.side = new Side({ facts: this.facts, menu: this.#bar() });
+		this.main = h("main.main", { tabindex: -1 });
+		this.shell = h("div.shell", h("button.skip", { click: () => (this.#view ?? this.main).focus() }, t("skip")), this.notice, this.side.element, this.main);
 		app.replaceChildren(this.shell);
 		const { signal } = this.#ended;
 		addEventListener("hashchange", () => this.#route(), { signal });
 		addEventListener("keydown", (event) => this.#key(event), { signal });
-		this.side.load();
+		this.side.reload();
 		this.#learn();
 		this.#route();
 		this.stream = new Stream({ change: (change) => this.#change(change), state: (live) => this.#live(live), gap: () => this.#reload() });
@@ -72,39 +71,35 @@ class Page {
 		const told = await get("/api/sessions").catch(() => null);
 		if (!told) return;
 		this.facts.sessions = told.sessions;
-		this.side.setSessions(told.sessions);
-		this.#view?.drawHead?.();
+		this.side.learned();
+		this.#view?.head?.draw();
 	}
 
 	#bar() {
-		const another = (event) => (localStorage.setItem("language", event.target.value), location.reload());
-		const choice = h("label", t("language"), h("select", { change: another }, languages.map((one) => h("option", { value: one, selected: one === language }, t(`language_${one}`)))));
-		const items = () => [
-			choice,
-			null,
-			{ text: t("sign_out"), icon: "back", act: () => signOut().then(() => start(), () => start()) },
-		];
-		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), h("a.quiet", { href: "#/operations", "aria-label": t("operations"), title: t("operations") }, icon("chart")), ...menu(t("settings"), items));
+		const another = ({ target }) => (localStorage.setItem("language", target.value), location.reload());
+		const choice = h("label", t("language"), h("select", { change: another }, Object.entries(languages).map(([value, name]) => h("option", { value, selected: value === language }, name))));
+		const leave = () => signOut().catch(complain).then(() => start());
+		const operations = h("a.quiet", { href: "#/operations", "aria-label": t("operations"), title: t("operations") }, icon("chart"));
+		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), operations, ...menu("more", t("settings"), () => [choice, [t("sign_out"), "back", leave]]));
 	}
 
 	#route() {
 		const { view, session, address, at } = read();
-		if (this.#view?.session === session && this.#view?.address === address && session) {
-			if (at) this.#view.open(at);
-			return;
-		}
+		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#view.open(at);
 		this.#view?.close();
 		this.#view = null;
 		this.side.choose(session, address);
 		this.shell.dataset.pane = view === "chats" ? "side" : "main";
 		document.title = t("history");
 		if (view === "chat") {
-			const chat = this.side.chats.find(session, address) ?? this.side.found.find(session, address);
-			this.#view = new Conversation({ chat, session, address, facts: this.facts });
+			this.#view = new Conversation({ chat: this.side.find(session, address), session, address, facts: this.facts });
 			this.#view.open(at);
-			if (chat) document.title = `${nameOf(chat)} · ${t("history")}`;
 		} else if (view === "operations") return this.#operate();
-		if (!this.#view) return this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat")), h("p", t("choose_chat_more"))));
+		if (this.#view) this.#put();
+		else this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat"))));
+	}
+
+	#put() {
 		this.main.replaceChildren(this.#view.element);
 		this.#view.focus();
 	}
@@ -114,8 +109,7 @@ class Page {
 		const { Operations } = await import("./operations.js");
 		if (read().view !== "operations" || this.#ended.signal.aborted || this.#view) return;
 		this.#view = new Operations({ facts: this.facts });
-		this.main.replaceChildren(this.#view.element);
-		this.#view.focus();
+		this.#put();
 	}
 
 	#change(change) {
@@ -131,17 +125,9 @@ class Page {
 	}
 
 	#live(live) {
-		if (live === !this.since) return;
-		if (live) {
-			this.notice.textContent = t("back_online");
-			setTimeout(() => (this.notice.hidden = !this.since), 2500);
-			this.since = null;
-			if (this.side.chats.failed) this.side.reload();
-		} else {
-			this.since = Date.now();
-			this.notice.hidden = false;
-			this.notice.textContent = t("offline");
-		}
+		if (live && this.side.chats.error) this.side.reload();
+		this.notice.hidden = live;
+		this.notice.textContent = live ? "" : t("offline");
 	}
 
 	#reload() {
@@ -150,7 +136,6 @@ class Page {
 	}
 
 	#key(event) {
-		if (document.querySelector("dialog[open]")) return;
 		if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
 			event.preventDefault();
 			if (this.shell.dataset.pane === "main" && matchMedia("(max-width: 759px)").matches) go("#/");

@@ -15,7 +15,6 @@ export function between(outages, after, upTo) {
 }
 
 export function outageItem({ from, until, reason }) {
-	const sameDay = until && dayOf(from) === dayOf(until);
-	const told = until ? t("offline_from_to", { from: sameDay ? clock(from) : moment(from), until: sameDay ? clock(until) : moment(until) }) : t("offline_since", { from: moment(from) });
-	return h("li.outage", h("span", { title: reason }, icon("warn"), told));
+	const shown = until && dayOf(from) === dayOf(until) ? clock : moment;
+	return h("li.outage.small", h("span", { title: reason }, icon("warn"), " ", t("offline_from_to", { from: shown(from), until: until ? shown(until) : t("now") })));
 }

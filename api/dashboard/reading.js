@@ -1,8 +1,19 @@
 // Marks as read what a reader really had before the eyes: on the screen, in a page that is being looked at.
 
-import { get, post } from "./calls.js";
+import { chatPath, get, post } from "./calls.js";
+import { isUnread } from "./chatrow.js";
+import { complain } from "./overlay.js";
 
 const REST = 600; // ms between seeing and telling
+
+function tell({ session_id, address }, order) {
+	return post(chatPath(address, `/read?${new URLSearchParams({ session_id })}`), order);
+}
+
+// Shows a chat as unread that is read, and the other way round.
+export async function toggleUnread(chat) {
+	await tell(chat, isUnread(chat) ? {} : { unread: true }).catch(complain);
+}
 
 export class Reading {
 	asOf = null;
@@ -12,8 +23,9 @@ export class Reading {
 	#busy = false;
 	#ended = false;
 
-	constructor({ scroll, timeline, path, session, page, refused }) {
-		Object.assign(this, { scroll, timeline, path, session, page, refused });
+	// place: {session_id, address}. page: told of newer pages. refused: told of errors.
+	constructor({ scroll, timeline, place, page, refused }) {
+		Object.assign(this, { scroll, timeline, place, page, refused });
 		this.observer = new IntersectionObserver((entries) => this.#seen(entries), { root: scroll, threshold: [0, 0.6] });
 		this.look = () => this.#later();
 		document.addEventListener("visibilitychange", this.look);
@@ -72,17 +84,16 @@ export class Reading {
 			// A page says what it could have shown; what came live needs a newer one. What that page shows is shown first,
 			// and what came in between stays unread.
 			if (upTo.live || !this.asOf) {
-				const page = await get(this.path, { session_id: this.session, limit: 50 });
+				const page = await get(chatPath(this.place.address), { session_id: this.place.session_id, limit: 50 });
 				this.page(page);
 				this.asOf = page.as_of;
 				await new Promise((resolve) => setTimeout(resolve, REST));
 				upTo = this.#upTo();
 				if (!upTo || this.timeline.lateAbove || this.#ended) return;
 			}
-			await post(`${this.path}/read?${new URLSearchParams({ session_id: this.session })}`, { up_to: upTo.message_id, as_of: this.asOf });
+			await tell(this.place, { up_to: upTo.message_id, as_of: this.asOf });
 			this.#told = upTo.message_id;
-			const end = this.timeline.messages.indexOf(upTo);
-			for (const one of this.timeline.messages.slice(0, end + 1)) one.unread = false;
+			for (const one of this.timeline.messages.slice(0, this.timeline.messages.indexOf(upTo) + 1)) one.unread = false;
 		} catch (error) {
 			this.refused(error);
 		} finally {
@@ -90,9 +101,13 @@ export class Reading {
 		}
 	}
 
-	// Because somebody says so: everything.
-	async everything() {
-		await post(`${this.path}/read?${new URLSearchParams({ session_id: this.session })}`, {});
+	// Because somebody says so: everything, or what the page could have shown.
+	async everything(order = {}) {
+		await tell(this.place, order);
+		this.nothingLeft();
+	}
+
+	nothingLeft() {
 		for (const one of this.timeline.messages) one.unread = false;
 		this.blocked = this.timeline.lateAbove = false;
 	}

@@ -2,10 +2,8 @@
 
 import { post } from "./calls.js";
 
-export const LIMITS = { text: 65_536, caption: 1_024 };
-
 // Not randomUUID: a page that is not served over https lacks it.
-export function newKey() {
+function newKey() {
 	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -54,4 +52,3 @@ export function send(one) {
 export function reconcile(message) {
 	return post(`/api/sends/${encodeURIComponent(message.send_id)}/reconcile`, {});
 }
-

@@ -1,27 +1,29 @@
 // The left side: search, filters, and the list of chats or of what was found.
 
-import { Refused, get } from "./calls.js";
+import { get } from "./calls.js";
 import { chatRow, hitRow } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
-import { h } from "./element.js";
+import { announce, h } from "./element.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
 import { sessionName } from "./people.js";
+import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
 
 const TYPING = 200; // ms of rest before a search begins
 const HITS = 30;
+const FILTERS = { all: {}, unread: { unread: true }, waiting: { waiting: true }, groups: { kind: "group" } };
 
 export class Side {
 	#chosen = null;
 	#hits = null; // {q, list, cursor, fuzzy, complete, error, loading}
 	#search = null;
 	#abort = null;
-	#chips = new Map();
 	#due = 0;
+	#pressed = "all";
 
-	constructor({ sessions, menu }) {
-		this.sessions = sessions;
+	constructor({ facts, menu }) {
+		this.facts = facts;
 		this.chats = new Chats(() => this.#show());
 		this.found = new Chats(() => this.#show());
 		this.input = h("input.field", { type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
@@ -29,18 +31,13 @@ export class Side {
 		this.rows = new Rows({
 			label: t("chats"),
 			draw: (item) => this.#draw(item),
-			key: (item) => item.key,
-			height: (item) => (item.heading ? 40 : item.foot ? 96 : 72),
+			height: (item) => (item.heading ? 48 : item.foot ? 96 : 72),
 			onNearEnd: () => this.#more(),
 		});
 		this.empty = h("div.blank", { hidden: true });
 		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.empty, this.rows.element);
-		this.#drawChips();
+		this.learned();
 		setInterval(() => !document.hidden && this.rows.redraw(), 60_000);
-	}
-
-	load() {
-		return this.chats.load();
 	}
 
 	// Everything anew, where it stands.
@@ -49,10 +46,12 @@ export class Side {
 	}
 
 	choose(session, address) {
-		const key = session ? `${session}\n${address}` : null;
-		if (key === this.#chosen) return;
-		this.#chosen = key;
+		this.#chosen = session ? keyOf({ session_id: session, address }) : null;
 		this.rows.redraw();
+	}
+
+	find(session, address) {
+		return this.chats.find(session, address) ?? this.found.find(session, address);
 	}
 
 	tell(chat) {
@@ -72,38 +71,24 @@ export class Side {
 		this.input.select();
 	}
 
-	setSessions(sessions) {
-		this.sessions = sessions;
-		this.#drawChips();
+	// What is known of the sessions has changed.
+	learned() {
+		const { sessions } = this.facts;
+		const chosen = this.chats.filter.session_id;
+		const chips = Object.entries(FILTERS).map(([name, filter]) => h("button.chip", { "aria-pressed": String(name === this.#pressed), click: () => this.#press(name, filter) }, t(`filter_${name}`)));
+		const options = sessions.map((one) => h("option", { value: one.session_id, selected: one.session_id === chosen }, sessionName(sessions, one.session_id)));
+		const session = h("select.chip", { "aria-label": t("session"), change: ({ target }) => this.#filter({ ...this.chats.filter, session_id: target.value || undefined }) }, h("option", { value: "" }, t("all_sessions")), options);
+		this.chips.replaceChildren(...chips, ...(sessions.length > 1 ? [session] : []));
 		this.rows.redraw();
 	}
 
-	#drawChips() {
-		const filters = [["all", {}], ["unread", { unread: true }], ["waiting", { waiting: true }], ["groups", { kind: "group" }]];
-		const chips = filters.map(([name, filter]) => {
-			const chip = h("button.chip", { "aria-pressed": "false", click: () => this.#filter(name, filter) }, t(`filter_${name}`));
-			this.#chips.set(name, chip);
-			return chip;
-		});
-		const session = h("select.chip", { "aria-label": t("session"), change: (event) => this.#load({ ...this.chats.filter, session_id: event.target.value || undefined }) },
-			h("option", { value: "" }, t("all_sessions")),
-			this.sessions.map((one) => h("option", { value: one.session_id, selected: one.session_id === this.chats.filter.session_id }, sessionName(this.sessions, one.session_id))),
-		);
-		this.chips.replaceChildren(...chips, ...(this.sessions.length > 1 ? [session] : []));
-		this.#press(this.pressed ?? "all");
+	#press(name, filter) {
+		this.#pressed = name;
+		Object.keys(FILTERS).forEach((one, i) => (this.chips.children[i].ariaPressed = String(one === name)));
+		this.#filter({ ...filter, session_id: this.chats.filter.session_id });
 	}
 
-	#press(name) {
-		this.pressed = name;
-		for (const [one, chip] of this.#chips) chip.ariaPressed = String(one === name);
-	}
-
-	#filter(name, filter) {
-		this.#press(name);
-		this.#load({ ...filter, session_id: this.chats.filter.session_id });
-	}
-
-	#load(filter) {
+	#filter(filter) {
 		this.rows.toTop();
 		this.chats.load(filter);
 		if (this.#hits) this.#find(this.#hits.q);
@@ -115,13 +100,11 @@ export class Side {
 		this.#search = setTimeout(() => this.#find(q), q ? TYPING : 0);
 	}
 
-	async #find(q) {
+	#find(q) {
 		this.#abort?.abort();
 		this.rows.toTop();
-		if (!q) {
-			this.#hits = null;
-			return this.#show();
-		}
+		this.#hits = null;
+		if (!q) return this.#show();
 		this.#abort = new AbortController();
 		this.#hits = { q, session_id: this.chats.filter.session_id, list: [], cursor: null };
 		this.found.load({ q, session_id: this.#hits.session_id });
@@ -144,7 +127,7 @@ export class Side {
 			Object.assign(hits, { error, cursor: null });
 		}
 		hits.loading = false;
-		if (hits === this.#hits) this.#show();
+		this.#show();
 	}
 
 	// However much changes at once, it is drawn once.
@@ -157,40 +140,37 @@ export class Side {
 
 	#showNow() {
 		const items = this.#hits ? this.#foundItems(this.#hits) : this.chats.list.map(itemOf);
-		const error = this.#hits ? this.#hits.error : this.chats.failed;
+		const { error, loading } = this.#hits ?? this.chats;
 		if (error && items.length) items.push({ key: "failed", foot: error.message });
 		this.rows.items = items;
-		const isEmpty = !items.length && !(this.#hits ?? this.chats).loading;
+		const isEmpty = !items.length && !loading;
 		this.empty.hidden = !isEmpty;
 		this.rows.element.hidden = isEmpty;
-		if (isEmpty) this.empty.replaceChildren(...this.#nothing());
-		if (this.#hits && !this.#hits.loading) document.getElementById("live").textContent = t("found_messages", { count: this.#hits.list.length });
+		if (isEmpty) this.empty.replaceChildren(...this.#nothing(error));
+		if (this.#hits && !loading) announce(t("found_messages", { count: this.#hits.list.length }));
 	}
 
 	#foundItems(hits) {
-		const chats = this.found.loading ? [] : this.found.list.slice(0, 5);
-		const items = [];
-		if (chats.length) items.push({ key: "chats", heading: t("chats") });
-		items.push(...chats.map(itemOf));
-		if (hits.list.length) items.push({ key: "hits", heading: hits.fuzzy ? t("similar_messages") : t("messages") });
-		items.push(...hits.list.map(itemOf));
-		if (hits.list.length && hits.complete === false) items.push({ key: "incomplete", foot: t("search_incomplete") });
-		return items;
+		const chats = this.found.loading ? [] : this.found.list.slice(0, 5).map(itemOf);
+		const messages = hits.list.map(itemOf);
+		if (chats.length) chats.unshift({ key: "chats", heading: t("chats") });
+		if (messages.length) messages.unshift({ key: "hits", heading: hits.fuzzy ? t("similar_messages") : t("messages") });
+		if (messages.length && hits.complete === false) messages.push({ key: "incomplete", foot: t("search_incomplete") });
+		return [...chats, ...messages];
 	}
 
-	#nothing() {
-		const error = this.#hits ? this.#hits.error : this.chats.failed;
+	#nothing(error) {
 		if (error) return [icon("warn"), h("p", error.message), h("button.button", { click: () => (this.#hits ? this.#find(this.#hits.q) : this.reload()) }, t("try_again"))];
 		if (this.#hits) return [icon("search"), h("h2", t("nothing_found")), h("p", t("nothing_found_for", { q: this.#hits.q }))];
-		if (this.pressed !== "all") return [icon("chat"), h("h2", t(`none_${this.pressed}`))];
+		if (this.#pressed !== "all") return [icon("chat"), h("h2", t("none_here"))];
 		return [icon("chat"), h("h2", t("no_chats")), h("p", t("no_chats_yet"))];
 	}
 
-	#draw(item) {
-		if (item.heading) return h("div.head", item.heading);
-		if (item.foot) return h("p.foot", item.foot);
-		if (item.hit) return hitRow(item.hit);
-		return chatRow(item.chat, { chosen: item.key === this.#chosen, sessions: this.sessions });
+	#draw({ key, heading, foot, hit, chat }) {
+		if (heading) return [h("h2.head", heading)];
+		if (foot) return [h("p.foot", foot)];
+		if (hit) return hitRow(hit);
+		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: this.facts.scopes.includes("write") && toggleUnread });
 	}
 
 	#key(event) {

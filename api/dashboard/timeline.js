@@ -79,12 +79,9 @@ export class Timeline {
 		return known || replaced ? "changed" : "new";
 	}
 
-	find(messageId) {
-		return this.messages.find((one) => one.message_id === messageId || (one.send_id && one.send_id === messageId));
-	}
-
-	has(sendId) {
-		return this.messages.some((one) => one.send_id === sendId);
+	// By the id of a message or of a send.
+	find(id) {
+		return this.messages.find((one) => one.message_id === id || (one.send_id && one.send_id === id));
 	}
 
 	#add(page, end) {

@@ -46,7 +46,7 @@ def settings(reader: Reader) -> None:
 def date(reader: Reader) -> None:
     conversation(reader)
     reader.page.get_by_role("button", name="Jump to a date").click()
-    expect(reader.page.get_by_role("dialog")).to_be_visible()
+    expect(reader.page.locator("input[type=date]")).to_be_visible()
 
 
 def door(reader: Reader) -> None:

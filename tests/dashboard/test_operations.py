@@ -45,6 +45,26 @@ def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(reader: Rea
     reader.picture("operations-parked")
 
 
+def test_the_outages_of_every_session_are_listed(reader: Reader, history: History) -> None:
+    """Where messages may be missing is asked of the whole system, not of one chat; one outage is not over yet."""
+    history.tell(message())
+    for first, ended in ((T0, T0 + 60_000), (T0 + 120_000, None)):
+        history.run(
+            "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
+            " VALUES ('s1', 'disconnected', %s, %s, %s, %s, 'disconnected')",
+            first, first + 1000, first + 2000, ended,
+        )  # fmt: skip
+    page = reader.sign_in()
+    page.goto(f"{reader.url}/#/operations")
+
+    expect(page.locator(".outages .outage")).to_have_text(
+        [
+            re.compile(r"Gateway offline, 15 Jun 2025, 20:38 to now: messages may be missing"),
+            re.compile(r"Gateway offline, 20:36 to 20:37: messages may be missing"),
+        ]
+    )
+
+
 def test_the_last_hour_is_drawn(reader: Reader, history: History) -> None:
     """As a picture for those who see it, in words for those who do not."""
     history.tell(*(message(f"{n}") for n in range(7)))
@@ -52,7 +72,7 @@ def test_the_last_hour_is_drawn(reader: Reader, history: History) -> None:
     page = reader.sign_in()
     page.goto(f"{reader.url}/#/operations")
 
-    expect(page.get_by_role("img", name=re.compile("7 incoming and 0 outgoing"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("incoming: 7, outgoing: 0"))).to_be_visible()
     assert page.locator(".chart rect").count() in {1, 2}
 
 

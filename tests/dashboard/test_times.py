@@ -17,7 +17,7 @@ def test_a_date_is_jumped_to(reader: Reader, history: History) -> None:
     open_chat(reader)
     page = reader.page
     page.get_by_role("button", name="Jump to a date").click()
-    page.get_by_role("textbox", name="Date").fill("2025-06-05")
+    page.locator("input[type=date]").fill("2025-06-05")
     page.get_by_role("button", name="Jump", exact=True).click()
     day = page.locator(".day", has_text="5 June")
 
@@ -49,7 +49,7 @@ def test_an_outage_is_shown_where_messages_may_be_missing(
         open_chat(somebody)
 
         expect(somebody.page.locator(".outage").first).to_have_text(
-            "Gateway offline 20:36 to 20:37: messages may be missing"
+            "Gateway offline, 20:36 to 20:37: messages may be missing"
         )
 
 
