@@ -33,7 +33,14 @@ def look(path: Path, restore: Program, environment: Mapping[str, str]) -> Archiv
         raise ProgramError(f"{path} cannot be read: {error.strerror}.") from None
     if not is_archive:
         raise ProgramError(f"{path} is no backup that `python -m store backup` made.")
-    listed = programs.run(restore, ["--list", str(path)], environment)
+    try:
+        listed = programs.run(restore, ["--list", str(path)], environment)
+    except ProgramError as error:
+        if "unsupported version" not in str(error):
+            raise
+        raise ProgramError(
+            f"{path} was written by a newer PostgreSQL than {restore.major}: restore it into a server as new."
+        ) from error
     if any(essential not in listed for essential in _ESSENTIAL):
         raise ProgramError(f"{path} is a backup of another database: it has no history of ours in it.")
     server = re.search(r"Dumped from database version: (\d+)", listed)
