@@ -163,7 +163,7 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
         assert sources.horizon(connection) == 12000
         assert len(sources.page(connection, 5000, 12000, 500)) == 500
         assert len(sources.fitting(connection, range(1, 300))) == 299
-        assert sources.of_keys(connection, [7, 8]) == {7: [14, 15], 8: [16, 17]}
+        assert sorted(sources.of_keys(connection, [7])[7]) == [14, 15]
         assert len(sources.load(connection, range(100, 400), parser(rightly))) == 300
         assert raw.last(connection, 10) == 11990
         assert len(raw.Tail(11950).look(connection)) == 50
