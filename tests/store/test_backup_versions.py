@@ -51,7 +51,7 @@ def test_a_history_moves_to_a_newer_postgresql_and_not_back(older: Postgres, dat
     assert made.server < major_of(database_url)
     assert restored.holds.received > 0
     # What pg_dump 18 wrote, an older pg_restore cannot read, and a newer one is told not to put into an older server.
-    with pytest.raises(ProgramError, match="a server as new|needs"):
+    with pytest.raises(ProgramError, match="a server as new"):
         restore.restore(older.url, down, os.environ, print, replace=True)
     with connect.open(older.url, "test") as connection, connection.transaction():
         assert connection.execute("SELECT sum(size)::int FROM batches").fetchone() == (restored.holds.received,)
