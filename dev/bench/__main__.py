@@ -20,8 +20,8 @@ from dev.failure import StartError
 
 Measure: TypeAlias = Callable[[Lab, Plan], list[Table]]
 PARTS = ("ingest", "drain", "fresh", "api", "memory")
-FULL = ("connections", "workers", "stored")
-"""How figures grow: measured only with --full, or by name, which keeps each below ten minutes."""
+FULL = ("connections", "workers", "stored", "flames")
+"""How figures grow, and where the time goes: only with --full, or by name, which keeps each below ten minutes."""
 
 
 def main(arguments: Sequence[str]) -> int:

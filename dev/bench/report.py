@@ -2,12 +2,13 @@
 
 from dev.bench.figures import Row, Samples, Table
 
+_HEAD = ("", "median", "least", "most", "", "against", "median", "ratio", "target", "")
+
 
 def text(table: Table) -> str:
     """The table, its columns aligned."""
-    lines = [("", "median", "least", "most", "", "against", "median", "ratio", "target", "")]
-    lines += [_cells(row) for row in table.rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    lines = [_HEAD, *(_cells(row) for row in table.rows)] if table.rows else []
+    widths = [max((len(line[column]) for line in lines), default=0) for column in range(len(_HEAD))]
     printed = [
         "  ".join(
             cell.ljust(width) if column in {0, 4, 5, 8} else cell.rjust(width)

@@ -35,7 +35,7 @@ def _resident(lab: Lab, plan: Plan) -> Table:
         processes = {"ingest": ingest, "worker": worker, "api": api}
         running = Load(ingest.port, 16, rate=RATE, seconds=seconds).begin()
         over = threading.Event()
-        reader = threading.Thread(target=_read, args=[api, over])
+        reader = threading.Thread(target=read_restlessly, args=[api, over])
         reader.start()
         begun = time.perf_counter()
         early: dict[str, int] = {}
@@ -71,7 +71,7 @@ def _resident(lab: Lab, plan: Plan) -> Table:
     )
 
 
-def _read(api: Started, over: threading.Event) -> None:
+def read_restlessly(api: Started, over: threading.Event) -> None:
     """A dashboard that never rests."""
     for number in itertools.count():
         if over.wait(0.02):

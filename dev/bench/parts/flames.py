@@ -1,0 +1,61 @@
+"""Where the time goes under load: a flame graph of each process, by py-spy, into `docs/performance/`.
+
+Only what holds Python's lock is drawn: waiting for a server is no work of ours.
+"""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from dev.bench import backlog
+from dev.bench.failure import WrongError
+from dev.bench.figures import Table
+from dev.bench.lab import Lab, Started
+from dev.bench.load import Load
+from dev.bench.parts.memory import read_restlessly
+from dev.bench.plan import Plan
+from dev.bench.webhooks import Crowd
+from dev.process import ROOT
+
+FOLDER = ROOT / "docs" / "performance"
+SETTLING = 1.5
+"""Seconds before the first look: imports and first plans are not what is asked about."""
+LOOKS = 200
+"""Per second."""
+BACKLOG = 15_000
+"""More events per second of looking than a worker drains."""
+
+
+def run(lab: Lab, plan: Plan) -> list[Table]:
+    seconds = max(2, round(plan.seconds * 2))
+    with lab.redis() as client, lab.database() as database_url:
+        backlog.fill(client, Crowd(), round(BACKLOG * (seconds + SETTLING)))
+        with lab.ours("worker", database_url) as worker:
+            _draw(worker, "worker", seconds)
+        with lab.ours("api", database_url) as api:
+            over = threading.Event()
+            readers = [threading.Thread(target=read_restlessly, args=[api, over]) for _ in range(4)]
+            for reader in readers:
+                reader.start()
+            _draw(api, "api", seconds)
+            over.set()
+            for reader in readers:
+                reader.join()
+    with lab.redis(), lab.ours("ingest") as ingest:
+        running = Load(ingest.port, 64, seconds=seconds + 2 * SETTLING).begin()
+        _draw(ingest, "ingest", seconds)
+        running.outcome().clean()
+    return [Table("flame graphs", (), tuple(f"docs/performance/{name}.svg" for name in ("worker", "api", "ingest")))]
+
+
+def _draw(process: Started, name: str, seconds: int) -> None:
+    time.sleep(SETTLING)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    py_spy = Path(sys.executable).with_name("py-spy")
+    command = [str(py_spy), "record", "--pid", str(process.pid), "--duration", str(seconds), "--rate", str(LOOKS)]
+    command += ["--gil", "--function", "--format", "flamegraph", "--output", str(FOLDER / f"{name}.svg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise WrongError(f"py-spy could not look at {name}: {done.stderr.strip()[-300:]}")
