@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api import access, address, backend, cursors, envelope, messages, parameters, refusals, snippet
 from api.refusals import Refusal
-from store import errors, search
+from store import errors, search, sought
 from store.connect import Connection
 from store.search import Found, Page, Position, Wanted
 
@@ -32,8 +32,8 @@ def searching(request: Request) -> Response:
     def question(connection: Connection) -> Page:
         nonlocal words
         words = search.words_of(connection, q)
-        if not 0 < len(words) <= search.MAX_WORDS:
-            raise refusals.bad("bad_parameter", f"q must have 1 to {search.MAX_WORDS} words.")
+        if not 0 < len(words) <= sought.MAX_WORDS:
+            raise refusals.bad("bad_parameter", f"q must have 1 to {sought.MAX_WORDS} words.")
         wanted = Wanted(
             words,
             limit,

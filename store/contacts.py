@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
-from store import like, search
+from store import like, search, sought
 from store.connect import Connection
 from store.facts import ChatKind
 from store.shapes import CHAT
@@ -12,8 +12,6 @@ Source: TypeAlias = Literal["list", "window", "candidates"]
 """The chats in their order, the next of them, or those that indexes name."""
 
 _MAX = 2**63 - 1
-_TRIGRAM = 3
-"""Characters; what is shorter has no trigrams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +185,13 @@ def _ask(  # noqa: PLR0913, PLR0917 - a page and its direction
     rows = _read(connection, _page(wanted, compared, ordered, "window"), values)
     if len(rows) > limit:
         return rows
-    words = [word for word in search.words_of(connection, wanted.q) if len(word) >= _TRIGRAM][: search.MAX_WORDS]
+    words = [word for word in search.words_of(connection, wanted.q) if len(word) >= sought.TRIGRAM][: sought.MAX_WORDS]
     if not words:
         # No index knows parts as short as this; that few chats have them is rare.
         return _read(connection, _page(wanted, compared, ordered), values)
-    told: LiteralString = " AND ".join(search.LIKE[: len(words)])
+    told: LiteralString = " AND ".join(sought.LIKE[: len(words)])
     query = _page(wanted, compared, ordered, "candidates", told)
-    return _read(connection, query, values | search.patterns_of(words))
+    return _read(connection, query, values | sought.patterns_of(words))
 
 
 def _read(connection: Connection, query: LiteralString, values: dict[str, object]) -> list[tuple[object, ...]]:

@@ -1,18 +1,14 @@
 """Finds messages by words, parts of words and numbers, newest first."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
-from store import like
+from store import sought
 from store.connect import Connection
 from store.shapes import MESSAGE
 
-MAX_WORDS = 8
 _MAX = 2**63 - 1
-_WINDOW = 5_000
-"""The newest messages that are read one by one first: what everybody says is found there, and quickly."""
 _TIMEOUT = "2500ms"
 _SIMILARITY = "0.35"
 """How much of a word's trigrams must agree where a typing error is allowed for: `recieve` has 0.375 of `receive`."""
@@ -82,17 +78,6 @@ def words_of(connection: Connection, q: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
 
-LIKE: tuple[LiteralString, ...] = (
-    "s.text LIKE %(w0)s", "s.text LIKE %(w1)s", "s.text LIKE %(w2)s", "s.text LIKE %(w3)s",
-    "s.text LIKE %(w4)s", "s.text LIKE %(w5)s", "s.text LIKE %(w6)s", "s.text LIKE %(w7)s",
-)  # fmt: skip
-"""That the words are in a text `s.text`, as parameters `w0` and so on."""
-_RESEMBLE: tuple[LiteralString, ...] = (
-    "%(w0)s <%% s.text", "%(w1)s <%% s.text", "%(w2)s <%% s.text", "%(w3)s <%% s.text",
-    "%(w4)s <%% s.text", "%(w5)s <%% s.text", "%(w6)s <%% s.text", "%(w7)s <%% s.text",
-)  # fmt: skip
-
-
 def _query(conditions: LiteralString, wanted: Wanted, *, window: bool) -> LiteralString:
     place: LiteralString = (
         "true" if wanted.address is None else "s.chat_id = ANY(ARRAY(SELECT m.chat_id FROM members AS m))"
@@ -150,9 +135,11 @@ def _query(conditions: LiteralString, wanted: Wanted, *, window: bool) -> Litera
 def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page:
     """A page of results; raises store.errors.TransientError with sqlstate 57014 if the words are too common."""
     with connection.transaction():
+        # Pages are read in an index's order (store/pool.py), but what trigrams find has none: it has to be sorted.
         connection.execute(
             """
-            SELECT set_config('statement_timeout', %s, true), set_config('pg_trgm.word_similarity_threshold', %s, true)
+            SELECT set_config('statement_timeout', %s, true), set_config('pg_trgm.word_similarity_threshold', %s, true),
+                set_config('enable_sort', 'on', true)
             """,
             [_TIMEOUT, _SIMILARITY],
         )
@@ -170,21 +157,16 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
         fuzzy = start.fuzzy
         rows: list[tuple[object, ...]] = []
         if not fuzzy:
-            exact: LiteralString = " AND ".join(LIKE[: len(wanted.words)])
-            patterns = patterns_of(wanted.words)
+            patterns = sought.patterns_of(wanted.words)
+            exact: LiteralString = " AND ".join(sought.LIKE[: len(wanted.words)])
             if wanted.address is None:
                 rows = _ask(connection, _query(exact, wanted, window=True), wanted, start, patterns)
             if len(rows) <= wanted.limit:
+                exact = sought.exact(connection, wanted.words)
                 rows = _ask(connection, _query(exact, wanted, window=False), wanted, start, patterns)
-        if fuzzy or (not rows and after is None and any(_can_be_misspelt(word) for word in wanted.words)):
+        if fuzzy or (not rows and after is None and any(sought.can_be_misspelt(word) for word in wanted.words)):
             fuzzy = True
-            similar: LiteralString = " AND ".join(
-                _RESEMBLE[n] if _can_be_misspelt(word) else LIKE[n] for n, word in enumerate(wanted.words)
-            )
-            values = {
-                f"w{n}": word if _can_be_misspelt(word) else like.containing(word)
-                for n, word in enumerate(wanted.words)
-            }
+            similar, values = sought.similar(connection, wanted.words)
             rows = _ask(connection, _query(similar, wanted, window=False), wanted, start, values)
     page = rows[: wanted.limit]
     last = Position(cast("int", page[-1][0]), cast("int", page[-1][1]), fuzzy) if len(rows) > wanted.limit else None
@@ -196,11 +178,6 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
     )
 
 
-def patterns_of(words: Iterable[str]) -> dict[str, str]:
-    """The values of LIKE's parameters."""
-    return {f"w{n}": like.containing(word) for n, word in enumerate(words)}
-
-
 def _ask(
     connection: Connection, query: LiteralString, wanted: Wanted, start: Position, words: dict[str, str]
 ) -> list[tuple[object, ...]]:
@@ -210,7 +187,7 @@ def _ask(
             **words,
             "timestamp": start.timestamp,
             "id": start.id,
-            "window": _WINDOW,
+            "window": sought.WINDOW,
             "sessions": None if wanted.sessions is None else list(wanted.sessions),
             "address": wanted.address,
             "direction": wanted.direction,
@@ -223,7 +200,3 @@ def _ask(
         # The plan depends on how common the words are.
         prepare=False,
     ).fetchall()
-
-
-def _can_be_misspelt(word: str) -> bool:
-    return len(word) >= 4 and word.isalpha()

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from store import contacts, conversations, feed, pool
+from store import contacts, conversations, feed, pool, search
 from store.connect import Connection
 from store.conversations import Wanted
 from store.places import Place
@@ -68,6 +68,11 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "messages since": lambda c: conversations.newest(c, Wanted(PLACE, 50, since=1_700_030_000_000)),
     "messages around a message": lambda c: conversations.around_message(c, Wanted(PLACE, 50), "M30000"),
     "a message's place": lambda c: conversations.find(c, PLACE, "M30000"),
+    "search for a number": lambda c: search.find(c, search.Wanted(("30001",), 20), None),
+    "search for a number and what everybody says": lambda c: search.find(
+        c, search.Wanted(("order", "30001"), 20), None
+    ),
+    "search for what nobody said": lambda c: search.find(c, search.Wanted(("zebedee",), 20), None),
     "changes": lambda c: feed.read(c, feed.Place(0, 30_000), 100),
     "changes of a session": lambda c: feed.read(c, feed.Place(0, 30_000), 100, ("s1",)),
 }
