@@ -38,6 +38,7 @@ from api.bearers import Bearers
 from api.cookies import Cookies
 from api.dispatch import Dispatch
 from api.hub import Hub
+from api.pools import Pools
 from api.sak.patience import Patience
 from api.settings import Settings
 
@@ -51,6 +52,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
     backend = Backend.of(settings)
     hub = Hub(backend)
     registry = CollectorRegistry()
+    registry.register(Pools((backend.reads, backend.writes)))
     dispatch = Dispatch.of(settings, patience)
     cookies = Cookies(settings.token)
     if backend.replica is not None:

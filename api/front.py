@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -34,13 +34,19 @@ class Front:
         self.app = app
         self._requests = Counter("sak_api_requests", "Answers.", ["endpoint", "method", "status"], registry=registry)
         self._seconds = Histogram("sak_api_seconds", "Until an answer began.", ["endpoint"], registry=registry)
+        self.streams = Gauge("sak_api_streams", "Clients that are told of changes as they happen.", registry=registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         with requestlog.named() as name:
-            await self.app(scope, receive, _Answer(self, scope, send, name).send)
+            answer = _Answer(self, scope, send, name)
+            try:
+                await self.app(scope, receive, answer.send)
+            finally:
+                if answer.streams:
+                    self.streams.dec()
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
@@ -54,6 +60,8 @@ class _Answer:
     """One answer on its way out."""
 
     def __init__(self, front: Front, scope: Scope, send: Send, name: str) -> None:
+        self.streams = False
+        """Whether it is a stream, which lasts."""
         self._front = front
         self._name = name
         self._scope = scope
@@ -65,6 +73,9 @@ class _Answer:
         if message["type"] == "http.response.start":
             self._front.count(self._scope, message["status"], time.perf_counter() - self._began)
             headers = MutableHeaders(raw=message["headers"])
+            if headers.get("content-type", "").startswith("text/event-stream"):
+                self.streams = True
+                self._front.streams.inc()
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
             headers[requestlog.HEADER] = self._name

@@ -1,6 +1,8 @@
 """`/metrics`: the process's counts, read when somebody asks. Asking changes nothing, here or in Redis."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -36,6 +38,10 @@ class Metrics(Collector):
         yield GaugeMetricFamily("sak_spool_events", "Events in the spool.", self._spool.events)
         yield GaugeMetricFamily("sak_spool_bytes", "Bytes in the spool, against its bound.", self._spool.size)
         yield GaugeMetricFamily("sak_spool_usable", "1 if the spool works.", self._spool.trouble is None)
+        free = _free(self._spool.folder)
+        if free is not None:
+            yield GaugeMetricFamily("sak_spool_disk_free_bytes", "Left on the spool's disk.", free)
+        yield GaugeMetricFamily("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", self._spool.max_bytes)
         yield GaugeMetricFamily("sak_breaker_open", "1 while Redis is not asked.", self._breaker.reason is not None)
         yield GaugeMetricFamily("sak_redis_memory_share", "Of Redis' maxmemory, as last seen.", self._memory.share)
 
@@ -48,6 +54,13 @@ class Metrics(Collector):
         return HistogramMetricFamily(
             "sak_batch_size", "Events that were acknowledged together.", buckets, self._counts.batched
         )
+
+
+def _free(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None  # sak_spool_usable says that something is wrong with it
 
 
 def _by(name: str, what: str, label: str, numbers: dict[str, int]) -> Metric:

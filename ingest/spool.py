@@ -45,7 +45,7 @@ class Spool:
     """This process's file, and the files of processes that died, which it drains first."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self.max_bytes = max_bytes
         # One thread: SQLite's connections stay in it, and batches reach the disk in the order of their numbers.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
@@ -121,22 +121,22 @@ class Spool:
 
     def _hold(self) -> SpoolFile:
         if self._own is None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A file that a dead process left is as good as a new one, and restarts do not make them more.
             self._adopt()
-            self._own = self._adopted.pop() if self._adopted else self._try(self._folder / _new_name())
+            self._own = self._adopted.pop() if self._adopted else self._try(self.folder / _new_name())
         if self._own is None:
             raise FileExistsError("no spool file could be made")
         return self._own
 
     def _look_around(self) -> None:
         self._hold()
-        if not os.access(self._folder, os.W_OK):
+        if not os.access(self.folder, os.W_OK):
             raise PermissionError(errno.EACCES, "not writable")
         self._adopt()
 
     def _adopt(self) -> None:
-        for path in sorted(self._folder.glob("*" + SUFFIX), key=lambda path: path.name):
+        for path in sorted(self.folder.glob("*" + SUFFIX), key=lambda path: path.name):
             file = self._try(path)
             if file is not None:
                 self._adopted.append(file)

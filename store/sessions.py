@@ -107,6 +107,24 @@ def report(connection: Connection, told: Iterable[Told]) -> set[str]:
     return changed
 
 
+def last(connection: Connection, at_most: int) -> dict[str, int]:
+    """When each session last told anything but a test ping, in ms: of those that spoke last."""
+    with errors.translated():
+        found = connection.execute(
+            """
+            SELECT s.session_id, max(e.last_at) AS last_at
+            FROM session_events AS e
+            JOIN sessions AS s USING (session)
+            WHERE e.event <> %(ping)s
+            GROUP BY s.session_id
+            ORDER BY last_at DESC
+            LIMIT %(at_most)s
+            """,
+            {"ping": PING, "at_most": at_most},
+        ).fetchall()
+    return {str(session_id): int(str(at)) for session_id, at in found}
+
+
 def pings(connection: Connection) -> dict[str, int]:
     """When each session's last test ping was received, in ms."""
     with errors.translated():

@@ -23,6 +23,7 @@ from worker.metrics import Metrics
 from worker.process import DrainWorker
 from worker.redrives import Redrives
 from worker.settings import Settings, SettingsError
+from worker.survey import Survey
 from worker.watch import Watch
 
 log = logging.getLogger("worker")
@@ -64,6 +65,7 @@ def drain(environ: Mapping[str, str]) -> int:
     watch = Watch(redis, drainer, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, watch, metrics)
+        Survey(settings.database_url, connection.connect(settings.redis_url), metrics).start()
     redrives = Redrives(settings.direct_url, settings.own_phone, known)
     erasures = Erasures(settings.keeping)
     housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)

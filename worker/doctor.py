@@ -45,7 +45,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
                 finding.ok("redis", "Redis answers."),
                 _version(info),
                 _role(info, int(replicas) if replicas.isdecimal() else 0),
-                *_configuration(client),
+                *configuration(client),
                 _memory(info),
                 _persisting(info),
                 _ticking(client),
@@ -82,7 +82,8 @@ def _role(info: Mapping[str, Any], wanted: int) -> Finding:
     return finding.ok(name, f"It is a primary, with {replicas} replicas.")
 
 
-def _configuration(client: Redis) -> list[Finding]:
+def configuration(client: Redis) -> list[Finding]:
+    """Whether Redis may delete or forget what it was given; raises redis.exceptions.RedisError."""
     names = ("maxmemory-policy", "appendonly", "appendfsync")
     try:
         said = {name: _setting(client, name) for name in names}

@@ -179,6 +179,7 @@ class Drainer:
         with connect.deadline(connection, ANSWER):
             counted = writes.apply(connection, batches, own_phone=self._own_phone, known=self.known)
         account.stored(batches, counted, time.monotonic() - began)
+        self._metrics.wrote(batches)
         return counted
 
     def _patiently(self, work: Callable[[], Result]) -> Result:

@@ -1,10 +1,14 @@
 """What the worker counts, for Prometheus."""
 
 from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from store.batches import COLUMNS
+from store.intake import Batch
+from store.ledger import Ledger
+from worker.surveyed import Surveyed
 
 
 class Metrics:
@@ -12,6 +16,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._surveyed = Surveyed()
         self._events = Counter(
             "sak_worker_events",
             "Events written to the ledger, by what became of them.",
@@ -41,6 +46,22 @@ class Metrics:
         self._pruned = Counter(
             "sak_feed_pruned", "Changes that were forgotten because of their age.", registry=self.registry
         )
+        self._sizes = Histogram(
+            "sak_worker_transaction_events",
+            "Events written in one transaction.",
+            buckets=(1, 4, 16, 64, 256, 1024, 4096),
+            registry=self.registry,
+        )
+        self._parked = Counter(
+            "sak_worker_parked",
+            "Events that could not be read or stored, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._seen = Gauge(
+            "sak_worker_seen_timestamp_seconds", "When this worker last looked at the stream.", registry=self.registry
+        )
+        self.registry.register(self._surveyed)
         for outcome in COLUMNS:
             self._events.labels(outcome)
 
@@ -49,6 +70,14 @@ class Metrics:
         self._seconds.observe(seconds)
         for outcome, number in counted.items():
             self._events.labels(outcome).inc(number)
+
+    def wrote(self, batches: Iterable[Batch]) -> None:
+        events = [event for batch in batches for event in batch.events]
+        if events:
+            self._sizes.observe(len(events))
+        for event in events:
+            if event.outcome.kind == "parked":
+                self._parked.labels(event.outcome.reason or "none").inc()
 
     def retried(self) -> None:
         self._retries.inc()
@@ -59,9 +88,23 @@ class Metrics:
     def saw(self, *, length: int, age: float) -> None:
         self._length.set(length)
         self._age.set(age)
+        self._seen.set_to_current_time()
 
     def lagged(self, seconds: float) -> None:
         self._lag.set(seconds)
 
     def pruned(self, changes: int) -> None:
         self._pruned.inc(changes)
+
+    def added_up(self, read: Ledger) -> None:
+        self._surveyed.ledger = read
+
+    def spoke(self, last: Mapping[str, int]) -> None:
+        self._surveyed.sessions = last
+
+    def saw_no_database(self) -> None:
+        self._surveyed.ledger = None
+        self._surveyed.sessions = {}
+
+    def configured(self, safe: Mapping[str, bool]) -> None:
+        self._surveyed.redis = safe
