@@ -20,6 +20,9 @@ class Place:
     change_id: int
 
 
+_END = Place(2**63 - 1, 2**63 - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     place: Place
@@ -34,6 +37,12 @@ class Delivery:
     changes: tuple[Change, ...]
     upto: Place
     """Where the next delivery goes on, also if this one is empty."""
+    newest: Place
+    """The last change that can have been delivered to anybody.
+
+    A change that was seen is on disk. The horizon beyond it may not be: PostgreSQL forgets the numbers of transactions
+    that were rolled back just before it crashed, and gives them out again.
+    """
     more: bool
     """Whether the next delivery has something for sure."""
     hidden: bool
@@ -46,10 +55,19 @@ class Delivery:
 _READ: LiteralString = f"""
 WITH about AS MATERIALIZED (
     SELECT e.epoch::text, h.xid AS horizon, (f.xid, f.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AS pruned,
-        EXISTS (SELECT FROM changes AS c WHERE c.xid >= h.xid) AS hidden
+        EXISTS (SELECT FROM changes AS c WHERE c.xid >= h.xid) AS hidden,
+        coalesce(newest.xid, f.xid)::text::bigint AS newest_xid,
+        coalesce(newest.change_id, f.change_id) AS newest_change_id
     FROM epoch AS e, feed_floor AS f, (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid) AS h
+    LEFT JOIN LATERAL (
+        SELECT c.xid, c.change_id
+        FROM changes AS c
+        WHERE c.xid < h.xid
+        ORDER BY c.xid DESC, c.change_id DESC
+        LIMIT 1
+    ) AS newest ON true
 )
-SELECT about.epoch, about.horizon::text::bigint, about.pruned, about.hidden,
+SELECT about.epoch, about.newest_xid, about.newest_change_id, about.pruned, about.hidden,
     told.xid::text::bigint, told.change_id, told.session_id, told.text
 FROM about
 LEFT JOIN LATERAL (
@@ -125,11 +143,8 @@ ORDER BY told.xid, told.change_id
 
 def now(connection: Connection) -> tuple[str, Place]:
     """The epoch, and the place after everything that can have been delivered."""
-    row = connection.execute(
-        "SELECT e.epoch::text, pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM epoch AS e"
-    ).fetchone()
-    assert row is not None, "the migration wrote the row"
-    return cast("str", row[0]), Place(cast("int", row[1]), 0)
+    delivery = read(connection, _END, 0)
+    return delivery.epoch, delivery.newest
 
 
 def read(connection: Connection, after: Place, limit: int, sessions: tuple[str, ...] | None = None) -> Delivery:
@@ -144,7 +159,8 @@ def read(connection: Connection, after: Place, limit: int, sessions: tuple[str, 
             "versions": False,
         },
     ).fetchall()
-    epoch, horizon, pruned, hidden = rows[0][:4]
+    epoch, newest_xid, newest_change_id, pruned, hidden = rows[0][:5]
+    newest = Place(cast("int", newest_xid), cast("int", newest_change_id))
     found = [
         Change(Place(cast("int", xid), cast("int", change_id)), cast("str | None", session_id), cast("str", text))
         for *_, xid, change_id, session_id, text in rows
@@ -155,7 +171,8 @@ def read(connection: Connection, after: Place, limit: int, sessions: tuple[str, 
     return Delivery(
         cast("str", epoch),
         changes,
-        changes[-1].place if more else max(after, Place(cast("int", horizon), 0)),
+        changes[-1].place if more else max(after, newest),
+        newest,
         more,
         cast("bool", hidden),
         cast("bool", pruned),

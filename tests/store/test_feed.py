@@ -1,10 +1,14 @@
 """The change feed's reading end."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
 
-from store import connect, feed, searchable
+from dev import home
+from dev.chaos.system import POSTGRES
+from dev.postgres import Postgres
+from store import connect, feed, migrate, searchable
 from store.feed import Place
 
 
@@ -36,3 +40,28 @@ def test_pruning_leaves_what_the_search_has_not_taken_in(connection: connect.Con
         connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('message', now() - interval '9 days')")
 
         assert feed.prune(connection, timedelta(days=1), 10) == 0
+
+
+def test_a_number_that_a_crash_has_given_out_twice_is_not_skipped() -> None:
+    """What was rolled back in the moment before leaves no trace on disk, and its numbers come again for others."""
+    folder = home.temporary()
+    lazy = {"wal_writer_delay": "10s", "autovacuum": "off"}
+    with Postgres(folder / "postgres", ephemeral=True, settings=POSTGRES | lazy) as server:
+        migrate.migrate(server.url)
+        with connect.open(server.url, "test") as connection:
+            connection.execute("INSERT INTO changes (kind) VALUES ('session')")
+            _, began = feed.now(connection)
+            for _ in range(30):
+                with connection.transaction(force_rollback=True):
+                    connection.execute("INSERT INTO changes (kind) VALUES ('session')")
+            asked = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
+            upto = feed.read(connection, began, 10).upto
+            server.kill()
+        server.start()
+        with connect.open(server.url, "test") as connection:
+            told = connection.execute("INSERT INTO changes (kind) VALUES ('session') RETURNING xid::text::bigint")
+            [(xid,)] = told.fetchall()
+            assert int(str(xid)) < int(str(asked and asked[0])), "the number came again, or this test shows nothing"
+
+            assert [change.place.xid for change in feed.read(connection, upto, 10).changes] == [xid]
+    shutil.rmtree(folder)
