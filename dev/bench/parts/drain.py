@@ -25,6 +25,8 @@ WHERE n.nspname = 'public' AND c.relkind = 'r'
 class Drained:
     rate: float
     bytes_per_message: float
+    log_per_message: float
+    """Bytes of write-ahead log: what a disk, a replica and an archive have to take."""
     note: str
 
 
@@ -71,6 +73,7 @@ def run(lab: Lab, plan: Plan) -> list[Table]:
                     excuse="150 of them are the ledger's row of an entry that holds one event alone.",
                 ),
                 Row("the same, from entries of 16", "bytes", together, target=Target("at most", 1600)),
+                Row("write-ahead log, per message", "bytes", Samples(tuple(run.log_per_message for run in one))),
             ),
             (one[0].note, two[0].note),
         )
@@ -82,7 +85,7 @@ def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(lab.redis())
         url = database_url or stack.enter_context(lab.database())
-        before = _size(url)
+        before, log_before = _size(url), _log(url)
         backlog.fill(client, Crowd(), count, size=size)
         used = lab.servers_cpu()
         started = [stack.enter_context(lab.ours("worker", url)) for _ in range(workers)]
@@ -92,11 +95,12 @@ def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None
         spent = {name: seconds - used[name] for name, seconds in lab.servers_cpu().items()}
         spent["workers"] = sum(usage.cpu_seconds(worker.pid) for worker in started)
         checked = truth.all_stored(url, count) if database_url is None else "stored"
-        grown = _size(url) - before
+        grown, logged = _size(url) - before, _log(url) - log_before
     shares = ", ".join(f"{name} {1e6 * seconds / count:.0f}" for name, seconds in spent.items())
     return Drained(
         left / (ended - begun),
         grown / count,
+        logged / count,
         f"{workers} worker{'s' if workers > 1 else ''}: {checked}; microseconds of processor per event: {shares}.",
     )
 
@@ -121,4 +125,10 @@ def _copied_as_guide(lab: Lab, parsed: list[copying.Parsed]) -> float:
 def _size(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
         row = connection.execute(SIZES).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _log(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint").fetchone()
     return int(row[0]) if row else 0
