@@ -69,15 +69,18 @@ class House:
         self.environ = {"DATA_DIR": str(folder), "DATABASE_URL": database_url}
         self.keeping = Keeping.from_environ(self.environ)
         self.known = Forgets(self.keeping.find)
-        self._upto = 0
+        self.received = 0
+        """How many events were acknowledged."""
         self._number = 0
         self._writer = f"{next(NUMBERS):032x}"
 
     def batch(self, bodies: Sequence[bytes], received_at: int | None = None) -> queue.Batch:
         """As ingest acknowledges it; not drained yet."""
         at = now() - 1000 if received_at is None else received_at
-        self._number, self._upto = self._number + 1, self._upto + len(bodies)
-        return mixed.batch([(body, at) for body in bodies], number=self._number, upto=self._upto, writer=self._writer)
+        self._number, self.received = self._number + 1, self.received + len(bodies)
+        return mixed.batch(
+            [(body, at) for body in bodies], number=self._number, upto=self.received, writer=self._writer
+        )
 
     def drain(self, batches: Iterable[queue.Batch]) -> Counter[str]:
         """As a worker does."""
@@ -131,7 +134,7 @@ class House:
             read = ledger.read(connection)
         columns = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
         counts = {column: count for column in columns if (count := getattr(read, column))}
-        assert sum(counts.values()) == self._upto, "every event that was drained is counted once"
+        assert sum(counts.values()) == self.received, "every event that was drained is counted once"
         return counts
 
     def dump(self) -> str:
