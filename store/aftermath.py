@@ -37,6 +37,15 @@ def settle(connection: Connection, migrations: Sequence[str]) -> None:
         note(connection, migrations)
 
 
+def forget_timeline(connection: Connection) -> None:
+    """The old server's timeline is none of this one's: the epoch that was drawn is good for whichever this is on.
+
+    After all migrations, as older backups have no such column.
+    """
+    with errors.translated():
+        connection.execute("UPDATE epoch SET timeline = NULL")
+
+
 def note(connection: Connection, migrations: Sequence[str]) -> None:
     """Note that these migrations are applied."""
     with errors.translated():

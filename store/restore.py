@@ -78,6 +78,7 @@ def _finish(connection: Connection, found: Archive, environ: Mapping[str, str], 
     withheld, *others = found.migrations
     aftermath.settle(connection, others)
     migrated = migrate.forward(connection, withheld=[withheld])
+    aftermath.forget_timeline(connection)
     tell("forgetting again who was forgotten")
     forgotten = forget.reapply(connection, environ)
     tell("looking at what is there")

@@ -18,6 +18,7 @@ from dev.servers import Servers
 from store import archive, backup, connect, migrate, programs, restore
 from store.archive import Archive
 from store.programs import ProgramError
+from tests import page
 from tests.conftest import execute
 from tests.store import mixed
 
@@ -112,6 +113,18 @@ def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_p
         line for line in said.splitlines() if " stored " in line
     ]
     assert command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
+
+
+def test_the_lines_of_the_documentation_do_it(told: str, empty_url: str, tmp_path: Path) -> None:
+    """docs/keeping.md is what somebody pastes on a bad day."""
+    lines = page.tested("docs/keeping.md", "tests/store/test_backup.py")
+    environment = {"DATABASE_URL": told, "NEW_DATABASE_URL": empty_url, "BACKUPS": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", "-ec", lines], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert contents(empty_url) == contents(told)
 
 
 def test_a_backup_is_of_one_moment_while_others_write(told: str, empty_url: str, tmp_path: Path) -> None:

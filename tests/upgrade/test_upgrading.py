@@ -1,9 +1,10 @@
 """Processes of a release and of this version side by side, on one schema and one queue."""
 
 import os
+import re
 import secrets
 import subprocess
-import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +16,10 @@ from dev.chaos.story import Story
 from dev.process import ROOT
 from ingest import queue
 from store import migrate
+from tests import page
 from tests.faults import pages
 from tests.faults.pipeline import Pipeline
-from tests.upgrade.conftest import Release
+from tests.upgrade.conftest import RELEASES, Release
 
 RECEIVED_AT: Final = 1_767_225_600_000
 HISTORY: Final = {
@@ -95,7 +97,7 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     assert pipeline.until(lambda: pipeline.counted() > 20), pipeline.said
 
     pipeline.feed.add_all(story.take(300), size=5)
-    migrated = command("python -m store migrate", pipeline)
+    migrated = pasted(pipeline)
     pipeline.feed.add_all(story.take(200), size=5)
     new = pipeline.worker().start()
     pipeline.feed.add_all(story.take(200), size=5)
@@ -149,20 +151,20 @@ def test_new_processes_wait_for_the_schema_and_say_what_it_lacks(
             assert status == 503
             assert all(name in body for name in lacking), body
         assert pipeline.entries() == 1
-        command("python -m store migrate", pipeline)
+        pasted(pipeline)
 
         assert pipeline.drained(), pipeline.said
         for process in (worker, api):
             assert pipeline.until(lambda p=process: pages.get(p, "/readyz")[0] == 200), process.said
 
 
-def command(line: str, pipeline: Pipeline) -> str:
-    """What a line of docs/upgrading.md says when it is pasted."""
-    assert line in (ROOT / "docs" / "upgrading.md").read_text()
-    arguments = line.split()[1:]
+def pasted(pipeline: Pipeline) -> str:
+    """What the lines of docs/upgrading.md say."""
+    lines = page.tested("docs/upgrading.md", "tests/upgrade/test_upgrading.py")
+    assert "store migrate" in lines
     environment = os.environ | {"DATABASE_URL": pipeline.database_url}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        ["/bin/sh", "-ec", lines], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -173,3 +175,14 @@ def test_a_released_migration_is_never_edited(release: Release) -> None:
     released = {path.name: path.read_bytes() for path in (release.code / "store" / "migrations").iterdir()}
 
     assert {name: (migrate.FOLDER / name).read_bytes() for name in released} == released
+
+
+def test_the_change_log_is_of_this_version() -> None:
+    """Whoever upgrades reads at its top what is new, and in pyproject.toml which version that is."""
+    versions = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    numbered = [version for version in versions if version != "Unreleased"]
+
+    assert numbered[0] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert numbered == sorted(numbered, key=lambda version: [int(part) for part in version.split(".")], reverse=True)
+    assert "Unreleased" not in versions[1:]
+    assert set(RELEASES) <= set(numbered), "a release that is kept is one that was made"
