@@ -17,8 +17,8 @@ BATCH = 500
 PATIENCE = 60.0
 """Seconds for which a batch gives way to others' locks."""
 
-Place: TypeAlias = tuple[int, int]
-"""(timestamp, id): the order in which messages go."""
+Place: TypeAlias = tuple[int, int, int]
+"""(chat_id, timestamp, id): messages go chat by chat, so that readers are told of each chat a few times at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def retire(connection: Connection, before: int) -> Iterator[Gone]:
 
     Safe beside writers, readers, replays and another one of this.
     """
-    last: Place | None = (-(2**63), 0)
+    last: Place | None = (0, 0, 0)
     while last is not None:
         last, gone = patience.through_locks(lambda last=last: _retire(connection, before, last), PATIENCE)
         yield gone
@@ -101,21 +101,37 @@ def _retire(connection: Connection, before: int, after: Place) -> tuple[Place | 
     with connection.transaction():
         page = connection.execute(
             """
-            SELECT m.timestamp, m.id, m.key_id
-            FROM whatsapp_messages AS m
-            WHERE m.timestamp < %(before)s AND m.timestamp >= %(timestamp)s
-                AND (m.timestamp, m.id) > (%(timestamp)s, %(id)s)
-            ORDER BY m.timestamp, m.id
+            SELECT m.chat_id, m.timestamp, m.id, m.key_id
+            FROM chats AS c
+            CROSS JOIN LATERAL (
+                SELECT m.chat_id, m.timestamp, m.id, m.key_id
+                FROM whatsapp_messages AS m
+                WHERE m.chat_id = c.chat_id AND m.timestamp < %(before)s
+                    -- What went before is not read again, although it is still in the index.
+                    AND m.timestamp >= CASE WHEN c.chat_id = %(chat)s THEN %(timestamp)s ELSE %(least)s END
+                    AND (c.chat_id > %(chat)s OR (m.timestamp, m.id) > (%(timestamp)s, %(id)s))
+                ORDER BY m.timestamp, m.id
+                LIMIT %(limit)s
+            ) AS m
+            WHERE c.chat_id >= %(chat)s
+            ORDER BY c.chat_id, m.timestamp, m.id
             LIMIT %(limit)s
             """,
-            {"before": before, "timestamp": after[0], "id": after[1], "limit": BATCH},
+            {
+                "before": before,
+                "chat": after[0],
+                "timestamp": after[1],
+                "id": after[2],
+                "least": -(2**63),
+                "limit": BATCH,
+            },
         ).fetchall()
-        found = cast("Sequence[tuple[int, int, int]]", page)
+        found = cast("Sequence[tuple[int, int, int, int]]", page)
         if not found:
             return None, Gone(0, 0, 0)
-        going = _lock(connection, before, sorted({key_id for _, _, key_id in found}))
+        going = _lock(connection, before, sorted({key_id for *_, key_id in found}))
         marks, sends = _delete(connection, going) if going.rows else (0, 0)
-    return found[-1][:2], Gone(len(going.rows), marks, sends)
+    return found[-1][:3], Gone(len(going.rows), marks, sends)
 
 
 def _lock(connection: Connection, before: int, key_ids: Sequence[int]) -> _Going:
