@@ -185,6 +185,7 @@ def test_keda_asks_for_a_metric_that_workers_have() -> None:
     assert re.findall(r"\bsak_\w+", scaled["spec"]["triggers"][0]["metadata"]["query"]) == ["sak_stream_oldest_seconds"]
     assert "sak_stream_oldest_seconds" in names
     assert scaled["spec"]["scaleTargetRef"]["name"] == "worker"
+    assert {type(value) for value in scaled["spec"]["triggers"][0]["metadata"].values()} == {str}
 
 
 def test_images_are_named_with_a_tag() -> None:

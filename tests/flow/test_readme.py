@@ -1,17 +1,16 @@
 """The README's own lines, as a newcomer pastes them."""
 
-import re
 import subprocess
-from pathlib import Path
 
+from tests import page
 from tests.flow.conftest import SECRET, System, eventually
 
 
 def pasteable(system: System) -> str:
-    """The block that the README calls tested, with the addresses and the data folder of this stack."""
-    block = re.search(r"<!-- tested by .*? -->\n```sh\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
-    assert block
-    lines = block[1].replace("http://localhost:3000/whatsapp-webhook", system.stack.webhook_url)
+    """The lines that the README calls tested here, with the addresses and the data folder of this stack."""
+    lines = page.tested("README.md", "tests/flow/test_readme.py")
+    assert lines
+    lines = lines.replace("http://localhost:3000/whatsapp-webhook", system.stack.webhook_url)
     lines = lines.replace("http://localhost:3001", system.stack.api_url).replace("var/", f"{system.stack.data_dir}/")
     return lines.replace(".venv/bin/python", f"DATA_DIR={system.stack.data_dir} .venv/bin/python")
 
