@@ -10,6 +10,7 @@ import time
 import pytest
 
 from store import __main__ as store
+from tests import page
 from tests.store import mixed
 from tests.store.misreadings import rightly
 from tests.store.replaying import drain, rows, said
@@ -39,6 +40,18 @@ def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.Cap
     assert run(database_url, "--raw", "90d", "--messages", "2y", "--yes", "--json") == 0
     done = json.loads(capsys.readouterr().out)
     assert done == {"messages": 2, "marks": 0, "sends": 0, "bodies": 1, "bytes": size, "dropped": [], "busy": []}
+
+
+def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
+    """docs/keeping.md is what somebody puts into a crontab."""
+    come(database_url, at(OLD, "one"), at(NOW, "two", 2), receipt=OLD)
+    lines = page.tested("docs/keeping.md", "tests/store/test_retain_command.py")
+    environment = os.environ | {"DATABASE_URL": database_url}
+
+    subprocess.run(["/bin/sh", "-ec", lines], cwd=page.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    assert rows(database_url, "SELECT count(*) FROM events") == [(0,)]
+    assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(0,)]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--yes"], ["--parked"]])
