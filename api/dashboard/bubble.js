@@ -46,7 +46,7 @@ export function summary(message) {
 }
 
 function content(message) {
-	if (message.deleted) return gone("gone", t("deleted"));
+	if (message.deleted) return gone("close", t("deleted"));
 	if (message.content_state === "undecrypted") return gone("clock", t("undecrypted"));
 	const isText = message.message_type === "text";
 	const text = isText ? message.message_text : message.caption || message.message_text;

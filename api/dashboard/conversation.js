@@ -29,6 +29,7 @@ export class Conversation {
 	#missed = 0;
 	#stuck = false; // at the live end, where new messages push the rest up
 	#loading = false;
+	#meanwhile = []; // what the stream told while a page was on its way that may not have it
 	#ended = false;
 	#page = 0;
 
@@ -37,10 +38,9 @@ export class Conversation {
 		this.list = h("ol.messages");
 		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.list);
 		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
-		this.strip = h("div.strip", { hidden: true });
 		this.head = new Head(this);
 		this.composer = this.#makeComposer();
-		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.head.element, this.strip, h("div.stage", this.scroll, this.down), this.composer.element);
+		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.head.element, h("div.stage", this.scroll, this.down), this.composer.element);
 		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, page: (page) => this.#freshen(page), refused: (error) => this.#readRefused(error) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
@@ -63,6 +63,7 @@ export class Conversation {
 		const unread = this.chat?.unread_count ?? 0;
 		const page = ++this.#page;
 		this.#loading = true;
+		this.#meanwhile = [];
 		if (!this.#timeline.messages.length) this.list.replaceChildren(h("li.edge", t("loading")));
 		try {
 			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), UNREAD_MOST);
@@ -89,6 +90,7 @@ export class Conversation {
 
 	#start(told, at) {
 		this.#timeline.start(told);
+		for (const message of this.#meanwhile) this.#timeline.tell(message);
 		this.reading.asOf = told.as_of;
 		this.#missed = 0;
 		const messages = this.#timeline.messages;
@@ -106,8 +108,7 @@ export class Conversation {
 			this.scroll.scrollTop += mine.top - box.top - (at && !(at instanceof Date) ? (box.height - mine.height) / 2 : box.height / 4);
 		} else this.#toBottom();
 		this.#scrolled();
-		// Whoever opens a chat that was marked as unread has seen it; nothing of it was left unread.
-		if (!at && this.chat?.marked_unread && !first) this.reading.everything({ as_of: told.as_of }).catch((error) => this.#readRefused(error));
+		if (!at && this.chat?.marked_unread && !this.chat.unread_count) this.reading.opened();
 	}
 
 	// Older or newer messages where the window is not full.
@@ -143,13 +144,12 @@ export class Conversation {
 			this.chat = change.chat;
 			this.head.draw();
 		}
-		if (change.kind === "read" && this.chat?.unread_count === 0) {
-			this.reading.nothingLeft();
-			this.#drawStrip();
-		}
+		if (change.kind === "read" && this.chat?.unread_count === 0) this.reading.nothingLeft();
 		const message = change.message;
 		if (!message) return;
 		this.#adopt(message);
+		if (this.#loading) this.#meanwhile.push(message);
+		if (!this.reading.asOf) return;
 		const told = this.#timeline.tell(message);
 		if (told === null) return;
 		const isNew = told === "new" && message.direction === "incoming";
@@ -213,7 +213,6 @@ export class Conversation {
 		if (this.#timeline.after === null) outages(previous, Infinity);
 		this.#items = kept;
 		place(this.list, nodes);
-		this.#drawStrip();
 	}
 
 	#item(message, key, follows, receipts) {
@@ -298,18 +297,6 @@ export class Conversation {
 	#readRefused({ status, message }) {
 		if (status === 410) this.open();
 		else if (status !== 403) toast(message);
-	}
-
-	#drawStrip() {
-		const count = this.chat?.unread_count ?? 0;
-		const above = (this.reading.blocked || this.#timeline.lateAbove) && count > 0;
-		this.strip.hidden = !above;
-		if (!above) return;
-		const read = async () => {
-			await this.reading.everything().catch(complain);
-			this.#drawStrip();
-		};
-		this.strip.replaceChildren(h("span", t("unread_above", { count })), h("button.button.small", { click: read }, t("mark_read")));
 	}
 
 	#firstVisible() {

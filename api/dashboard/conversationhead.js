@@ -28,7 +28,7 @@ export class Head {
 		const { address, session, facts, chat = { address } } = this.conversation;
 		const told = [chat.name && spelled(address, chat.kind), facts.sessions.length > 1 && sessionName(facts.sessions, session)];
 		document.title = `${nameOf(chat)} · ${t("history")}`;
-		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", h("span.cut", told.filter(Boolean).join(" · ")), waits(chat))));
+		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", told.some(Boolean) && h("span.cut", told.filter(Boolean).join(" · ")), waits(chat))));
 	}
 
 	#actions() {

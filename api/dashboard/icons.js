@@ -24,9 +24,7 @@ const PATHS = {
 	location: "M12 21s-6.5-5.6-6.5-10.5a6.5 6.5 0 0 1 13 0C18.5 15.4 12 21 12 21zM12 8.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4z",
 	contact: "M12 12a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM5 20c0-3.5 3-5.5 7-5.5s7 2 7 5.5",
 	unknown: "M9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 17v.01M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z",
-	gone: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM6.5 6.5l11 11",
 	warn: "M12 4 3.5 19h17zM12 10v4M12 16.7v.01",
-	megaphone: "M5 10v4l9 4V6zM14 9a3 3 0 0 1 0 6M7 14.5v4h3v-3",
 };
 PATHS.system = PATHS.poll = PATHS.unknown;
 PATHS.sticker = PATHS.image;

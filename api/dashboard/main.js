@@ -49,7 +49,7 @@ class Page {
 		this.facts = { scopes: caller.scopes, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
 		this.notice = h("div.notice", { role: "status", hidden: true });
 		this.side = new Side({ facts: this.facts, menu: this.#bar() });
-		this.main = h("main.main", { tabindex: -1 });
+		this.main = h("main", { tabindex: -1 });
 		this.shell = h("div.shell", h("button.skip", { click: () => (this.#view ?? this.main).focus() }, t("skip")), this.notice, this.side.element, this.main);
 		app.replaceChildren(this.shell);
 		const { signal } = this.#ended;

@@ -26,9 +26,9 @@ export function nameOf(chat) {
 }
 
 export function avatar(chat) {
-	const drawn = { group: "group", newsletter: "megaphone", broadcast: "megaphone" }[chat.kind];
+	const drawn = ["group", "newsletter", "broadcast"].includes(chat.kind);
 	const letters = [...(chat.name ?? "").matchAll(/(?:^|\s)(\p{L}\p{M}*)/gu)].map((match) => match[1]);
-	const shown = drawn ? icon(drawn) : letters.length ? letters.slice(0, 2).join("").toLocaleUpperCase() : icon("contact");
+	const shown = drawn ? icon("group") : letters.length ? letters.slice(0, 2).join("").toLocaleUpperCase() : icon("contact");
 	return h("span.avatar", { hue: hue(chat.address), "aria-hidden": "true" }, shown);
 }
 

@@ -101,12 +101,12 @@ export class Reading {
 		}
 	}
 
-	// Because somebody says so: everything, or what the page could have shown.
-	async everything(order = {}) {
-		await tell(this.place, order);
-		this.nothingLeft();
+	// Whoever opens a chat that is only marked as unread has seen it.
+	async opened() {
+		await tell(this.place, { as_of: this.asOf }).catch(this.refused);
 	}
 
+	// Somebody read all of it elsewhere, or said so.
 	nothingLeft() {
 		for (const one of this.timeline.messages) one.unread = false;
 		this.blocked = this.timeline.lateAbove = false;

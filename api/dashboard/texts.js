@@ -63,7 +63,6 @@ export const texts = {
 	no_messages: ["No messages", "कोई संदेश नहीं"],
 	begins_here: ["The history begins here.", "इतिहास यहाँ से शुरू होता है।"],
 	unread_from_here: ["Unread from here", "यहाँ से अपठित"],
-	unread_above: ["{count} unread message, some above|{count} unread messages, some above", "{count} अपठित, कुछ ऊपर"],
 	new_messages: ["{count} new message|{count} new messages", "{count} नया संदेश|{count} नए संदेश"],
 	to_newest: ["To the newest message", "सबसे नए संदेश पर"],
 	offline_from_to: ["Gateway offline, {from} to {until}: messages may be missing", "गेटवे ऑफ़लाइन, {from} – {until}: संदेश छूटे हो सकते हैं"],

@@ -28,23 +28,20 @@ export class Timeline {
 		this.before = page.before;
 		if (this.before === null) this.lateAbove = false;
 		this.#add(page, "start");
-		while (this.messages.length > MOST) {
-			const cut = this.messages.findLastIndex((one, i) => one.cursorAfter && i < this.messages.length - 1);
-			if (cut < 200) break;
-			this.after = this.messages[cut].cursorAfter;
-			this.#drop(cut + 1, this.messages.length);
-		}
+		const cut = this.messages.length > MOST ? this.messages.findLastIndex((one, i) => i < MOST && one.cursorAfter) : -1;
+		if (cut < 0) return;
+		this.after = this.messages[cut].cursorAfter;
+		this.#drop(cut + 1, this.messages.length);
 	}
 
 	addNewer(page) {
 		this.after = page.after;
 		this.#add(page, "end");
-		while (this.messages.length > MOST) {
-			const cut = this.messages.findIndex((one, i) => one.cursorBefore && i > 0);
-			if (cut < 1 || this.messages.length - cut < 200) break;
-			this.before = this.messages[cut].cursorBefore;
-			this.#drop(0, cut);
-		}
+		const over = this.messages.length - MOST;
+		const cut = over > 0 ? this.messages.findIndex((one, i) => i >= over && one.cursorBefore) : -1;
+		if (cut < 0) return;
+		this.before = this.messages[cut].cursorBefore;
+		this.#drop(0, cut);
 	}
 
 	// A message as the stream tells it: "new", "changed", "beyond" what is loaded, or null if it says nothing new.

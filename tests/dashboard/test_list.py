@@ -144,7 +144,7 @@ def test_on_a_phone_one_side_is_shown_at_a_time(reader: Reader, history: History
     history.tell(named("A name that is much longer than a phone is wide, and then some"), message("w" * 300))
     reader.page.set_viewport_size({"width": 360, "height": 740})
     page = reader.sign_in()
-    expect(page.locator(".main")).to_be_hidden()
+    expect(page.get_by_role("main")).to_be_hidden()
     reader.picture("phone-list")
     page.locator("a.chat").click()
     expect(page.locator(".side")).to_be_hidden()

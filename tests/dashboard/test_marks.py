@@ -1,6 +1,8 @@
 """What a reader asks for by hand: earlier texts, and chats as unread or as read."""
 
-from playwright.sync_api import expect
+import time
+
+from playwright.sync_api import Route, expect
 
 from store.facts import Edit
 from tests.api.history import PHONE, T0, History, message, named
@@ -45,6 +47,39 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(reader
 
     expect(page.locator(".said")).to_have_count(3)
     expect(page.locator(".badge")).to_have_count(0)
+
+
+def test_what_comes_while_a_conversation_is_loaded_is_not_missed(reader: Reader, history: History) -> None:
+    """The page was read before the message was there, and the stream told of it before the page was here."""
+    talk(history, 3)
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        history.tell(message("in between", 5 * MINUTE, id="between"))
+        time.sleep(1)  # the stream is faster
+        route.fulfill(response=answer)
+
+    page = reader.sign_in()
+    page.route(f"**/api/chats/{PHONE}?**", late, times=1)
+    page.locator("a.chat").click()
+
+    expect(page.locator(".said")).to_have_text(["text 0", "text 1", "text 2", "in between"])
+
+
+def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(reader: Reader, history: History) -> None:
+    """A message that arrives meanwhile must not look like all there is."""
+    talk(history, 3)
+    page = reader.sign_in()
+    page.route(f"**/api/chats/{PHONE}?**", lambda route: route.abort(), times=1)
+    page.locator("a.chat").click()
+    history.tell(message("just now", 5 * MINUTE, id="new"))
+    expect(page.locator("a.chat .preview")).to_have_text("just now")
+    expect(page.get_by_text("The server does not answer.")).to_be_visible()
+    expect(page.locator(".said")).to_have_count(0)
+    reader.picture("not-loaded")
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.locator(".said")).to_have_count(4)
 
 
 def test_a_name_is_known_even_where_the_list_does_not_reach(reader: Reader, history: History) -> None:
