@@ -7,7 +7,7 @@ replay beside it finds all of its sources or none, and late copies are duplicate
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from store import changes, chats, errors, inbox, marks, tombs, traces
+from store import changes, chats, errors, inbox, marks, searchable, tombs, traces
 from store.changes import Change
 from store.connect import Connection
 from store.forgetkey import Key
@@ -52,6 +52,7 @@ def messages(connection: Connection, key: Key, person: Person, after: int) -> St
     } or _only_theirs(connection, person, chat_ids, key_ids) != alone:
         raise MovedError("An event came in between")
     located = chats.lock(connection, chats.of_keys(connection, key_ids))
+    searchable.take_out(connection, [row_id for row_id, _ in ids])
     gone = cast(
         "list[tuple[str, str, int]]",
         connection.execute(

@@ -50,6 +50,9 @@ def _forget(chosen: Namespace, environ: Mapping[str, str]) -> int:
     address = None if chosen.address is None else spelling.read(chosen.address)
     if chosen.address is not None and address is None:
         raise _Refusal("that is neither a phone number with its country code nor a WhatsApp id such as …@lid")
+    own = environ.get("SAK_PHONE")
+    if own and address == spelling.read(own):
+        raise _Refusal("that is SAK_PHONE, our own number, of which every message tells")
     with connect.open(connect.url(environ), "forget", bounds=_BOUNDS) as connection:
         if missing := migrate.missing(connection):
             raise _Refusal(f"the database lacks {', '.join(missing)}: run `python -m store migrate`")

@@ -184,12 +184,12 @@ def test_two_at_once_share_the_work(house: House) -> None:
     assert house.holds(*THEIRS) == []
 
 
-@pytest.mark.parametrize("arguments", [(), ("nobody",), ("--reapply", ASHA)])
-def test_what_is_no_address_is_refused(house: House, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [(), ("nobody",), ("--reapply", ASHA), (RAVI,)])
+def test_what_names_nobody_or_ourselves_is_refused(house: House, arguments: tuple[str, ...]) -> None:
     """Whoever forgets to say whom must not find out by what is gone."""
     done = subprocess.run(
         command(*arguments, "--yes"),
-        env=environment(house),
+        env={**environment(house), "SAK_PHONE": f"+{RAVI}"},
         cwd=ROOT,
         capture_output=True,
         text=True,
