@@ -10,6 +10,7 @@ from uuid import UUID
 
 from store import errors
 from store.connect import Connection
+from store.runs import SEGMENTS
 
 PATIENCE = 15
 """Seconds that the stream has to have been empty before what is still waiting is called lost."""
@@ -69,12 +70,13 @@ def read(connection: Connection) -> Ledger:
 def within(connection: Connection) -> Ledger:
     """The ledger of the snapshot that the caller's transaction has."""
     counted = connection.execute(
-        """
-        WITH kept AS (
+        f"""
+        WITH RECURSIVE {SEGMENTS},
+        kept AS (
             SELECT writer, max(upto) AS upto, sum(size) AS size, sum(stored) AS stored,
                 sum(duplicate) AS duplicate, sum(noise) AS noise, sum(ping) AS ping, sum(parked) AS parked,
                 sum(forgotten) AS forgotten
-            FROM batches
+            FROM segments
             GROUP BY writer
         ),
         moved AS (
@@ -100,7 +102,7 @@ def within(connection: Connection) -> Ledger:
         FROM summed AS s
         CROSS JOIN moved AS m
         LEFT JOIN pulse AS p ON true
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {"stale": STALE, "patience": PATIENCE},
     ).fetchone()
     assert counted is not None
@@ -126,19 +128,20 @@ def within(connection: Connection) -> Ledger:
 def _gaps(connection: Connection) -> tuple[Gap, ...]:
     """The numbers that are missing between a writer's batches, and after the last of them."""
     found = connection.execute(
-        """
-        WITH steps AS (
-            SELECT b.writer, b.number, b.upto, b.upto - b.size AS before,
-                lag(b.number, 1, 0::bigint) OVER w AS last_number, lag(b.upto, 1, 0::bigint) OVER w AS last_upto
-            FROM batches AS b
-            WINDOW w AS (PARTITION BY b.writer ORDER BY b.number)
+        f"""
+        WITH RECURSIVE {SEGMENTS},
+        steps AS (
+            SELECT s.writer, s.first, s.before,
+                lag(s.last, 1, 0::bigint) OVER w AS last_number, lag(s.upto, 1, 0::bigint) OVER w AS last_upto
+            FROM segments AS s
+            WINDOW w AS (PARTITION BY s.writer ORDER BY s.first)
         ),
-        ends AS (SELECT writer, max(number) AS number, max(upto) AS upto FROM batches GROUP BY writer)
+        ends AS (SELECT writer, max(last) AS number, max(upto) AS upto FROM segments GROUP BY writer)
         SELECT g.writer, g.first, g.last, g.events, coalesce(w.spooled, 0)
         FROM (
-            SELECT s.writer, s.last_number + 1 AS first, s.number - 1 AS last, s.before - s.last_upto AS events
+            SELECT s.writer, s.last_number + 1 AS first, s.first - 1 AS last, s.before - s.last_upto AS events
             FROM steps AS s
-            WHERE s.number > s.last_number + 1
+            WHERE s.first > s.last_number + 1
             UNION ALL
             SELECT w.writer, coalesce(e.number, 0) + 1, w.number, w.upto - coalesce(e.upto, 0)
             FROM writers AS w
@@ -148,7 +151,7 @@ def _gaps(connection: Connection) -> tuple[Gap, ...]:
         LEFT JOIN writers AS w USING (writer)
         WHERE g.events > 0
         ORDER BY g.writer, g.first
-        """
+        """  # noqa: S608 - assembled from literals only, which the type proves
     )
     return tuple(
         Gap(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in found

@@ -1,0 +1,148 @@
+"""Runs of batches: the ledger's sums of what is over, beside what is new."""
+
+import json
+import random
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, LiteralString
+
+import pytest
+
+from store import connect, ledger, runs
+from store.connect import Connection
+
+KEEP: LiteralString = """
+    INSERT INTO batches (writer, number, size, upto, stored, duplicate, parked)
+    VALUES (%(writer)s, %(number)s, 7, 7 * %(number)s, 4, %(number)s %% 3, 3 - %(number)s %% 3)
+"""
+ALL: LiteralString = """
+    SELECT coalesce(sum(size), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
+        coalesce(sum(parked), 0)::bigint
+    FROM batches
+"""
+MISSING: LiteralString = """
+    SELECT w.writer, n.number
+    FROM (SELECT writer, max(number) AS last FROM batches GROUP BY writer) AS w
+    CROSS JOIN LATERAL generate_series(1, w.last) AS n (number)
+    WHERE NOT EXISTS (SELECT FROM batches AS b WHERE b.writer = w.writer AND b.number = n.number)
+    ORDER BY 1, 2
+"""
+IDLE: LiteralString = """
+    INSERT INTO pulse (as_of, length, empty_since) VALUES (now(), 0, now() - interval '1 hour')
+    ON CONFLICT (only_one) DO UPDATE SET as_of = now()
+"""
+
+
+def keep(connection: Connection, writer: uuid.UUID, number: int) -> None:
+    connection.execute(KEEP, {"writer": writer, "number": number})
+
+
+def agree(connection: Connection) -> None:
+    """Assert that in this snapshot the ledger is what its batches add up to."""
+    told = ledger.within(connection)
+    size, stored, duplicate, parked = connection.execute(ALL).fetchall()[0]
+    assert (told.stored, told.duplicate, told.parked) == (stored, duplicate, parked)
+    assert told.stored + told.duplicate + told.parked == size
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_was_added_up_before_the_ledger_is_the_same(database_url: str, seed: int) -> None:
+    """Batches come late, out of order and with holes; a sum that was taken too early must not hide any of them."""
+    chance = random.Random(seed)
+    writers = [uuid.UUID(int=chance.getrandbits(128)) for _ in range(3)]
+    coming = [(writer, number) for writer in writers for number in range(1, 41) if chance.random() < 0.9]
+    chance.shuffle(coming)
+    with connect.open(database_url, "test") as connection:
+        connection.execute(IDLE)
+        for writer, number in coming:
+            keep(connection, writer, number)
+            if chance.random() < 0.3:
+                runs.extend(connection, 1)
+            agree(connection)
+        missing = connection.execute(MISSING).fetchall()
+        lost = ledger.read(connection).lost
+        runs.extend(connection, 1)
+        told = connection.execute("SELECT sum(last - first + 1)::bigint FROM batch_runs").fetchone()
+
+        assert [(uuid.UUID(gap.writer), number) for gap in lost for number in range(gap.first, gap.last + 1)] == missing
+        assert told == (len(coming),)
+        assert runs.extend(connection, 1) == 0
+
+
+def write(database_url: str, writer: uuid.UUID) -> None:
+    """As workers do: neighbours overtake each other."""
+    numbers = [number for at in range(1, 151, 3) for number in (at + 2, at + 1, at)]
+    with connect.open(database_url, "test") as connection:
+        for number in numbers:
+            keep(connection, writer, number)
+
+
+def take_sums(database_url: str, done: threading.Event) -> None:
+    with connect.open(database_url, "test") as connection:
+        while not done.is_set():
+            runs.extend(connection, 1)
+
+
+def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_url: str) -> None:
+    """Dashboards poll the ledger all the time: one wrong number among thousands is the one that somebody sees."""
+    done = threading.Event()
+    with ThreadPoolExecutor(6) as pool, connect.open(database_url, "test") as reader:
+        writing = [pool.submit(write, database_url, uuid.uuid4()) for _ in range(4)]
+        adding = [pool.submit(take_sums, database_url, done) for _ in range(2)]
+        try:
+            while not all(one.done() for one in writing):
+                with reader.transaction():
+                    reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    agree(reader)
+        finally:
+            done.set()
+        for one in (*writing, *adding):
+            one.result()
+        runs.extend(reader, 1)
+
+        assert reader.execute("SELECT count(*), sum(size)::bigint FROM batch_runs").fetchall() == [(4, 4 * 150 * 7)]
+        agree(reader)
+
+
+def test_the_ledger_reads_no_batch_that_was_added_up(database_url: str) -> None:
+    """A year of a busy gateway is millions of batches, and the dashboard asks every few seconds."""
+    with connect.open(database_url, "test", bounds={"enable_seqscan": "off"}) as connection:
+        connection.execute(
+            """
+            INSERT INTO batches (writer, number, size, upto, stored)
+            SELECT '00000000-0000-4000-8000-000000000001', n, 1, n, 1 FROM generate_series(1, 20000) AS n
+            """
+        )
+        runs.extend(connection, 1)
+        connection.execute("ANALYZE")
+        keep(connection, uuid.uuid4(), 1)
+        plan = connection.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) WITH RECURSIVE {runs.SEGMENTS} SELECT sum(size) FROM segments"
+        ).fetchone()
+        assert plan is not None
+        read = [node for node in nodes(json.loads(json.dumps(plan[0]))[0]["Plan"]) if reads_batches(node)]
+
+        assert read
+        assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 10
+
+
+def nodes(plan: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def reads_batches(node: Any) -> bool:  # noqa: ANN401 - JSON
+    return node.get("Relation Name") == "batches"
+
+
+def test_whatever_empties_the_ledger_empties_its_sums(database_url: str) -> None:
+    """Else a ledger that begins anew would begin with what is gone."""
+    with connect.open(database_url, "test") as connection:
+        keep(connection, uuid.uuid4(), 1)
+        runs.extend(connection, 1)
+        connection.execute("TRUNCATE batches")
+
+        assert ledger.read(connection).received == 0
