@@ -1,6 +1,6 @@
 """`python -m dev.release COMMIT VERSION`: keeps what later versions have to get along with, in tests/upgrade/VERSION.
 
-Its worker with its migrations, as code that runs, and what its ingest writes into the stream and into a spool.
+Its worker, its api and its migrations, as code that runs, and what its ingest writes into the stream and into a spool.
 """
 
 import base64
@@ -26,8 +26,8 @@ from dev.failure import StartError
 from dev.process import ROOT
 from dev.valkey import Valkey
 
-WORKER = ("store", "worker", "ingest/__init__.py", "ingest/queue.py", "ingest/failpoint.py")
-"""What a worker needs; of ingest that is the contract of the queue."""
+CODE = ("store", "worker", "api", "ingest/__init__.py", "ingest/queue.py", "ingest/failpoint.py")
+"""What speaks to PostgreSQL; of ingest that is the contract of the queue."""
 BODIES = ("flat/text.json", "flat/image-with-link-and-caption.json", "address/lid-with-trusted-phone.json",
           "change/reaction.json", "ack/word-read.json", "hostile/latin-1.body")  # fmt: skip
 SECONDS = 20.0
@@ -38,7 +38,7 @@ def keep(commit: str, version: str) -> Path:
     place = ROOT / "tests" / "upgrade" / version
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    (place / "code.tar.xz").write_bytes(lzma.compress(_archive(commit, *WORKER), preset=9))
+    (place / "code.tar.xz").write_bytes(lzma.compress(_archive(commit, *CODE), preset=9))
     with tempfile.TemporaryDirectory() as code:
         with tarfile.open(fileobj=io.BytesIO(_archive(commit))) as archive:
             archive.extractall(code, filter="data")

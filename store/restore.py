@@ -8,7 +8,7 @@ from typing import cast
 
 from store import aftermath, archive, connect, errors, forget, ledger, migrate, programs
 from store.archive import Archive
-from store.backup import Tell
+from store.backup import Tell, megabytes
 from store.connect import Connection
 from store.ledger import Ledger
 from store.programs import ProgramError
@@ -69,6 +69,7 @@ def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tel
                     str(path),
                 ],
                 server.environment,
+                tick=lambda: tell(f"{megabytes(_size(connection))} in the database"),
             )
         return _finish(connection, found, environ, tell)
 
@@ -98,6 +99,12 @@ def fits(found: Archive, major: int) -> None:
             f"{found.path} was made from PostgreSQL {found.server}, and the server is {major}: it needs"
             f" {found.server} or newer."
         )
+
+
+def _size(connection: Connection) -> int:
+    with errors.translated():
+        row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    return cast("int", row[0]) if row else 0
 
 
 def _tables(connection: Connection) -> int:

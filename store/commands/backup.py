@@ -1,5 +1,6 @@
 """`backup`: the whole database, as of one moment, in one file."""
 
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
+    # Ended by whatever runs it, it ends pg_dump and leaves nothing, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         made = backup.make(connect.direct_url(environ), chosen.file, environ, tell)
     except ProgramError as error:

@@ -1,5 +1,6 @@
 """`restore`: make a database of a backup."""
 
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         restored = restore.restore(connect.direct_url(environ), chosen.file, environ, backup.tell, replace=chosen.yes)
     except restore.NotEmptyError as error:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,13 @@ def command(*arguments: object, url: str, **environment: str) -> tuple[int, str]
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(query.encode()).fetchall()
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
 
 
 def tables(url: str) -> list[str]:
@@ -134,10 +141,7 @@ def test_a_backup_is_of_one_moment_while_others_write(told: str, empty_url: str,
     with ThreadPoolExecutor(1) as pool, psycopg.connect(told) as holding:
         holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
         making = pool.submit(backup.make, told, tmp_path / "one", os.environ, print)
-        end = time.monotonic() + 30
-        while not rows(told, waits):
-            assert time.monotonic() < end, "pg_dump never came to the table"
-            time.sleep(0.02)
+        until(lambda: rows(told, waits))
         with connect.open(told, "test") as connection:
             for batch in mixed.told(60, seed=2):
                 mixed.keep(connection, [batch])
@@ -170,6 +174,25 @@ def test_what_fails_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
     assert code == 2, said
     assert "no history" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(told: str, tmp_path: Path) -> None:
+    """A container that is stopped, a cron job that takes too long: SIGTERM comes in the middle."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
+    with psycopg.connect(told) as holding:
+        holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
+        making = subprocess.Popen(
+            [sys.executable, "-m", "store", "backup", str(tmp_path / "file")],
+            env=os.environ | {"DATABASE_URL": told},
+            cwd=ROOT,
+        )
+        until(lambda: rows(told, waiting))
+        assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+        making.terminate()
+
+        assert making.wait(30) == 2
+        assert list(tmp_path.iterdir()) == []
+        until(lambda: not rows(told, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup'"))
 
 
 def test_a_database_with_something_in_it_is_replaced_only_when_told(

@@ -36,6 +36,11 @@ class Release:
         pipeline.workers.append(worker)
         return worker
 
+    def api(self, pipeline: Pipeline, folder: Path, **environment: str) -> Program:
+        """Its api, not started yet, on the pipeline's database."""
+        settings = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(folder)}
+        return Program("api", settings | environment, folder / f"api-{self.version}.log", code=self.code)
+
     def migrate(self, database_url: str) -> list[str]:
         """Bring the database up to this release."""
         return migrate.migrate(database_url, folder=self.code / "store" / "migrations")

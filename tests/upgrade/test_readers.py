@@ -1,0 +1,72 @@
+"""The API of a release on the schema of this version: dashboards are served by both while a deployment goes on."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dev.chaos.program import Program
+from dev.chaos.story import Story
+from tests.faults import pages
+from tests.faults.pipeline import Pipeline
+from tests.upgrade.conftest import Release
+
+TOKEN = "made-up-for-tests"
+
+
+def ask(api: Program, path: str, body: bytes | None = None) -> dict[str, Any]:
+    """The data of an answer to GET, or to POST where there is a body."""
+    url = f"http://127.0.0.1:{api.environment['API_PORT']}{path}"
+    request = urllib.request.Request(url, body, {"Authorization": f"Bearer {TOKEN}"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["data"]
+    except urllib.error.HTTPError as error:
+        with error:
+            raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from None
+
+
+def started(pipeline: Pipeline, api: Program) -> Program:
+    api.start()
+    assert pipeline.until(lambda: pages.get(api, "/readyz")[0] == 200), api.said
+    return api
+
+
+def test_a_released_api_and_this_one_show_the_same(
+    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    """A reader that reaches one process now and another one then sees one history, and both take its marks."""
+    pipeline = new_pipeline()
+    pipeline.feed.add_all(Story(94).take(200), size=10)
+    worker = pipeline.worker().start()
+    assert pipeline.drained(), worker.said
+    ports = [pages.free_port() for _ in range(2)]
+    told = [{"API_TOKEN": TOKEN, "API_PORT": port, "WORKER_PORT": port} for port in ports]
+    settings = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(tmp_path)}
+    with (
+        started(pipeline, release.api(pipeline, tmp_path, **told[0])) as old,
+        started(pipeline, Program("api", settings | told[1], tmp_path / "api.log")) as new,
+    ):
+        chats = [ask(api, "/api/chats?limit=500")["contacts"] for api in (old, new)]
+        known = ("address", "name", "unread_count", "last_message_at", "phone_number")
+        shown = [[{name: chat[name] for name in known} for chat in some] for some in chats]
+        assert shown[0] == shown[1]
+        assert len(shown[0]) > 10
+        unread = [chat["address"] for chat in chats[0] if chat["unread_count"]]
+        for address in unread[:5]:
+            pages_of = [ask(api, f"/api/chats/{address}?limit=500") for api in (old, new)]
+            told_of = ("message_id", "message_text", "direction", "status", "timestamp")
+            texts = [[{name: one[name] for name in told_of} for one in page["messages"]] for page in pages_of]
+            assert texts[0] == texts[1] != []
+            marked = pages_of[0]
+            up_to = {"up_to": marked["messages"][-1]["message_id"], "as_of": marked["as_of"]}
+            assert ask(new, f"/api/chats/{address}/read", json.dumps(up_to).encode())["unread_count"] == 0
+            assert ask(old, f"/api/chats/{address}/read", b"{}")["unread_count"] == 0
+        cursor = ask(old, "/api/changes")["cursor"]
+        pipeline.feed.add_all(Story(95).take(20), size=10)
+        assert pipeline.drained(), worker.said
+        assert ask(old, f"/api/changes?since={cursor}")["changes"]
+        assert ask(new, f"/api/changes?since={cursor}")["changes"]
+        assert ask(old, "/api/ledger")["stored"] == ask(new, "/api/ledger")["stored"]
