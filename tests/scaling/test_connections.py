@@ -8,12 +8,14 @@ import psycopg
 import pytest
 
 from dev import postgres
+from dev.chaos.program import Program
 from dev.chaos.proxy import Proxy
 from dev.postgres import ROLE, Postgres
 from dev.servers import Servers
 from store import connect, errors, pool
 from store.connect import Connection, NoDatabaseError
 from store.pool import Pool
+from tests.conftest import execute
 from tests.flow.conftest import eventually
 from tests.scaling import pgbouncer
 
@@ -183,3 +185,33 @@ def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
     assert name in str(refused.value)
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
+    servers: Servers, migrated: str, redis_url: str, tmp_path: Path
+) -> None:
+    """A database that is made a minute later, or a password that is mended, needs no restart; silence helps nobody."""
+    url = servers.postgres.url_of("made_later")
+    environment = {"DATABASE_URL": url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+    with Program("worker", environment, tmp_path / "worker.log") as worker:
+        eventually(lambda: "PostgreSQL cannot be used: there is no such database." in worker.said)
+        execute(servers, "CREATE DATABASE made_later TEMPLATE {}", migrated)
+        try:
+            pulse = "SELECT count(*) FROM pulse"
+            with psycopg.connect(url, autocommit=True) as database:
+                eventually(lambda: database.execute(pulse).fetchone() == (1,))
+            assert worker.alive
+        finally:
+            worker.kill()
+            execute(servers, "DROP DATABASE made_later WITH (FORCE)")
+
+
+@pytest.mark.parametrize("module", ["worker", "api"])
+def test_a_process_does_not_start_on_a_url_that_is_none(module: str, redis_url: str, tmp_path: Path) -> None:
+    """It can never become one, so that whoever started it is told at once."""
+    environment = {"DATABASE_URL": "postgres//app:made-up-secret@x", "REDIS_URL": redis_url, "API_TOKEN": "t" * 32}
+    program = Program(module, environment, tmp_path / "log").start()
+
+    assert program.wait() != 0
+    assert "DATABASE_URL must look like postgresql://" in program.said
+    assert "secret" not in program.said

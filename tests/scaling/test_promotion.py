@@ -46,6 +46,7 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
     with Fleet(folder, url, redis_url, judged_at=standby.url, ingests=2, workers=2) as fleet:
         with fleet.sender(161, 40) as one, fleet.sender(162, 40, ingest=1) as two:
             assert fleet.until(lambda: verdict.kept_events(primary.url) > 60), fleet.said
+            [(epoch,)] = replication.ask(primary, "SELECT epoch FROM epoch")
             primary.kill()
             fleet.wait(1.0)
             replication.promote(standby)
@@ -53,6 +54,7 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
             assert fleet.until(lambda: verdict.kept_events(standby.url) > more), fleet.said
 
         assert not (wrong := fleet.trouble(one.record, two.record)), wrong
+        assert replication.ask(standby, "SELECT epoch FROM epoch") != [(epoch,)], "a worker noticed"
         assert all(program.starts == 1 for program in fleet.programs), fleet.said
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ from store import lives, migrate
 from tests.api.conftest import serving
 from tests.api.history import PHONE, TOKEN, Client, History, message
 from tests.flow.conftest import eventually
-from tests.scaling import replication
+from tests.scaling import pgbouncer, replication
 
 SLOW = """
     INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
@@ -210,3 +211,17 @@ def test_a_server_that_is_no_replica_is_not_read_from(pair: Pair, history: Histo
 
         assert texts(client) == ["one"]
         assert answered(client) == 0
+
+
+def test_a_replica_behind_a_pooler_answers_as_well(pair: Pair, history: History, folder: Path) -> None:
+    """Readers are many, and the replica has no more connections than the primary."""
+    history.tell(message("pooled", id="A"))
+    with pgbouncer.before(pair.replica, folder, size=2) as port:
+        read_url = f"postgresql://app@127.0.0.1:{port}/history"
+        environ = {"DATABASE_URL": pair.primary.url, "READ_DATABASE_URL": read_url, "API_TOKEN": TOKEN}
+        with serving(environ) as url, requests.Session() as http:
+            http.headers["authorization"] = f"Bearer {TOKEN}"
+            client = Client(url, http)
+            eventually(lambda: state(client)["answers"])
+
+            assert from_replica(client, lambda: texts(client)) == ["pooled"]
