@@ -186,6 +186,11 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
     before = batches(drill.old.url)
     drill.old.kill()
     api.kill()
+    # Redis is away, too, for a moment.
+    drill.valkey.stop()
+    spooled = [drill.post(message(number)) for number in (200, 201)]
+    drill.redis.close()
+    drill.valkey.start()
 
     new = drill.stack.enter_context(Postgres(drill.folder / "new", ephemeral=True))
     assert [line for line in said.splitlines() if " stored " in line] == [
@@ -195,7 +200,7 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
     assert {body for batch in in_stream for body in batch.bodies} == set(waiting)
     drill.worker(new.url)
     drill.api(new.url)
-    later = [drill.post(message(100))]
+    later = [*spooled, drill.post(message(100))]
     again = drill.post(early[0])
 
     names_what_is_lost(new.url, drill, {key: size for key, size in before.items() if key not in restored})

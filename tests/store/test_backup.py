@@ -176,6 +176,28 @@ def test_what_fails_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp_path: Path) -> None:
+    """Nobody is a superuser on a server that somebody else runs."""
+    role = f"ordinary_{uuid.uuid4().hex}"
+    names = [f"{role}_from", f"{role}_to"]
+    execute(servers, "CREATE ROLE {} LOGIN", role)
+    for name in names:
+        execute(servers, "CREATE DATABASE {} OWNER {}", name, role)
+    old, new = (servers.postgres.url_of(name).replace("//app@", f"//{role}@") for name in names)
+    migrate.migrate(old)
+    with connect.open(old, "test") as connection:
+        mixed.keep(connection, list(mixed.told(40)))
+    backup.make(old, tmp_path / "file", os.environ, print)
+    for replace in (False, True):
+        restore.restore(new, tmp_path / "file", os.environ, print, replace=replace)
+
+    assert rows(new, "SELECT current_user::text, usesuper FROM pg_user WHERE usename = current_user") == [(role, False)]
+    assert contents(new) == contents(old)
+    for name in names:
+        execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+    execute(servers, "DROP ROLE {}", role)
+
+
 def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(told: str, tmp_path: Path) -> None:
     """A container that is stopped, a cron job that takes too long: SIGTERM comes in the middle."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
