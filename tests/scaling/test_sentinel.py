@@ -33,6 +33,7 @@ def test_what_enough_replicas_have_survives_every_failover(
             record = sender.record
             assert fleet.until(lambda: verdict.kept_events(database_url) > 40), fleet.said
             redis_servers.servers[first].kill()
+            fleet.workers[1].kill()  # and comes back while there is nobody to talk to
             assert fleet.until(lambda: redis_servers.primary not in {0, first}), fleet.said
             second = redis_servers.primary
             fleet.wait(2.0)
@@ -48,7 +49,28 @@ def test_what_enough_replicas_have_survives_every_failover(
         assert fleet.until(lambda: fleet.spooled() == 0), fleet.said
         assert not (wrong := fleet.trouble(record)), wrong
         assert len(record.acknowledged) > 200
-        assert all(program.starts == 1 for program in fleet.programs), fleet.said
+        assert [program.starts for program in fleet.programs] == [1, 1, 2], fleet.said
+
+
+def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
+    redis_servers: Watched, database_url: str, folder: Path
+) -> None:
+    """It still takes itself for the primary, and so do the connections that are open to it: none may believe it."""
+    with Fleet(folder, database_url, redis_servers.url, workers=2, environment={"REDIS_MIN_REPLICAS": "1"}) as fleet:
+        first = redis_servers.primary
+        with fleet.sender(155, 40) as sender:
+            assert fleet.until(lambda: verdict.kept_events(database_url) > 40), fleet.said
+            os.kill(redis_servers.servers[first].pid, signal.SIGSTOP)
+            assert fleet.until(lambda: redis_servers.primary not in {0, first}), fleet.said
+            second = redis_servers.primary
+            fleet.wait(1.0)
+            os.kill(redis_servers.servers[first].pid, signal.SIGCONT)
+            assert fleet.until(lambda: not redis_servers.is_primary(first)), fleet.said
+            assert fleet.until(lambda: redis_servers.replicas(second) == 1), fleet.said
+            fleet.wait(1.0)
+
+        assert fleet.until(lambda: fleet.spooled() == 0), fleet.said
+        assert not (wrong := fleet.trouble(sender.record)), wrong
 
 
 def test_what_only_the_dead_primary_had_is_named_by_the_ledger(
