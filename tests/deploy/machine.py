@@ -1,0 +1,96 @@
+"""A machine that systemd starts: processes, mounts and control groups of its own, on a copy of this one's root."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dev import child
+from tests.deploy.declared import ROOT
+from tests.deploy.image import BASE_PATH
+from tests.test_house import FOLDERS
+
+SYSTEMD = "/lib/systemd/systemd"
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+NOT_OURS = ("systemd-sysctl", "systemd-modules-load", "systemd-binfmt", "systemd-udevd", "systemd-udev-trigger")
+"""What would reach for the kernel, which this machine shares with everything else."""
+TARGET = "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
+
+
+class Machine:
+    """Has the checkout and its packages in /opt/sak-history, our units, some files, and folders of this machine.
+
+    The network is this machine's. Everything else is gone with its first process.
+    """
+
+    def __init__(self, folder: Path, files: Mapping[str, str], volumes: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._files = files
+        self._volumes = volumes
+        self._outer: subprocess.Popen[bytes] | None = None
+        self._first = ""
+
+    def start(self) -> None:
+        """Return when systemd takes commands; fail with all that was said if it never does."""
+        (self._folder / "root").mkdir()
+        script = self._folder / "boot.sh"
+        script.write_text("\n".join(self._script()))
+        log = self._folder / "boot.log"
+        with log.open("wb") as output:
+            command = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount", "--cgroup", "/bin/sh", "-eu"]
+            self._outer = outer = child.start([*command, str(script)], output, environment={"PATH": BASE_PATH})
+        child.wait_until(lambda: self._runs() or outer.poll() is not None, 60)
+        assert self._runs(), log.read_text()
+
+    def stop(self) -> None:
+        if self._outer:
+            child.end_group(self._outer)
+
+    def do(self, *command: str) -> tuple[int, str]:
+        """What a command on that machine says, as root."""
+        entered = ["/usr/bin/nsenter", "-t", self._first, "--mount", "--pid", "--cgroup", "--root", "--wd"]
+        done = subprocess.run(
+            [*entered, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"PATH": BASE_PATH, "SYSTEMD_PAGER": ""},
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        return done.returncode, done.stdout.strip()
+
+    def _runs(self) -> bool:
+        assert self._outer
+        if not self._first:
+            children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
+            self._first = next((pid for pid in children if child.command_line(int(pid)).startswith(SYSTEMD)), "")
+        return bool(self._first) and self.do("systemctl", "is-system-running")[1] in {"running", "degraded"}
+
+    def _script(self) -> list[str]:
+        base, root = self._folder / "root", self._folder / "root" / "r"
+        python, packages = Path(sys.base_prefix), Path(sys.prefix) / "lib"
+        lines = ["mount --make-rprivate /", f"mount -t tmpfs -o mode=0755 tmpfs {base}", f"cd {base}", "mkdir r u w"]
+        lines += [f"mount -t overlay overlay -o lowerdir=/,upperdir={base}/u,workdir={base}/w {root}", f"cd {root}"]
+        # What `python3 -m venv` and pip would have made of this machine's Python and packages, where no home is.
+        lines += ["mkdir -p opt/sak-history/.venv/bin opt/packages old", f"mount --bind {packages} opt/packages"]
+        lines += [] if python == Path("/usr") else [f"mount --bind {python} usr/local"]
+        prefix = "/usr" if python == Path("/usr") else "/usr/local"
+        venv = "opt/sak-history/.venv"
+        lines += [f"ln -s {prefix}/bin/python3 {venv}/bin/python", f"ln -s /opt/packages {venv}/lib"]
+        lines += [f"echo home = {prefix}/bin >{venv}/pyvenv.cfg"]
+        lines += [f"cp -R {ROOT}/{name} opt/sak-history/" for name in FOLDERS]
+        lines += [f"cp {ROOT}/deploy/systemd/* etc/systemd/system/"]
+        lines += [f"ln -sfn /dev/null etc/systemd/system/{name}.service" for name in NOT_OURS]
+        for name, text in {**self._files, "/etc/systemd/system/trial.target": TARGET}.items():
+            lines += [f"mkdir -p .{Path(name).parent}", f"cat >.{name} <<'END'\n{text}END", f"chmod 600 .{name}"]
+        for name, folder in self._volumes.items():
+            lines += [f"mkdir -p .{name}", f"mount --bind {folder} .{name}"]
+        lines += ["mount -t proc proc proc", "mount --bind proc/sys proc/sys", "mount -o remount,bind,ro proc/sys"]
+        lines += ["mount -t sysfs -o ro sysfs sys", "mount -t cgroup2 cgroup2 sys/fs/cgroup"]
+        lines += ["mount -t tmpfs -o mode=0755 tmpfs dev", "mkdir dev/pts dev/shm", "mount -t tmpfs tmpfs dev/shm"]
+        lines += [f": >dev/{name}; mount --bind /dev/{name} dev/{name}" for name in DEVICES]
+        lines += ["mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts", "ln -s pts/ptmx dev/ptmx"]
+        lines += ["ln -s /proc/self/fd dev/fd", "mount -t tmpfs -o mode=0755 tmpfs run", "mount -t tmpfs tmpfs tmp"]
+        lines += ["pivot_root . old", "umount -l /old"]
+        return [*lines, f"exec env -i container=trial {SYSTEMD} --system --unit=trial.target --show-status=false\n"]

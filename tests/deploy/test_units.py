@@ -1,0 +1,109 @@
+"""The units under a real systemd, in namespaces of its own: whether the sandbox lets through what the processes do."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from dev import home
+from dev.postgres import Postgres
+from dev.valkey import Valkey
+from tests.deploy.machine import SYSTEMD, Machine
+from tests.deploy.test_image import HERE, PHONE, TOKEN, free_ports, texts
+from tests.deploy.test_procfile import answers
+from tests.flow.conftest import SECRET, eventually, message, signed
+
+UNITS = {"ingest": "sak-ingest.service", "worker": "sak-worker@1.service", "api": "sak-api.service"}
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        not (HERE and Path(SYSTEMD).exists()) and not os.environ.get("CI"),
+        reason="systemd is started in namespaces: that takes Linux, root and systemd (on Debian: apt install systemd)",
+    ),
+]
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    return free_ports()
+
+
+@pytest.fixture
+def machine(ports: dict[str, int]) -> Iterator[Machine]:
+    """With the files that docs/deploy.md asks for; the servers are beside it, behind sockets that anybody may open."""
+    folder = home.temporary()
+    postgres = Postgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
+    valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"})
+    with postgres, valkey:
+        socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
+        for place in (postgres.socket_folder, socket.parent):
+            place.chmod(0o755)
+        said = {
+            "DATABASE_URL": "postgresql://app@/history?host=/servers/postgres",
+            "REDIS_URL": f"unix:///servers/valkey/{socket.name}",
+            "WEBHOOK_SECRETS": SECRET,
+            "API_TOKEN": TOKEN,
+        }
+        # This machine's Python lies there where it was not built, and may look for a library of its own.
+        moved = f"LD_LIBRARY_PATH={sys.base_prefix}/lib:/usr/local/lib\n"
+        names = {
+            "ingest": ("REDIS_URL", "WEBHOOK_SECRETS"),
+            "worker": ("DATABASE_URL", "REDIS_URL"),
+            "api": ("DATABASE_URL", "API_TOKEN"),
+        }
+        files = {
+            f"/etc/sak-history/{process}.env": "".join(f"{name}={said[name]}\n" for name in wanted)
+            + f"{process.upper()}_PORT={ports[process]}\n{moved}"
+            for process, wanted in names.items()
+        }
+        volumes = {"/servers/postgres": str(postgres.socket_folder), "/servers/valkey": str(socket.parent)}
+        started = Machine(folder, files, volumes)
+        try:
+            started.start()
+            yield started
+        finally:
+            started.stop()
+    shutil.rmtree(folder)
+
+
+def test_the_units_are_a_whole_system(machine: Machine, ports: dict[str, int]) -> None:
+    """Migrated, started, killed, come back, stopped: with every line of hardening in force."""
+    assert machine.do("systemctl", "start", "sak-migrate.service")[0] == 0, machine.do("journalctl", "-u", "sak-*")[1]
+    assert machine.do("systemctl", "start", "sak-history.target")[0] == 0
+    for port in ports.values():
+        for page in ("/healthz", "/readyz", "/metrics"):
+            eventually(lambda url=f"http://127.0.0.1:{port}{page}": answers(url), 60)
+    body = message(PHONE, 1, "through systemd")
+    webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
+    assert requests.post(webhook, data=body, headers=signed(body), timeout=20).ok
+    eventually(lambda: texts(ports["api"]) == ["through systemd"])
+    spool = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()["spool"]
+    users = {name: user(machine, unit) for name, unit in UNITS.items()}
+
+    first = main_pid(machine, UNITS["ingest"])
+    machine.do("systemctl", "kill", "--signal", str(int(signal.SIGKILL)), UNITS["ingest"])
+    eventually(lambda: main_pid(machine, UNITS["ingest"]) not in {"0", first})
+    eventually(lambda: answers(f"http://127.0.0.1:{ports['ingest']}/readyz"))
+    machine.do("systemctl", "stop", "sak-history.target")
+    eventually(lambda: [machine.do("systemctl", "is-active", unit)[1] for unit in UNITS.values()] == ["inactive"] * 3)
+
+    assert spool["usable"] is True
+    assert len(set(users.values())) == 3
+    assert "0" not in users.values()
+    assert not any(answers(f"http://127.0.0.1:{port}/healthz") for port in ports.values())
+
+
+def main_pid(machine: Machine, unit: str) -> str:
+    return machine.do("systemctl", "show", "--property=MainPID", "--value", unit)[1]
+
+
+def user(machine: Machine, unit: str) -> str:
+    """The number of the user that a unit's process is."""
+    return machine.do("stat", "--format=%u", f"/proc/{main_pid(machine, unit)}")[1]
