@@ -30,6 +30,7 @@ from ingest.signature import Signatures
 from ingest.spool import Spool
 from ingest.stream import Stream
 from ingest.webhook import PATH, Webhook
+from journal import traces
 
 CLOSE_SECONDS = 4.0
 """How long the last batches may take when the process ends: the stream's deadline and the spool's."""
@@ -48,7 +49,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     spool = Spool(wanted.spool_dir, wanted.spool_max_bytes)
     breaker, memory, hints = Breaker(counts), Memory(client), Hints(client, counts)
     keeper = Keeper(streams[0], spool, breaker, memory, hints, counts, failpoints)
-    batcher = Batcher(keeper, spool, counts)
+    spans = traces.begin("ingest", environ)
+    batcher = Batcher(keeper, spool, counts, spans)
     drainer = Drainer(
         client, streams[1], spool, breaker, memory, hints, counts, failpoints, wanted.min_replicas, batcher.tell_tail
     )
@@ -72,6 +74,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await spool.close()
         for stream in streams:
             await stream.close()
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
         await client.aclose()
         await unhurried.aclose()
 

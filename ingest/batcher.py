@@ -7,11 +7,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from ingest import queue
+from ingest import queue, tracing
 from ingest.counts import Counts
 from ingest.keeper import Keeper, NotKeptError
 from ingest.reply import Acknowledgements
 from ingest.spool import Spool
+from journal.traces import Span, Traces
 
 log = logging.getLogger("ingest")
 
@@ -27,12 +28,14 @@ IDLE_SECONDS = 1.0
 class Pending:
     """Events that wait to be kept together."""
 
-    __slots__ = ("bodies", "kept", "receipts", "size")
+    __slots__ = ("bodies", "kept", "receipts", "size", "spans")
 
     def __init__(self, kept: asyncio.Future[Acknowledgements | None]) -> None:
         self.bodies: list[bytes] = []
         self.receipts: list[int] = []
         self.size = 0
+        self.spans: list[Span] = []
+        """Of its requests, where somebody wants traces."""
         self.kept = kept
         """Becomes the answers to the batch, or None if it could not be kept."""
 
@@ -40,7 +43,8 @@ class Pending:
 class Batcher:
     """One writer of the stream; it has one batch under way at a time."""
 
-    def __init__(self, keeper: Keeper, spool: Spool, counts: Counts) -> None:
+    def __init__(self, keeper: Keeper, spool: Spool, counts: Counts, traces: Traces | None = None) -> None:
+        self._traces = traces
         self._keeper = keeper
         self._spool = spool
         self._counts = counts
@@ -63,6 +67,8 @@ class Batcher:
         pending.bodies.append(body)
         pending.receipts.append(time.time_ns() // 1_000_000)
         pending.size += len(body)
+        if self._traces is not None:
+            pending.spans.append(self._traces.start("POST /whatsapp-webhook", "server"))
         self._waiting_bytes += len(body)
         self._counts.received += 1
         return pending
@@ -101,8 +107,10 @@ class Batcher:
             return False
 
     async def _commit(self, pending: Pending) -> None:
-        batch = self._identified(pending.receipts, pending.bodies)
+        append = tracing.begin(self._traces, pending.spans)
+        batch = self._identified(pending.receipts, pending.bodies, append.carried)
         path = await self._kept(batch)
+        append.end(batch, path)
         if pending.kept.done():  # only if the process is being ended by force
             return
         name = f"{batch.writer}:{batch.number}"
@@ -123,7 +131,7 @@ class Batcher:
             self._tail_due = False
             await self._kept(self._identified((), ()))
 
-    def _identified(self, receipts: Sequence[int], bodies: Sequence[bytes]) -> queue.Batch:
+    def _identified(self, receipts: Sequence[int], bodies: Sequence[bytes], trace: tuple[str, ...] = ()) -> queue.Batch:
         """The identity, once, before the first attempt."""
         return queue.Batch(
             writer=self._writer,
@@ -132,6 +140,7 @@ class Batcher:
             receipts=tuple(receipts),
             bodies=tuple(bodies),
             spooled=self._spool.events,
+            trace=trace,
         )
 
     async def _kept(self, batch: queue.Batch) -> str | None:

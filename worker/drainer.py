@@ -12,6 +12,7 @@ from rq.timeouts import JobTimeoutException
 
 from ingest import queue
 from ingest.failpoint import Failpoints
+from journal.traces import Traces
 from store import connect, lives, writes
 from store.connect import Connection
 from store.errors import PermanentError, TransientError
@@ -20,6 +21,7 @@ from store.intake import Batch
 from worker import account, garbage, hold, poison, reading, retry
 from worker.metrics import Metrics
 from worker.stream import Entry, Stream
+from worker.tracing import Tracing
 
 log = logging.getLogger("worker.drain")
 
@@ -52,6 +54,7 @@ class Drainer:
         known: Forgets,
         metrics: Metrics,
         failpoints: Failpoints,
+        traces: Traces | None = None,
     ) -> None:
         self.known = known
         """Who is forgotten."""
@@ -62,6 +65,7 @@ class Drainer:
         self._own_phone = own_phone
         self._metrics = metrics
         self._failpoints = failpoints
+        self._tracing = Tracing(traces)
         self._connection: Connection | None = None
         self._count = 16
 
@@ -102,6 +106,7 @@ class Drainer:
 
     def close(self) -> None:
         """Let PostgreSQL go, and the consumer in Redis, if that can be reached."""
+        self._tracing.close()
         if self._connection is not None:
             self._connection.close()
         try:
@@ -113,7 +118,7 @@ class Drainer:
         ids = [entry.id for entry in entries]
         started = time.monotonic()
         self._failpoints.reach("worker.after_read")
-        with garbage.collected_later(), hold.held(self.stream, ids):
+        with garbage.collected_later(), hold.held(self.stream, ids), self._tracing.drained(entries):
             batches = self._read([entry for entry in entries if entry.deaths < poison.DEATHS])
             try:
                 counted = self._apply(batches) if batches else Counter[str]()
@@ -126,7 +131,8 @@ class Drainer:
                 self.stream.survived(ids)
                 raise
             self._failpoints.reach("worker.after_commit")
-            self.stream.done(ids)
+            with self._tracing.step("XACK"):
+                self.stream.done(ids)
             self._failpoints.reach("worker.after_ack")
         self._metrics.drained(entries=len(ids), counted=counted, seconds=time.monotonic() - started)
         self._pace(entries, sum(len(batch.events) for batch in batches))
@@ -176,7 +182,7 @@ class Drainer:
         connection = self.connection()
         self._failpoints.reach("worker.before_commit")
         began = time.monotonic()
-        with connect.deadline(connection, ANSWER):
+        with connect.deadline(connection, ANSWER), self._tracing.step("PostgreSQL transaction"):
             counted = writes.apply(connection, batches, own_phone=self._own_phone, known=self.known)
         account.stored(batches, counted, time.monotonic() - began)
         self._metrics.wrote(batches)

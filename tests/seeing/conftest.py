@@ -24,12 +24,11 @@ ODD = b'{"event":"call.missed","sessionId":"s1"}'
 class Watched:
     """Ingest, worker and api, and where each of them is found."""
 
-    def __init__(self, servers: Servers, stack: ExitStack, folder: Path, **environment: str) -> None:
-        self.servers = servers
+    def __init__(self, database_url: str, redis_url: str, stack: ExitStack, folder: Path, **environment: str) -> None:
         self.urls: dict[str, str] = {}
         shared = {
-            "DATABASE_URL": servers.postgres.url,
-            "REDIS_URL": servers.valkey.url,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
             "WEBHOOK_SECRETS": story.SECRET,
             "API_TOKEN": TOKEN,
             "DATA_DIR": str(folder),
@@ -107,4 +106,4 @@ def watched() -> Iterator[Watched]:
         servers.start()
         stack.callback(servers.stop)
         migrate.migrate(servers.postgres.url)
-        yield Watched(servers, stack, folder)
+        yield Watched(servers.postgres.url, servers.valkey.url, stack, folder)

@@ -1,0 +1,89 @@
+"""What an OpenTelemetry collector is to its senders: OTLP over HTTP, decoded by the protocol's own messages."""
+
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A span as it arrived."""
+
+    service: str
+    name: str
+    trace: str
+    span: str
+    parent: str
+    links: tuple[str, ...]
+    """The ids of spans."""
+    began: int
+    ended: int
+    attributes: dict[str, str]
+    failed: bool
+
+
+class Collector:
+    """Listens on loopback while entered."""
+
+    def __init__(self) -> None:
+        self.spans: list[Seen] = []
+        self.raw = b""
+        self.paths: set[str] = set()
+        collector = self
+
+        class Pages(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.paths.add(self.path)
+                collector.take(body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def take(self, body: bytes) -> None:
+        request = ExportTraceServiceRequest.FromString(body)
+        self.raw += body
+        for resource in request.resource_spans:
+            names = {each.key: each.value.string_value for each in resource.resource.attributes}
+            for scope in resource.scope_spans:
+                self.spans += [
+                    Seen(
+                        names["service.name"],
+                        span.name,
+                        span.trace_id.hex(),
+                        span.span_id.hex(),
+                        span.parent_span_id.hex(),
+                        tuple(link.span_id.hex() for link in span.links),
+                        span.start_time_unix_nano,
+                        span.end_time_unix_nano,
+                        {each.key: each.value.string_value for each in span.attributes},
+                        span.status.code == 2,
+                    )
+                    for span in scope.spans
+                ]
+
+    def named(self, name: str) -> list[Seen]:
+        return [span for span in self.spans if span.name == name]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
