@@ -1,108 +1,19 @@
-"""A backup is one moment in one file, and a restore makes a database of it that everybody can go on with."""
+"""A restore makes a database of a backup that everybody can go on with, or changes nothing."""
 
 import os
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from dev.process import ROOT
 from dev.servers import Servers
 from store import archive, backup, connect, migrate, programs, restore
 from store.archive import Archive
 from store.programs import ProgramError
-from tests import page
 from tests.conftest import execute
 from tests.store import mixed
-
-OWN = {"changes", "epoch", "feed_floor", "migrations", "pulse", "searchable_upto"}
-"""Tables in which a restored database differs from what was backed up, and has to."""
-
-
-@pytest.fixture
-def empty_url(servers: Servers) -> Iterator[str]:
-    """A database with nothing in it."""
-    name = f"empty_{uuid.uuid4().hex}"
-    execute(servers, "CREATE DATABASE {}", name)
-    yield servers.postgres.url_of(name)
-    execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
-
-
-@pytest.fixture
-def told(database_url: str) -> str:
-    """A database with a history in it."""
-    with connect.open(database_url, "test") as connection:
-        for batch in mixed.told(150):
-            mixed.keep(connection, [batch])
-    return database_url
-
-
-def command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
-    """The exit code of `python -m store …`, and what it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "store", *map(str, arguments)],
-        env=os.environ | {"DATABASE_URL": url} | environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
-
-
-def tables(url: str) -> list[str]:
-    return [
-        name for (name,) in rows(url, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    ]
-
-
-def contents(url: str) -> dict[str, list[Any]]:
-    """Every row of every table that a restore leaves as it was."""
-    found: dict[str, list[Any]] = {}
-    for table in set(tables(url)) - OWN:
-        rest = "to_jsonb(t) - 'born'"
-        found[table] = [row for (row,) in rows(url, f"SELECT {rest} FROM {table} AS t ORDER BY ({rest})::text")]
-    return found
-
-
-def structure(url: str) -> list[tuple[Any, ...]]:
-    """Columns, indexes, constraints and functions, whatever their order."""
-    return rows(
-        url,
-        """
-        SELECT c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) || a.attnotnull
-            || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
-        FROM pg_attribute AS a
-        JOIN pg_class AS c ON c.oid = a.attrelid AND c.relnamespace = 'public'::regnamespace
-        LEFT JOIN pg_attrdef AS d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
-        WHERE a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL SELECT tablename::text, 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public'
-        UNION ALL SELECT conrelid::regclass::text, 'constraint', conname::text, pg_get_constraintdef(oid)
-        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-        UNION ALL SELECT '', 'function', oid::regprocedure::text, md5(prosrc)
-        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-        ORDER BY 1, 2, 3, 4
-        """,
-    )
+from tests.store.backup.databases import command, contents, rows, structure, tables
 
 
 def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_path: Path) -> None:
@@ -120,60 +31,6 @@ def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_p
         line for line in said.splitlines() if " stored " in line
     ]
     assert command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
-
-
-def test_the_lines_of_the_documentation_do_it(told: str, empty_url: str, tmp_path: Path) -> None:
-    """docs/keeping.md is what somebody pastes on a bad day."""
-    lines = page.tested("docs/keeping.md", "tests/store/test_backup.py")
-    environment = {"DATABASE_URL": told, "NEW_DATABASE_URL": empty_url, "BACKUPS": str(tmp_path)}
-    done = subprocess.run(
-        ["/bin/sh", "-ec", lines], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert contents(empty_url) == contents(told)
-
-
-def test_a_backup_is_of_one_moment_while_others_write(told: str, empty_url: str, tmp_path: Path) -> None:
-    """What it says that it holds is what it holds, however much is written before pg_dump gets to it."""
-    waits = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
-    before = contents(told)
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(told) as holding:
-        holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
-        making = pool.submit(backup.make, told, tmp_path / "one", os.environ, print)
-        until(lambda: rows(told, waits))
-        with connect.open(told, "test") as connection:
-            for batch in mixed.told(60, seed=2):
-                mixed.keep(connection, [batch])
-        holding.rollback()
-        made = making.result()
-    restored = restore.restore(empty_url, tmp_path / "one", os.environ, print, replace=False)
-
-    assert contents(told) != before
-    assert contents(empty_url) == before
-    assert (restored.holds.stored, restored.holds.received) == (made.holds.stored, made.holds.received)
-    assert restored.holds.received == rows(empty_url, "SELECT sum(size)::int FROM batches")[0][0]
-
-
-def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
-    """The one backup that somebody has may be the file whose name was typed by mistake."""
-    file = tmp_path / "only"
-    file.write_text("the only one")
-
-    code, said = command("backup", file, url=database_url)
-
-    assert (code, file.read_text()) == (2, "the only one")
-    assert "never overwritten" in said
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_what_fails_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
-    """Half a backup under its full name would be taken for one."""
-    code, said = command("backup", tmp_path / "none", url=empty_url)
-
-    assert code == 2, said
-    assert "no history" in said
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp_path: Path) -> None:
@@ -196,25 +53,6 @@ def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp
     for name in names:
         execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
     execute(servers, "DROP ROLE {}", role)
-
-
-def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(told: str, tmp_path: Path) -> None:
-    """A container that is stopped, a cron job that takes too long: SIGTERM comes in the middle."""
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
-    with psycopg.connect(told) as holding:
-        holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
-        making = subprocess.Popen(
-            [sys.executable, "-m", "store", "backup", str(tmp_path / "file")],
-            env=os.environ | {"DATABASE_URL": told},
-            cwd=ROOT,
-        )
-        until(lambda: rows(told, waiting))
-        assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
-        making.terminate()
-
-        assert making.wait(30) == 2
-        assert list(tmp_path.iterdir()) == []
-        until(lambda: not rows(told, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup'"))
 
 
 def test_a_database_with_something_in_it_is_replaced_only_when_told(
@@ -332,22 +170,6 @@ def test_a_backup_from_a_newer_postgresql_is_refused(told: str, tmp_path: Path) 
 
     with pytest.raises(ProgramError, match="needs 18 or newer"):
         restore.fits(Archive(found.path, 18, found.migrations, found.contents), 17)
-
-
-def test_programs_older_than_the_server_are_not_used() -> None:
-    """pg_dump refuses newer servers with a sentence about versions; ours says what to install."""
-    with pytest.raises(ProgramError, match="install pg_dump 99 or newer"):
-        programs.find("pg_dump", 99)
-
-
-def test_no_password_is_on_a_command_line() -> None:
-    """Everybody on a machine can read the arguments of every process."""
-    told = programs.server("postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {})
-
-    assert "hunter2" not in told.dbname
-    assert told.environment["PGPASSWORD"] == "hunter2-made-up"
-    assert "db.example" in told.dbname
-    assert "sslmode=require" in told.dbname
 
 
 def test_every_column_that_holds_a_transaction_id_is_dealt_with(database_url: str) -> None:

@@ -1,0 +1,27 @@
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from dev.servers import Servers
+from store import connect
+from tests.conftest import execute
+from tests.store import mixed
+
+
+@pytest.fixture
+def empty_url(servers: Servers) -> Iterator[str]:
+    """A database with nothing in it."""
+    name = f"empty_{uuid.uuid4().hex}"
+    execute(servers, "CREATE DATABASE {}", name)
+    yield servers.postgres.url_of(name)
+    execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def told(database_url: str) -> str:
+    """A database with a history in it."""
+    with connect.open(database_url, "test") as connection:
+        for batch in mixed.told(150):
+            mixed.keep(connection, [batch])
+    return database_url
