@@ -61,7 +61,13 @@ def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
             None if raw is None else bodies.Wish(_ms(raw.before(now)), chosen.parked),
             None if messages is None else _ms(messages.before(now)),
         )
-        return _do(connection, wish, as_json=chosen.json) if chosen.yes else _say(connection, wish, as_json=chosen.json)
+        if not chosen.yes:
+            return _say(connection, wish, as_json=chosen.json)
+        try:
+            return _do(connection, wish, as_json=chosen.json)
+        except KeyboardInterrupt:
+            print("retain: interrupted: run it again to go on from here", file=sys.stderr)
+            return NOT_EXACT
 
 
 def _now(connection: Connection) -> datetime:
