@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncGenerator, Mapping
 
 import anyio
@@ -114,4 +115,5 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
     app.state.dispatch = dispatch
     app.state.cookies = cookies
     app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
+    app.state.exports = threading.BoundedSemaphore(exporting.AT_ONCE)
     return app

@@ -2,25 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import chain
 
 import anyio
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api import access, backend, formats, messages, parameters
 from api.formats import Format
 from api.refusals import Refusal
-from store import export
+from store.export import Snapshot
+
+AT_ONCE = 4
+"""Exports that a process has under way: each holds a connection of its own."""
 
 
 def chat(request: Request) -> Response:
     """All messages of a chat, oldest first."""
     parameters.known(request, ("format", "session_id"))
     place = messages.place_of(request)
-    return _answer(request, export.messages(backend.of(request).look, place), place.address)
+    return _answer(request, lambda snapshot: snapshot.messages(place), place.address)
 
 
 def session(request: Request) -> Response:
@@ -29,12 +33,10 @@ def session(request: Request) -> Response:
     session_id = request.path_params["session_id"]
     if access.caller(request).may_see(session_id) == () or "\0" in session_id:
         raise Refusal(404, "session_not_found", "There is no such session that this token may see.")
-    ask = backend.of(request).look
-    pages = chain.from_iterable(export.messages(ask, place) for place in export.chats(ask, session_id))
-    return _answer(request, pages, "session")
+    return _answer(request, lambda snapshot: snapshot.session(session_id), "session")
 
 
-def _answer(request: Request, pages: Iterator[tuple[str, ...]], name: str) -> Response:
+def _answer(request: Request, told: Callable[[Snapshot], Iterator[tuple[str, ...]]], name: str) -> Response:
     wanted = formats.FORMATS[parameters.choice(request, "format", formats.FORMATS) or "ndjson"]
     headers = {
         "content-type": wanted.media_type,
@@ -43,9 +45,44 @@ def _answer(request: Request, pages: Iterator[tuple[str, ...]], name: str) -> Re
     }
     if request.method == "HEAD":
         return Response(headers=headers)
-    # The first page now: what cannot be answered at all is refused in the envelope.
-    first = next(pages, ())
-    return StreamingResponse(_written(chain([first], pages), wanted, request.app.state.catching_up), headers=headers)
+    threads: anyio.CapacityLimiter = request.app.state.catching_up
+    turns = request.app.state.exports
+    if not turns.acquire(blocking=False):
+        sentence = f"{AT_ONCE} exports are under way here: come back when one of them is through."
+        raise Refusal(503, "too_many_exports", sentence, {"retry-after": "10"})
+    try:
+        snapshot = Snapshot(backend.of(request).settings.database_url)
+        try:
+            pages = told(snapshot)
+            # The first page now: what cannot be answered at all is refused in the envelope.
+            first = next(pages, ())
+        except BaseException:
+            snapshot.close()
+            raise
+    except BaseException:
+        turns.release()
+        raise
+
+    def end() -> None:
+        snapshot.close()
+        turns.release()
+
+    return _Export(_written(chain([first], pages), wanted, threads), headers, end)
+
+
+class _Export(StreamingResponse):
+    """Ends what it reads from, also where the client was gone before it began."""
+
+    def __init__(self, content: AsyncGenerator[bytes], headers: dict[str, str], end: Callable[[], None]) -> None:
+        super().__init__(content, headers=headers)
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._end)
 
 
 async def _written(
