@@ -139,6 +139,8 @@ def marks_what_was_shown(drill: Drill, url: str) -> None:
 
     assert marked.status_code == 200, marked.text
     assert unread == [("3EB0D0000050",)]
+    # The search follows this server's transactions, far below the old one's.
+    until(lambda: drill.data("/api/search?q=came+between")["results"])
 
 
 def test_restoring_under_running_processes_ends_nobody_and_loses_only_what_is_named(

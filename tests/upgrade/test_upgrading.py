@@ -113,6 +113,7 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     assert verdict.clean, verdict
 
 
+@pytest.mark.long
 def test_going_back_to_the_released_worker_works_on_the_new_schema(
     release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
 ) -> None:

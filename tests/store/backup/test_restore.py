@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from dev.servers import Servers
-from store import archive, backup, connect, migrate, programs, restore
+from store import archive, backup, connect, feed, migrate, programs, restore, searchable
 from store.archive import Archive
 from store.programs import ProgramError
 from tests.conftest import execute
@@ -31,6 +31,35 @@ def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_p
         line for line in said.splitlines() if " stored " in line
     ]
     assert command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
+
+
+def test_a_server_that_is_far_behind_in_transactions_goes_on(told: str, empty_url: str, tmp_path: Path) -> None:
+    """A new server has been through a thousand transactions, the old one perhaps through a billion."""
+    with connect.open(told, "test") as connection:
+        for statement in (
+            "UPDATE changes SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
+            "UPDATE searchable_upto SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
+            "UPDATE feed_floor SET xid = '1000000000000'",
+            "UPDATE whatsapp_messages SET born = (born::text::bigint + 1000000000000)::text::xid8",
+        ):
+            connection.execute(statement.encode())
+    backup.make(told, tmp_path / "file", os.environ, print)
+    restore.restore(empty_url, tmp_path / "file", os.environ, print, replace=False)
+
+    with connect.open(empty_url, "test") as connection:
+        epoch, now = feed.now(connection)
+        mixed.keep(connection, list(mixed.told(40, seed=3)))
+        told_of = feed.read(connection, now, 1000)
+        assert (told_of.epoch, told_of.pruned) == (epoch, False)
+        assert len(told_of.changes) > 10
+        while searchable.follow(connection, 1000):
+            pass
+    # All of it: what the search had not taken in when it was backed up, and what came since.
+    texts = "FROM whatsapp_messages WHERE deleted_at IS NULL AND concat_ws('', message_text, caption, file_name) <> ''"
+    assert rows(empty_url, "SELECT id FROM searchable ORDER BY 1") == rows(empty_url, f"SELECT id {texts} ORDER BY 1")
+    assert rows(empty_url, "SELECT count(*) > 50 FROM searchable") == [(True,)]
+    seen = "SELECT bool_and(pg_visible_in_snapshot(born, pg_current_snapshot())) FROM whatsapp_messages"
+    assert rows(empty_url, seen) == [(True,)]
 
 
 def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp_path: Path) -> None:

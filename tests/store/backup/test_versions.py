@@ -36,6 +36,7 @@ def older(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgre
     shutil.rmtree(folder)
 
 
+@pytest.mark.long
 def test_a_history_moves_to_a_newer_postgresql_and_not_back(older: Postgres, database_url: str, tmp_path: Path) -> None:
     """How most people change the major version of their server."""
     migrate.migrate(older.url)
