@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from store import connect, errors
 from store.connect import Connection, NoDatabaseError
-from store.doctor import colleague, disks, finding, flow, horizon, indexes, secrets, server
+from store.doctor import colleague, disks, finding, flow, horizon, indexes, keeping, secrets, server, standby
 from store.doctor.finding import Finding
 
 ANSWER = 15.0
@@ -14,15 +14,18 @@ CHECKS: Sequence[Callable[[Connection], list[Finding]]] = (
     *horizon.CHECKS,
     *indexes.CHECKS,
     *flow.CHECKS,
+    keeping.months,
     disks.of_postgresql,
 )
+_ABSENT = {"42P01", "42703", "42883"}
+"""PostgreSQL's codes for a table, a column and a function that are not there."""
 READ_ONLY = {"default_transaction_read_only": "on"}
 """Whoever looks at a patient does not operate."""
 
 
 def examine(environ: Mapping[str, str]) -> list[Finding]:
     """Everything; what cannot be looked at is a finding as well. Never raises for what it looks at."""
-    return [*database(environ), *colleague.findings(environ), *machine(environ)]
+    return [*database(environ), *standby.findings(environ), *colleague.findings(environ), *machine(environ)]
 
 
 def machine(environ: Mapping[str, str]) -> list[Finding]:
@@ -38,7 +41,7 @@ def machine(environ: Mapping[str, str]) -> list[Finding]:
 def database(environ: Mapping[str, str]) -> list[Finding]:
     """PostgreSQL, and what it knows of the flow of events."""
     try:
-        url = connect.url(environ)
+        url = connect.direct_url(environ)
     except NoDatabaseError as error:
         return [finding.broken("postgresql", str(error), "Start ./run, or name your server in DATABASE_URL.")]
     try:
@@ -46,8 +49,12 @@ def database(environ: Mapping[str, str]) -> list[Finding]:
     except errors.StoreError as error:
         return [_silent(error)]
     found = [finding.ok("postgresql", "PostgreSQL answers.")]
+
+    def key(connection: Connection) -> list[Finding]:
+        return keeping.key(connection, environ)
+
     with connection:
-        for check in CHECKS:
+        for check in (*CHECKS, key):
             try:
                 with errors.translated(), connect.deadline(connection, ANSWER):
                     found += check(connection)
@@ -60,12 +67,12 @@ def database(environ: Mapping[str, str]) -> list[Finding]:
 
 def _silent(error: errors.StoreError) -> Finding:
     cure = "Start it, and check host, user, password and database in DATABASE_URL: psql \"$DATABASE_URL\" -c 'SELECT 1'"
-    return finding.broken("postgresql", f"PostgreSQL does not answer ({error}).", cure)
+    return finding.broken("postgresql", f"PostgreSQL does not answer. {error}", cure)
 
 
 def _unseen(what: str, error: errors.StoreError) -> Finding:
-    if error.sqlstate == "42P01":
+    if error.sqlstate in _ABSENT:
         cure = "Run `python -m store migrate`."
-        return finding.warning("postgresql.unseen", f"A table that is needed to judge {what} is not there.", cure)
+        return finding.warning("postgresql.unseen", f"What is needed to judge {what} is not there.", cure)
     cure = "Grant the user pg_monitor, or see what PostgreSQL's log says."
     return finding.warning("postgresql.unseen", f"PostgreSQL did not let us judge {what} ({error}).", cure)

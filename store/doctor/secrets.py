@@ -8,7 +8,7 @@ from store.doctor.finding import Finding
 
 _SHORT = 24
 _FEW = 10
-_KEPT = ("webhook-secret", "api-token", "database-url", "redis-url")
+_KEPT = ("webhook-secret", "api-token", "database-url", "redis-url", "forget-key")
 """What ./run leaves in DATA_DIR, and says in the environment of its processes."""
 
 

@@ -19,7 +19,7 @@ from dev import home
 from dev.postgres import Postgres
 from dev.process import ROOT
 from dev.valkey import Valkey
-from store import connect, migrate, pulse
+from store import connect, migrate, partitions, pulse
 from store.doctor import examination
 from store.doctor.finding import Finding
 from worker import doctor
@@ -86,6 +86,8 @@ def ward() -> Iterator[tuple[Postgres, Valkey]]:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE healthy")
         migrate.migrate(postgres.url_of("healthy"))
+        with connect.open(postgres.url_of("healthy"), "test") as worker:
+            partitions.make(worker)  # as a worker does in its first minute
         yield postgres, valkey
     shutil.rmtree(folder)
 

@@ -1,14 +1,18 @@
 """What can be wrong with PostgreSQL, done to a real one."""
 
 import contextlib
+import subprocess
+import sys
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import errors
 
+from dev.process import ROOT
 from dev.servers import Servers
-from store import migrate
-from store.doctor import indexes
+from store import connect, migrate, partitions
+from store.doctor import indexes, standby
 from tests.store.doctor.conftest import Patient
 
 LATER = """
@@ -136,6 +140,45 @@ def test_few_free_connections_are_told_before_there_are_none(patient: Patient) -
         crowded = patient.answers()["postgresql.connections"]
 
     assert crowded in {"warning", "broken"}
+
+
+def test_a_replica_that_follows_nobody_or_is_away_is_told(patient: Patient) -> None:
+    """Readers go to the primary without a word: it works, until the primary has too many of them."""
+    none = standby.findings(patient.environ)
+    away, promoted = (
+        {one.name: one.answer for one in standby.findings(patient.environ | {"READ_DATABASE_URL": url})}
+        for url in ("postgresql://app@127.0.0.1:1/x", patient.environ["DATABASE_URL"])
+    )
+
+    assert (none, away, promoted) == ([], {"replica": "warning"}, {"replica": "warning"})
+
+
+def test_a_month_without_a_partition_is_told(patient: Patient) -> None:
+    """Its bodies lie among the rest, where nothing can be dropped whole."""
+    with connect.open(patient.environ["DATABASE_URL"], "test") as connection:
+        partitions.make(connection)
+        last = partitions.find(connection)[-1].name
+    before = patient.answers()["postgresql.partitions"]
+    patient.run(f"DROP TABLE {last}")
+
+    assert (before, patient.answers()["postgresql.partitions"]) == ("ok", "warning")
+
+
+def test_a_missing_key_to_who_is_forgotten_is_told(patient: Patient, tmp_path: Path) -> None:
+    """Nothing is written without it, and a restored machine is where it is missing."""
+    kept = patient.environ | {"DATA_DIR": str(tmp_path / "old")}
+    done = subprocess.run(
+        [sys.executable, "-m", "store", "forget", "919811000001", "--yes"],
+        env=kept,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+    assert patient.answers(DATA_DIR=kept["DATA_DIR"])["secrets.forget"] == "ok"
+    assert patient.answers()["secrets.forget"] == "broken"
 
 
 def test_who_may_not_look_is_told_so(patient: Patient) -> None:
