@@ -10,6 +10,11 @@ from store.connect import Connection
 
 _BETWEEN = rb"[ ().\-/\xc2\xa0\xe2\x80\x90-\x95\xaf]*"
 """What may stand between two digits of a number: spaces, hyphens and the like, in UTF-8."""
+_FOLLOWED = {
+    # A phone's or a LID's digits are nobody else's, unless they are said to be a group's or the like.
+    True: rb"(?![0-9]|@(?:g\.us|newsletter|broadcast))",
+    False: rb"(?![0-9]|@(?:lid|s\.whatsapp\.net|c\.us))",
+}
 _NUMBER = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
 
 
@@ -34,10 +39,14 @@ class Person:
 
     def finder(self) -> re.Pattern[bytes]:
         """Finds any of the numbers in a body; matches nothing if there are none."""
-        spelled = [_BETWEEN.join(re.escape(digit.encode()) for digit in number) for number in self.numbers]
+        spelled = [
+            _BETWEEN.join(re.escape(digit.encode()) for digit in number) + _FOLLOWED[server in ("", "lid")]
+            for number, _, server in (address.partition("@") for address in self.addresses)
+            if _NUMBER.fullmatch(number)
+        ]
         if not spelled:
             return re.compile(rb"(?!)")
-        return re.compile(rb"(?<![0-9])(?:00)?(?:" + b"|".join(spelled) + rb")(?![0-9])")
+        return re.compile(rb"(?<![0-9])(?:00)?(?:" + b"|".join(spelled) + rb")")
 
     def chat_ids(self, connection: Connection) -> list[int]:
         """The rows of their own chats."""

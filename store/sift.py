@@ -16,11 +16,13 @@ from store.forgets import Forget, Known
 from store.intake import Batch, Event
 from store.telling import Telling
 
-_NUMBERS = re.compile(rb"(?<![0-9])(?:00)?([1-9][0-9]{4,31}(?:-[0-9]{1,32})?)(?![0-9])")
-"""Numbers as they stand in a body that nobody reads."""
+_NUMBERS = re.compile(
+    rb"(?<![0-9])(?:00)?([1-9][0-9]{4,31}(?:-[0-9]{1,32})?)(?![0-9])(?=(?:@(g\.us|newsletter|broadcast))?)"
+)
+"""Numbers as they stand in a body that nobody reads, and what they are said to be where that is no person."""
 _MOST = 500
 """So many numbers of a body are looked up; none that a gateway sends has as many."""
-_SERVERS = ("", "@lid", "@g.us", "@newsletter")
+_PEOPLE = ("", "@lid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,9 @@ def addresses(facts: Iterable[Fact]) -> set[str]:
 
 
 def named(body: bytes) -> set[str]:
-    """Whom a body may name that nobody reads: its numbers, as any kind of address."""
-    numbers = dict.fromkeys(found[1].decode() for found in _NUMBERS.finditer(body))
-    return {number + server for number in list(numbers)[:_MOST] for server in _SERVERS}
+    """Whom a body may name that nobody reads: its numbers, as a phone and as a LID where nothing else is said."""
+    found = dict.fromkeys((each[1].decode(), (each[2] or b"").decode()) for each in _NUMBERS.finditer(body))
+    return {number + kind for number, server in list(found)[:_MOST] for kind in ([f"@{server}"] if server else _PEOPLE)}
 
 
 def _forgotten(event: Event) -> Event:

@@ -1,7 +1,7 @@
 """Raw bodies in which somebody who is to be forgotten left a trace: of what was theirs, and that mention them."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
@@ -27,6 +27,8 @@ class Trace:
     event_id: int
     digest: bytes
     body: bytes
+    keys: frozenset[int]
+    """Of the messages that it tells of: an ack may list several, of several people."""
 
 
 def mentions(connection: Connection, person: Person, after: int, *, dry: bool = False) -> Step:
@@ -62,7 +64,7 @@ def mentions(connection: Connection, person: Person, after: int, *, dry: bool = 
         key_ids = sorted({*further, *(key_id for *_, key_id in theirs if key_id is not None)})
         # Nobody's message: what is parked, noise, or a report, which is all about them.
         lock(connection, [digest for _, digest, _, key_id in theirs if key_id is None], key_ids)
-        remove(connection, [Trace(*row[:3]) for row in theirs], key_ids)
+        remove(connection, [Trace(*row[:3], frozenset()) for row in theirs], key_ids)
     return Step(done, {"bodies": len(theirs)})
 
 
@@ -81,16 +83,23 @@ def reached(
     return None if row is None or cast("int", row[0]) <= after + window else after + window
 
 
-def of_keys(connection: Connection, key_ids: Collection[int]) -> list[tuple[int, Trace]]:
-    """What is kept of the bodies that tell of these keys, each with the key."""
+def of_keys(connection: Connection, key_ids: Collection[int]) -> list[Trace]:
+    """What is kept of the bodies that tell of these keys."""
     linked = sources.of_keys(connection, key_ids)
     found = connection.execute(
-        "SELECT e.event_id, e.digest, e.body FROM events AS e WHERE e.event_id = ANY(%s)",
+        """
+        SELECT e.event_id, e.digest, e.body, array_remove(
+                e.key_id || ARRAY(SELECT k.key_id FROM event_keys AS k WHERE k.event_id = e.event_id), NULL
+            )
+        FROM events AS e
+        WHERE e.event_id = ANY(%s)
+        ORDER BY e.event_id
+        """,
         [sorted({event_id for events in linked.values() for event_id in events})],
         binary=True,
     )
-    kept = {trace.event_id: trace for row in found if (trace := Trace(*cast("tuple[int, bytes, bytes]", row)))}
-    return [(key_id, kept[event_id]) for key_id, events in linked.items() for event_id in events if event_id in kept]
+    rows = cast("Iterable[tuple[int, bytes, bytes, list[int]]]", found)
+    return [Trace(event_id, digest, body, frozenset(keys)) for event_id, digest, body, keys in rows]
 
 
 def lock(connection: Connection, digests: Collection[bytes], key_ids: Collection[int]) -> None:

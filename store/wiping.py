@@ -4,7 +4,7 @@ A message and the bodies that told of it go in one transaction, in which the bod
 replay beside it finds all of its sources or none, and late copies are duplicates of something that says nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 from store import changes, chats, errors, inbox, marks, searchable, tombs, traces
@@ -12,7 +12,7 @@ from store.changes import Change
 from store.connect import Connection
 from store.forgetkey import Key
 from store.person import Person
-from store.traces import Step
+from store.traces import Step, Trace
 
 
 class MovedError(errors.TransientError):
@@ -42,14 +42,11 @@ def messages(connection: Connection, key: Key, person: Person, after: int) -> St
     )
     if not ids:
         return Step(done, {})
-    key_ids = sorted({key_id for _, key_id in ids})
-    alone = _only_theirs(connection, person, chat_ids, key_ids)
-    finder = person.finder()
-    told = [body for key_id, body in traces.of_keys(connection, key_ids) if key_id in alone or finder.search(body.body)]
-    traces.lock(connection, [body.digest for body in told], key_ids)
-    if {b.event_id for k, b in traces.of_keys(connection, key_ids) if k in alone or finder.search(b.body)} != {
-        body.event_id for body in told
-    } or _only_theirs(connection, person, chat_ids, key_ids) != alone:
+    named = {key_id for _, key_id in ids}
+    told = _telling(connection, person, chat_ids, named)
+    key_ids = sorted(named.union(*(trace.keys for trace in told)))
+    traces.lock(connection, [trace.digest for trace in told], key_ids)
+    if _telling(connection, person, chat_ids, named) != told:
         raise MovedError("An event came in between")
     located = chats.lock(connection, chats.of_keys(connection, key_ids))
     searchable.take_out(connection, [row_id for row_id, _ in ids])
@@ -71,7 +68,7 @@ def messages(connection: Connection, key: Key, person: Person, after: int) -> St
         WHERE k.key_id = ANY(%(keys)s)
             AND (k.chat_id = ANY(%(chats)s) OR k.sender = ANY(%(addresses)s) OR k.digest = ANY(%(digests)s))
         """,
-        {**person.values, "chats": chat_ids, "keys": key_ids, "digests": [body.digest for body in told]},
+        {**person.values, "chats": chat_ids, "keys": key_ids, "digests": [trace.digest for trace in told]},
     ).rowcount
     sent = connection.execute(
         """
@@ -121,10 +118,11 @@ def said(connection: Connection, person: Person, after: int) -> Step:
     done = traces.reached(connection, "SELECT coalesce(max(k.key_id), 0) FROM marks AS k", [i for i, _ in ids], after)
     if not ids:
         return Step(done, {})
-    key_ids = sorted({key_id for key_id, _ in ids})
+    named = sorted({key_id for key_id, _ in ids})
     digests = sorted({digest for _, digest in ids})
+    told = [trace for trace in traces.of_keys(connection, named) if trace.digest in set(digests)]
+    key_ids = sorted({*named}.union(*(trace.keys for trace in told)))
     traces.lock(connection, digests, key_ids)
-    told = [body for _, body in traces.of_keys(connection, key_ids) if body.digest in set(digests)]
     located = chats.lock(connection, chats.of_keys(connection, key_ids))
     marked = connection.execute(
         "DELETE FROM marks AS k WHERE k.key_id = ANY(%s) AND k.digest = ANY(%s)", [key_ids, digests]
@@ -134,26 +132,50 @@ def said(connection: Connection, person: Person, after: int) -> Step:
     return Step(done, {"marks": marked, "bodies": len(told)})
 
 
-def _only_theirs(connection: Connection, person: Person, chat_ids: Sequence[int], key_ids: Sequence[int]) -> set[int]:
-    """The keys under which nothing is kept but what is the person's: whatever tells of them is about the person."""
-    found = connection.execute(
+def _telling(connection: Connection, person: Person, chat_ids: Sequence[int], key_ids: set[int]) -> list[Trace]:
+    """The bodies that are about the person, of those that tell of these keys.
+
+    A copy of a message in a group may not tell who wrote it: what tells of a message that is theirs is about them, but
+    for what others did with it.
+    """
+    values = {**person.values, "chats": list(chat_ids), "keys": sorted(key_ids)}
+    rows = connection.execute(
         """
-        SELECT n.key_id
-        FROM unnest(%(keys)s::bigint[]) AS n (key_id)
-        WHERE NOT EXISTS (
-                SELECT FROM whatsapp_messages AS m
-                WHERE m.key_id = n.key_id AND NOT m.chat_id = ANY(%(chats)s)
-                    AND NOT coalesce(m.sender = ANY(%(addresses)s), false)
-            )
-            AND NOT EXISTS (
-                SELECT FROM marks AS k
-                WHERE k.key_id = n.key_id AND NOT coalesce(k.chat_id = ANY(%(chats)s), true)
-                    AND NOT coalesce(k.sender = ANY(%(addresses)s), false)
-            )
+        SELECT m.key_id, c.address, m.chat_id = ANY(%(chats)s) OR coalesce(m.sender = ANY(%(addresses)s), false)
+        FROM whatsapp_messages AS m
+        JOIN chats AS c USING (chat_id)
+        WHERE m.key_id = ANY(%(keys)s)
         """,
-        {**person.values, "chats": list(chat_ids), "keys": list(key_ids)},
+        values,
     )
-    return {cast("int", key_id) for (key_id,) in found}
+    of_others = connection.execute(
+        """
+        SELECT k.digest
+        FROM marks AS k
+        WHERE k.key_id = ANY(%(keys)s) AND NOT coalesce(k.chat_id = ANY(%(chats)s), true)
+            AND NOT coalesce(k.sender = ANY(%(addresses)s), false)
+        """,
+        values,
+        binary=True,
+    )
+    places: dict[int, dict[bool, set[bytes]]] = {key_id: {True: set(), False: set()} for key_id in key_ids}
+    for key_id, address, is_theirs in cast("Iterable[tuple[int, str, bool]]", rows):
+        places[key_id][is_theirs].add(address.partition("@")[0].encode())
+    others = {digest for (digest,) in of_others}
+    finder = person.finder()
+    return [
+        trace
+        for trace in traces.of_keys(connection, key_ids)
+        if finder.search(trace.body)
+        or (trace.digest not in others and all(_is_in(places.get(key_id), trace.body) for key_id in trace.keys))
+    ]
+
+
+def _is_in(places: Mapping[bool, Collection[bytes]] | None, body: bytes) -> bool:
+    """Whether a body tells of a message that is theirs, where another has its id, in another chat; None: unknown."""
+    if places is None or not places[False]:
+        return places is not None
+    return any(place in body for place in places[True]) and not any(place in body for place in places[False])
 
 
 def _show(
