@@ -1,9 +1,11 @@
 # One image for ingest, worker, api and every `python -m store …`: docs/deploy.md has how each is run.
 FROM python:3.13-slim-bookworm AS packages
-WORKDIR /app
-COPY requirements-deploy.lock ./
+# requirements-tracing.lock adds OpenTelemetry's SDK to the same packages.
+ARG LOCK=requirements-deploy.lock
+WORKDIR /build
+COPY ${LOCK} packages.lock
 RUN python -m venv /venv
-RUN /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-deploy.lock
+RUN /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r packages.lock
 RUN /venv/bin/python -m pip uninstall --yes pip
 
 FROM python:3.13-slim-bookworm

@@ -91,7 +91,9 @@ def render() -> Iterator[Declared]:
 def fly() -> Iterator[Declared]:
     """Secrets are an app's, so every group of machines has all of them."""
     app = tomllib.loads((ROOT / "fly.toml").read_text())
-    secrets: dict[str, str] = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN"), "")
+    secrets: dict[str, str] = dict.fromkeys(
+        ("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN", "FORGET_KEY"), ""
+    )
     http, services, checks = app["http_service"], app["services"], app["checks"].values()
     for group, command in app["processes"].items():
         probes = [check["path"] for check in http["checks"] if group in http["processes"]]

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 
 from dev import child
 from tests.deploy.declared import ROOT
@@ -49,6 +50,7 @@ class Stage:
 def stages(text: str) -> list[Stage]:
     """The stages of a Dockerfile that has one instruction a line."""
     found: list[Stage] = []
+    arguments: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -56,8 +58,12 @@ def stages(text: str) -> list[Stage]:
         instruction, _, said = line.partition(" ")
         if instruction == "FROM":
             found.append(Stage(said.partition(" AS ")[2]))
+            arguments = {}
+        elif instruction == "ARG":
+            name, _, default = said.partition("=")
+            arguments[name] = default
         else:
-            found[-1].steps.append((instruction, said))
+            found[-1].steps.append((instruction, Template(said).safe_substitute(arguments)))
     return found
 
 

@@ -87,9 +87,9 @@ def test_a_process_is_given_what_it_refuses_to_start_without(one: Declared) -> N
 def test_a_process_is_given_no_secret_of_another(one: Declared) -> None:
     """Who breaks into ingest must not find the way to PostgreSQL there. (Fly has no such borders.)"""
     foreign = {
-        "ingest": {"DATABASE_URL", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
+        "ingest": {"DATABASE_URL", "FORGET_KEY", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
         "worker": {"WEBHOOK_SECRETS", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
-        "api": {"WEBHOOK_SECRETS", "REDIS_URL"},
+        "api": {"WEBHOOK_SECRETS", "REDIS_URL", "FORGET_KEY"},
         "store": {"WEBHOOK_SECRETS", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
     }
 

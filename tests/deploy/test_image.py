@@ -170,5 +170,5 @@ def nothing_to_write_and_no_tools(site: Site) -> None:
     assert who == "10001 10001 []"
     assert written == str([*["Read-only file system"] * 5, "written"])
     assert found == "[]"
-    assert files == str(sorted({*FOLDERS, "deploy", "requirements-deploy.lock"} - {"dev"}))
+    assert files == str(sorted({*FOLDERS, "deploy", "requirements-deploy.lock", "requirements-tracing.lock"} - {"dev"}))
     assert variables == str(sorted(site.image.final.environment()))
