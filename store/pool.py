@@ -121,10 +121,7 @@ class Pool:
 
     def _answer(self, connection: Connection, question: Callable[[Connection], T]) -> T:
         with connect.deadline(connection, _ANSWER):
-            if not self._way.pooled:
-                return question(connection)
-            with connection.transaction():  # the settings hold in one
-                return question(connection)
+            return question(connection)
 
 
 def written(connection: Connection) -> str:

@@ -4,14 +4,13 @@ A pooler in transaction mode gives every transaction another server's session: w
 connection is gone, or was never let through, and a prepared statement is known to the wrong session.
 """
 
-import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 
 from store.watchdog import Watchdog
 
@@ -40,9 +39,16 @@ class Way:
         ours = "" if self.pooled else " ".join(f"-c {name}={value}" for name, value in self.settings.items())
         return f"{ours} {self.options}".strip()
 
+    def as_statements(self) -> sql.Composed:
+        """For the beginning of a transaction. None is a query, so that its isolation may still be chosen."""
+        return sql.SQL("; ").join(
+            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(_in_transaction(name)), sql.Literal(value))
+            for name, value in self.settings.items()
+        )
+
 
 class Session(psycopg.Connection[tuple[object, ...]]):
-    way: Way
+    way: Way = Way({}, "")
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:  # noqa: ANN401 - libpq's parameters and psycopg's
@@ -88,11 +94,15 @@ class Session(psycopg.Connection[tuple[object, ...]]):
         outermost = self.info.transaction_status == pq.TransactionStatus.IDLE
         with super().transaction(savepoint_name, force_rollback) as transaction:
             if outermost and self.way.pooled:
-                self.execute(
-                    "SELECT set_config(s.name, s.value, true) FROM jsonb_each_text(%s::jsonb) AS s (name, value)",
-                    [json.dumps({_in_transaction(name): value for name, value in self.way.settings.items()})],
-                )
+                super().execute(self.way.as_statements())
             yield transaction
+
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[tuple[object, ...]]:  # noqa: ANN401 - psycopg's parameters; callers see a psycopg.Connection
+        """psycopg's; through a pooler, what stands outside any transaction gets one of its own, with our settings."""
+        if not self.way.pooled or self.info.transaction_status != pq.TransactionStatus.IDLE:
+            return super().execute(query, params, **kwargs)
+        with self.transaction():
+            return super().execute(query, params, **kwargs)
 
 
 def _in_transaction(name: str) -> str:

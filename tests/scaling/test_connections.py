@@ -57,11 +57,18 @@ def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prep
                 with one.transaction(), other.transaction():
                     assert [shown(one, "statement_timeout"), shown(one, "enable_seqscan")] == ["15s", "off"]
                     assert [shown(other, "statement_timeout"), shown(other, "enable_seqscan")] == ["7s", "on"]
-            prepared = one.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            alone = shown(one, "statement_timeout"), shown(other, "statement_timeout")
+            with one.transaction():
+                one.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                isolated = shown(one, "transaction_isolation"), shown(one, "lock_timeout")
+            threshold = one.prepare_threshold
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as stranger:
+            left = stranger.execute("SELECT current_setting('statement_timeout'), count(*) FROM pg_prepared_statements")
 
-            assert one.prepare_threshold is None
-            assert prepared == (0,)
-            assert shown(one, "statement_timeout") == "0", "outside a transaction nothing of ours is left behind"
+            assert threshold is None
+            assert alone == ("15s", "7s"), "a statement outside any transaction gets one of its own"
+            assert isolated == ("repeatable read", "10s")
+            assert left.fetchone() == ("0", 0), "nothing of ours stays with whoever comes next"
 
 
 def test_a_reading_pool_cannot_write_through_a_pooler_either(pooled_url: str) -> None:

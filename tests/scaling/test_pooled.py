@@ -1,5 +1,6 @@
 """The worker and the api do through PgBouncer, in transaction mode, what they do without it."""
 
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import requests
 
 from dev.chaos.story import Story
 from store import errors, migrate
-from tests.api import test_messages, test_reading, test_search
+from tests.api import test_changes, test_chats, test_messages, test_numbers, test_reading, test_search
 from tests.api.conftest import serving
 from tests.api.history import TOKEN, Client, History
 from tests.faults.pipeline import Pipeline
@@ -24,6 +25,14 @@ CLAIMS: tuple[Callable[[History, Client], None], ...] = (
     test_search.test_pages_of_results_join_newest_first,
     test_search.test_words_that_are_in_too_many_messages_are_refused_clearly,
 )
+MORE: list[Callable[[History, Client], None]] = [
+    claim
+    for module in (test_changes, test_chats, test_messages, test_numbers, test_reading, test_search)
+    for name, claim in vars(module).items()
+    if name.startswith("test_")
+    and claim not in CLAIMS
+    and set(inspect.signature(claim).parameters) == {"history", "client"}
+]
 
 
 @pytest.fixture
@@ -39,7 +48,11 @@ def client(pooled_url: str, direct_url: str) -> Iterator[Client]:
         yield Client(url, http)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__.removeprefix("test_"))
+@pytest.mark.parametrize(
+    "claim",
+    [*CLAIMS, *(pytest.param(claim, marks=pytest.mark.long) for claim in MORE)],
+    ids=lambda claim: claim.__name__.removeprefix("test_"),
+)
 def test_the_api_keeps_its_claims(claim: Callable[[History, Client], None], history: History, client: Client) -> None:
     """Its own tests, on an api whose every transaction may run in another session of PostgreSQL's."""
     claim(history, client)
