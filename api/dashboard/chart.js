@@ -3,7 +3,7 @@
 import { drawing, h } from "./element.js";
 import { clock, number, t } from "./language.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 320, 32, 20];
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 340, 40, 26];
 
 export function chart(counted, since) {
 	const minutes = Array.from({ length: 60 }, () => [0, 0]);
@@ -17,7 +17,7 @@ export function chart(counted, since) {
 	const y = (value) => 6 + (HEIGHT - BOTTOM - 6) * (1 - value / top);
 	const width = (WIDTH - LEFT) / 60;
 	const [incoming, outgoing] = [0, 1].map((side) => minutes.reduce((sum, minute) => sum + minute[side], 0));
-	const lines = [0, top / 2, top].flatMap((value) => [drawing("line", { x1: LEFT, x2: WIDTH, y1: y(value), y2: y(value) }), drawing("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, number(value))]);
+	const lines = [0, top / 2, top].flatMap((value) => [drawing("line", { x1: LEFT, x2: WIDTH, y1: y(value), y2: y(value) }), drawing("text", { x: LEFT - 6, y: y(value) + 5, "text-anchor": "end" }, number(value))]);
 	const bar = (kind, index, from, value) => (value ? drawing("rect", { class: kind, x: LEFT + index * width + 1, width: width - 2, y: y(from + value), height: y(from) - y(from + value), rx: 1 }) : null);
 	const bars = minutes.flatMap(([one, other], index) => [bar("in", index, 0, one), bar("out", index, one, other)]);
 	const times = [0, 15, 30, 45].map((minute) => drawing("text", { x: LEFT + minute * width, y: HEIGHT - 4 }, clock(since + minute * 60_000)));

@@ -63,7 +63,7 @@ export class Operations {
 		const { waiting, received, parked } = told;
 		const oldest = told.oldest_waiting_at && Date.now() - Date.parse(told.oldest_waiting_at);
 		const lost = told.lost.reduce((sum, gap) => sum + gap.events, 0);
-		const figure = (name, value, about, look = "") => h("div", { class: `card ${look}` }, h("dt.muted", t(name)), h("dd", value, h("small", about)));
+		const figure = (name, value, about, look = "") => h("div", { class: `card ${look}` }, h("dt.small.muted", t(name)), h("dd", value, h("small", about)));
 		const of = (value) => (value === null ? "–" : number(value));
 		this.figures.replaceChildren(
 			waiting === null ? figure("queue", "–", t("no_worker"), "bad") : figure("queue", number(waiting), t("as_of", { span: span(Date.now() - Date.parse(told.as_of)) })),

@@ -52,10 +52,11 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(reader
 def test_what_comes_while_a_conversation_is_loaded_is_not_missed(reader: Reader, history: History) -> None:
     """The page was read before the message was there, and the stream told of it before the page was here."""
     talk(history, 3)
+    read_all(history)
 
     def late(route: Route) -> None:
         answer = route.fetch()
-        history.tell(message("in between", 5 * MINUTE, id="between"))
+        history.tell(message("in between", 5 * MINUTE, id="between", direction="outgoing"))
         time.sleep(1)  # the stream is faster
         route.fulfill(response=answer)
 
