@@ -44,12 +44,16 @@ def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tel
         major = connection.info.server_version // 10000
         program = programs.find("pg_restore", major)
         server = programs.server(database_url, "restore", environ)
-        tell("reading the file")
+        about = connection.info
+        where = f"{about.dbname} at {about.host}:{about.port}"
+        tell(f"reading {path}, for database {where}")
         found = archive.look(path, program, server.environment)
         fits(found, major)
         if there := _tables(connection):
             if not replace:
-                raise NotEmptyError(f"The database has {there} tables and {_kept(connection):,} events in it already")
+                raise NotEmptyError(
+                    f"Database {where} has {there} tables and {_kept(connection):,} events in it already"
+                )
             _drop(connection)
         tell("restoring")
         with tempfile.NamedTemporaryFile("w", prefix="restore-", suffix=".list") as contents:
