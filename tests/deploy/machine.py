@@ -1,5 +1,6 @@
 """A machine that systemd starts: processes, mounts and control groups of its own, on a copy of this one's root."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from dev import child
 from tests.deploy.declared import ROOT
-from tests.deploy.image import BASE_PATH
+from tests.deploy.image import BASE_PATH, FROM_OUTSIDE
 from tests.test_house import FOLDERS
 
 SYSTEMD = "/lib/systemd/systemd"
@@ -18,14 +19,13 @@ TARGET = "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
 
 
 class Machine:
-    """Has the checkout and its packages in /opt/sak-history, our units, some files, and folders of this machine.
+    """Has the checkout in /opt/sak-history, and folders of this machine under names of its own.
 
     The network is this machine's. Everything else is gone with its first process.
     """
 
-    def __init__(self, folder: Path, files: Mapping[str, str], volumes: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, volumes: Mapping[str, str]) -> None:
         self._folder = folder
-        self._files = files
         self._volumes = volumes
         self._outer: subprocess.Popen[bytes] | None = None
         self._first = ""
@@ -48,15 +48,16 @@ class Machine:
 
     def do(self, *command: str) -> tuple[int, str]:
         """What a command on that machine says, as root."""
+        outside = {name: value for name, value in os.environ.items() if FROM_OUTSIDE.match(name)}
         entered = ["/usr/bin/nsenter", "-t", self._first, "--mount", "--pid", "--cgroup", "--root", "--wd"]
         done = subprocess.run(
             [*entered, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={"PATH": BASE_PATH, "SYSTEMD_PAGER": ""},
+            env={**outside, "PATH": BASE_PATH, "SYSTEMD_PAGER": ""},
             text=True,
             check=False,
-            timeout=90,
+            timeout=400,
         )
         return done.returncode, done.stdout.strip()
 
@@ -69,21 +70,15 @@ class Machine:
 
     def _script(self) -> list[str]:
         base, root = self._folder / "root", self._folder / "root" / "r"
-        python, packages = Path(sys.base_prefix), Path(sys.prefix) / "lib"
         lines = ["mount --make-rprivate /", f"mount -t tmpfs -o mode=0755 tmpfs {base}", f"cd {base}", "mkdir r u w"]
         lines += [f"mount -t overlay overlay -o lowerdir=/,upperdir={base}/u,workdir={base}/w {root}", f"cd {root}"]
-        # What `python3 -m venv` and pip would have made of this machine's Python and packages, where no home is.
-        lines += ["mkdir -p opt/sak-history/.venv/bin opt/packages old", f"mount --bind {packages} opt/packages"]
-        lines += [] if python == Path("/usr") else [f"mount --bind {python} usr/local"]
-        prefix = "/usr" if python == Path("/usr") else "/usr/local"
-        venv = "opt/sak-history/.venv"
-        lines += [f"ln -s {prefix}/bin/python3 {venv}/bin/python", f"ln -s /opt/packages {venv}/lib"]
-        lines += [f"echo home = {prefix}/bin >{venv}/pyvenv.cfg"]
+        lines += ["mkdir -p opt/sak-history/deploy old"]
         lines += [f"cp -R {ROOT}/{name} opt/sak-history/" for name in FOLDERS]
-        lines += [f"cp {ROOT}/deploy/systemd/* etc/systemd/system/"]
+        lines += [f"cp -R {ROOT}/deploy/systemd opt/sak-history/deploy/", f"cp {ROOT}/*.lock opt/sak-history/"]
+        if (python := Path(sys.base_prefix)) != Path("/usr"):
+            lines += [f"mount --bind {python} usr/local"]
         lines += [f"ln -sfn /dev/null etc/systemd/system/{name}.service" for name in NOT_OURS]
-        for name, text in {**self._files, "/etc/systemd/system/trial.target": TARGET}.items():
-            lines += [f"mkdir -p .{Path(name).parent}", f"cat >.{name} <<'END'\n{text}END", f"chmod 600 .{name}"]
+        lines += [f"cat >etc/systemd/system/trial.target <<'END'\n{TARGET}END"]
         for name, folder in self._volumes.items():
             lines += [f"mkdir -p .{name}", f"mount --bind {folder} .{name}"]
         lines += ["mount -t proc proc proc", "mount --bind proc/sys proc/sys", "mount -o remount,bind,ro proc/sys"]

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,18 @@ import requests
 from dev import home
 from dev.postgres import Postgres
 from dev.valkey import Valkey
+from tests import page
 from tests.deploy.machine import SYSTEMD, Machine
 from tests.deploy.test_image import HERE, PHONE, TOKEN, free_ports, texts
 from tests.deploy.test_procfile import answers
 from tests.flow.conftest import SECRET, eventually, message, signed
 
+TEST = "tests/deploy/test_units.py"
 UNITS = {"ingest": "sak-ingest.service", "worker": "sak-worker@1.service", "api": "sak-api.service"}
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(
         not (HERE and Path(SYSTEMD).exists()) and not os.environ.get("CI"),
         reason="systemd is started in namespaces: that takes Linux, root and systemd (on Debian: apt install systemd)",
@@ -35,9 +38,16 @@ def ports() -> dict[str, int]:
     return free_ports()
 
 
+@dataclass(frozen=True)
+class Site:
+    machine: Machine
+    files: dict[str, str]
+    """What the three files in /etc/sak-history are filled with."""
+
+
 @pytest.fixture
-def machine(ports: dict[str, int]) -> Iterator[Machine]:
-    """With the files that docs/deploy.md asks for; the servers are beside it, behind sockets that anybody may open."""
+def site(ports: dict[str, int]) -> Iterator[Site]:
+    """A machine, and servers beside it, behind sockets that anybody may open."""
     folder = home.temporary()
     postgres = Postgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
     valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"})
@@ -45,41 +55,39 @@ def machine(ports: dict[str, int]) -> Iterator[Machine]:
         socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
         for place in (postgres.socket_folder, socket.parent):
             place.chmod(0o755)
-        said = {
-            "DATABASE_URL": "postgresql://app@/history?host=/servers/postgres",
-            "REDIS_URL": f"unix:///servers/valkey/{socket.name}",
-            "WEBHOOK_SECRETS": SECRET,
-            "API_TOKEN": TOKEN,
-        }
+        database = "DATABASE_URL=postgresql://app@/history?host=/servers/postgres\n"
+        redis = f"REDIS_URL=unix:///servers/valkey/{socket.name}\n"
         # This machine's Python lies there where it was not built, and may look for a library of its own.
         moved = f"LD_LIBRARY_PATH={sys.base_prefix}/lib:/usr/local/lib\n"
-        names = {
-            "ingest": ("REDIS_URL", "WEBHOOK_SECRETS"),
-            "worker": ("DATABASE_URL", "REDIS_URL"),
-            "api": ("DATABASE_URL", "API_TOKEN"),
-        }
         files = {
-            f"/etc/sak-history/{process}.env": "".join(f"{name}={said[name]}\n" for name in wanted)
-            + f"{process.upper()}_PORT={ports[process]}\n{moved}"
-            for process, wanted in names.items()
+            "ingest": f"{redis}WEBHOOK_SECRETS={SECRET}\nINGEST_PORT={ports['ingest']}\n{moved}",
+            "worker": f"{database}{redis}WORKER_PORT={ports['worker']}\n{moved}",
+            "api": f"{database}API_TOKEN={TOKEN}\nAPI_PORT={ports['api']}\n{moved}",
         }
         volumes = {"/servers/postgres": str(postgres.socket_folder), "/servers/valkey": str(socket.parent)}
-        started = Machine(folder, files, volumes)
+        machine = Machine(folder, volumes)
         try:
-            started.start()
-            yield started
+            machine.start()
+            yield Site(machine, files)
         finally:
-            started.stop()
+            machine.stop()
     shutil.rmtree(folder)
 
 
-def test_the_units_are_a_whole_system(machine: Machine, ports: dict[str, int]) -> None:
-    """Migrated, started, killed, come back, stopped: with every line of hardening in force."""
-    assert machine.do("systemctl", "start", "sak-migrate.service")[0] == 0, machine.do("journalctl", "-u", "sak-*")[1]
-    assert machine.do("systemctl", "start", "sak-history.target")[0] == 0
+def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None:
+    """Installed, migrated, started, killed, come back, stopped: by the page's lines, every lock of the sandbox shut."""
+    machine = site.machine
+    install, begin = (block.lines for block in page.blocks("docs/deploy.md") if block.test == TEST)
+    code, said = machine.do("/bin/sh", "-euc", install)
+    assert code == 0, said
+    for name, text in site.files.items():
+        machine.do("/bin/sh", "-euc", f"cat >/etc/sak-history/{name}.env <<'END'\n{text}END")
+        assert machine.do("stat", "--format=%a", f"/etc/sak-history/{name}.env")[1] == "600"
+    code, said = machine.do("/bin/sh", "-euc", begin)
+    assert code == 0, said + machine.do("journalctl", "-u", "sak-*")[1]
     for port in ports.values():
-        for page in ("/healthz", "/readyz", "/metrics"):
-            eventually(lambda url=f"http://127.0.0.1:{port}{page}": answers(url), 60)
+        for path in ("/healthz", "/readyz", "/metrics"):
+            eventually(lambda url=f"http://127.0.0.1:{port}{path}": answers(url), 60)
     body = message(PHONE, 1, "through systemd")
     webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
     assert requests.post(webhook, data=body, headers=signed(body), timeout=20).ok
