@@ -99,15 +99,6 @@ def parameters(database_url: str, application: str, manner: Way) -> dict[str, ob
     if said.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in manner.settings:
         # libpq would take a session that we ourselves forbid to write for one of a standby's.
         said["target_session_attrs"] = "primary"
-    if said.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in manner.settings:
-        # libpq would take a session that we ourselves forbid to write for one of a standby's.
-        said["target_session_attrs"] = "primary"
-    if said.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in manner.settings:
-        # libpq would take a session that we ourselves forbid to write for one of a standby's.
-        said["target_session_attrs"] = "primary"
-    if said.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in manner.settings:
-        # libpq would take a session that we ourselves forbid to write for one of a standby's.
-        said["target_session_attrs"] = "primary"
     ours: dict[str, object] = {**_NETWORK, "application_name": application, "way": manner}
     return {**ours, **{name: value for name, value in said.items() if value is not None}}
 
