@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store import changes, errors, patience
+from store import changes, chats, errors, patience
 from store.changes import Change
 from store.connect import Connection
 
@@ -50,25 +50,31 @@ def lock(connection: Connection, key_ids: Sequence[int]) -> None:
 
 
 def _lonely(connection: Connection, before: int) -> dict[int, int]:
-    """How many marks each id has of which no message stays, and of which nobody said anything lately.
+    """How many marks go with each id of which no message stays, and of which nobody said anything lately.
 
-    What goes with a message is not among them; acks alone say too little to go.
+    What goes with a message is not among them; nor are acks in chats where only acks are: they say too little.
     """
     found = connection.execute(
         """
-        SELECT k.key_id, count(*)
-        FROM marks AS k
-        LEFT JOIN chats AS c USING (chat_id)
-        WHERE NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id AND m.timestamp >= %(before)s)
-            AND NOT EXISTS (
+        WITH said AS (
+            SELECT k.key_id, k.kind, k.marked_at, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
+                OVER (PARTITION BY k.key_id, coalesce(c.merged_into, c.chat_id)) AS goes
+            FROM marks AS k
+            LEFT JOIN chats AS c USING (chat_id)
+            WHERE NOT EXISTS (
+                SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id AND m.timestamp >= %(before)s
+            ) AND NOT EXISTS (
                 SELECT FROM whatsapp_messages AS m
                 JOIN chats AS mc USING (chat_id)
                 WHERE m.key_id = k.key_id
                     AND (k.chat_id IS NULL OR coalesce(mc.merged_into, mc.chat_id) = coalesce(c.merged_into, c.chat_id))
             )
-        GROUP BY k.key_id
-        HAVING max(k.marked_at) < %(before)s AND bool_or(k.kind <> 'ack')
-        ORDER BY k.key_id
+        )
+        SELECT s.key_id, count(*) FILTER (WHERE s.goes)
+        FROM said AS s
+        GROUP BY s.key_id
+        HAVING max(s.marked_at) < %(before)s AND bool_or(s.kind <> 'ack')
+        ORDER BY s.key_id
         """,
         {"before": before},
     )
@@ -78,6 +84,7 @@ def _lonely(connection: Connection, before: int) -> dict[int, int]:
 def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -> int:
     with connection.transaction():
         lock(connection, key_ids)
+        chats.lock(connection, chats.of_keys(connection, list(key_ids)))
         # A later statement: the message may have come while we waited for its lock.
         still = connection.execute(
             """
@@ -102,7 +109,22 @@ def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -
             going,
         )
         connection.execute("UPDATE keys SET retired = true WHERE key_id = ANY(%(keys)s) AND NOT retired", going)
-        return connection.execute("DELETE FROM marks WHERE key_id = ANY(%(keys)s)", going).rowcount
+        # Exactly what would be passed over if it were said again (store/retired.py).
+        return connection.execute(
+            """
+            WITH said AS (
+                SELECT k.key_id, k.kind, k.digest, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
+                    OVER (PARTITION BY k.key_id, coalesce(c.merged_into, c.chat_id)) AS goes
+                FROM marks AS k
+                LEFT JOIN chats AS c USING (chat_id)
+                WHERE k.key_id = ANY(%(keys)s)
+            )
+            DELETE FROM marks AS k
+            USING said AS s
+            WHERE s.goes AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
+            """,
+            going,
+        ).rowcount
 
 
 def _retire_sends(connection: Connection, before: int) -> int:

@@ -219,5 +219,24 @@ def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: 
     assert rows(database_url, "SELECT count(*) FROM whatsapp_contacts") == [(0,)]
 
 
+@pytest.mark.parametrize("seed", [5, 8])
+def test_what_is_left_of_a_mixed_history_stays_as_it_is(database_url: str, seed: int) -> None:
+    """A cut through everything: a replay finds nothing to change, copies of all that was told bring nothing back."""
+    batches = list(mixed.told(150, seed))
+    drain(database_url, batches, rightly)
+    retire(database_url, world.T0 + seed * 9 * world.SECOND)
+    left = history(database_url)
+
+    assert replayed(database_url, rightly).counts == {}
+    assert history(database_url) == left
+    messages = ids(database_url)
+    # Told by other events: but for those whose messages have no id, which are then other messages.
+    come(database_url, *(body + b" " for one in batches for body in one.bodies if b"ID" in body))
+
+    assert [one for one in ids(database_url) if not str(one).startswith("~")] == [
+        one for one in messages if not str(one).startswith("~")
+    ]
+
+
 def strange(_: bytes) -> Outcome:
     return Outcome("parked", "strange", SESSION, "message.received", None)
