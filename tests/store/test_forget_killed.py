@@ -15,6 +15,7 @@ from dev.process import ROOT
 from dev.servers import Servers
 from store import connect, erasure, forget
 from store.errors import TransientError
+from tests import page
 from tests.convergence import world
 from tests.store.forgetting import (
     ASHA,
@@ -61,6 +62,17 @@ def test_the_command_counts_first_and_erases_when_told_to(house: House) -> None:
     assert ASHA not in house.keeping.list_file.read_text()
     said = house.rows("SELECT caller, method, status FROM audit WHERE caller = %s", forget.CALLER)
     assert said == [("python -m store forget", "FORGET", 200)]
+
+
+def test_the_lines_of_the_documentation_do_it(house: House) -> None:
+    """docs/keeping.md is what somebody pastes who answers a request with a legal deadline."""
+    everything_of_asha(house)
+    lines = page.tested("docs/keeping.md", "tests/store/test_forget_killed.py")
+    assert lines.count("store forget") == 3
+
+    subprocess.run(["/bin/sh", "-ec", lines], env=environment(house), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+    assert house.holds(*THEIRS) == []
 
 
 def test_what_was_killed_midway_goes_on_where_it_was(house: House) -> None:
