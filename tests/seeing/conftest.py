@@ -97,6 +97,12 @@ class Watched:
         return found
 
 
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as open_:
+        yield open_
+
+
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
     folder = home.temporary()

@@ -1,10 +1,15 @@
 """What Prometheus is told by the processes, from the webhook to the dashboard's stream."""
 
+import shutil
 import urllib.request
+from contextlib import ExitStack
 
+from dev import home
 from dev.chaos import story
 from dev.chaos.story import Story
 from dev.child import wait_until
+from dev.servers import Servers
+from store import migrate
 from tests.seeing.conftest import ODD, TOKEN, Watched
 
 MOST_SERIES = 400
@@ -86,3 +91,21 @@ def test_the_pools_tell_their_use(watched: Watched) -> None:
     assert now['sak_api_pool_connections{pool="api",state="limit"}'] == 8
     assert now['sak_api_pool_connections{pool="api",state="idle"}'] >= 1
     assert now['sak_api_pool_waiting{pool="api"}'] == 0
+
+
+def test_a_scrape_asks_neither_server(stack: ExitStack) -> None:
+    """Prometheus must see best when things are worst, and must not add to them."""
+    folder = home.temporary()
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    servers = Servers.ephemeral(folder)
+    stack.callback(servers.stop)
+    servers.start()
+    migrate.migrate(servers.postgres.url)
+    watched = Watched(servers.postgres.url, servers.valkey.url, stack, folder)
+    servers.stop()
+
+    for _ in range(3):
+        assert [watched.get(name, "/metrics")[0] for name in watched.urls] == [200, 200, 200]
+    assert watched.post(ODD) == 200
+    assert wait_until(lambda: watched.series()["sak_spool_events"] == 1, 20)
+    assert watched.series()['sak_acknowledged_total{path="spool"}'] == 1

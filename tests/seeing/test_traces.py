@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,12 +22,6 @@ from tests.seeing.conftest import Watched
 
 POST, XADD, DRAIN, COMMIT, XACK = "POST /whatsapp-webhook", "XADD", "drain", "PostgreSQL transaction", "XACK"
 BATCH = queue.Batch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as open_:
-        yield open_
 
 
 def test_a_webhook_is_one_trace_until_its_commit(
