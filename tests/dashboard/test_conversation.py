@@ -197,3 +197,17 @@ def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(reader: Reader,
 
     expect(reader.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Sender not told"])
     expect(reader.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
+
+
+def test_on_paper_there_is_only_what_was_said(reader: Reader, history: History) -> None:
+    """All that is loaded, however long, and nothing that somebody could press."""
+    talk(history, 40)
+    open_chat(reader)
+    page = reader.page
+    page.emulate_media(media="print")
+
+    expect(page.locator(".side")).to_be_hidden()
+    expect(page.locator(".composer")).to_be_hidden()
+    expect(page.locator("button:visible")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollHeight") > 40 * 35
+    reader.picture("print")

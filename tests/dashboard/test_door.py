@@ -85,3 +85,4 @@ def test_hindi_is_a_choice_that_stays(reader: Reader) -> None:
 
     expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "hi"
+    reader.picture("hindi")
