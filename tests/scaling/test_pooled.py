@@ -14,7 +14,9 @@ from store import errors, migrate
 from tests.api import test_changes, test_chats, test_messages, test_numbers, test_reading, test_search
 from tests.api.conftest import serving
 from tests.api.history import TOKEN, Client, History
+from tests.faults import test_poison, test_worker_deaths
 from tests.faults.pipeline import Pipeline
+from tests.worker import test_drain
 
 CLAIMS: tuple[Callable[[History, Client], None], ...] = (
     test_messages.test_the_newest_messages_are_shown_and_cursors_lead_to_the_rest_and_back,
@@ -33,6 +35,13 @@ MORE: list[Callable[[History, Client], None]] = [
     and claim not in CLAIMS
     and set(inspect.signature(claim).parameters) == {"history", "client"}
 ]
+
+OF_WORKERS: tuple[Callable[[Pipeline], None], ...] = (
+    test_drain.test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying,
+    test_poison.test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_stored,
+    test_poison.test_poison_in_several_batches_at_once_is_found_in_each,
+    test_worker_deaths.test_killed_during_its_commit_it_stores_the_batch_once,
+)
 
 
 @pytest.fixture
@@ -56,6 +65,21 @@ def client(pooled_url: str, direct_url: str) -> Iterator[Client]:
 def test_the_api_keeps_its_claims(claim: Callable[[History, Client], None], history: History, client: Client) -> None:
     """Its own tests, on an api whose every transaction may run in another session of PostgreSQL's."""
     claim(history, client)
+
+
+@pytest.fixture
+def pipeline(direct_url: str, pooled_url: str, redis_url: str, tmp_path: Path) -> Iterator[Pipeline]:
+    made = Pipeline(direct_url, redis_url, tmp_path)
+    made.worker_database_url = pooled_url
+    yield made
+    made.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("claim", OF_WORKERS, ids=lambda claim: claim.__name__.removeprefix("test_"))
+def test_the_worker_keeps_its_claims(claim: Callable[[Pipeline], None], pipeline: Pipeline) -> None:
+    """The same for workers that have no other way to PostgreSQL at all."""
+    claim(pipeline)
 
 
 def test_workers_store_each_event_once_through_it_and_do_what_was_asked_for_beside_it(
