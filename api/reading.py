@@ -68,7 +68,9 @@ def _read(request: Request, body: bytes) -> Response:
         with pools.writes.connection() as connection:
             return _answer(flags.mark_read(connection, place, up_to, order.as_of))
     except flags.OtherEpochError as error:
-        raise Refusal(410, "epoch_changed", "The database was restored, or somebody forgotten, since that page: load it again.") from error
+        raise Refusal(
+            410, "epoch_changed", "Restored, or somebody forgotten, since that page: load it again."
+        ) from error
     except errors.PermanentError as error:
         raise refusals.bad("bad_cursor", "as_of is not a value that this API gave out.") from error
 

@@ -25,6 +25,6 @@ def unseal(name: str, text: str) -> tuple[str, Place]:
 def check(delivery: Delivery, epoch: str) -> None:
     """Raise Refusal if there is a gap between a reader of this epoch and the delivery."""
     if delivery.epoch != epoch:
-        raise Refusal(410, "epoch_changed", "The database was restored, or somebody forgotten, since then: load everything again.")
+        raise Refusal(410, "epoch_changed", "Restored, or somebody forgotten, since then: load everything again.")
     if delivery.pruned:
         raise Refusal(410, "changes_pruned", "Changes since then are no longer kept: load everything again.")
