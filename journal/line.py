@@ -18,7 +18,6 @@ FIELDS = (
     "method",
     "route",
     "status",
-    "seconds",
     "batch",  # writer:number, as the answer to a webhook and the ledger have it
     "batches",
     "event",  # writer:number:index
@@ -26,6 +25,7 @@ FIELDS = (
     "reason",
     "events",
     "outcomes",
+    "seconds",
     "path",
     "trace_id",
 )

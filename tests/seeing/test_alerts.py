@@ -45,6 +45,11 @@ def test_prometheus_takes_the_rules() -> None:
     promtool("check", "rules", str(ALERTS))
 
 
+def test_prometheus_takes_the_configuration() -> None:
+    """The first thing that somebody copies."""
+    promtool("check", "config", str(ALERTS.parent / "prometheus.yml"))
+
+
 def test_each_alert_fires_on_its_trouble_and_is_silent_otherwise() -> None:
     """An alert that cannot fire is worse than none: somebody sleeps well on it."""
     promtool("test", "rules", *map(str, CASES))
