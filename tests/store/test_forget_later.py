@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from store import connect, retirement
 from store.forgetkey import Keeping, MissingKeyError
 from tests.convergence import world
 from tests.store.forgetting import (
@@ -139,3 +140,19 @@ def test_nothing_is_written_by_whoever_cannot_tell_who_is_forgotten(house: House
             blind.record(RAVI)
     assert house.rows("SELECT count(*) FROM batches") == [(0,)]
     assert house.drain([waiting]) == {"forgotten": 1}
+
+
+def test_what_was_retired_by_age_before_stays_away_too(house: House) -> None:
+    """Of a retired message there is only a note that names its chat, and the chat goes."""
+    house.tell(message("zebra one", 1), message("hello", 2, RAVI))
+    with connect.open(house.url, "retain") as connection:
+        assert sum(gone.messages for gone in retirement.retire(connection, now())) == 2
+    house.forget(ASHA)
+
+    later = now() + 60_000
+    house.tell(message("zebra one", 1), message("zebra one", 1, pushName="Asha Rao"), received_at=later)
+    house.tell(message("hello", 2, RAVI, pushName="Ravi"), received_at=later)
+
+    assert house.texts() == []
+    assert house.holds(*THEIRS) == []
+    assert house.counted() == {"stored": 3, "duplicate": 1, "forgotten": 1}
