@@ -58,7 +58,7 @@ class Page {
 		this.side.reload();
 		this.#learn();
 		this.#route();
-		this.stream = new Stream({ change: (change) => this.#change(change), state: (live) => this.#live(live), gap: () => this.#reload() });
+		this.stream = new Stream({ change: (change) => this.#change(change), state: (live) => this.#live(live), gap: () => (this.side.reload(), this.#view?.reload?.()) });
 	}
 
 	close() {
@@ -128,11 +128,6 @@ class Page {
 		if (live && this.side.chats.error) this.side.reload();
 		this.notice.hidden = live;
 		this.notice.textContent = live ? "" : t("offline");
-	}
-
-	#reload() {
-		this.side.reload();
-		this.#view?.reload?.();
 	}
 
 	#key(event) {

@@ -11,7 +11,7 @@ export function door(app, enter, wrong) {
 		event.submitter.disabled = true;
 		enter(field.value.trim());
 	};
-	const told = wrong ? h("p.wrong", { role: "alert" }, wrong) : null;
+	const told = wrong && h("p.wrong", { role: "alert" }, wrong);
 	const where = h("p.muted", t("where_is_token"), " ", h("code", "var/api-token"));
 	app.replaceChildren(h("main.door", h("form", { submit }, h("img", { src: "/assets/icon.svg", alt: "" }), h("h1", t("sign_in")), told, h("label", t("token"), field), h("button.button.main", { type: "submit" }, t("sign_in")), where)));
 	field.focus();

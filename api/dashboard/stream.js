@@ -1,6 +1,6 @@
 // The stream of changes: one for the page, resumed without a gap wherever it broke.
 
-import { get, Refused } from "./calls.js";
+import { get } from "./calls.js";
 
 const PATIENCE = 1500; // ms before a break is worth a word: a restart of the server is shorter
 const HIDDEN = 60_000; // ms after which a hidden page lets its connection go: a browser has six for all tabs together
@@ -55,11 +55,10 @@ export class Stream {
 	async #retry() {
 		this.state(false);
 		try {
-			if (this.#last) await get("/api/changes", { since: this.#last, limit: 1 });
-			else await get("/api/changes", { limit: 1 });
-		} catch (error) {
-			if (error instanceof Refused && error.status === 401) return this.close();
-			if (error instanceof Refused && (error.status === 410 || error.status === 400)) {
+			await get("/api/changes", { since: this.#last, limit: 1 });
+		} catch ({ status }) {
+			if (status === 401) return this.close();
+			if (status === 410 || status === 400) {
 				this.#last = null;
 				this.gap();
 			}

@@ -162,7 +162,7 @@ export const texts = {
 	last_event: ["Last event", "पिछली घटना"],
 	last_ping: ["Last ping", "पिछला पिंग"],
 	outages: ["Outages", "बाधाएँ"],
-	no_outages: ["None was seen.", "कोई नहीं दिखी।"],
+	no_outages: ["None was seen. SAK_WATCH_SECONDS says whether anybody looks.", "कोई नहीं दिखी। SAK_WATCH_SECONDS से निगरानी चलती है।"],
 	never_seen: ["Never sent so far", "अब तक कभी नहीं भेजा"],
 	nothing_parked: ["Everything was understood.", "सब समझ लिया गया।"],
 	raw_event: ["Show the event ({n} bytes)", "घटना दिखाएँ ({n} बाइट)"],
