@@ -36,7 +36,7 @@ def fold(connection: Connection, tellings: Sequence[Telling], *, own_phone: str 
     places |= chats.of_keys(connection, known) | retired.places(connection, locked.values())
     folding = Folding(connection, tellings, said, locked, chats.lock(connection, places))
     moved = folding.point()
-    folding.pass_over_retired()
+    retired.note(connection, folding.pass_over_retired())
     merged = folding.keep_messages(own_phone)
     marked = folding.keep_marks()
     folding.settle(sorted({*known, *merged, *marked, *moved}))
@@ -92,9 +92,10 @@ class Folding:
                 self.changes.append(Change("merge", place[0], move.new_head))
         return aliases.unsettled(self.connection, moves)
 
-    def pass_over_retired(self) -> None:
-        """Leave out what is said about messages that were forgotten because of their age."""
-        self.said = retired.without(self.connection, self.said, self.locked, self.located)
+    def pass_over_retired(self) -> set[retired.Slot]:
+        """Leave out what is said about messages that were forgotten because of their age; returns where it was new."""
+        self.said, news = retired.without(self.connection, self.said, self.locked, self.located)
+        return news
 
     def keep_messages(self, own_phone: str | None) -> set[int]:
         """Make or merge the rows of the messages that are told of; returns the keys of which there were several copies.

@@ -101,8 +101,10 @@ def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -
         connection.execute(
             """
             INSERT INTO retired (key_id, chat_id, direction)
-            SELECT DISTINCT k.key_id, k.chat_id, k.direction
+            SELECT DISTINCT k.key_id, a.chat_id, k.direction
             FROM marks AS k
+            JOIN chats AS c USING (chat_id)
+            CROSS JOIN LATERAL addresses_of(coalesce(c.merged_into, c.chat_id)) AS a
             WHERE k.key_id = ANY(%(keys)s) AND k.kind <> 'ack'
             ON CONFLICT DO NOTHING
             """,

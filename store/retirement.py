@@ -167,6 +167,14 @@ def _delete(connection: Connection, going: _Going) -> tuple[int, int]:
         """
         INSERT INTO retired (key_id, chat_id, direction)
         SELECT m.key_id, m.chat_id, m.direction FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)
+        UNION
+        -- Something was said of it under another address: addresses part again.
+        SELECT k.key_id, k.chat_id, coalesce(k.direction, 'outgoing')
+        FROM whatsapp_messages AS m
+        JOIN chats AS c USING (chat_id)
+        CROSS JOIN LATERAL addresses_of(coalesce(c.merged_into, c.chat_id)) AS a
+        JOIN marks AS k ON k.key_id = m.key_id AND k.chat_id = a.chat_id
+        WHERE m.id = ANY(%(rows)s)
         ON CONFLICT DO NOTHING
         """,
         rows,
