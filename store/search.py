@@ -6,9 +6,12 @@ from typing import LiteralString, cast
 
 from store import sought
 from store.connect import Connection
+from store.places import MEMBERS
 from store.shapes import MESSAGE
 
 _MAX = 2**63 - 1
+_FEW = 200
+"""Of one chat, the newest messages that are read before any others: a page of what is often said in it."""
 _TIMEOUT = "2500ms"
 _SIMILARITY = "0.35"
 """How much of a word's trigrams must agree where a typing error is allowed for: `recieve` has 0.375 of `receive`."""
@@ -78,28 +81,31 @@ def words_of(connection: Connection, q: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
 
-def _query(conditions: LiteralString, wanted: Wanted, *, window: bool) -> LiteralString:
-    place: LiteralString = (
-        "true" if wanted.address is None else "s.chat_id = ANY(ARRAY(SELECT m.chat_id FROM members AS m))"
-    )
+def _query(conditions: LiteralString, wanted: Wanted, *, window: bool, by_chat: bool = False) -> LiteralString:
+    """`by_chat`: what is in the chat is looked through for the words, instead of what has the words for the chat."""
+    place: LiteralString = "true"
+    if wanted.address is not None:
+        place = "s.chat_id = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
+        place = place if by_chat else "s.chat_id + 0 = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
     source: LiteralString = "searchable"
     if window:
-        source = """(
+        newest: LiteralString = """
             SELECT s.id, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text
             FROM searchable AS s
             WHERE (s.timestamp, s.id) < (%(timestamp)s, %(id)s)
-            ORDER BY s.timestamp DESC, s.id DESC
-            LIMIT %(window)s
-        )"""
+        """
+        end: LiteralString = "ORDER BY s.timestamp DESC, s.id DESC LIMIT %(window)s"
+        source = f"({newest} {end})"
+        if wanted.address is not None:
+            source = f"""(
+                SELECT s.*
+                FROM members AS x
+                CROSS JOIN LATERAL ({newest} AND s.chat_id = x.chat_id {end}) AS s
+                {end}
+            )"""  # noqa: S608 - assembled from literals only, which the type proves
     # S608: assembled from literals only, which the type proves.
     return f"""
-        WITH members AS (
-            SELECT c.chat_id
-            FROM chats AS h
-            JOIN chats AS c ON coalesce(c.merged_into, c.chat_id) = coalesce(h.merged_into, h.chat_id)
-                AND c.session_id = h.session_id
-            WHERE h.address = %(address)s
-        )
+        WITH {MEMBERS}
         SELECT s.timestamp, s.id, {MESSAGE}, head.name, concat_ws(' ', m.message_text, m.caption, m.file_name)
         FROM (
             SELECT s.timestamp, s.id
@@ -135,11 +141,9 @@ def _query(conditions: LiteralString, wanted: Wanted, *, window: bool) -> Litera
 def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page:
     """A page of results; raises store.errors.TransientError with sqlstate 57014 if the words are too common."""
     with connection.transaction():
-        # Pages are read in an index's order (store/pool.py), but what trigrams find has none: it has to be sorted.
         connection.execute(
             """
-            SELECT set_config('statement_timeout', %s, true), set_config('pg_trgm.word_similarity_threshold', %s, true),
-                set_config('enable_sort', 'on', true)
+            SELECT set_config('statement_timeout', %s, true), set_config('pg_trgm.word_similarity_threshold', %s, true)
             """,
             [_TIMEOUT, _SIMILARITY],
         )
@@ -156,18 +160,26 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
         start = after or _NEWEST
         fuzzy = start.fuzzy
         rows: list[tuple[object, ...]] = []
+        in_chat = wanted.address is not None
         if not fuzzy:
             patterns = sought.patterns_of(wanted.words)
             exact: LiteralString = " AND ".join(sought.LIKE[: len(wanted.words)])
-            if wanted.address is None:
-                rows = _ask(connection, _query(exact, wanted, window=True), wanted, start, patterns)
-            if len(rows) <= wanted.limit:
-                exact = sought.exact(connection, wanted.words)
-                rows = _ask(connection, _query(exact, wanted, window=False), wanted, start, patterns)
-        if fuzzy or (not rows and after is None and any(sought.can_be_misspelt(word) for word in wanted.words)):
-            fuzzy = True
-            similar, values = sought.similar(connection, wanted.words)
-            rows = _ask(connection, _query(similar, wanted, window=False), wanted, start, values)
+            for window in (_FEW, sought.WINDOW) if in_chat else (sought.WINDOW,):
+                if len(rows) <= wanted.limit:
+                    rows = _ask(connection, _query(exact, wanted, window=True), wanted, start, patterns, window)
+        if fuzzy or len(rows) <= wanted.limit:
+            telling = sought.telling(connection, wanted.words, in_chat=in_chat)
+            by_chat = not any(telling)
+            # Pages are read in an index's order (store/pool.py), but what trigrams find has none: it has to be sorted.
+            connection.execute("SELECT set_config('enable_sort', 'on', true)")
+            if not fuzzy:
+                query = _query(sought.exact(telling), wanted, window=False, by_chat=by_chat)
+                rows = _ask(connection, query, wanted, start, sought.patterns_of(wanted.words))
+            if fuzzy or (not rows and after is None and any(sought.can_be_misspelt(word) for word in wanted.words)):
+                fuzzy = True
+                similar, values = sought.similar(wanted.words, telling)
+                query = _query(similar, wanted, window=False, by_chat=by_chat)
+                rows = _ask(connection, query, wanted, start, values)
     page = rows[: wanted.limit]
     last = Position(cast("int", page[-1][0]), cast("int", page[-1][1]), fuzzy) if len(rows) > wanted.limit else None
     return Page(
@@ -178,8 +190,13 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
     )
 
 
-def _ask(
-    connection: Connection, query: LiteralString, wanted: Wanted, start: Position, words: dict[str, str]
+def _ask(  # noqa: PLR0913, PLR0917 - a query and what it is about
+    connection: Connection,
+    query: LiteralString,
+    wanted: Wanted,
+    start: Position,
+    words: dict[str, str],
+    window: int = 0,
 ) -> list[tuple[object, ...]]:
     return connection.execute(
         query,
@@ -187,7 +204,7 @@ def _ask(
             **words,
             "timestamp": start.timestamp,
             "id": start.id,
-            "window": sought.WINDOW,
+            "window": window,
             "sessions": None if wanted.sessions is None else list(wanted.sessions),
             "address": wanted.address,
             "direction": wanted.direction,

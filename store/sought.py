@@ -33,16 +33,16 @@ _UNINDEXED_RESEMBLE: tuple[LiteralString, ...] = (
 )  # fmt: skip
 
 
-def exact(connection: Connection, words: Sequence[str]) -> LiteralString:
+def exact(telling: Sequence[bool]) -> LiteralString:
     """The conditions that all of the words are there."""
-    return " AND ".join((LIKE if tells else _UNINDEXED)[n] for n, tells in enumerate(_telling(connection, words)))
+    return " AND ".join((LIKE if tells else _UNINDEXED)[n] for n, tells in enumerate(telling))
 
 
-def similar(connection: Connection, words: Sequence[str]) -> tuple[LiteralString, dict[str, str]]:
+def similar(words: Sequence[str], telling: Sequence[bool]) -> tuple[LiteralString, dict[str, str]]:
     """The conditions with room for typing errors, and their values."""
     values: dict[str, str] = {}
     conditions: list[LiteralString] = []
-    for n, (word, tells) in enumerate(zip(words, _telling(connection, words), strict=True)):
+    for n, (word, tells) in enumerate(zip(words, telling, strict=True)):
         if can_be_misspelt(word):
             values[f"w{n}"] = word
             conditions.append((_RESEMBLE if tells else _UNINDEXED_RESEMBLE)[n])
@@ -52,9 +52,12 @@ def similar(connection: Connection, words: Sequence[str]) -> tuple[LiteralString
     return " AND ".join(conditions), values
 
 
-def _telling(connection: Connection, words: Sequence[str]) -> list[bool]:
-    """Which of the words the index is to be asked for: of `please` and an order number, the number."""
-    if len(words) == 1:
+def telling(connection: Connection, words: Sequence[str], *, in_chat: bool) -> list[bool]:
+    """Which of the words the index is to be asked for: of `please` and an order number, the number.
+
+    Where all of them are frequent, all; but none where there is a chat to be looked through instead.
+    """
+    if len(words) == 1 and not in_chat:
         return [True]
     counts = connection.execute(
         """
@@ -68,10 +71,10 @@ def _telling(connection: Connection, words: Sequence[str]) -> list[bool]:
         {**{f"w{n}": None for n in range(MAX_WORDS)}, **patterns_of(words), "window": WINDOW},
     ).fetchone()
     assert counts is not None, "a count is a row"
-    telling = [
+    rare = [
         len(word) >= TRIGRAM and cast("int", count) <= _FREQUENT for word, count in zip(words, counts, strict=False)
     ]
-    return telling if any(telling) else [True] * len(words)
+    return rare if any(rare) or in_chat else [True] * len(words)
 
 
 def patterns_of(words: Iterable[str]) -> dict[str, str]:

@@ -72,6 +72,7 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "search for a number and what everybody says": lambda c: search.find(
         c, search.Wanted(("order", "30001"), 20), None
     ),
+    "search in a chat": lambda c: search.find(c, search.Wanted(("order",), 20, address=PLACE.address), None),
     "search for what nobody said": lambda c: search.find(c, search.Wanted(("zebedee",), 20), None),
     "changes": lambda c: feed.read(c, feed.Place(0, 30_000), 100),
     "changes of a session": lambda c: feed.read(c, feed.Place(0, 30_000), 100, ("s1",)),
