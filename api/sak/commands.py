@@ -125,7 +125,7 @@ def _said(arguments: argparse.Namespace, environ: Mapping[str, str]) -> actions.
     settings = _settings(environ, arguments.session)
     if arguments.run_sak in (outgoing.test, outgoing.send, outgoing.reconcile):
         kept: Kept = arguments.run_sak
-        return kept(settings, connect.url(environ), arguments)
+        return kept(settings, connect.direct_url(environ), arguments)
     command: Command = arguments.run_sak
     with client.Client(settings) as sak:
         return command(sak, arguments)
