@@ -152,3 +152,25 @@ def test_a_query_that_says_nothing_is_refused(client: Client, q: str) -> None:
     answer = client.get("/api/search", q=q)
 
     assert (answer.status_code, answer.json()["success"]) == (400, False)
+
+
+COMMON = """
+    INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+    SELECT 0 - i, 0, 's1', 'incoming', 'text', 1760000000000 + i, 'please order' FROM generate_series(1, 6000) AS i
+"""
+
+
+@pytest.mark.parametrize("q", ["please order", "please ordr", "please", "5512 please", "pleese 5512", "ease", "or"])
+@pytest.mark.parametrize("address", [None, PHONE])
+def test_what_is_rare_is_found_however_much_is_newer(
+    history: History, client: Client, q: str, address: str | None
+) -> None:
+    """Which index is asked, and for which words, depends on what everybody says; what is found does not."""
+    history.tell(message("please order 5512"), message("please", 1, address="919811000002"))
+    search(client, "please")
+    # Of messages that nobody may see: they only stand before the others.
+    history.run("SET session_replication_role = replica; " + COMMON)
+
+    found = texts(client, q, **({} if address is None else {"address": address}))
+
+    assert found[-1 if address is None and q in {"please", "ease"} else 0] == "please order 5512"
