@@ -1,6 +1,7 @@
 """The image and its services as compose.yaml has them: another user, a read-only root, none of our environment."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -88,7 +89,7 @@ def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str,
 
 
 def free_ports() -> dict[str, int]:
-    free = (port for port in range(17000, 21000) if is_free(port))
+    free = (port for port in random.sample(range(17000, 21000), 1000) if is_free(port))  # others look for some, too
     return {name: next(free) for name in ("ingest", "worker", "api")}
 
 

@@ -59,6 +59,8 @@ def site() -> Iterator[Receiver]:
     thread.join()
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_the_checklist_is_ticked_line_by_line(site: Receiver) -> None:
     """From nothing to the first chat, with each box's own commands: whoever follows the guide follows this."""
     blocks = [block.lines for block in page.blocks(PAGE) if block.test == TEST]
