@@ -116,8 +116,9 @@ def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
     try:
         story = Story(142)
         pipeline.worker(DIRECT_DATABASE_URL=direct_url).start()
-        ended = 0
-        for _ in range(40):
+        ended = rounds = 0
+        while rounds < 40 or (ended <= 5 and rounds < 400):  # a busy machine lets workers reconnect seldom
+            rounds += 1
             pipeline.feed.add_all(story.take(10), size=2)
             ended += len(
                 pipeline.rows(
@@ -127,7 +128,7 @@ def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
             )
             time.sleep(0.05)
 
-        assert ended > 0
+        assert ended > 5
         assert pipeline.drained(40), pipeline.said
         verdict = pipeline.judge()
         assert verdict.clean, verdict
