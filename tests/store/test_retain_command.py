@@ -14,7 +14,7 @@ from tests import page
 from tests.store import mixed
 from tests.store.misreadings import rightly
 from tests.store.replaying import drain, rows, said
-from tests.store.test_retain_messages import NOW, OLD, at, come
+from tests.store.retaining import NOW, OLD, at, come
 
 MANY = 4_000
 
