@@ -1,5 +1,7 @@
 """`GET /api/chats/{phone}/export` and `GET /api/sessions/{session_id}/export`: everything, streamed."""
 
+import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -7,9 +9,9 @@ from itertools import chain
 
 import anyio
 import anyio.to_thread
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api import access, backend, formats, messages, parameters
 from api.formats import Format
@@ -18,6 +20,8 @@ from store.export import Snapshot
 
 AT_ONCE = 4
 """Exports that a process has under way: each holds a connection of its own."""
+PATIENCE = 120.0
+"""Seconds that a client may take over what is on its way to it."""
 
 
 def chat(request: Request) -> Response:
@@ -71,15 +75,21 @@ def _answer(request: Request, told: Callable[[Snapshot], Iterator[tuple[str, ...
 
 
 class _Export(StreamingResponse):
-    """Ends what it reads from, also where the client was gone before it began."""
+    """Ends what it reads from, also where the client is gone or stops reading; its manifest is then missing."""
 
     def __init__(self, content: AsyncGenerator[bytes], headers: dict[str, str], end: Callable[[], None]) -> None:
         super().__init__(content, headers=headers)
         self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def patiently(message: Message) -> None:
+            async with asyncio.timeout(PATIENCE):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            # The server hangs up on whoever has not got all of an answer.
+            with contextlib.suppress(TimeoutError, ClientDisconnect):
+                await super().__call__(scope, receive, patiently)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._end)

@@ -126,7 +126,8 @@ def test_no_more_exports_than_there_are_connections_for(history: History, client
     """Somebody who starts a hundred of them must not take the database away from everybody else."""
     history.run(FILL)
     url = f"{client.url}/api/chats/{PHONE}/export"
-    reading = [client.http.get(url, stream=True, timeout=30) for _ in range(exporting.AT_ONCE)]
+    plain = {"accept-encoding": "identity"}
+    reading = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(exporting.AT_ONCE)]
 
     refused = client.get(f"/api/chats/{PHONE}/export")
 
@@ -135,6 +136,25 @@ def test_no_more_exports_than_there_are_connections_for(history: History, client
     assert client.get("/api/chats").status_code == 200
     for answer in reading:
         answer.close()
+
+
+def test_whoever_stops_reading_gives_its_turn_back(
+    history: History, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four clients that fell asleep would otherwise be the last that this process ever served a file."""
+    monkeypatch.setattr(exporting, "PATIENCE", 0.5)
+    history.run(FILL)
+    url = f"{client.url}/api/chats/{PHONE}/export"
+    plain = {"accept-encoding": "identity"}  # packed, it would fit into what lies between us
+    asleep = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(exporting.AT_ONCE)]
+    deadline = time.monotonic() + 30
+    while client.get("/api/chats/919811000002/export").status_code != 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert client.get("/api/chats/919811000002/export").status_code == 200
+    for answer in asleep:
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            len(answer.content)
 
 
 @pytest.fixture
