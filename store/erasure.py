@@ -5,17 +5,20 @@ only mention the person, and last what is left. Every step is a transaction that
 """
 
 import json
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
 from store import errors, forgets, person, remains, traces, wiping
 from store.connect import Connection
-from store.forgetkey import Keeping, Key
+from store.forgetkey import Keeping, Key, UnwritableError
 from store.person import Person
 from store.traces import Step
+
+log = logging.getLogger(__name__)
 
 Stage: TypeAlias = Literal["addresses", "messages", "marks", "events", "rest"]
 
@@ -132,9 +135,17 @@ def _everything_of(connection: Connection, key: Key, keeping: Keeping, somebody:
     forgets.alone(connection)
     addresses = person.addresses_of(connection, somebody.session_id, somebody.addresses)
     macs = {key.of_address(somebody.session_id, address): somebody.upto for address in addresses}
-    keeping.note(macs)
+    note(keeping, macs)
     forgets.record(connection, key, macs)
     return replace(somebody, addresses=addresses)
+
+
+def note(keeping: Keeping, macs: Mapping[bytes, int]) -> None:
+    """Add to the list beside the key, if that can be written here; the database has it, for the next who can."""
+    try:
+        keeping.note(macs)
+    except UnwritableError as error:
+        log.warning("%s What is forgotten is noted there by the next forget.", error)
 
 
 def _note(connection: Connection, erasure: Erasure, worked: Step, following: Stage) -> Erasure:

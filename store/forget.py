@@ -77,7 +77,7 @@ def find(connection: Connection, address: str, session_id: str | None = None) ->
 def record(connection: Connection, keeping: Keeping, address: str, session_id: str | None = None) -> Person:
     """From here on nothing is kept that was received up to now; what is there is erased by `erasure.finish`.
 
-    Raises OwnNumberError, store.forgetkey.MissingKeyError and store.errors.TransientError.
+    Raises OwnNumberError, store.forgetkey.MissingKeyError or UnwritableError, and store.errors.TransientError.
     """
     with errors.translated(), connection.transaction():
         forgets.alone(connection)
@@ -108,7 +108,7 @@ def reapply(connection: Connection, environ: Mapping[str, str], tell: Callable[[
         if not macs:
             return 0
         key = _key(connection, keeping, make=False)
-        keeping.note(macs)
+        erasure.note(keeping, macs)
         forgets.record(connection, key, macs)
         known = Known(key, -1, macs, max(macs.values()))
         for session_id, address in _everybody(connection) | _in_bodies(connection, known):

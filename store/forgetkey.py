@@ -3,7 +3,8 @@
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,10 @@ SHORTEST = 32
 
 class MissingKeyError(errors.TransientError):
     """People are forgotten, and without the key nobody can tell who: nothing is written until it is there."""
+
+
+class UnwritableError(errors.TransientError):
+    """Key or list cannot be written where they are to be, or not read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,16 @@ class Keeping:
             return None
 
     def make(self) -> Key:
-        """The key, made if there is none, readable by its owner only."""
+        """The key, made if there is none, readable by its owner only. Raises UnwritableError."""
         if (known := self.find()) is not None:
             return known
+        with _written(self.key_file):
+            self._make()
+        made = self.find()
+        assert made is not None, "it was just made, or another process made it"
+        return made
+
+    def _make(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         # Written apart and linked: whoever finds the file finds all of it, and of two that make one, one wins.
         apart = self.folder / f".forget-key-{secrets.token_hex(8)}"
@@ -84,36 +96,52 @@ class Keeping:
             pass
         finally:
             apart.unlink()
-        made = self.find()
-        assert made is not None, "it was just made, or another process made it"
-        return made
 
     def note(self, forgets: Mapping[bytes, int]) -> None:
-        """Add to the list, durably, what it does not say yet: a database restored from a backup needs to be told."""
+        """Add to the list, durably, what it does not say yet: a database restored from a backup needs to be told.
+
+        Raises UnwritableError.
+        """
         known = self.noted()
         new = [(mac, upto) for mac, upto in sorted(forgets.items()) if known.get(mac, -1) < upto]
         if not new:
             return
+        with _written(self.list_file):
+            self._append("".join(_lines(new)), first=not known)
+
+    def _append(self, lines: str, *, first: bool) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with os.fdopen(os.open(self.list_file, flags, 0o600), "w", encoding="utf-8") as file:
             # A line that a death cut short is ended first: it was of a forget that never came about.
-            file.write("".join(["\n" if known or self.list_file.stat().st_size else "", *_lines(new)]))
+            file.write(lines if first and not self.list_file.stat().st_size else f"\n{lines}")
             file.flush()
             os.fsync(file.fileno())
 
     def noted(self) -> dict[bytes, int]:
-        """What the list says: per hash, up to when."""
+        """What the list says: per hash, up to when; nothing where there is none. Raises UnwritableError."""
         try:
             lines = self.list_file.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
+        except OSError as error:
+            raise UnwritableError(f"{self.list_file} cannot be read ({error.strerror}).") from error
         found: dict[bytes, int] = {}
         for line in lines:
             mac, _, upto = line.partition(" ")
             if len(mac) == 64 and upto.endswith(".") and upto[:-1].isdecimal():
                 found[bytes.fromhex(mac)] = max(int(upto[:-1]), found.get(bytes.fromhex(mac), 0))
         return found
+
+
+@contextmanager
+def _written(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableError(
+            f"{path} cannot be written ({error.strerror}): name a folder that stays in DATA_DIR."
+        ) from error
 
 
 def _lines(forgets: Iterable[tuple[bytes, int]]) -> list[str]:

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping
 
-from store import connect, erasure, forget, migrate, spelling
+from store import connect, erasure, forget, migrate, patience, spelling
 from store.commands.command import OK, UNUSABLE, Command
 from store.erasure import Erasure
 from store.forget import OwnNumberError
@@ -65,7 +65,9 @@ def _forget(chosen: Namespace, environ: Mapping[str, str]) -> int:
             print("This would be erased, and nothing was (add --yes):")
             return _say(forget.find(connection, address, chosen.session).counts)
         keeping = Keeping.from_environ(environ)
-        somebody = forget.record(connection, keeping, address, chosen.session)
+        somebody = patience.through_locks(
+            lambda: forget.record(connection, keeping, address, chosen.session), erasure.PATIENCE
+        )
         erasure.finish(connection, keeping, counted)
         print(f"Forgotten, with {len(somebody.addresses)} known addresses; erased:")
         return _say(counted.total)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from store import connect, retirement
-from store.forgetkey import Keeping, MissingKeyError
+from store import connect, erasure, retirement
+from store.forgetkey import Keeping, MissingKeyError, UnwritableError
 from tests.convergence import world
 from tests.store.forgetting import (
     ASHA,
@@ -156,3 +156,23 @@ def test_what_was_retired_by_age_before_stays_away_too(house: House) -> None:
     assert house.texts() == []
     assert house.holds(*THEIRS) == []
     assert house.counted() == {"stored": 3, "duplicate": 1, "forgotten": 1}
+
+
+def test_where_the_list_cannot_be_written_nobody_is_forgotten_by_halves(house: House, tmp_path: Path) -> None:
+    """A restore would bring back whoever is not on the list; a worker that proves a LID goes on, on whatever disk."""
+    house.tell(message("zebra one", 1), message("zebra two", 2, LID))
+    (tmp_path / "file").touch()
+    unwritable = House(house.url, tmp_path / "file" / "data")
+    with pytest.raises(UnwritableError, match="DATA_DIR"):
+        unwritable.record(ASHA)
+    house.forget(ASHA)
+    house.tell(message("it is me", 50, LID, from_lid=LID, from_number=f"+{ASHA}"), received_at=now() + 60_000)
+
+    with connect.open(house.url, "worker") as connection:
+        key = house.keeping.key_file.read_text()
+        erasure.finish(connection, Keeping(tmp_path / "file" / "data", key), lambda _: None)
+
+    assert house.texts() == ["it is me"]
+    assert len(house.keeping.noted()) == 1
+    house.record(RAVI)
+    assert len(house.keeping.noted()) == 3
