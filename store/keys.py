@@ -4,7 +4,7 @@ Lock first, look afterwards: an ack and its message that commit side by side bot
 what the earlier one left. Looking before locking lets them miss each other for ever.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
