@@ -81,13 +81,20 @@ def words_of(connection: Connection, q: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
 
-def _query(conditions: LiteralString, wanted: Wanted, *, window: bool, by_chat: bool = False) -> LiteralString:
-    """`by_chat`: what is in the chat is looked through for the words, instead of what has the words for the chat."""
+def _query(
+    conditions: LiteralString, wanted: Wanted, *, window: bool, by_chat: bool = False, rare: bool = False
+) -> LiteralString:
+    """`by_chat`: what is in the chat is looked through for the words, instead of what has the words for the chat.
+
+    `rare`: what has the words is found first and sorted then, whatever PostgreSQL thinks.
+    """
     place: LiteralString = "true"
     if wanted.address is not None:
         place = "s.chat_id = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
         place = place if by_chat else "s.chat_id + 0 = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
     source: LiteralString = "searchable"
+    if rare and not by_chat:
+        source = f"(SELECT s.* FROM searchable AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - as below
     if window:
         newest: LiteralString = """
             SELECT s.id, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text
@@ -169,16 +176,16 @@ def find(connection: Connection, wanted: Wanted, after: Position | None) -> Page
                     rows = _ask(connection, _query(exact, wanted, window=True), wanted, start, patterns, window)
         if fuzzy or len(rows) <= wanted.limit:
             telling = sought.telling(connection, wanted.words, in_chat=in_chat)
-            by_chat = not any(telling)
+            by_chat = not any(telling.words)
             # Pages are read in an index's order (store/pool.py), but what trigrams find has none: it has to be sorted.
             connection.execute("SELECT set_config('enable_sort', 'on', true)")
             if not fuzzy:
-                query = _query(sought.exact(telling), wanted, window=False, by_chat=by_chat)
+                query = _query(sought.exact(telling.words), wanted, window=False, by_chat=by_chat, rare=telling.rare)
                 rows = _ask(connection, query, wanted, start, sought.patterns_of(wanted.words))
             if fuzzy or (not rows and after is None and any(sought.can_be_misspelt(word) for word in wanted.words)):
                 fuzzy = True
-                similar, values = sought.similar(wanted.words, telling)
-                query = _query(similar, wanted, window=False, by_chat=by_chat)
+                similar, values = sought.similar(wanted.words, telling.words)
+                query = _query(similar, wanted, window=False, by_chat=by_chat, rare=telling.rare)
                 rows = _ask(connection, query, wanted, start, values)
     page = rows[: wanted.limit]
     last = Position(cast("int", page[-1][0]), cast("int", page[-1][1]), fuzzy) if len(rows) > wanted.limit else None

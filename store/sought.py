@@ -1,6 +1,7 @@
 """Conditions on what is searched: words that a text must have, and which of them the index is asked for."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store import like
@@ -13,6 +14,8 @@ TRIGRAM = 3
 """Characters; what is shorter has no trigrams."""
 _FREQUENT = WINDOW // 200
 """A word that more of these messages have is no help in finding those that also have another, rarer word."""
+_RARE = 4
+"""A word that no more of these messages have is in some thousands of ten million, which are sorted in no time."""
 LIKE: tuple[LiteralString, ...] = (
     "s.text LIKE %(w0)s", "s.text LIKE %(w1)s", "s.text LIKE %(w2)s", "s.text LIKE %(w3)s",
     "s.text LIKE %(w4)s", "s.text LIKE %(w5)s", "s.text LIKE %(w6)s", "s.text LIKE %(w7)s",
@@ -52,13 +55,25 @@ def similar(words: Sequence[str], telling: Sequence[bool]) -> tuple[LiteralStrin
     return " AND ".join(conditions), values
 
 
-def telling(connection: Connection, words: Sequence[str], *, in_chat: bool) -> list[bool]:
-    """Which of the words the index is to be asked for: of `please` and an order number, the number.
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the newest messages say of the words that are looked for."""
+
+    words: list[bool]
+    """Which of them the index is to be asked for: of `please` and an order number, the number.
 
     Where all of them are frequent, all; but none where there is a chat to be looked through instead.
     """
-    if len(words) == 1 and not in_chat:
-        return [True]
+    rare: bool
+    """Whether one of those is so rare that whatever the index finds of it is soon sorted.
+
+    PostgreSQL cannot know: by its sample of texts a number that one of them has is in each hundredth message, and it
+    would read all messages in their order until it has a page.
+    """
+
+
+def telling(connection: Connection, words: Sequence[str], *, in_chat: bool) -> Telling:
+    """Count the words in the newest messages."""
     counts = connection.execute(
         """
         SELECT
@@ -71,10 +86,11 @@ def telling(connection: Connection, words: Sequence[str], *, in_chat: bool) -> l
         {**{f"w{n}": None for n in range(MAX_WORDS)}, **patterns_of(words), "window": WINDOW},
     ).fetchone()
     assert counts is not None, "a count is a row"
-    rare = [
-        len(word) >= TRIGRAM and cast("int", count) <= _FREQUENT for word, count in zip(words, counts, strict=False)
+    counted = [
+        cast("int", count) if len(word) >= TRIGRAM else WINDOW for word, count in zip(words, counts, strict=False)
     ]
-    return rare if any(rare) or in_chat else [True] * len(words)
+    tell = [count <= _FREQUENT for count in counted]
+    return Telling(tell if any(tell) or in_chat else [True] * len(words), min(counted) <= _RARE)
 
 
 def patterns_of(words: Iterable[str]) -> dict[str, str]:
