@@ -55,8 +55,8 @@ def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | No
     news = [event for digest, event in least.items() if digest in noted] + later
     folded = fold.fold(connection, [_telling(event) for event in news if event.outcome.facts], own_phone=own_phone)
     fresh = {digest for digest, is_fresh in noted.items() if is_fresh}
-    unkept = _without_body(connection, sifted, folded)
-    kept = (event for digest, event in least.items() if digest in fresh - unkept and event.outcome.kind != "forgotten")
+    with_body = fresh - _without_body(connection, sifted, folded)
+    kept = (event for digest, event in least.items() if digest in with_body and event.outcome.kind != "forgotten")
     events.keep(connection, kept, folded.keys)
     changes.publish(connection, folded.changes)
     _note_sessions(connection, copies)

@@ -1,6 +1,6 @@
 """What a message holds: its type, its words, its media, and the message that it answers."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.facts import ContentState, MessageType
 from worker.sak import document, proto, text, vocabulary
@@ -30,9 +30,8 @@ _RARE = frozenset((*_CAPTIONS, *_LINKS, *_MIME_TYPES, *_FILE_NAMES, *_REPLIES, *
 _REPLY_IDS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What is in the message, not whose it is."""
+class Content(NamedTuple):
+    """What is in the message, not whose it is; a tuple, as every event makes one."""
 
     type: MessageType
     raw_type: str | None

@@ -1,6 +1,6 @@
 """An event's JSON with its parts where the dialects put them: flat beside `event`, or nested in `data`."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from worker.sak import document, moment, text
 from worker.sak.document import Fields
@@ -11,9 +11,8 @@ _MESSAGE_IDS = ("messageId", "message_id", "msgId", "msg_id")
 _TIMES = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One event, before anybody asks what it means."""
+class Envelope(NamedTuple):
+    """One event, before anybody asks what it means; a tuple, as every event makes one."""
 
     document: Fields
     data: Fields | None

@@ -1,9 +1,8 @@
 """One event in, one outcome out: for any bytes, without clock, network or database."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from store.facts import Fact, Outcome
 from worker import identity
@@ -15,8 +14,7 @@ from worker.sak.reasons import Reason, UnreadableError
 _Reader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one body turned out to be."""
 
     outcome: Outcome

@@ -4,7 +4,7 @@ A number may be trusted as a phone only where it is a phone's JID or starts with
 puts the LID's digits into `wa_id` and `from_number`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.facts import Alias, Direction, Name
 from worker.sak import address, document, text
@@ -40,9 +40,8 @@ _OTHERS_OF_SENDER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """The two sides of a message, and what it tells about the people on them."""
+class Parties(NamedTuple):
+    """The two sides of a message, and what it tells about the people on them; a tuple, as every event makes one."""
 
     chat: str
     direction: Direction
