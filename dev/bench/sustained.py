@@ -51,7 +51,7 @@ def table(lab: Lab, plan: Plan) -> Table:
                 "guide's Flask receiver",
                 _rates(flask),
                 Target("at least", 25),
-                "Both cores are used up, by what docs/performance.md tells; seven rows are kept of each event, not two.",
+                "Both cores are used up, docs/performance.md tells by what: seven rows are kept of an event, not two.",
             ),
             Row("sustained", "/s", mine, "a job per event", _rates(jobs), Target("at least", 40)),
         ),
