@@ -3,6 +3,7 @@
 Only what holds Python's lock is drawn: waiting for a server is no work of ours.
 """
 
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,11 @@ SETTLING = 1.5
 """Seconds before the first look: imports and first plans are not what is asked about."""
 LOOKS = 200
 """Per second."""
+NOT_THE_PICTURE = re.compile(
+    r"<script.*?</script>|<text id=\"(?:unzoom|search|matched)\".*?</text>| onload=\"[^\"]*\"", re.DOTALL
+)
+"""What py-spy adds for clicking: a page that shows the picture does not run it."""
+TITLE = re.compile(r"(<text id=\"title\"[^>]*>)[^<]*")
 BACKLOG = 15_000
 """More events per second of looking than a worker drains."""
 
@@ -59,3 +65,10 @@ def _draw(process: Started, name: str, seconds: int) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise WrongError(f"py-spy could not look at {name}: {done.stderr.strip()[-300:]}")
+    _tidy(FOLDER / f"{name}.svg", name)
+
+
+def _tidy(picture: Path, name: str) -> None:
+    """Let the title say what is drawn, where py-spy says how it was called and from which folder."""
+    drawn = NOT_THE_PICTURE.sub("", picture.read_text(encoding="utf-8"))
+    picture.write_text(TITLE.sub(rf"\g<1>{name} under load", drawn), encoding="utf-8")
