@@ -3,7 +3,6 @@
 Its worker, its api and its migrations, as code that runs, and what its ingest writes into the stream and into a spool.
 """
 
-import base64
 import io
 import json
 import lzma
@@ -77,7 +76,8 @@ def _record(code: Path, place: Path) -> None:
             valkey.stop()
             _post(url, [body.replace(b"3EB0", b"3EB1") for body in bodies])
             ingest.terminate()
-    said = [{name.decode(): base64.b64encode(value).decode() for name, value in fields.items()} for fields in entries]
+    # Latin-1 has a character for each byte, so that the entries can be read where they are kept.
+    said = [{name.decode(): value.decode("latin-1") for name, value in fields.items()} for fields in entries]
     (place / "entries.json").write_text(json.dumps(said, indent=1) + "\n")
     for spool in (folder / "spool").glob("*.spool"):
         shutil.copy(spool, place / "one.spool")

@@ -1,4 +1,3 @@
-import base64
 import itertools
 import json
 import tarfile
@@ -49,7 +48,7 @@ class Release:
     def entries(self) -> list[dict[bytes, bytes]]:
         """The stream entries that its ingest wrote."""
         kept = json.loads((HERE / self.version / "entries.json").read_text())
-        return [{name.encode(): base64.b64decode(value) for name, value in entry.items()} for entry in kept]
+        return [{name.encode(): value.encode("latin-1") for name, value in entry.items()} for entry in kept]
 
     @property
     def spool(self) -> Path:
