@@ -7,13 +7,13 @@ import sys
 
 import uvicorn
 
-from api import listen, tokencommands
+from api import listen
 from api.app import create_app
-from api.hub import Hub
-from api.sak import commands as sak
+from api.commands import sak, tokens
+from api.live.broadcaster import Hub
 from api.settings import SettingsError
-from journal import output
-from journal.output import JournalError
+from telemetry import log_output
+from telemetry.log_output import JournalError
 
 _LAST_WORDS = 5
 """Seconds that open requests have when the process is asked to end."""
@@ -33,16 +33,16 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     try:
-        output.begin("api", os.environ)
+        log_output.begin("api", os.environ)
     except JournalError as error:
         sys.exit(f"api: {error}")
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     commands = parser.add_subparsers(dest="group")
-    tokencommands.add_to(commands)
+    tokens.add_to(commands)
     sak.add_to(commands)
     chosen = parser.parse_args()
     if chosen.group == "token":
-        print(tokencommands.run(chosen, os.environ))
+        print(tokens.run(chosen, os.environ))
     elif chosen.group == "sak":
         sys.exit(sak.run(chosen, os.environ))
     else:

@@ -13,34 +13,22 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import (
-    changes,
-    chats,
-    envelope,
-    exporting,
-    front,
-    health,
-    indexer,
-    login,
-    messages,
-    numbers,
-    openapi,
-    pages,
-    reading,
-    redrives,
-    replica,
-    searching,
-    sends,
-    stream,
-)
-from api.access import Access
-from api.backend import Backend
-from api.bearers import Bearers
-from api.cookies import Cookies
-from api.dispatch import Dispatch
-from api.hub import Hub
-from api.pools import Pools
-from api.sak.patience import Patience
+from api import health, indexer
+from api.auth import sign_in
+from api.auth.access import Access
+from api.auth.cookies import Cookies
+from api.auth.tokens import Bearers
+from api.chats import export, messages, read_flags, routes, search
+from api.gateway.timeouts import Patience
+from api.http import middleware, replica_metrics, responses, static
+from api.http.database import Backend
+from api.http.pool_metrics import Pools
+from api.live import changes, stream
+from api.live.broadcaster import Hub
+from api.openapi import document
+from api.operations import numbers, redrives
+from api.sending import routes as sending_routes
+from api.sending.dispatch import Dispatch
 from api.settings import Settings
 
 _CATCHING_UP = 4
@@ -57,7 +45,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
     dispatch = Dispatch.of(settings, patience)
     cookies = Cookies(settings.token)
     if backend.replica is not None:
-        registry.register(replica.Figures(backend.replica))
+        registry.register(replica_metrics.Figures(backend.replica))
         dispatch.tell(backend.replica.need)
 
     @contextlib.asynccontextmanager
@@ -76,37 +64,37 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
 
     app = Starlette(
         routes=[
-            *pages.routes(),
+            *static.routes(),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
-            Route("/openapi.json", openapi.openapi),
-            Route("/api/chats", chats.chats),
+            Route("/openapi.json", document.openapi),
+            Route("/api/chats", routes.chats),
             Route("/api/chats/{phone}", messages.messages),
-            Route("/api/chats/{phone}/read", reading.read, methods=["POST"]),
-            Route("/api/chats/{phone}/export", exporting.chat),
-            Route("/api/sessions/{session_id}/export", exporting.session),
+            Route("/api/chats/{phone}/read", read_flags.read, methods=["POST"]),
+            Route("/api/chats/{phone}/export", export.chat),
+            Route("/api/sessions/{session_id}/export", export.session),
             Route("/api/sessions", numbers.sessions),
             Route("/api/stats", numbers.stats),
             Route("/api/ledger", numbers.adding_up),
             Route("/api/parked", numbers.parked),
             Route("/api/parked/redrive", redrives.ask, methods=["POST"]),
             Route("/api/parked/redrive/{id}", redrives.one),
-            Route("/api/search", searching.searching),
-            Route("/api/send", sends.send, methods=["POST"]),
-            Route("/api/sends/{id}", sends.one),
-            Route("/api/sends/{id}/reconcile", sends.reconcile, methods=["POST"]),
+            Route("/api/search", search.searching),
+            Route("/api/send", sending_routes.send, methods=["POST"]),
+            Route("/api/sends/{id}", sending_routes.one),
+            Route("/api/sends/{id}/reconcile", sending_routes.reconcile, methods=["POST"]),
             Route("/api/changes", changes.changes),
             Route("/api/stream", stream.stream),
-            Route("/api/session", login.signed_in),
-            Route("/api/session", login.sign_in, methods=["POST"]),
-            Route("/api/session", login.sign_out, methods=["DELETE"]),
+            Route("/api/session", sign_in.signed_in),
+            Route("/api/session", sign_in.sign_in, methods=["POST"]),
+            Route("/api/session", sign_in.sign_out, methods=["DELETE"]),
         ],
         middleware=[
-            *front.middleware(environ, registry),
+            *middleware.middleware(environ, registry),
             Middleware(Access, settings.token, cookies, Bearers(backend)),
         ],
-        exception_handlers=envelope.HANDLERS,
+        exception_handlers=responses.HANDLERS,
         lifespan=lifespan,
     )
     app.state.backend = backend
@@ -115,5 +103,5 @@ def create_app(environ: Mapping[str, str] = os.environ, *, patience: Patience | 
     app.state.dispatch = dispatch
     app.state.cookies = cookies
     app.state.catching_up = anyio.CapacityLimiter(_CATCHING_UP)
-    app.state.exports = threading.BoundedSemaphore(exporting.AT_ONCE)
+    app.state.exports = threading.BoundedSemaphore(export.AT_ONCE)
     return app

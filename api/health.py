@@ -4,8 +4,8 @@ import prometheus_client
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api import backend, replica
-from store import errors, migrate
+from api.http import database, replica_metrics
+from store.postgres import errors, migrator
 
 
 def alive(_: Request) -> JSONResponse:
@@ -16,15 +16,15 @@ def alive(_: Request) -> JSONResponse:
 def ready(request: Request) -> JSONResponse:
     """200 if questions can be answered; 503 with the reasons if not."""
     reasons: list[str] = []
-    pools = backend.of(request)
+    pools = database.of(request)
     try:
-        missing = pools.ask(migrate.missing)
+        missing = pools.ask(migrator.missing)
     except errors.StoreError:
         reasons.append(pools.reads.refused or "The database does not answer.")
     else:
         if missing:
             reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
-    more = {} if pools.replica is None else {"replica": replica.document(pools.replica)}
+    more = {} if pools.replica is None else {"replica": replica_metrics.document(pools.replica)}
     return JSONResponse({"ready": not reasons, "reasons": reasons, **more}, 503 if reasons else 200)
 
 

@@ -10,8 +10,10 @@ import time
 import anyio
 import anyio.to_thread
 
-from api.backend import Backend
-from store import errors, runs, searchable
+from api.http.database import Backend
+from store.feed import search_index
+from store.ledger import batch_runs
+from store.postgres import errors
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +48,9 @@ async def run(backend: Backend) -> None:
 
 def _follow(backend: Backend) -> bool:
     with backend.writes.connection() as connection:
-        return searchable.follow(connection, _PAGE)
+        return search_index.follow(connection, _PAGE)
 
 
 def _add_up(backend: Backend) -> None:
     with backend.writes.connection() as connection:
-        runs.extend(connection, _BATCHES)
+        batch_runs.extend(connection, _BATCHES)

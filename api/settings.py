@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from api.sak.settings import Settings as GatewaySettings
-from api.sak.settings import SettingsError as GatewayError
-from store import connect
+from api.gateway.settings import Settings as GatewaySettings
+from api.gateway.settings import SettingsError as GatewayError
+from store.postgres import connections as postgres_connections
 
 _FRUGAL = 30
 
@@ -40,9 +40,9 @@ class Settings:
         if not token:
             raise SettingsError("API_TOKEN is not set: it is the token that callers of the API must bear.")
         try:
-            database_url = connect.url(environ)
-            direct_url, read_url = connect.direct_url(environ), connect.read_url(environ)
-        except connect.NoDatabaseError as error:
+            database_url = postgres_connections.url(environ)
+            direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.read_url(environ)
+        except postgres_connections.NoDatabaseError as error:
             raise SettingsError(str(error)) from error
         try:
             sak = GatewaySettings.from_environ(environ)

@@ -18,7 +18,7 @@ from dev.postgres import Postgres
 from dev.process import Process
 from dev.settings import Settings
 from dev.valkey import Valkey
-from store import errors, migrate
+from store.postgres import errors, migrator
 
 Say = Callable[[str, str], None]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -104,9 +104,9 @@ def _ignore_signals() -> None:
 
 def _migrate(url: str, say: Say) -> None:
     try:
-        for name in migrate.migrate(url):
+        for name in migrator.migrate(url):
             say("store", f"migrated {name}")
-    except (errors.TransientError, errors.PermanentError, migrate.UnknownMigrationError) as error:
+    except (errors.TransientError, errors.PermanentError, migrator.UnknownMigrationError) as error:
         raise StartError(f"The database could not be migrated: {error}") from error
 
 

@@ -6,15 +6,15 @@ import sys
 
 from ingest import listen, server
 from ingest.app import create_app
-from ingest.failpoint import FailpointError
+from ingest.queue.failpoints import FailpointError
 from ingest.settings import SettingsError
-from journal import output
-from journal.output import JournalError
+from telemetry import log_output
+from telemetry.log_output import JournalError
 
 
 def main() -> None:
     try:
-        output.begin("ingest", os.environ)
+        log_output.begin("ingest", os.environ)
         app = create_app()
         listener = listen.open_socket(os.environ)
     except (SettingsError, FailpointError, JournalError, OSError) as error:

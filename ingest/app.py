@@ -20,17 +20,17 @@ from ingest.batcher import Batcher
 from ingest.breaker import Breaker
 from ingest.counts import Counts
 from ingest.drainer import Drainer
-from ingest.failpoint import Failpoints
 from ingest.health import Health
 from ingest.hint import Hints
 from ingest.keeper import Keeper
 from ingest.memory import Memory
 from ingest.metrics import Metrics
+from ingest.queue.failpoints import Failpoints
 from ingest.signature import Signatures
 from ingest.spool import Spool
 from ingest.stream import Stream
 from ingest.webhook import PATH, Webhook
-from journal import traces
+from telemetry import traces
 
 CLOSE_SECONDS = 4.0
 """How long the last batches may take when the process ends: the stream's deadline and the spool's."""

@@ -7,12 +7,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from ingest import queue, tracing
+from ingest import tracing
 from ingest.counts import Counts
 from ingest.keeper import Keeper, NotKeptError
+from ingest.queue import contract
 from ingest.reply import Acknowledgements
 from ingest.spool import Spool
-from journal.traces import Span, Traces
+from telemetry.traces import Span, Traces
 
 log = logging.getLogger("ingest")
 
@@ -131,9 +132,11 @@ class Batcher:
             self._tail_due = False
             await self._kept(self._identified((), ()))
 
-    def _identified(self, receipts: Sequence[int], bodies: Sequence[bytes], trace: tuple[str, ...] = ()) -> queue.Batch:
+    def _identified(
+        self, receipts: Sequence[int], bodies: Sequence[bytes], trace: tuple[str, ...] = ()
+    ) -> contract.Batch:
         """The identity, once, before the first attempt."""
-        return queue.Batch(
+        return contract.Batch(
             writer=self._writer,
             number=self._number + 1,
             upto=self._upto + len(bodies),
@@ -143,7 +146,7 @@ class Batcher:
             trace=trace,
         )
 
-    async def _kept(self, batch: queue.Batch) -> str | None:
+    async def _kept(self, batch: contract.Batch) -> str | None:
         try:
             path = await self._keeper.keep(batch)
         except NotKeptError as error:

@@ -10,9 +10,9 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from ingest.breaker import Breaker
 from ingest.counts import Counts
-from ingest.failpoint import Failpoints
 from ingest.hint import Hints
 from ingest.memory import Memory
+from ingest.queue.failpoints import Failpoints
 from ingest.spool import Portion, Spool, SpoolError
 from ingest.stream import NotAppendedError, Stream
 

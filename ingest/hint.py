@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from ingest import queue
 from ingest.counts import Counts
+from ingest.queue import contract
 from ingest.stream import JOBS, Appended
 
 JOB_TIMEOUT = 30
@@ -27,7 +27,7 @@ class Hints:
         self._client = client
         self._counts = counts
         # Only shapes the job; its commands go into an async pipeline, so this client never connects.
-        self._queue = Queue(queue.QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
+        self._queue = Queue(contract.QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
         self._queue.redis_server_version = (7, 0, 0)  # or it would ask
         self._interval = LEAST_INTERVAL
         self._last = 0.0
@@ -86,7 +86,7 @@ class Hints:
                     return
             pipeline = self._client.pipeline(transaction=True)
             data = Queue.prepare_data(  # pyright: ignore[reportUnknownMemberType] - rq is partly typed
-                queue.JOB, timeout=JOB_TIMEOUT, result_ttl=0, failure_ttl=FAILURE_TTL, description=queue.JOB
+                contract.JOB, timeout=JOB_TIMEOUT, result_ttl=0, failure_ttl=FAILURE_TTL, description=contract.JOB
             )
             # rq only buffers commands here, which async pipelines do alike; tests/ingest/test_hint.py holds it to that.
             self._queue.enqueue_many([data], pipeline=cast("Any", pipeline))
@@ -102,6 +102,6 @@ class Hints:
     async def _look(self) -> Appended:
         pipeline = self._client.pipeline(transaction=False)
         pipeline.llen(JOBS)
-        pipeline.xlen(queue.STREAM)
+        pipeline.xlen(contract.STREAM)
         jobs, entries = cast("list[int]", await pipeline.execute())
         return Appended(jobs, entries)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from ingest import queue
 from ingest.breaker import Breaker
 from ingest.counts import Counts
-from ingest.failpoint import Failpoints
 from ingest.hint import Hints
 from ingest.memory import Memory
+from ingest.queue import contract
+from ingest.queue.failpoints import Failpoints
 from ingest.spool import Spool, SpoolError
 from ingest.stream import NotAppendedError, Stream
 
@@ -41,9 +41,9 @@ class Keeper:
         """Whether a batch would be tried on Redis first."""
         return self.breaker.reason is None and not self.memory.high
 
-    async def keep(self, batch: queue.Batch) -> str:
+    async def keep(self, batch: contract.Batch) -> str:
         """Keep it and say where: STREAM or SPOOL; raises NotKeptError."""
-        fields = queue.to_fields(batch)
+        fields = contract.to_fields(batch)
         stream_first = self.breaker.reason is None and self.memory.fits(len(fields[b"bodies"]))
         doubtful = False
         if stream_first:
@@ -68,7 +68,7 @@ class Keeper:
                 doubtful = doubtful or error.sent
         raise NotKeptError(doubtful=doubtful)
 
-    async def _append(self, batch: queue.Batch, fields: dict[bytes, bytes]) -> str:
+    async def _append(self, batch: contract.Batch, fields: dict[bytes, bytes]) -> str:
         try:
             appended = await self.stream.append([fields])
         except NotAppendedError as error:

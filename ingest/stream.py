@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
-from ingest import queue
-from ingest.failpoint import Failpoints
+from ingest.queue import contract
+from ingest.queue.failpoints import Failpoints
 
 DEADLINE = 1.0
 """Seconds within which Redis must have confirmed; SAK itself gives up after 8."""
@@ -23,7 +23,7 @@ REFUSALS = frozenset({
     "wrongpass", "wrongtype",
 })
 # fmt: on
-JOBS = f"rq:queue:{queue.QUEUE}"
+JOBS = f"rq:queue:{contract.QUEUE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class Stream:
 
 
 def _commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
-    appends = [("XADD", queue.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
-    return [("MULTI",), *appends, ("LLEN", JOBS), ("XLEN", queue.STREAM), ("EXEC",)]
+    appends = [("XADD", contract.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
+    return [("MULTI",), *appends, ("LLEN", JOBS), ("XLEN", contract.STREAM), ("EXEC",)]
 
 
 def _code(error: Exception) -> str:

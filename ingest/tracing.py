@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest import queue
-from journal.traces import Span, Traces
+from ingest.queue import contract
+from telemetry.traces import Span, Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Append:
     carried: tuple[str, ...] = ()
     """What goes into the batch for whoever drains it: its own place, then its requests'."""
 
-    def end(self, batch: queue.Batch, path: str | None) -> None:
+    def end(self, batch: contract.Batch, path: str | None) -> None:
         """It was kept, in the stream or in the spool, or (None) nowhere."""
         if self.span is None:
             return

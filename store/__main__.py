@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from store.commands import backup, doctor, forget, ledger, migrate, raw, restore, retain
 from store.commands.command import OK, UNUSABLE, Command
-from store.connect import NoDatabaseError
-from store.errors import StoreError
-from store.migrate import UnknownMigrationError
+from store.postgres.connections import NoDatabaseError
+from store.postgres.errors import StoreError
+from store.postgres.migrator import UnknownMigrationError
 
 COMMANDS: Sequence[Command] = (
     migrate.COMMAND,

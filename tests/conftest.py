@@ -12,7 +12,7 @@ from psycopg import sql
 
 from dev import home
 from dev.servers import Servers
-from store import migrate
+from store.postgres import migrator
 
 TEMPLATE = "migrated"
 COUNTER = itertools.count(1)
@@ -33,7 +33,7 @@ def servers() -> Iterator[Servers]:
 def migrated(servers: Servers) -> str:
     """The name of a database with all migrations in it, which nobody connects to."""
     execute(servers, "CREATE DATABASE {}", TEMPLATE)
-    migrate.migrate(servers.postgres.url_of(TEMPLATE))
+    migrator.migrate(servers.postgres.url_of(TEMPLATE))
     return TEMPLATE
 
 

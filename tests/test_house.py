@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("ingest", "worker", "store", "api", "journal", "dev")
+FOLDERS = ("ingest", "worker", "store", "api", "telemetry", "dev")
 MODULES = sorted(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 250
 LOCKS = (

@@ -9,22 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 from redis.exceptions import RedisError
 
-from ingest.failpoint import FailpointError, Failpoints
-from journal import output, traces
-from journal.output import JournalError
-from store import connect, migrate
-from store.errors import TransientError
-from store.forgets import Forgets
-from worker import connection, doctor, health, replay
-from worker.drainer import Drainer
-from worker.erasures import Erasures
-from worker.housekeeping import Housekeeping
-from worker.metrics import Metrics
+from ingest.queue.failpoints import FailpointError, Failpoints
+from store.erasure.suppressions import Forgets
+from store.postgres import connections, migrator
+from store.postgres.errors import TransientError
+from telemetry import log_output, traces
+from telemetry.log_output import JournalError
+from worker import connection, health
+from worker.commands import doctor, replay
+from worker.drain.drainer import Drainer
+from worker.housekeeping.erasures import Erasures
+from worker.housekeeping.monitor import Watch
+from worker.housekeeping.redrives import Redrives
+from worker.housekeeping.slow_metrics import Survey
+from worker.housekeeping.tasks import Housekeeping
+from worker.metrics.counters import Metrics
 from worker.process import DrainWorker
-from worker.redrives import Redrives
 from worker.settings import Settings, SettingsError
-from worker.survey import Survey
-from worker.watch import Watch
 
 log = logging.getLogger("worker")
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def drain(environ: Mapping[str, str]) -> int:
     """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
     try:
-        output.begin("worker", environ)
+        log_output.begin("worker", environ)
         logging.getLogger("rq").setLevel(logging.WARNING)
         settings = Settings.from_environ(environ)
         failpoints = Failpoints(settings.failpoint or "")
@@ -106,8 +107,8 @@ def _work(settings: Settings, drainer: Drainer, watch: Watch, new_worker: Callab
 def _await_schema(settings: Settings, drainer: Drainer, watch: Watch) -> None:
     """Wait until the database has every migration: what is taken from the queue must have somewhere to go."""
     while not drainer.stopping:
-        with connect.open(settings.database_url, "worker") as database, connect.deadline(database, ANSWER):
-            missing = migrate.missing(database)
+        with connections.open(settings.database_url, "worker") as database, connections.deadline(database, ANSWER):
+            missing = migrator.missing(database)
         if not missing:
             return
         watch.reason = f"The database lacks {', '.join(missing)}: run `python -m store migrate`."

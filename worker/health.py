@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from worker.metrics import Metrics
-from worker.watch import Watch
+from worker.housekeeping.monitor import Watch
+from worker.metrics.counters import Metrics
 
 LATE = 20.0
 """Seconds without a look at the stream after which a worker no longer counts as ready."""

@@ -21,13 +21,13 @@ from rq.exceptions import DeserializationError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from ingest import queue
-from store.errors import TransientError
+from ingest.queue import contract
+from store.postgres.errors import TransientError
 from worker import connection, jobs
-from worker.drainer import Drainer
-from worker.housekeeping import Housekeeping
-from worker.metrics import Metrics
-from worker.watch import Watch
+from worker.drain.drainer import Drainer
+from worker.housekeeping.monitor import Watch
+from worker.housekeeping.tasks import Housekeeping
+from worker.metrics.counters import Metrics
 
 log = logging.getLogger("worker")
 
@@ -44,7 +44,7 @@ class DrainWorker(SimpleWorker):
         self, redis: Redis, drainer: Drainer, watch: Watch, housekeeping: Housekeeping, metrics: Metrics
     ) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - RQ's parameters are partly untyped
-            [Queue(queue.QUEUE, connection=redis, serializer=JSONSerializer)],
+            [Queue(contract.QUEUE, connection=redis, serializer=JSONSerializer)],
             connection=redis,
             serializer=JSONSerializer,
             worker_ttl=60,
@@ -83,14 +83,14 @@ class DrainWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """Drop hints that a dead worker took; what they pointed to is in the stream."""
         self.last_cleaned_at = datetime.now(UTC)
-        taken = f"rq:queue:{queue.QUEUE}:intermediate"
+        taken = f"rq:queue:{contract.QUEUE}:intermediate"
         for job_id in cast("list[bytes]", self.connection.lrange(taken, 0, -1)):
             # A taken hint is run within milliseconds and deleted, so one that is still there a pass later is orphaned.
             if job_id in self._seen_taken:
                 self.connection.lrem(taken, 1, cast("str", job_id))
                 self.connection.delete(b"rq:job:" + job_id)
         self._seen_taken = set(cast("list[bytes]", self.connection.lrange(taken, 0, -1)))
-        self.connection.zremrangebyscore(f"rq:wip:{queue.QUEUE}", 0, time.time() - ABANDONED)
+        self.connection.zremrangebyscore(f"rq:wip:{contract.QUEUE}", 0, time.time() - ABANDONED)
         worker_registration.clean_worker_registry(self.queues[0])
         self._drainer.stream.bury()
 
@@ -143,4 +143,4 @@ def is_drain(job: Job) -> bool:
     except (DeserializationError, TypeError, ValueError):
         return False
     follow_ups = (job._success_callback_name, job._failure_callback_name, job._stopped_callback_name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the properties import what they name
-    return called == (queue.JOB, 0, 0) and not any(follow_ups) and not job.webhooks
+    return called == (contract.JOB, 0, 0) and not any(follow_ups) and not job.webhooks

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from store import connect
-from store.forgetkey import Keeping
+from store.erasure.keys import Keeping
+from store.postgres import connections
 
 
 class SettingsError(Exception):
@@ -40,8 +40,8 @@ class Settings:
                     f"{name} is not set: the worker reads the queue from Redis and writes to PostgreSQL."
                 )
         try:
-            database_url, direct_url = connect.url(environ), connect.direct_url(environ)
-        except connect.NoDatabaseError as error:
+            database_url, direct_url = connections.url(environ), connections.direct_url(environ)
+        except connections.NoDatabaseError as error:
             raise SettingsError(str(error)) from error
         port = environ.get("WORKER_PORT") or None
         if port is not None and not port.isdecimal():

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString, TypeAlias, cast
 
-from api import resume
-from store import contacts, conversations, feed, search
-from store.connect import Connection
-from store.places import Place
+from api.live import cursors
+from store.postgres.connections import Connection
+from store.reading import change_feed, chat_list, message_pages, search
+from store.reading.chat_scope import Place
 
 BIG_CHATS = 10
 OPEN_CHATS = 200
@@ -35,7 +35,7 @@ class History:
     """Numbers and addresses of the chats that were active last, which are those that somebody reads."""
     last: int
     """The newest message's id."""
-    since: feed.Place
+    since: change_feed.Place
     """Two hundred changes before the end."""
 
     @classmethod
@@ -60,9 +60,11 @@ class History:
             """
         ).fetchone()
         xid, change_id, last = cast("tuple[int, int, int]", found)
-        return cls(connection, addresses, cast("list[tuple[int, str]]", newest), last, feed.Place(xid, change_id))
+        return cls(
+            connection, addresses, cast("list[tuple[int, str]]", newest), last, change_feed.Place(xid, change_id)
+        )
 
-    def opened(self, chance: random.Random) -> tuple[str, str, conversations.Position]:
+    def opened(self, chance: random.Random) -> tuple[str, str, message_pages.Position]:
         """A chat that somebody reads, a message in it, and where that is."""
         chat_id, address = chance.choice(self.open)
         return address, *self._first(
@@ -97,14 +99,14 @@ class History:
         ).fetchone()
         return cast("tuple[str, str]", found)
 
-    def _first(self, query: LiteralString, values: dict[str, object]) -> tuple[str, conversations.Position]:
+    def _first(self, query: LiteralString, values: dict[str, object]) -> tuple[str, message_pages.Position]:
         found = self.connection.execute(query, values).fetchone()
         message_id, timestamp, arrived, number = cast("tuple[str, int, int, int]", found)
-        return message_id, conversations.Position(timestamp, arrived, message_id, number)
+        return message_id, message_pages.Position(timestamp, arrived, message_id, number)
 
 
-def wanted(address: str, until: int | None = None) -> conversations.Wanted:
-    return conversations.Wanted(Place(address, None), 50, until=until)
+def wanted(address: str, until: int | None = None) -> message_pages.Wanted:
+    return message_pages.Wanted(Place(address, None), 50, until=until)
 
 
 def of(connection: Connection) -> Mapping[str, Making]:
@@ -117,13 +119,13 @@ def of(connection: Connection) -> Mapping[str, Making]:
         address, _, at = history.opened(chance)
         return Call(
             f"/api/chats/{address}?until={at.timestamp}",
-            lambda c: conversations.newest(c, wanted(address, at.timestamp)),
+            lambda c: message_pages.newest(c, wanted(address, at.timestamp)),
         )
 
-    cursor = resume.seal(feed.now(connection)[0], history.since)
+    cursor = cursors.seal(change_feed.now(connection)[0], history.since)
     return {
-        "chats": lambda _: _chats("", contacts.Filter()),
-        "chats unread": lambda _: _chats("?unread=true", contacts.Filter(unread=True)),
+        "chats": lambda _: _chats("", chat_list.Filter()),
+        "chats unread": lambda _: _chats("?unread=true", chat_list.Filter(unread=True)),
         "chats named": lambda chance: _named(f"Meera {chance.randrange(len(history.addresses))}"),
         "chats that nobody is called": lambda chance: _named(f"Zebedee {chance.randrange(1000)}"),
         "messages": lambda chance: _newest(chance.choice(history.open)[1]),
@@ -132,7 +134,7 @@ def of(connection: Connection) -> Mapping[str, Making]:
         "messages around": lambda chance: _around(*history.opened(chance)[:2]),
         "messages, any chat": lambda chance: _newest(chance.choice(history.addresses)),
         "messages around, any message": lambda chance: _around(*history.anywhere(chance)),
-        "changes": lambda _: Call(f"/api/changes?since={cursor}", lambda c: feed.read(c, history.since, 100)),
+        "changes": lambda _: Call(f"/api/changes?since={cursor}", lambda c: change_feed.read(c, history.since, 100)),
         "search, a number": lambda chance: _searching(f"{chance.randint(history.last // 2, history.last):06d}"),
         "search, a rare word": lambda chance: _searching(_sku(chance)),
         "search, a rare and a frequent word": lambda chance: _searching(f"please {_sku(chance)}"),
@@ -140,22 +142,22 @@ def of(connection: Connection) -> Mapping[str, Making]:
     }
 
 
-def _chats(query: str, narrowed: contacts.Filter) -> Call:
-    return Call(f"/api/chats{query}", lambda c: contacts.newest(c, narrowed, 100))
+def _chats(query: str, narrowed: chat_list.Filter) -> Call:
+    return Call(f"/api/chats{query}", lambda c: chat_list.newest(c, narrowed, 100))
 
 
 def _named(q: str) -> Call:
-    return _chats(f"?q={q.replace(' ', '%20')}", contacts.Filter(q=q))
+    return _chats(f"?q={q.replace(' ', '%20')}", chat_list.Filter(q=q))
 
 
 def _newest(address: str) -> Call:
-    return Call(f"/api/chats/{address}", lambda c: conversations.newest(c, wanted(address)))
+    return Call(f"/api/chats/{address}", lambda c: message_pages.newest(c, wanted(address)))
 
 
 def _around(address: str, message_id: str) -> Call:
     return Call(
         f"/api/chats/{address}?around={message_id}",
-        lambda c: conversations.around_message(c, wanted(address), message_id),
+        lambda c: message_pages.around_message(c, wanted(address), message_id),
     )
 
 

@@ -9,7 +9,7 @@ import redis
 
 from dev.bench.failure import WrongError
 from dev.bench.webhooks import Crowd
-from ingest import queue
+from ingest.queue import contract
 
 LOOK = 0.005
 PORTION = 1000
@@ -29,22 +29,24 @@ def fill(client: "redis.Redis", crowd: Crowd, count: int, *, size: int = 1) -> N
     with client.pipeline(transaction=False) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
         for entry, first in enumerate(range(0, count, size), 1):
             bodies = tuple(crowd.body(number) for number in range(first, min(first + size, count)))
-            batch = queue.Batch(writer, entry, first + len(bodies), (now,) * len(bodies), bodies)
-            pipe.xadd(queue.STREAM, cast("dict[Any, Any]", queue.to_fields(batch)))
+            batch = contract.Batch(writer, entry, first + len(bodies), (now,) * len(bodies), bodies)
+            pipe.xadd(contract.STREAM, cast("dict[Any, Any]", contract.to_fields(batch)))
             if entry % PORTION == 0:
                 pipe.execute()
         pipe.execute()
 
 
 def length(client: "redis.Redis") -> int:
-    return client.xlen(queue.STREAM)
+    return client.xlen(contract.STREAM)
 
 
 def count(client: "redis.Redis") -> Waiting:
     """What the stream holds, entry by entry."""
     events = size = 0
     last = "-"
-    while entries := cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(queue.STREAM, last, count=PORTION)):
+    while entries := cast(
+        "list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(contract.STREAM, last, count=PORTION)
+    ):
         for _, fields in entries:
             events += len(json.loads(fields[b"head"])["sizes"])
             size += len(fields[b"bodies"])

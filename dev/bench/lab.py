@@ -25,7 +25,7 @@ from dev.bench.failure import WrongError
 from dev.postgres import Postgres
 from dev.process import ROOT
 from dev.valkey import Valkey
-from store import migrate
+from store.postgres import migrator
 
 HOST = "127.0.0.1"
 TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that nobody else reaches
@@ -79,7 +79,7 @@ class Lab:
         url = self.postgres.url_of(name)
         try:
             if migrated:
-                migrate.migrate(url)
+                migrator.migrate(url)
             yield url
         finally:
             self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)

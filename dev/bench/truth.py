@@ -4,7 +4,8 @@ import time
 from typing import cast
 
 from dev.bench.failure import WrongError
-from store import connect, ledger
+from store.ledger import ledger
+from store.postgres import connections
 
 SECONDS = 10.0
 """How long the ledger may take to know: a worker looks at the stream once a second."""
@@ -13,7 +14,7 @@ SECONDS = 10.0
 def all_stored(database_url: str, acknowledged: int, *, patience: float = SECONDS) -> str:
     """Every acknowledged event is stored, once, and the ledger adds up; a sentence that says so. Raises WrongError."""
     deadline = time.monotonic() + patience
-    with connect.open(database_url, "bench") as connection:
+    with connections.open(database_url, "bench") as connection:
         while True:
             read = ledger.read(connection)
             if read.stored == acknowledged == read.received and read.exact and not read.waiting:

@@ -11,7 +11,7 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from ingest import queue
+from ingest.queue import contract
 
 
 def client(url: str) -> Redis:
@@ -34,8 +34,8 @@ class Feed:
         self._number += 1
         self.kept += bodies
         receipts = (time.time_ns() // 1_000_000,) * len(bodies)
-        batch = queue.Batch(self.writer, self._number, len(self.kept), receipts, tuple(bodies))
-        return self.put(queue.to_fields(batch))
+        batch = contract.Batch(self.writer, self._number, len(self.kept), receipts, tuple(bodies))
+        return self.put(contract.to_fields(batch))
 
     def add_all(self, bodies: Iterable[bytes], *, size: int = 10) -> None:
         """Append the bodies in batches of a size."""
@@ -45,10 +45,10 @@ class Feed:
 
     def put(self, fields: dict[bytes, bytes]) -> bytes:
         """Append any entry."""
-        return cast("bytes", self.redis.xadd(queue.STREAM, cast("dict[Any, Any]", fields)))
+        return cast("bytes", self.redis.xadd(contract.STREAM, cast("dict[Any, Any]", fields)))
 
     def hint(self) -> None:
         """Queue one drain."""
-        Queue(queue.QUEUE, connection=self.redis, serializer=JSONSerializer).enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
-            queue.JOB, job_timeout=30, result_ttl=0, failure_ttl=300
+        Queue(contract.QUEUE, connection=self.redis, serializer=JSONSerializer).enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+            contract.JOB, job_timeout=30, result_ttl=0, failure_ttl=300
         )

@@ -15,7 +15,7 @@ from dev.chaos.program import Program
 from dev.chaos.proxy import Proxy
 from dev.postgres import Postgres
 from dev.valkey import Valkey
-from store import migrate
+from store.postgres import migrator
 
 # Nothing here survives a power cut, which nobody can cause; what survives the death of a process is as in production.
 POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
@@ -46,7 +46,7 @@ class System:
             for server in (self.postgres, self.valkey):
                 server.start()
                 stack.callback(server.stop)
-            migrate.migrate(self.postgres.url)
+            migrator.migrate(self.postgres.url)
             self._connect(stack)
             for program in self.programs:
                 stack.enter_context(program)

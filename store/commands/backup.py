@@ -6,10 +6,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from store import backup, connect
+from store.backup import dump
 from store.commands import ledger
 from store.commands.command import OK, UNUSABLE, Command
-from store.programs import ProgramError
+from store.postgres import connections
+from store.postgres.client_programs import ProgramError
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -20,14 +21,14 @@ def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
     # Ended by whatever runs it, it ends pg_dump and leaves nothing, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        made = backup.make(connect.direct_url(environ), chosen.file, environ, tell)
+        made = dump.make(connections.direct_url(environ), chosen.file, environ, tell)
     except ProgramError as error:
         print(f"backup: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("backup: interrupted, and nothing was kept", file=sys.stderr)
         return UNUSABLE
-    print(f"{made.path}: {backup.megabytes(made.size)}, from PostgreSQL {made.server}. It holds:")
+    print(f"{made.path}: {dump.megabytes(made.size)}, from PostgreSQL {made.server}. It holds:")
     ledger.show(made.holds)
     return OK
 

@@ -5,11 +5,13 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping
 
-from store import connect, erasure, forget, migrate, patience, spelling
 from store.commands.command import OK, UNUSABLE, Command
-from store.erasure import Erasure
-from store.forget import OwnNumberError
-from store.forgetkey import Keeping
+from store.erasure import jobs, requests
+from store.erasure.jobs import Erasure
+from store.erasure.keys import Keeping
+from store.erasure.requests import OwnNumberError
+from store.model import addresses
+from store.postgres import connections, lock_retry, migrator
 
 _BOUNDS = {"statement_timeout": "120s"}
 _WORDS = {
@@ -47,28 +49,28 @@ class _Refusal(Exception):  # noqa: N818 - it is one
 def _forget(chosen: Namespace, environ: Mapping[str, str]) -> int:
     if chosen.reapply == (chosen.address is not None):
         raise _Refusal("name an address, or --reapply")
-    address = None if chosen.address is None else spelling.read(chosen.address)
+    address = None if chosen.address is None else addresses.read(chosen.address)
     if chosen.address is not None and address is None:
         raise _Refusal("that is neither a phone number with its country code nor a WhatsApp id such as …@lid")
     own = environ.get("SAK_PHONE")
-    if own and address == spelling.read(own):
+    if own and address == addresses.read(own):
         raise _Refusal("that is SAK_PHONE, our own number, of which every message tells")
-    with connect.open(connect.url(environ), "forget", bounds=_BOUNDS) as connection:
-        if missing := migrate.missing(connection):
+    with connections.open(connections.url(environ), "forget", bounds=_BOUNDS) as connection:
+        if missing := migrator.missing(connection):
             raise _Refusal(f"the database lacks {', '.join(missing)}: run `python -m store migrate`")
         counted = Count()
         if address is None:
-            many = forget.reapply(connection, environ, counted)
+            many = requests.reapply(connection, environ, counted)
             print(f"{many:,} hashes of addresses are forgotten; erased:")
             return _say(counted.total)
         if not chosen.yes:
             print("This would be erased, and nothing was (add --yes):")
-            return _say(forget.find(connection, address, chosen.session).counts)
+            return _say(requests.find(connection, address, chosen.session).counts)
         keeping = Keeping.from_environ(environ)
-        somebody = patience.through_locks(
-            lambda: forget.record(connection, keeping, address, chosen.session), erasure.PATIENCE
+        somebody = lock_retry.through_locks(
+            lambda: requests.record(connection, keeping, address, chosen.session), jobs.PATIENCE
         )
-        erasure.finish(connection, keeping, counted)
+        jobs.finish(connection, keeping, counted)
         print(f"Forgotten, with {len(somebody.addresses)} known addresses; erased:")
         return _say(counted.total)
 

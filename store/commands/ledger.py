@@ -4,8 +4,9 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from store import connect, ledger
 from store.commands.command import NOT_EXACT, OK, UNKNOWN, Command
+from store.ledger import ledger
+from store.postgres import connections
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -13,7 +14,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
-    with connect.open(connect.url(environ), "ledger") as connection:
+    with connections.open(connections.url(environ), "ledger") as connection:
         read = ledger.read(connection)
     if chosen.json:
         print(json.dumps(read.document()))

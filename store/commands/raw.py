@@ -6,8 +6,9 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from store import connect, errors, raw
 from store.commands.command import OK, Command
+from store.postgres import connections, errors
+from store.reading import raw_tail
 
 PAUSE = 0.25
 """Seconds between two looks at what arrived."""
@@ -20,9 +21,9 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
-    with connect.open(connect.url(environ), "raw") as connection:
+    with connections.open(connections.url(environ), "raw") as connection:
         with errors.translated():
-            tail = raw.Tail(raw.last(connection, max(chosen.last, 0)))
+            tail = raw_tail.Tail(raw_tail.last(connection, max(chosen.last, 0)))
         while True:
             with errors.translated():
                 new = tail.look(connection)

@@ -6,11 +6,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from store import connect, restore
+from store.backup import restore
 from store.commands import backup, ledger
 from store.commands.command import OK, UNUSABLE, Command
-from store.forgetkey import MissingKeyError
-from store.programs import ProgramError
+from store.erasure.keys import MissingKeyError
+from store.postgres import connections
+from store.postgres.client_programs import ProgramError
 
 MEANING = """
 What was acknowledged after the backup is not in it. What of that still waits in the stream or in a spool is stored,
@@ -27,7 +28,9 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        restored = restore.restore(connect.direct_url(environ), chosen.file, environ, backup.tell, replace=chosen.yes)
+        restored = restore.restore(
+            connections.direct_url(environ), chosen.file, environ, backup.tell, replace=chosen.yes
+        )
     except restore.NotEmptyError as error:
         print(f"restore: {error}: --yes drops them. Nothing was changed.", file=sys.stderr)
         return UNUSABLE

@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
-from store import ages, bodies, connect, errors, migrate, retirement
-from store.ages import Age, AgeError
 from store.commands.command import NOT_EXACT, OK, UNUSABLE, Command
-from store.connect import Connection
+from store.postgres import connections, errors, migrator
+from store.postgres.connections import Connection
+from store.retention import ages, raw_events
+from store.retention import messages as retention_messages
+from store.retention.ages import Age, AgeError
 
 EVERY = 5.0
 """Seconds between two lines that say how far it is."""
@@ -27,7 +29,7 @@ Step = TypeVar("Step")
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    raw: bodies.Wish | None
+    raw: raw_events.Wish | None
     messages: int | None
     """Messages from before this, in ms."""
 
@@ -52,13 +54,13 @@ def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
     if raw is None and messages is None:
         print("retain: say what is to be kept for how long, with --raw, --messages or both", file=sys.stderr)
         return UNUSABLE
-    with connect.open(connect.url(environ), "retain", bounds=_BOUNDS) as connection:
-        if missing := migrate.missing(connection):
+    with connections.open(connections.url(environ), "retain", bounds=_BOUNDS) as connection:
+        if missing := migrator.missing(connection):
             print(f"retain: the database lacks {', '.join(missing)}: run `python -m store migrate`", file=sys.stderr)
             return UNUSABLE
         now = _now(connection)
         wish = _Wish(
-            None if raw is None else bodies.Wish(_ms(raw.before(now)), chosen.parked),
+            None if raw is None else raw_events.Wish(_ms(raw.before(now)), chosen.parked),
             None if messages is None else _ms(messages.before(now)),
         )
         if not chosen.yes:
@@ -80,8 +82,8 @@ def _now(connection: Connection) -> datetime:
 def _say(connection: Connection, wish: _Wish, *, as_json: bool) -> int:
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        raw = None if wish.raw is None else bodies.look(connection, wish.raw)
-        messages = None if wish.messages is None else retirement.look(connection, wish.messages)
+        raw = None if wish.raw is None else raw_events.look(connection, wish.raw)
+        messages = None if wish.messages is None else retention_messages.look(connection, wish.messages)
     if as_json:
         told = {"raw": raw, "messages": messages}
         print(json.dumps({name: None if one is None else asdict(one) for name, one in told.items()}))
@@ -109,11 +111,11 @@ def _do(connection: Connection, wish: _Wish, *, as_json: bool) -> int:
     busy: list[str] = []
     if wish.messages is not None:
         sums.update(messages=0, marks=0, sends=0)
-        for gone in _told(retirement.retire(connection, wish.messages), "messages", sums):
+        for gone in _told(retention_messages.retire(connection, wish.messages), "messages", sums):
             sums.update(asdict(gone))
     if wish.raw is not None:
         sums.update(bodies=0, bytes=0)
-        for part in _told(bodies.prune(connection, wish.raw), "bodies", sums):
+        for part in _told(raw_events.prune(connection, wish.raw), "bodies", sums):
             sums.update(bodies=part.bodies, bytes=part.size)
             dropped += [part.dropped] if part.dropped else []
             busy += [part.busy] if part.busy else []

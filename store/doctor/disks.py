@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from store.connect import Connection
 from store.doctor import finding
 from store.doctor.finding import Finding
+from store.postgres.connections import Connection
 
 _GIB = 1 << 30
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

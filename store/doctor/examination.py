@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from store import connect, errors
-from store.connect import Connection, NoDatabaseError
 from store.doctor import colleague, disks, finding, flow, horizon, indexes, keeping, secrets, server, standby
 from store.doctor.finding import Finding
+from store.postgres import connections, errors
+from store.postgres.connections import Connection, NoDatabaseError
 
 ANSWER = 15.0
 """Seconds that PostgreSQL has for one question."""
@@ -41,11 +41,11 @@ def machine(environ: Mapping[str, str]) -> list[Finding]:
 def database(environ: Mapping[str, str]) -> list[Finding]:
     """PostgreSQL, and what it knows of the flow of events."""
     try:
-        url = connect.direct_url(environ)
+        url = connections.direct_url(environ)
     except NoDatabaseError as error:
         return [finding.broken("postgresql", str(error), "Start ./run, or name your server in DATABASE_URL.")]
     try:
-        connection = connect.open(url, "doctor", bounds=READ_ONLY)
+        connection = connections.open(url, "doctor", bounds=READ_ONLY)
     except errors.StoreError as error:
         return [_silent(error)]
     found = [finding.ok("postgresql", "PostgreSQL answers.")]
@@ -56,10 +56,10 @@ def database(environ: Mapping[str, str]) -> list[Finding]:
     with connection:
         for check in (*CHECKS, key):
             try:
-                with errors.translated(), connect.deadline(connection, ANSWER):
+                with errors.translated(), connections.deadline(connection, ANSWER):
                     found += check(connection)
             except errors.StoreError as error:
-                if connect.is_broken(connection):
+                if connections.is_broken(connection):
                     return [*found, _silent(error)]
                 found.append(_unseen(check.__name__, error))
     return found

@@ -3,10 +3,12 @@
 import time
 from typing import cast
 
-from store import inspection, ledger, sessions
-from store.connect import Connection
 from store.doctor import finding
 from store.doctor.finding import Finding
+from store.history import sessions
+from store.ledger import ledger
+from store.postgres.connections import Connection
+from store.reading import operations
 
 _DAY = 86_400
 _SHOWN = 5
@@ -116,7 +118,7 @@ def talking(connection: Connection) -> list[Finding]:
         ORDER BY 2 DESC NULLS LAST
         LIMIT 100
         """,
-        {"ping": sessions.PING, "known": list(inspection.KNOWN_EVENTS)},
+        {"ping": sessions.PING, "known": list(operations.KNOWN_EVENTS)},
     ).fetchall()
     found: list[Finding] = []
     for session_id, last_at, never in cast("list[tuple[str, int | None, list[str]]]", rows):

@@ -2,10 +2,10 @@
 
 from typing import cast
 
-from store import retention
-from store.connect import Connection
 from store.doctor import finding
 from store.doctor.finding import Finding
+from store.feed import pruning
+from store.postgres.connections import Connection
 
 _WARN, _BREAK = 60, 900
 """Seconds. A transaction of ours takes 20 at most."""
@@ -54,7 +54,7 @@ def _prepared(connection: Connection) -> list[Finding]:
 
 
 def feed(connection: Connection) -> list[Finding]:
-    lag = retention.lag(connection)
+    lag = pruning.lag(connection)
     return [
         finding.above(
             "feed.lag",

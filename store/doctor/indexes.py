@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import cast
 
-from store import migrate
-from store.connect import Connection
 from store.doctor import finding
 from store.doctor.finding import Finding
+from store.postgres import migrator
+from store.postgres.connections import Connection
 
 _WORDS = re.compile(
     r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?P<made>\w+)\s+ON\s+(?:ONLY\s+)?(?P<on>\w+)"
@@ -45,8 +45,8 @@ def expected(migrations: Iterable[str]) -> dict[str, str]:
 
 def missing(connection: Connection) -> list[Finding]:
     """Of the migrations that the database has; what others are missing is another finding."""
-    done = migrate.applied(connection)
-    texts = [(migrate.FOLDER / name).read_text(encoding="utf-8") for name in migrate.names() if name in done]
+    done = migrator.applied(connection)
+    texts = [(migrator.FOLDER / name).read_text(encoding="utf-8") for name in migrator.names() if name in done]
     wanted = expected(texts)
     rows = connection.execute(
         "SELECT w.name FROM unnest(%s::text[]) AS w (name) WHERE to_regclass(quote_ident(w.name)) IS NULL ORDER BY 1",

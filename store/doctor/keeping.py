@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from store import forgets, partitions
-from store.connect import Connection
 from store.doctor import finding
 from store.doctor.finding import Finding
-from store.forgetkey import Keeping, MissingKeyError
-from store.forgets import Forgets
+from store.erasure import suppressions
+from store.erasure.keys import Keeping, MissingKeyError
+from store.erasure.suppressions import Forgets
+from store.postgres.connections import Connection
+from store.retention import partitions
 
 
 def months(connection: Connection) -> list[Finding]:
@@ -23,7 +24,7 @@ def months(connection: Connection) -> list[Finding]:
 def key(connection: Connection, environ: Mapping[str, str]) -> list[Finding]:
     """Without it nothing is written: nobody could tell whose messages must not come back."""
     try:
-        forgets.check(connection, Forgets(Keeping.from_environ(environ).find))
+        suppressions.check(connection, Forgets(Keeping.from_environ(environ).find))
     except MissingKeyError as error:
         cure = "Give it to every process that writes (docs/keeping.md); it is in no backup of the database."
         return [finding.broken("secrets.forget", str(error), cure)]

@@ -4,10 +4,10 @@ import time
 from datetime import datetime
 from typing import cast
 
-from store import migrate
-from store.connect import Connection
 from store.doctor import clock, finding
 from store.doctor.finding import Finding
+from store.postgres import migrator
+from store.postgres.connections import Connection
 
 OLDEST, NEWEST = 15, 18
 _XIDS = 2**31
@@ -120,7 +120,7 @@ def wraparound(connection: Connection) -> list[Finding]:
 
 
 def migrations(connection: Connection) -> list[Finding]:
-    done, known = migrate.applied(connection), migrate.names()
+    done, known = migrator.applied(connection), migrator.names()
     name = "postgresql.migrations"
     if missing := [each for each in known if each not in done]:
         cure = "Run `python -m store migrate`; no process is ready before."

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import cast
 
-from store import connect, errors, replica
-from store.connect import NoDatabaseError
 from store.doctor import finding
 from store.doctor.finding import Finding
+from store.postgres import connections, errors, replica
+from store.postgres.connections import NoDatabaseError
 
 _NAME = "replica"
 _CURE = "Readers go to the primary meanwhile. Bring it back, or take READ_DATABASE_URL away."
@@ -15,10 +15,10 @@ _CURE = "Readers go to the primary meanwhile. Bring it back, or take READ_DATABA
 def findings(environ: Mapping[str, str]) -> list[Finding]:
     """Nothing where READ_DATABASE_URL is not set."""
     try:
-        url = connect.read_url(environ)
+        url = connections.read_url(environ)
         if url is None:
             return []
-        with connect.open(url, "doctor") as connection, errors.translated():
+        with connections.open(url, "doctor") as connection, errors.translated():
             row = connection.execute(
                 """
                 SELECT pg_is_in_recovery(),

@@ -17,7 +17,7 @@ CREATE FUNCTION search_plain(text text) RETURNS text
 
 -- What is kept, and besides it, what pg_trgm could not find by itself, spelled so that it can: writing without words (a
 -- character is a word), emoji (a word made of its number), numbers cut by spaces and hyphens (once more in one piece).
--- store/search.py asks in the same spelling.
+-- store/reading/search.py asks in the same spelling.
 CREATE FUNCTION search_text(text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
@@ -46,7 +46,7 @@ END
 $$;
 
 -- Beside the messages, so that an ack or a read flag does not write an index entry per trigram, and so that whoever
--- stores messages does not wait for this index: it follows the change feed (store/searchable.py).
+-- stores messages does not wait for this index: it follows the change feed (store/feed/search_index.py).
 CREATE TABLE searchable (
     id bigint PRIMARY KEY REFERENCES whatsapp_messages ON DELETE CASCADE,
     chat_id bigint NOT NULL,

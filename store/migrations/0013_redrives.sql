@@ -1,5 +1,5 @@
 -- Redrives: what somebody asked to have tried again of what is parked. The API writes them down; a worker, which has the
--- parser, does them (worker/redrives.py).
+-- parser, does them (worker/housekeeping/redrives.py).
 
 CREATE TABLE redrives (
     redrive_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -17,7 +17,7 @@ END
 $$;
 
 -- Messages that were forgotten because of their age: late copies, acks and replays must not bring them back. The
--- addresses are as sent; whatever is shown in the same chat is the same message (store/retired.py).
+-- addresses are as sent; whatever is shown in the same chat is the same message (store/history/message_tombstones.py).
 CREATE TABLE retired (
     key_id bigint NOT NULL,
     chat_id bigint NOT NULL,

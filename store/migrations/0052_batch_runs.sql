@@ -1,7 +1,7 @@
 -- The ledger adds up runs of batches instead of each batch, of which there are more every day.
 
 -- Batches of one writer whose numbers follow each other, added up. A batch never changes once it is there, so its run
--- says the same of it in every snapshot that has the run; what is in no run yet is added up as before (store/runs.py).
+-- says the same of it in every snapshot that has the run; what is in no run yet is added up as before (store/ledger/batch_runs.py).
 CREATE TABLE batch_runs (
     writer uuid NOT NULL,
     first bigint NOT NULL,

@@ -10,7 +10,7 @@ import requests
 import uvicorn
 
 from api.app import create_app
-from api.sak.patience import Patience
+from api.gateway.timeouts import Patience
 from tests.api.history import TOKEN, Client, History
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import requests
 
-from store import connect, writes
-from store.facts import Alias, Direction, Fact, Message, MessageType, Name, Outcome
-from store.intake import Batch, Event
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import Alias, Direction, Fact, Message, MessageType, Name, Outcome
+from store.postgres import connections
 
 TOKEN = "t" * 32
 T0 = 1_750_000_000_000
@@ -62,8 +63,8 @@ class History:
             )
             for index, fact in enumerate(facts)
         )
-        with connect.open(self.database_url, "test") as connection:
-            writes.apply(connection, [Batch(self.writer, number, self.upto, events)])
+        with connections.open(self.database_url, "test") as connection:
+            apply.apply(connection, [Batch(self.writer, number, self.upto, events)])
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from store.facts import Ack, Delete, Edit, Reaction
+from store.model.facts import Ack, Delete, Edit, Reaction
 from tests.api.history import LID, PHONE, T0, Client, History, message, same_person
 
 

@@ -14,9 +14,11 @@ from starlette.routing import Route
 from api.app import create_app
 from dev.gateway.account import Account
 from dev.gateway.server import Gateway
-from store import connect, redrives, tokens
-from store.facts import Outcome, SessionReport
-from store.redrives import Choice
+from store.access import tokens
+from store.model.facts import Outcome, SessionReport
+from store.postgres import connections
+from store.replay import redrive_requests
+from store.replay.redrive_requests import Choice
 from tests.api import sse
 from tests.api.conftest import serving
 from tests.api.history import PHONE, TOKEN, Client, History, message, named
@@ -40,9 +42,9 @@ def both(history: History, database_url: str) -> Iterator[tuple[Client, Client, 
         [mixed.batch([(said("needle parked"), world.T0)])],
         lambda _: Outcome("parked", "not_json", THEIRS, None, None),
     )
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         token = tokens.make(connection, "limited", ["read", "write", "admin"], sessions=[OURS], per_minute=6000)
-        redrive = redrives.ask(connection, "bootstrap", Choice((THEIRS,))).redrive_id
+        redrive = redrive_requests.ask(connection, "bootstrap", Choice((THEIRS,))).redrive_id
     with Gateway() as gateway, requests.Session() as all_of_it, requests.Session() as part:
         environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, **gateway.account.environ(gateway.base_url)}
         with serving(environ) as url:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api import openapi
+from api.openapi import document
 from dev.gateway.server import Gateway
 from tests.api.conftest import serving
 from tests.api.history import TOKEN, History, message, named
@@ -56,6 +56,6 @@ def data(answers: dict[str, str], part: str) -> Any:  # noqa: ANN401 - JSON
 
 def test_every_call_is_on_the_page() -> None:
     """What is only in the document for programs, people do not find."""
-    paths = [path.partition("{")[0].rstrip("/") for path in json.loads(openapi.DOCUMENT)["paths"]]
+    paths = [path.partition("{")[0].rstrip("/") for path in json.loads(document.DOCUMENT)["paths"]]
 
     assert [path for path in paths if path not in PAGE] == []

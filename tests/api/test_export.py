@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from api import exporting
+from api.chats import export as chats_export
 from dev import listening
 from dev.child import wait_until
-from store.export import Snapshot
-from store.facts import Delete, Edit
+from store.model.facts import Delete, Edit
+from store.reading.export import Snapshot
 from tests.api.history import LID, PHONE, T0, TOKEN, Client, History, message, named, same_person
 
 MANY = 100_000
@@ -110,7 +110,7 @@ def test_an_export_is_of_one_moment(history: History, database_url: str) -> None
 def test_an_export_leaves_nothing_open(history: History, client: Client) -> None:
     """A snapshot that nobody closes keeps PostgreSQL from tidying up, and a turn that nobody gives back is lost."""
     history.tell(message("hello"))
-    for _ in range(2 * exporting.AT_ONCE):
+    for _ in range(2 * chats_export.AT_ONCE):
         assert client.get(f"/api/chats/{PHONE}/export").status_code == 200
         client.http.get(f"{client.url}/api/chats/{PHONE}/export", stream=True, timeout=30).close()
     client.http.close()
@@ -128,11 +128,11 @@ def test_no_more_exports_than_there_are_connections_for(history: History, client
     history.run(FILL)
     url = f"{client.url}/api/chats/{PHONE}/export"
     plain = {"accept-encoding": "identity"}
-    reading = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(exporting.AT_ONCE)]
+    reading = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.AT_ONCE)]
 
     refused = client.get(f"/api/chats/{PHONE}/export")
 
-    assert [answer.status_code for answer in reading] == [200] * exporting.AT_ONCE
+    assert [answer.status_code for answer in reading] == [200] * chats_export.AT_ONCE
     assert (refused.status_code, refused.json()["code"]) == (503, "too_many_exports")
     assert client.get("/api/chats").status_code == 200
     for answer in reading:
@@ -143,14 +143,14 @@ def test_whoever_stops_reading_gives_its_turn_back(
     history: History, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Four clients that fell asleep would otherwise be the last that this process ever served a file."""
-    monkeypatch.setattr(exporting, "PATIENCE", 0.5)
+    monkeypatch.setattr(chats_export, "PATIENCE", 0.5)
     history.run(FILL)
     url = f"{client.url}/api/chats/{PHONE}/export"
     plain = {"accept-encoding": "identity"}  # packed, it would fit into what lies between us
-    asleep = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(exporting.AT_ONCE)]
+    asleep = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.AT_ONCE)]
     cut_short = "ASGI callable returned without completing response."
     # Whoever is read from before it is hung up on is awake again.
-    assert wait_until(lambda: caplog.messages.count(cut_short) == exporting.AT_ONCE, 30)
+    assert wait_until(lambda: caplog.messages.count(cut_short) == chats_export.AT_ONCE, 30)
 
     assert client.get("/api/chats/919811000002/export").status_code == 200
     for answer in asleep:

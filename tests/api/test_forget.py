@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from store import connect, erasure, forget
-from store.forgetkey import Keeping
+from store.erasure import jobs, requests
+from store.erasure.keys import Keeping
+from store.postgres import connections
 from tests.api import sse
 from tests.api.history import PHONE, TOKEN, Client, History, message, named
 from tests.api.test_changes import now
@@ -33,9 +34,9 @@ def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
         assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
 
     def forgotten() -> None:
-        with connect.open(history.database_url, "forget") as connection:
-            forget.record(connection, Keeping(tmp_path), PHONE)
-            erasure.finish(connection, Keeping(tmp_path), lambda _: None)
+        with connections.open(history.database_url, "forget") as connection:
+            requests.record(connection, Keeping(tmp_path), PHONE)
+            jobs.finish(connection, Keeping(tmp_path), lambda _: None)
 
     asyncio.run(asyncio.wait_for(look(), 60))
 

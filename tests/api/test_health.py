@@ -9,7 +9,7 @@ from api.app import create_app
 from api.settings import SettingsError
 from dev import home
 from dev.postgres import Postgres
-from store import migrate
+from store.postgres import migrator
 from tests.api.conftest import serving
 from tests.api.history import TOKEN, History, message
 
@@ -24,7 +24,7 @@ def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
         unready = requests.get(f"{url}/readyz", timeout=30)
         with postgres:
             behind = requests.get(f"{url}/readyz", timeout=30)
-            migrate.migrate(postgres.url)
+            migrator.migrate(postgres.url)
             History(postgres.url).tell(message())
             ready = requests.get(f"{url}/readyz", timeout=30)
             postgres.stop()

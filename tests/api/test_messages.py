@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from store.facts import Delete, Edit, Reaction
+from store.model.facts import Delete, Edit, Reaction
 from tests.api.history import LID, PHONE, T0, Client, History, message, same_person
 
 

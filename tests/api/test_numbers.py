@@ -4,9 +4,10 @@ import hashlib
 
 import pytest
 
-from store import connect, writes
-from store.facts import Outcome, SessionReport
-from store.intake import Batch, Event
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import Outcome, SessionReport
+from store.postgres import connections
 from tests.api.history import PHONE, T0, Client, History, message
 
 
@@ -83,8 +84,8 @@ def test_parked_events_are_listed_newest_first_with_their_bytes(history: History
         )
         for index, body in enumerate([b"zero", b"\xff\x00one", b"two", b"three", b"four"])
     )
-    with connect.open(history.database_url, "test") as connection:
-        writes.apply(connection, [Batch(history.writer, 1, 5, events)])
+    with connections.open(history.database_url, "test") as connection:
+        apply.apply(connection, [Batch(history.writer, 1, 5, events)])
     first = client.data("/api/parked", limit=3)
     rest = client.data("/api/parked", limit=3, cursor=first["cursor"])
 

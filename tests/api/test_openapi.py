@@ -16,7 +16,7 @@ from starlette.routing import Route
 from api.app import create_app
 from dev.gateway.account import Account
 from dev.gateway.server import Gateway
-from store.facts import Ack, Edit, Outcome, Reaction, SessionReport
+from store.model.facts import Ack, Edit, Outcome, Reaction, SessionReport
 from tests.api.conftest import serving
 from tests.api.history import LID, PHONE, T0, TOKEN, Client, History, message, named, same_person
 from tests.convergence import world

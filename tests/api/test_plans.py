@@ -7,10 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from store import contacts, conversations, feed, pool, search
-from store.connect import Connection
-from store.conversations import Wanted
-from store.places import Place
+from store.postgres import pool
+from store.postgres.connections import Connection
+from store.reading import change_feed, chat_list, message_pages, search
+from store.reading.chat_scope import Place
+from store.reading.message_pages import Wanted
 
 CHATS, MESSAGES, BIG = 2_000, 60_000, 20_000
 FILL = """
@@ -50,32 +51,32 @@ SELECT 'message', session_id, chat_id, id FROM whatsapp_messages ORDER BY id;
 ANALYZE;
 """
 PLACE = Place("919800000001", None)
-MIDDLE = conversations.Position(1_700_030_000_000, 0, "", 0)
+MIDDLE = message_pages.Position(1_700_030_000_000, 0, "", 0)
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
-    "chats": lambda c: contacts.newest(c, contacts.Filter(), 100),
-    "chats of sessions": lambda c: contacts.newest(c, contacts.Filter(sessions=("s1", "s2")), 100),
-    "chats unread": lambda c: contacts.newest(c, contacts.Filter(unread=True), 20),
-    "chats waiting": lambda c: contacts.newest(c, contacts.Filter(waiting=True), 20),
-    "groups": lambda c: contacts.newest(c, contacts.Filter(kind="group"), 20),
-    "chats of a name": lambda c: contacts.newest(c, contacts.Filter(q="Zebedee"), 100),
-    "chats of a name and sessions": lambda c: contacts.newest(c, contacts.Filter(("s1", "s2"), q="Zebedee"), 100),
-    "chats of a number": lambda c: contacts.newest(c, contacts.Filter(q="0001999"), 100),
-    "newer chats": lambda c: contacts.newer(c, contacts.Filter(), contacts.Position(1_700_059_000_000, 0), 100),
-    "messages": lambda c: conversations.newest(c, Wanted(PLACE, 50)),
-    "older messages": lambda c: conversations.older(c, Wanted(PLACE, 50), MIDDLE),
-    "newer messages": lambda c: conversations.newer(c, Wanted(PLACE, 50), MIDDLE),
-    "messages around": lambda c: conversations.around(c, Wanted(PLACE, 50), MIDDLE),
-    "messages since": lambda c: conversations.newest(c, Wanted(PLACE, 50, since=1_700_030_000_000)),
-    "messages around a message": lambda c: conversations.around_message(c, Wanted(PLACE, 50), "M30000"),
-    "a message's place": lambda c: conversations.find(c, PLACE, "M30000"),
+    "chats": lambda c: chat_list.newest(c, chat_list.Filter(), 100),
+    "chats of sessions": lambda c: chat_list.newest(c, chat_list.Filter(sessions=("s1", "s2")), 100),
+    "chats unread": lambda c: chat_list.newest(c, chat_list.Filter(unread=True), 20),
+    "chats waiting": lambda c: chat_list.newest(c, chat_list.Filter(waiting=True), 20),
+    "groups": lambda c: chat_list.newest(c, chat_list.Filter(kind="group"), 20),
+    "chats of a name": lambda c: chat_list.newest(c, chat_list.Filter(q="Zebedee"), 100),
+    "chats of a name and sessions": lambda c: chat_list.newest(c, chat_list.Filter(("s1", "s2"), q="Zebedee"), 100),
+    "chats of a number": lambda c: chat_list.newest(c, chat_list.Filter(q="0001999"), 100),
+    "newer chats": lambda c: chat_list.newer(c, chat_list.Filter(), chat_list.Position(1_700_059_000_000, 0), 100),
+    "messages": lambda c: message_pages.newest(c, Wanted(PLACE, 50)),
+    "older messages": lambda c: message_pages.older(c, Wanted(PLACE, 50), MIDDLE),
+    "newer messages": lambda c: message_pages.newer(c, Wanted(PLACE, 50), MIDDLE),
+    "messages around": lambda c: message_pages.around(c, Wanted(PLACE, 50), MIDDLE),
+    "messages since": lambda c: message_pages.newest(c, Wanted(PLACE, 50, since=1_700_030_000_000)),
+    "messages around a message": lambda c: message_pages.around_message(c, Wanted(PLACE, 50), "M30000"),
+    "a message's place": lambda c: message_pages.find(c, PLACE, "M30000"),
     "search for a number": lambda c: search.find(c, search.Wanted(("30001",), 20), None),
     "search for a number and what everybody says": lambda c: search.find(
         c, search.Wanted(("order", "30001"), 20), None
     ),
     "search in a chat": lambda c: search.find(c, search.Wanted(("order",), 20, address=PLACE.address), None),
     "search for what nobody said": lambda c: search.find(c, search.Wanted(("zebedee",), 20), None),
-    "changes": lambda c: feed.read(c, feed.Place(0, 30_000), 100),
-    "changes of a session": lambda c: feed.read(c, feed.Place(0, 30_000), 100, ("s1",)),
+    "changes": lambda c: change_feed.read(c, change_feed.Place(0, 30_000), 100),
+    "changes of a session": lambda c: change_feed.read(c, change_feed.Place(0, 30_000), 100, ("s1",)),
 }
 
 

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 import requests
 
-from store import connect, redrives, tokens
-from store.facts import Outcome
-from store.redrives import Choice
+from store.access import tokens
+from store.model.facts import Outcome
+from store.postgres import connections
+from store.replay import redrive_requests
+from store.replay.redrive_requests import Choice
 from tests.api.history import Client, History
 from tests.convergence import world
 from tests.faults.pipeline import Pipeline
 from tests.store import mixed
 from tests.store.replaying import drain, said
-from worker.redrives import Redrives
+from worker.housekeeping.redrives import Redrives
 
 SESSION, OTHER = world.SESSIONS[:2]
 DIGEST = "ab" * 32
@@ -55,8 +57,8 @@ def done(client: Client, redrive_id: int) -> dict[str, Any]:
 def work(history: History) -> None:
     """What a worker does with redrives, until nothing is left to do."""
     mine = Redrives(history.database_url, None)
-    with connect.open(history.database_url, "test") as connection:
-        while redrives.wanted(connection):
+    with connections.open(history.database_url, "test") as connection:
+        while redrive_requests.wanted(connection):
             mine.go_on(lambda: connection, lambda: True)
 
 
@@ -94,7 +96,7 @@ def test_a_choice_is_tried_and_nothing_else(history: History, client: Client) ->
 def test_a_token_has_only_events_of_its_sessions_tried_again(history: History, api_url: str, client: Client) -> None:
     """Redriving another customer's events would be writing into another customer's chats."""
     park(history)
-    with connect.open(history.database_url, "test") as connection:
+    with connections.open(history.database_url, "test") as connection:
         limited = tokens.make(connection, "limited", ["read", "write", "admin"], sessions=[OTHER])
         stranger = tokens.make(connection, "stranger", ["read"], sessions=[SESSION])
     answer = requests.post(
@@ -110,7 +112,7 @@ def test_a_token_has_only_events_of_its_sessions_tried_again(history: History, a
 
 def test_only_an_admin_may_ask(history: History, api_url: str) -> None:
     """It writes into every chat that an event tells of."""
-    with connect.open(history.database_url, "test") as connection:
+    with connections.open(history.database_url, "test") as connection:
         token = tokens.make(connection, "writer", ["read", "write"])
     answer = requests.post(f"{api_url}/api/parked/redrive", headers={"authorization": f"Bearer {token}"}, timeout=30)
 
@@ -136,7 +138,7 @@ def test_what_one_worker_leaves_another_one_finishes(history: History, client: C
     drain(history.database_url, [mixed.batch([(said(f"{n}", n), world.T0) for n in range(200)])], not_yet)
     asked = client.post("/api/parked/redrive").json()["data"]["id"]
     first = Redrives(history.database_url, None)
-    with connect.open(history.database_url, "test") as connection:
+    with connections.open(history.database_url, "test") as connection:
         first.go_on(lambda: connection, lambda: False)
     part = client.data(f"/api/parked/redrive/{asked}")
     first.let_go()
@@ -152,12 +154,12 @@ def outcome(told: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_redrive_that_workers_die_of_is_given_up(history: History) -> None:
     """An event that kills the parser must not kill one worker after the other."""
-    with connect.open(history.database_url, "test") as connection:
-        asked = redrives.ask(connection, "bootstrap", Choice())
-        for _ in range(redrives.ATTEMPTS):
-            assert redrives.take(connection)
-        given_up = redrives.take(connection)
-        told = redrives.get(connection, asked.redrive_id)
+    with connections.open(history.database_url, "test") as connection:
+        asked = redrive_requests.ask(connection, "bootstrap", Choice())
+        for _ in range(redrive_requests.ATTEMPTS):
+            assert redrive_requests.take(connection)
+        given_up = redrive_requests.take(connection)
+        told = redrive_requests.get(connection, asked.redrive_id)
 
     assert given_up is None
     assert told

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from store.facts import Delete, Edit
+from store.model.facts import Delete, Edit
 from tests.api.history import LID, PHONE, T0, Client, History, message, named, same_person
 
 

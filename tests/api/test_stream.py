@@ -10,8 +10,9 @@ import time
 import pytest
 import requests
 
-from api import stream
-from store import connect, tokens
+from api.live import stream
+from store.access import tokens
+from store.postgres import connections as postgres_connections
 from tests.api import sse
 from tests.api.history import TOKEN, Client, History, message
 
@@ -166,7 +167,7 @@ def test_a_stream_ends_when_its_token_is_revoked(
 ) -> None:
     """Whoever may not ask any more may not go on listening either."""
     monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
-    with connect.open(history.database_url, "test") as connection:
+    with postgres_connections.open(history.database_url, "test") as connection:
         token = tokens.make(connection, "leaver", ["read"])
 
     async def listen() -> int:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from store import connect, tokens
-from store.tokens import NameTakenError
+from store.access import tokens
+from store.access.tokens import NameTakenError
+from store.postgres import connections
 from tests.api.history import PHONE, Client, History, message
 
 HIDDEN = "919822222222"
@@ -23,7 +24,7 @@ READS = [
 
 
 def make(history: History, name: str, *scopes: str, sessions: list[str] | None = None, rate: int = 6000) -> str:
-    with connect.open(history.database_url, "test") as connection:
+    with connections.open(history.database_url, "test") as connection:
         return tokens.make(connection, name, scopes or ["read"], sessions=sessions, per_minute=rate)
 
 
@@ -93,7 +94,7 @@ def test_a_revoked_token_is_refused_at_once(history: History, api_url: str) -> N
     """Whoever lost a laptop does not want to wait for a cache."""
     headers = {"authorization": f"Bearer {make(history, 'lost')}"}
     before = requests.get(f"{api_url}/api/chats", headers=headers, timeout=30)
-    with connect.open(history.database_url, "test") as connection:
+    with connections.open(history.database_url, "test") as connection:
         tokens.revoke(connection, "lost")
     after = requests.get(f"{api_url}/api/chats", headers=headers, timeout=30)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from ingest.queue import Batch
+from ingest.queue.contract import Batch
 from tests.convergence import kinds, world
 from tests.convergence.dialects import Dice
 from worker.sak import parser

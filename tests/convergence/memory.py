@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Final, LiteralString
 
-from ingest import queue
-from ingest.queue import Batch
-from store import splits, writes
-from store.connect import Connection
+from ingest.queue import contract
+from ingest.queue.contract import Batch
+from store.history import splits
+from store.ingestion import apply
+from store.postgres.connections import Connection
 from tests.convergence.histories import Decision, Telling
-from worker import reading
+from worker.drain import decoding
 
 _TABLES: Final[tuple[LiteralString, ...]] = (
     *("batches", "digests", "events", "event_keys", "parked", "sessions", "session_events", "keys", "chats"),
@@ -43,4 +44,4 @@ def tell(connection: Connection, step: Sequence[Batch] | Decision) -> None:
         decide = splits.split if step.is_split else splits.withdraw
         decide(connection, step.session_id, step.lid)
     else:
-        writes.apply(connection, [reading.batch(queue.to_fields(batch)) for batch in step])
+        apply.apply(connection, [decoding.batch(contract.to_fields(batch)) for batch in step])

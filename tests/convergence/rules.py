@@ -8,10 +8,10 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from store import writes
-from store.connect import Connection
-from store.facts import ContentState, Direction, Fact, Message, MessageType, Outcome, Status
-from store.intake import Batch, Event
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import ContentState, Direction, Fact, Message, MessageType, Outcome, Status
+from store.postgres.connections import Connection
 from tests.convergence import truth, world
 from tests.convergence.memory import Memory
 
@@ -78,7 +78,7 @@ def keep(connection: Connection, numbers: Iterable[int], *transactions: Sequence
     """Each sequence as one transaction of one batch, the only one of its writer."""
     for number, events in zip(numbers, transactions, strict=False):
         batch = Batch(f"{number:032x}", 1, len(events), tuple(event.event(i) for i, event in enumerate(events)))
-        writes.apply(connection, [batch])
+        apply.apply(connection, [batch])
 
 
 def agreed(memory: Memory, *events: Told) -> truth.Truth:

@@ -1,6 +1,6 @@
 """Content is one tuple, from the best copy, never mixed from two; edits and deletes lie above it."""
 
-from store.facts import Delete, Edit, Reaction
+from store.model.facts import Delete, Edit, Reaction
 from tests.convergence import rules, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, Told, message, told

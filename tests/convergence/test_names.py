@@ -1,6 +1,6 @@
 """What a chat is called: by address, the greatest of (quality, newest time, digest)."""
 
-from store.facts import Alias, Name
+from store.model.facts import Alias, Name
 from tests.convergence import rules, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, message, told

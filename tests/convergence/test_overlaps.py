@@ -11,9 +11,10 @@ from itertools import count
 
 import pytest
 
-from store import connect, splits
-from store.connect import Connection
-from store.facts import Ack, Alias, Delete, Edit, Name, Reaction
+from store.history import splits
+from store.model.facts import Ack, Alias, Delete, Edit, Name, Reaction
+from store.postgres import connections
+from store.postgres.connections import Connection
 from tests.convergence import rules, truth, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, Told, message, told
@@ -114,8 +115,8 @@ def test_what_commits_side_by_side_is_not_missed(
     memory.empty()
     rules.keep(memory.connection, count(1), before)
     with (
-        connect.open(database_url, "first") as first,
-        connect.open(database_url, "second") as second,
+        connections.open(database_url, "first") as first,
+        connections.open(database_url, "second") as second,
         ThreadPoolExecutor(1) as thread,
     ):
         with first.transaction():
@@ -135,8 +136,8 @@ def test_a_split_and_evidence_side_by_side_leave_the_lid_alone(
     """Somebody splits a LID off that nobody merged yet, and a worker is just about to merge it."""
     rules.keep(memory.connection, count(1), [UNDER_LID])
     with (
-        connect.open(database_url, "first") as first,
-        connect.open(database_url, "second") as second,
+        connections.open(database_url, "first") as first,
+        connections.open(database_url, "second") as second,
         ThreadPoolExecutor(1) as thread,
     ):
         with first.transaction():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from store import splits
-from store.facts import Alias, Name
+from store.history import splits
+from store.model.facts import Alias, Name
 from tests.convergence import rules, truth, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, message, told

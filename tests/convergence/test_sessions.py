@@ -1,6 +1,6 @@
 """What a session said of itself last, in whatever order its reports come."""
 
-from store.facts import SessionReport
+from store.model.facts import SessionReport
 from tests.convergence import rules
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, told

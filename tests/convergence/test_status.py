@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from store.facts import Ack, Alias, Status
+from store.model.facts import Ack, Alias, Status
 from tests.convergence import rules, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, message, told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.facts import Ack, Edit
+from store.model.facts import Ack, Edit
 from tests.convergence import rules, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import T0, message, told

@@ -10,15 +10,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ingest.queue import Batch
-from store import connect
-from store.connect import Connection
+from ingest.queue.contract import Batch
+from store.postgres import connections as postgres_connections
+from store.postgres.connections import Connection
 from tests.convergence import histories, truth
 from tests.convergence import memory as told
 from tests.convergence.histories import Decision, History, Telling
 from tests.convergence.memory import Memory
 from tests.convergence.shares import Shares
-from worker import retry
+from worker.drain import retry
 
 WRITERS = 4
 
@@ -52,7 +52,9 @@ def _tell_at_once(connections: Sequence[Connection], telling: Telling, retries: 
 
 def _check(database_url: str, store: Memory, examples: int, shares: Shares, retries: Counter[str]) -> None:
     with ExitStack() as stack:
-        connections = [stack.enter_context(connect.open(database_url, f"writer {i}")) for i in range(WRITERS)]
+        connections = [
+            stack.enter_context(postgres_connections.open(database_url, f"writer {i}")) for i in range(WRITERS)
+        ]
 
         @settings(
             max_examples=examples,

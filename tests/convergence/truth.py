@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final, LiteralString, TypeAlias
 
-from store.connect import Connection
+from store.postgres.connections import Connection
 
 Truth: TypeAlias = Mapping[str, Counter[tuple[object, ...]]]
 """By name, the rows; each as often as it is there."""

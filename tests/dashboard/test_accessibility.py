@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from store.facts import Delete, Message, Reaction
+from store.model.facts import Delete, Message, Reaction
 from tests.api.history import PHONE, T0, History, message, named
 from tests.dashboard import axe
 from tests.dashboard.browser import Reader, reading

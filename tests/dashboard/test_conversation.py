@@ -5,7 +5,7 @@ import time
 
 from playwright.sync_api import expect
 
-from store.facts import Ack, Delete, Edit, Message, Reaction
+from store.model.facts import Ack, Delete, Edit, Message, Reaction
 from tests.api.history import PHONE, T0, History, message, named
 from tests.dashboard.browser import Reader
 

@@ -4,9 +4,11 @@ import pytest
 import requests
 from starlette.datastructures import Headers
 
-from api import cookies, stream
-from api.cookies import Cookies, Ticket
-from store import connect, tokens
+from api.auth import cookies
+from api.auth.cookies import Cookies, Ticket
+from api.live import stream
+from store.access import tokens
+from store.postgres import connections
 from tests.api.history import TOKEN, History, message
 
 
@@ -78,12 +80,12 @@ def test_a_token_that_is_revoked_takes_its_cookies_with_it(api_url: str, history
     """Whoever loses a laptop revokes its token, and need not find the laptop."""
     history.tell(message(), session="mine")
     history.tell(message(address="919811000002"), session="yours")
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         token = tokens.make(connection, "laptop", ["read"], sessions=["mine"])
     with signed_in(api_url, token) as http:
         seen = http.get(f"{api_url}/api/chats", timeout=30).json()["data"]["contacts"]
         write = http.post(f"{api_url}/api/chats/919811000001/read", timeout=30)
-        with connect.open(database_url, "test") as connection:
+        with connections.open(database_url, "test") as connection:
             tokens.revoke(connection, "laptop")
         after = http.get(f"{api_url}/api/chats", timeout=30)
 

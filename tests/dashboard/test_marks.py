@@ -4,7 +4,7 @@ import time
 
 from playwright.sync_api import Route, expect
 
-from store.facts import Edit
+from store.model.facts import Edit
 from tests.api.history import PHONE, T0, History, message, named
 from tests.dashboard.browser import Reader
 from tests.dashboard.test_conversation import MINUTE, open_chat, read_all, talk, unread

@@ -6,9 +6,10 @@ import re
 import requests
 from playwright.sync_api import expect
 
-from store import connect, writes
-from store.facts import Outcome, SessionReport
-from store.intake import Batch, Event
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import Outcome, SessionReport
+from store.postgres import connections
 from tests.api.history import T0, TOKEN, History, message
 from tests.dashboard.browser import Reader
 
@@ -20,8 +21,8 @@ def park(history: History, body: bytes) -> None:
     event = Event(
         0, T0, body, hashlib.sha256(body).digest(), Outcome("parked", "unknown_event", "s1", "call.offer", T0)
     )
-    with connect.open(history.database_url, "test") as connection:
-        writes.apply(connection, [Batch(history.writer, number, history.upto, (event,))])
+    with connections.open(history.database_url, "test") as connection:
+        apply.apply(connection, [Batch(history.writer, number, history.upto, (event,))])
 
 
 def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(reader: Reader, history: History) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from store.facts import Edit, Message, Name, Reaction
+from store.model.facts import Edit, Message, Name, Reaction
 from tests.api.history import PHONE, T0, History
 from tests.dashboard.browser import Reader
 

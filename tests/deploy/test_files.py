@@ -18,7 +18,7 @@ import worker.settings
 from tests.deploy import declared
 from tests.deploy.declared import ROOT, Declared
 from tests.test_house import TABLE_ROW
-from worker.metrics import Metrics
+from worker.metrics.counters import Metrics
 
 EVERYWHERE = declared.everywhere()
 NOT_OURS = {"PATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}

@@ -16,7 +16,7 @@ import requests
 from dev import home
 from dev.postgres import Postgres
 from dev.valkey import Valkey
-from store.migrate import names
+from store.postgres.migrator import names
 from tests.deploy import declared
 from tests.deploy.image import Image
 from tests.deploy.test_compose import postgres_settings, valkey_settings

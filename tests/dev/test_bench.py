@@ -18,9 +18,10 @@ from dev.bench.load import Load
 from dev.bench.webhooks import SIZE, Crowd
 from dev.process import ROOT
 from dev.servers import Servers
-from ingest import queue
-from store import connect, writes
-from worker import reading
+from ingest.queue import contract
+from store.ingestion import apply
+from store.postgres import connections
+from worker.drain import decoding
 
 
 def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
@@ -106,10 +107,10 @@ def test_what_is_acknowledged_under_load_is_in_the_stream(servers: Servers, tmp_
 def test_a_lost_event_stops_the_figure(database_url: str) -> None:
     """Speed at the price of one message is no speed."""
     crowd = Crowd()
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         bodies = tuple(crowd.body(number) for number in range(10))
-        batch = queue.Batch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
-        writes.apply(connection, [reading.batch(queue.to_fields(batch))])
+        batch = contract.Batch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
+        apply.apply(connection, [decoding.batch(contract.to_fields(batch))])
 
     with pytest.raises(WrongError, match="11 events were acknowledged"):
         truth.all_stored(database_url, 11, patience=0.3)

@@ -8,9 +8,12 @@ import pytest
 
 from dev import generator, generatorsteps
 from dev.failure import StartError
-from store import connect, heads, ledger, writes
-from store.facts import Ack, Fact, Message, Outcome, Reaction
-from store.intake import Batch, Event
+from store.ingestion import apply
+from store.ledger import ledger
+from store.model.batches import Batch, Event
+from store.model.facts import Ack, Fact, Message, Outcome, Reaction
+from store.postgres import connections
+from store.replay import summaries
 
 SIZE, CHATS = 6_000, 200
 MESSAGES = """
@@ -31,8 +34,8 @@ def test_what_is_generated_is_what_the_store_would_have_counted(database_url: st
     with psycopg.connect(database_url, autocommit=True) as connection:
         indexes = connection.execute("SELECT indexdef FROM pg_indexes ORDER BY 1").fetchall()
     generator.generate(database_url, SIZE, CHATS)
-    with connect.open(database_url, "test") as connection:
-        shown, differences = heads.page(connection, 0, 1_000)
+    with connections.open(database_url, "test") as connection:
+        shown, differences = summaries.page(connection, 0, 1_000)
         counted = ledger.read(connection)
         searchable = connection.execute("SELECT count(*) FROM searchable").fetchone()
         events = connection.execute(
@@ -51,7 +54,7 @@ def test_what_is_generated_is_what_the_store_would_have_counted(database_url: st
 def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(database_url: str, address: str) -> None:
     """Else plans and sizes are those of another database."""
     generator.generate(database_url, SIZE, 20)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         (chat_id, session_id), *_ = connection.execute(
             "SELECT chat_id, session_id FROM chats WHERE address = %s", [address]
         ).fetchall()
@@ -61,7 +64,7 @@ def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(da
         connection.execute("DELETE FROM marks WHERE chat_id = %s", [chat_id])
         connection.execute("DELETE FROM whatsapp_messages WHERE chat_id = %s", [chat_id])
         connection.execute("DELETE FROM digests WHERE digest = ANY(%s)", [[event.digest for event in events]])
-        writes.apply(connection, [Batch("f" * 32, 1, len(events), tuple(events))])
+        apply.apply(connection, [Batch("f" * 32, 1, len(events), tuple(events))])
 
         assert connection.execute(MARKS, [chat_id]).fetchall() == marks
         assert connection.execute(MESSAGES, [chat_id]).fetchall() == messages
@@ -69,7 +72,7 @@ def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(da
     assert len(marks) > 50
 
 
-def _events_behind(connection: connect.Connection, chat_id: int, address: str, session_id: str) -> list[Event]:
+def _events_behind(connection: connections.Connection, chat_id: int, address: str, session_id: str) -> list[Event]:
     """The events that the rows of a chat would be folded from."""
     found = connection.execute(
         """

@@ -20,7 +20,7 @@ from dev.chaos.story import SECRET, Story, sign
 from dev.postgres import Postgres
 from dev.process import ROOT
 from dev.valkey import Valkey
-from ingest import queue
+from ingest.queue import contract
 
 TOKEN = "made-up-for-the-drill"
 
@@ -125,5 +125,5 @@ class Drill:
         assert not sender.record.doubtful
         return sender.record.acknowledged
 
-    def waiting(self) -> list[queue.Batch]:
-        return [queue.from_fields(fields) for _, fields in self.redis.xrange(queue.STREAM)]
+    def waiting(self) -> list[contract.Batch]:
+        return [contract.from_fields(fields) for _, fields in self.redis.xrange(contract.STREAM)]

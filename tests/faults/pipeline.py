@@ -12,7 +12,7 @@ import psycopg
 from dev.chaos import verdict
 from dev.chaos.feed import Feed, client
 from dev.chaos.program import Program
-from ingest import queue
+from ingest.queue import contract
 
 
 class Pipeline:
@@ -87,11 +87,11 @@ class Pipeline:
 
     def entries(self) -> int:
         """How many entries the stream has."""
-        return self.redis.xlen(queue.STREAM)
+        return self.redis.xlen(contract.STREAM)
 
     def pending(self) -> int:
         """How many entries some worker took and has not acknowledged."""
-        groups: Any = self.redis.xinfo_groups(queue.STREAM) if self.redis.exists(queue.STREAM) else ()
+        groups: Any = self.redis.xinfo_groups(contract.STREAM) if self.redis.exists(contract.STREAM) else ()
         return sum(int(group["pending"]) for group in groups)
 
     def drained(self, seconds: float = 20.0, *, keep: bool = True) -> bool:

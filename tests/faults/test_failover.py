@@ -12,7 +12,7 @@ from dev import account, binaries, child, home
 from dev.chaos.story import Story
 from dev.chaos.system import POSTGRES
 from dev.postgres import ENVIRONMENT, Postgres
-from store import migrate
+from store.postgres import migrator
 from tests.faults.pipeline import Pipeline
 
 
@@ -20,7 +20,7 @@ from tests.faults.pipeline import Pipeline
 def primary() -> Iterator[Postgres]:
     folder = home.temporary()
     with Postgres(folder / "primary", ephemeral=True, settings=POSTGRES) as server:
-        migrate.migrate(server.url)
+        migrator.migrate(server.url)
         yield server
     shutil.rmtree(folder)
 

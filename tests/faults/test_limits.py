@@ -19,7 +19,7 @@ from dev.chaos.sender import PATH, Sender
 from dev.chaos.story import Story
 from dev.chaos.system import System
 from dev.child import wait_until
-from ingest import queue
+from ingest.queue import contract
 
 FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
 
@@ -86,7 +86,7 @@ def test_an_append_only_file_with_a_torn_end_is_read_up_to_there() -> None:
         with Sender(system.port, Story(96), 50) as sender:
             time.sleep(1)
         redis: Any = client(system.valkey.url)
-        sizes = [len(queue.from_fields(fields).bodies) for _, fields in redis.xrange(queue.STREAM)]
+        sizes = [len(contract.from_fields(fields).bodies) for _, fields in redis.xrange(contract.STREAM)]
         system.valkey.kill()
         [log] = (system.valkey.home / "appendonlydir").glob("*.incr.aof")
         with log.open("r+b") as file:

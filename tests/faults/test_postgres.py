@@ -15,7 +15,7 @@ from dev.chaos.story import Story
 from dev.chaos.system import POSTGRES
 from dev.postgres import Postgres
 from dev.servers import Servers
-from store import migrate
+from store.postgres import migrator
 from tests.conftest import execute
 from tests.faults import pages
 from tests.faults.pipeline import Pipeline
@@ -35,7 +35,7 @@ def private(redis_url: str, tmp_path: Path) -> Iterator[tuple[Postgres, Pipeline
     """A PostgreSQL that may be stopped and killed."""
     folder = home.temporary()
     with Postgres(folder / "postgres", ephemeral=True, settings=POSTGRES) as server:
-        migrate.migrate(server.url)
+        migrator.migrate(server.url)
         pipeline = Pipeline(server.url, redis_url, tmp_path)
         yield server, pipeline
         pipeline.close()
@@ -231,7 +231,7 @@ def test_a_database_without_its_tables_makes_a_worker_unready_and_eats_nothing(
     assert "python -m store migrate" in body
     assert pipeline.entries() == 1
     assert pipeline.redis.exists("rq:queue:drain")
-    migrate.migrate(pipeline.database_url)
+    migrator.migrate(pipeline.database_url)
     assert pipeline.drained(), worker.said
     assert pipeline.judge().clean
     assert pages.get(worker, "/readyz")[0] == 200

@@ -11,7 +11,7 @@ from dev.chaos.feed import client
 from dev.chaos.sender import Sender
 from dev.chaos.story import Story
 from dev.chaos.system import System
-from ingest import queue
+from ingest.queue import contract
 
 RATE = 200
 NOTICED = 2.0
@@ -71,9 +71,9 @@ def test_an_entry_that_vanishes_is_named_by_the_ledger(system: System) -> None:
     with Sender(system.port, Story(93), 50) as sender:
         time.sleep(1)
     redis: Any = client(system.valkey.url)
-    batches = {name: queue.from_fields(fields) for name, fields in redis.xrange(queue.STREAM)}
+    batches = {name: contract.from_fields(fields) for name, fields in redis.xrange(contract.STREAM)}
     entry, victim = next((name, batch) for name, batch in batches.items() if batch.bodies)
-    redis.xdel(queue.STREAM, entry)
+    redis.xdel(contract.STREAM, entry)
     worker.start()
 
     code, document = ledger.ask(system.postgres.url)

@@ -15,7 +15,7 @@ from dev.chaos import ledger, verdict
 from dev.chaos.sender import Sender
 from dev.chaos.story import Story
 from dev.postgres import Postgres
-from ingest import queue
+from ingest.queue import contract
 from tests.faults.drill import Drill, batches, bodies, rows, store, until
 from tests.faults.pipeline import Pipeline
 
@@ -106,7 +106,7 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
 
 def names_what_is_lost(url: str, drill: Drill, lost: dict[tuple[str, int], int]) -> None:
     """The ledger names exactly the batches that only the old server had."""
-    until(lambda: drill.redis.xlen(queue.STREAM) == 0)
+    until(lambda: drill.redis.xlen(contract.STREAM) == 0)
     until(lambda: ledger.ask(url)[1]["lost"])
     code, told = ledger.ask(url)
     named = {(gap["writer"], number) for gap in told["lost"] for number in range(gap["first"], gap["last"] + 1)}

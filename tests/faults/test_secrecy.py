@@ -122,4 +122,4 @@ writes.apply = apply
 
     assert pipeline.until(lambda: "ValueError" in worker.said), worker.said
     assert "secret words" not in worker.said
-    assert "worker/drainer.py" in worker.said, "where it happened must be told"
+    assert "worker/drain/drainer.py" in worker.said, "where it happened must be told"

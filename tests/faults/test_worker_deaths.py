@@ -8,7 +8,7 @@ import pytest
 
 from dev.chaos.program import Program
 from dev.chaos.story import Story
-from ingest import queue
+from ingest.queue import contract
 from tests.faults.pipeline import Pipeline
 
 PLACES = ("worker.after_read", "worker.before_commit", "worker.after_commit", "worker.after_ack")
@@ -146,6 +146,6 @@ def test_consumers_of_dead_workers_do_not_pile_up(pipeline: Pipeline) -> None:
         assert pipeline.drained(), worker.said
         worker.terminate()
 
-    consumers = pipeline.redis.xinfo_consumers(queue.STREAM, queue.GROUP)
+    consumers = pipeline.redis.xinfo_consumers(contract.STREAM, contract.GROUP)
 
     assert consumers == []

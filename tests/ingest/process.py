@@ -18,7 +18,7 @@ from typing import Any, Self, cast
 
 import redis
 
-from ingest import queue
+from ingest.queue import contract
 
 SECRET = "a-secret-made-up-for-tests"
 PATH = "/whatsapp-webhook"
@@ -160,15 +160,15 @@ def read_answer(connection: socket.socket) -> bytes:
     return received
 
 
-def batches(redis_url: str, *, take: bool = False) -> list[queue.Batch]:
+def batches(redis_url: str, *, take: bool = False) -> list[contract.Batch]:
     """Everything in the stream, in its order, copies included; `take` leaves the stream empty."""
     with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         pipeline = client.pipeline()  # pyright: ignore[reportUnknownMemberType] - partly typed
-        pipeline.xrange(queue.STREAM)
+        pipeline.xrange(contract.STREAM)
         if take:
-            pipeline.delete(queue.STREAM)
+            pipeline.delete(contract.STREAM)
         entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", pipeline.execute()[0])
-    return [queue.from_fields(fields) for _, fields in entries]
+    return [contract.from_fields(fields) for _, fields in entries]
 
 
 def events(redis_url: str) -> list[bytes]:

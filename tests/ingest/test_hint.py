@@ -10,18 +10,18 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from dev.valkey import Valkey
-from ingest import queue
+from ingest.queue import contract
 from tests.ingest.load import Load
 from tests.ingest.process import Ingest, wait_until
 
 
 def jobs(client: redis.Redis) -> list[Job]:
-    return Queue(queue.QUEUE, connection=client, serializer=JSONSerializer).get_jobs()
+    return Queue(contract.QUEUE, connection=client, serializer=JSONSerializer).get_jobs()
 
 
 def take(client: redis.Redis) -> bool:
     """Take one job off the queue, as a worker does."""
-    return cast("bytes | None", client.lpop(f"rq:queue:{queue.QUEUE}")) is not None
+    return cast("bytes | None", client.lpop(f"rq:queue:{contract.QUEUE}")) is not None
 
 
 def test_the_hint_is_a_job_that_rq_itself_reads(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_the_hint_is_a_job_that_rq_itself_reads(valkey: Valkey, client: redis.Re
         wait_until(lambda: len(jobs(client)) == 1)
     (job,) = jobs(client)
 
-    assert (job.func_name, job.get_call_string()) == (queue.JOB, f"{queue.JOB}()")
+    assert (job.func_name, job.get_call_string()) == (contract.JOB, f"{contract.JOB}()")
     assert (job.timeout, job.result_ttl) == (30, 0)
     assert job.get_status() is JobStatus.QUEUED
     assert client.smembers("rq:queues") == {b"rq:queue:drain"}
@@ -56,7 +56,7 @@ def test_workers_that_keep_up_are_told_at_once_about_every_event(
         for number in range(20):
             ingest.post(b"%d" % number)
             wait_until(lambda: take(client))
-            client.delete(queue.STREAM)
+            client.delete(contract.STREAM)
 
         assert ingest.metric("sak_hints_total") == 20
 

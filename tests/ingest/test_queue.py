@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import queue
+from ingest.queue import contract
 
 GOLDEN = Path(__file__).parents[1] / "payloads" / "queue"
-KEPT = queue.Batch(
+KEPT = contract.Batch(
     writer="0123456789abcdef0123456789abcdef",
     number=7,
     upto=42,
@@ -26,14 +26,14 @@ def fields_of(path: Path) -> dict[bytes, bytes]:
 
 def test_an_entry_of_every_version_is_still_read() -> None:
     """The stream and the spool of the version before are full when this one starts."""
-    read = [queue.from_fields(fields_of(path)) for path in sorted(GOLDEN.glob("*.json"))]
+    read = [contract.from_fields(fields_of(path)) for path in sorted(GOLDEN.glob("*.json"))]
 
-    assert read == [KEPT] * queue.FORMAT
+    assert read == [KEPT] * contract.FORMAT
 
 
 def test_an_entry_of_this_version_is_written_as_it_was() -> None:
     """Or workers of the same version number would disagree with each other."""
-    assert queue.to_fields(KEPT) == fields_of(GOLDEN / f"{queue.FORMAT}.json")
+    assert contract.to_fields(KEPT) == fields_of(GOLDEN / f"{contract.FORMAT}.json")
 
 
 @given(
@@ -44,9 +44,9 @@ def test_an_entry_of_this_version_is_written_as_it_was() -> None:
 )
 def test_whatever_is_written_is_read_back(bodies: list[bytes], number: int, upto: int, spooled: int) -> None:
     """Bodies are nobody's business: any bytes, none, or many."""
-    batch = queue.Batch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
+    batch = contract.Batch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
 
-    assert queue.from_fields(queue.to_fields(batch)) == batch
+    assert contract.from_fields(contract.to_fields(batch)) == batch
 
 
 HEAD = {"v": 1, "writer": "a" * 32, "number": 1, "upto": 1, "receipts": [1], "sizes": [1], "spooled": 0}
@@ -77,10 +77,10 @@ def test_what_is_no_batch_is_one_kind_of_error(head: bytes | dict[str, object]) 
     """A foreign entry must be set aside by name, never be mistaken for an infrastructure error that passes."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
 
-    with pytest.raises(queue.UnreadableEntryError):
-        queue.from_fields({b"head": written, b"bodies": b"x"})
+    with pytest.raises(contract.UnreadableEntryError):
+        contract.from_fields({b"head": written, b"bodies": b"x"})
 
 
 def test_an_entry_without_its_fields_is_no_batch_either() -> None:
-    with pytest.raises(queue.UnreadableEntryError):
-        queue.from_fields({b"other": b"x"})
+    with pytest.raises(contract.UnreadableEntryError):
+        contract.from_fields({b"other": b"x"})

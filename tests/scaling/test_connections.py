@@ -12,9 +12,9 @@ from dev.chaos.program import Program
 from dev.chaos.proxy import Proxy
 from dev.postgres import ROLE, Postgres
 from dev.servers import Servers
-from store import connect, errors, pool
-from store.connect import Connection, NoDatabaseError
-from store.pool import Pool
+from store.postgres import connections, errors, pool
+from store.postgres.connections import Connection, NoDatabaseError
+from store.postgres.pool import Pool
 from tests.conftest import execute
 from tests.flow.conftest import eventually
 from tests.scaling import pgbouncer
@@ -35,7 +35,7 @@ def proxy(servers: Servers) -> Iterator[Proxy]:
 def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str) -> None:
     """Somebody who names one setting did not ask to be without time-outs."""
     url = f"{database_url}&options=-c%20statement_timeout%3D3s%20-c%20work_mem%3D8MB"
-    with connect.open(url, "test", bounds=connect.BY_KEY) as connection:
+    with connections.open(url, "test", bounds=connections.BY_KEY) as connection:
         names = ("statement_timeout", "work_mem", "lock_timeout", "timezone", "enable_seqscan")
 
         assert [shown(connection, name) for name in names] == ["3s", "8MB", "10s", "UTC", "off"]
@@ -50,8 +50,8 @@ def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prep
         name = direct_url.partition("?")[0].rpartition("/")[2]
         url = f"postgresql://{ROLE}@127.0.0.1:{port}/{name}"
         with (
-            connect.open(url, "one", bounds=connect.BY_KEY) as one,
-            connect.open(url, "other", bounds={"statement_timeout": "7s"}) as other,
+            connections.open(url, "one", bounds=connections.BY_KEY) as one,
+            connections.open(url, "other", bounds={"statement_timeout": "7s"}) as other,
         ):
             for _ in range(10):
                 with one.transaction(), other.transaction():
@@ -87,8 +87,8 @@ def test_a_reading_pool_cannot_write_through_a_pooler_either(pooled_url: str) ->
 def test_what_needs_a_session_of_its_own_is_refused_through_a_pooler(pooled_url: str, direct_url: str) -> None:
     """A lock that stays with somebody else's session is never given back."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
-        connect.open(pooled_url, "test", alone=True)
-    with connect.open(direct_url, "test", alone=True) as connection:
+        connections.open(pooled_url, "test", alone=True)
+    with connections.open(direct_url, "test", alone=True) as connection:
         assert shown(connection, "lock_timeout") == "10s"
 
 
@@ -143,7 +143,7 @@ def test_a_write_on_a_line_that_went_dead_ends(
 def test_why_there_is_no_connection_is_said_without_names(servers: Servers, url: str, reason: str) -> None:
     """'OperationalError', once a second, tells nobody that the password was mistyped."""
     with pytest.raises(errors.TransientError) as refused:
-        connect.open(url.format(folder=servers.postgres.socket_folder), "test")
+        connections.open(url.format(folder=servers.postgres.socket_folder), "test")
 
     assert reason in str(refused.value)
     assert not any(name in str(refused.value) for name in ("stranger", "127.0.0.1", "no-such-host"))
@@ -163,7 +163,7 @@ def test_a_wrong_password_is_called_one(folder: Path) -> None:
 
         def refused() -> str:
             try:
-                connect.open(wrong, "test").close()
+                connections.open(wrong, "test").close()
             except errors.TransientError as error:
                 return str(error)
             return "it has not read its rules yet"
@@ -187,7 +187,7 @@ def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
     """libpq quotes what it does not understand, and there is a password in it."""
     environ = {"DATABASE_URL": "postgresql://app@/history", name: "postgres//app:made-up-secret@x"}
     with pytest.raises(NoDatabaseError) as refused:
-        print(connect.url(environ), connect.direct_url(environ), connect.read_url(environ))
+        print(connections.url(environ), connections.direct_url(environ), connections.read_url(environ))
 
     assert name in str(refused.value)
     assert "secret" not in str(refused.value)

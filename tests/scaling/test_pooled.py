@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from dev.chaos.story import Story
-from store import errors, migrate
+from store.postgres import errors, migrator
 from tests.api import test_changes, test_chats, test_messages, test_numbers, test_reading, test_search
 from tests.api.conftest import serving
 from tests.api.history import TOKEN, Client, History
@@ -140,6 +140,6 @@ def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
 def test_migrations_refuse_to_run_through_it(pooled_url: str) -> None:
     """Their lock would stay with whichever session happened to take it, and the next migration would wait for it."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
-        migrate.migrate(pooled_url)
+        migrator.migrate(pooled_url)
     with psycopg.connect(pooled_url, prepare_threshold=None) as connection:
         assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)

@@ -9,7 +9,8 @@ import requests
 
 from dev.chaos import ledger, verdict
 from dev.postgres import Postgres
-from store import connect, lives, migrate
+from store.backup import timelines
+from store.postgres import connections, migrator
 from tests.api.conftest import serving
 from tests.api.history import PHONE, TOKEN, Client, History, message
 from tests.flow.conftest import eventually
@@ -20,7 +21,7 @@ from tests.scaling.fleet import Fleet
 @pytest.fixture
 def primary(folder: Path) -> Iterator[Postgres]:
     with replication.primary(folder) as server:
-        migrate.migrate(server.url)
+        migrator.migrate(server.url)
         yield server
 
 
@@ -95,8 +96,8 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(primary: P
     """The new primary gives out numbers again that the old one used: a cursor into those would skip what they mean."""
     history = History(primary.url)
     history.tell(message("before", id="A"))
-    with connect.open(primary.url, "test") as connection:
-        lives.look(connection)
+    with connections.open(primary.url, "test") as connection:
+        timelines.look(connection)
     eventually(lambda: replication.ask(standby, "SELECT timeline FROM epoch") == [("00000001",)])
     environ = {"DATABASE_URL": replication.both(primary, standby), "API_TOKEN": TOKEN}
     with serving(environ) as url:
@@ -109,9 +110,9 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(primary: P
         primary.kill()
         replication.ask(standby, "SELECT pg_wal_replay_resume()")
         replication.promote(standby)
-        with connect.open(environ["DATABASE_URL"], "worker") as connection:
-            lives.look(connection)
-            lives.look(connection)
+        with connections.open(environ["DATABASE_URL"], "worker") as connection:
+            timelines.look(connection)
+            timelines.look(connection)
 
         answer = client.get("/api/changes", since=cursor)
         assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
@@ -127,8 +128,8 @@ def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
 ) -> None:
     """It shows what never was, as far as the rest of the world knows, and by its log it is even ahead."""
     history = History(primary.url)
-    with connect.open(primary.url, "test") as connection:
-        lives.look(connection)
+    with connections.open(primary.url, "test") as connection:
+        timelines.look(connection)
     history.tell(message("common", id="A"))
     with replication.standby(primary, folder / "left") as left:
         shown = "SELECT count(*) FROM whatsapp_messages"
@@ -139,8 +140,8 @@ def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
         primary.kill()
         standby.start()
         replication.promote(standby)
-        with connect.open(standby.url, "test") as connection:
-            lives.look(connection)
+        with connections.open(standby.url, "test") as connection:
+            timelines.look(connection)
         environ = {"DATABASE_URL": standby.url, "READ_DATABASE_URL": left.url, "API_TOKEN": TOKEN}
         with serving(environ) as url:
             client = named(url)

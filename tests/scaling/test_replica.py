@@ -12,7 +12,8 @@ import requests
 
 from dev import home
 from dev.postgres import Postgres
-from store import lives, migrate
+from store.backup import timelines
+from store.postgres import migrator
 from tests.api.conftest import serving
 from tests.api.history import PHONE, TOKEN, Client, History, message
 from tests.flow.conftest import eventually
@@ -40,7 +41,7 @@ def pair() -> Iterator[Pair]:
     """A primary and its replica, which a test may stop and has to start again."""
     folder = home.temporary()
     with replication.primary(folder) as primary:
-        migrate.migrate(primary.url)
+        migrator.migrate(primary.url)
         with replication.standby(primary, folder / "replica") as replica:
             yield Pair(primary, replica)
     shutil.rmtree(folder)
@@ -52,7 +53,7 @@ def history(pair: Pair) -> History:
     told = History(pair.primary.url)
     told.run("TRUNCATE chats, whatsapp_messages, keys, batches, events, digests, sends, sessions, searchable CASCADE")
     with psycopg.connect(pair.primary.url, autocommit=True) as connection:
-        lives.begin(connection)
+        timelines.begin(connection)
     return told
 
 
@@ -130,7 +131,7 @@ def test_a_reader_sees_what_it_did_however_far_the_replica_lags(pair: Pair, hist
 
 
 def test_a_replicas_snapshot_does_not_tell_what_is_running(pair: Pair, history: History) -> None:
-    """Why a page of a replica's needs another `as_of`: if PostgreSQL ever changes this, store/standing.py can go."""
+    """Why a page of a replica's needs another `as_of`: if this changes, store/reading/replica_snapshots.py can go."""
     with psycopg.connect(pair.primary.url) as slow:
         row = slow.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
         assert row is not None

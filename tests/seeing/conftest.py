@@ -15,7 +15,7 @@ from dev.chaos import story
 from dev.chaos.program import Program
 from dev.child import wait_until
 from dev.servers import Servers
-from store import migrate
+from store.postgres import migrator
 
 TOKEN = "made-up-token-0123456789abcdef"
 ODD = b'{"event":"call.missed","sessionId":"s1"}'
@@ -111,5 +111,5 @@ def watched() -> Iterator[Watched]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         servers.start()
         stack.callback(servers.stop)
-        migrate.migrate(servers.postgres.url)
+        migrator.migrate(servers.postgres.url)
         yield Watched(servers.postgres.url, servers.valkey.url, stack, folder)

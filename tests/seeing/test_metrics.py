@@ -9,7 +9,7 @@ from dev.chaos import story
 from dev.chaos.story import Story
 from dev.child import wait_until
 from dev.servers import Servers
-from store import migrate
+from store.postgres import migrator
 from tests.seeing.conftest import ODD, TOKEN, Watched
 
 MOST_SERIES = 400
@@ -100,7 +100,7 @@ def test_a_scrape_asks_neither_server(stack: ExitStack) -> None:
     servers = Servers.ephemeral(folder)
     stack.callback(servers.stop)
     servers.start()
-    migrate.migrate(servers.postgres.url)
+    migrator.migrate(servers.postgres.url)
     watched = Watched(servers.postgres.url, servers.valkey.url, stack, folder)
     servers.stop()
 

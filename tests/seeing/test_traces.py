@@ -16,12 +16,12 @@ from dev.chaos.program import Program
 from dev.chaos.story import Story
 from dev.child import wait_until
 from dev.process import ROOT
-from ingest import queue
+from ingest.queue import contract
 from tests.seeing.collector import Collector
 from tests.seeing.conftest import Watched
 
 POST, XADD, DRAIN, COMMIT, XACK = "POST /whatsapp-webhook", "XADD", "drain", "PostgreSQL transaction", "XACK"
-BATCH = queue.Batch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
+BATCH = contract.Batch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
 
 
 def test_a_webhook_is_one_trace_until_its_commit(
@@ -85,32 +85,33 @@ def test_without_its_variables_nothing_of_it_is_there() -> None:
     program = """
 import sys
 import ingest.app, worker.__main__
-from journal import traces
+from telemetry import traces
 assert traces.begin("ingest", {}) is None
 assert traces.begin("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None
 assert traces.begin("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_TRACES_EXPORTER": "none"}) is None
 # redis-py imports a little of what it finds installed; exporter and protocol are ours to leave alone.
-print([name for name in sys.modules if name.startswith(("journal.otlp", "opentelemetry.exporter", "google.protobuf"))])
+heavy = ("telemetry.otlp", "opentelemetry.exporter", "google.protobuf")
+print([name for name in sys.modules if name.startswith(heavy)])
 """
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     assert said.strip() == "[]"
-    assert "trace" not in json.loads(queue.to_fields(BATCH)[b"head"])
+    assert "trace" not in json.loads(contract.to_fields(BATCH)[b"head"])
 
 
 def test_a_worker_that_does_not_know_traces_reads_the_batch_all_the_same() -> None:
     """Ingest may be the first that is upgraded, or the only one that is told to trace."""
-    fields = queue.to_fields(replace(BATCH, trace=("a", "b")))
+    fields = contract.to_fields(replace(BATCH, trace=("a", "b")))
 
-    assert queue.from_fields(fields) == BATCH
-    assert queue.trace_of(fields) == ("a", "b")
+    assert contract.from_fields(fields) == BATCH
+    assert contract.trace_of(fields) == ("a", "b")
     assert set(fields) == {b"head", b"bodies"}
 
 
 @pytest.mark.parametrize("head", [b"", b"[]", b'{"trace":7}', b'{"trace":{}}', b"\xff", b"[" * 100_000])
 def test_what_is_no_trace_is_none(head: bytes) -> None:
     """Whoever can write to Redis must not stop a drain with an odd trace."""
-    assert queue.trace_of({b"head": head}) == ()
+    assert contract.trace_of({b"head": head}) == ()
 
 
 @pytest.mark.parametrize(

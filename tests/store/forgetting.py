@@ -10,19 +10,25 @@ from pathlib import Path
 
 from psycopg import conninfo
 
-from ingest import queue
-from store import connect, erasure, forget, ledger, programs, replay, searchable, sends, writes
-from store.forgetkey import Keeping
-from store.forgets import Forgets
-from store.person import Person
-from store.redrive import Redrive
-from store.replay import Plan, Replay
-from store.sends import Draft, Result
-from store.sources import Parser
+from ingest.queue import contract
+from store.erasure import jobs, requests
+from store.erasure.keys import Keeping
+from store.erasure.subjects import Person
+from store.erasure.suppressions import Forgets
+from store.feed import search_index
+from store.ingestion import apply
+from store.ledger import ledger
+from store.postgres import client_programs, connections
+from store.replay import replay
+from store.replay.parked import Redrive
+from store.replay.replay import Plan, Replay
+from store.replay.sources import Parser
+from store.sending import sends
+from store.sending.sends import Draft, Result
 from tests.convergence import world
 from tests.store import mixed
 from tests.store.misreadings import Misreading, rightly
-from worker import reading
+from worker.drain import decoding
 
 ASHA, LID, RAVI, GROUP = world.ASHA, world.LID_OF_ASHA, world.RAVI, world.GROUP
 SESSION, OTHER_SESSION = world.SESSIONS
@@ -74,7 +80,7 @@ class House:
         self._number = 0
         self._writer = f"{next(NUMBERS):032x}"
 
-    def batch(self, bodies: Sequence[bytes], received_at: int | None = None) -> queue.Batch:
+    def batch(self, bodies: Sequence[bytes], received_at: int | None = None) -> contract.Batch:
         """As ingest acknowledges it; not drained yet."""
         at = now() - 1000 if received_at is None else received_at
         self._number, self.received = self._number + 1, self.received + len(bodies)
@@ -82,23 +88,23 @@ class House:
             [(body, at) for body in bodies], number=self._number, upto=self.received, writer=self._writer
         )
 
-    def drain(self, batches: Iterable[queue.Batch]) -> Counter[str]:
+    def drain(self, batches: Iterable[contract.Batch]) -> Counter[str]:
         """As a worker does."""
-        with connect.open(self.url, "worker") as connection:
-            read = [reading.batch(queue.to_fields(batch)) for batch in batches]
-            return writes.apply(connection, read, known=self.known)
+        with connections.open(self.url, "worker") as connection:
+            read = [decoding.batch(contract.to_fields(batch)) for batch in batches]
+            return apply.apply(connection, read, known=self.known)
 
     def tell(self, *bodies: bytes, received_at: int | None = None) -> Counter[str]:
         return self.drain([self.batch(bodies, received_at)])
 
     def record(self, address: str, session_id: str | None = None) -> Person:
-        with connect.open(self.url, "forget") as connection:
-            return forget.record(connection, self.keeping, address, session_id)
+        with connections.open(self.url, "forget") as connection:
+            return requests.record(connection, self.keeping, address, session_id)
 
     def erase(self) -> Counter[str]:
         total = dict[int, Counter[str]]()
-        with connect.open(self.url, "forget") as connection:
-            erasure.finish(connection, self.keeping, lambda done: total.update({done.erasure_id: done.erased}))
+        with connections.open(self.url, "forget") as connection:
+            jobs.finish(connection, self.keeping, lambda done: total.update({done.erasure_id: done.erased}))
         return sum(total.values(), Counter[str]())
 
     def forget(self, address: str, session_id: str | None = None) -> Counter[str]:
@@ -116,12 +122,12 @@ class House:
 
     def index(self) -> None:
         """Let the search take in what is there."""
-        with connect.open(self.url, "search") as connection:
-            while searchable.follow(connection, 1000):
+        with connections.open(self.url, "search") as connection:
+            while search_index.follow(connection, 1000):
                 pass
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        with connect.open(self.url, "test") as connection:
+        with connections.open(self.url, "test") as connection:
             cursor = connection.execute(query, values)  # pyright: ignore[reportArgumentType] - a test's own
             return cursor.fetchall() if cursor.description else []
 
@@ -130,7 +136,7 @@ class House:
 
     def counted(self) -> dict[str, int]:
         """The ledger; fails if it does not add up."""
-        with connect.open(self.url, "ledger") as connection:
+        with connections.open(self.url, "ledger") as connection:
             read = ledger.read(connection)
         columns = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
         counts = {column: count for column in columns if (count := getattr(read, column))}
@@ -139,8 +145,8 @@ class House:
 
     def dump(self) -> str:
         """Everything that a backup would have, with the raw bodies as they were."""
-        with connect.open(self.url, "test") as connection:
-            program = programs.find("pg_dump", connection.info.server_version // 10000)
+        with connections.open(self.url, "test") as connection:
+            program = client_programs.find("pg_dump", connection.info.server_version // 10000)
         done = subprocess.run(
             [program.path, "--data-only", "--inserts", "--no-password", f"--dbname={conninfo.make_conninfo(self.url)}"],
             capture_output=True,
@@ -195,7 +201,7 @@ def everything_of_asha(house: House) -> None:
         ),
         message("ravi again", 9, RAVI),
     )
-    with connect.open(house.url, "api") as connection:
+    with connections.open(house.url, "api") as connection:
         made = Draft(uuid.uuid4(), SESSION, ASHA, "text", "zebra five, by us", now() - 500, "token", "api")
         sends.record(connection, made)
         sends.complete(connection, made.send_id, Result("sent", "SENT1"))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from store.facts import Ack, Alias, Fact, Message, Name, Outcome, SessionReport
+from store.model.facts import Ack, Alias, Fact, Message, Name, Outcome, SessionReport
 from tests.convergence import world
 from worker.sak import parser
 

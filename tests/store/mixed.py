@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, LiteralString
 
-from ingest import queue
-from ingest.queue import Batch
-from store import writes
-from store.connect import Connection
-from store.intake import Batch as Kept
+from ingest.queue import contract
+from ingest.queue.contract import Batch
+from store.ingestion import apply
+from store.model.batches import Batch as Kept
+from store.postgres.connections import Connection
 from tests.convergence import kinds, world
 from tests.convergence.dialects import Dice
-from worker import reading
+from worker.drain import decoding
 from worker.sak import parser
 
 Copy = tuple[bytes, int]
@@ -42,12 +42,12 @@ def batch(copies: Sequence[Copy], *, number: int = 1, upto: int | None = None, w
 
 def read(batches: Sequence[Batch]) -> list[Kept]:
     """The batches as the worker reads them."""
-    return [reading.batch(queue.to_fields(one)) for one in batches]
+    return [decoding.batch(contract.to_fields(one)) for one in batches]
 
 
 def keep(connection: Connection, batches: Sequence[Batch]) -> None:
     """One transaction, as the worker makes it."""
-    writes.apply(connection, read(batches))
+    apply.apply(connection, read(batches))
 
 
 def _copies(chance: random.Random, place: int) -> list[Copy]:

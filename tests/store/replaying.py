@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import psycopg
 
-from ingest.queue import Batch
-from store import connect, replay, writes
-from store.connect import Connection
-from store.facts import Message, Outcome
-from store.redrive import Redrive
-from store.replay import Plan, Replay
-from store.report import Report
-from store.sources import Parser
+from ingest.queue.contract import Batch
+from store.ingestion import apply
+from store.model.facts import Message, Outcome
+from store.postgres import connections
+from store.postgres.connections import Connection
+from store.replay import replay
+from store.replay.parked import Redrive
+from store.replay.replay import Plan, Replay
+from store.replay.report import Report
+from store.replay.sources import Parser
 from tests.convergence import truth, world
 from tests.convergence.truth import Truth
 from tests.store import mixed
@@ -26,7 +28,7 @@ def parser(read: Misreading) -> Parser:
 
 def drain(database_url: str, batches: Sequence[Batch], read: Misreading, *, together: int = 6) -> None:
     """Keep the batches as a worker with this parser does."""
-    with connect.open(database_url, "drain") as connection:
+    with connections.open(database_url, "drain") as connection:
         for start in range(0, len(batches), together):
             keep(connection, batches[start : start + together], read)
 
@@ -37,7 +39,7 @@ def keep(connection: Connection, batches: Sequence[Batch], read: Misreading) -> 
         replace(batch, events=tuple(replace(event, outcome=read(event.body)) for event in batch.events))
         for batch in mixed.read(batches)
     ]
-    writes.apply(connection, misread)
+    apply.apply(connection, misread)
 
 
 def replayed(database_url: str, read: Misreading, *, dry: bool = False, size: int = 100) -> Report:
@@ -60,7 +62,7 @@ def retried(database_url: str, read: Misreading, *, reason: str | None = None, d
 
 def history(database_url: str) -> Truth:
     """What the database says, but for what outlives a fix: chats without anything in them, and kinds of events seen."""
-    with connect.open(database_url, "history") as connection:
+    with connections.open(database_url, "history") as connection:
         said = dict(truth.read(connection))
         said["ledger"] = Counter(
             connection.execute(

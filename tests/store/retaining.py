@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from store import connect, retirement
-from store.facts import Outcome
-from store.retirement import Gone
+from store.model.facts import Outcome
+from store.postgres import connections
+from store.retention import messages
+from store.retention.messages import Gone
 from tests.convergence import world
 from tests.store import mixed
 from tests.store.misreadings import rightly
@@ -37,10 +38,10 @@ def come(database_url: str, *bodies: bytes, receipt: int = NOW, read: Callable[[
 
 
 def retire(database_url: str, before: int = BEFORE) -> Gone:
-    with connect.open(database_url, "retain") as connection:
-        looked = retirement.look(connection, before)
-        gone = list(retirement.retire(connection, before))
-        again = retirement.look(connection, before)
+    with connections.open(database_url, "retain") as connection:
+        looked = messages.look(connection, before)
+        gone = list(messages.retire(connection, before))
+        again = messages.look(connection, before)
     total = Gone(*(sum(column) for column in zip(*((g.messages, g.marks, g.sends) for g in gone), strict=True)))
     # Neither more nor less than a dry run said.
     assert total == Gone(looked.messages, looked.marks, looked.sends)

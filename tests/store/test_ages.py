@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from store import ages
-from store.ages import AgeError
+from store.retention import ages
+from store.retention.ages import AgeError
 
 NOW = datetime(2024, 3, 31, 12, tzinfo=UTC)
 

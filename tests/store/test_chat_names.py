@@ -1,6 +1,6 @@
 """The names and numbers by which chats are found, kept beside them."""
 
-from store import connect
+from store.postgres import connections
 from tests.api.history import History, message, named, same_person
 
 DIFFERENT = """
@@ -34,6 +34,6 @@ def test_a_batch_that_changes_no_name_writes_none(database_url: str) -> None:
     before = history.rows("SELECT xmin::text FROM chat_names")
     history.tell(message(at=1), message(at=2), named("John", at=3))
 
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         assert connection.execute("SELECT unread FROM chats").fetchall() == [(3,)]
     assert history.rows("SELECT xmin::text FROM chat_names") == before

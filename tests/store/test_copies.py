@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from store import connect
-from store.facts import Alias
+from store.model.facts import Alias
+from store.postgres import connections
 from tests.convergence import rules, world
 from tests.convergence.memory import Memory
 from tests.convergence.rules import message, told
@@ -13,7 +13,7 @@ from tests.convergence.rules import message, told
 
 @pytest.fixture
 def memory(database_url: str) -> Iterator[Memory]:
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         yield Memory(connection)
 
 

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from store import errors
+from store.postgres import errors
 
 
 @pytest.mark.parametrize(

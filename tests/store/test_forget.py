@@ -4,9 +4,12 @@ import uuid
 
 import pytest
 
-from store import connect, feed, forget, sends
-from store.search import Wanted, find, words_of
-from store.sends import Draft, Result
+from store.erasure import requests
+from store.postgres import connections
+from store.reading import change_feed
+from store.reading.search import Wanted, find, words_of
+from store.sending import sends
+from store.sending.sends import Draft, Result
 from tests.convergence import world
 from tests.store.forgetting import (
     ASHA,
@@ -46,7 +49,7 @@ def test_what_others_wrote_stays_as_it_was(house: House) -> None:
     ]
     assert house.rows("SELECT reason FROM parked") == [("unknown_event",)]
     assert house.rows("SELECT count(*) FROM events") == [(5,)]
-    with connect.open(house.url, "search") as connection:
+    with connections.open(house.url, "search") as connection:
         assert not find(connection, Wanted(words_of(connection, "zebra"), 10), None).results
         assert len(find(connection, Wanted(words_of(connection, "ravi"), 10), None).results) == 3
 
@@ -68,10 +71,10 @@ def test_a_replay_brings_nothing_back(house: House, *, parked: bool) -> None:
 def test_readers_of_the_feed_have_to_load_everything_anew(house: House) -> None:
     """Whoever goes on where they were would keep showing what was forgotten."""
     everything_of_asha(house)
-    with connect.open(house.url, "api") as connection:
-        epoch, _ = feed.now(connection)
+    with connections.open(house.url, "api") as connection:
+        epoch, _ = change_feed.now(connection)
         house.forget(ASHA)
-        delivery = feed.read(connection, feed.Place(0, 0), 1000)
+        delivery = change_feed.read(connection, change_feed.Place(0, 0), 1000)
 
     assert delivery.epoch != epoch
     assert delivery.changes
@@ -80,12 +83,12 @@ def test_readers_of_the_feed_have_to_load_everything_anew(house: House) -> None:
 
 def test_a_send_that_is_answered_after_its_recipient_was_forgotten_stays_forgotten(house: House) -> None:
     """The gateway takes seconds, and what it says then must not be written under a name that is gone."""
-    with connect.open(house.url, "api") as connection:
+    with connections.open(house.url, "api") as connection:
         made = Draft(uuid.uuid4(), SESSION, ASHA, "text", "zebra one", now() - 500, "token", "api")
         sends.record(connection, made)
         house.forget(ASHA)
 
-        with pytest.raises(forget.errors.PermanentError, match="forgotten"):
+        with pytest.raises(requests.errors.PermanentError, match="forgotten"):
             sends.complete(connection, made.send_id, Result("sent", "SENT1"))
         assert house.holds(*THEIRS) == []
         again = Draft(uuid.uuid4(), SESSION, ASHA, "text", "hello", now(), "token", "api")
@@ -100,5 +103,5 @@ def test_the_number_of_a_session_itself_is_refused(house: House) -> None:
         )
     )
 
-    with pytest.raises(forget.OwnNumberError):
+    with pytest.raises(requests.OwnNumberError):
         house.record(ASHA)

@@ -13,8 +13,9 @@ from psycopg import sql
 
 from dev.process import ROOT
 from dev.servers import Servers
-from store import connect, erasure, forget
-from store.errors import TransientError
+from store.erasure import jobs, requests
+from store.postgres import connections
+from store.postgres.errors import TransientError
 from tests import page
 from tests.convergence import world
 from tests.store.forgetting import (
@@ -60,7 +61,7 @@ def test_the_command_counts_first_and_erases_when_told_to(house: House) -> None:
     assert not [word for word in THEIRS if word in counted.stdout + done.stdout]
     assert house.keeping.key_file.stat().st_mode & 0o777 == 0o600
     assert ASHA not in house.keeping.list_file.read_text()
-    said = house.rows("SELECT caller, method, status FROM audit WHERE caller = %s", forget.CALLER)
+    said = house.rows("SELECT caller, method, status FROM audit WHERE caller = %s", requests.CALLER)
     assert said == [("python -m store forget", "FORGET", 200)]
 
 
@@ -165,9 +166,9 @@ def test_after_a_restore_from_an_older_backup_they_are_forgotten_again(
         restored.received = sum(before.values())
         assert restored.holds(*THEIRS) == list(THEIRS)
 
-        with connect.open(restored.url, "restore") as connection:
-            assert forget.reapply(connection, restored.environ) == 3
-            assert forget.reapply(connection, restored.environ) == 3
+        with connections.open(restored.url, "restore") as connection:
+            assert requests.reapply(connection, restored.environ) == 3
+            assert requests.reapply(connection, restored.environ) == 3
 
         assert restored.holds(*THEIRS, world.LID_OF_RAVI) == []
         assert restored.texts() == ["hello from ravi", "ravi in the group", "see above", "ravi again"]
@@ -191,8 +192,8 @@ def test_two_at_once_share_the_work(house: House) -> None:
     for thread in threads:
         thread.join()
 
-    with connect.open(house.url, "test") as connection:
-        assert not erasure.wanted(connection)
+    with connections.open(house.url, "test") as connection:
+        assert not jobs.wanted(connection)
     assert house.holds(*THEIRS) == []
 
 

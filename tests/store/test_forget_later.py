@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from store import connect, erasure, retirement
-from store.forgetkey import Keeping, MissingKeyError, UnwritableError
+from store.erasure import jobs
+from store.erasure.keys import Keeping, MissingKeyError, UnwritableError
+from store.postgres import connections
+from store.retention import messages
 from tests.convergence import world
 from tests.store.forgetting import (
     ASHA,
@@ -145,8 +147,8 @@ def test_nothing_is_written_by_whoever_cannot_tell_who_is_forgotten(house: House
 def test_what_was_retired_by_age_before_stays_away_too(house: House) -> None:
     """Of a retired message there is only a note that names its chat, and the chat goes."""
     house.tell(message("zebra one", 1), message("hello", 2, RAVI))
-    with connect.open(house.url, "retain") as connection:
-        assert sum(gone.messages for gone in retirement.retire(connection, now())) == 2
+    with connections.open(house.url, "retain") as connection:
+        assert sum(gone.messages for gone in messages.retire(connection, now())) == 2
     house.forget(ASHA)
 
     later = now() + 60_000
@@ -168,9 +170,9 @@ def test_where_the_list_cannot_be_written_nobody_is_forgotten_by_halves(house: H
     house.forget(ASHA)
     house.tell(message("it is me", 50, LID, from_lid=LID, from_number=f"+{ASHA}"), received_at=now() + 60_000)
 
-    with connect.open(house.url, "worker") as connection:
+    with connections.open(house.url, "worker") as connection:
         key = house.keeping.key_file.read_text()
-        erasure.finish(connection, Keeping(tmp_path / "file" / "data", key), lambda _: None)
+        jobs.finish(connection, Keeping(tmp_path / "file" / "data", key), lambda _: None)
 
     assert house.texts() == ["it is me"]
     assert len(house.keeping.noted()) == 1

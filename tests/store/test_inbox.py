@@ -7,9 +7,11 @@ import uuid
 
 import pytest
 
-from store import connect, inbox, writes
-from store.facts import Alias, Direction, Fact, Message, Name, Outcome
-from store.intake import Batch, Event
+from store.history import chat_summaries
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import Alias, Direction, Fact, Message, Name, Outcome
+from store.postgres import connections
 
 T0 = 1_734_621_000_000
 PHONE = "919811000001"
@@ -40,7 +42,7 @@ def something(chance: random.Random) -> Fact:
 
 def test_what_grew_is_what_is_there(database_url: str) -> None:
     """The quick way is taken by nearly every message: where it is wrong, the inbox stays wrong."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         for seed in range(WORLDS):
             chance = random.Random(seed)
             connection.execute(EMPTY)
@@ -50,10 +52,10 @@ def test_what_grew_is_what_is_there(database_url: str) -> None:
                     Event(index // 2, T0 + 10_000 + number // 3, b"", digest(), outcome(something(chance)))
                     for index in range(chance.randint(1, 3))
                 )
-                writes.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+                apply.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
             shown = connection.execute(SHOWN).fetchall()
             heads = [int(str(head)) for (head,) in connection.execute("SELECT chat_id FROM chats").fetchall()]
-            inbox.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
+            chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
 
             assert connection.execute(SHOWN).fetchall() == shown, seed
 
@@ -71,17 +73,17 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
     database_url: str, *, answered: bool
 ) -> None:
     """A message that comes late may lie before or after the answer; nobody knows without looking."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         told = [message(PHONE, "incoming", 1, T0 + 5000)]
         told += [message(PHONE, "outgoing", 2, T0 + 9000)] if answered else []
         events = tuple(Event(i, T0 + 10_000, b"", digest(), outcome(fact)) for i, fact in enumerate(told))
-        writes.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+        apply.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
         row = connection.execute("SELECT chat_id FROM chats").fetchone()
         assert row
         head = int(str(row[0]))
 
-        newer = inbox.Growth(head, [(T0 + 7000, 1, 77)])
-        older = inbox.Growth(head, [(T0 + 3000, 1, 78)])
+        newer = chat_summaries.Growth(head, [(T0 + 7000, 1, 77)])
+        older = chat_summaries.Growth(head, [(T0 + 3000, 1, 78)])
 
-        assert inbox.grow(connection, [newer]) == ({head} if answered else set())
-        assert inbox.grow(connection, [older]) == {head}
+        assert chat_summaries.grow(connection, [newer]) == ({head} if answered else set())
+        assert chat_summaries.grow(connection, [older]) == {head}

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from dev.servers import Servers
-from store import migrate
-from store.errors import TransientError
+from store.postgres import migrator
+from store.postgres.errors import TransientError
 from tests.conftest import execute
 
 COLUMN = "ALTER TABLE things ADD COLUMN colour text;"
@@ -57,7 +57,7 @@ class Migrating:
 
     def _run(self, url: str, folder: Path) -> None:
         try:
-            self.applied = migrate.migrate(url, folder=folder, patience=30)
+            self.applied = migrator.migrate(url, folder=folder, patience=30)
         except TransientError as error:
             self.error = error
 
@@ -100,7 +100,7 @@ def test_a_migration_that_never_gets_its_lock_says_so_and_leaves_nothing(empty_u
     with psycopg.connect(empty_url) as reader:
         reader.execute("SELECT 1 FROM things")
         with pytest.raises(TransientError, match="55P03"):
-            migrate.migrate(empty_url, folder=folder, patience=0.5)
+            migrator.migrate(empty_url, folder=folder, patience=0.5)
 
     assert rows(empty_url, "SELECT to_regclass('before'), (SELECT count(*) FROM migrations)") == [(None, 0)]
 
@@ -134,7 +134,7 @@ def test_an_index_whose_building_was_interrupted_is_built_anew(empty_url: str, f
     assert migrating.error is not None
     assert indexes(empty_url) == [("things_by_size", False)]
 
-    assert migrate.migrate(empty_url, folder=folder) == ["0001_index.sql"]
+    assert migrator.migrate(empty_url, folder=folder) == ["0001_index.sql"]
     assert indexes(empty_url) == [("things_by_size", True)]
 
 
@@ -143,12 +143,12 @@ def test_what_could_not_be_repeated_does_not_run_outside_a_transaction(
     empty_url: str, folder: Path, statement: str
 ) -> None:
     (folder / "0001_unfit.sql").write_text(f"-- outside a transaction\n{statement};")
-    with pytest.raises(migrate.UnfitMigrationError, match="0001_unfit"):
-        migrate.migrate(empty_url, folder=folder)
+    with pytest.raises(migrator.UnfitMigrationError, match="0001_unfit"):
+        migrator.migrate(empty_url, folder=folder)
 
     assert rows(empty_url, "SELECT count(*) FROM migrations") == [(0,)]
 
 
 def test_older_code_does_not_migrate_a_newer_database(database_url: str, folder: Path) -> None:
-    with pytest.raises(migrate.UnknownMigrationError, match="run a newer version"):
-        migrate.migrate(database_url, folder=folder)
+    with pytest.raises(migrator.UnknownMigrationError, match="run a newer version"):
+        migrator.migrate(database_url, folder=folder)

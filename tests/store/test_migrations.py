@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from dev.servers import Servers
-from store import migrate
+from store.postgres import migrator
 from tests.conftest import execute
 from tests.store.catalog import Schema, complaints
 
@@ -34,9 +34,9 @@ def url(servers: Servers) -> Iterator[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The migrations of 0.1.0."""
-    for name in migrate.names():
+    for name in migrator.names():
         if name < RELEASED:
-            shutil.copy(migrate.FOLDER / name, tmp_path)
+            shutil.copy(migrator.FOLDER / name, tmp_path)
     return tmp_path
 
 
@@ -44,19 +44,19 @@ def found_in(name: str, script: bytes, url: str, folder: Path) -> list[str]:
     """What the rules say of one more migration."""
     before = Schema.of(url)
     (folder / name).write_bytes(script)
-    assert migrate.migrate(url, folder=folder) == [name]
+    assert migrator.migrate(url, folder=folder) == [name]
     alone = script.startswith(b"-- outside a transaction")
     return list(complaints(before, Schema.of(url), beside_writers=alone))
 
 
 def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folder: Path) -> None:
     """While a deployment goes on, or after it was taken back, the code of before works on the schema of after."""
-    migrate.migrate(url, folder=folder)
+    migrator.migrate(url, folder=folder)
     found = [
         (name, said)
-        for name in migrate.names()
+        for name in migrator.names()
         if name >= RELEASED
-        for said in found_in(name, (migrate.FOLDER / name).read_bytes(), url, folder)
+        for said in found_in(name, (migrator.FOLDER / name).read_bytes(), url, folder)
     ]
 
     assert set(found) == set(EXCEPTIONS), "unexpected, or expected in vain"
@@ -88,7 +88,7 @@ def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folde
     ],
 )
 def test_a_migration_against_the_rules_is_found(url: str, folder: Path, script: str, said: str) -> None:
-    migrate.migrate(url, folder=folder)
+    migrator.migrate(url, folder=folder)
 
     assert said in found_in("9999_bad.sql", script.encode(), url, folder)
 
@@ -103,7 +103,7 @@ def test_a_migration_against_the_rules_is_found(url: str, folder: Path, script: 
     ],
 )
 def test_a_migration_by_the_rules_is_let_be(url: str, folder: Path, script: str) -> None:
-    migrate.migrate(url, folder=folder)
+    migrator.migrate(url, folder=folder)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM migrations").fetchone() != (0,)
 

@@ -1,13 +1,14 @@
 """Windows in which a session was away, as looks at it show them."""
 
-from store import connect, outages
-from store.outages import Look, Outage
+from store.history import outages
+from store.history.outages import Look, Outage
+from store.postgres import connections
 
 S = "s1"
 
 
 def looked(url: str, *looks: Look) -> list[Outage]:
-    with connect.open(url, "test") as connection:
+    with connections.open(url, "test") as connection:
         for look in looks:
             outages.note(connection, S, look)
         return outages.between(connection, [S], 0, 10_000)
@@ -37,7 +38,7 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
 def test_what_touches_a_time_is_found_and_what_does_not_is_not(database_url: str) -> None:
     """A page of a conversation asks for its own time."""
     looked(database_url, Look(100, None), away(200), Look(300, None), away(5000))
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         found = [len(outages.between(connection, None, *span)) for span in ((0, 99), (0, 100), (300, 400), (301, 400))]
         still = outages.between(connection, [S], 9000, 9999)
         other = outages.between(connection, ["s2"], 0, 9999)
@@ -49,7 +50,7 @@ def test_what_touches_a_time_is_found_and_what_does_not_is_not(database_url: str
 
 def test_one_process_looks_for_all(database_url: str) -> None:
     """SAK counts requests by address, and so do we."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         claims = [outages.claim(connection, S, 60) for _ in range(3)]
         outages.put_off(connection, S, 0)
         again = outages.claim(connection, S, 60)
@@ -60,7 +61,7 @@ def test_one_process_looks_for_all(database_url: str) -> None:
 def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> None:
     """And not at every look in between."""
     looked(database_url, Look(1, None), away(2), away(3), away(4), Look(5, None), Look(6, None))
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         told = connection.execute("SELECT kind, session_id FROM changes").fetchall()
 
     assert told == [("session", S)] * 2

@@ -8,8 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from store import connect, inspection, migrate, partitions, raw, sources, withdrawals
-from store.errors import TransientError
+from store.postgres import connections, migrator
+from store.postgres.errors import TransientError
+from store.reading import operations, raw_tail
+from store.replay import retractions, sources
+from store.retention import partitions
 from tests.store.misreadings import rightly
 from tests.store.replaying import parser, rows
 
@@ -29,7 +32,7 @@ def name(ahead: int) -> str:
     return f"events_{datetime.fromtimestamp(month(ahead) / 1000, UTC):%Y_%m}"
 
 
-def write(connection: connect.Connection, *receipts: int) -> None:
+def write(connection: connections.Connection, *receipts: int) -> None:
     """As the release before partitions did it, and every one since."""
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(["bytea", "int8", "int8", "bytea"])
@@ -42,25 +45,25 @@ def before(another_database_url: str, tmp_path: Path) -> str:
     """A database as the release before partitions left it."""
     old = tmp_path / "migrations"
     old.mkdir()
-    for file in migrate.names():
+    for file in migrator.names():
         if file < "0040":
-            shutil.copy(migrate.FOLDER / file, old)
+            shutil.copy(migrator.FOLDER / file, old)
     rows(another_database_url, "DROP SCHEMA public CASCADE")
     rows(another_database_url, "CREATE SCHEMA public")
-    migrate.migrate(another_database_url, folder=old)
+    migrator.migrate(another_database_url, folder=old)
     return another_database_url
 
 
 def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
     """An upgrade must neither rewrite what years have left nor lose or renumber any of it."""
-    with connect.open(before, "old") as old:
+    with connections.open(before, "old") as old:
         write(old, *(month(-ago) for ago in (14, 9, 2, 1, 0)))
         written = old.execute("SELECT e.event_id, e.digest FROM events AS e ORDER BY e.event_id").fetchall()
         file = old.execute("SELECT pg_relation_filenode('events')").fetchone()
 
-    migrate.migrate(before)
+    migrator.migrate(before)
 
-    with connect.open(before, "new") as new:
+    with connections.open(before, "new") as new:
         assert new.execute("SELECT e.event_id, e.digest FROM events AS e ORDER BY e.event_id").fetchall() == written
         assert new.execute("SELECT pg_relation_filenode('events_first')").fetchone() == file
         assert new.execute(INSERT, [b"x", month(0), None, b"{}"]).fetchone() == (len(written) + 1,)
@@ -68,12 +71,12 @@ def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
 
 def test_the_last_release_goes_on_writing_while_and_after_it_is_upgraded(before: str) -> None:
     """Old and new code run side by side: what a worker of the old one has prepared goes on to work unchanged."""
-    with connect.open(before, "old worker") as old:
+    with connections.open(before, "old worker") as old:
         for _ in range(8):  # often enough to be prepared by the server
             write(old, month(0))
             old.execute(INSERT, [b"x", month(0), None, b"{}"])
 
-        migrate.migrate(before)
+        migrator.migrate(before)
 
         write(old, month(0), month(5))
         numbered = old.execute(INSERT, [b"y", month(0), None, b"{}"]).fetchone()
@@ -86,13 +89,13 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
     """Several workers see the same month missing in the same second."""
 
     def make(number: int) -> list[str]:
-        with connect.open(database_url, f"worker {number}") as connection:
+        with connections.open(database_url, f"worker {number}") as connection:
             return partitions.make(connection)
 
     with ThreadPoolExecutor(4) as pool:
         made = [made for some in pool.map(make, range(4)) for made in some]
 
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         assert made == [name(2)]
         assert partitions.missing(connection) == []
         assert [one.name for one in partitions.find(connection)] == ["events_first", name(2)]
@@ -104,7 +107,7 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
 
 def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None:
     """No event waits for a partition; and when there is one, the month can be dropped whole some day."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         write(connection, month(2), month(2) + 1, month(9))
 
         assert partitions.make(connection) == [name(2)]
@@ -114,7 +117,7 @@ def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None
 def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers wait while bodies are moved, so they are not moved by the million."""
     monkeypatch.setattr(partitions, "STRAYS", 2)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         write(connection, month(2), month(2) + 1, month(2) + 2)
 
         assert partitions.make(connection) == []
@@ -123,7 +126,7 @@ def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkey
 
 def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
     """A dump reads all tables for an hour: until it is over, events of a new month are kept among the rest."""
-    with connect.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
+    with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
         dump.execute("SELECT FROM events LIMIT 1")
 
         with pytest.raises(TransientError):
@@ -135,8 +138,8 @@ def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
 
 def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a partition a month, one query without an index is a scan of years."""
-    monkeypatch.setattr(withdrawals, "_REACH", 500)
-    with connect.open(database_url, "test") as connection:
+    monkeypatch.setattr(retractions, "_REACH", 500)
+    with connections.open(database_url, "test") as connection:
         partitions.make(connection)
         connection.execute(
             """
@@ -156,25 +159,25 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
         )
         connection.execute("ANALYZE")
 
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         before = scans(connection)
-        withdrawals.prepare(connection)
+        retractions.prepare(connection)
         connection.execute("INSERT INTO doubts (digest) SELECT d.digest FROM digests AS d LIMIT 10")
         assert sources.horizon(connection) == 12000
         assert len(sources.page(connection, 5000, 12000, 500)) == 500
         assert len(sources.fitting(connection, range(1, 300))) == 299
         assert sorted(sources.of_keys(connection, [7])[7]) == [14, 15]
         assert len(sources.load(connection, range(100, 400), parser(rightly))) == 300
-        assert raw.last(connection, 10) == 11990
-        assert len(raw.Tail(11950).look(connection)) == 50
-        assert len(inspection.parked(connection, None, None, 20)[0]) == 20
+        assert raw_tail.last(connection, 10) == 11990
+        assert len(raw_tail.Tail(11950).look(connection)) == 50
+        assert len(operations.parked(connection, None, None, 20)[0]) == 20
         connection.execute("UPDATE events SET key_id = key_id WHERE event_id = 77")
-        assert len(withdrawals.suspects(connection, 12000)) == 10
+        assert len(retractions.suspects(connection, 12000)) == 10
 
         assert scans(connection) == before
 
 
-def scans(connection: connect.Connection) -> object:
+def scans(connection: connections.Connection) -> object:
     connection.execute("SELECT pg_stat_force_next_flush()")
     connection.execute("SELECT pg_stat_clear_snapshot()")
     row = connection.execute("SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname LIKE 'events%'").fetchone()

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from store import connect, raw
+from store.postgres import connections
+from store.reading import raw_tail
 from tests.convergence import world
 from tests.store import mixed
 from tests.store.replaying import said
@@ -26,7 +27,7 @@ def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def keep(database_url: str, number: int, bodies: Sequence[bytes]) -> None:
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         mixed.keep(connection, [mixed.batch([(body, world.T0) for body in bodies], number=number, upto=number * 100)])
 
 
@@ -64,8 +65,8 @@ def test_a_payload_that_becomes_visible_late_is_not_passed_over(database_url: st
     """Two workers commit in another order than their events are numbered: a cursor that only grows would miss one."""
     digests = "INSERT INTO digests (digest, received_at, outcome) VALUES (%s, 0, 'noise')"
     events = "INSERT INTO events (digest, received_at, body) VALUES (%s, 0, %s)"
-    with connect.open(database_url, "test") as reader, psycopg.connect(database_url) as slow:
-        tail = raw.Tail(0)
+    with connections.open(database_url, "test") as reader, psycopg.connect(database_url) as slow:
+        tail = raw_tail.Tail(0)
         slow.execute(digests, [b"slow"])
         slow.execute(events, [b"slow", b"slow"])
         with psycopg.connect(database_url) as quick:

@@ -1,7 +1,8 @@
 """What is parked, refused or deadly, and how it gets off the list."""
 
-from store import connect, ledger
-from store.facts import Outcome
+from store.ledger import ledger
+from store.model.facts import Outcome
+from store.postgres import connections
 from tests.convergence import truth, world
 from tests.store import mixed
 from tests.store.misreadings import MISREADINGS, rightly
@@ -22,7 +23,7 @@ def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(
 
     assert replayed(database_url, rightly).counts["event parked to stored"] == 1
     assert rows(database_url, "SELECT message_text FROM whatsapp_messages ORDER BY id") == [("good",), ("evil",)]
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         read = ledger.read(connection)
     assert (read.stored, read.parked) == (2, 0)
 

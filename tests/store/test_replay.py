@@ -2,8 +2,8 @@
 
 import pytest
 
-from store import connect
-from store.report import Report
+from store.postgres import connections
+from store.replay.report import Report
 from tests.convergence import truth, world
 from tests.store import mixed
 from tests.store.misreadings import MISREADINGS, rightly
@@ -13,7 +13,7 @@ from tests.store.replaying import drain, history, misread_as, replayed, said
 def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:
     """A replay costs reading and nothing else: no feed for dashboards to follow, no locks, no bloat."""
     drain(database_url, list(mixed.told(400)), rightly)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         before = mixed.everything(connection)
 
         reports = [replayed(database_url, rightly, dry=dry) for dry in (True, False)]
@@ -28,7 +28,7 @@ def test_a_fix_of_the_parser_reaches_what_is_kept(mistake: str, database_url: st
     batches = list(mixed.told(150))
     drain(database_url, batches, MISREADINGS[mistake])
     drain(another_database_url, batches, rightly)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         before = mixed.everything(connection)
 
         announced = replayed(database_url, rightly, dry=True)

@@ -3,10 +3,14 @@
 from dataclasses import replace
 from uuid import uuid4
 
-from store import chats, connect, flags, fold, searchable, sends
-from store.facts import Outcome
-from store.places import Place
-from store.sends import Draft, Result
+from store.feed import search_index
+from store.history import chats, fold
+from store.model.facts import Outcome
+from store.postgres import connections
+from store.reading import read_flags
+from store.reading.chat_scope import Place
+from store.sending import sends
+from store.sending.sends import Draft, Result
 from tests.convergence import world
 from tests.store import mixed
 from tests.store.misreadings import rightly
@@ -16,8 +20,8 @@ from tests.store.replaying import drain, misread_as, replayed, rows, said
 def test_what_was_read_stays_read_where_it_belongs_now(database_url: str) -> None:
     """A fix that moves a message to its right chat, or under its right id, must not show it as new again."""
     drain(database_url, [mixed.batch([(said("one"), world.T0), (said("two", 2), world.T0)])], misread_as(address="7"))
-    with connect.open(database_url, "test") as connection:
-        flags.mark_read(connection, Place("7", None), None, None)
+    with connections.open(database_url, "test") as connection:
+        read_flags.mark_read(connection, Place("7", None), None, None)
     drain(database_url, [mixed.batch([(said("three", 3), world.T0)], number=2, upto=3)], misread_as(address="7"))
     arrived = rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id")
 
@@ -36,8 +40,8 @@ def test_what_was_read_as_one_message_is_read_as_two(database_url: str) -> None:
     """Two messages that were mistaken for one were both on the page that was read."""
     one_id = misread_as(message_id="SAME")
     drain(database_url, [mixed.batch([(said("one"), world.T0), (said("two", 2), world.T0)])], one_id)
-    with connect.open(database_url, "test") as connection:
-        flags.mark_read(connection, Place(world.ASHA, None), None, None)
+    with connections.open(database_url, "test") as connection:
+        read_flags.mark_read(connection, Place(world.ASHA, None), None, None)
 
     replayed(database_url, rightly)
 
@@ -65,7 +69,7 @@ def test_a_split_survives(database_url: str) -> None:
     """Somebody undid a merge; a replay finds the same evidence again and must not redo it."""
     lid = world.LID_OF_ASHA
     drain(database_url, [mixed.batch([(said("one", from_lid=lid), world.T0)])], rightly)
-    with connect.open(database_url, "test") as connection, connection.transaction():
+    with connections.open(database_url, "test") as connection, connection.transaction():
         connection.execute("INSERT INTO splits (session_id, lid) VALUES (%s, %s)", [world.SESSIONS[0], lid])
         located = chats.lock(connection, {(world.SESSIONS[0], lid)})
         folding = fold.Folding(connection, [], [], {}, located)
@@ -77,7 +81,7 @@ def test_a_split_survives(database_url: str) -> None:
 
 def test_our_sends_are_sources_too(database_url: str) -> None:
     """A message that we sent is known from our own record, whatever the gateway says of it, or never says."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         for number, text in ((1, "alone"), (2, "confirmed")):
             draft = Draft(uuid4(), world.SESSIONS[0], world.ASHA, "text", text, world.T0, "t", "o")
             send, _ = sends.record(connection, draft)
@@ -129,13 +133,13 @@ def test_what_can_be_searched_follows(database_url: str) -> None:
         return replace(rightly(body), session_id=world.SESSIONS[1])
 
     drain(database_url, [mixed.batch([(said("mango"), world.T0), (said("lemon", 2), world.T0)])], of_the_wrong_session)
-    with connect.open(database_url, "test") as connection:
-        searchable.follow(connection, 100)
+    with connections.open(database_url, "test") as connection:
+        search_index.follow(connection, 100)
         before = connection.execute("SELECT session_id FROM searchable").fetchall()
 
         replayed(database_url, lambda body: noise(body) if b"lemon" in body else rightly(body))
 
-        searchable.follow(connection, 100)
+        search_index.follow(connection, 100)
         assert before == [(world.SESSIONS[1],)] * 2
         assert connection.execute("SELECT session_id, text FROM searchable").fetchall() == [
             (world.SESSIONS[0], "mango")

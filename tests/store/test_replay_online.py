@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import pytest
 
-from ingest.queue import Batch
-from store import connect, replay, replays
-from store.errors import TransientError
-from store.replay import Plan, Replay
+from ingest.queue.contract import Batch
+from store.postgres import connections
+from store.postgres.errors import TransientError
+from store.replay import progress, replay
+from store.replay.replay import Plan, Replay
 from tests.convergence import truth
 from tests.store import mixed, replaying
 from tests.store.misreadings import MISREADINGS, rightly
@@ -59,7 +60,7 @@ def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
 def test_there_is_one_replay_at_a_time(database_url: str) -> None:
     """Two would each undo what the other has not reached yet."""
     plan = Plan(parser(rightly))
-    with replay.open(database_url, plan), pytest.raises(replays.BusyError):
+    with replay.open(database_url, plan), pytest.raises(progress.BusyError):
         replay.open(database_url, plan)
 
 
@@ -74,7 +75,7 @@ def test_new_events_go_on_arriving(mistake: str, database_url: str, another_data
 
     def work(mine: list[Batch]) -> None:
         try:
-            with connect.open(database_url, "worker") as connection:
+            with connections.open(database_url, "worker") as connection:
                 for batch in mine:
                     patiently(lambda batch=batch: replaying.keep(connection, [batch], rightly))
         except Exception as error:  # noqa: BLE001 - the test reports it

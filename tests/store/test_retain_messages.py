@@ -4,9 +4,13 @@ from uuid import uuid4
 
 import pytest
 
-from store import connect, ledger, remarks, retirement, searchable, sends
-from store.retirement import Gone
-from store.sends import Draft, Result
+from store.feed import search_index
+from store.ledger import ledger
+from store.postgres import connections
+from store.retention import messages, orphans
+from store.retention.messages import Gone
+from store.sending import sends
+from store.sending.sends import Draft, Result
 from tests.convergence import world
 from tests.store.replaying import rows
 from tests.store.retaining import BEFORE, NOW, OLD, SESSION, UNDER_LID, about, at, come, ids, retire
@@ -19,8 +23,8 @@ def test_what_is_old_goes_with_all_that_was_said_of_it(database_url: str) -> Non
     for kind in ("edit", "reaction", "delete"):
         mark = "INSERT INTO marks SELECT key_id, %s, %s, chat_id, 'incoming', NULL, %s, NULL, 'guava' FROM"
         rows(database_url, f"{mark} whatsapp_messages WHERE message_id = 'ID1'", kind, kind.encode(), OLD)
-    with connect.open(database_url, "test") as connection:
-        searchable.follow(connection, 1000)
+    with connections.open(database_url, "test") as connection:
+        search_index.follow(connection, 1000)
         draft = Draft(uuid4(), SESSION, world.ASHA, "text", "papaya", OLD, "t", "o")
         sends.record(connection, draft)
         sends.complete(connection, draft.send_id, Result("sent", "ID3"))
@@ -55,7 +59,7 @@ def test_the_ledger_counts_what_it_counted(database_url: str) -> None:
     retire(database_url)
     come(database_url, at(OLD, "one"), at(OLD, "one", pushName="Asha"))
 
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         read = ledger.read(connection)
     assert (read.received, read.stored, read.duplicate) == (4, 3, 1)
 
@@ -84,14 +88,14 @@ def test_what_was_said_of_a_message_that_never_came_goes_as_well(database_url: s
 
 def test_it_goes_on_wherever_it_was_interrupted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a transaction, and what is left to do is what is left in the tables."""
-    monkeypatch.setattr(retirement, "BATCH", 2)
-    monkeypatch.setattr(remarks, "BATCH", 1)
+    monkeypatch.setattr(messages, "BATCH", 2)
+    monkeypatch.setattr(orphans, "BATCH", 1)
     come(database_url, *(at(OLD + number, f"message {number}", number) for number in range(7)), at(NOW, "new", 9))
     left = [8, 6, 4, 2, 1]
     for count in left:
         assert len(ids(database_url)) == count
         assert rows(database_url, "SELECT unread FROM chats") == [(count,)]
-        with connect.open(database_url, "retain") as connection:
-            next(retirement.retire(connection, BEFORE))
+        with connections.open(database_url, "retain") as connection:
+            next(messages.retire(connection, BEFORE))
 
     assert ids(database_url) == ["ID9"]

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from store import bodies, connect, dropping, ledger, partitions, replay
-from store.bodies import Gone, Wish
-from store.facts import Outcome
-from store.replay import Plan, Replay
+from store.ledger import ledger
+from store.model.facts import Outcome
+from store.postgres import connections
+from store.replay import replay
+from store.replay.replay import Plan, Replay
+from store.retention import partition_drop, partitions, raw_events
+from store.retention.raw_events import Gone, Wish
 from tests.convergence import world
 from tests.store import mixed
 from tests.store.misreadings import rightly
@@ -27,7 +30,7 @@ OLD = 6
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A history with bodies in several partitions, one message each."""
     monkeypatch.setattr(partitions, "AHEAD", 4)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         assert partitions.make(connection) == [name(2), name(3), name(4)]
     keep(database_url)
     return database_url
@@ -39,11 +42,11 @@ def keep(database_url: str, *, writer: str = "f" * 32) -> None:
 
 
 def prune(database_url: str, *, parked: bool = False, before: int = BEFORE) -> list[Gone]:
-    with connect.open(database_url, "retain") as connection:
+    with connections.open(database_url, "retain") as connection:
         wish = Wish(before, parked)
-        looked = bodies.look(connection, wish)
-        gone = list(bodies.prune(connection, wish))
-        again = bodies.look(connection, wish)
+        looked = raw_events.look(connection, wish)
+        gone = list(raw_events.prune(connection, wish))
+        again = raw_events.look(connection, wish)
     # Neither more nor less than a dry run said.
     assert (sum(one.bodies for one in gone), sum(one.size for one in gone)) == (looked.bodies, looked.size)
     assert tuple(one.dropped for one in gone if one.dropped) == looked.partitions
@@ -56,7 +59,7 @@ def receipts(database_url: str) -> list[object]:
 
 
 def counted(database_url: str) -> object:
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         read = ledger.read(connection)
     return read.stored, read.duplicate, read.noise, read.ping, read.parked, read.forgotten
 
@@ -99,7 +102,7 @@ def test_replays_keep_what_only_pruned_bodies_said(kept: str) -> None:
 def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pruning it would make it unreadable for ever: it leaves its month, and can be retried as before."""
     monkeypatch.setattr(partitions, "AHEAD", 2)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         partitions.make(connection)
     copies = [(said("one"), month(0)), (said("two", 2), month(2)), (said("three", 3), month(3))]
     drain(database_url, [mixed.batch(copies)], strange)
@@ -141,12 +144,12 @@ def test_a_long_mixed_history_loses_its_sources_and_nothing_else(database_url: s
 
 def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a transaction, and what is left to do is what is left in the tables."""
-    monkeypatch.setattr(bodies, "BATCH", 1)
-    monkeypatch.setattr(dropping, "PAGE", 1)
+    monkeypatch.setattr(raw_events, "BATCH", 1)
+    monkeypatch.setattr(partition_drop, "PAGE", 1)
     steps = 0
     while receipts(kept) != list(RECEIPTS[OLD:]):
-        with connect.open(kept, "retain") as connection:
-            steps += len([next(bodies.prune(connection, Wish(BEFORE, parked=False)))])
+        with connections.open(kept, "retain") as connection:
+            steps += len([next(raw_events.prune(connection, Wish(BEFORE, parked=False)))])
         assert replayed(kept, rightly).counts == {}
 
     assert steps == 4
@@ -156,12 +159,12 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dump that runs for hours keeps no body alive, and retention keeps no writer waiting for it."""
-    monkeypatch.setattr(dropping, "PATIENCE", 1)
-    with psycopg.connect(kept) as dump, connect.open(kept, "retain") as connection:
+    monkeypatch.setattr(partition_drop, "PATIENCE", 1)
+    with psycopg.connect(kept) as dump, connections.open(kept, "retain") as connection:
         dump.execute("SELECT FROM events LIMIT 1")
-        gone = list(bodies.prune(connection, Wish(BEFORE, parked=False)))
+        gone = list(raw_events.prune(connection, Wish(BEFORE, parked=False)))
         dump.rollback()
-        later = list(bodies.prune(connection, Wish(BEFORE, parked=False)))
+        later = list(raw_events.prune(connection, Wish(BEFORE, parked=False)))
 
     assert [one.busy for one in gone if one.busy] == ["events_first", name(2)]
     assert sum(one.bodies for one in gone) == OLD
@@ -175,7 +178,7 @@ def test_writers_go_on_beside_it(kept: str) -> None:
     written: list[int] = []
 
     def write() -> None:
-        with connect.open(kept, "worker") as connection:
+        with connections.open(kept, "worker") as connection:
             while not over.is_set() or len(written) < 20:
                 number = 100 + len(written)
                 copies = [(said("late", number), RECEIPTS[number % len(RECEIPTS)])]
@@ -186,8 +189,8 @@ def test_writers_go_on_beside_it(kept: str) -> None:
     thread.start()
     try:
         for _ in range(3):
-            with connect.open(kept, "retain") as connection:
-                assert list(bodies.prune(connection, Wish(BEFORE, parked=False))) is not None
+            with connections.open(kept, "retain") as connection:
+                assert list(raw_events.prune(connection, Wish(BEFORE, parked=False))) is not None
     finally:
         over.set()
         thread.join()
@@ -211,9 +214,9 @@ def test_a_replay_goes_on_beside_it(kept: str) -> None:
 def interleaved(database_url: str) -> Iterator[None]:
     """Steps of a replay and of retention in turns."""
     plan = Plan(parser(rightly), size=2)
-    with replay.open(database_url, plan) as ours, connect.open(database_url, "retain") as connection:
+    with replay.open(database_url, plan) as ours, connections.open(database_url, "retain") as connection:
         job = Replay(ours, plan)
-        steps = bodies.prune(connection, Wish(BEFORE, parked=False))
+        steps = raw_events.prune(connection, Wish(BEFORE, parked=False))
         while job.step():
             next(steps, None)
             yield

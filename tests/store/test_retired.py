@@ -2,11 +2,12 @@
 
 import pytest
 
-from store import chats, connect, fold
-from store.connect import Connection
-from store.refold import Comparison, Refolding
-from store.report import Difference
-from store.retirement import Gone
+from store.history import chats, fold
+from store.postgres import connections
+from store.postgres.connections import Connection
+from store.replay.refolding import Comparison, Refolding
+from store.replay.report import Difference
+from store.retention.messages import Gone
 from tests.convergence import world
 from tests.store import mixed
 from tests.store.misreadings import rightly
@@ -58,7 +59,7 @@ def test_it_stays_away_when_the_addresses_of_its_chat_part(database_url: str) ->
     retire(database_url)
     come(database_url, at(OLD, "one", **UNDER_LID))
     place = (SESSION, world.LID_OF_ASHA)
-    with connect.open(database_url, "test") as connection, connection.transaction():
+    with connections.open(database_url, "test") as connection, connection.transaction():
         connection.execute("INSERT INTO splits (session_id, lid) VALUES (%s, %s)", place)
         folding = fold.Folding(connection, [], [], {}, chats.lock(connection, {place}))
         folding.move({place})

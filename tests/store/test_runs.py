@@ -10,8 +10,9 @@ from typing import Any, LiteralString
 
 import pytest
 
-from store import connect, ledger, runs
-from store.connect import Connection
+from store.ledger import batch_runs, ledger
+from store.postgres import connections
+from store.postgres.connections import Connection
 
 KEEP: LiteralString = """
     INSERT INTO batches (writer, number, size, upto, stored, duplicate, parked)
@@ -54,41 +55,41 @@ def test_whatever_was_added_up_before_the_ledger_is_the_same(database_url: str, 
     writers = [uuid.UUID(int=chance.getrandbits(128)) for _ in range(3)]
     coming = [(writer, number) for writer in writers for number in range(1, 41) if chance.random() < 0.9]
     chance.shuffle(coming)
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         connection.execute(IDLE)
         for writer, number in coming:
             keep(connection, writer, number)
             if chance.random() < 0.3:
-                runs.extend(connection, 1)
+                batch_runs.extend(connection, 1)
             agree(connection)
         missing = connection.execute(MISSING).fetchall()
         lost = ledger.read(connection).lost
-        runs.extend(connection, 1)
+        batch_runs.extend(connection, 1)
         told = connection.execute("SELECT sum(last - first + 1)::bigint FROM batch_runs").fetchone()
 
         assert [(uuid.UUID(gap.writer), number) for gap in lost for number in range(gap.first, gap.last + 1)] == missing
         assert told == (len(coming),)
-        assert runs.extend(connection, 1) == 0
+        assert batch_runs.extend(connection, 1) == 0
 
 
 def write(database_url: str, writer: uuid.UUID) -> None:
     """As workers do: neighbours overtake each other."""
     numbers = [number for at in range(1, 151, 3) for number in (at + 2, at + 1, at)]
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         for number in numbers:
             keep(connection, writer, number)
 
 
 def take_sums(database_url: str, done: threading.Event) -> None:
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         while not done.is_set():
-            runs.extend(connection, 1)
+            batch_runs.extend(connection, 1)
 
 
 def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_url: str) -> None:
     """Dashboards poll the ledger all the time: one wrong number among thousands is the one that somebody sees."""
     done = threading.Event()
-    with ThreadPoolExecutor(6) as pool, connect.open(database_url, "test") as reader:
+    with ThreadPoolExecutor(6) as pool, connections.open(database_url, "test") as reader:
         writing = [pool.submit(write, database_url, uuid.uuid4()) for _ in range(4)]
         adding = [pool.submit(take_sums, database_url, done) for _ in range(2)]
         try:
@@ -100,7 +101,7 @@ def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_
             done.set()
         for one in (*writing, *adding):
             one.result()
-        runs.extend(reader, 1)
+        batch_runs.extend(reader, 1)
 
         assert reader.execute("SELECT count(*), sum(size)::bigint FROM batch_runs").fetchall() == [(4, 4 * 150 * 7)]
         agree(reader)
@@ -108,18 +109,18 @@ def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_
 
 def test_the_ledger_reads_no_batch_that_was_added_up(database_url: str) -> None:
     """A year of a busy gateway is millions of batches, and the dashboard asks every few seconds."""
-    with connect.open(database_url, "test", bounds={"enable_seqscan": "off"}) as connection:
+    with connections.open(database_url, "test", bounds={"enable_seqscan": "off"}) as connection:
         connection.execute(
             """
             INSERT INTO batches (writer, number, size, upto, stored)
             SELECT '00000000-0000-4000-8000-000000000001', n, 1, n, 1 FROM generate_series(1, 20000) AS n
             """
         )
-        runs.extend(connection, 1)
+        batch_runs.extend(connection, 1)
         connection.execute("ANALYZE")
         keep(connection, uuid.uuid4(), 1)
         plan = connection.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) WITH RECURSIVE {runs.SEGMENTS} SELECT sum(size) FROM segments"
+            f"EXPLAIN (ANALYZE, FORMAT JSON) WITH RECURSIVE {batch_runs.SEGMENTS} SELECT sum(size) FROM segments"
         ).fetchone()
         assert plan is not None
         read = [node for node in nodes(json.loads(json.dumps(plan[0]))[0]["Plan"]) if reads_batches(node)]
@@ -140,9 +141,9 @@ def reads_batches(node: Any) -> bool:  # noqa: ANN401 - JSON
 
 def test_whatever_empties_the_ledger_empties_its_sums(database_url: str) -> None:
     """Else a ledger that begins anew would begin with what is gone."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         keep(connection, uuid.uuid4(), 1)
-        runs.extend(connection, 1)
+        batch_runs.extend(connection, 1)
         connection.execute("TRUNCATE batches")
 
         assert ledger.read(connection).received == 0

@@ -10,10 +10,12 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from store import connect, sends, unsettled, writes
-from store.facts import Ack, Message, Outcome
-from store.intake import Batch, Event
-from store.sends import Draft, Result
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import Ack, Message, Outcome
+from store.postgres import connections
+from store.sending import sends, unsettled
+from store.sending.sends import Draft, Result
 
 T0 = 1_750_000_000_000
 PHONE = "919811000009"
@@ -25,8 +27,8 @@ def telling(url: str, fact: Message | Ack, number: int) -> None:
     """The gateway's webhook, as a batch of its own."""
     name = repr(fact).encode()
     event = Event(0, T0 + 2000, name, hashlib.sha256(name).digest(), Outcome("stored", None, "s1", "x", T0, (fact,)))
-    with connect.open(url, "test") as connection:
-        writes.apply(connection, [Batch(f"{number:032x}", 1, 1, (event,))])
+    with connections.open(url, "test") as connection:
+        apply.apply(connection, [Batch(f"{number:032x}", 1, 1, (event,))])
 
 
 def rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:
@@ -40,11 +42,11 @@ STEPS = ("answer", "message.sent", "delivered", "read")
 @pytest.mark.parametrize("order", list(itertools.permutations(STEPS)), ids=",".join)
 def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, order: tuple[str, ...]) -> None:
     """The webhook of a message often overtakes the answer to the call that sent it."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT, own_phone="919800000000")
     for number, step in enumerate(order, 1):
         if step == "answer":
-            with connect.open(database_url, "test") as connection:
+            with connections.open(database_url, "test") as connection:
                 sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"), own_phone="919800000000")
         elif step == "message.sent":
             telling(database_url, SAID, number)
@@ -62,7 +64,7 @@ def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, or
 
 def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_url: str) -> None:
     """Unknown is what nobody knows; once somebody does, it is not."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         given_up = unsettled.abandon(connection, "sends nobody else")
         connection.execute("UPDATE sends SET created_at = now() - interval '2 minutes'")
@@ -77,7 +79,7 @@ def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_
 
 def test_what_is_settled_stays_so(database_url: str) -> None:
     """A late time-out must not take back what the gateway answered."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         sends.complete(connection, DRAFT.send_id, Result("queued", gateway_id="q1"))
         late = sends.complete(connection, DRAFT.send_id, Result("unknown", reason="too late"))
@@ -88,8 +90,8 @@ def test_what_is_settled_stays_so(database_url: str) -> None:
 def test_only_the_sends_of_a_process_that_is_gone_are_given_up(database_url: str) -> None:
     """Another process's send is on its way, not lost."""
     with (
-        connect.open(database_url, "sends me") as me,
-        connect.open(database_url, "sends other"),
+        connections.open(database_url, "sends me") as me,
+        connections.open(database_url, "sends other"),
     ):
         for number, owner in enumerate(("sends me", "sends other", "sends dead"), 1):
             sends.record(me, replace(DRAFT, send_id=uuid.UUID(int=number), owner=owner))
@@ -103,7 +105,7 @@ def test_an_answer_that_may_not_have_arrived_leaves_who_waits_waiting(database_u
     asked = Message(PHONE, "incoming", "Q", T0 - 60_000, "text", None, "complete", "in stock?")
     telling(database_url, asked, 1)
     waiting: list[Any] = []
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         for number, result in enumerate((Result("failed"), Result("unknown"), Result("queued"), Result("sent", "WA1"))):
             draft = replace(DRAFT, send_id=uuid.UUID(int=number + 1), timestamp=T0 + number)
             sends.record(connection, draft)
@@ -115,7 +117,7 @@ def test_an_answer_that_may_not_have_arrived_leaves_who_waits_waiting(database_u
 
 def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
     """Replay folds a message from all of them: one that nobody sent a webhook for has no other."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         send = sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"))
         ((key_id,),) = rows(database_url, "SELECT key_id FROM sends")
@@ -133,10 +135,10 @@ def test_a_copy_that_waits_for_the_first_one_holds_nothing_that_the_first_one_ne
     copies: list[tuple[sends.Send, bool]] = []
 
     def copy() -> None:
-        with connect.open(database_url, "copy") as connection:
+        with connections.open(database_url, "copy") as connection:
             copies.append(sends.record(connection, replace(draft, send_id=uuid.UUID(int=2))))
 
-    with connect.open(database_url, "first") as first:
+    with connections.open(database_url, "first") as first:
         sends.record(first, draft)
         copying = Thread(target=copy)
         with first.transaction():

@@ -9,7 +9,7 @@ import pytest
 
 from dev.chaos.program import Program
 from dev.servers import Servers
-from store import migrate
+from store.postgres import migrator
 from tests.conftest import execute
 from tests.faults.pipeline import Pipeline
 
@@ -42,7 +42,7 @@ class Release:
 
     def migrate(self, database_url: str) -> list[str]:
         """Bring the database up to this release."""
-        return migrate.migrate(database_url, folder=self.code / "store" / "migrations")
+        return migrator.migrate(database_url, folder=self.code / "store" / "migrations")
 
     @property
     def entries(self) -> list[dict[bytes, bytes]]:

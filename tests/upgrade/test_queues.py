@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dev.chaos.feed import client
-from ingest import queue
+from ingest.queue import contract
 from tests.faults.pipeline import Pipeline
 from tests.ingest.process import Ingest
 from tests.upgrade.conftest import Release
@@ -72,7 +72,7 @@ def test_a_released_worker_reads_what_is_written_now(release: Release, redis_url
         check=False,
     )
 
-    if head(release.entries[0])["v"] == queue.FORMAT:
+    if head(release.entries[0])["v"] == contract.FORMAT:
         assert "after the upgrade" in done.stdout, done.stderr
         assert done.stdout.split()[1:4] == ["1", "1", "1"]
     else:
@@ -100,5 +100,5 @@ def raw(redis_url: str) -> list[dict[str, str]]:
 
 def decoded(redis_url: str) -> list[dict[str, bytes]]:
     with client(redis_url) as redis:
-        found: Any = redis.xrange(queue.STREAM)
+        found: Any = redis.xrange(contract.STREAM)
     return [{name.decode(): value for name, value in fields.items()} for _, fields in found]

@@ -14,8 +14,8 @@ import pytest
 from dev.chaos.program import Program
 from dev.chaos.story import Story
 from dev.process import ROOT
-from ingest import queue
-from store import migrate
+from ingest.queue import contract
+from store.postgres import migrator
 from tests import page
 from tests.faults import pages
 from tests.faults.pipeline import Pipeline
@@ -62,7 +62,7 @@ def entries(bodies: list[bytes]) -> list[dict[bytes, bytes]]:
         some = tuple(bodies[start : start + 25])
         upto = start + len(some)
         receipts = tuple(range(RECEIVED_AT + start, RECEIVED_AT + upto))
-        found.append(queue.to_fields(queue.Batch(writer, number, upto, receipts, some)))
+        found.append(contract.to_fields(contract.Batch(writer, number, upto, receipts, some)))
     return found
 
 
@@ -106,7 +106,7 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     pipeline.workers.remove(old)
     pipeline.feed.add_all(story.take(200), size=5)
 
-    assert migrated.count("applied") == len(migrate.names()) - len(list((release.code / "store/migrations").glob("*")))
+    assert migrated.count("applied") == len(migrator.names()) - len(list((release.code / "store/migrations").glob("*")))
     assert pipeline.drained(60), pipeline.said
     assert (old.starts, new.starts) == (1, 1), "nobody died of the other"
     verdict = pipeline.judge()
@@ -139,7 +139,7 @@ def test_new_processes_wait_for_the_schema_and_say_what_it_lacks(
     """A deployment that starts the new code first: nothing is taken from the queue, and the probe says why."""
     pipeline = new_pipeline(empty=True)
     done = release.migrate(pipeline.database_url)
-    lacking = [name for name in migrate.names() if name not in done]
+    lacking = [name for name in migrator.names() if name not in done]
     worker = pipeline.worker(WORKER_PORT=pages.free_port()).start()
     port = pages.free_port()
     environment = {"DATABASE_URL": pipeline.database_url, "API_TOKEN": "made-up-for-tests", "WORKER_PORT": port}
@@ -175,7 +175,7 @@ def test_a_released_migration_is_never_edited(release: Release) -> None:
     """Whoever has applied it has what it said then, and will never get what it says now."""
     released = {path.name: path.read_bytes() for path in (release.code / "store" / "migrations").iterdir()}
 
-    assert {name: (migrate.FOLDER / name).read_bytes() for name in released} == released
+    assert {name: (migrator.FOLDER / name).read_bytes() for name in released} == released
 
 
 def test_the_change_log_is_of_this_version() -> None:

@@ -4,9 +4,9 @@ import json
 import uuid
 from pathlib import Path
 
-from store.intake import Batch
+from store.model.batches import Batch
 from tests.faults.pipeline import Pipeline
-from worker import account
+from worker.drain import batch_log
 
 
 def test_batches_that_follow_each_other_are_told_as_one_range() -> None:
@@ -14,7 +14,7 @@ def test_batches_that_follow_each_other_are_told_as_one_range() -> None:
     one, other = uuid.uuid4().hex, uuid.uuid4().hex
     batches = [Batch(one, number, 0, ()) for number in (4, 2, 3, 9, 7)] + [Batch(other, 1, 0, ())]
 
-    assert sorted(account.ranges(batches)) == sorted([f"{one}:2-4", f"{one}:7", f"{one}:9", f"{other}:1"])
+    assert sorted(batch_log.ranges(batches)) == sorted([f"{one}:2-4", f"{one}:7", f"{one}:9", f"{other}:1"])
 
 
 def test_an_event_is_followed_from_its_answer_to_its_row(database_url: str, redis_url: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from dev.chaos.story import Story
-from ingest import queue
+from ingest.queue import contract
 from tests.faults.pipeline import Pipeline
 
 LOCK = "BEGIN; LOCK TABLE batches IN SHARE MODE"
@@ -27,8 +27,8 @@ def test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying(pipeline: Pip
     worker = pipeline.worker().start()
     with pipeline.holding(LOCK):
         pipeline.feed.add(Story(101).take(20))
-        Queue(queue.QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
-            queue.JOB, job_timeout=1, result_ttl=0, failure_ttl=300
+        Queue(contract.QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+            contract.JOB, job_timeout=1, result_ttl=0, failure_ttl=300
         )
         assert pipeline.until(lambda: "ended by JobTimeoutException" in worker.said, 15), worker.said
         assert pipeline.until(lambda: pipeline.waiting_for_locks() <= 1), "what it asked for was given up on both sides"
@@ -47,9 +47,9 @@ def test_a_batch_that_takes_long_is_not_taken_for_a_dead_workers(pipeline: Pipel
     with pipeline.holding(LOCK):
         pipeline.feed.add(Story(102).take(20))
         assert pipeline.until(lambda: pipeline.pending() == 1 and pipeline.waits_for_a_lock()), pipeline.said
-        [before] = pipeline.redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", 10)
+        [before] = pipeline.redis.xpending_range(contract.STREAM, contract.GROUP, "-", "+", 10)
         time.sleep(7)  # longer than it takes to be called dead
-        [after] = pipeline.redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", 10)
+        [after] = pipeline.redis.xpending_range(contract.STREAM, contract.GROUP, "-", "+", 10)
 
     assert after["consumer"] == before["consumer"]
     assert after["times_delivered"] == before["times_delivered"] == 1

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from store import connect, forget
-from store.forgetkey import Keeping
+from store.erasure import requests
+from store.erasure.keys import Keeping
+from store.postgres import connections
 from tests.convergence import world
 from tests.faults.pipeline import Pipeline
 from tests.store.forgetting import ASHA, LID, RAVI, message
@@ -27,8 +28,8 @@ def ledger(pipeline: Pipeline) -> tuple[int, ...]:
 
 def record(pipeline: Pipeline, keeping: Keeping, address: str) -> None:
     """What a command does that is killed before it erases anything."""
-    with connect.open(pipeline.database_url, "forget") as connection:
-        forget.record(connection, keeping, address)
+    with connections.open(pipeline.database_url, "forget") as connection:
+        requests.record(connection, keeping, address)
 
 
 def erased(pipeline: Pipeline) -> bool:

@@ -4,8 +4,7 @@ import hashlib
 
 import pytest
 
-from worker import identity
-from worker.sak import parser
+from worker.sak import identity, parser
 
 WRITER = "0123456789abcdef0123456789abcdef"
 

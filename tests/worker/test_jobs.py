@@ -11,7 +11,7 @@ from rq.serializers import JSONSerializer
 
 from dev.chaos.program import Program
 from dev.chaos.story import Story
-from ingest import queue
+from ingest.queue import contract
 from tests.faults import pages
 from tests.faults.pipeline import Pipeline
 
@@ -19,7 +19,7 @@ REFUSED = "sak_worker_refused_jobs_total"
 
 
 def enqueue(pipeline: Pipeline, function: str, *arguments: object, **options: Any) -> None:  # noqa: ANN401 - RQ's own
-    Queue(queue.QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(function, *arguments, **options)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+    Queue(contract.QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(function, *arguments, **options)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, wo
     touch = f"touch {mark}"
     enqueue(pipeline, "os.system", touch)
     enqueue(pipeline, "subprocess.getoutput", touch)
-    enqueue(pipeline, queue.JOB, touch)
-    enqueue(pipeline, queue.JOB, on_success=Callback("os.system"))
-    enqueue(pipeline, queue.JOB, on_failure=Callback("os.system"))
-    enqueue(pipeline, queue.JOB, on_stopped=Callback("os.system"))
+    enqueue(pipeline, contract.JOB, touch)
+    enqueue(pipeline, contract.JOB, on_success=Callback("os.system"))
+    enqueue(pipeline, contract.JOB, on_failure=Callback("os.system"))
+    enqueue(pipeline, contract.JOB, on_stopped=Callback("os.system"))
     enqueue(pipeline, "worker.jobs.DRAIN", result_ttl=0)
     enqueue(pipeline, "os.abort", retry=Retry(max=3))
     pipeline.feed.add(Story(31).take(10))
@@ -62,12 +62,12 @@ def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: Pipeline
     for name, fields in damaged.items():
         if fields:
             pipeline.redis.hset(f"rq:job:{name}", mapping=fields)
-        pipeline.redis.rpush(f"rq:queue:{queue.QUEUE}", name)
+        pipeline.redis.rpush(f"rq:queue:{contract.QUEUE}", name)
     pipeline.feed.add(Story(32).take(10))
     worker.start()
 
     assert pipeline.drained(), worker.said
-    assert pipeline.until(lambda: pipeline.redis.llen(f"rq:queue:{queue.QUEUE}") == 0), worker.said
+    assert pipeline.until(lambda: pipeline.redis.llen(f"rq:queue:{contract.QUEUE}") == 0), worker.said
     assert worker.starts == 1
     pipeline.feed.add(Story(33).take(10))
     assert pipeline.drained(), worker.said
@@ -90,7 +90,7 @@ def test_commands_in_redis_are_not_obeyed(pipeline: Pipeline, worker: Program) -
 
 def test_a_hint_that_a_dead_worker_took_does_not_keep_others_from_working(pipeline: Pipeline, worker: Program) -> None:
     """Killed between taking a hint and running it, RQ would find out after a minute, or never."""
-    pipeline.redis.rpush(f"rq:queue:{queue.QUEUE}:intermediate", "lost")
+    pipeline.redis.rpush(f"rq:queue:{contract.QUEUE}:intermediate", "lost")
     worker.start()
     pipeline.feed.add(Story(36).take(10))
 

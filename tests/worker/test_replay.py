@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from store import connect
+from store.postgres import connections
 from tests.convergence import truth
 from tests.store import mixed, replaying
 from tests.store.misreadings import MISREADINGS, rightly
-from worker import replay
+from worker.commands import replay
 
 
 def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
@@ -89,7 +89,7 @@ def test_a_killed_replay_leaves_nothing_half_done_and_goes_on(database_url: str)
     assert code == replay.DONE
     assert json.loads(out)["events"] == 400
     assert reached < 400
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         replays = connection.execute("SELECT count(*), count(finished_at) FROM replays").fetchall()
         said = replaying.history(database_url)
         connection.execute(
@@ -133,7 +133,7 @@ def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_th
 ) -> None:
     """What was promised of replays, at a size that says something."""
     batches = list(mixed.told(102_000, seed=2))
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         taken = [batches[start : start + 12] for start in range(0, len(batches), 12)]
         drained = 0.0
         for number, some in enumerate(taken):

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from dev.chaos.story import Story
-from store import bodies, connect, retirement
-from store.bodies import Wish
+from store.postgres import connections
+from store.retention import messages, raw_events
+from store.retention.raw_events import Wish
 from tests.faults.pipeline import Pipeline
 
 EVENTS = 1_200
@@ -17,12 +18,12 @@ def test_workers_and_retention_do_not_stop_each_other(new_pipeline: Callable[[],
     pipeline = new_pipeline()
     told = Story(31).take(EVENTS)
     workers = [pipeline.worker().start() for _ in range(2)]
-    with connect.open(pipeline.database_url, "retain") as connection:
+    with connections.open(pipeline.database_url, "retain") as connection:
 
         def forget() -> bool:
-            for _ in retirement.retire(connection, ALL):
+            for _ in messages.retire(connection, ALL):
                 pass
-            for _ in bodies.prune(connection, Wish(ALL, parked=False)):
+            for _ in raw_events.prune(connection, Wish(ALL, parked=False)):
                 pass
             return pipeline.entries() == 0
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dev.chaos.story import Story
-from ingest import queue
+from ingest.queue import contract
 from tests.faults.pipeline import Pipeline
 
 BATCH = 40
@@ -14,8 +14,8 @@ BATCH = 40
 
 def stranded(pipeline: Pipeline) -> list[str]:
     """What a stopped worker left in Redis besides the stream: a hint that somebody took and nobody runs."""
-    left = pipeline.redis.lrange(f"rq:queue:{queue.QUEUE}:intermediate", 0, -1)
-    left += pipeline.redis.zrange(f"rq:wip:{queue.QUEUE}", 0, -1)
+    left = pipeline.redis.lrange(f"rq:queue:{contract.QUEUE}:intermediate", 0, -1)
+    left += pipeline.redis.zrange(f"rq:wip:{contract.QUEUE}", 0, -1)
     return [str(name) for name in left]
 
 

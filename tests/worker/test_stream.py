@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 from dev.chaos.story import Story
-from ingest import queue
+from ingest.queue import contract
 from tests.faults.pipeline import Pipeline
-from worker import stream
-from worker.stream import Stream
+from worker.drain import stream
+from worker.drain.stream import Stream
 
 NEWER = {b"head": b'{"v":99,"chunks":[]}', b"bodies": b"", b"index": b"?"}
 FOREIGN = {b"something": b"else"}
@@ -45,7 +45,7 @@ def test_two_workers_that_hold_the_same_entry_store_it_once(pipeline: Pipeline) 
         assert pipeline.until(lambda: pipeline.pending() == 1 and pipeline.waits_for_a_lock()), first.said
         first.send(signal.SIGSTOP)
         long_ago = {"idle": stream.ABANDONED + 1, "justid": True}
-        pipeline.redis.xclaim(queue.STREAM, queue.GROUP, "another", 0, ids(pipeline.redis), **long_ago)
+        pipeline.redis.xclaim(contract.STREAM, contract.GROUP, "another", 0, ids(pipeline.redis), **long_ago)
         second = pipeline.worker().start()
         pipeline.feed.hint()
         assert pipeline.until(lambda: pipeline.waiting_for_locks() >= 2), second.said
@@ -58,13 +58,13 @@ def test_two_workers_that_hold_the_same_entry_store_it_once(pipeline: Pipeline) 
 
 def ids(redis: Any) -> list[bytes]:  # noqa: ANN401 - see Pipeline.redis
     """The entries that somebody has in hand."""
-    return [entry["message_id"] for entry in redis.xpending_range(queue.STREAM, queue.GROUP, "-", "+", 100)]
+    return [entry["message_id"] for entry in redis.xpending_range(contract.STREAM, contract.GROUP, "-", "+", 100)]
 
 
 def test_a_batch_that_is_in_the_stream_twice_is_counted_as_what_it_is(pipeline: Pipeline) -> None:
     """Its confirmation was lost, so it went through the spool as well; both copies may come in one hand."""
     pipeline.feed.add(Story(54).take(20))
-    [(_, fields)] = pipeline.redis.xrange(queue.STREAM)
+    [(_, fields)] = pipeline.redis.xrange(contract.STREAM)
     pipeline.feed.put(fields)
     worker = pipeline.worker().start()
 
@@ -141,8 +141,8 @@ def test_what_is_acknowledged_and_still_there_is_stored_and_removed_by_the_livin
     worker.send(signal.SIGSTOP)
     time.sleep(0.3)  # longer than it waits for entries at a time, so that it is not the one to get this one
     entry = pipeline.feed.add(Story(51).take(10))
-    pipeline.redis.xreadgroup(queue.GROUP, "another", {queue.STREAM: ">"})
-    pipeline.redis.xack(queue.STREAM, queue.GROUP, entry)
+    pipeline.redis.xreadgroup(contract.GROUP, "another", {contract.STREAM: ">"})
+    pipeline.redis.xack(contract.STREAM, contract.GROUP, entry)
     worker.send(signal.SIGCONT)
 
     assert pipeline.drained(keep=False), worker.said
@@ -156,8 +156,8 @@ def test_consumers_of_workers_that_died_are_buried(pipeline: Pipeline) -> None:
     assert pipeline.drained(), pipeline.said
     pipeline.workers[0].kill()
     entry = pipeline.feed.add(Story(53).take(5))
-    pipeline.redis.xreadgroup(queue.GROUP, "holding", {queue.STREAM: ">"})
+    pipeline.redis.xreadgroup(contract.GROUP, "holding", {contract.STREAM: ">"})
     Stream(pipeline.redis, "undertaker").bury(silent_ms=0)
 
-    assert [one["name"] for one in pipeline.redis.xinfo_consumers(queue.STREAM, queue.GROUP)] == [b"holding"]
+    assert [one["name"] for one in pipeline.redis.xinfo_consumers(contract.STREAM, contract.GROUP)] == [b"holding"]
     assert ids(pipeline.redis) == [entry]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from store.facts import Ack, Fact, Status
+from store.model.facts import Ack, Fact, Status
 from worker.sak import document, parties, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError

@@ -1,4 +1,4 @@
-"""Addresses as gateways spell them, in the one spelling that the store knows (store/facts.py)."""
+"""Addresses as gateways spell them, in the one spelling that the store knows (store/model/facts.py)."""
 
 import re
 

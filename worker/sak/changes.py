@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from store.facts import Delete, Edit, Fact, Reaction
+from store.model.facts import Delete, Edit, Fact, Reaction
 from worker.sak import acks, document, parties, proto, text
 from worker.sak.document import Fields
 from worker.sak.envelope import Envelope, first

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from store.facts import ContentState, MessageType
+from store.model.facts import ContentState, MessageType
 from worker.sak import document, proto, text, vocabulary
 from worker.sak.document import Fields
 from worker.sak.envelope import Envelope, first

@@ -1,6 +1,6 @@
 """Bytes to JSON, for any bytes, in time and memory proportional to their number.
 
-What this module can read is part of an event's identity (worker/identity.py): a body that starts or stops to be
+What this module can read is part of an event's identity (worker/sak/identity.py): a body that starts or stops to be
 readable changes its digest. So the depth is counted here; the interpreter's own limit differs by version.
 """
 

@@ -1,6 +1,6 @@
 """`message.received` and `message.sent`, flat and nested."""
 
-from store.facts import Fact, Message, Status
+from store.model.facts import Fact, Message, Status
 from worker.sak import acks, changes, content, document, parties
 from worker.sak.envelope import Envelope
 from worker.sak.reasons import Reason, UnreadableError

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from store.facts import Fact, Outcome
-from worker import identity
-from worker.sak import acks, changes, document, messages, sessions, text
+from store.model.facts import Fact, Outcome
+from worker.sak import acks, changes, document, identity, messages, sessions, text
 from worker.sak.document import Fields
 from worker.sak.envelope import Envelope, is_flat, is_true, open_envelope
 from worker.sak.reasons import Reason, UnreadableError
@@ -19,7 +18,7 @@ class Reading(NamedTuple):
 
     outcome: Outcome
     identifies_itself: bool
-    """Whether equal bytes are the same event (worker/identity.py)."""
+    """Whether equal bytes are the same event (worker/sak/identity.py)."""
 
 
 _EVENTS: Final[dict[str, _Reader]] = {

@@ -6,7 +6,7 @@ puts the LID's digits into `wa_id` and `from_number`.
 
 from typing import NamedTuple
 
-from store.facts import Alias, Direction, Name
+from store.model.facts import Alias, Direction, Name
 from worker.sak import address, document, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from store.facts import Fact, SessionReport, SessionState
+from store.model.facts import Fact, SessionReport, SessionState
 from worker.sak import acks, address, document, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from store.facts import MessageType
+from store.model.facts import MessageType
 from worker.sak.reasons import Reason
 
 PLAIN_TEXT: Final = frozenset({"conversation", "extendedTextMessage", "text", "chat"})

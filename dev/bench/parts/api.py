@@ -16,8 +16,8 @@ from dev.bench.asking import Asking
 from dev.bench.figures import Row, Samples, Table, Target, quantile
 from dev.bench.lab import Lab
 from dev.bench.plan import Plan
-from store import connect, pool
-from store.connect import Connection
+from store.postgres import connections, pool
+from store.postgres.connections import Connection
 
 SMALL = 100_000
 PER_CHAT = 100
@@ -160,7 +160,7 @@ def _history(lab: Lab, name: str, messages: int) -> Generator[str]:
 
 @contextlib.contextmanager
 def _side(database_url: str, port: int) -> Generator[_Side]:
-    options = connect.options(read_only=True, bounds=pool.READING)
+    options = connections.options(read_only=True, bounds=pool.READING)
     with (
         psycopg.connect(database_url, autocommit=True, options=options) as connection,
         contextlib.closing(Asking(port)) as asking,

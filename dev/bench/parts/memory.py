@@ -11,7 +11,7 @@ from dev.bench.figures import Row, Samples, Table, Target
 from dev.bench.lab import HOST, TOKEN, Lab, Started
 from dev.bench.load import Load
 from dev.bench.plan import Plan
-from ingest import queue
+from ingest.queue import contract
 
 RATE = 1000
 MIB = 1 << 20
@@ -90,7 +90,7 @@ def _redis(lab: Lab, plan: Plan) -> Table:
         with lab.redis() as client, lab.ours("ingest") as ingest:
             Load(ingest.port, connections, seconds=plan.seconds).put().clean()
             waiting = backlog.count(client)
-            taken = cast("int", client.memory_usage(queue.STREAM, samples=0))  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            taken = cast("int", client.memory_usage(contract.STREAM, samples=0))  # pyright: ignore[reportUnknownMemberType] - **kwargs
         rows.append(
             Row(
                 f"Redis, filled over {connections} connection{'s' if connections > 1 else ''}",

@@ -13,7 +13,7 @@ from typing import LiteralString, TypeAlias
 import psycopg
 
 from dev.bench.webhooks import Crowd
-from store.facts import Message
+from store.model.facts import Message
 from worker.sak import parser
 
 Parsed: TypeAlias = tuple[object, ...]

@@ -2,9 +2,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from api.sak.client import Client
-from api.sak.patience import Patience
-from api.sak.settings import Settings
+from api.gateway.client import Client
+from api.gateway.settings import Settings
+from api.gateway.timeouts import Patience
 from dev.gateway.server import Gateway
 
 QUICK = Patience(connect=2.0, answer=1.0, total=5.0, pause=0.001)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from api.sak import errors, transport
-from api.sak.client import Client
-from api.sak.patience import Patience
-from api.sak.settings import Settings
+from api.gateway import errors, transport
+from api.gateway.client import Client
+from api.gateway.settings import Settings
+from api.gateway.timeouts import Patience
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
 

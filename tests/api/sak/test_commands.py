@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.sak import commands
+from api.commands import sak as commands_sak
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
 
@@ -23,7 +23,7 @@ def sak(environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> Calla
     """Runs a command and gives its exit code and all that it printed."""
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
-        code = commands.main(["sak", *words], {**environ, **changed})
+        code = commands_sak.main(["sak", *words], {**environ, **changed})
         out, err = capsys.readouterr()
         return code, out + err
 

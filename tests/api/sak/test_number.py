@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.sak.number import InvalidRecipientError, normalise_to
+from api.gateway.number import InvalidRecipientError, normalise_to
 from dev.gateway import memory
 
 

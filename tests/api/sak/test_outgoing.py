@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.sak import commands
+from api.commands import sak as commands_sak
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
 from tests.api.history import LID, History, message, same_person
@@ -30,7 +30,7 @@ def sak(
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
-        code = commands.main(["sak", *words], {**environ, **changed})
+        code = commands_sak.main(["sak", *words], {**environ, **changed})
         out, err = capsys.readouterr()
         return code, out + err
 
@@ -157,7 +157,7 @@ def test_what_the_environment_does_not_name_is_read_from_the_env_file(
     """`./run` and the commands must mean the same gateway."""
     lines = [f"{name}='{value}'  # ours" for name, value in environ.items()]
     (tmp_path / ".env").write_text("\n".join(["# a comment", "export OTHER=1", *lines]))
-    code = commands.main(["sak", "status"], {})
+    code = commands_sak.main(["sak", "status"], {})
     said = capsys.readouterr().out
 
     assert code == 0

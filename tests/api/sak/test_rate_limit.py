@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from api.sak.exchange import retry_after
+from api.gateway.exchange import retry_after
 
 NOW = 1795363600.0
 

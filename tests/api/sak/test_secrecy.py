@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from api.sak import errors
-from api.sak.client import Client
-from api.sak.settings import Settings
+from api.gateway import errors
+from api.gateway.client import Client
+from api.gateway.settings import Settings
 from dev.gateway.behaviour import Kind, Misbehaviour
 from dev.gateway.server import Gateway
 

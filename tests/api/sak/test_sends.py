@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from api.sak import answers, errors
-from api.sak.client import Client
-from api.sak.number import InvalidRecipientError
-from api.sak.patience import Patience
-from api.sak.settings import Settings
+from api.gateway import answers, errors
+from api.gateway.client import Client
+from api.gateway.number import InvalidRecipientError
+from api.gateway.settings import Settings
+from api.gateway.timeouts import Patience
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
 

@@ -1,6 +1,6 @@
 import pytest
 
-from api.sak.settings import Settings, SettingsError
+from api.gateway.settings import Settings, SettingsError
 
 
 def test_without_a_base_url_there_is_no_sak() -> None:

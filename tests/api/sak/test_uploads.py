@@ -3,8 +3,8 @@ import io
 
 import pytest
 
-from api.sak import errors
-from api.sak.client import Client
+from api.gateway import errors
+from api.gateway.client import Client
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
 

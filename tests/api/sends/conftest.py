@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pytest
 import requests
 
-from api.sak.patience import Patience
+from api.gateway.timeouts import Patience
 from dev.gateway.server import Gateway
 from tests.api.conftest import serving
 from tests.api.history import TOKEN, Client

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.sak.patience import Patience
+from api.gateway.timeouts import Patience
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
 from tests.api.history import Client, History

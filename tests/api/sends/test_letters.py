@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dev.gateway.server import Gateway
-from store import connect, tokens
+from store.access import tokens
+from store.postgres import connections
 from tests.api.history import LID, Client, History, message, same_person
 from tests.api.sends.conftest import PHONE, SESSION, Serve
 
@@ -111,7 +112,7 @@ def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
     gateway: Gateway, sender: Client, history: History
 ) -> None:
     """A dashboard's reading token in the wrong hands must not write to customers."""
-    with connect.open(history.database_url, "test") as connection:
+    with connections.open(history.database_url, "test") as connection:
         made = {
             "reads": tokens.make(connection, "reads", ["read"]),
             "elsewhere": tokens.make(connection, "elsewhere", ["read", "write"], sessions=["another"]),

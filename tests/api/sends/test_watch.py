@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from api.sak.client import Client as Sak
-from api.sak.settings import Settings
-from api.sak.watch import Watch
+from api.gateway.client import Client as Sak
+from api.gateway.session_monitor import Watch
+from api.gateway.settings import Settings
 from api.settings import Settings as ApiSettings
 from api.settings import SettingsError
 from dev.gateway.behaviour import Misbehaviour
 from dev.gateway.server import Gateway
-from store.outages import Look
-from store.pool import Pool
+from store.history.outages import Look
+from store.postgres.pool import Pool
 from tests.api.history import PHONE, History, message
 from tests.api.sends.conftest import QUICK, SESSION, Serve
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from dev.servers import Servers
-from store import connect
+from store.postgres import connections
 from tests.conftest import execute
 from tests.store import mixed
 
@@ -21,7 +21,7 @@ def empty_url(servers: Servers) -> Iterator[str]:
 @pytest.fixture
 def told(database_url: str) -> str:
     """A database with a history in it."""
-    with connect.open(database_url, "test") as connection:
+    with connections.open(database_url, "test") as connection:
         for batch in mixed.told(150):
             mixed.keep(connection, [batch])
     return database_url

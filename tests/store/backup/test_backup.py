@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from dev.process import ROOT
-from store import backup, connect, programs, restore
-from store.programs import ProgramError
+from store.backup import dump, restore
+from store.postgres import client_programs, connections
+from store.postgres.client_programs import ProgramError
 from tests import page
 from tests.store import mixed
 from tests.store.backup.databases import command, contents, rows, until
@@ -35,9 +36,9 @@ def test_a_backup_is_of_one_moment_while_others_write(told: str, empty_url: str,
     before = contents(told)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(told) as holding:
         holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
-        making = pool.submit(backup.make, told, tmp_path / "one", os.environ, print)
+        making = pool.submit(dump.make, told, tmp_path / "one", os.environ, print)
         until(lambda: rows(told, waits))
-        with connect.open(told, "test") as connection:
+        with connections.open(told, "test") as connection:
             for batch in mixed.told(60, seed=2):
                 mixed.keep(connection, [batch])
         holding.rollback()
@@ -93,12 +94,14 @@ def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(told: str, tmp
 def test_programs_older_than_the_server_are_not_used() -> None:
     """pg_dump refuses newer servers with a sentence about versions; ours says what to install."""
     with pytest.raises(ProgramError, match="install pg_dump 99 or newer"):
-        programs.find("pg_dump", 99)
+        client_programs.find("pg_dump", 99)
 
 
 def test_no_password_is_on_a_command_line() -> None:
     """Everybody on a machine can read the arguments of every process."""
-    told = programs.server("postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {})
+    told = client_programs.server(
+        "postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {}
+    )
 
     assert "hunter2" not in told.dbname
     assert told.environment["PGPASSWORD"] == "hunter2-made-up"

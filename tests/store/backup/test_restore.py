@@ -9,9 +9,13 @@ import psycopg
 import pytest
 
 from dev.servers import Servers
-from store import archive, backup, connect, feed, migrate, programs, restore, searchable
-from store.archive import Archive
-from store.programs import ProgramError
+from store.backup import archive, restore
+from store.backup import dump as backup_dump
+from store.backup.archive import Archive
+from store.feed import search_index
+from store.postgres import client_programs, connections, migrator
+from store.postgres.client_programs import ProgramError
+from store.reading import change_feed
 from tests.conftest import execute
 from tests.store import mixed
 from tests.store.backup.databases import command, contents, rows, structure, tables
@@ -36,7 +40,7 @@ def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_p
 
 def test_a_server_that_is_far_behind_in_transactions_goes_on(told: str, empty_url: str, tmp_path: Path) -> None:
     """A new server has been through a thousand transactions, the old one perhaps through a billion."""
-    with connect.open(told, "test") as connection:
+    with connections.open(told, "test") as connection:
         for statement in (
             "UPDATE changes SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
             "UPDATE searchable_upto SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
@@ -44,16 +48,16 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(told: str, empty_ur
             "UPDATE whatsapp_messages SET born = (born::text::bigint + 1000000000000)::text::xid8",
         ):
             connection.execute(statement.encode())
-    backup.make(told, tmp_path / "file", os.environ, print)
+    backup_dump.make(told, tmp_path / "file", os.environ, print)
     restore.restore(empty_url, tmp_path / "file", os.environ, print, replace=False)
 
-    with connect.open(empty_url, "test") as connection:
-        epoch, now = feed.now(connection)
+    with connections.open(empty_url, "test") as connection:
+        epoch, now = change_feed.now(connection)
         mixed.keep(connection, list(mixed.told(40, seed=3)))
-        told_of = feed.read(connection, now, 1000)
+        told_of = change_feed.read(connection, now, 1000)
         assert (told_of.epoch, told_of.pruned) == (epoch, False)
         assert len(told_of.changes) > 10
-        while searchable.follow(connection, 1000):
+        while search_index.follow(connection, 1000):
             pass
     # All of it: what the search had not taken in when it was backed up, and what came since.
     texts = "FROM whatsapp_messages WHERE deleted_at IS NULL AND concat_ws('', message_text, caption, file_name) <> ''"
@@ -71,10 +75,10 @@ def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp
     for name in names:
         execute(servers, "CREATE DATABASE {} OWNER {}", name, role)
     old, new = (servers.postgres.url_of(name).replace("//app@", f"//{role}@") for name in names)
-    migrate.migrate(old)
-    with connect.open(old, "test") as connection:
+    migrator.migrate(old)
+    with connections.open(old, "test") as connection:
         mixed.keep(connection, list(mixed.told(40)))
-    backup.make(old, tmp_path / "file", os.environ, print)
+    backup_dump.make(old, tmp_path / "file", os.environ, print)
     for replace in (False, True):
         restore.restore(new, tmp_path / "file", os.environ, print, replace=replace)
 
@@ -89,8 +93,8 @@ def test_a_database_with_something_in_it_is_replaced_only_when_told(
     told: str, another_database_url: str, tmp_path: Path
 ) -> None:
     """A restore into the wrong database is worse than what it was to repair."""
-    backup.make(told, tmp_path / "file", os.environ, print)
-    with connect.open(another_database_url, "test") as connection:
+    backup_dump.make(told, tmp_path / "file", os.environ, print)
+    with connections.open(another_database_url, "test") as connection:
         mixed.keep(connection, list(mixed.told(40, seed=7)))
         connection.execute("CREATE TABLE somebody_elses AS SELECT 1 AS one")
         connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.born FROM whatsapp_messages AS m")
@@ -110,7 +114,7 @@ def test_who_was_forgotten_after_the_backup_is_forgotten_again(told: str, empty_
     """A backup remembers everybody; the list beside the key remembers who asked not to be."""
     [(address,)] = rows(told, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1")
     home = {"DATA_DIR": str(tmp_path / "home")}
-    backup.make(told, tmp_path / "file", os.environ, print)
+    backup_dump.make(told, tmp_path / "file", os.environ, print)
     code, said = command("forget", address, "--yes", url=told, **home)
     assert code == 0, said
 
@@ -130,25 +134,25 @@ def test_without_the_key_to_who_is_forgotten_nobody_is_served(told: str, empty_u
     """The backup says that people were forgotten, and nobody here can tell who: better no database than theirs."""
     [(address,)] = rows(told, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1")
     assert command("forget", address, "--yes", url=told, DATA_DIR=str(tmp_path / "home"))[0] == 0
-    backup.make(told, tmp_path / "file", os.environ, print)
+    backup_dump.make(told, tmp_path / "file", os.environ, print)
 
     code, said = command("restore", tmp_path / "file", url=empty_url, DATA_DIR=str(tmp_path / "elsewhere"))
     assert code == 2
     assert "FORGET_KEY" in said
-    with connect.open(empty_url, "test") as connection:
-        assert migrate.missing(connection), "no process is ready on it"
+    with connections.open(empty_url, "test") as connection:
+        assert migrator.missing(connection), "no process is ready on it"
 
     code, said = command("restore", tmp_path / "file", "--yes", url=empty_url, DATA_DIR=str(tmp_path / "home"))
     assert code == 0, said
-    with connect.open(empty_url, "test") as connection:
-        assert migrate.missing(connection) == []
+    with connections.open(empty_url, "test") as connection:
+        assert migrator.missing(connection) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "other bytes", "no archive", "missing"])
 def test_a_damaged_file_is_found_out_before_anything_is_dropped(told: str, tmp_path: Path, damage: str) -> None:
     """Whoever restores needs what the database has now all the more if the file turns out to be worth nothing."""
     file = tmp_path / "file"
-    backup.make(told, file, os.environ, print)
+    backup_dump.make(told, file, os.environ, print)
     whole = file.read_bytes()
     if damage == "cut":
         file.write_bytes(whole[: len(whole) * 2 // 3])
@@ -172,8 +176,8 @@ def test_a_damaged_file_is_found_out_before_anything_is_dropped(told: str, tmp_p
 def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -> None:
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE recipes (name text)")
-    dump = programs.find("pg_dump", connection_major(empty_url))
-    programs.run(dump, ["--format=custom", f"--file={tmp_path / 'file'}", f"--dbname={empty_url}"], os.environ)
+    dump = client_programs.find("pg_dump", connection_major(empty_url))
+    client_programs.run(dump, ["--format=custom", f"--file={tmp_path / 'file'}", f"--dbname={empty_url}"], os.environ)
 
     code, said = command("restore", tmp_path / "file", "--yes", url=empty_url)
 
@@ -185,7 +189,7 @@ def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -
 def test_a_backup_of_a_newer_version_is_refused(told: str, empty_url: str, tmp_path: Path) -> None:
     """This code would not know what to do with its tables."""
     rows(told, "INSERT INTO migrations (name) VALUES ('9999_later.sql') RETURNING name")
-    backup.make(told, tmp_path / "file", os.environ, print)
+    backup_dump.make(told, tmp_path / "file", os.environ, print)
 
     code, said = command("restore", tmp_path / "file", url=empty_url)
 
@@ -195,8 +199,8 @@ def test_a_backup_of_a_newer_version_is_refused(told: str, empty_url: str, tmp_p
 
 
 def test_a_backup_from_a_newer_postgresql_is_refused(told: str, tmp_path: Path) -> None:
-    made = backup.make(told, tmp_path / "file", os.environ, print)
-    program = programs.find("pg_restore", made.server)
+    made = backup_dump.make(told, tmp_path / "file", os.environ, print)
+    program = client_programs.find("pg_restore", made.server)
     found = archive.look(made.path, program, os.environ)
 
     with pytest.raises(ProgramError, match="needs 18 or newer"):
@@ -204,7 +208,7 @@ def test_a_backup_from_a_newer_postgresql_is_refused(told: str, tmp_path: Path) 
 
 
 def test_every_column_that_holds_a_transaction_id_is_dealt_with(database_url: str) -> None:
-    """On another server the same number is another time: one that store/aftermath.py forgets is read wrongly."""
+    """On another server the same number is another time: one that store/backup/adopt.py forgets is read wrongly."""
     found = rows(
         database_url,
         """

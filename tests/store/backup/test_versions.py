@@ -11,8 +11,9 @@ import pytest
 from dev import binaries, home
 from dev.postgres import Postgres
 from dev.servers import Servers
-from store import backup, connect, migrate, programs, restore
-from store.programs import ProgramError
+from store.backup import dump, restore
+from store.postgres import client_programs, connections, migrator
+from store.postgres.client_programs import ProgramError
 from tests.store import mixed
 
 
@@ -39,14 +40,14 @@ def older(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgre
 @pytest.mark.long
 def test_a_history_moves_to_a_newer_postgresql_and_not_back(older: Postgres, database_url: str, tmp_path: Path) -> None:
     """How most people change the major version of their server."""
-    migrate.migrate(older.url)
-    with connect.open(older.url, "test") as connection:
+    migrator.migrate(older.url)
+    with connections.open(older.url, "test") as connection:
         for batch in mixed.told(100):
             mixed.keep(connection, [batch])
     up, down = tmp_path / "up", tmp_path / "down"
-    made = backup.make(older.url, up, os.environ, print)
+    made = dump.make(older.url, up, os.environ, print)
     restored = restore.restore(database_url, up, os.environ, print, replace=True)
-    backup.make(database_url, down, os.environ, print)
+    dump.make(database_url, down, os.environ, print)
 
     assert (made.server, made.holds.received) == (major_of(older.url), restored.holds.received)
     assert made.server < major_of(database_url)
@@ -54,6 +55,6 @@ def test_a_history_moves_to_a_newer_postgresql_and_not_back(older: Postgres, dat
     # What pg_dump 18 wrote, an older pg_restore cannot read, and a newer one is told not to put into an older server.
     with pytest.raises(ProgramError, match="a server as new"):
         restore.restore(older.url, down, os.environ, print, replace=True)
-    with connect.open(older.url, "test") as connection, connection.transaction():
+    with connections.open(older.url, "test") as connection, connection.transaction():
         assert connection.execute("SELECT sum(size)::int FROM batches").fetchone() == (restored.holds.received,)
-    assert programs.find("pg_dump", made.server).major >= made.server
+    assert client_programs.find("pg_dump", made.server).major >= made.server

@@ -19,10 +19,12 @@ from dev import home
 from dev.postgres import Postgres
 from dev.process import ROOT
 from dev.valkey import Valkey
-from store import connect, migrate, partitions, pulse
 from store.doctor import examination
 from store.doctor.finding import Finding
-from worker import doctor
+from store.ledger import stream_status
+from store.postgres import connections, migrator
+from store.retention import partitions
+from worker.commands import doctor
 
 COUNTER = itertools.count(1)
 SECRET = "5e1fa0c37b92d846" * 4
@@ -51,8 +53,8 @@ class Patient:
 
     def beat(self) -> None:
         """As a worker does once a second."""
-        with connect.open(self.environ["DATABASE_URL"], "test") as connection:
-            pulse.record(connection, length=0, oldest_at=None, writers=())
+        with connections.open(self.environ["DATABASE_URL"], "test") as connection:
+            stream_status.record(connection, length=0, oldest_at=None, writers=())
 
     def found(self, **environ: str) -> dict[str, Finding]:
         """The findings by name, where a name has several the last; Redis is asked without a process in between."""
@@ -85,8 +87,8 @@ def ward() -> Iterator[tuple[Postgres, Valkey]]:
     with Postgres(folder / "postgres", settings={"max_connections": "24"}) as postgres, Valkey(folder / "v") as valkey:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE healthy")
-        migrate.migrate(postgres.url_of("healthy"))
-        with connect.open(postgres.url_of("healthy"), "test") as worker:
+        migrator.migrate(postgres.url_of("healthy"))
+        with connections.open(postgres.url_of("healthy"), "test") as worker:
             partitions.make(worker)  # as a worker does in its first minute
         yield postgres, valkey
     shutil.rmtree(folder)

@@ -5,19 +5,21 @@ import time
 import uuid
 from pathlib import Path
 
-from ingest import queue
+from ingest.queue import contract
 from ingest.spoolfile import SpoolFile
-from store import connect, pulse, writes
-from store.facts import Outcome
-from store.intake import Batch, Event
+from store.ingestion import apply
+from store.ledger import stream_status
+from store.model.batches import Batch, Event
+from store.model.facts import Outcome
+from store.postgres import connections
 from tests.store.doctor.conftest import Patient
 
 
 def tell(patient: Patient, outcome: Outcome, received_at: int) -> None:
     """One event, through the store's own door."""
     event = Event(0, received_at, b"{}", hashlib.sha256(uuid.uuid4().bytes).digest(), outcome)
-    with connect.open(patient.environ["DATABASE_URL"], "test") as connection:
-        writes.apply(connection, [Batch(uuid.uuid4().hex, 1, 1, (event,))])
+    with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
+        apply.apply(connection, [Batch(uuid.uuid4().hex, 1, 1, (event,))])
 
 
 def test_a_system_without_a_worker_is_broken(patient: Patient) -> None:
@@ -33,16 +35,18 @@ def test_a_system_without_a_worker_is_broken(patient: Patient) -> None:
 
 def test_events_that_wait_for_long_are_told(patient: Patient) -> None:
     for seconds, answer in ((5, "ok"), (120, "warning"), (3600, "broken")):
-        with connect.open(patient.environ["DATABASE_URL"], "test") as connection:
-            pulse.record(connection, length=3, oldest_at=int((time.time() - seconds) * 1000), writers=())
+        with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
+            stream_status.record(connection, length=3, oldest_at=int((time.time() - seconds) * 1000), writers=())
 
         assert patient.answers()["queue.age"] == answer
 
 
 def test_acknowledged_events_that_are_nowhere_are_told(patient: Patient) -> None:
     """The one thing that must never happen; whoever finds out first should be the operator."""
-    with connect.open(patient.environ["DATABASE_URL"], "test") as connection:
-        pulse.record(connection, length=0, oldest_at=None, writers=[pulse.Writer(uuid.uuid4().hex, 4, 17, 0)])
+    with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
+        stream_status.record(
+            connection, length=0, oldest_at=None, writers=[stream_status.Writer(uuid.uuid4().hex, 4, 17, 0)]
+        )
     waiting = patient.answers()["ledger"]
     patient.run("UPDATE pulse SET empty_since = now() - interval '1 minute'")
     found = patient.found()["ledger"]
@@ -53,8 +57,10 @@ def test_acknowledged_events_that_are_nowhere_are_told(patient: Patient) -> None
 
 
 def test_a_spool_that_is_in_use_is_told_by_whoever_spoke_last(patient: Patient) -> None:
-    with connect.open(patient.environ["DATABASE_URL"], "test") as connection:
-        pulse.record(connection, length=0, oldest_at=None, writers=[pulse.Writer(uuid.uuid4().hex, 1, 0, 250)])
+    with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
+        stream_status.record(
+            connection, length=0, oldest_at=None, writers=[stream_status.Writer(uuid.uuid4().hex, 1, 0, 250)]
+        )
     found = patient.found()["spool.reported"]
 
     assert found.answer == "warning"
@@ -67,7 +73,7 @@ def test_a_spool_on_this_machine_is_told_held_or_left(patient: Patient, tmp_path
     file = SpoolFile.hold(tmp_path / "spool" / "000000000001-aa.spool")
     assert file
     empty = patient.answers()["spool.files"]
-    file.append(queue.to_fields(queue.Batch("ab" * 16, 1, 2, (1, 2), (b"x" * 100_000, b"y"))), 2)
+    file.append(contract.to_fields(contract.Batch("ab" * 16, 1, 2, (1, 2), (b"x" * 100_000, b"y"))), 2)
     held = patient.answers()["spool.files"]
     file.close()
     left = patient.found()["spool.files"]

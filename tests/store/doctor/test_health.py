@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dev.chaos.story import Story
-from store import connect, errors, pulse
 from store.doctor import examination
+from store.ledger import stream_status
+from store.postgres import connections, errors
 from tests.faults.pipeline import Pipeline
 from tests.store.doctor.conftest import SECRET, TOKEN, Patient
 
@@ -77,7 +78,7 @@ def test_looking_changes_nothing(patient: Patient) -> None:
 
     assert before == after
     with (
-        connect.open(patient.environ["DATABASE_URL"], "test", bounds=examination.READ_ONLY) as connection,
+        connections.open(patient.environ["DATABASE_URL"], "test", bounds=examination.READ_ONLY) as connection,
         pytest.raises(errors.TransientError, match="25006"),
     ):
-        pulse.record(connection, length=0, oldest_at=None, writers=())
+        stream_status.record(connection, length=0, oldest_at=None, writers=())

@@ -11,8 +11,9 @@ from psycopg import errors
 
 from dev.process import ROOT
 from dev.servers import Servers
-from store import connect, migrate, partitions
 from store.doctor import indexes, standby
+from store.postgres import connections, migrator
+from store.retention import partitions
 from tests.store.doctor.conftest import Patient
 
 LATER = """
@@ -30,7 +31,7 @@ def test_a_server_that_is_away_is_said_to_be(patient: Patient) -> None:
 
 def test_migrations_that_lack_and_that_nobody_knows_are_told(patient: Patient) -> None:
     """A half-upgraded system is not ready, and a downgraded one writes what the other does not expect."""
-    last = migrate.names()[-1]
+    last = migrator.names()[-1]
     patient.run("INSERT INTO migrations (name) VALUES ('9999_of_tomorrow.sql')")
     ahead = patient.found()["postgresql.migrations"]
     patient.run("DELETE FROM migrations WHERE name = %s", last)
@@ -155,7 +156,7 @@ def test_a_replica_that_follows_nobody_or_is_away_is_told(patient: Patient) -> N
 
 def test_a_month_without_a_partition_is_told(patient: Patient) -> None:
     """Its bodies lie among the rest, where nothing can be dropped whole."""
-    with connect.open(patient.environ["DATABASE_URL"], "test") as connection:
+    with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
         partitions.make(connection)
         last = partitions.find(connection)[-1].name
     before = patient.answers()["postgresql.partitions"]

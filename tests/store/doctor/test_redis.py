@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import queue
+from ingest.queue import contract
 from tests.store.doctor.conftest import Patient
 
 
@@ -72,7 +72,7 @@ def test_fewer_replicas_than_asked_for_are_told(patient: Patient) -> None:
 
 def test_entries_that_were_put_aside_are_told(patient: Patient) -> None:
     """They are acknowledged events that only a newer worker can read."""
-    patient.redis.xadd(f"{queue.STREAM}:aside", {"head": "{}"})
+    patient.redis.xadd(f"{contract.STREAM}:aside", {"head": "{}"})
 
     assert patient.answers()["queue.aside"] == "broken"
 

@@ -9,7 +9,7 @@ import pytest
 from dev import home
 from store.doctor import standby
 from tests.scaling import replication, sentinels
-from worker import doctor
+from worker.commands import doctor
 
 
 @pytest.fixture

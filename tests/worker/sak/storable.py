@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from store.facts import Outcome
+from store.model.facts import Outcome
 from worker.sak import moment, text
 
 

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from store.facts import Message, Name
+from store.model.facts import Message, Name
 from worker.sak import parser, text
 
 FLAT: dict[str, object] = {

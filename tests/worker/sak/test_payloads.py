@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store.facts import Fact
+from store.model.facts import Fact
 from worker.sak import parser
 from worker.sak.reasons import Reason
 

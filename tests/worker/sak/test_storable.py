@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 from psycopg.types.json import Jsonb
 
-from store.facts import Outcome
+from store.model.facts import Outcome
 from worker.sak import parser
 
 PAYLOADS = Path(__file__).parents[2] / "payloads"

@@ -1,0 +1,1 @@
+"""Serves chats, conversations, search and exports."""

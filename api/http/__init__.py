@@ -1,0 +1,1 @@
+"""What every endpoint shares: responses, errors, parameters, the database, the request log."""

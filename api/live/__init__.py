@@ -1,0 +1,1 @@
+"""Serves changes as they happen."""

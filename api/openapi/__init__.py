@@ -1,0 +1,1 @@
+"""Describes the API as an OpenAPI document."""

@@ -1,0 +1,1 @@
+"""Serves the numbers that an operator needs."""

@@ -1,0 +1,1 @@
+"""Sends messages through the gateway and records what became of them."""

@@ -1,0 +1,1 @@
+"""API tokens and ended sign-ins."""

@@ -1,0 +1,23 @@
+"""Sign-ins that were ended: the only thing about them that is kept."""
+
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+
+def end(connection: Connection, nonce: str, seconds: int) -> None:
+    """Refuse a sign-in whose cookies would last for so long; forgets those that are over anyway."""
+    with errors.translated(), connection.transaction():
+        connection.execute("DELETE FROM signouts WHERE until < now()")
+        connection.execute(
+            """
+            INSERT INTO signouts (nonce, until)
+            VALUES (%(nonce)s, now() + make_interval(secs => %(seconds)s))
+            ON CONFLICT (nonce) DO UPDATE SET until = excluded.until
+            """,
+            {"nonce": nonce, "seconds": seconds},
+        )
+
+
+def ended(connection: Connection, nonce: str) -> bool:
+    found = connection.execute("SELECT FROM signouts WHERE nonce = %s", [nonce])
+    return found.fetchone() is not None

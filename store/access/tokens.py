@@ -1,0 +1,136 @@
+"""Tokens: made once, kept as hashes, looked up with every request so that a revoked one is refused at once."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+PREFIX = "sakt_"
+
+
+class NameTakenError(Exception):
+    """There is a working token of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    token_id: int
+    name: str
+    scopes: frozenset[str]
+    sessions: tuple[str, ...] | None
+    per_minute: int | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def make(
+    connection: Connection,
+    name: str,
+    scopes: Iterable[str],
+    *,
+    sessions: Iterable[str] | None = None,
+    per_minute: int | None = None,
+) -> str:
+    """A new token, which is told this once. Raises NameTakenError."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    with errors.translated():
+        made = connection.execute(
+            """
+            INSERT INTO tokens (name, hash, scopes, sessions, per_minute)
+            VALUES (%(name)s, %(hash)s, %(scopes)s, %(sessions)s, %(per_minute)s)
+            ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING
+            """,
+            {
+                "name": name,
+                "hash": _hash(token),
+                "scopes": sorted(set(scopes)),
+                "sessions": None if sessions is None else list(sessions),
+                "per_minute": per_minute,
+            },
+        )
+    if not made.rowcount:
+        raise NameTakenError(f"There is a token named {name!r}: revoke it first, or choose another name.")
+    return token
+
+
+def find(connection: Connection, token: str) -> Token | None:
+    """Whose token it is; None for one that was never made, or was revoked."""
+    row = connection.execute(
+        """
+        SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
+        FROM tokens AS t
+        WHERE t.hash = %(hash)s AND t.revoked_at IS NULL
+        """,
+        {"hash": _hash(token)},
+    ).fetchone()
+    return None if row is None else _token(row)
+
+
+def working(connection: Connection, token_id: int) -> Token | None:
+    """The token of this number, unless it was revoked."""
+    row = connection.execute(
+        """
+        SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
+        FROM tokens AS t
+        WHERE t.token_id = %(token_id)s AND t.revoked_at IS NULL
+        """,
+        {"token_id": token_id},
+    ).fetchone()
+    return None if row is None else _token(row)
+
+
+def works(connection: Connection, name: str) -> bool:
+    """Whether a token of this name was not revoked yet."""
+    found = connection.execute("SELECT FROM tokens WHERE name = %s AND revoked_at IS NULL", [name])
+    return found.fetchone() is not None
+
+
+def every(connection: Connection) -> list[Token]:
+    """All that were ever made, oldest first."""
+    with errors.translated():
+        found = connection.execute(
+            """
+            SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
+            FROM tokens AS t
+            ORDER BY t.token_id
+            """
+        )
+        return [_token(row) for row in found]
+
+
+def revoke(connection: Connection, name: str) -> bool:
+    """Whether there was a working token of this name."""
+    with errors.translated():
+        revoked = connection.execute(
+            "UPDATE tokens SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL", {"name": name}
+        )
+        return revoked.rowcount > 0
+
+
+def note(connection: Connection, caller: str, method: str, path: str, status: int) -> None:
+    """Write down who changed something, or tried to."""
+    connection.execute(
+        "INSERT INTO audit (caller, method, path, status) VALUES (%s, %s, %s, %s)", [caller, method, path, status]
+    )
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _token(row: tuple[object, ...]) -> Token:
+    token_id, name, scopes, sessions, per_minute, created_at, revoked_at = row
+    return Token(
+        cast("int", token_id),
+        cast("str", name),
+        frozenset(cast("list[str]", scopes)),
+        None if sessions is None else tuple(cast("list[str]", sessions)),
+        cast("int | None", per_minute),
+        cast("datetime", created_at),
+        cast("datetime | None", revoked_at),
+    )

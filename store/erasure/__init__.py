@@ -1,0 +1,1 @@
+"""Erases a person on request and keeps them erased."""

@@ -1,0 +1,41 @@
+"""What is left of messages that were erased: a keyed hash each, so that a late copy is known for what it is."""
+
+from collections.abc import Collection, Iterable
+from typing import cast
+
+from store.erasure.keys import Key
+from store.erasure.subjects import Person
+from store.postgres.connections import Connection
+
+
+def keep(connection: Connection, macs: Collection[bytes]) -> None:
+    """Remember that these messages were erased."""
+    connection.execute(
+        """
+        INSERT INTO forgotten_messages (mac)
+        SELECT r.mac FROM unnest(%s::bytea[]) AS r (mac) ORDER BY r.mac
+        ON CONFLICT DO NOTHING
+        """,
+        [list(macs)],
+    )
+
+
+def of_retired(connection: Connection, key: Key, person: Person, chat_ids: Collection[int]) -> None:
+    """Do the same for what was retired by age, whose own note (store/migrations/0040_retired.sql) names the chat."""
+    found = connection.execute(
+        """
+        DELETE FROM retired AS r
+        USING keys AS k, sessions AS s
+        WHERE r.chat_id = ANY(%s) AND k.key_id = r.key_id AND s.session = k.session
+        RETURNING s.session_id, k.message_id
+        """,
+        [list(chat_ids)],
+    )
+    keep(
+        connection,
+        {
+            key.of_message(session_id, address, message_id)
+            for session_id, message_id in cast("Iterable[tuple[str, str]]", found)
+            for address in person.addresses
+        },
+    )

@@ -1,0 +1,53 @@
+"""The change feed's writing end: what changed, by name; readers fetch the state when they deliver it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+CHANNEL = "sak_changes"
+"""Where each transaction that changed anything wakes the readers, once and without a payload."""
+
+Kind: TypeAlias = Literal["message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    kind: Kind
+    session_id: str | None
+    chat_id: int | None = None
+    """The head of the chat."""
+    message: int | None = None
+    """The row's id in whatsapp_messages."""
+    send: str | None = None
+    """The send's id, of what is no message yet."""
+
+
+def publish(connection: Connection, changes: Iterable[Change]) -> None:
+    """Write the changes, each once, in the order given, and wake the readers at COMMIT."""
+    distinct = dict.fromkeys(changes)
+    if not distinct:
+        return
+    connection.execute(
+        """
+        INSERT INTO changes (kind, session_id, chat_id, message, send_id)
+        SELECT r.kind, r.session_id, r.chat_id, r.message, r.send_id
+        FROM jsonb_to_recordset(%(rows)s::jsonb)
+            AS r (kind text, session_id text, chat_id bigint, message bigint, send_id uuid)
+        """,
+        {
+            "rows": json_rows.document(
+                {
+                    "kind": change.kind,
+                    "session_id": change.session_id,
+                    "chat_id": change.chat_id,
+                    "message": change.message,
+                    **({"send_id": change.send} if change.send else {}),
+                }
+                for change in distinct
+            )
+        },
+    )
+    connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])

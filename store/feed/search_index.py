@@ -1,0 +1,102 @@
+"""Keeps what can be searched up with the messages, by following the change feed."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+_LOCK = 4_910_223_774_310_982_651  # any number that no other program picks
+
+
+def follow(connection: Connection, at_most: int) -> bool:
+    """Take in the next changes; returns whether there are more. Does nothing while another process does it."""
+    with errors.translated(), connection.transaction():
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
+            return False
+        return _follow(connection, at_most)
+
+
+def take_out(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Let these messages, which are about to be deleted, not be found any more, in the caller's transaction.
+
+    Nobody follows the feed until its end: whoever did would find that what he takes in is gone.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [list(row_ids)])
+
+
+def _follow(connection: Connection, at_most: int) -> bool:
+    row = connection.execute(
+        """
+        WITH batch AS MATERIALIZED (
+            SELECT c.xid, c.change_id, c.kind, c.message
+            FROM searchable_upto AS u
+            CROSS JOIN LATERAL (
+                SELECT c.xid, c.change_id, c.kind, c.message
+                FROM changes AS c
+                WHERE (c.xid, c.change_id) > (u.xid, u.change_id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
+                ORDER BY c.xid, c.change_id
+                LIMIT %(at_most)s
+            ) AS c
+        ),
+        told AS MATERIALIZED (
+            SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
+                CASE WHEN m.deleted_at IS NULL
+                    THEN search_text(concat_ws(' ', m.message_text, m.caption, m.file_name)) ELSE '' END AS text
+            FROM (
+                SELECT DISTINCT b.message
+                FROM batch AS b
+                WHERE b.kind IN ('message', 'edit', 'delete')
+                ORDER BY b.message
+            ) AS b
+            JOIN whatsapp_messages AS m ON m.id = b.message
+        ),
+        gone AS (
+            DELETE FROM searchable AS s
+            USING told AS t
+            WHERE s.id = t.id AND t.text = ''
+        ),
+        kept AS (
+            INSERT INTO searchable AS s (id, chat_id, session_id, direction, message_type, timestamp, text)
+            SELECT t.id, t.chat_id, t.session_id, t.direction, t.message_type, t.timestamp, t.text
+            FROM told AS t
+            WHERE t.text <> ''
+            ON CONFLICT (id) DO UPDATE
+            -- A replay may find that a message belongs to another chat.
+            SET chat_id = excluded.chat_id, session_id = excluded.session_id, direction = excluded.direction,
+                message_type = excluded.message_type, timestamp = excluded.timestamp, text = excluded.text
+            WHERE (s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text) IS DISTINCT FROM
+                (excluded.chat_id, excluded.session_id, excluded.direction, excluded.message_type, excluded.timestamp,
+                    excluded.text)
+        ),
+        moved AS (
+            UPDATE searchable_upto AS u
+            SET xid = b.xid, change_id = b.change_id
+            FROM (SELECT b.xid, b.change_id FROM batch AS b ORDER BY b.xid DESC, b.change_id DESC LIMIT 1) AS b
+        )
+        SELECT count(*) FROM batch
+        """,
+        {"at_most": at_most},
+    ).fetchone()
+    return cast("int", row[0]) == at_most if row else False
+
+
+def rebuild(connection: Connection) -> None:
+    """Begin anew from the messages themselves: for what was written without telling the feed."""
+    with errors.translated(), connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("SET LOCAL statement_timeout = 0")
+        connection.execute("UPDATE searchable_upto SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
+        connection.execute("TRUNCATE searchable")
+        connection.execute("DROP INDEX searchable_text")
+        connection.execute(
+            """
+            INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+            SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
+                search_text(concat_ws(' ', m.message_text, m.caption, m.file_name))
+            FROM whatsapp_messages AS m
+            WHERE m.deleted_at IS NULL AND concat_ws('', m.message_text, m.caption, m.file_name) <> ''
+            """
+        )
+        connection.execute("CREATE INDEX searchable_text ON searchable USING gin (text gin_trgm_ops)")

@@ -1,0 +1,187 @@
+"""Chats: one row per address, and a head for all the addresses of one chat."""
+
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+import psycopg
+
+from store.model.facts import ChatKind, Name
+from store.postgres import errors, json_rows
+from store.postgres.connections import Connection
+
+Place: TypeAlias = tuple[str, str]
+"""(session_id, address)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    chat_id: int
+    head: int
+    """The chat_id of the chat that this address is shown in; its own, unless it is a LID known to be a phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A name with what orders it among others."""
+
+    session_id: str
+    at: int
+    digest: bytes
+    name: Name
+
+
+def kind_of(address: str) -> ChatKind:
+    """What an address is; bare digits always mean a phone."""
+    _, at, server = address.partition("@")
+    if not at:
+        return "phone"
+    kinds: Mapping[str, ChatKind] = {
+        "g.us": "group",
+        "lid": "lid",
+        "newsletter": "newsletter",
+        "broadcast": "broadcast",
+    }
+    return kinds.get(server, "other")
+
+
+def of_keys(connection: Connection, key_ids: list[int]) -> set[Place]:
+    """The addresses at which something was said about these messages."""
+    if not key_ids:
+        return set()
+    found = connection.execute(
+        """
+        SELECT c.session_id, c.address
+        FROM chats AS c
+        WHERE c.chat_id IN (
+            SELECT m.chat_id FROM whatsapp_messages AS m WHERE m.key_id = ANY(%(keys)s)
+            UNION
+            SELECT k.chat_id FROM marks AS k WHERE k.key_id = ANY(%(keys)s)
+        )
+        """,
+        {"keys": key_ids},
+    )
+    return {(str(session_id), str(address)) for session_id, address in found}
+
+
+def lock(connection: Connection, places: Iterable[Place]) -> dict[Place, Chat]:
+    """Lock the chats at these addresses and the heads they are shown in, making rows that are not there.
+
+    LIDs first, then all others with the heads that the LIDs named: a head is never a LID, so every transaction takes
+    its locks in the same order, although whom a LID belongs to is known only once it is locked.
+    """
+    wanted = set(places)
+    lids = {place for place in wanted if kind_of(place[1]) == "lid"}
+    locked = _lock(connection, lids)
+    heads = _places(connection, [head for _, head in locked.values() if head is not None])
+    locked |= _lock(connection, (wanted - lids) | heads)
+    return {place: Chat(chat_id, head or chat_id) for place, (chat_id, head) in locked.items()}
+
+
+def _lock(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
+    locked: dict[Place, tuple[int, int | None]] = {}
+    # A row that was there and is being deleted, because its address is forgotten, is found by neither statement.
+    while missing := places - set(locked):
+        locked |= _lock_once(connection, missing)
+    return locked
+
+
+def _lock_once(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
+    wanted = json_rows.document(
+        {"session_id": session_id, "address": address, "kind": kind_of(address)} for session_id, address in places
+    )
+    connection.execute(
+        """
+        INSERT INTO chats (session_id, address, kind)
+        SELECT r.session_id, r.address, r.kind
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text, kind text)
+        WHERE NOT EXISTS (SELECT FROM chats AS c WHERE c.session_id = r.session_id AND c.address = r.address)
+        ORDER BY r.session_id, r.address
+        ON CONFLICT (session_id, address) DO NOTHING
+        """,
+        {"rows": wanted},
+    )
+    locked = connection.execute(
+        """
+        SELECT c.session_id, c.address, c.chat_id, c.merged_into
+        FROM chats AS c
+        JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text) USING (session_id, address)
+        ORDER BY c.session_id, c.address
+        FOR UPDATE OF c
+        """,
+        {"rows": wanted},
+    )
+    return {
+        (session_id, address): (chat_id, head)
+        for session_id, address, chat_id, head in cast("list[tuple[str, str, int, int | None]]", locked.fetchall())
+    }
+
+
+def _places(connection: Connection, chat_ids: list[int]) -> set[Place]:
+    if not chat_ids:
+        return set()
+    found = connection.execute("SELECT session_id, address FROM chats WHERE chat_id = ANY(%s)", [chat_ids])
+    return {(str(session_id), str(address)) for session_id, address in found}
+
+
+@contextmanager
+def still_there() -> Generator[None]:
+    """For what points to a chat that is not locked: if it was forgotten meanwhile, trying again is a new history."""
+    try:
+        yield
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise errors.TransientError("The chat was forgotten in this very moment", error.sqlstate) from error
+
+
+def shown_in(connection: Connection, chat_id: int) -> tuple[str, int]:
+    """(session_id, head) of a chat."""
+    found = connection.execute(
+        "SELECT session_id, coalesce(merged_into, chat_id) FROM chats WHERE chat_id = %s", [chat_id]
+    ).fetchone()
+    assert found is not None, "chats are never deleted while messages are in them"
+    return str(found[0]), int(str(found[1]))
+
+
+def best(names: Iterable[Called]) -> dict[Place, Called]:
+    """The greatest name of each address by (quality, time, digest)."""
+    found: dict[Place, Called] = {}
+    for called in names:
+        place = (called.session_id, called.name.address)
+        if place not in found or _weight(called) > _weight(found[place]):
+            found[place] = called
+    return found
+
+
+def call(connection: Connection, names: Collection[Called]) -> None:
+    """Let each of these names win at its address if it is greater by (quality, time, digest); one per address."""
+    if names:
+        connection.execute(
+            """
+            UPDATE chats AS c
+            SET own_name = r.name, own_name_quality = r.quality, own_name_at = r.at,
+                own_name_digest = decode(r.digest, 'hex')
+            FROM jsonb_to_recordset(%(rows)s::jsonb)
+                AS r (session_id text, address text, name text, quality smallint, at bigint, digest text)
+            WHERE c.session_id = r.session_id AND c.address = r.address
+                AND (c.own_name IS NULL OR (c.own_name_quality, c.own_name_at, c.own_name_digest)
+                    < (r.quality, r.at, decode(r.digest, 'hex')))
+            """,
+            {
+                "rows": json_rows.document(
+                    {
+                        "session_id": one.session_id,
+                        "address": one.name.address,
+                        "name": one.name.name,
+                        "quality": one.name.quality,
+                        "at": one.at,
+                        "digest": one.digest,
+                    }
+                    for one in names
+                )
+            },
+        )
+
+
+def _weight(called: Called) -> tuple[int, int, bytes]:
+    return called.name.quality, called.at, called.digest

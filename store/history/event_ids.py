@@ -1,0 +1,81 @@
+"""The identities of events: which were seen before, and between which receipts their copies came."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from store.model import timestamps
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One copy of an event, as it is noted."""
+
+    digest: bytes
+    received_at: int
+    outcome: str
+    claimed: int | None
+    """The latest time that the event claims; None if any of its times is missing or before 2009."""
+
+
+def note(connection: Connection, sightings: Iterable[Sighting]) -> dict[bytes, bool]:
+    """Note one copy each of distinct events; says of those whose copy tells something new whether the event is.
+
+    True: never seen before. False: seen, but this copy's receipt dates something anew, because it is the least so far
+    or because the event's own times cannot be believed. Left out: a copy that changes nothing.
+    """
+    copies = list(sightings)
+    document = json_rows.document(_row(copy) for copy in copies)
+    noted = connection.execute(
+        """
+        INSERT INTO digests AS d (digest, received_at, outcome)
+        SELECT decode(r.digest, 'hex'), r.received_at, r.outcome
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (digest text, received_at bigint, outcome text, claimed bigint)
+        ORDER BY r.digest
+        ON CONFLICT (digest) DO NOTHING
+        RETURNING d.digest
+        """,
+        {"rows": document},
+    )
+    fresh = dict.fromkeys((digest for (digest,) in cast("list[tuple[bytes]]", noted.fetchall())), True)
+    if len(fresh) == len(copies):
+        return fresh
+    redated = connection.execute(
+        """
+        UPDATE digests AS d
+        SET received_at = least(d.received_at, r.received_at),
+            last_received_at = CASE
+                WHEN r.claimed IS NULL OR r.claimed > least(d.received_at, r.received_at) + %(ahead)s
+                THEN greatest(d.last_received_at, d.received_at, r.received_at)
+                ELSE d.last_received_at
+            END
+        FROM (
+            SELECT decode(r.digest, 'hex') AS digest, r.received_at, r.claimed
+            FROM jsonb_to_recordset(%(rows)s::jsonb)
+                AS r (digest text, received_at bigint, outcome text, claimed bigint)
+            ORDER BY r.digest
+        ) AS r
+        WHERE d.digest = r.digest AND NOT d.digest = ANY(%(fresh)s)
+            -- What was forgotten dates nothing any more.
+            AND d.outcome <> 'forgotten'
+            AND (
+                r.received_at < d.received_at
+                OR r.received_at > greatest(d.last_received_at, d.received_at)
+                    AND (r.claimed IS NULL OR r.claimed > d.received_at + %(ahead)s)
+            )
+        RETURNING d.digest
+        """,
+        {"rows": document, "ahead": timestamps.AHEAD, "fresh": list(fresh)},
+    )
+    return fresh | {bytes(digest): False for (digest,) in redated if isinstance(digest, bytes)}
+
+
+def _row(sighting: Sighting) -> json_rows.Row:
+    return {
+        "digest": sighting.digest,
+        "received_at": sighting.received_at,
+        "outcome": sighting.outcome,
+        "claimed": sighting.claimed,
+    }

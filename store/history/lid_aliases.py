@@ -1,0 +1,144 @@
+"""Which LID is which phone: evidence, what it amounts to, and what follows when that changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from store.history.chats import Place
+from store.model.facts import Alias
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Evidence with what orders it among others."""
+
+    session_id: str
+    at: int
+    digest: bytes
+    alias: Alias
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A LID's row that is shown in another chat from now on."""
+
+    chat_id: int
+    old_head: int
+    new_head: int
+
+
+def tell(connection: Connection, evidence: Iterable[Told]) -> set[Place]:
+    """Keep the newest evidence of each pair; returns the LIDs that anything was told of."""
+    newest: dict[tuple[str, str, str], Told] = {}
+    for told in evidence:
+        pair = (told.session_id, told.alias.lid, told.alias.phone)
+        if pair not in newest or (told.at, told.digest) > (newest[pair].at, newest[pair].digest):
+            newest[pair] = told
+    if newest:
+        connection.execute(
+            """
+            INSERT INTO aliases AS a (session_id, lid, phone, told_at, digest)
+            SELECT r.session_id, r.lid, r.phone, r.told_at, decode(r.digest, 'hex')
+            FROM jsonb_to_recordset(%(rows)s::jsonb)
+                AS r (session_id text, lid text, phone text, told_at bigint, digest text)
+            ORDER BY r.session_id, r.lid, r.phone
+            ON CONFLICT (session_id, lid, phone) DO UPDATE
+            SET told_at = excluded.told_at, digest = excluded.digest
+            WHERE (a.told_at, a.digest) < (excluded.told_at, excluded.digest)
+            """,
+            {
+                "rows": json_rows.document(
+                    {"session_id": session_id, "lid": lid, "phone": phone, "told_at": told.at, "digest": told.digest}
+                    for (session_id, lid, phone), told in newest.items()
+                )
+            },
+        )
+    return {(session_id, lid) for session_id, lid, _ in newest}
+
+
+def point(connection: Connection, lids: Iterable[Place]) -> list[Move]:
+    """Point each of these locked LIDs to the phone that its evidence names now; returns those that moved.
+
+    Per LID, the evidence with the greatest (time, digest) wins; a split that is not withdrawn outranks all of it. The
+    phones' chats are locked and exist: whoever told of a pair locked both.
+    """
+    wanted = list(lids)
+    if not wanted:
+        return []
+    moved = connection.execute(
+        """
+        WITH meant AS (
+            SELECT l.chat_id, l.merged_into AS old_head, phone.chat_id AS new_head
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, lid text)
+            JOIN chats AS l ON l.session_id = r.session_id AND l.address = r.lid
+            LEFT JOIN LATERAL (
+                SELECT a.phone
+                FROM aliases AS a
+                WHERE a.session_id = r.session_id AND a.lid = r.lid
+                    AND NOT EXISTS (
+                        SELECT FROM splits AS s
+                        WHERE s.session_id = r.session_id AND s.lid = r.lid AND s.withdrawn_at IS NULL
+                    )
+                ORDER BY a.told_at DESC, a.digest DESC, a.phone
+                LIMIT 1
+            ) AS winner ON true
+            LEFT JOIN chats AS phone ON phone.session_id = r.session_id AND phone.address = winner.phone
+        )
+        UPDATE chats AS c
+        SET merged_into = m.new_head, rev = c.rev + 1
+        FROM meant AS m
+        WHERE c.chat_id = m.chat_id AND c.merged_into IS DISTINCT FROM m.new_head
+        RETURNING c.chat_id, coalesce(m.old_head, c.chat_id), coalesce(m.new_head, c.chat_id)
+        """,
+        {"rows": json_rows.document({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
+    )
+    return [Move(int(str(chat)), int(str(old)), int(str(new))) for chat, old, new in moved]
+
+
+def renumber(connection: Connection, moves: Iterable[Move]) -> None:
+    """Let the guide's columns name the phone of messages whose LID moved, or nobody where it is a LID again."""
+    connection.execute(
+        """
+        UPDATE whatsapp_messages AS m
+        SET from_number = CASE WHEN m.direction = 'incoming' THEN phone.address ELSE m.from_number END,
+            to_number = CASE WHEN m.direction = 'outgoing' THEN phone.address ELSE m.to_number END
+        FROM chats AS c
+        LEFT JOIN chats AS phone ON phone.chat_id = c.merged_into
+        WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s)
+        """,
+        {"chats": [move.chat_id for move in moves]},
+    )
+
+
+def unsettled(connection: Connection, moves: Iterable[Move]) -> list[int]:
+    """The keys whose messages may amount to something else now that these LIDs are shown elsewhere."""
+    found = connection.execute(
+        """
+        SELECT k.key_id FROM marks AS k WHERE k.chat_id = ANY(%(chats)s)
+        UNION
+        SELECT m.key_id
+        FROM whatsapp_messages AS m
+        WHERE m.chat_id = ANY(%(chats)s)
+            AND (
+                EXISTS (SELECT FROM marks AS k WHERE k.key_id = m.key_id)
+                OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
+            )
+        """,
+        {"chats": [move.chat_id for move in moves]},
+    )
+    return [int(str(key_id)) for (key_id,) in found]
+
+
+def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
+    """The phone that a LID is known to be, in this session."""
+    row = connection.execute(
+        """
+        SELECT phone.address
+        FROM chats AS l
+        JOIN chats AS phone ON phone.chat_id = l.merged_into
+        WHERE l.session_id = %s AND l.address = %s
+        """,
+        [session_id, lid],
+    ).fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,61 @@
+"""Message keys: the rows to lock before anything is written about a message.
+
+Lock first, look afterwards: an ack and its message that commit side by side both take the key, so the later one sees
+what the earlier one left. Looking before locking lets them miss each other for ever.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+Name: TypeAlias = tuple[str, str]
+"""(session_id, message_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    key_id: int
+    fresh: bool
+    """Nothing was ever said about the message before this transaction."""
+    retired: bool = False
+    """A message with this id was forgotten because of its age (store/history/message_tombstones.py)."""
+
+
+def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, int]) -> dict[Name, Key]:
+    """Lock the keys, making those that are not there; sorted, so that two transactions never wait for each other."""
+    wanted = {(sessions[session_id], message_id): (session_id, message_id) for session_id, message_id in names}
+    if not wanted:
+        return {}
+    document = json_rows.document({"session": session, "message_id": message_id} for session, message_id in wanted)
+    found: dict[Name, Key] = {}
+    made = connection.execute(
+        """
+        INSERT INTO keys (session, message_id)
+        SELECT r.session, r.message_id
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session integer, message_id text)
+        ORDER BY r.session, r.message_id
+        ON CONFLICT (session, message_id) DO NOTHING
+        RETURNING key_id, session, message_id
+        """,
+        {"rows": document},
+    )
+    for key_id, session, message_id in cast("list[tuple[int, int, str]]", made.fetchall()):
+        found[wanted[session, message_id]] = Key(key_id, fresh=True)
+    if len(found) < len(wanted):
+        locked = connection.execute(
+            """
+            SELECT k.key_id, k.session, k.message_id, k.retired
+            FROM keys AS k
+            JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session integer, message_id text)
+                USING (session, message_id)
+            ORDER BY k.session, k.message_id
+            FOR UPDATE OF k
+            """,
+            {"rows": document},
+        )
+        for key_id, session, message_id, retired in cast("Iterable[tuple[int, int, str, bool]]", locked):
+            found.setdefault(wanted[session, message_id], Key(key_id, fresh=False, retired=retired))
+    return found

@@ -1,0 +1,168 @@
+"""Marks: what is said about a message apart from it, and what messages and marks together amount to.
+
+Marks are a set that only grows, and so are the copies of a message; `settle` is a function of the two sets. That is
+why it does not matter which of them came first.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
+
+from store.model.facts import Direction, Status
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+Kind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    key_id: int
+    kind: Kind
+    digest: bytes
+    chat_id: int | None
+    direction: Direction | None
+    sender: str | None
+    marked_at: int
+    status: Status | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A message row that amounts to something else than before, and in what."""
+
+    id: int
+    chat_id: int
+    status: bool
+    edit: bool
+    delete: bool
+    copies: bool
+    """Which copy is shown, or whether it is read, changed: the chat's unread is to be counted anew."""
+
+
+def keep(connection: Connection, marks: Iterable[Mark]) -> None:
+    """Add the marks to their messages; a copy that came earlier dates its mark."""
+    connection.execute(
+        """
+        INSERT INTO marks AS k (key_id, kind, digest, chat_id, direction, sender, marked_at, status, text)
+        SELECT
+            r.key_id, r.kind, decode(r.digest, 'hex'), r.chat_id, r.direction, r.sender, r.marked_at, r.status, r.text
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            key_id bigint, kind text, digest text, chat_id bigint, direction text, sender text, marked_at bigint,
+            status text, text text
+        )
+        ORDER BY r.key_id, r.kind, r.digest
+        ON CONFLICT (key_id, kind, digest) DO UPDATE
+        SET marked_at = excluded.marked_at
+        WHERE excluded.marked_at < k.marked_at
+        """,
+        {"rows": json_rows.document(asdict(mark) for mark in marks)},
+    )
+
+
+def settle(connection: Connection, key_ids: list[int]) -> list[Settled]:
+    """Bring the messages of these keys to what their copies and marks amount to; returns the rows that changed."""
+    if not key_ids:
+        return []
+    settled = connection.execute(
+        """
+        WITH copies AS (
+            SELECT m.id, m.key_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
+                coalesce(c.merged_into, c.chat_id) AS head,
+                -- What edits replace: of media the caption, else the text.
+                m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
+                CASE
+                    WHEN m.edited_at IS NOT NULL THEN m.original_text
+                    WHEN m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') THEN m.caption
+                    ELSE m.message_text
+                END AS original,
+                -- Copies under several addresses of one chat are one message: the best one is shown.
+                row_number() OVER (
+                    PARTITION BY m.key_id, coalesce(c.merged_into, c.chat_id), m.direction
+                    ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address
+                ) > 1 AS collapsed
+            FROM whatsapp_messages AS m
+            JOIN chats AS c USING (chat_id)
+            WHERE m.key_id = ANY(%(keys)s)
+        ),
+        messages AS (
+            SELECT key_id, head, direction, max(status_rank(base_status)) AS rank, bool_and(unread) AS unread,
+                count(*) OVER (PARTITION BY key_id) AS with_this_id
+            FROM copies
+            GROUP BY key_id, head, direction
+        ),
+        settled AS (
+            SELECT copies.id, copies.is_media, copies.original, copies.collapsed, messages.unread,
+                status_of_rank(greatest(messages.rank, acked.rank)) AS status,
+                edited.text, edited.marked_at AS edited_at, deleted.deleted_at
+            FROM copies
+            JOIN messages USING (key_id, head, direction)
+            LEFT JOIN LATERAL (
+                SELECT max(status_rank(k.status)) AS rank
+                FROM marks AS k
+                LEFT JOIN chats AS c USING (chat_id)
+                WHERE k.key_id = copies.key_id AND k.kind = 'ack'
+                    -- Without an address it counts only where it cannot mean another message.
+                    AND (coalesce(c.merged_into, c.chat_id) = copies.head
+                        OR (k.chat_id IS NULL AND messages.with_this_id = 1))
+            ) AS acked ON true
+            LEFT JOIN LATERAL (
+                SELECT k.text, k.marked_at
+                FROM marks AS k
+                JOIN chats AS c USING (chat_id)
+                WHERE k.key_id = copies.key_id AND k.kind = 'edit'
+                    AND coalesce(c.merged_into, c.chat_id) = copies.head AND k.direction = copies.direction
+                    AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
+                ORDER BY k.marked_at DESC, k.digest DESC
+                LIMIT 1
+            ) AS edited ON true
+            LEFT JOIN LATERAL (
+                SELECT max(k.marked_at) AS deleted_at
+                FROM marks AS k
+                JOIN chats AS c USING (chat_id)
+                WHERE k.key_id = copies.key_id AND k.kind = 'delete'
+                    AND coalesce(c.merged_into, c.chat_id) = copies.head AND k.direction = copies.direction
+                    AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
+            ) AS deleted ON true
+        ),
+        amounts AS (
+            SELECT m.id, s.status, s.edited_at, s.deleted_at, s.collapsed, s.unread,
+                CASE WHEN s.is_media THEN m.message_text
+                    WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS message_text,
+                CASE WHEN NOT s.is_media THEN m.caption
+                    WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS caption,
+                CASE WHEN s.edited_at IS NOT NULL THEN s.original END AS original_text,
+                m.status IS DISTINCT FROM s.status AS status_changed,
+                m.edited_at IS DISTINCT FROM s.edited_at AS edit_changed,
+                m.deleted_at IS DISTINCT FROM s.deleted_at AS delete_changed,
+                (m.collapsed, m.unread) IS DISTINCT FROM (s.collapsed, s.unread) AS copies_changed
+            FROM settled AS s
+            JOIN whatsapp_messages AS m USING (id)
+        )
+        UPDATE whatsapp_messages AS m
+        SET status = a.status, message_text = a.message_text, caption = a.caption, original_text = a.original_text,
+            edited_at = a.edited_at, deleted_at = a.deleted_at, collapsed = a.collapsed, unread = a.unread,
+            rev = m.rev + 1
+        FROM amounts AS a
+        WHERE m.id = a.id
+            AND (a.status_changed OR a.edit_changed OR a.delete_changed OR a.copies_changed
+                OR (m.message_text, m.caption) IS DISTINCT FROM (a.message_text, a.caption))
+        RETURNING m.id, m.chat_id, a.status_changed, a.edit_changed, a.delete_changed, a.copies_changed
+        """,
+        {"keys": key_ids},
+    )
+    return [
+        Settled(int(str(row_id)), int(str(chat_id)), bool(status), bool(edit), bool(delete), bool(copies))
+        for row_id, chat_id, status, edit, delete, copies in settled
+    ]
+
+
+def reacted(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
+    """(row id, chat_id) of the shown messages that have these keys: whose reactions may have changed."""
+    if not key_ids:
+        return []
+    found = connection.execute(
+        "SELECT id, chat_id FROM whatsapp_messages WHERE key_id = ANY(%s) AND NOT collapsed", [key_ids]
+    )
+    return [(int(str(row_id)), int(str(chat_id))) for row_id, chat_id in found]

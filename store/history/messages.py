@@ -1,0 +1,197 @@
+"""The messages: made once, and from then on the greatest of what their copies say."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias, cast
+
+from store.model import timestamps
+from store.model.facts import ContentState, Direction, Message, Status
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+Slot: TypeAlias = tuple[int, int, str]
+"""(key_id, chat_id, direction): the identity of a row."""
+
+
+class Copy(NamedTuple):
+    """One event's account of a message, as a row: a tuple, as there is one for every event and it has many columns."""
+
+    key_id: int
+    chat_id: int
+    session_id: str
+    message_id: str
+    direction: Direction
+    from_number: str | None
+    to_number: str | None
+    message_type: str
+    raw_type: str | None
+    content_state: ContentState
+    message_text: str | None
+    caption: str | None
+    media_url: str | None
+    mime_type: str | None
+    file_name: str | None
+    reply_to: str | None
+    sender: str | None
+    sender_name: str | None
+    base_status: Status | None
+    timestamp: int
+    time_source: timestamps.Source
+    arrived: int
+    content_rank: int
+    content_time: int
+    content_tie: int
+
+    @property
+    def slot(self) -> Slot:
+        return self.key_id, self.chat_id, self.direction
+
+
+def _row(copy: Copy) -> json_rows.Row:
+    # What is null is left out: a third of the columns, which neither end then reads.
+    return {column: value for column, value in zip(Copy._fields, copy, strict=True) if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that a statement made or changed."""
+
+    id: int
+    chat_id: int
+    direction: str
+
+
+def rank(message: Message) -> int:
+    """How complete the content is: emptiness never replaces content, and media with a caption beats media without."""
+    state = {"undecrypted": 0, "media_missing": 2, "complete": 4}[message.content_state]
+    return state + (1 if message.text or message.caption or message.media_url else 0)
+
+
+def tie(digest: bytes) -> int:
+    """The digest as far as it breaks ties: its first 8 bytes, as a bigint in the digest's own order."""
+    return int.from_bytes(digest[:8]) - 2**63
+
+
+def keep(connection: Connection, copies: Iterable[Copy]) -> tuple[list[tuple[int, Copy]], list[Row]]:
+    """Make or merge the rows of these copies, whose keys and chats are locked.
+
+    Returns those made, by their ids and what they were made of, and those changed.
+    """
+    made: list[tuple[int, Copy]] = []
+    changed: list[Row] = []
+    for number, layer in enumerate(_layers(copies)):
+        rest: Sequence[Copy] = layer
+        if number == 0:
+            made, rest = _make(connection, layer)
+        if rest:
+            changed += _merge(connection, rest)
+    return made, changed
+
+
+def _layers(copies: Iterable[Copy]) -> list[list[Copy]]:
+    """The copies in layers that hold each row once: a statement can change a row only once."""
+    layers: list[list[Copy]] = []
+    depth: dict[Slot, int] = {}
+    for copy in copies:
+        level = depth.get(copy.slot, 0)
+        depth[copy.slot] = level + 1
+        if level == len(layers):
+            layers.append([])
+        layers[level].append(copy)
+    return layers
+
+
+def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[tuple[int, Copy]], list[Copy]]:
+    """The rows that were made, and the copies of those that were there."""
+    inserted = connection.execute(
+        """
+        INSERT INTO whatsapp_messages (
+            key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
+            content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
+            status, base_status, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread
+        )
+        SELECT
+            r.key_id, r.chat_id, r.session_id, r.message_id, r.direction, r.from_number, r.to_number, r.message_type,
+            r.raw_type, r.content_state, r.message_text, r.caption, r.media_url, r.mime_type, r.file_name, r.reply_to,
+            r.sender, r.sender_name, r.base_status, r.base_status, r.timestamp, r.time_source, r.arrived,
+            r.content_rank, r.content_time, r.content_tie, r.direction = 'incoming'
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            key_id bigint, chat_id bigint, session_id text, message_id text, direction text, from_number text,
+            to_number text, message_type text, raw_type text, content_state text, message_text text, caption text,
+            media_url text, mime_type text, file_name text, reply_to text, sender text, sender_name text,
+            base_status text, timestamp bigint, time_source text, arrived bigint, content_rank smallint,
+            content_time bigint, content_tie bigint
+        )
+        ORDER BY r.key_id, r.chat_id, r.direction
+        ON CONFLICT (key_id, chat_id, direction) DO NOTHING
+        RETURNING id, key_id, chat_id, direction
+        """,
+        {"rows": json_rows.document(_row(copy) for copy in copies)},
+    )
+    of_slot = {copy.slot: copy for copy in copies}
+    made = [
+        (row_id, of_slot.pop((key_id, chat_id, direction)))
+        for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, str]]", inserted.fetchall())
+    ]
+    return made, list(of_slot.values())
+
+
+def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
+    document = json_rows.document(_row(copy) for copy in copies)
+    # Content is one tuple, never mixed from two copies. A better copy also takes the overlay of an edit away, which
+    # marks.settle lays on again.
+    better = connection.execute(
+        """
+        UPDATE whatsapp_messages AS m
+        SET message_type = r.message_type, raw_type = r.raw_type, content_state = r.content_state,
+            message_text = r.message_text, caption = r.caption, media_url = r.media_url, mime_type = r.mime_type,
+            file_name = r.file_name, reply_to = r.reply_to,
+            content_rank = r.content_rank, content_time = r.content_time, content_tie = r.content_tie,
+            original_text = NULL, edited_at = NULL, rev = m.rev + 1
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            key_id bigint, chat_id bigint, direction text, message_type text, raw_type text, content_state text,
+            message_text text, caption text, media_url text, mime_type text, file_name text, reply_to text,
+            content_rank smallint, content_time bigint, content_tie bigint
+        )
+        WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
+            AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)
+        RETURNING m.id, m.chat_id, m.direction
+        """,
+        {"rows": document},
+    )
+    changed = [Row(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in better]
+    # What is not content commutes value by value: the least time, the greatest of the rest.
+    grown = connection.execute(
+        """
+        UPDATE whatsapp_messages AS m
+        SET timestamp = n.timestamp, time_source = n.time_source, base_status = n.base_status,
+            sender = n.sender, sender_name = n.sender_name, from_number = n.from_number, rev = m.rev + 1
+        FROM (
+            SELECT m.id,
+                least(m.timestamp, r.timestamp) AS timestamp,
+                CASE
+                    WHEN (m.timestamp, m.time_source) <= (r.timestamp, r.time_source) THEN m.time_source
+                    ELSE r.time_source
+                END AS time_source,
+                status_of_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
+                greatest(m.sender, r.sender) AS sender,
+                greatest(m.sender_name, r.sender_name) AS sender_name,
+                -- In a group, only some copies tell whose number it is; our own number stays what it was then.
+                CASE m.direction
+                    WHEN 'incoming' THEN greatest(m.from_number, r.from_number)
+                    ELSE m.from_number
+                END AS from_number
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+                key_id bigint, chat_id bigint, direction text, timestamp bigint, time_source text, base_status text,
+                sender text, sender_name text, from_number text
+            )
+            JOIN whatsapp_messages AS m USING (key_id, chat_id, direction)
+        ) AS n
+        WHERE m.id = n.id
+            AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name, m.from_number)
+                IS DISTINCT FROM (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name, n.from_number)
+        RETURNING m.id, m.chat_id, m.direction
+        """,
+        {"rows": document},
+    )
+    return changed + [Row(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in grown]

@@ -1,0 +1,143 @@
+"""Outages: windows in which a session was seen away from WhatsApp, with what was seen when."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from store.feed import changes
+from store.feed.changes import Change
+from store.history import sessions
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+Kind: TypeAlias = Literal["disconnected", "unreachable"]
+"""The gateway says so, or the gateway does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a session saw, at a time in ms."""
+
+    at: int
+    away: Kind | None
+    """None: it is connected."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Times in ms."""
+
+    session_id: str
+    kind: Kind
+    connected_at: int | None
+    """When it was last seen connected before; the outage began after that."""
+    first_at: int
+    """When it was first seen away."""
+    last_at: int
+    ended_at: int | None
+    """When it was seen connected again; None: not yet."""
+    looks: int
+    reason: str
+
+
+def claim(connection: Connection, session_id: str, seconds: float) -> bool:
+    """Whether the caller is to look now: nobody else looks for these seconds."""
+    with errors.translated():
+        claimed = connection.execute(
+            """
+            INSERT INTO watches AS w (session_id, next_at)
+            VALUES (%(session_id)s, now() + make_interval(secs => %(seconds)s))
+            ON CONFLICT (session_id) DO UPDATE SET next_at = excluded.next_at WHERE w.next_at <= now()
+            """,
+            {"session_id": session_id, "seconds": seconds},
+        )
+    return claimed.rowcount == 1
+
+
+def put_off(connection: Connection, session_id: str, seconds: float) -> None:
+    """Let nobody look at a session for so long."""
+    with errors.translated():
+        connection.execute(
+            "UPDATE watches SET next_at = now() + make_interval(secs => %s) WHERE session_id = %s",
+            [seconds, session_id],
+        )
+
+
+def note(connection: Connection, session_id: str, look: Look) -> int:
+    """Write down a look; returns how many looks in a row have seen the session away."""
+    with errors.translated(), connection.transaction():
+        sessions.ensure(connection, {session_id})
+        watched = connection.execute(
+            """
+            INSERT INTO watches AS w (session_id, next_at, connected_at)
+            VALUES (%(session_id)s, now(), %(connected_at)s)
+            ON CONFLICT (session_id) DO UPDATE SET connected_at = coalesce(excluded.connected_at, w.connected_at)
+            RETURNING w.connected_at
+            """,
+            {"session_id": session_id, "connected_at": None if look.away else look.at},
+        ).fetchone()
+        assert watched is not None, "an upsert returns its row"
+        same = connection.execute(
+            """
+            UPDATE outages
+            SET last_at = greatest(last_at, %(at)s), looks = looks + 1, reason = %(reason)s
+            WHERE session_id = %(session_id)s AND ended_at IS NULL AND kind = %(away)s
+            RETURNING looks
+            """,
+            {"session_id": session_id, "at": look.at, "away": look.away, "reason": look.reason},
+        ).fetchone()
+        if same is not None:
+            return cast("int", same[0])
+        ended = connection.execute(
+            """
+            UPDATE outages SET ended_at = greatest(last_at, %(at)s)
+            WHERE session_id = %(session_id)s AND ended_at IS NULL
+            RETURNING looks
+            """,
+            {"session_id": session_id, "at": look.at},
+        ).fetchone()
+        if look.away is not None:
+            connection.execute(
+                """
+                INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, reason)
+                VALUES (%(session_id)s, %(away)s, %(connected_at)s, %(at)s, %(at)s, %(reason)s)
+                """,
+                {
+                    "session_id": session_id,
+                    "away": look.away,
+                    "connected_at": watched[0],
+                    "at": look.at,
+                    "reason": look.reason,
+                },
+            )
+        if look.away is not None or ended is not None:
+            changes.publish(connection, [Change("session", session_id)])
+    if look.away is None:
+        return 0
+    return 1 + (0 if ended is None else cast("int", ended[0]))
+
+
+def between(
+    connection: Connection, session_ids: Collection[str] | None, since: int, until: int, limit: int = 100
+) -> list[Outage]:
+    """The newest outages of these sessions (None: of all) that touch a time between two, in ms; oldest first."""
+    with errors.translated():
+        found = connection.execute(
+            """
+            SELECT o.session_id, o.kind, o.connected_at, o.first_at, o.last_at, o.ended_at, o.looks, o.reason
+            FROM outages AS o
+            WHERE (%(sessions)s::text[] IS NULL OR o.session_id = ANY(%(sessions)s))
+                AND coalesce(o.connected_at, o.first_at) <= %(until)s
+                AND (o.ended_at IS NULL OR o.ended_at >= %(since)s)
+            ORDER BY o.first_at DESC
+            LIMIT %(limit)s
+            """,
+            {
+                "sessions": None if session_ids is None else list(session_ids),
+                "since": since,
+                "until": until,
+                "limit": limit,
+            },
+        ).fetchall()
+    return [Outage(*row) for row in reversed(found)]  # pyright: ignore[reportArgumentType] - the columns are the fields

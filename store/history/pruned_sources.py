@@ -1,0 +1,35 @@
+"""Messages that lose a source: marked, so that no replay takes what is left for all there was."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from store.postgres.connections import Connection
+
+
+def mark(connection: Connection, told: Iterable[tuple[int, int | None]], *, only_unmarked: bool = False) -> list[int]:
+    """Lock and mark the keys of these events, in the order in which everybody locks them; returns the keys.
+
+    Of each event its number and the key that is noted beside its body; further ones are looked up.
+    """
+    events = list(told)
+    locked = connection.execute(
+        """
+        SELECT k.key_id
+        FROM keys AS k
+        WHERE k.key_id IN (
+            SELECT unnest(%(keys)s::bigint[])
+            UNION
+            SELECT more.key_id FROM event_keys AS more WHERE more.event_id = ANY(%(events)s)
+        ) AND NOT (%(only_unmarked)s AND k.pruned)
+        ORDER BY k.session, k.message_id
+        FOR UPDATE
+        """,
+        {
+            "keys": [key_id for _, key_id in events if key_id is not None],
+            "events": [event_id for event_id, _ in events],
+            "only_unmarked": only_unmarked,
+        },
+    ).fetchall()
+    key_ids = [cast("int", key_id) for (key_id,) in locked]
+    connection.execute("UPDATE keys SET pruned = true WHERE key_id = ANY(%s) AND NOT pruned", [key_ids])
+    return key_ids

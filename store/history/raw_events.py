@@ -1,0 +1,65 @@
+"""The raw bodies, and which messages each tells of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from store.model.batches import Event
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+
+def keep(connection: Connection, events: Iterable[Event], keys: Mapping[bytes, Sequence[int]]) -> None:
+    """Keep the bodies of events that were never seen before; `keys` has the message keys of those that have any."""
+    plain: list[Event] = []
+    special: list[Event] = []
+    for event in events:
+        (special if event.outcome.kind == "parked" or len(keys.get(event.digest, ())) > 1 else plain).append(event)
+    if plain:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy("COPY events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)") as copy,
+        ):
+            copy.set_types(["bytea", "int8", "int8", "bytea"])
+            for event in plain:
+                first = keys.get(event.digest, ())
+                copy.write_row((event.digest, event.received_at, first[0] if first else None, event.body))
+    for event in special:
+        _keep_special(connection, event, keys.get(event.digest, ()))
+
+
+def _keep_special(connection: Connection, event: Event, keys: Sequence[int]) -> None:
+    """An event whose number others refer to: it is parked, or tells of several messages."""
+    kept = connection.execute(
+        "INSERT INTO events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id",
+        [event.digest, event.received_at, keys[0] if keys else None, event.body],
+    ).fetchone()
+    assert kept is not None
+    if keys[1:]:
+        connection.execute(
+            "INSERT INTO event_keys (key_id, event_id)"
+            " SELECT DISTINCT k, %s FROM unnest(%s::bigint[]) AS k ON CONFLICT DO NOTHING",
+            [kept[0], list(keys[1:])],
+        )
+    if event.outcome.kind == "parked":
+        connection.execute(
+            """
+            INSERT INTO parked (digest, event_id, reason, session_id, event, received_at)
+            SELECT decode(r.digest, 'hex'), r.event_id, r.reason, r.session_id, r.event, r.received_at
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+                digest text, event_id bigint, reason text, session_id text, event text, received_at bigint
+            )
+            """,
+            {
+                "rows": json_rows.document(
+                    [
+                        {
+                            "digest": event.digest,
+                            "event_id": kept[0],
+                            "reason": event.outcome.reason or "unknown",
+                            "session_id": event.outcome.session_id,
+                            "event": event.outcome.event,
+                            "received_at": event.received_at,
+                        }
+                    ]
+                )
+            },
+        )

@@ -1,0 +1,136 @@
+"""Sessions: what each said of itself last, and when each kind of event last came."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from store.model.facts import SessionReport
+from store.postgres import errors, json_rows
+from store.postgres.connections import Connection
+
+PING = "test ping"
+"""The name under which the gateway's test is noted among the kinds of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A report with what orders it among others."""
+
+    session_id: str
+    at: int
+    digest: bytes
+    report: SessionReport
+
+
+def ensure(connection: Connection, session_ids: Iterable[str]) -> dict[str, int]:
+    """The short number of each session, made where there was none."""
+    wanted = sorted(set(session_ids))
+    known = _numbers(connection, wanted)
+    if len(known) < len(wanted):
+        connection.execute(
+            """
+            INSERT INTO sessions (session_id)
+            SELECT w.session_id FROM unnest(%(wanted)s::text[]) AS w (session_id) ORDER BY w.session_id
+            ON CONFLICT (session_id) DO NOTHING
+            """,
+            {"wanted": [session_id for session_id in wanted if session_id not in known]},
+        )
+        known = _numbers(connection, wanted)
+    return known
+
+
+def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
+    found = connection.execute(
+        "SELECT session_id, session FROM sessions WHERE session_id = ANY(%s)", [session_ids]
+    ).fetchall()
+    return {str(session_id): int(str(session)) for session_id, session in found}
+
+
+def phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
+    """The phone that each session last reported as its own, where it did."""
+    found = connection.execute(
+        "SELECT session_id, phone FROM sessions WHERE session_id = ANY(%s) AND phone IS NOT NULL", [list(session_ids)]
+    )
+    return {str(session_id): str(phone) for session_id, phone in found}
+
+
+def saw(connection: Connection, last: Mapping[tuple[str, str], int]) -> None:
+    """Note when each (session, kind of event) last came."""
+    connection.execute(
+        """
+        INSERT INTO session_events AS e (session, event, last_at)
+        SELECT s.session, r.event, r.last_at
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, event text, last_at bigint)
+        JOIN sessions AS s USING (session_id)
+        ORDER BY s.session, r.event
+        ON CONFLICT (session, event) DO UPDATE SET last_at = excluded.last_at WHERE excluded.last_at > e.last_at
+        """,
+        {
+            "rows": json_rows.document(
+                {"session_id": session_id, "event": event, "last_at": at} for (session_id, event), at in last.items()
+            )
+        },
+    )
+
+
+def report(connection: Connection, told: Iterable[Told]) -> set[str]:
+    """Let the newest report of each session win, state and phone apart; returns the sessions that changed."""
+    changed: set[str] = set()
+    # One report at a time: they are rare, and two of one session in a statement would be a conflict with itself.
+    for one in sorted(told, key=lambda one: (one.session_id, one.at, one.digest)):
+        values = {
+            "session_id": one.session_id,
+            "at": one.at,
+            "digest": one.digest,
+            "state": one.report.state,
+            "phone": one.report.phone,
+        }
+        state = connection.execute(
+            """
+            UPDATE sessions
+            SET state = %(state)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
+            WHERE session_id = %(session_id)s AND %(state)s::text IS NOT NULL
+                AND (state_at IS NULL OR (state_at, state_digest) < (%(at)s, %(digest)s))
+            """,
+            values,
+        )
+        phone = connection.execute(
+            """
+            UPDATE sessions
+            SET phone = %(phone)s, phone_at = %(at)s, phone_digest = %(digest)s, rev = rev + 1
+            WHERE session_id = %(session_id)s AND %(phone)s::text IS NOT NULL
+                AND (phone_at IS NULL OR (phone_at, phone_digest) < (%(at)s, %(digest)s))
+            """,
+            values,
+        )
+        if state.rowcount or phone.rowcount:
+            changed.add(one.session_id)
+    return changed
+
+
+def last(connection: Connection, at_most: int) -> dict[str, int]:
+    """When each session last told anything but a test ping, in ms: of those that spoke last."""
+    with errors.translated():
+        found = connection.execute(
+            """
+            SELECT s.session_id, max(e.last_at) AS last_at
+            FROM session_events AS e
+            JOIN sessions AS s USING (session)
+            WHERE e.event <> %(ping)s
+            GROUP BY s.session_id
+            ORDER BY last_at DESC
+            LIMIT %(at_most)s
+            """,
+            {"ping": PING, "at_most": at_most},
+        ).fetchall()
+    return {str(session_id): int(str(at)) for session_id, at in found}
+
+
+def pings(connection: Connection) -> dict[str, int]:
+    """When each session's last test ping was received, in ms."""
+    with errors.translated():
+        found = connection.execute(
+            "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session)"
+            " WHERE e.event = %s",
+            [PING],
+        ).fetchall()
+    return {str(session_id): int(str(at)) for session_id, at in found}

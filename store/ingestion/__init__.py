@@ -1,0 +1,1 @@
+"""Writes batches into the history, each in one transaction."""

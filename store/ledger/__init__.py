@@ -1,0 +1,1 @@
+"""Counts every received event exactly once."""

@@ -1,0 +1,158 @@
+"""The ledger: what was received, what became of it, and what is missing.
+
+In every snapshot: received = stored + duplicate + noise + ping + parked + forgotten + waiting.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from store.ledger.batch_runs import SEGMENTS
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+PATIENCE = 15
+"""Seconds that the stream has to have been empty before what is still waiting is called lost."""
+STALE = 5
+"""Seconds after which what workers last saw is no longer called known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Batches of one writer that were acknowledged and are neither in PostgreSQL nor on their way."""
+
+    writer: str
+    first: int
+    last: int
+    events: int
+    spooled: int
+    """How many events the writer said its spool held; where that is not 0, they may still be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    received: int
+    stored: int
+    duplicate: int
+    noise: int
+    ping: int
+    parked: int
+    forgotten: int
+    waiting: int | None
+    """None: no worker is alive to know how much was received."""
+    as_of: datetime | None
+    """When a worker last looked at the stream."""
+    lost: tuple[Gap, ...]
+    """Empty while anything may still be on its way."""
+    oldest_waiting_at: datetime | None = None
+    """When the oldest event in the stream was received; None: there is none, or nobody knows."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every acknowledged event is accounted for."""
+        return self.waiting is not None and not self.lost
+
+    def document(self) -> dict[str, object]:
+        """As JSON can hold it."""
+        times = {"as_of": self.as_of, "oldest_waiting_at": self.oldest_waiting_at}
+        told = {name: None if at is None else at.isoformat() for name, at in times.items()}
+        return {**asdict(self), **told, "exact": self.exact}
+
+
+def read(connection: Connection) -> Ledger:
+    """The ledger of one snapshot; raises TransientError."""
+    with errors.translated(), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return within(connection)
+
+
+def within(connection: Connection) -> Ledger:
+    """The ledger of the snapshot that the caller's transaction has."""
+    counted = connection.execute(
+        f"""
+        WITH RECURSIVE {SEGMENTS},
+        kept AS (
+            SELECT writer, max(upto) AS upto, sum(size) AS size, sum(stored) AS stored,
+                sum(duplicate) AS duplicate, sum(noise) AS noise, sum(ping) AS ping, sum(parked) AS parked,
+                sum(forgotten) AS forgotten
+            FROM segments
+            GROUP BY writer
+        ),
+        moved AS (
+            SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(duplicate), 0) AS duplicate,
+                coalesce(sum(noise), 0) AS noise, coalesce(sum(ping), 0) AS ping,
+                coalesce(sum(parked), 0) AS parked, coalesce(sum(forgotten), 0) AS forgotten
+            FROM corrections
+        ),
+        summed AS (
+            SELECT coalesce(sum(greatest(k.upto, w.upto)), 0)::bigint AS received,
+                coalesce(sum(k.size), 0)::bigint AS size,
+                coalesce(sum(k.stored), 0) AS stored, coalesce(sum(k.duplicate), 0) AS duplicate,
+                coalesce(sum(k.noise), 0) AS noise, coalesce(sum(k.ping), 0) AS ping,
+                coalesce(sum(k.parked), 0) AS parked, coalesce(sum(k.forgotten), 0) AS forgotten
+            FROM kept AS k
+            FULL JOIN writers AS w USING (writer)
+        )
+        SELECT s.received, (s.stored + m.stored)::bigint, (s.duplicate + m.duplicate)::bigint,
+            (s.noise + m.noise)::bigint, (s.ping + m.ping)::bigint, (s.parked + m.parked)::bigint,
+            (s.forgotten + m.forgotten)::bigint, s.received - s.size, p.as_of,
+            p.as_of > now() - make_interval(secs => %(stale)s),
+            p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
+        FROM summed AS s
+        CROSS JOIN moved AS m
+        LEFT JOIN pulse AS p ON true
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        {"stale": STALE, "patience": PATIENCE},
+    ).fetchone()
+    assert counted is not None
+    received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
+    as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:11])
+    oldest = cast("datetime | None", counted[11])
+    lost = _gaps(connection) if waiting and is_known and is_idle else ()
+    return Ledger(
+        received,
+        stored,
+        duplicate,
+        noise,
+        ping,
+        parked,
+        forgotten,
+        waiting if is_known else None,
+        as_of,
+        lost,
+        oldest if is_known else None,
+    )
+
+
+def _gaps(connection: Connection) -> tuple[Gap, ...]:
+    """The numbers that are missing between a writer's batches, and after the last of them."""
+    found = connection.execute(
+        f"""
+        WITH RECURSIVE {SEGMENTS},
+        steps AS (
+            SELECT s.writer, s.first, s.before,
+                lag(s.last, 1, 0::bigint) OVER w AS last_number, lag(s.upto, 1, 0::bigint) OVER w AS last_upto
+            FROM segments AS s
+            WINDOW w AS (PARTITION BY s.writer ORDER BY s.first)
+        ),
+        ends AS (SELECT writer, max(last) AS number, max(upto) AS upto FROM segments GROUP BY writer)
+        SELECT g.writer, g.first, g.last, g.events, coalesce(w.spooled, 0)
+        FROM (
+            SELECT s.writer, s.last_number + 1 AS first, s.first - 1 AS last, s.before - s.last_upto AS events
+            FROM steps AS s
+            WHERE s.first > s.last_number + 1
+            UNION ALL
+            SELECT w.writer, coalesce(e.number, 0) + 1, w.number, w.upto - coalesce(e.upto, 0)
+            FROM writers AS w
+            LEFT JOIN ends AS e USING (writer)
+            WHERE w.number > coalesce(e.number, 0)
+        ) AS g
+        LEFT JOIN writers AS w USING (writer)
+        WHERE g.events > 0
+        ORDER BY g.writer, g.first
+        """  # noqa: S608 - assembled from literals only, which the type proves
+    )
+    return tuple(
+        Gap(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in found
+    )

@@ -1,0 +1,57 @@
+"""What workers see of the queue, once a second, so that the ledger can tell waiting from lost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from store.postgres import errors, json_rows
+from store.postgres.connections import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How far a writer was, as its newest entry said."""
+
+    writer: str
+    number: int
+    upto: int
+    spooled: int
+
+
+def record(connection: Connection, *, length: int, oldest_at: int | None, writers: Iterable[Writer]) -> None:
+    """Note how many entries wait, since when (in ms) the oldest does, and what the newest entries said."""
+    with errors.translated(), connection.transaction():
+        newest = {writer.writer: writer for writer in sorted(writers, key=lambda writer: writer.number)}
+        if newest:
+            connection.execute(
+                """
+                INSERT INTO writers AS w (writer, number, upto, spooled, seen_at)
+                SELECT r.writer, r.number, r.upto, r.spooled, now()
+                FROM jsonb_to_recordset(%(rows)s::jsonb)
+                    AS r (writer uuid, number bigint, upto bigint, spooled bigint)
+                ORDER BY r.writer
+                ON CONFLICT (writer) DO UPDATE
+                SET number = excluded.number, upto = excluded.upto, spooled = excluded.spooled, seen_at = now()
+                WHERE excluded.number > w.number
+                """,
+                {
+                    "rows": json_rows.document(
+                        {
+                            "writer": writer.writer,
+                            "number": writer.number,
+                            "upto": writer.upto,
+                            "spooled": writer.spooled,
+                        }
+                        for writer in newest.values()
+                    )
+                },
+            )
+        connection.execute(
+            """
+            INSERT INTO pulse AS p (as_of, length, oldest_at, empty_since)
+            VALUES (now(), %(length)s, to_timestamp(%(oldest_at)s / 1000.0), CASE WHEN %(length)s = 0 THEN now() END)
+            ON CONFLICT (only_one) DO UPDATE
+            SET as_of = now(), length = excluded.length, oldest_at = excluded.oldest_at,
+                empty_since = CASE WHEN excluded.length = 0 THEN coalesce(p.empty_since, now()) END
+            """,
+            {"length": length, "oldest_at": oldest_at},
+        )

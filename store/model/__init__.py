@@ -1,0 +1,1 @@
+"""The nouns: what events say and what batches are. Imports nothing of ours."""

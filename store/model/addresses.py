@@ -1,0 +1,41 @@
+"""Chat addresses as people and programs spell them, in the one spelling that is stored (store/model/facts.py)."""
+
+import re
+import unicodedata
+
+_LONGEST = 128
+_PHONE = re.compile(r"[1-9][0-9]{4,19}")
+_JID = re.compile(r"([a-z0-9.-]{1,64}?)(?:_[0-9]+)?(?::[0-9]+)?@([a-z][a-z.]{0,30})")
+_PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us"})
+
+
+def read(spelling: str) -> str | None:
+    """The address that a spelling means: `+91 98…`, digits in any script, a JID with or without device, a LID.
+
+    Bare digits always mean a phone. None for what cannot be an address; one that was never seen is fine.
+    """
+    if len(spelling) > _LONGEST:
+        return None
+    text = unicodedata.normalize("NFKC", spelling).strip()
+    return _jid(text.lower()) if "@" in text else _phone(text)
+
+
+def _jid(text: str) -> str | None:
+    match = _JID.fullmatch(text)
+    if match is None:
+        return None
+    user, server = match.groups()
+    return _phone(user) if server in _PHONE_SERVERS else f"{user}@{server}"
+
+
+def _phone(text: str) -> str | None:
+    """The digits of a number; 00 in front means +, since no country code begins with 0."""
+    kept: list[str] = []
+    for character in text:
+        digit = unicodedata.decimal(character, None)
+        if digit is not None:
+            kept.append(str(digit))
+        elif unicodedata.category(character)[0] in "LNC" and unicodedata.category(character) != "Cf":
+            return None
+    digits = "".join(kept).removeprefix("00")
+    return digits if _PHONE.fullmatch(digits) else None

@@ -1,0 +1,171 @@
+"""Migrations: numbered `.sql` files, forward only, each once, one migrator at a time, while others read and write."""
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import cast
+
+from store.postgres import connections, errors
+
+FOLDER = Path(__file__).parent.parent / "migrations"
+PATIENCE = 300.0
+"""Seconds for which a migration tries to get its locks, and for which another migrator is waited for."""
+_LOCK = 7_347_120_481_912_004_217  # any number that no other program picks
+_QUEUE = "SET LOCAL lock_timeout = '2s'"
+"""Whoever waits for a table's strongest lock has everybody else wait behind it: better given up and tried again."""
+_BUSY = frozenset({"55P03", "40P01"})  # the lock was not to be had in time; a deadlock
+_PAUSE, _LONGEST = 0.1, 5.0
+_ALONE = b"-- outside a transaction"
+"""The first line of a file whose statements each run by themselves, as CREATE INDEX CONCURRENTLY must."""
+_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)|DROP INDEX CONCURRENTLY IF EXISTS \w+")
+
+
+class UnknownMigrationError(Exception):
+    """The database is ahead of this code."""
+
+
+class UnfitMigrationError(Exception):
+    """A file that is to run outside a transaction has a statement that could not be tried again."""
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The migrations that this code needs, in order."""
+    return sorted(path.name for path in folder.glob("[0-9]*.sql"))
+
+
+def migrate(database_url: str, *, folder: Path = FOLDER, patience: float = PATIENCE) -> list[str]:
+    """Bring the database up to this code; returns what was applied. Safe to call from several processes at once.
+
+    Raises UnknownMigrationError, and TransientError where locks were not to be had for `patience` seconds.
+    """
+    # A migration may take its time (an index over ten million rows); waiting for a lock may not, as it queues others.
+    with connections.open(
+        database_url, "migrate", bounds={"statement_timeout": "0", "lock_timeout": "0"}, alone=True
+    ) as connection:
+        alone(connection, patience)
+        return forward(connection, folder=folder, patience=patience)
+
+
+def forward(
+    connection: connections.Connection,
+    *,
+    withheld: Collection[str] = (),
+    folder: Path = FOLDER,
+    patience: float = PATIENCE,
+) -> list[str]:
+    """What `migrate` does, by whoever is `alone`; `withheld` are applied, but their names are not there yet."""
+    with errors.translated():
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+    done = applied(connection) | set(withheld)
+    known = names(folder)
+    refuse_unknown(done, known)
+    todo = [name for name in known if name not in done]
+    for name in todo:
+        _apply(connection, folder / name, patience)
+    return todo
+
+
+def alone(connection: connections.Connection, patience: float = PATIENCE) -> None:
+    """Be the only migrator for as long as the connection lives; raises TransientError.
+
+    Asks again and again instead of waiting inside PostgreSQL: a session that waits there has a snapshot, and an index
+    that is built concurrently by the migrator that is waited for would wait for that snapshot in turn.
+    """
+
+    def take() -> None:
+        if connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+            raise errors.TransientError("Another migration runs on this database", "55P03")
+
+    _patiently(take, patience)
+
+
+def refuse_unknown(done: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UnknownMigrationError if something was applied that this code does not know."""
+    if unknown := sorted(set(done) - set(known)):
+        raise UnknownMigrationError(
+            f"The database has migrations that this version does not know ({', '.join(unknown)}): run a newer version."
+        )
+
+
+def _apply(connection: connections.Connection, path: Path, patience: float) -> None:
+    script = path.read_bytes()
+    if script.startswith(_ALONE):
+        for statement in _statements(script, path.name):
+            _build(connection, statement, patience)
+        with errors.translated():
+            connection.execute("INSERT INTO migrations (name) VALUES (%s)", [path.name])
+        return
+
+    def attempt() -> None:
+        with connection.transaction():
+            connection.execute(_QUEUE)
+            connection.execute(script)
+            connection.execute("INSERT INTO migrations (name) VALUES (%s)", [path.name])
+
+    _patiently(attempt, patience)
+
+
+def _statements(script: bytes, name: str) -> list[str]:
+    """The statements of a file that runs outside a transaction: each can be repeated, wherever the last try ended."""
+    text = re.sub(r"--[^\n]*", "", script.decode())
+    found = [" ".join(statement.split()) for statement in text.split(";")]
+    statements = [statement for statement in found if statement]
+    for statement in statements:
+        if not _INDEX.match(statement):
+            raise UnfitMigrationError(
+                f"{name}: outside a transaction only CREATE INDEX CONCURRENTLY IF NOT EXISTS"
+                f" and DROP INDEX CONCURRENTLY IF EXISTS can be tried again, and this cannot: {statement[:60]}"
+            )
+    return statements
+
+
+def _build(connection: connections.Connection, statement: str, patience: float) -> None:
+    """Build or drop one index beside readers and writers; of one that an interrupted try left, begin anew."""
+    matched = _INDEX.match(statement)
+    index = matched[1] if matched else None
+
+    def attempt() -> None:
+        if index is not None:
+            # Left by a try that was interrupted: it is kept up to date and never used, and IF NOT EXISTS would keep it.
+            broken = "SELECT FROM pg_index AS i WHERE i.indexrelid = to_regclass(%s) AND NOT i.indisvalid"
+            if connection.execute(broken, [index]).fetchone() is not None:
+                connection.execute(f'DROP INDEX CONCURRENTLY "{index}"'.encode())
+        # It waits only for transactions that are older, and nobody waits for it.
+        connection.execute(statement.encode())
+
+    _patiently(attempt, patience)
+
+
+def _patiently(attempt: Callable[[], None], patience: float) -> None:
+    """Try until it works; whatever else fails than getting a lock is raised at once."""
+    deadline = time.monotonic() + patience
+    pause = _PAUSE
+    while True:
+        try:
+            with errors.translated():
+                attempt()
+        except errors.TransientError as error:
+            if error.sqlstate not in _BUSY or time.monotonic() + pause > deadline:
+                raise
+        else:
+            return
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST)
+
+
+def applied(connection: connections.Connection) -> set[str]:
+    """The migrations that the database has."""
+    with errors.translated():
+        if connection.execute("SELECT to_regclass('migrations')").fetchone() == (None,):
+            return set()
+        return {cast("str", name) for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def missing(connection: connections.Connection) -> list[str]:
+    """The migrations that this code needs and the database lacks: no process is ready while there are any."""
+    done = applied(connection)
+    return [name for name in names() if name not in done]

@@ -1,0 +1,1 @@
+"""Serves pages, search results and numbers from the history."""

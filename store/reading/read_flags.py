@@ -1,0 +1,169 @@
+"""What has been read: the only thing about conversations that a reader may change."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from store.feed import changes
+from store.feed.changes import Change
+from store.postgres import errors
+from store.postgres.connections import Connection
+from store.reading.chat_scope import MEMBERS, Place
+from store.reading.message_pages import Position, Snapshot
+
+_ATTEMPTS = 5
+
+
+class OtherEpochError(Exception):
+    """The database was restored from a backup since the page was drawn."""
+
+
+class MovingError(Exception):
+    """The chat's addresses were not those that were locked: nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What is left."""
+
+    count: int
+    marked: bool
+    """Somebody asked to see it as unread."""
+
+
+def mark_read(connection: Connection, place: Place, up_to: Position | None, as_of: Snapshot | None) -> Unread:
+    """Mark as read the messages up to a position that the page of `as_of` could have shown.
+
+    None as `up_to` means all of them, None as `as_of` the moment of the call. Raises OtherEpochError, and
+    PermanentError if `as_of` is no snapshot.
+    """
+    with errors.translated():
+        for _ in range(_ATTEMPTS):
+            try:
+                with connection.transaction():
+                    heads = _lock(connection, place)
+                    _check_epoch(connection, as_of)
+                    _clear(connection, place, up_to, as_of)
+                    return _show(connection, heads, marked=False)
+            except MovingError:
+                continue
+    raise errors.TransientError("The chat's addresses keep moving")
+
+
+def mark_unread(connection: Connection, place: Place) -> Unread:
+    """Show the chat as unread again; no message changes."""
+    with errors.translated():
+        for _ in range(_ATTEMPTS):
+            try:
+                with connection.transaction():
+                    return _show(connection, _lock(connection, place), marked=True)
+            except MovingError:
+                continue
+    raise errors.TransientError("The chat's addresses keep moving")
+
+
+def _members(connection: Connection, place: Place) -> dict[int, tuple[int, bool]]:
+    found = connection.execute(
+        f"""
+        WITH {MEMBERS}
+        SELECT c.chat_id, members.head, c.kind = 'lid'
+        FROM members
+        JOIN chats AS c ON c.chat_id = members.chat_id
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        place.parameters(),
+    )
+    return {cast("int", chat_id): (cast("int", head), cast("bool", is_lid)) for chat_id, head, is_lid in found}
+
+
+def _lock(connection: Connection, place: Place) -> list[int]:
+    """Lock the rows of the chat in the order that every writer keeps: LIDs first. Returns its heads."""
+    members = _members(connection, place)
+    for lids in (True, False):
+        connection.execute(
+            """
+            SELECT c.chat_id
+            FROM chats AS c
+            WHERE c.chat_id = ANY(%(chats)s)
+            ORDER BY c.session_id, c.address
+            FOR UPDATE
+            """,
+            {"chats": [chat_id for chat_id, (_, is_lid) in members.items() if is_lid is lids]},
+        )
+    # A LID may have found its phone, or lost it, while we waited for its row.
+    if _members(connection, place) != members:
+        raise MovingError
+    return sorted({head for head, _ in members.values()})
+
+
+def _check_epoch(connection: Connection, as_of: Snapshot | None) -> None:
+    if as_of is not None:
+        row = connection.execute("SELECT epoch::text FROM epoch").fetchone()
+        if row != (as_of.epoch,):
+            raise OtherEpochError
+
+
+def _clear(connection: Connection, place: Place, up_to: Position | None, as_of: Snapshot | None) -> None:
+    """Clear the flags of the messages that were shown, and of the copies that they stand for."""
+    connection.execute(
+        f"""
+        WITH {MEMBERS},
+        shown AS (
+            SELECT m.key_id, m.direction
+            FROM members
+            JOIN whatsapp_messages AS m ON m.chat_id = members.chat_id
+            WHERE m.unread AND NOT m.collapsed
+                AND (%(everything)s OR (m.timestamp, m.arrived, m.message_id, m.id)
+                    <= (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s))
+                AND (%(now)s OR pg_visible_in_snapshot(m.born, %(snapshot)s::pg_snapshot))
+        )
+        UPDATE whatsapp_messages AS m
+        SET unread = false
+        FROM shown, members
+        WHERE m.key_id = shown.key_id AND m.direction = shown.direction AND m.chat_id = members.chat_id AND m.unread
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        {
+            **place.parameters(),
+            "everything": up_to is None,
+            "timestamp": up_to.timestamp if up_to else 0,
+            "arrived": up_to.arrived if up_to else 0,
+            "message_id": up_to.message_id if up_to else "",
+            "id": up_to.id if up_to else 0,
+            "now": as_of is None,
+            "snapshot": as_of.snapshot if as_of else "1:1:",
+        },
+    )
+
+
+def _show(connection: Connection, heads: list[int], *, marked: bool) -> Unread:
+    """Bring the locked heads up to date, tell the feed which of them changed, and say what is left."""
+    changed = connection.execute(
+        """
+        UPDATE chats AS h
+        SET unread = n.unread, marked_unread = %(marked)s, rev = h.rev + 1
+        FROM (
+            SELECT x.head, (
+                SELECT count(*)
+                FROM chats AS c
+                JOIN whatsapp_messages AS m ON m.chat_id = c.chat_id
+                WHERE (c.chat_id = x.head OR c.merged_into = x.head) AND m.unread AND NOT m.collapsed
+            ) AS unread
+            FROM unnest(%(heads)s::bigint[]) AS x (head)
+        ) AS n
+        WHERE h.chat_id = n.head AND h.last_timestamp IS NOT NULL
+            AND (h.unread, h.marked_unread) IS DISTINCT FROM (n.unread, %(marked)s)
+        RETURNING h.chat_id, h.session_id
+        """,
+        {"heads": heads, "marked": marked},
+    ).fetchall()
+    changes.publish(
+        connection, [Change("read", cast("str", session_id), cast("int", head)) for head, session_id in changed]
+    )
+    row = connection.execute(
+        """
+        SELECT coalesce(sum(c.unread), 0)::bigint, coalesce(bool_or(c.marked_unread), false)
+        FROM chats AS c
+        WHERE c.chat_id = ANY(%(heads)s)
+        """,
+        {"heads": heads},
+    ).fetchone()
+    count, left_marked = row or (0, False)
+    return Unread(cast("int", count), cast("bool", left_marked))

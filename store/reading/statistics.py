@@ -1,0 +1,142 @@
+"""Numbers about conversations: how many, how fast, who waits."""
+
+from dataclasses import dataclass
+from typing import Literal, LiteralString, TypeAlias, cast
+
+from store.postgres.connections import Connection
+
+Step: TypeAlias = Literal["minute", "hour", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    since: int
+    """ms, inclusive"""
+    until: int
+    """ms, exclusive"""
+    zone: str
+    """A name of the time zone database; PostgreSQL refuses others (PermanentError)."""
+    step: Step
+    sessions: tuple[str, ...] | None
+
+    def parameters(self) -> dict[str, object]:
+        return {
+            "since": self.since,
+            "until": self.until,
+            "zone": self.zone,
+            "step": self.step,
+            "interval": f"1 {self.step}",
+            "sessions": None if self.sessions is None else list(self.sessions),
+        }
+
+
+def check(connection: Connection, span: Span) -> None:
+    """Raise PermanentError if there is no such time zone; without any message nobody else would ask."""
+    connection.execute("SELECT now() AT TIME ZONE %(zone)s", span.parameters())
+
+
+def messages(connection: Connection, span: Span) -> str:
+    """JSON: per step, session and direction, how many messages; steps without any are left out."""
+    return _one(
+        connection,
+        """
+        SELECT coalesce(json_agg(row_to_json(counted) ORDER BY counted.begins, counted.session_id), '[]')::text
+        FROM (
+            SELECT
+                to_char(
+                    date_trunc(%(step)s, to_timestamp(m.timestamp / 1000.0), %(zone)s) AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+                ) AS begins,
+                m.session_id,
+                count(*) FILTER (WHERE m.direction = 'incoming') AS incoming,
+                count(*) FILTER (WHERE m.direction = 'outgoing') AS outgoing
+            FROM whatsapp_messages AS m
+            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.collapsed
+                AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+            GROUP BY 1, 2
+        ) AS counted
+        """,
+        span,
+    )
+
+
+def responses(connection: Connection, span: Span) -> str:
+    """JSON: of those who began to wait in the span, how many were answered in it, and after how many seconds."""
+    return _one(
+        connection,
+        """
+        WITH said AS (
+            SELECT coalesce(c.merged_into, c.chat_id) AS head, m.direction, m.timestamp,
+                lag(m.direction) OVER w AS before,
+                min(m.timestamp) FILTER (WHERE m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')
+                    OVER (w ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS answered
+            FROM whatsapp_messages AS m
+            JOIN chats AS c USING (chat_id)
+            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.collapsed
+                AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+            WINDOW w AS (
+                PARTITION BY coalesce(c.merged_into, c.chat_id) ORDER BY m.timestamp, m.arrived, m.message_id, m.id
+            )
+        )
+        SELECT json_build_object(
+            'asked', count(*),
+            'answered', count(s.answered),
+            'median_seconds', percentile_cont(0.5) WITHIN GROUP (ORDER BY (s.answered - s.timestamp) / 1000.0),
+            'p90_seconds', percentile_cont(0.9) WITHIN GROUP (ORDER BY (s.answered - s.timestamp) / 1000.0)
+        )::text
+        FROM said AS s
+        WHERE s.direction = 'incoming' AND s.before IS DISTINCT FROM 'incoming'
+        """,
+        span,
+    )
+
+
+def waiting(connection: Connection, span: Span) -> str:
+    """JSON: who waits now, whatever the span: how many, and those who wait longest."""
+    return _one(
+        connection,
+        """
+        WITH waiting AS (
+            SELECT c.session_id, c.address, c.name, c.waiting_since
+            FROM chats AS c
+            WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL AND c.waiting_since IS NOT NULL
+                AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
+        )
+        SELECT json_build_object(
+            'chats', (SELECT count(*) FROM waiting),
+            'longest', (
+                SELECT coalesce(json_agg(row_to_json(longest)), '[]')
+                FROM (
+                    SELECT w.session_id, w.address, w.name,
+                        to_char(
+                            to_timestamp(w.waiting_since / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+                        ) AS waiting_since
+                    FROM waiting AS w
+                    ORDER BY w.waiting_since, w.session_id, w.address
+                    LIMIT 10
+                ) AS longest
+            )
+        )::text
+        """,
+        span,
+    )
+
+
+def unread(connection: Connection, span: Span) -> str:
+    """JSON: how much is unread now, whatever the span."""
+    return _one(
+        connection,
+        """
+        SELECT json_build_object('messages', coalesce(sum(c.unread), 0), 'chats', count(*))::text
+        FROM chats AS c
+        WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL AND (c.unread > 0 OR c.marked_unread)
+            AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
+        """,
+        span,
+    )
+
+
+def _one(connection: Connection, query: LiteralString, span: Span) -> str:
+    row = connection.execute(query, span.parameters()).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return cast("str", row[0])

@@ -1,0 +1,1 @@
+"""Folds the history again from its sources."""

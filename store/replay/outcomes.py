@@ -1,0 +1,79 @@
+"""What events are taken for: outcome, links and reasons, and the ledger's corrections when that changes."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from store.history.message_keys import Name
+from store.ledger import batches
+from store.postgres.connections import Connection
+from store.replay.sources import Source
+
+
+def lock(connection: Connection, sources: Sequence[Source]) -> None:
+    """Lock the events' digests, as everybody does before keys."""
+    connection.execute(
+        "SELECT FROM digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE",
+        [[source.digest for source in sources]],
+    )
+
+
+def link(connection: Connection, sources: Sequence[Source], key_ids: Mapping[Name, int]) -> None:
+    """Note which messages these events tell of now."""
+    for source in sources:
+        first, *further = sorted({key_ids[name] for name in source.names}) or [None]
+        connection.execute("UPDATE events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
+        connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
+        for key_id in further:
+            connection.execute("INSERT INTO event_keys (key_id, event_id) VALUES (%s, %s)", [key_id, source.event_id])
+
+
+def note(connection: Connection, sources: Collection[Source], reason: str) -> None:
+    """Note what these events are taken for now, in one correction of the ledger."""
+    moved = Counter[str]()
+    for source in sources:
+        if _note(connection, source) and source.was != source.outcome.kind:
+            moved[source.was] -= 1
+            moved[source.outcome.kind] += 1
+    if any(moved.values()):
+        connection.execute(
+            """
+            INSERT INTO corrections (reason, stored, duplicate, noise, ping, parked, forgotten)
+            VALUES (%(reason)s, %(stored)s, %(duplicate)s, %(noise)s, %(ping)s, %(parked)s, %(forgotten)s)
+            """,
+            {"reason": reason, **{column: moved[column] for column in batches.COLUMNS}},
+        )
+
+
+def _note(connection: Connection, source: Source) -> bool:
+    """Whether that was for it to say: not of what was forgotten since it was read."""
+    noted = connection.execute(
+        "UPDATE digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
+        [source.outcome.kind, source.digest],
+    )
+    if not noted.rowcount:
+        return False
+    if (reasons := source.reasons) is None:
+        connection.execute("DELETE FROM parked WHERE digest = %s", [source.digest])
+        if source.outcome.kind == "forgotten":
+            connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
+            connection.execute("DELETE FROM events WHERE event_id = %s", [source.event_id])
+        return True
+    reason, session_id, event = reasons
+    connection.execute(
+        """
+        INSERT INTO parked (digest, event_id, reason, session_id, event, received_at)
+        SELECT d.digest, %(event_id)s, %(reason)s, %(session_id)s, %(event)s, d.received_at
+        FROM digests AS d
+        WHERE d.digest = %(digest)s
+        ON CONFLICT (digest) DO UPDATE
+        SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
+        """,
+        {
+            "digest": source.digest,
+            "event_id": source.event_id,
+            "reason": reason,
+            "session_id": session_id,
+            "event": event,
+        },
+    )
+    return True

@@ -1,0 +1,90 @@
+"""How far replays are: one at a time, each resumed where it was interrupted."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from store.postgres.connections import Connection
+from store.replay.report import Report
+
+Stage: TypeAlias = Literal["events", "sayings", "withdrawals", "latecomers", "late sayings", "chats", "done"]
+
+_LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
+
+
+PATIENCE = 6.0
+"""Seconds; PostgreSQL looks after its clients every five (store/postgres/connections.py)."""
+
+
+class BusyError(Exception):
+    """Another replay runs on this database."""
+
+
+@dataclass(slots=True)
+class Progress:
+    replay_id: int | None
+    """None: a dry run, of which nothing is noted."""
+    stage: Stage
+    last_event_id: int
+    report: Report
+
+
+def lock(connection: Connection, patience: float = PATIENCE) -> None:
+    """Be the only replay for as long as the connection lives; raises BusyError.
+
+    Waits a little: of a replay that was killed, PostgreSQL may still have the connection.
+    """
+    deadline = time.monotonic() + patience
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise BusyError("Another replay runs on this database.")
+        time.sleep(0.05)
+
+
+def resume(connection: Connection, parser: str) -> Progress | None:
+    """The newest replay, if it was interrupted and began with the same parser."""
+    row = connection.execute(
+        """
+        SELECT r.replay_id, r.stage, r.last_event_id, r.report, r.parser = %s AND r.finished_at IS NULL
+        FROM replays AS r
+        ORDER BY r.replay_id DESC
+        LIMIT 1
+        """,
+        [parser],
+    ).fetchone()
+    if row is None or not row[4]:
+        return None
+    replay_id, stage, last_event_id, report = cast("tuple[int, Stage, int, dict[str, object]]", row[:4])
+    return Progress(replay_id, stage, last_event_id, Report.from_document(report))
+
+
+def begin(connection: Connection, parser: str) -> Progress:
+    """A new replay, from the first event; what an interrupted one heard is forgotten."""
+    with connection.transaction():
+        connection.execute("TRUNCATE sayings")
+        row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
+    assert row is not None
+    return Progress(cast("int", row[0]), "events", 0, Report())
+
+
+def note(connection: Connection, progress: Progress) -> None:
+    """Note how far it is, in the transaction that got it there."""
+    if progress.replay_id is None:
+        return
+    connection.execute(
+        """
+        UPDATE replays
+        SET stage = %(stage)s, last_event_id = %(last_event_id)s, report = %(report)s::jsonb,
+            finished_at = CASE WHEN %(stage)s = 'done' THEN now() END
+        WHERE replay_id = %(replay_id)s
+        """,
+        {
+            "stage": progress.stage,
+            "last_event_id": progress.last_event_id,
+            "report": json.dumps(progress.report.document()),
+            "replay_id": progress.replay_id,
+        },
+    )
+    if progress.stage == "done":
+        connection.execute("TRUNCATE sayings")

@@ -1,0 +1,205 @@
+"""A second history beside the real one: what it would be if it were folded from its sources now.
+
+Temporary tables bear the names of the real ones, so the statements that fold the real history fold the shadow, too;
+only where they look first differs. Nothing that is not written is written to the log, locked or left dead.
+"""
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from store.history import fold, message_updates, messages
+from store.history.chats import Chat, Place
+from store.history.message_keys import Key, Name
+from store.history.parsed_events import Telling
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+
+def prepare(connection: Connection) -> None:
+    """Make the shadow's tables, for the life of this connection; the real ones are still what plain names mean."""
+    connection.execute("SET search_path TO public, pg_temp")
+    connection.execute(
+        """
+        CREATE TEMPORARY TABLE whatsapp_messages (
+            LIKE public.whatsapp_messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING IDENTITY,
+            UNIQUE (key_id, chat_id, direction)
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+    connection.execute(
+        """
+        CREATE TEMPORARY TABLE marks (
+            LIKE public.marks INCLUDING CONSTRAINTS, PRIMARY KEY (key_id, kind, digest)
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+    # Only what statements about messages ask of a chat; a shadow may need chats that are not there yet.
+    connection.execute(
+        """
+        CREATE TEMPORARY TABLE chats (
+            chat_id bigint PRIMARY KEY, session_id text NOT NULL, address text NOT NULL, merged_into bigint
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+
+
+@contextmanager
+def shadowed(connection: Connection) -> Generator[None]:
+    """Let plain names mean temporary tables where there are any, for the block, within a transaction."""
+    connection.execute("SET LOCAL search_path TO pg_temp, public")
+    yield
+    connection.execute("SET LOCAL search_path TO public, pg_temp")
+
+
+def find_keys(connection: Connection, names: Collection[Name]) -> dict[Name, Key]:
+    """The keys, not locked; those that are not there get numbers below 0, which nothing real has."""
+    found = connection.execute(
+        """
+        SELECT s.session_id, k.message_id, k.key_id, k.retired
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, message_id text)
+        JOIN sessions AS s USING (session_id)
+        JOIN keys AS k ON k.session = s.session AND k.message_id = r.message_id
+        """,
+        {"rows": json_rows.document({"session_id": name[0], "message_id": name[1]} for name in names)},
+    )
+    known = {
+        (session_id, message_id): Key(key_id, fresh=False, retired=retired)
+        for session_id, message_id, key_id, retired in cast("Iterable[tuple[str, str, int, bool]]", found)
+    }
+    missing = sorted(set(names) - set(known))
+    return known | {name: Key(-number, fresh=True) for number, name in enumerate(missing, 1)}
+
+
+def find_chats(connection: Connection, places: Collection[Place]) -> dict[Place, Chat]:
+    """The chats and their heads, not locked; those that are not there get numbers below 0."""
+    found = connection.execute(
+        """
+        SELECT c.session_id, c.address, c.chat_id, head.chat_id, head.session_id, head.address
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text)
+        JOIN chats AS c USING (session_id, address)
+        JOIN chats AS head ON head.chat_id = coalesce(c.merged_into, c.chat_id)
+        """,
+        {"rows": json_rows.document({"session_id": place[0], "address": place[1]} for place in places)},
+    )
+    known: dict[Place, Chat] = {}
+    for session_id, address, chat_id, head, its_session, its_address in cast(
+        "Iterable[tuple[str, str, int, int, str, str]]", found
+    ):
+        known[its_session, its_address] = Chat(head, head)
+        known[session_id, address] = Chat(chat_id, head)
+    missing = sorted(set(places) - set(known))
+    return known | {place: Chat(-number, -number) for number, place in enumerate(missing, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a shadow is cast of."""
+
+    key_ids: Collection[int]
+    named: Mapping[Name, Key]
+    """Those of the keys that a source names; of the others no source tells any more."""
+    located: Mapping[Place, Chat]
+
+
+def cast_by(connection: Connection, tellings: Sequence[Telling], ground: Ground, own_phone: str | None) -> None:
+    """Fold what is told about these keys, and about no others, into an empty shadow.
+
+    A key with a pruned source keeps what it has, and is folded upon.
+    """
+    said = [(t, fact, name) for t in tellings for fact, name in t.about_messages() if name in ground.named]
+    _lay_chats(connection, ground.located)
+    _lay_pruned(connection, ground.key_ids, tellings)
+    folding = fold.Folding(connection, tellings, said, ground.named, dict(ground.located))
+    folding.pass_over_retired()
+    with shadowed(connection):
+        folding.keep_messages(own_phone)
+        _raise_pruned(connection)
+        folding.keep_marks()
+        message_updates.settle(connection, sorted(ground.key_ids))
+
+
+def _lay_chats(connection: Connection, located: Mapping[Place, Chat]) -> None:
+    connection.execute(
+        """
+        INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
+        SELECT r.chat_id, r.session_id, r.address, nullif(r.head, r.chat_id)
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text, head bigint)
+        """,
+        {
+            "rows": json_rows.document(
+                {"chat_id": chat.chat_id, "session_id": place[0], "address": place[1], "head": chat.head}
+                for place, chat in located.items()
+            )
+        },
+    )
+
+
+def _lay_pruned(connection: Connection, key_ids: Collection[int], tellings: Iterable[Telling]) -> None:
+    pruned = [
+        key_id
+        for (key_id,) in connection.execute(
+            "SELECT k.key_id FROM keys AS k WHERE k.pruned AND k.key_id = ANY(%s)", [list(key_ids)]
+        )
+    ]
+    if not pruned:
+        return
+    connection.execute(
+        """
+        INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
+        SELECT c.chat_id, c.session_id, c.address, c.merged_into
+        FROM chats AS c
+        WHERE c.chat_id IN (
+            SELECT m.chat_id FROM whatsapp_messages AS m WHERE m.key_id = ANY(%(keys)s)
+            UNION
+            SELECT m.chat_id FROM marks AS m WHERE m.key_id = ANY(%(keys)s)
+        )
+        ON CONFLICT DO NOTHING
+        """,
+        {"keys": pruned},
+    )
+    digests = [telling.digest for telling in tellings]
+    connection.execute(
+        """
+        INSERT INTO pg_temp.marks (key_id, kind, digest, chat_id, direction, sender, marked_at, status, text)
+        SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.marked_at, m.status, m.text
+        FROM marks AS m
+        -- What a source at hand said is what it says now.
+        WHERE m.key_id = ANY(%(keys)s) AND NOT m.digest = ANY(%(digests)s)
+        """,
+        {"keys": pruned, "digests": digests},
+    )
+    connection.execute(
+        """
+        INSERT INTO pg_temp.whatsapp_messages (
+            key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
+            content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
+            status, base_status, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread,
+            original_text, edited_at, deleted_at, collapsed
+        )
+        SELECT
+            m.key_id, m.chat_id, m.session_id, m.message_id, m.direction, m.from_number, m.to_number, m.message_type,
+            m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type, m.file_name, m.reply_to,
+            m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source, m.arrived,
+            -- Content that a source at hand gave gives way to what that source says now.
+            CASE WHEN m.content_tie = ANY(%(ties)s) THEN -1 ELSE m.content_rank END,
+            m.content_time, m.content_tie, m.unread, m.original_text, m.edited_at, m.deleted_at, m.collapsed
+        FROM whatsapp_messages AS m
+        WHERE m.key_id = ANY(%(keys)s)
+        """,
+        {"keys": pruned, "ties": [messages.tie(digest) for digest in digests]},
+    )
+
+
+def _raise_pruned(connection: Connection) -> None:
+    """Content that gave way to nothing stays: its message may be a pruned source's as well."""
+    connection.execute(
+        """
+        UPDATE pg_temp.whatsapp_messages AS s
+        SET content_rank = m.content_rank
+        FROM public.whatsapp_messages AS m
+        WHERE s.content_rank < 0
+            AND m.key_id = s.key_id AND m.chat_id = s.chat_id AND m.direction = s.direction
+        """
+    )

@@ -1,0 +1,51 @@
+"""Heads of chats: counts anew what a list of chats shows of them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import cast
+
+from store.history import chat_summaries, chats
+from store.postgres.connections import Connection
+from store.replay.report import Difference
+
+_SHOWN = ("name", "last_timestamp", "unread", "waiting_since")
+
+
+def page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int], list[Difference]]:
+    """Bring the next heads up to date, in the caller's transaction; returns them, and what was not."""
+    found = connection.execute(
+        """
+        SELECT c.chat_id, c.session_id, c.address
+        FROM chats AS c
+        WHERE c.chat_id > %(after)s AND c.merged_into IS NULL
+        ORDER BY c.chat_id
+        LIMIT %(limit)s
+        """,
+        {"after": after, "limit": limit},
+    ).fetchall()
+    places = {
+        chat_id: (session_id, address) for chat_id, session_id, address in cast("Iterable[tuple[int, str, str]]", found)
+    }
+    if not places:
+        return [], []
+    chats.lock(connection, places.values())
+    before = _shown(connection, places)
+    chat_summaries.refresh(connection, dict.fromkeys(places, 0), recount=places)
+    after_it = _shown(connection, places)
+    return list(places), [
+        Difference(f"chat {column}", " ".join(places[chat_id]), was, now)
+        for chat_id in places
+        for column, was, now in zip(_SHOWN, before[chat_id], after_it[chat_id], strict=True)
+        if was != now
+    ]
+
+
+def _shown(connection: Connection, chat_ids: Collection[int]) -> Mapping[int, tuple[object, ...]]:
+    found = connection.execute(
+        """
+        SELECT c.chat_id, c.name, c.last_timestamp, c.unread, c.waiting_since
+        FROM chats AS c
+        WHERE c.chat_id = ANY(%s)
+        """,
+        [list(chat_ids)],
+    )
+    return {cast("int", chat_id): tuple(shown) for chat_id, *shown in found}

@@ -1,0 +1,154 @@
+"""What was said about messages that are not there, and sends that became none: it grows old without them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from store.feed import changes
+from store.feed.changes import Change
+from store.history import chats
+from store.postgres import errors, lock_retry
+from store.postgres.connections import Connection
+
+BATCH = 500
+"""Ids of messages, or sends, in one transaction."""
+PATIENCE = 60.0
+"""Seconds for which a batch gives way to others' locks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    marks: int
+    sends: int
+
+
+def look(connection: Connection, before: int) -> Old:
+    """What would go that was said before this, in ms; in the caller's transaction, for a snapshot."""
+    sends = connection.execute(
+        "SELECT count(*) FROM sends AS s WHERE s.key_id IS NULL AND s.state <> 'accepted' AND s.timestamp < %s",
+        [before],
+    ).fetchone()
+    assert sends is not None, "a count is a row"
+    return Old(sum(_lonely(connection, before).values()), cast("int", sends[0]))
+
+
+def retire(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
+    """Let it go, a transaction at a time: how many marks, how many sends. Raises StoreError."""
+    with errors.translated():
+        left = list(_lonely(connection, before))
+    while left:
+        some = left[:BATCH]
+        yield lock_retry.through_locks(lambda some=some: _retire_marks(connection, before, some), PATIENCE), 0
+        del left[:BATCH]
+    while sends := lock_retry.through_locks(lambda: _retire_sends(connection, before), PATIENCE):
+        yield 0, sends
+
+
+def lock(connection: Connection, key_ids: Sequence[int]) -> None:
+    """Lock these keys in the order in which everybody locks them."""
+    connection.execute(
+        "SELECT FROM keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session, k.message_id FOR UPDATE", [list(key_ids)]
+    )
+
+
+def _lonely(connection: Connection, before: int) -> dict[int, int]:
+    """How many marks go with each id of which no message stays, and of which nobody said anything lately.
+
+    What goes with a message is not among them; nor are acks in chats where only acks are: they say too little.
+    """
+    found = connection.execute(
+        """
+        WITH said AS (
+            SELECT k.key_id, k.kind, k.marked_at, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
+                OVER (PARTITION BY k.key_id, coalesce(c.merged_into, c.chat_id)) AS goes
+            FROM marks AS k
+            LEFT JOIN chats AS c USING (chat_id)
+            WHERE NOT EXISTS (
+                SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id AND m.timestamp >= %(before)s
+            ) AND NOT EXISTS (
+                SELECT FROM whatsapp_messages AS m
+                JOIN chats AS mc USING (chat_id)
+                WHERE m.key_id = k.key_id
+                    AND (k.chat_id IS NULL OR coalesce(mc.merged_into, mc.chat_id) = coalesce(c.merged_into, c.chat_id))
+            )
+        )
+        SELECT s.key_id, count(*) FILTER (WHERE s.goes)
+        FROM said AS s
+        GROUP BY s.key_id
+        HAVING max(s.marked_at) < %(before)s AND bool_or(s.kind <> 'ack')
+        ORDER BY s.key_id
+        """,
+        {"before": before},
+    )
+    return dict(cast("Iterable[tuple[int, int]]", found))
+
+
+def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -> int:
+    with connection.transaction():
+        lock(connection, key_ids)
+        chats.lock(connection, chats.of_keys(connection, list(key_ids)))
+        # A later statement: the message may have come while we waited for its lock.
+        still = connection.execute(
+            """
+            SELECT k.key_id
+            FROM marks AS k
+            WHERE k.key_id = ANY(%(keys)s)
+                AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id)
+            GROUP BY k.key_id
+            HAVING max(k.marked_at) < %(before)s
+            """,
+            {"keys": list(key_ids), "before": before},
+        ).fetchall()
+        going = {"keys": [cast("int", key_id) for (key_id,) in still]}
+        connection.execute(
+            """
+            INSERT INTO retired (key_id, chat_id, direction)
+            SELECT DISTINCT k.key_id, a.chat_id, k.direction
+            FROM marks AS k
+            JOIN chats AS c USING (chat_id)
+            CROSS JOIN LATERAL addresses_of(coalesce(c.merged_into, c.chat_id)) AS a
+            WHERE k.key_id = ANY(%(keys)s) AND k.kind <> 'ack'
+            ON CONFLICT DO NOTHING
+            """,
+            going,
+        )
+        connection.execute("UPDATE keys SET retired = true WHERE key_id = ANY(%(keys)s) AND NOT retired", going)
+        # Exactly what would be passed over if it were said again (store/history/message_tombstones.py).
+        return connection.execute(
+            """
+            WITH said AS (
+                SELECT k.key_id, k.kind, k.digest, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
+                    OVER (PARTITION BY k.key_id, coalesce(c.merged_into, c.chat_id)) AS goes
+                FROM marks AS k
+                LEFT JOIN chats AS c USING (chat_id)
+                WHERE k.key_id = ANY(%(keys)s)
+            )
+            DELETE FROM marks AS k
+            USING said AS s
+            WHERE s.goes AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
+            """,
+            going,
+        ).rowcount
+
+
+def _retire_sends(connection: Connection, before: int) -> int:
+    with connection.transaction():
+        gone = connection.execute(
+            """
+            DELETE FROM sends AS s
+            USING (
+                SELECT o.send_id
+                FROM sends AS o
+                WHERE o.key_id IS NULL AND o.state <> 'accepted' AND o.timestamp < %(before)s
+                ORDER BY o.send_id
+                LIMIT %(limit)s
+                FOR UPDATE SKIP LOCKED
+            ) AS o, chats AS c
+            WHERE s.send_id = o.send_id AND c.chat_id = s.chat_id
+            RETURNING s.session_id, coalesce(c.merged_into, c.chat_id)
+            """,
+            {"before": before, "limit": BATCH},
+        ).fetchall()
+        heads = sorted(set(cast("Sequence[tuple[str, int]]", gone)))
+        changes.publish(connection, [Change("merge", session_id, head) for session_id, head in heads])
+    return len(gone)

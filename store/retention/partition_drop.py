@@ -1,0 +1,109 @@
+"""Drops a partition of raw bodies whole: marks the messages that lose a source, and moves what is parked elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from psycopg import sql
+
+from store.history import pruned_sources
+from store.postgres import lock_retry
+from store.postgres.connections import Connection
+from store.retention import partitions
+from store.retention.partitions import Partition
+
+PAGE = 5_000
+"""Bodies whose messages are marked in one transaction."""
+PATIENCE = 60.0
+"""Seconds for which the locks are tried for, each time for one: everybody else waits behind us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    bodies: int
+    size: int
+    """In bytes."""
+
+
+def drop(connection: Connection, partition: Partition, *, parked: bool) -> Dropped:
+    """Drop it; `parked` events, too, or they are kept. Raises StoreError; may be called again.
+
+    What comes into it meanwhile is marked as well before it goes.
+    """
+    while True:
+        after: int | None = 0
+        while after is not None:
+            after = lock_retry.through_locks(lambda after=after: _mark(connection, partition, after), PATIENCE)
+        dropped = lock_retry.through_locks(lambda: _drop(connection, partition, parked=parked), PATIENCE)
+        if dropped is not None:
+            return dropped
+
+
+def _mark(connection: Connection, partition: Partition, after: int) -> int | None:
+    """Mark the messages that the next bodies tell of; returns where to go on."""
+    with connection.transaction():
+        page = connection.execute(
+            """
+            SELECT e.event_id, e.key_id
+            FROM events AS e
+            WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND e.event_id > %(after)s
+            ORDER BY e.event_id
+            LIMIT %(limit)s
+            """,
+            {"start": partition.start, "end": partition.end, "after": after, "limit": PAGE},
+        ).fetchall()
+        told = cast("Sequence[tuple[int, int | None]]", page)
+        pruned_sources.mark(connection, told, only_unmarked=True)
+    return told[-1][0] if told else None
+
+
+def _drop(connection: Connection, partition: Partition, *, parked: bool) -> Dropped | None:
+    """Drop it, unless something came into it that is not marked yet; what is parked moves among the rest."""
+    name = sql.Identifier(partition.name)
+    within = {"start": partition.start, "end": partition.end, "parked": parked}
+    with connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '1s'")
+        if partition not in partitions.find(connection):
+            return Dropped(0, 0)
+        connection.execute(sql.SQL("LOCK TABLE ONLY {} IN SHARE MODE").format(name))
+        unmarked = connection.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM events AS e
+                JOIN keys AS k USING (key_id)
+                WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND NOT k.pruned
+            ) OR EXISTS (
+                SELECT FROM event_keys AS more
+                JOIN keys AS k USING (key_id)
+                JOIN events AS e USING (event_id)
+                WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND NOT k.pruned
+            )
+            """,
+            within,
+        ).fetchone()
+        if unmarked == (True,):
+            return None
+        counted = connection.execute(
+            """
+            SELECT count(*), coalesce(sum(octet_length(e.body)), 0)::bigint
+            FROM events AS e
+            LEFT JOIN parked AS p USING (digest)
+            WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND (%(parked)s OR p.digest IS NULL)
+            """,
+            within,
+        ).fetchone()
+        connection.execute("LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE")
+        connection.execute(sql.SQL("ALTER TABLE events DETACH PARTITION {}").format(name))
+        if not parked:
+            connection.execute(
+                sql.SQL(
+                    """
+                    INSERT INTO events (event_id, digest, received_at, key_id, body)
+                    SELECT e.event_id, e.digest, e.received_at, e.key_id, e.body
+                    FROM {} AS e
+                    JOIN parked AS p USING (digest)
+                    """
+                ).format(name)
+            )
+        connection.execute(sql.SQL("DROP TABLE {}").format(name))
+    return Dropped(*cast("tuple[int, int]", counted))

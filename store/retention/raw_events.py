@@ -1,0 +1,180 @@
+"""Raw bodies that are older than somebody wants to keep them: how many they are, and how they go.
+
+Whole months go as partitions, the rest in batches. Digests and what was counted stay for good, so a late copy stays a
+duplicate; every message that loses a source is marked, so that no replay takes what is left for all there was.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from store.history import pruned_sources
+from store.postgres import errors, lock_retry
+from store.postgres.connections import Connection
+from store.retention import partition_drop, partitions
+from store.retention.partitions import Partition
+
+BATCH = 1_000
+"""Bodies deleted in one transaction."""
+MOVED = 5_000
+"""A partition is not dropped but emptied where more of it is to stay."""
+PATIENCE = 60.0
+"""Seconds for which a batch gives way to others' locks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What goes, and what stays although it is as old."""
+
+    bodies: int
+    size: int
+    """In bytes."""
+    since: int | None
+    """The first receipt among them, in ms."""
+    parked: int
+    """Parked events that stay, as nobody could ever replay them without their bodies."""
+    partitions: tuple[str, ...]
+    """Those that go whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    bodies: int
+    size: int
+    dropped: str | None = None
+    """The partition that went whole."""
+    busy: str | None = None
+    """A partition that was being read for so long that it is emptied instead, and dropped the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    before: int
+    """Received before this, in ms."""
+    parked: bool
+    """Parked events, too."""
+
+
+def look(connection: Connection, wish: Wish) -> Old:
+    """What would go; in the caller's transaction, for a snapshot."""
+    row = connection.execute(
+        """
+        SELECT count(*) FILTER (WHERE o.goes), coalesce(sum(o.size) FILTER (WHERE o.goes), 0)::bigint,
+            min(o.received_at) FILTER (WHERE o.goes), count(*) FILTER (WHERE NOT o.goes)
+        FROM (
+            SELECT e.received_at, octet_length(e.body) AS size, %(parked)s OR p.digest IS NULL AS goes
+            FROM events AS e
+            LEFT JOIN parked AS p USING (digest)
+            WHERE e.received_at < %(before)s
+        ) AS o
+        """,
+        {"before": wish.before, "parked": wish.parked},
+    ).fetchone()
+    bodies, size, since, parked = cast("tuple[int, int, int | None, int]", row)
+    return Old(bodies, size, since, parked, tuple(one.name for one in _whole(connection, wish)))
+
+
+def prune(connection: Connection, wish: Wish) -> Iterator[Gone]:
+    """Delete it, a transaction at a time; interrupted anywhere, the next call goes on. Raises StoreError.
+
+    Safe beside writers, readers, replays and another one of this.
+    """
+    with errors.translated():
+        whole = _whole(connection, wish)
+    for partition in whole:
+        yield _drop(connection, partition, wish)
+    after = 0
+    while page := lock_retry.through_locks(lambda after=after: _page(connection, wish, after), PATIENCE):
+        yield lock_retry.through_locks(lambda page=page: _delete(connection, wish, page), PATIENCE)
+        after = page[-1]
+    lock_retry.through_locks(lambda: _tidy(connection), PATIENCE)
+
+
+def _whole(connection: Connection, wish: Wish) -> list[Partition]:
+    """The partitions that are old as a whole, and of which little is to stay."""
+    return [
+        one
+        for one in partitions.find(connection)
+        if one.end <= wish.before and (wish.parked or _kept(connection, one) <= MOVED)
+    ]
+
+
+def _kept(connection: Connection, partition: Partition) -> int:
+    row = connection.execute(
+        """
+        SELECT count(*)
+        FROM parked AS p
+        JOIN events AS e USING (event_id, digest)
+        WHERE e.received_at >= %(start)s AND e.received_at < %(end)s
+        """,
+        {"start": partition.start, "end": partition.end},
+    ).fetchone()
+    assert row is not None, "a count is a row"
+    return cast("int", row[0])
+
+
+def _drop(connection: Connection, partition: Partition, wish: Wish) -> Gone:
+    try:
+        dropped = partition_drop.drop(connection, partition, parked=wish.parked)
+    except errors.TransientError as error:
+        if error.sqlstate not in lock_retry.BUSY:
+            raise
+        return Gone(0, 0, busy=partition.name)
+    return Gone(dropped.bodies, dropped.size, dropped=partition.name)
+
+
+def _page(connection: Connection, wish: Wish, after: int) -> list[int]:
+    found = connection.execute(
+        """
+        SELECT e.event_id
+        FROM events AS e
+        LEFT JOIN parked AS p USING (digest)
+        WHERE e.received_at < %(before)s AND e.event_id > %(after)s AND (%(parked)s OR p.digest IS NULL)
+        ORDER BY e.event_id
+        LIMIT %(limit)s
+        """,
+        {"before": wish.before, "after": after, "parked": wish.parked, "limit": BATCH},
+    )
+    return [cast("int", event_id) for (event_id,) in found]
+
+
+def _delete(connection: Connection, wish: Wish, event_ids: Collection[int]) -> Gone:
+    """Delete these; but for those that a replay linked to other messages, or parked, since they were found."""
+    with connection.transaction():
+        told = connection.execute(
+            "SELECT e.event_id, e.key_id FROM events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
+        ).fetchall()
+        locked = pruned_sources.mark(connection, cast("Sequence[tuple[int, int | None]]", told))
+        gone = connection.execute(
+            """
+            WITH gone AS (
+                DELETE FROM events AS e
+                WHERE e.event_id = ANY(%(events)s) AND e.received_at < %(before)s
+                    AND (e.key_id IS NULL OR e.key_id = ANY(%(keys)s))
+                    AND NOT EXISTS (
+                        SELECT FROM event_keys AS more
+                        WHERE more.event_id = e.event_id AND NOT more.key_id = ANY(%(keys)s)
+                    )
+                    AND (%(parked)s OR NOT EXISTS (SELECT FROM parked AS p WHERE p.digest = e.digest))
+                RETURNING e.event_id, octet_length(e.body) AS size
+            ),
+            unlinked AS (DELETE FROM event_keys AS more USING gone AS g WHERE more.event_id = g.event_id)
+            SELECT count(*), coalesce(sum(g.size), 0)::bigint FROM gone AS g
+            """,
+            {"events": list(event_ids), "before": wish.before, "keys": locked, "parked": wish.parked},
+        ).fetchone()
+    return Gone(*cast("tuple[int, int]", gone))
+
+
+def _tidy(connection: Connection) -> None:
+    """What refers to bodies that are gone: of partitions, and of runs that were interrupted."""
+    connection.execute(
+        "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM events AS e WHERE e.event_id = more.event_id)"
+    )
+    connection.execute(
+        """
+        UPDATE parked AS p
+        SET event_id = NULL
+        WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM events AS e WHERE e.event_id = p.event_id)
+        """
+    )

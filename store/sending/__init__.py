@@ -1,0 +1,1 @@
+"""Records the messages that we send."""

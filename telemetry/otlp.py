@@ -1,0 +1,80 @@
+"""Spans by OpenTelemetry's SDK, sent as OTLP over HTTP from a thread of its own; the SDK reads its variables itself."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from telemetry.traces import CONTEXT, Kind, Value
+
+_KINDS: Mapping[Kind, SpanKind] = {
+    "server": SpanKind.SERVER,
+    "producer": SpanKind.PRODUCER,
+    "consumer": SpanKind.CONSUMER,
+    "client": SpanKind.CLIENT,
+}
+_LAST_WORDS = 2.0
+
+
+class Exporter:
+    """telemetry.traces.Traces."""
+
+    def __init__(self, service: str) -> None:
+        resource = Resource.create({"service.name": service})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._provider.get_tracer("sak-history")
+
+    def start(
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        parent: str | None = None,
+        links: Sequence[str] = (),
+        attributes: Mapping[str, Value] | None = None,
+    ) -> "Begun":
+        found = _context(parent) if parent else None
+        within = trace.set_span_in_context(NonRecordingSpan(found)) if found else None
+        others = [Link(context) for context in map(_context, links) if context]
+        span = self._tracer.start_span(name, within, _KINDS[kind], attributes=attributes, links=others)
+        return Begun(span)
+
+    def close(self) -> None:
+        # A collector that does not answer must not keep a process from ending.
+        thread = threading.Thread(target=self._provider.shutdown, daemon=True)
+        thread.start()
+        thread.join(_LAST_WORDS)
+
+
+class Begun:
+    """telemetry.traces.Span."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+
+    @property
+    def context(self) -> str:
+        context = self._span.get_span_context()
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+    def end(self, attributes: Mapping[str, Value] | None = None, *, failure: str | None = None) -> None:
+        if attributes:
+            self._span.set_attributes(attributes)
+        if failure is not None:
+            self._span.set_status(Status(StatusCode.ERROR, failure))
+        self._span.end()
+
+
+def _context(text: str) -> SpanContext | None:
+    """None for what is no place in a trace: the work goes on without it."""
+    if not CONTEXT.fullmatch(text):
+        return None
+    _, trace_id, span_id, flags = text.split("-")
+    context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    return context if context.is_valid else None

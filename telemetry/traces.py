@@ -1,0 +1,68 @@
+"""Traces by OpenTelemetry, where its variables ask for them; without them nothing of it is even imported.
+
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+from telemetry.log_output import JournalError
+
+Kind: TypeAlias = Literal["server", "producer", "consumer", "client"]
+Value: TypeAlias = "str | int | float | list[str]"
+
+CONTEXT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""A place in a trace as it travels: https://www.w3.org/TR/trace-context/"""
+
+
+class Span(Protocol):
+    """Something that took time. Its attributes are identities and counts, as in the log."""
+
+    @property
+    def context(self) -> str:
+        """What whoever goes on is told; matches CONTEXT."""
+        ...
+
+    def end(self, attributes: Mapping[str, Value] | None = None, *, failure: str | None = None) -> None:
+        """It is over; `failure` is a stable word for why it came to nothing."""
+        ...
+
+
+class Traces(Protocol):
+    """Where spans go to; giving one never waits for anybody."""
+
+    def start(
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        parent: str | None = None,
+        links: Sequence[str] = (),
+        attributes: Mapping[str, Value] | None = None,
+    ) -> Span:
+        """A span that began now, in its parent's trace or in one of its own."""
+        ...
+
+    def close(self) -> None:
+        """Send what is left, for two seconds at most."""
+        ...
+
+
+def begin(process: str, environ: Mapping[str, str]) -> Traces | None:
+    """None where nobody asked for traces; raises JournalError where they cannot be had."""
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    is_off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if is_off or exporter == "none" or not (exporter or endpoint):
+        return None
+    if exporter not in {"", "otlp"}:
+        raise JournalError("OTEL_TRACES_EXPORTER must be otlp or none: traces go out by OTLP over HTTP.")
+    try:
+        from telemetry import otlp  # noqa: PLC0415 - an optional dependency, and 0.2 s to import
+    except ImportError as error:
+        raise JournalError(
+            "OTEL_… asks for traces, and OpenTelemetry is not installed: "
+            "pip install --require-hashes -r requirements-tracing.lock"
+        ) from error
+    return otlp.Exporter(environ.get("OTEL_SERVICE_NAME") or f"sak-{process}")

@@ -1,0 +1,177 @@
+"""`python -m worker doctor`: what the worker sees of Redis and the queue, as JSON for `python -m store doctor`."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from ingest.queue import contract
+from store.doctor import clock, finding
+from store.doctor.finding import Finding
+from worker import connection
+from worker.drain.stream import ASIDE
+from worker.settings import SettingsError
+
+OLDEST = (6, 2)
+"""LMOVE and XAUTOCLAIM's kin came with it."""
+TRIED = (7, 2)
+WARN_MEMORY, BREAK_MEMORY = 0.7, 0.8
+"""Shares of maxmemory: above the second ingest sends new events to the spool (ingest/memory.py)."""
+BEGUN_MS = 30_000
+"""An entry that a worker has had for so long without a word is stuck, whoever may claim it."""
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Prints a list of findings; the exit code is 0 whatever they say."""
+    print(json.dumps([one.document() for one in examine(environ)]))  # noqa: T201 - a command prints its answer
+    return 0
+
+
+def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """Redis as this environment names it; reads only."""
+    cure = "Start it, and check address, password and the Sentinels' name in REDIS_URL."
+    try:
+        client = connection.connect(environ.get("REDIS_URL", ""))
+    except SettingsError as error:
+        return [finding.broken("redis", str(error), cure)]
+    try:
+        with client:
+            info = client.info()  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            replicas = environ.get("REDIS_MIN_REPLICAS", "").strip()
+            return [
+                finding.ok("redis", "Redis answers."),
+                _version(info),
+                _role(info, int(replicas) if replicas.isdecimal() else 0),
+                *configuration(client),
+                _memory(info),
+                _persisting(info),
+                _ticking(client),
+                *_queue(client),
+            ]
+    except (RedisError, OSError) as error:
+        return [finding.broken("redis", f"Redis does not answer ({type(error).__name__}).", cure)]
+
+
+def _version(info: Mapping[str, Any]) -> Finding:
+    server = "Valkey" if "valkey_version" in info else "Redis"
+    said = str(info.get("valkey_version") or info.get("redis_version", "0"))
+    # Valkey says in redis_version which Redis it is compatible with.
+    numbers = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdecimal())
+    if numbers < OLDEST:
+        return finding.broken("redis.version", f"{server} {said} is too old.", "Upgrade to Valkey 9 or Redis 7.2.")
+    if numbers < TRIED:
+        cure = "Upgrade to Valkey 9 or Redis 7.2, which were tried."
+        return finding.warning("redis.version", f"{server} {said} is older than what was tried.", cure)
+    return finding.ok("redis.version", f"{server} {said}.")
+
+
+def _role(info: Mapping[str, Any], wanted: int) -> Finding:
+    name = "redis.role"
+    if info.get("role") != "master":
+        cure = "Name the primary in REDIS_URL, or the Sentinels: redis+sentinel://host:port,host:port/name/db"
+        return finding.broken(name, "REDIS_URL names a replica, which takes no events.", cure)
+    replicas = int(info.get("connected_slaves", 0))
+    if replicas < wanted:
+        cure = "Bring the replicas back: until then new events go to the spool."
+        return finding.broken(
+            name, f"{replicas} replicas are connected, and REDIS_MIN_REPLICAS asks for {wanted}.", cure
+        )
+    return finding.ok(name, f"It is a primary, with {replicas} replicas.")
+
+
+def configuration(client: Redis) -> list[Finding]:
+    """Whether Redis may delete or forget what it was given; raises redis.exceptions.RedisError."""
+    names = ("maxmemory-policy", "appendonly", "appendfsync")
+    try:
+        said = {name: _setting(client, name) for name in names}
+    except ResponseError:
+        cure = "Check noeviction, appendonly yes and appendfsync always where your provider shows them."
+        return [finding.warning("redis.configuration", "Redis does not show its CONFIG.", cure)]
+    policy, append, fsync = (said[name] for name in names)
+    found: list[Finding] = []
+    if policy != "noeviction":
+        sentence = f"maxmemory-policy is {policy}: Redis may delete acknowledged events."
+        cure = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file (CONFIG REWRITE)."
+        found.append(finding.broken("redis.policy", sentence, cure))
+    else:
+        found.append(finding.ok("redis.policy", "maxmemory-policy is noeviction."))
+    if append != "yes":
+        sentence = "appendonly is off: a crash of Redis loses acknowledged events."
+        cure = "CONFIG SET appendonly yes, then CONFIG SET appendfsync always, and CONFIG REWRITE."
+        found.append(finding.broken("redis.persistence", sentence, cure))
+    elif fsync == "always":
+        found.append(finding.ok("redis.persistence", "appendonly is on, with appendfsync always."))
+    elif fsync == "everysec":
+        sentence = "appendfsync is everysec: the death of Redis' host may lose a second of acknowledged events."
+        cure = "CONFIG SET appendfsync always, or REDIS_MIN_REPLICAS=1 with a replica on another host."
+        found.append(finding.warning("redis.persistence", sentence, cure))
+    else:
+        sentence = f"appendfsync is {fsync}: the death of Redis' host may lose acknowledged events."
+        found.append(
+            finding.broken("redis.persistence", sentence, "CONFIG SET appendfsync always, and CONFIG REWRITE.")
+        )
+    return found
+
+
+def _setting(client: Redis, name: str) -> str | None:
+    return cast("dict[str, str]", client.config_get(name)).get(name)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+
+
+def _memory(info: Mapping[str, Any]) -> Finding:
+    used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    name, mib = "redis.memory", 1 << 20
+    if not limit:
+        cure = (
+            "CONFIG SET maxmemory to what the machine can spare: ingest stops at 80 % of it, the kernel kills at 100 %."
+        )
+        return finding.warning(name, f"Redis uses {used / mib:.0f} MiB and has no limit (maxmemory 0).", cure)
+    return finding.above(
+        name,
+        used / limit,
+        WARN_MEMORY,
+        BREAK_MEMORY,
+        f"Redis uses {used / mib:.0f} of {limit / mib:.0f} MiB.",
+        "Start more workers if events wait (finding queue.age), else raise maxmemory; new events go to the spool.",
+    )
+
+
+def _persisting(info: Mapping[str, Any]) -> Finding:
+    name = "redis.disk"
+    failed = [key for key in ("aof_last_write_status", "aof_last_bgrewrite_status") if info.get(key, "ok") != "ok"]
+    if failed:
+        return finding.broken(name, f"Redis could not write its file ({failed[0]}).", "Make room on Redis' disk.")
+    return finding.ok(name, "Redis could write its file last time.")
+
+
+def _ticking(client: Redis) -> Finding:
+    before = time.time()
+    seconds, micros = client.time()  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    after = time.time()
+    return clock.judge("redis.clock", "Redis'", seconds + micros / 1e6 - (before + after) / 2)
+
+
+def _queue(client: Redis) -> list[Finding]:
+    """What waits, what was put aside, and what somebody took and never finished."""
+    length, aside = client.xlen(contract.STREAM), client.xlen(ASIDE)
+    found: list[Finding] = []
+    stuck: list[Any] = []
+    if client.exists(contract.STREAM):
+        try:
+            stuck = client.xpending_range(contract.STREAM, contract.GROUP, "-", "+", 100, idle=BEGUN_MS)
+        except ResponseError:  # no group yet: nobody took anything
+            stuck = []
+    if stuck:
+        cure = "Start a worker: it claims what a dead one left. If they die of it, it is opened carefully and parked."
+        sentence = f"{len(stuck)} batches were taken by a worker that says nothing any more."
+        found.append(finding.warning("queue.stuck", sentence, cure))
+    else:
+        found.append(finding.ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker."))
+    if aside:
+        cure = "A newer worker takes them back when it starts; keep the stream sak:events:aside until then."
+        found.append(finding.broken("queue.aside", f"{aside} entries that no worker could read were put aside.", cure))
+    else:
+        found.append(finding.ok("queue.aside", "No entry was put aside as unreadable."))
+    return found

@@ -1,0 +1,1 @@
+"""Moves batches from the stream into PostgreSQL."""
