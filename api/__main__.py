@@ -7,13 +7,13 @@ import sys
 
 import uvicorn
 
-from api import listen
+from api import listener as api_listener
 from api.app import create_app
 from api.commands import sak, tokens
 from api.live.broadcaster import Hub
 from api.settings import SettingsError
-from telemetry import log_output
-from telemetry.log_output import JournalError
+from telemetry import logs
+from telemetry.logs import JournalError
 
 _LAST_WORDS = 5
 """Seconds that open requests have when the process is asked to end."""
@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     try:
-        log_output.begin("api", os.environ)
+        logs.begin("api", os.environ)
     except JournalError as error:
         sys.exit(f"api: {error}")
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
@@ -52,7 +52,7 @@ def main() -> None:
 def serve() -> None:
     try:
         app = create_app(os.environ)
-        listener = listen.open_socket(os.environ)
+        listener = api_listener.open_socket(os.environ)
     except SettingsError as error:
         sys.exit(f"api: {error}")
     config = uvicorn.Config(

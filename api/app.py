@@ -13,14 +13,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import health, indexer
+from api import indexer
 from api.auth import sign_in
 from api.auth.access import Access
 from api.auth.cookies import Cookies
 from api.auth.tokens import Bearers
 from api.chats import export, messages, read_flags, routes, search
 from api.gateway.timeouts import Patience
-from api.http import middleware, replica_metrics, responses, static
+from api.http import health, middleware, replica_metrics, responses, static
 from api.http.database import Backend
 from api.http.pool_metrics import Pools
 from api.live import changes, stream

@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from dev import dotenv, supervisor
-from dev.failure import StartError
-from dev.process import ROOT
-from dev.settings import Settings
+from dev.checkout import ROOT
+from dev.errors import StartError
+from dev.supervisor import dotenv, supervisor
+from dev.supervisor.settings import Settings
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -15,20 +15,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import connection, reply, settings
+from ingest import responses, settings
+from ingest.batch_store import Keeper
 from ingest.batcher import Batcher
-from ingest.breaker import Breaker
-from ingest.counts import Counts
-from ingest.drainer import Drainer
+from ingest.circuit_breaker import Breaker
+from ingest.counters import Counts
+from ingest.drain_jobs import Hints
 from ingest.health import Health
-from ingest.hint import Hints
-from ingest.keeper import Keeper
-from ingest.memory import Memory
 from ingest.metrics import Metrics
+from ingest.queue import redis_client
 from ingest.queue.failpoints import Failpoints
+from ingest.redis_memory import Memory
 from ingest.signature import Signatures
 from ingest.spool import Spool
-from ingest.stream import Stream
+from ingest.spool_drainer import Drainer
+from ingest.stream_appender import Stream
 from ingest.webhook import PATH, Webhook
 from telemetry import traces
 
@@ -43,8 +44,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     wanted = settings.read(environ)
     counts = Counts()
     failpoints = Failpoints(wanted.failpoints)
-    client = connection.connect(wanted.redis_url)
-    unhurried = connection.connect(wanted.redis_url, reply_seconds=None)  # Stream has one deadline around everything
+    client = redis_client.connect(wanted.redis_url)
+    unhurried = redis_client.connect(wanted.redis_url, reply_seconds=None)  # Stream has one deadline around everything
     streams = [Stream(unhurried, wanted.min_replicas, failpoints) for _ in range(2)]
     spool = Spool(wanted.spool_dir, wanted.spool_max_bytes)
     breaker, memory, hints = Breaker(counts), Memory(client), Hints(client, counts)
@@ -106,18 +107,18 @@ def _end_process_on_bug(task: asyncio.Task[None]) -> None:
 
 
 async def _not_found(_: Request, __: Exception) -> Response:
-    return _response(reply.NOT_FOUND)
+    return _response(responses.NOT_FOUND)
 
 
 async def _wrong_method(_: Request, error: HTTPException) -> Response:
-    response = _response(reply.WRONG_METHOD)
+    response = _response(responses.WRONG_METHOD)
     response.headers.update(error.headers or {})
     return response
 
 
 async def _bug(_: Request, __: Exception) -> Response:
-    return _response(reply.BUG)
+    return _response(responses.BUG)
 
 
-def _response(refusal: reply.Refusal) -> Response:
+def _response(refusal: responses.Refusal) -> Response:
     return Response(refusal.body, refusal.status, media_type="application/json")

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Sequence
 
 from ingest import tracing
-from ingest.counts import Counts
-from ingest.keeper import Keeper, NotKeptError
+from ingest.batch_store import Keeper, NotKeptError
+from ingest.counters import Counts
 from ingest.queue import contract
-from ingest.reply import Acknowledgements
+from ingest.responses import Acknowledgements
 from ingest.spool import Spool
 from telemetry.traces import Span, Traces
 

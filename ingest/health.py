@@ -10,8 +10,8 @@ from redis.exceptions import RedisError, ResponseError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ingest.breaker import Breaker
-from ingest.memory import Memory
+from ingest.circuit_breaker import Breaker
+from ingest.redis_memory import Memory
 from ingest.settings import Settings
 from ingest.spool import Spool
 

@@ -8,9 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from ingest.breaker import Breaker
-from ingest.counts import SIZES, Counts
-from ingest.memory import Memory
+from ingest.circuit_breaker import Breaker
+from ingest.counters import SIZES, Counts
+from ingest.redis_memory import Memory
 from ingest.spool import Spool
 
 

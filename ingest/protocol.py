@@ -10,9 +10,9 @@ from typing import cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from ingest import reply
-from ingest.cork import Cork
-from ingest.reply import Refusal
+from ingest import responses
+from ingest.corked_transport import Cork
+from ingest.responses import Refusal
 
 HEAD_SECONDS = 5.0
 BODY_SECONDS = 8.0
@@ -53,12 +53,12 @@ class Protocol(HttpToolsProtocol):
             # The request was answered as it stands; what follows it would be in a protocol that we do not speak.
             self.cycle.keep_alive = False
         except httptools.HttpParserError:
-            self._break_off(reply.MALFORMED)
+            self._break_off(responses.MALFORMED)
         else:
             if self._in_head:
                 self._head_bytes += len(data)
                 if self._head_bytes > HEAD_BYTES:
-                    self._break_off(reply.HEAD_TOO_LARGE)
+                    self._break_off(responses.HEAD_TOO_LARGE)
 
     def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
         """The client has said all it will: keep the connection if it still waits for an answer."""
@@ -109,7 +109,7 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing() or (self._answering() and not self._in_body):
             self.transport.abort()
         elif self._in_head or self._in_body:
-            self._break_off(reply.TOO_SLOW)
+            self._break_off(responses.TOO_SLOW)
         else:
             self.transport.close()
 
@@ -119,7 +119,7 @@ class Protocol(HttpToolsProtocol):
 
     def _end_if_in_body(self) -> None:
         if self._in_body:
-            self._break_off(reply.TOO_SLOW)
+            self._break_off(responses.TOO_SLOW)
 
     def _close_if_idle(self) -> None:
         if not self._answering():
@@ -138,6 +138,6 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def _whole(self, refusal: Refusal) -> bytes:
-        headers = [*self.server_state.default_headers, *reply.headers(refusal)]
+        headers = [*self.server_state.default_headers, *responses.headers(refusal)]
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
         return STATUS_LINE[refusal.status] + head + b"\r\n" + refusal.body

@@ -9,7 +9,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from ingest.listen import BACKLOG
+from ingest.listener import BACKLOG
 from ingest.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 75

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.spoolfile import SUFFIX, Spooled, SpoolFile, size_of
+from ingest.spool_file import SUFFIX, Spooled, SpoolFile, size_of
 
 DEADLINE = 3.0
 """Seconds within which the disk must have a batch."""

@@ -6,10 +6,10 @@ It never looks into the body. Whoever knows the secret gets a 2xx whatever the b
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from ingest import reply
+from ingest import responses
 from ingest.batcher import Batcher
-from ingest.counts import Counts
-from ingest.reply import Message, Refusal, Send
+from ingest.counters import Counts
+from ingest.responses import Message, Refusal, Send
 from ingest.signature import HEADER, Signatures
 
 PATH = "/whatsapp-webhook"
@@ -39,13 +39,13 @@ class Webhook:
                 # Two signatures are none: which of them a proxy in front of us looked at is anybody's guess.
                 signature = value if signature is None else b""
             elif name == b"content-length" and int(value) > self._max_body_bytes:
-                refusal = reply.TOO_LARGE
+                refusal = responses.TOO_LARGE
             elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
                 name == b"transfer-encoding" and value.strip().lower() != b"chunked"
             ):
-                refusal = reply.ENCODED
+                refusal = responses.ENCODED
         if signature is None and self._signatures:
-            refusal = reply.BAD_SIGNATURE
+            refusal = responses.BAD_SIGNATURE
         if refusal is not None:
             # Before the body: what it would hold is nothing that we keep.
             await self._refuse(refusal, send)
@@ -60,22 +60,22 @@ class Webhook:
             return
         body = message["body"]
         if len(body) > self._max_body_bytes:
-            await self._refuse(reply.TOO_LARGE, send)
+            await self._refuse(responses.TOO_LARGE, send)
         elif self._signatures and not self._signatures.match(body, signature):
-            await self._refuse(reply.BAD_SIGNATURE, send)
+            await self._refuse(responses.BAD_SIGNATURE, send)
         else:
             await self._keep(body, send)
 
     async def _keep(self, body: bytes, send: Send) -> None:
         pending = self._batcher.add(body)
         if pending is None:
-            await self._refuse(reply.OVERLOADED, send)
+            await self._refuse(responses.OVERLOADED, send)
             return
         index = len(pending.bodies) - 1
         # One future for the whole batch: whoever cancels one request would cancel all, and nobody does before the end.
         acknowledgements = await pending.kept
         if acknowledgements is None:
-            await self._refuse(reply.NOT_KEPT, send)
+            await self._refuse(responses.NOT_KEPT, send)
             return
         start, content = acknowledgements.answer(index)
         await send(start)
@@ -95,11 +95,11 @@ class Webhook:
 
     async def _other_method(self, method: str, send: Send) -> None:
         if method == "OPTIONS":
-            await send({"type": "http.response.start", "status": 204, "headers": list(reply.WRONG_METHOD.headers)})
+            await send({"type": "http.response.start", "status": 204, "headers": list(responses.WRONG_METHOD.headers)})
             await send({"type": "http.response.body"})
         else:
-            await self._refuse(reply.WRONG_METHOD, send)
+            await self._refuse(responses.WRONG_METHOD, send)
 
     async def _refuse(self, refusal: Refusal, send: Send) -> None:
         self._counts.refuse(refusal.code)
-        await reply.refuse(send, refusal)
+        await responses.refuse(send, refusal)

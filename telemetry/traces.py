@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from telemetry.log_output import JournalError
+from telemetry.logs import JournalError
 
 Kind: TypeAlias = Literal["server", "producer", "consumer", "client"]
 Value: TypeAlias = "str | int | float | list[str]"

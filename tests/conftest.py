@@ -10,8 +10,8 @@ import pytest
 import redis
 from psycopg import sql
 
-from dev import home
-from dev.servers import Servers
+from dev.embedded import data_folder
+from dev.embedded.servers import Servers
 from store.postgres import migrator
 
 TEMPLATE = "migrated"
@@ -21,7 +21,7 @@ COUNTER = itertools.count(1)
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """This worker's PostgreSQL and Valkey; do not stop or kill them: a private one is two lines."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     both = Servers.ephemeral(folder)
     both.start()
     yield both

@@ -13,9 +13,9 @@ from ingest.queue.failpoints import FailpointError, Failpoints
 from store.erasure.suppressions import Forgets
 from store.postgres import connections, migrator
 from store.postgres.errors import TransientError
-from telemetry import log_output, traces
-from telemetry.log_output import JournalError
-from worker import connection, health
+from telemetry import logs, traces
+from telemetry.logs import JournalError
+from worker import health, redis_client
 from worker.commands import doctor, replay
 from worker.drain.drainer import Drainer
 from worker.housekeeping.erasures import Erasures
@@ -23,8 +23,8 @@ from worker.housekeeping.monitor import Watch
 from worker.housekeeping.redrives import Redrives
 from worker.housekeeping.slow_metrics import Survey
 from worker.housekeeping.tasks import Housekeeping
-from worker.metrics.counters import Metrics
-from worker.process import DrainWorker
+from worker.metrics.worker import Metrics
+from worker.rq_worker import DrainWorker
 from worker.settings import Settings, SettingsError
 
 log = logging.getLogger("worker")
@@ -50,11 +50,11 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def drain(environ: Mapping[str, str]) -> int:
     """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
     try:
-        log_output.begin("worker", environ)
+        logs.begin("worker", environ)
         logging.getLogger("rq").setLevel(logging.WARNING)
         settings = Settings.from_environ(environ)
         failpoints = Failpoints(settings.failpoint or "")
-        redis = connection.connect(settings.redis_url)
+        redis = redis_client.connect(settings.redis_url)
         spans = traces.begin("worker", environ)
     except (SettingsError, FailpointError, JournalError) as error:
         print(f"worker: {error}", file=sys.stderr)
@@ -73,7 +73,7 @@ def drain(environ: Mapping[str, str]) -> int:
     watch = Watch(redis, drainer, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, watch, metrics)
-        Survey(settings.database_url, connection.connect(settings.redis_url), metrics).start()
+        Survey(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
     redrives = Redrives(settings.direct_url, settings.own_phone, known)
     erasures = Erasures(settings.keeping)
     housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)

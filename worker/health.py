@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from worker.housekeeping.monitor import Watch
-from worker.metrics.counters import Metrics
+from worker.metrics.worker import Metrics
 
 LATE = 20.0
 """Seconds without a look at the stream after which a worker no longer counts as ready."""

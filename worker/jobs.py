@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 DRAIN: ContextVar[Callable[[], None]] = ContextVar("DRAIN")
-"""What drains in this process, with its connections; set by worker.process."""
+"""What drains in this process, with its connections; set by worker.rq_worker."""
 
 
 def drain() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from store.erasure.keys import Keeping
+from store.erasure.key_store import Keeping
 from store.postgres import connections
 
 

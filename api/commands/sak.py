@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from api.commands import envfile, sak_actions, sak_sending
+from api.commands import env_file, sak_messages, sak_webhooks
 from api.gateway import client, errors
 from api.gateway.settings import Settings, SettingsError
 from api.http.errors import Refusal
@@ -22,7 +22,7 @@ from store.postgres.errors import StoreError
 
 USAGE, REFUSED, NOT_DONE, UNKNOWN = range(2, 6)
 CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (sak_actions.NoMatchError, sak_actions.NO),
+    (sak_webhooks.NoMatchError, sak_webhooks.NO),
     (StoreError, NOT_DONE),
     (errors.NotConfiguredError, USAGE),
     (errors.RefusedError, REFUSED),
@@ -31,11 +31,11 @@ CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SakError, UNKNOWN),
 )
 """Anything else is wrong usage."""
-_WORDS: Mapping[type[Exception], str] = {SettingsError: "settings", sak_actions.NoMatchError: "no_match"}
+_WORDS: Mapping[type[Exception], str] = {SettingsError: "settings", sak_webhooks.NoMatchError: "no_match"}
 
 
-Command: TypeAlias = Callable[[client.Client, argparse.Namespace], sak_actions.Said]
-Kept: TypeAlias = Callable[[Settings, str, argparse.Namespace], sak_actions.Said]
+Command: TypeAlias = Callable[[client.Client, argparse.Namespace], sak_webhooks.Said]
+Kept: TypeAlias = Callable[[Settings, str, argparse.Namespace], sak_webhooks.Said]
 """A command that needs the database, whose URL it gets."""
 
 
@@ -57,7 +57,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     commands = sak.add_subparsers(dest="sak_command", required=True)
 
     register = _command(
-        commands, "register", "ask SAK to post its webhooks to us; repeating it is harmless", sak_actions.register
+        commands, "register", "ask SAK to post its webhooks to us; repeating it is harmless", sak_webhooks.register
     )
     register.add_argument("--url", required=True, help="where, such as https://your-server.com/whatsapp-webhook")
     register.add_argument(
@@ -67,30 +67,36 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--write-env", type=Path, metavar="FILE", help="put the secret into FILE as the first of WEBHOOK_SECRETS"
     )
 
-    _command(commands, "webhooks", "list the session's webhooks", sak_actions.webhooks)
+    _command(commands, "webhooks", "list the session's webhooks", sak_webhooks.webhooks)
 
-    move = _command(commands, "move", "have a webhook posted to another URL, with the same secret", sak_actions.move)
+    move = _command(commands, "move", "have a webhook posted to another URL, with the same secret", sak_webhooks.move)
     move.add_argument("--url", required=True, help="the new URL")
     move.add_argument(
         "--from", dest="old", metavar="URL", help="the present URL, where the session has several webhooks"
     )
     move.add_argument("--webhook", metavar="ID", help="the webhook's id, where the session has several")
 
-    remove = _command(commands, "remove", "delete a webhook", sak_actions.remove)
+    remove = _command(commands, "remove", "delete a webhook", sak_webhooks.remove)
     remove.add_argument("--url", dest="old", metavar="URL", help="its URL, where the session has several")
     remove.add_argument("--webhook", metavar="ID", help="its id, where the session has several")
 
     _command(
-        commands, "status", "say whether the session is connected; asking can make SAK reconnect it", sak_actions.status
+        commands,
+        "status",
+        "say whether the session is connected; asking can make SAK reconnect it",
+        sak_webhooks.status,
     )
 
-    sak_sending.arguments_of_test(
-        _command(commands, "test", "have SAK post a ping, and wait until PostgreSQL has it", sak_sending.test)
+    sak_messages.arguments_of_test(
+        _command(commands, "test", "have SAK post a ping, and wait until PostgreSQL has it", sak_messages.test)
     )
-    sak_sending.arguments_of_send(_command(commands, "send", "send a text or a file, and keep it", sak_sending.send))
-    sak_sending.arguments_of_reconcile(
+    sak_messages.arguments_of_send(_command(commands, "send", "send a text or a file, and keep it", sak_messages.send))
+    sak_messages.arguments_of_reconcile(
         _command(
-            commands, "reconcile", "compare sends that are unknown or queued with SAK's own list", sak_sending.reconcile
+            commands,
+            "reconcile",
+            "compare sends that are unknown or queued with SAK's own list",
+            sak_messages.reconcile,
         )
     )
 
@@ -114,7 +120,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     What `environ` does not name is looked up in `.env`, as `./run` does.
     """
     try:
-        said = _said(arguments, {**envfile.read(Path(".env")), **environ})
+        said = _said(arguments, {**env_file.read(Path(".env")), **environ})
     except _FAILURES as error:
         return _failed(arguments, error)
     answer = json.dumps(said.data, ensure_ascii=False, indent=2) if arguments.json else "\n".join(said.lines)
@@ -122,9 +128,9 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return said.code
 
 
-def _said(arguments: argparse.Namespace, environ: Mapping[str, str]) -> sak_actions.Said:
+def _said(arguments: argparse.Namespace, environ: Mapping[str, str]) -> sak_webhooks.Said:
     settings = _settings(environ, arguments.session)
-    if arguments.run_sak in (sak_sending.test, sak_sending.send, sak_sending.reconcile):
+    if arguments.run_sak in (sak_messages.test, sak_messages.send, sak_messages.reconcile):
         kept: Kept = arguments.run_sak
         return kept(settings, connections.direct_url(environ), arguments)
     command: Command = arguments.run_sak
@@ -144,8 +150,8 @@ _FAILURES = (
     connections.NoDatabaseError,
     OSError,
     Refusal,
-    sak_actions.NoMatchError,
-    sak_sending.StepError,
+    sak_webhooks.NoMatchError,
+    sak_messages.StepError,
     StoreError,
     errors.SakError,
 )
@@ -153,10 +159,10 @@ _FAILURES = (
 
 def _failed(arguments: argparse.Namespace, error: Exception) -> int:
     # What our own error stands for is in its cause.
-    cause = error.__cause__ if isinstance(error, Refusal | sak_sending.StepError) else error
+    cause = error.__cause__ if isinstance(error, Refusal | sak_messages.StepError) else error
     exit_code = next((code for kind, code in CODES if isinstance(cause, kind)), USAGE)
-    if isinstance(error, sak_sending.StepError):
-        code, exit_code = "step_failed", exit_code if cause else sak_actions.NO
+    if isinstance(error, sak_messages.StepError):
+        code, exit_code = "step_failed", exit_code if cause else sak_webhooks.NO
     else:
         code = getattr(error, "code", None) or _WORDS.get(type(error))
     sentence = error.sentence if isinstance(error, Refusal) else str(error)

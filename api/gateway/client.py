@@ -4,12 +4,12 @@ from types import TracebackType
 from typing import Literal, Self, TypeAlias
 from urllib.parse import quote
 
-from api.gateway import answers, errors, timeouts
-from api.gateway.exchange import Answer, Ask, Exchange
-from api.gateway.number import normalise_to
+from api.gateway import errors, payloads, timeouts
+from api.gateway.http_client import Answer, Ask, Exchange
+from api.gateway.multipart_upload import Readable, Upload
+from api.gateway.phone_number import normalise_to
 from api.gateway.settings import Settings, fits_a_header
 from api.gateway.timeouts import Patience
-from api.gateway.upload import Readable, Upload
 
 MediaKind: TypeAlias = Literal["image", "document", "video"]
 EVENTS = ("message.received", "message.sent", "status.change")
@@ -44,16 +44,18 @@ class Client:
     ) -> None:
         self.close()
 
-    def register(self, url: str, events: Sequence[str] = EVENTS, session_id: str | None = None) -> answers.Registration:
+    def register(
+        self, url: str, events: Sequence[str] = EVENTS, session_id: str | None = None
+    ) -> payloads.Registration:
         """Asks for webhooks at `url`. A second time is harmless: the same webhook with the same secret."""
         body = {"sessionId": self._session(session_id), "url": url, "events": list(events)}
         answer = self._repeatable(Ask("POST", "/webhooks", self._token(), json=body))
-        return answers.registration(answer.data, url=url, new=answer.status == 201)
+        return payloads.registration(answer.data, url=url, new=answer.status == 201)
 
-    def webhooks(self, session_id: str | None = None) -> list[answers.Webhook]:
+    def webhooks(self, session_id: str | None = None) -> list[payloads.Webhook]:
         """Of one session; without one, of all that the token may see."""
         query = {"sessionId": session_id} if session_id else None
-        return answers.webhooks(self._repeatable(Ask("GET", "/webhooks", self._token(), query=query)).data)
+        return payloads.webhooks(self._repeatable(Ask("GET", "/webhooks", self._token(), query=query)).data)
 
     def change(
         self,
@@ -72,13 +74,13 @@ class Client:
 
     def test(
         self, webhook_id: str | None = None, url: str | None = None, message: str | None = None
-    ) -> list[answers.Ping]:
+    ) -> list[payloads.Ping]:
         """Has SAK post a ping to the active webhooks that are meant (all, if none is named)."""
         told = {"webhookId": webhook_id, "url": url, "message": message}
         body = {key: value for key, value in told.items() if value is not None}
-        return answers.pings(self._once(Ask("POST", "/webhooks/test", self._key(None), json=body)).data)
+        return payloads.pings(self._once(Ask("POST", "/webhooks/test", self._key(None), json=body)).data)
 
-    def send(self, to: str, text: str, session_id: str | None = None) -> answers.Sent:
+    def send(self, to: str, text: str, session_id: str | None = None) -> payloads.Sent:
         """Sends a text; raises InvalidRecipientError before anything is asked.
 
         UnknownError means that it may have gone out: do not send again by machine. A session's own key always sends
@@ -99,7 +101,7 @@ class Client:
         caption: str = "",
         size: int | None = None,
         session_id: str | None = None,
-    ) -> answers.Sent:
+    ) -> payloads.Sent:
         """Sends a file, which is read while it is sent; `size` is needed where it cannot be sought."""
         fields = {"to": normalise_to(to)} | ({"caption": caption} if caption else {})
         upload = Upload(fields, kind, file, file_name=file_name, mime_type=mime_type, size=size)
@@ -113,26 +115,26 @@ class Client:
         again_after = timeouts.NOT_DONE if upload.repeatable else timeouts.NOT_STARTED
         return self._sending(lambda: self._ask(ask, again_after, self._patience.total), kind)
 
-    def history(self, limit: int = 50, offset: int = 0, session_id: str | None = None) -> list[answers.Past]:
+    def history(self, limit: int = 50, offset: int = 0, session_id: str | None = None) -> list[payloads.Past]:
         """What was sent through SAK's API, the newest first."""
         ask = Ask("GET", "/messages/history", self._key(session_id), query={"limit": limit, "offset": offset})
-        return answers.history(self._repeatable(ask).data)
+        return payloads.history(self._repeatable(ask).data)
 
-    def status(self, session_id: str | None = None) -> answers.SessionState:
+    def status(self, session_id: str | None = None) -> payloads.SessionState:
         """Whether the session is connected. Not repeated: asking can make SAK reconnect."""
         session = self._session(session_id)
         credentials = self._token() if self._settings.jwt else self._key(None)
-        return answers.session(self._once(Ask("GET", f"/sessions/{quote(session, safe='')}/status", credentials)).data)
+        return payloads.session(self._once(Ask("GET", f"/sessions/{quote(session, safe='')}/status", credentials)).data)
 
-    def _sending(self, call: Callable[[], Answer], kind: MediaKind | None = None) -> answers.Sent:
+    def _sending(self, call: Callable[[], Answer], kind: MediaKind | None = None) -> payloads.Sent:
         try:
             answer = call()
-            sent, seconds = answers.sent(answer.data), answer.seconds
+            sent, seconds = payloads.sent(answer.data), answer.seconds
         except errors.UnknownError as error:
             # SAK reports a failed image or video as a 500, where texts and documents have `failed`.
             if kind not in ("image", "video") or error.status != 500 or error.code != f"SEND_{kind.upper()}_FAILED":
                 raise
-            sent, seconds = answers.Sent("failed", None, error.code, str(error)), error.seconds or 0.0
+            sent, seconds = payloads.Sent("failed", None, error.code, str(error)), error.seconds or 0.0
         if sent.status == "failed" and seconds >= self._patience.doubt:
             raise errors.UnknownError(
                 "SAK calls it failed, but only because it gave up waiting: it may have gone out",

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from telemetry import logs
+from telemetry import log_format
 
 log = logging.getLogger("api.requests")
 
@@ -19,11 +19,11 @@ _QUIET = {"alive", "ready", "metrics"}
 def named() -> Generator[str]:
     """Draw a name; it is ours alone, as what a caller sends may be anything."""
     name = secrets.token_hex(8)
-    token = logs.ABOUT.set({"request": name})
+    token = log_format.ABOUT.set({"request": name})
     try:
         yield name
     finally:
-        logs.ABOUT.reset(token)
+        log_format.ABOUT.reset(token)
 
 
 def answered(method: str, route: str, status: int, seconds: float) -> None:

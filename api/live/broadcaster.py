@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from api.http.database import Backend
-from api.live import cursors
+from api.live import change_ids
 from store.feed.listener import Listener
 from store.postgres import errors
 from store.postgres.connections import Connection
@@ -41,7 +41,7 @@ class Event:
 
 
 def event(epoch: str, change: Change) -> Event:
-    lines = f"id: {cursors.seal(epoch, change.place)}\ndata: {change.text}\n\n"
+    lines = f"id: {change_ids.seal(epoch, change.place)}\ndata: {change.text}\n\n"
     return Event(change.place, change.session_id, lines.encode())
 
 

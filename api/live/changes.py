@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.auth import access
 from api.http import database, parameters, responses
-from api.live import cursors
+from api.live import change_ids
 from store.postgres.connections import Connection
 from store.reading import change_feed
 from store.reading.change_feed import Delivery
@@ -24,16 +24,18 @@ def changes(request: Request) -> Response:
     sessions = access.caller(request).may_see(parameters.text(request, "session_id"))
     if since is None:
         epoch, upto = database.of(request).ask(change_feed.now)
-        return _answer((), cursors.seal(epoch, upto), more=False)
-    epoch, place = cursors.unseal("since", since)
+        return _answer((), change_ids.seal(epoch, upto), more=False)
+    epoch, place = change_ids.unseal("since", since)
 
     def question(connection: Connection) -> Delivery:
         return change_feed.read(connection, place, limit, sessions)
 
     delivery = database.of(request).tell(question)
-    cursors.check(delivery, epoch)
-    told = (f'{{"id":{json.dumps(cursors.seal(epoch, change.place))},{change.text[1:]}' for change in delivery.changes)
-    return _answer(told, cursors.seal(epoch, delivery.upto), more=delivery.more)
+    change_ids.check(delivery, epoch)
+    told = (
+        f'{{"id":{json.dumps(change_ids.seal(epoch, change.place))},{change.text[1:]}' for change in delivery.changes
+    )
+    return _answer(told, change_ids.seal(epoch, delivery.upto), more=delivery.more)
 
 
 def _answer(told: Iterable[str], cursor: str, *, more: bool) -> Response:

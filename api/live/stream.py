@@ -20,7 +20,7 @@ from api.auth.access import Caller
 from api.http import database, parameters
 from api.http.database import Backend
 from api.http.errors import Refusal
-from api.live import broadcaster, cursors
+from api.live import broadcaster, change_ids
 from api.live.broadcaster import Event, Hub
 from store.access import signouts, tokens
 from store.postgres import errors
@@ -82,7 +82,7 @@ class _Reader:
     async def events(self, place: Place) -> AsyncGenerator[bytes]:
         """From a place on, for ever."""
         # An id without data moves the client's Last-Event-ID, so that it can resume before its first event.
-        yield f"retry: 2000\nid: {cursors.seal(self.epoch, place)}\n\n".encode()
+        yield f"retry: 2000\nid: {change_ids.seal(self.epoch, place)}\n\n".encode()
         checked = time.monotonic()
         while not self.hub.closed:
             if time.monotonic() - checked >= HEARTBEAT:
@@ -114,7 +114,7 @@ class _Reader:
             lambda: self.backend.tell(lambda connection: change_feed.read(connection, place, _PAGE, self.sessions)),
             limiter=self.threads,
         )
-        cursors.check(delivery, self.epoch)
+        change_ids.check(delivery, self.epoch)
         return [broadcaster.event(self.epoch, change) for change in delivery.changes], delivery.upto
 
     async def _may_listen(self) -> bool:
@@ -148,11 +148,11 @@ async def stream(request: Request) -> Response:
     if named is None:
         epoch, place = await anyio.to_thread.run_sync(lambda: pools.ask(change_feed.now))
     else:
-        epoch, place = cursors.unseal("Last-Event-ID", named)
+        epoch, place = change_ids.unseal("Last-Event-ID", named)
         delivery = await anyio.to_thread.run_sync(
             lambda: pools.ask(lambda connection: change_feed.read(connection, place, 1, sessions))
         )
-        cursors.check(delivery, epoch)
+        change_ids.check(delivery, epoch)
     reader = _Reader(pools, center, caller, sessions, epoch, request.app.state.catching_up)
     return Stream(reader.events(place))
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http import responses
-from api.openapi import chat_paths, live_paths, schemas, sending_paths
+from api.openapi import chats_paths, live_paths, schemas, sending_paths
 from api.openapi.builders import Schema
 
 SCHEMAS: Schema = schemas.SCHEMAS | sending_paths.SCHEMAS
@@ -19,7 +19,7 @@ DOCUMENT = json.dumps(
             "description": "HEAD is answered wherever GET is.",
         },
         "security": [{"bearer": []}],
-        "paths": chat_paths.PATHS | live_paths.PATHS | sending_paths.PATHS,
+        "paths": chats_paths.PATHS | live_paths.PATHS | sending_paths.PATHS,
         "components": {"schemas": SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     }
 )

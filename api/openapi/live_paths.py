@@ -16,7 +16,7 @@ from api.openapi.builders import (
     several,
     thing,
 )
-from api.openapi.chat_paths import SESSION
+from api.openapi.chats_paths import SESSION
 from api.operations.redrives import MOST
 
 _FEED = of_kind("cursor-of-feed", "The id of a change, or a cursor that an answer gave.", 8192)

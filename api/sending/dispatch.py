@@ -10,11 +10,11 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 
-from api.gateway.session_monitor import Watch
 from api.gateway.timeouts import Patience
 from api.http.errors import Refusal
 from api.sending.outbox import Outbox, Posted
 from api.sending.requests import Letter
+from api.sending.session_monitor import Watch
 from api.settings import Settings
 from store.postgres import errors
 from store.sending import unsettled

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from api.gateway import answers, errors
+from api.gateway import errors, payloads
 from api.gateway.client import Client
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Patience
@@ -187,7 +187,7 @@ class Outbox:
         return of_answer(sent)
 
 
-def of_answer(sent: answers.Sent) -> Result:
+def of_answer(sent: payloads.Sent) -> Result:
     """What the gateway's answer says of a send."""
     if sent.status == "sent":
         return Result("sent", message_id=_storable(sent.message_id))

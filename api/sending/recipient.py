@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 
 from api.chats import address
-from api.gateway import number
+from api.gateway import phone_number
 from api.http import errors
 from store.history import lid_aliases
 from store.postgres.connections import Connection
@@ -31,6 +31,6 @@ def find(ask: Callable[[Callable[[Connection], str | None]], str | None], sessio
             )
         to = phone
     try:
-        return number.normalise_to(to)
-    except number.InvalidRecipientError as error:
+        return phone_number.normalise_to(to)
+    except phone_number.InvalidRecipientError as error:
         raise errors.bad("bad_recipient", f"{str(error)[:1].upper()}{str(error)[1:]}.") from error

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from api.gateway import errors, number
-from api.gateway.answers import Past, Sent
+from api.gateway import errors, phone_number
+from api.gateway.payloads import Past, Sent
 from api.http.errors import Refusal
 from api.sending import outbox
 from api.sending.outbox import Outbox
@@ -100,8 +100,8 @@ def _fits(one: Past, send: Send) -> bool:
 
 def _number(to: str) -> str | None:
     try:
-        return number.normalise_to(to)
-    except number.InvalidRecipientError:
+        return phone_number.normalise_to(to)
+    except phone_number.InvalidRecipientError:
         return None
 
 

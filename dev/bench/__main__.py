@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from dev.bench import machine, report
-from dev.bench.failure import WrongError
-from dev.bench.figures import Table
-from dev.bench.lab import Lab
-from dev.bench.plan import Plan
-from dev.failure import StartError
+from dev.bench.errors import WrongError
+from dev.bench.results import Table
+from dev.bench.scale import Plan
+from dev.bench.testbed import Lab
+from dev.errors import StartError
 
 Measure: TypeAlias = Callable[[Lab, Plan], list[Table]]
 PARTS = ("ingest", "drain", "fresh", "api", "memory")

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 
-from dev.bench import webhooks
-from dev.bench.failure import WrongError
-from dev.process import ROOT
+from dev.bench import sample_webhooks
+from dev.bench.errors import WrongError
+from dev.checkout import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Load:
     seconds: float | None = None
     count: int | None = None
     rate: float | None = None
-    path: str = webhooks.PATH
-    crowd: str = field(default_factory=lambda: webhooks.Crowd().name)
-    chats: int = webhooks.CHATS
+    path: str = sample_webhooks.PATH
+    crowd: str = field(default_factory=lambda: sample_webhooks.Crowd().name)
+    chats: int = sample_webhooks.CHATS
 
     def put(self) -> Outcome:
         """Put it on, and return when it is over."""
@@ -60,7 +60,7 @@ class Load:
         """Put it on beside other work."""
         return Running(
             subprocess.Popen(
-                [sys.executable, "-m", "dev.bench.generator", json.dumps(asdict(self))],
+                [sys.executable, "-m", "dev.bench.load_generator", json.dumps(asdict(self))],
                 stdout=subprocess.PIPE,
                 cwd=ROOT,
             )

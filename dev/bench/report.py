@@ -1,6 +1,6 @@
 """Tables for people, and the same as a document for machines."""
 
-from dev.bench.figures import Row, Samples, Table
+from dev.bench.results import Row, Samples, Table
 
 _HEAD = ("", "median", "least", "most", "", "against", "median", "ratio", "target", "")
 

@@ -5,14 +5,14 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from dev.bench import backlog, truth, usage
-from dev.bench.failure import WrongError
-from dev.bench.figures import Row, Samples, Table, Target
-from dev.bench.lab import HOST, Lab, Started
+from dev.bench import process_usage, stream_backlog, verification
+from dev.bench.errors import WrongError
 from dev.bench.load import Load
-from dev.bench.plan import Plan
 from dev.bench.references import guide
-from dev.bench.webhooks import PATH
+from dev.bench.results import Row, Samples, Table, Target
+from dev.bench.sample_webhooks import PATH
+from dev.bench.scale import Plan
+from dev.bench.testbed import HOST, Lab, Started
 
 CONNECTIONS = 64
 WORKERS = 2
@@ -93,8 +93,8 @@ def _burst(lab: Lab, plan: Plan) -> float:
         _workers(lab, database_url),
     ):
         outcome = Load(ingest.port, CONNECTIONS, count=int(2000 * plan.seconds)).put().clean()
-        ended = backlog.drained(client, 120)
-        truth.all_stored(database_url, outcome.acknowledged)
+        ended = stream_backlog.drained(client, 120)
+        verification.all_stored(database_url, outcome.acknowledged)
     return outcome.acknowledged / (ended - outcome.begun)
 
 
@@ -110,16 +110,16 @@ def _paced(lab: Lab, rate: float, seconds: float) -> tuple[bool, str]:
         running = Load(ingest.port, CONNECTIONS, rate=rate, seconds=seconds).begin()
         behind: list[int] = []
         while running.alive:
-            behind.append(backlog.count(client).events)
+            behind.append(stream_backlog.count(client).events)
             time.sleep(0.2)
         outcome = running.outcome().clean()
         shares = {name: seconds - used[name] for name, seconds in lab.servers_cpu().items()}
         shares |= {
-            "ingest": usage.cpu_seconds(ingest.pid),
-            "workers": sum(usage.cpu_seconds(worker.pid) for worker in workers),
+            "ingest": process_usage.cpu_seconds(ingest.pid),
+            "workers": sum(process_usage.cpu_seconds(worker.pid) for worker in workers),
         }
-        backlog.drained(client, 120)
-        checked = truth.all_stored(database_url, outcome.acknowledged)
+        stream_backlog.drained(client, 120)
+        checked = verification.all_stored(database_url, outcome.acknowledged)
     loaded = behind[: max(1, len(behind) - 3)]
     middle = sum(loaded[len(loaded) // 3 : len(loaded) * 2 // 3]) / max(1, len(loaded) // 3)
     end = sum(loaded[-len(loaded) // 3 :]) / max(1, len(loaded) // 3)
@@ -138,9 +138,9 @@ def _flask(lab: Lab, plan: Plan) -> Held:
         arguments = ["-m", "gunicorn", "--workers", "2", "--threads", "8", "--bind", f"{HOST}:{port}"]
         arguments += ["--log-level", "error", "dev.bench.references.flask_receiver:create_app()"]
         with lab.theirs(arguments, port, {"DATABASE_URL": database_url}, f"http://{HOST}:{port}{PATH}") as server:
-            used, before = usage.cpu_seconds(server.pid), lab.servers_cpu()["postgres"]
+            used, before = process_usage.cpu_seconds(server.pid), lab.servers_cpu()["postgres"]
             outcome = Load(port, CONNECTIONS, seconds=plan.seconds * 2).put().clean()
-            spent = usage.cpu_seconds(server.pid) - used
+            spent = process_usage.cpu_seconds(server.pid) - used
             database = lab.servers_cpu()["postgres"] - before
         stored = guide.count(database_url)
     note = (
@@ -159,14 +159,14 @@ def _job_per_event(lab: Lab, plan: Plan) -> Held:
         environment = {"PORT": str(port), "REDIS_URL": lab.valkey.url, "DATABASE_URL": database_url}
         url = f"http://{HOST}:{port}{PATH}"
         with (
-            lab.theirs(["-m", "dev.bench.references.enqueueing"], port, environment, url),
-            lab.theirs(["-m", "dev.bench.references.forking"], port, environment, None) as working,
+            lab.theirs(["-m", "dev.bench.references.rq_endpoint"], port, environment, url),
+            lab.theirs(["-m", "dev.bench.references.rq_worker"], port, environment, None) as working,
         ):
             outcome = Load(port, CONNECTIONS, count=int(50 * plan.seconds)).put().clean()
             while (stored := guide.count(database_url)) < outcome.acknowledged and time.time() < outcome.begun + 120:
                 time.sleep(0.05)
             seconds = time.time() - outcome.begun
-            spent = usage.cpu_seconds(working.pid)
+            spent = process_usage.cpu_seconds(working.pid)
     note = (
         f"A job per event stored {stored:,} of {outcome.acknowledged:,} in {seconds:.1f} s, "
         f"with {spent:.1f} s of processor."

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from dev.chaos import faults, ledger, verdict
+from dev.chaos import faults, ledger_command, verdict
+from dev.chaos.event_generator import Story
 from dev.chaos.faults import FAULTS, Undo
-from dev.chaos.sender import Record, Sender
-from dev.chaos.story import Story
-from dev.chaos.system import System
+from dev.chaos.system_under_test import System
 from dev.chaos.verdict import Verdict
+from dev.chaos.webhook_sender import Record, Sender
 
 LEAST_PAUSE, LONGEST_PAUSE = 1.0, 4.0
 """Seconds between two faults."""
@@ -79,7 +79,7 @@ class Campaign:
             self._rest(system, sender.record)
             seconds = time.monotonic() - started
             found = verdict.judge(system.postgres.url, sender.record.acknowledged, sender.record.doubtful)
-            said = ledger.trouble(system.postgres.url, system.wait)
+            said = ledger_command.trouble(system.postgres.url, system.wait)
         return Outcome(self._seed, seconds, self._injected, sender.record, found, said, self._recoveries)
 
     def _hurt(self, system: System, record: Record, end: float, say: Callable[[str], None]) -> None:
@@ -147,7 +147,7 @@ class Campaign:
             self._look(system)
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 kept = {bytes(digest) for (digest,) in database.execute("SELECT digest FROM digests")}
-            if distinct <= kept and ledger.settled(system.postgres.url):
+            if distinct <= kept and ledger_command.settled(system.postgres.url):
                 return
             system.wait(0.5)
 

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import psycopg
 
-from dev.chaos.program import Program
-from dev.chaos.proxy import Proxy
-from dev.chaos.system import System
+from dev.chaos.fault_proxy import Proxy
+from dev.chaos.managed_process import Program
+from dev.chaos.system_under_test import System
 
 Undo: TypeAlias = Callable[[], None]
 Fault: TypeAlias = Callable[[System, random.Random], tuple[float, Undo]]

@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from dev.chaos import model
+from dev.chaos import reference_model
 
 EXAMPLES = 3
 
@@ -50,13 +50,13 @@ def judge(database_url: str, acknowledged: Iterable[bytes], doubtful: Iterable[b
         database.execute("SET default_transaction_isolation = 'repeatable read'")
         with database.transaction():
             kept = {bytes(body) for (body,) in database.execute("SELECT body FROM events")}
-            rows = [model.Message(*row) for row in database.execute(_MESSAGES)]
+            rows = [reference_model.Message(*row) for row in database.execute(_MESSAGES)]
             contacts = [
-                model.Contact(phone, name, model.milliseconds(at), unread)
+                reference_model.Contact(phone, name, reference_model.milliseconds(at), unread)
                 for phone, name, at, unread in database.execute(_CONTACTS)
             ]
             ledger = _ledger(database, sure, perhaps, kept)
-    expected = model.fold(kept)
+    expected = reference_model.fold(kept)
     seen = Counter(row.message_id for row in rows)
     wrong = [
         *_differences("message", {row.message_id: row for row in rows}, expected.messages),
@@ -105,7 +105,7 @@ def _ledger(
         sentences.append(f"{size} in batches are not the sum of what became of them")
     if not sure.total() <= received <= sure.total() + perhaps.total():
         sentences.append(f"{sure.total()} acknowledged and {perhaps.total()} doubtful, but {received} received")
-    outcomes = model.fold(kept).outcomes
+    outcomes = reference_model.fold(kept).outcomes
     counted = {"stored": stored, "noise": noise, "ping": ping, "parked": parked}
     if counted != outcomes:
         sentences.append(f"counted {counted}, and should be {outcomes}")

@@ -6,11 +6,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from dev.gateway import answers, behaviour, messages, pretend, webhooks
-from dev.gateway.limit import Limit, Limited
-from dev.gateway.memory import Memory
-from dev.gateway.reports import Reports
-from dev.gateway.wire import Wires
+from dev.gateway import control as gateway_control
+from dev.gateway import messages, misbehaviour, responses, webhooks
+from dev.gateway.connections import Wires
+from dev.gateway.message_reports import Reports
+from dev.gateway.rate_limit import Limit, Limited
+from dev.gateway.state import Memory
 
 BASE = "/api/v1"
 CALLS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
@@ -29,26 +30,26 @@ CALLS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 """SAK's calls; `PUT /webhooks/{id}` is how a misbehaviour and the counts name one."""
 
 
-def create_app(memory: Memory, plan: behaviour.Plan, wires: Wires, limit: Limit, reports: Reports) -> Starlette:
+def create_app(memory: Memory, plan: misbehaviour.Plan, wires: Wires, limit: Limit, reports: Reports) -> Starlette:
     calls = [
         Route(
             path,
             endpoint,
             methods=[method],
-            middleware=[Middleware(behaviour.Misbehaving, f"{method} {path}", memory, plan, wires)],
+            middleware=[Middleware(misbehaviour.Misbehaving, f"{method} {path}", memory, plan, wires)],
         )
         for method, path, endpoint in CALLS
     ]
     control = [
-        Route("/behaviour", pretend.behave, methods=["POST"]),
-        Route("/behaviour", pretend.forgive, methods=["DELETE"]),
-        Route("/seen", pretend.seen),
-        Route("/switch", pretend.switch, methods=["POST"]),
-        Route("/flush", pretend.flush, methods=["POST"]),
+        Route("/behaviour", gateway_control.behave, methods=["POST"]),
+        Route("/behaviour", gateway_control.forgive, methods=["DELETE"]),
+        Route("/seen", gateway_control.seen),
+        Route("/switch", gateway_control.switch, methods=["POST"]),
+        Route("/flush", gateway_control.flush, methods=["POST"]),
     ]
     app = Starlette(
         routes=[Mount(BASE, routes=calls, middleware=[Middleware(Limited, limit)]), Mount("/_pretend", routes=control)],
-        exception_handlers={HTTPException: answers.refused},
+        exception_handlers={HTTPException: responses.refused},
     )
     app.state.memory = memory
     app.state.plan = plan

@@ -8,24 +8,25 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from dev.gateway import answers, behaviour, memory, webhooks
+from dev.gateway import misbehaviour, responses, webhooks
+from dev.gateway import state as gateway_state
 
 CHUNK = 65536
 
 
-def _memory(request: Request) -> memory.Memory:
+def _memory(request: Request) -> gateway_state.Memory:
     return request.app.state.memory
 
 
 async def send(request: Request) -> JSONResponse:
     state = _memory(request)
     body = await webhooks.body_of(request)
-    answers.require_key(request, state.account, body.get("sessionId"))
+    responses.require_key(request, state.account, body.get("sessionId"))
     if not body.get("to") or not body.get("text"):
-        raise answers.Refusal(400, "VALIDATION_ERROR", "to and text are required")
+        raise responses.Refusal(400, "VALIDATION_ERROR", "to and text are required")
     # In a thread: whoever listens to what was sent may call back.
     sent = await run_in_threadpool(
-        state.send, str(body["to"]), "text", str(body["text"]), None, behaviour.outcome_of(request)
+        state.send, str(body["to"]), "text", str(body["text"]), None, misbehaviour.outcome_of(request)
     )
     return _answer(sent)
 
@@ -44,18 +45,18 @@ async def send_video(request: Request) -> JSONResponse:
 
 async def _send_file(request: Request, kind: str) -> JSONResponse:
     state = _memory(request)
-    answers.require_key(request, state.account)
+    responses.require_key(request, state.account)
     async with request.form() as form:
         to, caption, file = form.get("to"), form.get("caption"), form.get(kind)
         if not isinstance(to, str) or not to or not isinstance(file, UploadFile):
-            raise answers.Refusal(400, "VALIDATION_ERROR", f"to and {kind} file are required")
+            raise responses.Refusal(400, "VALIDATION_ERROR", f"to and {kind} file are required")
         attachment = await run_in_threadpool(
-            memory.attachment, file.filename or "", file.content_type or "", _chunks(file.file)
+            gateway_state.attachment, file.filename or "", file.content_type or "", _chunks(file.file)
         )
         text = caption if isinstance(caption, str) else ""
-        sent = await run_in_threadpool(state.send, to, kind, text, attachment, behaviour.outcome_of(request))
+        sent = await run_in_threadpool(state.send, to, kind, text, attachment, misbehaviour.outcome_of(request))
     if sent.status == "failed" and kind != "document":
-        raise answers.Refusal(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
+        raise responses.Refusal(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
     return _answer(sent)
 
 
@@ -64,15 +65,15 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _answer(sent: memory.Sent) -> JSONResponse:
+def _answer(sent: gateway_state.Sent) -> JSONResponse:
     """Success, even where it failed: a failed message has no id and says nothing of why."""
     ids = {} if sent.message_id is None else {"messageId": sent.message_id}
-    return answers.success(ids | {"status": sent.status})
+    return responses.success(ids | {"status": sent.status})
 
 
 async def history(request: Request) -> JSONResponse:
     state = _memory(request)
-    answers.require_key(request, state.account)
+    responses.require_key(request, state.account)
     limit = _number(request, "limit", 50)
     offset = _number(request, "offset", 0)
     newest_first = state.history()[::-1]
@@ -86,7 +87,7 @@ async def history(request: Request) -> JSONResponse:
         }
         for sent in newest_first[offset : offset + limit]
     ]
-    return answers.success({"messages": rows})
+    return responses.success({"messages": rows})
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -98,15 +99,15 @@ async def session_status(request: Request) -> JSONResponse:
     state = _memory(request)
     account = state.account
     if request.headers.get("x-api-key") != account.user_key:
-        answers.require_token(request, account)
+        responses.require_token(request, account)
     if request.path_params["id"] != account.session_id:
-        raise answers.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
-    return answers.success(
+        raise responses.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
+    return responses.success(
         {
             "sessionId": account.session_id,
             "name": "Demo",
             "connected": state.connected,
             "phoneNumber": account.phone,
-            "lastConnectedAt": answers.now() if state.connected else None,
+            "lastConnectedAt": responses.now() if state.connected else None,
         }
     )

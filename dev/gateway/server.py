@@ -9,11 +9,11 @@ import uvicorn
 
 from dev.gateway.account import Account
 from dev.gateway.app import BASE, create_app
-from dev.gateway.behaviour import Misbehaviour, Plan
-from dev.gateway.limit import Limit
-from dev.gateway.memory import Memory
-from dev.gateway.reports import Reports
-from dev.gateway.wire import Wires
+from dev.gateway.connections import Wires
+from dev.gateway.message_reports import Reports
+from dev.gateway.misbehaviour import Misbehaviour, Plan
+from dev.gateway.rate_limit import Limit
+from dev.gateway.state import Memory
 
 START_SECONDS = 10.0
 

@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from dev.gateway import answers, delivery
-from dev.gateway.memory import Memory, Webhook
+from dev.gateway import delivery, responses
+from dev.gateway.state import Memory, Webhook
 
 ALIASES = {"message": "message.received", "session": "session.status"}
 
@@ -18,7 +18,7 @@ def _events(value: object) -> list[str]:
     words = cast("list[object]", value) if isinstance(value, list) else []
     events = [word.strip() for word in words if isinstance(word, str) and word.strip()]
     if not events:
-        raise answers.Refusal(400, "VALIDATION_ERROR", "events array must include at least one valid event")
+        raise responses.Refusal(400, "VALIDATION_ERROR", "events array must include at least one valid event")
     return [ALIASES.get(event, event) for event in events]
 
 
@@ -30,7 +30,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     try:
         value: object = await request.json()
     except ValueError:
-        raise answers.Refusal(400, "VALIDATION_ERROR", "the body is not JSON") from None
+        raise responses.Refusal(400, "VALIDATION_ERROR", "the body is not JSON") from None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
@@ -42,27 +42,27 @@ def _known(memory: Memory, request: Request) -> Webhook:
     for webhook in memory.webhooks():
         if webhook.id == request.path_params["id"]:
             return webhook
-    raise answers.Refusal(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
+    raise responses.Refusal(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
 
 
 async def register(request: Request) -> JSONResponse:
     memory = _memory(request)
-    answers.require_token(request, memory.account)
+    responses.require_token(request, memory.account)
     body = await body_of(request)
     session_id, url = body.get("sessionId"), body.get("url")
     if not session_id or not isinstance(url, str) or not url or not isinstance(body.get("events"), list):
-        raise answers.Refusal(400, "VALIDATION_ERROR", "sessionId, url, and events array are required")
+        raise responses.Refusal(400, "VALIDATION_ERROR", "sessionId, url, and events array are required")
     events = _events(body["events"])
     if session_id != memory.account.session_id:
-        raise answers.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
+        raise responses.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
     webhook, new = memory.register(url, events)
     data = {"webhookId": webhook.id, "url": url, "secret": webhook.secret, "events": list(webhook.events)}
-    return answers.success(data, 201 if new else 200)
+    return responses.success(data, 201 if new else 200)
 
 
 async def listing(request: Request) -> JSONResponse:
     memory = _memory(request)
-    answers.require_token(request, memory.account)
+    responses.require_token(request, memory.account)
     wanted = request.query_params.get("sessionId")
     webhooks = memory.webhooks() if wanted in (None, "", memory.account.session_id) else []
     rows = [
@@ -77,12 +77,12 @@ async def listing(request: Request) -> JSONResponse:
         }
         for webhook in webhooks
     ]
-    return answers.success({"webhooks": rows})
+    return responses.success({"webhooks": rows})
 
 
 async def change(request: Request) -> JSONResponse:
     memory = _memory(request)
-    answers.require_token(request, memory.account)
+    responses.require_token(request, memory.account)
     webhook = _known(memory, request)
     body = await body_of(request)
     if body.get("url"):
@@ -97,7 +97,7 @@ async def change(request: Request) -> JSONResponse:
 
 async def delete(request: Request) -> JSONResponse:
     memory = _memory(request)
-    answers.require_token(request, memory.account)
+    responses.require_token(request, memory.account)
     memory.forget(_known(memory, request).id)
     return JSONResponse({"success": True, "message": "Webhook deleted successfully"})
 
@@ -106,23 +106,23 @@ async def test(request: Request) -> JSONResponse:
     """Really posts the ping to every active webhook that is meant, all at once, and tells what they answered."""
     memory = _memory(request)
     body = await body_of(request)
-    answers.require_key(request, memory.account, body.get("sessionId"))
+    responses.require_key(request, memory.account, body.get("sessionId"))
     meant = [
         webhook
         for webhook in memory.webhooks()
         if webhook.active and body.get("webhookId") in (None, webhook.id) and body.get("url") in (None, webhook.url)
     ]
     if not meant:
-        raise answers.Refusal(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
+        raise responses.Refusal(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
     event = {
         "event": body.get("event") or "message.received",
         "sessionId": memory.account.session_id,
-        "timestamp": answers.now(),
+        "timestamp": responses.now(),
         "test": True,
         "text": body.get("message") or "SAK webhook live test",
     }
     results = await run_in_threadpool(_ping, meant, event)
-    return answers.success(
+    return responses.success(
         {
             "sessionId": memory.account.session_id,
             "event": event["event"],

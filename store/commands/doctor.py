@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from store.commands.command import Command
-from store.doctor import examination
+from store.doctor import checks
 from store.doctor.finding import Answer, Finding
 
 EXIT: Mapping[Answer, int] = {"ok": 0, "warning": 1, "broken": 2}
@@ -18,7 +18,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
-    found = examination.examine(environ)
+    found = checks.examine(environ)
     worst = max(found, key=lambda one: EXIT[one.answer]).answer
     shown = [one for one in found if one.answer != "ok" or not chosen.quiet]
     if chosen.json:

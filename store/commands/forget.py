@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from store.commands.command import OK, UNUSABLE, Command
 from store.erasure import jobs, requests
 from store.erasure.jobs import Erasure
-from store.erasure.keys import Keeping
+from store.erasure.key_store import Keeping
 from store.erasure.requests import OwnNumberError
 from store.model import addresses
 from store.postgres import connections, lock_retry, migrator

@@ -9,7 +9,7 @@ from pathlib import Path
 from store.backup import restore
 from store.commands import backup, ledger
 from store.commands.command import OK, UNUSABLE, Command
-from store.erasure.keys import MissingKeyError
+from store.erasure.key_store import MissingKeyError
 from store.postgres import connections
 from store.postgres.client_programs import ProgramError
 

@@ -14,8 +14,8 @@ from typing import TypeVar, cast
 from store.commands.command import NOT_EXACT, OK, UNUSABLE, Command
 from store.postgres import connections, errors, migrator
 from store.postgres.connections import Connection
-from store.retention import ages, raw_events
-from store.retention import messages as retention_messages
+from store.retention import ages, expired_events
+from store.retention import expired_messages as retention_messages
 from store.retention.ages import Age, AgeError
 
 EVERY = 5.0
@@ -29,7 +29,7 @@ Step = TypeVar("Step")
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    raw: raw_events.Wish | None
+    raw: expired_events.Wish | None
     messages: int | None
     """Messages from before this, in ms."""
 
@@ -60,7 +60,7 @@ def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
             return UNUSABLE
         now = _now(connection)
         wish = _Wish(
-            None if raw is None else raw_events.Wish(_ms(raw.before(now)), chosen.parked),
+            None if raw is None else expired_events.Wish(_ms(raw.before(now)), chosen.parked),
             None if messages is None else _ms(messages.before(now)),
         )
         if not chosen.yes:
@@ -82,7 +82,7 @@ def _now(connection: Connection) -> datetime:
 def _say(connection: Connection, wish: _Wish, *, as_json: bool) -> int:
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        raw = None if wish.raw is None else raw_events.look(connection, wish.raw)
+        raw = None if wish.raw is None else expired_events.look(connection, wish.raw)
         messages = None if wish.messages is None else retention_messages.look(connection, wish.messages)
     if as_json:
         told = {"raw": raw, "messages": messages}
@@ -115,7 +115,7 @@ def _do(connection: Connection, wish: _Wish, *, as_json: bool) -> int:
             sums.update(asdict(gone))
     if wish.raw is not None:
         sums.update(bodies=0, bytes=0)
-        for part in _told(raw_events.prune(connection, wish.raw), "bodies", sums):
+        for part in _told(expired_events.prune(connection, wish.raw), "bodies", sums):
             sums.update(bodies=part.bodies, bytes=part.size)
             dropped += [part.dropped] if part.dropped else []
             busy += [part.busy] if part.busy else []

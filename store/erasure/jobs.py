@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
-from store.erasure import events, messages, remainder, subjects, suppressions
-from store.erasure.events import Step
-from store.erasure.keys import Keeping, Key, UnwritableError
+from store.erasure import erased_messages, linked_events, remainder, subjects, suppressions
+from store.erasure.key_store import Keeping, Key, UnwritableError
+from store.erasure.linked_events import Step
 from store.erasure.subjects import Person
 from store.postgres import errors
 from store.postgres.connections import Connection
@@ -119,11 +119,13 @@ def _work(connection: Connection, key: Key, keeping: Keeping, erasure: Erasure) 
             worked = replace(erasure, person=_everything_of(connection, key, keeping, somebody))
             return _enter(connection, worked, "messages")
         case "messages":
-            return _note(connection, erasure, messages.messages(connection, key, somebody, erasure.done), "marks")
+            return _note(
+                connection, erasure, erased_messages.messages(connection, key, somebody, erasure.done), "marks"
+            )
         case "marks":
-            return _note(connection, erasure, messages.said(connection, somebody, erasure.done), "events")
+            return _note(connection, erasure, erased_messages.said(connection, somebody, erasure.done), "events")
         case "events":
-            return _note(connection, erasure, events.mentions(connection, somebody, erasure.done), "rest")
+            return _note(connection, erasure, linked_events.mentions(connection, somebody, erasure.done), "rest")
         case "rest":
             worked = replace(erasure, erased=erasure.erased + Counter(remainder.clear(connection, key, somebody)))
             connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [erasure.erasure_id])

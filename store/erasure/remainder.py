@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from store.erasure import subjects, suppressions, tombstones
-from store.erasure.keys import Key
+from store.erasure.key_store import Key
 from store.erasure.subjects import Person
 from store.feed import changes
 from store.history import chat_summaries, chats

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from store.erasure import events, jobs, subjects, suppress, suppressions
+from store.erasure import batch_filter, jobs, linked_events, subjects, suppressions
 from store.erasure.jobs import Erasure
-from store.erasure.keys import Keeping, Key
+from store.erasure.key_store import Keeping, Key
 from store.erasure.subjects import Person
 from store.erasure.suppressions import Known
 from store.postgres import errors
@@ -57,7 +57,7 @@ def find(connection: Connection, address: str, session_id: str | None = None) ->
         messages, marks, sends, evidence = cast("tuple[int, int, int, int]", counted)
         named, after = 0, 0
         while True:
-            step = events.mentions(connection, somebody, after, dry=True)
+            step = linked_events.mentions(connection, somebody, after, dry=True)
             named += step.erased["bodies"]
             if step.done is None:
                 break
@@ -184,7 +184,9 @@ def _in_bodies(connection: Connection, known: Known) -> set[tuple[str | None, st
         if not page:
             return found
         for event_id, session_id, body in cast("Collection[tuple[int, str | None, bytes]]", page):
-            found |= {(session_id, one) for one in suppress.named(body) if known.within(session_id, one) is not None}
+            found |= {
+                (session_id, one) for one in batch_filter.named(body) if known.within(session_id, one) is not None
+            }
             after = event_id
 
 

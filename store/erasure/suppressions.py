@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from store.erasure.keys import Key, MissingKeyError
+from store.erasure.key_store import Key, MissingKeyError
 from store.postgres import errors
 from store.postgres.connections import Connection
 

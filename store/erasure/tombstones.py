@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from store.erasure.keys import Key
+from store.erasure.key_store import Key
 from store.erasure.subjects import Person
 from store.postgres.connections import Connection
 

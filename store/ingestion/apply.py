@@ -3,14 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from store.erasure import events, suppress, suppressions
-from store.erasure.suppress import Sifted
+from store.erasure import batch_filter, linked_events, suppressions
+from store.erasure.batch_filter import Sifted
 from store.erasure.suppressions import Forgets
 from store.feed import changes
-from store.history import event_ids, fold, raw_events, sessions
+from store.history import event_digests, fold, raw_events, sessions
 from store.history.fold import Folded
 from store.history.parsed_events import Telling
-from store.ledger import batches as ledger_rows
+from store.ledger import batch_counts as ledger_rows
 from store.model import timestamps
 from store.model.batches import Batch, Event
 from store.postgres import errors
@@ -44,7 +44,7 @@ def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | No
     different = {(batch.writer, batch.number): batch for batch in batches}
     claimed = ledger_rows.claim(connection, different.values())
     new: Sequence[Batch] = [batch for identity, batch in different.items() if identity in claimed]
-    sifted = None if forgotten is None else suppress.sift(connection, forgotten, new)
+    sifted = None if forgotten is None else batch_filter.sift(connection, forgotten, new)
     if sifted is not None:
         new = sifted.batches
     copies = [event for batch in new for event in batch.events]
@@ -54,7 +54,7 @@ def _apply(connection: Connection, batches: Sequence[Batch], own_phone: str | No
     for event in copies:
         if event.digest not in least or event.received_at < least[event.digest].received_at:
             least[event.digest] = event
-    noted = event_ids.note(connection, (_sighting(event) for event in least.values()))
+    noted = event_digests.note(connection, (_sighting(event) for event in least.values()))
     later = _later_copies(connection, copies, least)
     news = [event for digest, event in least.items() if digest in noted] + later
     folded = fold.fold(connection, [_telling(event) for event in news if event.outcome.facts], own_phone=own_phone)
@@ -74,7 +74,7 @@ def _without_body(connection: Connection, sifted: Sifted | None, folded: Folded)
     """The events whose bodies are not kept; a replay must not take for nothing what they told."""
     if sifted is None or not sifted.bodyless:
         return frozenset()
-    events.unsource(connection, [key_id for digest in sifted.bodyless for key_id in folded.keys.get(digest, ())])
+    linked_events.unsource(connection, [key_id for digest in sifted.bodyless for key_id in folded.keys.get(digest, ())])
     return sifted.bodyless
 
 
@@ -86,12 +86,12 @@ def _later_copies(connection: Connection, copies: Iterable[Event], least: dict[b
             latest[event.digest] = event
     if not latest:
         return []
-    noted = event_ids.note(connection, (_sighting(event) for event in latest.values()))
+    noted = event_digests.note(connection, (_sighting(event) for event in latest.values()))
     return [event for digest, event in latest.items() if digest in noted]
 
 
-def _sighting(event: Event) -> event_ids.Sighting:
-    return event_ids.Sighting(event.digest, event.received_at, event.outcome.kind, _claimed(event))
+def _sighting(event: Event) -> event_digests.Sighting:
+    return event_digests.Sighting(event.digest, event.received_at, event.outcome.kind, _claimed(event))
 
 
 def _claimed(event: Event) -> int | None:

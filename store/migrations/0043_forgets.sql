@@ -1,6 +1,6 @@
 -- Forgetting: who is forgotten up to when, known by keyed hashes only, and what is still to be erased.
 
--- HMAC-SHA256 of an address, of one session or of all, under a key that is not in the database (store/erasure/keys.py).
+-- HMAC-SHA256 of an address, of one session or of all, under a key that is not in the database (store/erasure/key_store.py).
 CREATE TABLE forgets (
     mac bytea PRIMARY KEY,
     -- Receipt in ms: what was received up to here is not kept.

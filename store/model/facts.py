@@ -144,7 +144,7 @@ class Outcome:
     """What became of one event."""
 
     kind: Literal["stored", "noise", "ping", "parked", "forgotten"]
-    """`forgotten`: it concerns somebody who is forgotten, so that nothing of it is kept (store/erasure/suppress.py)."""
+    """`forgotten`: it concerns somebody who is forgotten, so that nothing of it is kept (store/erasure/batch_filter.py)."""
     reason: str | None
     """A stable code: why it is noise, or why it was parked; None for what is stored or a ping."""
     session_id: str | None

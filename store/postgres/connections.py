@@ -9,7 +9,7 @@ import psycopg
 from psycopg import conninfo, pq
 
 from store.postgres import errors
-from store.postgres.session import WATCHDOG, Session, Way, why
+from store.postgres.pooler import WATCHDOG, Session, Way, why
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 

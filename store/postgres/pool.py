@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
-from store.postgres.session import Session
+from store.postgres.pooler import Session
 
 T = TypeVar("T")
 

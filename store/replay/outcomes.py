@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from store.history.message_keys import Name
-from store.ledger import batches
+from store.ledger import batch_counts
 from store.postgres.connections import Connection
 from store.replay.sources import Source
 
@@ -40,7 +40,7 @@ def note(connection: Connection, sources: Collection[Source], reason: str) -> No
             INSERT INTO corrections (reason, stored, duplicate, noise, ping, parked, forgotten)
             VALUES (%(reason)s, %(stored)s, %(duplicate)s, %(noise)s, %(ping)s, %(parked)s, %(forgotten)s)
             """,
-            {"reason": reason, **{column: moved[column] for column in batches.COLUMNS}},
+            {"reason": reason, **{column: moved[column] for column in batch_counts.COLUMNS}},
         )
 
 

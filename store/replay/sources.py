@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
-from store.erasure import suppress
+from store.erasure import batch_filter
 from store.erasure.suppressions import Forgets, Known
 from store.history.message_keys import Name
 from store.history.parsed_events import Telling
@@ -185,7 +185,7 @@ def _source(
 ) -> Source:
     event_id, digest, body, key_id, first, last, was, reason, session_id, event = row
     outcome = Outcome("parked", reason, session_id, event, None) if reason == parser.deadly else parser.read(body)
-    if forgotten is not None and suppress.is_forgotten(forgotten, outcome, first, body):
+    if forgotten is not None and batch_filter.is_forgotten(forgotten, outcome, first, body):
         outcome = Outcome("forgotten", None, outcome.session_id, outcome.event, None)
     elif event_id in refused:
         outcome = Outcome("parked", parser.rejected, outcome.session_id, outcome.event, outcome.time)

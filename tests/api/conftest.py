@@ -11,7 +11,7 @@ import uvicorn
 
 from api.app import create_app
 from api.gateway.timeouts import Patience
-from tests.api.history import TOKEN, Client, History
+from tests.support.history_writer import TOKEN, Client, History
 
 
 @contextlib.contextmanager

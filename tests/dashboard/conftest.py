@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.api.conftest import serving
-from tests.api.history import TOKEN, History
-from tests.dashboard.browser import Reader, chromium, reading
+from tests.support.browser import Reader, chromium, reading
+from tests.support.history_writer import TOKEN, History
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from store.model.facts import Delete, Message, Reaction
-from tests.api.history import PHONE, T0, History, message, named
-from tests.dashboard import axe
-from tests.dashboard.browser import Reader, reading
 from tests.dashboard.test_operations import park
+from tests.support import axe
+from tests.support.browser import Reader, reading
+from tests.support.history_writer import PHONE, T0, History, message, named
 
 
 def list_of_chats(reader: Reader) -> None:

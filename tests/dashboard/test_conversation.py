@@ -6,8 +6,8 @@ import time
 from playwright.sync_api import expect
 
 from store.model.facts import Ack, Delete, Edit, Message, Reaction
-from tests.api.history import PHONE, T0, History, message, named
-from tests.dashboard.browser import Reader
+from tests.support.browser import Reader
+from tests.support.history_writer import PHONE, T0, History, message, named
 
 GROUP = "120363041234567890@g.us"
 MINUTE = 60_000

@@ -9,7 +9,7 @@ from api.auth.cookies import Cookies, Ticket
 from api.live import stream
 from store.access import tokens
 from store.postgres import connections
-from tests.api.history import TOKEN, History, message
+from tests.support.history_writer import TOKEN, History, message
 
 
 def signed_in(api_url: str, token: str = TOKEN) -> requests.Session:

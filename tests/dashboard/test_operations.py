@@ -10,8 +10,8 @@ from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
-from tests.api.history import T0, TOKEN, History, message
-from tests.dashboard.browser import Reader
+from tests.support.browser import Reader
+from tests.support.history_writer import T0, TOKEN, History, message
 
 
 def park(history: History, body: bytes) -> None:

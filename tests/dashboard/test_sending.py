@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from dev.gateway.behaviour import Misbehaviour
+from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import Gateway
 from tests.api.conftest import serving
-from tests.api.history import TOKEN, History, message
-from tests.dashboard.browser import Reader, reading
+from tests.support.browser import Reader, reading
+from tests.support.history_writer import TOKEN, History, message
 
 SEND = "POST /messages/send"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import psycopg
 import redis
 
-from dev import dotenv, home
-from dev.postgres import Postgres
-from dev.valkey import Valkey
-from tests import page
-from tests.deploy import declared
-from tests.deploy.declared import ROOT
+from dev.checkout import ROOT
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
+from dev.embedded.valkey import Valkey
+from dev.supervisor import dotenv
+from tests.support import deployments, documentation
 
 TEST = "tests/deploy/test_compose.py"
 
@@ -21,7 +21,7 @@ TEST = "tests/deploy/test_compose.py"
 def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Path) -> None:
     """docs/deploy.md: Compose refuses to start without them, and none is made up by us."""
     wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text()))
-    done = subprocess.run(["sh", "-euc", page.tested("docs/deploy.md", TEST)], cwd=tmp_path, check=False)
+    done = subprocess.run(["sh", "-euc", documentation.tested("docs/deploy.md", TEST)], cwd=tmp_path, check=False)
     made = dotenv.read(tmp_path / ".env")
 
     assert done.returncode == 0
@@ -32,12 +32,12 @@ def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Pat
 
 def valkey_settings() -> dict[str, str]:
     """What the service is started with."""
-    words = declared.document("compose.yaml")["services"]["valkey"]["command"][1:]
+    words = deployments.document("compose.yaml")["services"]["valkey"]["command"][1:]
     return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def postgres_settings() -> dict[str, str]:
-    words = declared.document("compose.yaml")["services"]["postgres"]["command"][1:]
+    words = deployments.document("compose.yaml")["services"]["postgres"]["command"][1:]
     assert set(words[::2]) == {"-c"}
     return dict(setting.split("=", 1) for setting in words[1::2])
 
@@ -57,7 +57,7 @@ def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> No
 
 def test_postgres_of_compose_starts_and_logs_no_words() -> None:
     """A refused row would stand in the log of a PostgreSQL that nobody told otherwise (docs/security.md)."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with (
         Postgres(folder, ephemeral=True, settings=postgres_settings()) as postgres,
         psycopg.connect(postgres.url) as connection,

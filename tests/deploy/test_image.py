@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 import requests
 
-from dev import home
-from dev.postgres import Postgres
-from dev.valkey import Valkey
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
+from dev.embedded.valkey import Valkey
 from store.postgres.migrator import names
-from tests.deploy import declared
-from tests.deploy.image import Image
 from tests.deploy.test_compose import postgres_settings, valkey_settings
 from tests.deploy.test_procfile import answers, is_free
-from tests.flow.conftest import SECRET, eventually, message, signed
-from tests.test_house import FOLDERS
+from tests.end_to_end.conftest import SECRET, eventually, message, signed
+from tests.support import deployments
+from tests.support.container_image import Image
+from tests.test_architecture import FOLDERS
 
 TOKEN = "made-up-token"
 PHONE = "919812345679"
@@ -51,7 +51,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """The image, and servers beside it that it reaches through sockets which anybody may open."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     image = Image(folder)
     postgres = Postgres(
         folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"} | postgres_settings()
@@ -83,7 +83,7 @@ def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str,
         "WEBHOOK_SECRETS": SECRET,
         "API_TOKEN": TOKEN,
     }
-    said = declared.document("compose.yaml")["services"][service]["environment"]
+    said = deployments.document("compose.yaml")["services"][service]["environment"]
     taken = {name: ours.get(name, "" if value.startswith("${") else value) for name, value in said.items()}
     return taken | {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
 
@@ -99,7 +99,7 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
     Who breaks into one finds nothing to write and no tools. (One test, because the image takes long to build.)
     """
     nothing_to_write_and_no_tools(site)
-    services = declared.document("compose.yaml")["services"]
+    services = deployments.document("compose.yaml")["services"]
     spool = site.folder / "volume"
     spool.mkdir()
     os.chown(spool, 10001, 10001)  # as the image made /data: a new volume of Docker's copies that

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from dev import child
-from tests import page
-from tests.deploy.declared import ROOT
-from tests.flow.conftest import SECRET, eventually, message, signed
+from dev.checkout import ROOT
+from dev.embedded import child_process
+from tests.end_to_end.conftest import SECRET, eventually, message, signed
+from tests.support import documentation
 
 TOKEN = "made-up-token"
 TEST = "tests/deploy/test_procfile.py"
@@ -51,7 +51,7 @@ class Foreman:
 def honcho(environment: Mapping[str, str], port: int) -> Generator[Foreman]:
     """The lines of docs/deploy.md, as one process, which is ended at the latest with the test."""
     plain, quiet = "honcho start", f"honcho -e {os.devnull} start --no-colour -p {port}"
-    lines = page.tested("docs/deploy.md", TEST).replace(plain, quiet)
+    lines = documentation.tested("docs/deploy.md", TEST).replace(plain, quiet)
     assert quiet in lines
     popen = subprocess.Popen(
         ["bash", "-euc", lines.replace(".venv/bin/honcho", "exec .venv/bin/honcho")],
@@ -127,7 +127,7 @@ def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, t
         foreman.popen.wait(60)
 
     assert set(processes) == {"ingest", "worker", "api"}
-    assert {name: child.command_line(pid) for name, pid in processes.items()} == dict.fromkeys(processes, "")
+    assert {name: child_process.command_line(pid) for name, pid in processes.items()} == dict.fromkeys(processes, "")
     assert "Traceback" not in foreman.said, foreman.said
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.process import ROOT
+from dev.checkout import ROOT
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

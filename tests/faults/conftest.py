@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.servers import Servers
+from dev.embedded.servers import Servers
 from tests.conftest import execute
-from tests.faults.pipeline import Pipeline
+from tests.support.pipeline import Pipeline
 
 NUMBERS = itertools.count(1)
 

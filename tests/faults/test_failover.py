@@ -8,17 +8,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev import account, binaries, child, home
-from dev.chaos.story import Story
-from dev.chaos.system import POSTGRES
-from dev.postgres import ENVIRONMENT, Postgres
+from dev.chaos.event_generator import Story
+from dev.chaos.system_under_test import POSTGRES
+from dev.embedded import binaries, child_process, data_folder, system_user
+from dev.embedded.postgres import ENVIRONMENT, Postgres
 from store.postgres import migrator
-from tests.faults.pipeline import Pipeline
+from tests.support.pipeline import Pipeline
 
 
 @pytest.fixture
 def primary() -> Iterator[Postgres]:
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with Postgres(folder / "primary", ephemeral=True, settings=POSTGRES) as server:
         migrator.migrate(server.url)
         yield server
@@ -29,14 +29,16 @@ def primary() -> Iterator[Postgres]:
 def standby(primary: Postgres) -> Iterator[Postgres]:
     """A streaming replica, without which the primary commits nothing from now on."""
     server = Postgres(primary.home.parent / "standby", ephemeral=True, settings=POSTGRES)
-    user = account.for_server(primary.home / "data")
+    user = system_user.for_server(primary.home / "data")
     data = server.home / "data"
     data.mkdir(mode=0o700)
     if user:
         user.own(data)
     programs = binaries.postgres(primary.home, user, None)
     copy = [str(programs / "pg_basebackup"), "-D", str(data), "-h", str(primary.socket_folder), "-U", "app", "-R"]
-    process = child.start([*copy, "-c", "fast", "--no-sync"], subprocess.PIPE, environment=ENVIRONMENT, account=user)
+    process = child_process.start(
+        [*copy, "-c", "fast", "--no-sync"], subprocess.PIPE, environment=ENVIRONMENT, account=user
+    )
     said, _ = process.communicate()
     assert process.returncode == 0, said
     with server:

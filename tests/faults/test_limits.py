@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import requests
 
-from dev import listening
-from dev.chaos import story, verdict
-from dev.chaos.feed import client
-from dev.chaos.program import Program
-from dev.chaos.sender import PATH, Sender
-from dev.chaos.story import Story
-from dev.chaos.system import System
-from dev.child import wait_until
+from dev.chaos import event_generator, verdict
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
+from dev.chaos.stream_writer import client
+from dev.chaos.system_under_test import System
+from dev.chaos.webhook_sender import PATH, Sender
+from dev.embedded.child_process import wait_until
+from dev.supervisor import listeners
 from ingest.queue import contract
 
 FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
@@ -26,7 +26,7 @@ FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with listening.on("127.0.0.1", 0, "INGEST_PORT") as made:
+    with listeners.on("127.0.0.1", 0, "INGEST_PORT") as made:
         yield made
 
 
@@ -34,7 +34,7 @@ def ingest(listener: socket.socket, redis_url: str, folder: Path, prelude: str |
     environment = {
         "LISTEN_FD": str(listener.fileno()),
         "REDIS_URL": redis_url,
-        "WEBHOOK_SECRETS": story.SECRET,
+        "WEBHOOK_SECRETS": event_generator.SECRET,
         "DATA_DIR": str(folder),
     }
     return Program("ingest", environment, folder / "ingest.log", pass_fds=[listener.fileno()], prelude=prelude)
@@ -42,8 +42,8 @@ def ingest(listener: socket.socket, redis_url: str, folder: Path, prelude: str |
 
 def post(listener: socket.socket, body: bytes) -> dict[str, Any]:
     """The answer to a webhook; fails unless it is an acknowledgement."""
-    url = f"http://127.0.0.1:{listening.port_of(listener)}{PATH}"
-    answer = requests.post(url, data=body, headers={"X-Webhook-Signature": story.sign(body)}, timeout=8)
+    url = f"http://127.0.0.1:{listeners.port_of(listener)}{PATH}"
+    answer = requests.post(url, data=body, headers={"X-Webhook-Signature": event_generator.sign(body)}, timeout=8)
     assert answer.status_code == 200, answer.text
     return json.loads(answer.content)
 
@@ -63,7 +63,7 @@ def test_without_file_descriptors_connections_wait_and_the_process_lives(
     with ingest(listener, redis_url, tmp_path, FEW_FILES) as program, contextlib.ExitStack() as stack:
         assert post(listener, b"before")["path"] == "stream"
         for _ in range(150):
-            stack.enter_context(socket.create_connection(("127.0.0.1", listening.port_of(listener))))
+            stack.enter_context(socket.create_connection(("127.0.0.1", listeners.port_of(listener))))
         time.sleep(1)
         stack.close()
 

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from dev.chaos import model, story, verdict
-from dev.servers import Servers
+from dev.chaos import event_generator, reference_model, verdict
+from dev.embedded.servers import Servers
 from tests.conftest import execute
-from tests.faults.pipeline import Pipeline
+from tests.support.pipeline import Pipeline
 
 EVENTS = 300
 
@@ -39,7 +39,7 @@ DAMAGES: dict[str, tuple[LiteralString, str]] = {
 @pytest.fixture
 def stored(pipeline: Pipeline) -> Pipeline:
     """A database with a whole story in it, and nobody at work on it."""
-    pipeline.feed.add_all(story.Story(7).take(EVENTS))
+    pipeline.feed.add_all(event_generator.Story(7).take(EVENTS))
     worker = pipeline.worker().start()
     assert pipeline.drained(), pipeline.said
     worker.kill()
@@ -72,7 +72,7 @@ def test_each_damage_to_the_database_is_seen(stored: Pipeline, servers: Servers)
 def test_events_that_nobody_answered_may_be_there_or_not(stored: Pipeline) -> None:
     """A sender whose connection was reset does not know; that alone must not count as a loss or a ghost."""
     sure, perhaps = stored.feed.kept[:-5], stored.feed.kept[-5:]
-    never_came = story.Story(8).take(3)
+    never_came = event_generator.Story(8).take(3)
 
     found = verdict.judge(stored.database_url, sure, [*perhaps, *never_came])
 
@@ -81,6 +81,6 @@ def test_events_that_nobody_answered_may_be_there_or_not(stored: Pipeline) -> No
 
 def test_the_model_reads_a_body_once_however_often_it_came() -> None:
     """Duplicates change nothing: that is promise 2, and the model's as well."""
-    bodies = story.Story(9).take(200)
+    bodies = event_generator.Story(9).take(200)
 
-    assert model.fold(bodies) == model.fold([*bodies, *reversed(bodies)])
+    assert reference_model.fold(bodies) == reference_model.fold([*bodies, *reversed(bodies)])

@@ -3,8 +3,8 @@
 import pytest
 
 from dev.chaos import verdict
-from dev.chaos.story import Story
-from tests.faults.pipeline import Pipeline
+from dev.chaos.event_generator import Story
+from tests.support.pipeline import Pipeline
 
 POISON = (
     b'{"event":"message.received","sessionId":"%b","from":"919811099999@s.whatsapp.net","messageId":"P%d",'

@@ -9,17 +9,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev import home, postgres
-from dev.chaos.proxy import Proxy
-from dev.chaos.story import Story
-from dev.chaos.system import POSTGRES
-from dev.postgres import Postgres
-from dev.servers import Servers
+from dev.chaos.event_generator import Story
+from dev.chaos.fault_proxy import Proxy
+from dev.chaos.system_under_test import POSTGRES
+from dev.embedded import data_folder, postgres
+from dev.embedded.postgres import Postgres
+from dev.embedded.servers import Servers
 from store.postgres import migrator
 from tests.conftest import execute
-from tests.faults import pages
-from tests.faults.pipeline import Pipeline
-from tests.faults.triggers import DEADLOCK, FULL_DISK
+from tests.support import worker_http
+from tests.support.failing_triggers import DEADLOCK, FULL_DISK
+from tests.support.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def proxied(pipeline: Pipeline, servers: Servers) -> Iterator[Proxy]:
 @pytest.fixture
 def private(redis_url: str, tmp_path: Path) -> Iterator[tuple[Postgres, Pipeline]]:
     """A PostgreSQL that may be stopped and killed."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with Postgres(folder / "postgres", ephemeral=True, settings=POSTGRES) as server:
         migrator.migrate(server.url)
         pipeline = Pipeline(server.url, redis_url, tmp_path)
@@ -221,11 +221,11 @@ def test_a_database_without_its_tables_makes_a_worker_unready_and_eats_nothing(
     pipeline = new_pipeline()
     execute(servers, "DROP DATABASE {}", pipeline.name)
     execute(servers, "CREATE DATABASE {}", pipeline.name)
-    worker = pipeline.worker(WORKER_PORT=pages.free_port()).start()
+    worker = pipeline.worker(WORKER_PORT=worker_http.free_port()).start()
     pipeline.feed.add(Story(69).take(20))
     pipeline.feed.hint()
     assert pipeline.until(lambda: "lacks" in worker.said), worker.said
-    status, body = pages.get(worker, "/readyz")
+    status, body = worker_http.get(worker, "/readyz")
 
     assert status == 503
     assert "python -m store migrate" in body
@@ -234,4 +234,4 @@ def test_a_database_without_its_tables_makes_a_worker_unready_and_eats_nothing(
     migrator.migrate(pipeline.database_url)
     assert pipeline.drained(), worker.said
     assert pipeline.judge().clean
-    assert pages.get(worker, "/readyz")[0] == 200
+    assert worker_http.get(worker, "/readyz")[0] == 200

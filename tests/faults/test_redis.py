@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dev.chaos import ledger, verdict
-from dev.chaos.feed import client
-from dev.chaos.sender import Sender
-from dev.chaos.story import Story
-from dev.chaos.system import System
+from dev.chaos import ledger_command, verdict
+from dev.chaos.event_generator import Story
+from dev.chaos.stream_writer import client
+from dev.chaos.system_under_test import System
+from dev.chaos.webhook_sender import Sender
 from ingest.queue import contract
 
 RATE = 200
@@ -56,7 +56,7 @@ def test_its_absence_refuses_and_loses_nothing(system: System, seconds: float) -
     print(f"everything readable {time.monotonic() - back - 2:.1f} s after the last event")
     found = verdict.judge(system.postgres.url, record.acknowledged)
     assert found.clean, found
-    assert not ledger.trouble(system.postgres.url, system.wait)
+    assert not ledger_command.trouble(system.postgres.url, system.wait)
 
 
 @pytest.mark.long
@@ -76,11 +76,11 @@ def test_an_entry_that_vanishes_is_named_by_the_ledger(system: System) -> None:
     redis.xdel(contract.STREAM, entry)
     worker.start()
 
-    code, document = ledger.ask(system.postgres.url)
+    code, document = ledger_command.ask(system.postgres.url)
     end = time.monotonic() + 60
     while code != 1 and time.monotonic() < end:
         system.wait(1)
-        code, document = ledger.ask(system.postgres.url)
+        code, document = ledger_command.ask(system.postgres.url)
     assert code == 1, document
     assert document["lost"] == [
         {

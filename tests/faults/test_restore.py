@@ -10,21 +10,21 @@ from typing import Any
 import psycopg
 import pytest
 
-from dev import home
-from dev.chaos import ledger, verdict
-from dev.chaos.sender import Sender
-from dev.chaos.story import Story
-from dev.postgres import Postgres
+from dev.chaos import ledger_command, verdict
+from dev.chaos.event_generator import Story
+from dev.chaos.webhook_sender import Sender
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
 from ingest.queue import contract
-from tests.faults.drill import Drill, batches, bodies, rows, store, until
-from tests.faults.pipeline import Pipeline
+from tests.support.disaster_drill import Drill, batches, bodies, rows, store, until
+from tests.support.pipeline import Pipeline
 
 NEEDLE = "unmistakable"
 
 
 @pytest.fixture
 def drill() -> Iterator[Drill]:
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield Drill(folder, stack)
@@ -92,7 +92,7 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
 
     names_what_is_lost(new.url, drill, {key: size for key, size in before.items() if key not in restored})
     acknowledged = [*early, *during, *after, *waiting, *later, again]
-    assert ledger.ask(new.url)[1]["received"] == len(acknowledged)
+    assert ledger_command.ask(new.url)[1]["received"] == len(acknowledged)
     # Whatever else was acknowledged is there, once, and as it has to be.
     there = bodies(new.url)
     assert there == known | set(waiting) | set(later)
@@ -107,8 +107,8 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
 def names_what_is_lost(url: str, drill: Drill, lost: dict[tuple[str, int], int]) -> None:
     """The ledger names exactly the batches that only the old server had."""
     until(lambda: drill.redis.xlen(contract.STREAM) == 0)
-    until(lambda: ledger.ask(url)[1]["lost"])
-    code, told = ledger.ask(url)
+    until(lambda: ledger_command.ask(url)[1]["lost"])
+    code, told = ledger_command.ask(url)
     named = {(gap["writer"], number) for gap in told["lost"] for number in range(gap["first"], gap["last"] + 1)}
 
     assert code == 1

@@ -9,14 +9,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev import child
-from dev.chaos import story
-from dev.chaos.program import Program
-from dev.chaos.sender import Sender
-from dev.chaos.story import Story
-from dev.chaos.system import System
-from dev.process import ROOT
-from tests.faults.pipeline import Pipeline
+from dev.chaos import event_generator
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
+from dev.chaos.system_under_test import System
+from dev.chaos.webhook_sender import Sender
+from dev.checkout import ROOT
+from dev.embedded import child_process
+from tests.support.pipeline import Pipeline
 
 PASSWORD = "correct-horse-9811"
 VERBOSE = "import logging; logging.getLogger('rq').setLevel = lambda level: None"
@@ -57,7 +57,15 @@ def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_for
     assert record.acknowledged
     assert "looking for the event that cannot be stored" in said, "PostgreSQL refused some, and quoted them"
     assert "DEBUG" in said
-    for secret in (story.SECRET, "sha256=", "axios", *story.WORDS[:4], "Guest", "3EB0", "919811000"):
+    for secret in (
+        event_generator.SECRET,
+        "sha256=",
+        "axios",
+        *event_generator.WORDS[:4],
+        "Guest",
+        "3EB0",
+        "919811000",
+    ):
         assert secret not in said, secret
 
 
@@ -83,7 +91,7 @@ def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> N
             )
             for number, (database, redis) in enumerate(pairs)
         ]
-        assert child.wait_until(lambda: all(program.said for program in programs), 60)
+        assert child_process.wait_until(lambda: all(program.said for program in programs), 60)
         time.sleep(1)
         for program in programs:
             program.terminate()

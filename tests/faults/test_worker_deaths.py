@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dev.chaos.program import Program
-from dev.chaos.story import Story
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
 from ingest.queue import contract
-from tests.faults.pipeline import Pipeline
+from tests.support.pipeline import Pipeline
 
 PLACES = ("worker.after_read", "worker.before_commit", "worker.after_commit", "worker.after_ack")
 EVENTS = 2_000

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from dev import home
-from dev.servers import Servers
-from dev.valkey import Valkey
-from tests.ingest.process import Ingest
+from dev.embedded import data_folder
+from dev.embedded.servers import Servers
+from dev.embedded.valkey import Valkey
+from tests.support.ingest_process import Ingest
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def fresh(redis_url: str, tmp_path: Path) -> Iterator[Ingest]:
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
     """A Valkey of the test's own, to be killed as often as it likes."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with Valkey(folder / "valkey", ephemeral=True) as running:
         yield running
     shutil.rmtree(folder)

@@ -3,8 +3,8 @@
 import itertools
 import time
 
-from tests.ingest.load import Load
-from tests.ingest.process import Ingest, batches, wait_until
+from tests.support.ingest_process import Ingest, batches, wait_until
+from tests.support.webhook_load import Load
 
 
 def test_events_in_flight_together_are_one_entry_each_with_its_time(fresh: Ingest, redis_url: str) -> None:

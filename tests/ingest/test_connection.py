@@ -10,8 +10,8 @@ import uvloop
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from dev.chaos.proxy import Proxy
-from ingest import connection
+from dev.chaos.fault_proxy import Proxy
+from ingest.queue import redis_client
 
 
 async def ask_thrice(line: AbstractConnection) -> None:
@@ -27,7 +27,7 @@ def test_writing_to_a_connection_that_was_reset_is_an_error_of_redis(
     """uvloop raises RuntimeError where asyncio says nothing: ingest ended itself at every reset, and answered 500."""
 
     async def write(proxy: Proxy) -> None:
-        client = connection.connect(f"redis://127.0.0.1:{proxy.port}/0")
+        client = redis_client.connect(f"redis://127.0.0.1:{proxy.port}/0")
         line = client.connection_pool.make_connection()
         await line.connect()
         proxy.cut()

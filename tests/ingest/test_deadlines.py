@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from tests.ingest.process import Ingest, events, read_all, read_answer, request, sign
+from tests.support.ingest_process import Ingest, events, read_all, read_answer, request, sign
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 WHOLE = request(b"hello", SIGNED, "Content-Length: 5")

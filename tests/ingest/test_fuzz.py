@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.process import PATH, Ingest, request, sign
+from tests.support.ingest_process import PATH, Ingest, request, sign
 
 REQUESTS = 100_000
 METHODS = ("POST", "POST", "POST", "POST", "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW", "post", "")

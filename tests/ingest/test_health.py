@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 import redis
 
-from dev.valkey import Valkey
-from tests.ingest.process import Ingest
+from dev.embedded.valkey import Valkey
+from tests.support.ingest_process import Ingest
 
 
 def commands(client: redis.Redis) -> dict[str, int]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import redis
 
-from dev.valkey import Valkey
-from tests.ingest.load import Load
-from tests.ingest.process import Ingest, batches, events, wait_until
+from dev.embedded.valkey import Valkey
+from tests.support.ingest_process import Ingest, batches, events, wait_until
+from tests.support.webhook_load import Load
 
 
 def waiting(ingest: Ingest) -> int:

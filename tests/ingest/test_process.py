@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.load import Load
-from tests.ingest.process import Ingest, batches, events, read_answer, request, sign
+from tests.support.ingest_process import Ingest, batches, events, read_answer, request, sign
+from tests.support.webhook_load import Load
 
 WHOLE = request(b"hello", f"X-Webhook-Signature: {sign(b'hello')}", "Content-Length: 5")
 

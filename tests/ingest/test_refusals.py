@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.ingest.process import Ingest, events, read_answer, request, sign
+from tests.support.ingest_process import Ingest, events, read_answer, request, sign
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 CHUNK = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import redis
 
-from dev.valkey import Valkey
-from tests.ingest.fakes import proxy, redis_that_answers
-from tests.ingest.load import Load
-from tests.ingest.process import Ingest, batches, events, wait_until
+from dev.embedded.valkey import Valkey
+from tests.support.fake_redis import proxy, redis_that_answers
+from tests.support.ingest_process import Ingest, batches, events, wait_until
+from tests.support.webhook_load import Load
 
 ERRORS = {
     "oom": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",

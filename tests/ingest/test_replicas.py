@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from dev import binaries, home
-from dev.valkey import Valkey
-from tests.ingest.process import Ingest, events, wait_until
+from dev.embedded import binaries, data_folder
+from dev.embedded.valkey import Valkey
+from tests.support.ingest_process import Ingest, events, wait_until
 
 
 def free_port() -> int:
@@ -26,7 +26,7 @@ def client_of(port: int) -> redis.Redis:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = home.temporary()
+    path = data_folder.temporary()
     yield path
     shutil.rmtree(path)
 

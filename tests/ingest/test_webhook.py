@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.process import SECRET, Ingest, batches, events, request, sign
+from dev.checkout import ROOT
+from tests.support.ingest_process import SECRET, Ingest, batches, events, request, sign
 
-CAPTURED = Path(__file__).parents[1] / "payloads" / "sak-wire.jsonl"
+CAPTURED = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 CAPTURED_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000001"
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dev import home
-from dev.postgres import ROLE
-from dev.servers import Servers
+from dev.embedded import data_folder
+from dev.embedded.postgres import ROLE
+from dev.embedded.servers import Servers
 from tests.conftest import execute
-from tests.scaling import pgbouncer
+from tests.support import pgbouncer
 
 NUMBERS = itertools.count(1)
 
@@ -17,7 +17,7 @@ NUMBERS = itertools.count(1)
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """In memory if there is room, and where PostgreSQL's user can go."""
-    path = home.temporary()
+    path = data_folder.temporary()
     yield path
     shutil.rmtree(path)
 
@@ -25,7 +25,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def pooler(servers: Servers) -> Iterator[int]:
     """The port of a PgBouncer in transaction mode before this worker's PostgreSQL."""
-    path = home.temporary()
+    path = data_folder.temporary()
     with pgbouncer.before(servers.postgres, path) as port:
         yield port
     shutil.rmtree(path)

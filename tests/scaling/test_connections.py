@@ -7,17 +7,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev import postgres
-from dev.chaos.program import Program
-from dev.chaos.proxy import Proxy
-from dev.postgres import ROLE, Postgres
-from dev.servers import Servers
+from dev.chaos.fault_proxy import Proxy
+from dev.chaos.managed_process import Program
+from dev.embedded import postgres
+from dev.embedded.postgres import ROLE, Postgres
+from dev.embedded.servers import Servers
 from store.postgres import connections, errors, pool
 from store.postgres.connections import Connection, NoDatabaseError
 from store.postgres.pool import Pool
 from tests.conftest import execute
-from tests.flow.conftest import eventually
-from tests.scaling import pgbouncer
+from tests.end_to_end.conftest import eventually
+from tests.support import pgbouncer
 
 
 def shown(connection: Connection, name: str) -> str:

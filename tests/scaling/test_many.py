@@ -9,12 +9,12 @@ import psycopg
 import pytest
 import requests
 
-from dev import listening
 from dev.chaos import verdict
-from dev.chaos.program import Program
-from dev.valkey import Valkey
-from tests.api.history import TOKEN
-from tests.scaling.fleet import Fleet
+from dev.chaos.managed_process import Program
+from dev.embedded.valkey import Valkey
+from dev.supervisor import listeners
+from tests.support.fleet import Fleet
+from tests.support.history_writer import TOKEN
 
 
 class Follower:
@@ -68,8 +68,8 @@ def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
     dice = random.Random(171)
     with (
         Fleet(folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
-        listening.on("127.0.0.1", 0, "API_PORT") as one,
-        listening.on("127.0.0.1", 0, "API_PORT") as two,
+        listeners.on("127.0.0.1", 0, "API_PORT") as one,
+        listeners.on("127.0.0.1", 0, "API_PORT") as two,
     ):
         apis: list[Program] = []
         for number, listener in enumerate((one, two)):
@@ -77,7 +77,7 @@ def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
             environment = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "LISTEN_FD": str(descriptor)}
             apis.append(Program("api", environment, folder / f"api-{number}.log", pass_fds=[descriptor]))
         with apis[0], apis[1]:
-            follower = Follower([f"http://127.0.0.1:{listening.port_of(listener)}" for listener in (one, two)])
+            follower = Follower([f"http://127.0.0.1:{listeners.port_of(listener)}" for listener in (one, two)])
             assert fleet.until(follower.look), apis[0].said
             # The gateway may reach two of them with the same event.
             spooled = 0.0

@@ -9,27 +9,29 @@ import psycopg
 import pytest
 import requests
 
-from dev.chaos.story import Story
+from dev.chaos.event_generator import Story
 from store.postgres import errors, migrator
-from tests.api import test_changes, test_chats, test_messages, test_numbers, test_reading, test_search
+from tests.api.chats import test_chats, test_messages, test_read_flags, test_search
 from tests.api.conftest import serving
-from tests.api.history import TOKEN, Client, History
+from tests.api.live import test_changes
+from tests.api.operations import test_statistics
 from tests.faults import test_poison, test_worker_deaths
-from tests.faults.pipeline import Pipeline
-from tests.worker import test_drain
+from tests.support.history_writer import TOKEN, Client, History
+from tests.support.pipeline import Pipeline
+from tests.worker.drain import test_drainer
 
 CLAIMS: tuple[Callable[[History, Client], None], ...] = (
     test_messages.test_the_newest_messages_are_shown_and_cursors_lead_to_the_rest_and_back,
     test_messages.test_nothing_is_skipped_or_repeated_while_four_writers_insert,
     test_messages.test_an_edit_shows_the_new_text_and_on_request_the_old_ones,
-    test_reading.test_up_to_leaves_what_comes_later_unread,
-    test_reading.test_a_message_of_a_transaction_that_was_running_stays_unread,
+    test_read_flags.test_up_to_leaves_what_comes_later_unread,
+    test_read_flags.test_a_message_of_a_transaction_that_was_running_stays_unread,
     test_search.test_pages_of_results_join_newest_first,
     test_search.test_words_that_are_in_too_many_messages_are_refused_clearly,
 )
 MORE: list[Callable[[History, Client], None]] = [
     claim
-    for module in (test_changes, test_chats, test_messages, test_numbers, test_reading, test_search)
+    for module in (test_changes, test_chats, test_messages, test_statistics, test_read_flags, test_search)
     for name, claim in vars(module).items()
     if name.startswith("test_")
     and claim not in CLAIMS
@@ -37,7 +39,7 @@ MORE: list[Callable[[History, Client], None]] = [
 ]
 
 OF_WORKERS: tuple[Callable[[Pipeline], None], ...] = (
-    test_drain.test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying,
+    test_drainer.test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying,
     test_poison.test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_stored,
     test_poison.test_poison_in_several_batches_at_once_is_found_in_each,
     test_worker_deaths.test_killed_during_its_commit_it_stores_the_batch_once,

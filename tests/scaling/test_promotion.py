@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import requests
 
-from dev.chaos import ledger, verdict
-from dev.postgres import Postgres
-from store.backup import timelines
+from dev.chaos import ledger_command, verdict
+from dev.embedded.postgres import Postgres
+from store.feed import timelines
 from store.postgres import connections, migrator
 from tests.api.conftest import serving
-from tests.api.history import PHONE, TOKEN, Client, History, message
-from tests.flow.conftest import eventually
-from tests.scaling import replication
-from tests.scaling.fleet import Fleet
+from tests.end_to_end.conftest import eventually
+from tests.support import replication
+from tests.support.fleet import Fleet
+from tests.support.history_writer import PHONE, TOKEN, Client, History, message
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
 
 
 def ledger_of(server: Postgres) -> dict[str, Any]:
-    return ledger.ask(server.url)[1]
+    return ledger_command.ask(server.url)[1]
 
 
 def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(primary: Postgres, standby: Postgres) -> None:

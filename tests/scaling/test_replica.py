@@ -10,14 +10,14 @@ import psycopg
 import pytest
 import requests
 
-from dev import home
-from dev.postgres import Postgres
-from store.backup import timelines
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
+from store.feed import timelines
 from store.postgres import migrator
 from tests.api.conftest import serving
-from tests.api.history import PHONE, TOKEN, Client, History, message
-from tests.flow.conftest import eventually
-from tests.scaling import pgbouncer, replication
+from tests.end_to_end.conftest import eventually
+from tests.support import pgbouncer, replication
+from tests.support.history_writer import PHONE, TOKEN, Client, History, message
 
 SLOW = """
     INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
@@ -39,7 +39,7 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     """A primary and its replica, which a test may stop and has to start again."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with replication.primary(folder) as primary:
         migrator.migrate(primary.url)
         with replication.standby(primary, folder / "replica") as replica:

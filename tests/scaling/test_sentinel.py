@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.chaos import ledger, verdict
-from tests.scaling import sentinels
-from tests.scaling.fleet import Fleet
-from tests.scaling.sentinels import Watched, eventually
+from dev.chaos import ledger_command, verdict
+from tests.support import sentinels
+from tests.support.fleet import Fleet
+from tests.support.sentinels import Watched, eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -83,7 +83,7 @@ def test_what_only_the_dead_primary_had_is_named_by_the_ledger(
         with fleet.sender(152, 20) as sender:
             assert fleet.until(lambda: verdict.kept_events(database_url) > 20), fleet.said
         kept = sender.record
-        assert fleet.until(lambda: ledger.settled(database_url)), fleet.said
+        assert fleet.until(lambda: ledger_command.settled(database_url)), fleet.said
         # The worker looks away and the replica is rebooted, as may happen at any time.
         os.kill(fleet.workers[0].pid, signal.SIGSTOP)
         redis_servers.servers[second].kill()
@@ -100,10 +100,10 @@ def test_what_only_the_dead_primary_had_is_named_by_the_ledger(
         after = sender.record
 
         def told() -> int:
-            _, document = ledger.ask(database_url)
+            _, document = ledger_command.ask(database_url)
             return sum(gap["events"] for gap in document.get("lost", ()))
 
-        assert fleet.until(lambda: told() > 0), ledger.ask(database_url)
+        assert fleet.until(lambda: told() > 0), ledger_command.ask(database_url)
         # What the worker had been handed by the dead primary, and not looked at yet, it still had.
         with psycopg.connect(database_url) as database:
             there = {bytes(body) for (body,) in database.execute("SELECT body FROM events")}

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dev.servers import Servers
-from tests.store.forgetting import House
+from dev.embedded.servers import Servers
+from tests.support.erasure_scenario import House
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos.program import Program
-from dev.servers import Servers
+from dev.chaos.managed_process import Program
+from dev.embedded.servers import Servers
 from store.postgres import migrator
 from tests.conftest import execute
-from tests.faults.pipeline import Pipeline
+from tests.support.pipeline import Pipeline
 
 NUMBERS = itertools.count(1)
 HERE = Path(__file__).parent

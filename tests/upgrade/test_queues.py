@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from dev.chaos.feed import client
+from dev.chaos.stream_writer import client
 from ingest.queue import contract
-from tests.faults.pipeline import Pipeline
-from tests.ingest.process import Ingest
+from tests.support.ingest_process import Ingest
+from tests.support.pipeline import Pipeline
 from tests.upgrade.conftest import Release
 
 READ: Final = """

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dev.chaos.program import Program
-from dev.chaos.story import Story
-from tests.faults import pages
-from tests.faults.pipeline import Pipeline
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
+from tests.support import worker_http
+from tests.support.pipeline import Pipeline
 from tests.upgrade.conftest import Release
 
 TOKEN = "made-up-for-tests"
@@ -30,7 +30,7 @@ def ask(api: Program, path: str, body: bytes | None = None) -> dict[str, Any]:
 
 def started(pipeline: Pipeline, api: Program) -> Program:
     api.start()
-    assert pipeline.until(lambda: pages.get(api, "/readyz")[0] == 200), api.said
+    assert pipeline.until(lambda: worker_http.get(api, "/readyz")[0] == 200), api.said
     return api
 
 
@@ -42,7 +42,7 @@ def test_a_released_api_and_this_one_show_the_same(
     pipeline.feed.add_all(Story(94).take(200), size=10)
     worker = pipeline.worker().start()
     assert pipeline.drained(), worker.said
-    ports = [pages.free_port() for _ in range(2)]
+    ports = [worker_http.free_port() for _ in range(2)]
     told = [{"API_TOKEN": TOKEN, "API_PORT": port, "WORKER_PORT": port} for port in ports]
     settings = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(tmp_path)}
     with (

@@ -9,11 +9,11 @@ import pytest
 from rq import Callback, Queue, Retry
 from rq.serializers import JSONSerializer
 
-from dev.chaos.program import Program
-from dev.chaos.story import Story
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
 from ingest.queue import contract
-from tests.faults import pages
-from tests.faults.pipeline import Pipeline
+from tests.support import worker_http
+from tests.support.pipeline import Pipeline
 
 REFUSED = "sak_worker_refused_jobs_total"
 
@@ -24,7 +24,7 @@ def enqueue(pipeline: Pipeline, function: str, *arguments: object, **options: An
 
 @pytest.fixture
 def worker(pipeline: Pipeline) -> Program:
-    return pipeline.worker(WORKER_PORT=pages.free_port())
+    return pipeline.worker(WORKER_PORT=worker_http.free_port())
 
 
 def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, worker: Program, tmp_path: Path) -> None:
@@ -42,11 +42,11 @@ def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, wo
     pipeline.feed.add(Story(31).take(10))
     worker.start()
 
-    assert pipeline.until(lambda: pages.metric(worker, REFUSED) == 8), worker.said
+    assert pipeline.until(lambda: worker_http.metric(worker, REFUSED) == 8), worker.said
     assert pipeline.drained(), worker.said
     assert worker.starts == 1
     assert not mark.exists()
-    assert pages.metric(worker, REFUSED) == 8
+    assert worker_http.metric(worker, REFUSED) == 8
     assert pipeline.until(lambda: pipeline.redis.keys("rq:job:*") == []), "nothing of them stays"
     assert touch not in worker.said
 

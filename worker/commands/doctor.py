@@ -11,7 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 from ingest.queue import contract
 from store.doctor import clock, finding
 from store.doctor.finding import Finding
-from worker import connection
+from worker import redis_client
 from worker.drain.stream import ASIDE
 from worker.settings import SettingsError
 
@@ -19,7 +19,7 @@ OLDEST = (6, 2)
 """LMOVE and XAUTOCLAIM's kin came with it."""
 TRIED = (7, 2)
 WARN_MEMORY, BREAK_MEMORY = 0.7, 0.8
-"""Shares of maxmemory: above the second ingest sends new events to the spool (ingest/memory.py)."""
+"""Shares of maxmemory: above the second ingest sends new events to the spool (ingest/redis_memory.py)."""
 BEGUN_MS = 30_000
 """An entry that a worker has had for so long without a word is stuck, whoever may claim it."""
 
@@ -34,7 +34,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     """Redis as this environment names it; reads only."""
     cure = "Start it, and check address, password and the Sentinels' name in REDIS_URL."
     try:
-        client = connection.connect(environ.get("REDIS_URL", ""))
+        client = redis_client.connect(environ.get("REDIS_URL", ""))
     except SettingsError as error:
         return [finding.broken("redis", str(error), cure)]
     try:

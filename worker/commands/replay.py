@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store.erasure import suppressions
-from store.erasure.keys import Keeping, MissingKeyError
+from store.erasure.key_store import Keeping, MissingKeyError
 from store.erasure.suppressions import Forgets
 from store.model.facts import Outcome
 from store.postgres import connections, migrator
 from store.postgres.connections import NoDatabaseError
 from store.postgres.errors import StoreError, TransientError
 from store.replay import progress, replay
-from store.replay.parked import Redrive
+from store.replay.parked_retry import Redrive
 from store.replay.replay import Plan, Replay
 from store.replay.report import Report
 from store.replay.sources import Parser

@@ -12,8 +12,8 @@ from rq.timeouts import JobTimeoutException
 
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
-from store.backup import timelines
 from store.erasure.suppressions import Forgets
+from store.feed import timelines
 from store.ingestion import apply
 from store.model.batches import Batch
 from store.postgres import connections
@@ -23,7 +23,7 @@ from telemetry.traces import Traces
 from worker.drain import batch_log, claim, decoding, gc_pause, poison, retry
 from worker.drain.stream import Entry, Stream
 from worker.drain.tracing import Tracing
-from worker.metrics.counters import Metrics
+from worker.metrics.worker import Metrics
 
 log = logging.getLogger("worker.drain")
 

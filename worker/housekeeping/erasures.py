@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from store.erasure import jobs
-from store.erasure.keys import Keeping
+from store.erasure.key_store import Keeping
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import TransientError

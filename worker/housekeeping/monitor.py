@@ -15,7 +15,7 @@ from store.postgres import connections
 from store.postgres.errors import TransientError
 from worker.drain.drainer import Drainer
 from worker.drain.stream import Fields
-from worker.metrics.counters import Metrics
+from worker.metrics.worker import Metrics
 
 log = logging.getLogger("worker.housekeeping.monitor")
 

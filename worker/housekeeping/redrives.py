@@ -11,7 +11,7 @@ from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError, TransientError
 from store.replay import progress, redrive_requests, replay
-from store.replay.parked import Redrive
+from store.replay.parked_retry import Redrive
 from store.replay.redrive_requests import Redrive as Asked
 from store.replay.replay import Plan
 from worker.commands.replay import our_parser

@@ -11,7 +11,7 @@ from store.history import sessions
 from store.ledger import ledger
 from store.postgres import connections, errors
 from worker.commands import doctor
-from worker.metrics.counters import Metrics
+from worker.metrics.worker import Metrics
 
 log = logging.getLogger("worker.housekeeping.slow_metrics")
 

@@ -12,7 +12,7 @@ from store.retention import partitions
 from worker.drain.drainer import Drainer
 from worker.housekeeping.erasures import Erasures
 from worker.housekeeping.redrives import Redrives
-from worker.metrics.counters import Metrics
+from worker.metrics.worker import Metrics
 
 log = logging.getLogger("worker.housekeeping.tasks")
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import Ack, Fact, Status
-from worker.sak import document, parties, text
+from worker.sak import json_document, parties, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError
 
@@ -77,6 +77,6 @@ def message_ids(envelope: Envelope) -> list[str]:
     """The messages that an event is about: the one that it names, or all that it lists."""
     if (single := envelope.message_id) is not None:
         return [single]
-    many = document.sequence(first(envelope.everywhere, _IDS_OF_MANY)) or []
+    many = json_document.sequence(first(envelope.everywhere, _IDS_OF_MANY)) or []
     found = (text.identifier(value) for value in many[:_MAX_IDS])
     return list(dict.fromkeys(identifier for identifier in found if identifier is not None))

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from store.model.facts import ContentState, MessageType
-from worker.sak import document, proto, text, vocabulary
-from worker.sak.document import Fields
+from worker.sak import json_document, message_types, proto, text
 from worker.sak.envelope import Envelope, first
+from worker.sak.json_document import Fields
 
 _TYPES = ("type", "messageType", "message_type")
 _CAPTIONS = ("caption", "mediaCaption", "media_caption")
@@ -76,7 +76,7 @@ def read(envelope: Envelope) -> Content:
     caption = text.content(first(places, _CAPTIONS))
     media = first(places, _FILES)
     media_places = places
-    if (media_fields := document.mapping(media)) is not None:
+    if (media_fields := json_document.mapping(media)) is not None:
         media_places = (media_fields, *places)
         caption = caption or text.content(media_fields.get("caption"))
     mime_type = text.word(first(media_places, _MIME_TYPES))
@@ -103,7 +103,7 @@ def read(envelope: Envelope) -> Content:
 def _named(raw_type: str | None) -> MessageType | None:
     if raw_type is None:
         return None
-    return vocabulary.TYPES.get(raw_type) or vocabulary.TYPES.get(raw_type.lower())
+    return message_types.TYPES.get(raw_type) or message_types.TYPES.get(raw_type.lower())
 
 
 def _inferred(raw_type: str | None, words: str | None, file: str | None) -> MessageType:
@@ -111,19 +111,19 @@ def _inferred(raw_type: str | None, words: str | None, file: str | None) -> Mess
 
     `file` is what is known of its file: the MIME type, else the name, else the link.
     """
-    if raw_type is not None and raw_type not in vocabulary.WRAPPERS and raw_type not in vocabulary.NOISE:
+    if raw_type is not None and raw_type not in message_types.WRAPPERS and raw_type not in message_types.NOISE:
         return "unknown"
     if file is not None:
-        return vocabulary.media_type(file) or "unknown"
+        return message_types.media_type(file) or "unknown"
     return "text" if words else "unknown"
 
 
 def _state(kind: MessageType, raw_type: str | None, *, has_words: bool, has_media: bool) -> ContentState:
-    if has_media or kind == "system" or (has_words and kind not in vocabulary.MEDIA):
+    if has_media or kind == "system" or (has_words and kind not in message_types.MEDIA):
         return "complete"
-    if kind in vocabulary.MEDIA:
+    if kind in message_types.MEDIA:
         return "media_missing"
-    if raw_type is None or raw_type in vocabulary.PLAIN_TEXT or raw_type in vocabulary.UNDECRYPTED:
+    if raw_type is None or raw_type in message_types.PLAIN_TEXT or raw_type in message_types.UNDECRYPTED:
         return "undecrypted"
     return "media_missing"
 
@@ -134,7 +134,7 @@ def _words(places: tuple[Fields, ...]) -> object:
         # `"message": "Hello"`, where there is no object of that name.
         value = first(places, ("message",))
         return value if isinstance(value, str) else None
-    fields = document.mapping(value)
+    fields = json_document.mapping(value)
     return value if fields is None else fields.get("body")
 
 
@@ -143,15 +143,15 @@ def _link(media: object, places: tuple[Fields, ...], named: MessageType | None) 
     for key in _LINKS:
         if (link := text.url(first(places, (key,)))) is not None:
             return link
-    fields = document.mapping(media)
+    fields = json_document.mapping(media)
     if fields is not None:
         return text.url(first((fields,), ("url", "link", "href")))
     if (link := text.url(media)) is not None:
         return link
     link = text.url(first(places, ("url",)))
-    if link is None or named in vocabulary.MEDIA:
+    if link is None or named in message_types.MEDIA:
         return link
-    return link if named is None and vocabulary.media_type(link) is not None else None
+    return link if named is None and message_types.media_type(link) is not None else None
 
 
 def _reply_to(places: tuple[Fields, ...]) -> str | None:
@@ -159,9 +159,9 @@ def _reply_to(places: tuple[Fields, ...]) -> str | None:
         value = first(places, (key,))
         if value is None:
             continue
-        fields = document.mapping(value)
+        fields = json_document.mapping(value)
         if fields is not None:
-            key_fields = document.mapping(fields.get("key"))
+            key_fields = json_document.mapping(fields.get("key"))
             value = first((fields,) if key_fields is None else (fields, key_fields), _REPLY_IDS)
         if (identifier := text.identifier(value)) is not None:
             return identifier

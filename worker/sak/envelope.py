@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from worker.sak import document, moment, text
-from worker.sak.document import Fields
+from worker.sak import json_document, text, timestamps
+from worker.sak.json_document import Fields
 
 _FLAT_MARKS = ("from", "from_jid", "to", "messageId", "message_id")
 _SESSIONS = ("sessionId", "session_id")
@@ -83,15 +83,15 @@ def first(places: tuple[Fields, ...], keys: tuple[str, ...]) -> object:
 
 def open_envelope(fields: Fields) -> Envelope:
     """The event's parts. What is told on top is flat, whatever else comes along; else `data` holds it."""
-    data = document.mapping(fields.get("data")) or None
+    data = json_document.mapping(fields.get("data")) or None
     if data is None:
-        message = document.mapping(fields.get("message"))
+        message = json_document.mapping(fields.get("message"))
         places = everywhere = (fields,) if message is None else (message, fields)
     elif "message" not in data and is_flat(fields):
-        message = document.mapping(fields.get("message"))
+        message = json_document.mapping(fields.get("message"))
         places = everywhere = (fields, data) if message is None else (message, fields, data)
     else:
-        message = document.mapping(data.get("message"))
+        message = json_document.mapping(data.get("message"))
         places = (data,) if message is None else (message, data)
         everywhere = (*places, fields)
     return Envelope(
@@ -100,7 +100,7 @@ def open_envelope(fields: Fields) -> Envelope:
         message=message,
         places=places,
         everywhere=everywhere,
-        key=next((key for place in places if (key := document.mapping(place.get("key"))) is not None), None),
+        key=next((key for place in places if (key := json_document.mapping(place.get("key"))) is not None), None),
         time=_time(everywhere),
         session_id=text.identifier(first((fields,) if data is None else (fields, data), _SESSIONS)),
     )
@@ -110,6 +110,6 @@ def _time(places: tuple[Fields, ...]) -> int | None:
     for place in places:
         for key in _TIMES:
             value = place.get(key)
-            if value is not None and (time := moment.read(value)) is not None:
+            if value is not None and (time := timestamps.read(value)) is not None:
                 return time
     return None

@@ -8,8 +8,8 @@ came must be what it is when it comes again. A change is a new version, and need
 import hashlib
 from typing import Final
 
-from worker.sak import document
-from worker.sak.document import Fields
+from worker.sak import json_document
+from worker.sak.json_document import Fields
 
 VERSION: Final = 1
 
@@ -41,7 +41,7 @@ def identifies_itself(fields: Fields) -> bool:
     for path, keys in KEYS:
         place: Fields | None = fields
         for step in path:
-            place = None if place is None else document.mapping(place.get(step))
+            place = None if place is None else json_document.mapping(place.get(step))
         if place is None:
             continue
         for key in keys:

@@ -1,10 +1,10 @@
 """`message.received` and `message.sent`, flat and nested."""
 
 from store.model.facts import Fact, Message, Status
-from worker.sak import acks, changes, content, document, parties
+from worker.sak import acks, content, json_document, parties, updates
 from worker.sak.envelope import Envelope
+from worker.sak.message_types import EDITED, NOISE, PROTOCOL, REACTIONS
 from worker.sak.reasons import Reason, UnreadableError
-from worker.sak.vocabulary import EDITED, NOISE, PROTOCOL, REACTIONS
 
 
 def received(envelope: Envelope) -> tuple[Fact, ...]:
@@ -20,10 +20,10 @@ def sent(envelope: Envelope) -> tuple[Fact, ...]:
 def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     held = content.read(envelope)
     raw_type = held.effective_type
-    if raw_type is None and held.is_empty and document.mapping(envelope.first(("reaction",))) is not None:
+    if raw_type is None and held.is_empty and json_document.mapping(envelope.first(("reaction",))) is not None:
         raw_type = "reaction"
-    if (change := changes.carried(envelope, raw_type)) is not None:
-        return changes.told(change, envelope, is_sent=is_sent)
+    if (change := updates.carried(envelope, raw_type)) is not None:
+        return updates.told(change, envelope, is_sent=is_sent)
     noise = None if raw_type is None else NOISE.get(raw_type)
     if noise is not None and raw_type is not None:
         if raw_type in EDITED or raw_type in PROTOCOL:

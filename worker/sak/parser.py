@@ -5,9 +5,9 @@ from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from store.model.facts import Fact, Outcome
-from worker.sak import acks, changes, document, identity, messages, sessions, text
-from worker.sak.document import Fields
+from worker.sak import acks, identity, json_document, messages, sessions, text, updates
 from worker.sak.envelope import Envelope, is_flat, is_true, open_envelope
+from worker.sak.json_document import Fields
 from worker.sak.reasons import Reason, UnreadableError
 
 _Reader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
@@ -24,9 +24,9 @@ class Reading(NamedTuple):
 _EVENTS: Final[dict[str, _Reader]] = {
     "message.received": messages.received,
     "message.sent": messages.sent,
-    **dict.fromkeys(("message.reaction", "message.reacted"), changes.reacted),
-    **dict.fromkeys(("message.edited", "message.edit"), changes.edited),
-    **dict.fromkeys(("message.deleted", "message.delete", "message.revoked", "message.revoke"), changes.deleted),
+    **dict.fromkeys(("message.reaction", "message.reacted"), updates.reacted),
+    **dict.fromkeys(("message.edited", "message.edit"), updates.edited),
+    **dict.fromkeys(("message.deleted", "message.delete", "message.revoked", "message.revoke"), updates.deleted),
     **dict.fromkeys(("message.status", "message.ack", "message.status.update"), acks.read),
     "message.delivered": partial(acks.acknowledged, reached="delivered"),
     "message.read": partial(acks.acknowledged, reached="read"),
@@ -44,7 +44,7 @@ _EVENTS: Final[dict[str, _Reader]] = {
 def read(body: bytes) -> Reading:
     """What an event says. Never raises; time and memory are proportional to the body's length."""
     try:
-        fields = document.decode(body)
+        fields = json_document.decode(body)
     except UnreadableError as error:
         return Reading(_unread(error.reason), identifies_itself=False)
     return Reading(_outcome(fields), identity.identifies_itself(fields))
@@ -81,7 +81,7 @@ def _is_foreign(envelope: Envelope) -> bool:
     fields = envelope.document
     if envelope.session_id is None and fields.get("session"):
         return True
-    return envelope.data is None and document.mapping(fields.get("payload")) is not None and not is_flat(fields)
+    return envelope.data is None and json_document.mapping(fields.get("payload")) is not None and not is_flat(fields)
 
 
 def _is_elsewhere(envelope: Envelope) -> bool:

@@ -7,7 +7,7 @@ puts the LID's digits into `wa_id` and `from_number`.
 from typing import NamedTuple
 
 from store.model.facts import Alias, Direction, Name
-from worker.sak import address, document, text
+from worker.sak import address, json_document, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError
 
@@ -143,7 +143,7 @@ def _sender(envelope: Envelope, chat: str) -> str | None:
     if key is not None:
         candidates.append(key.get("participant"))
     for candidate in candidates:
-        fields = document.mapping(candidate)
+        fields = json_document.mapping(candidate)
         sender = address.read(candidate if fields is None else first((fields,), ("id", "jid", "phone", "number")))
         if sender is not None and sender != chat and address.is_person(sender):
             return sender
@@ -193,7 +193,7 @@ def _contact_name(envelope: Envelope, chat: str, time: int | None) -> tuple[Name
     if envelope.lacks(_CONTACTS):
         return ()
     places = tuple(place for place in envelope.everywhere if place is not envelope.message)
-    contact = document.mapping(first(places, ("contact",)))
+    contact = json_document.mapping(first(places, ("contact",)))
     if contact is None:
         name, whose = text.word(first(places, _CONTACT_NAMES), text.MAX_NAME), None
     else:

@@ -1,8 +1,8 @@
 """A message as WhatsApp's own protobuf has it, `{"imageMessage": {"caption": …}}`, where a gateway passes it on."""
 
-from worker.sak import document
-from worker.sak.document import Fields
-from worker.sak.vocabulary import NOISE, TYPES, WRAPPERS
+from worker.sak import json_document
+from worker.sak.json_document import Fields
+from worker.sak.message_types import NOISE, TYPES, WRAPPERS
 
 _MAX_WRAPPERS = 8
 _SIDE_FIELDS = frozenset(
@@ -31,7 +31,7 @@ def unwrap(message: Fields) -> tuple[str, Fields] | None:
     for name, value in message.items():
         if name == "conversation" and isinstance(value, str):
             return name, {"text": value}
-        fields = document.mapping(value)
+        fields = json_document.mapping(value)
         if fields is None or not name.endswith(("Message", "Info", "V2", "V3", "V4", "V5")):
             continue
         if name in _SIDE_FIELDS:
@@ -43,8 +43,8 @@ def unwrap(message: Fields) -> tuple[str, Fields] | None:
 
 def _wrapped(message: Fields) -> Fields | None:
     for name in WRAPPERS & message.keys():
-        wrapper = document.mapping(message[name])
-        inner = None if wrapper is None else document.mapping(wrapper.get("message"))
+        wrapper = json_document.mapping(message[name])
+        inner = None if wrapper is None else json_document.mapping(wrapper.get("message"))
         if inner is not None:
             return inner
     return None

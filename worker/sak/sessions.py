@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import Fact, SessionReport, SessionState
-from worker.sak import acks, address, document, text
+from worker.sak import acks, address, json_document, text
 from worker.sak.envelope import Envelope, first
 from worker.sak.reasons import Reason, UnreadableError
 
@@ -49,7 +49,7 @@ def _phone(envelope: Envelope) -> str | None:
     """The session's own number; a field of this name is about a phone, so bare digits are one."""
     for key in _PHONES:
         value = first(envelope.everywhere, (key,))
-        fields = document.mapping(value)
+        fields = json_document.mapping(value)
         phone = address.read(value if fields is None else first((fields,), ("id", "jid", "user")))
         if phone is not None and address.is_phone(phone):
             return phone

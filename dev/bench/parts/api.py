@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import psycopg
 
-from dev import generator
-from dev.bench import apicalls
-from dev.bench.apicalls import Call, Making
-from dev.bench.asking import Asking
-from dev.bench.figures import Row, Samples, Table, Target, quantile
-from dev.bench.lab import Lab
-from dev.bench.plan import Plan
+from dev.bench import api_calls
+from dev.bench.api_calls import Call, Making
+from dev.bench.http_client import Asking
+from dev.bench.results import Row, Samples, Table, Target, quantile
+from dev.bench.scale import Plan
+from dev.bench.testbed import Lab
+from dev.generator import generate
 from store.postgres import connections, pool
 from store.postgres.connections import Connection
 
@@ -121,7 +121,9 @@ def compare(small: tuple[str, int, int], large: tuple[str, int, int], asked: int
     turns = (
         f"{ROUNDS} rounds of {asked} calls each, after {WARM} more; psycopg asks the same SQL from the same process, "
     )
-    places = f"Messages are those of the {apicalls.OPEN_CHATS} chats that were active last, in memory after one round; "
+    places = (
+        f"Messages are those of the {api_calls.OPEN_CHATS} chats that were active last, in memory after one round; "
+    )
     notes = (
         turns + "every other time first.",
         places + "those of any chat are read from disk, a page for each message, and have no target.",
@@ -154,7 +156,7 @@ def _samples(rounds: Sequence[list[float]], share: float) -> Samples:
 @contextlib.contextmanager
 def _history(lab: Lab, name: str, messages: int) -> Generator[str]:
     with lab.database(name) as url:
-        generator.generate(url, messages, max(20, messages // PER_CHAT))
+        generate.generate(url, messages, max(20, messages // PER_CHAT))
         yield url
 
 
@@ -165,4 +167,4 @@ def _side(database_url: str, port: int) -> Generator[_Side]:
         psycopg.connect(database_url, autocommit=True, options=options) as connection,
         contextlib.closing(Asking(port)) as asking,
     ):
-        yield _Side(asking, connection, dict(apicalls.of(connection)))
+        yield _Side(asking, connection, dict(api_calls.of(connection)))

@@ -1,9 +1,9 @@
 """How ingest's figures change with the number of connections."""
 
-from dev.bench.figures import Row, Table
-from dev.bench.lab import Lab
 from dev.bench.parts import ingest
-from dev.bench.plan import Plan
+from dev.bench.results import Row, Table
+from dev.bench.scale import Plan
+from dev.bench.testbed import Lab
 
 CONNECTIONS = (1, 8, 64, 256)
 

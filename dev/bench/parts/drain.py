@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import psycopg
 
-from dev.bench import backlog, truth, usage
-from dev.bench.figures import Row, Samples, Table, Target
-from dev.bench.lab import Lab
-from dev.bench.plan import Plan
-from dev.bench.references import copying, guide
-from dev.bench.webhooks import Crowd
+from dev.bench import process_usage, stream_backlog, verification
+from dev.bench.references import copy_rows, guide
+from dev.bench.results import Row, Samples, Table, Target
+from dev.bench.sample_webhooks import Crowd
+from dev.bench.scale import Plan
+from dev.bench.testbed import Lab
 
 SIZES = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
@@ -34,7 +34,7 @@ def run(lab: Lab, plan: Plan) -> list[Table]:
     one, two = list[Drained](), list[Drained]()
     copied, everything, guides = list[float](), list[float](), list[float]()
     crowd = Crowd()
-    parsed, parsed_for_guide = copying.rows(crowd, plan.messages)
+    parsed, parsed_for_guide = copy_rows.rows(crowd, plan.messages)
     bodies = [crowd.body(number) for number in range(plan.messages)]
     for turn in range(plan.rounds):
         steps = [
@@ -86,15 +86,15 @@ def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None
         client = stack.enter_context(lab.redis())
         url = database_url or stack.enter_context(lab.database())
         before, log_before = _size(url), _log(url)
-        backlog.fill(client, Crowd(), count, size=size)
+        stream_backlog.fill(client, Crowd(), count, size=size)
         used = lab.servers_cpu()
         started = [stack.enter_context(lab.ours("worker", url)) for _ in range(workers)]
-        left = backlog.length(client) * size
+        left = stream_backlog.length(client) * size
         begun = time.time()
-        ended = backlog.drained(client, 60 + count / 500)
+        ended = stream_backlog.drained(client, 60 + count / 500)
         spent = {name: seconds - used[name] for name, seconds in lab.servers_cpu().items()}
-        spent["workers"] = sum(usage.cpu_seconds(worker.pid) for worker in started)
-        checked = truth.all_stored(url, count) if database_url is None else "stored"
+        spent["workers"] = sum(process_usage.cpu_seconds(worker.pid) for worker in started)
+        checked = verification.all_stored(url, count) if database_url is None else "stored"
         grown, logged = _size(url) - before, _log(url) - log_before
     shares = ", ".join(f"{name} {1e6 * seconds / count:.0f}" for name, seconds in spent.items())
     return Drained(
@@ -105,21 +105,21 @@ def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None
     )
 
 
-def _copied(lab: Lab, parsed: list[copying.Parsed]) -> float:
+def _copied(lab: Lab, parsed: list[copy_rows.Parsed]) -> float:
     """Rows of messages and nothing else: no raw bodies, no identities, no chats, no feed."""
     with lab.database() as database_url:
-        return len(parsed) / copying.seconds(database_url, copying.OURS, parsed)
+        return len(parsed) / copy_rows.seconds(database_url, copy_rows.OURS, parsed)
 
 
-def _copied_all(lab: Lab, parsed: list[copying.Parsed], bodies: list[bytes]) -> float:
+def _copied_all(lab: Lab, parsed: list[copy_rows.Parsed], bodies: list[bytes]) -> float:
     with lab.database() as database_url:
-        return len(parsed) / copying.seconds_of_all(database_url, parsed, bodies)
+        return len(parsed) / copy_rows.seconds_of_all(database_url, parsed, bodies)
 
 
-def _copied_as_guide(lab: Lab, parsed: list[copying.Parsed]) -> float:
+def _copied_as_guide(lab: Lab, parsed: list[copy_rows.Parsed]) -> float:
     with lab.database("guide", migrated=False) as database_url:
         guide.create(database_url)
-        return len(parsed) / copying.seconds(database_url, copying.GUIDES, parsed)
+        return len(parsed) / copy_rows.seconds(database_url, copy_rows.GUIDES, parsed)
 
 
 def _size(database_url: str) -> int:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from dev.bench import backlog, sustained
-from dev.bench.failure import WrongError
-from dev.bench.figures import Row, Samples, Table, Target
-from dev.bench.lab import HOST, Lab
+from dev.bench import stream_backlog, sustained
+from dev.bench.errors import WrongError
 from dev.bench.load import Load, Outcome
-from dev.bench.plan import Plan
+from dev.bench.results import Row, Samples, Table, Target
+from dev.bench.scale import Plan
+from dev.bench.testbed import HOST, Lab
 
 MANY, FEW = 64, 8
 
@@ -20,7 +20,7 @@ def acknowledged(lab: Lab, connections: int, seconds: float, fsync: str) -> Outc
     """Ingest without anybody who drains; everything that it acknowledged is in the stream, or WrongError is raised."""
     with lab.redis(appendfsync=fsync) as client, lab.ours("ingest") as ingest:
         outcome = Load(ingest.port, connections, seconds=seconds).put().clean()
-        waiting = backlog.count(client)
+        waiting = stream_backlog.count(client)
     if waiting.events != outcome.acknowledged:
         raise WrongError(f"{outcome.acknowledged} events were acknowledged, and {waiting.events} are in the stream.")
     return outcome
@@ -30,7 +30,9 @@ def bare(lab: Lab, connections: int, seconds: float) -> Outcome:
     """The ceiling of the framework."""
     port = lab.free_port()
     environment = {"PORT": str(port)}
-    with lab.theirs(["-m", "dev.bench.references.bare"], port, environment, f"http://{HOST}:{port}/whatsapp-webhook"):
+    with lab.theirs(
+        ["-m", "dev.bench.references.bare_starlette"], port, environment, f"http://{HOST}:{port}/whatsapp-webhook"
+    ):
         return Load(port, connections, seconds=seconds).put().clean()
 
 

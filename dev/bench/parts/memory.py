@@ -6,11 +6,11 @@ import time
 import urllib.request
 from typing import cast
 
-from dev.bench import backlog, truth, usage
-from dev.bench.figures import Row, Samples, Table, Target
-from dev.bench.lab import HOST, TOKEN, Lab, Started
+from dev.bench import process_usage, stream_backlog, verification
 from dev.bench.load import Load
-from dev.bench.plan import Plan
+from dev.bench.results import Row, Samples, Table, Target
+from dev.bench.scale import Plan
+from dev.bench.testbed import HOST, TOKEN, Lab, Started
 from ingest.queue import contract
 
 RATE = 1000
@@ -41,7 +41,7 @@ def _resident(lab: Lab, plan: Plan) -> Table:
         early: dict[str, int] = {}
         most = dict.fromkeys(processes, 0)
         while running.alive:
-            now = {name: usage.resident(process.pid) for name, process in processes.items()}
+            now = {name: process_usage.resident(process.pid) for name, process in processes.items()}
             most = {name: max(most[name], now[name]) for name in now}
             if not early and time.perf_counter() > begun + first:
                 early = now
@@ -49,8 +49,8 @@ def _resident(lab: Lab, plan: Plan) -> Table:
         over.set()
         reader.join()
         outcome = running.outcome().clean()
-        late = {name: usage.resident(process.pid) for name, process in processes.items()}
-        checked = truth.all_stored(database_url, outcome.acknowledged)
+        late = {name: process_usage.resident(process.pid) for name, process in processes.items()}
+        checked = verification.all_stored(database_url, outcome.acknowledged)
     rows = [
         row
         for name, limit in LIMITS.items()
@@ -89,7 +89,7 @@ def _redis(lab: Lab, plan: Plan) -> Table:
     for connections in (64, 8, 1):
         with lab.redis() as client, lab.ours("ingest") as ingest:
             Load(ingest.port, connections, seconds=plan.seconds).put().clean()
-            waiting = backlog.count(client)
+            waiting = stream_backlog.count(client)
             taken = cast("int", client.memory_usage(contract.STREAM, samples=0))  # pyright: ignore[reportUnknownMemberType] - **kwargs
         rows.append(
             Row(

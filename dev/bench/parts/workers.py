@@ -1,9 +1,9 @@
 """How fast a backlog drains with more workers."""
 
-from dev.bench.figures import Row, Samples, Table
-from dev.bench.lab import Lab
 from dev.bench.parts import drain
-from dev.bench.plan import Plan
+from dev.bench.results import Row, Samples, Table
+from dev.bench.scale import Plan
+from dev.bench.testbed import Lab
 
 WORKERS = (1, 2, 4)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dev.bench import webhooks
+from dev.bench import sample_webhooks
 from dev.bench.references import guide
 
 
@@ -19,5 +19,5 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Any:  # noqa: ANN401 
         guide.store(database_url, flask.request.get_data())
         return "OK", 200
 
-    app.add_url_rule(webhooks.PATH, view_func=receive, methods=["POST"])
+    app.add_url_rule(sample_webhooks.PATH, view_func=receive, methods=["POST"])
     return app

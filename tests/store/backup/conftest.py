@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.servers import Servers
+from dev.embedded.servers import Servers
 from store.postgres import connections
 from tests.conftest import execute
-from tests.store import mixed
+from tests.support.generated_history import batches
 
 
 @pytest.fixture
@@ -22,6 +22,6 @@ def empty_url(servers: Servers) -> Iterator[str]:
 def told(database_url: str) -> str:
     """A database with a history in it."""
     with connections.open(database_url, "test") as connection:
-        for batch in mixed.told(150):
-            mixed.keep(connection, [batch])
+        for batch in batches.told(150):
+            batches.keep(connection, [batch])
     return database_url

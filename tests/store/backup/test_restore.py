@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.servers import Servers
+from dev.embedded.servers import Servers
 from store.backup import archive, restore
 from store.backup import dump as backup_dump
 from store.backup.archive import Archive
@@ -17,8 +17,8 @@ from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
 from store.reading import change_feed
 from tests.conftest import execute
-from tests.store import mixed
-from tests.store.backup.databases import command, contents, rows, structure, tables
+from tests.support.backups import command, contents, rows, structure, tables
+from tests.support.generated_history import batches
 
 
 def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(told: str, empty_ur
 
     with connections.open(empty_url, "test") as connection:
         epoch, now = change_feed.now(connection)
-        mixed.keep(connection, list(mixed.told(40, seed=3)))
+        batches.keep(connection, list(batches.told(40, seed=3)))
         told_of = change_feed.read(connection, now, 1000)
         assert (told_of.epoch, told_of.pruned) == (epoch, False)
         assert len(told_of.changes) > 10
@@ -77,7 +77,7 @@ def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp
     old, new = (servers.postgres.url_of(name).replace("//app@", f"//{role}@") for name in names)
     migrator.migrate(old)
     with connections.open(old, "test") as connection:
-        mixed.keep(connection, list(mixed.told(40)))
+        batches.keep(connection, list(batches.told(40)))
     backup_dump.make(old, tmp_path / "file", os.environ, print)
     for replace in (False, True):
         restore.restore(new, tmp_path / "file", os.environ, print, replace=replace)
@@ -95,7 +95,7 @@ def test_a_database_with_something_in_it_is_replaced_only_when_told(
     """A restore into the wrong database is worse than what it was to repair."""
     backup_dump.make(told, tmp_path / "file", os.environ, print)
     with connections.open(another_database_url, "test") as connection:
-        mixed.keep(connection, list(mixed.told(40, seed=7)))
+        batches.keep(connection, list(batches.told(40, seed=7)))
         connection.execute("CREATE TABLE somebody_elses AS SELECT 1 AS one")
         connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.born FROM whatsapp_messages AS m")
     before = contents(another_database_url)

@@ -15,11 +15,11 @@ import pytest
 import redis
 from psycopg import sql
 
-from dev import home
-from dev.postgres import Postgres
-from dev.process import ROOT
-from dev.valkey import Valkey
-from store.doctor import examination
+from dev.checkout import ROOT
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
+from dev.embedded.valkey import Valkey
+from store.doctor import checks
 from store.doctor.finding import Finding
 from store.ledger import stream_status
 from store.postgres import connections, migrator
@@ -59,7 +59,7 @@ class Patient:
     def found(self, **environ: str) -> dict[str, Finding]:
         """The findings by name, where a name has several the last; Redis is asked without a process in between."""
         said = self.environ | environ
-        all_ = [*examination.database(said), *doctor.examine(said), *examination.machine(said)]
+        all_ = [*checks.database(said), *doctor.examine(said), *checks.machine(said)]
         return {one.name: one for one in all_}
 
     def answers(self, **environ: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Patient:
 @pytest.fixture(scope="module")
 def ward() -> Iterator[tuple[Postgres, Valkey]]:
     """Servers that wait for the disk, as the doctor wants them."""
-    folder = home.temporary()
+    folder = data_folder.temporary()
     with Postgres(folder / "postgres", settings={"max_connections": "24"}) as postgres, Valkey(folder / "v") as valkey:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE healthy")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos.story import Story
-from store.doctor import examination
+from dev.chaos.event_generator import Story
+from store.doctor import checks
 from store.ledger import stream_status
 from store.postgres import connections, errors
-from tests.faults.pipeline import Pipeline
 from tests.store.doctor.conftest import SECRET, TOKEN, Patient
+from tests.support.pipeline import Pipeline
 
 DISKS = {"disk.data", "disk.spool", "disk.postgresql", "spool.bound"}
 """These judge the machine that runs the tests."""
@@ -78,7 +78,7 @@ def test_looking_changes_nothing(patient: Patient) -> None:
 
     assert before == after
     with (
-        connections.open(patient.environ["DATABASE_URL"], "test", bounds=examination.READ_ONLY) as connection,
+        connections.open(patient.environ["DATABASE_URL"], "test", bounds=checks.READ_ONLY) as connection,
         pytest.raises(errors.TransientError, match="25006"),
     ):
         stream_status.record(connection, length=0, oldest_at=None, writers=())

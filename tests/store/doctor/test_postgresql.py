@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from dev.process import ROOT
-from dev.servers import Servers
-from store.doctor import indexes, standby
+from dev.checkout import ROOT
+from dev.embedded.servers import Servers
+from store.doctor import indexes, replica
 from store.postgres import connections, migrator
 from store.retention import partitions
 from tests.store.doctor.conftest import Patient
@@ -145,9 +145,9 @@ def test_few_free_connections_are_told_before_there_are_none(patient: Patient) -
 
 def test_a_replica_that_follows_nobody_or_is_away_is_told(patient: Patient) -> None:
     """Readers go to the primary without a word: it works, until the primary has too many of them."""
-    none = standby.findings(patient.environ)
+    none = replica.findings(patient.environ)
     away, promoted = (
-        {one.name: one.answer for one in standby.findings(patient.environ | {"READ_DATABASE_URL": url})}
+        {one.name: one.answer for one in replica.findings(patient.environ | {"READ_DATABASE_URL": url})}
         for url in ("postgresql://app@127.0.0.1:1/x", patient.environ["DATABASE_URL"])
     )
 

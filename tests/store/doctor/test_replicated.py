@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from dev import home
-from store.doctor import standby
-from tests.scaling import replication, sentinels
+from dev.embedded import data_folder
+from store.doctor import replica
+from tests.support import replication, sentinels
 from worker.commands import doctor
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = home.temporary()
+    path = data_folder.temporary()
     yield path
     shutil.rmtree(path)
 
@@ -40,9 +40,9 @@ def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder
 def test_a_replica_that_follows_is_fine_and_one_that_lost_its_primary_is_told(folder: Path) -> None:
     with replication.primary(folder) as primary, replication.standby(primary, folder / "standby") as follower:
         environ = {"READ_DATABASE_URL": follower.url}
-        sentinels.eventually(lambda: [one.answer for one in standby.findings(environ)] == ["ok"])
+        sentinels.eventually(lambda: [one.answer for one in replica.findings(environ)] == ["ok"])
         primary.kill()
-        sentinels.eventually(lambda: [one.answer for one in standby.findings(environ)] == ["warning"])
-        (left,) = standby.findings(environ)
+        sentinels.eventually(lambda: [one.answer for one in replica.findings(environ)] == ["warning"])
+        (left,) = replica.findings(environ)
 
     assert left.sentence == "The replica receives nothing from its primary."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.worker.sak.storable import storable
+from tests.support.storable import storable
 from worker.sak import parser
 
 EVENTS = [

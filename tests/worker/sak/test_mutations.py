@@ -5,14 +5,14 @@ A mutant is made from its number alone: what fails here fails again.
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 
-from tests.worker.sak.storable import storable
+from dev.checkout import ROOT
+from tests.support.storable import storable
 from worker.sak import parser
 
-PAYLOADS = Path(__file__).parents[2] / "payloads"
+PAYLOADS = ROOT / "tests" / "payloads"
 PATHS = [path for path in sorted(PAYLOADS.glob("*/*.*")) if not path.name.endswith(".expected.json")]
 BODIES = [path.read_bytes() for path in PATHS if path.parent.name != "queue"]
 DOCUMENTS: list[object] = [json.loads(path.read_bytes()) for path in PATHS if path.suffix == ".json"]

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dev.checkout import ROOT
 from store.model.facts import Fact
 from worker.sak import parser
 from worker.sak.reasons import Reason
 
-PAYLOADS = Path(__file__).parents[2] / "payloads"
+PAYLOADS = ROOT / "tests" / "payloads"
 EXPECTED = sorted(PAYLOADS.glob("*/*.expected.json"))
 WIRE = (PAYLOADS / "sak-wire.jsonl").read_text(encoding="utf-8").splitlines()
 EXPECTED_WIRE = (PAYLOADS / "sak-wire.expected.jsonl").read_text(encoding="utf-8").splitlines()

@@ -1,15 +1,15 @@
 """PostgreSQL takes what the parser derives, and gives it back."""
 
 from dataclasses import asdict, fields
-from pathlib import Path
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from dev.checkout import ROOT
 from store.model.facts import Outcome
 from worker.sak import parser
 
-PAYLOADS = Path(__file__).parents[2] / "payloads"
+PAYLOADS = ROOT / "tests" / "payloads"
 BODIES = sorted(path for path in PAYLOADS.glob("*/*.*") if not path.name.endswith(".expected.json"))
 
 

@@ -1,0 +1,169 @@
+"""Where measuring happens: servers set up as `./run` sets them up, and processes started as `./run` starts them."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psycopg
+import redis
+from psycopg import sql
+
+from dev.bench import process_usage, sample_webhooks
+from dev.bench.errors import WrongError
+from dev.checkout import ROOT
+from dev.embedded import child_process
+from dev.embedded.postgres import Postgres
+from dev.embedded.valkey import Valkey
+from dev.supervisor import listeners
+from store.postgres import migrator
+
+HOST = "127.0.0.1"
+TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that nobody else reaches
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that answers."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self) -> None:
+        child_process.stop(self.process, (signal.SIGTERM, 15.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    folder: Path
+    postgres: Postgres
+    valkey: Valkey
+
+    @classmethod
+    @contextmanager
+    def opened(cls, parent: Path) -> Generator[Self]:
+        """A lab in a folder of its own below `parent`, on whose disk everything is synced; it is gone afterwards."""
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="lab-", dir=parent))
+        folder.chmod(0o711)
+        lab = cls(folder, Postgres(folder / "postgres"), Valkey(folder / "valkey"))
+        try:
+            lab.valkey.start()
+            lab.postgres.start()
+            yield lab
+        finally:
+            lab.postgres.stop()
+            lab.valkey.stop()
+            shutil.rmtree(lab.postgres.home, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def database(self, name: str = "bench", *, migrated: bool = True) -> Generator[str]:
+        """The URL of a fresh database, dropped afterwards."""
+        self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self._admin("CREATE DATABASE {}", name)
+        url = self.postgres.url_of(name)
+        try:
+            if migrated:
+                migrator.migrate(url)
+            yield url
+        finally:
+            self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    @contextmanager
+    def redis(self, **settings: str) -> Generator["redis.Redis"]:
+        """The emptied Valkey, its memory given back, with settings of this block's own."""
+        with redis.Redis.from_url(self.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            client.execute_command("FLUSHALL", "SYNC")  # pyright: ignore[reportUnknownMemberType] - *args
+            before: dict[str, str] = {}
+            for name, value in settings.items():
+                before |= client.config_get(name)  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues, reportAssignmentType, reportOperatorIssue] - **kwargs
+                client.config_set(name, value)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            try:
+                yield client
+            finally:
+                for name, value in before.items():
+                    client.config_set(name, value)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+                client.execute_command("FLUSHALL", "SYNC")  # pyright: ignore[reportUnknownMemberType] - *args
+
+    @contextmanager
+    def ours(self, module: str, database_url: str = "", **settings: str) -> Generator[Started]:
+        """`python -m module`, as `./run` starts it, until the block ends."""
+        port = self.free_port()
+        environment = {
+            "PORT": str(port) if module != "worker" else "",
+            "WORKER_PORT": str(port),
+            "HOST": HOST,
+            "DATA_DIR": str(self.folder),
+            "DATABASE_URL": database_url,
+            "REDIS_URL": self.valkey.url,
+            "WEBHOOK_SECRETS": sample_webhooks.SECRET,
+            "API_TOKEN": TOKEN,
+        }
+        with self.theirs(["-m", module], port, environment | settings, f"http://{HOST}:{port}/readyz") as started:
+            yield started
+
+    @contextmanager
+    def theirs(
+        self, arguments: Sequence[str], port: int, environment: Mapping[str, str], url: str | None
+    ) -> Generator[Started]:
+        """A Python program; without a URL that tells when it is ready, it is given a second."""
+        log = (self.folder / "processes.log").open("ab")
+        process = child_process.start(
+            [sys.executable, *arguments], log, environment={**os.environ, **environment}, cwd=str(ROOT)
+        )
+        log.close()
+        started = Started(process, port)
+        try:
+            if url is None:
+                time.sleep(1.0)
+            else:
+                self._await(started, url)
+            yield started
+        finally:
+            started.stop()
+
+    @staticmethod
+    def free_port() -> int:
+        return listeners.free_port(HOST, 0, "PORT")
+
+    def servers_cpu(self) -> dict[str, float]:
+        """Seconds of processor that each server has used."""
+        return {
+            "postgres": process_usage.cpu_seconds(self.postgres.pid),
+            "valkey": process_usage.cpu_seconds(self.valkey.pid),
+        }
+
+    def _await(self, started: Started, url: str) -> None:
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own URL
+                    return answer.status == 200
+            except urllib.error.HTTPError as error:
+                return "readyz" not in url and error.code < 500
+            except OSError:
+                return False
+
+        ended = child_process.wait_until(lambda: started.process.poll() is not None or answers(), START_SECONDS)
+        if not ended or started.process.poll() is not None:
+            said = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
+            raise WrongError(f"A process was never ready at {url}: {said}")
+
+    def _admin(self, statement: str, name: str) -> None:
+        with psycopg.connect(self.postgres.url_of("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # pyright: ignore[reportArgumentType] - the two above

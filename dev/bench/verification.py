@@ -1,0 +1,34 @@
+"""The promises, checked on what a measured run left: no figure is printed of a run that broke one."""
+
+import time
+from typing import cast
+
+from dev.bench.errors import WrongError
+from store.ledger import ledger
+from store.postgres import connections
+
+SECONDS = 10.0
+"""How long the ledger may take to know: a worker looks at the stream once a second."""
+
+
+def all_stored(database_url: str, acknowledged: int, *, patience: float = SECONDS) -> str:
+    """Every acknowledged event is stored, once, and the ledger adds up; a sentence that says so. Raises WrongError."""
+    deadline = time.monotonic() + patience
+    with connections.open(database_url, "bench") as connection:
+        while True:
+            read = ledger.read(connection)
+            if read.stored == acknowledged == read.received and read.exact and not read.waiting:
+                break
+            if time.monotonic() > deadline:
+                raise WrongError(f"{acknowledged} events were acknowledged, and the ledger says {read.document()}.")
+            time.sleep(0.1)
+        row = connection.execute(
+            """
+            SELECT (SELECT count(*) FROM whatsapp_messages), (SELECT count(DISTINCT key_id) FROM whatsapp_messages),
+                (SELECT count(*) FROM events), (SELECT sum(unread) FROM chats WHERE merged_into IS NULL)
+            """
+        ).fetchone()
+    found = tuple(int(cast("int", value)) for value in row or ())
+    if set(found) != {acknowledged}:
+        raise WrongError(f"{acknowledged} events were acknowledged; messages, keys, bodies and unread are {found}.")
+    return f"{acknowledged:,} acknowledged = stored, each once, raw bodies and unread counts included; ledger exact"

@@ -1,0 +1,108 @@
+"""One process of ours under the rig: started, killed and started again on the same listening socket."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dev.checkout import ROOT
+from dev.embedded import child_process
+
+# fmt: off
+CLEAN = (
+    "DATABASE_URL", "DIRECT_DATABASE_URL", "READ_DATABASE_URL", "REDIS_URL", "WORKER_PORT", "SAK_FAILPOINT",
+    "LISTEN_FD", "PORT", "SPOOL_DIR", "DATA_DIR",
+)
+# fmt: on
+"""What the rig's own environment must not decide for its processes."""
+STOP_SECONDS = 20.0
+
+
+class Program:
+    """Start it from the main thread only: its death signal follows the thread that starts it."""
+
+    def __init__(  # noqa: PLR0913 - as many as a process' surroundings have
+        self,
+        module: str,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        pass_fds: Sequence[int] = (),
+        prelude: str | None = None,
+        code: Path = ROOT,
+    ) -> None:
+        """`prelude` is Python that runs in the process before the module does, for limits and log levels.
+
+        `code` is the folder with the module: another release's, for one.
+        """
+        self.module = module
+        self.environment = {name: value for name, value in os.environ.items() if name not in CLEAN} | dict(environment)
+        self.log = log
+        self.starts = 0
+        self._code = code
+        self._pass_fds = pass_fds
+        run = ["-c", f"{prelude}\nimport runpy\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)"]
+        self._command = [sys.executable, *(run if prelude else ["-m", module])]
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._popen is not None, f"{self.module} was never started"
+        return self._popen.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def said(self) -> str:
+        """All that it wrote, over all its lives."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def start(self, **extra: str) -> Self:
+        """Start it; `extra` is added to the environment of this one life."""
+        assert not self.alive, f"{self.module} runs"
+        with self.log.open("ab") as log:
+            self._popen = child_process.start(
+                self._command, log, environment=self.environment | extra, pass_fds=self._pass_fds, cwd=str(self._code)
+            )
+        self.starts += 1
+        return self
+
+    def keep(self) -> None:
+        """Start it again if it has ended, as a supervisor would, whatever its exit code."""
+        if not self.alive:
+            self.start()
+
+    def send(self, number: signal.Signals) -> None:
+        if self.alive:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it as the kernel would, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def terminate(self) -> int:
+        """Ask it to end, and return its exit code."""
+        self.send(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        """The exit code; raises subprocess.TimeoutExpired if it goes on."""
+        assert self._popen is not None
+        return self._popen.wait(seconds)
+
+    def __enter__(self) -> Self:
+        return self if self.alive else self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._popen is not None:
+            self.send(signal.SIGCONT)
+            self.kill()

@@ -1,0 +1,108 @@
+"""Sends a story's events as the gateway does: signed, one try each, a connection each, at a steady rate."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from dev.chaos import event_generator
+
+TIMEOUT = 8.0
+"""Seconds after which the gateway gives up on an answer."""
+MOST = 1_500
+"""How many events may be under way at once; a restart of ingest at 500 a second takes about half of it."""
+PATH = "/whatsapp-webhook"
+
+
+@dataclass(slots=True)
+class Record:
+    """What became of the events that were sent."""
+
+    acknowledged: list[bytes] = field(default_factory=list[bytes])
+    doubtful: list[bytes] = field(default_factory=list[bytes])
+    """Never answered: the connection was reset or closed, or the time was up."""
+    refused: Counter[int] = field(default_factory=Counter[int])
+    """By status, whatever is no 2xx."""
+    latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    """Of each acknowledgement: when the event was due, by the monotonic clock, and how many seconds it took."""
+
+    def slowest(self, since: float, until: float, share: float = 0.99) -> float:
+        """The latency, in seconds, that this share of the events due in a span of time kept within."""
+        took = sorted(latency for due, latency in self.latencies if since <= due < until)
+        return took[min(len(took) - 1, int(len(took) * share))] if took else 0.0
+
+
+class Sender:
+    """Sends from a thread of its own, on time whether or not answers come, within reason, until it is stopped."""
+
+    def __init__(self, port: int, events: event_generator.Story, rate: float) -> None:
+        self.record = Record()
+        self._port = port
+        self._events = events
+        self._rate = rate
+        self._stopping = False
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._send()), name="sender", daemon=True)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> Record:
+        """Send nothing more; returns when every event is answered or given up."""
+        self._stopping = True
+        self._thread.join()
+        return self.record
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def _send(self) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+        start = time.monotonic()
+        sent = 0
+        while not self._stopping:
+            due = int((time.monotonic() - start) * self._rate) + 1
+            # On a machine that is too busy, sending on would time out everything instead of sending less.
+            for number in range(sent, min(due, sent + MOST - len(tasks))):
+                task = asyncio.create_task(self._one(next(self._events), start + number / self._rate))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                sent = number + 1
+            await asyncio.sleep(max(0.001, start + sent / self._rate - time.monotonic()))
+        await asyncio.gather(*tasks)
+
+    async def _one(self, body: bytes, due: float) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                status = await self._post(body)
+        except (OSError, EOFError, TimeoutError):
+            self.record.doubtful.append(body)
+            return
+        if 200 <= status < 300:
+            self.record.acknowledged.append(body)
+            self.record.latencies.append((due, time.monotonic() - due))
+        else:
+            self.record.refused[status] += 1
+
+    async def _post(self, body: bytes) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            writer.write(
+                f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                f"X-Webhook-Signature: {event_generator.sign(body)}\r\nX-Webhook-Secret: {event_generator.SECRET}\r\n"
+                f"X-Webhook-Event: message.received\r\nUser-Agent: axios/1.7.0\r\nConnection: close\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            head = await reader.readuntil(b"\r\n")
+            return int(head.split(b" ", 2)[1])
+        finally:
+            writer.close()

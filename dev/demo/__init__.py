@@ -1,0 +1,1 @@
+"""A pretend business that chats, for demonstrations."""

@@ -1,0 +1,1 @@
+"""Starts PostgreSQL and Valkey for one machine, without containers or root."""

@@ -1,0 +1,99 @@
+"""Programs that we start: each in a session of its own, and none outlives us.
+
+The death signal follows the thread that starts a child, so children are started from the main thread only.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from dev.embedded.system_user import Account
+
+POLL = 0.005
+
+
+def start(  # noqa: PLR0913 - as many as a program's surroundings have
+    command: Sequence[str],
+    output: IO[bytes] | int,
+    *,
+    environment: Mapping[str, str],
+    account: Account | None = None,
+    death_signal: signal.Signals = signal.SIGTERM,
+    pass_fds: Sequence[int] = (),
+    cwd: str = "/",
+) -> subprocess.Popen[bytes]:
+    """Start a program, whose output and errors go to `output`; `command[0]` is its full path.
+
+    Its own session keeps the terminal's Ctrl-C away from it: whoever started it stops it, in order.
+    """
+    uid, gid = (account.uid, account.gid) if account else (-1, -1)
+    launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
+    return subprocess.Popen(
+        [*launch, str(os.getpid()), str(int(death_signal)), str(uid), str(gid), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd=cwd,
+        env=dict(environment),
+        pass_fds=pass_fds,
+        start_new_session=True,
+    )
+
+
+def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
+    """Send each signal and give it its seconds, until the child is gone; SIGKILL is the last step."""
+    for signal_number, seconds in steps:
+        if process.poll() is not None:
+            return
+        process.send_signal(signal_number)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.kill()
+    process.wait()
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a child and whatever it has started itself, at once."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def command_line(pid: int) -> str:
+    """How a running process was called; empty if there is none."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    ps = ["/bin/ps", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(ps, capture_output=True, text=True, check=False).stdout
+
+
+def end_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> None:
+    """End a process that an earlier run left, if `pid` is still the one whose command line has the marker in it."""
+    for signal_number, seconds in (*steps, (signal.SIGKILL, 10.0)):
+        if marker not in command_line(pid):
+            return
+        os.kill(pid, signal_number)
+        if wait_until(lambda: marker not in command_line(pid), seconds):
+            return
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Look every few milliseconds whether something is so; False when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True

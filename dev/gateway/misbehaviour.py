@@ -1,0 +1,164 @@
+"""Misbehaviour on request: the next calls of a kind fail in the way that a test wants to see."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast, get_args
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dev.gateway import responses
+from dev.gateway.connections import Wires
+from dev.gateway.state import Memory, Status
+
+Kind = Literal[
+    "answer", "queued", "failed", "hang", "hang_after", "slow", "reset", "reset_after", "garbage", "drip", "cut"
+]
+KINDS = get_args(Kind)
+FOREVER = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    """How the next calls go.
+
+    answer: `status` with SAK's error envelope and `headers`, without doing anything.
+    queued, failed: the send's own outcome, with HTTP 200 where SAK says 200.
+    hang, reset: silence, or a reset connection, before the request's body was read; nothing was done.
+    hang_after, reset_after: the same after it was done.
+    slow: it is done and answered `seconds` late.
+    garbage, cut: it is done, and the answer is no JSON, or breaks off.
+    drip: it is done, and the answer comes a byte every `seconds`, from its first header on.
+    """
+
+    kind: Kind
+    call: str = "*"
+    """Such as `POST /messages/send`; `*` is every call."""
+    times: int | None = 1
+    """How many calls; None is all until told otherwise."""
+    status: int = 500
+    code: str = "SEND_MESSAGE_FAILED"
+    message: str = "Failed to send message"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    outcome: Status | None = None
+    """What becomes of the message, for the kinds that do it before they go wrong."""
+    seconds: float | None = None
+    """How long a hang or a delay takes (default: until the gateway stops), or the pause after a dripped byte (0.2)."""
+
+
+def read(body: Mapping[str, Any]) -> Misbehaviour:
+    """A misbehaviour as told to the control call; raises Refusal where it makes no sense."""
+    if body.get("kind") not in KINDS or not set(body) <= set(Misbehaviour.__dataclass_fields__):
+        raise responses.Refusal(400, "VALIDATION_ERROR", f"kind is one of {', '.join(KINDS)}")
+    return Misbehaviour(**cast("dict[str, Any]", body))
+
+
+class Plan:
+    """What is still to go wrong: the first that fits a call is used up by it."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self._lock = threading.Lock()
+        self._waiting: list[Misbehaviour] = []
+
+    def add(self, misbehaviour: Misbehaviour) -> None:
+        with self._lock:
+            self._waiting.append(misbehaviour)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+
+    def take(self, call: str) -> Misbehaviour | None:
+        with self._lock:
+            for index, waiting in enumerate(self._waiting):
+                if waiting.call not in ("*", call):
+                    continue
+                if waiting.times is not None and waiting.times <= 1:
+                    del self._waiting[index]
+                elif waiting.times is not None:
+                    self._waiting[index] = replace(waiting, times=waiting.times - 1)
+                return waiting
+        return None
+
+    async def pause(self, seconds: float | None) -> None:
+        """Waits, but not longer than the gateway lives."""
+        try:
+            await asyncio.wait_for(self.stopping.wait(), FOREVER if seconds is None else seconds)
+        except TimeoutError:
+            return
+
+
+def outcome_of(request: Request) -> Status | None:
+    """The outcome that a send was told to have."""
+    return request.scope.get("outcome")
+
+
+class Misbehaving:
+    """Counts a call, and lets it go wrong where the plan says so."""
+
+    def __init__(self, app: ASGIApp, call: str, memory: Memory, plan: Plan, wires: Wires) -> None:
+        self.app = app
+        self.call = call
+        self.memory = memory
+        self.plan = plan
+        self.wires = wires
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.memory.count(self.call)
+        wanted = self.plan.take(self.call)
+        if wanted is None:
+            await self.app(scope, receive, send)
+        elif wanted.kind == "answer":
+            envelope = {"success": False, "error": {"code": wanted.code, "message": wanted.message}}
+            await JSONResponse(envelope, wanted.status, dict(wanted.headers))(scope, receive, send)
+        elif wanted.kind in ("queued", "failed"):
+            await self.app(dict(scope) | {"outcome": wanted.kind}, receive, send)
+        elif wanted.kind in ("hang", "reset"):
+            await self._break(wanted, scope, receive)
+        else:
+            await self._act_then_break(wanted, scope, receive, send)
+
+    async def _break(self, wanted: Misbehaviour, scope: Scope, receive: Receive) -> None:
+        if wanted.kind in ("hang", "hang_after"):
+            await self.plan.pause(wanted.seconds)
+        await self._reset(scope, receive)
+
+    async def _reset(self, scope: Scope, receive: Receive) -> None:
+        self.wires.reset(scope)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def _act_then_break(self, wanted: Misbehaviour, scope: Scope, receive: Receive, send: Send) -> None:
+        answered: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answered.append(message)
+
+        await self.app(dict(scope) | {"outcome": wanted.outcome}, receive, keep)
+        if wanted.kind in ("hang_after", "reset_after"):
+            await self._break(wanted, scope, receive)
+        elif wanted.kind == "slow":
+            await self.plan.pause(wanted.seconds)
+            for message in answered:
+                await send(message)
+        elif wanted.kind == "garbage":
+            await Response("<html>Bad gateway \u2014 try again</html>", media_type="text/html")(scope, receive, send)
+        elif wanted.kind == "cut":
+            await send(answered[0])
+            await send({"type": "http.response.body", "body": answered[1]["body"][:5], "more_body": True})
+            await self._reset(scope, receive)
+        else:
+            for byte in _on_the_wire(answered):
+                self.wires.write(scope, bytes([byte]))
+                await self.plan.pause(0.2 if wanted.seconds is None else wanted.seconds)
+            await self._reset(scope, receive)
+
+
+def _on_the_wire(answered: list[Message]) -> bytes:
+    start, *rest = answered
+    lines = [b"HTTP/1.1 %d Answered" % start["status"], *(b"%s: %s" % header for header in start["headers"])]
+    return b"\r\n".join([*lines, b"", b""]) + b"".join(message.get("body", b"") for message in rest)

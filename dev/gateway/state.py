@@ -1,0 +1,181 @@
+"""All that the pretend gateway knows: it forgets it when it stops."""
+
+import hashlib
+import re
+import secrets
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from dev.gateway import responses
+from dev.gateway.account import Account
+
+Status = Literal["sent", "queued", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    id: str
+    url: str
+    secret: str = field(repr=False)
+    events: tuple[str, ...]
+    active: bool
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message: enough of it to tell that it arrived whole."""
+
+    name: str
+    mime_type: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that a client asked to have sent, and what became of it."""
+
+    message_id: str | None
+    """WhatsApp's id where it was sent; a random UUID where it is queued; None where it failed."""
+    history_id: str
+    """How `GET /messages/history` calls it: a failed message gets a random UUID there."""
+    to: str
+    """As the client wrote it."""
+    phone: str | None
+    """As SAK reads it; None where it cannot."""
+    type: str
+    text: str
+    status: Status
+    created_at: str
+    attachment: Attachment | None = None
+
+
+def read_number(to: str) -> str | None:
+    """The number that SAK would dial; None where it would fail."""
+    digits = re.sub(r"[^0-9]", "", to)
+    if len(digits) == 10 and not digits.startswith("91"):
+        digits = "91" + digits
+    return digits if 8 <= len(digits) <= 15 else None
+
+
+class Memory:
+    """The account's webhooks and messages, shared by the gateway's threads."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.connected = True
+        """While the session is not connected to WhatsApp, what is sent is queued."""
+        self.listeners: list[Callable[[Sent], None]] = []
+        """Told of each message that reached WhatsApp."""
+        self._lock = threading.Lock()
+        self._seen: Counter[str] = Counter()
+        self._webhooks: dict[str, Webhook] = {}
+        self._history: list[Sent] = []
+        self._queue: list[Sent] = []
+        self._reached: list[Sent] = []
+
+    def register(self, url: str, events: Iterable[str], secret: str | None = None) -> tuple[Webhook, bool]:
+        """The webhook for this URL and whether it is new; its secret outlives a second registration."""
+        with self._lock:
+            for known in self._webhooks.values():
+                if known.url == url:
+                    webhook = replace(known, events=tuple(dict.fromkeys(events)), active=True)
+                    self._webhooks[webhook.id] = webhook
+                    return webhook, False
+            webhook = Webhook(
+                id=str(uuid.uuid4()),
+                url=url,
+                secret=secret or secrets.token_hex(32),
+                events=tuple(dict.fromkeys(events)),
+                active=True,
+                created_at=responses.now(),
+            )
+            self._webhooks[webhook.id] = webhook
+            return webhook, True
+
+    def webhooks(self) -> list[Webhook]:
+        with self._lock:
+            return list(self._webhooks.values())
+
+    def change(self, webhook: Webhook) -> None:
+        with self._lock:
+            self._webhooks[webhook.id] = webhook
+
+    def forget(self, webhook_id: str) -> None:
+        with self._lock:
+            self._webhooks.pop(webhook_id, None)
+
+    def count(self, call: str) -> None:
+        with self._lock:
+            self._seen[call] += 1
+
+    def seen(self) -> dict[str, int]:
+        """How many requests came in per call, answered or not."""
+        with self._lock:
+            return dict(self._seen)
+
+    def send(self, to: str, kind: str, text: str, attachment: Attachment | None, outcome: Status | None) -> Sent:
+        """Takes a message; `outcome` outranks what would become of it by itself."""
+        phone = read_number(to)
+        status: Status = outcome or ("queued" if not self.connected else "sent" if phone else "failed")
+        message_id = {"sent": _whatsapp_id(), "queued": str(uuid.uuid4()), "failed": None}[status]
+        sent = Sent(
+            message_id=message_id,
+            history_id=message_id or str(uuid.uuid4()),
+            to=to,
+            phone=phone,
+            type=kind,
+            text=text,
+            status=status,
+            created_at=responses.now(),
+            attachment=attachment,
+        )
+        with self._lock:
+            self._history.append(sent)
+            if status == "queued":
+                self._queue.append(sent)
+        if status == "sent":
+            self._arrive(sent)
+        return sent
+
+    def flush(self) -> list[Sent]:
+        """Sends what is queued, under new ids; as with SAK, history keeps the old ids and never hears of it."""
+        with self._lock:
+            queued, self._queue = self._queue, []
+        arrived = [replace(message, message_id=_whatsapp_id(), status="sent") for message in queued]
+        for sent in arrived:
+            self._arrive(sent)
+        return arrived
+
+    def history(self) -> list[Sent]:
+        """Every message with what SAK said of it, the oldest first."""
+        with self._lock:
+            return list(self._history)
+
+    def reached(self) -> list[Sent]:
+        """What really went to WhatsApp, the oldest first, whatever the client heard of it."""
+        with self._lock:
+            return list(self._reached)
+
+    def _arrive(self, sent: Sent) -> None:
+        with self._lock:
+            self._reached.append(sent)
+        for listener in self.listeners:
+            listener(sent)
+
+
+def _whatsapp_id() -> str:
+    return f"3EB0{secrets.token_hex(9).upper()}"
+
+
+def attachment(name: str, mime_type: str, content: Iterable[bytes]) -> Attachment:
+    digest, size = hashlib.sha256(), 0
+    for chunk in content:
+        digest.update(chunk)
+        size += len(chunk)
+    return Attachment(name, mime_type, size, digest.hexdigest())

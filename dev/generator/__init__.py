@@ -1,0 +1,1 @@
+"""Fills a database with a large, realistic history."""

@@ -1,0 +1,118 @@
+"""The steps of making up a history (dev/generator/generate.py): each is done once, whoever was interrupted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import LiteralString, TypeAlias, cast
+
+import psycopg
+from psycopg import sql
+
+from dev.errors import StartError
+from dev.generator import statements
+
+Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+Job: TypeAlias = Callable[[], None]
+
+END = 1_764_000_000_000
+SPAN = 2 * 365 * 86_400_000
+"""The history's last moment, and its length, in ms."""
+SESSIONS = 4
+FEED = 100_000
+"""So many of the last messages are still in the change feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    messages: int
+    chats: int
+
+    @property
+    def values(self) -> dict[str, int]:
+        return {
+            "messages": self.messages,
+            "chats": self.chats,
+            # So many chats share a tenth of everything: of ten million messages, a hundred thousand each.
+            "big": max(1, min(10, self.chats // 10)),
+            "sessions": SESSIONS,
+            "end": END,
+            "step": max(1, SPAN // self.messages),
+            "feed": FEED,
+        }
+
+
+def begin(connection: Connection, messages: int, chats: int) -> Plan:
+    """What is to be made; raises StartError where something else is, or was begun."""
+    with connection.transaction():
+        if connection.execute("SELECT to_regclass('generator')").fetchone() == (None,):
+            found = connection.execute("SELECT EXISTS (SELECT FROM chats) OR EXISTS (SELECT FROM keys)").fetchone()
+            if found == (True,):
+                raise StartError("There is a history in this database already.")
+            for statement in statements.NOTES:
+                connection.execute(statement)
+            connection.execute("INSERT INTO generator (messages, chats) VALUES (%s, %s)", [messages, chats])
+        row = connection.execute("SELECT messages, chats FROM generator").fetchone()
+    plan = Plan(*cast("tuple[int, int]", row))
+    if plan != Plan(messages, chats):
+        raise StartError(f"{plan.messages} messages in {plan.chats} chats were begun here: finish those first.")
+    return plan
+
+
+def frame(connection: Connection, plan: Plan, part: int) -> None:
+    """Sessions, chats and the list of parts; and the indexes that are quicker made at the end go."""
+    with connection.transaction():
+        if connection.execute("SELECT EXISTS (SELECT FROM generator_parts)").fetchone() == (True,):
+            return
+        for statement in statements.FRAME:
+            connection.execute(statement, plan.values | {"part": part})
+        for name, owner, is_constraint in connection.execute(
+            "SELECT name, owner, is_constraint FROM generator_indexes"
+        ).fetchall():
+            drop: LiteralString = "ALTER TABLE {owner} DROP CONSTRAINT {name}" if is_constraint else "DROP INDEX {name}"
+            connection.execute(sql.SQL(drop).format(name=sql.Identifier(str(name)), owner=sql.Identifier(str(owner))))
+
+
+def write_part(connection: Connection, plan: Plan) -> int | None:
+    """Write the next part that nobody else writes, and return its last message; None: there is none."""
+    with connection.transaction():
+        taken = connection.execute(statements.TAKE).fetchone()
+        if taken is None:
+            return None
+        row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        if row == (True,):
+            # Foreign keys hold by construction; looking up twenty million of them takes half of the time.
+            connection.execute("SET LOCAL session_replication_role = replica")
+        part, first, last = cast("tuple[int, int, int]", taken)
+        for statement in statements.PART:
+            connection.execute(statement, plan.values | {"part": part, "first": first, "last": last})
+    return last
+
+
+def missing_indexes(connection: Connection) -> list[tuple[str, str]]:
+    """Names and definitions of those that are not there (again) yet, those first that take longest."""
+    found = connection.execute(
+        """
+        SELECT i.name, i.definition
+        FROM generator_indexes AS i
+        WHERE to_regclass(quote_ident(i.name)) IS NULL
+        ORDER BY i.definition NOT LIKE '%gin%', i.name
+        """
+    )
+    return [(str(name), str(definition)) for name, definition in found]
+
+
+def index(connection: Connection, definition: str) -> None:
+    connection.execute(cast("LiteralString", definition))  # PostgreSQL's own words
+
+
+def finish(connection: Connection, plan: Plan) -> None:
+    """What is shown of chats, the feed, how far the search and the sequences are."""
+    with connection.transaction():
+        if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
+            for statement in statements.FINISH:
+                connection.execute(statement, plan.values)
+    connection.execute("UPDATE searchable_upto SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
+
+
+def forget(connection: Connection) -> None:
+    """Leave nothing of the generator's own."""
+    connection.execute("DROP TABLE generator, generator_indexes, generator_parts")

@@ -1,0 +1,1 @@
+"""Records what a release must stay compatible with, and audits its dependencies."""

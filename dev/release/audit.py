@@ -1,0 +1,66 @@
+"""`python -m dev.release.audit`: asks OSV, the open database of vulnerabilities, about every version in our lock files.
+
+Where the database cannot be reached nothing is known, which is said and is no failure: a build must work offline.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import requests
+
+from dev.checkout import ROOT
+
+DATABASE = "https://api.osv.dev/v1/querybatch"
+SECONDS = 20.0
+LOCKS = ("requirements.lock", "requirements-test.lock")
+CLEAN, VULNERABLE = 0, 1
+
+
+class UnreachableError(Exception):
+    """The database does not answer, or not in its own words."""
+
+
+def locked(lock: Path) -> dict[str, str]:
+    """The version of each package in a lock file."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def known(versions: dict[str, str], database: str) -> dict[str, list[str]]:
+    """The ids of what is known against each package; raises UnreachableError."""
+    packages = sorted(versions)
+    queries = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": versions[name]} for name in packages]
+    try:
+        answer = requests.post(database, json={"queries": queries}, timeout=SECONDS)
+        answer.raise_for_status()
+        results = cast("list[dict[str, list[dict[str, str]]]]", answer.json()["results"])
+        found = {
+            name: [one["id"] for one in result.get("vulns", [])] for name, result in zip(packages, results, strict=True)
+        }
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        raise UnreachableError(type(error).__name__) from error
+    return {name: ids for name, ids in found.items() if ids}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 1 if something is known against a version that we install."""
+    parser = argparse.ArgumentParser(prog="python -m dev.release.audit", description=__doc__)
+    parser.add_argument("--database", default=DATABASE, help="another address that speaks OSV's querybatch")
+    database = str(parser.parse_args(arguments).database)
+    versions = {name: version for lock in LOCKS for name, version in locked(ROOT / lock).items()}
+    try:
+        found = known(versions, database)
+    except UnreachableError as error:
+        print(f"NOT AUDITED: the database of vulnerabilities does not answer ({error}); nothing is known either way")
+        return CLEAN
+    for name, ids in found.items():
+        print(f"{name} {versions[name]}: {', '.join(ids)}")
+    print(f"{len(versions)} packages audited, {len(found)} with known vulnerabilities")
+    return VULNERABLE if found else CLEAN
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Starts the processes of the system and restarts what ends."""

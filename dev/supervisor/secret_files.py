@@ -1,0 +1,27 @@
+import os
+import secrets
+from pathlib import Path
+
+from dev.errors import StartError
+
+
+def kept(path: Path) -> str:
+    """The secret in the file; made and written at the first call, readable by its owner only."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        secret = path.read_text(encoding="utf-8").strip()
+        if not secret:
+            raise StartError(f"{path} is empty: write a secret into it, or remove it to get a new one.") from None
+        return secret
+    secret = secrets.token_hex(32)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(secret + "\n")
+    return secret
+
+
+def note(path: Path, text: str) -> None:
+    """Write what only its owner may read, such as an address with a password in it."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text + "\n")

@@ -1,0 +1,153 @@
+"""A whole system of its own, as `./run` starts it, for whoever wants to try, measure or hurt one."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dev.checkout import ROOT
+from dev.embedded import child_process
+from dev.errors import StartError
+
+READY = re.compile(r"ready: webhooks to (?P<webhook>\S+), api at (?P<api>\S+), dashboard at \S+#token=(?P<token>\S+)")
+START_SECONDS = 60.0
+ALONE = {
+    "INGEST_PORT": "0",
+    "API_PORT": "0",
+    "GATEWAY_PORT": "0",
+    "DATABASE_URL": "",
+    "DIRECT_DATABASE_URL": "",
+    "READ_DATABASE_URL": "",
+    "REDIS_URL": "",
+    "WORKER_PORT": "",
+}
+"""Free ports, and servers of its own whatever a `.env` says."""
+
+
+class Stack:
+    """Stays on its data folder: `start` after `stop` or `kill` goes on where it was."""
+
+    def __init__(
+        self, data_dir: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    ) -> None:
+        self.data_dir = data_dir
+        self.lines: list[str] = []
+        """All that was said since the last start."""
+        self.webhook_url = self.api_url = self.token = ""
+        self._environment = os.environ | ALONE | {"DATA_DIR": str(data_dir)} | dict(environment or {})
+        self._arguments = arguments
+        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+
+    @property
+    def said(self) -> str:
+        return "\n".join(self.lines)
+
+    def begin(self) -> None:
+        """Start without waiting for anything."""
+        self.lines = []
+        command = [sys.executable, "-m", "dev", *self._arguments]
+        self._supervisor = supervisor = child_process.start(
+            command, subprocess.PIPE, environment=self._environment, cwd=str(ROOT)
+        )
+        self._reader = threading.Thread(target=self._read, args=[supervisor, self.lines], daemon=True)
+        self._reader.start()
+
+    def start(self) -> None:
+        """Return when it has said that it is ready; raise StartError with all its words if it never does."""
+        self.begin()
+        self.wait_for("ready: ", START_SECONDS)
+        found = READY.search(self.said)
+        assert found
+        self.webhook_url, self.api_url, self.token = found["webhook"], found["api"], found["token"]
+
+    def wait_for(self, text: str, seconds: float = 30.0, times: int = 1) -> None:
+        """Return when the text has been said so often; raise StartError if that never comes."""
+        child_process.wait_until(lambda: self.said.count(text) >= times or not self.alive, seconds)
+        if self.said.count(text) < times:
+            raise StartError(f"{text!r} was never said {times} times, but:\n{self.said}")
+
+    @property
+    def alive(self) -> bool:
+        return self._supervisor is not None and self._supervisor.poll() is None
+
+    def send(self, signal_number: signal.Signals) -> None:
+        assert self._supervisor
+        self._supervisor.send_signal(signal_number)
+
+    def wait(self, seconds: float = 60.0) -> int:
+        """The exit code of the supervisor, once it has ended and its last word is read."""
+        assert self._supervisor
+        assert self._reader
+        code = self._supervisor.wait(seconds)
+        self._reader.join(seconds)
+        return code
+
+    def stop(self) -> int:
+        """End it in order, if it runs, and return its exit code."""
+        if self.alive:
+            self.send(signal.SIGTERM)
+        return self.wait()
+
+    def pid_of(self, name: str) -> int:
+        """The process that runs `python -m NAME`, or the embedded `postgres` or `valkey-server`, on Linux."""
+        assert self._supervisor
+        for pid in _pids():
+            words = child_process.command_line(pid).split()
+            if (
+                _parent(pid) == self._supervisor.pid
+                and words
+                and (words[-2:] == ["-m", name] or words[0].endswith(name))
+            ):
+                return pid
+        raise StartError(f"There is no process {name}.")
+
+    def processes(self) -> list[int]:
+        """Whoever works on this data folder, wherever it came from, on Linux."""
+        return [pid for pid in _pids() if pid != os.getpid() and self._works_here(pid)]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _works_here(self, pid: int) -> bool:
+        mark = str(self.data_dir)
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+            folder = os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 - a path that is gone is told as it was
+        except OSError:
+            return False
+        return (
+            f"DATA_DIR={mark}\0".encode() in environment
+            or folder.startswith(mark)
+            or mark in child_process.command_line(pid)
+        )
+
+    @staticmethod
+    def _read(supervisor: subprocess.Popen[bytes], lines: list[str]) -> None:
+        assert supervisor.stdout
+        with supervisor.stdout as output:
+            for line in output:
+                lines.append(line.decode(errors="replace").rstrip())  # noqa: PERF401 - each is wanted as soon as it is said
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError):
+        return 0

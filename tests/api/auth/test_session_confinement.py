@@ -1,0 +1,125 @@
+"""What a token that is limited to sessions can get at: every call, and the stream."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from starlette.routing import Route
+
+from api.app import create_app
+from dev.gateway.account import Account
+from dev.gateway.server import Gateway
+from store.access import tokens
+from store.model.facts import Outcome, SessionReport
+from store.postgres import connections
+from store.replay import redrive_requests
+from store.replay.redrive_requests import Choice
+from tests.api.conftest import serving
+from tests.support import event_stream
+from tests.support.generated_history import batches, world
+from tests.support.history_writer import PHONE, TOKEN, Client, History, message, named
+from tests.support.replaying import drain, said
+
+OURS, THEIRS = "ours-1", Account().session_id
+STRANGER = "919822222222"
+SECRET = re.compile("needle|Nadia|919822222222|" + THEIRS)
+
+
+@pytest.fixture
+def both(history: History, database_url: str) -> Iterator[tuple[Client, Client, dict[str, str]]]:
+    """A client that sees everything, one that sees a session in which nothing happened, and ids of what is not its."""
+    history.tell(message("quiet"), session=OURS)
+    history.tell(message("needle", id="N1"), named("Nadia"), SessionReport("connected", None, 1), session=THEIRS)
+    history.tell(message("needle too", address=STRANGER), named("Nadia", STRANGER), session=THEIRS)
+    drain(
+        history.database_url,
+        [batches.batch([(said("needle parked"), world.T0)])],
+        lambda _: Outcome("parked", "not_json", THEIRS, None, None),
+    )
+    with connections.open(database_url, "test") as connection:
+        token = tokens.make(connection, "limited", ["read", "write", "admin"], sessions=[OURS], per_minute=6000)
+        redrive = redrive_requests.ask(connection, "bootstrap", Choice((THEIRS,))).redrive_id
+    with Gateway() as gateway, requests.Session() as all_of_it, requests.Session() as part:
+        environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, **gateway.account.environ(gateway.base_url)}
+        with serving(environ) as url:
+            all_of_it.headers["authorization"] = f"Bearer {TOKEN}"
+            part.headers["authorization"] = f"Bearer {token}"
+            whole = Client(url, all_of_it)
+            sent = whole.post("/api/send", {"to": STRANGER, "text": "needle sent"}).json()["data"]["send_id"]
+            yield whole, Client(url, part), {"{id}": sent, "redrive": str(redrive), "token": token}
+
+
+def calls() -> list[tuple[str, str]]:
+    """Every call below /api that answers by itself; the stream is another test's."""
+    app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": TOKEN})
+    return sorted(
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, Route) and route.path.startswith("/api/") and route.path != "/api/stream"
+        for method in (route.methods or set()) - {"HEAD"}
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), calls(), ids=lambda part: part)
+def test_no_call_tells_or_touches_anything_of_another_session(
+    both: tuple[Client, Client, dict[str, str]], history: History, method: str, path: str
+) -> None:
+    """Whatever is added to the API is asked here by itself: one customer's chats must not be another's."""
+    whole, limited, ids = both
+    since = whole.data("/api/changes")["cursor"]
+    before = history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY 1, 2", THEIRS)
+    for phone in (PHONE, STRANGER):
+        at = path.replace("{phone}", phone).replace("{session_id}", THEIRS)
+        at = at.replace("{id}", ids["redrive"] if "redrive" in path else ids["{id}"])
+        for asked in ({}, {"session_id": THEIRS}):
+            answer = limited.http.request(
+                method,
+                limited.url + at,
+                params={"q": "needle", "since": since if "changes" in path else None, **asked},
+                json={"to": STRANGER, "text": "x", **asked} if method == "POST" and path == "/api/send" else None,
+                timeout=30,
+            )
+
+            assert answer.status_code in {200, 202, 400, 403, 404}, answer.text
+            assert not SECRET.search(answer.text.replace(f'"{phone}"', "")), answer.text
+    after = history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY 1, 2", THEIRS)
+    assert before == after
+    assert history.rows("SELECT count(*) FROM sends") == [(1,)]
+
+
+def test_the_stream_tells_nothing_of_another_session(
+    both: tuple[Client, Client, dict[str, str]], history: History
+) -> None:
+    """Neither of what happens while it listens, nor of what happened before."""
+    whole, limited, ids = both
+    since = whole.data("/api/changes")["cursor"]
+
+    def happen(number: int) -> None:
+        history.tell(message(f"needle {number}", id=f"X{number}"), SessionReport("connecting", None, 5), session=THEIRS)
+        whole.post(f"/api/chats/{STRANGER}/read", {}, session_id=THEIRS)
+        whole.post("/api/send", {"to": STRANGER, "text": f"needle {number}"})
+        history.tell(message(f"mine {number}"), session=OURS)
+
+    async def listen(last: str | None) -> list[Any]:
+        heard: list[Any] = []
+        async with contextlib.aclosing(event_stream.events(limited.url, last, ids["token"])) as stream:
+            async for told in stream:
+                if told.data is None:
+                    await asyncio.to_thread(happen, 1 if last else 2)
+                else:
+                    heard.append(told.data)
+                    if len(heard) == (2 if last else 1):
+                        return heard
+        raise AssertionError
+
+    happen(0)
+    caught_up, live = asyncio.run(listen(since)), asyncio.run(listen(None))
+
+    assert [one["message"]["message_text"] for one in caught_up] == ["mine 0", "mine 1"]
+    assert [one["message"]["message_text"] for one in live] == ["mine 2"]
+    assert not SECRET.search(json.dumps([*caught_up, *live]))

@@ -1,0 +1,214 @@
+"""Taking a chat or a session away as a file."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from api.chats import export as chats_export
+from dev.checkout import ROOT
+from dev.embedded.child_process import wait_until
+from dev.supervisor import listeners
+from store.model.facts import Delete, Edit
+from store.reading.export import Snapshot
+from tests.support.history_writer import LID, PHONE, T0, TOKEN, Client, History, message, named, same_person
+
+MANY = 100_000
+FILL = """
+INSERT INTO chats (session_id, address, kind, last_timestamp) VALUES ('s1', '919811000001', 'phone', 1);
+INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, message_text, timestamp, key_id,
+    chat_id, time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+SELECT 'M' || i, 's1', 'incoming', 'text', 'message ' || i, 1700000000000 + i, i, c.chat_id, 'message', i, 'complete',
+    1, 1, 1, false
+FROM generate_series(1, 100000) AS i, chats AS c;
+INSERT INTO chats (session_id, address, kind, last_timestamp) VALUES ('s1', '919811000002', 'phone', 1);
+"""
+EXPORTING = "SELECT state FROM pg_stat_activity WHERE application_name = 'api export'"
+GROWTH = 24
+"""MiB that an export may take; the file has more than twice as many."""
+
+
+def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: History, client: Client) -> None:
+    """A file that was cut off must not pass for the whole."""
+    history.tell(*(message(f"{index}", index) for index in range(1100)))
+
+    answer = client.get(f"/api/chats/{PHONE}/export")
+
+    *lines, last = answer.text.splitlines(keepends=True)
+    manifest = json.loads(last)["manifest"]
+    assert [json.loads(line)["message_text"] for line in lines] == [f"{index}" for index in range(1100)]
+    assert manifest == {"count": 1100, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+
+
+def test_a_spreadsheet_computes_nothing_of_what_strangers_wrote(history: History, client: Client) -> None:
+    """A message that begins with '=' is a formula to whoever opens the file."""
+    history.tell(message('=HYPERLINK("http://x")'), message("+1", 1), message("@x", 2), message('a,\n"b"', 3))
+
+    answer = client.get(f"/api/chats/{PHONE}/export", format="csv")
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["message_text"] for row in rows[:-1]] == ['\'=HYPERLINK("http://x")', "'+1", "'@x", 'a,\n"b"']
+    assert answer.text.splitlines()[-1].startswith('# {"count": 4')
+
+
+def test_a_transcript_reads_like_a_chat(history: History, client: Client) -> None:
+    """And a line break in a message cannot forge the next speaker."""
+    history.tell(message("one\n[2025-06-15 15:06:41] me: forged"), message(type="image", at=1000, caption="roof"))
+
+    answer = client.get(f"/api/chats/{PHONE}/export", format="txt")
+
+    assert answer.text.splitlines()[:-1] == [
+        f"[2025-06-15 15:06:40] {PHONE}: one",
+        "    [2025-06-15 15:06:41] me: forged",
+        f"[2025-06-15 15:06:41] {PHONE}: [image] roof",
+    ]
+
+
+def test_a_session_is_exported_chat_by_chat(history: History, client: Client) -> None:
+    """Merged addresses are one chat, and other sessions stay out."""
+    history.tell(message("a"), message("b", 1, address="919811000002"), message("c", 2, address=LID), same_person())
+    history.tell(message("other"), named("x"), session="s2")
+
+    answer = client.get("/api/sessions/s1/export")
+
+    assert [json.loads(line).get("message_text") for line in answer.text.splitlines()] == ["a", "c", "b", None]
+
+
+@pytest.mark.parametrize("path", [f"/api/chats/{PHONE}/export?format=exe", "/api/chats/x/export"])
+def test_what_cannot_be_exported_is_refused_in_the_envelope(client: Client, path: str) -> None:
+    """Before anything is streamed."""
+    assert client.get(path).status_code == 400
+
+
+def test_an_export_is_of_one_moment(history: History, database_url: str) -> None:
+    """A message that is moved or edited while a file is made must be in it once, as it was when the file was begun."""
+    history.tell(*(message(f"{index}", index, id=f"M{index}") for index in range(1200)))
+    history.tell(message("as a LID", 2000, address=LID))
+    snapshot = Snapshot(database_url)
+    try:
+        pages = snapshot.session("s1")
+        told = list(next(pages))
+        history.tell(message("late", 1100), message("new", 5000), message("new chat", address="919811000009"))
+        history.tell(Edit("M1100", PHONE, "incoming", None, "edited", T0 + 9000), same_person())
+        history.tell(Delete("M1101", PHONE, "incoming", None, T0 + 9000))
+        told += [text for page in pages for text in page]
+    finally:
+        snapshot.close()
+
+    assert [json.loads(text)["message_text"] for text in told] == [*(f"{index}" for index in range(1200)), "as a LID"]
+
+
+def test_an_export_leaves_nothing_open(history: History, client: Client) -> None:
+    """A snapshot that nobody closes keeps PostgreSQL from tidying up, and a turn that nobody gives back is lost."""
+    history.tell(message("hello"))
+    for _ in range(2 * chats_export.AT_ONCE):
+        assert client.get(f"/api/chats/{PHONE}/export").status_code == 200
+        client.http.get(f"{client.url}/api/chats/{PHONE}/export", stream=True, timeout=30).close()
+    client.http.close()
+
+    assert client.get("/api/sessions/s1/export").status_code == 200
+    # Closed after the last byte, so perhaps a moment after we had it.
+    deadline = time.monotonic() + 20
+    while (left := history.rows(EXPORTING)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def test_no_more_exports_than_there_are_connections_for(history: History, client: Client) -> None:
+    """Somebody who starts a hundred of them must not take the database away from everybody else."""
+    history.run(FILL)
+    url = f"{client.url}/api/chats/{PHONE}/export"
+    plain = {"accept-encoding": "identity"}
+    reading = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.AT_ONCE)]
+
+    refused = client.get(f"/api/chats/{PHONE}/export")
+
+    assert [answer.status_code for answer in reading] == [200] * chats_export.AT_ONCE
+    assert (refused.status_code, refused.json()["code"]) == (503, "too_many_exports")
+    assert client.get("/api/chats").status_code == 200
+    for answer in reading:
+        answer.close()
+
+
+def test_whoever_stops_reading_gives_its_turn_back(
+    history: History, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Four clients that fell asleep would otherwise be the last that this process ever served a file."""
+    monkeypatch.setattr(chats_export, "PATIENCE", 0.5)
+    history.run(FILL)
+    url = f"{client.url}/api/chats/{PHONE}/export"
+    plain = {"accept-encoding": "identity"}  # packed, it would fit into what lies between us
+    asleep = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.AT_ONCE)]
+    cut_short = "ASGI callable returned without completing response."
+    # Whoever is read from before it is hung up on is awake again.
+    assert wait_until(lambda: caplog.messages.count(cut_short) == chats_export.AT_ONCE, 30)
+
+    assert client.get("/api/chats/919811000002/export").status_code == 200
+    for answer in asleep:
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            len(answer.content)
+
+
+@pytest.fixture
+def process(database_url: str) -> Iterator[tuple[int, str]]:
+    """An API in a process of its own: its number and its URL."""
+    port = listeners.free_port("127.0.0.1", 0, "PORT")
+    environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "HOST": "127.0.0.1", "PORT": str(port)}
+    with subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **environ}, cwd=ROOT) as started:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            for _ in range(200):
+                try:
+                    requests.get(f"{url}/healthz", timeout=1)
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.1)
+            yield started.pid, url
+        finally:
+            started.terminate()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("kind", ["ndjson", "csv", "txt"])
+def test_an_export_takes_the_same_memory_however_long_it_is(
+    history: History, process: tuple[int, str], kind: str
+) -> None:
+    """The largest chat is exported on the smallest machine, and by somebody who reads slowly."""
+    pid, url = process
+    history.run(FILL)
+    headers = {"authorization": f"Bearer {TOKEN}"}
+
+    def export(address: str) -> tuple[int, bytes]:
+        size, end = 0, b""
+        where = f"{url}/api/chats/{address}/export?format={kind}"
+        with requests.get(where, headers=headers, stream=True, timeout=60) as answer:
+            for part in answer.iter_content(1 << 16):
+                size, end = size + len(part), (end + part)[-200:]
+        return size, end
+
+    export("919811000002")
+    before = peak(pid)
+    size, end = export(PHONE)
+    grown = peak(pid) - before
+
+    assert f'"count": {MANY}'.encode() in end
+    assert kind != "ndjson" or size > 2 * GROWTH << 20
+    assert grown < GROWTH
+
+
+def peak(pid: int) -> float:
+    """MiB of memory that a process had at most."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    assert found is not None
+    return int(found[1]) / 1024

@@ -1,0 +1,165 @@
+"""Marking chats as read."""
+
+import threading
+
+import psycopg
+import pytest
+
+from tests.support.history_writer import LID, PHONE, Client, History, message, same_person
+
+
+def unread(client: Client) -> int:
+    return client.data("/api/chats")["contacts"][0]["unread_count"]
+
+
+def test_all_of_a_chat_is_read_as_the_guide_does_it(history: History, client: Client) -> None:
+    """A POST without a body, answered by success."""
+    history.tell(message(), message(at=1))
+    before = unread(client)
+
+    answer = client.http.post(f"{client.url}/api/chats/{PHONE}/read", timeout=30)
+
+    assert (before, answer.status_code, answer.json()["success"]) == (2, 200, True)
+    assert unread(client) == 0
+
+
+def test_looking_marks_nothing(history: History, client: Client) -> None:
+    """A preview, a bot or a second window is not a person who has read."""
+    history.tell(message())
+    client.data(f"/api/chats/{PHONE}")
+
+    assert unread(client) == 1
+
+
+def test_up_to_leaves_what_comes_later_unread(history: History, client: Client) -> None:
+    """A reader who stopped in the middle has not read the end."""
+    history.tell(*(message(at=index, id=f"M{index}") for index in range(5)))
+
+    answer = client.post(f"/api/chats/{PHONE}/read", {"up_to": "M2"})
+
+    assert answer.json()["data"]["unread_count"] == 2
+    assert unread(client) == 2
+
+
+def test_a_message_that_came_after_the_page_stays_unread_whatever_its_time(history: History, client: Client) -> None:
+    """A delayed message sorts above what the reader saw: only the page's snapshot tells that nobody saw it."""
+    history.tell(message("first", 0, id="A"), message("third", 2000, id="C"))
+    page = client.data(f"/api/chats/{PHONE}")
+    history.tell(message("second, delayed", 1000, id="B"))
+
+    answer = client.post(f"/api/chats/{PHONE}/read", {"up_to": "C", "as_of": page["as_of"]})
+
+    assert answer.json()["data"]["unread_count"] == 1
+    assert [one["message_text"] for one in client.data(f"/api/chats/{PHONE}")["messages"] if one["unread"]] == [
+        "second, delayed"
+    ]
+
+
+def test_a_message_of_a_transaction_that_was_running_stays_unread(history: History, client: Client) -> None:
+    """It has the smaller number, yet the page could not show it: numbers do not tell what was visible."""
+    history.tell(message("shown", 0, id="A"))
+    with psycopg.connect(history.database_url) as slow:
+        slow.execute("SELECT pg_current_xact_id()")
+        history.tell(message("shown too", 1, id="B"))
+        page = client.data(f"/api/chats/{PHONE}")
+        slow.execute("INSERT INTO keys (session, message_id) SELECT session, 'SLOW' FROM sessions RETURNING key_id")
+        slow.execute(
+            """
+            INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
+                time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+            SELECT 'SLOW', session_id, direction, message_type, timestamp,
+                (SELECT key_id FROM keys WHERE message_id = 'SLOW'), chat_id, time_source, arrived, content_state,
+                content_rank, content_time, content_tie, true
+            FROM whatsapp_messages
+            WHERE message_id = 'A'
+            """
+        )
+    client.post(f"/api/chats/{PHONE}/read", {"as_of": page["as_of"]})
+
+    assert history.rows("SELECT message_id FROM whatsapp_messages WHERE unread") == [("SLOW",)]
+
+
+def test_reading_twice_changes_nothing_and_tells_nobody(history: History, client: Client) -> None:
+    """A client that retries must not wake every dashboard."""
+    history.tell(message())
+    client.post(f"/api/chats/{PHONE}/read")
+    client.post(f"/api/chats/{PHONE}/read")
+
+    assert history.rows("SELECT count(*) FROM changes WHERE kind = 'read'") == [(1,)]
+
+
+def test_a_chat_can_be_shown_as_unread_again(history: History, client: Client) -> None:
+    """To come back to it later, as on a phone; its messages stay read."""
+    history.tell(message())
+    client.post(f"/api/chats/{PHONE}/read")
+
+    answer = client.post(f"/api/chats/{PHONE}/read", {"unread": True})
+
+    (contact,) = client.data("/api/chats", unread="true")["contacts"]
+    assert answer.json()["data"] == {"unread_count": 0, "marked_unread": True}
+    assert (contact["marked_unread"], contact["unread_count"]) == (True, 0)
+
+
+@pytest.mark.parametrize("address", [PHONE, LID])
+def test_merged_addresses_are_read_together(history: History, client: Client, address: str) -> None:
+    """One person, one counter, by whichever of the addresses it is asked."""
+    history.tell(message(), message(at=1, address=LID), same_person())
+    before = unread(client)
+    client.post(f"/api/chats/{address}/read")
+
+    assert (before, unread(client)) == (2, 0)
+
+
+def test_counters_stay_true_while_readers_and_writers_race(history: History, client: Client) -> None:
+    """Every other product's counter drifts here: it is changed beside the rows that it counts."""
+    history.tell(message())
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            assert client.post(f"/api/chats/{PHONE}/read").status_code == 200
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for index in range(60):
+        history.tell(message(at=index), message(at=index, address=LID), *([same_person()] if index == 30 else []))
+    stop.set()
+    for reader in readers:
+        reader.join()
+
+    assert history.rows("SELECT unread FROM chats WHERE merged_into IS NULL") == history.rows(
+        "SELECT count(*) FROM whatsapp_messages WHERE unread AND NOT collapsed"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b'"x"', b'{"up_to": 5}', b'{"up_to": ""}', b'{"as_of": 1}', b'{"as_of": "x"}', b'{"unread": 1}',
+     b'{"up_to": "\\u0000"}', b'{"up_to": "\\ud800"}', b"\xff", b"[" * 60_000],
+)  # fmt: skip
+def test_a_body_that_means_nothing_is_refused(client: Client, body: bytes) -> None:
+    """Never a 500 for what a client sent."""
+    answer = client.http.post(f"{client.url}/api/chats/{PHONE}/read", data=body, timeout=30)
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] in {"bad_json", "bad_parameter", "bad_cursor"}
+
+
+def test_a_body_beyond_the_limit_is_413(client: Client) -> None:
+    """Nobody fills our memory."""
+    answer = client.http.post(f"{client.url}/api/chats/{PHONE}/read", data=b"x" * 100_000, timeout=30)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_page_from_before_a_restore_marks_nothing(history: History, client: Client) -> None:
+    """Its snapshot numbers mean other transactions now."""
+    history.tell(message())
+    page = client.data(f"/api/chats/{PHONE}")
+    history.run("UPDATE epoch SET epoch = gen_random_uuid()")
+
+    answer = client.post(f"/api/chats/{PHONE}/read", {"as_of": page["as_of"]})
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
+    assert unread(client) == 1

@@ -1,0 +1,165 @@
+"""The commands that need the database: send, reconcile, test."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.commands import sak as commands_sak
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import Gateway
+from tests.support.history_writer import LID, History, message, same_person
+
+PHONE = "919811000009"
+
+
+@pytest.fixture
+def environ(gateway: Gateway, database_url: str) -> Mapping[str, str]:
+    return {**gateway.account.environ(gateway.base_url), "DATABASE_URL": database_url}
+
+
+@pytest.fixture
+def sak(
+    environ: Mapping[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str]]:
+    """Runs a command in an empty folder; gives its exit code and all that it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str, **changed: str) -> tuple[int, str]:
+        code = commands_sak.main(["sak", *words], {**environ, **changed})
+        out, err = capsys.readouterr()
+        return code, out + err
+
+    return run
+
+
+def machine(sak: Callable[..., tuple[int, str]], *words: str) -> Any:  # noqa: ANN401 - JSON
+    return json.loads(sak(*words, "--json")[1])
+
+
+def test_what_the_shell_sends_is_kept_like_every_other_send(
+    gateway: Gateway, sak: Callable[..., tuple[int, str]], history: History
+) -> None:
+    """Whoever answers from a terminal answers in the same history."""
+    history.tell(message(address=LID), same_person(phone=PHONE), session=gateway.account.session_id)
+    code, said = sak("send", "--to", LID, "--text", "hello")
+
+    assert code == 0
+    assert said.startswith(f"sent: {PHONE}\n")
+    assert history.rows("SELECT state, text, token FROM sends") == [("sent", "hello", "command line")]
+    assert [one.text for one in gateway.memory.reached()] == ["hello"]
+
+
+def test_a_file_and_a_key(gateway: Gateway, sak: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    """A script that runs twice sends once."""
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    words = ("send", "--to", PHONE, "--document", "a.pdf", "--text", "see", "--key", "k")
+    first, second = machine(sak, *words), machine(sak, *words)
+    (reached,) = gateway.memory.reached()
+
+    assert first == second
+    assert reached.attachment
+    assert (reached.type, reached.text, reached.attachment.name) == ("document", "see", "a.pdf")
+
+
+@pytest.mark.parametrize(
+    ("goes", "code", "state"),
+    [
+        (Misbehaviour("queued"), 0, "queued"),
+        (Misbehaviour("failed"), 1, "failed"),
+        (Misbehaviour("answer", status=401, code="NO_API_KEY"), 1, "failed"),
+        (Misbehaviour("reset_after"), 5, "unknown"),
+    ],
+)
+def test_a_script_knows_by_the_exit_code_whether_it_may_send_again(
+    goes: Misbehaviour, code: int, state: str, gateway: Gateway, sak: Callable[..., tuple[int, str]]
+) -> None:
+    """5 is the one that it must not answer with a second try."""
+    gateway.misbehave(goes)
+    said = sak("send", "--to", PHONE, "--text", "hello")
+
+    assert said[0] == code
+    assert said[1].startswith(f"{state}: ")
+    assert ("do not send it again" in said[1]) == (state == "unknown")
+
+
+def test_wrong_usage_sends_nothing(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+    """Each is told in a sentence, with exit code 2."""
+    said = [
+        sak("send", "--to", "123", "--text", "hello"),
+        sak("send", "--to", PHONE),
+        sak("send", "--to", PHONE, "--image", "missing.png"),
+        sak("send", "--to", PHONE, "--text", "hello", SAK_API_KEY=""),
+        sak("send", "--to", PHONE, "--text", "hello", SAK_SESSION_ID=""),
+        sak("send", "--to", PHONE, "--text", "hello", DATABASE_URL="", DATA_DIR="missing"),
+    ]
+
+    assert [code for code, _ in said] == [2] * 6
+    assert gateway.memory.seen() == {}
+
+
+def test_unknown_sends_are_reconciled_from_the_shell(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+    """One by its id, or all."""
+    gateway.misbehave(Misbehaviour("reset_after"))
+    send_id = machine(sak, "send", "--to", PHONE, "--text", "hello")["send_id"]
+    gateway.misbehave(Misbehaviour("reset"))
+    machine(sak, "send", "--to", "919811000008", "--text", "hello")
+
+    one = sak("reconcile", send_id)
+    everything = machine(sak, "reconcile", "--all")["sends"]
+
+    assert one[0] == 0
+    assert "sent" in one[1]
+    assert [(found["to"], found["settled"]) for found in everything] == [("919811000008", False)]
+    assert sak("reconcile", "00000000-0000-0000-0000-000000000000")[0] == 1
+
+
+@pytest.fixture
+def yes_man() -> Iterator[str]:
+    """Answers 200 to everything and keeps nothing, as a request-inspection site does."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Yes) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_ping_that_somebody_took_and_nobody_stored_is_the_workers_step(
+    sak: Callable[..., tuple[int, str]], yes_man: str
+) -> None:
+    """An answer of 200 is not the proof; the row is."""
+    sak("register", "--url", yes_man)
+    code, said = sak("test", "--seconds", "0.3")
+
+    assert code == 1
+    assert "step 4, worker" in said
+
+
+def test_what_the_environment_does_not_name_is_read_from_the_env_file(
+    environ: Mapping[str, str], sak: Callable[..., tuple[int, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`./run` and the commands must mean the same gateway."""
+    lines = [f"{name}='{value}'  # ours" for name, value in environ.items()]
+    (tmp_path / ".env").write_text("\n".join(["# a comment", "export OTHER=1", *lines]))
+    code = commands_sak.main(["sak", "status"], {})
+    said = capsys.readouterr().out
+
+    assert code == 0
+    assert environ["SAK_PHONE"] in said
+    assert sak("status", SAK_JWT="another")[0] == 3

@@ -1,0 +1,201 @@
+"""The calls that are no sends: their answers, and what is asked again."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from api.gateway import errors, transport
+from api.gateway.client import Client
+from api.gateway.settings import Settings
+from api.gateway.timeouts import Patience
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import Gateway
+
+URL = "http://127.0.0.1:9/whatsapp-webhook"
+HASTY = Patience(connect=2.0, answer=0.3, total=0.5, pause=0.001)
+
+
+def test_registering_twice_gives_the_same_webhook_and_secret(gateway: Gateway, client: Client) -> None:
+    """A deployment registers at each start; a new secret each time would refuse its own webhooks."""
+    first = client.register(URL, ["message.received"])
+    second = client.register(URL, ["message.received", "message.sent"])
+
+    assert (first.new, second.new) == (True, False)
+    assert (second.webhook_id, second.secret) == (first.webhook_id, first.secret)
+    assert second.events == ("message.received", "message.sent")
+    assert len(gateway.memory.webhooks()) == 1
+
+
+def test_a_webhook_can_be_listed_changed_and_removed(client: Client) -> None:
+    """Step 6.4 of the guide moves it to where the receiver was deployed."""
+    webhook_id = client.register(URL, ["message.received"]).webhook_id
+    client.change(webhook_id, url=URL + "/moved", active=False)
+    (listed,) = client.webhooks()
+    client.remove(webhook_id)
+
+    assert (listed.webhook_id, listed.url, listed.active) == (webhook_id, URL + "/moved", False)
+    assert listed.events == ("message.received",)
+    assert client.webhooks() == []
+
+
+def test_a_ping_tells_how_each_webhook_answered(client: Client) -> None:
+    """Port 9 answers nobody: SAK says so, and that is an answer, not an error."""
+    registered = client.register(URL, ["message.received"])
+    (ping,) = client.test()
+
+    assert (ping.webhook_id, ping.url, ping.ok, ping.status) == (registered.webhook_id, URL, False, None)
+
+
+def test_the_session_says_whether_it_is_connected(gateway: Gateway, client: Client) -> None:
+    """What a dashboard shows above its chats."""
+    assert client.status().connected
+    assert client.status().phone == gateway.account.phone
+    gateway.memory.connected = False
+    assert not client.status().connected
+
+
+def test_history_shows_what_was_sent_newest_first(client: Client) -> None:
+    """Unknown sends are compared with it."""
+    for text in ("one", "two", "three"):
+        client.send("919811000009", text)
+    newest = client.history(limit=1)
+    older = client.history(limit=5, offset=1)
+
+    assert [past.to for past in newest + older] == ["919811000009"] * 3
+    assert newest[0].message_id not in {past.message_id for past in older}
+    assert {past.status for past in older} == {"sent"}
+
+
+REPEATED: dict[str, Callable[[Client], object]] = {
+    "GET /webhooks": lambda client: client.webhooks(),
+    "GET /messages/history": lambda client: client.history(),
+    "POST /webhooks": lambda client: client.register(URL),
+    "PUT /webhooks/{id}": lambda client: client.change(client.register(URL).webhook_id, active=True),
+}
+ASKED_ONCE: dict[str, Callable[[Client], object]] = {
+    "POST /webhooks/test": lambda client: client.test(),
+    "GET /sessions/{id}/status": lambda client: client.status(),
+    "DELETE /webhooks/{id}": lambda client: client.remove(client.register(URL).webhook_id),
+}
+PASSING = [
+    Misbehaviour("reset"),
+    Misbehaviour("reset_after"),
+    Misbehaviour("garbage"),
+    Misbehaviour("answer", status=503),
+    Misbehaviour("cut"),
+]
+
+
+@pytest.mark.parametrize("goes", PASSING, ids=lambda goes: f"{goes.kind} {goes.status}")
+@pytest.mark.parametrize("call", REPEATED)
+def test_a_call_that_may_be_repeated_gets_over_a_bad_moment(
+    call: str, goes: Misbehaviour, gateway: Gateway, client: Client
+) -> None:
+    """A gateway behind a proxy that restarts is no reason to bother a person."""
+    gateway.misbehave(replace(goes, call=call))
+    REPEATED[call](client)
+
+    assert gateway.seen(call) == 2
+
+
+@pytest.mark.parametrize("goes", PASSING, ids=lambda goes: f"{goes.kind} {goes.status}")
+@pytest.mark.parametrize("call", ASKED_ONCE)
+def test_a_call_that_does_something_each_time_is_not_repeated(
+    call: str, goes: Misbehaviour, gateway: Gateway, client: Client
+) -> None:
+    """Asking for the state of a session can start a reconnect; a storm of them is worse than not knowing."""
+    gateway.misbehave(replace(goes, call=call))
+    with pytest.raises(errors.UnknownError):
+        ASKED_ONCE[call](client)
+
+    assert gateway.seen(call) == 1
+
+
+def test_a_read_that_is_never_answered_ends_when_its_time_is_up(
+    gateway: Gateway, make_client: Callable[[Patience], Client]
+) -> None:
+    """A drip of a byte now and then satisfies every time-out that counts from byte to byte."""
+    gateway.misbehave(Misbehaviour("drip", times=None, seconds=0.05))
+    with pytest.raises(errors.UnknownError, match="did not answer"):
+        make_client(HASTY).webhooks()
+
+
+def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: Gateway, settings: Settings) -> None:
+    """Whoever reads the error looks for SAK's own word."""
+    with Client(replace(settings, jwt="another-token")) as client, pytest.raises(errors.RefusedError) as refusal:
+        client.webhooks()
+
+    assert (refusal.value.code, refusal.value.status) == ("AUTH_FAILED", 401)
+    assert gateway.seen("GET /webhooks") == 1
+
+
+LACKING: list[tuple[Callable[[Client], object], str, str]] = [
+    (lambda client: client.webhooks(), "jwt", "SAK_JWT"),
+    (lambda client: client.send("919811000009", "x"), "api_key", "SAK_API_KEY"),
+    (lambda client: client.register(URL), "session_id", "SAK_SESSION_ID"),
+]
+
+
+@pytest.mark.parametrize(("call", "missing", "named"), LACKING)
+def test_what_a_call_lacks_is_named_before_sak_is_asked(
+    call: Callable[[Client], object], missing: str, named: str, gateway: Gateway, settings: Settings
+) -> None:
+    """`SAK_JWT is not set` helps more than a 401."""
+    with (
+        Client(replace(settings, **{missing: None})) as client,
+        pytest.raises(errors.NotConfiguredError, match=named),
+    ):
+        call(client)
+
+    assert gateway.memory.seen() == {}
+
+
+def test_an_owners_key_names_the_session(gateway: Gateway, settings: Settings) -> None:
+    """A user-level key alone is refused: SAK cannot know which phone is meant."""
+    owner = replace(settings, api_key=gateway.account.user_key)
+    with Client(owner) as client:
+        sent = client.send("919811000009", "hello")
+    with Client(replace(owner, session_id=None)) as client, pytest.raises(errors.RefusedError) as refusal:
+        client.send("919811000009", "hello")
+
+    assert sent.status == "sent"
+    assert refusal.value.code == "SESSION_ID_REQUIRED"
+
+
+def test_a_session_id_cannot_smuggle_a_header(client: Client) -> None:
+    """It may come from whoever calls our API."""
+    with pytest.raises(errors.RefusedError, match="no session"):
+        client.send("919811000009", "hello", session_id="x\r\nx-api-key: other")
+
+
+def test_calls_share_a_connection(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """A TLS handshake for each message costs more than the message."""
+    caplog.set_level(logging.DEBUG, "urllib3")
+    for _ in range(3):
+        client.webhooks()
+
+    assert caplog.text.count("Starting new HTTP connection") == 1
+
+
+def test_a_connection_that_was_idle_is_not_trusted(
+    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Node closes idle connections: a send that meets the closing would be unknown for nothing."""
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.0)
+    caplog.set_level(logging.DEBUG, "urllib3")
+    for _ in range(3):
+        client.webhooks()
+
+    assert "Resetting dropped connection" in caplog.text
+
+
+def test_a_netrc_does_not_replace_the_token(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """requests would put its user and password where our token stands."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password something\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    assert client.webhooks() == []

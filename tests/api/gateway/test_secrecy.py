@@ -1,0 +1,62 @@
+import logging
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from api.gateway import errors
+from api.gateway.client import Client
+from api.gateway.settings import Settings
+from dev.gateway.misbehaviour import Kind, Misbehaviour
+from dev.gateway.server import Gateway
+
+URL = "http://127.0.0.1:9/whatsapp-webhook"
+CALLS: list[Callable[[Client], object]] = [
+    lambda client: client.webhooks(),
+    lambda client: client.send("919811000009", "hello"),
+    lambda client: client.status(),
+    lambda client: client.register(URL),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("kind", ["answer", "reset", "garbage", "cut"])
+def test_no_log_and_no_error_holds_a_token_or_a_key(
+    call: Callable[[Client], object],
+    kind: Kind,
+    gateway: Gateway,
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """More people read logs than may send in our name, and a gateway may repeat our token in its errors."""
+    caplog.set_level(logging.DEBUG)
+    account = gateway.account
+    words = f"bad token {account.jwt}\nor key {account.api_key}"
+    gateway.misbehave(Misbehaviour(kind, times=None, status=401, code=account.jwt, message=words))
+    with pytest.raises(errors.SakError) as failure:
+        call(client)
+    told = "".join(traceback.format_exception(failure.value)) + repr(failure.value) + caplog.text
+
+    assert "urllib3" in caplog.text
+    assert account.jwt not in told
+    assert account.api_key not in told
+
+
+def test_no_representation_shows_a_secret(settings: Settings, client: Client) -> None:
+    """Tracebacks and debuggers print what repr gives."""
+    registered = client.register(URL)
+    shown = f"{settings!r} {client!r} {registered!r}"
+
+    assert settings.jwt is not None
+    assert settings.jwt not in shown
+    assert settings.api_key is not None
+    assert settings.api_key not in shown
+    assert registered.secret not in shown
+
+
+def test_a_webhooks_secret_is_not_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """It comes in an answer's body, which some libraries log at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    registered = client.register(URL)
+
+    assert registered.secret not in caplog.text

@@ -1,0 +1,201 @@
+"""Every way in which SAK can answer a send, over real HTTP."""
+
+import io
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from api.gateway import errors, payloads
+from api.gateway.client import Client
+from api.gateway.phone_number import InvalidRecipientError
+from api.gateway.settings import Settings
+from api.gateway.timeouts import Patience
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import Gateway
+
+TO = "9811000009"
+QUICK = Patience(connect=2.0, answer=1.0, total=5.0, pause=0.001)
+HASTY = replace(QUICK, total=0.4)
+"""For what never comes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    goes: Misbehaviour | None
+    status: str
+    """What the caller learns: a status, or the error's class."""
+    seen: int
+    """Requests that the gateway saw."""
+    reached: int
+    """Messages that went to WhatsApp."""
+    code: str | None = None
+    patience: Patience = QUICK
+
+
+def answer(status: int, code: str = "SOME_CODE", *, times: int | None = 1, **headers: str) -> Misbehaviour:
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Misbehaviour("answer", status=status, code=code, times=times, headers=told)
+
+
+CASES = [
+    Case("sent", None, "sent", 1, 1),
+    Case("queued", Misbehaviour("queued"), "queued", 1, 0),
+    Case("failed with 200", Misbehaviour("failed"), "failed", 1, 0),
+    Case("400", answer(400, "VALIDATION_ERROR"), "RefusedError", 1, 0, "VALIDATION_ERROR"),
+    Case("401", answer(401, "NO_API_KEY"), "RefusedError", 1, 0, "NO_API_KEY"),
+    Case("403", answer(403, "INVALID_API_KEY"), "RefusedError", 1, 0, "INVALID_API_KEY"),
+    Case("404", answer(404, "SESSION_NOT_FOUND"), "RefusedError", 1, 0, "SESSION_NOT_FOUND"),
+    Case("408 by a proxy", answer(408), "UnknownError", 1, 0, "SOME_CODE"),
+    Case("500", answer(500, "SEND_MESSAGE_FAILED"), "UnknownError", 1, 0, "SEND_MESSAGE_FAILED"),
+    Case("502", answer(502), "UnknownError", 1, 0, "SOME_CODE"),
+    Case("503", answer(503), "UnknownError", 1, 0, "SOME_CODE"),
+    Case("redirect", answer(302, Location="/elsewhere"), "RefusedError", 1, 0),
+    Case("429 once, then sent", answer(429, Retry_After="0"), "sent", 2, 1),
+    Case("429 once, by RateLimit-Reset", answer(429, RateLimit_Reset="0"), "sent", 2, 1),
+    Case("429 again and again", answer(429, times=None, Retry_After="0"), "LimitedError", 3, 0, "SOME_CODE"),
+    Case("429 for a minute", answer(429, Retry_After="60"), "LimitedError", 1, 0, "SOME_CODE"),
+    Case(
+        "429 for a minute, by RateLimit", answer(429, RateLimit="limit=9, reset=60"), "LimitedError", 1, 0, "SOME_CODE"
+    ),
+    Case("silence before it was read", Misbehaviour("hang"), "UnknownError", 1, 0, patience=HASTY),
+    Case("silence after it was sent", Misbehaviour("hang_after"), "UnknownError", 1, 1, patience=HASTY),
+    Case("reset before it was read", Misbehaviour("reset"), "UnknownError", 1, 0),
+    Case("reset after it was sent", Misbehaviour("reset_after"), "UnknownError", 1, 1),
+    Case("garbage", Misbehaviour("garbage"), "UnknownError", 1, 1),
+    Case("answer cut short", Misbehaviour("cut"), "UnknownError", 1, 1),
+    Case("slow drip", Misbehaviour("drip", seconds=0.1), "UnknownError", 1, 1, patience=HASTY),
+    Case("late but sent", Misbehaviour("slow", seconds=0.05), "sent", 1, 1),
+    Case(
+        "failed because SAK gave up waiting",
+        Misbehaviour("slow", seconds=0.2, outcome="failed"),
+        "UnknownError",
+        1,
+        0,
+        patience=replace(QUICK, doubt=0.1),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
+    case: Case, gateway: Gateway, make_client: Callable[[Patience], Client]
+) -> None:
+    """A wrong state here means a message sent twice, or one that nobody knows was never sent."""
+    if case.goes is not None:
+        gateway.misbehave(case.goes)
+
+    try:
+        learnt, code = make_client(case.patience).send(TO, "नमस्ते").status, None
+    except errors.SakError as error:
+        learnt, code = type(error).__name__, error.code
+
+    assert (learnt, code) == (case.status, case.code)
+    assert gateway.seen("POST /messages/send") == case.seen
+    assert len(gateway.memory.reached()) == case.reached
+
+
+def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: Gateway, client: Client) -> None:
+    """Whoever takes it for the message's id waits for ever for its acks."""
+    gateway.memory.connected = False
+    queued = client.send(TO, "later")
+    arrived = gateway.memory.flush()
+
+    assert queued.status == "queued"
+    assert queued.message_id is not None
+    assert arrived[0].message_id != queued.message_id
+
+
+def test_what_is_sent_goes_to_the_number_that_the_chat_is_stored_under(gateway: Gateway, client: Client) -> None:
+    """Otherwise the reply lands in another chat than the question."""
+    client.send("+91 98110-00009", "hello")
+
+    assert [(sent.to, sent.text) for sent in gateway.memory.reached()] == [("919811000009", "hello")]
+
+
+@pytest.mark.parametrize("to", ["120363041234567890@g.us", "200000000000011@lid", "123", ""])
+def test_what_is_no_phone_is_refused_before_sak_is_asked(to: str, gateway: Gateway, client: Client) -> None:
+    """SAK would strip the letters and dial what is left."""
+    with pytest.raises(InvalidRecipientError):
+        client.send(to, "hello")
+
+    assert gateway.seen("POST /messages/send") == 0
+
+
+def test_a_refused_connection_is_certainly_not_sent(settings: Settings) -> None:
+    """The one case in which a caller may send again without asking a person."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        nobody = f"http://127.0.0.1:{reserved.getsockname()[1]}/api/v1"
+    with Client(replace(settings, base_url=nobody), QUICK) as client, pytest.raises(errors.UnreachableError):
+        client.send(TO, "hello")
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """The port of a server whose queue of connections is full: the next connection is never made."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.settimeout(0)
+            one.connect_ex(("127.0.0.1", port))
+        yield port
+        for one in waiting:
+            one.close()
+
+
+def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settings: Settings) -> None:
+    """A firewall that drops is as sure as one that refuses."""
+    address = f"http://127.0.0.1:{deaf}/api/v1"
+    patience = replace(QUICK, connect=0.1, attempts=1)
+    with Client(replace(settings, base_url=address), patience) as client, pytest.raises(errors.UnreachableError):
+        client.send(TO, "hello")
+
+
+def test_a_server_that_reads_nothing_leaves_the_send_unknown(settings: Settings) -> None:
+    """The kernel took the bytes: nobody can say whether the process behind it will still read them."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1"
+        with Client(replace(settings, base_url=address), HASTY) as client, pytest.raises(errors.UnknownError):
+            client.send(TO, "hello")
+
+
+def test_a_name_that_cannot_be_resolved_for_a_moment_is_tried_again(
+    gateway: Gateway, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing had left, so a second attempt cannot send twice."""
+    resolve = socket.getaddrinfo
+    failures = [socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")]
+
+    def stumble(*args: object, **options: object) -> object:
+        if failures:
+            raise failures.pop()
+        return resolve(*args, **options)  # pyright: ignore[reportArgumentType, reportUnknownVariableType] -- handed on
+
+    monkeypatch.setattr(socket, "getaddrinfo", stumble)
+
+    assert client.send(TO, "hello").status == "sent"
+    assert gateway.seen("POST /messages/send") == 1
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_a_failed_image_or_video_is_a_500_that_means_failed(kind: str, gateway: Gateway, client: Client) -> None:
+    """SAK says so of these two only; a text's 500 tells nothing."""
+    gateway.misbehave(Misbehaviour("failed"))
+    sent = client.send_media(
+        "image" if kind == "image" else "video", TO, io.BytesIO(b"x"), file_name="x", mime_type="image/png"
+    )
+
+    assert (sent.status, sent.code) == ("failed", f"SEND_{kind.upper()}_FAILED")
+
+
+def test_a_failed_document_is_a_200(gateway: Gateway, client: Client) -> None:
+    """The third kind of file answers like a text."""
+    gateway.misbehave(Misbehaviour("failed"))
+    sent = client.send_media("document", TO, io.BytesIO(b"x"), file_name="x.pdf", mime_type="application/pdf")
+
+    assert sent == payloads.Sent("failed", None)

@@ -1,0 +1,54 @@
+"""What the API says while PostgreSQL is away or old."""
+
+import shutil
+
+import pytest
+import requests
+
+from api.app import create_app
+from api.settings import SettingsError
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
+from store.postgres import migrator
+from tests.api.conftest import serving
+from tests.support.history_writer import TOKEN, History, message
+
+
+def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
+    """The API starts before its database, outlives its restarts, and says so instead of failing."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    folder = data_folder.temporary()
+    postgres = Postgres(folder, ephemeral=True)
+    with serving({"DATABASE_URL": postgres.url, "API_TOKEN": TOKEN}) as url:
+        away = requests.get(f"{url}/api/chats", headers=headers, timeout=30)
+        unready = requests.get(f"{url}/readyz", timeout=30)
+        with postgres:
+            behind = requests.get(f"{url}/readyz", timeout=30)
+            migrator.migrate(postgres.url)
+            History(postgres.url).tell(message())
+            ready = requests.get(f"{url}/readyz", timeout=30)
+            postgres.stop()
+            postgres.start()
+            again = requests.get(f"{url}/api/chats", headers=headers, timeout=30)
+    shutil.rmtree(folder)
+
+    assert (away.status_code, away.json()["code"]) == (503, "database_unavailable")
+    assert int(away.headers["retry-after"]) > 0
+    assert (unready.status_code, unready.json()["ready"]) == (503, False)
+    assert (behind.status_code, "migrations" in behind.json()["reasons"][0]) == (503, True)
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": []})
+    assert (again.status_code, len(again.json()["data"]["contacts"])) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"DATABASE_URL": "postgresql://x"}, "API_TOKEN"),
+        ({"API_TOKEN": "x", "DATA_DIR": "/nowhere"}, "DATABASE_URL"),
+        ({"API_TOKEN": "x", "DATABASE_URL": "postgresql://x", "API_CONNECTIONS": "many"}, "API_CONNECTIONS"),
+    ],
+)
+def test_an_environment_that_lacks_something_is_refused_by_name(environ: dict[str, str], named: str) -> None:
+    """Whoever deploys reads one sentence, not a traceback."""
+    with pytest.raises(SettingsError, match=named):
+        create_app(environ)

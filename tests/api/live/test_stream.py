@@ -1,0 +1,220 @@
+"""The change feed as it happens."""
+
+import asyncio
+import contextlib
+import random
+import resource
+import threading
+import time
+
+import pytest
+import requests
+
+from api.live import stream
+from store.access import tokens
+from store.postgres import connections as postgres_connections
+from tests.support import event_stream
+from tests.support.history_writer import TOKEN, Client, History, message
+
+
+def test_the_stream_starts_from_now_and_tells_what_happens(history: History, api_url: str) -> None:
+    """A dashboard opens the stream, then loads its lists: what happens between must come."""
+
+    async def watch() -> list[str]:
+        texts: list[str] = []
+        async with contextlib.aclosing(event_stream.events(api_url)) as stream:
+            async for told in stream:
+                if told.data is None:
+                    await asyncio.to_thread(history.tell, message("after", 1))
+                else:
+                    texts.append(told.data["message"]["message_text"])
+                    break
+        return texts
+
+    history.tell(message("before"))
+
+    assert asyncio.run(watch()) == ["after"]
+
+
+def test_a_stream_that_saw_nothing_yet_can_be_resumed(history: History, api_url: str) -> None:
+    """The connection broke before the first event: the client still knows since when."""
+
+    async def first(last_id: str | None) -> event_stream.Told:
+        async with contextlib.aclosing(event_stream.events(api_url, last_id)) as stream:
+            async for told in stream:
+                if last_id is None or told.data is not None:
+                    return told
+        raise AssertionError
+
+    start = asyncio.run(first(None))
+    history.tell(message("while away"))
+    told = asyncio.run(first(start.id))
+
+    assert told.data["message"]["message_text"] == "while away"
+
+
+async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
+    """The texts of so many changes, over connections that end at random."""
+    luck = random.Random(seed)
+    seen: list[str] = []
+    while len(seen) < changes:
+        until = min(len(seen) + luck.randint(1, changes), changes)
+        async with contextlib.aclosing(event_stream.events(url, last)) as stream:
+            async for told in stream:
+                last = told.id
+                if told.data is not None:
+                    seen.append(told.data["message"]["message_text"])
+                if len(seen) >= until:
+                    break
+    return seen
+
+
+@pytest.mark.parametrize("changes", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.timeout(300)
+def test_clients_that_disconnect_at_random_process_each_change_exactly_once(
+    history: History, api_url: str, client: Client, changes: int
+) -> None:
+    """Between them, other products lose events here. Four writers commit out of order meanwhile."""
+    clients, writers, per_batch = 50, 4, 25
+    history.tell(message())
+    start = client.data("/api/changes")["cursor"]
+
+    def write(number: int) -> None:
+        mine = History(history.database_url)
+        for batch in range(changes // writers // per_batch):
+            mine.tell(
+                *(message(f"{number}/{batch}/{index}", index, address=f"9198110000{number:02}")
+                  for index in range(per_batch))
+            )  # fmt: skip
+
+    async def all_clients() -> list[list[str]]:
+        return await asyncio.gather(*(process(api_url, start, changes, seed) for seed in range(clients)))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    processed = asyncio.run(all_clients())
+    for thread in threads:
+        thread.join()
+
+    everything = {
+        f"{number}/{batch}/{index}"
+        for number in range(writers)
+        for batch in range(changes // writers // per_batch)
+        for index in range(per_batch)
+    }
+    for seen in processed:
+        assert len(seen) == changes
+        assert set(seen) == everything
+
+
+def test_an_old_cursor_is_410_before_anything_is_streamed(history: History, api_url: str, client: Client) -> None:
+    """The client must load everything again, and is told so where it can see it."""
+    since = client.data("/api/changes")["cursor"]
+    history.run("UPDATE epoch SET epoch = gen_random_uuid()")
+
+    answer = requests.get(
+        f"{api_url}/api/stream",
+        headers={"authorization": f"Bearer {TOKEN}", "last-event-id": since},
+        timeout=30,
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
+
+
+def test_head_of_the_stream_ends(client: Client) -> None:
+    """A probe must not hang for ever."""
+    answer = client.http.head(f"{client.url}/api/stream", timeout=30)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.long
+def test_a_thousand_streams_hear_of_a_change(history: History, api_url: str) -> None:
+    """One connection listens for all of them, whoever watches."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
+
+    async def hear(opened: asyncio.Barrier) -> str:
+        async with contextlib.aclosing(event_stream.events(api_url)) as stream:
+            async for told in stream:
+                if told.data is not None:
+                    return told.data["message"]["message_text"]
+                await opened.wait()
+        raise AssertionError
+
+    async def everybody() -> tuple[list[str], list[tuple[int]]]:
+        opened = asyncio.Barrier(1001)
+        async with asyncio.TaskGroup() as group:
+            listeners = [group.create_task(hear(opened)) for _ in range(1000)]
+            await opened.wait()
+            connections = await asyncio.to_thread(
+                history.rows, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'api listener'"
+            )
+            await asyncio.to_thread(history.tell, message("heard"))
+        return [listener.result() for listener in listeners], connections
+
+    heard, connections = asyncio.run(everybody())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert heard == ["heard"] * 1000
+    assert connections == [(1,)]
+
+
+def test_a_stream_ends_when_its_token_is_revoked(
+    history: History, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may not ask any more may not go on listening either."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    with postgres_connections.open(history.database_url, "test") as connection:
+        token = tokens.make(connection, "leaver", ["read"])
+
+    async def listen() -> int:
+        opened = 0
+        async for _ in event_stream.events(api_url, token=token):
+            opened += 1
+            await asyncio.to_thread(history.run, "UPDATE tokens SET revoked_at = now()")
+        return opened
+
+    assert asyncio.run(listen()) == 1
+
+
+def test_a_client_that_does_not_read_is_dropped_and_can_resume(
+    history: History, api_url: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that fell asleep must not fill the server's memory; awake, it goes on where it was."""
+    monkeypatch.setattr(stream, "_PATIENCE", 0.5)
+    changes, text = 240, "x" * 60_000
+    since = client.data("/api/changes")["cursor"]
+    for batch in range(0, changes, 20):
+        history.tell(*(message(f"{number} {text}", number) for number in range(batch, batch + 20)))
+
+    async def doze() -> tuple[list[int], str]:
+        """What came before the server hung up, read only afterwards; and the last id of it."""
+        seen: list[int] = []
+        last = since
+        async with contextlib.aclosing(event_stream.events(api_url, since)) as events:
+            await anext(events)
+            # The API runs in another thread, so that this one may sleep on its own.
+            time.sleep(4)  # noqa: ASYNC251
+            async for told in events:
+                last = told.id
+                seen.append(int(told.data["message"]["message_text"].split()[0]))
+        return seen, last
+
+    async def resume(last: str, wanted: int) -> list[int]:
+        seen: list[int] = []
+        async with contextlib.aclosing(event_stream.events(api_url, last)) as events:
+            async for told in events:
+                if told.data is not None:
+                    seen.append(int(told.data["message"]["message_text"].split()[0]))
+                if len(seen) == wanted:
+                    break
+        return seen
+
+    seen, last = asyncio.run(doze())
+    rest = asyncio.run(resume(last, changes - len(seen)))
+
+    assert 0 < len(seen) < changes, "it was dropped in the middle"
+    assert sorted(seen + rest) == list(range(changes)), "each came once"

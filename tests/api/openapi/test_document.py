@@ -1,0 +1,159 @@
+"""What the API says of itself."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import requests
+from starlette.routing import Route
+
+from api.app import create_app
+from dev.checkout import ROOT
+from dev.gateway.account import Account
+from dev.gateway.server import Gateway
+from store.model.facts import Ack, Edit, Outcome, Reaction, SessionReport
+from tests.api.conftest import serving
+from tests.support.generated_history import batches, world
+from tests.support.history_writer import LID, PHONE, T0, TOKEN, Client, History, message, named, same_person
+from tests.support.replaying import drain, said
+
+ENDLESS = "/api/stream"
+ACCOUNT = Account()
+
+
+@pytest.fixture
+def full(history: History) -> History:
+    """A bit of everything."""
+    history.tell(*(message(f"hello {index}", index) for index in range(5)), named("John"))
+    history.tell(message("order 5512", id="A", direction="outgoing"), message(type="image", caption="hello", at=9))
+    history.tell(message("in a group", address="120363041234567890@g.us", sender=PHONE), session="s2")
+    history.tell(Ack("A", "read", PHONE, T0), Edit("A", PHONE, "outgoing", None, "better hello", T0 + 1))
+    history.tell(Reaction("A", PHONE, "incoming", None, "👍", T0 + 2), SessionReport("connected", PHONE, T0))
+    history.tell(message("hello from a LID", address=LID, at=3), same_person())
+    bodies = [(said(f"{number}", number), world.T0) for number in range(5)]
+    drain(history.database_url, [batches.batch(bodies)], lambda _: Outcome("parked", "not_json", "s1", None, None))
+    return history
+
+
+def samples(client: Client) -> dict[str, list[Any]]:
+    """Values of every kind that is told by `format`, as the API itself gave them."""
+    chats, chat = client.data("/api/chats", limit=1), client.data(f"/api/chats/{PHONE}", limit=2)
+    found, changes = client.data("/api/search", q="hello", limit=1), client.data("/api/changes")
+    return {
+        "address": [PHONE, f"+{PHONE}", LID, "919811000777", "120363041234567890@g.us", f"{PHONE}:7@s.whatsapp.net"],
+        "recipient": [PHONE, f"+{PHONE}", "9811000001", f"{PHONE}@s.whatsapp.net"],
+        "session-to-send-from": [ACCOUNT.session_id],
+        "moment": ["1750000000000", "2025-06-15T15:06:40Z", "2025-06-15", "2025-06-15T20:36:40+05:30", "0"],
+        "words": ["hello", "5512", "नमस्ते", "你好", "👍", "ord", "helo"],
+        "time-zone": ["UTC", "Asia/Kolkata", "America/New_York"],
+        "as-of": [chat["as_of"]],
+        "cursor-of-chats": [chats["cursor"], chats["after"]],
+        "cursor-of-messages": [chat["before"]],
+        "cursor-of-search": [found["cursor"]],
+        "cursor-of-parked": [client.data("/api/parked", limit=1)["cursor"]],
+        "cursor-of-feed": [changes["cursor"]],
+    }
+
+
+CONFIG = """
+# Of two parameters that exclude each other OpenAPI has no word: that they are refused together is documented in prose.
+[[operations]]
+include-path = "/api/chats"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400"]
+
+[[operations]]
+include-path = "/api/chats/{phone}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404"]
+
+# `since` must lie before `until`, and not by years of minutes.
+[[operations]]
+include-path = "/api/stats"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400"]
+
+# Beyond a schema: what a file holds, whether a key was used before, and which session the gateway's key belongs to.
+[[operations]]
+include-path = "/api/send"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "415", "422"]
+"""
+
+
+@pytest.fixture
+def whole(database_url: str) -> Iterator[Client]:
+    """An API that lacks nothing: there is a gateway to send with."""
+    with Gateway(account=ACCOUNT) as gateway, requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {TOKEN}"
+        environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, **gateway.account.environ(gateway.base_url)}
+        with serving(environ) as url:
+            yield Client(url, http)
+
+
+@pytest.mark.parametrize(
+    ("examples", "phases"),
+    [
+        # Ten seconds on an idle machine; a busy one takes its time.
+        pytest.param(4, "examples,coverage,fuzzing,stateful", marks=pytest.mark.timeout(400)),
+        pytest.param(150, "fuzzing,stateful", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+    ],
+)
+def test_schemathesis_finds_nothing(full: History, whole: Client, tmp_path: Path, examples: int, phases: str) -> None:
+    """Every check that it knows, on every call but the stream, which never ends."""
+    (tmp_path / "samples.json").write_text(json.dumps(samples(whole)))
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml"),
+            "run", f"{whole.url}/openapi.json", "--header", f"Authorization: Bearer {TOKEN}",
+            "--exclude-path", ENDLESS, "--phases", phases, "--max-examples", str(examples), "--seed", "1",
+            "--generation-deterministic", "--continue-on-failure", "--request-timeout", "30",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "SAMPLES": str(tmp_path / "samples.json")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    assert full.rows("SELECT count(*) FROM whatsapp_messages") > [(0,)]
+
+
+def test_the_stream_and_every_other_call_is_described(whole: Client) -> None:
+    """What is not in the document is found by reading our source, or not at all."""
+    app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": TOKEN})
+    served = {
+        (route.path, method.lower())
+        for route in app.routes
+        if isinstance(route, Route) and route.path.startswith("/api/")
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    document = whole.get("/openapi.json").json()
+
+    assert {(path, method) for path, calls in document["paths"].items() for method in calls} == served
+
+
+def test_the_stream_is_as_described(full: History, whole: Client) -> None:
+    """Schemathesis cannot ask it: it never ends."""
+    document = whole.get("/openapi.json").json()
+    described = document["paths"][ENDLESS]["get"]["responses"]
+    change = {**document["components"]["schemas"]["Change"], "components": document["components"]}
+    change["required"] = sorted({*change["required"]} - {"id"})
+    since = whole.data("/api/changes")["cursor"]
+    full.tell(message("streamed"), SessionReport("disconnected", None, T0 + 5))
+    bad = [
+        whole.get(ENDLESS, since="nonsense"),
+        whole.http.get(whole.url + ENDLESS, headers={"authorization": "Bearer x"}, timeout=30),
+    ]
+    with whole.http.get(whole.url + ENDLESS, headers={"last-event-id": since}, stream=True, timeout=30) as stream:
+        told = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith(b"data: "))
+        heard = [next(told), next(told)]
+
+    assert {"message", "session"} == {one["kind"] for one in heard}
+    assert [list(jsonschema_rs.validator_for(change).iter_errors(one)) for one in heard] == [[], []]
+    assert stream.headers["content-type"].partition(";")[0] in described["200"]["content"]
+    assert {str(one.status_code) for one in bad} <= set(described)

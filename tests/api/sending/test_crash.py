@@ -1,0 +1,119 @@
+"""A process that dies between writing a send down and writing down the answer."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+import requests
+
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import Gateway
+from tests.api.sending.conftest import PHONE
+from tests.support.history_writer import TOKEN, History
+
+
+@contextmanager
+def process(database_url: str, gateway: Gateway) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """`python -m api` on a port of its own, killed at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        environ = {
+            **os.environ,
+            **gateway.account.environ(gateway.base_url),
+            "DATABASE_URL": database_url,
+            "API_TOKEN": TOKEN,
+            "LISTEN_FD": str(listener.fileno()),
+        }
+        running = subprocess.Popen([sys.executable, "-m", "api"], env=environ, pass_fds=[listener.fileno()])
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", running
+        finally:
+            running.kill()
+            running.wait()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)
+
+
+def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_says(
+    database_url: str, gateway: Gateway, history: History
+) -> None:
+    """It may have gone out: nothing sends it again, and whoever asks again under its key is told so."""
+    gateway.misbehave(Misbehaviour("hang_after"))
+    bearer = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": "k"}
+    body = {"to": PHONE, "text": "hello"}
+
+    with process(database_url, gateway) as (url, running):
+
+        def ask() -> None:
+            with suppress(requests.RequestException):
+                requests.post(f"{url}/api/send", json=body, headers=bearer, timeout=30)
+
+        asking = Thread(target=ask)
+        asking.start()
+        eventually(lambda: len(gateway.memory.reached()) == 1)
+        running.send_signal(signal.SIGKILL)
+        asking.join()
+    left = history.rows("SELECT state FROM sends")
+    with process(database_url, gateway) as (url, _):
+        again = requests.post(f"{url}/api/send", json=body, headers=bearer, timeout=60)
+        shown = requests.get(f"{url}/api/chats/{PHONE}", headers=bearer, timeout=30).json()["data"]["messages"]
+
+    assert left == [("accepted",)]
+    assert (again.status_code, again.json()["data"]["code"]) == (504, "interrupted")
+    assert [(one["status"], one["message_text"]) for one in shown] == [("unknown", "hello")]
+    assert gateway.seen("POST /messages/send") == 1
+
+
+def test_what_another_living_process_is_sending_is_left_alone(
+    database_url: str, gateway: Gateway, history: History
+) -> None:
+    """A second process that starts must not call the first one's sends lost."""
+    gateway.misbehave(Misbehaviour("slow", seconds=8.0))
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    with process(database_url, gateway) as (one, _), process(database_url, gateway) as (other, _):
+        eventually(lambda: requests.get(f"{other}/readyz", timeout=30).ok)
+        answers: list[int] = []
+
+        def ask() -> None:
+            answer = requests.post(f"{one}/api/send", json={"to": PHONE, "text": "slow"}, headers=bearer, timeout=30)
+            answers.append(answer.status_code)
+
+        asking = Thread(target=ask)
+        asking.start()
+        asking.join()
+
+    # Changed twice, recorded and sent: nobody called it unknown in between.
+    assert answers == [200]
+    assert history.rows("SELECT state, rev FROM sends") == [("sent", 2)]
+
+
+def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
+    database_url: str, gateway: Gateway, history: History
+) -> None:
+    """A deployment ends processes all the time, and must not make sends unknown by it."""
+    gateway.misbehave(Misbehaviour("slow", seconds=6.5))
+    with process(database_url, gateway) as (url, running):
+
+        def ask() -> None:
+            with suppress(requests.RequestException):
+                bearer = {"Authorization": f"Bearer {TOKEN}"}
+                requests.post(f"{url}/api/send", json={"to": PHONE, "text": "hello"}, headers=bearer, timeout=30)
+
+        asking = Thread(target=ask)
+        asking.start()
+        eventually(lambda: len(gateway.memory.reached()) == 1)
+        running.terminate()
+        running.wait(30)
+        asking.join()
+
+    assert history.rows("SELECT state, key_id IS NOT NULL FROM sends") == [("sent", True)]

@@ -1,0 +1,156 @@
+"""`Idempotency-Key`: a client that lost the answer may ask again."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import requests
+
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import Gateway
+from dev.gateway.state import Sent
+from tests.api.sending.conftest import HASTY, PHONE, QUICK, Serve
+from tests.support.history_writer import Client, History
+
+
+def post(sender: Client, key: str, text: str = "hello", to: str = PHONE) -> requests.Response:
+    return sender.http.post(
+        f"{sender.url}/api/send", json={"to": to, "text": text}, headers={"Idempotency-Key": key}, timeout=60
+    )
+
+
+def test_two_hundred_sends_at_once_with_twenty_keys_go_out_twenty_times(
+    gateway: Gateway, sender: Client, history: History
+) -> None:
+    """A retry storm after a network hiccup must not become a storm of messages."""
+    barrier = threading.Barrier(200)
+
+    def one(number: int) -> tuple[int, str]:
+        with requests.Session() as http:
+            http.headers.update(sender.http.headers)
+            barrier.wait()
+            answer = post(Client(sender.url, http), f"key-{number % 20}", f"text {number % 20}")
+            return answer.status_code, answer.json()["data"]["messageId"]
+
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(one, range(200)))
+
+    assert {status for status, _ in answers} == {200}
+    assert gateway.seen("POST /messages/send") == len(gateway.memory.reached()) == 20
+    assert all(len({answers[number][1] for number in range(key, 200, 20)}) == 1 for key in range(20))
+    assert history.rows("SELECT count(*) FROM whatsapp_messages") == [(20,)]
+
+
+def test_the_same_request_again_gets_the_same_answer_after_a_restart_too(gateway: Gateway, serve: Serve) -> None:
+    """The client may come back to another process."""
+    first = post(serve(), "k")
+    second = post(serve(), '"k"', to=f"+{PHONE[:2]} {PHONE[2:]}")
+
+    assert first.json() == second.json()
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert second.headers["idempotency-replayed"] == "true"
+    assert "idempotency-replayed" not in first.headers
+    assert gateway.seen("POST /messages/send") == 1
+
+
+def test_the_same_key_for_something_else_is_refused(gateway: Gateway, sender: Client) -> None:
+    """Answering with the first message's outcome would hide that the second was never sent."""
+    post(sender, "k")
+    other_text = post(sender, "k", text="another")
+    other_number = post(sender, "k", to="919811000008")
+
+    assert [(one.status_code, one.json()["code"]) for one in (other_text, other_number)] == [
+        (422, "idempotency_key_reused")
+    ] * 2
+    assert gateway.seen("POST /messages/send") == 1
+
+
+@pytest.mark.parametrize(
+    ("goes", "http"), [(Misbehaviour("hang_after"), 504), (Misbehaviour("failed"), 502), (Misbehaviour("queued"), 202)]
+)
+def test_whatever_became_of_it_is_the_answer_again(
+    goes: Misbehaviour, http: int, gateway: Gateway, serve: Serve
+) -> None:
+    """Above all an unknown send: nothing sends it again by itself."""
+    sender = serve(HASTY)
+    gateway.misbehave(goes)
+
+    answers = [post(sender, "k") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [http] * 3
+    assert answers[0].json() == answers[2].json()
+    assert gateway.seen("POST /messages/send") == 1
+
+
+def test_a_copy_waits_for_the_first_ones_answer_also_in_another_process(gateway: Gateway, serve: Serve) -> None:
+    """Whoever is told "in progress" asks again and again; whoever is told the answer stops."""
+    one, other = serve(), serve()
+    gateway.misbehave(Misbehaviour("slow", seconds=1.0))
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(post, (one, other, one), ("k",) * 3))
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len({answer.json()["data"]["messageId"] for answer in answers}) == 1
+    assert gateway.seen("POST /messages/send") == 1
+
+
+def test_a_key_is_forgotten_after_a_day(gateway: Gateway, sender: Client, history: History) -> None:
+    """The time that the documentation states; a key reused later is another request."""
+    post(sender, "k")
+    history.run("UPDATE sends SET created_at = now() - interval '23 hours 59 minutes'")
+    replayed = post(sender, "k")
+    history.run("UPDATE sends SET created_at = now() - interval '24 hours 1 minute'")
+    again = post(sender, "k", text="another day")
+
+    assert (replayed.headers.get("idempotency-replayed"), again.status_code) == ("true", 200)
+    assert gateway.seen("POST /messages/send") == 2
+
+
+def test_without_a_key_every_request_is_a_message(gateway: Gateway, sender: Client) -> None:
+    """ "ok" twice is what people write."""
+    for _ in range(2):
+        assert sender.post("/api/send", {"to": PHONE, "text": "ok"}).status_code == 200
+
+    assert len(gateway.memory.reached()) == 2
+
+
+@pytest.mark.parametrize(
+    "key", ["", '"', '""', "a b", '"unfinished', "x" * 256, '"a";b=1', "ключ".encode().decode("latin-1")]
+)
+def test_a_key_that_is_none_is_refused(key: str, gateway: Gateway, sender: Client) -> None:
+    """Sending without the protection that was asked for would be worse."""
+    answer = post(sender, key)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_idempotency_key")
+    assert gateway.seen("POST /messages/send") == 0
+
+
+def test_a_request_that_was_refused_leaves_its_key_free(gateway: Gateway, sender: Client) -> None:
+    """Nothing was sent, so the corrected request is the first."""
+    key = uuid.uuid4().hex
+    refused = post(sender, key, to="123")
+    corrected = post(sender, key)
+
+    assert (refused.status_code, corrected.status_code) == (400, 200)
+    assert gateway.seen("POST /messages/send") == 1
+
+
+def test_a_database_that_restarts_between_call_and_answer_loses_nothing(
+    gateway: Gateway, serve: Serve, history: History
+) -> None:
+    """What the gateway answered is told nowhere else: it is written down as soon as that is possible."""
+    sender = serve(replace(QUICK, total=10.0))
+    kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'sends %%'"
+
+    def restart(_: Sent) -> None:
+        history.rows(kill)
+
+    gateway.memory.listeners.append(restart)
+
+    answer = post(sender, "k")
+
+    assert (answer.status_code, answer.json()["data"]["status"]) == (200, "sent")
+    assert history.rows("SELECT state, key_id IS NOT NULL FROM sends") == [("sent", True)]

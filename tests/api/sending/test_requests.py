@@ -1,0 +1,146 @@
+"""What can be sent, to whom, and what is refused before anything is kept or asked."""
+
+from typing import Any
+
+import pytest
+
+from dev.gateway.server import Gateway
+from store.access import tokens
+from store.postgres import connections
+from tests.api.sending.conftest import PHONE, SESSION, Serve
+from tests.support.history_writer import LID, Client, History, message, same_person
+
+
+@pytest.mark.parametrize(
+    "to",
+    [PHONE, "+91 98110-00009", "9811000009", "919811000009@s.whatsapp.net", "919811000009:22@c.us", 919811000009],
+)  # fmt: skip
+def test_the_question_is_stored_in_the_chat_that_the_answer_comes_to(
+    to: object, gateway: Gateway, sender: Client, history: History
+) -> None:
+    """SAK dials what is left of `to`; a chat under another spelling would never see the reply."""
+    assert sender.post("/api/send", {"to": to, "text": "hello"}).status_code == 200
+    history.tell(message("yes?", address=PHONE), session=SESSION)
+
+    assert len(sender.data("/api/chats")["contacts"]) == 1
+    assert len(sender.data(f"/api/chats/{PHONE}")["messages"]) == 2
+    assert [one.phone for one in gateway.memory.reached()] == [PHONE]
+
+
+def test_a_private_identity_is_sent_to_by_its_phone(gateway: Gateway, sender: Client, history: History) -> None:
+    """A dashboard answers the chat that it shows, whatever its address."""
+    history.tell(message(address=LID), same_person(phone=PHONE), session=SESSION)
+
+    assert sender.post("/api/send", {"to": LID, "text": "hello"}).status_code == 200
+    assert [one.phone for one in gateway.memory.reached()] == [PHONE]
+
+
+@pytest.mark.parametrize(
+    ("to", "code"),
+    [
+        ("120363041234567890@g.us", "bad_recipient"),
+        (LID, "unknown_lid"),
+        ("120363999999@newsletter", "bad_recipient"),
+        ("status@broadcast", "bad_recipient"),
+        ("1234567", "bad_recipient"),
+        ("1" * 16, "bad_recipient"),
+        ("hello", "bad_recipient"),
+        ("९१९८११०००००९", "bad_recipient"),
+        ("", "bad_parameter"),
+        (None, "bad_parameter"),
+        (True, "bad_parameter"),
+        ([], "bad_parameter"),
+        ("9198\0" + "11000009", "bad_parameter"),
+    ],
+)
+def test_what_cannot_be_sent_to_is_refused_up_front(
+    to: object, code: str, gateway: Gateway, sender: Client, history: History
+) -> None:
+    """SAK would strip what it does not know, and dial what is left."""
+    answer = sender.post("/api/send", {"to": to, "text": "hello"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert gateway.memory.seen() == {}
+    assert history.rows("SELECT count(*) FROM sends") == [(0,)]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", None, 5, "a\0b", "\ud800", "x" * 65_537])
+def test_a_text_that_cannot_be_kept_is_refused(text: Any, gateway: Gateway, sender: Client) -> None:  # noqa: ANN401 - JSON
+    """What is sent and what is kept must be the same."""
+    answer = sender.post("/api/send", {"to": PHONE, "text": text})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
+    assert gateway.memory.seen() == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_json_object_is_refused(body: bytes, sender: Client) -> None:
+    """Never a 500."""
+    answer = sender.http.post(f"{sender.url}/api/send", data=body, timeout=30)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
+
+
+def test_the_guides_own_curl_line_sends(sender: Client) -> None:
+    """Its readers paste it, and some leave out the content type."""
+    answer = sender.http.post(
+        f"{sender.url}/api/send",
+        data='{"to":"919876543210","text":"Your order has been confirmed!"}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        timeout=30,
+    )
+
+    assert answer.status_code == 200
+    assert answer.json()["data"]["messageId"].startswith("3EB0")
+
+
+def test_only_the_configured_session_is_sent_from(gateway: Gateway, serve: Serve) -> None:
+    """A session's own key sends from its own session, whatever it is told: the send would be kept in the wrong chat."""
+    other = {"to": PHONE, "text": "hello", "session_id": "another"}
+    wrong = serve().post("/api/send", other)
+    named = serve().post("/api/send", {**other, "session_id": SESSION})
+    unnamed = serve(SAK_SESSION_ID="", SAK_API_KEY=gateway.account.user_key)
+
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "wrong_session")
+    assert named.status_code == 200
+    assert unnamed.post("/api/send", {"to": PHONE, "text": "hello"}).json()["code"] == "session_missing"
+    assert unnamed.post("/api/send", {**other, "session_id": SESSION}).status_code == 200
+    assert unnamed.post("/api/send", other).json()["data"]["code"] == "INVALID_SESSION"
+
+
+def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
+    gateway: Gateway, sender: Client, history: History
+) -> None:
+    """A dashboard's reading token in the wrong hands must not write to customers."""
+    with connections.open(history.database_url, "test") as connection:
+        made = {
+            "reads": tokens.make(connection, "reads", ["read"]),
+            "elsewhere": tokens.make(connection, "elsewhere", ["read", "write"], sessions=["another"]),
+            "writes": tokens.make(connection, "writes", ["read", "write"], sessions=[SESSION]),
+        }
+
+    def ask(name: str, method: str = "POST", path: str = "/api/send") -> tuple[int, str | None]:
+        body = {"to": PHONE, "text": "hello"} if method == "POST" else None
+        answer = sender.http.request(
+            method,
+            sender.url + path,
+            json=body,
+            headers={"Authorization": f"Bearer {made[name]}", "Idempotency-Key": "k"},
+            timeout=30,
+        )
+        return answer.status_code, answer.json().get("code")
+
+    assert [ask(name) for name in made] == [(403, "scope_missing"), (403, "session_forbidden"), (200, None)]
+    ((send_id,),) = history.rows("SELECT send_id FROM sends")
+    assert ask("elsewhere", "GET", f"/api/sends/{send_id}") == (404, "send_not_found")
+    assert ask("elsewhere", "POST", f"/api/sends/{send_id}/reconcile") == (404, "send_not_found")
+    assert ask("reads", "GET", f"/api/sends/{send_id}")[0] == 200
+    assert ask("reads", "POST", f"/api/sends/{send_id}/reconcile") == (403, "scope_missing")
+    # A key is its token's own: another one's request under it is another request.
+    assert sender.http.post(
+        f"{sender.url}/api/send",
+        json={"to": PHONE, "text": "mine"},
+        headers={"Idempotency-Key": "k"},
+        timeout=30,
+    ).ok
+    assert len(gateway.memory.reached()) == 2

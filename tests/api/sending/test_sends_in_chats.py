@@ -1,0 +1,116 @@
+"""Sends among the messages of a chat, and in the feed of changes."""
+
+import itertools
+import random
+from typing import Any
+
+import psycopg
+
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import Gateway
+from tests.api.sending.conftest import SESSION
+from tests.support.history_writer import PHONE, T0, Client, History, message
+
+FILL = """
+INSERT INTO sends (send_id, session_id, chat_id, address, kind, text, state, gateway_id, timestamp, token, owner)
+SELECT gen_random_uuid(), c.session_id, c.chat_id, c.address, 'text', %(text)s, 'queued', %(gateway)s, %(at)s, 't', 'o'
+FROM chats AS c
+WHERE c.address = %(address)s
+"""
+
+
+def queue(history: History, text: str, at: int, gateway: str | None = None) -> None:
+    with psycopg.connect(history.database_url) as connection:
+        connection.execute(FILL, {"text": text, "gateway": gateway, "at": T0 + at, "address": PHONE})
+
+
+def pages(client: Client, direction: str, **wanted: str | int) -> list[str]:
+    """Every text of the chat, page by page, in the order of the chat."""
+    texts: list[list[str]] = []
+    position: dict[str, str] = {}
+    if direction == "after":
+        newest = client.data(f"/api/chats/{PHONE}", limit=500)["messages"]
+        first = client.data(f"/api/chats/{PHONE}", around=newest[0]["message_id"] or newest[0]["send_id"], limit=2)
+        texts.append([one["message_text"] for one in first["messages"]])
+        position = {"after": first["after"]} if first["after"] else {}
+        if not position:
+            return texts[0]
+    while True:
+        page = client.data(f"/api/chats/{PHONE}", limit=2, **position, **wanted)
+        texts.append([one["message_text"] for one in page["messages"]])
+        if page[direction] is None:
+            break
+        position = {direction: page[direction]}
+    return list(itertools.chain(*(texts if direction == "after" else reversed(texts))))
+
+
+def test_pages_hold_messages_and_sends_in_their_order_without_gap_or_repeat(history: History, client: Client) -> None:
+    """A send that is no message yet must not make a page skip or repeat what is around it."""
+    chance = random.Random(7)
+    times = [chance.randrange(6) * 1000 for _ in range(24)]
+    for number, at in enumerate(times):
+        if number % 3:
+            history.tell(message(f"m{number}", at), session="s1")
+        else:
+            history.tell(message("first", -1, id="F"), session="s1")
+            queue(history, f"s{number}", at)
+    everything = [one["message_text"] for one in client.data(f"/api/chats/{PHONE}", limit=500)["messages"]]
+
+    assert len(everything) == len(set(everything)) == 25
+    assert pages(client, "before") == everything
+    assert pages(client, "after") == everything
+    stamps = [one["timestamp"] for one in client.data(f"/api/chats/{PHONE}", limit=500)["messages"]]
+    assert stamps == sorted(stamps)
+
+
+def test_filters_apply_to_sends(history: History, client: Client) -> None:
+    """A queued text is outgoing and a text."""
+    history.tell(message("in"), session="s1")
+    queue(history, "out", 1000)
+
+    def texts(**wanted: str | int) -> list[str]:
+        return [one["message_text"] for one in client.data(f"/api/chats/{PHONE}", **wanted)["messages"]]
+
+    assert texts(direction="outgoing") == texts(type="text", direction="outgoing") == ["out"]
+    assert (texts(direction="incoming"), texts(type="image"), texts(until=T0 + 1)) == (["in"], [], ["in"])
+
+
+def test_a_reader_can_mark_read_up_to_a_send(history: History, client: Client) -> None:
+    """The last thing that a page shows may be what we queued."""
+    history.tell(message("in", 0), session="s1")
+    queue(history, "out", 1000, gateway="q1")
+    history.tell(message("later", 2000), session="s1")
+
+    answer = client.post(f"/api/chats/{PHONE}/read", {"up_to": "q1"})
+
+    assert answer.json()["data"]["unread_count"] == 1
+
+
+def test_a_send_has_every_field_that_a_message_has(history: History, client: Client) -> None:
+    """A dashboard draws both with one piece of code."""
+    history.tell(message("in"), session="s1")
+    queue(history, "out", 1000)
+
+    first, second = client.data(f"/api/chats/{PHONE}")["messages"]
+
+    assert list(first) == list(second)
+    assert (first["send_id"], first["id"] is None, second["id"], bool(second["send_id"])) == (None, False, None, True)
+
+
+def test_the_feed_tells_each_state_of_a_send_with_what_the_chat_shows(gateway: Gateway, sender: Client) -> None:
+    """Whoever draws the pending bubble replaces it by the message, because both have the send's id."""
+    gateway.misbehave(Misbehaviour("queued"))
+    since = sender.data("/api/changes")["cursor"]
+    queued = sender.post("/api/send", {"to": PHONE, "text": "one"}).json()["data"]["send_id"]
+    sent = sender.post("/api/send", {"to": PHONE, "text": "two"}).json()["data"]["send_id"]
+
+    told: list[dict[str, Any]] = sender.data("/api/changes", since=since)["changes"]
+    shown = {one["send_id"]: one for one in sender.data(f"/api/chats/{PHONE}")["messages"]}
+
+    kinds = [(one["kind"], one["message"]["send_id"]) for one in told]
+    assert kinds == [("send", queued)] * 2 + [("send", sent), ("message", sent), ("send", sent)]
+    assert all(one["message"] == shown[one["message"]["send_id"]] for one in told)
+    assert all((one["session_id"], one["address"]) == (SESSION, PHONE) for one in told)
+    assert all(one["rev"] == one["message"]["rev"] for one in told)
+    assert shown[queued]["status"] == "queued"
+    assert shown[sent]["status"] == "sent"

@@ -1,0 +1,146 @@
+"""The dashboard in front of the whole system as ./run starts it, kills included."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from dev.embedded import data_folder
+from dev.gateway import message_reports
+from dev.gateway.server import Gateway
+from dev.supervisor.stack import Stack
+from tests.dashboard.test_operations import park
+from tests.support.browser import Reader, reading
+from tests.support.history_writer import History
+
+PHONE = "919811000001"
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    with Gateway() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stack(gateway: Gateway) -> Iterator[Stack]:
+    folder = data_folder.temporary()
+    system = Stack(folder / "data", gateway.account.environ(gateway.base_url))
+    with system:
+        secret = (folder / "data" / "webhook-secret").read_text().strip()
+        gateway.memory.register(system.webhook_url, ["message.received"], secret)
+        yield system
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def reader(browser: Browser, stack: Stack) -> Iterator[Reader]:
+    with reading(browser, stack.api_url) as somebody:
+        yield somebody
+
+
+def received(gateway: Gateway, text: str, phone: str = PHONE) -> dict[str, Any]:
+    """An event as the gateway sends it."""
+    return {
+        "event": "message.received",
+        "sessionId": gateway.account.session_id,
+        "from": f"{phone}@s.whatsapp.net",
+        "messageId": f"3EB0{time.time_ns():X}",
+        "timestamp": int(time.time()),
+        "type": "conversation",
+        "text": text,
+        "from_number": f"+{phone}",
+        "pushName": "Asha",
+    }
+
+
+def post(gateway: Gateway, text: str, phone: str = PHONE) -> None:
+    """A webhook, signed."""
+    assert [result.status for result in message_reports.emit(gateway.memory, received(gateway, text, phone))] == [200]
+
+
+def test_a_webhook_becomes_a_message_on_the_screen(reader: Reader, gateway: Gateway, stack: Stack) -> None:
+    """The whole way: gateway, ingest, queue, worker, database, feed, stream, page."""
+    page = reader.sign_in(stack.token)
+    post(gateway, "Do you have this in stock?")
+    expect(page.locator("a.chat .preview")).to_contain_text("Do you have this in stock?")
+    page.locator("a.chat").click()
+    began = time.perf_counter()
+    post(gateway, "And in blue?")
+    expect(page.locator(".said").last).to_have_text("And in blue?")
+    print(f"\nfrom the gateway to the screen: {(time.perf_counter() - began) * 1000:.0f} ms")
+    page.get_by_label("Write a message").fill("Yes")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("li.out")).to_have_count(1)
+
+
+def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
+    reader: Reader, gateway: Gateway, stack: Stack
+) -> None:
+    """What came while nobody could tell is there, once, without loading the page anew."""
+    page = reader.sign_in(stack.token)
+    for n in range(3):
+        post(gateway, f"before {n}", "919811000007")
+    page.locator("a.chat", has_text="before 2").click()
+    expect(page.locator(".said")).to_have_count(3)
+    page.evaluate("window.mark = 'the same page'")
+    api = stack.pid_of("api")
+    os.kill(api, signal.SIGSTOP)
+    os.kill(api, signal.SIGKILL)
+    for n in range(5):
+        post(gateway, f"meanwhile {n}", "919811000007")
+
+    expect(page.locator(".said")).to_have_count(8, timeout=30_000)
+    expect(page.locator(".said").last).to_have_text("meanwhile 4")
+    assert page.evaluate("window.mark") == "the same page"
+
+
+def test_what_is_parked_is_tried_again_on_request(reader: Reader, gateway: Gateway, stack: Stack) -> None:
+    """One event that the parser understands by now, and one that it still does not."""
+    history = History((stack.data_dir / "database-url").read_text().strip())
+    park(history, b'{"event":"call.offer"}')
+    page = reader.sign_in(stack.token)
+    page.goto(f"{stack.api_url}/#/operations")
+    parked = page.locator(".parked > li")
+    expect(parked).to_have_count(1)
+    parked.get_by_role("button", name="Try again").click()
+    expect(page.locator(".toast")).to_have_text("It is still not understood.", timeout=30_000)
+    park(history, json.dumps(received(gateway, "understood by now", "919811000008")).encode())
+    page.reload()
+    expect(parked).to_have_count(2)
+    parked.filter(has_text="understood by now").get_by_role("button", name="Try again").click()
+
+    expect(page.locator(".toast")).to_have_text("It was understood.", timeout=30_000)
+    expect(parked).to_have_count(1)
+    expect(page.locator("a.chat", has_text="understood by now")).to_be_visible()
+
+
+@pytest.mark.long
+def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, gateway: Gateway) -> None:
+    """The whole system is stopped and started again on its data: the open page says so, and goes on."""
+    folder = data_folder.temporary()
+    port = {"API_PORT": "0"}
+    system = Stack(folder / "data", port | gateway.account.environ(gateway.base_url))
+    system.start()
+    try:
+        with reading(browser, system.api_url) as somebody:
+            page = somebody.sign_in(system.token)
+            expect(page.get_by_text("No chats yet")).to_be_visible()
+            page.wait_for_timeout(500)
+            system.stop()
+            expect(page.locator(".notice")).to_contain_text("Connection lost", timeout=20_000)
+            somebody.picture("offline")
+            again = Stack(folder / "data", {"API_PORT": system.api_url.rpartition(":")[2]})
+            with again:
+                expect(page.locator(".notice")).to_be_hidden(timeout=30_000)
+    finally:
+        if system.alive:
+            system.stop()
+        shutil.rmtree(folder)

@@ -1,0 +1,73 @@
+"""What people can write into a history must never be more than text on a screen."""
+
+import pytest
+from playwright.sync_api import expect
+
+from store.model.facts import Edit, Message, Name, Reaction
+from tests.support.browser import Reader
+from tests.support.history_writer import PHONE, T0, History
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "javascript:alert(1)",
+    "<a href=javascript:alert(1)>x</a>",
+    "{{constructor.constructor('alert(1)')()}}",
+    "${alert(1)}",
+    "</title><script>alert(1)</script>",
+    "<iframe srcdoc='<script>parent.alert(1)</script>'>",
+    "<style>@import 'http://127.0.0.1:1/x'</style>",
+    "' onmouseover='alert(1)",
+    "<math><mtext></p><style><img src=x onerror=alert(1)>",
+)  # fmt: skip
+GROUP = "120363041234567890@g.us"
+
+
+@pytest.mark.parametrize("place", ["phone", pytest.param("group", marks=pytest.mark.long)])
+def test_no_text_of_anybody_is_ever_markup(reader: Reader, history: History, place: str) -> None:
+    """Each hostile text in each field that a sender chooses, looked at in the list, the chat, a search and parked."""
+    address = PHONE if place == "phone" else GROUP
+    facts: list[Message | Name | Edit | Reaction] = []
+    for n, evil in enumerate(HOSTILE):
+        facts += [
+            Message(
+                address, "incoming", f"{evil}{n}", T0 + n * 10, "text", evil, "complete", text=evil, sender=evil,
+                sender_name=evil, reply_to=f"{evil}{n - 1}",
+            ),
+            Message(
+                address, "incoming", f"f{n}", T0 + n * 10 + 1, "document", evil, "complete", caption=evil,
+                media_url=evil if n % 2 else f"https://files.example/{evil}", mime_type=evil, file_name=evil,
+                sender=evil, sender_name=evil,
+            ),
+            Message(address, "incoming", f"u{n}", T0 + n * 10 + 2, "unknown", evil, "complete", sender=evil),
+            Reaction(f"f{n}", address, "incoming", evil, evil, T0 + n * 10 + 3),
+            Edit(f"f{n}", address, "incoming", evil, evil, T0 + n * 10 + 4),
+            Name(address, evil, 2, T0 + n),
+        ]  # fmt: skip
+    history.tell(*facts, session=HOSTILE[1])
+    page = reader.sign_in()
+    page.locator("a.chat").click()
+    page.locator("li[data-key]").nth(30).wait_for()
+    page.get_by_role("searchbox").fill("alert(1)")
+    page.locator("a.chat mark").first.wait_for()
+    page.locator(".quote").first.click()
+    hrefs = page.evaluate("[...document.querySelectorAll('a')].map((one) => one.protocol)")
+    page.goto(f"{reader.url}/#/operations")
+    expect(page.get_by_text(HOSTILE[1]).first).to_be_visible()
+
+    assert set(hrefs) <= {"http:", "https:"}
+    assert page.locator("script").count() == 1
+    assert page.locator("iframe, style, math, img:not([src^='/assets/'])").count() == 0
+
+
+@pytest.mark.parametrize(
+    "evil", ["#/chat/%ZZ/%00", "#/chat/<img src=x>/1", "#token=", "#/operations/../x", "#/%E0%A4%A"]
+)
+def test_no_address_breaks_the_page(reader: Reader, evil: str) -> None:
+    """Links come from anywhere: a chat program, a search engine, somebody with ideas."""
+    reader.sign_in()
+    reader.page.goto(f"{reader.url}/{evil}")
+    reader.page.reload()
+
+    expect(reader.page.locator(".side, .door").first).to_be_attached()

@@ -1,0 +1,88 @@
+"""The way in and out, in a browser."""
+
+from playwright.sync_api import expect
+
+from tests.support.browser import Reader
+from tests.support.history_writer import TOKEN, History, message
+
+
+def test_the_link_signs_in_and_leaves_no_token_behind(reader: Reader, history: History) -> None:
+    """Whoever looks over a shoulder, or goes back, must not find the key to everything."""
+    history.tell(message("hello"))
+    page = reader.page
+    page.goto("about:blank")
+    page.goto(f"{reader.url}/#token={TOKEN}")
+    expect(page.locator("a.chat")).to_have_count(1)
+    stored = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+
+    assert page.url == f"{reader.url}/"
+    assert TOKEN not in stored
+    page.go_back()
+    page.go_forward()
+    assert page.url == f"{reader.url}/"
+    expect(page.locator("a.chat")).to_have_count(1)
+
+
+def test_the_same_link_works_again_and_again(reader: Reader) -> None:
+    reader.sign_in()
+    reader.page.goto("about:blank")
+    reader.sign_in()
+
+    expect(reader.page.get_by_text("No chats yet")).to_be_visible()
+
+
+def test_a_wrong_token_is_told_so_and_a_right_one_opens(reader: Reader) -> None:
+    page = reader.page
+    page.goto(reader.url)
+    page.get_by_label("Token").fill("not this one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("This token is not valid.")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_label("Token").press("Enter")
+
+    expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
+
+
+def test_signing_out_closes_the_door(reader: Reader) -> None:
+    page = reader.sign_in()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    page.reload()
+
+    expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_a_sign_in_that_ended_elsewhere_shows_the_door(reader: Reader, history: History) -> None:
+    """The cookie is gone, the page is still open: the next question says so, in words."""
+    history.tell(message("hello"))
+    page = reader.sign_in()
+    page.locator("a.chat").wait_for()
+    reader.context.clear_cookies()
+    page.locator("a.chat").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out")
+
+
+def test_a_server_that_is_away_is_told_and_waited_for(reader: Reader) -> None:
+    """The page is there from before, nobody answers its questions: it says so and keeps trying."""
+    page = reader.page
+    reader.sign_in()
+    page.route("**/api/**", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("heading", name="The server does not answer")).to_be_visible()
+    page.unroute("**/api/**")
+
+    expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
+
+
+def test_hindi_is_a_choice_that_stays(reader: Reader) -> None:
+    page = reader.sign_in()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Language").select_option("hi")
+    expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
+    page.reload()
+
+    expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "hi"
+    reader.picture("hindi")

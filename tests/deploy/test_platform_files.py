@@ -1,0 +1,198 @@
+"""The files that tell platforms how to run this, checked against what the code really is."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+import api.settings
+import ingest.settings
+import store.__main__
+import worker.settings
+from dev.checkout import ROOT
+from tests.support import deployments
+from tests.support.deployments import Declared
+from tests.test_architecture import TABLE_ROW
+from worker.metrics.worker import Metrics
+
+EVERYWHERE = deployments.everywhere()
+NOT_OURS = {"PATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+"""Set for Python and the shell, and read by no code of ours."""
+PAGES = {"/healthz", "/readyz", "/metrics"}
+"""What every process answers: tests/deploy/test_procfile.py asks all three for each."""
+PORTS = {"ingest": 3000, "api": 3001, "worker": 3003}
+SAID = {
+    "DATABASE_URL": "postgresql://sak@127.0.0.1/sak",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "WEBHOOK_SECRETS": "made-up",
+    "API_TOKEN": "made-up",
+    "SAK_BASE_URL": "https://sak.example/api/v1",
+}
+"""Something for what only the platform knows."""
+SETTINGS: dict[str, Any] = {
+    "ingest": ingest.settings.read,
+    "worker": worker.settings.Settings.from_environ,
+    "api": api.settings.Settings.read,
+}
+COMPLETE = [one for one in EVERYWHERE if one.environment.keys() & SAID.keys()]
+"""Those whose file names all of a process's variables; others have them from outside."""
+
+
+def ids(one: Declared) -> str:
+    return f"{one.where}: {' '.join(one.command[2:])}"
+
+
+def test_there_is_every_process_on_every_platform() -> None:
+    """The other tests here are as good as what `declared` finds."""
+    found = {(one.where.partition(":")[0].removesuffix(".json"), one.module) for one in EVERYWHERE}
+
+    for platform in ("compose.yaml", "render.yaml", "fly.toml"):
+        assert {module for where, module in found if where == platform} == {"ingest", "worker", "api", "store"}
+    for folder in ("deploy/kubernetes", "deploy/systemd", "deploy/railway"):
+        assert {module for where, module in found if where.startswith(folder)} == {"ingest", "worker", "api", "store"}
+    assert {module for where, module in found if where == "heroku.yml"} == {"ingest", "worker", "store"}
+    assert {module for where, module in found if where == "Procfile"} == {"ingest", "worker", "api"}
+
+
+@pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
+def test_what_is_started_exists(one: Declared) -> None:
+    """A module or command that was renamed would otherwise be missed by whoever deploys next."""
+    assert one.command[:2] == ("python", "-m")
+    assert (ROOT / one.module / "__main__.py").exists()
+    assert one.command[3:] == () or one.command[3] in {command.name for command in store.__main__.COMMANDS}
+
+
+@pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
+def test_every_variable_that_is_set_is_one_that_is_read(one: Declared) -> None:
+    """A misspelt variable is set in vain, and nobody notices until the default hurts."""
+    rows = TABLE_ROW.findall((ROOT / "README.md").read_text())
+    told = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
+
+    assert one.environment.keys() - told - NOT_OURS == set()
+
+
+@pytest.mark.parametrize("one", [one for one in COMPLETE if one.module in SETTINGS], ids=ids)
+def test_a_process_is_given_what_it_refuses_to_start_without(one: Declared) -> None:
+    given = {name: SAID.get(name, value) for name, value in one.environment.items()}
+
+    assert SETTINGS[one.module](given)
+
+
+@pytest.mark.parametrize("one", [one for one in COMPLETE if not one.where.startswith("fly")], ids=ids)
+def test_a_process_is_given_no_secret_of_another(one: Declared) -> None:
+    """Who breaks into ingest must not find the way to PostgreSQL there. (Fly has no such borders.)"""
+    foreign = {
+        "ingest": {"DATABASE_URL", "FORGET_KEY", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
+        "worker": {"WEBHOOK_SECRETS", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
+        "api": {"WEBHOOK_SECRETS", "REDIS_URL", "FORGET_KEY"},
+        "store": {"WEBHOOK_SECRETS", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
+    }
+
+    assert one.environment.keys() & foreign[one.module] == set()
+
+
+@pytest.mark.parametrize("one", [one for one in EVERYWHERE if one.probes or one.ports], ids=ids)
+def test_platforms_ask_where_somebody_answers(one: Declared) -> None:
+    assert set(one.probes) <= PAGES
+    assert set(one.ports) <= {PORTS.get(one.module)}
+
+
+def test_the_ports_are_those_of_the_image() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+
+    assert {name: int(port) for name, port in re.findall(r"(\w+)_PORT=(\d+)", text)} == {
+        name.upper(): port for name, port in PORTS.items()
+    }
+    assert re.findall(r"^EXPOSE (.*)$", text, re.MULTILINE) == [" ".join(map(str, PORTS.values()))]
+
+
+def test_compose_is_valid() -> None:
+    """Against the specification's own schema."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+KNOWN = [(where, each) for where, each in deployments.manifests() if not each["apiVersion"].startswith("keda")]
+
+
+@pytest.mark.parametrize(
+    ("where", "each"), KNOWN, ids=[f"{each['kind']}/{each['metadata']['name']}" for _, each in KNOWN]
+)
+def test_a_manifest_is_valid(where: str, each: dict[str, Any]) -> None:
+    """Against Kubernetes' own schemas, with nothing in it that they do not know."""
+    assert kubernetes_validate.validate(each, "1.37", strict=True), where
+
+
+def test_kustomize_takes_every_manifest() -> None:
+    """A file that is not listed is never applied."""
+    for folder in (deployments.KUBERNETES, deployments.KUBERNETES / "keda"):
+        listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+        assert sorted(listed) == sorted(
+            path.name for path in folder.glob("*.yaml") if path.name != "kustomization.yaml"
+        )
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here, whose kustomize this asks")
+def test_kustomize_builds_with_and_without_keda(tmp_path: Path) -> None:
+    """A label or patch that meets nothing is an error here instead of in the cluster."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(deployments.KUBERNETES, copy)
+    plain = built(copy)
+    with (copy / "kustomization.yaml").open("a") as more:
+        more.write("components: [keda]\n")
+    scaled = built(copy)
+
+    assert {kind for kind, _ in scaled.items()} - set(plain) == {"ScaledObject/worker"}
+    assert plain["Deployment/worker"]["spec"]["replicas"] == 2
+    assert "replicas" not in scaled["Deployment/worker"]["spec"]
+    assert {each["metadata"].get("namespace") for name, each in plain.items() if name != "Namespace/sak-history"} == {
+        "sak-history"
+    }
+
+
+def built(folder: Path) -> dict[str, Any]:
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in yaml.safe_load_all(done.stdout)}
+
+
+def test_selectors_find_pods() -> None:
+    """A budget, policy or service that selects nothing looks fine for years."""
+    objects = [each for _, each in deployments.manifests()]
+    pods = [each["spec"]["template"]["metadata"]["labels"] for each in objects if "template" in each.get("spec", {})]
+    selectors = [
+        (f"{each['kind']}/{each['metadata']['name']}", selector.get("matchLabels", selector))
+        for each in objects
+        for name in ("selector", "podSelector")
+        if (selector := each.get("spec", {}).get(name))
+    ]
+
+    assert len(selectors) > 10
+    assert [name for name, wanted in selectors if not any(wanted.items() <= pod.items() for pod in pods)] == []
+
+
+def test_keda_asks_for_a_metric_that_workers_have() -> None:
+    (scaled,) = [each for _, each in deployments.manifests() if each["kind"] == "ScaledObject"]
+    names = {metric.name for metric in Metrics().registry.collect()}
+
+    assert re.findall(r"\bsak_\w+", scaled["spec"]["triggers"][0]["metadata"]["query"]) == ["sak_stream_oldest_seconds"]
+    assert "sak_stream_oldest_seconds" in names
+    assert scaled["spec"]["scaleTargetRef"]["name"] == "worker"
+    assert {type(value) for value in scaled["spec"]["triggers"][0]["metadata"].values()} == {str}
+
+
+def test_images_are_named_with_a_tag() -> None:
+    """`latest` is another program every week."""
+    text = "\n".join((ROOT / name).read_text() for name in ("Dockerfile", "compose.yaml"))
+    images = re.findall(r"^FROM (\S+)", text, re.MULTILINE) + re.findall(r"^ +image: (\S+)", text, re.MULTILINE)
+
+    assert len(images) == 5
+    assert [image for image in images if ":" not in image or image.endswith(":latest")] == []

@@ -1,0 +1,81 @@
+"""The units, read by systemd's own checker in a root of their own."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dev.checkout import ROOT
+from tests.support.deployments import UNITS
+
+SYSTEMD = Path("/usr/lib/systemd/system")
+FOLDER = ROOT / "deploy" / "systemd"
+NAMES = ["sak-ingest.service", "sak-worker@1.service", "sak-api.service", "sak-migrate.service", "sak-history.target"]
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None and not os.environ.get("CI"),
+    reason="there is no systemd-analyze (on Debian: apt install systemd, or .ci/systemd)",
+)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A root with the units, systemd's own, and a program where ours is to be."""
+    units = tmp_path / "etc" / "systemd" / "system"
+    shutil.copytree(FOLDER, units)
+    own = tmp_path / SYSTEMD.relative_to("/")
+    own.mkdir(parents=True)
+    for kind in ("target", "socket", "slice", "mount"):
+        for path in SYSTEMD.glob(f"*.{kind}"):
+            shutil.copy(path, own)
+    program = tmp_path / "opt" / "sak-history" / ".venv" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    shutil.copy("/bin/true", program)
+    return tmp_path
+
+
+def complaints(machine: Path) -> str:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", f"--root={machine}", *NAMES],
+        cwd=machine / "etc" / "systemd" / "system",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr + (f"exit code {done.returncode}" if done.returncode else "")
+
+
+def test_systemd_has_nothing_to_say_about_the_units(machine: Path) -> None:
+    assert complaints(machine) == ""
+
+
+def test_systemd_would_say_something_about_units_that_are_wrong(machine: Path) -> None:
+    """A checker in a strange root could be silent because it looked at nothing."""
+    units = machine / "etc" / "systemd" / "system"
+    ingest, worker = units / "sak-ingest.service", units / "sak-worker@.service"
+    ingest.write_text(ingest.read_text().replace("ProtectSystem=strict", "ProtectSystem=perhaps"))
+    worker.write_text(worker.read_text().replace("/.venv/bin/python", "/bin/nowhere"))
+    said = complaints(machine)
+
+    assert "perhaps" in said
+    assert "/opt/sak-history/bin/nowhere" in said
+
+
+def test_workers_beside_each_other_have_ports_of_their_own() -> None:
+    """The template's number ends the port, and no port of ingest or the api is among them."""
+    port = re.findall(r"WORKER_PORT=(\S+)", (FOLDER / "sak-worker@.service").read_text())[0]
+
+    assert {int(port.replace("%i", str(number))) for number in range(10)}.isdisjoint({3000, 3001})
+
+
+def test_every_process_is_locked_in_alike() -> None:
+    """Hardening that one unit lacks is the one that is looked for."""
+    kinds = r"^(?:Protect|Private|Restrict|Lock|NoNew|Capability|SystemCall|DynamicUser|MemoryDeny|UMask)\w*=.*$"
+    locks = [set(re.findall(kinds, path.read_text(), re.MULTILINE)) for path in UNITS]
+
+    assert len(locks) == 4
+    assert all(each == locks[0] for each in locks)
+    assert len(locks[0]) > 15

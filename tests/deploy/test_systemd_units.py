@@ -1,0 +1,117 @@
+"""The units under a real systemd, in namespaces of its own: whether the sandbox lets through what the processes do."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from dev.embedded import data_folder
+from dev.embedded.postgres import Postgres
+from dev.embedded.valkey import Valkey
+from tests.deploy.test_image import HERE, PHONE, TOKEN, free_ports, texts
+from tests.deploy.test_procfile import answers
+from tests.end_to_end.conftest import SECRET, eventually, message, signed
+from tests.support import documentation
+from tests.support.systemd_machine import SYSTEMD, Machine
+
+TEST = "tests/deploy/test_systemd_units.py"
+UNITS = {"ingest": "sak-ingest.service", "worker": "sak-worker@1.service", "api": "sak-api.service"}
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not (HERE and Path(SYSTEMD).exists()) and not os.environ.get("CI"),
+        reason="systemd is started in namespaces: that takes Linux, root and systemd (on Debian: apt install systemd)",
+    ),
+]
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    return free_ports()
+
+
+@dataclass(frozen=True)
+class Site:
+    machine: Machine
+    files: dict[str, str]
+    """What the three files in /etc/sak-history are filled with."""
+
+
+@pytest.fixture
+def site(ports: dict[str, int]) -> Iterator[Site]:
+    """A machine, and servers beside it, behind sockets that anybody may open."""
+    folder = data_folder.temporary()
+    postgres = Postgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
+    valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"})
+    with postgres, valkey:
+        socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
+        for place in (postgres.socket_folder, socket.parent):
+            place.chmod(0o755)
+        database = "DATABASE_URL=postgresql://app@/history?host=/servers/postgres\n"
+        redis = f"REDIS_URL=unix:///servers/valkey/{socket.name}\n"
+        # This machine's Python lies there where it was not built, and may look for a library of its own.
+        moved = f"LD_LIBRARY_PATH={sys.base_prefix}/lib:/usr/local/lib\n"
+        files = {
+            "ingest": f"{redis}WEBHOOK_SECRETS={SECRET}\nINGEST_PORT={ports['ingest']}\n{moved}",
+            "worker": f"{database}{redis}WORKER_PORT={ports['worker']}\n{moved}",
+            "api": f"{database}API_TOKEN={TOKEN}\nAPI_PORT={ports['api']}\n{moved}",
+        }
+        volumes = {"/servers/postgres": str(postgres.socket_folder), "/servers/valkey": str(socket.parent)}
+        machine = Machine(folder, volumes)
+        try:
+            machine.start()
+            yield Site(machine, files)
+        finally:
+            machine.stop()
+    shutil.rmtree(folder)
+
+
+def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None:
+    """Installed, migrated, started, killed, come back, stopped: by the page's lines, every lock of the sandbox shut."""
+    machine = site.machine
+    install, begin = (block.lines for block in documentation.blocks("docs/deploy.md") if block.test == TEST)
+    code, said = machine.do("/bin/sh", "-euc", install)
+    assert code == 0, said
+    for name, text in site.files.items():
+        machine.do("/bin/sh", "-euc", f"cat >/etc/sak-history/{name}.env <<'END'\n{text}END")
+        assert machine.do("stat", "--format=%a", f"/etc/sak-history/{name}.env")[1] == "600"
+    code, said = machine.do("/bin/sh", "-euc", begin)
+    assert code == 0, said + machine.do("journalctl", "-u", "sak-*")[1]
+    for port in ports.values():
+        for path in ("/healthz", "/readyz", "/metrics"):
+            eventually(lambda url=f"http://127.0.0.1:{port}{path}": answers(url), 60)
+    body = message(PHONE, 1, "through systemd")
+    webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
+    assert requests.post(webhook, data=body, headers=signed(body), timeout=20).ok
+    eventually(lambda: texts(ports["api"]) == ["through systemd"])
+    spool = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()["spool"]
+    users = {name: user(machine, unit) for name, unit in UNITS.items()}
+
+    first = main_pid(machine, UNITS["ingest"])
+    machine.do("systemctl", "kill", "--signal", str(int(signal.SIGKILL)), UNITS["ingest"])
+    eventually(lambda: main_pid(machine, UNITS["ingest"]) not in {"0", first})
+    eventually(lambda: answers(f"http://127.0.0.1:{ports['ingest']}/readyz"))
+    machine.do("systemctl", "stop", "sak-history.target")
+    eventually(lambda: [machine.do("systemctl", "is-active", unit)[1] for unit in UNITS.values()] == ["inactive"] * 3)
+
+    assert spool["usable"] is True
+    assert len(set(users.values())) == 3
+    assert "0" not in users.values()
+    assert not any(answers(f"http://127.0.0.1:{port}/healthz") for port in ports.values())
+
+
+def main_pid(machine: Machine, unit: str) -> str:
+    return machine.do("systemctl", "show", "--property=MainPID", "--value", unit)[1]
+
+
+def user(machine: Machine, unit: str) -> str:
+    """The number of the user that a unit's process is."""
+    return machine.do("stat", "--format=%u", f"/proc/{main_pid(machine, unit)}")[1]

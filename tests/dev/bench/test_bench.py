@@ -1,0 +1,142 @@
+"""The benchmark's own promises: it counts rightly, and prints no figure of a run that broke one."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.bench import load_generator, report, stream_backlog, verification
+from dev.bench.errors import WrongError
+from dev.bench.load import Load
+from dev.bench.results import Row, Samples, Table, Target
+from dev.bench.sample_webhooks import SIZE, Crowd
+from dev.bench.testbed import Lab
+from dev.checkout import ROOT
+from dev.embedded.servers import Servers
+from ingest.queue import contract
+from store.ingestion import apply
+from store.postgres import connections
+from worker.drain import decoding
+
+
+def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
+    """Equal bodies would be one event, and storing one event fast is no feat."""
+    crowd = Crowd()
+
+    bodies = [crowd.body(number) for number in range(20_000)]
+
+    assert {len(body) for body in bodies} == {SIZE}
+    assert len({*bodies, *(Crowd().body(number) for number in range(100))}) == 20_100
+    assert json.loads(bodies[7])["messageId"] != json.loads(bodies[8])["messageId"]
+
+
+def test_a_stall_counts_for_all_that_would_have_been_asked_meanwhile() -> None:
+    """Whoever waits for an answer before asking again does not see how many others would have waited."""
+    latencies = array("d", [0.001] * 1000 + [0.1])
+
+    corrected = load_generator.corrected(latencies)
+
+    assert len(corrected) == pytest.approx(1100, abs=2)
+    assert sum(latency > 0.05 for latency in corrected) == pytest.approx(50, abs=2)
+
+
+def test_a_ratio_is_between_medians_and_knows_whether_it_is_enough() -> None:
+    row = Row("x", "/s", Samples.of(90, 100, 500), "y", Samples.of(10, 200, 200), Target("at least", 0.5))
+
+    assert (row.ratio, row.met) == (0.5, True)
+    assert Row("x", "ms", Samples.of(16), target=Target("at most", 15)).met is False
+
+
+def test_a_missed_target_is_said_in_words() -> None:
+    """A figure that is not good enough must not look like one that is."""
+    row = Row("p50", "ms", Samples.of(16), target=Target("at most", 15), excuse="The disk is slow.")
+
+    text = report.text(Table("freshness", (row,)))
+
+    assert "MISSED: p50 is 16 ms, and should be at most 15. The disk is slow." in text
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    """A server that answers every second request with 503."""
+    program = """
+import asyncio, itertools
+numbers = itertools.count()
+async def serve(reader, writer):
+    while head := await reader.readuntil(b"\\r\\n\\r\\n"):
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+        writer.write(b"HTTP/1.1 %d x\\r\\nContent-Length: 2\\r\\n\\r\\nok" % (503 if next(numbers) % 2 else 200))
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout
+        yield int(server.stdout.readline())
+        server.kill()
+
+
+@pytest.mark.parametrize("pace", [{"count": 100}, {"rate": 200.0, "seconds": 0.5}])
+def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) -> None:
+    """A server that refuses fast would be the fastest of all."""
+    outcome = Load(refusing, 4, **pace).put()  # pyright: ignore[reportArgumentType] - one of two ways
+
+    assert outcome.asked == 100
+    assert (outcome.acknowledged, outcome.others) == (50, {"503": 50})
+    with pytest.raises(WrongError):
+        outcome.clean()
+
+
+def test_what_is_acknowledged_under_load_is_in_the_stream(servers: Servers, tmp_path: Path) -> None:
+    """The generator's count of answers and Redis' count of events are made apart, and must agree."""
+    lab = Lab(tmp_path, servers.postgres, servers.valkey)
+    with lab.redis() as client, lab.ours("ingest") as ingest:
+        outcome = Load(ingest.port, 16, count=500).put()
+        waiting = stream_backlog.count(client)
+
+    assert (waiting.events, waiting.bytes) == (outcome.acknowledged, outcome.acknowledged * SIZE)
+
+
+def test_a_lost_event_stops_the_figure(database_url: str) -> None:
+    """Speed at the price of one message is no speed."""
+    crowd = Crowd()
+    with connections.open(database_url, "test") as connection:
+        bodies = tuple(crowd.body(number) for number in range(10))
+        batch = contract.Batch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
+        apply.apply(connection, [decoding.batch(contract.to_fields(batch))])
+
+    with pytest.raises(WrongError, match="11 events were acknowledged"):
+        verification.all_stored(database_url, 11, patience=0.3)
+
+
+def test_the_generator_ends_when_nobody_listens() -> None:
+    """A server that fell over must end a measurement, not hang it."""
+    outcome = asyncio.run(load_generator.drive(Load(Lab.free_port(), 2, seconds=0.2)))
+
+    assert (outcome.acknowledged, outcome.others) == (0, {"refused": 2})
+
+
+def test_a_part_measures_checks_and_prints_a_document(tmp_path: Path) -> None:
+    """The whole way once, small: servers, processes, load, truth, table."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "dev.bench", "drain", "--quick", "--messages", "300", "--json"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert printed.returncode == 0, printed.stderr
+    told = json.loads(printed.stdout)
+    assert told["machine"]["cores"]
+    assert [row["name"] for row in told["drain"]["tables"][0]["rows"]][:1] == ["one worker"]
+    assert "300 acknowledged = stored" in told["drain"]["tables"][0]["notes"][0]
+    assert list((tmp_path / "bench").iterdir()) == []

@@ -1,0 +1,140 @@
+"""The proxy: a rig that does not hurt would prove nothing."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.chaos.fault_proxy import Proxy
+
+
+class Echo:
+    """A server that answers each piece with itself, on a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.heard = b""
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=[connection], daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                while piece := connection.recv(1000):
+                    self.heard += piece
+                    connection.sendall(piece)
+            except OSError:
+                return
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> Iterator[Echo]:
+    server = Echo(tmp_path / "e")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def proxy(echo: Echo, tmp_path: Path) -> Iterator[Proxy]:
+    del echo  # it must be there before its proxy
+    with Proxy(tmp_path / "e") as made:
+        yield made
+
+
+def connect(proxy: Proxy) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", proxy.port), timeout=1)
+    connection.settimeout(0.3)
+    return connection
+
+
+def ask(connection: socket.socket, question: bytes) -> bytes:
+    connection.sendall(question)
+    return connection.recv(1000)
+
+
+def refused(proxy: Proxy) -> bool:
+    try:
+        with connect(proxy) as connection:
+            return not ask(connection, b"hello")  # an end of file is a refusal as good as a reset
+    except ConnectionError:
+        return True
+
+
+def test_it_passes_everything_on(proxy: Proxy) -> None:
+    """Untouched it must not be a fault by itself."""
+    with connect(proxy) as connection:
+        assert ask(connection, b"hello") == b"hello"
+
+
+def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: Proxy) -> None:
+    """As when a server's host dies and comes back."""
+    with connect(proxy) as connection:
+        ask(connection, b"hello")
+        proxy.cut()
+
+        with pytest.raises(ConnectionResetError):
+            connection.recv(10)
+    with connect(proxy) as connection:
+        assert ask(connection, b"again") == b"again"
+
+
+def test_it_refuses_new_connections_while_told_to(proxy: Proxy) -> None:
+    """As a server that is not there."""
+    proxy.refusing = True
+
+    assert refused(proxy)
+    proxy.heal()
+    with connect(proxy) as connection:
+        assert ask(connection, b"hello") == b"hello"
+
+
+def test_what_it_swallows_is_never_answered_and_its_connection_stays_dead(proxy: Proxy, echo: Echo) -> None:
+    """As a firewall that forgot the connection: only the waiting side's own patience ends it."""
+    with connect(proxy) as connection:
+        ask(connection, b"hello")
+        proxy.swallowing = True
+        with pytest.raises(TimeoutError):
+            ask(connection, b"lost")
+        proxy.swallowing = False
+        with pytest.raises(TimeoutError):
+            ask(connection, b"lost too")
+
+    assert echo.heard == b"hello"
+
+
+def test_a_dropped_reply_is_one_whose_request_was_heard(proxy: Proxy, echo: Echo) -> None:
+    """The case that tells an idempotent client from another: done, and not known to be done."""
+    proxy.drop_reply_after(b"COMMIT")
+    with connect(proxy) as connection:
+        assert ask(connection, b"BEGIN") == b"BEGIN"
+        with pytest.raises(ConnectionResetError):
+            ask(connection, b"COMMIT")
+
+    assert echo.heard == b"BEGINCOMMIT"
+    assert proxy.dropped_replies == 1
+
+
+def test_a_delay_makes_both_ways_late(proxy: Proxy) -> None:
+    """As a far or busy server: nothing is lost, all is late."""
+    proxy.delay = 0.05
+    start = time.monotonic()
+    with connect(proxy) as connection:
+        assert ask(connection, b"hello") == b"hello"
+
+    assert time.monotonic() - start >= 0.1

@@ -1,0 +1,75 @@
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from dev.embedded import data_folder
+from dev.embedded.valkey import Valkey
+from dev.errors import StartError
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = data_folder.temporary()
+    yield path
+    shutil.rmtree(path)
+
+
+def ask(valkey: Valkey, *command: str) -> object:
+    with redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        return client.execute_command(*command)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - *args
+
+
+def test_what_was_confirmed_is_there_after_a_kill(folder: Path) -> None:
+    """An acknowledged webhook may exist nowhere else."""
+    with Valkey(folder / "home") as valkey:
+        ask(valkey, "SET", "kept", "1")
+        valkey.kill()
+        valkey.start()
+
+        assert ask(valkey, "GET", "kept") == b"1"
+
+
+def test_it_never_evicts_and_writes_through(folder: Path) -> None:
+    """Eviction would drop acknowledged events in silence, and so would a power cut without fsync."""
+    with Valkey(folder / "home") as valkey:
+        found = {name: ask(valkey, "CONFIG", "GET", name) for name in ("maxmemory-policy", "appendonly", "appendfsync")}
+
+    assert found == {
+        "maxmemory-policy": {b"maxmemory-policy": b"noeviction"},
+        "appendonly": {b"appendonly": b"yes"},
+        "appendfsync": {b"appendfsync": b"always"},
+    }
+
+
+def test_settings_outrank_ours(folder: Path) -> None:
+    """A test of full memory must not have to fill half a gigabyte."""
+    with Valkey(folder / "home", settings={"maxmemory": "3mb"}) as valkey:
+        assert ask(valkey, "CONFIG", "GET", "maxmemory") == {b"maxmemory": b"3145728"}
+
+
+def test_a_second_server_on_the_same_home_is_refused(folder: Path) -> None:
+    """Two of them on one append-only file destroy it, and Valkey itself does not look."""
+    with Valkey(folder / "home"), pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
+        Valkey(folder / "home").start()
+
+
+def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
+    """Where the system has no death signal, a killed supervisor leaves the server behind."""
+    orphaned = Valkey(folder / "home")
+    orphaned.start()
+    ask(orphaned, "SET", "kept", "1")
+    orphaned.lock.release()
+
+    with Valkey(folder / "home") as valkey:
+        assert not orphaned.running
+        assert ask(valkey, "GET", "kept") == b"1"
+    orphaned.stop()
+
+
+def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+    with pytest.raises(StartError, match="no-such-setting"):
+        Valkey(folder / "home", settings={"no-such-setting": "1"}).start()

@@ -1,0 +1,70 @@
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from dev.checkout import ROOT
+from dev.release import audit
+
+
+class Database(HTTPServer):
+    """Speaks as OSV does, and knows one vulnerability of one package."""
+
+    asked: list[dict[str, Any]]
+    against: str | None = None
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Database)
+        queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
+        self.server.asked = queries
+        results = [
+            {"vulns": [{"id": "MADE-UP-1"}]} if query["package"]["name"] == self.server.against else {}
+            for query in queries
+        ]
+        body = json.dumps({"results": results}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
+        """Say nothing."""
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    with Database(("127.0.0.1", 0), Answers) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_every_locked_version_is_asked_about(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not asked about is not audited: the lock files are the list."""
+    assert audit.main(["--database", f"http://127.0.0.1:{database.server_port}/"]) == audit.CLEAN
+
+    asked = {query["package"]["name"]: query["version"] for query in database.asked}
+    assert asked["rq"] == "3.0.0"
+    assert asked.keys() >= audit.locked(ROOT / "requirements.lock").keys()
+    assert f"{len(asked)} packages audited, 0 with" in capsys.readouterr().out
+
+
+def test_what_is_known_against_a_version_fails_the_build(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The id is what a maintainer looks up."""
+    database.against = "redis"
+
+    assert audit.main(["--database", f"http://127.0.0.1:{database.server_port}/"]) == audit.VULNERABLE
+    assert "MADE-UP-1" in capsys.readouterr().out
+
+
+def test_without_the_database_the_build_goes_on_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """A build on a plane must work, and must not look audited."""
+    assert audit.main(["--database", "http://127.0.0.1:1/"]) == audit.CLEAN
+    assert "NOT AUDITED" in capsys.readouterr().out

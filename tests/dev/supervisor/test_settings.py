@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from dev.errors import StartError
+from dev.supervisor import dotenv, listeners, secret_files
+from dev.supervisor.settings import Settings
+
+
+def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
+    """It is copied from a README, from a hosting service or from a shell script."""
+    path = tmp_path / ".env"
+    path.write_text(
+        "# a remark\n\nPLAIN=one\nexport EXPORTED=two\nQUOTED=\"three # four\"\nSINGLE='five'\n"
+        "REMARKED=six # seven\nEMPTY=\n SPACED = eight \nURL=postgresql://app@db/history?sslmode=require\n"
+    )
+
+    assert dotenv.read(path) == {
+        "PLAIN": "one",
+        "EXPORTED": "two",
+        "QUOTED": "three # four",
+        "SINGLE": "five",
+        "REMARKED": "six",
+        "EMPTY": "",
+        "SPACED": "eight",
+        "URL": "postgresql://app@db/history?sslmode=require",
+    }
+
+
+def test_an_env_file_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
+    """A setting that is silently not read is worse than none."""
+    path = tmp_path / ".env"
+    path.write_text("GOOD=1\nwhat is this\n")
+
+    with pytest.raises(StartError, match="line 2 is not NAME=value"):
+        dotenv.read(path)
+
+
+def test_without_a_file_there_are_no_variables(tmp_path: Path) -> None:
+    assert dotenv.read(tmp_path / ".env") == {}
+
+
+def test_a_variable_that_is_empty_counts_as_not_set() -> None:
+    """Hosting services and compose files set variables to nothing to unset them."""
+    names = ["DATA_DIR", "HOST", "INGEST_PORT", "API_PORT", "WORKER_PORT", "WORKERS", "DATABASE_URL", "REDIS_URL"]
+    empty = dict.fromkeys(names, "")
+
+    assert Settings.of(empty) == Settings.of({})
+
+
+@pytest.mark.parametrize("name", ["INGEST_PORT", "API_PORT", "WORKER_PORT", "GATEWAY_PORT", "WORKERS"])
+@pytest.mark.parametrize("text", ["many", "-1", "65536", "1.5", "٣"])
+def test_a_number_that_is_none_is_told_with_its_variable(name: str, text: str) -> None:
+    with pytest.raises(StartError, match=f"{name} must be a number"):
+        Settings.of({name: text})
+
+
+def test_passwords_are_not_part_of_how_settings_look() -> None:
+    """Settings end up in logs and tracebacks."""
+    settings = Settings.of(dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN"), "hidden"))
+
+    assert "hidden" not in repr(settings)
+
+
+def test_a_secret_is_made_once_and_then_kept(tmp_path: Path) -> None:
+    """The gateway signs with the secret that it was told: a new one would turn every webhook away."""
+    first = secret_files.kept(tmp_path / "secret")
+
+    assert secret_files.kept(tmp_path / "secret") == first
+    assert len(first) == 64
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
+    """A disk that was full leaves an empty file, and an empty secret would let everybody in."""
+    (tmp_path / "secret").touch()
+
+    with pytest.raises(StartError, match="is empty"):
+        secret_files.kept(tmp_path / "secret")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("localhost", "http://localhost:80"),
+    ],
+)
+def test_an_address_is_shown_as_a_browser_takes_it(host: str, url: str) -> None:
+    assert listeners.as_url(host, 80) == url
+
+
+def test_a_host_that_is_not_ours_is_told() -> None:
+    """192.0.2.0/24 is reserved for documentation: no machine has it."""
+    with pytest.raises(StartError, match=r"Cannot listen on 192\.0\.2\.1 port 0"):
+        listeners.on("192.0.2.1", 0, "API_PORT")

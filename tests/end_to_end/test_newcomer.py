@@ -1,0 +1,87 @@
+"""A newcomer's path, timed: clone, `./run`, first webhook, first chat, with the README's own lines and nothing else."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dev.checkout import ROOT
+from dev.embedded import child_process, data_folder
+from tests.deploy.test_procfile import is_free
+from tests.support import documentation
+from tests.support.container_image import FROM_OUTSIDE
+
+READY = re.compile(r"ready: webhooks to (\S+), api at (\S+),")
+
+
+def clone(folder: Path) -> None:
+    """As git does; where there is no history, or it is somebody else's, a copy of what would be in it."""
+    command = ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)]
+    if shutil.which("git") and subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    left_out = (".git", ".venv", ".env", "var", "__pycache__", ".*_cache", ".hypothesis")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_newcomer_reads_a_chat(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing of this machine but its Python, its shell and its way to packages; seconds are told, never judged."""
+    two_commands, five_minutes = (block.lines for block in documentation.blocks("README.md")[:2])
+    start = next(line for line in two_commands.splitlines() if line.startswith("./run"))
+    folder = data_folder.temporary()
+    free = [port for port in random.sample(range(29000, 30000), 100) if is_free(port)][:2]
+    environment = {k: v for k, v in os.environ.items() if FROM_OUTSIDE.match(k)}
+    environment |= {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "HOME": str(folder)}
+    environment |= {"INGEST_PORT": str(free[0]), "API_PORT": str(free[1])}
+    times: dict[str, float] = {}
+    begun = time.monotonic()
+
+    clone(folder / "checkout")
+    times["cloned"] = time.monotonic() - begun
+    log = folder / "run.log"
+    with log.open("wb") as output:
+        command = ["/bin/sh", "-c", f"exec {start}"]
+        run = child_process.start(command, output, environment=environment, cwd=str(folder / "checkout"))
+    try:
+        child_process.wait_until(lambda: "ready: " in log.read_text() or run.poll() is not None, 400)
+        ready = READY.search(log.read_text())
+        assert ready, log.read_text()
+        times["ready"] = time.monotonic() - begun
+        lines = five_minutes.replace("http://localhost:3000/whatsapp-webhook", ready[1])
+        lines = lines.replace("http://localhost:3001", ready[2])
+        marked = "\n".join(f"{line}\necho; echo @ $EPOCHREALTIME" for line in lines.splitlines())
+        pasted, at = time.monotonic() - begun, time.time()
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", marked],
+            cwd=folder / "checkout",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        run.send_signal(signal.SIGTERM)
+        code = run.wait(60)
+    marks = [pasted + float(mark) - at for mark in re.findall(r"^@ (\S+)$", done.stdout, re.MULTILINE)]
+    commands = lines.splitlines()
+    for name, part in (("first webhook", "whatsapp-webhook"), ("first chat read", "/api/chats ")):
+        times[name] = marks[next(number for number, line in enumerate(commands) if part in f"{line} ")]
+    with capfd.disabled():
+        told = ", ".join(f"{name} after {seconds:.1f} s" for name, seconds in times.items())
+        print(f"\nA newcomer's path: {told}", file=sys.stderr)
+    shutil.rmtree(folder)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"accepted":true' in done.stdout
+    assert "Hi, do you have this in stock?" in done.stdout
+    assert done.stdout.rpartition("@")[0].rstrip().endswith("exact")
+    assert code == 0

@@ -1,0 +1,128 @@
+"""The lines of docs/quickstart.md in their order, in a folder like a fresh checkout, against pretend SAK and site."""
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dev.checkout import ROOT
+from dev.embedded import data_folder
+from dev.gateway import message_reports
+from dev.gateway.server import Gateway
+from dev.supervisor import dotenv
+from dev.supervisor.stack import Stack
+from tests.support import documentation
+from tests.support.webhook_receiver import Receiver
+
+PAGE = "docs/quickstart.md"
+TEST = "tests/end_to_end/test_quickstart.py"
+
+
+@contextmanager
+def checkout() -> Generator[Path]:
+    """A folder whose `.venv` is ours, and whose `.env` and `var` are its own."""
+    folder = data_folder.temporary()
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def paste(folder: Path, lines: str) -> str:
+    """What bash says to the lines, pasted in this folder with an environment that has nothing of ours in it."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", lines],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def site() -> Iterator[Receiver]:
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever)
+    thread.start()
+    yield receiver
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    thread.join()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_checklist_is_ticked_line_by_line(site: Receiver) -> None:
+    """From nothing to the first chat, with each box's own commands: whoever follows the guide follows this."""
+    blocks = [block.lines for block in documentation.blocks(PAGE) if block.test == TEST]
+    assert len(blocks) == 5
+    inspect, update, send, verify, query = blocks
+    with checkout() as folder, Gateway() as gateway:
+        account = gateway.account
+        for placeholder, ours in (
+            ("https://sak.example/api/v1", gateway.base_url),
+            ("your-jwt", account.jwt),
+            ("your-key", account.api_key),
+            ("your-session", account.session_id),
+            ("https://inspection.example/your-page", site.url),
+        ):
+            assert placeholder in inspect
+            inspect = inspect.replace(placeholder, ours)
+        said = paste(folder, inspect)
+        assert "connected" in said
+        assert f"registered: {site.url}" in said
+        message_reports.emit(gateway.memory, message("to the inspection site", account.session_id))
+        headers, body = site.events.get(timeout=10)
+        assert b"to the inspection site" in body
+        assert headers["X-Webhook-Signature"].startswith("sha256=")
+
+        environ = dotenv.read(folder / ".env")
+        assert environ["WEBHOOK_SECRETS"]
+        with Stack(folder / "var", environ) as stack:
+            said = paste(folder, update.replace("https://your-server.com/whatsapp-webhook", stack.webhook_url))
+            assert f"moved: {site.url} -> {stack.webhook_url}" in said
+            assert "the whole path works" in said
+            message_reports.emit(gateway.memory, message("Hi, do you have this in stock?", account.session_id))
+            assert "sent: 919876543210" in paste(folder, send)
+            said = paste(folder, eventually_stored(verify))
+            assert "Hi, do you have this in stock?" in said
+            assert "Your order has been confirmed!" in said
+            assert said.rstrip().endswith("exact")
+            said = paste(folder, query.replace("http://localhost:3001", stack.api_url))
+            assert re.search(r'"phone_number": ?"919876543210"', said)
+            assert "Your order has been confirmed!" in said
+            again = documentation.tested("README.md", TEST).replace(
+                "https://your-server.com/whatsapp-webhook", stack.webhook_url
+            )
+            said = paste(folder, again)
+            assert "was registered already" in said
+            assert "sent: 919876543210" in said
+
+
+def message(text: str, session_id: str) -> dict[str, object]:
+    """What SAK makes of a message from a phone to the session's."""
+    return {
+        "event": "message.received",
+        "sessionId": session_id,
+        "from": "919876543210@s.whatsapp.net",
+        "messageId": f"3EB0{abs(hash(text)):016X}",
+        "timestamp": int(time.time()),
+        "type": "conversation",
+        "text": text,
+        "from_number": "+919876543210",
+    }
+
+
+def eventually_stored(lines: str) -> str:
+    """People take longer than a worker to read on; a shell does not."""
+    return f"sleep 1\n{lines}"

@@ -1,0 +1,87 @@
+"""The contract between ingest and worker: they are deployed one after the other, never at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dev.checkout import ROOT
+from ingest.queue import contract
+
+GOLDEN = ROOT / "tests" / "payloads" / "queue"
+KEPT = contract.Batch(
+    writer="0123456789abcdef0123456789abcdef",
+    number=7,
+    upto=42,
+    receipts=(1734621000123, 1734621000124),
+    bodies=('{"text":"नमस्ते 😀"}'.encode(), b"\x00\xff"),
+    spooled=3,
+)
+
+
+def fields_of(path: Path) -> dict[bytes, bytes]:
+    return {name.encode(): text.encode("latin-1") for name, text in json.loads(path.read_text()).items()}
+
+
+def test_an_entry_of_every_version_is_still_read() -> None:
+    """The stream and the spool of the version before are full when this one starts."""
+    read = [contract.from_fields(fields_of(path)) for path in sorted(GOLDEN.glob("*.json"))]
+
+    assert read == [KEPT] * contract.FORMAT
+
+
+def test_an_entry_of_this_version_is_written_as_it_was() -> None:
+    """Or workers of the same version number would disagree with each other."""
+    assert contract.to_fields(KEPT) == fields_of(GOLDEN / f"{contract.FORMAT}.json")
+
+
+@given(
+    bodies=st.lists(st.binary()),
+    number=st.integers(1, (1 << 63) - 1),
+    upto=st.integers(0, (1 << 63) - 1),
+    spooled=st.integers(0, 1 << 40),
+)
+def test_whatever_is_written_is_read_back(bodies: list[bytes], number: int, upto: int, spooled: int) -> None:
+    """Bodies are nobody's business: any bytes, none, or many."""
+    batch = contract.Batch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
+
+    assert contract.from_fields(contract.to_fields(batch)) == batch
+
+
+HEAD = {"v": 1, "writer": "a" * 32, "number": 1, "upto": 1, "receipts": [1], "sizes": [1], "spooled": 0}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"{", id="no JSON"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b"\xff\xfe", id="no UTF-8"),
+        pytest.param(b"[" * 100_000, id="nesting"),
+        pytest.param(HEAD | {"v": 2}, id="of a newer version"),
+        pytest.param(HEAD | {"v": "1"}, id="of a version that is no number"),
+        pytest.param(HEAD | {"sizes": [2]}, id="more bytes than there are"),
+        pytest.param(HEAD | {"sizes": [0]}, id="fewer bytes than there are"),
+        pytest.param(HEAD | {"sizes": [2, -1], "receipts": [1, 1]}, id="a negative size"),
+        pytest.param(HEAD | {"receipts": []}, id="an event without a receipt"),
+        pytest.param(HEAD | {"number": 0}, id="no number"),
+        pytest.param(HEAD | {"number": True}, id="a number that is none"),
+        pytest.param(HEAD | {"upto": 1 << 63}, id="a number that no bigint holds"),
+        pytest.param(HEAD | {"writer": "a\x00"}, id="a writer that no text column holds"),
+        pytest.param(HEAD | {"writer": None}, id="no writer"),
+        pytest.param({}, id="nothing"),
+    ],
+)
+def test_what_is_no_batch_is_one_kind_of_error(head: bytes | dict[str, object]) -> None:
+    """A foreign entry must be set aside by name, never be mistaken for an infrastructure error that passes."""
+    written = head if isinstance(head, bytes) else json.dumps(head).encode()
+
+    with pytest.raises(contract.UnreadableEntryError):
+        contract.from_fields({b"head": written, b"bodies": b"x"})
+
+
+def test_an_entry_without_its_fields_is_no_batch_either() -> None:
+    with pytest.raises(contract.UnreadableEntryError):
+        contract.from_fields({b"other": b"x"})

@@ -1,0 +1,99 @@
+"""Alerts and dashboard: valid for Prometheus' own tool, about metrics that there are, and each with a cure."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from dev.checkout import ROOT
+from dev.embedded.child_process import wait_until
+from tests.observability.conftest import ODD, Watched
+
+PROMTOOL = Path("/usr/bin/promtool")
+MISSING = f"{PROMTOOL} is not there; on Debian: apt install prometheus (.ci/promtool does it for CI)"
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
+CASES = [ROOT / "tests" / "observability" / name for name in ("alerts.yml", "alerts_week.yml")]
+DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
+RUNBOOK = ROOT / "docs" / "runbook.md"
+METRIC = re.compile(r"\bsak_[a-z_]+\b")
+
+
+def promtool(*arguments: str) -> None:
+    if not PROMTOOL.exists():
+        pytest.skip(MISSING)
+    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def expressions() -> list[str]:
+    """What the dashboard asks."""
+    document = cast("dict[str, Any]", json.loads(DASHBOARD.read_text()))
+    return [target["expr"] for panel in document["panels"] for target in panel["targets"]]
+
+
+def alerts() -> dict[str, str]:
+    """Each alert's name and its whole text."""
+    _, *parts = re.split(r"^      - alert: ", ALERTS.read_text(), flags=re.MULTILINE)
+    return {part.split("\n", 1)[0]: part for part in parts}
+
+
+def test_prometheus_takes_the_rules() -> None:
+    promtool("check", "rules", str(ALERTS))
+
+
+def test_prometheus_takes_the_configuration() -> None:
+    """The first thing that somebody copies."""
+    promtool("check", "config", str(ALERTS.parent / "prometheus.yml"))
+
+
+def test_each_alert_fires_on_its_trouble_and_is_silent_otherwise() -> None:
+    """An alert that cannot fire is worse than none: somebody sleeps well on it."""
+    promtool("test", "rules", *map(str, CASES))
+    cases = "".join(path.read_text() for path in CASES)
+
+    untried = [name for name in alerts() if not re.search(rf"alertname: {name}\n *exp_alerts", cases)]
+    assert untried == []
+
+
+def test_each_alert_has_a_cure_in_the_runbook_and_each_cure_an_alert() -> None:
+    """A page at night says where to read on."""
+    headings = set(re.findall(r"^## (Sak\w+)$", RUNBOOK.read_text(), re.MULTILINE))
+
+    assert headings == set(alerts())
+    assert [n for n, text in alerts().items() if f"runbook: docs/runbook.md#{n.lower()}\n" not in text] == []
+    for part in re.split(r"^## ", RUNBOOK.read_text(), flags=re.MULTILINE):
+        if part.startswith("Sak"):
+            assert ["**Meaning.**" in part, "**Check.**" in part, "**Cure.**" in part] == [True] * 3, part[:40]
+
+
+def test_every_metric_that_is_asked_for_is_told_by_a_running_process(watched: Watched) -> None:
+    """A dashboard of names that nobody exports is empty, which looks like peace."""
+    watched.post(ODD)
+    watched.get("api", "/api/chats")
+    asked = {name for text in (*expressions(), *alerts().values()) for name in METRIC.findall(text)}
+    wait_until(lambda: asked <= watched.names(), 30)
+
+    assert len(asked) > 20
+    assert asked - watched.names() == set()
+
+
+def test_the_runbook_lists_every_metric_of_ours(watched: Watched) -> None:
+    """What is not written down is not looked at."""
+    listed = {name.split("{")[0] for name in re.findall(r"`(sak_[a-z_]+(?:\{[a-z,]+\})?)`", RUNBOOK.read_text())}
+    told = {re.sub(r"_(bucket|sum|count)$", "", name) for name in watched.names() if not name.endswith("_created")}
+
+    assert told - listed == set()
+
+
+def test_prometheus_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
+    """promtool reads rules only, so each question becomes one."""
+    lines = ["groups:", "  - name: dashboard", "    rules:"]
+    for number, expression in enumerate(expressions()):
+        asked = expression.replace("$__rate_interval", "5m")
+        lines += [f"      - record: dashboard:{number}", f"        expr: {json.dumps(asked)}"]
+    (tmp_path / "dashboard.yml").write_text("\n".join(lines) + "\n")
+    promtool("check", "rules", str(tmp_path / "dashboard.yml"))

@@ -1,0 +1,91 @@
+"""A real Prometheus in front of running processes: what the dashboard asks has answers, and quiet means quiet."""
+
+import json
+import shutil
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from dev.chaos.event_generator import Story
+from dev.embedded import child_process
+from dev.embedded.child_process import wait_until
+from dev.supervisor import listeners
+from tests.observability.conftest import ODD, Watched
+from tests.observability.test_alerts import ALERTS, MISSING, expressions
+
+PROGRAM = Path("/usr/bin/prometheus")
+RARE = {"sak_refused_total", "sak_unconfirmed_batches_total", "sak_worker_retries_total", "sak_worker_parked_total"}
+"""What has no value before it has happened, and then no rate before it has happened twice."""
+
+
+class Prometheus:
+    def __init__(self, folder: Path, watched: Watched) -> None:
+        shutil.copy(ALERTS, folder / "alerts.yml")
+        targets = [url.removeprefix("http://") for url in watched.urls.values()]
+        configuration = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": ["alerts.yml"],
+            "scrape_configs": [{"job_name": "sak", "static_configs": [{"targets": targets}]}],
+        }
+        (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML
+        with listeners.on("127.0.0.1", 0, "the test's Prometheus") as free:
+            self._at = f"127.0.0.1:{listeners.port_of(free)}"
+        command = [str(PROGRAM), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+        self._log = (folder / "log").open("wb")
+        self._process = child_process.start([*command, f"--web.listen-address={self._at}"], self._log, environment={})
+
+    def ask(self, query: str) -> list[Any]:
+        """The result of an instant query; raises OSError while nobody answers, HTTPError for what is no query."""
+        url = f"http://{self._at}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return cast("list[Any]", json.load(answer)["data"]["result"])
+
+    def is_watching(self, targets: int) -> bool:
+        try:
+            return len(self.ask("up == 1")) == targets
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path, watched: Watched) -> Iterator[Prometheus]:
+    if not PROGRAM.exists():
+        pytest.skip(MISSING)
+    server = Prometheus(tmp_path, watched)
+    yield server
+    server.close()
+
+
+@pytest.mark.long
+def test_what_the_dashboard_asks_has_answers(prometheus: Prometheus, watched: Watched) -> None:
+    """An empty panel looks like peace."""
+    assert wait_until(lambda: prometheus.is_watching(3), 60)
+    story = Story(91)
+
+    def unanswered() -> list[str]:
+        for body in (*story.take(3), ODD):
+            watched.post(body)
+        watched.get("api", "/api/chats")
+        asked = [text.replace("$__rate_interval", "20s") for text in expressions()]
+        return [text for text in asked if not prometheus.ask(text) and not any(name in text for name in RARE)]
+
+    wait_until(lambda: not unanswered(), 60)
+
+    assert unanswered() == []
+    for _ in range(20):
+        watched.post(ODD)
+    # The tests' own Redis does not wait for its disk, but that takes five minutes to become an alert.
+    assert wait_until(lambda: firing(prometheus) == {"SakParkedGrowing"}, 60), firing(prometheus)
+
+
+def firing(prometheus: Prometheus) -> set[str]:
+    return {one["metric"]["alertname"] for one in prometheus.ask('ALERTS{alertstate="firing"}')}

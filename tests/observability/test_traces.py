@@ -1,0 +1,140 @@
+"""One trace from the webhook to the COMMIT, over both processes, as a collector gets it."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dev.chaos import event_generator
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
+from dev.checkout import ROOT
+from dev.embedded.child_process import wait_until
+from dev.supervisor import listeners
+from ingest.queue import contract
+from tests.observability.conftest import Watched
+from tests.support.otlp_collector import Collector
+
+POST, XADD, DRAIN, COMMIT, XACK = "POST /whatsapp-webhook", "XADD", "drain", "PostgreSQL transaction", "XACK"
+BATCH = contract.Batch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
+
+
+def test_a_webhook_is_one_trace_until_its_commit(
+    database_url: str, redis_url: str, tmp_path: Path, stack: ExitStack
+) -> None:
+    """Where the time of one slow message went is one question, not one for each process."""
+    collector = stack.enter_context(Collector())
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    watched = Watched(database_url, redis_url, stack, tmp_path, **told)
+    bodies = Story(61).take(20)
+    assert watched.post(bodies[0]) == 200
+    names = (POST, XADD, DRAIN, COMMIT, XACK)
+    # The processes send when each of them likes to, so the last of the spans need not be the last to come.
+    assert wait_until(lambda: all(map(collector.named, names)), 20), watched.said
+
+    chain = [collector.named(name)[0] for name in names]
+    post, xadd, drain, commit, xack = chain
+    assert len({span.trace for span in chain}) == 1
+    assert [span.service for span in chain] == ["sak-ingest", "sak-ingest", "sak-worker", "sak-worker", "sak-worker"]
+    assert (post.parent, xadd.parent, drain.parent) == ("", post.span, xadd.span)
+    assert (commit.parent, xack.parent) == (drain.span, drain.span)
+    assert xadd.began <= drain.began <= commit.began <= commit.ended <= xack.began <= xack.ended <= drain.ended
+    assert post.attributes["sak.event"] == xadd.attributes["sak.batch"] + ":0"
+    assert (xadd.attributes["sak.path"], collector.paths) == ("stream", {"/v1/traces"})
+
+    with ThreadPoolExecutor(10) as threads:
+        assert set(threads.map(watched.post, bodies[1:])) == {200}
+    wait_until(lambda: len(collector.named(POST)) == 20 and _linked(collector) >= _ids(collector), 20)
+    ids = _ids(collector)
+
+    assert len(ids) == 20
+    assert _linked(collector) >= ids, "a batch of several is in one's trace and linked to the others'"
+    for word in (event_generator.SECRET, *event_generator.WORDS[:5], "3EB0", "91981"):
+        assert word.encode() not in collector.raw, word
+
+
+def _ids(collector: Collector) -> set[str]:
+    return {span.span for span in collector.named(POST)}
+
+
+def _linked(collector: Collector) -> set[str]:
+    """The requests that a drain's span names, each of which names its batch's first as the parent's parent."""
+    parents = {span.span: span.parent for span in collector.named(XADD)}
+    return {each for span in collector.named(DRAIN) for each in (*span.links, parents.get(span.parent, ""))}
+
+
+def test_a_collector_that_is_away_costs_no_event_and_no_end(
+    database_url: str, redis_url: str, tmp_path: Path, stack: ExitStack
+) -> None:
+    """Looking on must not be able to stop what is looked at."""
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    watched = Watched(database_url, redis_url, stack, tmp_path, **told)
+    assert {watched.post(body) for body in Story(62).take(5)} == {200}
+    assert wait_until(lambda: watched.series().get('sak_worker_events_total{outcome="stored"}', 0) > 0, 20)
+
+    assert [watched.programs[name].terminate() for name in ("ingest", "worker")] == [0, 0]
+
+
+def test_without_its_variables_nothing_of_it_is_there() -> None:
+    """Neither a module nor a byte of an entry: who does not look does not pay."""
+    program = """
+import sys
+import ingest.app, worker.__main__
+from telemetry import traces
+assert traces.begin("ingest", {}) is None
+assert traces.begin("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None
+assert traces.begin("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_TRACES_EXPORTER": "none"}) is None
+# redis-py imports a little of what it finds installed; exporter and protocol are ours to leave alone.
+heavy = ("telemetry.otlp", "opentelemetry.exporter", "google.protobuf")
+print([name for name in sys.modules if name.startswith(heavy)])
+"""
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert said.strip() == "[]"
+    assert "trace" not in json.loads(contract.to_fields(BATCH)[b"head"])
+
+
+def test_a_worker_that_does_not_know_traces_reads_the_batch_all_the_same() -> None:
+    """Ingest may be the first that is upgraded, or the only one that is told to trace."""
+    fields = contract.to_fields(replace(BATCH, trace=("a", "b")))
+
+    assert contract.from_fields(fields) == BATCH
+    assert contract.trace_of(fields) == ("a", "b")
+    assert set(fields) == {b"head", b"bodies"}
+
+
+@pytest.mark.parametrize("head", [b"", b"[]", b'{"trace":7}', b'{"trace":{}}', b"\xff", b"[" * 100_000])
+def test_what_is_no_trace_is_none(head: bytes) -> None:
+    """Whoever can write to Redis must not stop a drain with an odd trace."""
+    assert contract.trace_of({b"head": head}) == ()
+
+
+@pytest.mark.parametrize(
+    ("prelude", "environment", "sentence"),
+    [
+        (None, {"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER must be otlp or none"),
+        (
+            "import sys; sys.modules['opentelemetry'] = None",
+            {"OTEL_TRACES_EXPORTER": "otlp"},
+            "requirements-tracing.lock",
+        ),
+    ],
+)
+def test_traces_that_cannot_be_had_end_the_process_with_a_sentence(
+    prelude: str | None, environment: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    """Somebody who asked for traces and gets none would look for them in the wrong place."""
+    servers = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1", "WEBHOOK_SECRETS": "s"}
+    with listeners.on("127.0.0.1", 0, "INGEST_PORT") as listener:
+        shared = {**servers, **environment, "DATA_DIR": str(tmp_path), "LISTEN_FD": str(listener.fileno())}
+        for module in ("ingest", "worker"):
+            log = tmp_path / f"{module}.log"
+            with Program(module, shared, log, prelude=prelude, pass_fds=(listener.fileno(),)) as program:
+                assert program.wait(30) != 0
+                assert sentence in program.said
+                assert "Traceback" not in program.said

@@ -1,0 +1,157 @@
+"""`python -m store retain`: says first, does when told to, and goes on after it was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from store import __main__ as store
+from tests.support import documentation
+from tests.support.faulty_parsers import rightly
+from tests.support.generated_history import batches
+from tests.support.replaying import drain, rows, said
+from tests.support.retention_scenario import NOW, OLD, at, come
+
+MANY = 4_000
+
+
+def run(database_url: str, *arguments: str) -> int:
+    return store.main(["retain", *arguments], {"DATABASE_URL": database_url})
+
+
+def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody reads this before years of messages are gone for good."""
+    come(database_url, at(OLD, "one"), at(NOW, "two", 2))
+    drain(database_url, [batches.batch([(said("three", 3), OLD)])], rightly)
+
+    assert run(database_url, "--raw", "90d", "--messages", "2y") == 0
+    printed = capsys.readouterr().out
+    size = len(said("three", 3))
+    assert "1 bodies of 0.0 MB, the first received 20" in printed
+    assert "2 messages in 1 chats, the first from 20" in printed
+    assert printed.endswith("nothing was deleted: add --yes\n")
+    assert rows(database_url, "SELECT count(*) FROM events") == [(3,)]
+    assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(3,)]
+
+    assert run(database_url, "--raw", "90d", "--messages", "2y", "--yes", "--json") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done == {"messages": 2, "marks": 0, "sends": 0, "bodies": 1, "bytes": size, "dropped": [], "busy": []}
+
+
+def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
+    """docs/keeping.md is what somebody puts into a crontab."""
+    come(database_url, at(OLD, "one"), at(NOW, "two", 2), receipt=OLD)
+    lines = documentation.tested("docs/keeping.md", "tests/store/commands/test_retain.py")
+    environment = os.environ | {"DATABASE_URL": database_url}
+
+    subprocess.run(
+        ["/bin/sh", "-ec", lines], cwd=documentation.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
+
+    assert rows(database_url, "SELECT count(*) FROM events") == [(0,)]
+    assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(0,)]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--yes"], ["--parked"]])
+def test_it_wants_to_know_what_is_to_be_kept(
+    database_url: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No default is right for everybody, and a wrong one deletes."""
+    assert run(database_url, *arguments) == 2
+    assert "say what is to be kept for how long" in capsys.readouterr().err
+
+
+def test_a_bad_age_is_refused(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is looked at."""
+    with pytest.raises(SystemExit) as ended:
+        run(database_url, "--raw", "90", "--yes")
+
+    assert ended.value.code == 2
+    assert "'90' is not an age: a number of days, weeks, months or years, such as 90d" in capsys.readouterr().err
+
+
+def test_killed_at_any_moment_it_goes_on(database_url: str) -> None:
+    """A host that is rebooted in the middle leaves a history that is whole, with a little less in it."""
+    many(database_url)
+    command = [sys.executable, "-m", "store", "retain", "--raw", "90d", "--messages", "2y", "--yes"]
+    environment = {**os.environ, "DATABASE_URL": database_url}
+    for table in ("whatsapp_messages", "events"):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while count(database_url, table) > MANY * 3 // 4 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert whole(database_url)
+
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    assert whole(database_url)
+    assert rows(database_url, "SELECT message_text FROM whatsapp_messages") == [("new",)]
+    assert rows(database_url, "SELECT count(*) FROM events") == [(1,)]
+    assert rows(database_url, "SELECT count(*) FROM keys WHERE pruned AND retired") == [(MANY,)]
+    assert rows(database_url, "SELECT count(*) FROM digests") == [(MANY + 1,)]
+
+
+def many(database_url: str) -> None:
+    """A thousandfold message, with its event."""
+    come(database_url, at(NOW, "new", 9))
+    rows(
+        database_url,
+        """
+        INSERT INTO keys (session, message_id)
+        SELECT k.session, 'OLD' || n FROM keys AS k, generate_series(1, %s) AS n
+        """,
+        MANY,
+    )
+    rows(
+        database_url,
+        """
+        INSERT INTO whatsapp_messages (
+            key_id, chat_id, session_id, message_id, direction, message_type, content_state, timestamp, time_source,
+            arrived, content_rank, content_time, content_tie, unread
+        )
+        SELECT k.key_id, m.chat_id, m.session_id, k.message_id, m.direction, m.message_type, m.content_state,
+            %s + k.key_id, m.time_source, m.arrived, m.content_rank, m.content_time, k.key_id, true
+        FROM whatsapp_messages AS m, keys AS k
+        WHERE k.message_id LIKE 'OLD%%'
+        """,
+        OLD,
+    )
+    rows(database_url, "UPDATE chats SET unread = unread + %s", MANY)
+    rows(
+        database_url,
+        """
+        INSERT INTO events (digest, received_at, key_id, body)
+        SELECT sha256(k.message_id::bytea), %s + k.key_id, k.key_id, '{}' FROM keys AS k WHERE k.message_id LIKE 'OLD%%'
+        """,
+        OLD,
+    )
+    rows(
+        database_url,
+        "INSERT INTO digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' FROM events"
+        " ON CONFLICT DO NOTHING",
+    )
+
+
+def count(database_url: str, table: str) -> int:
+    return int(str(rows(database_url, f"SELECT count(*) FROM {table}")[0][0]))
+
+
+def whole(database_url: str) -> bool:
+    """Whether no message has lost its place, its source or its being counted without anybody's note of it."""
+    unread = rows(database_url, "SELECT sum(c.unread) = (SELECT count(*) FROM whatsapp_messages) FROM chats AS c")
+    noted = rows(
+        database_url,
+        """
+        SELECT count(*)
+        FROM keys AS k
+        WHERE NOT k.retired AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id)
+            OR NOT k.pruned AND NOT EXISTS (SELECT FROM events AS e WHERE e.key_id = k.key_id)
+        """,
+    )
+    return (unread, noted) == ([(True,)], [(0,)])

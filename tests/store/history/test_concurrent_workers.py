@@ -1,0 +1,111 @@
+"""Several workers at once find the same truth as one alone."""
+
+import queue
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ingest.queue.contract import Batch
+from store.postgres import connections as postgres_connections
+from store.postgres.connections import Connection
+from tests.support.generated_history import database as told
+from tests.support.generated_history import histories, snapshot
+from tests.support.generated_history.database import Memory
+from tests.support.generated_history.histories import Decision, History, Telling
+from tests.support.generated_history.statistics import Shares
+from worker.drain import retry
+
+WRITERS = 4
+
+
+def _write(
+    connection: Connection, steps: "queue.SimpleQueue[Sequence[Batch] | Decision]", retries: Counter[str]
+) -> None:
+    """Take steps until there are none, each again after a deadlock, as the worker does."""
+
+    def again() -> None:
+        retries["again"] += 1
+
+    while True:
+        try:
+            step = steps.get_nowait()
+        except queue.Empty:
+            return
+        retry.through_bad_weather(
+            lambda step=step: told.tell(connection, step), seconds=60, stopping=lambda: False, before_next=again
+        )
+
+
+def _tell_at_once(connections: Sequence[Connection], telling: Telling, retries: Counter[str]) -> None:
+    steps: queue.SimpleQueue[Sequence[Batch] | Decision] = queue.SimpleQueue()
+    for step in telling:
+        steps.put(step)
+    with ThreadPoolExecutor(len(connections)) as pool:
+        for writer in [pool.submit(_write, connection, steps, retries) for connection in connections]:
+            writer.result()
+
+
+def _check(database_url: str, store: Memory, examples: int, shares: Shares, retries: Counter[str]) -> None:
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(postgres_connections.open(database_url, f"writer {i}")) for i in range(WRITERS)
+        ]
+
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+        )
+        @given(histories.histories())
+        def converges(drawn: History) -> None:
+            # Decisions are a person's, one after the other: of several, workers would not know the order.
+            history = replace(drawn, decisions=drawn.decisions[:1], cuts=(drawn.cuts[0], 3))
+            shares.count(history)
+            alone, together = history.tellings()
+            store.empty()
+            store.tell(alone)
+            expected = snapshot.read(store.connection)
+            store.empty()
+            _tell_at_once(connections, together, retries)
+            differing = snapshot.differences(expected, snapshot.read(store.connection))
+            assert not differing, "\n".join(differing)
+
+        converges()
+
+
+@pytest.mark.timeout(600)
+def test_four_writers_at_once_find_what_one_alone_finds(
+    memory: Memory, database_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Workers scale by number: what they write side by side must not depend on who waits for whom."""
+    shares = Shares()
+    retries = Counter[str]()
+    try:
+        _check(database_url, memory, 40, shares, retries)
+    finally:
+        shares.print(capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again")
+
+    assert shares.histories >= 40
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_four_writers_find_what_one_finds_in_many_histories(
+    memory: Memory, database_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same on 400 histories: what is rare among threads needs chances."""
+    shares = Shares()
+    retries = Counter[str]()
+    try:
+        _check(database_url, memory, 400, shares, retries)
+    finally:
+        shares.print(capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again")
+
+    assert shares.histories >= 400

@@ -1,0 +1,85 @@
+"""The same history, told in two orders, cuts and numbers of copies, is the same truth.
+
+A failing history is printed as small as hypothesis finds it, with a line to reproduce it.
+"""
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from tests.support.generated_history import histories, snapshot
+from tests.support.generated_history.database import Memory
+from tests.support.generated_history.histories import Decision, History
+from tests.support.generated_history.statistics import Shares
+
+
+def _check(memory: Memory, examples: int, shares: Shares) -> None:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    )
+    @given(histories.histories())
+    def converges(history: History) -> None:
+        shares.count(history)
+        truths: list[snapshot.Truth] = []
+        for telling in history.tellings():
+            memory.empty()
+            memory.tell(telling)
+            truths.append(snapshot.read(memory.connection))
+        differing = snapshot.differences(*truths)
+        if differing:
+            note(_written(history))
+        assert not differing, "\n".join(differing)
+
+    converges()
+
+
+def _written(history: History) -> str:
+    numbers = {copy: f"{i}.{j}" for i, event in enumerate(history.events) for j, copy in enumerate(event.copies)}
+    lines = [f"{number} {copy.received_at} {copy.body!r}" for copy, number in numbers.items()]
+    of_content = {(copy.body, copy.received_at): number for copy, number in numbers.items()}
+    for telling in history.tellings():
+        lines.append("told as:")
+        for step in telling:
+            if isinstance(step, Decision):
+                lines.append(f"  {step}")
+                continue
+            batches = [[of_content[told] for told in zip(b.bodies, b.receipts, strict=True)] for b in step]
+            lines.append(f"  {batches}")
+    return "\n".join(lines)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
+def test_a_history_is_the_same_however_it_is_told(
+    memory: Memory, capfd: pytest.CaptureFixture[str], quarter: int
+) -> None:
+    """Events come late, twice, out of order and from several workers: what a person reads must not depend on it.
+
+    300 histories, in quarters, so that no process is the last for minutes.
+    """
+    shares = Shares()
+    try:
+        _check(memory, 75, shares)
+    finally:
+        shares.print(capfd, f"Told in two orders, part {quarter}")
+
+    assert shares.histories >= 75
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
+def test_thousands_of_histories_are_the_same_however_they_are_told(
+    memory: Memory, capfd: pytest.CaptureFixture[str], quarter: int
+) -> None:
+    """The same on 5,000 histories."""
+    shares = Shares()
+    try:
+        _check(memory, 1_250, shares)
+    finally:
+        shares.print(capfd, f"Told in two orders, part {quarter}")
+
+    assert shares.histories >= 1_250

@@ -1,0 +1,110 @@
+"""Every migration since 0.1.0 leaves old processes able to work, and lets nobody wait (docs/upgrading.md)."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dev.embedded.servers import Servers
+from store.postgres import migrator
+from tests.conftest import execute
+from tests.support.schema_catalog import Schema, complaints
+
+RELEASED = "0040"
+"""Migrations before this one came with 0.1.0, before anybody had data."""
+EXCEPTIONS = {
+    ("0042_months.sql", "takes away events_pkey, by which old writers find what is there"): (
+        "no writer looks for an event by its number, and each partition has the key"
+    ),
+}
+"""What a file may do in spite of the rules, and why that is right."""
+
+
+@pytest.fixture
+def url(servers: Servers) -> Iterator[str]:
+    name = f"schema_{uuid.uuid4().hex}"
+    execute(servers, "CREATE DATABASE {}", name)
+    yield servers.postgres.url_of(name)
+    execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The migrations of 0.1.0."""
+    for name in migrator.names():
+        if name < RELEASED:
+            shutil.copy(migrator.FOLDER / name, tmp_path)
+    return tmp_path
+
+
+def found_in(name: str, script: bytes, url: str, folder: Path) -> list[str]:
+    """What the rules say of one more migration."""
+    before = Schema.of(url)
+    (folder / name).write_bytes(script)
+    assert migrator.migrate(url, folder=folder) == [name]
+    alone = script.startswith(b"-- outside a transaction")
+    return list(complaints(before, Schema.of(url), beside_writers=alone))
+
+
+def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folder: Path) -> None:
+    """While a deployment goes on, or after it was taken back, the code of before works on the schema of after."""
+    migrator.migrate(url, folder=folder)
+    found = [
+        (name, said)
+        for name in migrator.names()
+        if name >= RELEASED
+        for said in found_in(name, (migrator.FOLDER / name).read_bytes(), url, folder)
+    ]
+
+    assert set(found) == set(EXCEPTIONS), "unexpected, or expected in vain"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("CREATE INDEX bad ON whatsapp_messages (status)", "builds bad while writers wait"),
+        ("ALTER TABLE whatsapp_messages ALTER content_rank TYPE integer", "rewrites whatsapp_messages"),
+        ("ALTER TABLE digests ADD COLUMN seen timestamptz DEFAULT clock_timestamp()", "rewrites digests"),
+        ("ALTER TABLE keys ADD COLUMN colour text NOT NULL", "wants keys.colour, which old writers do not know"),
+        ("ALTER TABLE keys ADD CHECK (key_id > 0)", "reads a table through for keys_key_id_check while writers wait"),
+        (
+            "ALTER TABLE marks ADD CONSTRAINT bad FOREIGN KEY (key_id) REFERENCES keys",
+            "reads a table through for bad while writers wait",
+        ),
+        (
+            "ALTER TABLE chats ALTER name SET NOT NULL",
+            "reads through chats for the nulls in name, which old writers may leave",
+        ),
+        ("ALTER TABLE chats DROP COLUMN waiting_since", "takes away or changes chats.waiting_since"),
+        ("ALTER TABLE sends RENAME TO sendings", "takes away sends"),
+        ("DROP TABLE sayings", "takes away sayings"),
+        (
+            "ALTER TABLE digests DROP CONSTRAINT digests_pkey",
+            "takes away digests_pkey, by which old writers find what is there",
+        ),
+    ],
+)
+def test_a_migration_against_the_rules_is_found(url: str, folder: Path, script: str, said: str) -> None:
+    migrator.migrate(url, folder=folder)
+
+    assert said in found_in("9999_bad.sql", script.encode(), url, folder)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ALTER TABLE whatsapp_messages ADD COLUMN colour text, ADD COLUMN size integer NOT NULL DEFAULT 0",
+        "ALTER TABLE keys ADD CONSTRAINT positive CHECK (key_id > 0) NOT VALID",
+        "CREATE TABLE brand_new (a integer PRIMARY KEY CHECK (a > 0)); CREATE INDEX ON brand_new (a)",
+        "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS good ON whatsapp_messages (status);",
+    ],
+)
+def test_a_migration_by_the_rules_is_let_be(url: str, folder: Path, script: str) -> None:
+    migrator.migrate(url, folder=folder)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM migrations").fetchone() != (0,)
+
+    assert found_in("9999_good.sql", script.encode(), url, folder) == []

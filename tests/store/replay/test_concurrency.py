@@ -1,0 +1,108 @@
+"""Replay beside everything else: interrupted, resumed, alone of its kind, and while events go on arriving."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from ingest.queue.contract import Batch
+from store.postgres import connections
+from store.postgres.errors import TransientError
+from store.replay import progress, replay
+from store.replay.replay import Plan, Replay
+from tests.support import replaying
+from tests.support.faulty_parsers import MISREADINGS, rightly
+from tests.support.generated_history import batches as generated_history_batches
+from tests.support.generated_history import snapshot
+from tests.support.replaying import drain, history, parser, replayed, rows
+
+T = TypeVar("T")
+
+
+def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, another_database_url: str) -> None:
+    """Ten million events take their time: a deployment in between must not mean to begin again."""
+    batches = list(generated_history_batches.told(300, seed=5))
+    drain(database_url, batches, MISREADINGS["wrong names"])
+    drain(another_database_url, batches, rightly)
+    plan = Plan(parser(rightly), size=20)
+    steps: list[int] = []
+    read, more = 0, True
+    while more:
+        # Each connection dies after two steps, wherever the replay is.
+        with replay.open(database_url, plan) as connection:
+            job = Replay(connection, plan)
+            steps.append(job.progress.last_event_id)
+            more = job.step() and job.step()
+            read = job.report.events
+
+    assert len(steps) > 10
+    assert steps == sorted(steps)
+    assert snapshot.differences(history(database_url), history(another_database_url)) == []
+    assert rows(database_url, "SELECT count(*), count(finished_at) FROM replays") == [(1, 1)]
+    assert read == 300
+
+
+def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
+    """What was read by the version before is not what this version would have read."""
+    drain(database_url, list(generated_history_batches.told(100)), rightly)
+    first = Plan(parser(rightly), size=20)
+    with replay.open(database_url, first) as connection:
+        Replay(connection, first).step()
+
+    second = replace(first, parser=replace(first.parser, name="newer"))
+    with replay.open(database_url, second) as connection:
+        assert Replay(connection, second).progress.last_event_id == 0
+    with replay.open(database_url, second) as connection:
+        assert Replay(connection, second, restart=True).progress.replay_id == 3
+
+
+def test_there_is_one_replay_at_a_time(database_url: str) -> None:
+    """Two would each undo what the other has not reached yet."""
+    plan = Plan(parser(rightly))
+    with replay.open(database_url, plan), pytest.raises(progress.BusyError):
+        replay.open(database_url, plan)
+
+
+@pytest.mark.parametrize("mistake", ["wrong chats", "wrong evidence"])
+def test_new_events_go_on_arriving(mistake: str, database_url: str, another_database_url: str) -> None:
+    """Nobody stops a system to repair its past: what four workers write meanwhile is neither lost nor hurt."""
+    batches = list(generated_history_batches.told(600, seed=7, together=10))
+    drain(database_url, batches[: len(batches) // 2], MISREADINGS[mistake])
+    drain(another_database_url, batches, rightly)
+    new = batches[len(batches) // 2 :]
+    failures: list[Exception] = []
+
+    def work(mine: list[Batch]) -> None:
+        try:
+            with connections.open(database_url, "worker") as connection:
+                for batch in mine:
+                    patiently(lambda batch=batch: replaying.keep(connection, [batch], rightly))
+        except Exception as error:  # noqa: BLE001 - the test reports it
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(new[number::4],)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    plan = Plan(parser(rightly), size=50)
+    with replay.open(database_url, plan) as connection:
+        job = Replay(connection, plan)
+        while patiently(job.step):
+            pass
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert snapshot.differences(history(database_url), history(another_database_url)) == []
+    assert replayed(database_url, rightly).counts == {}
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """As the worker does: what was a deadlock is tried again."""
+    for _ in range(20):
+        try:
+            return work()
+        except TransientError:
+            continue
+    return work()

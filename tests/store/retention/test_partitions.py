@@ -1,0 +1,185 @@
+"""Raw bodies by month: made in time, upgraded to without moving a row, and found without reading them all."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from store.postgres import connections, migrator
+from store.postgres.errors import TransientError
+from store.reading import operations, raw_tail
+from store.replay import retractions, sources
+from store.retention import partitions
+from tests.support.faulty_parsers import rightly
+from tests.support.replaying import parser, rows
+
+COPY = "COPY events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
+INSERT = "INSERT INTO events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id"
+PLACES = "SELECT e.event_id, e.tableoid::regclass::text FROM events AS e ORDER BY e.event_id"
+
+
+def month(ahead: int) -> int:
+    """The first moment of a month, in ms, so many months from this one."""
+    now = datetime.now(UTC)
+    years, index = divmod(now.month - 1 + ahead, 12)
+    return int(datetime(now.year + years, index + 1, 1, tzinfo=UTC).timestamp()) * 1000
+
+
+def name(ahead: int) -> str:
+    return f"events_{datetime.fromtimestamp(month(ahead) / 1000, UTC):%Y_%m}"
+
+
+def write(connection: connections.Connection, *receipts: int) -> None:
+    """As the release before partitions did it, and every one since."""
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types(["bytea", "int8", "int8", "bytea"])
+        for receipt in receipts:
+            copy.write_row((b"%d" % receipt, receipt, None, b"{}"))
+
+
+@pytest.fixture
+def before(another_database_url: str, tmp_path: Path) -> str:
+    """A database as the release before partitions left it."""
+    old = tmp_path / "migrations"
+    old.mkdir()
+    for file in migrator.names():
+        if file < "0040":
+            shutil.copy(migrator.FOLDER / file, old)
+    rows(another_database_url, "DROP SCHEMA public CASCADE")
+    rows(another_database_url, "CREATE SCHEMA public")
+    migrator.migrate(another_database_url, folder=old)
+    return another_database_url
+
+
+def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
+    """An upgrade must neither rewrite what years have left nor lose or renumber any of it."""
+    with connections.open(before, "old") as old:
+        write(old, *(month(-ago) for ago in (14, 9, 2, 1, 0)))
+        written = old.execute("SELECT e.event_id, e.digest FROM events AS e ORDER BY e.event_id").fetchall()
+        file = old.execute("SELECT pg_relation_filenode('events')").fetchone()
+
+    migrator.migrate(before)
+
+    with connections.open(before, "new") as new:
+        assert new.execute("SELECT e.event_id, e.digest FROM events AS e ORDER BY e.event_id").fetchall() == written
+        assert new.execute("SELECT pg_relation_filenode('events_first')").fetchone() == file
+        assert new.execute(INSERT, [b"x", month(0), None, b"{}"]).fetchone() == (len(written) + 1,)
+
+
+def test_the_last_release_goes_on_writing_while_and_after_it_is_upgraded(before: str) -> None:
+    """Old and new code run side by side: what a worker of the old one has prepared goes on to work unchanged."""
+    with connections.open(before, "old worker") as old:
+        for _ in range(8):  # often enough to be prepared by the server
+            write(old, month(0))
+            old.execute(INSERT, [b"x", month(0), None, b"{}"])
+
+        migrator.migrate(before)
+
+        write(old, month(0), month(5))
+        numbered = old.execute(INSERT, [b"y", month(0), None, b"{}"]).fetchone()
+
+    assert numbered == (19,)
+    assert rows(before, PLACES)[-3:] == [(17, "events_first"), (18, "events_default"), (19, "events_first")]
+
+
+def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: str) -> None:
+    """Several workers see the same month missing in the same second."""
+
+    def make(number: int) -> list[str]:
+        with connections.open(database_url, f"worker {number}") as connection:
+            return partitions.make(connection)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [made for some in pool.map(make, range(4)) for made in some]
+
+    with connections.open(database_url, "test") as connection:
+        assert made == [name(2)]
+        assert partitions.missing(connection) == []
+        assert [one.name for one in partitions.find(connection)] == ["events_first", name(2)]
+        write(connection, month(2) - 1, month(2), month(3) - 1, month(3))
+        assert [place for _, place in connection.execute(PLACES)] == [
+            *("events_first", name(2), name(2), "events_default")
+        ]
+
+
+def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None:
+    """No event waits for a partition; and when there is one, the month can be dropped whole some day."""
+    with connections.open(database_url, "test") as connection:
+        write(connection, month(2), month(2) + 1, month(9))
+
+        assert partitions.make(connection) == [name(2)]
+        assert connection.execute(PLACES).fetchall() == [(1, name(2)), (2, name(2)), (3, "events_default")]
+
+
+def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers wait while bodies are moved, so they are not moved by the million."""
+    monkeypatch.setattr(partitions, "STRAYS", 2)
+    with connections.open(database_url, "test") as connection:
+        write(connection, month(2), month(2) + 1, month(2) + 2)
+
+        assert partitions.make(connection) == []
+        assert {place for _, place in connection.execute(PLACES)} == {"events_default"}
+
+
+def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
+    """A dump reads all tables for an hour: until it is over, events of a new month are kept among the rest."""
+    with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
+        dump.execute("SELECT FROM events LIMIT 1")
+
+        with pytest.raises(TransientError):
+            partitions.make(connection)
+
+        dump.rollback()
+        assert partitions.make(connection) == [name(2)]
+
+
+def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a partition a month, one query without an index is a scan of years."""
+    monkeypatch.setattr(retractions, "_REACH", 500)
+    with connections.open(database_url, "test") as connection:
+        partitions.make(connection)
+        connection.execute(
+            """
+            INSERT INTO events (digest, received_at, key_id, body)
+            SELECT sha256(n::text::bytea), (ARRAY[1, %(next)s, 9e15::bigint])[n %% 3 + 1], n / 2,
+                convert_to(repeat('x', 1000), 'UTF8')
+            FROM generate_series(1, 12000) AS n
+            """,
+            {"next": month(2)},
+        )
+        connection.execute(
+            "INSERT INTO digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' FROM events"
+        )
+        connection.execute(
+            "INSERT INTO parked (digest, event_id, reason, received_at)"
+            " SELECT digest, event_id, 'x', received_at FROM events WHERE event_id % 100 = 0"
+        )
+        connection.execute("ANALYZE")
+
+    with connections.open(database_url, "test") as connection:
+        before = scans(connection)
+        retractions.prepare(connection)
+        connection.execute("INSERT INTO doubts (digest) SELECT d.digest FROM digests AS d LIMIT 10")
+        assert sources.horizon(connection) == 12000
+        assert len(sources.page(connection, 5000, 12000, 500)) == 500
+        assert len(sources.fitting(connection, range(1, 300))) == 299
+        assert sorted(sources.of_keys(connection, [7])[7]) == [14, 15]
+        assert len(sources.load(connection, range(100, 400), parser(rightly))) == 300
+        assert raw_tail.last(connection, 10) == 11990
+        assert len(raw_tail.Tail(11950).look(connection)) == 50
+        assert len(operations.parked(connection, None, None, 20)[0]) == 20
+        connection.execute("UPDATE events SET key_id = key_id WHERE event_id = 77")
+        assert len(retractions.suspects(connection, 12000)) == 10
+
+        assert scans(connection) == before
+
+
+def scans(connection: connections.Connection) -> object:
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT pg_stat_clear_snapshot()")
+    row = connection.execute("SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname LIKE 'events%'").fetchone()
+    assert row is not None
+    return row[0]

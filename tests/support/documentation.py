@@ -1,0 +1,49 @@
+"""The commands in our documents: every block of a shell's lines, and what stands above it about who runs them."""
+
+import re
+from dataclasses import dataclass
+
+from dev.checkout import ROOT
+
+SHELLS = ("sh", "bash", "shell", "console", "powershell")
+_BLOCK = re.compile(
+    r"^(?P<above>[^\n]*)\n(?P<indent> *)```(?P<language>\w*)\n(?P<lines>.*?)^ *```$", re.MULTILINE | re.DOTALL
+)
+_TESTED = re.compile(r"\s*<!-- tested by (?P<test>\S+) -->")
+_NOT_RUN = re.compile(r"\s*<!-- not run: (?P<reason>\S.*) -->")
+_ALL_TESTED = re.compile(r"^<!-- every command is tested by (?P<test>\S+) -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    page: str
+    language: str
+    lines: str
+    test: str | None
+    """The file of the test that says it runs this."""
+    reason: str | None
+    """Why nobody does."""
+
+
+def pages() -> list[str]:
+    return ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: str) -> list[Block]:
+    """A page's blocks for a shell, in their order."""
+    text = (ROOT / page).read_text()
+    everything = _ALL_TESTED.search(text)
+    found: list[Block] = []
+    for match in _BLOCK.finditer(text):
+        if match["language"] in SHELLS:
+            above = match["above"]
+            tested, not_run = _TESTED.fullmatch(above), _NOT_RUN.fullmatch(above)
+            test = tested["test"] if tested else everything["test"] if everything and not not_run else None
+            lines = re.sub(rf"^{match['indent']}", "", match["lines"], flags=re.MULTILINE)
+            found.append(Block(page, match["language"], lines, test, not_run["reason"] if not_run else None))
+    return found
+
+
+def tested(page: str, test: str) -> str:
+    """All the lines of a page that this test is to run."""
+    return "".join(block.lines for block in blocks(page) if block.test == test)

@@ -1,0 +1,130 @@
+"""A handful of events told in every order and cut, for the rules that decide what they amount to."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count, permutations
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from store.ingestion import apply
+from store.model.batches import Batch, Event
+from store.model.facts import ContentState, Direction, Fact, Message, MessageType, Outcome, Status
+from store.postgres.connections import Connection
+from tests.support.generated_history import snapshot, world
+from tests.support.generated_history.database import Memory
+
+SESSION = world.SESSIONS[0]
+T0 = world.T0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One delivery of an event; the same facts again, received whenever, are a copy of it."""
+
+    facts: tuple[Fact, ...]
+    received_at: int
+    session: str
+    seed: str
+    """Distinguishes events that say the same, and decides ties."""
+
+    @property
+    def body(self) -> bytes:
+        return f"{self.session} {self.seed} {self.facts}".encode()
+
+    def event(self, index: int) -> Event:
+        outcome = Outcome("stored", None, self.session, "test", None, self.facts)
+        return Event(index, self.received_at, self.body, hashlib.sha256(self.body).digest(), outcome)
+
+
+def told(*facts: Fact, received_at: int = T0, session: str = SESSION, seed: str = "") -> Told:
+    return Told(facts, received_at, session, seed)
+
+
+def message(
+    message_id: str | None = "A",
+    address: str = world.ASHA,
+    *,
+    text: str | None = "Hello",
+    direction: Direction = "incoming",
+    time: int | None = T0,
+    message_type: MessageType = "text",
+    state: ContentState = "complete",
+    caption: str | None = None,
+    media_url: str | None = None,
+    sender: str | None = None,
+    sender_name: str | None = None,
+    status: Status | None = None,
+) -> Message:
+    return Message(
+        address=address,
+        direction=direction,
+        message_id=message_id,
+        time=time,
+        type=message_type,
+        raw_type=None,
+        content_state=state,
+        text=text,
+        caption=caption,
+        media_url=media_url,
+        sender=sender,
+        sender_name=sender_name,
+        status=status,
+    )
+
+
+def keep(connection: Connection, numbers: Iterable[int], *transactions: Sequence[Told]) -> None:
+    """Each sequence as one transaction of one batch, the only one of its writer."""
+    for number, events in zip(numbers, transactions, strict=False):
+        batch = Batch(f"{number:032x}", 1, len(events), tuple(event.event(i) for i, event in enumerate(events)))
+        apply.apply(connection, [batch])
+
+
+def agreed(memory: Memory, *events: Told) -> snapshot.Truth:
+    """What the events amount to, in whatever order they come, together or one by one; fails where that differs."""
+    first: snapshot.Truth | None = None
+    for order in permutations(events):
+        for transactions in ([order], [[event] for event in order], [order[:1], order[1:]]):
+            memory.empty()
+            keep(memory.connection, count(1), *transactions)
+            now = snapshot.read(memory.connection)
+            first = first or now
+            differing = snapshot.differences(first, now)
+            assert not differing, "\n".join([f"{event.facts}" for event in order] + differing)
+    assert first is not None
+    return first
+
+
+def messages(memory: Memory, message_id: str = "A") -> list[dict[str, Any]]:
+    """The rows that are shown under this id, with the chat that they are shown in."""
+    with memory.connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT m.*, head.address AS shown_in
+            FROM whatsapp_messages AS m
+            JOIN chats AS c USING (chat_id)
+            JOIN chats AS head ON head.chat_id = coalesce(c.merged_into, c.chat_id)
+            WHERE m.message_id = %s AND NOT m.collapsed
+            ORDER BY m.session_id, head.address, m.direction
+            """,
+            [message_id],
+        ).fetchall()
+
+
+def only(memory: Memory, message_id: str = "A") -> dict[str, Any]:
+    """The one row that is shown under this id."""
+    (row,) = messages(memory, message_id)
+    return row
+
+
+def chats(memory: Memory) -> dict[str, dict[str, Any]]:
+    """By address, the chats that a list shows."""
+    with memory.connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute("SELECT * FROM chats WHERE merged_into IS NULL AND last_timestamp IS NOT NULL").fetchall()
+    return {row["address"]: row for row in rows}
+
+
+def text_of(event: Told) -> str | None:
+    """What the event's message says."""
+    return next(fact.text for fact in event.facts if isinstance(fact, Message))

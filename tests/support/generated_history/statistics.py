@@ -1,0 +1,43 @@
+"""What the drawn histories were made of, so that one can see what a passing test has seen."""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from time import monotonic
+
+import pytest
+
+from tests.support.generated_history.histories import History
+from worker.sak import parser
+
+
+@dataclass(slots=True)
+class Shares:
+    kinds: Counter[str] = field(default_factory=Counter[str])
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    histories: int = 0
+    copies: int = 0
+    transactions: int = 0
+    started: float = field(default_factory=monotonic)
+
+    def count(self, history: History) -> None:
+        self.histories += 1
+        for event in history.events:
+            self.kinds[event.kind] += 1
+            self.copies += len(event.copies)
+            self.outcomes[parser.read(event.copies[0].body).outcome.kind] += 1
+        self.transactions += sum(map(len, history.tellings()))
+
+    def print(self, capfd: pytest.CaptureFixture[str], title: str) -> None:
+        """Past pytest, to where the terminal is: parallel workers have only their standard error there."""
+        events = self.kinds.total() or 1
+        told = (
+            f"{title}: {self.histories} histories, {events} events in {self.copies} copies, told twice in"
+            f" {self.transactions} transactions, {monotonic() - self.started:.0f} s"
+        )
+        shares = (
+            "  " + ", ".join(f"{name} {100 * share / events:.1f} %" for name, share in counted.most_common())
+            for counted in (self.kinds, self.outcomes)
+        )
+        with capfd.disabled():
+            print("", told, *shares, sep="\n", file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""PgBouncer in transaction mode, Debian's own, before a PostgreSQL of the tests."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dev.embedded import child_process, postgres, system_user
+from dev.embedded.postgres import Postgres
+
+PROGRAM = Path("/usr/sbin/pgbouncer")
+MISSING = f"{PROGRAM} is not there; on Debian: apt install pgbouncer (.ci/pgbouncer does it for CI)"
+CONFIGURATION = """
+[databases]
+* = host={folder} user={role}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {size}
+max_client_conn = 200
+query_wait_timeout = 20
+ignore_startup_parameters = {ignored}
+"""
+
+
+@contextmanager
+def before(server: Postgres, folder: Path, *, size: int = 4, ignored: str = "") -> Generator[int]:
+    """The port it listens on; `size` sessions of PostgreSQL's are all that its clients share."""
+    if not PROGRAM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
+    user = system_user.for_server(server.home / "data")
+    configuration = folder / f"pgbouncer-{port}.ini"
+    configuration.write_text(
+        CONFIGURATION.format(folder=server.socket_folder, role=postgres.ROLE, port=port, size=size, ignored=ignored)
+    )
+    with (folder / f"pgbouncer-{port}.log").open("w+b") as log:
+        process = child_process.start(
+            [str(PROGRAM), str(configuration)], log, environment=postgres.ENVIRONMENT, account=user
+        )
+        try:
+            _await(port, process, Path(log.name))
+            yield port
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.02)
+        else:
+            return

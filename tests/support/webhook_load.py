@@ -1,0 +1,59 @@
+"""Clients that keep posting while something else happens."""
+
+import http.client
+import itertools
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from tests.support.ingest_process import PATH, Ingest, sign
+
+
+@dataclass
+class Load:
+    """Posts from several connections, each event different, until the block ends."""
+
+    ingest: Ingest
+    clients: int = 8
+    acknowledged: list[bytes] = field(default_factory=list[bytes])
+    others: list[str] = field(default_factory=list[str])
+    """What was not a 200: statuses, and the names of exceptions."""
+    seconds: list[float] = field(default_factory=list[float])
+
+    def __post_init__(self) -> None:
+        self._over = threading.Event()
+        self._numbers = itertools.count()
+        self._threads = [threading.Thread(target=self._post) for _ in range(self.clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _post(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.ingest.port, timeout=10)
+        while not self._over.is_set():
+            body = b'{"event":"message.received","messageId":"%d"}' % next(self._numbers)
+            begun = time.perf_counter()
+            try:
+                connection.request("POST", PATH, body, {"X-Webhook-Signature": sign(body)})
+                response = connection.getresponse()
+                response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.others.append(type(error).__name__)
+                connection.close()
+                continue
+            self.seconds.append(time.perf_counter() - begun)
+            if response.status == 200:
+                self.acknowledged.append(body)
+            else:
+                self.others.append(str(response.status))
+            time.sleep(0.002)
+        connection.close()

@@ -1,0 +1,188 @@
+"""Processes of a release and of this version side by side, on one schema and one queue."""
+
+import os
+import re
+import secrets
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from dev.chaos.event_generator import Story
+from dev.chaos.managed_process import Program
+from dev.checkout import ROOT
+from ingest.queue import contract
+from store.postgres import migrator
+from tests.support import documentation, worker_http
+from tests.support.pipeline import Pipeline
+from tests.upgrade.conftest import RELEASES, Release
+
+RECEIVED_AT: Final = 1_767_225_600_000
+HISTORY: Final = {
+    "batches": "writer, number, size, upto, stored, duplicate, noise, ping, parked, forgotten",
+    "digests": "digest, received_at, last_received_at, outcome",
+    "events": "digest, received_at, body",
+    "parked": "digest, reason, session_id, event, received_at",
+    "sessions": "session_id, state, state_at, phone, phone_at",
+    "chats": "session_id, address, kind, own_name, name, last_timestamp, last_arrived, unread, waiting_since",
+    "whatsapp_messages": (
+        "message_id, session_id, direction, from_number, to_number, message_type, message_text, media_url, caption,"
+        " status, timestamp, time_source, arrived, raw_type, content_state, mime_type, file_name, reply_to, sender,"
+        " sender_name, base_status, original_text, edited_at, deleted_at, unread, collapsed"
+    ),
+    "marks": "kind, digest, direction, sender, marked_at, status, text",
+    "aliases": "session_id, lid, phone, told_at, digest",
+}
+"""What a history says, without the numbers that its rows happen to have."""
+
+
+def history(pipeline: Pipeline) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table: pipeline.rows(f"SELECT {columns} FROM {table} ORDER BY row({columns})::text")
+        for table, columns in HISTORY.items()
+    }
+
+
+def webhooks() -> list[bytes]:
+    """One of every dialect that we know."""
+    folder = ROOT / "tests" / "payloads"
+    paths = [path for path in folder.rglob("*.*") if path.parent != folder and path.parent.name != "queue"]
+    return [path.read_bytes() for path in sorted(paths) if ".expected" not in path.name]
+
+
+def entries(bodies: list[bytes]) -> list[dict[bytes, bytes]]:
+    """The bodies as stream entries of one writer."""
+    writer = secrets.token_hex(16)
+    found: list[dict[bytes, bytes]] = []
+    for number, start in enumerate(range(0, len(bodies), 25), 1):
+        some = tuple(bodies[start : start + 25])
+        upto = start + len(some)
+        receipts = tuple(range(RECEIVED_AT + start, RECEIVED_AT + upto))
+        found.append(contract.to_fields(contract.Batch(writer, number, upto, receipts, some)))
+    return found
+
+
+def test_a_released_worker_writes_the_same_history_into_the_new_schema(
+    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    """Migrations come first: for hours, perhaps, the workers of before are all that writes."""
+    old, new = new_pipeline(), new_pipeline()
+    bodies = webhooks()
+    for entry in entries(bodies):
+        old.feed.put(entry)
+        new.feed.put(entry)
+    release.worker(old, tmp_path).start()
+    new.worker().start()
+
+    for pipeline in (old, new):
+        assert pipeline.until(lambda p=pipeline: p.counted() == len(bodies) and p.entries() == 0, 60), pipeline.said
+    assert len(bodies) > 200
+    assert history(old) == history(new)
+
+
+@pytest.mark.timeout(180)
+def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
+    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    """As docs/upgrading.md says it: migrate, replace the processes one by one, and nothing has to stop."""
+    pipeline = new_pipeline(empty=True)
+    release.migrate(pipeline.database_url)
+    story = Story(91)
+    old = release.worker(pipeline, tmp_path).start()
+    pipeline.feed.add_all(story.take(200), size=5)
+    assert pipeline.until(lambda: pipeline.counted() > 20), pipeline.said
+
+    pipeline.feed.add_all(story.take(300), size=5)
+    migrated = pasted(pipeline)
+    pipeline.feed.add_all(story.take(200), size=5)
+    new = pipeline.worker().start()
+    pipeline.feed.add_all(story.take(200), size=5)
+    assert pipeline.until(lambda: pipeline.counted() > 600), pipeline.said
+    assert old.terminate() == 0, old.said
+    pipeline.workers.remove(old)
+    pipeline.feed.add_all(story.take(200), size=5)
+
+    assert migrated.count("applied") == len(migrator.names()) - len(list((release.code / "store/migrations").glob("*")))
+    assert pipeline.drained(60), pipeline.said
+    assert (old.starts, new.starts) == (1, 1), "nobody died of the other"
+    verdict = pipeline.judge()
+    assert verdict.clean, verdict
+
+
+@pytest.mark.long
+def test_going_back_to_the_released_worker_works_on_the_new_schema(
+    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    """Whoever finds the new version wanting starts the old one again: what the new one wrote does not confuse it."""
+    pipeline = new_pipeline()
+    story = Story(92)
+    pipeline.feed.add_all(story.take(150), size=5)
+    new = pipeline.worker().start()
+    assert pipeline.drained(), new.said
+    assert new.terminate() == 0
+    pipeline.workers.remove(new)
+    old = release.worker(pipeline, tmp_path).start()
+    pipeline.feed.add_all(story.take(150), size=5)
+
+    assert pipeline.drained(), old.said
+    verdict = pipeline.judge()
+    assert verdict.clean, verdict
+
+
+def test_new_processes_wait_for_the_schema_and_say_what_it_lacks(
+    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    """A deployment that starts the new code first: nothing is taken from the queue, and the probe says why."""
+    pipeline = new_pipeline(empty=True)
+    done = release.migrate(pipeline.database_url)
+    lacking = [name for name in migrator.names() if name not in done]
+    worker = pipeline.worker(WORKER_PORT=worker_http.free_port()).start()
+    port = worker_http.free_port()
+    environment = {"DATABASE_URL": pipeline.database_url, "API_TOKEN": "made-up-for-tests", "WORKER_PORT": port}
+    api = Program("api", environment | {"API_PORT": port, "DATA_DIR": str(tmp_path)}, tmp_path / "api.log")
+    pipeline.feed.add(Story(93).take(5))
+    with api:
+        for process in (worker, api):
+            assert pipeline.until(lambda p=process: "lacks" in worker_http.get(p, "/readyz")[1]), process.said
+            status, body = worker_http.get(process, "/readyz")
+            assert status == 503
+            assert all(name in body for name in lacking), body
+        assert pipeline.entries() == 1
+        pasted(pipeline)
+
+        assert pipeline.drained(), pipeline.said
+        for process in (worker, api):
+            assert pipeline.until(lambda p=process: worker_http.get(p, "/readyz")[0] == 200), process.said
+
+
+def pasted(pipeline: Pipeline) -> str:
+    """What the lines of docs/upgrading.md say."""
+    lines = documentation.tested("docs/upgrading.md", "tests/upgrade/test_rolling_upgrade.py")
+    assert "store migrate" in lines
+    environment = os.environ | {"DATABASE_URL": pipeline.database_url}
+    done = subprocess.run(
+        ["/bin/sh", "-ec", lines], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_released_migration_is_never_edited(release: Release) -> None:
+    """Whoever has applied it has what it said then, and will never get what it says now."""
+    released = {path.name: path.read_bytes() for path in (release.code / "store" / "migrations").iterdir()}
+
+    assert {name: (migrator.FOLDER / name).read_bytes() for name in released} == released
+
+
+def test_the_change_log_is_of_this_version() -> None:
+    """Whoever upgrades reads at its top what is new, and in pyproject.toml which version that is."""
+    versions = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    numbered = [version for version in versions if version != "Unreleased"]
+
+    assert numbered[0] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert numbered == sorted(numbered, key=lambda version: [int(part) for part in version.split(".")], reverse=True)
+    assert "Unreleased" not in versions[1:]
+    assert set(RELEASES) <= set(numbered), "a release that is kept is one that was made"

@@ -1,0 +1,160 @@
+"""`python -m worker replay` as an operator runs it: exit codes, reports, interruptions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+
+from store.postgres import connections
+from tests.support import replaying
+from tests.support.faulty_parsers import MISREADINGS, rightly
+from tests.support.generated_history import batches as generated_history_batches
+from tests.support.generated_history import snapshot
+from worker.commands import replay
+
+
+def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "worker", "replay", *arguments],
+        env={"DATABASE_URL": database_url, "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
+    process = command(database_url, *arguments)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_the_exit_code_says_whether_anything_differs(database_url: str) -> None:
+    """A deployment can ask after every upgrade, and wake somebody only if there is something to decide."""
+    replaying.drain(database_url, list(generated_history_batches.told(100)), MISREADINGS["wrong times"])
+
+    codes = [run(database_url, *arguments)[0] for arguments in (["--dry-run"], [], ["--dry-run"])]
+
+    assert codes == [replay.DIFFERS, replay.DONE, replay.DONE]
+
+
+def test_the_report_can_be_read_by_people_and_machines(database_url: str) -> None:
+    """Both say the same: what kinds of differences, how many, and a few of them."""
+    replaying.drain(database_url, list(generated_history_batches.told(100)), MISREADINGS["wrong types"])
+
+    _, for_machines, _ = run(database_url, "--dry-run", "--json")
+    _, for_people, _ = run(database_url, "--dry-run")
+
+    document = json.loads(for_machines)
+    assert (document["dry_run"], document["done"], document["events"]) == (True, True, 100)
+    assert set(document["examples"]) == set(document["differences"])
+    for kind, count in document["differences"].items():
+        assert f"{count:>10,} {kind}\n" in for_people
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--batch", "0"], 2), (["--reason", "x"], 2), (["--nonsense"], 2)],
+)
+def test_what_makes_no_sense_is_refused(arguments: Sequence[str], code: int, database_url: str) -> None:
+    """Before anything is touched."""
+    assert run(database_url, *arguments)[0] == code
+
+
+def test_without_a_database_it_says_so() -> None:
+    """In a sentence, not with a traceback."""
+    code, _, err = run("postgresql://app@127.0.0.1:1/history")
+
+    assert code == replay.UNUSABLE
+    assert err.startswith("replay: PostgreSQL cannot be used: ")
+    assert "Traceback" not in err
+
+
+def test_a_killed_replay_leaves_nothing_half_done_and_goes_on(database_url: str) -> None:
+    """Whenever it dies, each message is either as it was or as it should be, and the next run finishes the rest."""
+    batches = list(generated_history_batches.told(400, seed=11))
+    replaying.drain(database_url, batches, MISREADINGS["not understood"])
+
+    process = command(database_url, "--batch", "5")
+    reached = wait_for_progress(database_url, above=20)
+    process.kill()
+    process.communicate()
+    code, out, _ = run(database_url, "--json")
+
+    assert code == replay.DONE
+    assert json.loads(out)["events"] == 400
+    assert reached < 400
+    with connections.open(database_url, "test") as connection:
+        replays = connection.execute("SELECT count(*), count(finished_at) FROM replays").fetchall()
+        said = replaying.history(database_url)
+        connection.execute(
+            "TRUNCATE batches, digests, events, event_keys, parked, sessions, session_events, keys, chats,"
+            " whatsapp_messages, marks, aliases, corrections, sends CASCADE"
+        )
+        replaying.drain(database_url, batches, rightly)
+    assert replays == [(1, 1)]
+    assert snapshot.differences(said, replaying.history(database_url)) == []
+
+
+def test_a_stopped_replay_says_that_it_goes_on_from_there(database_url: str) -> None:
+    """SIGTERM is how a deployment ends a process: the batch in hand is finished, and its exit code tells."""
+    replaying.drain(database_url, list(generated_history_batches.told(400)), rightly)
+
+    process = command(database_url, "--batch", "2")
+    wait_for_progress(database_url, above=2)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == replay.INTERRUPTED
+    assert "run it again to go on from here" in out
+
+
+def wait_for_progress(database_url: str, *, above: int) -> int:
+    """How far the replay is once it is that far."""
+    deadline = time.monotonic() + 30
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute("SELECT max(last_event_id) FROM replays").fetchone()
+            if row and row[0] is not None and row[0] > above:
+                return row[0]
+            time.sleep(0.005)
+    raise AssertionError("the replay does not get anywhere")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_than_a_tenth_of_the_drain(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was promised of replays, at a size that says something."""
+    batches = list(generated_history_batches.told(102_000, seed=2))
+    with connections.open(database_url, "test") as connection:
+        taken = [batches[start : start + 12] for start in range(0, len(batches), 12)]
+        drained = 0.0
+        for number, some in enumerate(taken):
+            if number % 10 == 0:
+                # As autovacuum does once a minute: the drain is measured against a history that grew in days.
+                connection.execute("ANALYZE")
+            began = time.monotonic()
+            generated_history_batches.keep(connection, some)
+            drained += time.monotonic() - began
+        row = connection.execute("SELECT count(*) FROM events").fetchone()
+        before = generated_history_batches.everything(connection)
+        began = time.monotonic()
+
+        report = replaying.replayed(database_url, rightly, size=512)
+
+        seconds = time.monotonic() - began
+        assert generated_history_batches.everything(connection) == before
+    events = row[0] if row and isinstance(row[0], int) else 0
+    with capsys.disabled():
+        print(f"\n{events:,} events: drained {events / drained:,.0f}/s, replayed {events / seconds:,.0f}/s")
+    assert report.counts == {}
+    assert report.events == events > 100_000
+    assert seconds <= drained * 10
