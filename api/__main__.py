@@ -10,36 +10,36 @@ import uvicorn
 from api import listener as api_listener
 from api.app import create_app
 from api.commands import sak, tokens
-from api.live.broadcaster import Hub
+from api.live.broadcaster import Broadcaster
 from api.settings import SettingsError
 from telemetry import logs
-from telemetry.logs import JournalError
+from telemetry.logs import TelemetrySettingsError
 
-_LAST_WORDS = 5
+_SHUTDOWN_GRACE_SECONDS = 5
 """Seconds that open requests have when the process is asked to end."""
 
 
-class _Server(uvicorn.Server):
+class _StreamClosingServer(uvicorn.Server):
     """Ends the streams before it waits for the last requests: by themselves they never end."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+    def __init__(self, config: uvicorn.Config, broadcaster: Broadcaster) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._broadcaster = broadcaster
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._hub.close()
+        self._broadcaster.close()
         await super().shutdown(sockets)
 
 
 def main() -> None:
     try:
-        logs.begin("api", os.environ)
-    except JournalError as error:
+        logs.configure("api", os.environ)
+    except TelemetrySettingsError as error:
         sys.exit(f"api: {error}")
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     commands = parser.add_subparsers(dest="group")
-    tokens.add_to(commands)
-    sak.add_to(commands)
+    tokens.add_parser(commands)
+    sak.add_parser(commands)
     chosen = parser.parse_args()
     if chosen.group == "token":
         print(tokens.run(chosen, os.environ))
@@ -60,12 +60,12 @@ def serve() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_LAST_WORDS,
+        timeout_graceful_shutdown=_SHUTDOWN_GRACE_SECONDS,
         # Longer than a proxy in front of us keeps a connection, so that it never sends into one that we just closed.
         timeout_keep_alive=75,
         lifespan="on",
     )
-    _Server(config, app.state.hub).run(sockets=[listener])
+    _StreamClosingServer(config, app.state.hub).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -10,47 +10,47 @@ import time
 import anyio
 import anyio.to_thread
 
-from api.http.database import Backend
+from api.http.database import Database
 from store.feed import search_index
 from store.ledger import batch_runs
 from store.postgres import errors
 
 log = logging.getLogger(__name__)
 
-_PAGE = 250
+_CHANGES_PER_TRANSACTION = 250
 """Changes per transaction: while one runs, it keeps younger changes from the feed's readers, so it is short."""
-_PAUSE = 0.5
+_IDLE_SECONDS = 0.5
 """Seconds between two looks when there was nothing more."""
-_BACK_OFF = 5.0
-_BATCHES = 500
+_ERROR_SECONDS = 5.0
+_BATCHES_PER_RUN = 500
 """The ledger adds up so many batches one by one before they become part of a run."""
-_COUNTING = 10.0
+_RUN_INTERVAL = 10.0
 """Seconds between two looks at how many those are."""
 
 
-async def run(backend: Backend) -> None:
+async def run(database: Database) -> None:
     """Follow the change feed until cancelled; of several processes one does it at a time."""
     threads = anyio.CapacityLimiter(1)
-    counted = -_COUNTING
+    counted = -_RUN_INTERVAL
     while True:
         try:
-            more = await anyio.to_thread.run_sync(_follow, backend, limiter=threads)
-            if time.monotonic() - counted >= _COUNTING:
+            more = await anyio.to_thread.run_sync(_index_changes, database, limiter=threads)
+            if time.monotonic() - counted >= _RUN_INTERVAL:
                 counted = time.monotonic()
-                await anyio.to_thread.run_sync(_add_up, backend, limiter=threads)
+                await anyio.to_thread.run_sync(_extend_batch_runs, database, limiter=threads)
         except errors.StoreError as error:
             log.warning("search and ledger cannot follow: %s", error)
-            await asyncio.sleep(_BACK_OFF)
+            await asyncio.sleep(_ERROR_SECONDS)
             continue
         if not more:
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_IDLE_SECONDS)
 
 
-def _follow(backend: Backend) -> bool:
-    with backend.writes.connection() as connection:
-        return search_index.follow(connection, _PAGE)
+def _index_changes(database: Database) -> bool:
+    with database.write_pool.connection() as connection:
+        return search_index.advance(connection, _CHANGES_PER_TRANSACTION)
 
 
-def _add_up(backend: Backend) -> None:
-    with backend.writes.connection() as connection:
-        batch_runs.extend(connection, _BATCHES)
+def _extend_batch_runs(database: Database) -> None:
+    with database.write_pool.connection() as connection:
+        batch_runs.extend(connection, _BATCHES_PER_RUN)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from api.settings import SettingsError
 
-_PORT = 3001
+_DEFAULT_PORT = 3001
 
 
 def open_socket(environ: Mapping[str, str]) -> socket.socket:
@@ -17,7 +17,7 @@ def open_socket(environ: Mapping[str, str]) -> socket.socket:
             raise SettingsError(f"LISTEN_FD ({handed}) is not the number of an open socket.") from error
     name = "PORT" if environ.get("PORT") else "API_PORT"
     host = "0.0.0.0" if name == "PORT" else environ.get("HOST") or "127.0.0.1"  # noqa: S104 - what PORT means (README)
-    port = environ.get(name) or str(_PORT)
+    port = environ.get(name) or str(_DEFAULT_PORT)
     if not port.isdecimal() or int(port) > 65535:
         raise SettingsError(f"{name} must be a port, not {port!r}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dev.checkout import ROOT
 from dev.errors import StartError
 from dev.supervisor import dotenv, supervisor
-from dev.supervisor.settings import Settings
+from dev.supervisor.settings import SupervisorSettings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,19 +16,19 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         environ = dotenv.read(ROOT / ".env") | os.environ
-        supervisor.run(Settings.of(environ), environ, say, demo="--demo" in arguments)
+        supervisor.run(SupervisorSettings.from_environ(environ), environ, print_line, demo="--demo" in arguments)
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
-    except supervisor.StoppedError:
-        say("dev", "stopped before everything was started")
+    except supervisor.StartInterruptedError:
+        print_line("dev", "stopped before everything was started")
     return 0
 
 
-def say(name: str, line: str) -> None:
+def print_line(source: str, line: str) -> None:
     """One line of the terminal, which tells whose it is; nothing stops because nobody reads any more."""
     try:
-        print(f"{name:<8} | {line}", flush=True)
+        print(f"{source:<8} | {line}", flush=True)
     except OSError:  # `./run | grep -m1 ready`, a closed terminal, a full disk
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -16,29 +16,29 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 
 
-def main(lock_name: str, stamp: str) -> int:
-    lock = ROOT / lock_name
-    mark = VENV / f"{lock_name}.stamp"
+def main(lock_file_name: str, stamp: str) -> int:
+    lock = ROOT / lock_file_name
+    mark = VENV / f"{lock_file_name}.stamp"
     with lock.open("rb") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)  # two first starts at once: the second waits, and finds everything done
-        if mark.exists() and mark.read_text().strip() == stamp and _works():
+        if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
             return 0
         if not os.access(VENV if VENV.exists() else ROOT, os.W_OK):
             print(f"{ROOT} belongs to somebody else, and nothing can be installed there: use a copy.", file=sys.stderr)
             return 1
         start = time.monotonic()
-        if not _works():
-            _make()
+        if not _environment_is_usable():
+            _create_environment()
         count = sum("==" in line for line in lock.read_text().splitlines() if not line.startswith(" "))
-        print(f"Installing {lock_name} into .venv, once: up to {count} packages", flush=True)
-        if code := _install(lock):
+        print(f"Installing {lock_file_name} into .venv, once: up to {count} packages", flush=True)
+        if code := _pip_install(lock):
             return code
         mark.write_text(stamp + "\n")
         print(f"Installed in {time.monotonic() - start:.0f} s", flush=True)
     return 0
 
 
-def _works() -> bool:
+def _environment_is_usable() -> bool:
     """Whether the environment is there and runs with a Python that still exists and has its pip."""
     if not PYTHON.exists():
         return False
@@ -46,13 +46,13 @@ def _works() -> bool:
     return subprocess.run([str(PYTHON), "-c", check], capture_output=True, check=False).returncode == 0
 
 
-def _make() -> None:
+def _create_environment() -> None:
     print(f"Making .venv with Python {sys.version.split()[0]} ({sys.executable})", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
 
 
-def _install(lock: Path) -> int:
+def _pip_install(lock: Path) -> int:
     """Run pip and show each package as it comes; all that pip said only if it fails."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes"]
     environment = os.environ | {"PIP_USER": "0"}  # a user-wide setting that pip refuses inside an environment

@@ -10,15 +10,15 @@ from ingest.app import create_app
 from ingest.queue.failpoints import FailpointError
 from ingest.settings import SettingsError
 from telemetry import logs
-from telemetry.logs import JournalError
+from telemetry.logs import TelemetrySettingsError
 
 
 def main() -> None:
     try:
-        logs.begin("ingest", os.environ)
+        logs.configure("ingest", os.environ)
         app = create_app()
         listener = ingest_listener.open_socket(os.environ)
-    except (SettingsError, FailpointError, JournalError, OSError) as error:
+    except (SettingsError, FailpointError, TelemetrySettingsError, OSError) as error:
         sys.exit(f"ingest: {error}")
     # What is there now stays: looking through it again for garbage took 20 ms, five times a second under load.
     gc.collect()

@@ -8,157 +8,157 @@ from collections import deque
 from collections.abc import Sequence
 
 from ingest import tracing
-from ingest.batch_store import Keeper, NotKeptError
-from ingest.counters import Counts
+from ingest.batch_store import BatchNotStoredError, BatchStore
+from ingest.counters import Counters
 from ingest.queue import contract
-from ingest.responses import Acknowledgements
+from ingest.responses import BatchAcknowledgement
 from ingest.spool import Spool
-from telemetry.traces import Span, Traces
+from telemetry.traces import Span, Tracer
 
 log = logging.getLogger("ingest")
 
 MAX_EVENTS = 512
 MAX_BYTES = 4 << 20
 """A batch takes no more events once it has reached one of these."""
-MAX_WAITING_BYTES = 128 << 20
+MAX_PENDING_BYTES = 128 << 20
 """Beyond this, bodies that wait for their batch are refused instead of filling the memory."""
 IDLE_SECONDS = 1.0
 """After this long without events, one empty batch tells how far the writer got."""
 
 
-class Pending:
+class PendingBatch:
     """Events that wait to be kept together."""
 
-    __slots__ = ("bodies", "kept", "receipts", "size", "spans")
+    __slots__ = ("acknowledgement", "bodies", "received_at", "request_spans", "size_bytes")
 
-    def __init__(self, kept: asyncio.Future[Acknowledgements | None]) -> None:
+    def __init__(self, acknowledgement: asyncio.Future[BatchAcknowledgement | None]) -> None:
         self.bodies: list[bytes] = []
-        self.receipts: list[int] = []
-        self.size = 0
-        self.spans: list[Span] = []
+        self.received_at: list[int] = []
+        self.size_bytes = 0
+        self.request_spans: list[Span] = []
         """Of its requests, where somebody wants traces."""
-        self.kept = kept
+        self.acknowledgement = acknowledgement
         """Becomes the answers to the batch, or None if it could not be kept."""
 
 
 class Batcher:
     """One writer of the stream; it has one batch under way at a time."""
 
-    def __init__(self, keeper: Keeper, spool: Spool, counts: Counts, traces: Traces | None = None) -> None:
-        self._traces = traces
-        self._keeper = keeper
+    def __init__(self, batch_store: BatchStore, spool: Spool, counters: Counters, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer
+        self._batch_store = batch_store
         self._spool = spool
-        self._counts = counts
-        self._waiting: deque[Pending] = deque()
-        self._waiting_bytes = 0
-        self._wake = asyncio.Event()
+        self._counters = counters
+        self._pending_batches: deque[PendingBatch] = deque()
+        self._pending_bytes = 0
+        self._work_available = asyncio.Event()
         self._closing = False
-        self._tail_due = False
-        self._new_writer()
+        self._progress_batch_due = False
+        self._reset_writer()
 
-    def add(self, body: bytes) -> Pending | None:
+    def add(self, body: bytes) -> PendingBatch | None:
         """Let the event wait, as the last one of the batch that is returned; None if too much waits already."""
-        if self._waiting_bytes > MAX_WAITING_BYTES:
+        if self._pending_bytes > MAX_PENDING_BYTES:
             return None
-        pending = self._waiting[-1] if self._waiting else None
-        if pending is None or len(pending.bodies) >= MAX_EVENTS or pending.size >= MAX_BYTES:
-            pending = Pending(asyncio.get_running_loop().create_future())
-            self._waiting.append(pending)
-            self._wake.set()
+        pending = self._pending_batches[-1] if self._pending_batches else None
+        if pending is None or len(pending.bodies) >= MAX_EVENTS or pending.size_bytes >= MAX_BYTES:
+            pending = PendingBatch(asyncio.get_running_loop().create_future())
+            self._pending_batches.append(pending)
+            self._work_available.set()
         pending.bodies.append(body)
-        pending.receipts.append(time.time_ns() // 1_000_000)
-        pending.size += len(body)
-        if self._traces is not None:
-            pending.spans.append(self._traces.start("POST /whatsapp-webhook", "server"))
-        self._waiting_bytes += len(body)
-        self._counts.received += 1
+        pending.received_at.append(time.time_ns() // 1_000_000)
+        pending.size_bytes += len(body)
+        if self._tracer is not None:
+            pending.request_spans.append(self._tracer.start_span("POST /whatsapp-webhook", "server"))
+        self._pending_bytes += len(body)
+        self._counters.received_webhooks += 1
         return pending
 
-    def tell_tail(self) -> None:
+    def schedule_progress_batch(self) -> None:
         """Send an empty batch once nothing else has been sent for a second."""
-        self._tail_due = True
-        self._wake.set()
+        self._progress_batch_due = True
+        self._work_available.set()
 
     async def run(self) -> None:
         """Keep batch after batch until closed and nothing waits."""
-        while self._waiting or not self._closing:
-            if self._waiting:
-                pending = self._waiting.popleft()
-                self._waiting_bytes -= pending.size
+        while self._pending_batches or not self._closing:
+            if self._pending_batches:
+                pending = self._pending_batches.popleft()
+                self._pending_bytes -= pending.size_bytes
                 await self._commit(pending)
             else:
-                self._wake.clear()
-                if not await self._woken():
-                    await self._commit_tail()
-        if self._tail_due:
-            await self._commit_tail()
+                self._work_available.clear()
+                if not await self._wait_for_work():
+                    await self._commit_progress_batch()
+        if self._progress_batch_due:
+            await self._commit_progress_batch()
 
     def close(self) -> None:
         """Let `run` end once nothing waits."""
         self._closing = True
-        self._wake.set()
+        self._work_available.set()
 
-    async def _woken(self) -> bool:
-        if not self._tail_due:
-            return await self._wake.wait()
+    async def _wait_for_work(self) -> bool:
+        if not self._progress_batch_due:
+            return await self._work_available.wait()
         try:
             async with asyncio.timeout(IDLE_SECONDS):
-                return await self._wake.wait()
+                return await self._work_available.wait()
         except TimeoutError:
             return False
 
-    async def _commit(self, pending: Pending) -> None:
-        append = tracing.begin(self._traces, pending.spans)
-        batch = self._identified(pending.receipts, pending.bodies, append.carried)
-        path = await self._kept(batch)
+    async def _commit(self, pending: PendingBatch) -> None:
+        append = tracing.start_append(self._tracer, pending.request_spans)
+        batch = self._make_batch(pending.received_at, pending.bodies, append.traceparents)
+        path = await self._store(batch)
         append.end(batch, path)
-        if pending.kept.done():  # only if the process is being ended by force
+        if pending.acknowledgement.done():  # only if the process is being ended by force
             return
         name = f"{batch.writer}:{batch.number}"
         if path is None:
             log.error(
                 "a batch is kept nowhere: its senders hear 503", extra={"batch": name, "events": len(batch.bodies)}
             )
-            pending.kept.set_result(None)
+            pending.acknowledgement.set_result(None)
             return
         if log.isEnabledFor(logging.DEBUG):
             log.debug("kept", extra={"batch": name, "events": len(batch.bodies), "path": path})
-        self._counts.batch(len(batch.bodies))
-        self._tail_due = True
-        pending.kept.set_result(Acknowledgements(name, path))
+        self._counters.count_batch(len(batch.bodies))
+        self._progress_batch_due = True
+        pending.acknowledgement.set_result(BatchAcknowledgement(name, path))
 
-    async def _commit_tail(self) -> None:
-        if self._keeper.reachable:
-            self._tail_due = False
-            await self._kept(self._identified((), ()))
+    async def _commit_progress_batch(self) -> None:
+        if self._batch_store.tries_stream_first:
+            self._progress_batch_due = False
+            await self._store(self._make_batch((), ()))
 
-    def _identified(
-        self, receipts: Sequence[int], bodies: Sequence[bytes], trace: tuple[str, ...] = ()
-    ) -> contract.Batch:
+    def _make_batch(
+        self, received_at: Sequence[int], bodies: Sequence[bytes], traceparents: tuple[str, ...] = ()
+    ) -> contract.RawBatch:
         """The identity, once, before the first attempt."""
-        return contract.Batch(
+        return contract.RawBatch(
             writer=self._writer,
             number=self._number + 1,
-            upto=self._upto + len(bodies),
-            receipts=tuple(receipts),
+            acknowledged_events=self._acknowledged_events + len(bodies),
+            received_at=tuple(received_at),
             bodies=tuple(bodies),
-            spooled=self._spool.events,
-            trace=trace,
+            spooled_events=self._spool.events,
+            traceparents=traceparents,
         )
 
-    async def _kept(self, batch: contract.Batch) -> str | None:
+    async def _store(self, batch: contract.RawBatch) -> str | None:
         try:
-            path = await self._keeper.keep(batch)
-        except NotKeptError as error:
-            if error.doubtful:
+            path = await self._batch_store.store(batch)
+        except BatchNotStoredError as error:
+            if error.may_be_stored:
                 # The batch may turn up although its senders hear 503: whoever comes next must not share its number.
-                self._new_writer()
+                self._reset_writer()
             return None
         self._number = batch.number
-        self._upto = batch.upto
+        self._acknowledged_events = batch.acknowledged_events
         return path
 
-    def _new_writer(self) -> None:
+    def _reset_writer(self) -> None:
         self._writer = secrets.token_hex(16)
         self._number = 0
-        self._upto = 0
+        self._acknowledged_events = 0

@@ -2,33 +2,33 @@
 
 import logging
 
-from ingest.counters import Counts
+from ingest.counters import Counters
 
 log = logging.getLogger("ingest")
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed means: Redis confirmed last time."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-        self._said: str | None = None
-        self.reason: str | None = None
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._logged_reason: str | None = None
+        self.open_reason: str | None = None
         """Why it is open; None while it is closed."""
 
     def open(self, reason: str) -> None:
         """Redis did not confirm."""
-        self._counts.fail(reason)
-        if self._said != reason:
+        self._counters.count_unconfirmed(reason)
+        if self._logged_reason != reason:
             log.warning("Redis does not confirm (%s): new events go to the spool", reason)
-        self.reason = self._said = reason
+        self.open_reason = self._logged_reason = reason
 
-    def try_again(self) -> None:
+    def half_open(self) -> None:
         """Redis answers; whether it confirms, the next batch will tell."""
-        self.reason = None
+        self.open_reason = None
 
     def close(self) -> None:
         """Redis confirmed."""
-        if self._said is not None:
-            log.warning("Redis confirms again (it was: %s)", self._said)
-        self.reason = self._said = None
+        if self._logged_reason is not None:
+            log.warning("Redis confirms again (it was: %s)", self._logged_reason)
+        self.open_reason = self._logged_reason = None

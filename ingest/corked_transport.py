@@ -4,27 +4,27 @@ import asyncio
 from typing import Any
 
 
-class Cork(asyncio.Transport):
+class CorkedTransport(asyncio.Transport):
     """In front of a connection's own transport."""
 
-    __slots__ = ("_loop", "_parts", "_transport")
+    __slots__ = ("_buffer", "_loop", "_transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        self._parts: list[bytes] = []
+        self._buffer: list[bytes] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._parts:
+        if not self._buffer:
             self._loop.call_soon(self.flush)
-        self._parts.append(bytes(data))
+        self._buffer.append(bytes(data))
 
     def close(self) -> None:
         self.flush()
         self._transport.close()
 
     def abort(self) -> None:
-        self._parts.clear()
+        self._buffer.clear()
         self._transport.abort()
 
     def is_closing(self) -> bool:
@@ -41,6 +41,6 @@ class Cork(asyncio.Transport):
 
     def flush(self) -> None:
         """Send what waits for the end of this turn."""
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
+        if self._buffer:
+            self._transport.write(b"".join(self._buffer))
+            self._buffer.clear()

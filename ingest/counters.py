@@ -2,35 +2,35 @@
 
 from dataclasses import dataclass, field
 
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Upper bounds of the classes in which batch sizes are counted."""
 
 
 @dataclass(slots=True)
-class Counts:
-    received: int = 0
+class Counters:
+    received_webhooks: int = 0
     """Webhooks whose signature was right."""
-    acknowledged_stream: int = 0
-    acknowledged_spool: int = 0
-    refused: dict[str, int] = field(default_factory=dict[str, int])
+    acknowledged_by_stream: int = 0
+    acknowledged_by_spool: int = 0
+    refusals: dict[str, int] = field(default_factory=dict[str, int])
     """By the stable code of the refusal."""
-    batches: list[int] = field(default_factory=lambda: [0] * (len(SIZES) + 1))
+    batch_size_counts: list[int] = field(default_factory=lambda: [0] * (len(BATCH_SIZE_BUCKETS) + 1))
     """By class of size; the last one is for larger ones, which do not occur."""
-    batched: int = 0
+    batched_events: int = 0
     """The sum of their sizes."""
-    failures: dict[str, int] = field(default_factory=dict[str, int])
+    unconfirmed_batches: dict[str, int] = field(default_factory=dict[str, int])
     """Batches that Redis did not confirm, by reason."""
-    hints: int = 0
-    drained: int = 0
+    drain_jobs: int = 0
+    drained_events: int = 0
     """Events that came from the spool into the stream."""
 
-    def refuse(self, code: str) -> None:
-        self.refused[code] = self.refused.get(code, 0) + 1
+    def count_refusal(self, code: str) -> None:
+        self.refusals[code] = self.refusals.get(code, 0) + 1
 
-    def fail(self, reason: str) -> None:
-        self.failures[reason] = self.failures.get(reason, 0) + 1
+    def count_unconfirmed(self, reason: str) -> None:
+        self.unconfirmed_batches[reason] = self.unconfirmed_batches.get(reason, 0) + 1
 
-    def batch(self, size: int) -> None:
+    def count_batch(self, size: int) -> None:
         # 1 → 0, 2 → 1, 3..4 → 2, …: the class of powers of two.
-        self.batches[min((size - 1).bit_length(), len(SIZES))] += 1
-        self.batched += size
+        self.batch_size_counts[min((size - 1).bit_length(), len(BATCH_SIZE_BUCKETS))] += 1
+        self.batched_events += size

@@ -9,45 +9,45 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from ingest.counters import Counts
+from ingest.counters import Counters
 from ingest.queue import contract
-from ingest.stream_appender import JOBS, Appended
+from ingest.stream_appender import RQ_QUEUE_KEY, QueueLengths
 
-JOB_TIMEOUT = 30
-FAILURE_TTL = 300
+JOB_TIMEOUT_SECONDS = 30
+FAILURE_TTL_SECONDS = 300
 """Seconds for which a failed drain can be looked at; its events are in the stream, not in the job."""
-LEAST_INTERVAL = 0.05
-LONGEST_INTERVAL = 1.0
+MIN_INTERVAL_SECONDS = 0.05
+MAX_INTERVAL_SECONDS = 1.0
 
 
-class Hints:
+class DrainJobs:
     """Gives hints after appends, and fewer of them the less they help."""
 
-    def __init__(self, client: Redis, counts: Counts) -> None:
+    def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client
-        self._counts = counts
+        self._counters = counters
         # Only shapes the job; its commands go into an async pipeline, so this client never connects.
-        self._queue = Queue(contract.QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
+        self._queue = Queue(contract.RQ_QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
         self._queue.redis_server_version = (7, 0, 0)  # or it would ask
-        self._interval = LEAST_INTERVAL
-        self._last = 0.0
-        self._entries_then = 0
-        self._again = False
+        self._interval = MIN_INTERVAL_SECONDS
+        self._last_enqueued_at = 0.0
+        self._previous_entries = 0
+        self._recheck_needed = False
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def consider(self, appended: Appended) -> None:
+    def enqueue_if_needed(self, lengths: QueueLengths) -> None:
         """Give a hint if no job is queued: at once if workers keep up, and else the later the less hints helped."""
-        if appended.jobs:
+        if lengths.jobs:
             return
         if self._task is not None:
-            self._again = True
+            self._recheck_needed = True
             return
         loop = asyncio.get_running_loop()
-        wait = 0.0 if appended.entries <= 1 else self._last + self._interval - loop.time()
+        wait = 0.0 if lengths.entries <= 1 else self._last_enqueued_at + self._interval - loop.time()
         if wait <= 0:
             self._cancel_timer()
-            self._start(appended)
+            self._start(lengths)
         elif self._timer is None:
             self._timer = loop.call_later(wait, self._start, None)
 
@@ -63,45 +63,49 @@ class Hints:
             self._timer.cancel()
             self._timer = None
 
-    def _start(self, known: Appended | None) -> None:
+    def _start(self, lengths: QueueLengths | None) -> None:
         self._timer = None
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._give(known))
-            self._task.add_done_callback(self._ended)
+            self._task = asyncio.get_running_loop().create_task(self._enqueue(lengths))
+            self._task.add_done_callback(self._on_done)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled():
             task.result()
-            if self._again:
+            if self._recheck_needed:
                 # Something was appended meanwhile; a worker may have come and gone between the two.
-                self._again = False
+                self._recheck_needed = False
                 self._timer = asyncio.get_running_loop().call_later(self._interval, self._start, None)
 
-    async def _give(self, known: Appended | None) -> None:
+    async def _enqueue(self, lengths: QueueLengths | None) -> None:
         try:
-            if known is None:
-                known = await self._look()
-                if known.jobs or not known.entries:
+            if lengths is None:
+                lengths = await self._read_lengths()
+                if lengths.jobs or not lengths.entries:
                     return
             pipeline = self._client.pipeline(transaction=True)
             data = Queue.prepare_data(  # pyright: ignore[reportUnknownMemberType] - rq is partly typed
-                contract.JOB, timeout=JOB_TIMEOUT, result_ttl=0, failure_ttl=FAILURE_TTL, description=contract.JOB
+                contract.RQ_JOB,
+                timeout=JOB_TIMEOUT_SECONDS,
+                result_ttl=0,
+                failure_ttl=FAILURE_TTL_SECONDS,
+                description=contract.RQ_JOB,
             )
-            # rq only buffers commands here, which async pipelines do alike; tests/ingest/test_drain_hint.py holds it to that.
+            # RQ only buffers commands here, as an async pipeline does (tests/ingest/test_drain_hint.py).
             self._queue.enqueue_many([data], pipeline=cast("Any", pipeline))
             await pipeline.execute()
         except (RedisError, OSError):
             return  # a living worker looks by itself
-        helped = known.entries <= 1 or known.entries < self._entries_then
-        self._interval = LEAST_INTERVAL if helped else min(self._interval * 2, LONGEST_INTERVAL)
-        self._entries_then = known.entries
-        self._last = asyncio.get_running_loop().time()
-        self._counts.hints += 1
+        helped = lengths.entries <= 1 or lengths.entries < self._previous_entries
+        self._interval = MIN_INTERVAL_SECONDS if helped else min(self._interval * 2, MAX_INTERVAL_SECONDS)
+        self._previous_entries = lengths.entries
+        self._last_enqueued_at = asyncio.get_running_loop().time()
+        self._counters.drain_jobs += 1
 
-    async def _look(self) -> Appended:
+    async def _read_lengths(self) -> QueueLengths:
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.llen(JOBS)
+        pipeline.llen(RQ_QUEUE_KEY)
         pipeline.xlen(contract.STREAM)
         jobs, entries = cast("list[int]", await pipeline.execute())
-        return Appended(jobs, entries)
+        return QueueLengths(jobs, entries)

@@ -10,15 +10,15 @@ from redis.exceptions import RedisError, ResponseError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ingest.circuit_breaker import Breaker
-from ingest.redis_memory import Memory
+from ingest.circuit_breaker import CircuitBreaker
+from ingest.redis_memory import RedisMemory
 from ingest.settings import Settings
 from ingest.spool import Spool
 
-SECONDS = 1.0
-HIGH_WATER = 0.8
+PING_TIMEOUT_SECONDS = 1.0
+SPOOL_HIGH_WATER = 0.8
 """Share of its bound from which the spool is called nearly full."""
-FLEETING = frozenset({"tmpfs", "ramfs", "overlay"})
+EPHEMERAL_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay"})
 """File systems that a new container or a restart of the host begins empty."""
 
 
@@ -27,26 +27,28 @@ class Health:
     settings: Settings
     client: Redis
     spool: Spool
-    breaker: Breaker
-    memory: Memory
+    breaker: CircuitBreaker
+    redis_memory: RedisMemory
 
-    async def alive(self, _: Request) -> JSONResponse:
+    async def liveness(self, _: Request) -> JSONResponse:
         """200 as long as the event loop turns."""
         return JSONResponse({"alive": True})
 
-    async def ready(self, _: Request) -> JSONResponse:
+    async def readiness(self, _: Request) -> JSONResponse:
         """200 if what is acknowledged now is safe; 503 with the reasons if not. `notes` are what an operator wants."""
         reasons: list[str] = []
         notes: list[str] = []
-        redis = await self._redis(reasons, notes)
-        if self.spool.trouble is not None:
-            notes.append(f"SPOOL_DIR cannot be used ({self.spool.trouble}): without Redis, webhooks are refused.")
+        redis = await self._redis_state(reasons, notes)
+        if self.spool.unusable_reason is not None:
+            notes.append(
+                f"SPOOL_DIR cannot be used ({self.spool.unusable_reason}): without Redis, webhooks are refused."
+            )
             if not redis["reachable"]:
                 reasons.append("Neither Redis nor the spool can keep events.")
-        elif self.spool.size > HIGH_WATER * self.spool.max_bytes:
+        elif self.spool.size_bytes > SPOOL_HIGH_WATER * self.spool.max_bytes:
             notes.append("The spool is nearly full (SPOOL_MAX_BYTES).")
-        kind = await asyncio.to_thread(_file_system, self.settings.spool_dir)
-        if kind in FLEETING:
+        kind = await asyncio.to_thread(_file_system_type, self.settings.spool_dir)
+        if kind in EPHEMERAL_FILE_SYSTEMS:
             notes.append(f"SPOOL_DIR lies on {kind}, which does not outlive this container or host.")
         if self.settings.allow_unsigned:
             notes.append("WEBHOOK_ALLOW_UNSIGNED is set: whoever reaches this server can write messages.")
@@ -56,31 +58,31 @@ class Health:
             "notes": notes,
             "redis": redis,
             "spool": {
-                "usable": self.spool.trouble is None,
+                "usable": self.spool.unusable_reason is None,
                 "events": self.spool.events,
-                "bytes": self.spool.size,
+                "bytes": self.spool.size_bytes,
                 "max_bytes": self.spool.max_bytes,
             },
             "signatures": not self.settings.allow_unsigned,
         }
         return JSONResponse(body, 503 if reasons else 200)
 
-    async def _redis(self, reasons: list[str], notes: list[str]) -> dict[str, object]:
+    async def _redis_state(self, reasons: list[str], notes: list[str]) -> dict[str, object]:
         state: dict[str, object] = {
             "reachable": False,
-            "taking_events": self.breaker.reason is None and not self.memory.high,
-            "refusal": self.breaker.reason,
-            "memory_share": round(self.memory.share, 3),
+            "taking_events": self.breaker.open_reason is None and not self.redis_memory.is_full,
+            "refusal": self.breaker.open_reason,
+            "memory_share": round(self.redis_memory.used_share, 3),
         }
-        if self.memory.high:
+        if self.redis_memory.is_full:
             notes.append("Redis is nearly full: new events go to the spool until workers have made room.")
-        elif self.breaker.reason is not None:
-            notes.append(f"Redis does not confirm ({self.breaker.reason}): new events go to the spool.")
+        elif self.breaker.open_reason is not None:
+            notes.append(f"Redis does not confirm ({self.breaker.open_reason}): new events go to the spool.")
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(PING_TIMEOUT_SECONDS):
                 await self.client.ping()  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues] - **kwargs
                 state["reachable"] = True
-                state |= await self._durability(reasons)
+                state |= await self._check_durability(reasons)
         except ResponseError:
             # An ACL forbids CONFIG, or a managed Redis hides it.
             notes.append("Redis does not show its CONFIG: check noeviction, appendonly and appendfsync yourself.")
@@ -88,7 +90,7 @@ class Health:
             notes.append("Redis does not answer.")
         return state
 
-    async def _durability(self, reasons: list[str]) -> dict[str, str | None]:
+    async def _check_durability(self, reasons: list[str]) -> dict[str, str | None]:
         names = ("maxmemory-policy", "appendonly", "appendfsync")
         found = cast("dict[str, str]", await self.client.config_get(*names))  # pyright: ignore[reportUnknownMemberType]
         text = {name: found.get(name) for name in names}
@@ -99,7 +101,7 @@ class Health:
         return text
 
 
-def _file_system(folder: Path) -> str | None:
+def _file_system_type(folder: Path) -> str | None:
     """The type of the file system that holds the folder; None where the system does not tell."""
     try:
         lines = Path("/proc/mounts").read_text(errors="replace").splitlines()

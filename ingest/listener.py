@@ -5,34 +5,34 @@ from collections.abc import Mapping
 
 from ingest.settings import SettingsError
 
-BACKLOG = 2048
+LISTEN_BACKLOG = 2048
 
 
 def open_socket(environ: Mapping[str, str]) -> socket.socket:
     """The listening socket; raises SettingsError for what is no number, OSError for an address that is not ours."""
     inherited = environ.get("LISTEN_FD")
     if inherited:
-        return socket.socket(fileno=_number("LISTEN_FD", inherited))
+        return socket.socket(fileno=_parse_number("LISTEN_FD", inherited))
     port = environ.get("PORT")
     if port:
-        return _bound("0.0.0.0", _number("PORT", port))  # noqa: S104 - PORT is what platforms set that route to us
-    return _bound(environ.get("HOST") or "127.0.0.1", _number("INGEST_PORT", environ.get("INGEST_PORT") or "3000"))
+        return _bind("0.0.0.0", _parse_number("PORT", port))  # noqa: S104 - PORT is what platforms set that route to us
+    return _bind(environ.get("HOST") or "127.0.0.1", _parse_number("INGEST_PORT", environ.get("INGEST_PORT") or "3000"))
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(LISTEN_BACKLOG)
     except OSError as error:
         listener.close()
         raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     return listener
 
 
-def _number(name: str, text: str) -> int:
+def _parse_number(name: str, text: str) -> int:
     if not text.strip().isdecimal():
         raise SettingsError(f"{name} must be a number, not {text!r}.")
     return int(text)

@@ -8,63 +8,71 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from ingest.circuit_breaker import Breaker
-from ingest.counters import SIZES, Counts
-from ingest.redis_memory import Memory
+from ingest.circuit_breaker import CircuitBreaker
+from ingest.counters import BATCH_SIZE_BUCKETS, Counters
+from ingest.redis_memory import RedisMemory
 from ingest.spool import Spool
 
 
-class Metrics(Collector):
+class IngestCollector(Collector):
     """The labels have few values, all of them ours: none comes from a request."""
 
-    def __init__(self, counts: Counts, spool: Spool, breaker: Breaker, memory: Memory) -> None:
-        self._counts = counts
+    def __init__(self, counters: Counters, spool: Spool, breaker: CircuitBreaker, redis_memory: RedisMemory) -> None:
+        self._counters = counters
         self._spool = spool
         self._breaker = breaker
-        self._memory = memory
+        self._redis_memory = redis_memory
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._counts
-        yield CounterMetricFamily("sak_received", "Webhooks whose sender was recognised.", counts.received)
+        counts = self._counters
+        yield CounterMetricFamily("sak_received", "Webhooks whose sender was recognised.", counts.received_webhooks)
         acknowledged = CounterMetricFamily("sak_acknowledged", "Webhooks kept, by where first.", labels=["path"])
-        acknowledged.add_metric(["stream"], counts.acknowledged_stream)
-        acknowledged.add_metric(["spool"], counts.acknowledged_spool)
+        acknowledged.add_metric(["stream"], counts.acknowledged_by_stream)
+        acknowledged.add_metric(["spool"], counts.acknowledged_by_spool)
         yield acknowledged
-        yield _by("sak_refused", "Requests refused, by the code in the answer.", "code", counts.refused)
-        yield _by("sak_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts.failures)
-        yield self._sizes()
-        yield CounterMetricFamily("sak_hints", "Jobs that told a worker to look.", counts.hints)
-        yield CounterMetricFamily("sak_spool_drained", "Events moved from the spool to the stream.", counts.drained)
+        yield _labelled_counter("sak_refused", "Requests refused, by the code in the answer.", "code", counts.refusals)
+        yield _labelled_counter(
+            "sak_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts.unconfirmed_batches
+        )
+        yield self._batch_sizes()
+        yield CounterMetricFamily("sak_hints", "Jobs that told a worker to look.", counts.drain_jobs)
+        yield CounterMetricFamily(
+            "sak_spool_drained", "Events moved from the spool to the stream.", counts.drained_events
+        )
         yield GaugeMetricFamily("sak_spool_events", "Events in the spool.", self._spool.events)
-        yield GaugeMetricFamily("sak_spool_bytes", "Bytes in the spool, against its bound.", self._spool.size)
-        yield GaugeMetricFamily("sak_spool_usable", "1 if the spool works.", self._spool.trouble is None)
-        free = _free(self._spool.folder)
+        yield GaugeMetricFamily("sak_spool_bytes", "Bytes in the spool, against its bound.", self._spool.size_bytes)
+        yield GaugeMetricFamily("sak_spool_usable", "1 if the spool works.", self._spool.unusable_reason is None)
+        free = _free_disk_bytes(self._spool.directory)
         if free is not None:
             yield GaugeMetricFamily("sak_spool_disk_free_bytes", "Left on the spool's disk.", free)
         yield GaugeMetricFamily("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", self._spool.max_bytes)
-        yield GaugeMetricFamily("sak_breaker_open", "1 while Redis is not asked.", self._breaker.reason is not None)
-        yield GaugeMetricFamily("sak_redis_memory_share", "Of Redis' maxmemory, as last seen.", self._memory.share)
+        yield GaugeMetricFamily(
+            "sak_breaker_open", "1 while Redis is not asked.", self._breaker.open_reason is not None
+        )
+        yield GaugeMetricFamily(
+            "sak_redis_memory_share", "Of Redis' maxmemory, as last seen.", self._redis_memory.used_share
+        )
 
-    def _sizes(self) -> Metric:
+    def _batch_sizes(self) -> Metric:
         total = 0
         buckets: list[tuple[str, float]] = []
-        for bound, count in zip([*map(str, SIZES), "+Inf"], self._counts.batches, strict=True):
+        for bound, count in zip([*map(str, BATCH_SIZE_BUCKETS), "+Inf"], self._counters.batch_size_counts, strict=True):
             total += count
             buckets.append((bound, total))
         return HistogramMetricFamily(
-            "sak_batch_size", "Events that were acknowledged together.", buckets, self._counts.batched
+            "sak_batch_size", "Events that were acknowledged together.", buckets, self._counters.batched_events
         )
 
 
-def _free(folder: Path) -> int | None:
+def _free_disk_bytes(folder: Path) -> int | None:
     try:
         return shutil.disk_usage(folder).free
     except OSError:
         return None  # sak_spool_usable says that something is wrong with it
 
 
-def _by(name: str, what: str, label: str, numbers: dict[str, int]) -> Metric:
-    family = CounterMetricFamily(name, what, labels=[label])
-    for value, number in numbers.items():
+def _labelled_counter(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(name, documentation, labels=[label])
+    for value, number in values.items():
         family.add_metric([value], number)
     return family

@@ -13,7 +13,7 @@ class SettingsError(ValueError):
 class Settings:
     redis_url: str = field(repr=False)
     """May hold a password."""
-    secrets: tuple[bytes, ...] = field(repr=False)
+    webhook_secrets: tuple[bytes, ...] = field(repr=False)
     """Any of them may have signed a webhook."""
     allow_unsigned: bool
     """For trials: every webhook is taken, whoever sent it."""
@@ -32,7 +32,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     if not redis_url:
         raise SettingsError("REDIS_URL is missing: it names the Redis that keeps acknowledged events.")
     secrets = tuple(part.strip().encode() for part in environ.get("WEBHOOK_SECRETS", "").split(",") if part.strip())
-    allow_unsigned = _switch(environ, "WEBHOOK_ALLOW_UNSIGNED")
+    allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
     if not secrets and not allow_unsigned:
         raise SettingsError(
             "WEBHOOK_SECRETS is missing: it holds the secrets, separated by commas, that sign webhooks. "
@@ -41,24 +41,24 @@ def read(environ: Mapping[str, str]) -> Settings:
     data_dir = Path(environ.get("DATA_DIR") or "var")
     return Settings(
         redis_url=redis_url,
-        secrets=secrets,
+        webhook_secrets=secrets,
         allow_unsigned=allow_unsigned,
-        max_body_bytes=_number(environ, "MAX_BODY_BYTES", 1 << 20),
+        max_body_bytes=_parse_number(environ, "MAX_BODY_BYTES", 1 << 20),
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),
-        spool_max_bytes=_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
-        min_replicas=_number(environ, "REDIS_MIN_REPLICAS", 0, least=0),
+        spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
+        min_replicas=_parse_number(environ, "REDIS_MIN_REPLICAS", 0, minimum=0),
         failpoints=environ.get("SAK_FAILPOINT", ""),
     )
 
 
-def _number(environ: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
+def _parse_number(environ: Mapping[str, str], name: str, default: int, *, minimum: int = 1) -> int:
     text = environ.get(name, "").strip() or str(default)
-    if not text.isdecimal() or int(text) < least:
-        raise SettingsError(f"{name} must be a whole number of at least {least}, not {text!r}.")
+    if not text.isdecimal() or int(text) < minimum:
+        raise SettingsError(f"{name} must be a whole number of at least {minimum}, not {text!r}.")
     return int(text)
 
 
-def _switch(environ: Mapping[str, str], name: str) -> bool:
+def _parse_bool(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(name, "").strip().lower() or "0"
     if text not in {"0", "1", "false", "true", "no", "yes"}:
         raise SettingsError(f"{name} must be 1 or 0, not {text!r}.")

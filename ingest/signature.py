@@ -3,22 +3,22 @@
 import hmac
 from collections.abc import Sequence
 
-HEADER = b"x-webhook-signature"
+SIGNATURE_HEADER = b"x-webhook-signature"
 
 
-class Signatures:
+class SignatureVerifier:
     """Knows the secrets, and whether one of them signed a body."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         # A keyed hash is copied for each body: deriving the key's two blocks again would cost as much as the body.
-        self._keyed = tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
+        self._hmacs = tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
 
-    def match(self, body: bytes, header: bytes | None) -> bool:
+    def verify(self, body: bytes, header: bytes | None) -> bool:
         """Whether the header, exactly as it came, signs the body; any malformed header is simply no signature."""
         if header is None:
             return False
         claimed = header.strip().lower()
-        for keyed in self._keyed:
+        for keyed in self._hmacs:
             signed = keyed.copy()
             signed.update(body)
             if hmac.compare_digest(b"sha256=" + signed.hexdigest().encode(), claimed):

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.spool_file import SUFFIX, Spooled, SpoolFile, size_of
+from ingest.spool_file import SUFFIX, SpooledBatch, SpoolFile, accounted_bytes
 
-DEADLINE = 3.0
+DISK_TIMEOUT_SECONDS = 3.0
 """Seconds within which the disk must have a batch."""
 
 log = logging.getLogger("ingest")
@@ -27,31 +27,31 @@ T = TypeVar("T")
 class SpoolError(Exception):
     """The spool does not take the batch."""
 
-    def __init__(self, reason: str, *, doubtful: bool) -> None:
+    def __init__(self, reason: str, *, may_be_stored: bool) -> None:
         super().__init__(reason)
-        self.doubtful = doubtful
+        self.may_be_stored = may_be_stored
         """Whether the batch may be in it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class SpoolChunk:
     """What is next to go, all from one file."""
 
     file: SpoolFile
-    batches: list[Spooled]
+    batches: list[SpooledBatch]
 
 
 class Spool:
     """This process's file, and the files of processes that died, which it drains first."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path, max_bytes: int) -> None:
+        self.directory = directory
         self.max_bytes = max_bytes
         # One thread: SQLite's connections stay in it, and batches reach the disk in the order of their numbers.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
-        self._own: SpoolFile | None = None
-        self._adopted: list[SpoolFile] = []
-        self.trouble: str | None = None
+        self._own_file: SpoolFile | None = None
+        self._adopted_files: list[SpoolFile] = []
+        self.unusable_reason: str | None = None
         """Why the spool cannot be used; None while it can."""
 
     @property
@@ -60,148 +60,150 @@ class Spool:
         return sum(file.events for file in self._files())
 
     @property
-    def size(self) -> int:
+    def size_bytes(self) -> int:
         """How much they count against the bound."""
-        return sum(file.size for file in self._files())
+        return sum(file.size_bytes for file in self._files())
 
     def _files(self) -> list[SpoolFile]:
-        return [*self._adopted, *([self._own] if self._own else [])]
+        return [*self._adopted_files, *([self._own_file] if self._own_file else [])]
 
     async def open(self) -> None:
         """Hold a file, if the folder lets us; otherwise `trouble` says why not, and `append` tries again."""
         with contextlib.suppress(SpoolError):
-            await self._in_thread(self._hold)
+            await self._run_in_thread(self._ensure_own_file)
 
     async def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
         """Return when the disk has the batch; raises SpoolError."""
-        if self.size + size_of(fields) > self.max_bytes:
-            raise SpoolError("full", doubtful=False)
-        if self._own is None:
-            await self._in_thread(self._hold)
-        await self._in_thread(self._append, fields, events, doubtful=True)
+        if self.size_bytes + accounted_bytes(fields) > self.max_bytes:
+            raise SpoolError("full", may_be_stored=False)
+        if self._own_file is None:
+            await self._run_in_thread(self._ensure_own_file)
+        await self._run_in_thread(self._append, fields, events, may_be_stored=True)
 
-    async def oldest(self, size: int) -> Portion | None:
+    async def read_oldest(self, max_bytes: int) -> SpoolChunk | None:
         """What is next to go, of about this size at most; None if nothing waits. Raises SpoolError."""
-        return await self._in_thread(self._oldest, size)
+        return await self._run_in_thread(self._read_oldest, max_bytes)
 
-    async def remove(self, portion: Portion) -> None:
+    async def remove(self, chunk: SpoolChunk) -> None:
         """Forget what the stream has confirmed. Raises SpoolError."""
-        await self._in_thread(self._remove, portion)
+        await self._run_in_thread(self._remove, chunk)
 
-    async def adopt(self) -> None:
+    async def adopt_orphans(self) -> None:
         """Take over files of processes that died, and have one of our own. Raises SpoolError."""
-        await self._in_thread(self._look_around)
+        await self._run_in_thread(self._check_and_adopt)
 
     async def close(self) -> None:
         """Let go of all files; what is in them waits for the next process."""
         with contextlib.suppress(SpoolError):
-            await self._in_thread(self._let_go)
+            await self._run_in_thread(self._close_files)
         self._thread.shutdown(wait=False)
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: object, doubtful: bool = False) -> T:
+    async def _run_in_thread(self, work: Callable[..., T], *arguments: object, may_be_stored: bool = False) -> T:
         future = asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(work, *arguments))
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
                 result = await future
         except TimeoutError:
-            self._in_trouble("the disk does not answer")
-            raise SpoolError("timeout", doubtful=doubtful) from None
+            self._mark_unusable("the disk does not answer")
+            raise SpoolError("timeout", may_be_stored=may_be_stored) from None
         except (sqlite3.Error, OSError) as error:
-            self._in_trouble(f"{type(error).__name__}: {_words(error)}")
-            raise SpoolError("disk", doubtful=doubtful) from error
-        self.trouble = None
+            self._mark_unusable(f"{type(error).__name__}: {_error_text(error)}")
+            raise SpoolError("disk", may_be_stored=may_be_stored) from error
+        self.unusable_reason = None
         return result
 
-    def _in_trouble(self, words: str) -> None:
-        if self.trouble is None:
-            log.error("the spool cannot be used: %s", words)
-        self.trouble = words
+    def _mark_unusable(self, reason: str) -> None:
+        if self.unusable_reason is None:
+            log.error("the spool cannot be used: %s", reason)
+        self.unusable_reason = reason
 
     # What follows runs in the thread.
 
-    def _hold(self) -> SpoolFile:
-        if self._own is None:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _ensure_own_file(self) -> SpoolFile:
+        if self._own_file is None:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A file that a dead process left is as good as a new one, and restarts do not make them more.
-            self._adopt()
-            self._own = self._adopted.pop() if self._adopted else self._try(self.folder / _new_name())
-        if self._own is None:
+            self._adopt_orphans()
+            self._own_file = (
+                self._adopted_files.pop() if self._adopted_files else self._try_open(self.directory / _new_file_name())
+            )
+        if self._own_file is None:
             raise FileExistsError("no spool file could be made")
-        return self._own
+        return self._own_file
 
-    def _look_around(self) -> None:
-        self._hold()
-        if not os.access(self.folder, os.W_OK):
+    def _check_and_adopt(self) -> None:
+        self._ensure_own_file()
+        if not os.access(self.directory, os.W_OK):
             raise PermissionError(errno.EACCES, "not writable")
-        self._adopt()
+        self._adopt_orphans()
 
-    def _adopt(self) -> None:
-        for path in sorted(self.folder.glob("*" + SUFFIX), key=lambda path: path.name):
-            file = self._try(path)
+    def _adopt_orphans(self) -> None:
+        for path in sorted(self.directory.glob("*" + SUFFIX), key=lambda path: path.name):
+            file = self._try_open(path)
             if file is not None:
-                self._adopted.append(file)
+                self._adopted_files.append(file)
 
-    def _try(self, path: Path) -> SpoolFile | None:
+    def _try_open(self, path: Path) -> SpoolFile | None:
         try:
-            return SpoolFile.hold(path)
+            return SpoolFile.try_open(path)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:
-            _set_aside(path)
+            _quarantine(path)
             return None
 
     def _append(self, fields: Mapping[bytes, bytes], events: int) -> None:
-        self._guarded(self._hold(), lambda file: file.append(fields, events))
+        self._quarantining(self._ensure_own_file(), lambda file: file.append(fields, events))
 
-    def _oldest(self, size: int) -> Portion | None:
+    def _read_oldest(self, max_bytes: int) -> SpoolChunk | None:
         for file in self._files():
-            batches = self._guarded(file, lambda file: file.oldest(size))
+            batches = self._quarantining(file, lambda file: file.read_oldest(max_bytes))
             if batches:
-                return Portion(file, batches)
-            self._finish(file)
+                return SpoolChunk(file, batches)
+            self._discard_adopted(file)
         return None
 
-    def _remove(self, portion: Portion) -> None:
-        self._guarded(portion.file, lambda file: file.remove(portion.batches))
-        if not portion.file.size:
-            self._finish(portion.file)
+    def _remove(self, chunk: SpoolChunk) -> None:
+        self._quarantining(chunk.file, lambda file: file.remove(chunk.batches))
+        if not chunk.file.size_bytes:
+            self._discard_adopted(chunk.file)
 
-    def _finish(self, file: SpoolFile) -> None:
-        if file in self._adopted:
-            self._adopted.remove(file)
-            file.discard()
+    def _discard_adopted(self, file: SpoolFile) -> None:
+        if file in self._adopted_files:
+            self._adopted_files.remove(file)
+            file.delete()
 
-    def _guarded(self, file: SpoolFile, work: Callable[[SpoolFile], T]) -> T:
+    def _quarantining(self, file: SpoolFile, work: Callable[[SpoolFile], T]) -> T:
         """Do it; a file that turns out to be damaged is set aside, never removed, and the next batch gets another."""
         try:
             return work(file)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:
-            if file is self._own:
-                self._own = None
+            if file is self._own_file:
+                self._own_file = None
             else:
-                self._adopted.remove(file)
+                self._adopted_files.remove(file)
             file.close()
-            _set_aside(file.path)
+            _quarantine(file.path)
             raise
 
-    def _let_go(self) -> None:
+    def _close_files(self) -> None:
         for file in self._files():
-            if file.size:
+            if file.size_bytes:
                 file.close()
             else:
-                file.discard()
-        self._adopted.clear()
-        self._own = None
+                file.delete()
+        self._adopted_files.clear()
+        self._own_file = None
 
 
-def _new_name() -> str:
+def _new_file_name() -> str:
     # Starts with the time, so that files are drained in the order of their making.
     return f"{int(time.time()):012d}-{secrets.token_hex(4)}{SUFFIX}"
 
 
-def _set_aside(path: Path) -> None:
+def _quarantine(path: Path) -> None:
     log.error("the spool file %s is damaged and is kept as %s", path.name, path.name + ".damaged")
     for suffix in ("", "-wal"):
         part = path.with_name(path.name + suffix)
@@ -209,5 +211,5 @@ def _set_aside(path: Path) -> None:
             part.rename(path.with_name(f"{path.name}.damaged{suffix}"))
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)

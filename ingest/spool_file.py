@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Self
 
 SUFFIX = ".spool"
-ROWS = 128
-BYTES = 4 << 20
+READ_MAX_ROWS = 128
+READ_MAX_BYTES = 4 << 20
 """How much is read at once."""
-OVERHEAD = 256
+BATCH_OVERHEAD_BYTES = 256
 """Bytes that a batch takes besides its content, more or less."""
 
 # No unique index over the identity: a batch is spooled once, and a copy would be skipped by the worker anyway.
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS batches (
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
+class SpooledBatch:
     """A batch in a file."""
 
     position: int
@@ -35,22 +35,22 @@ class Spooled:
     fields: Mapping[bytes, bytes]
 
     @property
-    def size(self) -> int:
-        return size_of(self.fields)
+    def size_bytes(self) -> int:
+        return accounted_bytes(self.fields)
 
 
-def size_of(fields: Mapping[bytes, bytes]) -> int:
+def accounted_bytes(fields: Mapping[bytes, bytes]) -> int:
     """What the batch counts against the bound of the spool."""
-    return sum(map(len, fields.values())) + OVERHEAD
+    return sum(map(len, fields.values())) + BATCH_OVERHEAD_BYTES
 
 
 class SpoolFile:
     """Held by this process; every method may raise sqlite3.Error or OSError."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock_fd: int) -> None:
         """Open what `hold` has locked."""
         self.path = path
-        self._lock = lock
+        self._lock_fd = lock_fd
         self._connection = sqlite3.connect(path, isolation_level=None)
         try:
             # Nobody else opens the file while we hold the lock: no shared memory is needed, which some disks lack.
@@ -58,16 +58,16 @@ class SpoolFile:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute(SCHEMA)
-            self.events, self.size = self._connection.execute(
+            self.events, self.size_bytes = self._connection.execute(
                 "SELECT coalesce(sum(events), 0), coalesce(sum(length(head) + length(bodies) + ?), 0) FROM batches",
-                (OVERHEAD,),
+                (BATCH_OVERHEAD_BYTES,),
             ).fetchone()
         except BaseException:
             self._connection.close()
             raise
 
     @classmethod
-    def hold(cls, path: Path) -> Self | None:
+    def try_open(cls, path: Path) -> Self | None:
         """The file, made if it is not there; None if another process holds it."""
         lock_path = path.with_suffix(".lock")
         lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -90,30 +90,30 @@ class SpoolFile:
             "INSERT INTO batches (events, head, bodies) VALUES (?, ?, ?)", (events, fields[b"head"], fields[b"bodies"])
         )
         self.events += events
-        self.size += size_of(fields)
+        self.size_bytes += accounted_bytes(fields)
 
-    def oldest(self, limit: int) -> list[Spooled]:
+    def read_oldest(self, max_bytes: int) -> list[SpooledBatch]:
         """The batches that are next to go, of so many bytes at most, but one if there is any."""
-        found: list[Spooled] = []
+        found: list[SpooledBatch] = []
         size = 0
         rows = self._connection.execute(
-            "SELECT position, events, head, bodies FROM batches ORDER BY position LIMIT ?", (ROWS,)
+            "SELECT position, events, head, bodies FROM batches ORDER BY position LIMIT ?", (READ_MAX_ROWS,)
         )
         for position, events, head, bodies in rows:
-            batch = Spooled(position, events, {b"head": head, b"bodies": bodies})
-            size += batch.size
-            if found and size > min(limit, BYTES):
+            batch = SpooledBatch(position, events, {b"head": head, b"bodies": bodies})
+            size += batch.size_bytes
+            if found and size > min(max_bytes, READ_MAX_BYTES):
                 break
             found.append(batch)
         rows.close()
         return found
 
-    def remove(self, batches: list[Spooled]) -> None:
+    def remove(self, batches: list[SpooledBatch]) -> None:
         """Forget batches that `oldest` gave."""
         self._connection.execute("DELETE FROM batches WHERE position <= ?", (batches[-1].position,))
         self.events -= sum(batch.events for batch in batches)
-        self.size -= sum(batch.size for batch in batches)
-        if not self.size:
+        self.size_bytes -= sum(batch.size_bytes for batch in batches)
+        if not self.size_bytes:
             # What an outage filled is given back to the disk.
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -121,11 +121,11 @@ class SpoolFile:
     def close(self) -> None:
         """Let go of the file; another process may hold it then."""
         self._connection.close()
-        os.close(self._lock)
+        os.close(self._lock_fd)
 
-    def discard(self) -> None:
+    def delete(self) -> None:
         """Remove the file, which is empty."""
         self._connection.close()
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".lock").unlink(missing_ok=True)
-        os.close(self._lock)
+        os.close(self._lock_fd)

@@ -13,21 +13,21 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 
-DEADLINE = 1.0
+APPEND_TIMEOUT_SECONDS = 1.0
 """Seconds within which Redis must have confirmed; SAK itself gives up after 8."""
-WAIT_SHARE = 0.7
+REPLICA_WAIT_SHARE = 0.7
 """How much of the deadline replicas may use up."""
 # fmt: off
-REFUSALS = frozenset({
+REDIS_ERROR_CODES = frozenset({
     "busy", "clusterdown", "loading", "masterdown", "misconf", "noauth", "noperm", "noreplicas", "oom", "readonly",
     "wrongpass", "wrongtype",
 })
 # fmt: on
-JOBS = f"rq:queue:{contract.QUEUE}"
+RQ_QUEUE_KEY = f"rq:queue:{contract.RQ_QUEUE}"
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
+class QueueLengths:
     """What Redis said along with its confirmation."""
 
     jobs: int
@@ -36,18 +36,18 @@ class Appended:
     """How many entries the stream has, those just appended included."""
 
 
-class NotAppendedError(Exception):
+class AppendError(Exception):
     """The batches are not known to be safe in Redis; the message never holds the URL."""
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    def __init__(self, reason: str, *, may_be_stored: bool) -> None:
         super().__init__(reason)
         self.reason = reason
         """A stable code such as `oom` or `unreachable`."""
-        self.sent = sent
+        self.may_be_stored = may_be_stored
         """Whether they may be in the stream nevertheless."""
 
 
-class Stream:
+class StreamAppender:
     """One connection for one writer at a time; whoever appends at the same time has a Stream of its own."""
 
     def __init__(self, client: Redis, min_replicas: int, failpoints: Failpoints) -> None:
@@ -56,28 +56,30 @@ class Stream:
         self._failpoints = failpoints
         self._connection: AbstractConnection | None = None
 
-    async def append(self, entries: Sequence[Mapping[bytes, bytes]]) -> Appended:
+    async def append(self, entries: Sequence[Mapping[bytes, bytes]]) -> QueueLengths:
         """Add each batch's fields as an entry; raises NotAppendedError, after which the connection is a new one."""
         sent = False
         try:
-            async with asyncio.timeout(DEADLINE):
-                connection = await self._connected()
+            async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+                connection = await self._ensure_connected()
                 self._failpoints.reach("ingest.before_xadd")
                 sent = True
-                await connection.send_packed_command(connection.pack_commands(_commands(entries)), check_health=False)
-                appended = await self._confirmed(connection, len(entries))
+                await connection.send_packed_command(
+                    connection.pack_commands(_append_commands(entries)), check_health=False
+                )
+                appended = await self._read_confirmation(connection, len(entries))
                 self._failpoints.reach("ingest.after_xadd")
                 if self._min_replicas:
-                    await self._replicated(connection)
+                    await self._await_replicas(connection)
                 return appended
         except TimeoutError:
-            raise await self._failed("timeout", sent=sent) from None
+            raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
         except (ResponseError, BusyLoadingError, AuthenticationError) as error:
-            raise await self._failed(_code(error), sent=False) from None
+            raise await self._disconnect_with_error(_error_code(error), may_be_stored=False) from None
         except redis.exceptions.TimeoutError:
-            raise await self._failed("timeout", sent=sent) from None
+            raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
         except (RedisError, OSError):
-            raise await self._failed("unreachable", sent=sent) from None
+            raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
 
     async def close(self) -> None:
         """Let the connection go."""
@@ -85,7 +87,7 @@ class Stream:
             await self._connection.disconnect(nowait=True)
             self._connection = None
 
-    async def _connected(self) -> AbstractConnection:
+    async def _ensure_connected(self) -> AbstractConnection:
         connection = self._connection
         if connection is None:
             self._connection = connection = self._pool.make_connection()
@@ -96,7 +98,7 @@ class Stream:
             await connection.connect()
         return connection
 
-    async def _confirmed(self, connection: AbstractConnection, count: int) -> Appended:
+    async def _read_confirmation(self, connection: AbstractConnection, count: int) -> QueueLengths:
         for _ in range(count + 3):
             await connection.read_response()
         *ids, jobs, entries = cast("list[object]", await connection.read_response())
@@ -104,25 +106,25 @@ class Stream:
             if isinstance(reply, Exception):
                 raise reply
         # The counts may fail on their own, on a key of another type; the events are safe all the same.
-        return Appended(jobs if isinstance(jobs, int) else 0, entries if isinstance(entries, int) else 0)
+        return QueueLengths(jobs if isinstance(jobs, int) else 0, entries if isinstance(entries, int) else 0)
 
-    async def _replicated(self, connection: AbstractConnection) -> None:
-        milliseconds = int(DEADLINE * WAIT_SHARE * 1000)
+    async def _await_replicas(self, connection: AbstractConnection) -> None:
+        milliseconds = int(APPEND_TIMEOUT_SECONDS * REPLICA_WAIT_SHARE * 1000)
         await connection.send_command("WAIT", self._min_replicas, milliseconds, check_health=False)
         if cast("int", await connection.read_response()) < self._min_replicas:
-            raise await self._failed("replicas", sent=True)
+            raise await self._disconnect_with_error("replicas", may_be_stored=True)
 
-    async def _failed(self, reason: str, *, sent: bool) -> NotAppendedError:
+    async def _disconnect_with_error(self, reason: str, *, may_be_stored: bool) -> AppendError:
         await self.close()
-        return NotAppendedError(reason, sent=sent)
+        return AppendError(reason, may_be_stored=may_be_stored)
 
 
-def _commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
+def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
     appends = [("XADD", contract.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
-    return [("MULTI",), *appends, ("LLEN", JOBS), ("XLEN", contract.STREAM), ("EXEC",)]
+    return [("MULTI",), *appends, ("LLEN", RQ_QUEUE_KEY), ("XLEN", contract.STREAM), ("EXEC",)]
 
 
-def _code(error: Exception) -> str:
+def _error_code(error: Exception) -> str:
     """Redis' own word for its refusal; the rest of its message may quote what was sent."""
     word = (getattr(error, "status_code", None) or str(error).partition(" ")[0]).lower()
-    return word if word in REFUSALS else "refused"
+    return word if word in REDIS_ERROR_CODES else "refused"

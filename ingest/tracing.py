@@ -4,36 +4,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.queue import contract
-from telemetry.traces import Span, Traces
+from telemetry.traces import Span, Tracer
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
+class AppendSpan:
     """A batch on its way to where it is kept. It is in its first request's trace, and linked to the others'."""
 
-    requests: Sequence[Span] = ()
+    request_spans: Sequence[Span] = ()
     span: Span | None = None
-    carried: tuple[str, ...] = ()
+    traceparents: tuple[str, ...] = ()
     """What goes into the batch for whoever drains it: its own place, then its requests'."""
 
-    def end(self, batch: contract.Batch, path: str | None) -> None:
+    def end(self, batch: contract.RawBatch, via: str | None) -> None:
         """It was kept, in the stream or in the spool, or (None) nowhere."""
         if self.span is None:
             return
-        failure = "kept nowhere" if path is None else None
+        failure = "kept nowhere" if via is None else None
         name = f"{batch.writer}:{batch.number}"
-        self.span.end({"sak.batch": name, "sak.events": len(batch.bodies), "sak.path": path or "none"}, failure=failure)
-        for index, request in enumerate(self.requests):
+        self.span.end({"sak.batch": name, "sak.events": len(batch.bodies), "sak.path": via or "none"}, failure=failure)
+        for index, request in enumerate(self.request_spans):
             request.end({"sak.event": f"{name}:{index}", "sak.batch": name}, failure=failure)
 
 
-NOTHING = Append()
+NO_SPAN = AppendSpan()
 
 
-def begin(traces: Traces | None, requests: Sequence[Span]) -> Append:
+def start_append(tracer: Tracer | None, request_spans: Sequence[Span]) -> AppendSpan:
     """The append of these requests' batch; nothing where nobody wants traces."""
-    if traces is None or not requests:
-        return NOTHING
-    contexts = tuple(request.context for request in requests)
-    span = traces.start("XADD", "producer", parent=contexts[0], links=contexts[1:])
-    return Append(requests, span, (span.context, *contexts))
+    if tracer is None or not request_spans:
+        return NO_SPAN
+    contexts = tuple(request.traceparent for request in request_spans)
+    span = tracer.start_span("XADD", "producer", parent=contexts[0], links=contexts[1:])
+    return AppendSpan(request_spans, span, (span.traceparent, *contexts))

@@ -8,80 +8,82 @@ from typing import Any, TypeAlias
 
 from ingest import responses
 from ingest.batcher import Batcher
-from ingest.counters import Counts
-from ingest.responses import Message, Refusal, Send
-from ingest.signature import HEADER, Signatures
+from ingest.counters import Counters
+from ingest.responses import AsgiMessage, ErrorResponse, Send
+from ingest.signature import SIGNATURE_HEADER, SignatureVerifier
 
-PATH = "/whatsapp-webhook"
+WEBHOOK_PATH = "/whatsapp-webhook"
 
 Scope: TypeAlias = Any
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
 
 
-class Webhook:
+class WebhookEndpoint:
     """The endpoint; an instance is an ASGI application."""
 
-    def __init__(self, signatures: Signatures | None, batcher: Batcher, counts: Counts, max_body_bytes: int) -> None:
+    def __init__(
+        self, verifier: SignatureVerifier | None, batcher: Batcher, counters: Counters, max_body_bytes: int
+    ) -> None:
         """`signatures` is None where unsigned webhooks are taken too."""
-        self._signatures = signatures
+        self._verifier = verifier
         self._batcher = batcher
-        self._counts = counts
+        self._counters = counters
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            await self._other_method(scope["method"], send)
+            await self._answer_other_method(scope["method"], send)
             return
         signature: bytes | None = None
-        refusal: Refusal | None = None
+        refusal: ErrorResponse | None = None
         for name, value in scope["headers"]:
-            if name == HEADER:
+            if name == SIGNATURE_HEADER:
                 # Two signatures are none: which of them a proxy in front of us looked at is anybody's guess.
                 signature = value if signature is None else b""
             elif name == b"content-length" and int(value) > self._max_body_bytes:
-                refusal = responses.TOO_LARGE
+                refusal = responses.BODY_TOO_LARGE
             elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
                 name == b"transfer-encoding" and value.strip().lower() != b"chunked"
             ):
-                refusal = responses.ENCODED
-        if signature is None and self._signatures:
+                refusal = responses.UNSUPPORTED_ENCODING
+        if signature is None and self._verifier:
             refusal = responses.BAD_SIGNATURE
         if refusal is not None:
             # Before the body: what it would hold is nothing that we keep.
-            await self._refuse(refusal, send)
+            await self._send_error(refusal, send)
             return
-        await self._take(signature, receive, send)
+        await self._read_and_verify(signature, receive, send)
 
-    async def _take(self, signature: bytes | None, receive: Receive, send: Send) -> None:
+    async def _read_and_verify(self, signature: bytes | None, receive: Receive, send: Send) -> None:
         message = await receive()
         if message.get("more_body"):
-            message = await self._whole(message["body"], receive)
+            message = await self._read_body(message["body"], receive)
         if message["type"] == "http.disconnect":
             return
         body = message["body"]
         if len(body) > self._max_body_bytes:
-            await self._refuse(responses.TOO_LARGE, send)
-        elif self._signatures and not self._signatures.match(body, signature):
-            await self._refuse(responses.BAD_SIGNATURE, send)
+            await self._send_error(responses.BODY_TOO_LARGE, send)
+        elif self._verifier and not self._verifier.verify(body, signature):
+            await self._send_error(responses.BAD_SIGNATURE, send)
         else:
-            await self._keep(body, send)
+            await self._store_and_acknowledge(body, send)
 
-    async def _keep(self, body: bytes, send: Send) -> None:
+    async def _store_and_acknowledge(self, body: bytes, send: Send) -> None:
         pending = self._batcher.add(body)
         if pending is None:
-            await self._refuse(responses.OVERLOADED, send)
+            await self._send_error(responses.OVERLOADED, send)
             return
         index = len(pending.bodies) - 1
         # One future for the whole batch: whoever cancels one request would cancel all, and nobody does before the end.
-        acknowledgements = await pending.kept
+        acknowledgements = await pending.acknowledgement
         if acknowledgements is None:
-            await self._refuse(responses.NOT_KEPT, send)
+            await self._send_error(responses.NOT_KEPT, send)
             return
-        start, content = acknowledgements.answer(index)
+        start, content = acknowledgements.response(index)
         await send(start)
         await send(content)
 
-    async def _whole(self, first: bytes, receive: Receive) -> Message:
+    async def _read_body(self, first: bytes, receive: Receive) -> AsgiMessage:
         """The message with all of the body, or with the first part of it that is too large already."""
         body = bytearray(first)
         while len(body) <= self._max_body_bytes:
@@ -93,13 +95,15 @@ class Webhook:
                 break
         return {"type": "http.request", "body": bytes(body)}
 
-    async def _other_method(self, method: str, send: Send) -> None:
+    async def _answer_other_method(self, method: str, send: Send) -> None:
         if method == "OPTIONS":
-            await send({"type": "http.response.start", "status": 204, "headers": list(responses.WRONG_METHOD.headers)})
+            await send(
+                {"type": "http.response.start", "status": 204, "headers": list(responses.METHOD_NOT_ALLOWED.headers)}
+            )
             await send({"type": "http.response.body"})
         else:
-            await self._refuse(responses.WRONG_METHOD, send)
+            await self._send_error(responses.METHOD_NOT_ALLOWED, send)
 
-    async def _refuse(self, refusal: Refusal, send: Send) -> None:
-        self._counts.refuse(refusal.code)
-        await responses.refuse(send, refusal)
+    async def _send_error(self, error: ErrorResponse, send: Send) -> None:
+        self._counters.count_refusal(error.code)
+        await responses.send_error(send, error)

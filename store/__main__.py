@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from store.commands import backup, doctor, forget, ledger, migrate, raw, restore, retain
-from store.commands.command import OK, UNUSABLE, Command
-from store.postgres.connections import NoDatabaseError
+from store.commands.command import CANNOT_RUN, OK, Command
+from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError
 from store.postgres.migrator import UnknownMigrationError
 
@@ -29,14 +29,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:
         own = commands.add_parser(command.name, help=command.help)
-        command.arguments(own)
+        command.add_arguments(own)
         own.set_defaults(run=command.run)
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen, environ)
-    except (StoreError, NoDatabaseError, UnknownMigrationError) as error:
+    except (StoreError, DatabaseUrlError, UnknownMigrationError) as error:
         print(f"store: {error}", file=sys.stderr)
-        return UNUSABLE
+        return CANNOT_RUN
     except (KeyboardInterrupt, BrokenPipeError):
         # Whoever follows ends so, and so does `| head`; Python would complain once more about what is left to print.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-Value: TypeAlias = "str | int | float | bool | list[str] | dict[str, int] | None"
+LogValue: TypeAlias = "str | int | float | bool | list[str] | dict[str, int] | None"
 
-FIELDS = (
+ALLOWED_FIELDS = (
     "request",  # of the api: drawn for each, and told in X-Request-Id
     "method",
     "route",
@@ -30,37 +30,39 @@ FIELDS = (
     "trace_id",
 )
 """In the order in which they are told. Identities and counts; never what somebody wrote, nor who."""
-ABOUT: ContextVar[dict[str, Value]] = ContextVar("about")
+LOG_CONTEXT: ContextVar[dict[str, LogValue]] = ContextVar("about")
 """Fields of all that is logged in this context: the request that is being answered, for one."""
-_FRAMES = 8
-_ROOT = Path(__file__).resolve().parent.parent
+_MAX_FRAMES = 8
+_REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
 
-def fields(record: logging.LogRecord) -> dict[str, Value]:
+def context_fields(record: logging.LogRecord) -> dict[str, LogValue]:
     """What the record and its context tell besides the message."""
-    about = ABOUT.get({})
-    told = ((name, getattr(record, name, about.get(name))) for name in FIELDS)
+    about = LOG_CONTEXT.get({})
+    told = ((name, getattr(record, name, about.get(name))) for name in ALLOWED_FIELDS)
     return {name: value for name, value in told if value is not None}
 
 
-def failure(record: logging.LogRecord) -> dict[str, Value]:
+def exception_fields(record: logging.LogRecord) -> dict[str, LogValue]:
     """The exception's type and place, not its words: PostgreSQL's quote the row, and Python's often the value."""
     if not record.exc_info or record.exc_info[0] is None:
         return {}
-    frames = traceback.extract_tb(record.exc_info[2])[-_FRAMES:]
-    return {"error": record.exc_info[0].__name__, "where": [f"{_short(at.filename)}:{at.lineno}" for at in frames]}
+    frames = traceback.extract_tb(record.exc_info[2])[-_MAX_FRAMES:]
+    return {"error": record.exc_info[0].__name__, "where": [f"{_short_path(at.filename)}:{at.lineno}" for at in frames]}
 
 
-def _short(name: str) -> str:
-    path = Path(name)
-    return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else "/".join(path.parts[-2:])
+def _short_path(filename: str) -> str:
+    path = Path(filename)
+    return (
+        str(path.relative_to(_REPOSITORY_ROOT)) if path.is_relative_to(_REPOSITORY_ROOT) else "/".join(path.parts[-2:])
+    )
 
 
-def _at(record: logging.LogRecord) -> str:
+def _timestamp(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """An object a line."""
 
     def __init__(self, process: str) -> None:
@@ -68,17 +70,17 @@ class Json(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, Value] = {
-            "at": _at(record),
+        said: dict[str, LogValue] = {
+            "at": _timestamp(record),
             "level": record.levelname,
             "process": self._process,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        return json.dumps(said | fields(record) | failure(record), separators=(",", ":"))
+        return json.dumps(said | context_fields(record) | exception_fields(record), separators=(",", ":"))
 
 
-class Text(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """A sentence, and what else there is in brackets."""
 
     def __init__(self, process: str) -> None:
@@ -86,13 +88,13 @@ class Text(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        told = fields(record) | failure(record)
-        more = " ".join(f"{name}={_plain(value)}" for name, value in told.items())
-        line = f"{_at(record)} {self._process} {record.levelname} {record.getMessage()}"
+        told = context_fields(record) | exception_fields(record)
+        more = " ".join(f"{name}={_format_value(value)}" for name, value in told.items())
+        line = f"{_timestamp(record)} {self._process} {record.levelname} {record.getMessage()}"
         return "".join(letter if letter.isprintable() else " " for letter in (f"{line} [{more}]" if more else line))
 
 
-def _plain(value: Value) -> str:
+def _format_value(value: LogValue) -> str:
     if isinstance(value, list):
         return ",".join(value)
     if isinstance(value, dict):

@@ -10,18 +10,18 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from telemetry.traces import CONTEXT, Kind, Value
+from telemetry.traces import TRACEPARENT_PATTERN, AttributeValue, SpanKindName
 
-_KINDS: Mapping[Kind, SpanKind] = {
+_SPAN_KINDS: Mapping[SpanKindName, SpanKind] = {
     "server": SpanKind.SERVER,
     "producer": SpanKind.PRODUCER,
     "consumer": SpanKind.CONSUMER,
     "client": SpanKind.CLIENT,
 }
-_LAST_WORDS = 2.0
+_SHUTDOWN_SECONDS = 2.0
 
 
-class Exporter:
+class OtlpTracer:
     """telemetry.traces.Traces."""
 
     def __init__(self, service: str) -> None:
@@ -30,40 +30,40 @@ class Exporter:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("sak-history")
 
-    def start(
+    def start_span(
         self,
         name: str,
-        kind: Kind,
+        kind: SpanKindName,
         *,
         parent: str | None = None,
         links: Sequence[str] = (),
-        attributes: Mapping[str, Value] | None = None,
-    ) -> "Begun":
-        found = _context(parent) if parent else None
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> "OtlpSpan":
+        found = _parse_traceparent(parent) if parent else None
         within = trace.set_span_in_context(NonRecordingSpan(found)) if found else None
-        others = [Link(context) for context in map(_context, links) if context]
-        span = self._tracer.start_span(name, within, _KINDS[kind], attributes=attributes, links=others)
-        return Begun(span)
+        others = [Link(context) for context in map(_parse_traceparent, links) if context]
+        span = self._tracer.start_span(name, within, _SPAN_KINDS[kind], attributes=attributes, links=others)
+        return OtlpSpan(span)
 
     def close(self) -> None:
         # A collector that does not answer must not keep a process from ending.
         thread = threading.Thread(target=self._provider.shutdown, daemon=True)
         thread.start()
-        thread.join(_LAST_WORDS)
+        thread.join(_SHUTDOWN_SECONDS)
 
 
-class Begun:
+class OtlpSpan:
     """telemetry.traces.Span."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
     @property
-    def context(self) -> str:
+    def traceparent(self) -> str:
         context = self._span.get_span_context()
         return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
-    def end(self, attributes: Mapping[str, Value] | None = None, *, failure: str | None = None) -> None:
+    def end(self, attributes: Mapping[str, AttributeValue] | None = None, *, failure: str | None = None) -> None:
         if attributes:
             self._span.set_attributes(attributes)
         if failure is not None:
@@ -71,9 +71,9 @@ class Begun:
         self._span.end()
 
 
-def _context(text: str) -> SpanContext | None:
+def _parse_traceparent(text: str) -> SpanContext | None:
     """None for what is no place in a trace: the work goes on without it."""
-    if not CONTEXT.fullmatch(text):
+    if not TRACEPARENT_PATTERN.fullmatch(text):
         return None
     _, trace_id, span_id, flags = text.split("-")
     context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from telemetry.logs import JournalError
+from telemetry.logs import TelemetrySettingsError
 
-Kind: TypeAlias = Literal["server", "producer", "consumer", "client"]
-Value: TypeAlias = "str | int | float | list[str]"
+SpanKindName: TypeAlias = Literal["server", "producer", "consumer", "client"]
+AttributeValue: TypeAlias = "str | int | float | list[str]"
 
-CONTEXT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT_PATTERN = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """A place in a trace as it travels: https://www.w3.org/TR/trace-context/"""
 
 
@@ -20,26 +20,26 @@ class Span(Protocol):
     """Something that took time. Its attributes are identities and counts, as in the log."""
 
     @property
-    def context(self) -> str:
+    def traceparent(self) -> str:
         """What whoever goes on is told; matches CONTEXT."""
         ...
 
-    def end(self, attributes: Mapping[str, Value] | None = None, *, failure: str | None = None) -> None:
+    def end(self, attributes: Mapping[str, AttributeValue] | None = None, *, failure: str | None = None) -> None:
         """It is over; `failure` is a stable word for why it came to nothing."""
         ...
 
 
-class Traces(Protocol):
+class Tracer(Protocol):
     """Where spans go to; giving one never waits for anybody."""
 
-    def start(
+    def start_span(
         self,
         name: str,
-        kind: Kind,
+        kind: SpanKindName,
         *,
         parent: str | None = None,
         links: Sequence[str] = (),
-        attributes: Mapping[str, Value] | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None,
     ) -> Span:
         """A span that began now, in its parent's trace or in one of its own."""
         ...
@@ -49,7 +49,7 @@ class Traces(Protocol):
         ...
 
 
-def begin(process: str, environ: Mapping[str, str]) -> Traces | None:
+def configure(process: str, environ: Mapping[str, str]) -> Tracer | None:
     """None where nobody asked for traces; raises JournalError where they cannot be had."""
     exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
     endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -57,12 +57,12 @@ def begin(process: str, environ: Mapping[str, str]) -> Traces | None:
     if is_off or exporter == "none" or not (exporter or endpoint):
         return None
     if exporter not in {"", "otlp"}:
-        raise JournalError("OTEL_TRACES_EXPORTER must be otlp or none: traces go out by OTLP over HTTP.")
+        raise TelemetrySettingsError("OTEL_TRACES_EXPORTER must be otlp or none: traces go out by OTLP over HTTP.")
     try:
         from telemetry import otlp  # noqa: PLC0415 - an optional dependency, and 0.2 s to import
     except ImportError as error:
-        raise JournalError(
+        raise TelemetrySettingsError(
             "OTEL_… asks for traces, and OpenTelemetry is not installed: "
             "pip install --require-hashes -r requirements-tracing.lock"
         ) from error
-    return otlp.Exporter(environ.get("OTEL_SERVICE_NAME") or f"sak-{process}")
+    return otlp.OtlpTracer(environ.get("OTEL_SERVICE_NAME") or f"sak-{process}")

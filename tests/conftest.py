@@ -11,18 +11,18 @@ import redis
 from psycopg import sql
 
 from dev.embedded import data_folder
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
 
-TEMPLATE = "migrated"
-COUNTER = itertools.count(1)
+TEMPLATE_DATABASE = "migrated"
+DATABASE_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers() -> Iterator[EmbeddedServers]:
     """This worker's PostgreSQL and Valkey; do not stop or kill them: a private one is two lines."""
-    folder = data_folder.temporary()
-    both = Servers.ephemeral(folder)
+    folder = data_folder.create_temporary()
+    both = EmbeddedServers.ephemeral(folder)
     both.start()
     yield both
     both.stop()
@@ -30,30 +30,30 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def migrated(servers: Servers) -> str:
+def template_database(servers: EmbeddedServers) -> str:
     """The name of a database with all migrations in it, which nobody connects to."""
-    execute(servers, "CREATE DATABASE {}", TEMPLATE)
-    migrator.migrate(servers.postgres.url_of(TEMPLATE))
-    return TEMPLATE
+    run_admin(servers, "CREATE DATABASE {}", TEMPLATE_DATABASE)
+    migrator.migrate(servers.postgres.url_of(TEMPLATE_DATABASE))
+    return TEMPLATE_DATABASE
 
 
 @pytest.fixture
-def database_url(servers: Servers, migrated: str) -> Iterator[str]:
+def database_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
     """A fresh, migrated database of the test's own."""
-    name = f"test_{next(COUNTER)}"
-    execute(servers, "CREATE DATABASE {} TEMPLATE {}", name, migrated)
+    name = f"test_{next(DATABASE_NUMBERS)}"
+    run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
     yield servers.postgres.url_of(name)
-    execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+    run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture
-def redis_url(servers: Servers) -> str:
+def redis_url(servers: EmbeddedServers) -> str:
     """This worker's Valkey, emptied."""
     with redis.Redis.from_url(servers.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
     return servers.valkey.url
 
 
-def execute(servers: Servers, statement: LiteralString, *names: str) -> None:
+def run_admin(servers: EmbeddedServers, statement: LiteralString, *names: str) -> None:
     with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -10,35 +10,35 @@ from collections.abc import Callable, Mapping, Sequence
 from redis.exceptions import RedisError
 
 from ingest.queue.failpoints import FailpointError, Failpoints
-from store.erasure.suppressions import Forgets
+from store.erasure.suppressions import SuppressionCache
 from store.postgres import connections, migrator
 from store.postgres.errors import TransientError
 from telemetry import logs, traces
-from telemetry.logs import JournalError
+from telemetry.logs import TelemetrySettingsError
 from worker import health, redis_client
 from worker.commands import doctor, replay
 from worker.drain.drainer import Drainer
-from worker.housekeeping.erasures import Erasures
-from worker.housekeeping.monitor import Watch
-from worker.housekeeping.redrives import Redrives
-from worker.housekeeping.slow_metrics import Survey
+from worker.housekeeping.erasures import ErasureRunner
+from worker.housekeeping.monitor import StreamMonitor
+from worker.housekeeping.redrives import RedriveRunner
+from worker.housekeeping.slow_metrics import SlowMetrics
 from worker.housekeeping.tasks import Housekeeping
-from worker.metrics.worker import Metrics
+from worker.metrics.worker import WorkerMetrics
 from worker.rq_worker import DrainWorker
 from worker.settings import Settings, SettingsError
 
 log = logging.getLogger("worker")
 
-ANSWER = 5.0
+DATABASE_DEADLINE_SECONDS = 5.0
 """Seconds that PostgreSQL has to say which migrations it has."""
-PAUSE = 1.0
+RETRY_SECONDS = 1.0
 """Seconds before another try where Redis or the database was not there."""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what the first argument names; without any, drain."""
     if not arguments:
-        return drain(environ)
+        return run_worker(environ)
     if arguments[0] == "replay":
         return replay.main(arguments[1:], environ)
     if arguments == ["doctor"]:
@@ -47,76 +47,81 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return 2
 
 
-def drain(environ: Mapping[str, str]) -> int:
+def run_worker(environ: Mapping[str, str]) -> int:
     """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
     try:
-        logs.begin("worker", environ)
+        logs.configure("worker", environ)
         logging.getLogger("rq").setLevel(logging.WARNING)
         settings = Settings.from_environ(environ)
-        failpoints = Failpoints(settings.failpoint or "")
+        failpoints = Failpoints(settings.failpoints or "")
         redis = redis_client.connect(settings.redis_url)
-        spans = traces.begin("worker", environ)
-    except (SettingsError, FailpointError, JournalError) as error:
+        spans = traces.configure("worker", environ)
+    except (SettingsError, FailpointError, TelemetrySettingsError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
-    metrics = Metrics()
-    known = Forgets(settings.keeping.find)
+    metrics = WorkerMetrics()
+    known = SuppressionCache(settings.suppression_key_store.find_key)
     drainer = Drainer(
         redis,
         settings.database_url,
         own_phone=settings.own_phone,
-        known=known,
+        suppressions=known,
         metrics=metrics,
         failpoints=failpoints,
-        traces=spans,
+        tracer=spans,
     )
-    watch = Watch(redis, drainer, metrics)
+    watch = StreamMonitor(redis, drainer, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, watch, metrics)
-        Survey(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
-    redrives = Redrives(settings.direct_url, settings.own_phone, known)
-    erasures = Erasures(settings.keeping)
+        SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
+    redrives = RedriveRunner(settings.direct_url, settings.own_phone, known)
+    erasures = ErasureRunner(settings.suppression_key_store)
     housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)
     try:
-        _work(settings, drainer, watch, lambda: DrainWorker(redis, drainer, watch, housekeeping, metrics))
+        _run_until_due(settings, drainer, watch, lambda: DrainWorker(redis, drainer, watch, housekeeping, metrics))
     finally:
         housekeeping.close()
         drainer.close()
     return 0
 
 
-def _work(settings: Settings, drainer: Drainer, watch: Watch, new_worker: Callable[[], DrainWorker]) -> None:
+def _run_until_due(
+    settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_worker: Callable[[], DrainWorker]
+) -> None:
     # RQ ends its loop at many an error; what was in hand is still in the stream, so a new loop is all it takes.
     done = 0
     due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
     while not drainer.stopping and (not due or done < due):
         try:
-            _await_schema(settings, drainer, watch)
+            _await_schema(settings, drainer, monitor)
             drainer.stream.ensure_group()
-            drainer.stream.give_back()
-            drainer.sweep()
+            drainer.stream.requeue_unreadable()
+            drainer.remove_acknowledged()
             worker = new_worker()
             worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
-            done += worker.jobs
+            done += worker.jobs_taken
         except (RedisError, TransientError) as error:
-            watch.reason = _said(error)
-            log.warning("%s: trying again", watch.reason)
-            time.sleep(PAUSE)
+            monitor.not_ready_reason = _describe(error)
+            log.warning("%s: trying again", monitor.not_ready_reason)
+            time.sleep(RETRY_SECONDS)
 
 
-def _await_schema(settings: Settings, drainer: Drainer, watch: Watch) -> None:
+def _await_schema(settings: Settings, drainer: Drainer, monitor: StreamMonitor) -> None:
     """Wait until the database has every migration: what is taken from the queue must have somewhere to go."""
     while not drainer.stopping:
-        with connections.open(settings.database_url, "worker") as database, connections.deadline(database, ANSWER):
+        with (
+            connections.open(settings.database_url, "worker") as database,
+            connections.deadline(database, DATABASE_DEADLINE_SECONDS),
+        ):
             missing = migrator.missing(database)
         if not missing:
             return
-        watch.reason = f"The database lacks {', '.join(missing)}: run `python -m store migrate`."
-        log.warning(watch.reason)
-        time.sleep(PAUSE)
+        monitor.not_ready_reason = f"The database lacks {', '.join(missing)}: run `python -m store migrate`."
+        log.warning(monitor.not_ready_reason)
+        time.sleep(RETRY_SECONDS)
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"Redis: {type(error).__name__}" if isinstance(error, RedisError) else str(error)
 
 

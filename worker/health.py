@@ -8,14 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from worker.housekeeping.monitor import Watch
-from worker.metrics.worker import Metrics
+from worker.housekeeping.monitor import StreamMonitor
+from worker.metrics.worker import WorkerMetrics
 
-LATE = 20.0
+STALE_SECONDS = 20.0
 """Seconds without a look at the stream after which a worker no longer counts as ready."""
 
 
-def serve(host: str, port: int, watch: Watch, metrics: Metrics) -> ThreadingHTTPServer:
+def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
     """Serve the pages from a thread of their own; they only read what the worker noted."""
 
     class Pages(BaseHTTPRequestHandler):
@@ -23,7 +23,7 @@ def serve(host: str, port: int, watch: Watch, metrics: Metrics) -> ThreadingHTTP
             if self.path == "/healthz":
                 self._answer(200, b'{"alive":true}', "application/json")
             elif self.path == "/readyz":
-                reasons = unready(watch)
+                reasons = not_ready_reasons(monitor)
                 body = json.dumps({"ready": not reasons, "reasons": reasons}).encode()
                 self._answer(503 if reasons else 200, body, "application/json")
             elif self.path == "/metrics":
@@ -49,9 +49,9 @@ def serve(host: str, port: int, watch: Watch, metrics: Metrics) -> ThreadingHTTP
     return server
 
 
-def unready(watch: Watch) -> list[str]:
+def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
     """Why the worker is not ready, in sentences; empty if it is."""
-    if watch.reason is not None:
-        return [watch.reason]
-    late = time.monotonic() - watch.ticked_at
-    return [f"The stream was last looked at {late:.0f} s ago."] if late > LATE else []
+    if monitor.not_ready_reason is not None:
+        return [monitor.not_ready_reason]
+    late = time.monotonic() - monitor.checked_at
+    return [f"The stream was last looked at {late:.0f} s ago."] if late > STALE_SECONDS else []

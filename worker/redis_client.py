@@ -10,7 +10,7 @@ from redis.sentinel import Sentinel
 
 from worker.settings import SettingsError
 
-SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 """Longest wait for a connection or a reply; above every time that we let a command block."""
 SENTINEL_PORT = 26379
 
@@ -22,8 +22,8 @@ def connect(url: str) -> Redis:
     """
     options: dict[str, Any] = {
         "retry": Retry(NoBackoff(), 0),
-        "socket_connect_timeout": SECONDS,
-        "socket_timeout": SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_timeout": TIMEOUT_SECONDS,
         "client_name": "sak-worker",
         "protocol": 2,
     }

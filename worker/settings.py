@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from store.erasure.key_store import Keeping
+from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
 
 
@@ -26,9 +26,9 @@ class Settings:
     """After how many jobs the process ends, to be started anew by its supervisor; 0: never."""
     feed_days: int
     """How long changes are kept in the feed; whoever was away for longer loads everything anew."""
-    keeping: Keeping
+    suppression_key_store: SuppressionKeyStore
     """Where the key to who is forgotten is."""
-    failpoint: str | None
+    failpoints: str | None
     """For tests: where the process is to die (worker/failpoint.py)."""
 
     @classmethod
@@ -41,7 +41,7 @@ class Settings:
                 )
         try:
             database_url, direct_url = connections.url(environ), connections.direct_url(environ)
-        except connections.NoDatabaseError as error:
+        except connections.DatabaseUrlError as error:
             raise SettingsError(str(error)) from error
         port = environ.get("WORKER_PORT") or None
         if port is not None and not port.isdecimal():
@@ -61,6 +61,6 @@ class Settings:
             own_phone="".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None,
             max_jobs=int(max_jobs),
             feed_days=int(feed_days),
-            keeping=Keeping.from_environ(environ),
-            failpoint=environ.get("SAK_FAILPOINT") or None,
+            suppression_key_store=SuppressionKeyStore.from_environ(environ),
+            failpoints=environ.get("SAK_FAILPOINT") or None,
         )

@@ -8,58 +8,60 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
-from api.auth.cookies import LASTS, Cookies, Ticket
+from api.auth.cookies import LIFETIME_SECONDS, SignIn, SignInCookies
 from api.http import database, responses
-from api.http.errors import Refusal
+from api.http.errors import ApiError
 from store.access import signouts
 
 
 def sign_in(request: Request) -> Response:
     """A cookie for the bearer of a token, and what the caller may do."""
     if "authorization" not in request.headers:
-        raise Refusal(400, "token_missing", "Signing in needs the token: Authorization: Bearer <token>.")
-    return _welcome(request, Ticket(access.caller(request).token_id, secrets.token_hex(8)))
+        raise ApiError(400, "token_missing", "Signing in needs the token: Authorization: Bearer <token>.")
+    return _sign_in_response(request, SignIn(access.caller(request).token_id, secrets.token_hex(8)))
 
 
-def signed_in(request: Request) -> Response:
+def get_sign_in(request: Request) -> Response:
     """Who is signed in; a cookie lasts anew."""
-    ticket = None if "authorization" in request.headers else of(request).read(request.headers, time.time())
-    return _welcome(
-        request, ticket or Ticket(access.caller(request).token_id, secrets.token_hex(8)), renew=ticket is not None
+    ticket = None if "authorization" in request.headers else cookies_from(request).decode(request.headers, time.time())
+    return _sign_in_response(
+        request, ticket or SignIn(access.caller(request).token_id, secrets.token_hex(8)), renew=ticket is not None
     )
 
 
 def sign_out(request: Request) -> Response:
     """Take the cookie back, and end what it signed in: a copy of it is worth nothing any more."""
-    ticket = of(request).read(request.headers, time.time())
+    ticket = cookies_from(request).decode(request.headers, time.time())
     if ticket is not None:
-        with database.of(request).writes.connection() as connection:
-            signouts.end(connection, ticket.nonce, LASTS)
+        with database.from_request(request).write_pool.connection() as connection:
+            signouts.record(connection, ticket.nonce, LIFETIME_SECONDS)
     answer = responses.success("{}", {"cache-control": "no-store"})
-    answer.delete_cookie(of(request).name, path="/api", httponly=True, samesite="strict", secure=_is_secure(request))
+    answer.delete_cookie(
+        cookies_from(request).name, path="/api", httponly=True, samesite="strict", secure=_is_secure(request)
+    )
     return answer
 
 
-def of(request: Request) -> Cookies:
+def cookies_from(request: Request) -> SignInCookies:
     cookies: object = request.app.state.cookies
-    assert isinstance(cookies, Cookies)
+    assert isinstance(cookies, SignInCookies)
     return cookies
 
 
-def _welcome(request: Request, ticket: Ticket, *, renew: bool = True) -> Response:
-    caller, cookies = access.caller(request), of(request)
+def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) -> Response:
+    caller, cookies = access.caller(request), cookies_from(request)
     told = {
         "name": caller.name,
         "scopes": sorted(caller.scopes),
         "sessions": None if caller.sessions is None else list(caller.sessions),
-        "csrf": cookies.csrf(ticket),
+        "csrf": cookies.csrf_token(current),
     }
     answer = responses.success(json.dumps(told), {"cache-control": "no-store"})
     if renew:
         answer.set_cookie(
             cookies.name,
-            cookies.seal(ticket, time.time()),
-            max_age=LASTS,
+            cookies.encode(current, time.time()),
+            max_age=LIFETIME_SECONDS,
             path="/api",
             httponly=True,
             samesite="strict",

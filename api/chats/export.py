@@ -15,38 +15,40 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import access
 from api.chats import export_formats, messages
-from api.chats.export_formats import Format
+from api.chats.export_formats import ExportFormat
 from api.http import database, parameters
-from api.http.errors import Refusal
-from store.reading.export import Snapshot
+from api.http.errors import ApiError
+from store.reading.export import ExportSnapshot
 
-AT_ONCE = 4
+MAX_CONCURRENT_EXPORTS = 4
 """Exports that a process has under way: each holds a connection of its own."""
-PATIENCE = 120.0
+SEND_TIMEOUT_SECONDS = 120.0
 """Seconds that a client may take over what is on its way to it."""
 
 
-def chat(request: Request) -> Response:
+def export_chat(request: Request) -> Response:
     """All messages of a chat, oldest first."""
-    parameters.known(request, ("format", "session_id"))
-    place = messages.place_of(request)
-    return _answer(request, lambda snapshot: snapshot.messages(place), place.address)
+    parameters.reject_repeated(request, ("format", "session_id"))
+    place = messages.requested_scope(request)
+    return _export_response(request, lambda snapshot: snapshot.chat_messages(place), place.address)
 
 
-def session(request: Request) -> Response:
+def export_session(request: Request) -> Response:
     """All messages of a session, chat by chat."""
-    parameters.known(request, ("format",))
+    parameters.reject_repeated(request, ("format",))
     session_id = request.path_params["session_id"]
-    if access.caller(request).may_see(session_id) == () or "\0" in session_id:
-        raise Refusal(404, "session_not_found", "There is no such session that this token may see.")
-    return _answer(request, lambda snapshot: snapshot.session(session_id), "session")
+    if access.caller(request).visible_sessions(session_id) == () or "\0" in session_id:
+        raise ApiError(404, "session_not_found", "There is no such session that this token may see.")
+    return _export_response(request, lambda snapshot: snapshot.session_messages(session_id), "session")
 
 
-def _answer(request: Request, told: Callable[[Snapshot], Iterator[tuple[str, ...]]], name: str) -> Response:
+def _export_response(
+    request: Request, read_pages: Callable[[ExportSnapshot], Iterator[tuple[str, ...]]], file_stem: str
+) -> Response:
     wanted = export_formats.FORMATS[parameters.choice(request, "format", export_formats.FORMATS) or "ndjson"]
     headers = {
         "content-type": wanted.media_type,
-        "content-disposition": f'attachment; filename="{name.replace("@", "_")}.{wanted.name}"',
+        "content-disposition": f'attachment; filename="{file_stem.replace("@", "_")}.{wanted.name}"',
         "cache-control": "no-store",
     }
     if request.method == "HEAD":
@@ -54,12 +56,12 @@ def _answer(request: Request, told: Callable[[Snapshot], Iterator[tuple[str, ...
     threads: anyio.CapacityLimiter = request.app.state.catching_up
     turns = request.app.state.exports
     if not turns.acquire(blocking=False):
-        sentence = f"{AT_ONCE} exports are under way here: come back when one of them is through."
-        raise Refusal(503, "too_many_exports", sentence, {"retry-after": "10"})
+        sentence = f"{MAX_CONCURRENT_EXPORTS} exports are under way here: come back when one of them is through."
+        raise ApiError(503, "too_many_exports", sentence, {"retry-after": "10"})
     try:
-        snapshot = Snapshot(database.of(request).settings.database_url)
+        snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
         try:
-            pages = told(snapshot)
+            pages = read_pages(snapshot)
             # The first page now: what cannot be answered at all is refused in the envelope.
             first = next(pages, ())
         except BaseException:
@@ -73,19 +75,19 @@ def _answer(request: Request, told: Callable[[Snapshot], Iterator[tuple[str, ...
         snapshot.close()
         turns.release()
 
-    return _Export(_written(chain([first], pages), wanted, threads), headers, end)
+    return _ExportResponse(_encode_file(chain([first], pages), wanted, threads), headers, end)
 
 
-class _Export(StreamingResponse):
+class _ExportResponse(StreamingResponse):
     """Ends what it reads from, also where the client is gone or stops reading; its manifest is then missing."""
 
-    def __init__(self, content: AsyncGenerator[bytes], headers: dict[str, str], end: Callable[[], None]) -> None:
+    def __init__(self, content: AsyncGenerator[bytes], headers: dict[str, str], release: Callable[[], None]) -> None:
         super().__init__(content, headers=headers)
-        self._end = end
+        self._release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def patiently(message: Message) -> None:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                 await send(message)
 
         try:
@@ -94,21 +96,21 @@ class _Export(StreamingResponse):
                 await super().__call__(scope, receive, patiently)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._end)
+                await anyio.to_thread.run_sync(self._release)
 
 
-async def _written(
-    pages: Iterator[tuple[str, ...]], wanted: Format, threads: anyio.CapacityLimiter
+async def _encode_file(
+    pages: Iterator[tuple[str, ...]], export_format: ExportFormat, limiter: anyio.CapacityLimiter
 ) -> AsyncGenerator[bytes]:
     """The file in pieces; its last line tells how many messages there are and the digest of all before it."""
     digest = hashlib.sha256()
     count = 0
-    head = wanted.head.encode()
+    head = export_format.header.encode()
     digest.update(head)
     yield head
-    while page := await anyio.to_thread.run_sync(next, pages, (), limiter=threads):
-        part = wanted.lines(page).encode()
+    while page := await anyio.to_thread.run_sync(next, pages, (), limiter=limiter):
+        part = export_format.encode_messages(page).encode()
         digest.update(part)
         count += len(page)
         yield part
-    yield wanted.manifest(json.dumps({"count": count, "sha256": digest.hexdigest()})).encode()
+    yield export_format.encode_manifest(json.dumps({"count": count, "sha256": digest.hexdigest()})).encode()

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-_COLUMNS = (
+_CSV_COLUMNS = (
     "id", "session_id", "address", "message_id", "timestamp", "direction", "from_number", "to_number", "sender",
     "sender_name", "message_type", "message_text", "caption", "media_url", "file_name", "status", "reply_to", "edited",
     "deleted", "created_at",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the beginning of a formula. https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ExportFormat:
     name: str
     media_type: str
-    head: str
-    lines: Callable[[Iterable[str]], str]
+    header: str
+    encode_messages: Callable[[Iterable[str]], str]
     """Messages as JSON texts, written."""
-    manifest: Callable[[str], str]
+    encode_manifest: Callable[[str], str]
     """The manifest's JSON as the last line."""
 
 
@@ -37,20 +37,20 @@ def _csv(messages: Iterable[str]) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     for message in messages:
         fields: dict[str, Any] = json.loads(message)
-        writer.writerow(_cell(fields.get(name)) for name in _COLUMNS)
+        writer.writerow(_escape_formula(fields.get(name)) for name in _CSV_COLUMNS)
     return text.getvalue()
 
 
-def _cell(value: object) -> object:
+def _escape_formula(value: object) -> object:
     """A cell that a spreadsheet shows and does not compute."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_PREFIXES) else value
 
 
 def _transcript(messages: Iterable[str]) -> str:
-    return "".join(_said(json.loads(message)) for message in messages)
+    return "".join(_transcript_line(json.loads(message)) for message in messages)
 
 
-def _said(fields: dict[str, Any]) -> str:
+def _transcript_line(fields: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(fields["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     who = "me" if fields["direction"] == "outgoing" else fields["sender_name"] or fields["sender"] or fields["address"]
     kind = "" if fields["message_type"] == "text" else f"[{fields['message_type']}] "
@@ -62,8 +62,8 @@ def _said(fields: dict[str, Any]) -> str:
 FORMATS = {
     one.name: one
     for one in (
-        Format("ndjson", "application/x-ndjson", "", _ndjson, lambda manifest: f'{{"manifest":{manifest}}}\n'),
-        Format("csv", "text/csv; charset=utf-8", ",".join(_COLUMNS) + "\r\n", _csv, lambda it: f"# {it}\r\n"),
-        Format("txt", "text/plain; charset=utf-8", "", _transcript, lambda manifest: f"-- {manifest}\n"),
+        ExportFormat("ndjson", "application/x-ndjson", "", _ndjson, lambda manifest: f'{{"manifest":{manifest}}}\n'),
+        ExportFormat("csv", "text/csv; charset=utf-8", ",".join(_CSV_COLUMNS) + "\r\n", _csv, lambda it: f"# {it}\r\n"),
+        ExportFormat("txt", "text/plain; charset=utf-8", "", _transcript, lambda manifest: f"-- {manifest}\n"),
     )
 }

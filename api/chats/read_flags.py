@@ -11,72 +11,78 @@ from starlette.responses import Response
 from api.auth import access
 from api.chats import messages
 from api.http import database, errors, parameters, responses
-from api.http.errors import Refusal
+from api.http.errors import ApiError
 from store.postgres import errors as store_errors
 from store.reading import read_flags
-from store.reading.message_pages import Snapshot
-from store.reading.read_flags import Unread
+from store.reading.message_pages import ReadSnapshot
+from store.reading.read_flags import UnreadState
 
-_MAX_BODY = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ReadFlagRequest:
     """What a body asks for; an empty body asks for everything."""
 
     up_to: str | None
-    as_of: Snapshot | None
-    unread: bool
+    as_of: ReadSnapshot | None
+    mark_unread: bool
 
     @classmethod
-    def of(cls, body: bytes) -> Self:
+    def parse(cls, body: bytes) -> Self:
         """Raises Refusal."""
         try:
             found: object = json.loads(body) if body.strip() else {}
         except (ValueError, RecursionError) as error:
-            raise errors.bad("bad_json", "The body is not JSON.") from error
+            raise errors.bad_request("bad_json", "The body is not JSON.") from error
         if not isinstance(found, dict):
-            raise errors.bad("bad_json", "The body must be a JSON object.")
+            raise errors.bad_request("bad_json", "The body must be a JSON object.")
         fields = cast("dict[str, object]", found)
         up_to, as_of, unread = (fields.get(name) for name in ("up_to", "as_of", "unread"))
-        if not (up_to is None or (isinstance(up_to, str) and up_to and parameters.storable(up_to))):
-            raise errors.bad("bad_parameter", "up_to must be a message_id.")
+        if not (up_to is None or (isinstance(up_to, str) and up_to and parameters.is_storable(up_to))):
+            raise errors.bad_request("bad_parameter", "up_to must be a message_id.")
         if not (as_of is None or isinstance(as_of, str)):
-            raise errors.bad("bad_parameter", "as_of must be the as_of of a page.")
+            raise errors.bad_request("bad_parameter", "as_of must be the as_of of a page.")
         if not (unread is None or isinstance(unread, bool)):
-            raise errors.bad("bad_parameter", "unread must be true or false.")
+            raise errors.bad_request("bad_parameter", "unread must be true or false.")
         if unread and (up_to or as_of):
-            raise errors.bad("bad_parameter", "unread goes without up_to and as_of: it concerns the whole chat.")
-        return cls(up_to, messages.snapshot(as_of) if as_of is not None else None, unread is True)
+            raise errors.bad_request(
+                "bad_parameter", "unread goes without up_to and as_of: it concerns the whole chat."
+            )
+        return cls(up_to, messages.decode_snapshot(as_of) if as_of is not None else None, unread is True)
 
 
-async def read(request: Request) -> Response:
+async def update_read_flag(request: Request) -> Response:
     """Mark as read what the reader's page could have shown; says what is still unread."""
-    body = await parameters.body(request, _MAX_BODY)
-    return await run_in_threadpool(_read, request, body)
+    body = await parameters.read_body(request, _MAX_BODY_BYTES)
+    return await run_in_threadpool(_update, request, body)
 
 
-def _read(request: Request, body: bytes) -> Response:
-    access.caller(request).needs("write")
-    parameters.known(request, ("session_id",))
-    place = messages.place_of(request)
-    order = Order.of(body)
-    pools = database.of(request)
-    if order.unread:
-        with pools.writes.connection() as connection:
-            return _answer(read_flags.mark_unread(connection, place))
+def _update(request: Request, body: bytes) -> Response:
+    access.caller(request).require_scope("write")
+    parameters.reject_repeated(request, ("session_id",))
+    place = messages.requested_scope(request)
+    order = ReadFlagRequest.parse(body)
+    pools = database.from_request(request)
+    if order.mark_unread:
+        with pools.write_pool.connection() as connection:
+            return _unread_response(read_flags.mark_unread(connection, place))
     named = order.up_to
-    up_to = None if named is None else pools.ask(lambda connection: messages.find(connection, place, named))
+    up_to = (
+        None
+        if named is None
+        else pools.read_primary(lambda connection: messages.resolve_anchor(connection, place, named))
+    )
     try:
-        with pools.writes.connection() as connection:
-            return _answer(read_flags.mark_read(connection, place, up_to, order.as_of))
-    except read_flags.OtherEpochError as error:
-        raise Refusal(
+        with pools.write_pool.connection() as connection:
+            return _unread_response(read_flags.mark_read(connection, place, up_to, order.as_of))
+    except read_flags.EpochChangedError as error:
+        raise ApiError(
             410, "epoch_changed", "Restored, or somebody forgotten, since that page: load it again."
         ) from error
     except store_errors.PermanentError as error:
-        raise errors.bad("bad_cursor", "as_of is not a value that this API gave out.") from error
+        raise errors.bad_request("bad_cursor", "as_of is not a value that this API gave out.") from error
 
 
-def _answer(left: Unread) -> Response:
-    return responses.success(json.dumps({"unread_count": left.count, "marked_unread": left.marked}))
+def _unread_response(unread: UnreadState) -> Response:
+    return responses.success(json.dumps({"unread_count": unread.unread_count, "marked_unread": unread.marked_unread}))

@@ -9,75 +9,75 @@ from starlette.responses import Response
 from api.auth import access
 from api.chats import address, messages, snippet
 from api.http import cursors, database, errors, parameters, responses
-from api.http.errors import Refusal
+from api.http.errors import ApiError
 from store.postgres import errors as store_errors
 from store.postgres.connections import Connection
 from store.reading import search, search_terms
-from store.reading.search import Found, Page, Position, Wanted
+from store.reading.search import SearchHit, SearchPage, SearchPosition, SearchQuery
 
-DEFAULT = 20
-_CURSOR = "search"
-_NAMES = ("q", "limit", "cursor", "session_id", "address", "direction", "type", "since", "until")
-_CANCELED = "57014"
+DEFAULT_LIMIT = 20
+_CURSOR_KIND = "search"
+_PARAMETERS = ("q", "limit", "cursor", "session_id", "address", "direction", "type", "since", "until")
+_QUERY_CANCELED = "57014"
 
 
-def searching(request: Request) -> Response:
+def search_messages(request: Request) -> Response:
     """A page of results; `cursor` goes on with older ones."""
-    parameters.known(request, _NAMES)
+    parameters.reject_repeated(request, _PARAMETERS)
     q = parameters.text(request, "q")
     if q is None:
-        raise errors.bad("bad_parameter", "q must say what to look for.")
+        raise errors.bad_request("bad_parameter", "q must say what to look for.")
     named = parameters.text(request, "address")
-    limit = parameters.limit(request, DEFAULT)
-    after = _position(request)
+    limit = parameters.limit(request, DEFAULT_LIMIT)
+    after = _decode_position(request)
     words: tuple[str, ...] = ()
 
-    def question(connection: Connection) -> Page:
+    def question(connection: Connection) -> SearchPage:
         nonlocal words
-        words = search.words_of(connection, q)
+        words = search.tokenize(connection, q)
         if not 0 < len(words) <= search_terms.MAX_WORDS:
-            raise errors.bad("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
-        wanted = Wanted(
+            raise errors.bad_request("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
+        wanted = SearchQuery(
             words,
             limit,
-            sessions=access.caller(request).may_see(parameters.text(request, "session_id")),
-            address=None if named is None else address.read(named),
+            sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
+            address=None if named is None else address.parse(named),
             direction=parameters.choice(request, "direction", messages.DIRECTIONS),
-            type=parameters.choice(request, "type", messages.TYPES),
-            since=parameters.moment(request, "since"),
-            until=parameters.moment(request, "until"),
+            type=parameters.choice(request, "type", messages.MESSAGE_TYPES),
+            since=parameters.timestamp(request, "since"),
+            until=parameters.timestamp(request, "until"),
         )
         return search.find(connection, wanted, after)
 
     try:
-        page = database.of(request).look(question)
+        page = database.from_request(request).read(question)
     except store_errors.TransientError as error:
-        if error.sqlstate != _CANCELED:
+        if error.sqlstate != _QUERY_CANCELED:
             raise
         sentence = "Too many messages have these words in them: use longer or more words, a chat or a time."
-        raise Refusal(400, "query_too_broad", sentence) from error
-    results = ",".join(_result(found, words, fuzzy=page.fuzzy) for found in page.results)
+        raise ApiError(400, "query_too_broad", sentence) from error
+    results = ",".join(_hit_json(found, words, fuzzy=page.fuzzy) for found in page.hits)
     return responses.success(
-        f'{{"results":[{results}],"cursor":{_seal(page.after)},"fuzzy":{json.dumps(page.fuzzy)},'
-        f'"complete":{json.dumps(page.complete)}}}'
+        f'{{"results":[{results}],"cursor":{_encode_position(page.next_position)},"fuzzy":{json.dumps(page.fuzzy)},'
+        f'"complete":{json.dumps(page.index_complete)}}}'
     )
 
 
-def _result(found: Found, words: tuple[str, ...], *, fuzzy: bool) -> str:
-    shown = snippet.of(found.text, words, fuzzy=fuzzy)
-    more = json.dumps({"name": found.name, "snippet": shown.text, "ranges": shown.ranges}, ensure_ascii=False)
-    return f"{found.message[:-1]},{more[1:]}"
+def _hit_json(hit: SearchHit, terms: tuple[str, ...], *, fuzzy: bool) -> str:
+    shown = snippet.extract(hit.matched_text, terms, fuzzy=fuzzy)
+    more = json.dumps({"name": hit.chat_name, "snippet": shown.text, "ranges": shown.ranges}, ensure_ascii=False)
+    return f"{hit.message[:-1]},{more[1:]}"
 
 
-def _position(request: Request) -> Position | None:
-    text = parameters.opaque(request, "cursor")
+def _decode_position(request: Request) -> SearchPosition | None:
+    text = parameters.cursor(request, "cursor")
     if text is None:
         return None
-    timestamp, row_id, fuzzy = cursors.unseal(_CURSOR, "cursor", text, int, int, int)
-    return Position(cast("int", timestamp), cast("int", row_id), fuzzy == 1)
+    timestamp, row_id, fuzzy = cursors.decode(_CURSOR_KIND, "cursor", text, int, int, int)
+    return SearchPosition(cast("int", timestamp), cast("int", row_id), fuzzy == 1)
 
 
-def _seal(position: Position | None) -> str:
+def _encode_position(position: SearchPosition | None) -> str:
     if position is None:
         return "null"
-    return json.dumps(cursors.seal(_CURSOR, position.timestamp, position.id, int(position.fuzzy)))
+    return json.dumps(cursors.encode(_CURSOR_KIND, position.timestamp, position.id, int(position.fuzzy)))

@@ -5,8 +5,10 @@ import re
 import tempfile
 from pathlib import Path
 
-NAME = "WEBHOOK_SECRETS"
-_LINE = re.compile(r"""(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^#]*?))\s*(?:\#.*)?""", re.ASCII)
+SECRETS_VARIABLE = "WEBHOOK_SECRETS"
+_ASSIGNMENT = re.compile(
+    r"""(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^#]*?))\s*(?:\#.*)?""", re.ASCII
+)
 
 
 def add_secret(path: Path, secret: str) -> bool:
@@ -19,7 +21,7 @@ def add_secret(path: Path, secret: str) -> bool:
     known: list[str] = []
     others: list[str] = []
     for line in lines:
-        assignment = re.match(rf"\s*(?:export\s+)?{NAME}\s*=(.*)", line)
+        assignment = re.match(rf"\s*(?:export\s+)?{SECRETS_VARIABLE}\s*=(.*)", line)
         if assignment is None:
             others.append(line)
         else:  # as with a shell, the last one counts
@@ -29,11 +31,11 @@ def add_secret(path: Path, secret: str) -> bool:
         return False
     new = secret not in known
     kept = [word for word in known if word != secret]
-    _replace(path, [*others, f"{NAME}={','.join([secret, *kept])}"])
+    _write_atomically(path, [*others, f"{SECRETS_VARIABLE}={','.join([secret, *kept])}"])
     return new
 
 
-def _replace(path: Path, lines: list[str]) -> None:
+def _write_atomically(path: Path, lines: list[str]) -> None:
     """All or nothing: whoever reads the file meanwhile sees the old one or the new one."""
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
     try:
@@ -53,7 +55,7 @@ def read(path: Path) -> dict[str, str]:
         return {}
     variables: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        found = _LINE.fullmatch(line.strip())
+        found = _ASSIGNMENT.fullmatch(line.strip())
         if found:
             name, single, double, bare = found.groups()
             variables[name] = next(value for value in (single, double, bare, "") if value is not None)

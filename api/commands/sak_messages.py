@@ -7,39 +7,47 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
-from api.commands.sak_webhooks import DONE, NO, Said
+from api.commands.sak_webhooks import EXIT_NEGATIVE, EXIT_OK, CommandResult
 from api.gateway import client, errors
 from api.gateway.client import MediaKind
 from api.gateway.settings import Settings
 from api.sending import reconciliation, requests, routes
 from api.sending.outbox import Outbox
-from api.sending.requests import Letter
+from api.sending.requests import SendRequest
 from store.history import sessions
 from store.postgres import connections
 from store.postgres.errors import StoreError
 from store.sending import unsettled
 
-TOKEN = "command line"  # noqa: S105 - a name, as tokens have one
-UNKNOWN = 5
-_KINDS: tuple[MediaKind, ...] = ("image", "document", "video")
-_CODES = {"sent": DONE, "queued": DONE, "failed": NO, "accepted": UNKNOWN, "unknown": UNKNOWN}
+COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - a name, as tokens have one
+EXIT_UNKNOWN = 5
+_MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "document", "video")
+_EXIT_CODES = {
+    "sent": EXIT_OK,
+    "queued": EXIT_OK,
+    "failed": EXIT_NEGATIVE,
+    "accepted": EXIT_UNKNOWN,
+    "unknown": EXIT_UNKNOWN,
+}
 
 
-class StepError(Exception):
+class PathCheckError(Exception):
     """Which step of the path failed, and what to look at."""
 
 
-def send(sak: Settings, database_url: str, arguments: argparse.Namespace) -> Said:
+def send(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
     """Send a text or a file, kept like every other send."""
-    if sak.session_id is None:
+    if gateway_settings.session_id is None:
         raise errors.NotConfiguredError("SAK_SESSION_ID is not set: name the session with --session")
-    if sak.api_key is None:
+    if gateway_settings.api_key is None:
         raise errors.NotConfiguredError("SAK_API_KEY is not set: SAK wants it for messages")
     with ExitStack() as open_until_sent:
-        wanted = _letter(arguments, open_until_sent)
-        outbox = open_until_sent.enter_context(Outbox(database_url, sak))
-        draft = outbox.draft(wanted, token=TOKEN, session_id=sak.session_id, key=arguments.key)
-        send = outbox.post(draft, wanted).send
+        wanted = _send_request(arguments, open_until_sent)
+        outbox = open_until_sent.enter_context(Outbox(database_url, gateway_settings))
+        draft = outbox.prepare(
+            wanted, token_name=COMMAND_LINE_TOKEN, session_id=gateway_settings.session_id, idempotency_key=arguments.key
+        )
+        send = outbox.submit(draft, wanted).send
     lines = [f"{send.state}: {send.address}", f"send     {send.send_id}"]
     if number := send.message_id or send.gateway_id:
         lines.append(f"message  {number}")
@@ -47,87 +55,94 @@ def send(sak: Settings, database_url: str, arguments: argparse.Namespace) -> Sai
         lines.append(send.reason)
     if send.state == "unknown":
         lines.append(f"do not send it again before you know: python -m api sak reconcile {send.send_id}")
-    return Said(tuple(lines), routes.described(send), _CODES[send.state])
+    return CommandResult(tuple(lines), routes.as_json(send), _EXIT_CODES[send.state])
 
 
-def _letter(arguments: argparse.Namespace, open_until_sent: ExitStack) -> Letter:
-    kinds: list[MediaKind] = [kind for kind in _KINDS if getattr(arguments, kind) is not None]
+def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendRequest:
+    kinds: list[MediaKind] = [kind for kind in _MEDIA_KINDS if getattr(arguments, kind) is not None]
     if not kinds:
         if not (arguments.text or "").strip():
             raise OSError("there is nothing to send: give --text, or a file")
-        return Letter(arguments.to, "text", requests.written("text", arguments.text, requests.LONGEST_TEXT), None)
+        return SendRequest(
+            arguments.to, "text", requests.check_text("text", arguments.text, requests.MAX_TEXT_LENGTH), None
+        )
     path: Path = getattr(arguments, kinds[0])
-    content = open_until_sent.enter_context(path.open("rb"))
-    caption = requests.written("caption", arguments.text, requests.LONGEST_CAPTION) if arguments.text else None
-    return Letter(
-        arguments.to, kinds[0], caption, None, requests.file(kinds[0], content, path.name, path.stat().st_size)
+    content = stack.enter_context(path.open("rb"))
+    caption = requests.check_text("caption", arguments.text, requests.MAX_CAPTION_LENGTH) if arguments.text else None
+    return SendRequest(
+        arguments.to, kinds[0], caption, None, requests.attachment(kinds[0], content, path.name, path.stat().st_size)
     )
 
 
-def reconcile(sak: Settings, database_url: str, arguments: argparse.Namespace) -> Said:
+def reconcile(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
     """Compare one send, or all that are unknown or queued, with SAK's list."""
-    with Outbox(database_url, sak) as outbox:
+    with Outbox(database_url, gateway_settings) as outbox:
         if arguments.send is None:
             with outbox.pool.connection() as connection:
                 wanted = unsettled.find(connection)
         else:
             found = outbox.get(arguments.send)
             if found is None:
-                return Said(("there is no send with that id",), {"sends": []}, NO)
+                return CommandResult(("there is no send with that id",), {"sends": []}, EXIT_NEGATIVE)
             wanted = [found]
-        verdicts = [reconciliation.settle(outbox, one) for one in wanted]
+        verdicts = [reconciliation.reconcile(outbox, one) for one in wanted]
     lines = [f"{one.send.send_id}  {one.send.state:<8} {one.send.address}  {one.explanation}" for one in verdicts] or [
         "nothing is unknown or queued"
     ]
-    data = [{**routes.described(one.send), "settled": one.settled, "explanation": one.explanation} for one in verdicts]
-    return Said(tuple(lines), {"sends": data}, DONE if all(one.settled for one in verdicts) else NO)
+    data = [{**routes.as_json(one.send), "settled": one.is_settled, "explanation": one.explanation} for one in verdicts]
+    return CommandResult(
+        tuple(lines), {"sends": data}, EXIT_OK if all(one.is_settled for one in verdicts) else EXIT_NEGATIVE
+    )
 
 
-def test(sak: Settings, database_url: str, arguments: argparse.Namespace) -> Said:
+def test(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
     """Prove the path from SAK to PostgreSQL: SAK posts a ping, ingest takes it, a worker stores it.
 
     Raises StepError, naming the step that failed; SakError where SAK itself says no.
     """
     try:
         with connections.open(database_url, "sak test") as connection:
-            before = sessions.pings(connection)
-            lines = ["1 database  reached", *_ping(sak, arguments)]
-            seen = _wait(lambda: _news(before, sessions.pings(connection), sak.session_id), arguments.seconds)
+            before = sessions.last_pings(connection)
+            lines = ["1 database  reached", *_request_ping(gateway_settings, arguments)]
+            seen = _poll(
+                lambda: _new_ping_session(before, sessions.last_pings(connection), gateway_settings.session_id),
+                arguments.seconds,
+            )
     except StoreError as error:
-        raise StepError(f"step 1, database: {error}") from error
+        raise PathCheckError(f"step 1, database: {error}") from error
     if seen is None:
-        raise StepError(
+        raise PathCheckError(
             f"step 4, worker: ingest took the ping, and PostgreSQL did not show it within {arguments.seconds:g} s: "
             "is a worker running, on the Redis of ingest and on the database of this command?"
         )
     lines += [f"4 worker    stored it: seen in PostgreSQL for session {seen}", "the whole path works"]
-    return Said(tuple(lines), {"session_id": seen, "steps": lines[:-1]})
+    return CommandResult(tuple(lines), {"session_id": seen, "steps": lines[:-1]})
 
 
-def _ping(sak: Settings, arguments: argparse.Namespace) -> list[str]:
-    with client.Client(sak) as gateway:
+def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> list[str]:
+    with client.SakClient(gateway_settings) as gateway:
         try:
-            results = gateway.test(arguments.webhook, arguments.url)
+            results = gateway.test_webhooks(arguments.webhook, arguments.url)
         except errors.SakError as error:
-            raise StepError(f"step 2, SAK: {error}") from error
-    taken = [result for result in results if result.ok]
+            raise PathCheckError(f"step 2, SAK: {error}") from error
+    taken = [result for result in results if result.succeeded]
     if not taken:
-        told = "; ".join(f"{one.url} {_answer(one.status, one.preview)}" for one in results)
-        raise StepError(f"step 3, ingest: no webhook took the ping: {told or 'SAK tried none'}")
+        told = "; ".join(f"{one.url} {_describe_response(one.status, one.response_preview)}" for one in results)
+        raise PathCheckError(f"step 3, ingest: no webhook took the ping: {told or 'SAK tried none'}")
     return [
         f"2 SAK       posted a ping to {len(results)} webhook{'s' if len(results) > 1 else ''}",
         f"3 ingest    took it at {', '.join(result.url or '?' for result in taken)}",
     ]
 
 
-def _answer(status: int | None, preview: str) -> str:
+def _describe_response(status: int | None, preview: str) -> str:
     if status is None:
         return f"could not be reached by SAK ({preview})"
     hint = ": its secret is not in WEBHOOK_SECRETS of ingest (register --write-env)" if status == 401 else ""
     return f"answered {status}{hint}"
 
 
-def _news(before: Mapping[str, int], now: Mapping[str, int], session_id: str | None) -> str | None:
+def _new_ping_session(before: Mapping[str, int], now: Mapping[str, int], session_id: str | None) -> str | None:
     """The session whose ping is new."""
     for session, at in now.items():
         if at > before.get(session, 0) and session_id in (None, session):
@@ -135,29 +150,29 @@ def _news(before: Mapping[str, int], now: Mapping[str, int], session_id: str | N
     return None
 
 
-def _wait(found: Callable[[], str | None], seconds: float) -> str | None:
+def _poll(probe: Callable[[], str | None], seconds: float) -> str | None:
     end = time.monotonic() + seconds
-    while (answer := found()) is None and time.monotonic() < end:
+    while (answer := probe()) is None and time.monotonic() < end:
         time.sleep(0.1)
     return answer
 
 
-def arguments_of_send(parser: argparse.ArgumentParser) -> None:
+def add_send_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, help="the phone number, with its country code")
     parser.add_argument("--text", help="the text, or the caption of a file")
     files = parser.add_mutually_exclusive_group()
-    for kind in _KINDS:
+    for kind in _MEDIA_KINDS:
         files.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"send FILE as {kind}")
     parser.add_argument("--key", metavar="KEY", help="an idempotency key: the same one again sends nothing twice")
 
 
-def arguments_of_reconcile(parser: argparse.ArgumentParser) -> None:
+def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("send", nargs="?", type=UUID, metavar="ID", help="the send's id")
     which.add_argument("--all", action="store_true", help="every send that is unknown or queued")
 
 
-def arguments_of_test(parser: argparse.ArgumentParser) -> None:
+def add_test_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--webhook", metavar="ID", help="only this webhook")
     parser.add_argument("--url", help="only the webhook at this URL")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to wait for PostgreSQL (default: 20)")

@@ -8,10 +8,10 @@ from urllib3.fields import RequestField
 
 from api.gateway.errors import IncompleteFileError
 
-CHUNK = 65536
+CHUNK_BYTES = 65536
 
 
-class Readable(Protocol):
+class ReadableFile(Protocol):
     """What of a binary file is needed."""
 
     def read(self, size: int, /) -> bytes: ...
@@ -20,14 +20,14 @@ class Readable(Protocol):
     def tell(self) -> int: ...
 
 
-class Upload:
+class MultipartUpload:
     """A multipart body that reads its file while it is sent, a chunk at a time."""
 
     def __init__(  # noqa: PLR0913 -- a part of a form has that many properties
         self,
         fields: Mapping[str, str],
-        name: str,
-        file: Readable,
+        field_name: str,
+        file: ReadableFile,
         *,
         file_name: str,
         mime_type: str,
@@ -47,29 +47,31 @@ class Upload:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         parts = [
-            _part(boundary, RequestField(key, b""), None) + word.encode(errors="replace") + b"\r\n"
+            _part_header(boundary, RequestField(key, b""), None) + word.encode(errors="replace") + b"\r\n"
             for key, word in fields.items()
         ]
-        self._head = b"".join([*parts, _part(boundary, RequestField(name, b"", filename=file_name), mime_type)])
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._prefix = b"".join(
+            [*parts, _part_header(boundary, RequestField(field_name, b"", filename=file_name), mime_type)]
+        )
+        self._suffix = f"\r\n--{boundary}--\r\n".encode()
 
     def __len__(self) -> int:
-        return len(self._head) + self._size + len(self._tail)
+        return len(self._prefix) + self._size + len(self._suffix)
 
     def __iter__(self) -> Iterator[bytes]:
         if self.repeatable:
             self._file.seek(self._start)
-        yield self._head
+        yield self._prefix
         left = self._size
         while left:
-            chunk = self._file.read(min(CHUNK, left))
+            chunk = self._file.read(min(CHUNK_BYTES, left))
             if not chunk:
                 raise IncompleteFileError(f"the file ended {left} bytes before its announced size; nothing was sent")
             left -= len(chunk)
             yield chunk
-        yield self._tail
+        yield self._suffix
 
 
-def _part(boundary: str, field: RequestField, mime_type: str | None) -> bytes:
+def _part_header(boundary: str, field: RequestField, mime_type: str | None) -> bytes:
     field.make_multipart(content_type=mime_type)
     return f"--{boundary}\r\n{field.render_headers()}".encode(errors="replace")

@@ -5,13 +5,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from api.gateway.errors import UnknownError
+from api.gateway.errors import OutcomeUnknownError
 
-SentStatus: TypeAlias = Literal["sent", "queued", "failed"]
+SendStatus: TypeAlias = Literal["sent", "queued", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class WebhookRegistration:
     webhook_id: str
     url: str
     secret: str = field(repr=False)
@@ -32,19 +32,19 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
+class PingResult:
     """How one webhook answered SAK's test."""
 
     webhook_id: str | None
     url: str | None
-    ok: bool
+    succeeded: bool
     status: int | None
-    preview: str
+    response_preview: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    status: SentStatus
+class SendResponse:
+    status: SendStatus
     message_id: str | None
     """WhatsApp's, where sent. Where queued, a number that WhatsApp will never know. Where failed, None."""
     code: str | None = None
@@ -53,7 +53,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class SentMessage:
     """A message of `GET /messages/history`."""
 
     message_id: str | None
@@ -74,107 +74,107 @@ class SessionState:
     last_connected_at: str | None
 
 
-def registration(data: object, *, url: str, new: bool) -> Registration:
-    row = _row(data)
-    return Registration(
-        webhook_id=_word(row, "webhookId", "id"),
-        url=_optional(row, "url") or url,
-        secret=_word(row, "secret"),
-        events=_events(row.get("events")),
+def parse_registration(data: object, *, url: str, new: bool) -> WebhookRegistration:
+    row = _as_object(data)
+    return WebhookRegistration(
+        webhook_id=_required_text(row, "webhookId", "id"),
+        url=_optional_text(row, "url") or url,
+        secret=_required_text(row, "secret"),
+        events=_event_names(row.get("events")),
         new=new,
     )
 
 
-def webhooks(data: object) -> list[Webhook]:
+def parse_webhooks(data: object) -> list[Webhook]:
     return [
         Webhook(
-            webhook_id=_word(row, "id", "webhookId"),
-            session_id=_optional(row, "session_id", "sessionId"),
-            url=_word(row, "url"),
-            events=_events(row.get("events")),
+            webhook_id=_required_text(row, "id", "webhookId"),
+            session_id=_optional_text(row, "session_id", "sessionId"),
+            url=_required_text(row, "url"),
+            events=_event_names(row.get("events")),
             active=row.get("is_active", row.get("isActive", True)) not in (False, 0, None),
-            created_at=_optional(row, "created_at", "createdAt"),
+            created_at=_optional_text(row, "created_at", "createdAt"),
         )
-        for row in _rows(data, "webhooks")
+        for row in _objects(data, "webhooks")
     ]
 
 
-def pings(data: object) -> list[Ping]:
+def parse_ping_results(data: object) -> list[PingResult]:
     return [
-        Ping(
-            webhook_id=_optional(row, "webhookId", "id"),
-            url=_optional(row, "url"),
-            ok=row.get("ok") is True,
+        PingResult(
+            webhook_id=_optional_text(row, "webhookId", "id"),
+            url=_optional_text(row, "url"),
+            succeeded=row.get("ok") is True,
             status=status if isinstance(status := row.get("status"), int) else None,
-            preview=_optional(row, "responsePreview", "error") or "",
+            response_preview=_optional_text(row, "responsePreview", "error") or "",
         )
-        for row in _rows(data, "results")
+        for row in _objects(data, "results")
     ]
 
 
-def sent(data: object) -> Sent:
+def parse_send_response(data: object) -> SendResponse:
     """The status is what counts: SAK says `success` of failed messages too."""
-    row = _row(data)
+    row = _as_object(data)
     status = row.get("status")
     if status not in ("sent", "queued", "failed"):
-        raise UnknownError("SAK's answer to a send has no status that we know", status=200)
-    return Sent(status, None if status == "failed" else _optional(row, "messageId"))
+        raise OutcomeUnknownError("SAK's answer to a send has no status that we know", status=200)
+    return SendResponse(status, None if status == "failed" else _optional_text(row, "messageId"))
 
 
-def history(data: object) -> list[Past]:
+def parse_sent_messages(data: object) -> list[SentMessage]:
     return [
-        Past(
-            message_id=_optional(row, "message_id", "messageId"),
-            to=_optional(row, "to_number", "to") or "",
-            type=_optional(row, "message_type", "type") or "",
-            status=_optional(row, "status") or "",
-            created_at=_optional(row, "created_at", "createdAt") or "",
+        SentMessage(
+            message_id=_optional_text(row, "message_id", "messageId"),
+            to=_optional_text(row, "to_number", "to") or "",
+            type=_optional_text(row, "message_type", "type") or "",
+            status=_optional_text(row, "status") or "",
+            created_at=_optional_text(row, "created_at", "createdAt") or "",
         )
-        for row in _rows(data, "messages")
+        for row in _objects(data, "messages")
     ]
 
 
-def session(data: object) -> SessionState:
-    row = _row(data)
+def parse_session_state(data: object) -> SessionState:
+    row = _as_object(data)
     if not isinstance(row.get("connected"), bool):
-        raise UnknownError("SAK's answer does not say whether the session is connected", status=200)
+        raise OutcomeUnknownError("SAK's answer does not say whether the session is connected", status=200)
     return SessionState(
-        session_id=_optional(row, "sessionId"),
+        session_id=_optional_text(row, "sessionId"),
         connected=row["connected"] is True,
-        phone=re.sub(r"[^0-9]", "", (_optional(row, "phoneNumber") or "").partition(":")[0]) or None,
-        last_connected_at=_optional(row, "lastConnectedAt"),
+        phone=re.sub(r"[^0-9]", "", (_optional_text(row, "phoneNumber") or "").partition(":")[0]) or None,
+        last_connected_at=_optional_text(row, "lastConnectedAt"),
     )
 
 
-def _row(data: object) -> dict[str, object]:
+def _as_object(data: object) -> dict[str, object]:
     if not isinstance(data, dict):
-        raise UnknownError("SAK's answer has no data", status=200)
+        raise OutcomeUnknownError("SAK's answer has no data", status=200)
     return cast("dict[str, object]", data)
 
 
-def _rows(data: object, name: str) -> list[dict[str, object]]:
+def _objects(data: object, name: str) -> list[dict[str, object]]:
     rows = cast("dict[str, object]", data).get(name) if isinstance(data, dict) else data
     if not isinstance(rows, list):
-        raise UnknownError(f"SAK's answer has no list of {name}", status=200)
-    return [_row(row) for row in cast("list[object]", rows)]
+        raise OutcomeUnknownError(f"SAK's answer has no list of {name}", status=200)
+    return [_as_object(row) for row in cast("list[object]", rows)]
 
 
-def _optional(row: dict[str, object], *names: str) -> str | None:
+def _optional_text(fields: dict[str, object], *names: str) -> str | None:
     for name in names:
-        value = row.get(name)
+        value = fields.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
             return str(value)
     return None
 
 
-def _word(row: dict[str, object], *names: str) -> str:
-    word = _optional(row, *names)
+def _required_text(fields: dict[str, object], *names: str) -> str:
+    word = _optional_text(fields, *names)
     if word is None:
-        raise UnknownError(f"SAK's answer lacks {names[0]}", status=200)
+        raise OutcomeUnknownError(f"SAK's answer lacks {names[0]}", status=200)
     return word
 
 
-def _events(value: object) -> tuple[str, ...]:
+def _event_names(value: object) -> tuple[str, ...]:
     """A list, or its text as a database prints it: `["a","b"]`, `{a,b}`, `a`."""
     if isinstance(value, str):
         try:

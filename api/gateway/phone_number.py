@@ -5,10 +5,15 @@ class InvalidRecipientError(ValueError):
     """A sentence that says why nothing can be sent there."""
 
 
-KINDS = {"g.us": "a group", "lid": "a private identity (LID)", "newsletter": "a newsletter", "broadcast": "a broadcast"}
+JID_KINDS = {
+    "g.us": "a group",
+    "lid": "a private identity (LID)",
+    "newsletter": "a newsletter",
+    "broadcast": "a broadcast",
+}
 
 
-def normalise_to(to: str) -> str:
+def normalize(to: str) -> str:
     """The digits that SAK would dial, and so the chat in which the reply will be; raises InvalidRecipientError.
 
     SAK strips everything but 0-9, puts 91 before ten digits that do not begin with it, and takes 8 to 15 digits.
@@ -17,7 +22,7 @@ def normalise_to(to: str) -> str:
     user, at, server = to.strip().partition("@")
     if at:
         if server.lower() not in ("s.whatsapp.net", "c.us"):
-            kind = KINDS.get(server.lower(), "not a phone")
+            kind = JID_KINDS.get(server.lower(), "not a phone")
             raise InvalidRecipientError(f"SAK can send to phone numbers only, and this is {kind}")
         user = user.partition(":")[0]
     digits = re.sub(r"[^0-9]", "", user)

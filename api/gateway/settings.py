@@ -5,7 +5,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 
-class SettingsError(ValueError):
+class GatewaySettingsError(ValueError):
     """A sentence that names the variable and what is wrong with it; never its value."""
 
 
@@ -20,7 +20,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     """Messages. A session's own key, or the owner's, which needs `session_id`."""
     session_id: str | None = None
-    phone: str | None = None
+    own_phone: str | None = None
     """The session's own number, digits only."""
 
     @classmethod
@@ -31,27 +31,27 @@ class Settings:
             return None
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError("SAK_BASE_URL must be a URL such as https://sak.example/api/v1")
+            raise GatewaySettingsError("SAK_BASE_URL must be a URL such as https://sak.example/api/v1")
         if parts.username is not None or parts.query or parts.fragment:
-            raise SettingsError("SAK_BASE_URL must hold no user, query or fragment; credentials go into SAK_JWT")
+            raise GatewaySettingsError("SAK_BASE_URL must hold no user, query or fragment; credentials go into SAK_JWT")
         return cls(
             base_url=base_url,
-            jwt=_header_word(environ, "SAK_JWT"),
-            api_key=_header_word(environ, "SAK_API_KEY"),
-            session_id=_header_word(environ, "SAK_SESSION_ID"),
-            phone=re.sub(r"[^0-9]", "", environ.get("SAK_PHONE", "")) or None,
+            jwt=_header_value(environ, "SAK_JWT"),
+            api_key=_header_value(environ, "SAK_API_KEY"),
+            session_id=_header_value(environ, "SAK_SESSION_ID"),
+            own_phone=re.sub(r"[^0-9]", "", environ.get("SAK_PHONE", "")) or None,
         )
 
 
-def fits_a_header(word: str) -> bool:
+def is_header_safe(value: str) -> bool:
     """Whether a word can be a header's value as it is."""
-    return re.fullmatch(r"[\x21-\x7e]+", word) is not None
+    return re.fullmatch(r"[\x21-\x7e]+", value) is not None
 
 
-def _header_word(environ: Mapping[str, str], name: str) -> str | None:
+def _header_value(environ: Mapping[str, str], name: str) -> str | None:
     word = environ.get(name, "").strip()
     if not word:
         return None
-    if not fits_a_header(word):
-        raise SettingsError(f"{name} holds a character that no HTTP header can carry")
+    if not is_header_safe(word):
+        raise GatewaySettingsError(f"{name} holds a character that no HTTP header can carry")
     return word

@@ -16,17 +16,17 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-IDLE_SECONDS = 3.0
+MAX_IDLE_SECONDS = 3.0
 """A connection idle for longer is not used again: Node closes it after 5, perhaps just as we write."""
-THREADS = 40
+MAX_CONNECTIONS = 40
 """Starlette's, each of which may be calling."""
 
 
-class Attempt:
+class RequestAttempt:
     """One request on its way."""
 
     def __init__(self, seconds: float) -> None:
-        self.went_out = False
+        self.was_sent = False
         """Whether any of its bytes was given to a connection."""
         self.expired = False
         self.started = time.monotonic()
@@ -35,11 +35,11 @@ class Attempt:
         self._timer.daemon = True
 
     @property
-    def seconds(self) -> float:
+    def elapsed_seconds(self) -> float:
         """How long it has taken so far."""
         return time.monotonic() - self.started
 
-    def connected(self, connection: HTTPConnection) -> None:
+    def attach(self, connection: HTTPConnection) -> None:
         self._socket = connection.sock
         if self.expired:
             raise TimeoutError("no time left to send the request")
@@ -54,29 +54,29 @@ class Attempt:
                 return  # it is closed already
 
     @contextmanager
-    def watched(self) -> Generator[None]:
+    def within_deadline(self) -> Generator[None]:
         """While this lasts, requests of this thread belong to the attempt, and end when its time is up."""
-        token = _current.set(self)
+        token = _current_attempt.set(self)
         self._timer.start()
         try:
             yield
         finally:
             self._timer.cancel()
-            _current.reset(token)
+            _current_attempt.reset(token)
 
 
-_current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+_current_attempt: ContextVar[RequestAttempt | None] = ContextVar("attempt", default=None)
 
 
-class _Watched(HTTPConnection):
+class _TrackedConnection(HTTPConnection):
     """Tells the current attempt when its first byte leaves."""
 
     _requesting = False
-    _used = 0.0
+    _last_used = 0.0
 
     @property
     def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self._used < IDLE_SECONDS
+        return super().is_connected and time.monotonic() - self._last_used < MAX_IDLE_SECONDS
 
     def request(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 -- handed on as it came
         self._requesting = True
@@ -88,43 +88,43 @@ class _Watched(HTTPConnection):
     def send(self, data: Any) -> None:  # noqa: ANN401 -- handed on as it came
         if self.sock is None:
             self.connect()
-        attempt = _current.get()
+        attempt = _current_attempt.get()
         if attempt is not None and self._requesting:  # and not while a proxy's tunnel is being opened
-            attempt.connected(self)
-            attempt.went_out = True
+            attempt.attach(self)
+            attempt.was_sent = True
         super().send(data)
-        self._used = time.monotonic()
+        self._last_used = time.monotonic()
 
 
-class _WatchedTls(_Watched, HTTPSConnection):
+class _TrackedTlsConnection(_TrackedConnection, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched  # pyright: ignore[reportAssignmentType] -- nor do urllib3's own classes meet its protocol
+class _TrackedPool(HTTPConnectionPool):
+    ConnectionCls = _TrackedConnection  # pyright: ignore[reportAssignmentType] -- nor do urllib3's own classes meet its protocol
 
 
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls  # pyright: ignore[reportAssignmentType] -- nor do urllib3's own classes meet its protocol
+class _TrackedTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TrackedTlsConnection  # pyright: ignore[reportAssignmentType] -- nor do urllib3's own classes meet its protocol
 
 
-POOLS: Mapping[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
+POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "https": _TrackedTlsPool}
 
 
-class Adapter(HTTPAdapter):
+class TrackingAdapter(HTTPAdapter):
     """For a requests session: watched connections, and no retries of its own."""
 
     def __init__(self) -> None:
-        super().__init__(max_retries=0, pool_maxsize=THREADS)
+        super().__init__(max_retries=0, pool_maxsize=MAX_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 -- handed on as it came
         super().init_poolmanager(*args, **options)
-        _watch(self.poolmanager)
+        _use_tracked_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> PoolManager:  # noqa: ANN401 -- handed on as it came
-        return _watch(super().proxy_manager_for(*args, **options))
+        return _use_tracked_pools(super().proxy_manager_for(*args, **options))
 
 
-def _watch(manager: PoolManager) -> PoolManager:
-    manager.pool_classes_by_scheme = dict(POOLS)
+def _use_tracked_pools(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = dict(POOL_CLASSES)
     return manager

@@ -9,82 +9,84 @@ from starlette.requests import Request
 
 from api.settings import Settings
 from store.postgres.connections import Connection
-from store.postgres.pool import Pool, written
-from store.postgres.replica import BehindError, Replica
+from store.postgres.pool import Pool, wal_position
+from store.postgres.replica import Replica, ReplicaUnavailableError
 from store.reading import replica_snapshots
-from store.reading.message_pages import Page
-from store.reading.replica_snapshots import UnclearError
+from store.reading.message_pages import MessagePage
+from store.reading.replica_snapshots import SnapshotTooLargeError
 
 T = TypeVar("T")
 
-_WRITERS = 2
+_WRITE_POOL_SIZE = 2
 """Read flags and the like are small and rare."""
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class Database:
     settings: Settings
-    reads: Pool
+    read_pool: Pool
     """PostgreSQL itself refuses writes on these."""
-    writes: Pool
+    write_pool: Pool
     replica: Replica | None = None
     """Where `look` asks first."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        writes = Pool(settings.database_url, "api writes", size=_WRITERS, read_only=False)
+    def from_settings(cls, settings: Settings) -> Self:
+        writes = Pool(settings.database_url, "api writes", size=_WRITE_POOL_SIZE, read_only=False)
         replica = None
-        if settings.read_url is not None:
-            replica = Replica(settings.read_url, settings.direct_url, size=settings.connections)
-            writes.wrote = replica.need
-        reads = Pool(settings.database_url, "api", size=settings.connections, read_only=True)
+        if settings.replica_url is not None:
+            replica = Replica(settings.replica_url, settings.direct_database_url, size=settings.pool_size)
+            writes.on_write = replica.require_lsn
+        reads = Pool(settings.database_url, "api", size=settings.pool_size, read_only=True)
         return cls(settings, reads, writes, replica)
 
     def open(self) -> None:
-        self.reads.open()
-        self.writes.open()
+        self.read_pool.open()
+        self.write_pool.open()
         if self.replica is not None:
             self.replica.open()
 
     def close(self) -> None:
-        self.reads.close()
-        self.writes.close()
+        self.read_pool.close()
+        self.write_pool.close()
         if self.replica is not None:
             self.replica.close()
 
-    def ask(self, question: Callable[[Connection], T]) -> T:
+    def read_primary(self, query: Callable[[Connection], T]) -> T:
         """The answer to a question that only reads: the primary's, which is the newest there is."""
-        return self.reads.ask(question)
+        return self.read_pool.read(query)
 
-    def look(self, question: Callable[[Connection], T]) -> T:
+    def read(self, query: Callable[[Connection], T]) -> T:
         """The same, from a replica that has all that this process wrote or told of; from the primary if none has."""
         if self.replica is not None:
-            with contextlib.suppress(BehindError):
-                return self.replica.ask(question)
-        return self.reads.ask(question)
+            with contextlib.suppress(ReplicaUnavailableError):
+                return self.replica.read(query)
+        return self.read_pool.read(query)
 
-    def look_at(self, question: Callable[[Connection], Page]) -> Page:
+    def read_page(self, query: Callable[[Connection], MessagePage]) -> MessagePage:
         """The same for a page of a conversation, whose snapshot a replica tells in another way."""
         if self.replica is not None:
-            with contextlib.suppress(BehindError, UnclearError):
-                return self.replica.ask(lambda connection: replica_snapshots.exact(connection, question(connection)))
-        return self.reads.ask(question)
+            with contextlib.suppress(ReplicaUnavailableError, SnapshotTooLargeError):
+                return self.replica.read(
+                    lambda connection: replica_snapshots.reconstruct(connection, query(connection))
+                )
+        return self.read_pool.read(query)
 
-    def tell(self, question: Callable[[Connection], T]) -> T:
+    def read_and_fence(self, query: Callable[[Connection], T]) -> T:
         """The primary's answer, which somebody will be told of: no replica's is older from then on."""
         if self.replica is None:
-            return self.reads.ask(question)
+            return self.read_pool.read(query)
 
         def both(connection: Connection) -> tuple[T, str]:
-            return question(connection), written(connection)
+            return query(connection), wal_position(connection)
 
-        answer, lsn = self.reads.ask(both)
-        self.replica.need(lsn)
+        answer, lsn = self.read_pool.read(both)
+        self.replica.require_lsn(lsn)
         return answer
 
 
-def of(request: Request) -> Backend:
+def from_request(request: Request) -> Database:
     """The backend of the application that serves a request."""
     backend: object = request.app.state.backend
-    assert isinstance(backend, Backend)
+    assert isinstance(backend, Database)
     return backend

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a failure of ours
+class ApiError(Exception):
     """Raised anywhere below an endpoint; becomes the error envelope (api/http/responses.py)."""
 
-    def __init__(self, status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
         self.status = status
         self.code = code
-        self.sentence = sentence
+        self.message = message
         self.headers = dict(headers or {})
 
 
-def bad(code: str, sentence: str) -> Refusal:
+def bad_request(code: str, message: str) -> ApiError:
     """A request that will be as wrong the next time."""
-    return Refusal(400, code, sentence)
+    return ApiError(400, code, message)

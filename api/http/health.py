@@ -16,15 +16,15 @@ def alive(_: Request) -> JSONResponse:
 def ready(request: Request) -> JSONResponse:
     """200 if questions can be answered; 503 with the reasons if not."""
     reasons: list[str] = []
-    pools = database.of(request)
+    pools = database.from_request(request)
     try:
-        missing = pools.ask(migrator.missing)
+        missing = pools.read_primary(migrator.missing)
     except errors.StoreError:
-        reasons.append(pools.reads.refused or "The database does not answer.")
+        reasons.append(pools.read_pool.last_failure or "The database does not answer.")
     else:
         if missing:
             reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
-    more = {} if pools.replica is None else {"replica": replica_metrics.document(pools.replica)}
+    more = {} if pools.replica is None else {"replica": replica_metrics.status(pools.replica)}
     return JSONResponse({"ready": not reasons, "reasons": reasons, **more}, 503 if reasons else 200)
 
 

@@ -9,16 +9,16 @@ from starlette.requests import Request
 from api.http import errors
 
 MAX_LIMIT = 500
-_WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
-_YES = {"true": True, "1": True, "false": False, "0": False}
-_MAX_TEXT = 512
+_DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_MAX_TEXT_LENGTH = 512
 
 
-def known(request: Request, names: Collection[str]) -> None:
+def reject_repeated(request: Request, names: Collection[str]) -> None:
     """Refuse a parameter given twice: which of the two was meant is anybody's guess. Unknown ones are ignored."""
     for name in names:
         if len(request.query_params.getlist(name)) > 1:
-            raise errors.bad("bad_parameter", f"{name} is given more than once.")
+            raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
 
 
 def text(request: Request, name: str) -> str | None:
@@ -26,17 +26,19 @@ def text(request: Request, name: str) -> str | None:
     value = request.query_params.get(name)
     if not value:
         return None
-    if "\0" in value or len(value) > _MAX_TEXT:
-        raise errors.bad("bad_parameter", f"{name} has a NUL in it or is longer than {_MAX_TEXT} characters.")
+    if "\0" in value or len(value) > _MAX_TEXT_LENGTH:
+        raise errors.bad_request(
+            "bad_parameter", f"{name} has a NUL in it or is longer than {_MAX_TEXT_LENGTH} characters."
+        )
     return value
 
 
-def storable(value: str) -> bool:
+def is_storable(value: str) -> bool:
     """Whether PostgreSQL takes it: neither NUL nor lone surrogates."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def opaque(request: Request, name: str) -> str | None:
+def cursor(request: Request, name: str) -> str | None:
     """A cursor, whose own reader checks it."""
     return request.query_params.get(name) or None
 
@@ -45,18 +47,18 @@ def limit(request: Request, default: int) -> int:
     value = request.query_params.get("limit")
     if value is None:
         return default
-    if not _WHOLE.fullmatch(value) or not 1 <= int(value) <= MAX_LIMIT:
-        raise errors.bad("bad_limit", f"limit must be a whole number from 1 to {MAX_LIMIT}.")
+    if not _DIGITS.fullmatch(value) or not 1 <= int(value) <= MAX_LIMIT:
+        raise errors.bad_request("bad_limit", f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     return int(value)
 
 
-def flag(request: Request, name: str) -> bool:
+def boolean(request: Request, name: str) -> bool:
     value = request.query_params.get(name)
     if value is None:
         return False
-    if value.lower() not in _YES:
-        raise errors.bad("bad_parameter", f"{name} must be true or false.")
-    return _YES[value.lower()]
+    if value.lower() not in _BOOLEANS:
+        raise errors.bad_request("bad_parameter", f"{name} must be true or false.")
+    return _BOOLEANS[value.lower()]
 
 
 def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
@@ -64,35 +66,37 @@ def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
     if value is None:
         return None
     if value not in choices:
-        raise errors.bad("bad_parameter", f"{name} must be one of {', '.join(choices)}.")
+        raise errors.bad_request("bad_parameter", f"{name} must be one of {', '.join(choices)}.")
     return value
 
 
-def moment(request: Request, name: str) -> int | None:
+def timestamp(request: Request, name: str) -> int | None:
     """A time, as milliseconds since 1970 or as ISO 8601 (without an offset: UTC), in ms."""
     value = request.query_params.get(name)
     if not value:
         return None
-    if _WHOLE.fullmatch(value):
+    if _DIGITS.fullmatch(value):
         return int(value)
     try:
         # A '+' that nobody escaped arrives as a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value)
     except ValueError as error:
-        raise errors.bad("bad_parameter", f"{name} must be a time: ISO 8601, or milliseconds since 1970.") from error
+        raise errors.bad_request(
+            "bad_parameter", f"{name} must be a time: ISO 8601, or milliseconds since 1970."
+        ) from error
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
 
 
-async def body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body; raises Refusal as soon as it is longer than `most` bytes, whatever it claimed to be."""
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > most:
+        if size > max_bytes:
             # What is still on its way is not waited for.
-            sentence = f"The body is larger than {most} bytes."
-            raise errors.Refusal(413, "body_too_large", sentence, {"connection": "close"})
+            sentence = f"The body is larger than {max_bytes} bytes."
+            raise errors.ApiError(413, "body_too_large", sentence, {"connection": "close"})
         parts.append(part)
     return b"".join(parts)

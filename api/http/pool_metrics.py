@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from store.postgres.pool import Pool
 
 
-class Pools(Collector):
+class PoolMetrics(Collector):
     def __init__(self, pools: Sequence[Pool]) -> None:
         self._pools = pools
 
@@ -22,8 +22,8 @@ class Pools(Collector):
         )
         failed = CounterMetricFamily("sak_api_pool_timeouts", "Requests that waited in vain, by pool.", labels=["pool"])
         for pool in self._pools:
-            use = pool.use()
-            for state, number in (("idle", use.idle), ("busy", use.busy), ("limit", pool.size)):
+            use = pool.usage()
+            for state, number in (("idle", use.idle), ("busy", use.in_use), ("limit", pool.size)):
                 connections.add_metric([pool.name, state], number)
             waiting.add_metric([pool.name], use.waiting)
             failed.add_metric([pool.name], use.timeouts)

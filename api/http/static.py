@@ -8,22 +8,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-FOLDER = Path(__file__).parent.parent / "dashboard"
-_TYPES = {
+DASHBOARD_FOLDER = Path(__file__).parent.parent / "dashboard"
+_MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 # Trusted types: not even a script of ours can turn a text into HTML.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 _HEADERS = {
     "cache-control": "no-cache",
-    "content-security-policy": POLICY,
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
@@ -34,27 +34,29 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class StaticFile:
     body: bytes
-    type: str
+    media_type: str
     etag: str
 
     @classmethod
-    def read(cls, path: Path) -> "File":
+    def load(cls, path: Path) -> "StaticFile":
         body = path.read_bytes()
-        return cls(body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+        return cls(body, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
-    async def answer(self, request: Request) -> Response:
+    async def serve_file(self, request: Request) -> Response:
         """The file, or 304 for whoever has it. `async`: it waits for nothing, so it needs no thread."""
         headers = _HEADERS | {"etag": self.etag}
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if known & {self.etag, "*"}:
             return Response(status_code=304, headers=headers)
-        return Response(self.body, headers=headers | {"content-type": self.type})
+        return Response(self.body, headers=headers | {"content-type": self.media_type})
 
 
 def routes() -> list[Route]:
     """Reads all files; nothing that a request names is ever looked for on the disk."""
-    files = {path.name: File.read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+    files = {
+        path.name: StaticFile.load(path) for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES
+    }
     page = files.pop("index.html")
-    return [Route("/", page.answer), *(Route(f"/assets/{name}", file.answer) for name, file in files.items())]
+    return [Route("/", page.serve_file), *(Route(f"/assets/{name}", file.serve_file) for name, file in files.items())]

@@ -11,54 +11,54 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from api.http.database import Backend
+from api.http.database import Database
 from api.live import change_ids
-from store.feed.listener import Listener
+from store.feed.listener import ChangeListener
 from store.postgres import errors
 from store.postgres.connections import Connection
 from store.reading import change_feed
-from store.reading.change_feed import Change, Place
+from store.reading.change_feed import FeedEntry, FeedPosition
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_KEPT = 5_000
+_BUFFER_SIZE = 5_000
 """Changes that a stream may lie behind and still be served from memory; beyond, it reads the database itself."""
-_PAGE = 500
-_SOON, _LATE = 0.02, 1.0
+_PAGE_SIZE = 500
+_PENDING_PAUSE, _IDLE_PAUSE = 0.02, 1.0
 """Seconds between two looks while a running transaction keeps changes back, and while nothing is known to come.
 The second is for a pooler between us and PostgreSQL that swallows notifications."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """A change as a stream sends it."""
 
-    place: Place
+    position: FeedPosition
     session_id: str | None
-    lines: bytes
+    frame: bytes
 
 
-def event(epoch: str, change: Change) -> Event:
-    lines = f"id: {change_ids.seal(epoch, change.place)}\ndata: {change.text}\n\n"
-    return Event(change.place, change.session_id, lines.encode())
+def encode_event(epoch: str, change: FeedEntry) -> StreamEvent:
+    lines = f"id: {change_ids.encode(epoch, change.position)}\ndata: {change.json}\n\n"
+    return StreamEvent(change.position, change.session_id, lines.encode())
 
 
-class Hub:
+class Broadcaster:
     """Runs from the beginning of the application to its end; streams take from it what they have not sent yet."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, database: Database) -> None:
         self.closed = False
-        self.news = asyncio.Event()
+        self.updated = asyncio.Event()
         """Set, and replaced by a new one, when there are new events or an end."""
-        self._backend = backend
-        self._threads = anyio.CapacityLimiter(1)
-        self._woken = asyncio.Event()
+        self._database = database
+        self._limiter = anyio.CapacityLimiter(1)
+        self._wakeup = asyncio.Event()
         self._epoch: str | None = None
-        self._events: list[Event] = []
+        self._events: list[StreamEvent] = []
         # What lies after the first and up to the second is in the events, without a gap.
-        self._since = self._upto = Place(0, 0)
+        self._buffer_start = self._buffer_end = FeedPosition(0, 0)
 
     async def run(self) -> None:
         """Read until cancelled; a database that is away is waited for."""
@@ -67,64 +67,64 @@ class Hub:
         def wake() -> None:
             # The loop may have ended first.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._woken.set)
+                loop.call_soon_threadsafe(self._wakeup.set)
 
-        listener = Listener(self._backend.settings.direct_url, wake)
+        listener = ChangeListener(self._database.settings.direct_database_url, wake)
         listener.start()
         try:
             while True:
-                self._woken.clear()
-                pause = await self._read()
+                self._wakeup.clear()
+                pause = await self._read_feed()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
-                        await self._woken.wait()
+                        await self._wakeup.wait()
         finally:
-            listener.tell_to_stop()
+            listener.request_stop()
 
     def close(self) -> None:
         """Let every stream end: its client resumes at another process."""
         self.closed = True
-        self._tell()
+        self._notify()
 
-    def after(self, epoch: str, place: Place) -> Sequence[Event] | None:
+    def events_after(self, epoch: str, position: FeedPosition) -> Sequence[StreamEvent] | None:
         """What came after a place; None if that is not known here and the database has to be asked."""
-        if epoch != self._epoch or place < self._since:
+        if epoch != self._epoch or position < self._buffer_start:
             return None
-        return self._events[bisect.bisect_right(self._events, place, key=lambda one: one.place) :]
+        return self._events[bisect.bisect_right(self._events, position, key=lambda one: one.position) :]
 
-    async def _read(self) -> float:
+    async def _read_feed(self) -> float:
         """Take in what is new; returns how long to wait for more."""
         try:
             if self._epoch is None:
-                await self._begin()
-            delivery = await self._ask(lambda connection: change_feed.read(connection, self._upto, _PAGE))
+                await self._reset()
+            delivery = await self._query(lambda connection: change_feed.read(connection, self._buffer_end, _PAGE_SIZE))
             if delivery.epoch != self._epoch:
-                await self._begin()
+                await self._reset()
                 return 0
         except errors.TransientError as error:
             log.warning("the feed cannot be read: %s", error)
-            return _LATE
-        self._events += [event(delivery.epoch, change) for change in delivery.changes]
-        self._upto = delivery.upto
-        if len(self._events) > 2 * _KEPT:
-            self._since = self._events[-_KEPT - 1].place
-            del self._events[:-_KEPT]
-        if delivery.changes:
-            self._tell()
-        if delivery.more:
+            return _IDLE_PAUSE
+        self._events += [encode_event(delivery.epoch, change) for change in delivery.entries]
+        self._buffer_end = delivery.next_position
+        if len(self._events) > 2 * _BUFFER_SIZE:
+            self._buffer_start = self._events[-_BUFFER_SIZE - 1].position
+            del self._events[:-_BUFFER_SIZE]
+        if delivery.entries:
+            self._notify()
+        if delivery.has_more:
             return 0
-        return _SOON if delivery.hidden else _LATE
+        return _PENDING_PAUSE if delivery.has_held_back else _IDLE_PAUSE
 
-    async def _begin(self) -> None:
-        self._epoch, self._since = await self._ask(change_feed.now)
-        self._upto = self._since
+    async def _reset(self) -> None:
+        self._epoch, self._buffer_start = await self._query(change_feed.current_position)
+        self._buffer_end = self._buffer_start
         self._events = []
         # Streams of another epoch find out that there is no way on.
-        self._tell()
+        self._notify()
 
-    async def _ask(self, question: Callable[[Connection], T]) -> T:
-        return await anyio.to_thread.run_sync(lambda: self._backend.tell(question), limiter=self._threads)
+    async def _query(self, query: Callable[[Connection], T]) -> T:
+        return await anyio.to_thread.run_sync(lambda: self._database.read_and_fence(query), limiter=self._limiter)
 
-    def _tell(self) -> None:
-        news, self.news = self.news, asyncio.Event()
+    def _notify(self) -> None:
+        news, self.updated = self.updated, asyncio.Event()
         news.set()

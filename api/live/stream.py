@@ -18,33 +18,33 @@ from starlette.types import Receive, Scope, Send
 from api.auth import access
 from api.auth.access import Caller
 from api.http import database, parameters
-from api.http.database import Backend
-from api.http.errors import Refusal
+from api.http.database import Database
+from api.http.errors import ApiError
 from api.live import broadcaster, change_ids
-from api.live.broadcaster import Event, Hub
+from api.live.broadcaster import Broadcaster, StreamEvent
 from store.access import signouts, tokens
 from store.postgres import errors
 from store.postgres.connections import Connection
 from store.reading import change_feed
-from store.reading.change_feed import Place
+from store.reading.change_feed import FeedPosition
 
-HEARTBEAT = 15.0
+HEARTBEAT_SECONDS = 15.0
 """Seconds without an event after which a comment shows that the stream lives."""
-_PATIENCE = 20.0
+_SEND_TIMEOUT_SECONDS = 20.0
 """Seconds that a client may take to accept what it is sent; then it is dropped, and can resume."""
-_PAGE = 200
-_HEADERS = {
+_PAGE_SIZE = 200
+_EVENT_STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
     "x-accel-buffering": "no",
 }
 
 
-class Stream(Response):
+class EventStreamResponse(Response):
     """Sends until the client is gone, too slow, or cannot be told everything any more."""
 
     def __init__(self, events: AsyncGenerator[bytes]) -> None:
-        super().__init__(headers=_HEADERS)
+        super().__init__(headers=_EVENT_STREAM_HEADERS)
         del self.headers["content-length"]
         self._events = events
 
@@ -54,110 +54,112 @@ class Stream(Response):
             await send({"type": "http.response.body", "body": b""})
             return
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
+            tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
             with contextlib.suppress(TimeoutError):
                 async with contextlib.aclosing(self._events) as events:
                     async for chunk in events:
-                        async with asyncio.timeout(_PATIENCE):
+                        async with asyncio.timeout(_SEND_TIMEOUT_SECONDS):
                             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             tasks.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    backend: Backend
-    hub: Hub
+class _StreamReader:
+    database: Database
+    broadcaster: Broadcaster
     caller: Caller
     sessions: tuple[str, ...] | None
     epoch: str
-    threads: anyio.CapacityLimiter
+    limiter: anyio.CapacityLimiter
 
-    async def events(self, place: Place) -> AsyncGenerator[bytes]:
+    async def events(self, position: FeedPosition) -> AsyncGenerator[bytes]:
         """From a place on, for ever."""
         # An id without data moves the client's Last-Event-ID, so that it can resume before its first event.
-        yield f"retry: 2000\nid: {change_ids.seal(self.epoch, place)}\n\n".encode()
+        yield f"retry: 2000\nid: {change_ids.encode(self.epoch, position)}\n\n".encode()
         checked = time.monotonic()
-        while not self.hub.closed:
-            if time.monotonic() - checked >= HEARTBEAT:
+        while not self.broadcaster.closed:
+            if time.monotonic() - checked >= HEARTBEAT_SECONDS:
                 checked = time.monotonic()
-                if not await self._may_listen():
+                if not await self._is_still_authorized():
                     return
-            news = self.hub.news
-            found: Sequence[Event] | None = self.hub.after(self.epoch, place)
+            news = self.broadcaster.updated
+            found: Sequence[StreamEvent] | None = self.broadcaster.events_after(self.epoch, position)
             if found is None:
                 try:
-                    found, place = await self._catch_up(place)
-                except (Refusal, errors.TransientError):
+                    found, position = await self._read_feed(position)
+                except (ApiError, errors.TransientError):
                     return
             elif found:
-                found = found[:_PAGE]
-                place = found[-1].place
+                found = found[:_PAGE_SIZE]
+                position = found[-1].position
             else:
                 try:
-                    async with asyncio.timeout(HEARTBEAT):
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
                         await news.wait()
                 except TimeoutError:
                     yield b": still here\n\n"
                 continue
-            if lines := b"".join(one.lines for one in found if self._sees(one.session_id)):
+            if lines := b"".join(one.frame for one in found if self._can_see(one.session_id)):
                 yield lines
 
-    async def _catch_up(self, place: Place) -> tuple[list[Event], Place]:
+    async def _read_feed(self, position: FeedPosition) -> tuple[list[StreamEvent], FeedPosition]:
         delivery = await anyio.to_thread.run_sync(
-            lambda: self.backend.tell(lambda connection: change_feed.read(connection, place, _PAGE, self.sessions)),
-            limiter=self.threads,
+            lambda: self.database.read_and_fence(
+                lambda connection: change_feed.read(connection, position, _PAGE_SIZE, self.sessions)
+            ),
+            limiter=self.limiter,
         )
-        change_ids.check(delivery, self.epoch)
-        return [broadcaster.event(self.epoch, change) for change in delivery.changes], delivery.upto
+        change_ids.check_continuity(delivery, self.epoch)
+        return [broadcaster.encode_event(self.epoch, change) for change in delivery.entries], delivery.next_position
 
-    async def _may_listen(self) -> bool:
+    async def _is_still_authorized(self) -> bool:
         """Whether the token was not revoked meanwhile, nor the sign-in ended; also while nobody can tell."""
-        name = None if self.caller == access.ROOT else self.caller.name
-        sign_in = self.caller.sign_in
+        name = None if self.caller == access.BOOTSTRAP_CALLER else self.caller.name
+        sign_in = self.caller.sign_in_nonce
         if name is None and sign_in is None:
             return True
 
         def question(connection: Connection) -> bool:
-            return (name is None or tokens.works(connection, name)) and (
-                sign_in is None or not signouts.ended(connection, sign_in)
+            return (name is None or tokens.is_name_in_use(connection, name)) and (
+                sign_in is None or not signouts.is_signed_out(connection, sign_in)
             )
 
         try:
-            return await anyio.to_thread.run_sync(lambda: self.backend.ask(question), limiter=self.threads)
+            return await anyio.to_thread.run_sync(lambda: self.database.read_primary(question), limiter=self.limiter)
         except errors.TransientError:
             return True
 
-    def _sees(self, session_id: str | None) -> bool:
+    def _can_see(self, session_id: str | None) -> bool:
         return self.sessions is None or session_id in self.sessions
 
 
 async def stream(request: Request) -> Response:
     """From Last-Event-ID (or `since`) on, else from now."""
-    parameters.known(request, ("since", "session_id"))
+    parameters.reject_repeated(request, ("since", "session_id"))
     caller = access.caller(request)
-    sessions = caller.may_see(parameters.text(request, "session_id"))
-    pools, center = database.of(request), center_of(request)
-    named = request.headers.get("last-event-id") or parameters.opaque(request, "since")
+    sessions = caller.visible_sessions(parameters.text(request, "session_id"))
+    pools, center = database.from_request(request), broadcaster_from(request)
+    named = request.headers.get("last-event-id") or parameters.cursor(request, "since")
     if named is None:
-        epoch, place = await anyio.to_thread.run_sync(lambda: pools.ask(change_feed.now))
+        epoch, place = await anyio.to_thread.run_sync(lambda: pools.read_primary(change_feed.current_position))
     else:
-        epoch, place = change_ids.unseal("Last-Event-ID", named)
+        epoch, place = change_ids.decode("Last-Event-ID", named)
         delivery = await anyio.to_thread.run_sync(
-            lambda: pools.ask(lambda connection: change_feed.read(connection, place, 1, sessions))
+            lambda: pools.read_primary(lambda connection: change_feed.read(connection, place, 1, sessions))
         )
-        change_ids.check(delivery, epoch)
-    reader = _Reader(pools, center, caller, sessions, epoch, request.app.state.catching_up)
-    return Stream(reader.events(place))
+        change_ids.check_continuity(delivery, epoch)
+    reader = _StreamReader(pools, center, caller, sessions, epoch, request.app.state.catching_up)
+    return EventStreamResponse(reader.events(place))
 
 
-def center_of(request: Request) -> Hub:
+def broadcaster_from(request: Request) -> Broadcaster:
     center: object = request.app.state.hub
-    assert isinstance(center, Hub)
+    assert isinstance(center, Broadcaster)
     return center

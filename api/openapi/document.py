@@ -25,5 +25,5 @@ DOCUMENT = json.dumps(
 )
 
 
-def openapi(_: Request) -> Response:
-    return Response(DOCUMENT, media_type=responses.JSON)
+def get_openapi(_: Request) -> Response:
+    return Response(DOCUMENT, media_type=responses.JSON_MEDIA_TYPE)

@@ -2,207 +2,227 @@
 
 from api.chats import messages, routes
 from api.openapi.builders import (
-    MAYBE_TEXT,
-    MAYBE_TIME,
-    MAYBE_WHOLE,
-    TEXT,
-    TIME,
-    WHOLE,
-    YES,
+    BOOLEAN,
+    DATE_TIME,
+    INTEGER,
+    NULLABLE_DATE_TIME,
+    NULLABLE_INTEGER,
+    NULLABLE_STRING,
+    STRING,
     Schema,
-    ref,
-    several,
-    thing,
+    array_schema,
+    object_schema,
+    schema_ref,
 )
 
 DIRECTION: Schema = {"type": "string", "enum": list(messages.DIRECTIONS)}
-CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque; null at the end."}
+NULLABLE_CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque; null at the end."}
 _REV: Schema = {"type": "integer", "description": "Grows: of two states of one thing the greater is newer."}
-_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
-_LEDGER = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
+_CHANGE_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
+_LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
 SCHEMAS: Schema = {
-    "Error": thing({"success": {"const": False}, "error": TEXT, "code": TEXT}),
-    "Reaction": thing({"emoji": TEXT, "direction": DIRECTION, "sender": MAYBE_TEXT, "reacted_at": TIME}),
-    "Version": thing({"text": MAYBE_TEXT, "written_at": TIME}),
-    "Message": thing(
+    "Error": object_schema({"success": {"const": False}, "error": STRING, "code": STRING}),
+    "Reaction": object_schema(
+        {"emoji": STRING, "direction": DIRECTION, "sender": NULLABLE_STRING, "reacted_at": DATE_TIME}
+    ),
+    "Version": object_schema({"text": NULLABLE_STRING, "written_at": DATE_TIME}),
+    "Message": object_schema(
         {
             "id": {"type": ["integer", "null"], "description": "Null for a send that is no message yet."},
-            "message_id": MAYBE_TEXT,
-            "session_id": TEXT,
-            "address": TEXT,
+            "message_id": NULLABLE_STRING,
+            "session_id": STRING,
+            "address": STRING,
             "direction": DIRECTION,
-            "from_number": MAYBE_TEXT,
-            "to_number": MAYBE_TEXT,
-            "message_type": {"type": "string", "enum": list(messages.TYPES)},
-            "message_text": MAYBE_TEXT,
-            "media_url": MAYBE_TEXT,
-            "caption": MAYBE_TEXT,
-            "status": MAYBE_TEXT,
+            "from_number": NULLABLE_STRING,
+            "to_number": NULLABLE_STRING,
+            "message_type": {"type": "string", "enum": list(messages.MESSAGE_TYPES)},
+            "message_text": NULLABLE_STRING,
+            "media_url": NULLABLE_STRING,
+            "caption": NULLABLE_STRING,
+            "status": NULLABLE_STRING,
             "timestamp": {"type": "integer", "description": "Milliseconds since 1970, UTC."},
-            "created_at": TIME,
+            "created_at": DATE_TIME,
             "time_source": {"type": "string", "enum": ["message", "receipt"]},
             "content_state": {"type": "string", "enum": ["complete", "media_missing", "undecrypted"]},
-            "raw_type": MAYBE_TEXT,
-            "mime_type": MAYBE_TEXT,
-            "file_name": MAYBE_TEXT,
-            "reply_to": MAYBE_TEXT,
-            "sender": MAYBE_TEXT,
-            "sender_name": MAYBE_TEXT,
-            "unread": YES,
-            "edited": YES,
-            "edited_at": MAYBE_TIME,
+            "raw_type": NULLABLE_STRING,
+            "mime_type": NULLABLE_STRING,
+            "file_name": NULLABLE_STRING,
+            "reply_to": NULLABLE_STRING,
+            "sender": NULLABLE_STRING,
+            "sender_name": NULLABLE_STRING,
+            "unread": BOOLEAN,
+            "edited": BOOLEAN,
+            "edited_at": NULLABLE_DATE_TIME,
             "deleted": {"type": "boolean", "description": "For everyone: texts and media are null then."},
-            "deleted_at": MAYBE_TIME,
-            "reactions": several(ref("Reaction")),
-            "versions": {"type": ["array", "null"], "items": ref("Version"), "description": "Null unless asked for."},
-            "send_id": MAYBE_TEXT,
-            "reason": MAYBE_TEXT,
+            "deleted_at": NULLABLE_DATE_TIME,
+            "reactions": array_schema(schema_ref("Reaction")),
+            "versions": {
+                "type": ["array", "null"],
+                "items": schema_ref("Version"),
+                "description": "Null unless asked for.",
+            },
+            "send_id": NULLABLE_STRING,
+            "reason": NULLABLE_STRING,
             "rev": _REV,
         }
     ),
-    "Preview": thing(
+    "Preview": object_schema(
         {
-            "id": WHOLE,
-            "message_id": TEXT,
+            "id": INTEGER,
+            "message_id": STRING,
             "direction": DIRECTION,
-            "message_type": TEXT,
+            "message_type": STRING,
             "preview": {"type": "string", "description": "The text, or a word such as [image]."},
-            "status": MAYBE_TEXT,
-            "timestamp": WHOLE,
-            "sender_name": MAYBE_TEXT,
+            "status": NULLABLE_STRING,
+            "timestamp": INTEGER,
+            "sender_name": NULLABLE_STRING,
         }
     ),
-    "Chat": thing(
+    "Chat": object_schema(
         {
-            "phone_number": MAYBE_TEXT,
-            "name": MAYBE_TEXT,
-            "last_message_at": TIME,
-            "unread_count": WHOLE,
-            "session_id": TEXT,
-            "address": TEXT,
-            "kind": {"type": "string", "enum": list(routes.KINDS)},
-            "marked_unread": YES,
-            "waiting_since": MAYBE_TIME,
-            "last_message": {"oneOf": [ref("Preview"), {"type": "null"}]},
+            "phone_number": NULLABLE_STRING,
+            "name": NULLABLE_STRING,
+            "last_message_at": DATE_TIME,
+            "unread_count": INTEGER,
+            "session_id": STRING,
+            "address": STRING,
+            "kind": {"type": "string", "enum": list(routes.CHAT_KINDS)},
+            "marked_unread": BOOLEAN,
+            "waiting_since": NULLABLE_DATE_TIME,
+            "last_message": {"oneOf": [schema_ref("Preview"), {"type": "null"}]},
             "rev": _REV,
         }
     ),
     "Found": {
         "allOf": [
-            ref("Message"),
-            thing(
+            schema_ref("Message"),
+            object_schema(
                 {
-                    "name": MAYBE_TEXT,
-                    "snippet": TEXT,
+                    "name": NULLABLE_STRING,
+                    "snippet": STRING,
                     "ranges": {
                         "type": "array",
-                        "items": several(WHOLE),
+                        "items": array_schema(INTEGER),
                         "description": "Pairs: where in the snippet a word begins and ends, in characters.",
                     },
                 }
             ),
         ]
     },
-    "Change": thing(
+    "Change": object_schema(
         {
             "id": {"type": "string", "description": "Of the stream, its id; what `since` and Last-Event-ID take."},
-            "kind": {"type": "string", "enum": list(_KINDS)},
-            "session_id": MAYBE_TEXT,
-            "address": MAYBE_TEXT,
-            "rev": MAYBE_WHOLE,
-            "message": {"oneOf": [ref("Message"), {"type": "null"}]},
-            "chat": {"oneOf": [ref("Chat"), {"type": "null"}]},
+            "kind": {"type": "string", "enum": list(_CHANGE_KINDS)},
+            "session_id": NULLABLE_STRING,
+            "address": NULLABLE_STRING,
+            "rev": NULLABLE_INTEGER,
+            "message": {"oneOf": [schema_ref("Message"), {"type": "null"}]},
+            "chat": {"oneOf": [schema_ref("Chat"), {"type": "null"}]},
             "session": {"type": ["object", "null"]},
-            "changed_at": TIME,
+            "changed_at": DATE_TIME,
         }
     ),
-    "Outage": thing(
+    "Outage": object_schema(
         {
             "kind": {"type": "string", "enum": ["disconnected", "unreachable"]},
-            "reason": TEXT,
-            "looks": WHOLE,
-            "connected_at": MAYBE_TIME,
-            "first_at": TIME,
-            "last_at": TIME,
-            "ended_at": MAYBE_TIME,
-            "session_id": TEXT,
+            "reason": STRING,
+            "looks": INTEGER,
+            "connected_at": NULLABLE_DATE_TIME,
+            "first_at": DATE_TIME,
+            "last_at": DATE_TIME,
+            "ended_at": NULLABLE_DATE_TIME,
+            "session_id": STRING,
         },
         "session_id",
     ),
-    "Session": thing(
+    "Session": object_schema(
         {
-            "session_id": TEXT,
-            "state": MAYBE_TEXT,
-            "phone": MAYBE_TEXT,
-            "state_at": MAYBE_TIME,
-            "last_event_at": MAYBE_TIME,
-            "last_ping_at": MAYBE_TIME,
-            "events": {"type": "object", "additionalProperties": TIME, "description": "When each kind last came."},
-            "never_seen": several(TEXT),
-            "outages": several(ref("Outage")),
+            "session_id": STRING,
+            "state": NULLABLE_STRING,
+            "phone": NULLABLE_STRING,
+            "state_at": NULLABLE_DATE_TIME,
+            "last_event_at": NULLABLE_DATE_TIME,
+            "last_ping_at": NULLABLE_DATE_TIME,
+            "events": {"type": "object", "additionalProperties": DATE_TIME, "description": "When each kind last came."},
+            "never_seen": array_schema(STRING),
+            "outages": array_schema(schema_ref("Outage")),
             "rev": _REV,
         }
     ),
-    "Stats": thing(
+    "Stats": object_schema(
         {
-            "messages": several(thing({"begins": TIME, "session_id": TEXT, "incoming": WHOLE, "outgoing": WHOLE})),
-            "first_responses": thing(
+            "messages": array_schema(
+                object_schema({"begins": DATE_TIME, "session_id": STRING, "incoming": INTEGER, "outgoing": INTEGER})
+            ),
+            "first_responses": object_schema(
                 {
-                    "asked": WHOLE,
-                    "answered": WHOLE,
+                    "asked": INTEGER,
+                    "answered": INTEGER,
                     "median_seconds": {"type": ["number", "null"]},
                     "p90_seconds": {"type": ["number", "null"]},
                 }
             ),
-            "waiting": thing(
+            "waiting": object_schema(
                 {
-                    "chats": WHOLE,
-                    "longest": several(
-                        thing({"session_id": TEXT, "address": TEXT, "name": MAYBE_TEXT, "waiting_since": TIME})
+                    "chats": INTEGER,
+                    "longest": array_schema(
+                        object_schema(
+                            {
+                                "session_id": STRING,
+                                "address": STRING,
+                                "name": NULLABLE_STRING,
+                                "waiting_since": DATE_TIME,
+                            }
+                        )
                     ),
                 }
             ),
-            "unread": thing({"messages": WHOLE, "chats": WHOLE}),
+            "unread": object_schema({"messages": INTEGER, "chats": INTEGER}),
         }
     ),
-    "Gap": thing({"writer": TEXT, "first": WHOLE, "last": WHOLE, "events": WHOLE, "spooled": WHOLE}),
-    "Ledger": thing(
+    "Gap": object_schema({"writer": STRING, "first": INTEGER, "last": INTEGER, "events": INTEGER, "spooled": INTEGER}),
+    "Ledger": object_schema(
         {
-            **dict.fromkeys(_LEDGER, WHOLE),
+            **dict.fromkeys(_LEDGER_COUNTS, INTEGER),
             "waiting": {"type": ["integer", "null"], "description": "Null: no worker is alive to know."},
-            "as_of": MAYBE_TIME,
-            "oldest_waiting_at": MAYBE_TIME,
-            "lost": several(ref("Gap")),
-            "exact": YES,
+            "as_of": NULLABLE_DATE_TIME,
+            "oldest_waiting_at": NULLABLE_DATE_TIME,
+            "lost": array_schema(schema_ref("Gap")),
+            "exact": BOOLEAN,
         }
     ),
-    "Parked": thing(
+    "Parked": object_schema(
         {
             "digest": {"type": "string", "pattern": "^[0-9a-f]+$"},
-            "reason": TEXT,
-            "session_id": MAYBE_TEXT,
-            "event": MAYBE_TEXT,
-            "received_at": TIME,
-            "parked_at": TIME,
-            "size": MAYBE_WHOLE,
+            "reason": STRING,
+            "session_id": NULLABLE_STRING,
+            "event": NULLABLE_STRING,
+            "received_at": DATE_TIME,
+            "parked_at": DATE_TIME,
+            "size": NULLABLE_INTEGER,
             "body": {"type": ["string", "null"], "description": "How it begins; null once it was pruned."},
         }
     ),
-    "Redrive": thing(
+    "Redrive": object_schema(
         {
-            "id": WHOLE,
+            "id": INTEGER,
             "state": {"type": "string", "enum": ["waiting", "running", "done", "failed"]},
-            "asked_by": TEXT,
-            "asked_at": TIME,
-            "began_at": MAYBE_TIME,
-            "finished_at": MAYBE_TIME,
+            "asked_by": STRING,
+            "asked_at": DATE_TIME,
+            "began_at": NULLABLE_DATE_TIME,
+            "finished_at": NULLABLE_DATE_TIME,
             "events": {"type": ["integer", "null"], "description": "How many it is about; null: nobody looked yet."},
-            "still_parked": MAYBE_WHOLE,
-            "failure": MAYBE_TEXT,
+            "still_parked": NULLABLE_INTEGER,
+            "failure": NULLABLE_STRING,
         }
     ),
-    "Caller": thing(
-        {"name": TEXT, "scopes": several(TEXT), "sessions": {"type": ["array", "null"], "items": TEXT}, "csrf": TEXT}
+    "Caller": object_schema(
+        {
+            "name": STRING,
+            "scopes": array_schema(STRING),
+            "sessions": {"type": ["array", "null"], "items": STRING},
+            "csrf": STRING,
+        }
     ),
 }

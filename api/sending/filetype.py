@@ -2,12 +2,12 @@
 
 import mimetypes
 
-from api.http.errors import Refusal
+from api.http.errors import ApiError
 
-HEAD = 4096
+SNIFF_BYTES = 4096
 """As much of a file as is looked at."""
 
-_MAGIC: tuple[tuple[bytes, str], ...] = (
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"GIF87a", "image/gif"),
@@ -21,7 +21,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"ID3", "audio/mpeg"),
     (b"{\\rtf", "application/rtf"),
 )
-_BRANDS = {
+_FTYP_BRANDS = {
     b"qt": "video/quicktime",
     b"3g": "video/3gpp",
     b"M4A": "audio/mp4",
@@ -30,57 +30,61 @@ _BRANDS = {
     b"heix": "image/heic",
     b"mif1": "image/heic",
 }
-_RIFF = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo", b"WAVE": "audio/wav"}
-_TAKEN = {
+_RIFF_FORMS = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo", b"WAVE": "audio/wav"}
+_ALLOWED_TYPES = {
     "image": frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"}),
     "video": frozenset({"video/mp4", "video/3gpp", "video/quicktime", "video/webm"}),
 }
-_RECOGNISED = frozenset(
-    {kind for _, kind in _MAGIC if not kind.startswith("audio/")} | _TAKEN["image"] | {"video/mp4", "video/quicktime"}
+_DETECTABLE_TYPES = frozenset(
+    {kind for _, kind in _SIGNATURES if not kind.startswith("audio/")}
+    | _ALLOWED_TYPES["image"]
+    | {"video/mp4", "video/quicktime"}
 )
 """Types of which every file is recognised: a name that claims one of them is believed only if it is."""
-_PACKED = (
+_ZIP_BASED_TYPES = (
     "application/vnd.openxmlformats-",
     "application/vnd.oasis.",
     "application/epub+zip",
     "application/java-archive",
 )
-_OLE = ("application/msword", "application/vnd.ms-")
+_OLE_BASED_TYPES = ("application/msword", "application/vnd.ms-")
 
 
-def of(head: bytes) -> str:
+def detect(head: bytes) -> str:
     """The media type of a file that begins so; `application/octet-stream` where nobody knows."""
-    for magic, kind in _MAGIC:
+    for magic, kind in _SIGNATURES:
         if head.startswith(magic):
             return kind
     if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12], "application/octet-stream")
+        return _RIFF_FORMS.get(head[8:12], "application/octet-stream")
     if head[4:8] == b"ftyp":
-        return next((kind for brand, kind in _BRANDS.items() if head[8:12].startswith(brand)), "video/mp4")
+        return next((kind for brand, kind in _FTYP_BRANDS.items() if head[8:12].startswith(brand)), "video/mp4")
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
     return "text/plain" if _is_text(head) else "application/octet-stream"
 
 
-def checked(kind: str, head: bytes, name: str) -> str:
+def validate(kind: str, head: bytes, name: str) -> str:
     """The media type of a file that is to be sent as an image, a video or a document; raises Refusal."""
-    found = of(head)
+    found = detect(head)
     if not head:
-        raise Refusal(400, "empty_file", "The file is empty.")
-    if kind in _TAKEN:
-        if found not in _TAKEN[kind]:
-            kinds = ", ".join(sorted(word.partition("/")[2] for word in _TAKEN[kind]))
-            raise Refusal(415, "bad_file_type", f"By its content this file is {found}; as {kind} can be sent: {kinds}.")
+        raise ApiError(400, "empty_file", "The file is empty.")
+    if kind in _ALLOWED_TYPES:
+        if found not in _ALLOWED_TYPES[kind]:
+            kinds = ", ".join(sorted(word.partition("/")[2] for word in _ALLOWED_TYPES[kind]))
+            raise ApiError(
+                415, "bad_file_type", f"By its content this file is {found}; as {kind} can be sent: {kinds}."
+            )
         return found
     claimed = mimetypes.guess_type(name)[0]
     if claimed is None or claimed == found:
         return found
-    if found == "application/zip" and claimed.startswith(_PACKED):
+    if found == "application/zip" and claimed.startswith(_ZIP_BASED_TYPES):
         return claimed
-    if found == "application/x-ole-storage" and claimed.startswith(_OLE):
+    if found == "application/x-ole-storage" and claimed.startswith(_OLE_BASED_TYPES):
         return claimed
-    if claimed in _RECOGNISED or claimed.startswith((*_PACKED, *_OLE)):
-        raise Refusal(415, "bad_file_type", f"By its name this file is {claimed}, by its content {found}.")
+    if claimed in _DETECTABLE_TYPES or claimed.startswith((*_ZIP_BASED_TYPES, *_OLE_BASED_TYPES)):
+        raise ApiError(415, "bad_file_type", f"By its name this file is {claimed}, by its content {found}.")
     # Of text there are many kinds, and only the name tells which; unknown content is anybody's.
     return claimed if found == "text/plain" and claimed.startswith("text/") else found
 
@@ -92,5 +96,5 @@ def _is_text(head: bytes) -> bool:
         head.decode()
     except UnicodeDecodeError as error:
         # The last character may be cut in two by the end of what is looked at.
-        return len(head) == HEAD and error.start > HEAD - 4
+        return len(head) == SNIFF_BYTES and error.start > SNIFF_BYTES - 4
     return True

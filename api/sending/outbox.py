@@ -14,61 +14,61 @@ from uuid import UUID
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from api.gateway import errors, payloads
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from api.gateway.settings import Settings
-from api.gateway.timeouts import Patience
-from api.http.errors import Refusal
+from api.gateway.timeouts import Timeouts
+from api.http.errors import ApiError
 from api.sending import idempotency, recipient
-from api.sending.requests import Letter
+from api.sending.requests import SendRequest
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError, TransientError
 from store.postgres.pool import Pool
 from store.sending import sends
-from store.sending.sends import Draft, Result, Send
+from store.sending.sends import Send, SendDraft, SendResult
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-_CONNECTIONS = 4
-_RECORDING = 3.0
+_POOL_SIZE = 4
+_RECORD_RETRY_SECONDS = 3.0
 """Seconds in which a database that just restarts is asked again before anything is sent."""
-_COMPLETING = 45.0
+_COMPLETE_RETRY_SECONDS = 45.0
 """The same after the gateway was asked: what it answered is told nowhere else."""
-_LAST_ANSWERS = 4.0
+_CLOSE_WAIT_SECONDS = 4.0
 """Seconds that a process which is asked to end waits for the gateway's answers, after those that its requests have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class SendOutcome:
     send: Send
-    new: bool
+    is_new: bool
     """False: its idempotency key had sent it before."""
 
 
 class Outbox:
     """Blocking, for threads. `owner` names the process: PostgreSQL shows by it whether the process lives."""
 
-    def __init__(self, database_url: str, settings: Settings, patience: Patience | None = None) -> None:
+    def __init__(self, database_url: str, settings: Settings, timeouts: Timeouts | None = None) -> None:
         self.owner = f"sends {uuid.uuid4().hex}"
         self.settings = settings
-        self.client = Client(settings, patience)
-        self.pool = Pool(database_url, self.owner, size=_CONNECTIONS, read_only=False)
+        self.client = SakClient(settings, timeouts)
+        self.pool = Pool(database_url, self.owner, size=_POOL_SIZE, read_only=False)
         # A burst waits here instead of in the pool, which soon tells who waits to go away.
-        self._turns = threading.BoundedSemaphore(_CONNECTIONS)
+        self._pool_slots = threading.BoundedSemaphore(_POOL_SIZE)
         self._database_url = database_url
         self._closed = False
-        self._flying = 0
-        self._landed = threading.Condition()
+        self._in_flight_count = 0
+        self._in_flight_changed = threading.Condition()
 
     def open(self) -> None:
         self.pool.open()
 
     def close(self) -> None:
         """Wait a little for answers, then let go; one that comes later is written down over a connection of its own."""
-        with self._landed:
-            self._landed.wait_for(lambda: not self._flying, _LAST_ANSWERS)
+        with self._in_flight_changed:
+            self._in_flight_changed.wait_for(lambda: not self._in_flight_count, _CLOSE_WAIT_SECONDS)
         self._closed = True
         self.pool.close()
         self.client.close()
@@ -80,59 +80,61 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def draft(self, letter: Letter, *, token: str, session_id: str, key: str | None) -> Draft:
+    def prepare(
+        self, request: SendRequest, *, token_name: str, session_id: str, idempotency_key: str | None
+    ) -> SendDraft:
         """What the letter comes to in a session; raises Refusal, and then nothing was kept or asked."""
-        address = recipient.find(self._query, session_id, letter.to)
-        file = letter.file
+        address = recipient.resolve(self._query, session_id, request.to)
+        file = request.attachment
         fingerprint = None
-        if key is not None:
+        if idempotency_key is not None:
             digest = None if file is None else file.digest()
-            fingerprint = idempotency.fingerprint(session_id, address, letter.kind, letter.text, digest)
-        return Draft(
+            fingerprint = idempotency.fingerprint(session_id, address, request.kind, request.text, digest)
+        return SendDraft(
             send_id=uuid.uuid4(),
             session_id=session_id,
             address=address,
-            kind=letter.kind,
-            text=letter.text,
+            kind=request.kind,
+            text=request.text,
             timestamp=time.time_ns() // 1_000_000,
-            token=token,
+            token=token_name,
             owner=self.owner,
             file_name=None if file is None else file.name,
             mime_type=None if file is None else file.mime_type,
             file_size=None if file is None else file.size,
-            idempotency_key=key,
+            idempotency_key=idempotency_key,
             fingerprint=fingerprint,
         )
 
-    def post(self, draft: Draft, letter: Letter) -> Posted:
+    def submit(self, draft: SendDraft, request: SendRequest) -> SendOutcome:
         """Send it, unless its key did; raises Refusal if the key sent something else, and StoreError before sending."""
         with_key = self._record(draft)
         if with_key.send_id != draft.send_id:
             if with_key.fingerprint != draft.fingerprint:
-                raise Refusal(
+                raise ApiError(
                     422, "idempotency_key_reused", "This Idempotency-Key was used for another request: take a new one."
                 )
-            return Posted(with_key, new=False)
-        with self._flight():
-            return Posted(self.complete(with_key, self._ask(draft, letter)), new=True)
+            return SendOutcome(with_key, is_new=False)
+        with self._in_flight():
+            return SendOutcome(self.complete(with_key, self._call_gateway(draft, request)), is_new=True)
 
     @contextmanager
-    def _flight(self) -> Generator[None]:
-        with self._landed:
-            self._flying += 1
+    def _in_flight(self) -> Generator[None]:
+        with self._in_flight_changed:
+            self._in_flight_count += 1
         try:
             yield
         finally:
-            with self._landed:
-                self._flying -= 1
-                self._landed.notify_all()
+            with self._in_flight_changed:
+                self._in_flight_count -= 1
+                self._in_flight_changed.notify_all()
 
-    def complete(self, send: Send, result: Result) -> Send:
+    def complete(self, send: Send, result: SendResult) -> Send:
         """Write down what is known now; if the database stays away, say it all the same."""
         try:
-            for attempt in _again(_COMPLETING):
-                with attempt, self._turns, self._last_connection() as connection:
-                    return sends.complete(connection, send.send_id, result, own_phone=self.settings.phone)
+            for attempt in _retrying(_COMPLETE_RETRY_SECONDS):
+                with attempt, self._pool_slots, self._final_connection() as connection:
+                    return sends.complete(connection, send.send_id, result, own_phone=self.settings.own_phone)
         except StoreError:
             log.exception(
                 "send %s is %s (%s), which could not be written down: it will be shown as unknown",
@@ -150,61 +152,63 @@ class Outbox:
     def get(self, send_id: UUID) -> Send | None:
         return self._query(lambda connection: sends.get(connection, send_id))
 
-    def _query(self, question: Callable[[Connection], T]) -> T:
-        with self._turns:
-            return self.pool.ask(question)
+    def _query(self, query: Callable[[Connection], T]) -> T:
+        with self._pool_slots:
+            return self.pool.read(query)
 
-    def _last_connection(self) -> AbstractContextManager[Connection]:
+    def _final_connection(self) -> AbstractContextManager[Connection]:
         return connections.open(self._database_url, self.owner) if self._closed else self.pool.connection()
 
-    def _record(self, draft: Draft) -> Send:
-        for attempt in _again(_RECORDING):
-            with attempt, self._turns, self.pool.connection() as connection:
-                return sends.record(connection, draft, own_phone=self.settings.phone)[0]
+    def _record(self, draft: SendDraft) -> Send:
+        for attempt in _retrying(_RECORD_RETRY_SECONDS):
+            with attempt, self._pool_slots, self.pool.connection() as connection:
+                return sends.record(connection, draft, own_phone=self.settings.own_phone)[0]
         raise AssertionError("the last attempt raises")
 
-    def _ask(self, draft: Draft, letter: Letter) -> Result:
+    def _call_gateway(self, draft: SendDraft, request: SendRequest) -> SendResult:
         """What comes of asking the gateway: a result, whatever happens."""
         try:
-            if letter.file is None or letter.kind == "text":
-                sent = self.client.send(draft.address, draft.text or "", draft.session_id)
+            if request.attachment is None or request.kind == "text":
+                sent = self.client.send_text(draft.address, draft.text or "", draft.session_id)
             else:
-                letter.file.content.seek(0)
+                request.attachment.stream.seek(0)
                 sent = self.client.send_media(
-                    letter.kind,
+                    request.kind,
                     draft.address,
-                    letter.file.content,
-                    file_name=letter.file.name,
-                    mime_type=letter.file.mime_type,
+                    request.attachment.stream,
+                    file_name=request.attachment.name,
+                    mime_type=request.attachment.mime_type,
                     caption=draft.text or "",
-                    size=letter.file.size,
+                    size=request.attachment.size,
                     session_id=draft.session_id,
                 )
-        except errors.UnknownError as error:
-            return Result("unknown", code=error.code or "no_answer", reason=str(error))
+        except errors.OutcomeUnknownError as error:
+            return SendResult("unknown", code=error.code or "no_answer", reason=str(error))
         except errors.SakError as error:
-            return Result("failed", code=error.code or _CODES.get(type(error), "refused"), reason=str(error))
-        return of_answer(sent)
+            return SendResult("failed", code=error.code or _ERROR_CODES.get(type(error), "refused"), reason=str(error))
+        return result_from_gateway(sent)
 
 
-def of_answer(sent: payloads.Sent) -> Result:
+def result_from_gateway(response: payloads.SendResponse) -> SendResult:
     """What the gateway's answer says of a send."""
-    if sent.status == "sent":
-        return Result("sent", message_id=_storable(sent.message_id))
-    if sent.status == "queued":
-        return Result("queued", gateway_id=_storable(sent.message_id))
-    return Result("failed", code=sent.code or "failed", reason=sent.reason or "SAK could not send it, and says no more")
+    if response.status == "sent":
+        return SendResult("sent", message_id=_valid_message_id(response.message_id))
+    if response.status == "queued":
+        return SendResult("queued", gateway_id=_valid_message_id(response.message_id))
+    return SendResult(
+        "failed", code=response.code or "failed", reason=response.reason or "SAK could not send it, and says no more"
+    )
 
 
-def _storable(number: str | None) -> str | None:
+def _valid_message_id(message_id: str | None) -> str | None:
     """A number that can be a message's id; one that cannot is as good as none."""
-    if number is None or len(number) > 200 or not number.isprintable():
+    if message_id is None or len(message_id) > 200 or not message_id.isprintable():
         return None
-    return number
+    return message_id
 
 
-_CODES: Mapping[type[errors.SakError], str] = {
-    errors.LimitedError: "rate_limited",
+_ERROR_CODES: Mapping[type[errors.SakError], str] = {
+    errors.RateLimitedError: "rate_limited",
     errors.UnreachableError: "unreachable",
     errors.IncompleteFileError: "incomplete_file",
     errors.NotConfiguredError: "not_configured",
@@ -212,7 +216,7 @@ _CODES: Mapping[type[errors.SakError], str] = {
 """What kind of failure it was, where SAK gave no code."""
 
 
-def _again(seconds: float) -> Retrying:
+def _retrying(seconds: float) -> Retrying:
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         wait=wait_random_exponential(multiplier=0.05, max=2.0),

@@ -13,60 +13,64 @@ import anyio
 import anyio.to_thread
 
 from api.gateway import errors
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from store.history import outages
-from store.history.outages import Look
+from store.history.outages import ConnectionCheck
 from store.postgres.errors import StoreError
 from store.postgres.pool import Pool
 
 log = logging.getLogger(__name__)
 
-_SELDOM = 900.0
+_MAX_INTERVAL = 900.0
 """Seconds between looks that led nowhere for long."""
-_KNOCK = 5.0
+_CLAIM_INTERVAL = 5.0
 """Seconds after which a process asks the database whether it is time to look."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class SessionMonitor:
     pool: Pool
-    client: Client
+    client: SakClient
     session_id: str
-    seconds: float
+    interval_seconds: float
 
     async def run(self) -> None:
         """Until cancelled."""
         thread = anyio.CapacityLimiter(1)
         while True:
             try:
-                await anyio.to_thread.run_sync(self.look, limiter=thread)
+                await anyio.to_thread.run_sync(self.poll, limiter=thread)
             except StoreError as error:
                 log.warning("the session is not watched just now: %s", error)
-            await asyncio.sleep(min(self.seconds, _KNOCK))
+            await asyncio.sleep(min(self.interval_seconds, _CLAIM_INTERVAL))
 
-    def look(self) -> Look | None:
+    def poll(self) -> ConnectionCheck | None:
         """Look, if it is time, and write down what was seen; None if it was not, or nothing was seen."""
         with self.pool.connection() as connection:
             # Longer than a look takes: whoever dies while looking delays the next look, no more.
-            if not outages.claim(connection, self.session_id, max(self.seconds, 60.0)):
+            if not outages.claim_check(connection, self.session_id, max(self.interval_seconds, 60.0)):
                 return None
         now = time.time_ns() // 1_000_000
-        pause = self.seconds
+        pause = self.interval_seconds
         look = None
         try:
-            connected = self.client.status(self.session_id).connected
-            look = Look(now, None) if connected else Look(now, "disconnected", "SAK says that it is not connected")
-        except (errors.UnreachableError, errors.UnknownError) as error:
-            look = Look(now, "unreachable", str(error))
-        except errors.LimitedError as error:
-            pause = max(2 * self.seconds, error.retry_after or 0.0)
+            connected = self.client.session_state(self.session_id).connected
+            look = (
+                ConnectionCheck(now, None)
+                if connected
+                else ConnectionCheck(now, "disconnected", "SAK says that it is not connected")
+            )
+        except (errors.UnreachableError, errors.OutcomeUnknownError) as error:
+            look = ConnectionCheck(now, "unreachable", str(error))
+        except errors.RateLimitedError as error:
+            pause = max(2 * self.interval_seconds, error.retry_after or 0.0)
         except errors.SakError as error:
             # It tells nothing of the session, and will be the same the next time.
             log.warning("the session cannot be watched: %s", error)
-            pause = _SELDOM
+            pause = _MAX_INTERVAL
         with self.pool.connection() as connection:
             if look is not None:
-                away = outages.note(connection, self.session_id, look)
-                pause = min(self.seconds * 2 ** min(away, 10), max(_SELDOM, self.seconds))
-            outages.put_off(connection, self.session_id, pause)
+                away = outages.record_check(connection, self.session_id, look)
+                pause = min(self.interval_seconds * 2 ** min(away, 10), max(_MAX_INTERVAL, self.interval_seconds))
+            outages.postpone_check(connection, self.session_id, pause)
         return look

@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from dev.bench import machine, report
-from dev.bench.errors import WrongError
-from dev.bench.results import Table
-from dev.bench.scale import Plan
-from dev.bench.testbed import Lab
+from dev.bench.errors import BrokenPromiseError
+from dev.bench.results import ResultTable
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import Testbed
 from dev.errors import StartError
 
-Measure: TypeAlias = Callable[[Lab, Plan], list[Table]]
-PARTS = ("ingest", "drain", "fresh", "api", "memory")
-FULL = ("connections", "workers", "stored", "flames")
+Benchmark: TypeAlias = Callable[[Testbed, BenchmarkScale], list[ResultTable]]
+DEFAULT_PARTS = ("ingest", "drain", "fresh", "api", "memory")
+FULL_PARTS = ("connections", "workers", "stored", "flames")
 """How figures grow, and where the time goes: only with --full, or by name, which keeps each below ten minutes."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 also where a target is missed, as that is a figure; 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join((*PARTS, *FULL)))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join((*DEFAULT_PARTS, *FULL_PARTS)))
     parser.add_argument("--json", action="store_true", help="one document instead of tables")
     parser.add_argument(
         "--full", action="store_true", help="everything, for most of an hour; parts one by one are shorter"
@@ -36,35 +36,43 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--messages", type=int, help="the size of a backlog")
     parser.add_argument("--rounds", type=int, help="how often runs alternate")
     chosen = parser.parse_args(arguments)
-    plan = Plan.quick() if chosen.quick else Plan.whole() if chosen.full else Plan.usual()
-    plan = Plan(chosen.messages or plan.messages, chosen.rounds or plan.rounds, plan.seconds, plan.full)
-    names = cast("list[str]", chosen.parts) or [*PARTS, *(FULL if chosen.full else ())]
-    if unknown := [name for name in names if name not in (*PARTS, *FULL)]:
+    plan = (
+        BenchmarkScale.quick()
+        if chosen.quick
+        else BenchmarkScale.complete()
+        if chosen.full
+        else BenchmarkScale.default()
+    )
+    plan = BenchmarkScale(
+        chosen.messages or plan.message_count, chosen.rounds or plan.round_count, plan.run_seconds, plan.full
+    )
+    names = cast("list[str]", chosen.parts) or [*DEFAULT_PARTS, *(FULL_PARTS if chosen.full else ())]
+    if unknown := [name for name in names if name not in (*DEFAULT_PARTS, *FULL_PARTS)]:
         parser.error(f"there is no part {unknown[0]}")
     return _run(names, plan, as_json=chosen.json)
 
 
-def _run(names: Sequence[str], plan: Plan, *, as_json: bool) -> int:
-    facts = machine.describe()
+def _run(names: Sequence[str], scale: BenchmarkScale, *, as_json: bool) -> int:
+    facts = machine.collect_facts()
     results: dict[str, object] = {"machine": facts}
     if not as_json:
-        print(machine.sentence(facts))
+        print(machine.summarize(facts))
     parent = Path(os.environ.get("DATA_DIR") or "var").absolute() / "bench"
     try:
-        with Lab.opened(parent) as lab:
+        with Testbed.create(parent) as lab:
             for name in names:
-                measure = _part(name)
+                measure = _load_part(name)
                 if measure is None:
                     print(f"{name}: not in this checkout", file=sys.stderr)
                     continue
                 begun = time.perf_counter()
-                tables = measure(lab, plan)
+                tables = measure(lab, scale)
                 seconds = time.perf_counter() - begun
-                results[name] = {"seconds": seconds, "tables": [report.document(table) for table in tables]}
+                results[name] = {"seconds": seconds, "tables": [report.table_to_json(table) for table in tables]}
                 if not as_json:
-                    print("\n".join(report.text(table) for table in tables), flush=True)
+                    print("\n".join(report.format_table(table) for table in tables), flush=True)
                     print(f"  ({name} took {seconds:.0f} s)", flush=True)
-    except (WrongError, StartError) as error:
+    except (BrokenPromiseError, StartError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if as_json:
@@ -72,12 +80,12 @@ def _run(names: Sequence[str], plan: Plan, *, as_json: bool) -> int:
     return 0
 
 
-def _part(name: str) -> Measure | None:
+def _load_part(name: str) -> Benchmark | None:
     """The part's `run`; None where its module is not there."""
     module = f"dev.bench.parts.{name}"
     if importlib.util.find_spec(module) is None:
         return None
-    return cast("Measure", importlib.import_module(module).run)
+    return cast("Benchmark", importlib.import_module(module).run)
 
 
 if __name__ == "__main__":

@@ -9,37 +9,37 @@ from typing import LiteralString, TypeAlias, cast
 from api.live import change_ids
 from store.postgres.connections import Connection
 from store.reading import change_feed, chat_list, message_pages, search
-from store.reading.chat_scope import Place
+from store.reading.chat_scope import ChatScope
 
 BIG_CHATS = 10
-OPEN_CHATS = 200
+RECENT_CHATS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     path: str
-    question: Callable[[Connection], object]
+    query: Callable[[Connection], object]
 
 
-Making: TypeAlias = Callable[[random.Random], Call]
+CallFactory: TypeAlias = Callable[[random.Random], ApiCall]
 """A call with places of its own, so that nothing is only fast because it was just asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SampledHistory:
     """What there is to ask for."""
 
     connection: Connection
     addresses: list[str]
-    open: list[tuple[int, str]]
+    recent_chats: list[tuple[int, str]]
     """Numbers and addresses of the chats that were active last, which are those that somebody reads."""
-    last: int
+    last_message_id: int
     """The newest message's id."""
-    since: change_feed.Place
+    feed_position: change_feed.FeedPosition
     """Two hundred changes before the end."""
 
     @classmethod
-    def of(cls, connection: Connection) -> "History":
+    def sample(cls, connection: Connection) -> "SampledHistory":
         addresses = [str(address) for (address,) in connection.execute("SELECT address FROM chats ORDER BY chat_id")]
         newest = connection.execute(
             """
@@ -49,7 +49,7 @@ class History:
             ORDER BY c.last_timestamp DESC, c.chat_id DESC
             LIMIT %s
             """,
-            [OPEN_CHATS],
+            [RECENT_CHATS],
         ).fetchall()
         found = connection.execute(
             """
@@ -61,13 +61,13 @@ class History:
         ).fetchone()
         xid, change_id, last = cast("tuple[int, int, int]", found)
         return cls(
-            connection, addresses, cast("list[tuple[int, str]]", newest), last, change_feed.Place(xid, change_id)
+            connection, addresses, cast("list[tuple[int, str]]", newest), last, change_feed.FeedPosition(xid, change_id)
         )
 
-    def opened(self, chance: random.Random) -> tuple[str, str, message_pages.Position]:
+    def random_recent_message(self, rng: random.Random) -> tuple[str, str, message_pages.MessagePosition]:
         """A chat that somebody reads, a message in it, and where that is."""
-        chat_id, address = chance.choice(self.open)
-        return address, *self._first(
+        chat_id, address = rng.choice(self.recent_chats)
+        return address, *self._first_message(
             """
             WITH span AS (
                 SELECT min(m.timestamp) AS first, max(m.timestamp) AS last
@@ -81,10 +81,10 @@ class History:
             ORDER BY m.timestamp
             LIMIT 1
             """,
-            {"chat": chat_id, "share": chance.random()},
+            {"chat": chat_id, "share": rng.random()},
         )
 
-    def anywhere(self, chance: random.Random) -> tuple[str, str]:
+    def random_message(self, rng: random.Random) -> tuple[str, str]:
         """Any chat at all, as often as it has messages, and a message in it."""
         found = self.connection.execute(
             """
@@ -95,80 +95,86 @@ class History:
             ORDER BY m.id
             LIMIT 1
             """,
-            [chance.randint(1, self.last)],
+            [rng.randint(1, self.last_message_id)],
         ).fetchone()
         return cast("tuple[str, str]", found)
 
-    def _first(self, query: LiteralString, values: dict[str, object]) -> tuple[str, message_pages.Position]:
+    def _first_message(
+        self, query: LiteralString, values: dict[str, object]
+    ) -> tuple[str, message_pages.MessagePosition]:
         found = self.connection.execute(query, values).fetchone()
         message_id, timestamp, arrived, number = cast("tuple[str, int, int, int]", found)
-        return message_id, message_pages.Position(timestamp, arrived, message_id, number)
+        return message_id, message_pages.MessagePosition(timestamp, arrived, message_id, number)
 
 
-def wanted(address: str, until: int | None = None) -> message_pages.Wanted:
-    return message_pages.Wanted(Place(address, None), 50, until=until)
+def page_request(address: str, until: int | None = None) -> message_pages.MessageQuery:
+    return message_pages.MessageQuery(ChatScope(address, None), 50, until=until)
 
 
-def of(connection: Connection) -> Mapping[str, Making]:
-    history = History.of(connection)
+def factories(connection: Connection) -> Mapping[str, CallFactory]:
+    history = SampledHistory.sample(connection)
 
     def big(chance: random.Random) -> str:
         return history.addresses[chance.randrange(min(BIG_CHATS, len(history.addresses)))]
 
-    def before(chance: random.Random) -> Call:
-        address, _, at = history.opened(chance)
-        return Call(
+    def before(chance: random.Random) -> ApiCall:
+        address, _, at = history.random_recent_message(chance)
+        return ApiCall(
             f"/api/chats/{address}?until={at.timestamp}",
-            lambda c: message_pages.newest(c, wanted(address, at.timestamp)),
+            lambda c: message_pages.newest(c, page_request(address, at.timestamp)),
         )
 
-    cursor = change_ids.seal(change_feed.now(connection)[0], history.since)
+    cursor = change_ids.encode(change_feed.current_position(connection)[0], history.feed_position)
     return {
-        "chats": lambda _: _chats("", chat_list.Filter()),
-        "chats unread": lambda _: _chats("?unread=true", chat_list.Filter(unread=True)),
-        "chats named": lambda chance: _named(f"Meera {chance.randrange(len(history.addresses))}"),
-        "chats that nobody is called": lambda chance: _named(f"Zebedee {chance.randrange(1000)}"),
-        "messages": lambda chance: _newest(chance.choice(history.open)[1]),
-        "messages, large chat": lambda chance: _newest(big(chance)),
+        "chats": lambda _: _list_chats("", chat_list.ChatFilter()),
+        "chats unread": lambda _: _list_chats("?unread=true", chat_list.ChatFilter(unread=True)),
+        "chats named": lambda chance: _search_chats(f"Meera {chance.randrange(len(history.addresses))}"),
+        "chats that nobody is called": lambda chance: _search_chats(f"Zebedee {chance.randrange(1000)}"),
+        "messages": lambda chance: _latest_messages(chance.choice(history.recent_chats)[1]),
+        "messages, large chat": lambda chance: _latest_messages(big(chance)),
         "messages before": before,
-        "messages around": lambda chance: _around(*history.opened(chance)[:2]),
-        "messages, any chat": lambda chance: _newest(chance.choice(history.addresses)),
-        "messages around, any message": lambda chance: _around(*history.anywhere(chance)),
-        "changes": lambda _: Call(f"/api/changes?since={cursor}", lambda c: change_feed.read(c, history.since, 100)),
-        "search, a number": lambda chance: _searching(f"{chance.randint(history.last // 2, history.last):06d}"),
-        "search, a rare word": lambda chance: _searching(_sku(chance)),
-        "search, a rare and a frequent word": lambda chance: _searching(f"please {_sku(chance)}"),
-        "search, a chat": lambda chance: _searching("invoice", big(chance)),
+        "messages around": lambda chance: _messages_around(*history.random_recent_message(chance)[:2]),
+        "messages, any chat": lambda chance: _latest_messages(chance.choice(history.addresses)),
+        "messages around, any message": lambda chance: _messages_around(*history.random_message(chance)),
+        "changes": lambda _: ApiCall(
+            f"/api/changes?since={cursor}", lambda c: change_feed.read(c, history.feed_position, 100)
+        ),
+        "search, a number": lambda chance: _search_messages(
+            f"{chance.randint(history.last_message_id // 2, history.last_message_id):06d}"
+        ),
+        "search, a rare word": lambda chance: _search_messages(_rare_word(chance)),
+        "search, a rare and a frequent word": lambda chance: _search_messages(f"please {_rare_word(chance)}"),
+        "search, a chat": lambda chance: _search_messages("invoice", big(chance)),
     }
 
 
-def _chats(query: str, narrowed: chat_list.Filter) -> Call:
-    return Call(f"/api/chats{query}", lambda c: chat_list.newest(c, narrowed, 100))
+def _list_chats(query: str, filters: chat_list.ChatFilter) -> ApiCall:
+    return ApiCall(f"/api/chats{query}", lambda c: chat_list.newest(c, filters, 100))
 
 
-def _named(q: str) -> Call:
-    return _chats(f"?q={q.replace(' ', '%20')}", chat_list.Filter(q=q))
+def _search_chats(q: str) -> ApiCall:
+    return _list_chats(f"?q={q.replace(' ', '%20')}", chat_list.ChatFilter(search_text=q))
 
 
-def _newest(address: str) -> Call:
-    return Call(f"/api/chats/{address}", lambda c: message_pages.newest(c, wanted(address)))
+def _latest_messages(address: str) -> ApiCall:
+    return ApiCall(f"/api/chats/{address}", lambda c: message_pages.newest(c, page_request(address)))
 
 
-def _around(address: str, message_id: str) -> Call:
-    return Call(
+def _messages_around(address: str, message_id: str) -> ApiCall:
+    return ApiCall(
         f"/api/chats/{address}?around={message_id}",
-        lambda c: message_pages.around_message(c, wanted(address), message_id),
+        lambda c: message_pages.around_message(c, page_request(address), message_id),
     )
 
 
-def _sku(chance: random.Random) -> str:
+def _rare_word(rng: random.Random) -> str:
     """A word that one message of 150,000 has, as dev/generator/statements.py makes it up."""
-    return f"sku{hashlib.md5(str(chance.randrange(50_000)).encode(), usedforsecurity=False).hexdigest()[:6]}"
+    return f"sku{hashlib.md5(str(rng.randrange(50_000)).encode(), usedforsecurity=False).hexdigest()[:6]}"
 
 
-def _searching(text: str, address: str | None = None) -> Call:
+def _search_messages(text: str, address: str | None = None) -> ApiCall:
     def question(connection: Connection) -> object:
-        return search.find(connection, search.Wanted(search.words_of(connection, text), 20, address=address), None)
+        return search.find(connection, search.SearchQuery(search.tokenize(connection, text), 20, address=address), None)
 
     more = "" if address is None else f"&address={address}"
-    return Call(f"/api/search?q={text.replace(' ', '%20')}{more}", question)
+    return ApiCall(f"/api/search?q={text.replace(' ', '%20')}{more}", question)

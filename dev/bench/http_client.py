@@ -3,18 +3,18 @@
 import socket
 import time
 
-from dev.bench.errors import WrongError
-from dev.bench.testbed import HOST, TOKEN
+from dev.bench.errors import BrokenPromiseError
+from dev.bench.testbed import API_TOKEN, HOST
 
 
-class Asking:
+class HttpConnection:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection((HOST, port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path: str) -> tuple[float, bytes]:
         """The seconds that it took, and the answer's body; raises WrongError for any but 200."""
-        head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+        head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {API_TOKEN}\r\n\r\n".encode()
         begun = time.perf_counter()
         self._socket.sendall(head)
         answer = self._socket.recv(1 << 20)
@@ -29,7 +29,7 @@ class Asking:
         taken = time.perf_counter() - begun
         body = b"".join(parts)
         if answer[9:12] != b"200":
-            raise WrongError(f"{path} was answered with {answer[9:12].decode()}: {body[:200]!r}")
+            raise BrokenPromiseError(f"{path} was answered with {answer[9:12].decode()}: {body[:200]!r}")
         return taken, body
 
     def close(self) -> None:

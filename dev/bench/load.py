@@ -6,41 +6,43 @@ import sys
 from dataclasses import asdict, dataclass, field
 
 from dev.bench import sample_webhooks
-from dev.bench.errors import WrongError
+from dev.bench.errors import BrokenPromiseError
 from dev.checkout import ROOT
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LoadResult:
     acknowledged: int
     """Answers of 200."""
-    asked: int
-    others: dict[str, int]
+    sent: int
+    other_statuses: dict[str, int]
     """Other statuses; `lost` where a connection broke, `refused` where none came about."""
-    begun: float
+    started_at: float
     """When the first request went out, by time.time()."""
     seconds: float
     cpu_seconds: float
     """Of the generator."""
-    milliseconds: dict[str, float]
+    latency_ms: dict[str, float]
     """p50, p90, p99, p999 and max, corrected for coordinated omission."""
 
     @property
     def rate(self) -> float:
         return self.acknowledged / self.seconds
 
-    def document(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
-    def clean(self) -> "Outcome":
+    def require_all_acknowledged(self) -> "LoadResult":
         """Itself; raises WrongError if anything but a 200 came back."""
-        if self.others or self.acknowledged != self.asked:
-            raise WrongError(f"{self.asked} asked, {self.acknowledged} acknowledged, and {self.others or 'no answer'}.")
+        if self.other_statuses or self.acknowledged != self.sent:
+            raise BrokenPromiseError(
+                f"{self.sent} asked, {self.acknowledged} acknowledged, and {self.other_statuses or 'no answer'}."
+            )
         return self
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadSpec:
     """As fast as it goes over so many connections, or at a rate; for so long, or so many."""
 
     port: int
@@ -49,16 +51,16 @@ class Load:
     count: int | None = None
     rate: float | None = None
     path: str = sample_webhooks.PATH
-    crowd: str = field(default_factory=lambda: sample_webhooks.Crowd().name)
-    chats: int = sample_webhooks.CHATS
+    senders: str = field(default_factory=lambda: sample_webhooks.Senders().id_prefix)
+    chats: int = sample_webhooks.CHAT_COUNT
 
-    def put(self) -> Outcome:
+    def run(self) -> LoadResult:
         """Put it on, and return when it is over."""
-        return self.begin().outcome()
+        return self.start().wait()
 
-    def begin(self) -> "Running":
+    def start(self) -> "RunningLoad":
         """Put it on beside other work."""
-        return Running(
+        return RunningLoad(
             subprocess.Popen(
                 [sys.executable, "-m", "dev.bench.load_generator", json.dumps(asdict(self))],
                 stdout=subprocess.PIPE,
@@ -68,15 +70,15 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningLoad:
     process: subprocess.Popen[bytes]
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         return self.process.poll() is None
 
-    def outcome(self) -> Outcome:
+    def wait(self) -> LoadResult:
         said, _ = self.process.communicate()
         if self.process.returncode:
-            raise WrongError(f"The generator ended with exit code {self.process.returncode}.")
-        return Outcome(**json.loads(said))
+            raise BrokenPromiseError(f"The generator ended with exit code {self.process.returncode}.")
+        return LoadResult(**json.loads(said))

@@ -19,60 +19,61 @@ from typing import cast
 import uvloop
 
 from dev.bench import sample_webhooks
-from dev.bench.load import Load, Outcome
+from dev.bench.load import LoadResult, LoadSpec
 from dev.bench.results import quantile
 
-PREPARED = 150_000
+PREPARED_REQUESTS = 150_000
 """So many requests are made beforehand; the rest, in long runs, while they run."""
-LATE_SECONDS = 15.0
+DRAIN_SECONDS = 15.0
 
 
-class Run:
+class LoadRun:
     """What all connections share."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: LoadSpec) -> None:
         self.load = load
-        self.crowd = sample_webhooks.Crowd(load.crowd, load.chats)
-        self.asked = 0
+        self.senders = sample_webhooks.Senders(load.senders, load.chats)
+        self.sent_count = 0
         self.statuses: Counter[str] = Counter()
         self.latencies = array("d")
-        self.idle: deque[Connection] = deque()
-        self.due: deque[float] = deque()
-        self.end = float("inf")
-        self.open = 0
+        self.idle_connections: deque[LoadConnection] = deque()
+        self.due_times: deque[float] = deque()
+        self.deadline = float("inf")
+        self.open_connections = 0
         self.done = asyncio.get_running_loop().create_future()
         expected = load.count or int((load.rate or 30_000) * (load.seconds or 0))
-        prepared = min(PREPARED, expected)
+        prepared = min(PREPARED_REQUESTS, expected)
         self._requests: Iterator[bytes] = itertools.chain(
-            [self._request(number) for number in range(prepared)], map(self._request, itertools.count(prepared))
+            [self._build_request(number) for number in range(prepared)],
+            map(self._build_request, itertools.count(prepared)),
         )
 
-    def _request(self, number: int) -> bytes:
-        return sample_webhooks.request(self.crowd.body(number), self.load.path)
+    def _build_request(self, number: int) -> bytes:
+        return sample_webhooks.encode_request(self.senders.body(number), self.load.path)
 
     def wants_more(self) -> bool:
-        if self.load.count is not None and self.asked >= self.load.count:
+        if self.load.count is not None and self.sent_count >= self.load.count:
             return False
-        return time.perf_counter() < self.end
+        return time.perf_counter() < self.deadline
 
-    def take(self) -> bytes:
-        self.asked += 1
+    def next_request(self) -> bytes:
+        self.sent_count += 1
         return next(self._requests)
 
-    def answered(self, status: str, seconds: float) -> None:
+    def record_response(self, status: str, seconds: float) -> None:
         self.statuses[status] += 1
         self.latencies.append(seconds)
 
-    def closed(self) -> None:
-        self.open -= 1
-        if not self.open and not self.done.done():
+    def record_closed(self) -> None:
+        self.open_connections -= 1
+        if not self.open_connections and not self.done.done():
             self.done.set_result(None)
 
 
-class Connection(asyncio.Protocol):
+class LoadConnection(asyncio.Protocol):
     """Asks, waits for the whole answer, asks again; opens another connection where the server closes this one."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: LoadRun) -> None:
         self._run = run
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -80,7 +81,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._next()
+        self._send_next()
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
@@ -92,106 +93,108 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < head + 4 + size:
             return
         assert self._since is not None
-        self._run.answered(self._buffer[9:12].decode(), time.perf_counter() - self._since)
+        self._run.record_response(self._buffer[9:12].decode(), time.perf_counter() - self._since)
         self._since = None
         closes = b"onnection: close" in self._buffer[:head]
         self._buffer = b""
         if not closes:
-            self._next()
+            self._send_next()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
         if self._since is not None:
-            self._run.answered("lost", time.perf_counter() - self._since)
+            self._run.record_response("lost", time.perf_counter() - self._since)
         if self._run.wants_more():
             asyncio.ensure_future(_connect(self._run))  # noqa: RUF006 - the run counts it
         else:
-            self._run.closed()
+            self._run.record_closed()
 
-    def ask(self, since: float) -> None:
+    def send_request(self, due_at: float) -> None:
         assert self._transport is not None
-        self._since = since
-        self._transport.write(self._run.take())
+        self._since = due_at
+        self._transport.write(self._run.next_request())
 
-    def _next(self) -> None:
+    def _send_next(self) -> None:
         run = self._run
         if run.load.rate is not None:
-            if run.due:
-                self.ask(run.due.popleft())
+            if run.due_times:
+                self.send_request(run.due_times.popleft())
             else:
-                run.idle.append(self)
+                run.idle_connections.append(self)
         elif run.wants_more():
-            self.ask(time.perf_counter())
+            self.send_request(time.perf_counter())
         elif self._transport is not None:
             self._transport.close()
 
-    def finish(self) -> None:
+    def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
 
-async def _connect(run: Run) -> None:
+async def _connect(run: LoadRun) -> None:
     loop = asyncio.get_running_loop()
     try:
-        await loop.create_connection(lambda: Connection(run), "127.0.0.1", run.load.port)
+        await loop.create_connection(lambda: LoadConnection(run), "127.0.0.1", run.load.port)
     except OSError:
         run.statuses["refused"] += 1
-        run.closed()
+        run.record_closed()
 
 
-async def _pace(run: Run) -> None:
+async def _send_at_rate(run: LoadRun) -> None:
     """Hand out what is due, to whoever is free; what nobody is free for waits, and its wait counts."""
     rate, seconds, start = run.load.rate, run.load.seconds, time.perf_counter()
     assert rate is not None
     assert seconds is not None
     total, number = round(rate * seconds), 0
-    while run.open and (number < total or run.due or len(run.idle) < run.open):
+    while run.open_connections and (
+        number < total or run.due_times or len(run.idle_connections) < run.open_connections
+    ):
         now = time.perf_counter()
-        if now > run.end + LATE_SECONDS:
+        if now > run.deadline + DRAIN_SECONDS:
             break
         while number < total and (moment := start + number / rate) <= now:
-            run.due.append(moment)
+            run.due_times.append(moment)
             number += 1
-        while run.due and run.idle:
-            run.idle.popleft().ask(run.due.popleft())
+        while run.due_times and run.idle_connections:
+            run.idle_connections.popleft().send_request(run.due_times.popleft())
         next_due = start + number / rate - time.perf_counter() if number < total else 0.0
         await asyncio.sleep(max(0.0005, next_due))
-    for connection in run.idle:
-        connection.finish()
+    for connection in run.idle_connections:
+        connection.close()
 
 
-async def drive(load: Load) -> Outcome:
+async def run_load(load: LoadSpec) -> LoadResult:
     """Put the load on, from this process."""
-    run = Run(load)
+    run = LoadRun(load)
     begun, started = time.perf_counter(), time.time()
     cpu = resource.getrusage(resource.RUSAGE_SELF)
     if load.seconds is not None:
-        run.end = begun + load.seconds
-    run.open = load.connections
+        run.deadline = begun + load.seconds
+    run.open_connections = load.connections
     await asyncio.gather(*(_connect(run) for _ in range(load.connections)))
     if load.rate is not None:
-        await _pace(run)
+        await _send_at_rate(run)
     else:
-        limit = None if load.seconds is None else load.seconds + LATE_SECONDS
+        limit = None if load.seconds is None else load.seconds + DRAIN_SECONDS
         await asyncio.wait([run.done], timeout=limit)
     seconds = time.perf_counter() - begun
     used = resource.getrusage(resource.RUSAGE_SELF)
-    ordered = sorted(run.latencies if load.rate is not None else corrected(run.latencies))
-    return Outcome(
+    ordered = sorted(run.latencies if load.rate is not None else corrected_latencies(run.latencies))
+    return LoadResult(
         acknowledged=run.statuses.pop("200", 0),
-        asked=run.asked,
-        others=dict(run.statuses),
-        begun=started,
+        sent=run.sent_count,
+        other_statuses=dict(run.statuses),
+        started_at=started,
         seconds=seconds,
         cpu_seconds=used.ru_utime + used.ru_stime - cpu.ru_utime - cpu.ru_stime,
-        milliseconds={
+        latency_ms={
             name: 1000 * quantile(ordered, share) if ordered else 0.0
             for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0))
         },
     )
 
 
-def corrected(latencies: "array[float]") -> list[float]:
+def corrected_latencies(latencies: "array[float]") -> list[float]:
     """Each answer that took longer than usual, and those that were not asked for because it did."""
     if not latencies:
         return []
@@ -206,7 +209,7 @@ def corrected(latencies: "array[float]") -> list[float]:
 
 
 def main(spec: str) -> None:
-    print(json.dumps(uvloop.run(drive(Load(**json.loads(spec)))).document()))
+    print(json.dumps(uvloop.run(run_load(LoadSpec(**json.loads(spec)))).to_json()))
 
 
 if __name__ == "__main__":

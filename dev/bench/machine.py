@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-def describe() -> dict[str, object]:
+def collect_facts() -> dict[str, object]:
     """Facts about the machine as it is now, its other work included."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "memory_gib": round(_memory() / (1 << 30), 1),
+        "memory_gib": round(_memory_bytes() / (1 << 30), 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "load_before": round(os.getloadavg()[0], 2),
     }
 
 
-def sentence(facts: dict[str, object]) -> str:
+def summarize(facts: dict[str, object]) -> str:
     return (
         f"{facts['cores']} cores of {facts['processor']}, {facts['memory_gib']} GiB, {facts['system']}, "
         f"Python {facts['python']}, {facts['date']}; load before the start {facts['load_before']}"
@@ -35,5 +35,5 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _memory() -> int:
+def _memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -27,30 +27,32 @@ def main(results: Path, folder: Path) -> None:
             continue
         rows: list[Any] = found[part]["tables"][0]["rows"]
         figure, axes = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
-        _line(axes, rows, "ours", "ours")
+        _plot_samples(axes, rows, "ours", "ours")
         if part == "connections":
-            _line(axes, rows, "theirs", "bare Starlette")
+            _plot_samples(axes, rows, "theirs", "bare Starlette")
             axes.set_xscale("log")
             axes.legend()
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         axes.set_ylim(bottom=0)
-        axes.set_xticks([_number(row["name"]) for row in rows], [f"{_number(row['name']):,}" for row in rows])
+        axes.set_xticks(
+            [_first_number(row["name"]) for row in rows], [f"{_first_number(row['name']):,}" for row in rows]
+        )
         axes.minorticks_off()
         figure.savefig(folder / f"{part}.svg", metadata={"Date": None})
         pyplot.close(figure)
 
 
-def _line(axes: Any, rows: list[Any], whose: str, label: str) -> None:  # noqa: ANN401 - matplotlib's
+def _plot_samples(axes: Any, rows: list[Any], series: str, label: str) -> None:  # noqa: ANN401 - matplotlib's
     """Medians, with the least and the most."""
-    across = [_number(row["name"]) for row in rows]
-    medians = [row[whose]["median"] for row in rows]
-    below = [row[whose]["median"] - row[whose]["min"] for row in rows]
-    above = [row[whose]["max"] - row[whose]["median"] for row in rows]
+    across = [_first_number(row["name"]) for row in rows]
+    medians = [row[series]["median"] for row in rows]
+    below = [row[series]["median"] - row[series]["min"] for row in rows]
+    above = [row[series]["max"] - row[series]["median"] for row in rows]
     axes.errorbar(across, medians, yerr=[below, above], marker="o", capsize=3, label=label)
 
 
-def _number(name: str) -> int:
+def _first_number(name: str) -> int:
     digits = re.search(r"[0-9][0-9,]*", name)
     return int(digits[0].replace(",", "")) if digits else 0
 

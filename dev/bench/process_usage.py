@@ -4,15 +4,15 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
     """Of a process and all its descendants, those that ended included."""
-    return sum(_cpu(one) for one in family(pid))
+    return sum(_process_cpu_seconds(one) for one in process_tree(pid))
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Bytes, of this process alone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -21,11 +21,11 @@ def resident(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """The process and all its living descendants."""
     children: defaultdict[int, list[int]] = defaultdict(list)
     for path in Path("/proc").glob("[0-9]*/stat"):
-        fields = _fields(path)
+        fields = _stat_fields(path)
         if fields:
             children[int(fields[1])].append(int(path.parent.name))
     found = [pid]
@@ -34,12 +34,12 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def _cpu(pid: int) -> float:
-    fields = _fields(Path(f"/proc/{pid}/stat"))
-    return sum(int(ticks) for ticks in fields[11:15]) / _TICKS if fields else 0.0
+def _process_cpu_seconds(pid: int) -> float:
+    fields = _stat_fields(Path(f"/proc/{pid}/stat"))
+    return sum(int(ticks) for ticks in fields[11:15]) / _TICKS_PER_SECOND if fields else 0.0
 
 
-def _fields(path: Path) -> list[str]:
+def _stat_fields(path: Path) -> list[str]:
     """The fields after the name, which may hold anything: state, parent and so on."""
     try:
         return path.read_text().rpartition(")")[2].split()

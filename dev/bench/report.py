@@ -1,14 +1,14 @@
 """Tables for people, and the same as a document for machines."""
 
-from dev.bench.results import Row, Samples, Table
+from dev.bench.results import ResultRow, ResultTable, Samples
 
-_HEAD = ("", "median", "least", "most", "", "against", "median", "ratio", "target", "")
+_HEADER = ("", "median", "least", "most", "", "against", "median", "ratio", "target", "")
 
 
-def text(table: Table) -> str:
+def format_table(table: ResultTable) -> str:
     """The table, its columns aligned."""
-    lines = [_HEAD, *(_cells(row) for row in table.rows)] if table.rows else []
-    widths = [max((len(line[column]) for line in lines), default=0) for column in range(len(_HEAD))]
+    lines = [_HEADER, *(_row_cells(row) for row in table.rows)] if table.rows else []
+    widths = [max((len(line[column]) for line in lines), default=0) for column in range(len(_HEADER))]
     printed = [
         "  ".join(
             cell.ljust(width) if column in {0, 4, 5, 8} else cell.rjust(width)
@@ -16,25 +16,25 @@ def text(table: Table) -> str:
         ).rstrip()
         for line in lines
     ]
-    misses = [f"  MISSED: {_miss(row)}" for row in table.rows if row.met is False]
+    misses = [f"  MISSED: {_miss_sentence(row)}" for row in table.rows if row.target_met is False]
     return "\n".join(
         [f"\n{table.title}", *(f"  {line}" for line in printed), *misses, *(f"  · {n}" for n in table.notes)]
     )
 
 
-def document(table: Table) -> dict[str, object]:
+def table_to_json(table: ResultTable) -> dict[str, object]:
     return {
         "title": table.title,
         "rows": [
             {
                 "name": row.name,
                 "unit": row.unit,
-                "ours": _summary(row.ours),
-                "reference": row.reference,
-                "theirs": None if row.theirs is None else _summary(row.theirs),
+                "ours": _summarize(row.ours),
+                "reference": row.reference_name,
+                "theirs": None if row.reference_samples is None else _summarize(row.reference_samples),
                 "ratio": row.ratio,
-                "target": None if row.target is None else f"{row.target.sense} {row.target.value:g}",
-                "met": row.met,
+                "target": None if row.target is None else f"{row.target.comparison} {row.target.value:g}",
+                "met": row.target_met,
             }
             for row in table.rows
         ],
@@ -42,32 +42,32 @@ def document(table: Table) -> dict[str, object]:
     }
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _row_cells(row: ResultRow) -> tuple[str, ...]:
     ratio = row.ratio
     return (
         row.name,
-        _number(row.ours.median),
-        _number(row.ours.least),
-        _number(row.ours.most),
+        _format_number(row.ours.median),
+        _format_number(row.ours.minimum),
+        _format_number(row.ours.maximum),
         row.unit,
-        row.reference or "",
-        "" if row.theirs is None else _number(row.theirs.median),
+        row.reference_name or "",
+        "" if row.reference_samples is None else _format_number(row.reference_samples.median),
         "" if ratio is None else f"{ratio:.2f}x",
-        "" if row.target is None else f"{row.target.sense} {row.target.value:g}{'x' if ratio is not None else ''}",
-        {None: "", True: "met", False: "MISSED"}[row.met],
+        "" if row.target is None else f"{row.target.comparison} {row.target.value:g}{'x' if ratio is not None else ''}",
+        {None: "", True: "met", False: "MISSED"}[row.target_met],
     )
 
 
-def _miss(row: Row) -> str:
+def _miss_sentence(row: ResultRow) -> str:
     assert row.target is not None
-    value = f"{row.ours.median:.4g} {row.unit}" if row.ratio is None else f"{row.ratio:.2f}x {row.reference}"
-    said = f"{row.name} is {value}, and should be {row.target.sense} {row.target.value:g}."
-    return f"{said} {row.excuse}" if row.excuse else said
+    value = f"{row.ours.median:.4g} {row.unit}" if row.ratio is None else f"{row.ratio:.2f}x {row.reference_name}"
+    said = f"{row.name} is {value}, and should be {row.target.comparison} {row.target.value:g}."
+    return f"{said} {row.miss_reason}" if row.miss_reason else said
 
 
-def _summary(samples: Samples) -> dict[str, object]:
-    return {"median": samples.median, "min": samples.least, "max": samples.most, "runs": len(samples.values)}
+def _summarize(samples: Samples) -> dict[str, object]:
+    return {"median": samples.median, "min": samples.minimum, "max": samples.maximum, "runs": len(samples.values)}
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Sense: TypeAlias = Literal["at least", "at most"]
+Comparison: TypeAlias = Literal["at least", "at most"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Samples:
         return statistics.median(self.values)
 
     @property
-    def least(self) -> float:
+    def minimum(self) -> float:
         return min(self.values)
 
     @property
-    def most(self) -> float:
+    def maximum(self) -> float:
         return max(self.values)
 
 
@@ -35,49 +35,49 @@ class Samples:
 class Target:
     """What a figure, or with a reference its ratio to that, has to be."""
 
-    sense: Sense
+    comparison: Comparison
     value: float
 
-    def met(self, value: float) -> bool:
-        return value >= self.value if self.sense == "at least" else value <= self.value
+    def is_met(self, value: float) -> bool:
+        return value >= self.value if self.comparison == "at least" else value <= self.value
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One line of a table."""
 
     name: str
     unit: str
     ours: Samples
-    reference: str | None = None
-    theirs: Samples | None = None
+    reference_name: str | None = None
+    reference_samples: Samples | None = None
     target: Target | None = None
-    excuse: str | None = None
+    miss_reason: str | None = None
     """Why the target is missed, where a profile told."""
 
     @property
     def ratio(self) -> float | None:
         """Ours to theirs, between medians: runs alternate, so that both had the same weather."""
-        if self.theirs is None or not self.theirs.median:
+        if self.reference_samples is None or not self.reference_samples.median:
             return None
-        return self.ours.median / self.theirs.median
+        return self.ours.median / self.reference_samples.median
 
     @property
-    def met(self) -> bool | None:
+    def target_met(self) -> bool | None:
         """Whether the target is met; None without one."""
         if self.target is None:
             return None
-        return self.target.met(self.ours.median if self.ratio is None else self.ratio)
+        return self.target.is_met(self.ours.median if self.ratio is None else self.ratio)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ResultTable:
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     notes: tuple[str, ...] = ()
     """Sentences: what was checked, and what belongs to the figures."""
 
 
-def quantile(values: Sequence[float], share: float) -> float:
+def quantile(values: Sequence[float], fraction: float) -> float:
     """The value below which this share of the sorted values lies."""
-    return values[min(len(values) - 1, int(share * len(values)))]
+    return values[min(len(values) - 1, int(fraction * len(values)))]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 PATH = "/whatsapp-webhook"
 SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000bench"  # noqa: S105 - made up
 SESSION = "11111111-2222-4333-8444-555555555555"
-SIZE = 350
-CHATS = 500
-_START = 1_734_621_000
-_KEYED = hmac.new(SECRET.encode(), digestmod="sha256")
+BODY_BYTES = 350
+CHAT_COUNT = 500
+_START_SECONDS = 1_734_621_000
+_HMAC = hmac.new(SECRET.encode(), digestmod="sha256")
 _BODY = (
     b'{"event":"message.received","sessionId":"%b","from":"%b@s.whatsapp.net","from_jid":"%b@s.whatsapp.net",'
     b'"messageId":"3EB0%b%08X","timestamp":%d,"type":"conversation","text":"%b","wa_id":"%b","from_number":"+%b",'
@@ -23,36 +23,36 @@ _REQUEST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class Senders:
     """People who write in turn; events of two crowds differ as well."""
 
-    name: str = field(default_factory=lambda: secrets.token_hex(4).upper())
+    id_prefix: str = field(default_factory=lambda: secrets.token_hex(4).upper())
     """8 hexadecimal digits, part of each message id."""
-    chats: int = CHATS
+    chat_count: int = CHAT_COUNT
 
     def phone(self, number: int) -> bytes:
         """Who writes the event of this number."""
-        return b"9198%08d" % (number % self.chats)
+        return b"9198%08d" % (number % self.chat_count)
 
     def body(self, number: int, text: bytes | None = None) -> bytes:
         """The event of this number; its text is padded to SIZE unless one is given."""
         phone = self.phone(number)
         words = b"No %d " % number if text is None else text
-        body = _BODY % (
-            SESSION.encode(), phone, phone, self.name.encode(), number, _START + number // 20, words, phone, phone,
-        )  # fmt: skip
-        missing = SIZE - len(body)
+        seconds = _START_SECONDS + number // 20
+        names = (SESSION.encode(), phone, phone, self.id_prefix.encode())
+        body = _BODY % (*names, number, seconds, words, phone, phone)
+        missing = BODY_BYTES - len(body)
         if text is not None or missing <= 0:
             return body
         return body.replace(words, words + (b"is my order on its way? " * 9)[:missing], 1)
 
 
 def signature(body: bytes) -> bytes:
-    keyed = _KEYED.copy()
+    keyed = _HMAC.copy()
     keyed.update(body)
     return keyed.hexdigest().encode()
 
 
-def request(body: bytes, path: str = PATH) -> bytes:
+def encode_request(body: bytes, path: str = PATH) -> bytes:
     """The whole HTTP request."""
     return _REQUEST % (path.encode(), signature(body), len(body), body)

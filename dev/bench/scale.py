@@ -4,25 +4,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    messages: int
+class BenchmarkScale:
+    message_count: int
     """The size of a backlog, and of a history."""
-    rounds: int
+    round_count: int
     """How often runs alternate."""
-    seconds: float
+    run_seconds: float
     """How long a short run lasts."""
     full: bool = False
     """Whether the parts that take minutes are measured as well."""
 
     @classmethod
-    def usual(cls) -> "Plan":
-        return cls(messages=100_000, rounds=3, seconds=4.0)
+    def default(cls) -> "BenchmarkScale":
+        return cls(message_count=100_000, round_count=3, run_seconds=4.0)
 
     @classmethod
-    def quick(cls) -> "Plan":
+    def quick(cls) -> "BenchmarkScale":
         """To see that everything works; its figures say little."""
-        return cls(messages=2_000, rounds=1, seconds=1.0)
+        return cls(message_count=2_000, round_count=1, run_seconds=1.0)
 
     @classmethod
-    def whole(cls) -> "Plan":
-        return cls(messages=200_000, rounds=3, seconds=6.0, full=True)
+    def complete(cls) -> "BenchmarkScale":
+        return cls(message_count=200_000, round_count=3, run_seconds=6.0, full=True)

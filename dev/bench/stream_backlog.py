@@ -7,58 +7,58 @@ from typing import Any, cast
 
 import redis
 
-from dev.bench.errors import WrongError
-from dev.bench.sample_webhooks import Crowd
+from dev.bench.errors import BrokenPromiseError
+from dev.bench.sample_webhooks import Senders
 from ingest.queue import contract
 
-LOOK = 0.005
-PORTION = 1000
+POLL_SECONDS = 0.005
+PIPELINE_ENTRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Backlog:
     events: int
-    bytes: int
+    body_bytes: int
     """Of raw bodies."""
 
 
-def fill(client: "redis.Redis", crowd: Crowd, count: int, *, size: int = 1) -> None:
+def fill(client: "redis.Redis", senders: Senders, count: int, *, events_per_entry: int = 1) -> None:
     """Put so many events into the stream, as entries of this size: 1 is what comes one by one."""
-    writer = crowd.name.lower().rjust(32, "0")
+    writer = senders.id_prefix.lower().rjust(32, "0")
     now = int(time.time() * 1000)
     with client.pipeline(transaction=False) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-        for entry, first in enumerate(range(0, count, size), 1):
-            bodies = tuple(crowd.body(number) for number in range(first, min(first + size, count)))
-            batch = contract.Batch(writer, entry, first + len(bodies), (now,) * len(bodies), bodies)
+        for entry, first in enumerate(range(0, count, events_per_entry), 1):
+            bodies = tuple(senders.body(number) for number in range(first, min(first + events_per_entry, count)))
+            batch = contract.RawBatch(writer, entry, first + len(bodies), (now,) * len(bodies), bodies)
             pipe.xadd(contract.STREAM, cast("dict[Any, Any]", contract.to_fields(batch)))
-            if entry % PORTION == 0:
+            if entry % PIPELINE_ENTRIES == 0:
                 pipe.execute()
         pipe.execute()
 
 
-def length(client: "redis.Redis") -> int:
+def entry_count(client: "redis.Redis") -> int:
     return client.xlen(contract.STREAM)
 
 
-def count(client: "redis.Redis") -> Waiting:
+def measure(client: "redis.Redis") -> Backlog:
     """What the stream holds, entry by entry."""
     events = size = 0
     last = "-"
     while entries := cast(
-        "list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(contract.STREAM, last, count=PORTION)
+        "list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(contract.STREAM, last, count=PIPELINE_ENTRIES)
     ):
         for _, fields in entries:
             events += len(json.loads(fields[b"head"])["sizes"])
             size += len(fields[b"bodies"])
         last = f"({entries[-1][0].decode()}"
-    return Waiting(events, size)
+    return Backlog(events, size)
 
 
-def drained(client: "redis.Redis", seconds: float) -> float:
+def wait_until_empty(client: "redis.Redis", timeout_seconds: float) -> float:
     """The moment (by time.time) when nothing waits any more: entries go strictly after their COMMIT."""
-    deadline = time.perf_counter() + seconds
-    while length(client):
+    deadline = time.perf_counter() + timeout_seconds
+    while entry_count(client):
         if time.perf_counter() > deadline:
-            raise WrongError(f"{length(client)} entries were still waiting after {seconds:g} s.")
-        time.sleep(LOOK)
+            raise BrokenPromiseError(f"{entry_count(client)} entries were still waiting after {timeout_seconds:g} s.")
+        time.sleep(POLL_SECONDS)
     return time.time()

@@ -20,21 +20,21 @@ import redis
 from psycopg import sql
 
 from dev.bench import process_usage, sample_webhooks
-from dev.bench.errors import WrongError
+from dev.bench.errors import BrokenPromiseError
 from dev.checkout import ROOT
 from dev.embedded import child_process
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from store.postgres import migrator
 
 HOST = "127.0.0.1"
-TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that nobody else reaches
+API_TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that nobody else reaches
 START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedProcess:
     """A process that answers."""
 
     process: subprocess.Popen[bytes]
@@ -49,19 +49,19 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
+class Testbed:
     folder: Path
-    postgres: Postgres
-    valkey: Valkey
+    postgres: EmbeddedPostgres
+    valkey: EmbeddedValkey
 
     @classmethod
     @contextmanager
-    def opened(cls, parent: Path) -> Generator[Self]:
+    def create(cls, parent: Path) -> Generator[Self]:
         """A lab in a folder of its own below `parent`, on whose disk everything is synced; it is gone afterwards."""
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="lab-", dir=parent))
         folder.chmod(0o711)
-        lab = cls(folder, Postgres(folder / "postgres"), Valkey(folder / "valkey"))
+        lab = cls(folder, EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey"))
         try:
             lab.valkey.start()
             lab.postgres.start()
@@ -69,21 +69,21 @@ class Lab:
         finally:
             lab.postgres.stop()
             lab.valkey.stop()
-            shutil.rmtree(lab.postgres.home, ignore_errors=True)
+            shutil.rmtree(lab.postgres.folder, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def database(self, name: str = "bench", *, migrated: bool = True) -> Generator[str]:
         """The URL of a fresh database, dropped afterwards."""
-        self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-        self._admin("CREATE DATABASE {}", name)
+        self._run_admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self._run_admin("CREATE DATABASE {}", name)
         url = self.postgres.url_of(name)
         try:
             if migrated:
                 migrator.migrate(url)
             yield url
         finally:
-            self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            self._run_admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     @contextmanager
     def redis(self, **settings: str) -> Generator["redis.Redis"]:
@@ -102,7 +102,7 @@ class Lab:
                 client.execute_command("FLUSHALL", "SYNC")  # pyright: ignore[reportUnknownMemberType] - *args
 
     @contextmanager
-    def ours(self, module: str, database_url: str = "", **settings: str) -> Generator[Started]:
+    def start_module(self, module: str, database_url: str = "", **settings: str) -> Generator[StartedProcess]:
         """`python -m module`, as `./run` starts it, until the block ends."""
         port = self.free_port()
         environment = {
@@ -113,27 +113,27 @@ class Lab:
             "DATABASE_URL": database_url,
             "REDIS_URL": self.valkey.url,
             "WEBHOOK_SECRETS": sample_webhooks.SECRET,
-            "API_TOKEN": TOKEN,
+            "API_TOKEN": API_TOKEN,
         }
-        with self.theirs(["-m", module], port, environment | settings, f"http://{HOST}:{port}/readyz") as started:
+        with self.start_python(["-m", module], port, environment | settings, f"http://{HOST}:{port}/readyz") as started:
             yield started
 
     @contextmanager
-    def theirs(
-        self, arguments: Sequence[str], port: int, environment: Mapping[str, str], url: str | None
-    ) -> Generator[Started]:
+    def start_python(
+        self, arguments: Sequence[str], port: int, environment: Mapping[str, str], ready_url: str | None
+    ) -> Generator[StartedProcess]:
         """A Python program; without a URL that tells when it is ready, it is given a second."""
         log = (self.folder / "processes.log").open("ab")
         process = child_process.start(
             [sys.executable, *arguments], log, environment={**os.environ, **environment}, cwd=str(ROOT)
         )
         log.close()
-        started = Started(process, port)
+        started = StartedProcess(process, port)
         try:
-            if url is None:
+            if ready_url is None:
                 time.sleep(1.0)
             else:
-                self._await(started, url)
+                self._wait_until_ready(started, ready_url)
             yield started
         finally:
             started.stop()
@@ -142,14 +142,14 @@ class Lab:
     def free_port() -> int:
         return listeners.free_port(HOST, 0, "PORT")
 
-    def servers_cpu(self) -> dict[str, float]:
+    def server_cpu_seconds(self) -> dict[str, float]:
         """Seconds of processor that each server has used."""
         return {
             "postgres": process_usage.cpu_seconds(self.postgres.pid),
             "valkey": process_usage.cpu_seconds(self.valkey.pid),
         }
 
-    def _await(self, started: Started, url: str) -> None:
+    def _wait_until_ready(self, started: StartedProcess, url: str) -> None:
         def answers() -> bool:
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own URL
@@ -162,8 +162,8 @@ class Lab:
         ended = child_process.wait_until(lambda: started.process.poll() is not None or answers(), START_SECONDS)
         if not ended or started.process.poll() is not None:
             said = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
-            raise WrongError(f"A process was never ready at {url}: {said}")
+            raise BrokenPromiseError(f"A process was never ready at {url}: {said}")
 
-    def _admin(self, statement: str, name: str) -> None:
+    def _run_admin(self, statement: str, name: str) -> None:
         with psycopg.connect(self.postgres.url_of("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # pyright: ignore[reportArgumentType] - the two above

@@ -3,24 +3,26 @@
 import time
 from typing import cast
 
-from dev.bench.errors import WrongError
+from dev.bench.errors import BrokenPromiseError
 from store.ledger import ledger
 from store.postgres import connections
 
-SECONDS = 10.0
+LEDGER_TIMEOUT_SECONDS = 10.0
 """How long the ledger may take to know: a worker looks at the stream once a second."""
 
 
-def all_stored(database_url: str, acknowledged: int, *, patience: float = SECONDS) -> str:
+def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: float = LEDGER_TIMEOUT_SECONDS) -> str:
     """Every acknowledged event is stored, once, and the ledger adds up; a sentence that says so. Raises WrongError."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout_seconds
     with connections.open(database_url, "bench") as connection:
         while True:
             read = ledger.read(connection)
             if read.stored == acknowledged == read.received and read.exact and not read.waiting:
                 break
             if time.monotonic() > deadline:
-                raise WrongError(f"{acknowledged} events were acknowledged, and the ledger says {read.document()}.")
+                raise BrokenPromiseError(
+                    f"{acknowledged} events were acknowledged, and the ledger says {read.document()}."
+                )
             time.sleep(0.1)
         row = connection.execute(
             """
@@ -30,5 +32,7 @@ def all_stored(database_url: str, acknowledged: int, *, patience: float = SECOND
         ).fetchone()
     found = tuple(int(cast("int", value)) for value in row or ())
     if set(found) != {acknowledged}:
-        raise WrongError(f"{acknowledged} events were acknowledged; messages, keys, bodies and unread are {found}.")
+        raise BrokenPromiseError(
+            f"{acknowledged} events were acknowledged; messages, keys, bodies and unread are {found}."
+        )
     return f"{acknowledged:,} acknowledged = stored, each once, raw bodies and unread counts included; ledger exact"

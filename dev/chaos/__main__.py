@@ -24,9 +24,9 @@ def main(arguments: list[str]) -> int:
 
     say(f"seed {seed}: the same faults come again with --seed {seed}")
     outcome = campaign.Campaign(minutes=chosen.minutes, seed=seed, rate=chosen.rate, workers=chosen.workers).run(say)
-    print(f"\n{campaign.table(outcome)}")
-    print("\nclean" if outcome.clean else "\nNOT CLEAN")
-    return 0 if outcome.clean else 1
+    print(f"\n{campaign.format_report(outcome)}")
+    print("\nclean" if outcome.is_clean else "\nNOT CLEAN")
+    return 0 if outcome.is_clean else 1
 
 
 if __name__ == "__main__":

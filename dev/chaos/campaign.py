@@ -10,45 +10,45 @@ from dataclasses import dataclass, field
 import psycopg
 
 from dev.chaos import faults, ledger_command, verdict
-from dev.chaos.event_generator import Story
+from dev.chaos.event_generator import EventGenerator
 from dev.chaos.faults import FAULTS, Undo
-from dev.chaos.system_under_test import System
+from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.verdict import Verdict
-from dev.chaos.webhook_sender import Record, Sender
+from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
 
-LEAST_PAUSE, LONGEST_PAUSE = 1.0, 4.0
+MIN_PAUSE, MAX_PAUSE = 1.0, 4.0
 """Seconds between two faults."""
-REST_SECONDS = 90.0
+RECOVERY_SECONDS = 90.0
 """How long the system has in the end to bring everything home."""
-LOOK = 0.25
-SAMPLE = 50
+RECOVERY_CHECK_SECONDS = 0.25
+RECOVERY_SAMPLE = 50
 
 
 @dataclass(slots=True)
-class Outcome:
+class CampaignResult:
     """What a campaign found."""
 
     seed: int
     seconds: float
-    injected: Counter[str]
-    record: Record
+    injected_faults: Counter[str]
+    deliveries: DeliveryLog
     verdict: Verdict
-    ledger: str
+    ledger_problem: str
     """What `python -m store ledger` says; empty if it is exact."""
     recoveries: dict[str, float] = field(default_factory=dict[str, float])
     """Per kind of fault, the longest time until what was acknowledged by its end was readable, in s."""
 
     @property
-    def clean(self) -> bool:
-        return self.verdict.clean and not self.ledger and not self.record.refused
+    def is_clean(self) -> bool:
+        return self.verdict.is_clean and not self.ledger_problem and not self.deliveries.refused
 
 
 @dataclass(slots=True)
-class _Recovery:
+class _PendingRecovery:
     """Events that were acknowledged before a fault was over, and must now become readable."""
 
-    kind: str
-    over: float
+    fault: str
+    healed_at: float
     digests: list[bytes]
 
 
@@ -63,62 +63,66 @@ class Campaign:
         self._dice = random.Random(seed)
         self._injected: Counter[str] = Counter()
         self._undos: list[tuple[float, str, Undo]] = []
-        self._open: list[_Recovery] = []
+        self._open: list[_PendingRecovery] = []
         self._recoveries: dict[str, float] = {}
         self._next_look = 0.0
 
-    def run(self, say: Callable[[str], None]) -> Outcome:
+    def run(self, print_line: Callable[[str], None]) -> CampaignResult:
         """Start everything, hurt it, let it rest, judge it."""
-        with System(workers=self._workers) as system:
+        with SystemUnderTest(workers=self._workers) as system:
             started = time.monotonic()
-            with Sender(system.port, Story(self._seed), self._rate) as sender:
-                self._hurt(system, sender.record, started + self._minutes * 60, say)
-                self._restore(system)
+            with WebhookSender(system.port, EventGenerator(self._seed), self._rate) as sender:
+                self._inject_faults(system, sender.deliveries, started + self._minutes * 60, print_line)
+                self._undo_all(system)
                 system.wait(2.0)
-            say("no more faults, no more events: waiting until everything is home")
-            self._rest(system, sender.record)
+            print_line("no more faults, no more events: waiting until everything is home")
+            self._wait_for_recovery(system, sender.deliveries)
             seconds = time.monotonic() - started
-            found = verdict.judge(system.postgres.url, sender.record.acknowledged, sender.record.doubtful)
-            said = ledger_command.trouble(system.postgres.url, system.wait)
-        return Outcome(self._seed, seconds, self._injected, sender.record, found, said, self._recoveries)
+            found = verdict.judge(system.postgres.url, sender.deliveries.acknowledged, sender.deliveries.unanswered)
+            said = ledger_command.find_problem(system.postgres.url, system.wait)
+        return CampaignResult(self._seed, seconds, self._injected, sender.deliveries, found, said, self._recoveries)
 
-    def _hurt(self, system: System, record: Record, end: float, say: Callable[[str], None]) -> None:
+    def _inject_faults(
+        self, system: SystemUnderTest, record: DeliveryLog, end: float, print_line: Callable[[str], None]
+    ) -> None:
         names = list(FAULTS)
         weights = [faults.WEIGHTS.get(name, 1) for name in names]
-        due = time.monotonic() + LEAST_PAUSE
+        due = time.monotonic() + MIN_PAUSE
         while (now := time.monotonic()) < end:
             if now >= due:
                 [name] = self._dice.choices(names, weights)
-                if self._whole(system):
-                    self._inject(name, system, record, say)
-                due = now + self._dice.uniform(LEAST_PAUSE, LONGEST_PAUSE)
-            self._tick(system, record)
+                if self._servers_running(system):
+                    self._inject(name, system, record, print_line)
+                due = now + self._dice.uniform(MIN_PAUSE, MAX_PAUSE)
+            self._undo_due(system, record)
 
-    def _whole(self, system: System) -> bool:
+    def _servers_running(self, system: SystemUnderTest) -> bool:
         """Whether both servers run: with both gone an event could be kept nowhere but in the spool."""
         return system.valkey.running and system.postgres.running
 
-    def _inject(self, name: str, system: System, record: Record, say: Callable[[str], None]) -> None:
+    def _inject(
+        self, name: str, system: SystemUnderTest, record: DeliveryLog, print_line: Callable[[str], None]
+    ) -> None:
         after, undo = FAULTS[name](system, self._dice)
         self._injected[name] += 1
-        say(f"{name}{f', for {after:.1f} s' if after else ''}; {len(record.acknowledged):,} acknowledged so far")
+        print_line(f"{name}{f', for {after:.1f} s' if after else ''}; {len(record.acknowledged):,} acknowledged so far")
         self._undos.append((time.monotonic() + after, name, undo))
 
-    def _tick(self, system: System, record: Record) -> None:
+    def _undo_due(self, system: SystemUnderTest, record: DeliveryLog) -> None:
         now = time.monotonic()
         for item in [item for item in self._undos if item[0] <= now]:
             self._undos.remove(item)
             _, name, undo = item
             undo()
-            recent = record.acknowledged[-SAMPLE:]
+            recent = record.acknowledged[-RECOVERY_SAMPLE:]
             digests = [hashlib.sha256(body).digest() for body in recent]
-            self._open.append(_Recovery(name, time.monotonic(), digests))
+            self._open.append(_PendingRecovery(name, time.monotonic(), digests))
         system.wait(0.05)
         if now >= self._next_look:
-            self._next_look = now + LOOK
-            self._look(system)
+            self._next_look = now + RECOVERY_CHECK_SECONDS
+            self._check_recoveries(system)
 
-    def _look(self, system: System) -> None:
+    def _check_recoveries(self, system: SystemUnderTest) -> None:
         if not self._open or not system.postgres.running:
             return
         try:
@@ -129,53 +133,53 @@ class Campaign:
                     ).fetchone()
                     if row == (len(set(recovery.digests)),):
                         self._open.remove(recovery)
-                        took = time.monotonic() - recovery.over
-                        self._recoveries[recovery.kind] = max(took, self._recoveries.get(recovery.kind, 0.0))
+                        took = time.monotonic() - recovery.healed_at
+                        self._recoveries[recovery.fault] = max(took, self._recoveries.get(recovery.fault, 0.0))
         except psycopg.OperationalError:
             return  # the fault of the moment
 
-    def _restore(self, system: System) -> None:
+    def _undo_all(self, system: SystemUnderTest) -> None:
         for _, _, undo in self._undos:
             undo()
         self._undos.clear()
-        system.heal()
+        system.repair()
 
-    def _rest(self, system: System, record: Record) -> None:
-        end = time.monotonic() + REST_SECONDS
+    def _wait_for_recovery(self, system: SystemUnderTest, record: DeliveryLog) -> None:
+        end = time.monotonic() + RECOVERY_SECONDS
         distinct = {hashlib.sha256(body).digest() for body in record.acknowledged}
         while time.monotonic() < end:
-            self._look(system)
+            self._check_recoveries(system)
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 kept = {bytes(digest) for (digest,) in database.execute("SELECT digest FROM digests")}
-            if distinct <= kept and ledger_command.settled(system.postgres.url):
+            if distinct <= kept and ledger_command.is_settled(system.postgres.url):
                 return
             system.wait(0.5)
 
 
-def table(outcome: Outcome) -> str:
+def format_report(result: CampaignResult) -> str:
     """The outcome for people."""
-    record, found = outcome.record, outcome.verdict
+    record, found = result.deliveries, result.verdict
     lines = [f"{'fault':<24}{'times':>7}{'slowest recovery':>19}"]
     for name in FAULTS:
-        took = outcome.recoveries.get(name)
-        lines.append(f"{name:<24}{outcome.injected[name]:>7}{'' if took is None else f'{took:.1f} s':>19}")
+        took = result.recoveries.get(name)
+        lines.append(f"{name:<24}{result.injected_faults[name]:>7}{'' if took is None else f'{took:.1f} s':>19}")
     figures: dict[str, object] = {
-        "seed": outcome.seed,
-        "seconds": f"{outcome.seconds:.0f}",
-        "faults": outcome.injected.total(),
+        "seed": result.seed,
+        "seconds": f"{result.seconds:.0f}",
+        "faults": result.injected_faults.total(),
         "acknowledged": len(record.acknowledged),
         "different of them": len(set(record.acknowledged)),
-        "stored": found.stored,
-        "missing": found.missing,
-        "doubled": found.doubled,
+        "stored": found.stored_events,
+        "missing": found.missing_events,
+        "doubled": found.duplicate_rows,
         "non-2xx": record.refused.total(),
-        "unanswered (ingest died)": len(record.doubtful),
-        "slowest recovery": f"{max(outcome.recoveries.values(), default=0.0):.1f} s",
-        "p99 of acknowledgement": f"{record.slowest(0.0, float('inf')) * 1000:.0f} ms",
-        "ledger": outcome.ledger or "exact",
+        "unanswered (ingest died)": len(record.unanswered),
+        "slowest recovery": f"{max(result.recoveries.values(), default=0.0):.1f} s",
+        "p99 of acknowledgement": f"{record.latency_percentile(0.0, float('inf')) * 1000:.0f} ms",
+        "ledger": result.ledger_problem or "exact",
     }
     lines += ["", *(f"{name:<26}{value!s:>16}" for name, value in figures.items())]
-    lines += [f"WRONG: {sentence}" for sentence in (*found.wrong, *found.ledger)]
-    lines += [f"WRONG: {found.foreign} events that nobody sent"] * bool(found.foreign)
+    lines += [f"WRONG: {sentence}" for sentence in (*found.wrong_rows, *found.ledger_problems)]
+    lines += [f"WRONG: {found.unexpected_events} events that nobody sent"] * bool(found.unexpected_events)
     lines += [f"WRONG: {count} answers with status {status}" for status, count in sorted(record.refused.items())]
     return "\n".join(lines)

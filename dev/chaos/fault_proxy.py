@@ -8,18 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-CHUNK = 1 << 16
-RESET = struct.pack("ii", 1, 0)
+CHUNK_BYTES = 1 << 16
+LINGER_RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing sends a reset instead of a farewell."""
 
 
-class _Link:
+class _ProxiedConnection:
     """One client's connection and the one made for it to the server."""
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.client = client
         self.server: asyncio.StreamWriter | None = None
-        self.dead = False
+        self.is_blackholed = False
         """Something on it vanished, so nothing on it can ever arrive any more."""
         self.cut_at_reply = False
 
@@ -28,28 +28,28 @@ class _Link:
             if writer is not None:
                 sock: socket.socket | None = writer.get_extra_info("socket")
                 if sock is not None and sock.family != socket.AF_UNIX and sock.fileno() >= 0:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
                 writer.transport.abort()
 
 
-class Proxy:
+class FaultProxy:
     """Listens on a port of its own and passes everything to a server's Unix socket, or does worse.
 
     The attributes may be set at any time and from any thread.
     """
 
     def __init__(self, upstream: Path) -> None:
-        self.delay = 0.0
+        self.delay_seconds = 0.0
         """Seconds that every piece is late, either way."""
-        self.refusing = False
+        self.refuse_connections = False
         """New connections are reset at once."""
-        self.swallowing = False
+        self.blackhole = False
         """What is sent vanishes; a connection that this happened to stays dead, as behind a router that forgot it."""
         self.dropped_replies = 0
         """How often a reply was dropped as `drop_reply_after` asked."""
         self._upstream = upstream
         self._marker: bytes | None = None
-        self._links: set[_Link] = set()
+        self._links: set[_ProxiedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = int(self._listener.getsockname()[1])
@@ -57,9 +57,9 @@ class Proxy:
         self._thread = threading.Thread(target=self._run, name=f"proxy-{self.port}", daemon=True)
         self._thread.start()
 
-    def cut(self) -> None:
+    def reset_connections(self) -> None:
         """Reset every connection that there is."""
-        self._loop.call_soon_threadsafe(self._cut)
+        self._loop.call_soon_threadsafe(self._reset_all)
 
     def drop_reply_after(self, marker: bytes) -> None:
         """The next request that has the marker in it gets through; its reply does not, and the connection is reset."""
@@ -67,10 +67,10 @@ class Proxy:
 
     def heal(self) -> None:
         """Be a faithful proxy again. Connections that are dead are reset, as a restarted router would."""
-        self.delay = 0.0
-        self.refusing = self.swallowing = False
+        self.delay_seconds = 0.0
+        self.refuse_connections = self.blackhole = False
         self._marker = None
-        self._loop.call_soon_threadsafe(self._cut_dead)
+        self._loop.call_soon_threadsafe(self._reset_blackholed)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -89,64 +89,66 @@ class Proxy:
         server = self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._listener))
         self._loop.run_forever()
         server.close()
-        self._cut()
+        self._reset_all()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
-        self._loop.run_until_complete(self._ended())
+        self._loop.run_until_complete(self._cancelled_tasks())
         self._loop.close()
 
-    async def _ended(self) -> None:
+    async def _cancelled_tasks(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)
 
-    def _cut(self) -> None:
+    def _reset_all(self) -> None:
         for link in self._links:
             link.abort()
 
-    def _cut_dead(self) -> None:
+    def _reset_blackholed(self) -> None:
         for link in self._links:
-            if link.dead:
+            if link.is_blackholed:
                 link.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = _Link(writer)
+        link = _ProxiedConnection(writer)
         self._links.add(link)
         try:
-            if self.refusing:
+            if self.refuse_connections:
                 return
-            if self.swallowing:
-                link.dead = True
-                while await reader.read(CHUNK):
+            if self.blackhole:
+                link.is_blackholed = True
+                while await reader.read(CHUNK_BYTES):
                     pass
                 return
             from_server, link.server = await asyncio.open_unix_connection(str(self._upstream))
-            await asyncio.gather(self._pass_on(reader, link, up=True), self._pass_on(from_server, link, up=False))
+            await asyncio.gather(
+                self._forward(reader, link, to_server=True), self._forward(from_server, link, to_server=False)
+            )
         except (OSError, asyncio.CancelledError):
             pass  # either side went away, which is what the other side is told; or the proxy itself is closed
         finally:
             self._links.discard(link)
             link.abort()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, link: _Link, *, up: bool) -> None:
-        while chunk := await reader.read(CHUNK):
-            if self.delay:
-                await asyncio.sleep(self.delay)
-            if link.dead or self.swallowing:
-                link.dead = True
+    async def _forward(self, reader: asyncio.StreamReader, link: _ProxiedConnection, *, to_server: bool) -> None:
+        while chunk := await reader.read(CHUNK_BYTES):
+            if self.delay_seconds:
+                await asyncio.sleep(self.delay_seconds)
+            if link.is_blackholed or self.blackhole:
+                link.is_blackholed = True
                 continue
-            if up:
-                self._look_for_marker(chunk, link)
+            if to_server:
+                self._match_marker(chunk, link)
             elif link.cut_at_reply:
                 self.dropped_replies += 1
                 raise ConnectionResetError
-            writer = link.server if up else link.client
+            writer = link.server if to_server else link.client
             assert writer is not None
             writer.write(chunk)
             await writer.drain()
-        if not link.dead:
+        if not link.is_blackholed:
             raise ConnectionResetError  # one side has closed: so does the other
 
-    def _look_for_marker(self, chunk: bytes, link: _Link) -> None:
+    def _match_marker(self, chunk: bytes, link: _ProxiedConnection) -> None:
         if self._marker is not None and self._marker in chunk:
             self._marker = None
             link.cut_at_reply = True

@@ -9,11 +9,11 @@ from typing import Any
 
 from dev.checkout import ROOT
 
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 """Seconds within which a system at rest must have an exact ledger."""
 
 
-def ask(database_url: str) -> tuple[int, dict[str, Any]]:
+def read(database_url: str) -> tuple[int, dict[str, Any]]:
     """The exit code of `python -m store ledger --json` and what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "store", "ledger", "--json"],
@@ -26,18 +26,18 @@ def ask(database_url: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout) if done.stdout else {}
 
 
-def settled(database_url: str) -> bool:
+def is_settled(database_url: str) -> bool:
     """Whether everything received is accounted for."""
-    _, document = ask(database_url)
+    _, document = read(database_url)
     return document.get("waiting") == 0
 
 
-def trouble(database_url: str, wait: Callable[[float], None]) -> str:
+def find_problem(database_url: str, wait: Callable[[float], None]) -> str:
     """Empty if the ledger is exact and nothing waits, within a while; else what is wrong with it."""
-    code, document = ask(database_url)
-    for _ in range(PATIENCE):
+    code, document = read(database_url)
+    for _ in range(TIMEOUT_SECONDS):
         if code == 0 and document.get("waiting") == 0:
             return ""
         wait(1.0)
-        code, document = ask(database_url)
+        code, document = read(database_url)
     return f"exit {code}: {json.dumps(document)}"

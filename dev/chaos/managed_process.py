@@ -13,7 +13,7 @@ from dev.checkout import ROOT
 from dev.embedded import child_process
 
 # fmt: off
-CLEAN = (
+SCRUBBED_VARIABLES = (
     "DATABASE_URL", "DIRECT_DATABASE_URL", "READ_DATABASE_URL", "REDIS_URL", "WORKER_PORT", "SAK_FAILPOINT",
     "LISTEN_FD", "PORT", "SPOOL_DIR", "DATA_DIR",
 )
@@ -22,28 +22,30 @@ CLEAN = (
 STOP_SECONDS = 20.0
 
 
-class Program:
+class ManagedProcess:
     """Start it from the main thread only: its death signal follows the thread that starts it."""
 
     def __init__(  # noqa: PLR0913 - as many as a process' surroundings have
         self,
         module: str,
         environment: Mapping[str, str],
-        log: Path,
+        log_path: Path,
         *,
         pass_fds: Sequence[int] = (),
         prelude: str | None = None,
-        code: Path = ROOT,
+        code_folder: Path = ROOT,
     ) -> None:
         """`prelude` is Python that runs in the process before the module does, for limits and log levels.
 
         `code` is the folder with the module: another release's, for one.
         """
         self.module = module
-        self.environment = {name: value for name, value in os.environ.items() if name not in CLEAN} | dict(environment)
-        self.log = log
-        self.starts = 0
-        self._code = code
+        self.environment = {name: value for name, value in os.environ.items() if name not in SCRUBBED_VARIABLES} | dict(
+            environment
+        )
+        self.log_path = log_path
+        self.start_count = 0
+        self._code = code_folder
         self._pass_fds = pass_fds
         run = ["-c", f"{prelude}\nimport runpy\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)"]
         self._command = [sys.executable, *(run if prelude else ["-m", module])]
@@ -55,41 +57,41 @@ class Program:
         return self._popen.pid
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """All that it wrote, over all its lives."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def start(self, **extra: str) -> Self:
         """Start it; `extra` is added to the environment of this one life."""
-        assert not self.alive, f"{self.module} runs"
-        with self.log.open("ab") as log:
+        assert not self.is_running, f"{self.module} runs"
+        with self.log_path.open("ab") as log:
             self._popen = child_process.start(
                 self._command, log, environment=self.environment | extra, pass_fds=self._pass_fds, cwd=str(self._code)
             )
-        self.starts += 1
+        self.start_count += 1
         return self
 
-    def keep(self) -> None:
+    def restart_if_ended(self) -> None:
         """Start it again if it has ended, as a supervisor would, whatever its exit code."""
-        if not self.alive:
+        if not self.is_running:
             self.start()
 
-    def send(self, number: signal.Signals) -> None:
-        if self.alive:
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.is_running:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it as the kernel would, and wait until it is gone."""
-        self.send(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         self.wait()
 
     def terminate(self) -> int:
         """Ask it to end, and return its exit code."""
-        self.send(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
@@ -98,11 +100,11 @@ class Program:
         return self._popen.wait(seconds)
 
     def __enter__(self) -> Self:
-        return self if self.alive else self.start()
+        return self if self.is_running else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._popen is not None:
-            self.send(signal.SIGCONT)
+            self.send_signal(signal.SIGCONT)
             self.kill()

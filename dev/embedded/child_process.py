@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from dev.embedded.system_user import Account
+from dev.embedded.system_user import SystemUser
 
-POLL = 0.005
+POLL_SECONDS = 0.005
 
 
 def start(  # noqa: PLR0913 - as many as a program's surroundings have
@@ -23,7 +23,7 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
     output: IO[bytes] | int,
     *,
     environment: Mapping[str, str],
-    account: Account | None = None,
+    user: SystemUser | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
     pass_fds: Sequence[int] = (),
     cwd: str = "/",
@@ -32,7 +32,7 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
 
     Its own session keeps the terminal's Ctrl-C away from it: whoever started it stops it, in order.
     """
-    uid, gid = (account.uid, account.gid) if account else (-1, -1)
+    uid, gid = (user.uid, user.gid) if user else (-1, -1)
     launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
     return subprocess.Popen(
         [*launch, str(os.getpid()), str(int(death_signal)), str(uid), str(gid), *command],
@@ -61,7 +61,7 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
     process.wait()
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: subprocess.Popen[bytes]) -> None:
     """End a child and whatever it has started itself, at once."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def command_line(pid: int) -> str:
     return subprocess.run(ps, capture_output=True, text=True, check=False).stdout
 
 
-def end_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> None:
+def stop_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> None:
     """End a process that an earlier run left, if `pid` is still the one whose command line has the marker in it."""
     for signal_number, seconds in (*steps, (signal.SIGKILL, 10.0)):
         if marker not in command_line(pid):
@@ -89,11 +89,11 @@ def end_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> N
             return
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
     """Look every few milliseconds whether something is so; False when the time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
     return True

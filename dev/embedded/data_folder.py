@@ -9,23 +9,23 @@ import time
 from pathlib import Path
 from typing import IO
 
-from dev.embedded.system_user import Account
+from dev.embedded.system_user import SystemUser
 from dev.errors import StartError
 
-NAME = "sak-history"
-SOCKET_PATH_BYTES = 103
+APPLICATION = "sak-history"
+MAX_SOCKET_PATH_BYTES = 103
 """What fits into a socket's address: 104 bytes with the closing NUL on macOS, 108 on Linux."""
-LOG_BYTES = 10_000_000
+MAX_LOG_BYTES = 10_000_000
 
 
-class Lock:
+class FolderLock:
     """A folder in use: kept as long as the process that took it lives, whatever becomes of that process."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lock"
         self._file: IO[bytes] | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take the lock, or raise StartError naming who has it."""
         if self._file:
             return
@@ -48,67 +48,67 @@ class Lock:
             self._file = None
 
 
-def place(home: Path, account: Account | None) -> Path:
+def prepare(folder: Path, user: SystemUser | None) -> Path:
     """Make the folder; one that the server's user cannot reach is moved below /var/lib, and a link tells where."""
-    home = Path(os.path.abspath(home))  # noqa: PTH100 - resolve() would follow the link that tells where it lies
-    home.parent.mkdir(parents=True, exist_ok=True)
-    if account and not home.exists() and not home.is_symlink() and not account.reaches(home.parent):
-        elsewhere = Path("/var/lib") / NAME / _digest(home)
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow the link that tells where it lies
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if user and not folder.exists() and not folder.is_symlink() and not user.can_reach(folder.parent):
+        elsewhere = Path("/var/lib") / APPLICATION / _path_digest(folder)
         elsewhere.mkdir(parents=True, exist_ok=True)
-        home.symlink_to(elsewhere)
-    home = home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o711 if account else 0o700)
-    if account and not account.reaches(home):
+        folder.symlink_to(elsewhere)
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711 if user else 0o700)
+    if user and not user.can_reach(folder):
         raise StartError(
-            f"{home} cannot be reached by the user that PostgreSQL runs as: open its parents with chmod o+x."
+            f"{folder} cannot be reached by the user that PostgreSQL runs as: open its parents with chmod o+x."
         )
-    return home
-
-
-def socket_folder(home: Path, longest_name: str, account: Account | None = None) -> Path:
-    """A private folder for a socket: `run` in the home, or where that is too long one below /tmp, always the same."""
-    folder = home / "run"
-    if len(os.fsencode(folder / longest_name)) > SOCKET_PATH_BYTES:
-        folder = Path("/tmp") / f"{NAME}-{os.geteuid()}-{_digest(home)}"  # noqa: S108 - owner and mode are looked at below
-    folder.mkdir(mode=0o700, exist_ok=True)
-    facts = folder.lstat()
-    if folder.is_symlink() or facts.st_uid not in {os.geteuid(), account.uid if account else os.geteuid()}:
-        raise StartError(f"{folder} belongs to somebody else, and the server's socket cannot lie there.")
-    folder.chmod(0o700)
-    if account:
-        account.own(folder)
     return folder
 
 
-def log(path: Path) -> IO[bytes]:
+def prepare_socket_folder(data_folder: Path, longest_name: str, user: SystemUser | None = None) -> Path:
+    """A private folder for a socket: `run` in the home, or where that is too long one below /tmp, always the same."""
+    folder = data_folder / "run"
+    if len(os.fsencode(folder / longest_name)) > MAX_SOCKET_PATH_BYTES:
+        folder = Path("/tmp") / f"{APPLICATION}-{os.geteuid()}-{_path_digest(data_folder)}"  # noqa: S108 - owner and mode are looked at below
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    if folder.is_symlink() or facts.st_uid not in {os.geteuid(), user.uid if user else os.geteuid()}:
+        raise StartError(f"{folder} belongs to somebody else, and the server's socket cannot lie there.")
+    folder.chmod(0o700)
+    if user:
+        user.give_ownership(folder)
+    return folder
+
+
+def open_log(path: Path) -> IO[bytes]:
     """The server's log, opened to be appended to; what has grown large is put aside once."""
-    if path.exists() and path.stat().st_size > LOG_BYTES:
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old.log"))
     return path.open("ab")
 
 
-def temporary() -> Path:
+def create_temporary() -> Path:
     """A folder for servers whose data nobody will miss: in memory if there is room; whoever asked removes it."""
     memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
     parent = memory if roomy else Path("/tmp")  # noqa: S108 - the same; $TMPDIR may lie where the server's user cannot go
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-tmp-", dir=parent))
+    _remove_abandoned(parent)
+    folder = Path(tempfile.mkdtemp(prefix=f"{APPLICATION}-tmp-", dir=parent))
     folder.chmod(0o711)
     return folder
 
 
-def _sweep(parent: Path) -> None:
+def _remove_abandoned(parent: Path) -> None:
     """Remove what killed runs left: ours, not fresh, and no server's lock in it is held."""
-    for folder in parent.glob(f"{NAME}-tmp-*"):
+    for folder in parent.glob(f"{APPLICATION}-tmp-*"):
         try:
             facts = folder.stat()
             if facts.st_uid != os.geteuid() or time.time() - facts.st_mtime < 3600:
                 continue
-            locks = [Lock(path.parent) for path in folder.glob("*/lock")]
+            locks = [FolderLock(path.parent) for path in folder.glob("*/lock")]
             for lock in locks:
-                lock.take()
+                lock.acquire()
         except (OSError, StartError):
             continue
         shutil.rmtree(folder, ignore_errors=True)
@@ -116,5 +116,5 @@ def _sweep(parent: Path) -> None:
             lock.release()
 
 
-def _digest(path: Path) -> str:
+def _path_digest(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]

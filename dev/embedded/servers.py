@@ -2,20 +2,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
+class EmbeddedServers:
     """Both embedded servers, on two homes below one folder."""
 
-    postgres: Postgres
-    valkey: Valkey
+    postgres: EmbeddedPostgres
+    valkey: EmbeddedValkey
 
     @classmethod
     def ephemeral(cls, folder: Path) -> Self:
-        return cls(Postgres(folder / "postgres", ephemeral=True), Valkey(folder / "valkey", ephemeral=True))
+        return cls(
+            EmbeddedPostgres(folder / "postgres", ephemeral=True), EmbeddedValkey(folder / "valkey", ephemeral=True)
+        )
 
     def start(self) -> None:
         self.valkey.start()

@@ -10,35 +10,35 @@ from dev.errors import StartError
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SystemUser:
     uid: int
     gid: int
 
-    def reaches(self, path: Path) -> bool:
+    def can_reach(self, path: Path) -> bool:
         """Whether every folder on the way, and the path itself, may be entered or executed by this user."""
         path = path.resolve()
-        return all(self._enters(place) for place in (*reversed(path.parents), path) if place.exists())
+        return all(self._can_enter(place) for place in (*reversed(path.parents), path) if place.exists())
 
-    def _enters(self, place: Path) -> bool:
-        facts = place.stat()
+    def _can_enter(self, path: Path) -> bool:
+        facts = path.stat()
         if facts.st_uid == self.uid:
             return bool(facts.st_mode & stat.S_IXUSR)
         if facts.st_gid == self.gid:
             return bool(facts.st_mode & stat.S_IXGRP)
         return bool(facts.st_mode & stat.S_IXOTH)
 
-    def own(self, path: Path) -> None:
+    def give_ownership(self, path: Path) -> None:
         os.chown(path, self.uid, self.gid)
 
 
-def for_server(data: Path) -> Account | None:
+def for_data_folder(data: Path) -> SystemUser | None:
     """Whom to run as: ourselves (None), or as root the owner of the data, else a user that is there anyway."""
     if os.geteuid() != 0:
         return None
     owner = data.stat().st_uid if data.exists() else 0
     for entry in pwd.getpwall():
         if owner and entry.pw_uid == owner:
-            return Account(entry.pw_uid, entry.pw_gid)
+            return SystemUser(entry.pw_uid, entry.pw_gid)
     if owner:
         raise StartError(
             f"{data} belongs to user {owner}, who no longer exists: give it to another user with chown -R."
@@ -48,5 +48,5 @@ def for_server(data: Path) -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return SystemUser(entry.pw_uid, entry.pw_gid)
     raise StartError("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as.")

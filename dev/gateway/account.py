@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class GatewayAccount:
     """The one made-up account that the pretend gateway knows."""
 
     jwt: str = "pretend-jwt-of-the-owner"
@@ -13,7 +13,7 @@ class Account:
     session_id: str = "11111111-2222-4333-8444-555555555555"
     phone: str = "919800000000"
 
-    def environ(self, base_url: str) -> dict[str, str]:
+    def to_environ(self, base_url: str) -> dict[str, str]:
         """What a process needs in its environment to call the gateway at `base_url` with this account."""
         return {
             "SAK_BASE_URL": base_url,

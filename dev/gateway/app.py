@@ -8,16 +8,16 @@ from starlette.routing import Mount, Route
 
 from dev.gateway import control as gateway_control
 from dev.gateway import messages, misbehaviour, responses, webhooks
-from dev.gateway.connections import Wires
-from dev.gateway.message_reports import Reports
-from dev.gateway.rate_limit import Limit, Limited
-from dev.gateway.state import Memory
+from dev.gateway.connections import OpenConnections
+from dev.gateway.message_reports import MessageReports
+from dev.gateway.rate_limit import RateLimit, RateLimitMiddleware
+from dev.gateway.state import GatewayState
 
-BASE = "/api/v1"
-CALLS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+BASE_PATH = "/api/v1"
+ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("POST", "/webhooks", webhooks.register),
-    ("GET", "/webhooks", webhooks.listing),
-    ("POST", "/webhooks/test", webhooks.test),
+    ("GET", "/webhooks", webhooks.list_webhooks),
+    ("POST", "/webhooks/test", webhooks.send_test_ping),
     ("PUT", "/webhooks/{id}", webhooks.change),
     ("DELETE", "/webhooks/{id}", webhooks.delete),
     ("POST", "/messages/send", messages.send),
@@ -30,29 +30,38 @@ CALLS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 """SAK's calls; `PUT /webhooks/{id}` is how a misbehaviour and the counts name one."""
 
 
-def create_app(memory: Memory, plan: misbehaviour.Plan, wires: Wires, limit: Limit, reports: Reports) -> Starlette:
+def create_app(
+    state: GatewayState,
+    plan: misbehaviour.MisbehaviourQueue,
+    connections: OpenConnections,
+    rate_limit: RateLimit,
+    message_reports: MessageReports,
+) -> Starlette:
     calls = [
         Route(
             path,
             endpoint,
             methods=[method],
-            middleware=[Middleware(misbehaviour.Misbehaving, f"{method} {path}", memory, plan, wires)],
+            middleware=[Middleware(misbehaviour.MisbehaviourMiddleware, f"{method} {path}", state, plan, connections)],
         )
-        for method, path, endpoint in CALLS
+        for method, path, endpoint in ROUTES
     ]
     control = [
-        Route("/behaviour", gateway_control.behave, methods=["POST"]),
-        Route("/behaviour", gateway_control.forgive, methods=["DELETE"]),
-        Route("/seen", gateway_control.seen),
-        Route("/switch", gateway_control.switch, methods=["POST"]),
-        Route("/flush", gateway_control.flush, methods=["POST"]),
+        Route("/behaviour", gateway_control.add_misbehaviour, methods=["POST"]),
+        Route("/behaviour", gateway_control.clear_misbehaviour, methods=["DELETE"]),
+        Route("/seen", gateway_control.call_counts),
+        Route("/switch", gateway_control.configure, methods=["POST"]),
+        Route("/flush", gateway_control.send_queued, methods=["POST"]),
     ]
     app = Starlette(
-        routes=[Mount(BASE, routes=calls, middleware=[Middleware(Limited, limit)]), Mount("/_pretend", routes=control)],
-        exception_handlers={HTTPException: responses.refused},
+        routes=[
+            Mount(BASE_PATH, routes=calls, middleware=[Middleware(RateLimitMiddleware, rate_limit)]),
+            Mount("/_pretend", routes=control),
+        ],
+        exception_handlers={HTTPException: responses.handle_error},
     )
-    app.state.memory = memory
+    app.state.memory = state
     app.state.plan = plan
-    app.state.limit = limit
-    app.state.reports = reports
+    app.state.limit = rate_limit
+    app.state.reports = message_reports
     return app

@@ -9,13 +9,13 @@ from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-class Wires:
+class OpenConnections:
     """The open connections by their client's address."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
-    def protocol(self) -> type[H11Protocol]:
+    def protocol_class(self) -> type[H11Protocol]:
         """The protocol of uvicorn, which tells us of its connections."""
         wires = self._open
 
@@ -41,7 +41,7 @@ class Wires:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
-    def write(self, scope: Scope, data: bytes) -> None:
+    def write_raw(self, scope: Scope, data: bytes) -> None:
         """Bytes as they are, past HTTP."""
         transport = self._transport(scope)
         if transport is not None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import requests
 
-TIMEOUT = 8.0
-PREVIEW = 500
+TIMEOUT_SECONDS = 8.0
+PREVIEW_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DeliveryResult:
     """What the receiver answered; `status` is None where it did not."""
 
     ok: bool
@@ -27,26 +27,26 @@ def encode(event: Mapping[str, Any]) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def headers(body: bytes, secret: str, name: str) -> dict[str, str]:
+def signed_headers(body: bytes, secret: str, event_name: str) -> dict[str, str]:
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return {
         "Accept": "application/json, text/plain, */*",
         "Content-Type": "application/json",
         "X-Webhook-Secret": secret,
         "X-Webhook-Signature": f"sha256={signature}",
-        "X-Webhook-Event": name,
+        "X-Webhook-Event": event_name,
         "User-Agent": "axios/1.21.1",
     }
 
 
-def deliver(url: str, secret: str, event: Mapping[str, Any]) -> Result:
+def deliver(url: str, secret: str, event: Mapping[str, Any]) -> DeliveryResult:
     body = encode(event)
     with requests.Session() as session:
         session.trust_env = False  # a webhook to this machine goes through nobody's proxy
         try:
             answer = session.post(
-                url, data=body, headers=headers(body, secret, str(event.get("event"))), timeout=TIMEOUT
+                url, data=body, headers=signed_headers(body, secret, str(event.get("event"))), timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as error:
-            return Result(ok=False, status=None, preview=type(error).__name__)
-    return Result(ok=answer.ok, status=answer.status_code, preview=answer.text[:PREVIEW])
+            return DeliveryResult(ok=False, status=None, preview=type(error).__name__)
+    return DeliveryResult(ok=answer.ok, status=answer.status_code, preview=answer.text[:PREVIEW_CHARS])

@@ -5,34 +5,34 @@ import time
 from typing import Any
 
 from dev.gateway import delivery
-from dev.gateway.state import Memory, Sent
+from dev.gateway.state import GatewayState, SentMessage
 
-ACKS = (("delivered", 0.4), ("read", 1.2))
+ACK_DELAYS = (("delivered", 0.4), ("read", 1.2))
 """Each ack with the seconds after the message."""
 
 
-class Reports:
+class MessageReports:
     """Posts reports of what was sent to the registered webhooks, while it is on; SAK itself never does."""
 
-    def __init__(self, memory: Memory, *, on: bool = False) -> None:
-        self.on = on
+    def __init__(self, memory: GatewayState, *, on: bool = False) -> None:
+        self.enabled = on
         self._memory = memory
-        memory.listeners.append(self.tell)
+        memory.listeners.append(self.report)
 
-    def tell(self, sent: Sent) -> None:
-        if self.on:
-            threading.Thread(target=self._tell, args=(sent,), daemon=True).start()
+    def report(self, sent: SentMessage) -> None:
+        if self.enabled:
+            threading.Thread(target=self._send_reports, args=(sent,), daemon=True).start()
 
-    def _tell(self, sent: Sent) -> None:
-        emit(self._memory, message_sent(self._memory, sent))
+    def _send_reports(self, sent: SentMessage) -> None:
+        deliver_to_subscribers(self._memory, sent_event(self._memory, sent))
         waited = 0.0
-        for status, after in ACKS:
+        for status, after in ACK_DELAYS:
             time.sleep(after - waited)
             waited = after
-            emit(self._memory, ack(self._memory, sent, status))
+            deliver_to_subscribers(self._memory, status_event(self._memory, sent, status))
 
 
-def message_sent(memory: Memory, sent: Sent) -> dict[str, Any]:
+def sent_event(memory: GatewayState, sent: SentMessage) -> dict[str, Any]:
     """The guide's nested shape."""
     message = {"id": sent.message_id, "text": sent.text, "timestamp": int(time.time() * 1000)}
     if sent.type != "text":
@@ -44,7 +44,7 @@ def message_sent(memory: Memory, sent: Sent) -> dict[str, Any]:
     }
 
 
-def ack(memory: Memory, sent: Sent, status: str) -> dict[str, Any]:
+def status_event(memory: GatewayState, sent: SentMessage, status: str) -> dict[str, Any]:
     return {
         "event": "status.change",
         "sessionId": memory.account.session_id,
@@ -57,7 +57,7 @@ def ack(memory: Memory, sent: Sent, status: str) -> dict[str, Any]:
     }
 
 
-def emit(memory: Memory, event: dict[str, Any]) -> list[delivery.Result]:
+def deliver_to_subscribers(memory: GatewayState, event: dict[str, Any]) -> list[delivery.DeliveryResult]:
     """One try at every active webhook that subscribed to the event."""
     return [
         delivery.deliver(webhook.url, webhook.secret, event)

@@ -11,24 +11,24 @@ from starlette.responses import JSONResponse
 from dev.gateway import misbehaviour, responses, webhooks
 from dev.gateway import state as gateway_state
 
-CHUNK = 65536
+CHUNK_BYTES = 65536
 
 
-def _memory(request: Request) -> gateway_state.Memory:
+def _state(request: Request) -> gateway_state.GatewayState:
     return request.app.state.memory
 
 
 async def send(request: Request) -> JSONResponse:
-    state = _memory(request)
-    body = await webhooks.body_of(request)
+    state = _state(request)
+    body = await webhooks.json_body(request)
     responses.require_key(request, state.account, body.get("sessionId"))
     if not body.get("to") or not body.get("text"):
-        raise responses.Refusal(400, "VALIDATION_ERROR", "to and text are required")
+        raise responses.GatewayError(400, "VALIDATION_ERROR", "to and text are required")
     # In a thread: whoever listens to what was sent may call back.
     sent = await run_in_threadpool(
-        state.send, str(body["to"]), "text", str(body["text"]), None, misbehaviour.outcome_of(request)
+        state.send, str(body["to"]), "text", str(body["text"]), None, misbehaviour.forced_outcome(request)
     )
-    return _answer(sent)
+    return _send_response(sent)
 
 
 async def send_image(request: Request) -> JSONResponse:
@@ -44,39 +44,39 @@ async def send_video(request: Request) -> JSONResponse:
 
 
 async def _send_file(request: Request, kind: str) -> JSONResponse:
-    state = _memory(request)
+    state = _state(request)
     responses.require_key(request, state.account)
     async with request.form() as form:
         to, caption, file = form.get("to"), form.get("caption"), form.get(kind)
         if not isinstance(to, str) or not to or not isinstance(file, UploadFile):
-            raise responses.Refusal(400, "VALIDATION_ERROR", f"to and {kind} file are required")
+            raise responses.GatewayError(400, "VALIDATION_ERROR", f"to and {kind} file are required")
         attachment = await run_in_threadpool(
-            gateway_state.attachment, file.filename or "", file.content_type or "", _chunks(file.file)
+            gateway_state.read_attachment, file.filename or "", file.content_type or "", _chunks(file.file)
         )
         text = caption if isinstance(caption, str) else ""
-        sent = await run_in_threadpool(state.send, to, kind, text, attachment, misbehaviour.outcome_of(request))
+        sent = await run_in_threadpool(state.send, to, kind, text, attachment, misbehaviour.forced_outcome(request))
     if sent.status == "failed" and kind != "document":
-        raise responses.Refusal(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
-    return _answer(sent)
+        raise responses.GatewayError(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
+    return _send_response(sent)
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
+    while chunk := file.read(CHUNK_BYTES):
         yield chunk
 
 
-def _answer(sent: gateway_state.Sent) -> JSONResponse:
+def _send_response(sent: gateway_state.SentMessage) -> JSONResponse:
     """Success, even where it failed: a failed message has no id and says nothing of why."""
     ids = {} if sent.message_id is None else {"messageId": sent.message_id}
     return responses.success(ids | {"status": sent.status})
 
 
 async def history(request: Request) -> JSONResponse:
-    state = _memory(request)
+    state = _state(request)
     responses.require_key(request, state.account)
-    limit = _number(request, "limit", 50)
-    offset = _number(request, "offset", 0)
-    newest_first = state.history()[::-1]
+    limit = _integer_parameter(request, "limit", 50)
+    offset = _integer_parameter(request, "offset", 0)
+    newest_first = state.sent_messages()[::-1]
     rows = [
         {
             "message_id": sent.history_id,
@@ -90,24 +90,24 @@ async def history(request: Request) -> JSONResponse:
     return responses.success({"messages": rows})
 
 
-def _number(request: Request, name: str, default: int) -> int:
+def _integer_parameter(request: Request, name: str, default: int) -> int:
     word = request.query_params.get(name, "")
     return int(word) or default if word.isascii() and word.isdigit() else default
 
 
 async def session_status(request: Request) -> JSONResponse:
-    state = _memory(request)
+    state = _state(request)
     account = state.account
     if request.headers.get("x-api-key") != account.user_key:
         responses.require_token(request, account)
     if request.path_params["id"] != account.session_id:
-        raise responses.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
+        raise responses.GatewayError(404, "SESSION_NOT_FOUND", "Session not found")
     return responses.success(
         {
             "sessionId": account.session_id,
             "name": "Demo",
             "connected": state.connected,
             "phoneNumber": account.phone,
-            "lastConnectedAt": responses.now() if state.connected else None,
+            "lastConnectedAt": responses.iso_now() if state.connected else None,
         }
     )

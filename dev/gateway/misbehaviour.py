@@ -11,14 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dev.gateway import responses
-from dev.gateway.connections import Wires
-from dev.gateway.state import Memory, Status
+from dev.gateway.connections import OpenConnections
+from dev.gateway.state import GatewayState, SendStatus
 
-Kind = Literal[
+MisbehaviourKind = Literal[
     "answer", "queued", "failed", "hang", "hang_after", "slow", "reset", "reset_after", "garbage", "drip", "cut"
 ]
-KINDS = get_args(Kind)
-FOREVER = 3600.0
+MISBEHAVIOUR_KINDS = get_args(MisbehaviourKind)
+MAX_PAUSE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Misbehaviour:
     drip: it is done, and the answer comes a byte every `seconds`, from its first header on.
     """
 
-    kind: Kind
+    kind: MisbehaviourKind
     call: str = "*"
     """Such as `POST /messages/send`; `*` is every call."""
     times: int | None = 1
@@ -43,20 +43,20 @@ class Misbehaviour:
     code: str = "SEND_MESSAGE_FAILED"
     message: str = "Failed to send message"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    outcome: Status | None = None
+    outcome: SendStatus | None = None
     """What becomes of the message, for the kinds that do it before they go wrong."""
     seconds: float | None = None
     """How long a hang or a delay takes (default: until the gateway stops), or the pause after a dripped byte (0.2)."""
 
 
-def read(body: Mapping[str, Any]) -> Misbehaviour:
+def parse(body: Mapping[str, Any]) -> Misbehaviour:
     """A misbehaviour as told to the control call; raises Refusal where it makes no sense."""
-    if body.get("kind") not in KINDS or not set(body) <= set(Misbehaviour.__dataclass_fields__):
-        raise responses.Refusal(400, "VALIDATION_ERROR", f"kind is one of {', '.join(KINDS)}")
+    if body.get("kind") not in MISBEHAVIOUR_KINDS or not set(body) <= set(Misbehaviour.__dataclass_fields__):
+        raise responses.GatewayError(400, "VALIDATION_ERROR", f"kind is one of {', '.join(MISBEHAVIOUR_KINDS)}")
     return Misbehaviour(**cast("dict[str, Any]", body))
 
 
-class Plan:
+class MisbehaviourQueue:
     """What is still to go wrong: the first that fits a call is used up by it."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Plan:
         self._lock = threading.Lock()
         self._waiting: list[Misbehaviour] = []
 
-    def add(self, misbehaviour: Misbehaviour) -> None:
+    def enqueue(self, misbehaviour: Misbehaviour) -> None:
         with self._lock:
             self._waiting.append(misbehaviour)
 
@@ -72,7 +72,7 @@ class Plan:
         with self._lock:
             self._waiting.clear()
 
-    def take(self, call: str) -> Misbehaviour | None:
+    def take_matching(self, call: str) -> Misbehaviour | None:
         with self._lock:
             for index, waiting in enumerate(self._waiting):
                 if waiting.call not in ("*", call):
@@ -84,23 +84,25 @@ class Plan:
                 return waiting
         return None
 
-    async def pause(self, seconds: float | None) -> None:
+    async def sleep(self, seconds: float | None) -> None:
         """Waits, but not longer than the gateway lives."""
         try:
-            await asyncio.wait_for(self.stopping.wait(), FOREVER if seconds is None else seconds)
+            await asyncio.wait_for(self.stopping.wait(), MAX_PAUSE_SECONDS if seconds is None else seconds)
         except TimeoutError:
             return
 
 
-def outcome_of(request: Request) -> Status | None:
+def forced_outcome(request: Request) -> SendStatus | None:
     """The outcome that a send was told to have."""
     return request.scope.get("outcome")
 
 
-class Misbehaving:
+class MisbehaviourMiddleware:
     """Counts a call, and lets it go wrong where the plan says so."""
 
-    def __init__(self, app: ASGIApp, call: str, memory: Memory, plan: Plan, wires: Wires) -> None:
+    def __init__(
+        self, app: ASGIApp, call: str, memory: GatewayState, plan: MisbehaviourQueue, wires: OpenConnections
+    ) -> None:
         self.app = app
         self.call = call
         self.memory = memory
@@ -108,8 +110,8 @@ class Misbehaving:
         self.wires = wires
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.memory.count(self.call)
-        wanted = self.plan.take(self.call)
+        self.memory.count_call(self.call)
+        wanted = self.plan.take_matching(self.call)
         if wanted is None:
             await self.app(scope, receive, send)
         elif wanted.kind == "answer":
@@ -118,13 +120,13 @@ class Misbehaving:
         elif wanted.kind in ("queued", "failed"):
             await self.app(dict(scope) | {"outcome": wanted.kind}, receive, send)
         elif wanted.kind in ("hang", "reset"):
-            await self._break(wanted, scope, receive)
+            await self._hang_or_reset(wanted, scope, receive)
         else:
-            await self._act_then_break(wanted, scope, receive, send)
+            await self._answer_badly(wanted, scope, receive, send)
 
-    async def _break(self, wanted: Misbehaviour, scope: Scope, receive: Receive) -> None:
+    async def _hang_or_reset(self, wanted: Misbehaviour, scope: Scope, receive: Receive) -> None:
         if wanted.kind in ("hang", "hang_after"):
-            await self.plan.pause(wanted.seconds)
+            await self.plan.sleep(wanted.seconds)
         await self._reset(scope, receive)
 
     async def _reset(self, scope: Scope, receive: Receive) -> None:
@@ -132,7 +134,7 @@ class Misbehaving:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def _act_then_break(self, wanted: Misbehaviour, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_badly(self, wanted: Misbehaviour, scope: Scope, receive: Receive, send: Send) -> None:
         answered: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -140,9 +142,9 @@ class Misbehaving:
 
         await self.app(dict(scope) | {"outcome": wanted.outcome}, receive, keep)
         if wanted.kind in ("hang_after", "reset_after"):
-            await self._break(wanted, scope, receive)
+            await self._hang_or_reset(wanted, scope, receive)
         elif wanted.kind == "slow":
-            await self.plan.pause(wanted.seconds)
+            await self.plan.sleep(wanted.seconds)
             for message in answered:
                 await send(message)
         elif wanted.kind == "garbage":
@@ -152,13 +154,13 @@ class Misbehaving:
             await send({"type": "http.response.body", "body": answered[1]["body"][:5], "more_body": True})
             await self._reset(scope, receive)
         else:
-            for byte in _on_the_wire(answered):
-                self.wires.write(scope, bytes([byte]))
-                await self.plan.pause(0.2 if wanted.seconds is None else wanted.seconds)
+            for byte in _encode_response(answered):
+                self.wires.write_raw(scope, bytes([byte]))
+                await self.plan.sleep(0.2 if wanted.seconds is None else wanted.seconds)
             await self._reset(scope, receive)
 
 
-def _on_the_wire(answered: list[Message]) -> bytes:
+def _encode_response(answered: list[Message]) -> bytes:
     start, *rest = answered
     lines = [b"HTTP/1.1 %d Answered" % start["status"], *(b"%s: %s" % header for header in start["headers"])]
     return b"\r\n".join([*lines, b"", b""]) + b"".join(message.get("body", b"") for message in rest)

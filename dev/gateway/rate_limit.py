@@ -8,40 +8,40 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dev.gateway import responses
 
-WINDOW = 60.0
+WINDOW_SECONDS = 60.0
 
 
-class Limit:
+class RateLimit:
     """Off while `per_minute` is None."""
 
     def __init__(self, per_minute: int | None) -> None:
         self.per_minute = per_minute
         self._windows: dict[str, tuple[float, int]] = {}
 
-    def take(self, address: str) -> dict[str, str] | None:
+    def count_request(self, address: str) -> dict[str, str] | None:
         """The headers for this request, or None where nothing is limited; `RateLimit-Remaining` -1 is one too many."""
         if self.per_minute is None:
             return None
         now = time.monotonic()
         start, count = self._windows.get(address, (now, 0))
-        if now - start >= WINDOW:
+        if now - start >= WINDOW_SECONDS:
             start, count = now, 0
         self._windows[address] = (start, count + 1)
         return {
-            "RateLimit-Policy": f"{self.per_minute};w={WINDOW:.0f}",
+            "RateLimit-Policy": f"{self.per_minute};w={WINDOW_SECONDS:.0f}",
             "RateLimit-Limit": str(self.per_minute),
             "RateLimit-Remaining": str(max(self.per_minute - count - 1, -1)),
-            "RateLimit-Reset": str(math.ceil(start + WINDOW - now)),
+            "RateLimit-Reset": str(math.ceil(start + WINDOW_SECONDS - now)),
         }
 
 
-class Limited:
-    def __init__(self, app: ASGIApp, limit: Limit) -> None:
+class RateLimitMiddleware:
+    def __init__(self, app: ASGIApp, limit: RateLimit) -> None:
         self.app = app
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = self.limit.take(str((scope.get("client") or ("", 0))[0]))
+        told = self.limit.count_request(str((scope.get("client") or ("", 0))[0]))
         if told is None:
             await self.app(scope, receive, send)
             return

@@ -6,10 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from dev.gateway.account import Account
+from dev.gateway.account import GatewayAccount
 
 
-class Refusal(HTTPException):
+class GatewayError(HTTPException):
     """An answer of the kind `{success: false, error: {code, message}}`."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -25,39 +25,39 @@ def error(status: int, code: str, message: str, headers: dict[str, str] | None =
     return JSONResponse({"success": False, "error": {"code": code, "message": message}}, status, headers)
 
 
-async def refused(_request: Request, exception: Exception) -> JSONResponse:
+async def handle_error(_request: Request, exception: Exception) -> JSONResponse:
     """Every exception that stands for an answer, SAK's or the framework's own 404 and 405."""
-    if isinstance(exception, Refusal):
+    if isinstance(exception, GatewayError):
         return error(exception.status_code, exception.code, exception.detail)
     assert isinstance(exception, HTTPException)
     return error(exception.status_code, "NOT_FOUND", exception.detail)
 
 
-def require_token(request: Request, account: Account) -> None:
+def require_token(request: Request, account: GatewayAccount) -> None:
     """Refuses a request without the owner's JWT, as SAK's webhook and session calls do."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not token:
-        raise Refusal(401, "NO_TOKEN", "Authentication token required")
+        raise GatewayError(401, "NO_TOKEN", "Authentication token required")
     if token != account.jwt:
-        raise Refusal(401, "AUTH_FAILED", "Authentication failed")
+        raise GatewayError(401, "AUTH_FAILED", "Authentication failed")
 
 
-def require_key(request: Request, account: Account, session_in_body: object = None) -> None:
+def require_key(request: Request, account: GatewayAccount, session_in_body: object = None) -> None:
     """Refuses a request without a key that names a session, as SAK's message calls do."""
     key = request.headers.get("x-api-key")
     if not key:
-        raise Refusal(401, "NO_API_KEY", "API key required in x-api-key header")
+        raise GatewayError(401, "NO_API_KEY", "API key required in x-api-key header")
     if key == account.api_key:
         return
     if key != account.user_key:
-        raise Refusal(403, "INVALID_API_KEY", "Invalid or inactive API key")
+        raise GatewayError(403, "INVALID_API_KEY", "Invalid or inactive API key")
     session = request.headers.get("x-session-id") or request.query_params.get("sessionId") or session_in_body
     if not session:
-        raise Refusal(400, "SESSION_ID_REQUIRED", "sessionId is required (provide x-session-id header)")
+        raise GatewayError(400, "SESSION_ID_REQUIRED", "sessionId is required (provide x-session-id header)")
     if session != account.session_id:
-        raise Refusal(403, "INVALID_SESSION", "Invalid or inactive session for this API key")
+        raise GatewayError(403, "INVALID_SESSION", "Invalid or inactive session for this API key")
 
 
-def now() -> str:
+def iso_now() -> str:
     """The present as SAK writes it: ISO 8601 with milliseconds and Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,18 +7,18 @@ from typing import Self
 
 import uvicorn
 
-from dev.gateway.account import Account
-from dev.gateway.app import BASE, create_app
-from dev.gateway.connections import Wires
-from dev.gateway.message_reports import Reports
-from dev.gateway.misbehaviour import Misbehaviour, Plan
-from dev.gateway.rate_limit import Limit
-from dev.gateway.state import Memory
+from dev.gateway.account import GatewayAccount
+from dev.gateway.app import BASE_PATH, create_app
+from dev.gateway.connections import OpenConnections
+from dev.gateway.message_reports import MessageReports
+from dev.gateway.misbehaviour import Misbehaviour, MisbehaviourQueue
+from dev.gateway.rate_limit import RateLimit
+from dev.gateway.state import GatewayState
 
 START_SECONDS = 10.0
 
 
-class Gateway:
+class PretendGateway:
     """A pretend SAK in a thread of this process, on a port of its own unless told one.
 
     `with Gateway() as gateway: requests.get(gateway.base_url + "/webhooks", …)`
@@ -27,22 +27,22 @@ class Gateway:
     def __init__(
         self,
         port: int = 0,
-        account: Account | None = None,
+        account: GatewayAccount | None = None,
         *,
         per_minute: int | None = None,
         reports: bool = False,
     ) -> None:
-        self.account = account or Account()
-        self.memory = Memory(self.account)
-        self.plan = Plan()
-        self.limit = Limit(per_minute)
-        self.reports = Reports(self.memory, on=reports)
-        wires = Wires()
+        self.account = account or GatewayAccount()
+        self.state = GatewayState(self.account)
+        self.misbehaviours = MisbehaviourQueue()
+        self.rate_limit = RateLimit(per_minute)
+        self.reports = MessageReports(self.state, on=reports)
+        wires = OpenConnections()
         self._port = port
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self.memory, self.plan, wires, self.limit, self.reports),
-                http=wires.protocol(),
+                create_app(self.state, self.misbehaviours, wires, self.rate_limit, self.reports),
+                http=wires.protocol_class(),
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -62,7 +62,7 @@ class Gateway:
     @property
     def base_url(self) -> str:
         """For SAK_BASE_URL."""
-        return self.root_url + BASE
+        return self.root_url + BASE_PATH
 
     def start(self) -> Self:
         """Returns when it answers; raises OSError where the port is taken."""
@@ -79,25 +79,25 @@ class Gateway:
     def stop(self) -> None:
         """Ends what hangs, answers what is nearly answered, and closes the port; a second time does nothing."""
         if self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self.plan.stopping.set)
+            self._loop.call_soon_threadsafe(self.misbehaviours.stopping.set)
         self._server.should_exit = True
         self._thread.join()
         if self._listener is not None:
             self._listener.close()
 
     def _serve(self) -> None:
-        asyncio.run(self._answer())
+        asyncio.run(self._run_server())
 
-    async def _answer(self) -> None:
+    async def _run_server(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self._server.serve(None if self._listener is None else [self._listener])
 
     def misbehave(self, misbehaviour: Misbehaviour) -> None:
-        self.plan.add(misbehaviour)
+        self.misbehaviours.enqueue(misbehaviour)
 
-    def seen(self, call: str) -> int:
+    def call_count(self, call: str) -> int:
         """How many requests of a call, such as `POST /messages/send`, came in."""
-        return self.memory.seen().get(call, 0)
+        return self.state.call_counts().get(call, 0)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dev.gateway import responses
-from dev.gateway.account import Account
+from dev.gateway.account import GatewayAccount
 
-Status = Literal["sent", "queued", "failed"]
+SendStatus = Literal["sent", "queued", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class RegisteredWebhook:
     id: str
     url: str
     secret: str = field(repr=False)
@@ -37,7 +37,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """A message that a client asked to have sent, and what became of it."""
 
     message_id: str | None
@@ -50,12 +50,12 @@ class Sent:
     """As SAK reads it; None where it cannot."""
     type: str
     text: str
-    status: Status
+    status: SendStatus
     created_at: str
     attachment: Attachment | None = None
 
 
-def read_number(to: str) -> str | None:
+def normalize_phone(to: str) -> str | None:
     """The number that SAK would dial; None where it would fail."""
     digits = re.sub(r"[^0-9]", "", to)
     if len(digits) == 10 and not digits.startswith("91"):
@@ -63,23 +63,23 @@ def read_number(to: str) -> str | None:
     return digits if 8 <= len(digits) <= 15 else None
 
 
-class Memory:
+class GatewayState:
     """The account's webhooks and messages, shared by the gateway's threads."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: GatewayAccount) -> None:
         self.account = account
         self.connected = True
         """While the session is not connected to WhatsApp, what is sent is queued."""
-        self.listeners: list[Callable[[Sent], None]] = []
+        self.listeners: list[Callable[[SentMessage], None]] = []
         """Told of each message that reached WhatsApp."""
         self._lock = threading.Lock()
         self._seen: Counter[str] = Counter()
-        self._webhooks: dict[str, Webhook] = {}
-        self._history: list[Sent] = []
-        self._queue: list[Sent] = []
-        self._reached: list[Sent] = []
+        self._webhooks: dict[str, RegisteredWebhook] = {}
+        self._history: list[SentMessage] = []
+        self._queue: list[SentMessage] = []
+        self._reached: list[SentMessage] = []
 
-    def register(self, url: str, events: Iterable[str], secret: str | None = None) -> tuple[Webhook, bool]:
+    def register(self, url: str, events: Iterable[str], secret: str | None = None) -> tuple[RegisteredWebhook, bool]:
         """The webhook for this URL and whether it is new; its secret outlives a second registration."""
         with self._lock:
             for known in self._webhooks.values():
@@ -87,44 +87,46 @@ class Memory:
                     webhook = replace(known, events=tuple(dict.fromkeys(events)), active=True)
                     self._webhooks[webhook.id] = webhook
                     return webhook, False
-            webhook = Webhook(
+            webhook = RegisteredWebhook(
                 id=str(uuid.uuid4()),
                 url=url,
                 secret=secret or secrets.token_hex(32),
                 events=tuple(dict.fromkeys(events)),
                 active=True,
-                created_at=responses.now(),
+                created_at=responses.iso_now(),
             )
             self._webhooks[webhook.id] = webhook
             return webhook, True
 
-    def webhooks(self) -> list[Webhook]:
+    def webhooks(self) -> list[RegisteredWebhook]:
         with self._lock:
             return list(self._webhooks.values())
 
-    def change(self, webhook: Webhook) -> None:
+    def replace_webhook(self, webhook: RegisteredWebhook) -> None:
         with self._lock:
             self._webhooks[webhook.id] = webhook
 
-    def forget(self, webhook_id: str) -> None:
+    def remove_webhook(self, webhook_id: str) -> None:
         with self._lock:
             self._webhooks.pop(webhook_id, None)
 
-    def count(self, call: str) -> None:
+    def count_call(self, call: str) -> None:
         with self._lock:
             self._seen[call] += 1
 
-    def seen(self) -> dict[str, int]:
+    def call_counts(self) -> dict[str, int]:
         """How many requests came in per call, answered or not."""
         with self._lock:
             return dict(self._seen)
 
-    def send(self, to: str, kind: str, text: str, attachment: Attachment | None, outcome: Status | None) -> Sent:
+    def send(
+        self, to: str, kind: str, text: str, attachment: Attachment | None, outcome: SendStatus | None
+    ) -> SentMessage:
         """Takes a message; `outcome` outranks what would become of it by itself."""
-        phone = read_number(to)
-        status: Status = outcome or ("queued" if not self.connected else "sent" if phone else "failed")
-        message_id = {"sent": _whatsapp_id(), "queued": str(uuid.uuid4()), "failed": None}[status]
-        sent = Sent(
+        phone = normalize_phone(to)
+        status: SendStatus = outcome or ("queued" if not self.connected else "sent" if phone else "failed")
+        message_id = {"sent": _new_message_id(), "queued": str(uuid.uuid4()), "failed": None}[status]
+        sent = SentMessage(
             message_id=message_id,
             history_id=message_id or str(uuid.uuid4()),
             to=to,
@@ -132,7 +134,7 @@ class Memory:
             type=kind,
             text=text,
             status=status,
-            created_at=responses.now(),
+            created_at=responses.iso_now(),
             attachment=attachment,
         )
         with self._lock:
@@ -140,40 +142,40 @@ class Memory:
             if status == "queued":
                 self._queue.append(sent)
         if status == "sent":
-            self._arrive(sent)
+            self._deliver(sent)
         return sent
 
-    def flush(self) -> list[Sent]:
+    def send_queued(self) -> list[SentMessage]:
         """Sends what is queued, under new ids; as with SAK, history keeps the old ids and never hears of it."""
         with self._lock:
             queued, self._queue = self._queue, []
-        arrived = [replace(message, message_id=_whatsapp_id(), status="sent") for message in queued]
+        arrived = [replace(message, message_id=_new_message_id(), status="sent") for message in queued]
         for sent in arrived:
-            self._arrive(sent)
+            self._deliver(sent)
         return arrived
 
-    def history(self) -> list[Sent]:
+    def sent_messages(self) -> list[SentMessage]:
         """Every message with what SAK said of it, the oldest first."""
         with self._lock:
             return list(self._history)
 
-    def reached(self) -> list[Sent]:
+    def delivered_messages(self) -> list[SentMessage]:
         """What really went to WhatsApp, the oldest first, whatever the client heard of it."""
         with self._lock:
             return list(self._reached)
 
-    def _arrive(self, sent: Sent) -> None:
+    def _deliver(self, sent: SentMessage) -> None:
         with self._lock:
             self._reached.append(sent)
         for listener in self.listeners:
             listener(sent)
 
 
-def _whatsapp_id() -> str:
+def _new_message_id() -> str:
     return f"3EB0{secrets.token_hex(9).upper()}"
 
 
-def attachment(name: str, mime_type: str, content: Iterable[bytes]) -> Attachment:
+def read_attachment(name: str, mime_type: str, content: Iterable[bytes]) -> Attachment:
     digest, size = hashlib.sha256(), 0
     for chunk in content:
         digest.update(chunk)

@@ -9,20 +9,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from dev.gateway import delivery, responses
-from dev.gateway.state import Memory, Webhook
+from dev.gateway.state import GatewayState, RegisteredWebhook
 
 ALIASES = {"message": "message.received", "session": "session.status"}
 
 
-def _events(value: object) -> list[str]:
+def _parse_events(value: object) -> list[str]:
     words = cast("list[object]", value) if isinstance(value, list) else []
     events = [word.strip() for word in words if isinstance(word, str) and word.strip()]
     if not events:
-        raise responses.Refusal(400, "VALIDATION_ERROR", "events array must include at least one valid event")
+        raise responses.GatewayError(400, "VALIDATION_ERROR", "events array must include at least one valid event")
     return [ALIASES.get(event, event) for event in events]
 
 
-async def body_of(request: Request) -> dict[str, Any]:
+async def json_body(request: Request) -> dict[str, Any]:
     """The request's JSON object; an empty one where it has none, as Express gives."""
     raw = await request.body()
     if not raw:
@@ -30,38 +30,38 @@ async def body_of(request: Request) -> dict[str, Any]:
     try:
         value: object = await request.json()
     except ValueError:
-        raise responses.Refusal(400, "VALIDATION_ERROR", "the body is not JSON") from None
+        raise responses.GatewayError(400, "VALIDATION_ERROR", "the body is not JSON") from None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _memory(request: Request) -> Memory:
+def _state(request: Request) -> GatewayState:
     return request.app.state.memory
 
 
-def _known(memory: Memory, request: Request) -> Webhook:
+def _find_webhook(memory: GatewayState, request: Request) -> RegisteredWebhook:
     for webhook in memory.webhooks():
         if webhook.id == request.path_params["id"]:
             return webhook
-    raise responses.Refusal(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
+    raise responses.GatewayError(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
 
 
 async def register(request: Request) -> JSONResponse:
-    memory = _memory(request)
+    memory = _state(request)
     responses.require_token(request, memory.account)
-    body = await body_of(request)
+    body = await json_body(request)
     session_id, url = body.get("sessionId"), body.get("url")
     if not session_id or not isinstance(url, str) or not url or not isinstance(body.get("events"), list):
-        raise responses.Refusal(400, "VALIDATION_ERROR", "sessionId, url, and events array are required")
-    events = _events(body["events"])
+        raise responses.GatewayError(400, "VALIDATION_ERROR", "sessionId, url, and events array are required")
+    events = _parse_events(body["events"])
     if session_id != memory.account.session_id:
-        raise responses.Refusal(404, "SESSION_NOT_FOUND", "Session not found")
+        raise responses.GatewayError(404, "SESSION_NOT_FOUND", "Session not found")
     webhook, new = memory.register(url, events)
     data = {"webhookId": webhook.id, "url": url, "secret": webhook.secret, "events": list(webhook.events)}
     return responses.success(data, 201 if new else 200)
 
 
-async def listing(request: Request) -> JSONResponse:
-    memory = _memory(request)
+async def list_webhooks(request: Request) -> JSONResponse:
+    memory = _state(request)
     responses.require_token(request, memory.account)
     wanted = request.query_params.get("sessionId")
     webhooks = memory.webhooks() if wanted in (None, "", memory.account.session_id) else []
@@ -81,31 +81,31 @@ async def listing(request: Request) -> JSONResponse:
 
 
 async def change(request: Request) -> JSONResponse:
-    memory = _memory(request)
+    memory = _state(request)
     responses.require_token(request, memory.account)
-    webhook = _known(memory, request)
-    body = await body_of(request)
+    webhook = _find_webhook(memory, request)
+    body = await json_body(request)
     if body.get("url"):
         webhook = dataclasses.replace(webhook, url=str(body["url"]))
     if body.get("events"):
-        webhook = dataclasses.replace(webhook, events=tuple(_events(body["events"])))
+        webhook = dataclasses.replace(webhook, events=tuple(_parse_events(body["events"])))
     if isinstance(body.get("isActive"), bool):
         webhook = dataclasses.replace(webhook, active=body["isActive"])
-    memory.change(webhook)
+    memory.replace_webhook(webhook)
     return JSONResponse({"success": True, "message": "Webhook updated successfully"})
 
 
 async def delete(request: Request) -> JSONResponse:
-    memory = _memory(request)
+    memory = _state(request)
     responses.require_token(request, memory.account)
-    memory.forget(_known(memory, request).id)
+    memory.remove_webhook(_find_webhook(memory, request).id)
     return JSONResponse({"success": True, "message": "Webhook deleted successfully"})
 
 
-async def test(request: Request) -> JSONResponse:
+async def send_test_ping(request: Request) -> JSONResponse:
     """Really posts the ping to every active webhook that is meant, all at once, and tells what they answered."""
-    memory = _memory(request)
-    body = await body_of(request)
+    memory = _state(request)
+    body = await json_body(request)
     responses.require_key(request, memory.account, body.get("sessionId"))
     meant = [
         webhook
@@ -113,15 +113,15 @@ async def test(request: Request) -> JSONResponse:
         if webhook.active and body.get("webhookId") in (None, webhook.id) and body.get("url") in (None, webhook.url)
     ]
     if not meant:
-        raise responses.Refusal(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
+        raise responses.GatewayError(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
     event = {
         "event": body.get("event") or "message.received",
         "sessionId": memory.account.session_id,
-        "timestamp": responses.now(),
+        "timestamp": responses.iso_now(),
         "test": True,
         "text": body.get("message") or "SAK webhook live test",
     }
-    results = await run_in_threadpool(_ping, meant, event)
+    results = await run_in_threadpool(_deliver_to_all, meant, event)
     return responses.success(
         {
             "sessionId": memory.account.session_id,
@@ -132,8 +132,8 @@ async def test(request: Request) -> JSONResponse:
     )
 
 
-def _ping(webhooks: list[Webhook], event: dict[str, Any]) -> list[dict[str, Any]]:
-    def one(webhook: Webhook) -> dict[str, Any]:
+def _deliver_to_all(webhooks: list[RegisteredWebhook], event: dict[str, Any]) -> list[dict[str, Any]]:
+    def one(webhook: RegisteredWebhook) -> dict[str, Any]:
         result = delivery.deliver(webhook.url, webhook.secret, event)
         row = {"webhookId": webhook.id, "url": webhook.url, "ok": result.ok, "status": result.status}
         return row | ({"error": result.preview} if result.status is None else {"responsePreview": result.preview})

@@ -1,4 +1,4 @@
-"""`python -m dev.generator.generate`: fills a migrated, empty database with a made-up history, ten million messages in minutes.
+"""`python -m dev.generator.generate`: fills a migrated, empty database with a generated history.
 
 A few chats hold a hundredth of all messages each, the others fewer and fewer. There are no raw events behind it, so
 nothing of it can be replayed. Interrupted, it goes on where it was.
@@ -15,13 +15,13 @@ import psycopg
 
 from dev.errors import StartError
 from dev.generator import steps
-from dev.generator.steps import Connection, Plan
+from dev.generator.steps import Connection, HistorySize
 
-PART = 200_000
+BATCH_MESSAGES = 200_000
 """Messages in one transaction, of which an interruption loses at most one per job."""
-JOBS = 2
+CONNECTIONS = 2
 """Connections that write at the same time."""
-SETTINGS: tuple[LiteralString, ...] = (
+SESSION_SETTINGS: tuple[LiteralString, ...] = (
     "SET synchronous_commit = off",
     "SET maintenance_work_mem = '1GB'",
     "SET work_mem = '256MB'",
@@ -29,65 +29,67 @@ SETTINGS: tuple[LiteralString, ...] = (
 )
 
 
-class Generator:
+class HistoryGenerator:
     """One run on one database."""
 
-    def __init__(self, database_url: str, plan: Plan, *, said: bool) -> None:
+    def __init__(self, database_url: str, size: HistorySize, *, verbose: bool) -> None:
         self._url = database_url
-        self._plan = plan
-        self._said = said
+        self._plan = size
+        self._said = verbose
         self._begun = time.monotonic()
 
-    def run(self, jobs: int) -> None:
+    def run(self, connections: int) -> None:
         """All that is not done yet, with so many connections at a time."""
-        with self._connected() as connection:
-            steps.frame(connection, self._plan, PART)
-            self._say(f"{self._plan.chats:,} chats")
-            self._together(self._parts, jobs)
+        with self._connect() as connection:
+            steps.set_up(connection, self._plan, BATCH_MESSAGES)
+            self._print_progress(f"{self._plan.chats:,} chats")
+            self._run_parallel(self._write_batches, connections)
             waiting = steps.missing_indexes(connection)
-        self._together(lambda: self._indexes(waiting), jobs)
-        with self._connected() as connection:
+        self._run_parallel(lambda: self._build_indexes(waiting), connections)
+        with self._connect() as connection:
             connection.execute("ANALYZE")
             steps.finish(connection, self._plan)
-            self._say("chats and feed")
+            self._print_progress("chats and feed")
             # So that a table is read from its index alone, as it would be after a night of autovacuum.
             connection.execute("VACUUM ANALYZE")
-            steps.forget(connection)
-        self._say("done")
+            steps.drop_bookkeeping(connection)
+        self._print_progress("done")
 
-    def _parts(self) -> None:
-        with self._connected() as connection:
-            while (upto := steps.write_part(connection, self._plan)) is not None:
-                self._say(f"part up to message {upto:,}")
+    def _write_batches(self) -> None:
+        with self._connect() as connection:
+            while (upto := steps.write_batch(connection, self._plan)) is not None:
+                self._print_progress(f"part up to message {upto:,}")
 
-    def _indexes(self, waiting: list[tuple[str, str]]) -> None:
-        with self._connected() as connection:
-            while waiting:
-                name, definition = waiting.pop(0)
-                steps.index(connection, definition)
-                self._say(f"index {name}")
+    def _build_indexes(self, missing: list[tuple[str, str]]) -> None:
+        with self._connect() as connection:
+            while missing:
+                name, definition = missing.pop(0)
+                steps.create_index(connection, definition)
+                self._print_progress(f"index {name}")
 
-    def _together(self, job: "steps.Job", jobs: int) -> None:
-        with ThreadPoolExecutor(jobs) as pool:
-            for done in [pool.submit(job) for _ in range(jobs)]:
+    def _run_parallel(self, job: "steps.ParallelTask", connections: int) -> None:
+        with ThreadPoolExecutor(connections) as pool:
+            for done in [pool.submit(job) for _ in range(connections)]:
                 done.result()
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         connection = psycopg.connect(self._url, autocommit=True, application_name="generator")
-        for setting in SETTINGS:
+        for setting in SESSION_SETTINGS:
             connection.execute(setting)
         return connection
 
-    def _say(self, what: str) -> None:
+    def _print_progress(self, what: str) -> None:
         if self._said:
             print(f"{time.monotonic() - self._begun:7.1f} s  {what}", flush=True)
 
 
-def generate(database_url: str, messages: int, chats: int, *, jobs: int = JOBS, said: bool = False) -> None:
+def generate(
+    database_url: str, messages: int, chats: int, *, connections: int = CONNECTIONS, verbose: bool = False
+) -> None:
     """Fill the database; raises StartError if there is something else in it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        plan = steps.begin(connection, messages, chats)
-    Generator(database_url, plan, said=said).run(jobs)
+        plan = steps.start_or_resume(connection, messages, chats)
+    HistoryGenerator(database_url, plan, verbose=verbose).run(connections)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,10 +97,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--database-url", required=True, help="migrated (python -m store migrate), and empty")
     parser.add_argument("--messages", type=int, default=10_000_000)
     parser.add_argument("--chats", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=JOBS, help="connections that write at the same time")
+    parser.add_argument("--jobs", type=int, default=CONNECTIONS, help="connections that write at the same time")
     chosen = parser.parse_args(arguments)
     try:
-        generate(chosen.database_url, chosen.messages, chosen.chats, jobs=chosen.jobs, said=True)
+        generate(chosen.database_url, chosen.messages, chosen.chats, connections=chosen.jobs, verbose=True)
     except (StartError, psycopg.Error) as error:
         print(f"generator: {error}", file=sys.stderr)
         return 1

@@ -6,12 +6,12 @@ number alone. The rows are what the worker would have written of such events, wh
 
 from typing import LiteralString
 
-NOTES: tuple[LiteralString, ...] = (
+CREATE_BOOKKEEPING: tuple[LiteralString, ...] = (
     "CREATE TABLE generator (messages bigint, chats bigint)",
     "CREATE TABLE generator_parts (part integer PRIMARY KEY, first bigint, last bigint, done boolean DEFAULT false)",
     "CREATE TABLE generator_indexes (name text, owner text, is_constraint boolean, definition text)",
 )
-FRAME: tuple[LiteralString, ...] = (
+SETUP: tuple[LiteralString, ...] = (
     """
     INSERT INTO generator_parts (part, first, last)
     SELECT (f.first - 1) / %(part)s + 1, f.first, least(f.first + %(part)s - 1, %(messages)s)
@@ -55,7 +55,7 @@ FRAME: tuple[LiteralString, ...] = (
     ORDER BY i
     """,
 )
-TAKE: LiteralString = """
+CLAIM_BATCH: LiteralString = """
 UPDATE generator_parts
 SET done = true
 WHERE part = (
@@ -68,7 +68,7 @@ WHERE part = (
 )
 RETURNING part, first, last
 """
-_PLACED: LiteralString = """
+_GENERATED_MESSAGES: LiteralString = """
     SELECT n, c.chat_id, c.address, c.kind, c.session_id, s.session, s.phone, h.hash,
         'GEN' || lpad(n::text, 12, '0') AS message_id,
         CASE WHEN h.hash %% 100 < 55 THEN 'incoming' ELSE 'outgoing' END AS direction,
@@ -89,8 +89,8 @@ _PLACED: LiteralString = """
     JOIN chats AS c ON c.chat_id = p.chat_id
     JOIN sessions AS s ON s.session_id = c.session_id
 """
-PART: tuple[LiteralString, ...] = (
-    f"CREATE TEMPORARY TABLE placed ON COMMIT DROP AS {_PLACED} ORDER BY n",
+WRITE_BATCH: tuple[LiteralString, ...] = (
+    f"CREATE TEMPORARY TABLE placed ON COMMIT DROP AS {_GENERATED_MESSAGES} ORDER BY n",
     """
     INSERT INTO keys (key_id, session, message_id)
     OVERRIDING SYSTEM VALUE

@@ -11,59 +11,59 @@ from dev.errors import StartError
 from dev.generator import statements
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
-Job: TypeAlias = Callable[[], None]
+ParallelTask: TypeAlias = Callable[[], None]
 
-END = 1_764_000_000_000
-SPAN = 2 * 365 * 86_400_000
+HISTORY_END = 1_764_000_000_000
+HISTORY_SPAN = 2 * 365 * 86_400_000
 """The history's last moment, and its length, in ms."""
 SESSIONS = 4
-FEED = 100_000
+FEED_MESSAGES = 100_000
 """So many of the last messages are still in the change feed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HistorySize:
     messages: int
     chats: int
 
     @property
-    def values(self) -> dict[str, int]:
+    def query_parameters(self) -> dict[str, int]:
         return {
             "messages": self.messages,
             "chats": self.chats,
             # So many chats share a tenth of everything: of ten million messages, a hundred thousand each.
             "big": max(1, min(10, self.chats // 10)),
             "sessions": SESSIONS,
-            "end": END,
-            "step": max(1, SPAN // self.messages),
-            "feed": FEED,
+            "end": HISTORY_END,
+            "step": max(1, HISTORY_SPAN // self.messages),
+            "feed": FEED_MESSAGES,
         }
 
 
-def begin(connection: Connection, messages: int, chats: int) -> Plan:
+def start_or_resume(connection: Connection, messages: int, chats: int) -> HistorySize:
     """What is to be made; raises StartError where something else is, or was begun."""
     with connection.transaction():
         if connection.execute("SELECT to_regclass('generator')").fetchone() == (None,):
             found = connection.execute("SELECT EXISTS (SELECT FROM chats) OR EXISTS (SELECT FROM keys)").fetchone()
             if found == (True,):
                 raise StartError("There is a history in this database already.")
-            for statement in statements.NOTES:
+            for statement in statements.CREATE_BOOKKEEPING:
                 connection.execute(statement)
             connection.execute("INSERT INTO generator (messages, chats) VALUES (%s, %s)", [messages, chats])
         row = connection.execute("SELECT messages, chats FROM generator").fetchone()
-    plan = Plan(*cast("tuple[int, int]", row))
-    if plan != Plan(messages, chats):
+    plan = HistorySize(*cast("tuple[int, int]", row))
+    if plan != HistorySize(messages, chats):
         raise StartError(f"{plan.messages} messages in {plan.chats} chats were begun here: finish those first.")
     return plan
 
 
-def frame(connection: Connection, plan: Plan, part: int) -> None:
+def set_up(connection: Connection, size: HistorySize, batch_messages: int) -> None:
     """Sessions, chats and the list of parts; and the indexes that are quicker made at the end go."""
     with connection.transaction():
         if connection.execute("SELECT EXISTS (SELECT FROM generator_parts)").fetchone() == (True,):
             return
-        for statement in statements.FRAME:
-            connection.execute(statement, plan.values | {"part": part})
+        for statement in statements.SETUP:
+            connection.execute(statement, size.query_parameters | {"part": batch_messages})
         for name, owner, is_constraint in connection.execute(
             "SELECT name, owner, is_constraint FROM generator_indexes"
         ).fetchall():
@@ -71,10 +71,10 @@ def frame(connection: Connection, plan: Plan, part: int) -> None:
             connection.execute(sql.SQL(drop).format(name=sql.Identifier(str(name)), owner=sql.Identifier(str(owner))))
 
 
-def write_part(connection: Connection, plan: Plan) -> int | None:
+def write_batch(connection: Connection, size: HistorySize) -> int | None:
     """Write the next part that nobody else writes, and return its last message; None: there is none."""
     with connection.transaction():
-        taken = connection.execute(statements.TAKE).fetchone()
+        taken = connection.execute(statements.CLAIM_BATCH).fetchone()
         if taken is None:
             return None
         row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
@@ -82,8 +82,8 @@ def write_part(connection: Connection, plan: Plan) -> int | None:
             # Foreign keys hold by construction; looking up twenty million of them takes half of the time.
             connection.execute("SET LOCAL session_replication_role = replica")
         part, first, last = cast("tuple[int, int, int]", taken)
-        for statement in statements.PART:
-            connection.execute(statement, plan.values | {"part": part, "first": first, "last": last})
+        for statement in statements.WRITE_BATCH:
+            connection.execute(statement, size.query_parameters | {"part": part, "first": first, "last": last})
     return last
 
 
@@ -100,19 +100,19 @@ def missing_indexes(connection: Connection) -> list[tuple[str, str]]:
     return [(str(name), str(definition)) for name, definition in found]
 
 
-def index(connection: Connection, definition: str) -> None:
+def create_index(connection: Connection, definition: str) -> None:
     connection.execute(cast("LiteralString", definition))  # PostgreSQL's own words
 
 
-def finish(connection: Connection, plan: Plan) -> None:
+def finish(connection: Connection, size: HistorySize) -> None:
     """What is shown of chats, the feed, how far the search and the sequences are."""
     with connection.transaction():
         if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
             for statement in statements.FINISH:
-                connection.execute(statement, plan.values)
+                connection.execute(statement, size.query_parameters)
     connection.execute("UPDATE searchable_upto SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
 
 
-def forget(connection: Connection) -> None:
+def drop_bookkeeping(connection: Connection) -> None:
     """Leave nothing of the generator's own."""
     connection.execute("DROP TABLE generator, generator_indexes, generator_parts")

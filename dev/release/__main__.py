@@ -19,62 +19,62 @@ from typing import Any
 import requests
 from redis import Redis
 
-from dev.chaos.managed_process import Program
+from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
 from dev.embedded import data_folder
-from dev.embedded.valkey import Valkey
+from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 
-CODE = ("store", "worker", "api", "ingest/__init__.py", "ingest/queue.py", "ingest/failpoint.py")
+ARCHIVED_PATHS = ("store", "worker", "api", "ingest/__init__.py", "ingest/queue.py", "ingest/failpoint.py")
 """What speaks to PostgreSQL; of ingest that is the contract of the queue."""
-BODIES = ("flat/text.json", "flat/image-with-link-and-caption.json", "address/lid-with-trusted-phone.json",
+SAMPLE_PAYLOADS = ("flat/text.json", "flat/image-with-link-and-caption.json", "address/lid-with-trusted-phone.json",
           "change/reaction.json", "ack/word-read.json", "hostile/latin-1.body")  # fmt: skip
-SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
-def keep(commit: str, version: str) -> Path:
+def archive_release(commit: str, version: str) -> Path:
     """The folder, made anew."""
     place = ROOT / "tests" / "upgrade" / version
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    (place / "code.tar.xz").write_bytes(lzma.compress(_archive(commit, *CODE), preset=9))
+    (place / "code.tar.xz").write_bytes(lzma.compress(_git_archive(commit, *ARCHIVED_PATHS), preset=9))
     with tempfile.TemporaryDirectory() as code:
-        with tarfile.open(fileobj=io.BytesIO(_archive(commit))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(_git_archive(commit))) as archive:
             archive.extractall(code, filter="data")
-        _record(Path(code), place)
+        _record_queue_data(Path(code), place)
     return place
 
 
-def _archive(commit: str, *paths: str) -> bytes:
+def _git_archive(commit: str, *paths: str) -> bytes:
     return subprocess.run(
         ["git", "archive", "--format=tar", commit, "--", *paths],  # noqa: S607 - whichever git there is
         cwd=ROOT, check=True, capture_output=True,
     ).stdout  # fmt: skip
 
 
-def _record(code: Path, place: Path) -> None:
+def _record_queue_data(code: Path, place: Path) -> None:
     """Let the release's ingest write entries while Redis is there, and a spool while it is not."""
-    folder = data_folder.temporary()
+    folder = data_folder.create_temporary()
     listener = socket.create_server(("127.0.0.1", 0))
     environment = {
         "WEBHOOK_ALLOW_UNSIGNED": "1",
         "DATA_DIR": str(folder),
         "LISTEN_FD": str(listener.fileno()),
     }
-    bodies = [(ROOT / "tests" / "payloads" / name).read_bytes() for name in BODIES]
-    with Valkey(folder / "valkey", ephemeral=True) as valkey:
+    bodies = [(ROOT / "tests" / "payloads" / name).read_bytes() for name in SAMPLE_PAYLOADS]
+    with EmbeddedValkey(folder / "valkey", ephemeral=True) as valkey:
         redis: Any = Redis.from_url(valkey.url)  # pyright: ignore[reportUnknownMemberType] - **kwargs
         log = folder / "ingest.log"
-        ingest = Program(
-            "ingest", environment | {"REDIS_URL": valkey.url}, log, pass_fds=[listener.fileno()], code=code
+        ingest = ManagedProcess(
+            "ingest", environment | {"REDIS_URL": valkey.url}, log, pass_fds=[listener.fileno()], code_folder=code
         )
         with ingest:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/whatsapp-webhook"
-            _post(url, bodies)
+            _post_webhooks(url, bodies)
             entries = [fields for _, fields in redis.xrange("sak:events")]
             redis.close()
             valkey.stop()
-            _post(url, [body.replace(b"3EB0", b"3EB1") for body in bodies])
+            _post_webhooks(url, [body.replace(b"3EB0", b"3EB1") for body in bodies])
             ingest.terminate()
     # Latin-1 has a character for each byte, so that the entries can be read where they are kept.
     said = [{name.decode(): value.decode("latin-1") for name, value in fields.items()} for fields in entries]
@@ -84,12 +84,12 @@ def _record(code: Path, place: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _post(url: str, bodies: list[bytes]) -> None:
+def _post_webhooks(url: str, bodies: list[bytes]) -> None:
     for body in bodies:
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + TIMEOUT_SECONDS
         while True:
             try:
-                answer = requests.post(url, data=body, timeout=SECONDS)
+                answer = requests.post(url, data=body, timeout=TIMEOUT_SECONDS)
             except requests.ConnectionError:
                 if time.monotonic() > end:
                     raise
@@ -101,4 +101,4 @@ def _post(url: str, bodies: list[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    print(keep(*sys.argv[1:3]))
+    print(archive_release(*sys.argv[1:3]))

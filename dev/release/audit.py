@@ -14,46 +14,46 @@ import requests
 
 from dev.checkout import ROOT
 
-DATABASE = "https://api.osv.dev/v1/querybatch"
-SECONDS = 20.0
-LOCKS = ("requirements.lock", "requirements-test.lock")
+OSV_URL = "https://api.osv.dev/v1/querybatch"
+TIMEOUT_SECONDS = 20.0
+LOCK_FILES = ("requirements.lock", "requirements-test.lock")
 CLEAN, VULNERABLE = 0, 1
 
 
-class UnreachableError(Exception):
+class OsvUnreachableError(Exception):
     """The database does not answer, or not in its own words."""
 
 
-def locked(lock: Path) -> dict[str, str]:
+def locked_versions(lock_file: Path) -> dict[str, str]:
     """The version of each package in a lock file."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock_file.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def known(versions: dict[str, str], database: str) -> dict[str, list[str]]:
+def known_vulnerabilities(versions: dict[str, str], osv_url: str) -> dict[str, list[str]]:
     """The ids of what is known against each package; raises UnreachableError."""
     packages = sorted(versions)
     queries = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": versions[name]} for name in packages]
     try:
-        answer = requests.post(database, json={"queries": queries}, timeout=SECONDS)
+        answer = requests.post(osv_url, json={"queries": queries}, timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         results = cast("list[dict[str, list[dict[str, str]]]]", answer.json()["results"])
         found = {
             name: [one["id"] for one in result.get("vulns", [])] for name, result in zip(packages, results, strict=True)
         }
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-        raise UnreachableError(type(error).__name__) from error
+        raise OsvUnreachableError(type(error).__name__) from error
     return {name: ids for name, ids in found.items() if ids}
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 1 if something is known against a version that we install."""
     parser = argparse.ArgumentParser(prog="python -m dev.release.audit", description=__doc__)
-    parser.add_argument("--database", default=DATABASE, help="another address that speaks OSV's querybatch")
+    parser.add_argument("--database", default=OSV_URL, help="another address that speaks OSV's querybatch")
     database = str(parser.parse_args(arguments).database)
-    versions = {name: version for lock in LOCKS for name, version in locked(ROOT / lock).items()}
+    versions = {name: version for lock in LOCK_FILES for name, version in locked_versions(ROOT / lock).items()}
     try:
-        found = known(versions, database)
-    except UnreachableError as error:
+        found = known_vulnerabilities(versions, database)
+    except OsvUnreachableError as error:
         print(f"NOT AUDITED: the database of vulnerabilities does not answer ({error}); nothing is known either way")
         return CLEAN
     for name, ids in found.items():

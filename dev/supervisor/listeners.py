@@ -5,11 +5,11 @@ import socket
 
 from dev.errors import StartError
 
-BACKLOG = 1024
+LISTEN_BACKLOG = 1024
 """Connections that may wait while a process is being started again."""
 
 
-def on(host: str, port: int, variable: str) -> socket.socket:
+def open_listener(host: str, port: int, variable: str) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises StartError naming the variable that chooses the port."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
@@ -21,7 +21,7 @@ def on(host: str, port: int, variable: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(LISTEN_BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -38,11 +38,11 @@ def port_of(listener: socket.socket) -> int:
 
 def free_port(host: str, port: int, variable: str) -> int:
     """A port that is free now, for a program that will listen by itself: the one asked for, or for 0 any."""
-    with on(host, port, variable) as listener:
+    with open_listener(host, port, variable) as listener:
         return port_of(listener)
 
 
-def as_url(host: str, port: int) -> str:
+def browser_url(host: str, port: int) -> str:
     """Where a browser on this machine finds it: an address that means "all" is no address to go to."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - recognised, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

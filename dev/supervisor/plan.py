@@ -4,18 +4,18 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dev.gateway.account import Account
+from dev.gateway.account import GatewayAccount
 from dev.supervisor import listeners, secret_files
-from dev.supervisor.process import Program
-from dev.supervisor.settings import Settings
+from dev.supervisor.process import ProcessSpec
+from dev.supervisor.settings import SupervisorSettings
 
-WEBHOOK = "/whatsapp-webhook"
-OURS_ALONE = {"PORT", "LISTEN_FD"}
+WEBHOOK_PATH = "/whatsapp-webhook"
+OVERRIDDEN_VARIABLES = {"PORT", "LISTEN_FD"}
 """They would send a process to another port than the one that it is given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class ServiceUrls:
     """Where everything is found while it runs."""
 
     ingest: str
@@ -26,43 +26,43 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    ingest: Program
-    workers: tuple[Program, ...]
-    api: Program
-    demo: Program | None
-    webhook: str
+class ProcessPlan:
+    ingest: ProcessSpec
+    workers: tuple[ProcessSpec, ...]
+    api: ProcessSpec
+    demo: ProcessSpec | None
+    webhook_url: str
     api_url: str
-    dashboard: str = field(repr=False)
+    dashboard_url: str = field(repr=False)
 
     @property
-    def programs(self) -> tuple[Program, ...]:
+    def programs(self) -> tuple[ProcessSpec, ...]:
         """What has to answer before anything is ready; the demo only comes then."""
         return (self.ingest, *self.workers, self.api)
 
 
-def make(  # noqa: PLR0913 - all that is known by then
-    settings: Settings,
+def build(  # noqa: PLR0913 - all that is known by then
+    settings: SupervisorSettings,
     environ: Mapping[str, str],
-    addresses: Addresses,
-    ingest: socket.socket,
-    api: socket.socket,
+    urls: ServiceUrls,
+    ingest_listener: socket.socket,
+    api_listener: socket.socket,
     *,
     demo: bool,
-) -> Plan:
-    secrets = settings.webhook_secrets or secret_files.kept(settings.data_dir / "webhook-secret")
-    token = settings.api_token or secret_files.kept(settings.data_dir / "api-token")
+) -> ProcessPlan:
+    secrets = settings.webhook_secrets or secret_files.read_or_create(settings.data_dir / "webhook-secret")
+    token = settings.api_token or secret_files.read_or_create(settings.data_dir / "api-token")
     # Their lines are read here, by a person, although what they write to is no terminal.
     shared = (
         {"LOG_FORMAT": "text"}
-        | {name: value for name, value in environ.items() if name not in OURS_ALONE}
+        | {name: value for name, value in environ.items() if name not in OVERRIDDEN_VARIABLES}
         | {
             "DATA_DIR": str(settings.data_dir),
-            "DATABASE_URL": addresses.database,
-            "REDIS_URL": addresses.redis,
+            "DATABASE_URL": urls.database,
+            "REDIS_URL": urls.redis,
             "HOST": settings.host,
-            "INGEST_PORT": str(listeners.port_of(ingest)),
-            "API_PORT": str(listeners.port_of(api)),
+            "INGEST_PORT": str(listeners.port_of(ingest_listener)),
+            "API_PORT": str(listeners.port_of(api_listener)),
             "WEBHOOK_SECRETS": secrets,
             "API_TOKEN": token,
             "PYTHONUNBUFFERED": "1",
@@ -71,28 +71,28 @@ def make(  # noqa: PLR0913 - all that is known by then
     if not settings.database_url:
         shared |= {"DIRECT_DATABASE_URL": "", "READ_DATABASE_URL": ""}  # they would name another database than ours
     if demo and not environ.get("SAK_BASE_URL"):
-        shared |= Account().environ(f"{addresses.gateway}/api/v1")
-    talk = {"INGEST_URL": addresses.ingest + WEBHOOK, "GATEWAY_PORT": addresses.gateway.rpartition(":")[2]}
-    return Plan(
-        ingest=_served("ingest", shared, ingest, addresses.ingest),
-        workers=tuple(_worker(number, settings, shared) for number in range(1, settings.workers + 1)),
-        api=_served("api", shared, api, addresses.api),
-        demo=Program("demo", "dev.demo.demo", shared | talk) if demo else None,
-        webhook=addresses.ingest + WEBHOOK,
-        api_url=addresses.api,
-        dashboard=f"{addresses.api}/#token={token}",
+        shared |= GatewayAccount().to_environ(f"{urls.gateway}/api/v1")
+    talk = {"INGEST_URL": urls.ingest + WEBHOOK_PATH, "GATEWAY_PORT": urls.gateway.rpartition(":")[2]}
+    return ProcessPlan(
+        ingest=_server_program("ingest", shared, ingest_listener, urls.ingest),
+        workers=tuple(_worker_program(number, settings, shared) for number in range(1, settings.worker_count + 1)),
+        api=_server_program("api", shared, api_listener, urls.api),
+        demo=ProcessSpec("demo", "dev.demo.demo", shared | talk) if demo else None,
+        webhook_url=urls.ingest + WEBHOOK_PATH,
+        api_url=urls.api,
+        dashboard_url=f"{urls.api}/#token={token}",
     )
 
 
-def _served(name: str, shared: Mapping[str, str], listener: socket.socket, url: str) -> Program:
+def _server_program(name: str, shared: Mapping[str, str], listener: socket.socket, url: str) -> ProcessSpec:
     number = listener.fileno()
-    return Program(name, name, {**shared, "LISTEN_FD": str(number)}, f"{url}/readyz", (number,))
+    return ProcessSpec(name, name, {**shared, "LISTEN_FD": str(number)}, f"{url}/readyz", (number,))
 
 
-def _worker(number: int, settings: Settings, shared: Mapping[str, str]) -> Program:
+def _worker_program(number: int, settings: SupervisorSettings, shared: Mapping[str, str]) -> ProcessSpec:
     """A worker's port only tells how it does, so any free one is good enough unless one was asked for."""
     asked = settings.worker_port + number - 1 if settings.worker_port else 0
     port = listeners.free_port(settings.host, asked, "WORKER_PORT")
-    name = "worker" if settings.workers == 1 else f"worker-{number}"
-    url = f"{listeners.as_url(settings.host, port)}/readyz"
-    return Program(name, "worker", {**shared, "WORKER_PORT": str(port)}, url)
+    name = "worker" if settings.worker_count == 1 else f"worker-{number}"
+    url = f"{listeners.browser_url(settings.host, port)}/readyz"
+    return ProcessSpec(name, "worker", {**shared, "WORKER_PORT": str(port)}, url)

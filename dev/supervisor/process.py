@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from dev.checkout import ROOT
 from dev.embedded import child_process
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 10.0
-STABLE_SECONDS = 30.0
+MIN_RESTART_DELAY = 0.1
+MAX_RESTART_DELAY = 10.0
+BACKOFF_RESET_SECONDS = 30.0
 """Who ran as long as this may fall again without being punished for what was before."""
-LOOK = 0.05
-LAST_WORDS_SECONDS = 0.5
+POLL_SECONDS = 0.05
+OUTPUT_GRACE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ProcessSpec:
     """What to run, and where it says whether it is ready."""
 
     name: str
@@ -30,13 +30,13 @@ class Program:
     pass_fds: tuple[int, ...] = ()
 
 
-class Process:
+class SupervisedProcess:
     """Runs in the event loop of the main thread, because a child's death signal follows the thread that starts it."""
 
-    def __init__(self, program: Program, say: Callable[[str, str], None]) -> None:
+    def __init__(self, spec: ProcessSpec, print_line: Callable[[str, str], None]) -> None:
         """`say(name, line)` takes every line that the program writes, and every word about it."""
-        self.program = program
-        self._say = say
+        self.spec = spec
+        self._say = print_line
         self._popen: subprocess.Popen[bytes] | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -46,59 +46,59 @@ class Process:
         return self._popen.pid if self._popen and self._popen.poll() is None else None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._keep())
+        self._task = asyncio.create_task(self._restart_until_stopped())
 
-    async def stop(self, seconds: float, hurry: asyncio.Event) -> None:
+    async def stop(self, seconds: float, kill_now: asyncio.Event) -> None:
         """SIGTERM, and SIGKILL when the seconds are over or `hurry` is set; return when it is gone."""
         self._stopping.set()
         if self._task is None:
             return
         if self._popen and self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
-        rush = asyncio.create_task(hurry.wait())
+        rush = asyncio.create_task(kill_now.wait())
         await asyncio.wait({self._task, rush}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         rush.cancel()
         if self._popen and self._popen.poll() is None:
-            self._say(self.program.name, "did not stop when asked, and is killed")
+            self._say(self.spec.name, "did not stop when asked, and is killed")
             self._popen.kill()
         await self._task
 
-    async def _keep(self) -> None:
-        pause = FIRST_PAUSE
+    async def _restart_until_stopped(self) -> None:
+        pause = MIN_RESTART_DELAY
         while not self._stopping.is_set():
             start = time.monotonic()
-            ending = await self._run()
+            ending = await self._run_once()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - start > STABLE_SECONDS:
-                pause = FIRST_PAUSE
-            self._say(self.program.name, f"{ending}; starting it again in {pause:g} s")
+            if time.monotonic() - start > BACKOFF_RESET_SECONDS:
+                pause = MIN_RESTART_DELAY
+            self._say(self.spec.name, f"{ending}; starting it again in {pause:g} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             except TimeoutError:
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_RESTART_DELAY)
 
-    async def _run(self) -> str:
+    async def _run_once(self) -> str:
         """Run it once, pass on what it says, and return how it ended."""
         try:
             self._popen = popen = child_process.start(
-                [sys.executable, "-m", self.program.module],
+                [sys.executable, "-m", self.spec.module],
                 subprocess.PIPE,
-                environment=self.program.environment,
-                pass_fds=self.program.pass_fds,
+                environment=self.spec.environment,
+                pass_fds=self.spec.pass_fds,
                 cwd=str(ROOT),
             )
         except OSError as error:  # no process or memory to be had just now
             return f"could not be started ({error.strerror})"
-        relay = asyncio.create_task(self._relay(popen))
+        relay = asyncio.create_task(self._relay_output(popen))
         while (code := popen.poll()) is None:  # noqa: ASYNC110 - nothing but looking tells it on every system
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL_SECONDS)
         # A child of the child may hold the pipe open: what is in it by now is all that we wait for.
-        await asyncio.wait([relay], timeout=LAST_WORDS_SECONDS)
+        await asyncio.wait([relay], timeout=OUTPUT_GRACE_SECONDS)
         relay.cancel()
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
-    async def _relay(self, popen: subprocess.Popen[bytes]) -> None:
+    async def _relay_output(self, popen: subprocess.Popen[bytes]) -> None:
         assert popen.stdout is not None
         reader = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -109,11 +109,11 @@ class Process:
             while more := await reader.read(1 << 16):
                 *lines, rest = (rest + more).split(b"\n")
                 for line in lines:
-                    self._pass_on(line)
+                    self._print_output(line)
         finally:
             if rest:
-                self._pass_on(rest)
+                self._print_output(rest)
             transport.close()
 
-    def _pass_on(self, line: bytes) -> None:
-        self._say(self.program.name, line.decode(errors="replace").rstrip())
+    def _print_output(self, line: bytes) -> None:
+        self._say(self.spec.name, line.decode(errors="replace").rstrip())

@@ -3,35 +3,35 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-SECONDS = 2.0
-LARGEST = 100_000
+TIMEOUT_SECONDS = 2.0
+MAX_RESPONSE_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Readiness:
     """What a process says of its readiness."""
 
     ready: bool
     reasons: tuple[str, ...]
 
 
-async def ask(url: str) -> Answer:
+async def check(url: str) -> Readiness:
     """GET the URL; whoever does not answer in time, or not in HTTP, is not ready."""
     try:
-        async with asyncio.timeout(SECONDS):
-            head, _, body = (await _get(url)).partition(b"\r\n\r\n")
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            head, _, body = (await _http_get(url)).partition(b"\r\n\r\n")
     except (OSError, TimeoutError):
-        return Answer(ready=False, reasons=("does not answer yet",))
+        return Readiness(ready=False, reasons=("does not answer yet",))
     if b" 200 " in head.partition(b"\r\n")[0] + b" ":
-        return Answer(ready=True, reasons=())
+        return Readiness(ready=True, reasons=())
     try:
         reasons = tuple(str(reason) for reason in json.loads(body)["reasons"])
     except (ValueError, KeyError, TypeError):
         reasons = (head.partition(b"\r\n")[0].decode(errors="replace"),)
-    return Answer(ready=False, reasons=reasons)
+    return Readiness(ready=False, reasons=reasons)
 
 
-async def _get(url: str) -> bytes:
+async def _http_get(url: str) -> bytes:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
@@ -39,7 +39,7 @@ async def _get(url: str) -> bytes:
         writer.write(request.encode())
         await writer.drain()
         answer = b""
-        while len(answer) < LARGEST and (more := await reader.read(LARGEST)):
+        while len(answer) < MAX_RESPONSE_BYTES and (more := await reader.read(MAX_RESPONSE_BYTES)):
             answer += more
         return answer
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 from dev.errors import StartError
 
 
-def kept(path: Path) -> str:
+def read_or_create(path: Path) -> str:
     """The secret in the file; made and written at the first call, readable by its owner only."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -20,8 +20,8 @@ def kept(path: Path) -> str:
     return secret
 
 
-def note(path: Path, text: str) -> None:
+def write_private(path: Path, content: str) -> None:
     """Write what only its owner may read, such as an address with a password in it."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(content + "\n")

@@ -7,7 +7,7 @@ from dev.errors import StartError
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SupervisorSettings:
     """What `./run` wants to know itself; whatever else the environment names goes to the processes untouched."""
 
     data_dir: Path
@@ -16,7 +16,7 @@ class Settings:
     api_port: int
     worker_port: int | None
     """The first worker's; the next ones take the ports after it. None: whatever is free."""
-    workers: int
+    worker_count: int
     gateway_port: int
     database_url: str | None = field(repr=False)
     redis_url: str | None = field(repr=False)
@@ -24,18 +24,18 @@ class Settings:
     api_token: str | None = field(repr=False)
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Self:
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """An empty variable counts as one that is not set; raises StartError naming what cannot be read."""
         return cls(
             data_dir=Path(environ.get("DATA_DIR") or "var").absolute(),
             host=environ.get("HOST") or "127.0.0.1",
-            ingest_port=_number("INGEST_PORT", environ.get("INGEST_PORT") or "3000", 0, 65535),
-            api_port=_number("API_PORT", environ.get("API_PORT") or "3001", 0, 65535),
-            worker_port=_number("WORKER_PORT", environ["WORKER_PORT"], 1, 65535)
+            ingest_port=_integer("INGEST_PORT", environ.get("INGEST_PORT") or "3000", 0, 65535),
+            api_port=_integer("API_PORT", environ.get("API_PORT") or "3001", 0, 65535),
+            worker_port=_integer("WORKER_PORT", environ["WORKER_PORT"], 1, 65535)
             if environ.get("WORKER_PORT")
             else None,
-            workers=_number("WORKERS", environ.get("WORKERS") or "1", 1, 64),
-            gateway_port=_number("GATEWAY_PORT", environ.get("GATEWAY_PORT") or "3002", 0, 65535),
+            worker_count=_integer("WORKERS", environ.get("WORKERS") or "1", 1, 64),
+            gateway_port=_integer("GATEWAY_PORT", environ.get("GATEWAY_PORT") or "3002", 0, 65535),
             database_url=environ.get("DATABASE_URL") or None,
             redis_url=environ.get("REDIS_URL") or None,
             webhook_secrets=environ.get("WEBHOOK_SECRETS") or None,
@@ -43,7 +43,7 @@ class Settings:
         )
 
 
-def _number(name: str, text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise StartError(f"{name} must be a number from {least} to {most}, and is {text!r}.")
+def _integer(name: str, text: str, minimum: int, maximum: int) -> int:
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+        raise StartError(f"{name} must be a number from {minimum} to {maximum}, and is {text!r}.")
     return int(text)

@@ -15,9 +15,11 @@ from dev.checkout import ROOT
 from dev.embedded import child_process
 from dev.errors import StartError
 
-READY = re.compile(r"ready: webhooks to (?P<webhook>\S+), api at (?P<api>\S+), dashboard at \S+#token=(?P<token>\S+)")
+READY_LINE = re.compile(
+    r"ready: webhooks to (?P<webhook>\S+), api at (?P<api>\S+), dashboard at \S+#token=(?P<token>\S+)"
+)
 START_SECONDS = 60.0
-ALONE = {
+ISOLATED_ENVIRONMENT = {
     "INGEST_PORT": "0",
     "API_PORT": "0",
     "GATEWAY_PORT": "0",
@@ -30,54 +32,54 @@ ALONE = {
 """Free ports, and servers of its own whatever a `.env` says."""
 
 
-class Stack:
+class LocalStack:
     """Stays on its data folder: `start` after `stop` or `kill` goes on where it was."""
 
     def __init__(
         self, data_dir: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
     ) -> None:
         self.data_dir = data_dir
-        self.lines: list[str] = []
+        self.output_lines: list[str] = []
         """All that was said since the last start."""
         self.webhook_url = self.api_url = self.token = ""
-        self._environment = os.environ | ALONE | {"DATA_DIR": str(data_dir)} | dict(environment or {})
+        self._environment = os.environ | ISOLATED_ENVIRONMENT | {"DATA_DIR": str(data_dir)} | dict(environment or {})
         self._arguments = arguments
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
     @property
-    def said(self) -> str:
-        return "\n".join(self.lines)
+    def output(self) -> str:
+        return "\n".join(self.output_lines)
 
-    def begin(self) -> None:
+    def launch(self) -> None:
         """Start without waiting for anything."""
-        self.lines = []
+        self.output_lines = []
         command = [sys.executable, "-m", "dev", *self._arguments]
         self._supervisor = supervisor = child_process.start(
             command, subprocess.PIPE, environment=self._environment, cwd=str(ROOT)
         )
-        self._reader = threading.Thread(target=self._read, args=[supervisor, self.lines], daemon=True)
+        self._reader = threading.Thread(target=self._collect_output, args=[supervisor, self.output_lines], daemon=True)
         self._reader.start()
 
     def start(self) -> None:
         """Return when it has said that it is ready; raise StartError with all its words if it never does."""
-        self.begin()
-        self.wait_for("ready: ", START_SECONDS)
-        found = READY.search(self.said)
+        self.launch()
+        self.wait_for_output("ready: ", START_SECONDS)
+        found = READY_LINE.search(self.output)
         assert found
         self.webhook_url, self.api_url, self.token = found["webhook"], found["api"], found["token"]
 
-    def wait_for(self, text: str, seconds: float = 30.0, times: int = 1) -> None:
+    def wait_for_output(self, text: str, seconds: float = 30.0, occurrences: int = 1) -> None:
         """Return when the text has been said so often; raise StartError if that never comes."""
-        child_process.wait_until(lambda: self.said.count(text) >= times or not self.alive, seconds)
-        if self.said.count(text) < times:
-            raise StartError(f"{text!r} was never said {times} times, but:\n{self.said}")
+        child_process.wait_until(lambda: self.output.count(text) >= occurrences or not self.is_running, seconds)
+        if self.output.count(text) < occurrences:
+            raise StartError(f"{text!r} was never said {occurrences} times, but:\n{self.output}")
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         return self._supervisor is not None and self._supervisor.poll() is None
 
-    def send(self, signal_number: signal.Signals) -> None:
+    def send_signal(self, signal_number: signal.Signals) -> None:
         assert self._supervisor
         self._supervisor.send_signal(signal_number)
 
@@ -91,26 +93,26 @@ class Stack:
 
     def stop(self) -> int:
         """End it in order, if it runs, and return its exit code."""
-        if self.alive:
-            self.send(signal.SIGTERM)
+        if self.is_running:
+            self.send_signal(signal.SIGTERM)
         return self.wait()
 
     def pid_of(self, name: str) -> int:
         """The process that runs `python -m NAME`, or the embedded `postgres` or `valkey-server`, on Linux."""
         assert self._supervisor
-        for pid in _pids():
+        for pid in _running_pids():
             words = child_process.command_line(pid).split()
             if (
-                _parent(pid) == self._supervisor.pid
+                _parent_pid(pid) == self._supervisor.pid
                 and words
                 and (words[-2:] == ["-m", name] or words[0].endswith(name))
             ):
                 return pid
         raise StartError(f"There is no process {name}.")
 
-    def processes(self) -> list[int]:
+    def pids_using_data_dir(self) -> list[int]:
         """Whoever works on this data folder, wherever it came from, on Linux."""
-        return [pid for pid in _pids() if pid != os.getpid() and self._works_here(pid)]
+        return [pid for pid in _running_pids() if pid != os.getpid() and self._uses_data_dir(pid)]
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,7 +123,7 @@ class Stack:
     ) -> None:
         self.stop()
 
-    def _works_here(self, pid: int) -> bool:
+    def _uses_data_dir(self, pid: int) -> bool:
         mark = str(self.data_dir)
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
@@ -135,18 +137,18 @@ class Stack:
         )
 
     @staticmethod
-    def _read(supervisor: subprocess.Popen[bytes], lines: list[str]) -> None:
+    def _collect_output(supervisor: subprocess.Popen[bytes], lines: list[str]) -> None:
         assert supervisor.stdout
         with supervisor.stdout as output:
             for line in output:
                 lines.append(line.decode(errors="replace").rstrip())  # noqa: PERF401 - each is wanted as soon as it is said
 
 
-def _pids() -> list[int]:
+def _running_pids() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
-def _parent(pid: int) -> int:
+def _parent_pid(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError):

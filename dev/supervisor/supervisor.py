@@ -12,30 +12,30 @@ from types import FrameType
 from typing import Never, Protocol
 
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 from dev.supervisor import listeners, plan, readiness, secret_files
-from dev.supervisor.plan import Addresses, Plan
-from dev.supervisor.process import Process
-from dev.supervisor.settings import Settings
+from dev.supervisor.plan import ProcessPlan, ServiceUrls
+from dev.supervisor.process import SupervisedProcess
+from dev.supervisor.settings import SupervisorSettings
 from store.postgres import errors, migrator
 
-Say = Callable[[str, str], None]
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PrintLine = Callable[[str, str], None]
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 15.0
-PROBE_PAUSE = 0.05
-PATIENCE_SECONDS = 10.0
+READINESS_POLL_SECONDS = 0.05
+SLOW_START_SECONDS = 10.0
 """How long a start may be silent before it says what it waits for."""
-LOOK_SECONDS = 0.2
-RETRY_SECONDS = 2.0
+SERVER_POLL_SECONDS = 0.2
+SERVER_RETRY_SECONDS = 2.0
 
 
-class StoppedError(Exception):
+class StartInterruptedError(Exception):
     """A signal ended the start before it was done."""
 
 
-class Server(Protocol):
+class EmbeddedServer(Protocol):
     """An embedded server, as far as it is watched."""
 
     @property
@@ -46,73 +46,76 @@ class Server(Protocol):
     def stop(self) -> None: ...
 
 
-def run(settings: Settings, environ: Mapping[str, str], say: Say, *, demo: bool) -> None:
+def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: PrintLine, *, demo: bool) -> None:
     """Return when everything has stopped, as a signal asked; raise StartError or StoppedError if it never began."""
     with contextlib.ExitStack() as stack:
-        for number in SIGNALS:
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup means it
-                signal.signal(number, _stop_start)
-        lock = _data_dir(settings.data_dir)
+                signal.signal(number, _interrupt_start)
+        lock = _lock_data_dir(settings.data_dir)
         stack.callback(lock.release)
-        ingest = stack.enter_context(listeners.on(settings.host, settings.ingest_port, "INGEST_PORT"))
-        api = stack.enter_context(listeners.on(settings.host, settings.api_port, "API_PORT"))
+        ingest = stack.enter_context(listeners.open_listener(settings.host, settings.ingest_port, "INGEST_PORT"))
+        api = stack.enter_context(listeners.open_listener(settings.host, settings.api_port, "API_PORT"))
         gateway = listeners.free_port("127.0.0.1", settings.gateway_port, "GATEWAY_PORT") if demo else 0
         stack.callback(_ignore_signals)  # the first thing that the end does: what comes below must not be cut short
-        servers: dict[str, Server] = {}
+        servers: dict[str, EmbeddedServer] = {}
         if not settings.redis_url:
-            servers["valkey"] = Valkey(settings.data_dir / "valkey")
+            servers["valkey"] = EmbeddedValkey(settings.data_dir / "valkey")
         if not settings.database_url:
-            servers["postgres"] = Postgres(settings.data_dir / "postgres")
+            servers["postgres"] = EmbeddedPostgres(settings.data_dir / "postgres")
         for name, server in servers.items():
-            say(name, f"starting in {settings.data_dir / name}")
+            print_line(name, f"starting in {settings.data_dir / name}")
             stack.callback(server.stop)
             server.start()
-        addresses = Addresses(
-            ingest=listeners.as_url(settings.host, listeners.port_of(ingest)),
-            api=listeners.as_url(settings.host, listeners.port_of(api)),
-            gateway=listeners.as_url("127.0.0.1", gateway),
+        addresses = ServiceUrls(
+            ingest=listeners.browser_url(settings.host, listeners.port_of(ingest)),
+            api=listeners.browser_url(settings.host, listeners.port_of(api)),
+            gateway=listeners.browser_url("127.0.0.1", gateway),
             database=settings.database_url or servers["postgres"].url,
             redis=settings.redis_url or servers["valkey"].url,
         )
         for name, url in (("database-url", addresses.database), ("redis-url", addresses.redis)):
             stack.callback((settings.data_dir / name).unlink, missing_ok=True)
-            secret_files.note(settings.data_dir / name, url)
-        _migrate((settings.database_url and environ.get("DIRECT_DATABASE_URL")) or addresses.database, say)
-        made = plan.make(settings, environ, addresses, ingest, api, demo=demo)
-        asyncio.run(_keep(made, servers, (ingest, api), say))
+            secret_files.write_private(settings.data_dir / name, url)
+        _migrate((settings.database_url and environ.get("DIRECT_DATABASE_URL")) or addresses.database, print_line)
+        made = plan.build(settings, environ, addresses, ingest, api, demo=demo)
+        asyncio.run(_supervise(made, servers, (ingest, api), print_line))
 
 
-def _data_dir(folder: Path) -> data_folder.Lock:
+def _lock_data_dir(folder: Path) -> data_folder.FolderLock:
     """Make the folder, and take it; as root others may pass through, because PostgreSQL is another user there."""
-    lock = data_folder.Lock(folder)
+    lock = data_folder.FolderLock(folder)
     try:
         folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
-        lock.take()
+        lock.acquire()
     except OSError as error:
         raise StartError(f"DATA_DIR {folder} cannot be used: {error.strerror}.") from error
     return lock
 
 
-def _stop_start(_number: int, _frame: FrameType | None) -> Never:
+def _interrupt_start(_number: int, _frame: FrameType | None) -> Never:
     _ignore_signals()
-    raise StoppedError
+    raise StartInterruptedError
 
 
 def _ignore_signals() -> None:
-    for number in SIGNALS:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _migrate(url: str, say: Say) -> None:
+def _migrate(url: str, print_line: PrintLine) -> None:
     try:
         for name in migrator.migrate(url):
-            say("store", f"migrated {name}")
+            print_line("store", f"migrated {name}")
     except (errors.TransientError, errors.PermanentError, migrator.UnknownMigrationError) as error:
         raise StartError(f"The database could not be migrated: {error}") from error
 
 
-async def _keep(
-    made: Plan, servers: Mapping[str, Server], sockets: tuple[socket.socket, socket.socket], say: Say
+async def _supervise(
+    plan: ProcessPlan,
+    servers: Mapping[str, EmbeddedServer],
+    listeners: tuple[socket.socket, socket.socket],
+    print_line: PrintLine,
 ) -> None:
     """Run until a signal comes; a second one means that waiting for a tidy end takes too long."""
     stop, hurry = asyncio.Event(), asyncio.Event()
@@ -122,56 +125,58 @@ async def _keep(
             hurry.set()
         stop.set()
 
-    for number in SIGNALS:
+    for number in STOP_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    processes = [Process(program, say) for program in made.programs]
-    demo = Process(made.demo, say) if made.demo else None
+    processes = [SupervisedProcess(program, print_line) for program in plan.programs]
+    demo = SupervisedProcess(plan.demo, print_line) if plan.demo else None
     try:
         for process in processes:
             process.start()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_watch(name, server, say)) for name, server in servers.items()]
-            tasks.append(group.create_task(_announce(made, demo, say)))
+            tasks = [group.create_task(_restart_server(name, server, print_line)) for name, server in servers.items()]
+            tasks.append(group.create_task(_announce_ready(plan, demo, print_line)))
             await stop.wait()
             for task in tasks:
                 task.cancel()
-        say("dev", "stopping")
+        print_line("dev", "stopping")
     finally:
-        for listener in sockets:  # nobody shall wait for an answer that will not come
+        for listener in listeners:  # nobody shall wait for an answer that will not come
             listener.close()
         for process in ([demo] if demo else []) + processes:
             await process.stop(STOP_SECONDS, hurry)
 
 
-async def _watch(name: str, server: Server, say: Say) -> None:
+async def _restart_server(name: str, server: EmbeddedServer, print_line: PrintLine) -> None:
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(SERVER_POLL_SECONDS)
         if server.running:
             continue
-        say(name, "has ended; starting it again")
+        print_line(name, "has ended; starting it again")
         try:
             server.start()
         except StartError as error:
-            say(name, str(error))
-            await asyncio.sleep(RETRY_SECONDS)
+            print_line(name, str(error))
+            await asyncio.sleep(SERVER_RETRY_SECONDS)
         else:
-            say(name, "is back")
+            print_line(name, "is back")
 
 
-async def _announce(made: Plan, demo: Process | None, say: Say) -> None:
+async def _announce_ready(plan: ProcessPlan, demo: SupervisedProcess | None, print_line: PrintLine) -> None:
     """Wait until every process has said that it is ready, and print where everything is."""
-    waiting: dict[str, str] = {program.name: program.ready_url for program in made.programs if program.ready_url}
-    patience = time.monotonic() + PATIENCE_SECONDS
+    waiting: dict[str, str] = {program.name: program.ready_url for program in plan.programs if program.ready_url}
+    patience = time.monotonic() + SLOW_START_SECONDS
     while waiting:
-        answers = await asyncio.gather(*map(readiness.ask, waiting.values()))
+        answers = await asyncio.gather(*map(readiness.check, waiting.values()))
         unready = {name: answer for name, answer in zip(waiting, answers, strict=True) if not answer.ready}
         waiting = {name: waiting[name] for name in unready}
         if unready and time.monotonic() > patience:
-            patience = time.monotonic() + PATIENCE_SECONDS
+            patience = time.monotonic() + SLOW_START_SECONDS
             for name, answer in unready.items():
-                say("dev", f"waiting for {name}: {'; '.join(answer.reasons)}")
-        await asyncio.sleep(PROBE_PAUSE if unready else 0)
+                print_line("dev", f"waiting for {name}: {'; '.join(answer.reasons)}")
+        await asyncio.sleep(READINESS_POLL_SECONDS if unready else 0)
     if demo:
         demo.start()
-    say("dev", f"ready: webhooks to {made.webhook}, api at {made.api_url}, dashboard at {made.dashboard}")
+    print_line(
+        "dev", f"ready: webhooks to {plan.webhook_url}, api at {plan.api_url}, dashboard at {plan.dashboard_url}"
+    )

@@ -29,22 +29,22 @@ ACTIONS: Mapping[str, Callable[[], None]] = {"kill": _kill, "stall": _stall}
 class Failpoints:
     """What the rig wants to happen, by the name of the place."""
 
-    def __init__(self, wanted: str = "") -> None:
+    def __init__(self, spec: str = "") -> None:
         """Read `place:action[@passes]`, separated by commas; raises FailpointError."""
         self._plan: dict[str, tuple[Callable[[], None], int]] = {}
-        for part in filter(None, wanted.split(",")):
+        for part in filter(None, spec.split(",")):
             place, _, action = part.partition(":")
             name, _, passes = action.partition("@")
             if name not in ACTIONS or not (passes or "0").isdecimal():
                 raise FailpointError(f"SAK_FAILPOINT: {part!r} is not place:{'|'.join(ACTIONS)}[@passes]")
             self._plan[place] = (ACTIONS[name], int(passes or "0"))
 
-    def reach(self, place: str) -> None:
+    def reach(self, name: str) -> None:
         """The process is at this place now."""
-        if not self._plan or place not in self._plan:
+        if not self._plan or name not in self._plan:
             return
-        action, passes = self._plan[place]
+        action, passes = self._plan[name]
         if passes:
-            self._plan[place] = (action, passes - 1)
+            self._plan[name] = (action, passes - 1)
         else:
             action()

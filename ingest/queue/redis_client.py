@@ -16,29 +16,29 @@ from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
 
 from ingest.settings import SettingsError
 
-SECONDS = 1.0
+TIMEOUT_SECONDS = 1.0
 """Longest wait for a connection, and for a reply to whoever has no deadline of its own."""
-SENTINEL_SECONDS = 0.3
+SENTINEL_TIMEOUT_SECONDS = 0.3
 """The same for a Sentinel: the next one must still be asked within the deadline of an acknowledgement."""
 SENTINEL_PORT = 26379
 
 
-def connect(url: str, reply_seconds: float | None = SECONDS) -> Redis:
+def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
     """A client of the Redis that the URL names, which is not spoken to yet; raises SettingsError for any other URL.
 
     `reply_seconds` is None for whoever has a deadline of its own around everything it does.
     """
     options: dict[str, Any] = {
         "retry": Retry(NoBackoff(), 0),
-        "socket_connect_timeout": SECONDS,
-        "socket_timeout": reply_seconds,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_timeout": reply_timeout,
         "client_name": "sak-ingest",
         "protocol": 2,
     }
     try:
         parts = urlsplit(url)
         if parts.scheme in {"redis+sentinel", "rediss+sentinel"}:
-            client = _through_sentinels(parts, options)
+            client = _sentinel_client(parts, options)
         else:
             pool = ConnectionPool.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
             client = Redis.from_pool(pool)
@@ -49,11 +49,11 @@ def connect(url: str, reply_seconds: float | None = SECONDS) -> Redis:
             "or redis+sentinel://host:port,host:port/name/db."
         ) from None
     pool = client.connection_pool
-    pool.connection_class = type("Connection", (_Translating, pool.connection_class), {})
+    pool.connection_class = type("Connection", (_ResetTranslatingConnection, pool.connection_class), {})
     return client
 
 
-class _Translating(AbstractConnection):
+class _ResetTranslatingConnection(AbstractConnection):
     """Tells of a connection that was reset in the way that everybody expects.
 
     Where asyncio drops what is written to a closed transport, uvloop raises RuntimeError, which redis-py lets through.
@@ -70,7 +70,7 @@ class _Translating(AbstractConnection):
             raise ConnectionError("The connection was reset.") from error
 
 
-def _through_sentinels(parts: SplitResult, options: dict[str, Any]) -> Redis:
+def _sentinel_client(parts: SplitResult, options: dict[str, Any]) -> Redis:
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     name, _, db = parts.path.strip("/").partition("/")
@@ -80,7 +80,7 @@ def _through_sentinels(parts: SplitResult, options: dict[str, Any]) -> Redis:
     for host in hosts.split(","):
         address = urlsplit(f"//{host}")
         sentinels.append((address.hostname or "localhost", address.port or SENTINEL_PORT))
-    waits = {"socket_connect_timeout": SENTINEL_SECONDS, "socket_timeout": SENTINEL_SECONDS}
+    waits = {"socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_timeout": SENTINEL_TIMEOUT_SECONDS}
     manager = Sentinel(sentinels, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **waits})
     return manager.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         unquote(name),

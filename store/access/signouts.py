@@ -4,7 +4,7 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 
-def end(connection: Connection, nonce: str, seconds: int) -> None:
+def record(connection: Connection, nonce: str, cookie_lifetime: int) -> None:
     """Refuse a sign-in whose cookies would last for so long; forgets those that are over anyway."""
     with errors.translated(), connection.transaction():
         connection.execute("DELETE FROM signouts WHERE until < now()")
@@ -14,10 +14,10 @@ def end(connection: Connection, nonce: str, seconds: int) -> None:
             VALUES (%(nonce)s, now() + make_interval(secs => %(seconds)s))
             ON CONFLICT (nonce) DO UPDATE SET until = excluded.until
             """,
-            {"nonce": nonce, "seconds": seconds},
+            {"nonce": nonce, "seconds": cookie_lifetime},
         )
 
 
-def ended(connection: Connection, nonce: str) -> bool:
+def is_signed_out(connection: Connection, nonce: str) -> bool:
     found = connection.execute("SELECT FROM signouts WHERE nonce = %s", [nonce])
     return found.fetchone() is not None

@@ -13,7 +13,7 @@ from store.postgres.connections import Connection
 PREFIX = "sakt_"
 
 
-class NameTakenError(Exception):
+class TokenNameTakenError(Exception):
     """There is a working token of this name."""
 
 
@@ -22,18 +22,18 @@ class Token:
     token_id: int
     name: str
     scopes: frozenset[str]
-    sessions: tuple[str, ...] | None
+    session_ids: tuple[str, ...] | None
     per_minute: int | None
     created_at: datetime
     revoked_at: datetime | None
 
 
-def make(
+def create(
     connection: Connection,
     name: str,
     scopes: Iterable[str],
     *,
-    sessions: Iterable[str] | None = None,
+    session_ids: Iterable[str] | None = None,
     per_minute: int | None = None,
 ) -> str:
     """A new token, which is told this once. Raises NameTakenError."""
@@ -49,16 +49,16 @@ def make(
                 "name": name,
                 "hash": _hash(token),
                 "scopes": sorted(set(scopes)),
-                "sessions": None if sessions is None else list(sessions),
+                "sessions": None if session_ids is None else list(session_ids),
                 "per_minute": per_minute,
             },
         )
     if not made.rowcount:
-        raise NameTakenError(f"There is a token named {name!r}: revoke it first, or choose another name.")
+        raise TokenNameTakenError(f"There is a token named {name!r}: revoke it first, or choose another name.")
     return token
 
 
-def find(connection: Connection, token: str) -> Token | None:
+def find_by_secret(connection: Connection, secret: str) -> Token | None:
     """Whose token it is; None for one that was never made, or was revoked."""
     row = connection.execute(
         """
@@ -66,12 +66,12 @@ def find(connection: Connection, token: str) -> Token | None:
         FROM tokens AS t
         WHERE t.hash = %(hash)s AND t.revoked_at IS NULL
         """,
-        {"hash": _hash(token)},
+        {"hash": _hash(secret)},
     ).fetchone()
-    return None if row is None else _token(row)
+    return None if row is None else _from_row(row)
 
 
-def working(connection: Connection, token_id: int) -> Token | None:
+def find_by_id(connection: Connection, token_id: int) -> Token | None:
     """The token of this number, unless it was revoked."""
     row = connection.execute(
         """
@@ -81,16 +81,16 @@ def working(connection: Connection, token_id: int) -> Token | None:
         """,
         {"token_id": token_id},
     ).fetchone()
-    return None if row is None else _token(row)
+    return None if row is None else _from_row(row)
 
 
-def works(connection: Connection, name: str) -> bool:
+def is_name_in_use(connection: Connection, name: str) -> bool:
     """Whether a token of this name was not revoked yet."""
     found = connection.execute("SELECT FROM tokens WHERE name = %s AND revoked_at IS NULL", [name])
     return found.fetchone() is not None
 
 
-def every(connection: Connection) -> list[Token]:
+def list_all(connection: Connection) -> list[Token]:
     """All that were ever made, oldest first."""
     with errors.translated():
         found = connection.execute(
@@ -100,7 +100,7 @@ def every(connection: Connection) -> list[Token]:
             ORDER BY t.token_id
             """
         )
-        return [_token(row) for row in found]
+        return [_from_row(row) for row in found]
 
 
 def revoke(connection: Connection, name: str) -> bool:
@@ -112,18 +112,18 @@ def revoke(connection: Connection, name: str) -> bool:
         return revoked.rowcount > 0
 
 
-def note(connection: Connection, caller: str, method: str, path: str, status: int) -> None:
+def record_audit(connection: Connection, caller: str, method: str, path: str, status: int) -> None:
     """Write down who changed something, or tried to."""
     connection.execute(
         "INSERT INTO audit (caller, method, path, status) VALUES (%s, %s, %s, %s)", [caller, method, path, status]
     )
 
 
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
-def _token(row: tuple[object, ...]) -> Token:
+def _from_row(row: tuple[object, ...]) -> Token:
     token_id, name, scopes, sessions, per_minute, created_at, revoked_at = row
     return Token(
         cast("int", token_id),

@@ -6,7 +6,7 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 
-def settle(connection: Connection, migrations: Sequence[str]) -> None:
+def reset_server_state(connection: Connection, migrations: Sequence[str]) -> None:
     """Make what was restored this server's own, under a new epoch, and note its migrations; in one transaction.
 
     Transaction ids count anew on every server: those of the old one are no place in this one's order. Every column that
@@ -34,10 +34,10 @@ def settle(connection: Connection, migrations: Sequence[str]) -> None:
         connection.execute("UPDATE feed_floor SET xid = '0', change_id = 0")
         # What workers saw of the queue then says nothing about now, least of all that it has been empty for long.
         connection.execute("DELETE FROM pulse")
-        note(connection, migrations)
+        record_migrations(connection, migrations)
 
 
-def forget_timeline(connection: Connection) -> None:
+def reset_timeline(connection: Connection) -> None:
     """The old server's timeline is none of this one's: the epoch that was drawn is good for whichever this is on.
 
     After all migrations, as older backups have no such column.
@@ -46,7 +46,7 @@ def forget_timeline(connection: Connection) -> None:
         connection.execute("UPDATE epoch SET timeline = NULL")
 
 
-def note(connection: Connection, migrations: Sequence[str]) -> None:
+def record_migrations(connection: Connection, migrations: Sequence[str]) -> None:
     """Note that these migrations are applied."""
     with errors.translated():
         connection.execute("INSERT INTO migrations (name) SELECT unnest(%s::text[])", [list(migrations)])

@@ -9,22 +9,22 @@ from store.postgres import client_programs
 from store.postgres.client_programs import Program, ProgramError
 
 # What any server has or has to itself; and the rows that say that the database may be used.
-_LEFT_OUT = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA - public |COMMENT |ACL |TABLE DATA public migrations )")
-_ESSENTIAL = ("TABLE public batches ", "TABLE public digests ", "TABLE DATA public migrations ")
+_EXCLUDED_ENTRIES = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA - public |COMMENT |ACL |TABLE DATA public migrations )")
+_REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public digests ", "TABLE DATA public migrations ")
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class BackupArchive:
     path: Path
-    server: int
+    server_major: int
     """The major version of the server that it was made from."""
     migrations: tuple[str, ...]
     """Those that the database had, in order."""
-    contents: str
+    restore_list: str
     """pg_restore's list of what is to be restored."""
 
 
-def look(path: Path, restore: Program, environment: Mapping[str, str]) -> Archive:
+def inspect(path: Path, pg_restore: Program, environment: Mapping[str, str]) -> BackupArchive:
     """Read the file from its beginning to its end; raises ProgramError if it is damaged, or is no backup of ours."""
     try:
         with path.open("rb") as file:
@@ -34,21 +34,21 @@ def look(path: Path, restore: Program, environment: Mapping[str, str]) -> Archiv
     if not is_archive:
         raise ProgramError(f"{path} is no backup that `python -m store backup` made.")
     try:
-        listed = client_programs.run(restore, ["--list", str(path)], environment)
+        listed = client_programs.run(pg_restore, ["--list", str(path)], environment)
     except ProgramError as error:
         if "unsupported version" not in str(error):
             raise
         raise ProgramError(
-            f"{path} was written by a newer PostgreSQL than {restore.major}: restore it into a server as new."
+            f"{path} was written by a newer PostgreSQL than {pg_restore.major}: restore it into a server as new."
         ) from error
-    if any(essential not in listed for essential in _ESSENTIAL):
+    if any(essential not in listed for essential in _REQUIRED_ENTRIES):
         raise ProgramError(f"{path} is a backup of another database: it has no history of ours in it.")
     server = re.search(r"Dumped from database version: (\d+)", listed)
     if server is None:
         raise ProgramError(f"{path} does not say which PostgreSQL it was made from.")
     # Everything is unpacked once, into nowhere: what was cut short or has decayed is found before anything is replaced.
-    client_programs.run(restore, ["--file=/dev/null", str(path)], environment)
-    rows = client_programs.run(restore, ["--data-only", "--table=migrations", "--file=-", str(path)], environment)
+    client_programs.run(pg_restore, ["--file=/dev/null", str(path)], environment)
+    rows = client_programs.run(pg_restore, ["--data-only", "--table=migrations", "--file=-", str(path)], environment)
     names = sorted(re.findall(r"^(\d[^\t\n]*\.sql)\t", rows, re.MULTILINE))
-    kept = [line for line in listed.splitlines() if not line.startswith(";") and not _LEFT_OUT.match(line)]
-    return Archive(path, int(server[1]), tuple(names), "\n".join(kept) + "\n")
+    kept = [line for line in listed.splitlines() if not line.startswith(";") and not _EXCLUDED_ENTRIES.match(line)]
+    return BackupArchive(path, int(server[1]), tuple(names), "\n".join(kept) + "\n")

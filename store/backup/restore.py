@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from store.backup import adopt, archive
-from store.backup.archive import Archive
-from store.backup.dump import Tell, megabytes
+from store.backup.archive import BackupArchive
+from store.backup.dump import ProgressCallback, format_megabytes
 from store.erasure import requests
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
@@ -16,23 +16,25 @@ from store.postgres import client_programs, connections, errors, migrator
 from store.postgres.client_programs import ProgramError
 from store.postgres.connections import Connection
 
-_BOUNDS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "30s"}
+_SESSION_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "30s"}
 
 
-class NotEmptyError(Exception):
+class DatabaseNotEmptyError(Exception):
     """Restoring would replace something, and nobody said that it may."""
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
-    migrated: tuple[str, ...]
+class RestoreResult:
+    applied_migrations: tuple[str, ...]
     """What was applied after it, as the backup is of an older version."""
-    forgotten: int
+    reapplied_suppressions: int
     """How many hashes of addresses were forgotten again."""
-    holds: Ledger
+    totals: Ledger
 
 
-def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tell, *, replace: bool) -> Restored:
+def restore(
+    database_url: str, path: Path, environ: Mapping[str, str], on_progress: ProgressCallback, *, replace: bool
+) -> RestoreResult:
     """Restore a backup into an empty database, or with `replace` into any, whose tables are dropped.
 
     The file is read to its end before anything is changed. Processes that are connected meanwhile lose nothing: they
@@ -42,25 +44,25 @@ def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tel
     MissingKeyError and TransientError; after any of them the same call can be made again,
     with `replace` if need be.
     """
-    with connections.open(database_url, "restore", bounds=_BOUNDS, alone=True) as connection:
-        migrator.alone(connection)
+    with connections.open(database_url, "restore", overrides=_SESSION_SETTINGS, dedicated=True) as connection:
+        migrator.acquire_lock(connection)
         major = connection.info.server_version // 10000
         program = client_programs.find("pg_restore", major)
-        server = client_programs.server(database_url, "restore", environ)
+        server = client_programs.connection_target(database_url, "restore", environ)
         about = connection.info
         where = f"{about.dbname} at {about.host}:{about.port}"
-        tell(f"reading {path}, for database {where}")
-        found = archive.look(path, program, server.environment)
-        fits(found, major)
-        if there := _tables(connection):
+        on_progress(f"reading {path}, for database {where}")
+        found = archive.inspect(path, program, server.environment)
+        require_compatible(found, major)
+        if there := _count_tables(connection):
             if not replace:
-                raise NotEmptyError(
-                    f"Database {where} has {there} tables and {_kept(connection):,} events in it already"
+                raise DatabaseNotEmptyError(
+                    f"Database {where} has {there} tables and {_count_events(connection):,} events in it already"
                 )
-            _drop(connection)
-        tell("restoring")
+            _drop_schema_objects(connection)
+        on_progress("restoring")
         with tempfile.NamedTemporaryFile("w", prefix="restore-", suffix=".list") as contents:
-            contents.write(found.contents)
+            contents.write(found.restore_list)
             contents.flush()
             client_programs.run(
                 program,
@@ -76,45 +78,47 @@ def restore(database_url: str, path: Path, environ: Mapping[str, str], tell: Tel
                     str(path),
                 ],
                 server.environment,
-                tick=lambda: tell(f"{megabytes(_size(connection))} in the database"),
+                on_progress=lambda: on_progress(f"{format_megabytes(_database_size(connection))} in the database"),
             )
-        return _finish(connection, found, environ, tell)
+        return _adopt(connection, found, environ, on_progress)
 
 
-def _finish(connection: Connection, found: Archive, environ: Mapping[str, str], tell: Tell) -> Restored:
+def _adopt(
+    connection: Connection, backup: BackupArchive, environ: Mapping[str, str], on_progress: ProgressCallback
+) -> RestoreResult:
     # One name is held back until everything is done: as long as it is missing, no process is ready.
-    withheld, *others = found.migrations
-    adopt.settle(connection, others)
-    migrated = migrator.forward(connection, withheld=[withheld])
-    adopt.forget_timeline(connection)
-    tell("forgetting again who was forgotten")
+    withheld, *others = backup.migrations
+    adopt.reset_server_state(connection, others)
+    migrated = migrator.apply_pending(connection, unrecorded=[withheld])
+    adopt.reset_timeline(connection)
+    on_progress("forgetting again who was forgotten")
     forgotten = requests.reapply(connection, environ)
-    tell("looking at what is there")
+    on_progress("looking at what is there")
     with errors.translated():
         connection.execute("ANALYZE")
-    adopt.note(connection, [withheld])
-    return Restored(tuple(migrated), forgotten, ledger.read(connection))
+    adopt.record_migrations(connection, [withheld])
+    return RestoreResult(tuple(migrated), forgotten, ledger.read(connection))
 
 
-def fits(found: Archive, major: int) -> None:
+def require_compatible(backup: BackupArchive, server_major: int) -> None:
     """Raise where this code or a server of this major version could not go on with the backup."""
-    if not found.migrations:
-        raise ProgramError(f"{found.path} says of no migration that it was applied: it cannot be brought up to date.")
-    migrator.refuse_unknown(found.migrations, migrator.names())
-    if found.server > major:
+    if not backup.migrations:
+        raise ProgramError(f"{backup.path} says of no migration that it was applied: it cannot be brought up to date.")
+    migrator.reject_unknown(backup.migrations, migrator.available())
+    if backup.server_major > server_major:
         raise ProgramError(
-            f"{found.path} was made from PostgreSQL {found.server}, and the server is {major}: it needs"
-            f" {found.server} or newer."
+            f"{backup.path} was made from PostgreSQL {backup.server_major}, and the server is {server_major}: it needs"
+            f" {backup.server_major} or newer."
         )
 
 
-def _size(connection: Connection) -> int:
+def _database_size(connection: Connection) -> int:
     with errors.translated():
         row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
     return cast("int", row[0]) if row else 0
 
 
-def _tables(connection: Connection) -> int:
+def _count_tables(connection: Connection) -> int:
     """How many tables and views are there; those of extensions do not count."""
     with errors.translated():
         row = connection.execute(
@@ -131,7 +135,7 @@ def _tables(connection: Connection) -> int:
     return cast("int", row[0]) if row else 0
 
 
-def _kept(connection: Connection) -> int:
+def _count_events(connection: Connection) -> int:
     with errors.translated():
         if connection.execute("SELECT to_regclass('public.batches')").fetchone() == (None,):
             return 0
@@ -139,7 +143,7 @@ def _kept(connection: Connection) -> int:
     return cast("int", row[0]) if row else 0
 
 
-def _drop(connection: Connection) -> None:
+def _drop_schema_objects(connection: Connection) -> None:
     """Drop what is in the schema and what depends on it, but for what belongs to extensions."""
     with errors.translated(), connection.transaction():
         connection.execute(

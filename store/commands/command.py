@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-OK, NOT_EXACT, UNUSABLE, UNKNOWN = 0, 1, 2, 3
+OK, INCOMPLETE, CANNOT_RUN, UNKNOWN = 0, 1, 2, 3
 """Exit codes: done; something does not add up; the command could not run; nobody knows."""
 
-Run: TypeAlias = Callable[[Namespace, Mapping[str, str]], int]
+CommandFunction: TypeAlias = Callable[[Namespace, Mapping[str, str]], int]
 """From the arguments and the environment to the exit code; raises what store/__main__.py makes a sentence of."""
 
 
@@ -17,6 +17,6 @@ class Command:
     name: str
     help: str
     """One line, for the list of commands."""
-    run: Run
-    arguments: Callable[[ArgumentParser], None] = lambda _: None
+    run: CommandFunction
+    add_arguments: Callable[[ArgumentParser], None] = lambda _: None
     """Adds its own arguments."""

@@ -10,32 +10,32 @@ from store.commands.command import OK, Command
 from store.postgres import connections, errors
 from store.reading import raw_tail
 
-PAUSE = 0.25
+POLL_SECONDS = 0.25
 """Seconds between two looks at what arrived."""
 
 
-def _arguments(parser: ArgumentParser) -> None:
+def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--follow", action="store_true", help="and then each as it arrives")
     parser.add_argument("--last", type=int, default=10, metavar="N", help="how many to begin with (10)")
     parser.add_argument("--json", action="store_true", help="for machines, one a line")
 
 
-def _run(chosen: Namespace, environ: Mapping[str, str]) -> int:
+def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     with connections.open(connections.url(environ), "raw") as connection:
         with errors.translated():
-            tail = raw_tail.Tail(raw_tail.last(connection, max(chosen.last, 0)))
+            tail = raw_tail.RawTail(raw_tail.event_id_before_last(connection, max(options.last, 0)))
         while True:
             with errors.translated():
-                new = tail.look(connection)
+                new = tail.poll(connection)
             for payload in new:
-                if chosen.json:
-                    print(json.dumps(payload.document(), ensure_ascii=False))
+                if options.json:
+                    print(json.dumps(payload.to_json(), ensure_ascii=False))
                 else:
-                    print(f"# {payload.event_id} {payload.received} {payload.outcome}\n{payload.text}")
+                    print(f"# {payload.event_id} {payload.received_iso} {payload.outcome}\n{payload.printable_text}")
             sys.stdout.flush()
-            if not chosen.follow:
+            if not options.follow:
                 return OK
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
 
 
-COMMAND = Command("raw", "print the last raw payloads", _run, _arguments)
+COMMAND = Command("raw", "print the last raw payloads", _run, _add_arguments)

@@ -13,18 +13,18 @@ from store.doctor.finding import Finding
 from store.postgres.connections import Connection
 
 _GIB = 1 << 30
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_HELD_BYTES = 64 << 10
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+_EMPTY_SPOOL_BYTES = 64 << 10
 """A spool file that is held cannot be looked into; an empty one is smaller than this."""
 
 
-def space(environ: Mapping[str, str]) -> list[Finding]:
+def free_space(environ: Mapping[str, str]) -> list[Finding]:
     """How much is left for DATA_DIR and SPOOL_DIR, and whether the spool could grow as large as it may."""
-    data_dir, spool_dir = _folders(environ)
-    found = [_left("disk.data", "DATA_DIR", data_dir), _left("disk.spool", "SPOOL_DIR", spool_dir)]
+    data_dir, spool_dir = _data_and_spool_dirs(environ)
+    found = [_space_finding("disk.data", "DATA_DIR", data_dir), _space_finding("disk.spool", "SPOOL_DIR", spool_dir)]
     bound = environ.get("SPOOL_MAX_BYTES", "").strip()
     most = int(bound) if bound.isdecimal() else _GIB
-    free = shutil.disk_usage(_existing(spool_dir)).free
+    free = shutil.disk_usage(_nearest_existing(spool_dir)).free
     if most > free:
         sentence = f"The spool may grow to {most / _GIB:.1f} GiB, and its disk has {free / _GIB:.1f} GiB left."
         found.append(
@@ -35,30 +35,30 @@ def space(environ: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def of_postgresql(connection: Connection) -> list[Finding]:
+def postgresql_space(connection: Connection) -> list[Finding]:
     """Only where the server is on this machine and tells where its data lies."""
     host = connection.info.host
     row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'").fetchone()
-    if not (host.startswith("/") or host in _LOOPBACK) or row is None:
+    if not (host.startswith("/") or host in _LOCAL_HOSTS) or row is None:
         return []
     folder = Path(str(row[0]))
     try:
-        return [_left("disk.postgresql", "PostgreSQL's data folder", folder)]
+        return [_space_finding("disk.postgresql", "PostgreSQL's data folder", folder)]
     except OSError:
         return []  # another user's, or another container's
 
 
-def spool(environ: Mapping[str, str]) -> list[Finding]:
+def spool_files(environ: Mapping[str, str]) -> list[Finding]:
     """Spool files here: what an ingest holds drains by itself, what nobody holds waits for an ingest."""
     name = "spool.files"
-    _, folder = _folders(environ)
+    _, folder = _data_and_spool_dirs(environ)
     left = held = 0
     damaged: list[str] = []
     try:
         for path in sorted(folder.glob("*.spool")):
-            events = _events(path)
+            events = _count_events(path)
             if events is None:
-                held += _size(path) > _HELD_BYTES
+                held += _size(path) > _EMPTY_SPOOL_BYTES
             else:
                 left += events
         damaged = sorted(path.name for path in folder.glob("*.spool.damaged"))
@@ -77,7 +77,7 @@ def spool(environ: Mapping[str, str]) -> list[Finding]:
     return [finding.ok(name, "No event lies in a spool on this machine.")]
 
 
-def _events(path: Path) -> int | None:
+def _count_events(path: Path) -> int | None:
     """How many events an unheld file has; None while a process holds it."""
     with path.with_suffix(".lock").open("rb") as lock:
         try:
@@ -95,10 +95,10 @@ def _size(path: Path) -> int:
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
-def _left(name: str, what: str, folder: Path) -> Finding:
-    usage = shutil.disk_usage(_existing(folder))
+def _space_finding(name: str, label: str, folder: Path) -> Finding:
+    usage = shutil.disk_usage(_nearest_existing(folder))
     share = usage.free / usage.total
-    sentence = f"{what} has {usage.free / _GIB:.1f} GiB left, {share:.0%} of its disk."
+    sentence = f"{label} has {usage.free / _GIB:.1f} GiB left, {share:.0%} of its disk."
     cure = "Make room, or a larger disk; `python -m store retain` forgets old bodies where it is there."
     if usage.free < _GIB // 2:
         return finding.broken(name, sentence, cure)
@@ -107,7 +107,7 @@ def _left(name: str, what: str, folder: Path) -> Finding:
     return finding.ok(name, sentence)
 
 
-def _existing(folder: Path) -> Path:
+def _nearest_existing(folder: Path) -> Path:
     """The folder, or the nearest above it that is there."""
     folder = folder.absolute()
     while not os.path.lexists(folder) and folder != folder.parent:
@@ -115,6 +115,6 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _folders(environ: Mapping[str, str]) -> tuple[Path, Path]:
+def _data_and_spool_dirs(environ: Mapping[str, str]) -> tuple[Path, Path]:
     data_dir = Path(environ.get("DATA_DIR") or "var")
     return data_dir, Path(environ.get("SPOOL_DIR") or data_dir / "spool")

@@ -11,10 +11,10 @@ from store.postgres.connections import Connection
 from store.reading import operations
 
 _DAY = 86_400
-_SHOWN = 5
+_MAX_REASONS = 5
 
 
-def pulse(connection: Connection) -> list[Finding]:
+def worker_alive(connection: Connection) -> list[Finding]:
     """Whether any worker is alive, by what it wrote last."""
     row = connection.execute(
         "SELECT extract(epoch FROM now() - p.as_of)::float8, extract(epoch FROM now() - p.oldest_at)::float8, p.length"
@@ -24,14 +24,14 @@ def pulse(connection: Connection) -> list[Finding]:
     if row is None:
         return [finding.broken("worker.pulse", "No worker ever looked at the stream.", cure)]
     age, oldest, length = cast("tuple[float, float | None, int]", row)
-    if age > ledger.STALE:
+    if age > ledger.STALE_AFTER:
         return [finding.broken("worker.pulse", f"No worker looked at the stream for {age:.0f} s.", cure)]
     waiting = "Nothing waits in the stream."
     if length and oldest is not None:
         waiting = f"{length} batches are in the stream, the oldest for {max(oldest, 0):.0f} s."
     return [
         finding.ok("worker.pulse", "A worker looked at the stream just now."),
-        finding.above(
+        finding.by_threshold(
             "queue.age",
             oldest or 0,
             30,
@@ -42,7 +42,7 @@ def pulse(connection: Connection) -> list[Finding]:
     ]
 
 
-def exact(connection: Connection) -> list[Finding]:
+def ledger_balance(connection: Connection) -> list[Finding]:
     read = ledger.read(connection)
     name = "ledger"
     if read.lost:
@@ -61,7 +61,7 @@ def exact(connection: Connection) -> list[Finding]:
     return [finding.ok(name, sentence)]
 
 
-def spooled(connection: Connection) -> list[Finding]:
+def reported_spools(connection: Connection) -> list[Finding]:
     """What ingests that spoke within the last minute said of their spools."""
     row = connection.execute(
         """
@@ -80,7 +80,7 @@ def spooled(connection: Connection) -> list[Finding]:
     return [finding.ok(name, "No ingest said lately that its spool is in use.")]
 
 
-def parked(connection: Connection) -> list[Finding]:
+def parked_events(connection: Connection) -> list[Finding]:
     rows = connection.execute(
         """
         SELECT p.reason, count(*), count(*) FILTER (WHERE p.parked_at > now() - interval '1 day')
@@ -91,7 +91,7 @@ def parked(connection: Connection) -> list[Finding]:
     ).fetchall()
     counted = [(str(reason), cast("int", all_), cast("int", lately)) for reason, all_, lately in rows]
     total, lately = sum(number for _, number, _ in counted), sum(number for _, _, number in counted)
-    reasons = ", ".join(f"{reason}: {number}" for reason, number, _ in counted[:_SHOWN])
+    reasons = ", ".join(f"{reason}: {number}" for reason, number, _ in counted[:_MAX_REASONS])
     if lately:
         cure = (
             "Look at them (GET /api/parked, or the dashboard's operations page); after an upgrade that reads them: "
@@ -103,7 +103,7 @@ def parked(connection: Connection) -> list[Finding]:
     return [finding.ok("events.parked", sentence)]
 
 
-def talking(connection: Connection) -> list[Finding]:
+def session_activity(connection: Connection) -> list[Finding]:
     """For each session, what the guide lets it send and it never sent, and whether it fell silent in the last week."""
     rows = connection.execute(
         """
@@ -118,7 +118,7 @@ def talking(connection: Connection) -> list[Finding]:
         ORDER BY 2 DESC NULLS LAST
         LIMIT 100
         """,
-        {"ping": sessions.PING, "known": list(operations.KNOWN_EVENTS)},
+        {"ping": sessions.PING_EVENT, "known": list(operations.WEBHOOK_EVENTS)},
     ).fetchall()
     found: list[Finding] = []
     for session_id, last_at, never in cast("list[tuple[str, int | None, list[str]]]", rows):
@@ -132,17 +132,17 @@ def talking(connection: Connection) -> list[Finding]:
             found.append(finding.warning("sessions", sentence, cure))
             continue
         age = time.time() - last_at / 1000
-        sentence = f"Session {session_id} last told something {_ago(age)}{unseen}."
+        sentence = f"Session {session_id} last told something {_format_age(age)}{unseen}."
         silent = _DAY < age < 7 * _DAY
         found.append(finding.warning("sessions", sentence, cure) if silent else finding.ok("sessions", sentence))
     return found or [finding.ok("sessions", "No session ever told anything: nothing was received yet.")]
 
 
-def _ago(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     for unit, size in (("days", _DAY), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit} ago"
     return "just now"
 
 
-CHECKS = (pulse, exact, spooled, parked, talking)
+CHECKS = (worker_alive, ledger_balance, reported_spools, parked_events, session_activity)

@@ -3,53 +3,53 @@
 from dataclasses import asdict, dataclass
 from typing import Literal, Self, TypeAlias, cast, get_args
 
-Answer: TypeAlias = Literal["ok", "warning", "broken"]
+Severity: TypeAlias = Literal["ok", "warning", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     name: str
     """What was looked at: words with dots, the same in every version."""
-    answer: Answer
-    sentence: str
+    severity: Severity
+    message: str
     """Without a secret, an address or a word of a message."""
-    cure: str | None = None
+    remedy: str | None = None
     """What to do; None where there is nothing to do."""
 
-    def document(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """As JSON can hold it."""
         return asdict(self)
 
     @classmethod
-    def from_document(cls, document: dict[str, object]) -> Self:
+    def from_json(cls, document: dict[str, object]) -> Self:
         """Raises KeyError, TypeError or ValueError for what is no finding."""
-        if document["answer"] not in get_args(Answer):
+        if document["answer"] not in get_args(Severity):
             raise ValueError("no answer")
         cure = document.get("cure")
         return cls(
             str(document["name"]),
-            cast("Answer", document["answer"]),
+            cast("Severity", document["answer"]),
             str(document["sentence"]),
             None if cure is None else str(cure),
         )
 
 
-def ok(name: str, sentence: str) -> Finding:
-    return Finding(name, "ok", sentence)
+def ok(name: str, message: str) -> Finding:
+    return Finding(name, "ok", message)
 
 
-def warning(name: str, sentence: str, cure: str) -> Finding:
-    return Finding(name, "warning", sentence, cure)
+def warning(name: str, message: str, remedy: str) -> Finding:
+    return Finding(name, "warning", message, remedy)
 
 
-def broken(name: str, sentence: str, cure: str) -> Finding:
-    return Finding(name, "broken", sentence, cure)
+def broken(name: str, message: str, remedy: str) -> Finding:
+    return Finding(name, "broken", message, remedy)
 
 
-def above(  # noqa: PLR0913, PLR0917 - two bounds and what to say of them
-    name: str, value: float, warn: float, break_: float, sentence: str, cure: str
+def by_threshold(  # noqa: PLR0913, PLR0917 - two bounds and what to say of them
+    name: str, value: float, warning_above: float, broken_above: float, message: str, remedy: str
 ) -> Finding:
     """Fine up to the first bound, broken above the second."""
-    if value <= warn:
-        return ok(name, sentence)
-    return (broken if value > break_ else warning)(name, sentence, cure)
+    if value <= warning_above:
+        return ok(name, message)
+    return (broken if value > broken_above else warning)(name, message, remedy)

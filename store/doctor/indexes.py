@@ -9,7 +9,7 @@ from store.doctor.finding import Finding
 from store.postgres import migrator
 from store.postgres.connections import Connection
 
-_WORDS = re.compile(
+_DDL_PATTERN = re.compile(
     r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?P<made>\w+)\s+ON\s+(?:ONLY\s+)?(?P<on>\w+)"
     r"|DROP\s+INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+EXISTS\s+)?(?P<dropped>\w+(?:\s*,\s*\w+)*)"
     r"|ALTER\s+INDEX\s+(?:IF\s+EXISTS\s+)?(?P<old>\w+)\s+RENAME\s+TO\s+(?P<new>\w+)"
@@ -22,11 +22,11 @@ _UNUSED_DAYS = 7
 _DEAD_ROWS = 100_000
 
 
-def expected(migrations: Iterable[str]) -> dict[str, str]:
+def expected_indexes(migrations: Iterable[str]) -> dict[str, str]:
     """The indexes that these migrations, as text and in order, leave behind: name to table."""
     there: dict[str, str] = {}
     for text in migrations:
-        for word in _WORDS.finditer(re.sub(r"--[^\n]*", "", text)):
+        for word in _DDL_PATTERN.finditer(re.sub(r"--[^\n]*", "", text)):
             part = word.groupdict()
             if part["made"]:
                 there[part["made"]] = part["on"]
@@ -46,8 +46,10 @@ def expected(migrations: Iterable[str]) -> dict[str, str]:
 def missing(connection: Connection) -> list[Finding]:
     """Of the migrations that the database has; what others are missing is another finding."""
     done = migrator.applied(connection)
-    texts = [(migrator.FOLDER / name).read_text(encoding="utf-8") for name in migrator.names() if name in done]
-    wanted = expected(texts)
+    texts = [
+        (migrator.MIGRATIONS_FOLDER / name).read_text(encoding="utf-8") for name in migrator.available() if name in done
+    ]
+    wanted = expected_indexes(texts)
     rows = connection.execute(
         "SELECT w.name FROM unnest(%s::text[]) AS w (name) WHERE to_regclass(quote_ident(w.name)) IS NULL ORDER BY 1",
         [sorted(wanted)],
@@ -110,7 +112,7 @@ def unused(connection: Connection) -> list[Finding]:
     return [finding.ok(name, "No large index is known to be unused.")]
 
 
-def bloat(connection: Connection) -> list[Finding]:
+def dead_rows(connection: Connection) -> list[Finding]:
     """A hint: tables with many rows that are dead and not vacuumed away."""
     rows = connection.execute(
         """
@@ -130,4 +132,4 @@ def bloat(connection: Connection) -> list[Finding]:
     return [finding.ok(name, "No table has more dead rows than vacuum keeps up with.")]
 
 
-CHECKS = (missing, invalid, unused, bloat)
+CHECKS = (missing, invalid, unused, dead_rows)

@@ -6,16 +6,16 @@ from typing import cast
 from store.doctor import finding
 from store.doctor.finding import Finding
 from store.postgres import connections, errors, replica
-from store.postgres.connections import NoDatabaseError
+from store.postgres.connections import DatabaseUrlError
 
-_NAME = "replica"
-_CURE = "Readers go to the primary meanwhile. Bring it back, or take READ_DATABASE_URL away."
+_FINDING_NAME = "replica"
+_REMEDY = "Readers go to the primary meanwhile. Bring it back, or take READ_DATABASE_URL away."
 
 
-def findings(environ: Mapping[str, str]) -> list[Finding]:
+def check(environ: Mapping[str, str]) -> list[Finding]:
     """Nothing where READ_DATABASE_URL is not set."""
     try:
-        url = connections.read_url(environ)
+        url = connections.replica_url(environ)
         if url is None:
             return []
         with connections.open(url, "doctor") as connection, errors.translated():
@@ -27,14 +27,18 @@ def findings(environ: Mapping[str, str]) -> list[Finding]:
                     EXISTS (SELECT FROM pg_stat_wal_receiver)
                 """
             ).fetchone()
-    except NoDatabaseError as error:
-        return [finding.broken(_NAME, str(error), _CURE)]
+    except DatabaseUrlError as error:
+        return [finding.broken(_FINDING_NAME, str(error), _REMEDY)]
     except errors.StoreError as error:
-        return [finding.warning(_NAME, f"The replica of READ_DATABASE_URL does not answer: {error}", _CURE)]
+        return [finding.warning(_FINDING_NAME, f"The replica of READ_DATABASE_URL does not answer: {error}", _REMEDY)]
     follows, lag, receives = cast("tuple[bool, float | None, bool]", row)
     if not follows:
         cure = "It may have been promoted: name it in DATABASE_URL, or make it follow the primary again."
-        return [finding.warning(_NAME, "READ_DATABASE_URL names a server that follows nobody.", cure)]
+        return [finding.warning(_FINDING_NAME, "READ_DATABASE_URL names a server that follows nobody.", cure)]
     if not receives:
-        return [finding.warning(_NAME, "The replica receives nothing from its primary.", _CURE)]
-    return [finding.above(_NAME, lag or 0, replica.LAG, 300, f"The replica is {lag or 0:.1f} s behind.", _CURE)]
+        return [finding.warning(_FINDING_NAME, "The replica receives nothing from its primary.", _REMEDY)]
+    return [
+        finding.by_threshold(
+            _FINDING_NAME, lag or 0, replica.MAX_LAG, 300, f"The replica is {lag or 0:.1f} s behind.", _REMEDY
+        )
+    ]

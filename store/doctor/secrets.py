@@ -6,28 +6,30 @@ from pathlib import Path
 from store.doctor import finding
 from store.doctor.finding import Finding
 
-_SHORT = 24
-_FEW = 10
-_KEPT = ("webhook-secret", "api-token", "database-url", "redis-url", "forget-key")
+_MIN_LENGTH = 24
+_MIN_DISTINCT_CHARACTERS = 10
+_SECRET_FILES = ("webhook-secret", "api-token", "database-url", "redis-url", "forget-key")
 """What ./run leaves in DATA_DIR, and says in the environment of its processes."""
 
 
-def present(environ: Mapping[str, str]) -> list[Finding]:
+def configured(environ: Mapping[str, str]) -> list[Finding]:
     """The webhook's secrets, the api's token, and whether unsigned webhooks are taken."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
     unsigned = environ.get("WEBHOOK_ALLOW_UNSIGNED", "").strip().lower() in {"1", "true", "yes"}
     webhook = [part.strip() for part in (environ.get("WEBHOOK_SECRETS") or "").split(",") if part.strip()]
-    webhook = webhook or _kept(data_dir / "webhook-secret")
+    webhook = webhook or _read_secret_file(data_dir / "webhook-secret")
     token = [environ.get("API_TOKEN", "").strip()] if environ.get("API_TOKEN", "").strip() else []
-    token = token or _kept(data_dir / "api-token")
+    token = token or _read_secret_file(data_dir / "api-token")
     found = [
-        _judged(
+        _strength_finding(
             "secrets.webhook",
             "WEBHOOK_SECRETS",
             webhook,
             "Set it to the secret that SAK returned at registration (`python -m api sak register --write-env .env`).",
         ),
-        _judged("secrets.api", "API_TOKEN", token, "Set it to something like what `openssl rand -hex 32` prints."),
+        _strength_finding(
+            "secrets.api", "API_TOKEN", token, "Set it to something like what `openssl rand -hex 32` prints."
+        ),
     ]
     if unsigned:
         sentence = "WEBHOOK_ALLOW_UNSIGNED is on: whoever reaches ingest can write messages."
@@ -40,10 +42,10 @@ def present(environ: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def modes(environ: Mapping[str, str]) -> list[Finding]:
+def file_modes(environ: Mapping[str, str]) -> list[Finding]:
     """Files with secrets in them that others of this machine can read."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
-    files = [*(data_dir / name for name in _KEPT), Path(".env")]
+    files = [*(data_dir / name for name in _SECRET_FILES), Path(".env")]
     open_ = [str(path) for path in files if path.is_file() and path.stat().st_mode & 0o077]
     if open_:
         cure = f"chmod 600 {' '.join(open_)}"
@@ -52,17 +54,17 @@ def modes(environ: Mapping[str, str]) -> list[Finding]:
     return [finding.ok("secrets.files", "No file with secrets is readable by others.")]
 
 
-def _judged(name: str, variable: str, secrets: list[str], cure: str) -> Finding:
+def _strength_finding(name: str, variable: str, secrets: list[str], remedy: str) -> Finding:
     if not secrets:
-        return finding.broken(name, f"{variable} is not set, and DATA_DIR holds none.", cure)
-    if any(len(secret) < _SHORT or len(set(secret)) < _FEW for secret in secrets):
+        return finding.broken(name, f"{variable} is not set, and DATA_DIR holds none.", remedy)
+    if any(len(secret) < _MIN_LENGTH or len(set(secret)) < _MIN_DISTINCT_CHARACTERS for secret in secrets):
         return finding.warning(
-            name, f"{variable} holds one that is short or of few characters: it can be guessed.", cure
+            name, f"{variable} holds one that is short or of few characters: it can be guessed.", remedy
         )
     return finding.ok(name, f"{variable} is set ({len(secrets)}).")
 
 
-def _kept(path: Path) -> list[str]:
+def _read_secret_file(path: Path) -> list[str]:
     """What ./run made; nothing where it is not there or not for us to read."""
     try:
         return [part.strip() for part in path.read_text(encoding="utf-8").split(",") if part.strip()]

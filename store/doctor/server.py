@@ -9,19 +9,25 @@ from store.doctor.finding import Finding
 from store.postgres import migrator
 from store.postgres.connections import Connection
 
-OLDEST, NEWEST = 15, 18
-_XIDS = 2**31
-_VACUUM = "Look for what keeps vacuum from its work (finding postgresql.transactions), then run VACUUM (FREEZE)."
+OLDEST_VERSION, NEWEST_TESTED_VERSION = 15, 18
+_XID_LIMIT = 2**31
+_VACUUM_REMEDY = "Look for what keeps vacuum from its work (finding postgresql.transactions), then run VACUUM (FREEZE)."
 
 
 def version(connection: Connection) -> list[Finding]:
     name, number = "postgresql.version", connection.info.server_version // 10_000
-    if number < OLDEST:
-        cure = f"Upgrade to PostgreSQL {OLDEST} or newer: dump, restore, and name the new server in DATABASE_URL."
-        return [finding.broken(name, f"PostgreSQL {number} is older than {OLDEST}, which we need.", cure)]
-    if number > NEWEST:
+    if number < OLDEST_VERSION:
+        cure = (
+            f"Upgrade to PostgreSQL {OLDEST_VERSION} or newer: dump, restore, and name the new server in DATABASE_URL."
+        )
+        return [finding.broken(name, f"PostgreSQL {number} is older than {OLDEST_VERSION}, which we need.", cure)]
+    if number > NEWEST_TESTED_VERSION:
         cure = "Run the tests against it (./run test) before relying on it."
-        return [finding.warning(name, f"PostgreSQL {number} is newer than any that was tried ({NEWEST}).", cure)]
+        return [
+            finding.warning(
+                name, f"PostgreSQL {number} is newer than any that was tried ({NEWEST_TESTED_VERSION}).", cure
+            )
+        ]
     return [finding.ok(name, f"PostgreSQL {number}.")]
 
 
@@ -34,7 +40,7 @@ def writable(connection: Connection) -> list[Finding]:
     return [finding.ok(name, "It is a primary.")]
 
 
-def settings(connection: Connection) -> list[Finding]:
+def durability_settings(connection: Connection) -> list[Finding]:
     """Settings without which a COMMIT, or the next year, is not safe."""
     rows = connection.execute(
         """
@@ -76,13 +82,13 @@ def settings(connection: Connection) -> list[Finding]:
     return found
 
 
-def ticking(connection: Connection) -> list[Finding]:
+def clock_offset(connection: Connection) -> list[Finding]:
     before = time.time()
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     after = time.time()
     assert row is not None
     offset = cast("datetime", row[0]).timestamp() - (before + after) / 2
-    return [clock.judge("postgresql.clock", "PostgreSQL's", offset)]
+    return [clock.check_offset("postgresql.clock", "PostgreSQL's", offset)]
 
 
 def connections(connection: Connection) -> list[Finding]:
@@ -94,7 +100,7 @@ def connections(connection: Connection) -> list[Finding]:
     ).fetchone()
     used, most = cast("tuple[int, int]", row)
     return [
-        finding.above(
+        finding.by_threshold(
             "postgresql.connections",
             used / most,
             0.8,
@@ -115,12 +121,14 @@ def wraparound(connection: Connection) -> list[Finding]:
         """
     ).fetchone()
     (age,) = cast("tuple[int]", row)
-    sentence = f"{age / _XIDS:.0%} of the transaction ids are used up since the last freeze."
-    return [finding.above("postgresql.wraparound", age, 0.2 * _XIDS, 0.5 * _XIDS, sentence, _VACUUM)]
+    sentence = f"{age / _XID_LIMIT:.0%} of the transaction ids are used up since the last freeze."
+    return [
+        finding.by_threshold("postgresql.wraparound", age, 0.2 * _XID_LIMIT, 0.5 * _XID_LIMIT, sentence, _VACUUM_REMEDY)
+    ]
 
 
 def migrations(connection: Connection) -> list[Finding]:
-    done, known = migrator.applied(connection), migrator.names()
+    done, known = migrator.applied(connection), migrator.available()
     name = "postgresql.migrations"
     if missing := [each for each in known if each not in done]:
         cure = "Run `python -m store migrate`; no process is ready before."
@@ -131,4 +139,4 @@ def migrations(connection: Connection) -> list[Finding]:
     return [finding.ok(name, f"All {len(known)} migrations are in the database.")]
 
 
-CHECKS = (version, writable, settings, ticking, connections, wraparound, migrations)
+CHECKS = (version, writable, durability_settings, clock_offset, connections, wraparound, migrations)

@@ -9,12 +9,12 @@ from pathlib import Path
 from store.doctor import finding
 from store.doctor.finding import Finding
 
-COMMAND = ("-m", "worker", "doctor")
-SECONDS = 60.0
+WORKER_COMMAND = ("-m", "worker", "doctor")
+TIMEOUT_SECONDS = 60.0
 """Far above its own time-outs."""
 
 
-def findings(environ: Mapping[str, str]) -> list[Finding]:
+def check(environ: Mapping[str, str]) -> list[Finding]:
     """What `python -m worker doctor` finds, with the Redis of the stack that runs on DATA_DIR if none is named."""
     environment = dict(environ)
     if not environ.get("REDIS_URL"):
@@ -25,9 +25,9 @@ def findings(environ: Mapping[str, str]) -> list[Finding]:
             return [finding.broken("redis", "REDIS_URL is not set, and no stack is running here.", cure)]
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, *COMMAND], env=environment, capture_output=True, timeout=SECONDS, check=True
+            [sys.executable, *WORKER_COMMAND], env=environment, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
         )
-        return [Finding.from_document(document) for document in json.loads(done.stdout)]
+        return [Finding.from_json(document) for document in json.loads(done.stdout)]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        cure = f"Run `python {' '.join(COMMAND)}` from the checkout to see why."
+        cure = f"Run `python {' '.join(WORKER_COMMAND)}` from the checkout to see why."
         return [finding.broken("redis", f"The worker's part of the doctor ended with {type(error).__name__}.", cure)]

@@ -7,12 +7,12 @@ from store.doctor.finding import Finding
 from store.feed import pruning
 from store.postgres.connections import Connection
 
-_WARN, _BREAK = 60, 900
+_WARN_SECONDS, _BROKEN_SECONDS = 60, 900
 """Seconds. A transaction of ours takes 20 at most."""
 _GIB = 1 << 30
 
 
-def transactions(connection: Connection) -> list[Finding]:
+def oldest_transaction(connection: Connection) -> list[Finding]:
     """The oldest transaction of anybody; what it runs is not told, as it may quote messages."""
     row = connection.execute(
         """
@@ -26,17 +26,20 @@ def transactions(connection: Connection) -> list[Finding]:
     ).fetchone()
     name = "postgresql.transactions"
     if row is None:
-        return [finding.ok(name, "No transaction of anybody is running."), *_prepared(connection)]
+        return [finding.ok(name, "No transaction of anybody is running."), *_prepared_transactions(connection)]
     seconds, pid, state, application = cast("tuple[float, int, str, str]", row)
     sentence = f"The oldest transaction has run for {max(seconds, 0):.0f} s (process {pid}, {state}, {application!r})."
     cure = (
         "It keeps changes from the feed's readers and dead rows from vacuum: end it in its program, "
         f"or with SELECT pg_terminate_backend({pid});"
     )
-    return [finding.above(name, seconds, _WARN, _BREAK, sentence, cure), *_prepared(connection)]
+    return [
+        finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, sentence, cure),
+        *_prepared_transactions(connection),
+    ]
 
 
-def _prepared(connection: Connection) -> list[Finding]:
+def _prepared_transactions(connection: Connection) -> list[Finding]:
     row = connection.execute(
         """
         SELECT count(*), min(p.gid), extract(epoch FROM clock_timestamp() - min(p.prepared))::float8
@@ -50,13 +53,13 @@ def _prepared(connection: Connection) -> list[Finding]:
         return [finding.ok(name, "No prepared transaction waits for its second half.")]
     sentence = f"{count} prepared transactions wait for their second half, the oldest for {seconds:.0f} s."
     cure = f"They hold the feed for ever: COMMIT PREPARED or ROLLBACK PREPARED each (SELECT gid …; the oldest: {gid})."
-    return [finding.above(name, seconds, _WARN, _BREAK, sentence, cure)]
+    return [finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, sentence, cure)]
 
 
-def feed(connection: Connection) -> list[Finding]:
-    lag = pruning.lag(connection)
+def feed_lag(connection: Connection) -> list[Finding]:
+    lag = pruning.horizon_lag(connection)
     return [
-        finding.above(
+        finding.by_threshold(
             "feed.lag",
             lag,
             5,
@@ -67,7 +70,7 @@ def feed(connection: Connection) -> list[Finding]:
     ]
 
 
-def slots(connection: Connection) -> list[Finding]:
+def replication_slots(connection: Connection) -> list[Finding]:
     """Slots that nobody reads keep every byte of the write-ahead log until the disk is full."""
     rows = connection.execute(
         """
@@ -88,8 +91,8 @@ def slots(connection: Connection) -> list[Finding]:
         elif not active:
             found.append(finding.warning(name, f"{kept}: the write-ahead log grows until somebody reads it.", cure))
         else:
-            found.append(finding.above(name, behind / _GIB, 1, 16, f"{kept}.", cure))
+            found.append(finding.by_threshold(name, behind / _GIB, 1, 16, f"{kept}.", cure))
     return found or [finding.ok(name, "There is no replication slot.")]
 
 
-CHECKS = (transactions, feed, slots)
+CHECKS = (oldest_transaction, feed_lag, replication_slots)

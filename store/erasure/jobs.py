@@ -13,60 +13,60 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
 from store.erasure import erased_messages, linked_events, remainder, subjects, suppressions
-from store.erasure.key_store import Keeping, Key, UnwritableError
-from store.erasure.linked_events import Step
-from store.erasure.subjects import Person
+from store.erasure.key_store import KeyStoreUnwritableError, SuppressionKey, SuppressionKeyStore
+from store.erasure.linked_events import ErasureStep
+from store.erasure.subjects import ErasureSubject
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 log = logging.getLogger(__name__)
 
-Stage: TypeAlias = Literal["addresses", "messages", "marks", "events", "rest"]
+ErasureStage: TypeAlias = Literal["addresses", "messages", "marks", "events", "rest"]
 
-PATIENCE = 60.0
+STEP_RETRY_SECONDS = 60.0
 """Seconds for which one step is tried again: what is in its way are other writers, for moments."""
-_PAUSE = 0.2
+_RETRY_PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class ErasureJob:
     erasure_id: int
-    person: Person
-    stage: Stage
-    done: int
-    erased: Counter[str]
+    subject: ErasureSubject
+    stage: ErasureStage
+    last_id: int
+    erased_counts: Counter[str]
     """How much, so far."""
 
 
-def wanted(connection: Connection) -> bool:
+def has_pending(connection: Connection) -> bool:
     """Whether anything is to be erased."""
     with errors.translated():
         return connection.execute("SELECT FROM erasures LIMIT 1").fetchone() is not None
 
 
-def step(connection: Connection, keeping: Keeping) -> Erasure | None:
+def run_next_step(connection: Connection, key_store: SuppressionKeyStore) -> ErasureJob | None:
     """Do the next bit of the oldest that nobody else is at; None if there is none.
 
     Returns it as it is then, in the stage that it was in. Raises TransientError, after which the same
     call may succeed, and MissingKeyError.
     """
     with errors.translated(), connection.transaction():
-        erasure = _take(connection)
+        erasure = _claim(connection)
         if erasure is None:
             return None
-        key = keeping.find()
-        suppressions.verify(key, _check(connection))
+        key = key_store.find_key()
+        suppressions.verify_key(key, _read_key_fingerprint(connection))
         assert key is not None, "verified"
-        return _work(connection, key, keeping, erasure)
+        return _run_stage(connection, key, key_store, erasure)
 
 
-def finish(connection: Connection, keeping: Keeping, tell: Callable[[Erasure], None]) -> None:
+def run_all(connection: Connection, key_store: SuppressionKeyStore, on_progress: Callable[[ErasureJob], None]) -> None:
     """Erase until nothing is left, also what others began; raises what `step` raises, if that goes on."""
-    deadline, reached = time.monotonic() + PATIENCE, _reached(connection)
+    deadline, reached = time.monotonic() + STEP_RETRY_SECONDS, _pending_progress(connection)
     while reached:
         try:
-            worked = step(connection, keeping)
-        except suppressions.MissingKeyError:
+            worked = run_next_step(connection, key_store)
+        except suppressions.SuppressionKeyError:
             raise
         except errors.TransientError:
             if connection.closed or time.monotonic() > deadline:
@@ -74,22 +74,22 @@ def finish(connection: Connection, keeping: Keeping, tell: Callable[[Erasure], N
             worked = None
         if worked is None:
             # Somebody else is at it, or in the way.
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_PAUSE)
             if time.monotonic() > deadline:
                 raise errors.TransientError("What is to be erased is held by somebody else.")
         else:
-            tell(worked)
-        if (now := _reached(connection)) != reached:
-            deadline, reached = time.monotonic() + PATIENCE, now
+            on_progress(worked)
+        if (now := _pending_progress(connection)) != reached:
+            deadline, reached = time.monotonic() + STEP_RETRY_SECONDS, now
 
 
-def _reached(connection: Connection) -> list[tuple[object, ...]]:
+def _pending_progress(connection: Connection) -> list[tuple[object, ...]]:
     """How far everything is; empty if nothing is left."""
     with errors.translated():
         return connection.execute("SELECT e.erasure_id, e.stage, e.done FROM erasures AS e").fetchall()
 
 
-def _take(connection: Connection) -> Erasure | None:
+def _claim(connection: Connection) -> ErasureJob | None:
     row = connection.execute(
         """
         SELECT e.erasure_id, e.session_id, e.addresses, e.upto, e.stage, e.done, e.erased
@@ -102,70 +102,76 @@ def _take(connection: Connection) -> Erasure | None:
     if row is None:
         return None
     erasure_id, session_id, addresses, upto, stage, done, erased = cast(
-        "tuple[int, str | None, list[str], int, Stage, int, dict[str, int]]", row
+        "tuple[int, str | None, list[str], int, ErasureStage, int, dict[str, int]]", row
     )
-    return Erasure(erasure_id, Person(session_id, tuple(addresses), upto), stage, done, Counter(erased))
+    return ErasureJob(erasure_id, ErasureSubject(session_id, tuple(addresses), upto), stage, done, Counter(erased))
 
 
-def _check(connection: Connection) -> bytes | None:
+def _read_key_fingerprint(connection: Connection) -> bytes | None:
     row = connection.execute("SELECT v.key_check FROM forget_version AS v").fetchone()
     return None if row is None else cast("bytes | None", row[0])
 
 
-def _work(connection: Connection, key: Key, keeping: Keeping, erasure: Erasure) -> Erasure:
-    somebody = erasure.person
-    match erasure.stage:
+def _run_stage(
+    connection: Connection, key: SuppressionKey, key_store: SuppressionKeyStore, job: ErasureJob
+) -> ErasureJob:
+    somebody = job.subject
+    match job.stage:
         case "addresses":
-            worked = replace(erasure, person=_everything_of(connection, key, keeping, somebody))
-            return _enter(connection, worked, "messages")
+            worked = replace(job, subject=_suppress_aliases(connection, key, key_store, somebody))
+            return _start_stage(connection, worked, "messages")
         case "messages":
-            return _note(
-                connection, erasure, erased_messages.messages(connection, key, somebody, erasure.done), "marks"
-            )
+            return _record_step(connection, job, erased_messages.erase(connection, key, somebody, job.last_id), "marks")
         case "marks":
-            return _note(connection, erasure, erased_messages.said(connection, somebody, erasure.done), "events")
+            return _record_step(
+                connection, job, erased_messages.erase_updates(connection, somebody, job.last_id), "events"
+            )
         case "events":
-            return _note(connection, erasure, linked_events.mentions(connection, somebody, erasure.done), "rest")
+            return _record_step(
+                connection, job, linked_events.erase_mentions(connection, somebody, job.last_id), "rest"
+            )
         case "rest":
-            worked = replace(erasure, erased=erasure.erased + Counter(remainder.clear(connection, key, somebody)))
-            connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [erasure.erasure_id])
+            worked = replace(job, erased_counts=job.erased_counts + Counter(remainder.erase(connection, key, somebody)))
+            connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [job.erasure_id])
             return worked
 
 
-def _everything_of(connection: Connection, key: Key, keeping: Keeping, somebody: Person) -> Person:
+def _suppress_aliases(
+    connection: Connection, key: SuppressionKey, key_store: SuppressionKeyStore, subject: ErasureSubject
+) -> ErasureSubject:
     """The person with all addresses that are known by now to be theirs, each of which is forgotten as well."""
     # After this nobody writes any more who does not know: what is erased from now on does not come back.
-    suppressions.alone(connection)
-    addresses = subjects.addresses_of(connection, somebody.session_id, somebody.addresses)
-    macs = {key.of_address(somebody.session_id, address): somebody.upto for address in addresses}
-    note(keeping, macs)
+    suppressions.lock_exclusive(connection)
+    addresses = subjects.find_aliases(connection, subject.session_id, subject.addresses)
+    macs = {key.hash_address(subject.session_id, address): subject.received_until for address in addresses}
+    append_to_key_store(key_store, macs)
     suppressions.record(connection, key, macs)
-    return replace(somebody, addresses=addresses)
+    return replace(subject, addresses=addresses)
 
 
-def note(keeping: Keeping, macs: Mapping[bytes, int]) -> None:
+def append_to_key_store(key_store: SuppressionKeyStore, received_until_by_hash: Mapping[bytes, int]) -> None:
     """Add to the list beside the key, if that can be written here; the database has it, for the next who can."""
     try:
-        keeping.note(macs)
-    except UnwritableError as error:
+        key_store.append_suppressions(received_until_by_hash)
+    except KeyStoreUnwritableError as error:
         log.warning("%s What is forgotten is noted there by the next forget.", error)
 
 
-def _note(connection: Connection, erasure: Erasure, worked: Step, following: Stage) -> Erasure:
-    erased = erasure.erased + Counter(worked.erased)
-    if worked.done is None:
-        return _enter(connection, replace(erasure, erased=erased), following)
-    reached = replace(erasure, erased=erased, done=worked.done)
-    _keep(connection, reached, reached.stage, worked.done)
+def _record_step(connection: Connection, job: ErasureJob, step: ErasureStep, next_stage: ErasureStage) -> ErasureJob:
+    erased = job.erased_counts + Counter(step.erased_counts)
+    if step.last_id is None:
+        return _start_stage(connection, replace(job, erased_counts=erased), next_stage)
+    reached = replace(job, erased_counts=erased, last_id=step.last_id)
+    _save_progress(connection, reached, reached.stage, step.last_id)
     return reached
 
 
-def _enter(connection: Connection, erasure: Erasure, stage: Stage) -> Erasure:
-    _keep(connection, erasure, stage, 0)
-    return erasure
+def _start_stage(connection: Connection, job: ErasureJob, stage: ErasureStage) -> ErasureJob:
+    _save_progress(connection, job, stage, 0)
+    return job
 
 
-def _keep(connection: Connection, erasure: Erasure, stage: Stage, done: int) -> None:
+def _save_progress(connection: Connection, job: ErasureJob, stage: ErasureStage, last_id: int) -> None:
     connection.execute(
         """
         UPDATE erasures
@@ -174,9 +180,9 @@ def _keep(connection: Connection, erasure: Erasure, stage: Stage, done: int) -> 
         """,
         {
             "stage": stage,
-            "done": done,
-            "addresses": list(erasure.person.addresses),
-            "erased": json.dumps(erasure.erased),
-            "erasure_id": erasure.erasure_id,
+            "done": last_id,
+            "addresses": list(job.subject.addresses),
+            "erased": json.dumps(job.erased_counts),
+            "erasure_id": job.erasure_id,
         },
     )

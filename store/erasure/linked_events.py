@@ -5,38 +5,40 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
-from store.erasure.subjects import Person
+from store.erasure.subjects import ErasureSubject
 from store.postgres.connections import Connection
 from store.replay import sources
 
-WINDOW = 50_000
+ID_WINDOW = 50_000
 """So many ids are looked through in one step: there is no index by sender, nor one of what bodies say."""
-BATCH = 200
+BATCH_SIZE = 200
 """So many rows at most are erased in one step: others wait for their chats meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    done: int | None
+class ErasureStep:
+    last_id: int | None
     """Up to which id; None: there are no more."""
-    erased: Mapping[str, int]
+    erased_counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class LinkedEvent:
     event_id: int
     digest: bytes
     body: bytes
-    keys: frozenset[int]
+    key_ids: frozenset[int]
     """Of the messages that it tells of: an ack may list several, of several people."""
 
 
-def mentions(connection: Connection, person: Person, after: int, *, dry: bool = False) -> Step:
+def erase_mentions(
+    connection: Connection, subject: ErasureSubject, after: int, *, dry_run: bool = False
+) -> ErasureStep:
     """Erase the next of the bodies that have their number in them: parked ones, and what others quoted.
 
     What others wrote stays, as it was folded; only the bodies go.
     """
-    window = WINDOW // 10
+    window = ID_WINDOW // 10
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id
@@ -51,41 +53,47 @@ def mentions(connection: Connection, person: Person, after: int, *, dry: bool = 
         ORDER BY e.event_id
         LIMIT %(batch)s
         """,
-        {**person.values, "numbers": person.numbers, "after": after, "window": window, "batch": BATCH},
+        {
+            **subject.sql_parameters,
+            "numbers": subject.user_parts,
+            "after": after,
+            "window": window,
+            "batch": BATCH_SIZE,
+        },
         binary=True,
     ).fetchall()
     rows = cast("Sequence[tuple[int, bytes, bytes, int | None]]", found)
     last = "SELECT coalesce(max(e.event_id), 0) FROM events AS e"
-    done = reached(connection, last, [row[0] for row in rows], after, window=window)
-    finder = person.finder()
-    theirs = [row for row in rows if _is_mentioned(person, finder, row[2])]
-    if theirs and not dry:
-        further = sources.keys_of(connection, [event_id for event_id, *_ in theirs])
+    done = last_erased_id(connection, last, [row[0] for row in rows], after, window=window)
+    finder = subject.body_pattern()
+    theirs = [row for row in rows if _mentions_subject(subject, finder, row[2])]
+    if theirs and not dry_run:
+        further = sources.additional_key_ids(connection, [event_id for event_id, *_ in theirs])
         key_ids = sorted({*further, *(key_id for *_, key_id in theirs if key_id is not None)})
         # Nobody's message: what is parked, noise, or a report, which is all about them.
-        lock(connection, [digest for _, digest, _, key_id in theirs if key_id is None], key_ids)
-        remove(connection, [Trace(*row[:3], frozenset()) for row in theirs], key_ids)
-    return Step(done, {"bodies": len(theirs)})
+        lock_and_mark_erased(connection, [digest for _, digest, _, key_id in theirs if key_id is None], key_ids)
+        delete(connection, [LinkedEvent(*row[:3], frozenset()) for row in theirs], key_ids)
+    return ErasureStep(done, {"bodies": len(theirs)})
 
 
-def _is_mentioned(person: Person, finder: re.Pattern[bytes], body: bytes) -> bool:
-    in_session = person.session_id is None or person.session_id.encode() in body
-    return in_session and finder.search(body) is not None
+def _mentions_subject(subject: ErasureSubject, pattern: re.Pattern[bytes], body: bytes) -> bool:
+    in_session = subject.session_id is None or subject.session_id.encode() in body
+    return in_session and pattern.search(body) is not None
 
 
-def reached(
-    connection: Connection, last: LiteralString, ids: Sequence[int], after: int, *, window: int = WINDOW
+def last_erased_id(
+    connection: Connection, max_id_query: LiteralString, ids: Sequence[int], after: int, *, window: int = ID_WINDOW
 ) -> int | None:
     """Up to which id everything is erased once these are; None: up to the last."""
-    if len(ids) >= BATCH:
+    if len(ids) >= BATCH_SIZE:
         return ids[-1]
-    row = connection.execute(last).fetchone()
+    row = connection.execute(max_id_query).fetchone()
     return None if row is None or cast("int", row[0]) <= after + window else after + window
 
 
-def of_keys(connection: Connection, key_ids: Collection[int]) -> list[Trace]:
+def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[LinkedEvent]:
     """What is kept of the bodies that tell of these keys."""
-    linked = sources.of_keys(connection, key_ids)
+    linked = sources.event_ids_by_key(connection, key_ids)
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, array_remove(
@@ -99,10 +107,10 @@ def of_keys(connection: Connection, key_ids: Collection[int]) -> list[Trace]:
         binary=True,
     )
     rows = cast("Iterable[tuple[int, bytes, bytes, list[int]]]", found)
-    return [Trace(event_id, digest, body, frozenset(keys)) for event_id, digest, body, keys in rows]
+    return [LinkedEvent(event_id, digest, body, frozenset(keys)) for event_id, digest, body, keys in rows]
 
 
-def lock(connection: Connection, digests: Collection[bytes], key_ids: Collection[int]) -> None:
+def lock_and_mark_erased(connection: Connection, digests: Collection[bytes], key_ids: Collection[int]) -> None:
     """Lock, as every writer does, digests before keys; and let the digests say nothing any more."""
     connection.execute(
         "SELECT FROM digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE", [list(digests)]
@@ -113,15 +121,15 @@ def lock(connection: Connection, digests: Collection[bytes], key_ids: Collection
     )
 
 
-def remove(connection: Connection, traces: Sequence[Trace], key_ids: Collection[int]) -> None:
+def delete(connection: Connection, traces: Sequence[LinkedEvent], key_ids: Collection[int]) -> None:
     """Delete these bodies, the sources of locked keys."""
     events = sorted({trace.event_id for trace in traces})
     connection.execute("DELETE FROM event_keys WHERE event_id = ANY(%s)", [events])
     connection.execute("DELETE FROM parked WHERE digest = ANY(%s)", [sorted({trace.digest for trace in traces})])
     connection.execute("DELETE FROM events WHERE event_id = ANY(%s)", [events])
-    unsource(connection, key_ids)
+    mark_source_pruned(connection, key_ids)
 
 
-def unsource(connection: Connection, key_ids: Collection[int]) -> None:
+def mark_source_pruned(connection: Connection, key_ids: Collection[int]) -> None:
     """Note of these locked keys that a source of them is gone, so that no replay takes what is left for all."""
     connection.execute("UPDATE keys SET pruned = true WHERE key_id = ANY(%s) AND NOT pruned", [sorted(set(key_ids))])

@@ -4,47 +4,51 @@ import re
 from collections.abc import Mapping, Sequence
 
 from store.erasure import subjects, suppressions, tombstones
-from store.erasure.key_store import Key
-from store.erasure.subjects import Person
+from store.erasure.key_store import SuppressionKey
+from store.erasure.subjects import ErasureSubject
 from store.feed import changes
 from store.history import chat_summaries, chats
-from store.history.fold import Folding
+from store.history.fold import Fold
 from store.postgres.connections import Connection
 
-_PAUSE = "[ ().+/-]*"
+_DIGIT_SEPARATORS = "[ ().+/-]*"
 """What may stand between the digits of a number in a path."""
 
 
-def clear(connection: Connection, key: Key, somebody: Person) -> Mapping[str, int]:
+def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) -> Mapping[str, int]:
     """Erase all that is left, in the caller's transaction, which nobody who writes is beside."""
     # A replay that remembers a name, or that looked before it began to lock, is not between its look and its COMMIT.
-    suppressions.alone(connection)
-    chat_ids = somebody.chat_ids(connection)
-    evidence = _forget_evidence(connection, somebody)
-    located = chats.lock(connection, subjects.places(connection, chat_ids) | _phones(connection, somebody))
-    sent = _forget_sends(connection, somebody, chat_ids)
-    names = _forget_names(connection, somebody, chat_ids)
+    suppressions.lock_exclusive(connection)
+    chat_ids = subject.chat_ids(connection)
+    evidence = _erase_lid_evidence(connection, subject)
+    located = chats.lock(
+        connection, subjects.chat_addresses(connection, chat_ids) | _candidate_phones(connection, subject)
+    )
+    sent = _erase_sends(connection, subject, chat_ids)
+    names = _erase_names(connection, subject, chat_ids)
     connection.execute(
         """
         DELETE FROM splits AS s
         WHERE s.lid = ANY(%(addresses)s) AND s.made_at <= to_timestamp(%(upto)s / 1000.0)
             AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
         """,
-        somebody.values,
+        subject.sql_parameters,
     )
-    tombstones.of_retired(connection, key, somebody, chat_ids)
+    tombstones.convert_expired(connection, key, subject, chat_ids)
     lids = [place for place, chat in located.items() if chats.kind_of(place[1]) == "lid" and chat.chat_id in chat_ids]
-    folding = Folding(connection, (), (), {}, located)
-    folding.settle(sorted(folding.move(lids)))
-    heads = {chat.chat_id for chat in folding.located.values()} | {chat.head for chat in folding.located.values()}
+    folding = Fold(connection, (), (), {}, located)
+    folding.recompute(sorted(folding.remap_lids(lids)))
+    heads = {chat.chat_id for chat in folding.chats_by_address.values()} | {
+        chat.canonical_chat_id for chat in folding.chats_by_address.values()
+    }
     if heads:
         chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
-    gone = _drop_chats(connection, chat_ids)
-    _forget_elsewhere(connection, somebody, chat_ids)
+    gone = _delete_empty_chats(connection, chat_ids)
+    _erase_references(connection, subject, chat_ids)
     return {"sends": sent, "evidence": evidence, "names": names, "chats": gone}
 
 
-def _forget_evidence(connection: Connection, somebody: Person) -> int:
+def _erase_lid_evidence(connection: Connection, subject: ErasureSubject) -> int:
     """Evidence that came with what was received up to then; newer evidence is of a new history."""
     return connection.execute(
         """
@@ -53,11 +57,11 @@ def _forget_evidence(connection: Connection, somebody: Person) -> int:
             AND (%(session)s::text IS NULL OR a.session_id = %(session)s)
             AND NOT EXISTS (SELECT FROM digests AS d WHERE d.digest = a.digest AND d.received_at > %(upto)s)
         """,
-        somebody.values,
+        subject.sql_parameters,
     ).rowcount
 
 
-def _phones(connection: Connection, somebody: Person) -> set[chats.Place]:
+def _candidate_phones(connection: Connection, subject: ErasureSubject) -> set[chats.ChatAddress]:
     """Whom their LIDs may be shown as from now on."""
     found = connection.execute(
         """
@@ -65,12 +69,12 @@ def _phones(connection: Connection, somebody: Person) -> set[chats.Place]:
         FROM aliases AS a
         WHERE a.lid = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR a.session_id = %(session)s)
         """,
-        somebody.values,
+        subject.sql_parameters,
     )
     return {(str(session_id), str(phone)) for session_id, phone in found}
 
 
-def _forget_sends(connection: Connection, somebody: Person, chat_ids: Sequence[int]) -> int:
+def _erase_sends(connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int]) -> int:
     return connection.execute(
         """
         DELETE FROM sends AS s
@@ -79,11 +83,11 @@ def _forget_sends(connection: Connection, somebody: Person, chat_ids: Sequence[i
             OR s.address = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
         )
         """,
-        {**somebody.values, "chats": list(chat_ids)},
+        {**subject.sql_parameters, "chats": list(chat_ids)},
     ).rowcount
 
 
-def _forget_names(connection: Connection, somebody: Person, chat_ids: Sequence[int]) -> int:
+def _erase_names(connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int]) -> int:
     return connection.execute(
         """
         UPDATE chats AS c
@@ -91,11 +95,11 @@ def _forget_names(connection: Connection, somebody: Person, chat_ids: Sequence[i
         WHERE c.chat_id = ANY(%(chats)s) AND c.own_name IS NOT NULL
             AND NOT EXISTS (SELECT FROM digests AS d WHERE d.digest = c.own_name_digest AND d.received_at > %(upto)s)
         """,
-        {**somebody.values, "chats": list(chat_ids)},
+        {**subject.sql_parameters, "chats": list(chat_ids)},
     ).rowcount
 
 
-def _drop_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
+def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
     """Delete those in which nothing is; one with a new history stays. LIDs first: they may point to the others."""
     gone = 0
     for lids in (True, False):
@@ -120,7 +124,7 @@ def _drop_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
     return gone
 
 
-def _forget_elsewhere(connection: Connection, somebody: Person, chat_ids: Sequence[int]) -> None:
+def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int]) -> None:
     """The feed, what a replay remembers, paths in the audit log; and whoever reads has to load everything anew."""
     connection.execute(
         """
@@ -136,11 +140,11 @@ def _forget_elsewhere(connection: Connection, somebody: Person, chat_ids: Sequen
         WHERE (s.subject = ANY(%(addresses)s) OR s.object = ANY(%(addresses)s))
             AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
         """,
-        somebody.values,
+        subject.sql_parameters,
     )
     # Examples of what a replay found may be anybody's words.
     connection.execute("UPDATE replays SET report = report - 'examples' WHERE report ? 'examples'")
-    spelled = "|".join(_PAUSE.join(re.escape(digit) for digit in number) for number in somebody.numbers)
+    spelled = "|".join(_DIGIT_SEPARATORS.join(re.escape(digit) for digit in number) for number in subject.user_parts)
     if spelled:
         connection.execute(
             r"""
@@ -148,7 +152,7 @@ def _forget_elsewhere(connection: Connection, somebody: Person, chat_ids: Sequen
             SET path = regexp_replace(a.path, '/api/chats/[^/]*', '/api/chats/forgotten')
             WHERE a.path ~ %(pattern)s AND a.at <= to_timestamp(%(upto)s / 1000.0)
             """,
-            {"pattern": f"(?:^|[^0-9])(?:00)?(?:{spelled})(?:[^0-9]|$)", "upto": somebody.upto},
+            {"pattern": f"(?:^|[^0-9])(?:00)?(?:{spelled})(?:[^0-9]|$)", "upto": subject.received_until},
         )
     # A reader that goes on where it was would keep what it has of the person.
     connection.execute("UPDATE epoch SET epoch = gen_random_uuid()")

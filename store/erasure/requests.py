@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import cast
 
 from store.erasure import batch_filter, jobs, linked_events, subjects, suppressions
-from store.erasure.jobs import Erasure
-from store.erasure.key_store import Keeping, Key
-from store.erasure.subjects import Person
-from store.erasure.suppressions import Known
+from store.erasure.jobs import ErasureJob
+from store.erasure.key_store import SuppressionKey, SuppressionKeyStore
+from store.erasure.subjects import ErasureSubject
+from store.erasure.suppressions import SuppressionSet
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-_PAGE = 2_000
-CALLER = "python -m store forget"
+_PAGE_SIZE = 2_000
+AUDIT_CALLER = "python -m store forget"
 
 
 class OwnNumberError(ValueError):
@@ -25,19 +25,19 @@ class OwnNumberError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ErasurePreview:
     """What there is of somebody: how many of each."""
 
-    person: Person
+    subject: ErasureSubject
     counts: Mapping[str, int]
 
 
-def find(connection: Connection, address: str, session_id: str | None = None) -> Found:
+def preview(connection: Connection, address: str, session_id: str | None = None) -> ErasurePreview:
     """Count what would be erased, and change nothing. Raises OwnNumberError."""
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION READ ONLY")
         connection.execute("SET LOCAL statement_timeout = 0")
-        somebody = _somebody(connection, address, session_id)
+        somebody = _resolve_subject(connection, address, session_id)
         counted = connection.execute(
             """
             SELECT
@@ -52,17 +52,17 @@ def find(connection: Connection, address: str, session_id: str | None = None) ->
                     WHERE (a.lid = ANY(%(addresses)s) OR a.phone = ANY(%(addresses)s))
                         AND (%(session)s::text IS NULL OR a.session_id = %(session)s))
             """,
-            {**somebody.values, "chats": (chat_ids := somebody.chat_ids(connection))},
+            {**somebody.sql_parameters, "chats": (chat_ids := somebody.chat_ids(connection))},
         ).fetchone()
         messages, marks, sends, evidence = cast("tuple[int, int, int, int]", counted)
         named, after = 0, 0
         while True:
-            step = linked_events.mentions(connection, somebody, after, dry=True)
-            named += step.erased["bodies"]
-            if step.done is None:
+            step = linked_events.erase_mentions(connection, somebody, after, dry_run=True)
+            named += step.erased_counts["bodies"]
+            if step.last_id is None:
                 break
-            after = step.done
-    return Found(
+            after = step.last_id
+    return ErasurePreview(
         somebody,
         {
             "messages": messages,
@@ -75,72 +75,76 @@ def find(connection: Connection, address: str, session_id: str | None = None) ->
     )
 
 
-def record(connection: Connection, keeping: Keeping, address: str, session_id: str | None = None) -> Person:
+def record(
+    connection: Connection, key_store: SuppressionKeyStore, address: str, session_id: str | None = None
+) -> ErasureSubject:
     """From here on nothing is kept that was received up to now; what is there is erased by `erasure.finish`.
 
     Raises OwnNumberError, MissingKeyError or UnwritableError, and TransientError.
     """
     with errors.translated(), connection.transaction():
-        suppressions.alone(connection)
-        key = _key(connection, keeping, make=True)
-        somebody = _somebody(connection, address, session_id)
-        macs = {key.of_address(session_id, each): somebody.upto for each in somebody.addresses}
+        suppressions.lock_exclusive(connection)
+        key = _require_key(connection, key_store, create=True)
+        somebody = _resolve_subject(connection, address, session_id)
+        macs = {key.hash_address(session_id, each): somebody.received_until for each in somebody.addresses}
         # First the list: of a forget that is only there, a restore reminds the database.
-        keeping.note(suppressions.every(connection) | macs)
+        key_store.append_suppressions(suppressions.read_all(connection) | macs)
         suppressions.record(connection, key, macs)
-        suppressions.erase_later(connection, session_id, somebody.addresses, somebody.upto)
-        _audit(connection, "FORGET", key.of_address(session_id, address).hex()[:16])
+        suppressions.enqueue_erasure(connection, session_id, somebody.addresses, somebody.received_until)
+        _write_audit(connection, "FORGET", key.hash_address(session_id, address).hex()[:16])
     return somebody
 
 
-def reapply(connection: Connection, environ: Mapping[str, str], tell: Callable[[Erasure], None] | None = None) -> int:
+def reapply(
+    connection: Connection, environ: Mapping[str, str], on_progress: Callable[[ErasureJob], None] | None = None
+) -> int:
     """Forget again, in a database that was restored, everybody whom it or the list beside the key says is forgotten.
 
     Returns how many hashes that are; does it all before it returns, and may be called any number of times. Raises
     MissingKeyError and TransientError.
     """
-    keeping = Keeping.from_environ(environ)
+    keeping = SuppressionKeyStore.from_environ(environ)
     with errors.translated(), connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
-        suppressions.alone(connection)
-        macs = suppressions.every(connection)
-        for mac, upto in keeping.noted().items():
+        suppressions.lock_exclusive(connection)
+        macs = suppressions.read_all(connection)
+        for mac, upto in keeping.read_suppressions().items():
             macs[mac] = max(upto, macs.get(mac, upto))
         if not macs:
             return 0
-        key = _key(connection, keeping, make=False)
-        jobs.note(keeping, macs)
+        key = _require_key(connection, keeping, create=False)
+        jobs.append_to_key_store(keeping, macs)
         suppressions.record(connection, key, macs)
-        known = Known(key, -1, macs, max(macs.values()))
-        for session_id, address in _everybody(connection) | _in_bodies(connection, known):
+        known = SuppressionSet(key, -1, macs, max(macs.values()))
+        for session_id, address in _all_addresses(connection) | _suppressed_in_bodies(connection, known):
             for scope in {None, session_id}:
-                if (upto := known.of(scope, address)) is not None:
-                    _again(connection, scope, address, upto)
-        _audit(connection, "REAPPLY", str(len(macs)))
-    jobs.finish(connection, keeping, tell or (lambda _: None))
+                if (upto := known.received_until_in_scope(scope, address)) is not None:
+                    _enqueue_again(connection, scope, address, upto)
+        _write_audit(connection, "REAPPLY", str(len(macs)))
+    jobs.run_all(connection, keeping, on_progress or (lambda _: None))
     return len(macs)
 
 
-def _key(connection: Connection, keeping: Keeping, *, make: bool) -> Key:
+def _require_key(connection: Connection, key_store: SuppressionKeyStore, *, create: bool) -> SuppressionKey:
     """The key that is to be used; a new one only where nobody was ever forgotten."""
     row = connection.execute("SELECT v.key_check FROM forget_version AS v").fetchone()
     check = None if row is None else cast("bytes | None", row[0])
-    key = keeping.make() if make and check is None else keeping.find()
-    suppressions.verify(key, check)
+    key = key_store.find_or_create_key() if create and check is None else key_store.find_key()
+    suppressions.verify_key(key, check)
     assert key is not None, "verified"
     return key
 
 
-def _somebody(connection: Connection, address: str, session_id: str | None) -> Person:
-    addresses = subjects.addresses_of(connection, session_id, [address])
-    if own := subjects.own(connection, session_id, addresses):
+def _resolve_subject(connection: Connection, address: str, session_id: str | None) -> ErasureSubject:
+    addresses = subjects.find_aliases(connection, session_id, [address])
+    if own := subjects.sessions_owning(connection, session_id, addresses):
         raise OwnNumberError(f"That is the number of session {own[0]} itself, of which every message tells.")
     row = connection.execute("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint").fetchone()
     assert row is not None, "a clock has a time"
-    return Person(session_id, addresses, cast("int", row[0]))
+    return ErasureSubject(session_id, addresses, cast("int", row[0]))
 
 
-def _everybody(connection: Connection) -> set[tuple[str | None, str]]:
+def _all_addresses(connection: Connection) -> set[tuple[str | None, str]]:
     """All addresses that the database knows, each with its session."""
     found = connection.execute(
         """
@@ -164,7 +168,7 @@ def _everybody(connection: Connection) -> set[tuple[str | None, str]]:
     return set(cast("Iterable[tuple[str | None, str]]", found))
 
 
-def _in_bodies(connection: Connection, known: Known) -> set[tuple[str | None, str]]:
+def _suppressed_in_bodies(connection: Connection, suppressions: SuppressionSet) -> set[tuple[str | None, str]]:
     """Who is forgotten and stands in bodies from which nobody could read a message."""
     found: set[tuple[str | None, str]] = set()
     after = 0
@@ -178,32 +182,34 @@ def _in_bodies(connection: Connection, known: Known) -> set[tuple[str | None, st
             ORDER BY e.event_id
             LIMIT %(limit)s
             """,
-            {"after": after, "last": known.last, "limit": _PAGE},
+            {"after": after, "last": suppressions.latest_received_until, "limit": _PAGE_SIZE},
             binary=True,
         ).fetchall()
         if not page:
             return found
         for event_id, session_id, body in cast("Collection[tuple[int, str | None, bytes]]", page):
             found |= {
-                (session_id, one) for one in batch_filter.named(body) if known.within(session_id, one) is not None
+                (session_id, one)
+                for one in batch_filter.addresses_in_body(body)
+                if suppressions.received_until(session_id, one) is not None
             }
             after = event_id
 
 
-def _again(connection: Connection, session_id: str | None, address: str, upto: int) -> None:
+def _enqueue_again(connection: Connection, session_id: str | None, address: str, received_until: int) -> None:
     """Erase once more, unless that is to be done already."""
     there = connection.execute(
         """
         SELECT FROM erasures AS e
         WHERE e.session_id IS NOT DISTINCT FROM %s AND %s = ANY(e.addresses) AND e.upto >= %s AND e.stage = 'addresses'
         """,
-        [session_id, address, upto],
+        [session_id, address, received_until],
     )
     if there.fetchone() is None:
-        suppressions.erase_later(connection, session_id, [address], upto)
+        suppressions.enqueue_erasure(connection, session_id, [address], received_until)
 
 
-def _audit(connection: Connection, method: str, what: str) -> None:
+def _write_audit(connection: Connection, method: str, path: str) -> None:
     connection.execute(
-        "INSERT INTO audit (caller, method, path, status) VALUES (%s, %s, %s, 200)", [CALLER, method, what]
+        "INSERT INTO audit (caller, method, path, status) VALUES (%s, %s, %s, 200)", [AUDIT_CALLER, method, path]
     )

@@ -8,41 +8,42 @@ from typing import cast
 from store.history import chats
 from store.postgres.connections import Connection
 
-_BETWEEN = rb"[ ().\-/\xc2\xa0\xe2\x80\x90-\x95\xaf]*"
+_DIGIT_SEPARATORS = rb"[ ().\-/\xc2\xa0\xe2\x80\x90-\x95\xaf]*"
 """What may stand between two digits of a number: spaces, hyphens and the like, in UTF-8."""
-_FOLLOWED = {
+_NOT_FOLLOWED_BY = {
     # A phone's or a LID's digits are nobody else's, unless they are said to be a group's or the like.
     True: rb"(?![0-9]|@(?:g\.us|newsletter|broadcast))",
     False: rb"(?![0-9]|@(?:lid|s\.whatsapp\.net|c\.us))",
 }
-_NUMBER = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
+_NUMBER_PATTERN = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ErasureSubject:
     session_id: str | None
     """In which session; None: in all."""
     addresses: tuple[str, ...]
-    upto: int
+    received_until: int
     """What was received up to here, in ms, is to go."""
 
     @property
-    def values(self) -> dict[str, object]:
+    def sql_parameters(self) -> dict[str, object]:
         """For statements."""
-        return {"session": self.session_id, "addresses": list(self.addresses), "upto": self.upto}
+        return {"session": self.session_id, "addresses": list(self.addresses), "upto": self.received_until}
 
     @property
-    def numbers(self) -> list[str]:
+    def user_parts(self) -> list[str]:
         """How the addresses stand in bodies: without their servers, whose spelling varies."""
         users = (address.partition("@")[0] for address in self.addresses)
-        return sorted({user for user in users if _NUMBER.fullmatch(user)})
+        return sorted({user for user in users if _NUMBER_PATTERN.fullmatch(user)})
 
-    def finder(self) -> re.Pattern[bytes]:
+    def body_pattern(self) -> re.Pattern[bytes]:
         """Finds any of the numbers in a body; matches nothing if there are none."""
         spelled = [
-            _BETWEEN.join(re.escape(digit.encode()) for digit in number) + _FOLLOWED[server in ("", "lid")]
+            _DIGIT_SEPARATORS.join(re.escape(digit.encode()) for digit in number)
+            + _NOT_FOLLOWED_BY[server in ("", "lid")]
             for number, _, server in (address.partition("@") for address in self.addresses)
-            if _NUMBER.fullmatch(number)
+            if _NUMBER_PATTERN.fullmatch(number)
         ]
         if not spelled:
             return re.compile(rb"(?!)")
@@ -56,12 +57,12 @@ class Person:
             FROM chats AS c
             WHERE c.address = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR c.session_id = %(session)s)
             """,
-            self.values,
+            self.sql_parameters,
         )
         return [cast("int", chat_id) for (chat_id,) in found]
 
 
-def addresses_of(connection: Connection, session_id: str | None, addresses: Collection[str]) -> tuple[str, ...]:
+def find_aliases(connection: Connection, session_id: str | None, addresses: Collection[str]) -> tuple[str, ...]:
     """These addresses, and all that are shown in the same chats: a phone and its LIDs, in any of the sessions."""
     known = set(addresses)
     while True:
@@ -81,7 +82,7 @@ def addresses_of(connection: Connection, session_id: str | None, addresses: Coll
         known |= more
 
 
-def own(connection: Connection, session_id: str | None, addresses: Collection[str]) -> list[str]:
+def sessions_owning(connection: Connection, session_id: str | None, addresses: Collection[str]) -> list[str]:
     """The sessions whose own number is among these addresses: not somebody who writes to us, but we."""
     found = connection.execute(
         """
@@ -95,7 +96,7 @@ def own(connection: Connection, session_id: str | None, addresses: Collection[st
     return [cast("str", each) for (each,) in found]
 
 
-def places(connection: Connection, chat_ids: Sequence[int]) -> set[chats.Place]:
+def chat_addresses(connection: Connection, chat_ids: Sequence[int]) -> set[chats.ChatAddress]:
     """Where these chats are, and the heads that they are shown in."""
     found = connection.execute(
         """
@@ -108,4 +109,4 @@ def places(connection: Connection, chat_ids: Sequence[int]) -> set[chats.Place]:
         """,
         {"chats": list(chat_ids)},
     )
-    return set(cast("Iterable[chats.Place]", found))
+    return set(cast("Iterable[chats.ChatAddress]", found))

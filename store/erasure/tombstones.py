@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from store.erasure.key_store import Key
-from store.erasure.subjects import Person
+from store.erasure.key_store import SuppressionKey
+from store.erasure.subjects import ErasureSubject
 from store.postgres.connections import Connection
 
 
-def keep(connection: Connection, macs: Collection[bytes]) -> None:
+def add(connection: Connection, hashes: Collection[bytes]) -> None:
     """Remember that these messages were erased."""
     connection.execute(
         """
@@ -16,11 +16,13 @@ def keep(connection: Connection, macs: Collection[bytes]) -> None:
         SELECT r.mac FROM unnest(%s::bytea[]) AS r (mac) ORDER BY r.mac
         ON CONFLICT DO NOTHING
         """,
-        [list(macs)],
+        [list(hashes)],
     )
 
 
-def of_retired(connection: Connection, key: Key, person: Person, chat_ids: Collection[int]) -> None:
+def convert_expired(
+    connection: Connection, key: SuppressionKey, subject: ErasureSubject, chat_ids: Collection[int]
+) -> None:
     """Do the same for what was retired by age, whose own note (store/migrations/0040_retired.sql) names the chat."""
     found = connection.execute(
         """
@@ -31,11 +33,11 @@ def of_retired(connection: Connection, key: Key, person: Person, chat_ids: Colle
         """,
         [list(chat_ids)],
     )
-    keep(
+    add(
         connection,
         {
-            key.of_message(session_id, address, message_id)
+            key.hash_message(session_id, address, message_id)
             for session_id, message_id in cast("Iterable[tuple[str, str]]", found)
-            for address in person.addresses
+            for address in subject.addresses
         },
     )

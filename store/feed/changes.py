@@ -10,18 +10,18 @@ from store.postgres.connections import Connection
 CHANNEL = "sak_changes"
 """Where each transaction that changed anything wakes the readers, once and without a payload."""
 
-Kind: TypeAlias = Literal["message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send"]
+ChangeKind: TypeAlias = Literal["message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    kind: Kind
+    kind: ChangeKind
     session_id: str | None
     chat_id: int | None = None
     """The head of the chat."""
-    message: int | None = None
+    message_row_id: int | None = None
     """The row's id in whatsapp_messages."""
-    send: str | None = None
+    send_id: str | None = None
     """The send's id, of what is no message yet."""
 
 
@@ -38,13 +38,13 @@ def publish(connection: Connection, changes: Iterable[Change]) -> None:
             AS r (kind text, session_id text, chat_id bigint, message bigint, send_id uuid)
         """,
         {
-            "rows": json_rows.document(
+            "rows": json_rows.encode(
                 {
                     "kind": change.kind,
                     "session_id": change.session_id,
                     "chat_id": change.chat_id,
-                    "message": change.message,
-                    **({"send_id": change.send} if change.send else {}),
+                    "message": change.message_row_id,
+                    **({"send_id": change.send_id} if change.send_id else {}),
                 }
                 for change in distinct
             )

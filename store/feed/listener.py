@@ -11,24 +11,24 @@ from store.postgres import connections, errors
 
 log = logging.getLogger(__name__)
 
-_LOOK_UP = 1.0
+_STOP_CHECK_INTERVAL = 1.0
 """Seconds after which the thread looks whether it is to stop."""
-_BACK_OFF = 1.0
+_RECONNECT_DELAY = 1.0
 
 
-class Listener:
+class ChangeListener:
     """A thread that calls `wake` whenever a transaction changed something, and whenever it may have missed one."""
 
-    def __init__(self, database_url: str, wake: Callable[[], None]) -> None:
+    def __init__(self, database_url: str, on_change: Callable[[], None]) -> None:
         self._database_url = database_url
-        self._wake = wake
+        self._on_change = on_change
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Return at once; the thread ends within a second."""
         self._stopping.set()
 
@@ -41,12 +41,12 @@ class Listener:
                 if str(error) != said:
                     log.warning("not listening for changes, only looking every second: %s", error)
                 said = str(error)
-                self._stopping.wait(_BACK_OFF)
+                self._stopping.wait(_RECONNECT_DELAY)
 
     def _listen(self) -> None:
-        with connections.open(self._database_url, "api listener", alone=True) as connection, errors.translated():
+        with connections.open(self._database_url, "api listener", dedicated=True) as connection, errors.translated():
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
-            self._wake()
+            self._on_change()
             while not self._stopping.is_set():
-                for _ in connection.notifies(timeout=_LOOK_UP, stop_after=1):
-                    self._wake()
+                for _ in connection.notifies(timeout=_STOP_CHECK_INTERVAL, stop_after=1):
+                    self._on_change()

@@ -9,15 +9,15 @@ from store.postgres.connections import Connection
 from store.reading import change_feed
 
 
-def prune(connection: Connection, older_than: timedelta, at_most: int) -> int:
+def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
     """Prune, and let the search follow first where nobody does: without an API nothing else would."""
-    if _keeps_back(connection, older_than):
-        search_index.follow(connection, at_most)
+    if _search_index_is_behind(connection, max_age):
+        search_index.advance(connection, limit)
     with errors.translated():
-        return change_feed.prune(connection, older_than, at_most)
+        return change_feed.prune(connection, max_age, limit)
 
 
-def _keeps_back(connection: Connection, older_than: timedelta) -> bool:
+def _search_index_is_behind(connection: Connection, max_age: timedelta) -> bool:
     """Whether the search has not taken in changes that are due to be forgotten."""
     with errors.translated():
         row = connection.execute(
@@ -32,12 +32,12 @@ def _keeps_back(connection: Connection, older_than: timedelta) -> bool:
                 LIMIT 1
             ) AS c
             """,
-            {"age": older_than},
+            {"age": max_age},
         ).fetchone()
     return row == (True,)
 
 
-def lag(connection: Connection) -> float:
+def horizon_lag(connection: Connection) -> float:
     """Seconds for which the oldest change has been kept back by a transaction that still runs; 0: none is."""
     with errors.translated():
         row = connection.execute(

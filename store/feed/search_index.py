@@ -6,27 +6,27 @@ from typing import cast
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-_LOCK = 4_910_223_774_310_982_651  # any number that no other program picks
+_ADVISORY_LOCK = 4_910_223_774_310_982_651  # any number that no other program picks
 
 
-def follow(connection: Connection, at_most: int) -> bool:
+def advance(connection: Connection, limit: int) -> bool:
     """Take in the next changes; returns whether there are more. Does nothing while another process does it."""
     with errors.translated(), connection.transaction():
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
             return False
-        return _follow(connection, at_most)
+        return _advance_locked(connection, limit)
 
 
-def take_out(connection: Connection, row_ids: Sequence[int]) -> None:
+def remove(connection: Connection, row_ids: Sequence[int]) -> None:
     """Let these messages, which are about to be deleted, not be found any more, in the caller's transaction.
 
     Nobody follows the feed until its end: whoever did would find that what he takes in is gone.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
     connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [list(row_ids)])
 
 
-def _follow(connection: Connection, at_most: int) -> bool:
+def _advance_locked(connection: Connection, limit: int) -> bool:
     row = connection.execute(
         """
         WITH batch AS MATERIALIZED (
@@ -77,15 +77,15 @@ def _follow(connection: Connection, at_most: int) -> bool:
         )
         SELECT count(*) FROM batch
         """,
-        {"at_most": at_most},
+        {"at_most": limit},
     ).fetchone()
-    return cast("int", row[0]) == at_most if row else False
+    return cast("int", row[0]) == limit if row else False
 
 
 def rebuild(connection: Connection) -> None:
     """Begin anew from the messages themselves: for what was written without telling the feed."""
     with errors.translated(), connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
         connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("UPDATE searchable_upto SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
         connection.execute("TRUNCATE searchable")

@@ -12,18 +12,18 @@ from store.postgres.connections import Connection
 
 log = logging.getLogger(__name__)
 
-_ANSWER = 5.0
+_QUERY_TIMEOUT = 5.0
 """Seconds that PostgreSQL has to say on which timeline it is."""
 
 
-def look(connection: Connection) -> None:
+def check(connection: Connection) -> None:
     """Begin another epoch if need be, on a connection that is new: an old one leads where it always led.
 
     A server that does not tell its timeline is left at that; raises TransientError if it is gone.
     """
     try:
-        with connections.deadline(connection, _ANSWER):
-            epoch = begin(connection)
+        with connections.deadline(connection, _QUERY_TIMEOUT):
+            epoch = advance_epoch(connection)
     except errors.StoreError as error:
         if error.sqlstate is None:
             raise
@@ -33,7 +33,7 @@ def look(connection: Connection) -> None:
             log.warning("PostgreSQL is on a timeline of which nothing was known: the epoch of the feed is %s", epoch)
 
 
-def begin(connection: Connection) -> str | None:
+def advance_epoch(connection: Connection) -> str | None:
     """The new epoch, if this timeline has none yet; None if nothing changed. Raises StoreError."""
     with errors.translated():
         row = connection.execute(

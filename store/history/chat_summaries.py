@@ -9,32 +9,37 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store.history import chats
-from store.history.chats import Called, Chat
+from store.history.chats import Chat, ObservedName
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 
 @dataclass(slots=True)
-class Growth:
+class SummaryIncrement:
     """What was added to a head and to nothing else of its chat: incoming messages, and a name."""
 
     chat_id: int
-    messages: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    incoming_messages: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     """(timestamp, arrived, id) of each."""
-    called: Called | None = None
+    observed_name: ObservedName | None = None
 
-    def row(self) -> json_rows.Row:
+    def to_json_row(self) -> json_rows.JsonRow:
         named: dict[str, object] = {}
-        if self.called is not None:
-            name = self.called.name
-            named = {"name": name.name, "quality": name.quality, "at": self.called.at, "digest": self.called.digest}
-        if not self.messages:
+        if self.observed_name is not None:
+            name = self.observed_name.display_name
+            named = {
+                "name": name.name,
+                "quality": name.quality,
+                "at": self.observed_name.observed_at,
+                "digest": self.observed_name.digest,
+            }
+        if not self.incoming_messages:
             return {"chat_id": self.chat_id, "unread": 0, **named}
-        timestamp, arrived, row_id = max(self.messages)
+        timestamp, arrived, row_id = max(self.incoming_messages)
         return {
             "chat_id": self.chat_id,
-            "unread": len(self.messages),
-            "first": min(self.messages)[0],
+            "unread": len(self.incoming_messages),
+            "first": min(self.incoming_messages)[0],
             "timestamp": timestamp,
             "arrived": arrived,
             "id": row_id,
@@ -42,61 +47,63 @@ class Growth:
         }
 
     @property
-    def is_clear(self) -> bool:
+    def has_unique_latest(self) -> bool:
         """Whether the messages themselves tell which of them is the last: not if two arrived as one."""
-        return len({place[:2] for place in self.messages}) == len(self.messages)
+        return len({place[:2] for place in self.incoming_messages}) == len(self.incoming_messages)
 
 
 @dataclass(slots=True)
-class Heads:
+class SummaryChanges:
     """Heads to show anew, and what happened to each."""
 
-    _unread: Counter[int] = field(default_factory=Counter[int])
+    _unread_deltas: Counter[int] = field(default_factory=Counter[int])
     """By how much each head's unread grew; every head is in it."""
-    _growths: dict[int, Growth] = field(default_factory=dict[int, Growth])
-    _touched: set[int] = field(default_factory=set[int])
-    _recount: set[int] = field(default_factory=set[int])
+    _increments: dict[int, SummaryIncrement] = field(default_factory=dict[int, SummaryIncrement])
+    _to_refresh: set[int] = field(default_factory=set[int])
+    _to_recount: set[int] = field(default_factory=set[int])
 
-    def touch(self, head: int, *, recount: bool = False) -> None:
+    def mark_stale(self, canonical_chat_id: int, *, recount: bool = False) -> None:
         """Something happened that is to be looked up; `recount` if its unread cannot be told from what grew."""
-        self._unread[head] += 0
-        self._touched.add(head)
+        self._unread_deltas[canonical_chat_id] += 0
+        self._to_refresh.add(canonical_chat_id)
         if recount:
-            self._recount.add(head)
+            self._to_recount.add(canonical_chat_id)
 
-    def add(self, head: int, chat_id: int, message: tuple[int, int, int]) -> None:
+    def add_incoming(self, canonical_chat_id: int, chat_id: int, message: tuple[int, int, int]) -> None:
         """An incoming message came (timestamp, arrived, id), under the head's own or under another address."""
-        self._unread[head] += 1
-        if chat_id == head:
-            self._growth(head).messages.append(message)
+        self._unread_deltas[canonical_chat_id] += 1
+        if chat_id == canonical_chat_id:
+            self._increment(canonical_chat_id).incoming_messages.append(message)
         else:
-            self._touched.add(head)
+            self._to_refresh.add(canonical_chat_id)
 
-    def show(self, connection: Connection, names: Collection[tuple[Chat, Called]]) -> None:
+    def apply(self, connection: Connection, names: Collection[tuple[Chat, ObservedName]]) -> None:
         """Take in the names, at most one per address, and bring all of these locked heads up to date."""
         for chat, called in names:
-            self._unread[chat.head] += 0
-            if chat.chat_id == chat.head:
-                self._growth(chat.head).called = called
+            self._unread_deltas[chat.canonical_chat_id] += 0
+            if chat.chat_id == chat.canonical_chat_id:
+                self._increment(chat.canonical_chat_id).observed_name = called
             else:
-                self._touched.add(chat.head)
-        plain = [one for head, one in self._growths.items() if one.is_clear and head not in self._touched]
-        shown = {growth.chat_id for growth in plain} - grow(connection, plain)
-        chats.call(connection, [called for chat, called in names if chat.head not in shown])
-        if rest := {head: unread for head, unread in self._unread.items() if head not in shown}:
-            refresh(connection, rest, recount=self._recount)
+                self._to_refresh.add(chat.canonical_chat_id)
+        plain = [
+            one for head, one in self._increments.items() if one.has_unique_latest and head not in self._to_refresh
+        ]
+        shown = {growth.chat_id for growth in plain} - apply_increments(connection, plain)
+        chats.set_names(connection, [called for chat, called in names if chat.canonical_chat_id not in shown])
+        if rest := {head: unread for head, unread in self._unread_deltas.items() if head not in shown}:
+            refresh(connection, rest, recount=self._to_recount)
 
-    def _growth(self, head: int) -> Growth:
-        return self._growths.setdefault(head, Growth(head))
+    def _increment(self, canonical_chat_id: int) -> SummaryIncrement:
+        return self._increments.setdefault(canonical_chat_id, SummaryIncrement(canonical_chat_id))
 
 
-def grow(connection: Connection, growths: Sequence[Growth]) -> set[int]:
+def apply_increments(connection: Connection, increments: Sequence[SummaryIncrement]) -> set[int]:
     """Add to these locked heads what came; returns those where that does not tell what is shown.
 
     It does not where other addresses belong to the chat, and where a message came before one that is there already in
     a chat in which nobody waits: since when somebody waits depends on where the last answer is.
     """
-    if not growths:
+    if not increments:
         return set()
     left = connection.execute(
         """
@@ -147,12 +154,12 @@ def grow(connection: Connection, growths: Sequence[Growth]) -> set[int]:
         )
         SELECT t.chat_id FROM told AS t WHERE NOT EXISTS (SELECT FROM clear AS x WHERE x.chat_id = t.chat_id)
         """,
-        {"rows": json_rows.document(growth.row() for growth in growths)},
+        {"rows": json_rows.encode(growth.to_json_row() for growth in increments)},
     )
     return {int(str(chat_id)) for (chat_id,) in left}
 
 
-def refresh(connection: Connection, heads: Mapping[int, int], *, recount: Iterable[int] = ()) -> None:
+def refresh(connection: Connection, unread_deltas: Mapping[int, int], *, recount: Iterable[int] = ()) -> None:
     """Bring these locked heads up to date, whatever happened to them.
 
     `heads` says by how much each head's unread grew; those in `recount` are counted anew. Rows that are no head
@@ -235,7 +242,7 @@ def refresh(connection: Connection, heads: Mapping[int, int], *, recount: Iterab
                 IS DISTINCT FROM (s.name, s.timestamp, s.arrived, s.id, s.unread, s.waiting_since)
         """,
         {
-            "rows": json_rows.document({"chat_id": chat_id, "unread": grown} for chat_id, grown in heads.items()),
+            "rows": json_rows.encode({"chat_id": chat_id, "unread": grown} for chat_id, grown in unread_deltas.items()),
             "recount": list(recount),
         },
     )

@@ -7,29 +7,29 @@ from typing import TypeAlias, cast
 
 import psycopg
 
-from store.model.facts import ChatKind, Name
+from store.model.facts import ChatKind, DisplayName
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
-Place: TypeAlias = tuple[str, str]
+ChatAddress: TypeAlias = tuple[str, str]
 """(session_id, address)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
     chat_id: int
-    head: int
+    canonical_chat_id: int
     """The chat_id of the chat that this address is shown in; its own, unless it is a LID known to be a phone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class ObservedName:
     """A name with what orders it among others."""
 
     session_id: str
-    at: int
+    observed_at: int
     digest: bytes
-    name: Name
+    display_name: DisplayName
 
 
 def kind_of(address: str) -> ChatKind:
@@ -46,7 +46,7 @@ def kind_of(address: str) -> ChatKind:
     return kinds.get(server, "other")
 
 
-def of_keys(connection: Connection, key_ids: list[int]) -> set[Place]:
+def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAddress]:
     """The addresses at which something was said about these messages."""
     if not key_ids:
         return set()
@@ -65,31 +65,31 @@ def of_keys(connection: Connection, key_ids: list[int]) -> set[Place]:
     return {(str(session_id), str(address)) for session_id, address in found}
 
 
-def lock(connection: Connection, places: Iterable[Place]) -> dict[Place, Chat]:
+def lock(connection: Connection, addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
     """Lock the chats at these addresses and the heads they are shown in, making rows that are not there.
 
     LIDs first, then all others with the heads that the LIDs named: a head is never a LID, so every transaction takes
     its locks in the same order, although whom a LID belongs to is known only once it is locked.
     """
-    wanted = set(places)
+    wanted = set(addresses)
     lids = {place for place in wanted if kind_of(place[1]) == "lid"}
-    locked = _lock(connection, lids)
-    heads = _places(connection, [head for _, head in locked.values() if head is not None])
-    locked |= _lock(connection, (wanted - lids) | heads)
+    locked = _lock_until_found(connection, lids)
+    heads = _addresses(connection, [head for _, head in locked.values() if head is not None])
+    locked |= _lock_until_found(connection, (wanted - lids) | heads)
     return {place: Chat(chat_id, head or chat_id) for place, (chat_id, head) in locked.items()}
 
 
-def _lock(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
-    locked: dict[Place, tuple[int, int | None]] = {}
+def _lock_until_found(connection: Connection, addresses: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
+    locked: dict[ChatAddress, tuple[int, int | None]] = {}
     # A row that was there and is being deleted, because its address is forgotten, is found by neither statement.
-    while missing := places - set(locked):
+    while missing := addresses - set(locked):
         locked |= _lock_once(connection, missing)
     return locked
 
 
-def _lock_once(connection: Connection, places: set[Place]) -> dict[Place, tuple[int, int | None]]:
-    wanted = json_rows.document(
-        {"session_id": session_id, "address": address, "kind": kind_of(address)} for session_id, address in places
+def _lock_once(connection: Connection, addresses: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
+    wanted = json_rows.encode(
+        {"session_id": session_id, "address": address, "kind": kind_of(address)} for session_id, address in addresses
     )
     connection.execute(
         """
@@ -118,7 +118,7 @@ def _lock_once(connection: Connection, places: set[Place]) -> dict[Place, tuple[
     }
 
 
-def _places(connection: Connection, chat_ids: list[int]) -> set[Place]:
+def _addresses(connection: Connection, chat_ids: list[int]) -> set[ChatAddress]:
     if not chat_ids:
         return set()
     found = connection.execute("SELECT session_id, address FROM chats WHERE chat_id = ANY(%s)", [chat_ids])
@@ -126,7 +126,7 @@ def _places(connection: Connection, chat_ids: list[int]) -> set[Place]:
 
 
 @contextmanager
-def still_there() -> Generator[None]:
+def transient_if_chat_erased() -> Generator[None]:
     """For what points to a chat that is not locked: if it was forgotten meanwhile, trying again is a new history."""
     try:
         yield
@@ -134,7 +134,7 @@ def still_there() -> Generator[None]:
         raise errors.TransientError("The chat was forgotten in this very moment", error.sqlstate) from error
 
 
-def shown_in(connection: Connection, chat_id: int) -> tuple[str, int]:
+def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
     """(session_id, head) of a chat."""
     found = connection.execute(
         "SELECT session_id, coalesce(merged_into, chat_id) FROM chats WHERE chat_id = %s", [chat_id]
@@ -143,17 +143,17 @@ def shown_in(connection: Connection, chat_id: int) -> tuple[str, int]:
     return str(found[0]), int(str(found[1]))
 
 
-def best(names: Iterable[Called]) -> dict[Place, Called]:
+def preferred_names(names: Iterable[ObservedName]) -> dict[ChatAddress, ObservedName]:
     """The greatest name of each address by (quality, time, digest)."""
-    found: dict[Place, Called] = {}
+    found: dict[ChatAddress, ObservedName] = {}
     for called in names:
-        place = (called.session_id, called.name.address)
-        if place not in found or _weight(called) > _weight(found[place]):
+        place = (called.session_id, called.display_name.address)
+        if place not in found or _precedence(called) > _precedence(found[place]):
             found[place] = called
     return found
 
 
-def call(connection: Connection, names: Collection[Called]) -> None:
+def set_names(connection: Connection, names: Collection[ObservedName]) -> None:
     """Let each of these names win at its address if it is greater by (quality, time, digest); one per address."""
     if names:
         connection.execute(
@@ -168,13 +168,13 @@ def call(connection: Connection, names: Collection[Called]) -> None:
                     < (r.quality, r.at, decode(r.digest, 'hex')))
             """,
             {
-                "rows": json_rows.document(
+                "rows": json_rows.encode(
                     {
                         "session_id": one.session_id,
-                        "address": one.name.address,
-                        "name": one.name.name,
-                        "quality": one.name.quality,
-                        "at": one.at,
+                        "address": one.display_name.address,
+                        "name": one.display_name.name,
+                        "quality": one.display_name.quality,
+                        "at": one.observed_at,
                         "digest": one.digest,
                     }
                     for one in names
@@ -183,5 +183,5 @@ def call(connection: Connection, names: Collection[Called]) -> None:
         )
 
 
-def _weight(called: Called) -> tuple[int, int, bytes]:
-    return called.name.quality, called.at, called.digest
+def _precedence(observed_name: ObservedName) -> tuple[int, int, bytes]:
+    return observed_name.display_name.quality, observed_name.observed_at, observed_name.digest

@@ -10,24 +10,24 @@ from store.postgres.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class EventCopy:
     """One copy of an event, as it is noted."""
 
     digest: bytes
     received_at: int
     outcome: str
-    claimed: int | None
+    latest_claimed_at: int | None
     """The latest time that the event claims; None if any of its times is missing or before 2009."""
 
 
-def note(connection: Connection, sightings: Iterable[Sighting]) -> dict[bytes, bool]:
+def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[bytes, bool]:
     """Note one copy each of distinct events; says of those whose copy tells something new whether the event is.
 
     True: never seen before. False: seen, but this copy's receipt dates something anew, because it is the least so far
     or because the event's own times cannot be believed. Left out: a copy that changes nothing.
     """
-    copies = list(sightings)
-    document = json_rows.document(_row(copy) for copy in copies)
+    copies = list(event_copies)
+    document = json_rows.encode(_to_json_row(copy) for copy in copies)
     noted = connection.execute(
         """
         INSERT INTO digests AS d (digest, received_at, outcome)
@@ -67,15 +67,15 @@ def note(connection: Connection, sightings: Iterable[Sighting]) -> dict[bytes, b
             )
         RETURNING d.digest
         """,
-        {"rows": document, "ahead": timestamps.AHEAD, "fresh": list(fresh)},
+        {"rows": document, "ahead": timestamps.MAX_CLOCK_SKEW, "fresh": list(fresh)},
     )
     return fresh | {bytes(digest): False for (digest,) in redated if isinstance(digest, bytes)}
 
 
-def _row(sighting: Sighting) -> json_rows.Row:
+def _to_json_row(event_copy: EventCopy) -> json_rows.JsonRow:
     return {
-        "digest": sighting.digest,
-        "received_at": sighting.received_at,
-        "outcome": sighting.outcome,
-        "claimed": sighting.claimed,
+        "digest": event_copy.digest,
+        "received_at": event_copy.received_at,
+        "outcome": event_copy.outcome,
+        "claimed": event_copy.latest_claimed_at,
     }

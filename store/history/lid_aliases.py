@@ -3,37 +3,37 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from store.history.chats import Place
-from store.model.facts import Alias
+from store.history.chats import ChatAddress
+from store.model.facts import LidAlias
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ObservedLidAlias:
     """Evidence with what orders it among others."""
 
     session_id: str
-    at: int
+    observed_at: int
     digest: bytes
-    alias: Alias
+    alias: LidAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class LidRemap:
     """A LID's row that is shown in another chat from now on."""
 
     chat_id: int
-    old_head: int
-    new_head: int
+    old_canonical_chat_id: int
+    new_canonical_chat_id: int
 
 
-def tell(connection: Connection, evidence: Iterable[Told]) -> set[Place]:
+def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -> set[ChatAddress]:
     """Keep the newest evidence of each pair; returns the LIDs that anything was told of."""
-    newest: dict[tuple[str, str, str], Told] = {}
+    newest: dict[tuple[str, str, str], ObservedLidAlias] = {}
     for told in evidence:
         pair = (told.session_id, told.alias.lid, told.alias.phone)
-        if pair not in newest or (told.at, told.digest) > (newest[pair].at, newest[pair].digest):
+        if pair not in newest or (told.observed_at, told.digest) > (newest[pair].observed_at, newest[pair].digest):
             newest[pair] = told
     if newest:
         connection.execute(
@@ -48,8 +48,14 @@ def tell(connection: Connection, evidence: Iterable[Told]) -> set[Place]:
             WHERE (a.told_at, a.digest) < (excluded.told_at, excluded.digest)
             """,
             {
-                "rows": json_rows.document(
-                    {"session_id": session_id, "lid": lid, "phone": phone, "told_at": told.at, "digest": told.digest}
+                "rows": json_rows.encode(
+                    {
+                        "session_id": session_id,
+                        "lid": lid,
+                        "phone": phone,
+                        "told_at": told.observed_at,
+                        "digest": told.digest,
+                    }
                     for (session_id, lid, phone), told in newest.items()
                 )
             },
@@ -57,7 +63,7 @@ def tell(connection: Connection, evidence: Iterable[Told]) -> set[Place]:
     return {(session_id, lid) for session_id, lid, _ in newest}
 
 
-def point(connection: Connection, lids: Iterable[Place]) -> list[Move]:
+def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[LidRemap]:
     """Point each of these locked LIDs to the phone that its evidence names now; returns those that moved.
 
     Per LID, the evidence with the greatest (time, digest) wins; a split that is not withdrawn outranks all of it. The
@@ -91,12 +97,12 @@ def point(connection: Connection, lids: Iterable[Place]) -> list[Move]:
         WHERE c.chat_id = m.chat_id AND c.merged_into IS DISTINCT FROM m.new_head
         RETURNING c.chat_id, coalesce(m.old_head, c.chat_id), coalesce(m.new_head, c.chat_id)
         """,
-        {"rows": json_rows.document({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
+        {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
     )
-    return [Move(int(str(chat)), int(str(old)), int(str(new))) for chat, old, new in moved]
+    return [LidRemap(int(str(chat)), int(str(old)), int(str(new))) for chat, old, new in moved]
 
 
-def renumber(connection: Connection, moves: Iterable[Move]) -> None:
+def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
     """Let the guide's columns name the phone of messages whose LID moved, or nobody where it is a LID again."""
     connection.execute(
         """
@@ -107,11 +113,11 @@ def renumber(connection: Connection, moves: Iterable[Move]) -> None:
         LEFT JOIN chats AS phone ON phone.chat_id = c.merged_into
         WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s)
         """,
-        {"chats": [move.chat_id for move in moves]},
+        {"chats": [move.chat_id for move in remaps]},
     )
 
 
-def unsettled(connection: Connection, moves: Iterable[Move]) -> list[int]:
+def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
     """The keys whose messages may amount to something else now that these LIDs are shown elsewhere."""
     found = connection.execute(
         """
@@ -125,7 +131,7 @@ def unsettled(connection: Connection, moves: Iterable[Move]) -> list[int]:
                 OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
             )
         """,
-        {"chats": [move.chat_id for move in moves]},
+        {"chats": [move.chat_id for move in remaps]},
     )
     return [int(str(key_id)) for (key_id,) in found]
 

@@ -11,26 +11,30 @@ from typing import TypeAlias, cast
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
-Name: TypeAlias = tuple[str, str]
+MessageKey: TypeAlias = tuple[str, str]
 """(session_id, message_id)"""
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class LockedKey:
     key_id: int
-    fresh: bool
+    is_new: bool
     """Nothing was ever said about the message before this transaction."""
-    retired: bool = False
+    has_tombstone: bool = False
     """A message with this id was forgotten because of its age (store/history/message_tombstones.py)."""
 
 
-def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, int]) -> dict[Name, Key]:
+def lock(
+    connection: Connection, message_keys: Iterable[MessageKey], session_numbers: Mapping[str, int]
+) -> dict[MessageKey, LockedKey]:
     """Lock the keys, making those that are not there; sorted, so that two transactions never wait for each other."""
-    wanted = {(sessions[session_id], message_id): (session_id, message_id) for session_id, message_id in names}
+    wanted = {
+        (session_numbers[session_id], message_id): (session_id, message_id) for session_id, message_id in message_keys
+    }
     if not wanted:
         return {}
-    document = json_rows.document({"session": session, "message_id": message_id} for session, message_id in wanted)
-    found: dict[Name, Key] = {}
+    document = json_rows.encode({"session": session, "message_id": message_id} for session, message_id in wanted)
+    found: dict[MessageKey, LockedKey] = {}
     made = connection.execute(
         """
         INSERT INTO keys (session, message_id)
@@ -43,7 +47,7 @@ def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, i
         {"rows": document},
     )
     for key_id, session, message_id in cast("list[tuple[int, int, str]]", made.fetchall()):
-        found[wanted[session, message_id]] = Key(key_id, fresh=True)
+        found[wanted[session, message_id]] = LockedKey(key_id, is_new=True)
     if len(found) < len(wanted):
         locked = connection.execute(
             """
@@ -57,5 +61,5 @@ def lock(connection: Connection, names: Iterable[Name], sessions: Mapping[str, i
             {"rows": document},
         )
         for key_id, session, message_id, retired in cast("Iterable[tuple[int, int, str, bool]]", locked):
-            found.setdefault(wanted[session, message_id], Key(key_id, fresh=False, retired=retired))
+            found.setdefault(wanted[session, message_id], LockedKey(key_id, is_new=False, has_tombstone=retired))
     return found

@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias, cast
 
-from store.history.chats import Chat, Place
-from store.history.message_keys import Key, Name
-from store.history.parsed_events import AboutMessage, Telling
+from store.history.chats import Chat, ChatAddress
+from store.history.message_keys import LockedKey, MessageKey
+from store.history.parsed_events import MessageFact, ParsedEvent
 from store.model.facts import Ack, Direction, Message
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
-Said: TypeAlias = tuple[Telling, AboutMessage, Name]
-Slot: TypeAlias = tuple[int, int, Direction]
+KeyedFact: TypeAlias = tuple[ParsedEvent, MessageFact, MessageKey]
+MessageIdentity: TypeAlias = tuple[int, int, Direction]
 """(key_id, chat_id, direction)"""
 
 
-def places(connection: Connection, keys: Iterable[Key]) -> set[Place]:
+def chat_addresses(connection: Connection, locked_keys: Iterable[LockedKey]) -> set[ChatAddress]:
     """Where messages of these locked keys were retired; of most keys, which costs nothing, nowhere."""
-    if not (some := _of_retired(keys)):
+    if not (some := _tombstoned_key_ids(locked_keys)):
         return set()
     found = connection.execute(
         """
@@ -33,37 +33,40 @@ def places(connection: Connection, keys: Iterable[Key]) -> set[Place]:
     return {(session_id, address) for session_id, address in cast("Iterable[tuple[str, str]]", found)}
 
 
-def without(
-    connection: Connection, said: Sequence[Said], keys: Mapping[Name, Key], located: Mapping[Place, Chat]
-) -> tuple[Sequence[Said], set[Slot]]:
+def exclude_tombstoned(
+    connection: Connection,
+    keyed_facts: Sequence[KeyedFact],
+    locked_keys: Mapping[MessageKey, LockedKey],
+    chats_by_address: Mapping[ChatAddress, Chat],
+) -> tuple[Sequence[KeyedFact], set[MessageIdentity]]:
     """What is said, but for what is said about retired messages; their chats are locked and where they belong now.
 
     Also where that was said about them and nothing was retired so far: to be noted, as addresses part again.
     """
-    if not (some := _of_retired(keys.values())):
-        return said, set()
-    retired = _Retired.of(connection, some)
-    left: list[Said] = []
-    news: set[Slot] = set()
-    for telling, fact, name in said:
-        key = keys[name]
-        if not key.retired:
+    if not (some := _tombstoned_key_ids(locked_keys.values())):
+        return keyed_facts, set()
+    retired = _Tombstones.load(connection, some)
+    left: list[KeyedFact] = []
+    news: set[MessageIdentity] = set()
+    for telling, fact, name in keyed_facts:
+        key = locked_keys[name]
+        if not key.has_tombstone:
             left.append((telling, fact, name))
         # An ack that names no chat may mean the message that was retired.
         elif fact.address is not None:
-            chat = located[telling.session_id, fact.address]
+            chat = chats_by_address[telling.session_id, fact.address]
             slot = (key.key_id, chat.chat_id, "outgoing" if isinstance(fact, Ack) else fact.direction)
-            if retired.elsewhere(slot, chat.head, is_message=isinstance(fact, Message)):
+            if retired.covers_other_address(slot, chat.canonical_chat_id, is_message=isinstance(fact, Message)):
                 news.add(slot)
-            elif not retired.here(slot, is_message=isinstance(fact, Message)):
+            elif not retired.covers_address(slot, is_message=isinstance(fact, Message)):
                 left.append((telling, fact, name))
     return left, news
 
 
-def note(connection: Connection, slots: Collection[Slot]) -> None:
+def add(connection: Connection, identities: Collection[MessageIdentity]) -> None:
     """Note that there is nothing at these places either any more, whatever was said there before."""
-    if slots:
-        noted = json_rows.document({"key_id": key, "chat_id": chat, "direction": way} for key, chat, way in slots)
+    if identities:
+        noted = json_rows.encode({"key_id": key, "chat_id": chat, "direction": way} for key, chat, way in identities)
         connection.execute(
             """
             INSERT INTO retired (key_id, chat_id, direction)
@@ -85,19 +88,19 @@ def note(connection: Connection, slots: Collection[Slot]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Retired:
+class _Tombstones:
     """What was retired of a few ids, and what there is of them."""
 
-    slots: set[Slot]
-    shown: set[Slot]
+    identities: set[MessageIdentity]
+    canonical_identities: set[MessageIdentity]
     """The same, but with the head of each chat."""
-    living: set[Slot]
+    existing_identities: set[MessageIdentity]
     """Where there is a message with such an id, by the heads of chats: younger, or of an address that came later."""
-    marked: set[tuple[int, int]]
+    with_updates: set[tuple[int, int]]
     """Where something is said about such an id, by the very address."""
 
     @classmethod
-    def of(cls, connection: Connection, key_ids: list[int]) -> Self:
+    def load(cls, connection: Connection, key_ids: list[int]) -> Self:
         slots = connection.execute(
             """
             SELECT r.key_id, r.chat_id, r.direction, coalesce(c.merged_into, c.chat_id)
@@ -124,31 +127,31 @@ class _Retired:
         return cls(
             {(key_id, chat_id, direction) for key_id, chat_id, direction, _ in found},
             {(key_id, head, direction) for key_id, _, direction, head in found},
-            set(cast("Sequence[Slot]", living)),
+            set(cast("Sequence[MessageIdentity]", living)),
             set(cast("Sequence[tuple[int, int]]", marked)),
         )
 
-    def here(self, slot: Slot, *, is_message: bool) -> bool:
+    def covers_address(self, identity: MessageIdentity, *, is_message: bool) -> bool:
         """Whether a message was retired at this very address; what is said of one, in either direction."""
-        return _has(self.slots, slot, is_message=is_message)
+        return _contains(self.identities, identity, is_message=is_message)
 
-    def elsewhere(self, slot: Slot, head: int, *, is_message: bool) -> bool:
+    def covers_other_address(self, identity: MessageIdentity, canonical_chat_id: int, *, is_message: bool) -> bool:
         """Whether it was retired at another address only, and nothing is left of it in the chat."""
-        shown = (slot[0], head, slot[2])
+        shown = (identity[0], canonical_chat_id, identity[2])
         return (
-            not self.here(slot, is_message=is_message)
-            and _has(self.shown, shown, is_message=is_message)
-            and not _has(self.living, shown, is_message=is_message)
-            and (is_message or slot[:2] not in self.marked)
+            not self.covers_address(identity, is_message=is_message)
+            and _contains(self.canonical_identities, shown, is_message=is_message)
+            and not _contains(self.existing_identities, shown, is_message=is_message)
+            and (is_message or identity[:2] not in self.with_updates)
         )
 
 
-def _has(slots: Collection[Slot], slot: Slot, *, is_message: bool) -> bool:
-    key_id, chat_id, direction = slot
+def _contains(identities: Collection[MessageIdentity], identity: MessageIdentity, *, is_message: bool) -> bool:
+    key_id, chat_id, direction = identity
     if is_message:
-        return (key_id, chat_id, direction) in slots
-    return (key_id, chat_id, "incoming") in slots or (key_id, chat_id, "outgoing") in slots
+        return (key_id, chat_id, direction) in identities
+    return (key_id, chat_id, "incoming") in identities or (key_id, chat_id, "outgoing") in identities
 
 
-def _of_retired(keys: Iterable[Key]) -> list[int]:
-    return sorted(key.key_id for key in keys if key.retired)
+def _tombstoned_key_ids(locked_keys: Iterable[LockedKey]) -> list[int]:
+    return sorted(key.key_id for key in locked_keys if key.has_tombstone)

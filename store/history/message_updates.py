@@ -12,36 +12,36 @@ from store.model.facts import Direction, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
-Kind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
+UpdateKind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class MessageUpdate:
     key_id: int
-    kind: Kind
+    kind: UpdateKind
     digest: bytes
     chat_id: int | None
     direction: Direction | None
     sender: str | None
-    marked_at: int
+    occurred_at: int
     status: Status | None
     text: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RecomputedMessage:
     """A message row that amounts to something else than before, and in what."""
 
-    id: int
+    row_id: int
     chat_id: int
-    status: bool
-    edit: bool
-    delete: bool
-    copies: bool
+    status_changed: bool
+    edit_changed: bool
+    delete_changed: bool
+    copies_changed: bool
     """Which copy is shown, or whether it is read, changed: the chat's unread is to be counted anew."""
 
 
-def keep(connection: Connection, marks: Iterable[Mark]) -> None:
+def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
     """Add the marks to their messages; a copy that came earlier dates its mark."""
     connection.execute(
         """
@@ -57,11 +57,11 @@ def keep(connection: Connection, marks: Iterable[Mark]) -> None:
         SET marked_at = excluded.marked_at
         WHERE excluded.marked_at < k.marked_at
         """,
-        {"rows": json_rows.document(asdict(mark) for mark in marks)},
+        {"rows": json_rows.encode(asdict(mark) for mark in updates)},
     )
 
 
-def settle(connection: Connection, key_ids: list[int]) -> list[Settled]:
+def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMessage]:
     """Bring the messages of these keys to what their copies and marks amount to; returns the rows that changed."""
     if not key_ids:
         return []
@@ -153,12 +153,12 @@ def settle(connection: Connection, key_ids: list[int]) -> list[Settled]:
         {"keys": key_ids},
     )
     return [
-        Settled(int(str(row_id)), int(str(chat_id)), bool(status), bool(edit), bool(delete), bool(copies))
+        RecomputedMessage(int(str(row_id)), int(str(chat_id)), bool(status), bool(edit), bool(delete), bool(copies))
         for row_id, chat_id, status, edit, delete, copies in settled
     ]
 
 
-def reacted(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
+def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
     """(row id, chat_id) of the shown messages that have these keys: whose reactions may have changed."""
     if not key_ids:
         return []

@@ -9,11 +9,11 @@ from store.model.facts import ContentState, Direction, Message, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
-Slot: TypeAlias = tuple[int, int, str]
+MessageIdentity: TypeAlias = tuple[int, int, str]
 """(key_id, chat_id, direction): the identity of a row."""
 
 
-class Copy(NamedTuple):
+class MessageCopy(NamedTuple):
     """One event's account of a message, as a row: a tuple, as there is one for every event and it has many columns."""
 
     key_id: int
@@ -36,27 +36,27 @@ class Copy(NamedTuple):
     sender_name: str | None
     base_status: Status | None
     timestamp: int
-    time_source: timestamps.Source
-    arrived: int
+    time_source: timestamps.TimeSource
+    receive_order: int
     content_rank: int
     content_time: int
     content_tie: int
 
     @property
-    def slot(self) -> Slot:
+    def identity(self) -> MessageIdentity:
         return self.key_id, self.chat_id, self.direction
 
 
-def _row(copy: Copy) -> json_rows.Row:
+def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
     # What is null is left out: a third of the columns, which neither end then reads.
-    return {column: value for column, value in zip(Copy._fields, copy, strict=True) if value is not None}
+    return {column: value for column, value in zip(MessageCopy._fields, copy, strict=True) if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChangedMessage:
     """A row that a statement made or changed."""
 
-    id: int
+    row_id: int
     chat_id: int
     direction: str
 
@@ -67,41 +67,45 @@ def rank(message: Message) -> int:
     return state + (1 if message.text or message.caption or message.media_url else 0)
 
 
-def tie(digest: bytes) -> int:
+def content_tiebreaker(digest: bytes) -> int:
     """The digest as far as it breaks ties: its first 8 bytes, as a bigint in the digest's own order."""
     return int.from_bytes(digest[:8]) - 2**63
 
 
-def keep(connection: Connection, copies: Iterable[Copy]) -> tuple[list[tuple[int, Copy]], list[Row]]:
+def upsert(
+    connection: Connection, copies: Iterable[MessageCopy]
+) -> tuple[list[tuple[int, MessageCopy]], list[ChangedMessage]]:
     """Make or merge the rows of these copies, whose keys and chats are locked.
 
     Returns those made, by their ids and what they were made of, and those changed.
     """
-    made: list[tuple[int, Copy]] = []
-    changed: list[Row] = []
-    for number, layer in enumerate(_layers(copies)):
-        rest: Sequence[Copy] = layer
+    made: list[tuple[int, MessageCopy]] = []
+    changed: list[ChangedMessage] = []
+    for number, layer in enumerate(_conflict_free_layers(copies)):
+        rest: Sequence[MessageCopy] = layer
         if number == 0:
-            made, rest = _make(connection, layer)
+            made, rest = _insert(connection, layer)
         if rest:
             changed += _merge(connection, rest)
     return made, changed
 
 
-def _layers(copies: Iterable[Copy]) -> list[list[Copy]]:
+def _conflict_free_layers(copies: Iterable[MessageCopy]) -> list[list[MessageCopy]]:
     """The copies in layers that hold each row once: a statement can change a row only once."""
-    layers: list[list[Copy]] = []
-    depth: dict[Slot, int] = {}
+    layers: list[list[MessageCopy]] = []
+    depth: dict[MessageIdentity, int] = {}
     for copy in copies:
-        level = depth.get(copy.slot, 0)
-        depth[copy.slot] = level + 1
+        level = depth.get(copy.identity, 0)
+        depth[copy.identity] = level + 1
         if level == len(layers):
             layers.append([])
         layers[level].append(copy)
     return layers
 
 
-def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[tuple[int, Copy]], list[Copy]]:
+def _insert(
+    connection: Connection, copies: Sequence[MessageCopy]
+) -> tuple[list[tuple[int, MessageCopy]], list[MessageCopy]]:
     """The rows that were made, and the copies of those that were there."""
     inserted = connection.execute(
         """
@@ -126,9 +130,9 @@ def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[tuple[in
         ON CONFLICT (key_id, chat_id, direction) DO NOTHING
         RETURNING id, key_id, chat_id, direction
         """,
-        {"rows": json_rows.document(_row(copy) for copy in copies)},
+        {"rows": json_rows.encode(_to_json_row(copy) for copy in copies)},
     )
-    of_slot = {copy.slot: copy for copy in copies}
+    of_slot = {copy.identity: copy for copy in copies}
     made = [
         (row_id, of_slot.pop((key_id, chat_id, direction)))
         for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, str]]", inserted.fetchall())
@@ -136,8 +140,8 @@ def _make(connection: Connection, copies: Sequence[Copy]) -> tuple[list[tuple[in
     return made, list(of_slot.values())
 
 
-def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
-    document = json_rows.document(_row(copy) for copy in copies)
+def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[ChangedMessage]:
+    document = json_rows.encode(_to_json_row(copy) for copy in copies)
     # Content is one tuple, never mixed from two copies. A better copy also takes the overlay of an edit away, which
     # marks.settle lays on again.
     better = connection.execute(
@@ -159,7 +163,7 @@ def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
         """,
         {"rows": document},
     )
-    changed = [Row(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in better]
+    changed = [ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in better]
     # What is not content commutes value by value: the least time, the greatest of the rest.
     grown = connection.execute(
         """
@@ -194,4 +198,6 @@ def _merge(connection: Connection, copies: Sequence[Copy]) -> list[Row]:
         """,
         {"rows": document},
     )
-    return changed + [Row(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in grown]
+    return changed + [
+        ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in grown
+    ]

@@ -10,16 +10,16 @@ from store.history import sessions
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-Kind: TypeAlias = Literal["disconnected", "unreachable"]
+OutageKind: TypeAlias = Literal["disconnected", "unreachable"]
 """The gateway says so, or the gateway does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ConnectionCheck:
     """What one look at a session saw, at a time in ms."""
 
-    at: int
-    away: Kind | None
+    checked_at: int
+    outage_kind: OutageKind | None
     """None: it is connected."""
     reason: str = ""
 
@@ -29,7 +29,7 @@ class Outage:
     """Times in ms."""
 
     session_id: str
-    kind: Kind
+    kind: OutageKind
     connected_at: int | None
     """When it was last seen connected before; the outage began after that."""
     first_at: int
@@ -41,7 +41,7 @@ class Outage:
     reason: str
 
 
-def claim(connection: Connection, session_id: str, seconds: float) -> bool:
+def claim_check(connection: Connection, session_id: str, seconds: float) -> bool:
     """Whether the caller is to look now: nobody else looks for these seconds."""
     with errors.translated():
         claimed = connection.execute(
@@ -55,7 +55,7 @@ def claim(connection: Connection, session_id: str, seconds: float) -> bool:
     return claimed.rowcount == 1
 
 
-def put_off(connection: Connection, session_id: str, seconds: float) -> None:
+def postpone_check(connection: Connection, session_id: str, seconds: float) -> None:
     """Let nobody look at a session for so long."""
     with errors.translated():
         connection.execute(
@@ -64,7 +64,7 @@ def put_off(connection: Connection, session_id: str, seconds: float) -> None:
         )
 
 
-def note(connection: Connection, session_id: str, look: Look) -> int:
+def record_check(connection: Connection, session_id: str, check: ConnectionCheck) -> int:
     """Write down a look; returns how many looks in a row have seen the session away."""
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {session_id})
@@ -75,7 +75,7 @@ def note(connection: Connection, session_id: str, look: Look) -> int:
             ON CONFLICT (session_id) DO UPDATE SET connected_at = coalesce(excluded.connected_at, w.connected_at)
             RETURNING w.connected_at
             """,
-            {"session_id": session_id, "connected_at": None if look.away else look.at},
+            {"session_id": session_id, "connected_at": None if check.outage_kind else check.checked_at},
         ).fetchone()
         assert watched is not None, "an upsert returns its row"
         same = connection.execute(
@@ -85,7 +85,7 @@ def note(connection: Connection, session_id: str, look: Look) -> int:
             WHERE session_id = %(session_id)s AND ended_at IS NULL AND kind = %(away)s
             RETURNING looks
             """,
-            {"session_id": session_id, "at": look.at, "away": look.away, "reason": look.reason},
+            {"session_id": session_id, "at": check.checked_at, "away": check.outage_kind, "reason": check.reason},
         ).fetchone()
         if same is not None:
             return cast("int", same[0])
@@ -95,9 +95,9 @@ def note(connection: Connection, session_id: str, look: Look) -> int:
             WHERE session_id = %(session_id)s AND ended_at IS NULL
             RETURNING looks
             """,
-            {"session_id": session_id, "at": look.at},
+            {"session_id": session_id, "at": check.checked_at},
         ).fetchone()
-        if look.away is not None:
+        if check.outage_kind is not None:
             connection.execute(
                 """
                 INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, reason)
@@ -105,15 +105,15 @@ def note(connection: Connection, session_id: str, look: Look) -> int:
                 """,
                 {
                     "session_id": session_id,
-                    "away": look.away,
+                    "away": check.outage_kind,
                     "connected_at": watched[0],
-                    "at": look.at,
-                    "reason": look.reason,
+                    "at": check.checked_at,
+                    "reason": check.reason,
                 },
             )
-        if look.away is not None or ended is not None:
+        if check.outage_kind is not None or ended is not None:
             changes.publish(connection, [Change("session", session_id)])
-    if look.away is None:
+    if check.outage_kind is None:
         return 0
     return 1 + (0 if ended is None else cast("int", ended[0]))
 

@@ -5,47 +5,47 @@ import json
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from store.history.chats import Place
-from store.history.message_keys import Name
+from store.history.chats import ChatAddress
+from store.history.message_keys import MessageKey
 from store.model import timestamps
-from store.model.facts import Ack, Alias, Delete, Edit, Fact, Message, Reaction, SessionReport
+from store.model.facts import Ack, Delete, Edit, Fact, LidAlias, Message, Reaction, SessionReport
 
-AboutMessage: TypeAlias = Message | Ack | Edit | Delete | Reaction
-_ABOUT_MESSAGE = (Message, Ack, Edit, Delete, Reaction)
+MessageFact: TypeAlias = Message | Ack | Edit | Delete | Reaction
+_MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
 """The same for isinstance, which a union costs several times as much."""
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class ParsedEvent:
     digest: bytes
     received_at: int
     """The receipt of this copy, in ms."""
-    index: int
+    batch_index: int
     """Its place in its batch."""
     session_id: str
     facts: tuple[Fact, ...]
 
-    def at(self, claimed: int | None) -> int:
+    def effective_time(self, claimed_at: int | None) -> int:
         """The effective time, in ms, of something that the event dates so."""
-        return timestamps.effective(claimed, self.received_at)[0]
+        return timestamps.effective(claimed_at, self.received_at)[0]
 
-    def about_messages(self) -> list[tuple[AboutMessage, Name]]:
+    def keyed_message_facts(self) -> list[tuple[MessageFact, MessageKey]]:
         """What it tells about messages, each with the name of the key to lock."""
         return [
-            (fact, (self.session_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _ABOUT_MESSAGE)
+            (fact, (self.session_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _MESSAGE_FACTS)
         ]
 
-    def places(self) -> set[Place]:
+    def chat_addresses(self) -> set[ChatAddress]:
         """The chats that it tells something about."""
         found: set[str] = set()
         for fact in self.facts:
-            if isinstance(fact, Alias):
+            if isinstance(fact, LidAlias):
                 found |= {fact.lid, fact.phone}
             elif not isinstance(fact, SessionReport) and fact.address is not None:
                 found.add(fact.address)
         return {(self.session_id, address) for address in found}
 
-    def _message_id(self, fact: AboutMessage) -> str:
+    def _message_id(self, fact: MessageFact) -> str:
         """The fact's id, or for a message without one a digest of what it says, so that its copies are one message.
 
         Where not even a time is told, two messages may say the same: then the event's identity tells them apart.

@@ -6,12 +6,14 @@ from typing import cast
 from store.postgres.connections import Connection
 
 
-def mark(connection: Connection, told: Iterable[tuple[int, int | None]], *, only_unmarked: bool = False) -> list[int]:
+def mark_pruned(
+    connection: Connection, event_keys: Iterable[tuple[int, int | None]], *, only_unpruned: bool = False
+) -> list[int]:
     """Lock and mark the keys of these events, in the order in which everybody locks them; returns the keys.
 
     Of each event its number and the key that is noted beside its body; further ones are looked up.
     """
-    events = list(told)
+    events = list(event_keys)
     locked = connection.execute(
         """
         SELECT k.key_id
@@ -27,7 +29,7 @@ def mark(connection: Connection, told: Iterable[tuple[int, int | None]], *, only
         {
             "keys": [key_id for _, key_id in events if key_id is not None],
             "events": [event_id for event_id, _ in events],
-            "only_unmarked": only_unmarked,
+            "only_unmarked": only_unpruned,
         },
     ).fetchall()
     key_ids = [cast("int", key_id) for (key_id,) in locked]

@@ -7,12 +7,14 @@ from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 
-def keep(connection: Connection, events: Iterable[Event], keys: Mapping[bytes, Sequence[int]]) -> None:
+def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: Mapping[bytes, Sequence[int]]) -> None:
     """Keep the bodies of events that were never seen before; `keys` has the message keys of those that have any."""
     plain: list[Event] = []
     special: list[Event] = []
     for event in events:
-        (special if event.outcome.kind == "parked" or len(keys.get(event.digest, ())) > 1 else plain).append(event)
+        (
+            special if event.outcome.kind == "parked" or len(key_ids_by_digest.get(event.digest, ())) > 1 else plain
+        ).append(event)
     if plain:
         with (
             connection.cursor() as cursor,
@@ -20,24 +22,24 @@ def keep(connection: Connection, events: Iterable[Event], keys: Mapping[bytes, S
         ):
             copy.set_types(["bytea", "int8", "int8", "bytea"])
             for event in plain:
-                first = keys.get(event.digest, ())
+                first = key_ids_by_digest.get(event.digest, ())
                 copy.write_row((event.digest, event.received_at, first[0] if first else None, event.body))
     for event in special:
-        _keep_special(connection, event, keys.get(event.digest, ()))
+        _insert_referenced(connection, event, key_ids_by_digest.get(event.digest, ()))
 
 
-def _keep_special(connection: Connection, event: Event, keys: Sequence[int]) -> None:
+def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[int]) -> None:
     """An event whose number others refer to: it is parked, or tells of several messages."""
     kept = connection.execute(
         "INSERT INTO events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id",
-        [event.digest, event.received_at, keys[0] if keys else None, event.body],
+        [event.digest, event.received_at, key_ids[0] if key_ids else None, event.body],
     ).fetchone()
     assert kept is not None
-    if keys[1:]:
+    if key_ids[1:]:
         connection.execute(
             "INSERT INTO event_keys (key_id, event_id)"
             " SELECT DISTINCT k, %s FROM unnest(%s::bigint[]) AS k ON CONFLICT DO NOTHING",
-            [kept[0], list(keys[1:])],
+            [kept[0], list(key_ids[1:])],
         )
     if event.outcome.kind == "parked":
         connection.execute(
@@ -49,14 +51,14 @@ def _keep_special(connection: Connection, event: Event, keys: Sequence[int]) -> 
             )
             """,
             {
-                "rows": json_rows.document(
+                "rows": json_rows.encode(
                     [
                         {
                             "digest": event.digest,
                             "event_id": kept[0],
                             "reason": event.outcome.reason or "unknown",
                             "session_id": event.outcome.session_id,
-                            "event": event.outcome.event,
+                            "event": event.outcome.event_type,
                             "received_at": event.received_at,
                         }
                     ]

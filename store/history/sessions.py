@@ -7,16 +7,16 @@ from store.model.facts import SessionReport
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
-PING = "test ping"
+PING_EVENT = "test ping"
 """The name under which the gateway's test is noted among the kinds of events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ObservedReport:
     """A report with what orders it among others."""
 
     session_id: str
-    at: int
+    observed_at: int
     digest: bytes
     report: SessionReport
 
@@ -45,7 +45,7 @@ def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
     return {str(session_id): int(str(session)) for session_id, session in found}
 
 
-def phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
+def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
     """The phone that each session last reported as its own, where it did."""
     found = connection.execute(
         "SELECT session_id, phone FROM sessions WHERE session_id = ANY(%s) AND phone IS NOT NULL", [list(session_ids)]
@@ -53,7 +53,7 @@ def phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]
     return {str(session_id): str(phone) for session_id, phone in found}
 
 
-def saw(connection: Connection, last: Mapping[tuple[str, str], int]) -> None:
+def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str], int]) -> None:
     """Note when each (session, kind of event) last came."""
     connection.execute(
         """
@@ -65,21 +65,22 @@ def saw(connection: Connection, last: Mapping[tuple[str, str], int]) -> None:
         ON CONFLICT (session, event) DO UPDATE SET last_at = excluded.last_at WHERE excluded.last_at > e.last_at
         """,
         {
-            "rows": json_rows.document(
-                {"session_id": session_id, "event": event, "last_at": at} for (session_id, event), at in last.items()
+            "rows": json_rows.encode(
+                {"session_id": session_id, "event": event, "last_at": at}
+                for (session_id, event), at in last_seen.items()
             )
         },
     )
 
 
-def report(connection: Connection, told: Iterable[Told]) -> set[str]:
+def apply_reports(connection: Connection, reports: Iterable[ObservedReport]) -> set[str]:
     """Let the newest report of each session win, state and phone apart; returns the sessions that changed."""
     changed: set[str] = set()
     # One report at a time: they are rare, and two of one session in a statement would be a conflict with itself.
-    for one in sorted(told, key=lambda one: (one.session_id, one.at, one.digest)):
+    for one in sorted(reports, key=lambda one: (one.session_id, one.observed_at, one.digest)):
         values = {
             "session_id": one.session_id,
-            "at": one.at,
+            "at": one.observed_at,
             "digest": one.digest,
             "state": one.report.state,
             "phone": one.report.phone,
@@ -107,7 +108,7 @@ def report(connection: Connection, told: Iterable[Told]) -> set[str]:
     return changed
 
 
-def last(connection: Connection, at_most: int) -> dict[str, int]:
+def last_activity(connection: Connection, limit: int) -> dict[str, int]:
     """When each session last told anything but a test ping, in ms: of those that spoke last."""
     with errors.translated():
         found = connection.execute(
@@ -120,17 +121,17 @@ def last(connection: Connection, at_most: int) -> dict[str, int]:
             ORDER BY last_at DESC
             LIMIT %(at_most)s
             """,
-            {"ping": PING, "at_most": at_most},
+            {"ping": PING_EVENT, "at_most": limit},
         ).fetchall()
     return {str(session_id): int(str(at)) for session_id, at in found}
 
 
-def pings(connection: Connection) -> dict[str, int]:
+def last_pings(connection: Connection) -> dict[str, int]:
     """When each session's last test ping was received, in ms."""
     with errors.translated():
         found = connection.execute(
             "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session)"
             " WHERE e.event = %s",
-            [PING],
+            [PING_EVENT],
         ).fetchall()
     return {str(session_id): int(str(at)) for session_id, at in found}

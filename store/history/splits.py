@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from store.feed import changes
 from store.history import chats
-from store.history.chats import Place
-from store.history.fold import Folding
+from store.history.chats import ChatAddress
+from store.history.fold import Fold
 from store.postgres import errors
 from store.postgres.connections import Connection
 
@@ -19,32 +19,32 @@ def split(connection: Connection, session_id: str, lid: str) -> bool:
 
     Works for a LID that nobody has heard of yet, too. Raises NotALidError.
     """
-    return _decide(connection, (session_id, lid), _record)
+    return _set_split(connection, (session_id, lid), _add_split)
 
 
 def withdraw(connection: Connection, session_id: str, lid: str) -> bool:
     """Let the evidence on a LID count again; returns whether there was a split. Raises NotALidError."""
-    return _decide(connection, (session_id, lid), _strike)
+    return _set_split(connection, (session_id, lid), _withdraw_split)
 
 
-def _decide(connection: Connection, place: Place, write: Callable[[Connection, Place], bool]) -> bool:
-    if chats.kind_of(place[1]) != "lid":
-        raise NotALidError(f"{place[1]} is no LID")
+def _set_split(connection: Connection, address: ChatAddress, write: Callable[[Connection, ChatAddress], bool]) -> bool:
+    if chats.kind_of(address[1]) != "lid":
+        raise NotALidError(f"{address[1]} is no LID")
     with errors.translated(), connection.transaction():
         # The LID before all others, as every fold does it; from then on nobody can tell anything new about it.
-        located = chats.lock(connection, {place})
-        if not write(connection, place):
+        located = chats.lock(connection, {address})
+        if not write(connection, address):
             return False
-        if located[place].head == located[place].chat_id:
-            located |= chats.lock(connection, _phones(connection, place))
-        folding = Folding(connection, (), (), {}, located)
-        folding.settle(sorted(folding.move({place})))
-        folding.show()
+        if located[address].canonical_chat_id == located[address].chat_id:
+            located |= chats.lock(connection, _candidate_phones(connection, address))
+        folding = Fold(connection, (), (), {}, located)
+        folding.recompute(sorted(folding.remap_lids({address})))
+        folding.refresh_summaries()
         changes.publish(connection, folding.changes)
     return True
 
 
-def _record(connection: Connection, place: Place) -> bool:
+def _add_split(connection: Connection, address: ChatAddress) -> bool:
     recorded = connection.execute(
         """
         INSERT INTO splits AS s (session_id, lid)
@@ -53,19 +53,19 @@ def _record(connection: Connection, place: Place) -> bool:
         SET made_at = now(), withdrawn_at = NULL
         WHERE s.withdrawn_at IS NOT NULL
         """,
-        place,
+        address,
     )
     return recorded.rowcount == 1
 
 
-def _strike(connection: Connection, place: Place) -> bool:
+def _withdraw_split(connection: Connection, address: ChatAddress) -> bool:
     struck = connection.execute(
-        "UPDATE splits SET withdrawn_at = now() WHERE session_id = %s AND lid = %s AND withdrawn_at IS NULL", place
+        "UPDATE splits SET withdrawn_at = now() WHERE session_id = %s AND lid = %s AND withdrawn_at IS NULL", address
     )
     return struck.rowcount == 1
 
 
-def _phones(connection: Connection, place: Place) -> set[Place]:
+def _candidate_phones(connection: Connection, address: ChatAddress) -> set[ChatAddress]:
     """Whoever the LID may be, by any evidence: the winner is among them."""
-    found = connection.execute("SELECT phone FROM aliases WHERE session_id = %s AND lid = %s", place)
-    return {(place[0], str(phone)) for (phone,) in found}
+    found = connection.execute("SELECT phone FROM aliases WHERE session_id = %s AND lid = %s", address)
+    return {(address[0], str(phone)) for (phone,) in found}

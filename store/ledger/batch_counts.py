@@ -8,14 +8,14 @@ from store.model.batches import Batch
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
-Identity: TypeAlias = tuple[str, int]
+BatchId: TypeAlias = tuple[str, int]
 """(writer, number)"""
 
-COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
+OUTCOME_COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
 """What an event can be counted as."""
 
 
-def claim(connection: Connection, batches: Iterable[Batch]) -> set[Identity]:
+def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
     """Take the batches that nobody has kept; the others are to be skipped whole.
 
     A batch is claimed as if all of it were stored, which is mostly true; `count` corrects that in the same transaction.
@@ -30,18 +30,19 @@ def claim(connection: Connection, batches: Iterable[Batch]) -> set[Identity]:
         RETURNING replace(writer::text, '-', ''), number
         """,
         {
-            "rows": json_rows.document(
-                {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.upto} for b in batches
+            "rows": json_rows.encode(
+                {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.cumulative_events}
+                for b in batches
             )
         },
     ).fetchall()
-    return set(cast("list[Identity]", claimed))
+    return set(cast("list[BatchId]", claimed))
 
 
-def count(connection: Connection, counts: Mapping[Identity, Counter[str]]) -> None:
+def record_counts(connection: Connection, counts: Mapping[BatchId, Counter[str]]) -> None:
     """Say what became of the events of claimed batches that were not stored whole."""
-    mixed: Sequence[json_rows.Row] = [
-        {"writer": writer, "number": number, **{column: counted[column] for column in COLUMNS}}
+    mixed: Sequence[json_rows.JsonRow] = [
+        {"writer": writer, "number": number, **{column: counted[column] for column in OUTCOME_COLUMNS}}
         for (writer, number), counted in sorted(counts.items())
     ]
     if mixed:
@@ -56,5 +57,5 @@ def count(connection: Connection, counts: Mapping[Identity, Counter[str]]) -> No
             )
             WHERE b.writer = r.writer AND b.number = r.number
             """,
-            {"rows": json_rows.document(mixed)},
+            {"rows": json_rows.encode(mixed)},
         )

@@ -5,9 +5,9 @@ from typing import LiteralString
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-_LOCK = 3_318_804_557_190_266_473  # any number that no other program picks
+_ADVISORY_LOCK = 3_318_804_557_190_266_473  # any number that no other program picks
 
-FRESH: LiteralString = """
+UNMERGED_BATCHES: LiteralString = """
 -- Every writer by a look into the index each.
 walk AS (
     (SELECT b.writer FROM batches AS b ORDER BY b.writer LIMIT 1)
@@ -44,7 +44,7 @@ fresh AS (
 """
 """The batches that are in no run yet, as `fresh`. A fragment of the queries below WITH RECURSIVE."""
 
-SEGMENTS: LiteralString = f"""{FRESH},
+SEGMENTS: LiteralString = f"""{UNMERGED_BATCHES},
 segments AS (
     SELECT r.writer, r.first, r.last, r.before, r.upto, r.size, r.stored, r.duplicate, r.noise, r.ping, r.parked,
         r.forgotten
@@ -58,19 +58,19 @@ segments AS (
 """All batches, each once: runs, and as runs of one those that are in none."""
 
 
-def extend(connection: Connection, at_least: int) -> int:
+def extend(connection: Connection, min_batches: int) -> int:
     """Take in the batches that are in no run, where there are so many; returns how many runs that changed.
 
     Does nothing while another process does it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
             return 0
         # The first time, all there ever was is added up.
         connection.execute("SET LOCAL statement_timeout = '10min'")
         row = connection.execute(
-            f"WITH RECURSIVE {FRESH} SELECT count(*) >= %(at_least)s FROM fresh",  # noqa: S608 - literals only
-            {"at_least": at_least},
+            f"WITH RECURSIVE {UNMERGED_BATCHES} SELECT count(*) >= %(at_least)s FROM fresh",  # noqa: S608 - literals only
+            {"at_least": min_batches},
         ).fetchone()
         if row != (True,):
             return 0

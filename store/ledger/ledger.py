@@ -12,14 +12,14 @@ from store.ledger.batch_runs import SEGMENTS
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-PATIENCE = 15
+LOST_AFTER = 15
 """Seconds that the stream has to have been empty before what is still waiting is called lost."""
-STALE = 5
+STALE_AFTER = 5
 """Seconds after which what workers last saw is no longer called known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class LostBatches:
     """Batches of one writer that were acknowledged and are neither in PostgreSQL nor on their way."""
 
     writer: str
@@ -43,7 +43,7 @@ class Ledger:
     """None: no worker is alive to know how much was received."""
     as_of: datetime | None
     """When a worker last looked at the stream."""
-    lost: tuple[Gap, ...]
+    lost: tuple[LostBatches, ...]
     """Empty while anything may still be on its way."""
     oldest_waiting_at: datetime | None = None
     """When the oldest event in the stream was received; None: there is none, or nobody knows."""
@@ -64,10 +64,10 @@ def read(connection: Connection) -> Ledger:
     """The ledger of one snapshot; raises TransientError."""
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return within(connection)
+        return read_in_transaction(connection)
 
 
-def within(connection: Connection) -> Ledger:
+def read_in_transaction(connection: Connection) -> Ledger:
     """The ledger of the snapshot that the caller's transaction has."""
     counted = connection.execute(
         f"""
@@ -103,13 +103,13 @@ def within(connection: Connection) -> Ledger:
         CROSS JOIN moved AS m
         LEFT JOIN pulse AS p ON true
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"stale": STALE, "patience": PATIENCE},
+        {"stale": STALE_AFTER, "patience": LOST_AFTER},
     ).fetchone()
     assert counted is not None
     received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
     as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:11])
     oldest = cast("datetime | None", counted[11])
-    lost = _gaps(connection) if waiting and is_known and is_idle else ()
+    lost = _lost_batches(connection) if waiting and is_known and is_idle else ()
     return Ledger(
         received,
         stored,
@@ -125,7 +125,7 @@ def within(connection: Connection) -> Ledger:
     )
 
 
-def _gaps(connection: Connection) -> tuple[Gap, ...]:
+def _lost_batches(connection: Connection) -> tuple[LostBatches, ...]:
     """The numbers that are missing between a writer's batches, and after the last of them."""
     found = connection.execute(
         f"""
@@ -154,5 +154,5 @@ def _gaps(connection: Connection) -> tuple[Gap, ...]:
         """  # noqa: S608 - assembled from literals only, which the type proves
     )
     return tuple(
-        Gap(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in found
+        LostBatches(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in found
     )

@@ -8,16 +8,18 @@ from store.postgres.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class WriterPosition:
     """How far a writer was, as its newest entry said."""
 
     writer: str
     number: int
-    upto: int
+    cumulative_events: int
     spooled: int
 
 
-def record(connection: Connection, *, length: int, oldest_at: int | None, writers: Iterable[Writer]) -> None:
+def record(
+    connection: Connection, *, stream_length: int, oldest_received_at: int | None, writers: Iterable[WriterPosition]
+) -> None:
     """Note how many entries wait, since when (in ms) the oldest does, and what the newest entries said."""
     with errors.translated(), connection.transaction():
         newest = {writer.writer: writer for writer in sorted(writers, key=lambda writer: writer.number)}
@@ -34,11 +36,11 @@ def record(connection: Connection, *, length: int, oldest_at: int | None, writer
                 WHERE excluded.number > w.number
                 """,
                 {
-                    "rows": json_rows.document(
+                    "rows": json_rows.encode(
                         {
                             "writer": writer.writer,
                             "number": writer.number,
-                            "upto": writer.upto,
+                            "upto": writer.cumulative_events,
                             "spooled": writer.spooled,
                         }
                         for writer in newest.values()
@@ -53,5 +55,5 @@ def record(connection: Connection, *, length: int, oldest_at: int | None, writer
             SET as_of = now(), length = excluded.length, oldest_at = excluded.oldest_at,
                 empty_since = CASE WHEN excluded.length = 0 THEN coalesce(p.empty_since, now()) END
             """,
-            {"length": length, "oldest_at": oldest_at},
+            {"length": stream_length, "oldest_at": oldest_received_at},
         )

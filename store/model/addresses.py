@@ -3,32 +3,32 @@
 import re
 import unicodedata
 
-_LONGEST = 128
-_PHONE = re.compile(r"[1-9][0-9]{4,19}")
-_JID = re.compile(r"([a-z0-9.-]{1,64}?)(?:_[0-9]+)?(?::[0-9]+)?@([a-z][a-z.]{0,30})")
+_MAX_LENGTH = 128
+_PHONE_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
+_JID_PATTERN = re.compile(r"([a-z0-9.-]{1,64}?)(?:_[0-9]+)?(?::[0-9]+)?@([a-z][a-z.]{0,30})")
 _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us"})
 
 
-def read(spelling: str) -> str | None:
+def parse(value: str) -> str | None:
     """The address that a spelling means: `+91 98…`, digits in any script, a JID with or without device, a LID.
 
     Bare digits always mean a phone. None for what cannot be an address; one that was never seen is fine.
     """
-    if len(spelling) > _LONGEST:
+    if len(value) > _MAX_LENGTH:
         return None
-    text = unicodedata.normalize("NFKC", spelling).strip()
-    return _jid(text.lower()) if "@" in text else _phone(text)
+    text = unicodedata.normalize("NFKC", value).strip()
+    return _normalize_jid(text.lower()) if "@" in text else _normalize_phone(text)
 
 
-def _jid(text: str) -> str | None:
-    match = _JID.fullmatch(text)
+def _normalize_jid(text: str) -> str | None:
+    match = _JID_PATTERN.fullmatch(text)
     if match is None:
         return None
     user, server = match.groups()
-    return _phone(user) if server in _PHONE_SERVERS else f"{user}@{server}"
+    return _normalize_phone(user) if server in _PHONE_SERVERS else f"{user}@{server}"
 
 
-def _phone(text: str) -> str | None:
+def _normalize_phone(text: str) -> str | None:
     """The digits of a number; 00 in front means +, since no country code begins with 0."""
     kept: list[str] = []
     for character in text:
@@ -38,4 +38,4 @@ def _phone(text: str) -> str | None:
         elif unicodedata.category(character)[0] in "LNC" and unicodedata.category(character) != "Cf":
             return None
     digits = "".join(kept).removeprefix("00")
-    return digits if _PHONE.fullmatch(digits) else None
+    return digits if _PHONE_PATTERN.fullmatch(digits) else None

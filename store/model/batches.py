@@ -9,7 +9,7 @@ from store.model.facts import Outcome
 class Event:
     """One event of a batch."""
 
-    index: int
+    batch_index: int
     """Its place in the batch, from 0."""
     received_at: int
     """When ingest received it, in ms."""
@@ -25,5 +25,5 @@ class Batch:
 
     writer: str
     number: int
-    upto: int
+    cumulative_events: int
     events: tuple[Event, ...]

@@ -104,7 +104,7 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Alias:
+class LidAlias:
     """Evidence that a LID and a phone are one person."""
 
     lid: str
@@ -115,7 +115,7 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class DisplayName:
     """What somebody at an address is called; in groups it names the sender, so it is no fact about the group."""
 
     address: str
@@ -136,7 +136,7 @@ class SessionReport:
     time: int | None
 
 
-Fact: TypeAlias = Message | Ack | Edit | Delete | Reaction | Alias | Name | SessionReport
+Fact: TypeAlias = Message | Ack | Edit | Delete | Reaction | LidAlias | DisplayName | SessionReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +144,11 @@ class Outcome:
     """What became of one event."""
 
     kind: Literal["stored", "noise", "ping", "parked", "forgotten"]
-    """`forgotten`: it concerns somebody who is forgotten, so that nothing of it is kept (store/erasure/batch_filter.py)."""
+    """`forgotten`: it concerns an erased person, so that nothing of it is kept (store/erasure/batch_filter.py)."""
     reason: str | None
     """A stable code: why it is noise, or why it was parked; None for what is stored or a ping."""
     session_id: str | None
-    event: str | None
+    event_type: str | None
     """The event's own name, such as `message.received`; None where it has none."""
     time: int | None
     """When it happened, as it claims."""

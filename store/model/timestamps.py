@@ -2,16 +2,16 @@
 
 from typing import Literal, TypeAlias
 
-Source: TypeAlias = Literal["message", "receipt"]
+TimeSource: TypeAlias = Literal["message", "receipt"]
 
-EARLIEST = 1_230_768_000_000
+EARLIEST_PLAUSIBLE = 1_230_768_000_000
 """2009-01-01, in ms: WhatsApp's first year, so no message is older."""
-AHEAD = 24 * 3_600_000
+MAX_CLOCK_SKEW = 24 * 3_600_000
 """How far, in ms, a sender's clock may be ahead of our receipt: a day covers every time zone set wrongly."""
 
 
-def effective(claimed: int | None, received_at: int) -> tuple[int, Source]:
+def effective(claimed_at: int | None, received_at: int) -> tuple[int, TimeSource]:
     """The time that counts, in ms, and whose it is: the claimed one if it can be believed, else the receipt."""
-    if claimed is not None and EARLIEST <= claimed <= received_at + AHEAD:
-        return claimed, "message"
+    if claimed_at is not None and EARLIEST_PLAUSIBLE <= claimed_at <= received_at + MAX_CLOCK_SKEW:
+        return claimed_at, "message"
     return received_at, "receipt"

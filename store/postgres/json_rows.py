@@ -10,20 +10,20 @@ from typing import TypeAlias
 
 import orjson
 
-Row: TypeAlias = Mapping[str, object]
+JsonRow: TypeAlias = Mapping[str, object]
 
 
-def document(rows: Iterable[Row]) -> str:
+def encode(rows: Iterable[JsonRow]) -> str:
     """The rows as a JSON array; bytes travel as hexadecimal digits, which the statement decodes."""
     listed = list(rows)
     try:
-        return orjson.dumps(listed, default=_hex).decode()
+        return orjson.dumps(listed, default=_encode_bytes).decode()
     except orjson.JSONEncodeError:
         # An integer of more than 64 bits, a lone surrogate: PostgreSQL refuses it too, and names it the data's fault.
-        return json.dumps(listed, ensure_ascii=False, separators=(",", ":"), default=_hex)
+        return json.dumps(listed, ensure_ascii=False, separators=(",", ":"), default=_encode_bytes)
 
 
-def _hex(value: object) -> str:
+def _encode_bytes(value: object) -> str:
     if isinstance(value, bytes):
         return value.hex()
     raise TypeError(f"{type(value).__name__} does not go into a row")

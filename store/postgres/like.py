@@ -2,12 +2,12 @@
 
 
 def containing(text: str) -> str:
-    return f"%{_escaped(text)}%"
+    return f"%{_escape(text)}%"
 
 
-def beginning(text: str) -> str:
-    return f"{_escaped(text)}%"
+def starting_with(text: str) -> str:
+    return f"{_escape(text)}%"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

@@ -6,13 +6,13 @@ from typing import TypeVar
 
 from store.postgres import errors
 
-BUSY = frozenset({"55P03", "40P01"})  # the lock was not to be had in time; a deadlock
-_PAUSE = 1.0
+LOCK_FAILURES = frozenset({"55P03", "40P01"})  # the lock was not to be had in time; a deadlock
+_RETRY_INTERVAL = 1.0
 
 Result = TypeVar("Result")
 
 
-def through_locks(attempt: Callable[[], Result], seconds: float) -> Result:
+def retry_on_lock(attempt: Callable[[], Result], seconds: float) -> Result:
     """Try until it works, for so long; raises StoreError, whatever else fails at once."""
     deadline = time.monotonic() + seconds
     while True:
@@ -20,6 +20,6 @@ def through_locks(attempt: Callable[[], Result], seconds: float) -> Result:
             with errors.translated():
                 return attempt()
         except errors.TransientError as error:
-            if error.sqlstate not in BUSY or time.monotonic() + _PAUSE > deadline:
+            if error.sqlstate not in LOCK_FAILURES or time.monotonic() + _RETRY_INTERVAL > deadline:
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(_RETRY_INTERVAL)

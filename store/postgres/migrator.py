@@ -8,51 +8,53 @@ from typing import cast
 
 from store.postgres import connections, errors
 
-FOLDER = Path(__file__).parent.parent / "migrations"
-PATIENCE = 300.0
+MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
+LOCK_WAIT = 300.0
 """Seconds for which a migration tries to get its locks, and for which another migrator is waited for."""
-_LOCK = 7_347_120_481_912_004_217  # any number that no other program picks
-_QUEUE = "SET LOCAL lock_timeout = '2s'"
+_ADVISORY_LOCK = 7_347_120_481_912_004_217  # any number that no other program picks
+_SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 """Whoever waits for a table's strongest lock has everybody else wait behind it: better given up and tried again."""
-_BUSY = frozenset({"55P03", "40P01"})  # the lock was not to be had in time; a deadlock
-_PAUSE, _LONGEST = 0.1, 5.0
-_ALONE = b"-- outside a transaction"
+_LOCK_FAILURES = frozenset({"55P03", "40P01"})  # the lock was not to be had in time; a deadlock
+_FIRST_RETRY_DELAY, _MAX_RETRY_DELAY = 0.1, 5.0
+_NON_TRANSACTIONAL = b"-- outside a transaction"
 """The first line of a file whose statements each run by themselves, as CREATE INDEX CONCURRENTLY must."""
-_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)|DROP INDEX CONCURRENTLY IF EXISTS \w+")
+_CONCURRENT_INDEX = re.compile(
+    r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)|DROP INDEX CONCURRENTLY IF EXISTS \w+"
+)
 
 
 class UnknownMigrationError(Exception):
     """The database is ahead of this code."""
 
 
-class UnfitMigrationError(Exception):
+class UnrepeatableMigrationError(Exception):
     """A file that is to run outside a transaction has a statement that could not be tried again."""
 
 
-def names(folder: Path = FOLDER) -> list[str]:
+def available(folder: Path = MIGRATIONS_FOLDER) -> list[str]:
     """The migrations that this code needs, in order."""
     return sorted(path.name for path in folder.glob("[0-9]*.sql"))
 
 
-def migrate(database_url: str, *, folder: Path = FOLDER, patience: float = PATIENCE) -> list[str]:
+def migrate(database_url: str, *, folder: Path = MIGRATIONS_FOLDER, lock_wait: float = LOCK_WAIT) -> list[str]:
     """Bring the database up to this code; returns what was applied. Safe to call from several processes at once.
 
     Raises UnknownMigrationError, and TransientError where locks were not to be had for `patience` seconds.
     """
     # A migration may take its time (an index over ten million rows); waiting for a lock may not, as it queues others.
     with connections.open(
-        database_url, "migrate", bounds={"statement_timeout": "0", "lock_timeout": "0"}, alone=True
+        database_url, "migrate", overrides={"statement_timeout": "0", "lock_timeout": "0"}, dedicated=True
     ) as connection:
-        alone(connection, patience)
-        return forward(connection, folder=folder, patience=patience)
+        acquire_lock(connection, lock_wait)
+        return apply_pending(connection, folder=folder, lock_wait=lock_wait)
 
 
-def forward(
+def apply_pending(
     connection: connections.Connection,
     *,
-    withheld: Collection[str] = (),
-    folder: Path = FOLDER,
-    patience: float = PATIENCE,
+    unrecorded: Collection[str] = (),
+    folder: Path = MIGRATIONS_FOLDER,
+    lock_wait: float = LOCK_WAIT,
 ) -> list[str]:
     """What `migrate` does, by whoever is `alone`; `withheld` are applied, but their names are not there yet."""
     with errors.translated():
@@ -60,16 +62,16 @@ def forward(
             "CREATE TABLE IF NOT EXISTS migrations"
             " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-    done = applied(connection) | set(withheld)
-    known = names(folder)
-    refuse_unknown(done, known)
+    done = applied(connection) | set(unrecorded)
+    known = available(folder)
+    reject_unknown(done, known)
     todo = [name for name in known if name not in done]
     for name in todo:
-        _apply(connection, folder / name, patience)
+        _apply_file(connection, folder / name, lock_wait)
     return todo
 
 
-def alone(connection: connections.Connection, patience: float = PATIENCE) -> None:
+def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAIT) -> None:
     """Be the only migrator for as long as the connection lives; raises TransientError.
 
     Asks again and again instead of waiting inside PostgreSQL: a session that waits there has a snapshot, and an index
@@ -77,13 +79,13 @@ def alone(connection: connections.Connection, patience: float = PATIENCE) -> Non
     """
 
     def take() -> None:
-        if connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
             raise errors.TransientError("Another migration runs on this database", "55P03")
 
-    _patiently(take, patience)
+    _retry_on_lock(take, lock_wait)
 
 
-def refuse_unknown(done: Iterable[str], known: Iterable[str]) -> None:
+def reject_unknown(done: Iterable[str], known: Iterable[str]) -> None:
     """Raise UnknownMigrationError if something was applied that this code does not know."""
     if unknown := sorted(set(done) - set(known)):
         raise UnknownMigrationError(
@@ -91,41 +93,41 @@ def refuse_unknown(done: Iterable[str], known: Iterable[str]) -> None:
         )
 
 
-def _apply(connection: connections.Connection, path: Path, patience: float) -> None:
+def _apply_file(connection: connections.Connection, path: Path, lock_wait: float) -> None:
     script = path.read_bytes()
-    if script.startswith(_ALONE):
-        for statement in _statements(script, path.name):
-            _build(connection, statement, patience)
+    if script.startswith(_NON_TRANSACTIONAL):
+        for statement in _split_statements(script, path.name):
+            _build_index(connection, statement, lock_wait)
         with errors.translated():
             connection.execute("INSERT INTO migrations (name) VALUES (%s)", [path.name])
         return
 
     def attempt() -> None:
         with connection.transaction():
-            connection.execute(_QUEUE)
+            connection.execute(_SET_LOCK_TIMEOUT)
             connection.execute(script)
             connection.execute("INSERT INTO migrations (name) VALUES (%s)", [path.name])
 
-    _patiently(attempt, patience)
+    _retry_on_lock(attempt, lock_wait)
 
 
-def _statements(script: bytes, name: str) -> list[str]:
+def _split_statements(script: bytes, name: str) -> list[str]:
     """The statements of a file that runs outside a transaction: each can be repeated, wherever the last try ended."""
     text = re.sub(r"--[^\n]*", "", script.decode())
     found = [" ".join(statement.split()) for statement in text.split(";")]
     statements = [statement for statement in found if statement]
     for statement in statements:
-        if not _INDEX.match(statement):
-            raise UnfitMigrationError(
+        if not _CONCURRENT_INDEX.match(statement):
+            raise UnrepeatableMigrationError(
                 f"{name}: outside a transaction only CREATE INDEX CONCURRENTLY IF NOT EXISTS"
                 f" and DROP INDEX CONCURRENTLY IF EXISTS can be tried again, and this cannot: {statement[:60]}"
             )
     return statements
 
 
-def _build(connection: connections.Connection, statement: str, patience: float) -> None:
+def _build_index(connection: connections.Connection, statement: str, lock_wait: float) -> None:
     """Build or drop one index beside readers and writers; of one that an interrupted try left, begin anew."""
-    matched = _INDEX.match(statement)
+    matched = _CONCURRENT_INDEX.match(statement)
     index = matched[1] if matched else None
 
     def attempt() -> None:
@@ -137,24 +139,24 @@ def _build(connection: connections.Connection, statement: str, patience: float) 
         # It waits only for transactions that are older, and nobody waits for it.
         connection.execute(statement.encode())
 
-    _patiently(attempt, patience)
+    _retry_on_lock(attempt, lock_wait)
 
 
-def _patiently(attempt: Callable[[], None], patience: float) -> None:
+def _retry_on_lock(attempt: Callable[[], None], lock_wait: float) -> None:
     """Try until it works; whatever else fails than getting a lock is raised at once."""
-    deadline = time.monotonic() + patience
-    pause = _PAUSE
+    deadline = time.monotonic() + lock_wait
+    pause = _FIRST_RETRY_DELAY
     while True:
         try:
             with errors.translated():
                 attempt()
         except errors.TransientError as error:
-            if error.sqlstate not in _BUSY or time.monotonic() + pause > deadline:
+            if error.sqlstate not in _LOCK_FAILURES or time.monotonic() + pause > deadline:
                 raise
         else:
             return
         time.sleep(pause)
-        pause = min(pause * 2, _LONGEST)
+        pause = min(pause * 2, _MAX_RETRY_DELAY)
 
 
 def applied(connection: connections.Connection) -> set[str]:
@@ -168,4 +170,4 @@ def applied(connection: connections.Connection) -> set[str]:
 def missing(connection: connections.Connection) -> list[str]:
     """The migrations that this code needs and the database lacks: no process is ready while there are any."""
     done = applied(connection)
-    return [name for name in names() if name not in done]
+    return [name for name in available() if name not in done]

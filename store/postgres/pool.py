@@ -10,20 +10,20 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
-from store.postgres.pooler import Session
+from store.postgres.pooler import PoolerSafeConnection
 
 T = TypeVar("T")
 
-_WAIT = 2.0
+_ACQUIRE_TIMEOUT = 2.0
 """Seconds that a caller waits for a connection: whoever asks over HTTP is better told to come back."""
-_GIVE_UP = 5.0
+_RECONNECT_TIMEOUT = 5.0
 """Seconds after which the pool stops trying to connect by itself; the next caller makes it try at once, so that a
 server that is back is not found only when an exponential back-off ends."""
-_ANSWER = 20.0
+_QUERY_TIMEOUT = 20.0
 """Seconds that a question or a write may take before the connection is given up: above PostgreSQL's own limit of a
 statement, for a server that does not even say that."""
 
-READING = {
+READ_SETTINGS = {
     # A page is made by reading an index in its order. For a chat of average size a sort looks as cheap, and PostgreSQL
     # plans one statement for all chats: the chat of a hundred thousand messages would be sorted for every page.
     "enable_sort": "off",
@@ -34,11 +34,11 @@ READING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PoolUsage:
     """Connections and callers of one moment, and since the beginning how many waited in vain."""
 
     idle: int
-    busy: int
+    in_use: int
     waiting: int
     timeouts: int
 
@@ -46,85 +46,89 @@ class Use:
 class Pool:
     """Opened connections in autocommit; every failure of PostgreSQL comes out as a StoreError."""
 
-    def __init__(self, database_url: str, application: str, *, size: int, read_only: bool) -> None:
-        self.name = application
+    def __init__(self, database_url: str, application_name: str, *, size: int, read_only: bool) -> None:
+        self.name = application_name
         self.size = size
-        self._way = connections.way(database_url, read_only=read_only, bounds=READING if read_only else None)
-        self.wrote: Callable[[str], None] | None = None
+        self._profile = connections.build_profile(
+            database_url, read_only=read_only, overrides=READ_SETTINGS if read_only else None
+        )
+        self.on_write: Callable[[str], None] | None = None
         """Told after each use of `connection` up to where PostgreSQL's log reaches."""
-        self._pool = ConnectionPool[Session](
-            connection_class=Session,
-            kwargs=connections.parameters(database_url, application, self._way),
+        self._pool = ConnectionPool[PoolerSafeConnection](
+            connection_class=PoolerSafeConnection,
+            kwargs=connections.parameters(database_url, application_name, self._profile),
             # What reads is simply asked again; of a write nobody would know whether it got through.
-            check=None if read_only else _is_alive,
+            check=None if read_only else _check_alive,
             min_size=1,
             max_size=size,
             open=False,
-            timeout=_WAIT,
-            reconnect_timeout=_GIVE_UP,
-            name=application,
+            timeout=_ACQUIRE_TIMEOUT,
+            reconnect_timeout=_RECONNECT_TIMEOUT,
+            name=application_name,
         )
 
     @property
-    def refused(self) -> str | None:
+    def last_failure(self) -> str | None:
         """Why the last connection could not be made, in a sentence; None if it could."""
-        return self._way.refused
+        return self._profile.last_failure
 
     @property
-    def pooled(self) -> bool:
+    def behind_pooler(self) -> bool:
         """Whether a pooler stands between, as far as is known by now."""
-        return self._way.pooled
+        return self._profile.behind_pooler
 
-    def use(self) -> Use:
+    def usage(self) -> PoolUsage:
         """What it is doing now; asking costs nothing."""
         stats = self._pool.get_stats()
         size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
-        return Use(idle, size - idle, stats.get("requests_waiting", 0), stats.get("requests_errors", 0))
+        return PoolUsage(idle, size - idle, stats.get("requests_waiting", 0), stats.get("requests_errors", 0))
 
     def open(self) -> None:
         """Return at once: a database that is away now may be there when it is asked."""
         self._pool.open(wait=False)
 
     def close(self) -> None:
-        self._pool.close(timeout=_GIVE_UP)
+        self._pool.close(timeout=_RECONNECT_TIMEOUT)
 
     @contextmanager
     def connection(self) -> Generator[Connection]:
         """A connection for the block; what is left in a transaction at its end is rolled back."""
-        with self._borrowed() as connection, connections.deadline(connection, _ANSWER):
+        with self._acquire() as connection, connections.deadline(connection, _QUERY_TIMEOUT):
             yield connection
-            if self.wrote is not None:
-                self.wrote(written(connection))
+            if self.on_write is not None:
+                self.on_write(wal_position(connection))
 
-    def ask(self, question: Callable[[Connection], T]) -> T:
+    def read(self, query: Callable[[Connection], T]) -> T:
         """The answer to a question that only reads: asked again, once, if the connection turns out to be dead."""
         with errors.translated():
-            with self._borrowed() as connection:
+            with self._acquire() as connection:
                 try:
-                    return self._answer(connection, question)
+                    return self._run_query(connection, query)
                 except psycopg.OperationalError:
                     if not connections.is_broken(connection):
                         raise
             # The server was restarted, so that the others are as dead as this one.
             self._pool.drain()
-            with self._borrowed() as connection:
-                return self._answer(connection, question)
+            with self._acquire() as connection:
+                return self._run_query(connection, query)
 
     @contextmanager
-    def _borrowed(self) -> Generator[Connection]:
+    def _acquire(self) -> Generator[Connection]:
         with errors.translated():
             try:
                 with self._pool.connection() as connection:
                     yield connection
             except PoolTimeout as error:
-                raise errors.TransientError(self._way.refused or "PostgreSQL: no connection is free.") from error
+                raise errors.TransientError(
+                    self._profile.last_failure or "PostgreSQL: no connection is free."
+                ) from error
 
-    def _answer(self, connection: Connection, question: Callable[[Connection], T]) -> T:
-        with connections.deadline(connection, _ANSWER):
-            return question(connection)
+    def _run_query(self, connection: Connection, query: Callable[[Connection], T]) -> T:
+        with connections.deadline(connection, _QUERY_TIMEOUT):
+            return query(connection)
 
 
-def written(connection: Connection) -> str:
+def wal_position(connection: Connection) -> str:
     """Up to where the primary's log reaches: all that anybody can see by now lies before it."""
     row = connection.execute(
         # What is visible is on disk, unless somebody chose that it need not be.
@@ -139,7 +143,7 @@ def written(connection: Connection) -> str:
     return str(row[0])
 
 
-def _is_alive(connection: Session) -> None:
+def _check_alive(connection: PoolerSafeConnection) -> None:
     """Raises psycopg.OperationalError for a connection whose server was restarted, or can no longer be reached."""
-    with connections.deadline(connection, _WAIT):
+    with connections.deadline(connection, _ACQUIRE_TIMEOUT):
         connection.execute("")

@@ -15,72 +15,72 @@ from psycopg import pq, sql
 from store.postgres.watchdog import Watchdog
 
 WATCHDOG = Watchdog()
-_ANSWER = 5.0
+_IDENTIFY_TIMEOUT = 5.0
 """Seconds that a new connection has to say who it is."""
-_REFUSED = "unsupported startup parameter"
+_OPTIONS_REJECTED = "unsupported startup parameter"
 """What PgBouncer says of libpq's `options`."""
 
 
 @dataclass(slots=True)
-class Way:
+class ConnectionProfile:
     """How connections of one kind come to PostgreSQL, and what was found out about it."""
 
     settings: Mapping[str, str]
     """What each transaction of theirs runs under."""
-    options: str
+    url_options: str
     """libpq's options that the URL itself names; they outrank ours."""
-    pooled: bool = False
+    behind_pooler: bool = False
     """Whether a pooler answered: it numbers its connections otherwise than PostgreSQL numbers its backends."""
-    refused: str | None = None
+    last_failure: str | None = None
     """Why the last try failed, in a sentence without names; None if it did not."""
 
-    def as_options(self) -> str:
+    def startup_options(self) -> str:
         """What to connect with: through a pooler only what the URL names, which may be known to it."""
-        ours = "" if self.pooled else " ".join(f"-c {name}={value}" for name, value in self.settings.items())
-        return f"{ours} {self.options}".strip()
+        ours = "" if self.behind_pooler else " ".join(f"-c {name}={value}" for name, value in self.settings.items())
+        return f"{ours} {self.url_options}".strip()
 
-    def as_statements(self) -> sql.Composed:
+    def set_local_statements(self) -> sql.Composed:
         """For the beginning of a transaction. None is a query, so that its isolation may still be chosen."""
         return sql.SQL("; ").join(
-            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(_in_transaction(name)), sql.Literal(value))
+            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(_transaction_setting(name)), sql.Literal(value))
             for name, value in self.settings.items()
         )
 
 
-class Session(psycopg.Connection[tuple[object, ...]]):
-    way: Way = Way({}, "")
+class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
+    profile: ConnectionProfile = ConnectionProfile({}, "")
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:  # noqa: ANN401 - libpq's parameters and psycopg's
         """Raises psycopg.OperationalError; `way` takes in what was found out."""
         way = kwargs.pop("way")
-        assert isinstance(way, Way)
+        assert isinstance(way, ConnectionProfile)
         try:
-            session = cls._connected(conninfo, way, kwargs)
+            session = cls._connect_once(conninfo, way, kwargs)
         except psycopg.OperationalError as error:
-            if way.pooled or _REFUSED not in str(error):
-                way.refused = why(error)
+            if way.behind_pooler or _OPTIONS_REJECTED not in str(error):
+                way.last_failure = describe_failure(error)
                 raise
-            way.pooled = True
-            session = cls._connected(conninfo, way, kwargs)
-        way.refused = None
+            way.behind_pooler = True
+            session = cls._connect_once(conninfo, way, kwargs)
+        way.last_failure = None
         return session
 
     @classmethod
-    def _connected(cls, conninfo: str, way: Way, kwargs: Mapping[str, Any]) -> Self:
+    def _connect_once(cls, conninfo: str, profile: ConnectionProfile, kwargs: Mapping[str, Any]) -> Self:
         wanted: dict[str, Any] = {**kwargs, "autocommit": True}
-        if options := way.as_options():
+        if options := profile.startup_options():
             wanted["options"] = options
-        if way.pooled:
+        if profile.behind_pooler:
             wanted["prepare_threshold"] = None
         session = super().connect(conninfo, **wanted)
-        session.way = way
-        if not way.pooled:
-            with WATCHDOG.watching(session, _ANSWER):
+        session.profile = profile
+        if not profile.behind_pooler:
+            with WATCHDOG.watching(session, _IDENTIFY_TIMEOUT):
                 row = session.execute("SELECT pg_backend_pid()").fetchone()
             if row != (session.info.backend_pid,):
                 # It took our settings and dropped them, as PgBouncer does where it was told to ignore them.
-                way.pooled = True
+                profile.behind_pooler = True
                 session.prepare_threshold = None
         return session
 
@@ -93,23 +93,23 @@ class Session(psycopg.Connection[tuple[object, ...]]):
         """psycopg's; through a pooler, our settings are said again at the beginning of each."""
         outermost = self.info.transaction_status == pq.TransactionStatus.IDLE
         with super().transaction(savepoint_name, force_rollback) as transaction:
-            if outermost and self.way.pooled:
-                super().execute(self.way.as_statements())
+            if outermost and self.profile.behind_pooler:
+                super().execute(self.profile.set_local_statements())
             yield transaction
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[tuple[object, ...]]:  # noqa: ANN401 - psycopg's parameters; callers see a psycopg.Connection
         """psycopg's; through a pooler, what stands outside any transaction gets one of its own, with our settings."""
-        if not self.way.pooled or self.info.transaction_status != pq.TransactionStatus.IDLE:
+        if not self.profile.behind_pooler or self.info.transaction_status != pq.TransactionStatus.IDLE:
             return super().execute(query, params, **kwargs)
         with self.transaction():
             return super().execute(query, params, **kwargs)
 
 
-def _in_transaction(name: str) -> str:
+def _transaction_setting(name: str) -> str:
     return "transaction_read_only" if name == "default_transaction_read_only" else name
 
 
-_REASONS = (
+_FAILURE_REASONS = (
     ("password authentication failed", "it does not take the user and password"),
     ("no password supplied", "it wants a password, and there is none"),
     ("no pg_hba.conf entry", "its pg_hba.conf lets nobody in from here, or not as this user or without TLS"),
@@ -130,14 +130,14 @@ _REASONS = (
     ("Connection refused", "nobody listens there"),
     ("No such file", "nobody listens there"),
     ("timeout", "it does not answer"),
-    (_REFUSED, "the pooler before it takes no options, and the URL has some"),
+    (_OPTIONS_REJECTED, "the pooler before it takes no options, and the URL has some"),
 )
 
 
-def why(error: psycopg.Error) -> str:
+def describe_failure(error: psycopg.Error) -> str:
     """Why there is no connection, without quoting: libpq says names, and of a broken URL the password, too."""
     said = str(error)
-    for word, reason in _REASONS:
+    for word, reason in _FAILURE_REASONS:
         if word in said and (word not in {"role ", "database "} or "does not exist" in said):
             return f"PostgreSQL cannot be used: {reason}."
     return "PostgreSQL cannot be used: it refuses the connection." if "FATAL" in said else "PostgreSQL cannot be used."

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
-_LOOK = 0.25
+_CHECK_INTERVAL = 0.25
 """Seconds between two looks for waits that are over; a wait may take so much longer than it is given."""
 
 
@@ -19,14 +19,14 @@ class Watchdog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._watched: dict[int, tuple[float, psycopg.Connection[tuple[object, ...]]]] = {}
-        self._next = 0
+        self._last_id = 0
         self._thread: threading.Thread | None = None
 
     @contextmanager
     def watching(self, connection: psycopg.Connection[tuple[object, ...]], seconds: float) -> Generator[None]:
         """Shut the connection down if the block takes longer."""
         with self._lock:
-            self._next = number = self._next + 1
+            self._last_id = number = self._last_id + 1
             self._watched[number] = (time.monotonic() + seconds, connection)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -40,14 +40,14 @@ class Watchdog:
 
     def _run(self) -> None:
         while True:
-            time.sleep(_LOOK)
+            time.sleep(_CHECK_INTERVAL)
             now = time.monotonic()
             with self._lock:
                 for due, connection in self._watched.values():
                     if due < now:
-                        _hang_up(connection)
+                        _shut_down_socket(connection)
 
 
-def _hang_up(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+def _shut_down_socket(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

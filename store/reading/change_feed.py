@@ -9,50 +9,50 @@ from datetime import timedelta
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
-from store.reading.json_views import CHAT, MESSAGE, SEND
+from store.reading.json_views import CHAT_JSON, MESSAGE_JSON, SEND_JSON
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class FeedPosition:
     """Where a reader is: everything up to here was delivered."""
 
     xid: int
     change_id: int
 
 
-_END = Place(2**63 - 1, 2**63 - 1)
+_END = FeedPosition(2**63 - 1, 2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    place: Place
+class FeedEntry:
+    position: FeedPosition
     session_id: str | None
-    text: str
+    json: str
     """JSON: kind, session_id, address, rev, message, chat, session, changed_at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class FeedPage:
     epoch: str
-    changes: tuple[Change, ...]
-    upto: Place
+    entries: tuple[FeedEntry, ...]
+    next_position: FeedPosition
     """Where the next delivery goes on, also if this one is empty."""
-    newest: Place
+    newest_position: FeedPosition
     """The last change that can have been delivered to anybody.
 
     A change that was seen is on disk. The horizon beyond it may not be: PostgreSQL forgets the numbers of transactions
     that were rolled back just before it crashed, and gives them out again.
     """
-    more: bool
+    has_more: bool
     """Whether the next delivery has something for sure."""
-    hidden: bool
+    has_held_back: bool
     """Whether something is written already that an older, running transaction keeps back."""
-    pruned: bool
+    is_pruned: bool
     """Whether changes after the reader's place are gone."""
 
 
 # S608: assembled from literals only, which the type proves.
-_READ: LiteralString = f"""
+_READ_QUERY: LiteralString = f"""
 WITH about AS MATERIALIZED (
     SELECT e.epoch::text, h.xid AS horizon, (f.xid, f.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AS pruned,
         EXISTS (SELECT FROM changes AS c WHERE c.xid >= h.xid) AS hidden,
@@ -76,9 +76,9 @@ LEFT JOIN LATERAL (
             FROM (
                 SELECT f.kind, f.session_id, head.address,
                     coalesce(m.rev, sent.rev, CASE f.kind WHEN 'session' THEN s.rev ELSE head.rev END) AS rev,
-                    CASE WHEN m.id IS NOT NULL THEN {MESSAGE}::json ELSE sent.text::json END AS message,
+                    CASE WHEN m.id IS NOT NULL THEN {MESSAGE_JSON}::json ELSE sent.text::json END AS message,
                     (
-                        SELECT {CHAT}::json
+                        SELECT {CHAT_JSON}::json
                         FROM chats AS c
                         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
                         WHERE c.chat_id = head.chat_id AND c.last_timestamp IS NOT NULL
@@ -133,7 +133,7 @@ LEFT JOIN LATERAL (
     ) AS m ON true
     -- A send that is no message (yet).
     LEFT JOIN LATERAL (
-        SELECT s.rev, {SEND} AS text FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
+        SELECT s.rev, {SEND_JSON} AS text FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
     ) AS sent ON true
     LEFT JOIN sessions AS s ON s.session_id = f.session_id
 ) AS told ON true
@@ -141,16 +141,16 @@ ORDER BY told.xid, told.change_id
 """  # noqa: S608
 
 
-def now(connection: Connection) -> tuple[str, Place]:
+def current_position(connection: Connection) -> tuple[str, FeedPosition]:
     """The epoch, and the place after everything that can have been delivered."""
     delivery = read(connection, _END, 0)
-    return delivery.epoch, delivery.newest
+    return delivery.epoch, delivery.newest_position
 
 
-def read(connection: Connection, after: Place, limit: int, sessions: tuple[str, ...] | None = None) -> Delivery:
+def read(connection: Connection, after: FeedPosition, limit: int, sessions: tuple[str, ...] | None = None) -> FeedPage:
     """The next changes of these sessions (None: of all) after a place."""
     rows = connection.execute(
-        _READ,
+        _READ_QUERY,
         {
             "xid": str(after.xid),
             "change_id": after.change_id,
@@ -160,18 +160,20 @@ def read(connection: Connection, after: Place, limit: int, sessions: tuple[str, 
         },
     ).fetchall()
     epoch, newest_xid, newest_change_id, pruned, hidden = rows[0][:5]
-    newest = Place(cast("int", newest_xid), cast("int", newest_change_id))
+    newest = FeedPosition(cast("int", newest_xid), cast("int", newest_change_id))
     found = [
-        Change(Place(cast("int", xid), cast("int", change_id)), cast("str | None", session_id), cast("str", text))
+        FeedEntry(
+            FeedPosition(cast("int", xid), cast("int", change_id)), cast("str | None", session_id), cast("str", text)
+        )
         for *_, xid, change_id, session_id, text in rows
         if xid is not None
     ]
     more = len(found) > limit
     changes = tuple(found[:limit])
-    return Delivery(
+    return FeedPage(
         cast("str", epoch),
         changes,
-        changes[-1].place if more else max(after, newest),
+        changes[-1].position if more else max(after, newest),
         newest,
         more,
         cast("bool", hidden),
@@ -179,7 +181,7 @@ def read(connection: Connection, after: Place, limit: int, sessions: tuple[str, 
     )
 
 
-def prune(connection: Connection, older_than: timedelta, at_most: int) -> int:
+def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
     """Forget the oldest changes, and that they were there; returns how many. Readers that far behind get to know."""
     row = connection.execute(
         """
@@ -214,6 +216,6 @@ def prune(connection: Connection, older_than: timedelta, at_most: int) -> int:
         )
         SELECT count(*) FROM gone
         """,
-        {"age": older_than, "at_most": at_most},
+        {"age": max_age, "at_most": limit},
     ).fetchone()
     return cast("int", row[0]) if row else 0

@@ -7,27 +7,27 @@ from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
 from store.reading import search, search_terms
-from store.reading.json_views import CHAT
+from store.reading.json_views import CHAT_JSON
 
-Source: TypeAlias = Literal["list", "window", "candidates"]
+ChatSource: TypeAlias = Literal["list", "window", "candidates"]
 """The chats in their order, the next of them, or those that indexes name."""
 
-_MAX = 2**63 - 1
+_MAX_BIGINT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ChatPosition:
     """A place between chats, which move only towards the top."""
 
     timestamp: int
     chat_id: int
 
 
-_TOP = Position(_MAX, _MAX)
+_BEFORE_FIRST = ChatPosition(_MAX_BIGINT, _MAX_BIGINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class ChatFilter:
     """What is left out; the defaults leave out nothing."""
 
     sessions: tuple[str, ...] | None = None
@@ -35,21 +35,21 @@ class Filter:
     unread: bool = False
     waiting: bool = False
     kind: ChatKind | None = None
-    q: str | None = None
+    search_text: str | None = None
     """Part of a name or a number, or how the last text begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    contacts: tuple[str, ...]
+class ChatListPage:
+    chats: tuple[str, ...]
     """JSON texts, newest first."""
-    older: Position | None
+    older: ChatPosition | None
     """Where the list goes on; None: it does not."""
-    newer: Position | None
+    newer: ChatPosition | None
     """Where chats will be that get a message after this; None: there are no chats."""
 
 
-_KINDS: dict[ChatKind, LiteralString] = {
+_KIND_CLAUSES: dict[ChatKind, LiteralString] = {
     "phone": "AND c.kind = 'phone'",
     "group": "AND c.kind = 'group'",
     "lid": "AND c.kind = 'lid'",
@@ -57,15 +57,15 @@ _KINDS: dict[ChatKind, LiteralString] = {
     "broadcast": "AND c.kind = 'broadcast'",
     "other": "AND c.kind = 'other'",
 }
-_WINDOW = 1_000
+_SCAN_WINDOW = 1_000
 """The next chats that are read one by one first: what many of them have is found there, and quickly."""
-_NAMED: LiteralString = """
+_SEARCH_CLAUSE: LiteralString = """
     AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s
         OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
 """
 
 
-def _candidates(told: LiteralString) -> LiteralString:
+def _candidates_query(text_condition: LiteralString) -> LiteralString:
     """What may be meant, by indexes; the chats themselves are compared afterwards."""
     return f"""
     SELECT n.chat_id
@@ -80,7 +80,7 @@ def _candidates(told: LiteralString) -> LiteralString:
     FROM searchable AS s
     JOIN chats AS place ON place.chat_id = s.chat_id
     JOIN chats AS head ON head.chat_id = coalesce(place.merged_into, place.chat_id) AND head.last_id = s.id
-    WHERE {told}
+    WHERE {text_condition}
     UNION
     -- What is not searchable yet.
     SELECT e.chat_id
@@ -89,128 +89,132 @@ def _candidates(told: LiteralString) -> LiteralString:
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
-def _page(
-    wanted: Filter,
-    compared: LiteralString,
-    ordered: LiteralString,
-    source: Source = "list",
-    told: LiteralString = "",
+def _page_query(
+    chat_filter: ChatFilter,
+    operator: LiteralString,
+    order_by: LiteralString,
+    source: ChatSource = "list",
+    text_condition: LiteralString = "",
 ) -> LiteralString:
     # A filter is a clause that is there or not: PostgreSQL uses a partial index only for what the text says.
-    unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if wanted.unread else ""
-    waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if wanted.waiting else ""
-    kind: LiteralString = "" if wanted.kind is None else _KINDS[wanted.kind]
-    named: LiteralString = "" if wanted.q is None else _NAMED
-    session: LiteralString = "" if wanted.sessions is None else "AND c.session_id = s.session_id"
-    if source == "candidates" and wanted.sessions is not None:
+    unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if chat_filter.unread else ""
+    waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
+    kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
+    named: LiteralString = "" if chat_filter.search_text is None else _SEARCH_CLAUSE
+    session: LiteralString = "" if chat_filter.sessions is None else "AND c.session_id = s.session_id"
+    if source == "candidates" and chat_filter.sessions is not None:
         session = "AND c.session_id = ANY(%(sessions)s)"
     listed: LiteralString = f"""
         c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
-        AND (c.last_timestamp, c.chat_id) {compared} (%(timestamp)s, %(chat_id)s)
+        AND (c.last_timestamp, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
         {session} {unread} {waiting} {kind}
     """
     # All columns: what is shown of a chat is not this query's business. S608: literals only, which the type proves.
-    sources: dict[Source, LiteralString] = {
+    sources: dict[ChatSource, LiteralString] = {
         "list": "chats AS c",
-        "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {ordered} LIMIT %(window)s) AS c",  # noqa: S608
+        "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",  # noqa: S608
         "candidates": f"""
-            ({_candidates(told)} OFFSET 0) AS f
+            ({_candidates_query(text_condition)} OFFSET 0) AS f
             -- LIMIT 1 on what is one row anyway: however many the planner expects, it looks up these and no others.
             CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = f.chat_id LIMIT 1) AS c
         """,  # noqa: S608
     }
     chats: LiteralString = f"""
-        SELECT c.last_timestamp, c.chat_id, {CHAT} AS shown
+        SELECT c.last_timestamp, c.chat_id, {CHAT_JSON} AS shown
         FROM {sources[source]}
         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
         WHERE {listed} {named}
-        ORDER BY {ordered}
+        ORDER BY {order_by}
         LIMIT %(limit)s
     """  # noqa: S608 - as above
-    if wanted.sessions is None or source == "candidates":
+    if chat_filter.sessions is None or source == "candidates":
         return chats
     # One index scan per session, each ending at the limit.
     return f"""
         SELECT c.last_timestamp, c.chat_id, c.shown
         FROM unnest(%(sessions)s::text[]) AS s (session_id)
         CROSS JOIN LATERAL ({chats}) AS c
-        ORDER BY {ordered}
+        ORDER BY {order_by}
         LIMIT %(limit)s
     """  # noqa: S608 - as above
 
 
-def newest(connection: Connection, wanted: Filter, limit: int) -> Page:
+def newest(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
     """The first page."""
-    return older(connection, wanted, _TOP, limit)
+    return older(connection, chat_filter, _BEFORE_FIRST, limit)
 
 
-def older(connection: Connection, wanted: Filter, below: Position, limit: int) -> Page:
+def older(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
     """The first chats below a position."""
-    rows = _ask(connection, wanted, below, limit, "<", "c.last_timestamp DESC, c.chat_id DESC")
+    rows = _fetch(connection, chat_filter, position, limit, "<", "c.last_timestamp DESC, c.chat_id DESC")
     page = rows[:limit]
-    return Page(
+    return ChatListPage(
         tuple(cast("str", shown) for _, _, shown in page),
-        _position(page[-1]) if len(rows) > limit else None,
-        _position(page[0]) if page else None,
+        _position_of(page[-1]) if len(rows) > limit else None,
+        _position_of(page[0]) if page else None,
     )
 
 
-def newer(connection: Connection, wanted: Filter, above: Position, limit: int) -> Page:
+def newer(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
     """The chats next above a position: what came to the top since a page was drawn."""
-    page = _ask(connection, wanted, above, limit, ">", "c.last_timestamp, c.chat_id")[:limit][::-1]
-    return Page(
+    page = _fetch(connection, chat_filter, position, limit, ">", "c.last_timestamp, c.chat_id")[:limit][::-1]
+    return ChatListPage(
         tuple(cast("str", shown) for _, _, shown in page),
-        _position(page[-1]) if page else None,
-        _position(page[0]) if page else above,
+        _position_of(page[-1]) if page else None,
+        _position_of(page[0]) if page else position,
     )
 
 
-def _ask(  # noqa: PLR0913, PLR0917 - a page and its direction
+def _fetch(  # noqa: PLR0913, PLR0917 - a page and its direction
     connection: Connection,
-    wanted: Filter,
-    position: Position,
+    chat_filter: ChatFilter,
+    position: ChatPosition,
     limit: int,
-    compared: LiteralString,
-    ordered: LiteralString,
+    operator: LiteralString,
+    order_by: LiteralString,
 ) -> list[tuple[object, ...]]:
     """Up to one more than `limit`, which tells that there are more."""
     values: dict[str, object] = {
         "timestamp": position.timestamp,
         "chat_id": position.chat_id,
-        "sessions": None if wanted.sessions is None else list(wanted.sessions),
+        "sessions": None if chat_filter.sessions is None else list(chat_filter.sessions),
         "limit": limit + 1,
     }
-    if wanted.q is None:
-        return connection.execute(_page(wanted, compared, ordered), values).fetchall()
-    values |= {"window": _WINDOW, **_patterns(wanted.q)}
-    rows = _read(connection, _page(wanted, compared, ordered, "window"), values)
+    if chat_filter.search_text is None:
+        return connection.execute(_page_query(chat_filter, operator, order_by), values).fetchall()
+    values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text)}
+    rows = _execute_unprepared(connection, _page_query(chat_filter, operator, order_by, "window"), values)
     if len(rows) > limit:
         return rows
-    words = [word for word in search.words_of(connection, wanted.q) if len(word) >= search_terms.TRIGRAM][
-        : search_terms.MAX_WORDS
-    ]
+    words = [
+        word
+        for word in search.tokenize(connection, chat_filter.search_text)
+        if len(word) >= search_terms.MIN_TRIGRAM_LENGTH
+    ][: search_terms.MAX_WORDS]
     if not words:
         # No index knows parts as short as this; that few chats have them is rare.
-        return _read(connection, _page(wanted, compared, ordered), values)
-    told: LiteralString = " AND ".join(search_terms.LIKE[: len(words)])
-    query = _page(wanted, compared, ordered, "candidates", told)
-    return _read(connection, query, values | search_terms.patterns_of(words))
+        return _execute_unprepared(connection, _page_query(chat_filter, operator, order_by), values)
+    told: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
+    query = _page_query(chat_filter, operator, order_by, "candidates", told)
+    return _execute_unprepared(connection, query, values | search_terms.like_parameters(words))
 
 
-def _read(connection: Connection, query: LiteralString, values: dict[str, object]) -> list[tuple[object, ...]]:
+def _execute_unprepared(
+    connection: Connection, query: LiteralString, values: dict[str, object]
+) -> list[tuple[object, ...]]:
     # The plan depends on how common the words are.
     return connection.execute(query, values, prepare=False).fetchall()
 
 
-def _patterns(q: str) -> dict[str, object]:
-    digits = "".join(character for character in q if character.isdecimal())
-    is_number = bool(digits) and not any(character.isalpha() for character in q)
+def _like_parameters(search_text: str) -> dict[str, object]:
+    digits = "".join(character for character in search_text if character.isdecimal())
+    is_number = bool(digits) and not any(character.isalpha() for character in search_text)
     return {
-        "containing": like.containing(q.strip()),
-        "beginning": like.beginning(q.strip()),
-        "digits": like.containing(digits if is_number else q.strip()),
+        "containing": like.containing(search_text.strip()),
+        "beginning": like.starting_with(search_text.strip()),
+        "digits": like.containing(digits if is_number else search_text.strip()),
     }
 
 
-def _position(row: tuple[object, ...]) -> Position:
-    return Position(cast("int", row[0]), cast("int", row[1]))
+def _position_of(row: tuple[object, ...]) -> ChatPosition:
+    return ChatPosition(cast("int", row[0]), cast("int", row[1]))

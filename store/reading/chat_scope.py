@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import LiteralString
 
-MEMBERS: LiteralString = """
+MEMBERS_CTE: LiteralString = """
 heads AS MATERIALIZED (
     SELECT DISTINCT coalesce(c.merged_into, c.chat_id) AS chat_id
     FROM chats AS c
@@ -26,7 +26,7 @@ queries below WITH, because all that ask about one chat must mean the same rows.
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChatScope:
     address: str
     """In the store's spelling (store/model/facts.py)."""
     sessions: tuple[str, ...] | None

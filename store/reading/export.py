@@ -13,25 +13,25 @@ from psycopg import IsolationLevel
 
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
-from store.postgres.pool import READING
+from store.postgres.pool import READ_SETTINGS
 from store.reading import message_pages
-from store.reading.chat_scope import Place
-from store.reading.message_pages import Position, Wanted
+from store.reading.chat_scope import ChatScope
+from store.reading.message_pages import MessagePosition, MessageQuery
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
-_PAGE = 500
-_BEGINNING = Position(-1, -1, "", -1)
-_BOUNDS = {
-    **READING,
+_PAGE_SIZE = 500
+_BEFORE_FIRST = MessagePosition(-1, -1, "", -1)
+_SESSION_SETTINGS = {
+    **READ_SETTINGS,
     # As long as a client may take over one page and what was on its way to it.
     "idle_in_transaction_session_timeout": "120s",
 }
-_ANSWER = 20.0
+_QUERY_TIMEOUT = 20.0
 """Seconds after which a server that says nothing is given up."""
 
 
-class Snapshot:
+class ExportSnapshot:
     """The history as it is when this is made, until it is closed; raises StoreError.
 
     Of the primary: a replica ends whatever reads for long enough to be in the way of what it has to replay.
@@ -40,7 +40,7 @@ class Snapshot:
     def __init__(self, database_url: str) -> None:
         self._open = ExitStack()
         with self._open:
-            self._connection = connections.open(database_url, "api export", bounds=_BOUNDS)
+            self._connection = connections.open(database_url, "api export", overrides=_SESSION_SETTINGS)
             self._open.callback(self._connection.close)
             self._connection.isolation_level = IsolationLevel.REPEATABLE_READ
             self._connection.read_only = True
@@ -51,34 +51,34 @@ class Snapshot:
     def close(self) -> None:
         self._open.close()
 
-    def messages(self, place: Place) -> Iterator[tuple[str, ...]]:
+    def chat_messages(self, scope: ChatScope) -> Iterator[tuple[str, ...]]:
         """Pages of JSON texts, oldest first."""
-        wanted = Wanted(place, _PAGE)
-        position: Position | None = _BEGINNING
+        wanted = MessageQuery(scope, _PAGE_SIZE)
+        position: MessagePosition | None = _BEFORE_FIRST
         while position is not None:
             after = position
-            page = self._ask(lambda connection: message_pages.newer(connection, wanted, after))  # noqa: B023 - asked here
+            page = self._run(lambda connection: message_pages.newer(connection, wanted, after))  # noqa: B023 - asked here
             if page.messages:
                 yield page.messages
-            position = page.after
+            position = page.newer
 
-    def session(self, session_id: str) -> Iterator[tuple[str, ...]]:
+    def session_messages(self, session_id: str) -> Iterator[tuple[str, ...]]:
         """Pages of all the messages of a session: of its chats in the order in which they began."""
         after = 0
         while True:
-            found = self._ask(lambda connection: _chats(connection, session_id, after))  # noqa: B023 - asked here
+            found = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - asked here
             for chat_id, address in found:
-                yield from self.messages(Place(address, (session_id,)))
+                yield from self.chat_messages(ChatScope(address, (session_id,)))
                 after = chat_id
-            if len(found) < _PAGE:
+            if len(found) < _PAGE_SIZE:
                 return
 
-    def _ask(self, question: Callable[[Connection], T]) -> T:
-        with errors.translated(), connections.deadline(self._connection, _ANSWER):
-            return question(self._connection)
+    def _run(self, query: Callable[[Connection], Result]) -> Result:
+        with errors.translated(), connections.deadline(self._connection, _QUERY_TIMEOUT):
+            return query(self._connection)
 
 
-def _chats(connection: Connection, session_id: str, after: int) -> list[tuple[int, str]]:
+def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str]]:
     found = connection.execute(
         """
         SELECT c.chat_id, c.address
@@ -88,6 +88,6 @@ def _chats(connection: Connection, session_id: str, after: int) -> list[tuple[in
         ORDER BY c.chat_id
         LIMIT %(limit)s
         """,
-        {"session_id": session_id, "after": after, "limit": _PAGE},
+        {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
     )
     return [(cast("int", chat_id), cast("str", address)) for chat_id, address in found]

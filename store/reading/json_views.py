@@ -5,9 +5,9 @@ PostgreSQL makes the JSON: for a page of 50 messages that takes half the time of
 
 from typing import LiteralString
 
-_ISO: LiteralString = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
+_ISO_FORMAT: LiteralString = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
 
-MESSAGE: LiteralString = f"""(
+MESSAGE_JSON: LiteralString = f"""(
     SELECT row_to_json(shown)::text
     FROM (
         SELECT m.id, m.message_id, m.session_id, head.address, m.direction, m.from_number, m.to_number, m.message_type,
@@ -16,20 +16,20 @@ MESSAGE: LiteralString = f"""(
             CASE WHEN m.deleted_at IS NULL THEN m.media_url END AS media_url,
             CASE WHEN m.deleted_at IS NULL THEN m.caption END AS caption,
             m.status, m.timestamp,
-            to_char(m.created_at AT TIME ZONE 'UTC', {_ISO}) AS created_at,
+            to_char(m.created_at AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS created_at,
             m.time_source, m.content_state, m.raw_type,
             CASE WHEN m.deleted_at IS NULL THEN m.mime_type END AS mime_type,
             CASE WHEN m.deleted_at IS NULL THEN m.file_name END AS file_name,
             m.reply_to, m.sender, m.sender_name, m.unread,
             m.edited_at IS NOT NULL AS edited,
-            to_char(to_timestamp(m.edited_at / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS edited_at,
+            to_char(to_timestamp(m.edited_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS edited_at,
             m.deleted_at IS NOT NULL AS deleted,
-            to_char(to_timestamp(m.deleted_at / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS deleted_at,
+            to_char(to_timestamp(m.deleted_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS deleted_at,
             coalesce((
                 SELECT json_agg(
                     json_build_object(
                         'emoji', r.text, 'direction', r.direction, 'sender', r.sender,
-                        'reacted_at', to_char(to_timestamp(r.marked_at / 1000.0) AT TIME ZONE 'UTC', {_ISO})
+                        'reacted_at', to_char(to_timestamp(r.marked_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT})
                     )
                     ORDER BY r.marked_at, r.digest
                 )
@@ -48,7 +48,7 @@ MESSAGE: LiteralString = f"""(
                 SELECT json_agg(
                     json_build_object(
                         'text', v.text,
-                        'written_at', to_char(to_timestamp(v.at / 1000.0) AT TIME ZONE 'UTC', {_ISO})
+                        'written_at', to_char(to_timestamp(v.at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT})
                     )
                     ORDER BY v.at, v.digest NULLS FIRST
                 )
@@ -75,7 +75,7 @@ MESSAGE: LiteralString = f"""(
 
 `%(versions)s` says whether the texts before each edit are wanted; without them `versions` is null."""
 
-SEND: LiteralString = f"""(
+SEND_JSON: LiteralString = f"""(
     SELECT row_to_json(shown)::text
     FROM (
         SELECT NULL::bigint AS id, coalesce(s.message_id, s.gateway_id) AS message_id, s.session_id, s.address,
@@ -85,7 +85,7 @@ SEND: LiteralString = f"""(
             CASE WHEN s.kind <> 'text' THEN s.text END AS caption,
             CASE s.state WHEN 'accepted' THEN 'pending' ELSE s.state END AS status,
             s.timestamp,
-            to_char(s.created_at AT TIME ZONE 'UTC', {_ISO}) AS created_at,
+            to_char(s.created_at AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS created_at,
             'message' AS time_source,
             CASE WHEN s.kind = 'text' THEN 'complete' ELSE 'media_missing' END AS content_state,
             NULL::text AS raw_type, s.mime_type, s.file_name,
@@ -98,13 +98,13 @@ SEND: LiteralString = f"""(
 """A send that is no message (yet), in the shape of one, of `s` (a row of sends). It has no `id`, and the reason why it
 failed or is unknown."""
 
-CHAT: LiteralString = f"""(
+CHAT_JSON: LiteralString = f"""(
     SELECT row_to_json(shown)::text
     FROM (
         SELECT CASE WHEN c.kind = 'phone' THEN c.address END AS phone_number, c.name,
-            to_char(to_timestamp(c.last_timestamp / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS last_message_at,
+            to_char(to_timestamp(c.last_timestamp / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS last_message_at,
             c.unread AS unread_count, c.session_id, c.address, c.kind, c.marked_unread,
-            to_char(to_timestamp(c.waiting_since / 1000.0) AT TIME ZONE 'UTC', {_ISO}) AS waiting_since,
+            to_char(to_timestamp(c.waiting_since / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS waiting_since,
             CASE WHEN m.id IS NOT NULL THEN json_build_object(
                 'id', m.id, 'message_id', m.message_id, 'direction', m.direction, 'message_type', m.message_type,
                 'preview', CASE

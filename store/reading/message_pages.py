@@ -5,30 +5,30 @@ from typing import LiteralString, cast
 from uuid import UUID
 
 from store.postgres.connections import Connection
-from store.reading.chat_scope import MEMBERS, Place
-from store.reading.json_views import MESSAGE, SEND
+from store.reading.chat_scope import MEMBERS_CTE, ChatScope
+from store.reading.json_views import MESSAGE_JSON, SEND_JSON
 
-_MAX = 2**63 - 1
+_MAX_BIGINT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class MessagePosition:
     """A place between messages that stays where it is, whatever is written around it."""
 
     timestamp: int
-    arrived: int
+    receive_order: int
     message_id: str
     id: int
 
 
-_NEWEST = Position(_MAX, _MAX, "", _MAX)
+_AFTER_LAST = MessagePosition(_MAX_BIGINT, _MAX_BIGINT, "", _MAX_BIGINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MessageQuery:
     """Which messages; the defaults leave out nothing."""
 
-    place: Place
+    scope: ChatScope
     limit: int
     direction: str | None = None
     type: str | None = None
@@ -36,35 +36,35 @@ class Wanted:
     """ms, inclusive"""
     until: int | None = None
     """ms, exclusive"""
-    versions: bool = False
+    include_versions: bool = False
     """Whether each message tells its texts before edits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class ReadSnapshot:
     """Exactly what a page could have shown."""
 
     epoch: str
-    snapshot: str
+    pg_snapshot: str
     """PostgreSQL's pg_snapshot, as text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MessagePage:
     messages: tuple[str, ...]
     """JSON texts, oldest first."""
-    before: Position | None
+    older: MessagePosition | None
     """Where older messages go on; None: there are none."""
-    after: Position | None
+    newer: MessagePosition | None
     """Where newer messages go on; None: there are none."""
-    as_of: Snapshot
-    address: str | None
+    as_of: ReadSnapshot
+    canonical_address: str | None
     """The chat's own address, where it is another one than was asked for; None if nobody knows the chat."""
 
 
-def _page(compared: LiteralString, ordered: LiteralString) -> LiteralString:
+def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralString:
     return f"""
-        WITH {MEMBERS}
+        WITH {MEMBERS_CTE}
         SELECT page.timestamp, page.arrived, page.message_id, page.id, page.shown,
             about.epoch, about.snapshot, about.address
         FROM (
@@ -77,16 +77,16 @@ def _page(compared: LiteralString, ordered: LiteralString) -> LiteralString:
             SELECT found.timestamp, found.arrived, found.message_id, found.id, found.shown
             FROM members
             CROSS JOIN LATERAL (
-                SELECT m.timestamp, m.arrived, m.message_id, m.id, {MESSAGE} AS shown
+                SELECT m.timestamp, m.arrived, m.message_id, m.id, {MESSAGE_JSON} AS shown
                 FROM whatsapp_messages AS m
                 CROSS JOIN (SELECT members.head AS chat_id, members.address) AS head
                 WHERE m.chat_id = members.chat_id AND NOT m.collapsed
                     AND (m.timestamp, m.arrived, m.message_id, m.id)
-                        {compared} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
+                        {operator} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
                     AND m.timestamp >= %(since)s AND m.timestamp < %(until)s
                     AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)
                     AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
-                ORDER BY {ordered}
+                ORDER BY {order_by}
                 LIMIT %(limit)s
             ) AS found
             -- Sends that are no message are shown where their message would be. There are few, and mostly none.
@@ -94,75 +94,79 @@ def _page(compared: LiteralString, ordered: LiteralString) -> LiteralString:
             SELECT found.timestamp, found.arrived, found.message_id, found.id, found.shown
             FROM members
             CROSS JOIN LATERAL (
-                SELECT s.timestamp, s.arrived, s.place AS message_id, 0::bigint AS id, {SEND} AS shown
+                SELECT s.timestamp, s.arrived, s.place AS message_id, 0::bigint AS id, {SEND_JSON} AS shown
                 FROM sends AS s
                 WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
                     AND (s.timestamp, s.arrived, s.place, 0::bigint)
-                        {compared} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
+                        {operator} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
                     AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
                     AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
                     AND (%(type)s::text IS NULL OR s.kind = %(type)s)
-                ORDER BY {ordered}
+                ORDER BY {order_by}
                 LIMIT %(limit)s
             ) AS found
-            ORDER BY {ordered}
+            ORDER BY {order_by}
             LIMIT %(limit)s
         ) AS page ON true
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
-_DOWN: LiteralString = "timestamp DESC, arrived DESC, message_id DESC, id DESC"
-_UP: LiteralString = "timestamp, arrived, message_id, id"
-_OLDER = _page("<", _DOWN)
-_NEWER = _page(">", _UP)
-_FROM_HERE = _page(">=", _UP)
+_NEWEST_FIRST: LiteralString = "timestamp DESC, arrived DESC, message_id DESC, id DESC"
+_OLDEST_FIRST: LiteralString = "timestamp, arrived, message_id, id"
+_OLDER_QUERY = _page_query("<", _NEWEST_FIRST)
+_NEWER_QUERY = _page_query(">", _OLDEST_FIRST)
+_FROM_POSITION_QUERY = _page_query(">=", _OLDEST_FIRST)
 
 
-def newest(connection: Connection, wanted: Wanted) -> Page:
+def newest(connection: Connection, query: MessageQuery) -> MessagePage:
     """The last messages."""
-    found = _ask(connection, _OLDER, wanted, _NEWEST, wanted.limit)
+    found = _fetch(connection, _OLDER_QUERY, query, _AFTER_LAST, query.limit)
     rows = found.rows[::-1]
-    return found.page(rows, _position(rows[0]) if found.more else None, None)
+    return found.to_page(rows, _position_of(rows[0]) if found.has_more else None, None)
 
 
-def older(connection: Connection, wanted: Wanted, before: Position) -> Page:
+def older(connection: Connection, query: MessageQuery, before: MessagePosition) -> MessagePage:
     """The last messages before a position."""
-    found = _ask(connection, _OLDER, wanted, before, wanted.limit)
+    found = _fetch(connection, _OLDER_QUERY, query, before, query.limit)
     rows = found.rows[::-1]
-    return found.page(rows, _position(rows[0]) if found.more else None, _position(rows[-1]) if rows else None)
-
-
-def newer(connection: Connection, wanted: Wanted, after: Position) -> Page:
-    """The first messages after a position."""
-    found = _ask(connection, _NEWER, wanted, after, wanted.limit)
-    rows = found.rows
-    return found.page(rows, _position(rows[0]) if rows else None, _position(rows[-1]) if found.more else None)
-
-
-def around(connection: Connection, wanted: Wanted, middle: Position) -> Page:
-    """Half of the limit before a position, the rest from there on."""
-    # What the second question sees and the first could not have is not in `as_of`: it stays unread, which is right.
-    past = _ask(connection, _OLDER, wanted, middle, wanted.limit // 2)
-    rest = _ask(connection, _FROM_HERE, wanted, middle, wanted.limit - wanted.limit // 2)
-    rows = [*past.rows[::-1], *rest.rows]
-    return past.page(
-        rows,
-        (_position(rows[0]) if rows else middle) if past.more else None,
-        _position(rows[-1]) if rest.more else None,
+    return found.to_page(
+        rows, _position_of(rows[0]) if found.has_more else None, _position_of(rows[-1]) if rows else None
     )
 
 
-def around_message(connection: Connection, wanted: Wanted, message_id: str) -> Page | None:
+def newer(connection: Connection, query: MessageQuery, after: MessagePosition) -> MessagePage:
+    """The first messages after a position."""
+    found = _fetch(connection, _NEWER_QUERY, query, after, query.limit)
+    rows = found.rows
+    return found.to_page(
+        rows, _position_of(rows[0]) if rows else None, _position_of(rows[-1]) if found.has_more else None
+    )
+
+
+def around(connection: Connection, query: MessageQuery, position: MessagePosition) -> MessagePage:
+    """Half of the limit before a position, the rest from there on."""
+    # What the second question sees and the first could not have is not in `as_of`: it stays unread, which is right.
+    past = _fetch(connection, _OLDER_QUERY, query, position, query.limit // 2)
+    rest = _fetch(connection, _FROM_POSITION_QUERY, query, position, query.limit - query.limit // 2)
+    rows = [*past.rows[::-1], *rest.rows]
+    return past.to_page(
+        rows,
+        (_position_of(rows[0]) if rows else position) if past.has_more else None,
+        _position_of(rows[-1]) if rest.has_more else None,
+    )
+
+
+def around_message(connection: Connection, wanted: MessageQuery, message_id: str) -> MessagePage | None:
     """The page around a message (or a send, by its own or the gateway's number); None if the chat has none of it."""
-    position = find(connection, wanted.place, message_id)
+    position = locate(connection, wanted.scope, message_id)
     return None if position is None else around(connection, wanted, position)
 
 
-def find(connection: Connection, place: Place, message_id: str) -> Position | None:
+def locate(connection: Connection, scope: ChatScope, message_id: str) -> MessagePosition | None:
     """Where a message (or a send, by its own or the gateway's number) is: of several with this id, the newest."""
     row = connection.execute(
         f"""
-        WITH {MEMBERS}
+        WITH {MEMBERS_CTE}
         SELECT m.timestamp, m.arrived, m.message_id, m.id
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
@@ -183,12 +187,12 @@ def find(connection: Connection, place: Place, message_id: str) -> Position | No
         ORDER BY timestamp DESC, arrived DESC, message_id DESC, id DESC
         LIMIT 1
         """,  # noqa: S608 - assembled from literals only
-        {**place.parameters(), "message_id": message_id, "send_id": _uuid(message_id)},
+        {**scope.parameters(), "message_id": message_id, "send_id": _parse_uuid(message_id)},
     ).fetchone()
-    return None if row is None else _position(row)
+    return None if row is None else _position_of(row)
 
 
-def _uuid(text: str) -> UUID | None:
+def _parse_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
@@ -196,44 +200,48 @@ def _uuid(text: str) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FetchedRows:
     rows: list[tuple[object, ...]]
-    more: bool
-    as_of: Snapshot
+    has_more: bool
+    as_of: ReadSnapshot
     address: str | None
 
-    def page(self, rows: list[tuple[object, ...]], before: Position | None, after: Position | None) -> Page:
-        return Page(tuple(cast("str", row[4]) for row in rows), before, after, self.as_of, self.address)
+    def to_page(
+        self, rows: list[tuple[object, ...]], older: MessagePosition | None, newer: MessagePosition | None
+    ) -> MessagePage:
+        return MessagePage(tuple(cast("str", row[4]) for row in rows), older, newer, self.as_of, self.address)
 
 
-def _ask(connection: Connection, query: LiteralString, wanted: Wanted, position: Position, limit: int) -> _Found:
+def _fetch(
+    connection: Connection, sql: LiteralString, query: MessageQuery, position: MessagePosition, limit: int
+) -> _FetchedRows:
     """Up to `limit` rows, and whether there are more."""
     rows = connection.execute(
-        query,
+        sql,
         {
-            **wanted.place.parameters(),
+            **query.scope.parameters(),
             "timestamp": position.timestamp,
-            "arrived": position.arrived,
+            "arrived": position.receive_order,
             "message_id": position.message_id,
             "id": position.id,
-            "since": 0 if wanted.since is None else wanted.since,
-            "until": _MAX if wanted.until is None else wanted.until,
-            "direction": wanted.direction,
-            "type": wanted.type,
-            "versions": wanted.versions,
+            "since": 0 if query.since is None else query.since,
+            "until": _MAX_BIGINT if query.until is None else query.until,
+            "direction": query.direction,
+            "type": query.type,
+            "versions": query.include_versions,
             "limit": limit + 1,
         },
     ).fetchall()
     epoch, snapshot, address = rows[0][5:]
     if rows[0][4] is None:
         rows = []
-    return _Found(
+    return _FetchedRows(
         rows[:limit],
         len(rows) > limit,
-        Snapshot(cast("str", epoch), cast("str", snapshot)),
+        ReadSnapshot(cast("str", epoch), cast("str", snapshot)),
         cast("str | None", address),
     )
 
 
-def _position(row: tuple[object, ...]) -> Position:
-    return Position(cast("int", row[0]), cast("int", row[1]), cast("str", row[2]), cast("int", row[3]))
+def _position_of(row: tuple[object, ...]) -> MessagePosition:
+    return MessagePosition(cast("int", row[0]), cast("int", row[1]), cast("str", row[2]), cast("int", row[3]))

@@ -4,11 +4,11 @@ from typing import cast
 
 from store.postgres.connections import Connection
 
-KNOWN_EVENTS = ("message.received", "message.sent", "status.change")
+WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
 """What the gateway's guide lets a webhook subscribe to: what of it never came, was perhaps never sent."""
 
 
-def sessions(connection: Connection, allowed: tuple[str, ...] | None) -> str:
+def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
     """JSON: every session, with what it last said of itself and when each kind of event last came."""
     row = connection.execute(
         """
@@ -56,16 +56,16 @@ def sessions(connection: Connection, allowed: tuple[str, ...] | None) -> str:
         """,
         {
             "iso": 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"',
-            "known": list(KNOWN_EVENTS),
-            "sessions": None if allowed is None else list(allowed),
+            "known": list(WEBHOOK_EVENTS),
+            "sessions": None if visible_sessions is None else list(visible_sessions),
         },
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return cast("str", row[0])
 
 
-def parked(
-    connection: Connection, allowed: tuple[str, ...] | None, before: tuple[int, str] | None, limit: int
+def parked_events(
+    connection: Connection, visible_sessions: tuple[str, ...] | None, before: tuple[int, str] | None, limit: int
 ) -> tuple[list[str], tuple[int, str] | None]:
     """What nobody understood, newest first, as JSON texts; and where the list goes on."""
     received_at, digest = before or (2**63 - 1, "ff" * 33)
@@ -93,7 +93,7 @@ def parked(
             "iso": 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"',
             "received_at": received_at,
             "digest": digest,
-            "sessions": None if allowed is None else list(allowed),
+            "sessions": None if visible_sessions is None else list(visible_sessions),
             "limit": limit + 1,
         },
     ).fetchall()

@@ -7,76 +7,78 @@ from store.feed import changes
 from store.feed.changes import Change
 from store.postgres import errors
 from store.postgres.connections import Connection
-from store.reading.chat_scope import MEMBERS, Place
-from store.reading.message_pages import Position, Snapshot
+from store.reading.chat_scope import MEMBERS_CTE, ChatScope
+from store.reading.message_pages import MessagePosition, ReadSnapshot
 
-_ATTEMPTS = 5
+_MAX_ATTEMPTS = 5
 
 
-class OtherEpochError(Exception):
+class EpochChangedError(Exception):
     """The database was restored from a backup since the page was drawn."""
 
 
-class MovingError(Exception):
+class ChatMovedError(Exception):
     """The chat's addresses were not those that were locked: nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadState:
     """What is left."""
 
-    count: int
-    marked: bool
+    unread_count: int
+    marked_unread: bool
     """Somebody asked to see it as unread."""
 
 
-def mark_read(connection: Connection, place: Place, up_to: Position | None, as_of: Snapshot | None) -> Unread:
+def mark_read(
+    connection: Connection, scope: ChatScope, up_to: MessagePosition | None, as_of: ReadSnapshot | None
+) -> UnreadState:
     """Mark as read the messages up to a position that the page of `as_of` could have shown.
 
     None as `up_to` means all of them, None as `as_of` the moment of the call. Raises OtherEpochError, and
     PermanentError if `as_of` is no snapshot.
     """
     with errors.translated():
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             try:
                 with connection.transaction():
-                    heads = _lock(connection, place)
+                    heads = _lock_chats(connection, scope)
                     _check_epoch(connection, as_of)
-                    _clear(connection, place, up_to, as_of)
-                    return _show(connection, heads, marked=False)
-            except MovingError:
+                    _clear_unread(connection, scope, up_to, as_of)
+                    return _refresh_chats(connection, heads, marked_unread=False)
+            except ChatMovedError:
                 continue
     raise errors.TransientError("The chat's addresses keep moving")
 
 
-def mark_unread(connection: Connection, place: Place) -> Unread:
+def mark_unread(connection: Connection, scope: ChatScope) -> UnreadState:
     """Show the chat as unread again; no message changes."""
     with errors.translated():
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             try:
                 with connection.transaction():
-                    return _show(connection, _lock(connection, place), marked=True)
-            except MovingError:
+                    return _refresh_chats(connection, _lock_chats(connection, scope), marked_unread=True)
+            except ChatMovedError:
                 continue
     raise errors.TransientError("The chat's addresses keep moving")
 
 
-def _members(connection: Connection, place: Place) -> dict[int, tuple[int, bool]]:
+def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[int, bool]]:
     found = connection.execute(
         f"""
-        WITH {MEMBERS}
+        WITH {MEMBERS_CTE}
         SELECT c.chat_id, members.head, c.kind = 'lid'
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        place.parameters(),
+        scope.parameters(),
     )
     return {cast("int", chat_id): (cast("int", head), cast("bool", is_lid)) for chat_id, head, is_lid in found}
 
 
-def _lock(connection: Connection, place: Place) -> list[int]:
+def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
     """Lock the rows of the chat in the order that every writer keeps: LIDs first. Returns its heads."""
-    members = _members(connection, place)
+    members = _member_chats(connection, scope)
     for lids in (True, False):
         connection.execute(
             """
@@ -89,23 +91,25 @@ def _lock(connection: Connection, place: Place) -> list[int]:
             {"chats": [chat_id for chat_id, (_, is_lid) in members.items() if is_lid is lids]},
         )
     # A LID may have found its phone, or lost it, while we waited for its row.
-    if _members(connection, place) != members:
-        raise MovingError
+    if _member_chats(connection, scope) != members:
+        raise ChatMovedError
     return sorted({head for head, _ in members.values()})
 
 
-def _check_epoch(connection: Connection, as_of: Snapshot | None) -> None:
+def _check_epoch(connection: Connection, as_of: ReadSnapshot | None) -> None:
     if as_of is not None:
         row = connection.execute("SELECT epoch::text FROM epoch").fetchone()
         if row != (as_of.epoch,):
-            raise OtherEpochError
+            raise EpochChangedError
 
 
-def _clear(connection: Connection, place: Place, up_to: Position | None, as_of: Snapshot | None) -> None:
+def _clear_unread(
+    connection: Connection, scope: ChatScope, up_to: MessagePosition | None, as_of: ReadSnapshot | None
+) -> None:
     """Clear the flags of the messages that were shown, and of the copies that they stand for."""
     connection.execute(
         f"""
-        WITH {MEMBERS},
+        WITH {MEMBERS_CTE},
         shown AS (
             SELECT m.key_id, m.direction
             FROM members
@@ -121,19 +125,19 @@ def _clear(connection: Connection, place: Place, up_to: Position | None, as_of: 
         WHERE m.key_id = shown.key_id AND m.direction = shown.direction AND m.chat_id = members.chat_id AND m.unread
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {
-            **place.parameters(),
+            **scope.parameters(),
             "everything": up_to is None,
             "timestamp": up_to.timestamp if up_to else 0,
-            "arrived": up_to.arrived if up_to else 0,
+            "arrived": up_to.receive_order if up_to else 0,
             "message_id": up_to.message_id if up_to else "",
             "id": up_to.id if up_to else 0,
             "now": as_of is None,
-            "snapshot": as_of.snapshot if as_of else "1:1:",
+            "snapshot": as_of.pg_snapshot if as_of else "1:1:",
         },
     )
 
 
-def _show(connection: Connection, heads: list[int], *, marked: bool) -> Unread:
+def _refresh_chats(connection: Connection, canonical_ids: list[int], *, marked_unread: bool) -> UnreadState:
     """Bring the locked heads up to date, tell the feed which of them changed, and say what is left."""
     changed = connection.execute(
         """
@@ -152,7 +156,7 @@ def _show(connection: Connection, heads: list[int], *, marked: bool) -> Unread:
             AND (h.unread, h.marked_unread) IS DISTINCT FROM (n.unread, %(marked)s)
         RETURNING h.chat_id, h.session_id
         """,
-        {"heads": heads, "marked": marked},
+        {"heads": canonical_ids, "marked": marked_unread},
     ).fetchall()
     changes.publish(
         connection, [Change("read", cast("str", session_id), cast("int", head)) for head, session_id in changed]
@@ -163,7 +167,7 @@ def _show(connection: Connection, heads: list[int], *, marked: bool) -> Unread:
         FROM chats AS c
         WHERE c.chat_id = ANY(%(heads)s)
         """,
-        {"heads": heads},
+        {"heads": canonical_ids},
     ).fetchone()
     count, left_marked = row or (0, False)
-    return Unread(cast("int", count), cast("bool", left_marked))
+    return UnreadState(cast("int", count), cast("bool", left_marked))

@@ -8,23 +8,23 @@ import dataclasses
 import json
 
 from store.postgres.connections import Connection
-from store.reading.message_pages import Page, Snapshot
+from store.reading.message_pages import MessagePage, ReadSnapshot
 
-_MOST = 300
+_MAX_LISTED_TRANSACTIONS = 300
 """Transactions that a snapshot may name: it travels in an URL and back."""
 
 
-class UnclearError(Exception):
+class SnapshotTooLargeError(Exception):
     """It would take too many words: the primary can say it in few."""
 
 
-def exact(connection: Connection, page: Page) -> Page:
+def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
     """The page with the snapshot that a primary would have given it, or a smaller one; raises UnclearError.
 
     All that is older than the oldest running transaction was visible, and what the page itself shows; the rest was
     not, or was not shown, which is the same to whoever marks it as read.
     """
-    xmin, xmax = map(int, page.as_of.snapshot.split(":")[:2])
+    xmin, xmax = map(int, page.as_of.pg_snapshot.split(":")[:2])
     if xmin == xmax:
         return page
     # Sends that are no messages have no number, and are nothing that could be read.
@@ -40,9 +40,11 @@ def exact(connection: Connection, page: Page) -> Page:
     ).fetchall()
     shown = {int(str(born)) for (born,) in found}
     end = max(shown, default=xmin - 1) + 1
-    hidden = [xid for xid in range(xmin, min(end, xmin + _MOST + len(shown) + 1)) if xid not in shown]
-    if len(hidden) > _MOST:
-        raise UnclearError
+    hidden = [
+        xid for xid in range(xmin, min(end, xmin + _MAX_LISTED_TRANSACTIONS + len(shown) + 1)) if xid not in shown
+    ]
+    if len(hidden) > _MAX_LISTED_TRANSACTIONS:
+        raise SnapshotTooLargeError
     # PostgreSQL wants a snapshot to end after its last running transaction, and to begin with its first.
     text = f"{xmin}:{max(end, xmin)}:{','.join(map(str, hidden))}"
-    return dataclasses.replace(page, as_of=Snapshot(page.as_of.epoch, text))
+    return dataclasses.replace(page, as_of=ReadSnapshot(page.as_of.epoch, text))

@@ -5,39 +5,39 @@ from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.postgres.connections import Connection
 
-Step: TypeAlias = Literal["minute", "hour", "day"]
+TimeStep: TypeAlias = Literal["minute", "hour", "day"]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class StatisticsPeriod:
     since: int
     """ms, inclusive"""
     until: int
     """ms, exclusive"""
-    zone: str
+    time_zone: str
     """A name of the time zone database; PostgreSQL refuses others (PermanentError)."""
-    step: Step
+    step: TimeStep
     sessions: tuple[str, ...] | None
 
     def parameters(self) -> dict[str, object]:
         return {
             "since": self.since,
             "until": self.until,
-            "zone": self.zone,
+            "zone": self.time_zone,
             "step": self.step,
             "interval": f"1 {self.step}",
             "sessions": None if self.sessions is None else list(self.sessions),
         }
 
 
-def check(connection: Connection, span: Span) -> None:
+def require_time_zone(connection: Connection, period: StatisticsPeriod) -> None:
     """Raise PermanentError if there is no such time zone; without any message nobody else would ask."""
-    connection.execute("SELECT now() AT TIME ZONE %(zone)s", span.parameters())
+    connection.execute("SELECT now() AT TIME ZONE %(zone)s", period.parameters())
 
 
-def messages(connection: Connection, span: Span) -> str:
+def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: per step, session and direction, how many messages; steps without any are left out."""
-    return _one(
+    return _fetch_json(
         connection,
         """
         SELECT coalesce(json_agg(row_to_json(counted) ORDER BY counted.begins, counted.session_id), '[]')::text
@@ -56,13 +56,13 @@ def messages(connection: Connection, span: Span) -> str:
             GROUP BY 1, 2
         ) AS counted
         """,
-        span,
+        period,
     )
 
 
-def responses(connection: Connection, span: Span) -> str:
+def response_times(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: of those who began to wait in the span, how many were answered in it, and after how many seconds."""
-    return _one(
+    return _fetch_json(
         connection,
         """
         WITH said AS (
@@ -87,13 +87,13 @@ def responses(connection: Connection, span: Span) -> str:
         FROM said AS s
         WHERE s.direction = 'incoming' AND s.before IS DISTINCT FROM 'incoming'
         """,
-        span,
+        period,
     )
 
 
-def waiting(connection: Connection, span: Span) -> str:
+def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: who waits now, whatever the span: how many, and those who wait longest."""
-    return _one(
+    return _fetch_json(
         connection,
         """
         WITH waiting AS (
@@ -118,13 +118,13 @@ def waiting(connection: Connection, span: Span) -> str:
             )
         )::text
         """,
-        span,
+        period,
     )
 
 
-def unread(connection: Connection, span: Span) -> str:
+def unread_totals(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: how much is unread now, whatever the span."""
-    return _one(
+    return _fetch_json(
         connection,
         """
         SELECT json_build_object('messages', coalesce(sum(c.unread), 0), 'chats', count(*))::text
@@ -132,11 +132,11 @@ def unread(connection: Connection, span: Span) -> str:
         WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL AND (c.unread > 0 OR c.marked_unread)
             AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
         """,
-        span,
+        period,
     )
 
 
-def _one(connection: Connection, query: LiteralString, span: Span) -> str:
-    row = connection.execute(query, span.parameters()).fetchone()
+def _fetch_json(connection: Connection, query: LiteralString, period: StatisticsPeriod) -> str:
+    row = connection.execute(query, period.parameters()).fetchone()
     assert row is not None, "an aggregate has a row"
     return cast("str", row[0])

@@ -6,12 +6,12 @@ from typing import Final, TypeAlias, cast
 
 from store.postgres.connections import Connection
 from store.replay.report import Difference
-from store.replay.shadow import Ground
-from store.replay.sources import Source
+from store.replay.shadow import ShadowScope
+from store.replay.sources import SourceEvent
 
-Columns: TypeAlias = Mapping[str, object]
+ColumnValues: TypeAlias = Mapping[str, object]
 
-_SHOWN: Final = (
+_VISIBLE_COLUMNS: Final = (
     *("message_type", "raw_type", "content_state", "message_text", "caption", "media_url", "mime_type", "file_name"),
     *("reply_to", "sender", "sender_name", "status", "timestamp", "time_source", "edited_at", "deleted_at"),
     *("collapsed", "number"),
@@ -20,47 +20,47 @@ _SHOWN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessageDifference:
     """A row that is not as its sources have it: of one side, or on both and different."""
 
     key_id: int
-    real: int | None
+    real_id: int | None
     """The row's id in the real history; None where it lacks."""
-    shadow: int | None
+    shadow_id: int | None
     """The row's id in the shadow; None where no source tells of it."""
-    was: Columns | None
-    now: Columns | None
+    before: ColumnValues | None
+    after: ColumnValues | None
 
     @property
-    def either(self) -> Columns:
-        columns = self.now if self.was is None else self.was
+    def columns(self) -> ColumnValues:
+        columns = self.after if self.before is None else self.before
         assert columns is not None, "one side is there"
         return columns
 
     @property
-    def where(self) -> str:
-        return " ".join(str(self.either[name]) for name in ("session_id", "address", "direction", "message_id"))
+    def location(self) -> str:
+        return " ".join(str(self.columns[name]) for name in ("session_id", "address", "direction", "message_id"))
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class UpdateDifference:
     """An ack, edit, delete or reaction that only one side has, or that differs."""
 
     key_id: int
-    where: str
+    location: str
     kind: str
-    was: Columns | None
-    now: Columns | None
+    before: ColumnValues | None
+    after: ColumnValues | None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    messages: Sequence[Message]
-    marks: Sequence[Mark]
+class HistoryDiff:
+    messages: Sequence[MessageDifference]
+    updates: Sequence[UpdateDifference]
 
     @property
-    def keys(self) -> set[int]:
-        return {one.key_id for one in self.messages} | {one.key_id for one in self.marks}
+    def key_ids(self) -> set[int]:
+        return {one.key_id for one in self.messages} | {one.key_id for one in self.updates}
 
     def moves(self) -> dict[int, int]:
         """Per shadow row that the real history lacks, the real row that is the same message at another place.
@@ -68,31 +68,31 @@ class Found:
         It is the same where the same event gave its content, or else where it has the same id. Moving instead of
         deleting and making keeps what only the real row knows: when it arrived, and whether it was read.
         """
-        surplus = [one for one in self.messages if one.now is None]
+        surplus = [one for one in self.messages if one.after is None]
         moves: dict[int, int] = {}
-        for same in (_by_content, _by_key):
-            free = {same(one): one for one in reversed(surplus) if one.real not in moves.values()}
+        for same in (_content_identity, _key_identity):
+            free = {same(one): one for one in reversed(surplus) if one.real_id not in moves.values()}
             for one in self.messages:
-                if one.was is None and one.shadow not in moves and (old := free.pop(same(one), None)):
-                    assert old.real is not None
-                    assert one.shadow is not None
-                    moves[one.shadow] = old.real
+                if one.before is None and one.shadow_id not in moves and (old := free.pop(same(one), None)):
+                    assert old.real_id is not None
+                    assert one.shadow_id is not None
+                    moves[one.shadow_id] = old.real_id
         return moves
 
 
-def _by_content(one: Message) -> object:
-    return one.either["content_tie"]
+def _content_identity(one: MessageDifference) -> object:
+    return one.columns["content_tie"]
 
 
-def _by_key(one: Message) -> object:
-    return one.key_id, one.either["direction"]
+def _key_identity(one: MessageDifference) -> object:
+    return one.key_id, one.columns["direction"]
 
 
-def find(connection: Connection, ground: Ground) -> Found:
+def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
     """Compare what is kept of these keys with their shadow, which knows keys and chats that are not there yet."""
-    addresses = {chat.chat_id: address for (_, address), chat in ground.located.items()}
-    names = {key.key_id: f"{name[0]} {name[1]}" for name, key in ground.named.items()}
-    keys = {"keys": list(ground.key_ids)}
+    addresses = {chat.chat_id: address for (_, address), chat in scope.chats_by_address.items()}
+    names = {key.key_id: f"{name[0]} {name[1]}" for name, key in scope.locked_keys.items()}
+    keys = {"keys": list(scope.key_ids)}
     found = connection.execute(
         """
         WITH real AS (
@@ -124,9 +124,11 @@ def find(connection: Connection, ground: Ground) -> Found:
         keys,
     ).fetchall()
     messages = [
-        Message(key_id, real, shadow, was, now and {"address": addresses.get(cast("int", now["chat_id"])), **now})
+        MessageDifference(
+            key_id, real, shadow, was, now and {"address": addresses.get(cast("int", now["chat_id"])), **now}
+        )
         for key_id, real, shadow, was, now in cast(
-            "Iterable[tuple[int, int | None, int | None, Columns | None, Columns | None]]", found
+            "Iterable[tuple[int, int | None, int | None, ColumnValues | None, ColumnValues | None]]", found
         )
     ]
     marked = connection.execute(
@@ -147,64 +149,73 @@ def find(connection: Connection, ground: Ground) -> Found:
         keys,
     ).fetchall()
     marks = [
-        Mark(key_id, names.get(key_id, f"key {key_id}"), kind, was, now)
-        for key_id, kind, was, now in cast("Iterable[tuple[int, str, Columns | None, Columns | None]]", marked)
+        UpdateDifference(key_id, names.get(key_id, f"key {key_id}"), kind, was, now)
+        for key_id, kind, was, now in cast(
+            "Iterable[tuple[int, str, ColumnValues | None, ColumnValues | None]]", marked
+        )
     ]
-    return Found(messages, marks)
+    return HistoryDiff(messages, marks)
 
 
-def told(found: Found) -> Iterator[Difference]:
+def describe(diff: HistoryDiff) -> Iterator[Difference]:
     """The differences in words."""
-    moves = found.moves()
+    moves = diff.moves()
     moved = set(moves.values())
-    olds = {one.real: one for one in found.messages if one.real in moved}
-    for one in found.messages:
-        if one.shadow in moves:
-            old = olds[moves[one.shadow]]
-            yield Difference("message moved", old.where, old.where, one.where)
-            yield from _columns(old.where, old.either, one.either)
-        elif one.was is None:
-            yield Difference("message added", one.where, None, _gist(one.either))
-        elif one.now is not None:
-            yield from _columns(one.where, one.was, one.now)
-        elif one.real not in moved:
-            yield Difference("message removed", one.where, _gist(one.was), None)
-    for mark in found.marks:
-        what = "added" if mark.was is None else "removed" if mark.now is None else "changed"
-        either = mark.was or mark.now or {}
+    olds = {one.real_id: one for one in diff.messages if one.real_id in moved}
+    for one in diff.messages:
+        if one.shadow_id in moves:
+            old = olds[moves[one.shadow_id]]
+            yield Difference("message moved", old.location, old.location, one.location)
+            yield from _describe_columns(old.location, old.columns, one.columns)
+        elif one.before is None:
+            yield Difference("message added", one.location, None, _summarize_message(one.columns))
+        elif one.after is not None:
+            yield from _describe_columns(one.location, one.before, one.after)
+        elif one.real_id not in moved:
+            yield Difference("message removed", one.location, _summarize_message(one.before), None)
+    for mark in diff.updates:
+        what = "added" if mark.before is None else "removed" if mark.after is None else "changed"
+        either = mark.before or mark.after or {}
         yield Difference(
-            f"{mark.kind} {what}", mark.where, _said(mark.was), _said(mark.now), which=str(either["digest"])
+            f"{mark.kind} {what}",
+            mark.location,
+            _summarize_update(mark.before),
+            _summarize_update(mark.after),
+            discriminator=str(either["digest"]),
         )
 
 
-def _columns(where: str, was: Columns, now: Columns) -> Iterator[Difference]:
-    shown = [name for name in _SHOWN if was[name] != now[name]]
+def _describe_columns(location: str, before: ColumnValues, after: ColumnValues) -> Iterator[Difference]:
+    shown = [name for name in _VISIBLE_COLUMNS if before[name] != after[name]]
     for name in shown:
-        yield Difference(f"message {name}", where, was[name], now[name])
+        yield Difference(f"message {name}", location, before[name], after[name])
     if not shown:
-        yield Difference("message origin", where, was["content_tie"], now["content_tie"])
+        yield Difference("message origin", location, before["content_tie"], after["content_tie"])
 
 
-def _gist(columns: Columns) -> str:
+def _summarize_message(columns: ColumnValues) -> str:
     return f"{columns['message_type']}: {columns['message_text'] or columns['caption'] or ''}"
 
 
-def _said(columns: Columns | None) -> str | None:
+def _summarize_update(columns: ColumnValues | None) -> str | None:
     if columns is None:
         return None
     return " ".join(str(columns[name]) for name in ("status", "text", "marked_at") if columns[name] is not None)
 
 
-def of_event(source: Source) -> Difference | None:
+def describe_event(source: SourceEvent) -> Difference | None:
     """What the event is taken for, where that is something else now."""
     where = f"event {source.event_id}"
-    if source.was == "forgotten":
+    if source.stored_outcome == "forgotten":
         return None
-    if source.was != source.outcome.kind:
-        was = source.parked[0] if source.parked else source.was
+    if source.stored_outcome != source.outcome.kind:
+        was = source.stored_reason[0] if source.stored_reason else source.stored_outcome
         return Difference(
-            f"event {source.was} to {source.outcome.kind}", where, was, source.outcome.reason or source.outcome.kind
+            f"event {source.stored_outcome} to {source.outcome.kind}",
+            where,
+            was,
+            source.outcome.reason or source.outcome.kind,
         )
-    if source.parked is not None and source.parked != source.reasons:
-        return Difference("event parked for another reason", where, source.parked[0], source.outcome.reason)
+    if source.stored_reason is not None and source.stored_reason != source.current_reason:
+        return Difference("event parked for another reason", where, source.stored_reason[0], source.outcome.reason)
     return None

@@ -11,77 +11,88 @@ from typing import Literal, TypeAlias, cast
 
 from store.feed import changes
 from store.history import fold, sessions
-from store.history.parsed_events import Telling
-from store.model.facts import Alias, Fact, Name, SessionReport, SessionState
+from store.history.parsed_events import ParsedEvent
+from store.model.facts import DisplayName, Fact, LidAlias, SessionReport, SessionState
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 from store.replay.report import Difference
-from store.replay.shadow import shadowed
-from store.replay.sources import Source
+from store.replay.shadow import shadow_search_path
+from store.replay.sources import SourceEvent
 
-Kind: TypeAlias = Literal["name", "alias", "state", "phone", "seen"]
-Subject: TypeAlias = tuple[Kind, str, str, str]
+FactKind: TypeAlias = Literal["name", "alias", "state", "phone", "seen"]
+FactKey: TypeAlias = tuple[FactKind, str, str, str]
 """(kind, session_id, subject, object), as in the table."""
 
-FIRST: Subject = ("alias", "", "", "")
+BEFORE_FIRST: FactKey = ("alias", "", "", "")
 """Below every subject."""
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    kind: Kind
+class LatestFact:
+    kind: FactKind
     session_id: str
     subject: str
     object: str
-    weight: int
-    at: int
+    rank: int
+    effective_at: int
     digest: bytes
     value: str | None
 
     @property
-    def about(self) -> Subject:
+    def key(self) -> FactKey:
         return self.kind, self.session_id, self.subject, self.object
 
     @property
-    def order(self) -> tuple[int, int, bytes]:
-        return self.weight, self.at, self.digest
+    def precedence(self) -> tuple[int, int, bytes]:
+        return self.rank, self.effective_at, self.digest
 
 
-def said(source: Source) -> Iterator[Saying]:
+def extract(source: SourceEvent) -> Iterator[LatestFact]:
     """Everything of that sort that the event says, at each receipt that matters."""
-    for telling in source.tellings:
+    for telling in source.parsed_events:
         for fact in telling.facts:
-            yield from _sayings(telling, fact)
+            yield from _extract_from_fact(telling, fact)
     session_id = source.outcome.session_id
-    if session_id is not None and source.was != "forgotten":
-        name = sessions.PING if source.outcome.kind == "ping" else (source.outcome.event or "unnamed")
-        yield Saying("seen", session_id, name, "", 0, source.seen_at, source.digest, None)
+    if session_id is not None and source.stored_outcome != "forgotten":
+        name = sessions.PING_EVENT if source.outcome.kind == "ping" else (source.outcome.event_type or "unnamed")
+        yield LatestFact("seen", session_id, name, "", 0, source.last_received_at, source.digest, None)
 
 
-def _sayings(telling: Telling, fact: Fact) -> Iterator[Saying]:
-    session_id, digest = telling.session_id, telling.digest
-    if isinstance(fact, Name):
-        yield Saying("name", session_id, fact.address, "", fact.quality, telling.at(fact.time), digest, fact.name)
-    elif isinstance(fact, Alias):
-        yield Saying("alias", session_id, fact.lid, fact.phone, 0, telling.at(fact.time), digest, None)
+def _extract_from_fact(parsed_event: ParsedEvent, fact: Fact) -> Iterator[LatestFact]:
+    session_id, digest = parsed_event.session_id, parsed_event.digest
+    if isinstance(fact, DisplayName):
+        yield LatestFact(
+            "name",
+            session_id,
+            fact.address,
+            "",
+            fact.quality,
+            parsed_event.effective_time(fact.time),
+            digest,
+            fact.name,
+        )
+    elif isinstance(fact, LidAlias):
+        yield LatestFact(
+            "alias", session_id, fact.lid, fact.phone, 0, parsed_event.effective_time(fact.time), digest, None
+        )
     elif isinstance(fact, SessionReport):
-        at = telling.at(fact.time)
+        at = parsed_event.effective_time(fact.time)
         if fact.state is not None:
-            yield Saying("state", session_id, "", "", 0, at, digest, fact.state)
+            yield LatestFact("state", session_id, "", "", 0, at, digest, fact.state)
         if fact.phone is not None:
-            yield Saying("phone", session_id, "", "", 0, at, digest, fact.phone)
+            yield LatestFact("phone", session_id, "", "", 0, at, digest, fact.phone)
 
 
-def listen(connection: Connection, sources: Iterable[Source]) -> None:
+def collect(connection: Connection, sources: Iterable[SourceEvent]) -> None:
     """Remember the greatest of each subject."""
-    greatest: dict[Subject, tuple[Saying, int]] = {}
+    greatest: dict[FactKey, tuple[LatestFact, int]] = {}
     for source in sources:
-        for saying in said(source):
-            if saying.about not in greatest or greatest[saying.about][0].order < saying.order:
-                greatest[saying.about] = saying, source.event_id
+        for saying in extract(source):
+            if saying.key not in greatest or greatest[saying.key][0].precedence < saying.precedence:
+                greatest[saying.key] = saying, source.event_id
     if not greatest:
         return
-    with shadowed(connection):
+    with shadow_search_path(connection):
         connection.execute(
             """
             INSERT INTO sayings AS s (kind, session_id, subject, object, weight, at, digest, value, event_id)
@@ -97,17 +108,17 @@ def listen(connection: Connection, sources: Iterable[Source]) -> None:
             WHERE (s.weight, s.at, s.digest) < (excluded.weight, excluded.at, excluded.digest)
             """,
             {
-                "rows": json_rows.document(
+                "rows": json_rows.encode(
                     {**asdict(saying), "event_id": event_id} for saying, event_id in greatest.values()
                 )
             },
         )
 
 
-def unheard(connection: Connection, after: Subject, limit: int) -> list[tuple[Saying, str | None]]:
+def missing(connection: Connection, after: FactKey, limit: int) -> list[tuple[LatestFact, str | None]]:
     """The next sayings that are greater than what the history has, each with what it has."""
     kind, session_id, subject, of = after
-    with shadowed(connection):
+    with shadow_search_path(connection):
         found = connection.execute(
             """
             SELECT s.kind, s.session_id, s.subject, s.object, s.weight, s.at, s.digest, s.value,
@@ -142,54 +153,62 @@ def unheard(connection: Connection, after: Subject, limit: int) -> list[tuple[Sa
             binary=True,
         ).fetchall()
     return [
-        (Saying(*cast("tuple[Kind, str, str, str, int, int, bytes, str | None]", row[:8])), cast("str | None", row[8]))
+        (
+            LatestFact(*cast("tuple[FactKind, str, str, str, int, int, bytes, str | None]", row[:8])),
+            cast("str | None", row[8]),
+        )
         for row in found
     ]
 
 
-def hear(connection: Connection, sayings: Iterable[Saying]) -> None:
+def apply(connection: Connection, latest_facts: Iterable[LatestFact]) -> None:
     """Fold them into the history, in the caller's transaction, by the rules of every fold."""
     facts: defaultdict[tuple[bytes, str, int], list[Fact]] = defaultdict(list)
     seen: dict[tuple[str, str], int] = {}
-    for one in sayings:
+    for one in latest_facts:
         if one.kind == "seen":
-            seen[one.session_id, one.subject] = one.at
+            seen[one.session_id, one.subject] = one.effective_at
         else:
-            facts[one.digest, one.session_id, one.at].append(_fact(one))
-    tellings = [Telling(digest, at, 0, session_id, tuple(some)) for (digest, session_id, at), some in facts.items()]
-    changes.publish(connection, fold.fold(connection, tellings).changes)
+            facts[one.digest, one.session_id, one.effective_at].append(_to_fact(one))
+    tellings = [ParsedEvent(digest, at, 0, session_id, tuple(some)) for (digest, session_id, at), some in facts.items()]
+    changes.publish(connection, fold.apply(connection, tellings).changes)
     if seen:
         sessions.ensure(connection, {session_id for session_id, _ in seen})
-        sessions.saw(connection, seen)
+        sessions.record_last_seen(connection, seen)
 
 
-def _fact(saying: Saying) -> Fact:
+def _to_fact(latest_fact: LatestFact) -> Fact:
     # Without a time of its own: it is effective when its telling is, which bears the time that was effective.
-    match saying.kind:
+    match latest_fact.kind:
         case "name":
-            return Name(saying.subject, saying.value or "", 2 if saying.weight == 2 else 1, None)
+            return DisplayName(latest_fact.subject, latest_fact.value or "", 2 if latest_fact.rank == 2 else 1, None)
         case "alias":
-            return Alias(saying.subject, saying.object, None)
+            return LidAlias(latest_fact.subject, latest_fact.object, None)
         case "state":
-            return SessionReport(cast("SessionState", saying.value), None, None)
+            return SessionReport(cast("SessionState", latest_fact.value), None, None)
         case "phone" | "seen":
-            return SessionReport(None, saying.value, None)
+            return SessionReport(None, latest_fact.value, None)
 
 
-def told(saying: Saying, was: str | None) -> Difference:
+def describe(latest_fact: LatestFact, before: str | None) -> Difference:
     """In words: what the history is to say from now on."""
-    return Difference(_KINDS[saying.kind], _where(saying), was, saying.value or saying.object or saying.at)
+    return Difference(
+        _DIFFERENCE_KINDS[latest_fact.kind],
+        _location(latest_fact),
+        before,
+        latest_fact.value or latest_fact.object or latest_fact.effective_at,
+    )
 
 
-def withdrawn(saying: Saying, instead: Saying | None) -> Difference:
+def describe_retraction(retracted: LatestFact, replacement: LatestFact | None) -> Difference:
     """In words: what the history no longer says."""
-    now = None if instead is None else (instead.value or instead.object)
-    return Difference(_KINDS[saying.kind], _where(saying), saying.value or saying.object, now)
+    now = None if replacement is None else (replacement.value or replacement.object)
+    return Difference(_DIFFERENCE_KINDS[retracted.kind], _location(retracted), retracted.value or retracted.object, now)
 
 
-def greatest(connection: Connection, about: Sequence[Subject]) -> dict[Subject, Saying]:
+def get(connection: Connection, keys: Sequence[FactKey]) -> dict[FactKey, LatestFact]:
     """What was remembered of these subjects."""
-    with shadowed(connection):
+    with shadow_search_path(connection):
         found = connection.execute(
             """
             SELECT s.kind, s.session_id, s.subject, s.object, s.weight, s.at, s.digest, s.value
@@ -197,28 +216,28 @@ def greatest(connection: Connection, about: Sequence[Subject]) -> dict[Subject, 
             JOIN sayings AS s USING (kind, session_id, subject, object)
             """,
             {
-                "rows": json_rows.document(
-                    dict(zip(("kind", "session_id", "subject", "object"), one, strict=True)) for one in about
+                "rows": json_rows.encode(
+                    dict(zip(("kind", "session_id", "subject", "object"), one, strict=True)) for one in keys
                 )
             },
             binary=True,
         )
-        known = [Saying(*cast("tuple[Kind, str, str, str, int, int, bytes, str | None]", row)) for row in found]
-    return {one.about: one for one in known}
+        known = [LatestFact(*cast("tuple[FactKind, str, str, str, int, int, bytes, str | None]", row)) for row in found]
+    return {one.key: one for one in known}
 
 
-def prepare_dry(connection: Connection) -> None:
+def create_temporary_table(connection: Connection) -> None:
     """Remember for the life of this connection only."""
     connection.execute(
         "CREATE TEMPORARY TABLE sayings (LIKE public.sayings, PRIMARY KEY (kind, session_id, subject, object))"
     )
 
 
-def _where(saying: Saying) -> str:
-    return " ".join(part for part in (saying.session_id, saying.subject, saying.object) if part)
+def _location(latest_fact: LatestFact) -> str:
+    return " ".join(part for part in (latest_fact.session_id, latest_fact.subject, latest_fact.object) if part)
 
 
-_KINDS: dict[Kind, str] = {
+_DIFFERENCE_KINDS: dict[FactKind, str] = {
     "name": "chat name",
     "alias": "LID evidence",
     "state": "session state",

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from store.history.message_keys import Name
+from store.history.message_keys import MessageKey
 from store.ledger import batch_counts
 from store.postgres.connections import Connection
-from store.replay.sources import Source
+from store.replay.sources import SourceEvent
 
 
-def lock(connection: Connection, sources: Sequence[Source]) -> None:
+def lock_digests(connection: Connection, sources: Sequence[SourceEvent]) -> None:
     """Lock the events' digests, as everybody does before keys."""
     connection.execute(
         "SELECT FROM digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE",
@@ -17,22 +17,24 @@ def lock(connection: Connection, sources: Sequence[Source]) -> None:
     )
 
 
-def link(connection: Connection, sources: Sequence[Source], key_ids: Mapping[Name, int]) -> None:
+def replace_links(
+    connection: Connection, sources: Sequence[SourceEvent], key_id_by_message: Mapping[MessageKey, int]
+) -> None:
     """Note which messages these events tell of now."""
     for source in sources:
-        first, *further = sorted({key_ids[name] for name in source.names}) or [None]
+        first, *further = sorted({key_id_by_message[name] for name in source.message_keys}) or [None]
         connection.execute("UPDATE events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
         connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
         for key_id in further:
             connection.execute("INSERT INTO event_keys (key_id, event_id) VALUES (%s, %s)", [key_id, source.event_id])
 
 
-def note(connection: Connection, sources: Collection[Source], reason: str) -> None:
+def update(connection: Connection, sources: Collection[SourceEvent], reason: str) -> None:
     """Note what these events are taken for now, in one correction of the ledger."""
     moved = Counter[str]()
     for source in sources:
-        if _note(connection, source) and source.was != source.outcome.kind:
-            moved[source.was] -= 1
+        if _update_one(connection, source) and source.stored_outcome != source.outcome.kind:
+            moved[source.stored_outcome] -= 1
             moved[source.outcome.kind] += 1
     if any(moved.values()):
         connection.execute(
@@ -40,11 +42,11 @@ def note(connection: Connection, sources: Collection[Source], reason: str) -> No
             INSERT INTO corrections (reason, stored, duplicate, noise, ping, parked, forgotten)
             VALUES (%(reason)s, %(stored)s, %(duplicate)s, %(noise)s, %(ping)s, %(parked)s, %(forgotten)s)
             """,
-            {"reason": reason, **{column: moved[column] for column in batch_counts.COLUMNS}},
+            {"reason": reason, **{column: moved[column] for column in batch_counts.OUTCOME_COLUMNS}},
         )
 
 
-def _note(connection: Connection, source: Source) -> bool:
+def _update_one(connection: Connection, source: SourceEvent) -> bool:
     """Whether that was for it to say: not of what was forgotten since it was read."""
     noted = connection.execute(
         "UPDATE digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
@@ -52,7 +54,7 @@ def _note(connection: Connection, source: Source) -> bool:
     )
     if not noted.rowcount:
         return False
-    if (reasons := source.reasons) is None:
+    if (reasons := source.current_reason) is None:
         connection.execute("DELETE FROM parked WHERE digest = %s", [source.digest])
         if source.outcome.kind == "forgotten":
             connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])

@@ -6,43 +6,43 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 from store.postgres.connections import Connection
-from store.replay.report import Report
+from store.replay.report import ReplayReport
 
-Stage: TypeAlias = Literal["events", "sayings", "withdrawals", "latecomers", "late sayings", "chats", "done"]
+ReplayStage: TypeAlias = Literal["events", "sayings", "withdrawals", "latecomers", "late sayings", "chats", "done"]
 
-_LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
+_ADVISORY_LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
 
 
-PATIENCE = 6.0
+LOCK_WAIT = 6.0
 """Seconds; PostgreSQL looks after its clients every five (store/postgres/connections.py)."""
 
 
-class BusyError(Exception):
+class ReplayRunningError(Exception):
     """Another replay runs on this database."""
 
 
 @dataclass(slots=True)
-class Progress:
+class ReplayProgress:
     replay_id: int | None
     """None: a dry run, of which nothing is noted."""
-    stage: Stage
+    stage: ReplayStage
     last_event_id: int
-    report: Report
+    report: ReplayReport
 
 
-def lock(connection: Connection, patience: float = PATIENCE) -> None:
+def lock(connection: Connection, wait_seconds: float = LOCK_WAIT) -> None:
     """Be the only replay for as long as the connection lives; raises BusyError.
 
     Waits a little: of a replay that was killed, PostgreSQL may still have the connection.
     """
-    deadline = time.monotonic() + patience
-    while connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+    deadline = time.monotonic() + wait_seconds
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
         if time.monotonic() > deadline:
-            raise BusyError("Another replay runs on this database.")
+            raise ReplayRunningError("Another replay runs on this database.")
         time.sleep(0.05)
 
 
-def resume(connection: Connection, parser: str) -> Progress | None:
+def resume(connection: Connection, parser: str) -> ReplayProgress | None:
     """The newest replay, if it was interrupted and began with the same parser."""
     row = connection.execute(
         """
@@ -55,20 +55,20 @@ def resume(connection: Connection, parser: str) -> Progress | None:
     ).fetchone()
     if row is None or not row[4]:
         return None
-    replay_id, stage, last_event_id, report = cast("tuple[int, Stage, int, dict[str, object]]", row[:4])
-    return Progress(replay_id, stage, last_event_id, Report.from_document(report))
+    replay_id, stage, last_event_id, report = cast("tuple[int, ReplayStage, int, dict[str, object]]", row[:4])
+    return ReplayProgress(replay_id, stage, last_event_id, ReplayReport.from_json(report))
 
 
-def begin(connection: Connection, parser: str) -> Progress:
+def start(connection: Connection, parser: str) -> ReplayProgress:
     """A new replay, from the first event; what an interrupted one heard is forgotten."""
     with connection.transaction():
         connection.execute("TRUNCATE sayings")
         row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
     assert row is not None
-    return Progress(cast("int", row[0]), "events", 0, Report())
+    return ReplayProgress(cast("int", row[0]), "events", 0, ReplayReport())
 
 
-def note(connection: Connection, progress: Progress) -> None:
+def save(connection: Connection, progress: ReplayProgress) -> None:
     """Note how far it is, in the transaction that got it there."""
     if progress.replay_id is None:
         return
@@ -82,7 +82,7 @@ def note(connection: Connection, progress: Progress) -> None:
         {
             "stage": progress.stage,
             "last_event_id": progress.last_event_id,
-            "report": json.dumps(progress.report.document()),
+            "report": json.dumps(progress.report.to_json()),
             "replay_id": progress.replay_id,
         },
     )

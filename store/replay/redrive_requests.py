@@ -10,12 +10,12 @@ from typing import cast
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """So many workers may die over a redrive; then it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RedriveSelection:
     """Which of the parked events; the defaults choose all that were parked when it was asked."""
 
     sessions: tuple[str, ...] | None = None
@@ -35,14 +35,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Redrive:
+class RedriveRequest:
     redrive_id: int
     caller: str
-    choice: Choice
-    asked_at: datetime
-    began_at: datetime | None
+    selection: RedriveSelection
+    requested_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
-    chosen: int | None
+    event_count: int | None
     """How many events it is about; None: nobody looked yet."""
     still_parked: int | None
     failure: str | None
@@ -52,10 +52,10 @@ class Redrive:
         """waiting, running, done or failed."""
         if self.finished_at is not None:
             return "done" if self.failure is None else "failed"
-        return "waiting" if self.began_at is None else "running"
+        return "waiting" if self.started_at is None else "running"
 
 
-def ask(connection: Connection, caller: str, choice: Choice) -> Redrive:
+def create(connection: Connection, caller: str, selection: RedriveSelection) -> RedriveRequest:
     """Write down what is to be tried again; an open redrive of the same choice is that redrive, whoever asked."""
     with errors.translated(), connection.transaction():
         connection.execute(
@@ -66,10 +66,10 @@ def ask(connection: Connection, caller: str, choice: Choice) -> Redrive:
             """,
             {
                 "caller": caller,
-                "sessions": None if choice.sessions is None else list(choice.sessions),
-                "digests": None if choice.digests is None else list(choice.digests),
-                "reason": choice.reason,
-                "fingerprint": choice.fingerprint,
+                "sessions": None if selection.sessions is None else list(selection.sessions),
+                "digests": None if selection.digests is None else list(selection.digests),
+                "reason": selection.reason,
+                "fingerprint": selection.fingerprint,
             },
         )
         row = connection.execute(
@@ -82,13 +82,13 @@ def ask(connection: Connection, caller: str, choice: Choice) -> Redrive:
             ORDER BY r.redrive_id DESC
             LIMIT 1
             """,
-            {"fingerprint": choice.fingerprint},
+            {"fingerprint": selection.fingerprint},
         ).fetchone()
     assert row is not None, "it was just written, or was there"
-    return _redrive(row)
+    return _request_from_row(row)
 
 
-def get(connection: Connection, redrive_id: int) -> Redrive | None:
+def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
     """The redrive of this number."""
     row = connection.execute(
         """
@@ -99,16 +99,16 @@ def get(connection: Connection, redrive_id: int) -> Redrive | None:
         """,
         {"redrive_id": redrive_id},
     ).fetchone()
-    return None if row is None else _redrive(row)
+    return None if row is None else _request_from_row(row)
 
 
-def wanted(connection: Connection) -> bool:
+def has_pending(connection: Connection) -> bool:
     """Whether one is open."""
     with errors.translated():
         return connection.execute("SELECT FROM redrives WHERE finished_at IS NULL LIMIT 1").fetchone() is not None
 
 
-def take(connection: Connection, *, survived: int | None = None) -> Redrive | None:
+def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequest | None:
     """The oldest open one, taken up once more; the caller is the only one to replay (store/replay/progress.py).
 
     `survived` is one that the caller had in hand before without dying of it.
@@ -119,7 +119,7 @@ def take(connection: Connection, *, survived: int | None = None) -> Redrive | No
             UPDATE redrives SET finished_at = now(), failure = 'Workers died of it.'
             WHERE finished_at IS NULL AND attempts >= %(attempts)s
             """,
-            {"attempts": ATTEMPTS},
+            {"attempts": MAX_ATTEMPTS},
         )
         row = connection.execute(
             """
@@ -134,21 +134,21 @@ def take(connection: Connection, *, survived: int | None = None) -> Redrive | No
             """,
             {"survived": survived},
         ).fetchone()
-    return None if row is None else _redrive(row)
+    return None if row is None else _request_from_row(row)
 
 
-def begin(connection: Connection, redrive: Redrive) -> list[int]:
+def start(connection: Connection, request: RedriveRequest) -> list[int]:
     """The events that it is about, the earliest first; how many there were at first is noted once."""
     with errors.translated(), connection.transaction():
-        events = parked(connection, redrive.choice, redrive.asked_at)
+        events = select_event_ids(connection, request.selection, request.requested_at)
         connection.execute(
             "UPDATE redrives SET chosen = coalesce(chosen, %s), still_parked = %s WHERE redrive_id = %s",
-            [len(events), len(events), redrive.redrive_id],
+            [len(events), len(events), request.redrive_id],
         )
     return events
 
 
-def note(connection: Connection, redrive: Redrive, *, done: bool, failure: str | None = None) -> None:
+def save_progress(connection: Connection, request: RedriveRequest, *, done: bool, failure: str | None = None) -> None:
     """Note how many are still parked, and with `done` that there is nothing more to try; nobody died this far."""
     with errors.translated(), connection.transaction():
         connection.execute(
@@ -159,15 +159,15 @@ def note(connection: Connection, redrive: Redrive, *, done: bool, failure: str |
             WHERE redrive_id = %(redrive_id)s
             """,
             {
-                "left": len(parked(connection, redrive.choice, redrive.asked_at)),
+                "left": len(select_event_ids(connection, request.selection, request.requested_at)),
                 "done": done,
                 "failure": failure,
-                "redrive_id": redrive.redrive_id,
+                "redrive_id": request.redrive_id,
             },
         )
 
 
-def parked(connection: Connection, choice: Choice, asked_at: datetime) -> list[int]:
+def select_event_ids(connection: Connection, selection: RedriveSelection, requested_at: datetime) -> list[int]:
     """The numbers of those events of a choice that are parked still, the earliest first."""
     found = connection.execute(
         """
@@ -180,22 +180,22 @@ def parked(connection: Connection, choice: Choice, asked_at: datetime) -> list[i
         ORDER BY p.event_id
         """,
         {
-            "asked_at": asked_at,
-            "sessions": None if choice.sessions is None else list(choice.sessions),
-            "digests": None if choice.digests is None else list(choice.digests),
-            "reason": choice.reason,
+            "asked_at": requested_at,
+            "sessions": None if selection.sessions is None else list(selection.sessions),
+            "digests": None if selection.digests is None else list(selection.digests),
+            "reason": selection.reason,
         },
     )
     return [cast("int", event_id) for (event_id,) in found]
 
 
-def _redrive(row: tuple[object, ...]) -> Redrive:
+def _request_from_row(row: tuple[object, ...]) -> RedriveRequest:
     redrive_id, caller, sessions, digests, reason, *rest = row
     seen = None if sessions is None else tuple(cast("Collection[str]", sessions))
     chosen = None if digests is None else tuple(cast("Collection[bytes]", digests))
-    return Redrive(
+    return RedriveRequest(
         cast("int", redrive_id),
         cast("str", caller),
-        Choice(seen, chosen, cast("str | None", reason)),
+        RedriveSelection(seen, chosen, cast("str | None", reason)),
         *rest,  # pyright: ignore[reportArgumentType] - the columns are the fields
     )

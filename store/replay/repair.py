@@ -8,35 +8,37 @@ from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_updates, messages
 from store.postgres import json_rows
 from store.postgres.connections import Connection
-from store.replay.diff import Found, Message
-from store.replay.sources import Source
+from store.replay.diff import HistoryDiff, MessageDifference
+from store.replay.sources import SourceEvent
 
-Head: TypeAlias = tuple[str, int]
+CanonicalChat: TypeAlias = tuple[str, int]
 """(session_id, chat_id) of the chat that a message is shown in."""
 
 
-def apply(connection: Connection, found: Found, sources: Iterable[Source]) -> None:
+def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEvent]) -> None:
     """Bring rows, marks, chats and the feed up to date; the keys and chats of what was found are locked."""
-    key_ids = sorted(found.keys)
-    moves = found.moves()
-    stay = {one.shadow: one.real for one in found.messages if one.shadow is not None and one.real is not None}
-    made = [one for one in found.messages if one.was is None and one.shadow not in moves]
-    gone = [one.real for one in found.messages if one.now is None and one.real not in moves.values()]
-    before = _heads(connection, [one.real for one in found.messages if one.real is not None])
-    read = _read_before(connection, made, sources)
-    _delete(connection, gone)
+    key_ids = sorted(diff.key_ids)
+    moves = diff.moves()
+    stay = {
+        one.shadow_id: one.real_id for one in diff.messages if one.shadow_id is not None and one.real_id is not None
+    }
+    made = [one for one in diff.messages if one.before is None and one.shadow_id not in moves]
+    gone = [one.real_id for one in diff.messages if one.after is None and one.real_id not in moves.values()]
+    before = _canonical_chats(connection, [one.real_id for one in diff.messages if one.real_id is not None])
+    read = _previously_read(connection, made, sources)
+    _delete_messages(connection, gone)
     changed = stay | moves
-    _change(connection, changed)
-    added = _add(connection, [one.shadow for one in made if one.shadow is not None], read)
-    _mark(connection, key_ids)
-    settled = [one.id for one in message_updates.settle(connection, key_ids)]
-    after = _heads(connection, [*changed.values(), *added, *settled])
+    _update_messages(connection, changed)
+    added = _insert_messages(connection, [one.shadow_id for one in made if one.shadow_id is not None], read)
+    _replace_updates(connection, key_ids)
+    settled = [one.row_id for one in message_updates.recompute(connection, key_ids)]
+    after = _canonical_chats(connection, [*changed.values(), *added, *settled])
     if heads := {head for _, head in (*before.values(), *after.values())}:
         chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
-    changes.publish(connection, _told(connection, found, before, after))
+    changes.publish(connection, _feed_changes(connection, diff, before, after))
 
 
-def _heads(connection: Connection, row_ids: Sequence[int | None]) -> dict[int, Head]:
+def _canonical_chats(connection: Connection, row_ids: Sequence[int | None]) -> dict[int, CanonicalChat]:
     found = connection.execute(
         """
         SELECT m.id, c.session_id, coalesce(c.merged_into, c.chat_id)
@@ -49,25 +51,31 @@ def _heads(connection: Connection, row_ids: Sequence[int | None]) -> dict[int, H
     return {row_id: (session_id, head) for row_id, session_id, head in cast("Iterable[tuple[int, str, int]]", found)}
 
 
-def _told(connection: Connection, found: Found, before: Mapping[int, Head], after: Mapping[int, Head]) -> list[Change]:
+def _feed_changes(
+    connection: Connection, diff: HistoryDiff, before: Mapping[int, CanonicalChat], after: Mapping[int, CanonicalChat]
+) -> list[Change]:
     """What readers are told: each message that is another now, and each chat that a message left."""
     told = [Change("message", *after[row_id], row_id) for row_id in sorted(after)]
     left = {head for row_id, head in before.items() if after.get(row_id) != head}
     told += [Change("merge", *head) for head in sorted(left)]
-    reacted = sorted({mark.key_id for mark in found.marks if mark.kind == "reaction"})
+    reacted = sorted({mark.key_id for mark in diff.updates if mark.kind == "reaction"})
     return told + [
-        Change("reaction", *chats.shown_in(connection, chat_id), row_id)
-        for row_id, chat_id in message_updates.reacted(connection, reacted)
+        Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
+        for row_id, chat_id in message_updates.find_visible(connection, reacted)
     ]
 
 
-def _read_before(connection: Connection, made: Sequence[Message], sources: Iterable[Source]) -> list[int]:
+def _previously_read(
+    connection: Connection, added: Sequence[MessageDifference], sources: Iterable[SourceEvent]
+) -> list[int]:
     """Of the shadow's rows that are to be made, those whose event was another message before, and read as that."""
-    links = {messages.tie(source.digest): source.links for source in sources if source.links}
+    links = {
+        messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources if source.linked_key_ids
+    }
     wanted = {
-        one.shadow: links[tie]
-        for one in made
-        if one.shadow is not None and (tie := cast("int", one.either["content_tie"])) in links
+        one.shadow_id: links[tie]
+        for one in added
+        if one.shadow_id is not None and (tie := cast("int", one.columns["content_tie"])) in links
     }
     if not wanted:
         return []
@@ -85,15 +93,15 @@ def _read_before(connection: Connection, made: Sequence[Message], sources: Itera
     return [shadow for shadow, linked in wanted.items() if linked & read]
 
 
-def _delete(connection: Connection, row_ids: Sequence[int | None]) -> None:
+def _delete_messages(connection: Connection, row_ids: Sequence[int | None]) -> None:
     if row_ids:
         connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [row_ids])
         connection.execute("DELETE FROM whatsapp_messages WHERE id = ANY(%s)", [row_ids])
 
 
-def _change(connection: Connection, rows_of: Mapping[int, int]) -> None:
+def _update_messages(connection: Connection, real_by_shadow: Mapping[int, int]) -> None:
     """Make real rows what their shadows are; what only they know stays: id, arrived, born, and whether it was read."""
-    if not rows_of:
+    if not real_by_shadow:
         return
     connection.execute(
         """
@@ -116,13 +124,13 @@ def _change(connection: Connection, rows_of: Mapping[int, int]) -> None:
         JOIN pg_temp.whatsapp_messages AS s ON s.id = r.shadow
         WHERE m.id = r.real
         """,
-        {"rows": json_rows.document({"shadow": shadow, "real": real} for shadow, real in rows_of.items())},
+        {"rows": json_rows.encode({"shadow": shadow, "real": real} for shadow, real in real_by_shadow.items())},
     )
 
 
-def _add(connection: Connection, shadows: Sequence[int], read: Sequence[int]) -> list[int]:
+def _insert_messages(connection: Connection, shadow_ids: Sequence[int], read_shadow_ids: Sequence[int]) -> list[int]:
     """Make rows that the real history lacks; returns their ids."""
-    if not shadows:
+    if not shadow_ids:
         return []
     added = connection.execute(
         """
@@ -143,12 +151,12 @@ def _add(connection: Connection, shadows: Sequence[int], read: Sequence[int]) ->
         ORDER BY s.key_id, s.chat_id, s.direction
         RETURNING id
         """,
-        {"shadows": shadows, "read": read},
+        {"shadows": shadow_ids, "read": read_shadow_ids},
     )
     return [cast("int", row_id) for (row_id,) in added]
 
 
-def _mark(connection: Connection, key_ids: Sequence[int]) -> None:
+def _replace_updates(connection: Connection, key_ids: Sequence[int]) -> None:
     connection.execute(
         """
         DELETE FROM marks AS m

@@ -8,37 +8,37 @@ from typing import cast
 
 from store.postgres.connections import Connection
 
-EXAMPLES = 3
-_LONGEST = 80
+MAX_EXAMPLES = 3
+_MAX_EXAMPLE_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     kind: str
     """Such as `message timestamp` or `event parked to stored`."""
-    where: str
+    location: str
     """Which message, chat, session or event."""
-    was: object
-    now: object
-    which: str = ""
+    before: object
+    after: object
+    discriminator: str = ""
     """Tells those apart that are of one kind and at one place."""
 
     @property
     def identity(self) -> int:
         """The same for the same difference, found again with further events; as a bigint."""
-        said = f"{self.kind}\n{self.where}\n{self.which}".encode(errors="replace")
+        said = f"{self.kind}\n{self.location}\n{self.discriminator}".encode(errors="replace")
         return int.from_bytes(hashlib.sha256(said).digest()[:8], signed=True)
 
 
 @dataclass(slots=True)
-class Report:
-    events: int = 0
+class ReplayReport:
+    event_count: int = 0
     """How many were read."""
-    counts: Counter[str] = field(default_factory=Counter[str])
+    difference_counts: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[dict[str, object]]] = field(default_factory=dict[str, list[dict[str, object]]])
 
     @classmethod
-    def from_document(cls, document: Mapping[str, object]) -> "Report":
+    def from_json(cls, document: Mapping[str, object]) -> "ReplayReport":
         """What `document` made."""
         return cls(
             cast("int", document.get("events", 0)),
@@ -46,31 +46,33 @@ class Report:
             cast("dict[str, list[dict[str, object]]]", document.get("examples", {})),
         )
 
-    def copy(self) -> "Report":
-        return Report(self.events, self.counts.copy(), {kind: list(some) for kind, some in self.examples.items()})
+    def copy(self) -> "ReplayReport":
+        return ReplayReport(
+            self.event_count, self.difference_counts.copy(), {kind: list(some) for kind, some in self.examples.items()}
+        )
 
     def add(self, differences: Iterable[Difference]) -> None:
         for one in differences:
-            self.counts[one.kind] += 1
+            self.difference_counts[one.kind] += 1
             shown = self.examples.setdefault(one.kind, [])
-            if len(shown) < EXAMPLES:
-                shown.append({"where": one.where, "was": _short(one.was), "now": _short(one.now)})
+            if len(shown) < MAX_EXAMPLES:
+                shown.append({"where": one.location, "was": _truncate(one.before), "now": _truncate(one.after)})
 
-    def document(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """As JSON can hold it."""
         return {
-            "events": self.events,
-            "differences": dict(sorted(self.counts.items())),
+            "events": self.event_count,
+            "differences": dict(sorted(self.difference_counts.items())),
             "examples": dict(sorted(self.examples.items())),
         }
 
 
-def prepare(connection: Connection) -> None:
+def create_table(connection: Connection) -> None:
     """Make room to remember what was counted, for the life of this connection."""
     connection.execute("CREATE TEMPORARY TABLE counted (identity bigint PRIMARY KEY)")
 
 
-def uncounted(connection: Connection, differences: Iterable[Difference]) -> list[Difference]:
+def not_yet_counted(connection: Connection, differences: Iterable[Difference]) -> list[Difference]:
     """Those that were not counted yet: a message is looked at with its first event, and again with all that join it."""
     distinct = {one.identity: one for one in differences}
     if not distinct:
@@ -88,5 +90,5 @@ def uncounted(connection: Connection, differences: Iterable[Difference]) -> list
     return [one for identity, one in distinct.items() if identity in fresh]
 
 
-def _short(value: object) -> object:
-    return value if value is None or isinstance(value, int | bool) else str(value)[:_LONGEST]
+def _truncate(value: object) -> object:
+    return value if value is None or isinstance(value, int | bool) else str(value)[:_MAX_EXAMPLE_LENGTH]

@@ -7,20 +7,20 @@ from typing import cast
 from store.feed import changes
 from store.feed.changes import Change
 from store.history import chats
-from store.history.chats import Place
-from store.history.fold import Folding
+from store.history.chats import ChatAddress
+from store.history.fold import Fold
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 from store.replay import latest_facts, sources
-from store.replay.latest_facts import Kind, Saying, Subject
-from store.replay.shadow import shadowed
-from store.replay.sources import Parser
+from store.replay.latest_facts import FactKey, FactKind, LatestFact
+from store.replay.shadow import shadow_search_path
+from store.replay.sources import EventParser
 
-_REACH = 50_000
+_EVENT_WINDOW = 50_000
 """How many events are searched at a time for those that names came from."""
 
 
-def prepare(connection: Connection) -> None:
+def create_table(connection: Connection) -> None:
     """Make room for doubts, for the life of this connection."""
     connection.execute(
         """
@@ -31,10 +31,10 @@ def prepare(connection: Connection) -> None:
     )
 
 
-def doubt(connection: Connection) -> int:
+def collect_doubts(connection: Connection) -> int:
     """Note what the history has and no replayed event said as the greatest: withdrawn, or pruned; returns how much."""
     connection.execute("TRUNCATE doubts")
-    with shadowed(connection):
+    with shadow_search_path(connection):
         noted = connection.execute(
             """
             INSERT INTO doubts (kind, session_id, subject, object, weight, at, digest, value)
@@ -65,10 +65,10 @@ def doubt(connection: Connection) -> int:
     return noted.rowcount
 
 
-def suspects(connection: Connection, upto: int) -> list[int]:
+def find_suspect_events(connection: Connection, last_event_id: int) -> list[int]:
     """The replayed events that what is doubted came from; of what was pruned there is none."""
     found: list[int] = []
-    for start in range(0, upto, _REACH):
+    for start in range(0, last_event_id, _EVENT_WINDOW):
         came = connection.execute(
             """
             SELECT e.event_id
@@ -76,25 +76,25 @@ def suspects(connection: Connection, upto: int) -> list[int]:
             WHERE e.event_id > %(start)s AND e.event_id <= %(end)s
                 AND e.digest IN (SELECT d.digest FROM doubts AS d)
             """,
-            {"start": start, "end": min(start + _REACH, upto)},
+            {"start": start, "end": min(start + _EVENT_WINDOW, last_event_id)},
         )
         found += [cast("int", event_id) for (event_id,) in came]
     return sorted(found)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SuspectEvents:
     """Events that may be what is doubted came from, and how to read them."""
 
     event_ids: Collection[int]
-    parser: Parser
-    refused: Collection[int]
+    parser: EventParser
+    rejected_event_ids: Collection[int]
 
 
-def refuted(connection: Connection, reading: Reading) -> list[Saying]:
+def find_refuted(connection: Connection, suspects: SuspectEvents) -> list[LatestFact]:
     """What is doubted and these events do not say."""
-    read = sources.load(connection, reading.event_ids, reading.parser, reading.refused)
-    said = {saying for source in read for saying in latest_facts.said(source)}
+    read = sources.load(connection, suspects.event_ids, suspects.parser, suspects.rejected_event_ids)
+    said = {saying for source in read for saying in latest_facts.extract(source)}
     found = connection.execute(
         """
         SELECT d.kind, d.session_id, d.subject, d.object, d.weight, d.at, d.digest, d.value
@@ -104,40 +104,45 @@ def refuted(connection: Connection, reading: Reading) -> list[Saying]:
         [[source.digest for source in read]],
         binary=True,
     )
-    doubts = [Saying(*cast("tuple[Kind, str, str, str, int, int, bytes, str | None]", row)) for row in found]
+    doubts = [LatestFact(*cast("tuple[FactKind, str, str, str, int, int, bytes, str | None]", row)) for row in found]
     return [doubted for doubted in doubts if doubted not in said]
 
 
-def withdraw(
-    connection: Connection, wrong: Sequence[Saying], instead: Mapping[Subject, Saying], reading: Reading
+def retract(
+    connection: Connection,
+    refuted: Sequence[LatestFact],
+    replacements: Mapping[FactKey, LatestFact],
+    suspects: SuspectEvents,
 ) -> None:
     """Put in the place of each what is to be there instead, in the caller's transaction.
 
     Under the locks everything is looked at again: a copy may have come since, and say it with another receipt.
     """
-    lids = {(one.session_id, one.subject) for one in wrong if one.kind == "alias"}
-    places = {(one.session_id, one.subject) for one in wrong if one.kind == "name"} | lids
-    located = chats.lock(connection, places | _phones(connection, lids))
-    still = set(refuted(connection, reading))
-    folding = Folding(connection, [], [], {}, located)
-    sure = [one for one in wrong if one in still]
+    lids = {(one.session_id, one.subject) for one in refuted if one.kind == "alias"}
+    places = {(one.session_id, one.subject) for one in refuted if one.kind == "name"} | lids
+    located = chats.lock(connection, places | _candidate_phones(connection, lids))
+    still = set(find_refuted(connection, suspects))
+    folding = Fold(connection, [], [], {}, located)
+    sure = [one for one in refuted if one in still]
     for one in sure:
         if one.kind == "name":
-            _rename(connection, one, instead.get(one.about))
-            folding.heads.touch(located[one.session_id, one.subject].head)
+            _replace_name(connection, one, replacements.get(one.key))
+            folding.summary_changes.mark_stale(located[one.session_id, one.subject].canonical_chat_id)
         elif one.kind == "alias":
-            _unsay(connection, one, instead.get(one.about))
-    folding.settle(folding.move(sorted({(one.session_id, one.subject) for one in sure if one.kind == "alias"})))
-    folding.show()
+            _replace_lid_evidence(connection, one, replacements.get(one.key))
+    folding.recompute(
+        folding.remap_lids(sorted({(one.session_id, one.subject) for one in sure if one.kind == "alias"}))
+    )
+    folding.refresh_summaries()
     told = list(folding.changes)
     for one in sure:
         if one.kind in ("state", "phone"):
-            _report(connection, one, instead.get(one.about))
+            _replace_session_report(connection, one, replacements.get(one.key))
             told.append(Change("session", one.session_id))
     changes.publish(connection, told)
 
 
-def _phones(connection: Connection, lids: Iterable[Place]) -> set[Place]:
+def _candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set[ChatAddress]:
     """All that these LIDs could be pointed to instead."""
     found = connection.execute(
         """
@@ -145,26 +150,26 @@ def _phones(connection: Connection, lids: Iterable[Place]) -> set[Place]:
         FROM jsonb_to_recordset(%s::jsonb) AS r (session_id text, lid text)
         JOIN aliases AS a USING (session_id, lid)
         """,
-        [json_rows.document({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
+        [json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
     )
     return {(session_id, phone) for session_id, phone in cast("Iterable[tuple[str, str]]", found)}
 
 
-def _values(wrong: Saying, instead: Saying | None) -> Mapping[str, object]:
+def _parameters(refuted: LatestFact, replacement: LatestFact | None) -> Mapping[str, object]:
     return {
-        "session_id": wrong.session_id,
-        "subject": wrong.subject,
-        "object": wrong.object,
-        "wrong_at": wrong.at,
-        "wrong_digest": wrong.digest,
-        "weight": 0 if instead is None else instead.weight,
-        "at": None if instead is None else instead.at,
-        "digest": None if instead is None else instead.digest,
-        "value": None if instead is None else instead.value,
+        "session_id": refuted.session_id,
+        "subject": refuted.subject,
+        "object": refuted.object,
+        "wrong_at": refuted.effective_at,
+        "wrong_digest": refuted.digest,
+        "weight": 0 if replacement is None else replacement.rank,
+        "at": None if replacement is None else replacement.effective_at,
+        "digest": None if replacement is None else replacement.digest,
+        "value": None if replacement is None else replacement.value,
     }
 
 
-def _rename(connection: Connection, wrong: Saying, instead: Saying | None) -> None:
+def _replace_name(connection: Connection, refuted: LatestFact, replacement: LatestFact | None) -> None:
     connection.execute(
         """
         UPDATE chats
@@ -172,13 +177,13 @@ def _rename(connection: Connection, wrong: Saying, instead: Saying | None) -> No
         WHERE session_id = %(session_id)s AND address = %(subject)s
             AND own_name_at = %(wrong_at)s AND own_name_digest = %(wrong_digest)s
         """,
-        _values(wrong, instead),
+        _parameters(refuted, replacement),
     )
 
 
-def _unsay(connection: Connection, wrong: Saying, instead: Saying | None) -> None:
-    values = _values(wrong, instead)
-    if instead is None:
+def _replace_lid_evidence(connection: Connection, refuted: LatestFact, replacement: LatestFact | None) -> None:
+    values = _parameters(refuted, replacement)
+    if replacement is None:
         connection.execute(
             """
             DELETE FROM aliases
@@ -199,15 +204,15 @@ def _unsay(connection: Connection, wrong: Saying, instead: Saying | None) -> Non
     )
 
 
-def _report(connection: Connection, wrong: Saying, instead: Saying | None) -> None:
-    if wrong.kind == "state":
+def _replace_session_report(connection: Connection, refuted: LatestFact, replacement: LatestFact | None) -> None:
+    if refuted.kind == "state":
         connection.execute(
             """
             UPDATE sessions
             SET state = %(value)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
             WHERE session_id = %(session_id)s AND state_at = %(wrong_at)s AND state_digest = %(wrong_digest)s
             """,
-            _values(wrong, instead),
+            _parameters(refuted, replacement),
         )
         return
     connection.execute(
@@ -216,5 +221,5 @@ def _report(connection: Connection, wrong: Saying, instead: Saying | None) -> No
         SET phone = %(value)s, phone_at = %(at)s, phone_digest = %(digest)s, rev = rev + 1
         WHERE session_id = %(session_id)s AND phone_at = %(wrong_at)s AND phone_digest = %(wrong_digest)s
         """,
-        _values(wrong, instead),
+        _parameters(refuted, replacement),
     )

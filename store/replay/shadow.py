@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import cast
 
 from store.history import fold, message_updates, messages
-from store.history.chats import Chat, Place
-from store.history.message_keys import Key, Name
-from store.history.parsed_events import Telling
+from store.history.chats import Chat, ChatAddress
+from store.history.message_keys import LockedKey, MessageKey
+from store.history.parsed_events import ParsedEvent
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 
-def prepare(connection: Connection) -> None:
+def create_tables(connection: Connection) -> None:
     """Make the shadow's tables, for the life of this connection; the real ones are still what plain names mean."""
     connection.execute("SET search_path TO public, pg_temp")
     connection.execute(
@@ -46,14 +46,14 @@ def prepare(connection: Connection) -> None:
 
 
 @contextmanager
-def shadowed(connection: Connection) -> Generator[None]:
+def shadow_search_path(connection: Connection) -> Generator[None]:
     """Let plain names mean temporary tables where there are any, for the block, within a transaction."""
     connection.execute("SET LOCAL search_path TO pg_temp, public")
     yield
     connection.execute("SET LOCAL search_path TO public, pg_temp")
 
 
-def find_keys(connection: Connection, names: Collection[Name]) -> dict[Name, Key]:
+def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> dict[MessageKey, LockedKey]:
     """The keys, not locked; those that are not there get numbers below 0, which nothing real has."""
     found = connection.execute(
         """
@@ -62,17 +62,17 @@ def find_keys(connection: Connection, names: Collection[Name]) -> dict[Name, Key
         JOIN sessions AS s USING (session_id)
         JOIN keys AS k ON k.session = s.session AND k.message_id = r.message_id
         """,
-        {"rows": json_rows.document({"session_id": name[0], "message_id": name[1]} for name in names)},
+        {"rows": json_rows.encode({"session_id": name[0], "message_id": name[1]} for name in message_keys)},
     )
     known = {
-        (session_id, message_id): Key(key_id, fresh=False, retired=retired)
+        (session_id, message_id): LockedKey(key_id, is_new=False, has_tombstone=retired)
         for session_id, message_id, key_id, retired in cast("Iterable[tuple[str, str, int, bool]]", found)
     }
-    missing = sorted(set(names) - set(known))
-    return known | {name: Key(-number, fresh=True) for number, name in enumerate(missing, 1)}
+    missing = sorted(set(message_keys) - set(known))
+    return known | {name: LockedKey(-number, is_new=True) for number, name in enumerate(missing, 1)}
 
 
-def find_chats(connection: Connection, places: Collection[Place]) -> dict[Place, Chat]:
+def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> dict[ChatAddress, Chat]:
     """The chats and their heads, not locked; those that are not there get numbers below 0."""
     found = connection.execute(
         """
@@ -81,46 +81,50 @@ def find_chats(connection: Connection, places: Collection[Place]) -> dict[Place,
         JOIN chats AS c USING (session_id, address)
         JOIN chats AS head ON head.chat_id = coalesce(c.merged_into, c.chat_id)
         """,
-        {"rows": json_rows.document({"session_id": place[0], "address": place[1]} for place in places)},
+        {"rows": json_rows.encode({"session_id": place[0], "address": place[1]} for place in addresses)},
     )
-    known: dict[Place, Chat] = {}
+    known: dict[ChatAddress, Chat] = {}
     for session_id, address, chat_id, head, its_session, its_address in cast(
         "Iterable[tuple[str, str, int, int, str, str]]", found
     ):
         known[its_session, its_address] = Chat(head, head)
         known[session_id, address] = Chat(chat_id, head)
-    missing = sorted(set(places) - set(known))
+    missing = sorted(set(addresses) - set(known))
     return known | {place: Chat(-number, -number) for number, place in enumerate(missing, 1)}
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ShadowScope:
     """What a shadow is cast of."""
 
     key_ids: Collection[int]
-    named: Mapping[Name, Key]
+    locked_keys: Mapping[MessageKey, LockedKey]
     """Those of the keys that a source names; of the others no source tells any more."""
-    located: Mapping[Place, Chat]
+    chats_by_address: Mapping[ChatAddress, Chat]
 
 
-def cast_by(connection: Connection, tellings: Sequence[Telling], ground: Ground, own_phone: str | None) -> None:
+def build(
+    connection: Connection, parsed_events: Sequence[ParsedEvent], scope: ShadowScope, own_phone: str | None
+) -> None:
     """Fold what is told about these keys, and about no others, into an empty shadow.
 
     A key with a pruned source keeps what it has, and is folded upon.
     """
-    said = [(t, fact, name) for t in tellings for fact, name in t.about_messages() if name in ground.named]
-    _lay_chats(connection, ground.located)
-    _lay_pruned(connection, ground.key_ids, tellings)
-    folding = fold.Folding(connection, tellings, said, ground.named, dict(ground.located))
-    folding.pass_over_retired()
-    with shadowed(connection):
-        folding.keep_messages(own_phone)
-        _raise_pruned(connection)
-        folding.keep_marks()
-        message_updates.settle(connection, sorted(ground.key_ids))
+    said = [
+        (t, fact, name) for t in parsed_events for fact, name in t.keyed_message_facts() if name in scope.locked_keys
+    ]
+    _copy_chats(connection, scope.chats_by_address)
+    _copy_pruned(connection, scope.key_ids, parsed_events)
+    folding = fold.Fold(connection, parsed_events, said, scope.locked_keys, dict(scope.chats_by_address))
+    folding.drop_tombstoned_facts()
+    with shadow_search_path(connection):
+        folding.store_messages(own_phone)
+        _restore_content_rank(connection)
+        folding.store_updates()
+        message_updates.recompute(connection, sorted(scope.key_ids))
 
 
-def _lay_chats(connection: Connection, located: Mapping[Place, Chat]) -> None:
+def _copy_chats(connection: Connection, located: Mapping[ChatAddress, Chat]) -> None:
     connection.execute(
         """
         INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
@@ -128,15 +132,15 @@ def _lay_chats(connection: Connection, located: Mapping[Place, Chat]) -> None:
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text, head bigint)
         """,
         {
-            "rows": json_rows.document(
-                {"chat_id": chat.chat_id, "session_id": place[0], "address": place[1], "head": chat.head}
+            "rows": json_rows.encode(
+                {"chat_id": chat.chat_id, "session_id": place[0], "address": place[1], "head": chat.canonical_chat_id}
                 for place, chat in located.items()
             )
         },
     )
 
 
-def _lay_pruned(connection: Connection, key_ids: Collection[int], tellings: Iterable[Telling]) -> None:
+def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events: Iterable[ParsedEvent]) -> None:
     pruned = [
         key_id
         for (key_id,) in connection.execute(
@@ -159,7 +163,7 @@ def _lay_pruned(connection: Connection, key_ids: Collection[int], tellings: Iter
         """,
         {"keys": pruned},
     )
-    digests = [telling.digest for telling in tellings]
+    digests = [telling.digest for telling in parsed_events]
     connection.execute(
         """
         INSERT INTO pg_temp.marks (key_id, kind, digest, chat_id, direction, sender, marked_at, status, text)
@@ -188,11 +192,11 @@ def _lay_pruned(connection: Connection, key_ids: Collection[int], tellings: Iter
         FROM whatsapp_messages AS m
         WHERE m.key_id = ANY(%(keys)s)
         """,
-        {"keys": pruned, "ties": [messages.tie(digest) for digest in digests]},
+        {"keys": pruned, "ties": [messages.content_tiebreaker(digest) for digest in digests]},
     )
 
 
-def _raise_pruned(connection: Connection) -> None:
+def _restore_content_rank(connection: Connection) -> None:
     """Content that gave way to nothing stays: its message may be a pruned source's as well."""
     connection.execute(
         """

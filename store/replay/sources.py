@@ -8,65 +8,65 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 from store.erasure import batch_filter
-from store.erasure.suppressions import Forgets, Known
-from store.history.message_keys import Name
-from store.history.parsed_events import Telling
+from store.erasure.suppressions import SuppressionCache, SuppressionSet
+from store.history.message_keys import MessageKey
+from store.history.parsed_events import ParsedEvent
 from store.model.facts import Outcome
 from store.postgres.connections import Connection
 
-Reasons: TypeAlias = tuple[str, str | None, str | None]
+ParkedReason: TypeAlias = tuple[str, str | None, str | None]
 """Why an event is parked: (reason, session_id, event)."""
-_LONGEST = 30.0
+_MAX_TRANSACTION_SECONDS = 30.0
 """Seconds after which no transaction of a worker still runs (store/postgres/connections.py)."""
-_BYTES = 8 << 20
+_MAX_PAGE_BYTES = 8 << 20
 """About as many bytes of bodies are read at a time."""
-_Row: TypeAlias = tuple[int, bytes, bytes, int | None, int, int | None, str, str | None, str | None, str | None]
+_SourceRow: TypeAlias = tuple[int, bytes, bytes, int | None, int, int | None, str, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Parser:
+class EventParser:
     """What reads the bodies."""
 
-    read: Callable[[bytes], Outcome]
+    parse: Callable[[bytes], Outcome]
     name: str
     """Tells this parser from every other."""
-    rejected: str
+    rejected_reason: str
     """The reason for which events are parked that the store refused, however well they were read."""
-    deadly: str
+    poison_reason: str
     """The reason for which events are parked that kill who reads them: those are not read."""
-    known: Forgets = field(default_factory=Forgets)
+    suppressions: SuppressionCache = field(default_factory=SuppressionCache)
     """Who is forgotten: what a newer parser finds out to be about them is not read either."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceEvent:
     """An event with what it was taken for and what it is taken for now."""
 
     event_id: int
     digest: bytes
-    links: frozenset[int]
+    linked_key_ids: frozenset[int]
     """The keys of the messages that it was known to tell of."""
-    was: str
+    stored_outcome: str
     """Its outcome so far."""
-    parked: Reasons | None
+    stored_reason: ParkedReason | None
     outcome: Outcome
     """What it says now."""
-    seen_at: int
+    last_received_at: int
     """Its last receipt that we know of, in ms."""
-    tellings: Sequence[Telling]
+    parsed_events: Sequence[ParsedEvent]
     """One per receipt that matters, the earliest first."""
-    names: frozenset[Name] = field(default_factory=frozenset[Name])
+    message_keys: frozenset[MessageKey] = field(default_factory=frozenset[MessageKey])
     """The keys of the messages that it tells of now."""
 
     @property
-    def reasons(self) -> Reasons | None:
+    def current_reason(self) -> ParkedReason | None:
         """Why it is parked now, if it is."""
         if self.outcome.kind != "parked":
             return None
-        return self.outcome.reason or "unknown", self.outcome.session_id, self.outcome.event
+        return self.outcome.reason or "unknown", self.outcome.session_id, self.outcome.event_type
 
 
-def horizon(connection: Connection) -> int:
+def last_visible_event(connection: Connection) -> int:
     """The last event for now: once this returns, whatever has a number up to it can be seen.
 
     Numbers are given before COMMIT, so the events below the greatest may still be on their way.
@@ -77,7 +77,7 @@ def horizon(connection: Connection) -> int:
         """
     ).fetchone()
     last, running = cast("tuple[int, int]", row)
-    deadline = time.monotonic() + _LONGEST
+    deadline = time.monotonic() + _MAX_TRANSACTION_SECONDS
     while time.monotonic() < deadline:
         found = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
         if cast("tuple[int]", found)[0] >= running:
@@ -86,7 +86,7 @@ def horizon(connection: Connection) -> int:
     return last
 
 
-def page(connection: Connection, after: int, upto: int, limit: int) -> list[int]:
+def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: int) -> list[int]:
     """The next events, in the order of their numbers: as many as `limit`, but not too many bytes of bodies."""
     found = connection.execute(
         """
@@ -95,27 +95,27 @@ def page(connection: Connection, after: int, upto: int, limit: int) -> list[int]
         ORDER BY e.event_id
         LIMIT %(limit)s
         """,
-        {"after": after, "upto": upto, "limit": limit},
+        {"after": after, "upto": last_event_id, "limit": limit},
     ).fetchall()
-    return _fitting(cast("Sequence[tuple[int, int]]", found))
+    return _within_byte_limit(cast("Sequence[tuple[int, int]]", found))
 
 
-def fitting(connection: Connection, event_ids: Collection[int]) -> list[int]:
+def first_within_limit(connection: Connection, event_ids: Collection[int]) -> list[int]:
     """The first of these events whose bodies are not too many bytes together; at least one."""
     found = connection.execute(
         "SELECT e.event_id, octet_length(e.body) FROM events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
         [list(event_ids)],
     ).fetchall()
-    return _fitting(cast("Sequence[tuple[int, int]]", found))
+    return _within_byte_limit(cast("Sequence[tuple[int, int]]", found))
 
 
-def _fitting(sizes: Sequence[tuple[int, int]]) -> list[int]:
+def _within_byte_limit(sizes: Sequence[tuple[int, int]]) -> list[int]:
     sums = itertools.accumulate(size for _, size in sizes)
-    fit = sum(size <= _BYTES for size in sums)
+    fit = sum(size <= _MAX_PAGE_BYTES for size in sums)
     return [event_id for event_id, _ in sizes[: max(fit, 1)]]
 
 
-def parked(connection: Connection, reason: str | None) -> list[int]:
+def parked_event_ids(connection: Connection, reason: str | None) -> list[int]:
     """The events that are parked, for any or for one reason."""
     found = connection.execute(
         """
@@ -128,7 +128,7 @@ def parked(connection: Connection, reason: str | None) -> list[int]:
     return [cast("int", event_id) for (event_id,) in found]
 
 
-def of_keys(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:
+def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:
     """Per key the events that are known to tell of it."""
     found = connection.execute(
         """
@@ -145,13 +145,13 @@ def of_keys(connection: Connection, key_ids: Collection[int]) -> dict[int, list[
 
 
 def load(
-    connection: Connection, event_ids: Collection[int], parser: Parser, refused: Collection[int] = ()
-) -> list[Source]:
+    connection: Connection, event_ids: Collection[int], parser: EventParser, rejected: Collection[int] = ()
+) -> list[SourceEvent]:
     """Read these events anew, sorted by number; `refused` are those that the store does not take.
 
     Raises MissingKeyError.
     """
-    forgotten = parser.known.current(connection)
+    forgotten = parser.suppressions.current(connection)
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id, d.received_at, d.last_received_at, d.outcome,
@@ -173,45 +173,47 @@ def load(
         ),
     ):
         further[event_id].add(key_id)
-    return [_source(cast("_Row", row), further, parser, refused, forgotten) for row in found]
+    return [_source_from_row(cast("_SourceRow", row), further, parser, rejected, forgotten) for row in found]
 
 
-def _source(
-    row: _Row,
-    further: defaultdict[int, set[int]],
-    parser: Parser,
-    refused: Collection[int],
-    forgotten: Known | None,
-) -> Source:
+def _source_from_row(
+    row: _SourceRow,
+    additional_keys: defaultdict[int, set[int]],
+    parser: EventParser,
+    rejected: Collection[int],
+    suppressions: SuppressionSet | None,
+) -> SourceEvent:
     event_id, digest, body, key_id, first, last, was, reason, session_id, event = row
-    outcome = Outcome("parked", reason, session_id, event, None) if reason == parser.deadly else parser.read(body)
-    if forgotten is not None and batch_filter.is_forgotten(forgotten, outcome, first, body):
-        outcome = Outcome("forgotten", None, outcome.session_id, outcome.event, None)
-    elif event_id in refused:
-        outcome = Outcome("parked", parser.rejected, outcome.session_id, outcome.event, outcome.time)
-    links = further[event_id] if key_id is None else further[event_id] | {key_id}
-    tellings: tuple[Telling, ...] = ()
+    outcome = (
+        Outcome("parked", reason, session_id, event, None) if reason == parser.poison_reason else parser.parse(body)
+    )
+    if suppressions is not None and batch_filter.is_suppressed(suppressions, outcome, first, body):
+        outcome = Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)
+    elif event_id in rejected:
+        outcome = Outcome("parked", parser.rejected_reason, outcome.session_id, outcome.event_type, outcome.time)
+    links = additional_keys[event_id] if key_id is None else additional_keys[event_id] | {key_id}
+    tellings: tuple[ParsedEvent, ...] = ()
     # What was forgotten stays so, should its body still be here.
     if outcome.facts and outcome.session_id is not None and was != "forgotten":
         tellings = tuple(
             # Events are numbered in the order of their places, so their numbers break ties between receipts as well.
-            Telling(digest, receipt, event_id % 65536, outcome.session_id, outcome.facts)
+            ParsedEvent(digest, receipt, event_id % 65536, outcome.session_id, outcome.facts)
             for receipt in sorted({first, last if last is not None else first})
         )
-    return Source(
+    return SourceEvent(
         event_id=event_id,
         digest=digest,
-        links=frozenset(links),
-        was=was,
-        parked=None if reason is None else (reason, session_id, event),
+        linked_key_ids=frozenset(links),
+        stored_outcome=was,
+        stored_reason=None if reason is None else (reason, session_id, event),
         outcome=outcome,
-        seen_at=first if last is None else last,
-        tellings=tellings,
-        names=frozenset(name for _, name in tellings[0].about_messages()) if tellings else frozenset(),
+        last_received_at=first if last is None else last,
+        parsed_events=tellings,
+        message_keys=frozenset(name for _, name in tellings[0].keyed_message_facts()) if tellings else frozenset(),
     )
 
 
-def keys_of(connection: Connection, event_ids: Collection[int]) -> set[int]:
+def additional_key_ids(connection: Connection, event_ids: Collection[int]) -> set[int]:
     """The further keys that these events are known to tell of."""
     found = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
     return {cast("int", key_id) for (key_id,) in found}

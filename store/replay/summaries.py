@@ -7,10 +7,10 @@ from store.history import chat_summaries, chats
 from store.postgres.connections import Connection
 from store.replay.report import Difference
 
-_SHOWN = ("name", "last_timestamp", "unread", "waiting_since")
+_COMPARED_COLUMNS = ("name", "last_timestamp", "unread", "waiting_since")
 
 
-def page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int], list[Difference]]:
+def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int], list[Difference]]:
     """Bring the next heads up to date, in the caller's transaction; returns them, and what was not."""
     found = connection.execute(
         """
@@ -28,18 +28,18 @@ def page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int],
     if not places:
         return [], []
     chats.lock(connection, places.values())
-    before = _shown(connection, places)
+    before = _read_summaries(connection, places)
     chat_summaries.refresh(connection, dict.fromkeys(places, 0), recount=places)
-    after_it = _shown(connection, places)
+    after_it = _read_summaries(connection, places)
     return list(places), [
         Difference(f"chat {column}", " ".join(places[chat_id]), was, now)
         for chat_id in places
-        for column, was, now in zip(_SHOWN, before[chat_id], after_it[chat_id], strict=True)
+        for column, was, now in zip(_COMPARED_COLUMNS, before[chat_id], after_it[chat_id], strict=True)
         if was != now
     ]
 
 
-def _shown(connection: Connection, chat_ids: Collection[int]) -> Mapping[int, tuple[object, ...]]:
+def _read_summaries(connection: Connection, chat_ids: Collection[int]) -> Mapping[int, tuple[object, ...]]:
     found = connection.execute(
         """
         SELECT c.chat_id, c.name, c.last_timestamp, c.unread, c.waiting_since

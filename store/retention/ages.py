@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, cast
 
-Unit: TypeAlias = Literal["d", "w", "m", "y"]
-_WRITTEN = re.compile(r"([0-9]{1,5})([dwmy])", re.ASCII)
-_LONGEST = 100 * 366
+AgeUnit: TypeAlias = Literal["d", "w", "m", "y"]
+_AGE_PATTERN = re.compile(r"([0-9]{1,5})([dwmy])", re.ASCII)
+_MAX_DAYS = 100 * 366
 
 
 class AgeError(Exception):
@@ -18,7 +18,7 @@ class AgeError(Exception):
 @dataclass(frozen=True, slots=True)
 class Age:
     count: int
-    unit: Unit
+    unit: AgeUnit
 
     def __str__(self) -> str:
         return f"{self.count}{self.unit}"
@@ -32,13 +32,13 @@ class Age:
         return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
-def read(text: str) -> Age:
+def parse(text: str) -> Age:
     """Raises AgeError."""
-    written = _WRITTEN.fullmatch(text)
+    written = _AGE_PATTERN.fullmatch(text)
     days = {"d": 1, "w": 7, "m": 30, "y": 365}
-    if written is None or not 1 <= int(written[1]) * days[written[2]] <= _LONGEST:
+    if written is None or not 1 <= int(written[1]) * days[written[2]] <= _MAX_DAYS:
         raise AgeError(
             f"{text!r} is not an age: a number of days, weeks, months or years, such as 90d, 12w, 18m or 2y,"
             " at most a hundred years."
         )
-    return Age(int(written[1]), cast("Unit", written[2]))
+    return Age(int(written[1]), cast("AgeUnit", written[2]))

@@ -14,16 +14,16 @@ from store.postgres.connections import Connection
 from store.retention import partition_drop, partitions
 from store.retention.partitions import Partition
 
-BATCH = 1_000
+BATCH_SIZE = 1_000
 """Bodies deleted in one transaction."""
-MOVED = 5_000
+MAX_MOVED_BODIES = 5_000
 """A partition is not dropped but emptied where more of it is to stay."""
-PATIENCE = 60.0
+LOCK_WAIT = 60.0
 """Seconds for which a batch gives way to others' locks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class ExpiredBodies:
     """What goes, and what stays although it is as old."""
 
     bodies: int
@@ -38,24 +38,24 @@ class Old:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DeletedBodies:
     bodies: int
     size: int
-    dropped: str | None = None
+    dropped_partition: str | None = None
     """The partition that went whole."""
-    busy: str | None = None
+    busy_partition: str | None = None
     """A partition that was being read for so long that it is emptied instead, and dropped the next time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    before: int
+class RetentionPolicy:
+    received_before: int
     """Received before this, in ms."""
-    parked: bool
+    include_parked: bool
     """Parked events, too."""
 
 
-def look(connection: Connection, wish: Wish) -> Old:
+def preview(connection: Connection, policy: RetentionPolicy) -> ExpiredBodies:
     """What would go; in the caller's transaction, for a snapshot."""
     row = connection.execute(
         """
@@ -68,38 +68,41 @@ def look(connection: Connection, wish: Wish) -> Old:
             WHERE e.received_at < %(before)s
         ) AS o
         """,
-        {"before": wish.before, "parked": wish.parked},
+        {"before": policy.received_before, "parked": policy.include_parked},
     ).fetchone()
     bodies, size, since, parked = cast("tuple[int, int, int | None, int]", row)
-    return Old(bodies, size, since, parked, tuple(one.name for one in _whole(connection, wish)))
+    return ExpiredBodies(
+        bodies, size, since, parked, tuple(one.name for one in _droppable_partitions(connection, policy))
+    )
 
 
-def prune(connection: Connection, wish: Wish) -> Iterator[Gone]:
+def prune(connection: Connection, policy: RetentionPolicy) -> Iterator[DeletedBodies]:
     """Delete it, a transaction at a time; interrupted anywhere, the next call goes on. Raises StoreError.
 
     Safe beside writers, readers, replays and another one of this.
     """
     with errors.translated():
-        whole = _whole(connection, wish)
+        whole = _droppable_partitions(connection, policy)
     for partition in whole:
-        yield _drop(connection, partition, wish)
+        yield _drop_partition(connection, partition, policy)
     after = 0
-    while page := lock_retry.through_locks(lambda after=after: _page(connection, wish, after), PATIENCE):
-        yield lock_retry.through_locks(lambda page=page: _delete(connection, wish, page), PATIENCE)
+    while page := lock_retry.retry_on_lock(lambda after=after: _next_event_ids(connection, policy, after), LOCK_WAIT):
+        yield lock_retry.retry_on_lock(lambda page=page: _delete_batch(connection, policy, page), LOCK_WAIT)
         after = page[-1]
-    lock_retry.through_locks(lambda: _tidy(connection), PATIENCE)
+    lock_retry.retry_on_lock(lambda: _remove_dangling_references(connection), LOCK_WAIT)
 
 
-def _whole(connection: Connection, wish: Wish) -> list[Partition]:
+def _droppable_partitions(connection: Connection, policy: RetentionPolicy) -> list[Partition]:
     """The partitions that are old as a whole, and of which little is to stay."""
     return [
         one
-        for one in partitions.find(connection)
-        if one.end <= wish.before and (wish.parked or _kept(connection, one) <= MOVED)
+        for one in partitions.list_monthly(connection)
+        if one.end_ms <= policy.received_before
+        and (policy.include_parked or _count_parked(connection, one) <= MAX_MOVED_BODIES)
     ]
 
 
-def _kept(connection: Connection, partition: Partition) -> int:
+def _count_parked(connection: Connection, partition: Partition) -> int:
     row = connection.execute(
         """
         SELECT count(*)
@@ -107,23 +110,23 @@ def _kept(connection: Connection, partition: Partition) -> int:
         JOIN events AS e USING (event_id, digest)
         WHERE e.received_at >= %(start)s AND e.received_at < %(end)s
         """,
-        {"start": partition.start, "end": partition.end},
+        {"start": partition.start_ms, "end": partition.end_ms},
     ).fetchone()
     assert row is not None, "a count is a row"
     return cast("int", row[0])
 
 
-def _drop(connection: Connection, partition: Partition, wish: Wish) -> Gone:
+def _drop_partition(connection: Connection, partition: Partition, policy: RetentionPolicy) -> DeletedBodies:
     try:
-        dropped = partition_drop.drop(connection, partition, parked=wish.parked)
+        dropped = partition_drop.drop(connection, partition, include_parked=policy.include_parked)
     except errors.TransientError as error:
-        if error.sqlstate not in lock_retry.BUSY:
+        if error.sqlstate not in lock_retry.LOCK_FAILURES:
             raise
-        return Gone(0, 0, busy=partition.name)
-    return Gone(dropped.bodies, dropped.size, dropped=partition.name)
+        return DeletedBodies(0, 0, busy_partition=partition.name)
+    return DeletedBodies(dropped.bodies, dropped.size, dropped_partition=partition.name)
 
 
-def _page(connection: Connection, wish: Wish, after: int) -> list[int]:
+def _next_event_ids(connection: Connection, policy: RetentionPolicy, after: int) -> list[int]:
     found = connection.execute(
         """
         SELECT e.event_id
@@ -133,18 +136,18 @@ def _page(connection: Connection, wish: Wish, after: int) -> list[int]:
         ORDER BY e.event_id
         LIMIT %(limit)s
         """,
-        {"before": wish.before, "after": after, "parked": wish.parked, "limit": BATCH},
+        {"before": policy.received_before, "after": after, "parked": policy.include_parked, "limit": BATCH_SIZE},
     )
     return [cast("int", event_id) for (event_id,) in found]
 
 
-def _delete(connection: Connection, wish: Wish, event_ids: Collection[int]) -> Gone:
+def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Collection[int]) -> DeletedBodies:
     """Delete these; but for those that a replay linked to other messages, or parked, since they were found."""
     with connection.transaction():
         told = connection.execute(
             "SELECT e.event_id, e.key_id FROM events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
         ).fetchall()
-        locked = pruned_sources.mark(connection, cast("Sequence[tuple[int, int | None]]", told))
+        locked = pruned_sources.mark_pruned(connection, cast("Sequence[tuple[int, int | None]]", told))
         gone = connection.execute(
             """
             WITH gone AS (
@@ -161,12 +164,17 @@ def _delete(connection: Connection, wish: Wish, event_ids: Collection[int]) -> G
             unlinked AS (DELETE FROM event_keys AS more USING gone AS g WHERE more.event_id = g.event_id)
             SELECT count(*), coalesce(sum(g.size), 0)::bigint FROM gone AS g
             """,
-            {"events": list(event_ids), "before": wish.before, "keys": locked, "parked": wish.parked},
+            {
+                "events": list(event_ids),
+                "before": policy.received_before,
+                "keys": locked,
+                "parked": policy.include_parked,
+            },
         ).fetchone()
-    return Gone(*cast("tuple[int, int]", gone))
+    return DeletedBodies(*cast("tuple[int, int]", gone))
 
 
-def _tidy(connection: Connection) -> None:
+def _remove_dangling_references(connection: Connection) -> None:
     """What refers to bodies that are gone: of partitions, and of runs that were interrupted."""
     connection.execute(
         "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM events AS e WHERE e.event_id = more.event_id)"

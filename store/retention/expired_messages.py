@@ -15,42 +15,42 @@ from store.postgres import lock_retry
 from store.postgres.connections import Connection
 from store.retention import orphans
 
-BATCH = 500
+BATCH_SIZE = 500
 """Messages in one transaction."""
-PATIENCE = 60.0
+LOCK_WAIT = 60.0
 """Seconds for which a batch gives way to others' locks."""
 
-Place: TypeAlias = tuple[int, int, int]
+PruneCursor: TypeAlias = tuple[int, int, int]
 """(chat_id, timestamp, id): messages go chat by chat, so that readers are told of each chat a few times at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class ExpiredMessages:
     messages: int
     """Rows: a message that came under two addresses of one chat has two."""
     since: int | None
     """The time of the first, in ms."""
     chats: int
-    marks: int
+    updates: int
     """Acks, edits, deletes and reactions."""
     sends: int
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DeletedMessages:
     messages: int
-    marks: int
+    updates: int
     sends: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Going:
-    rows: Sequence[int]
-    keys: Sequence[int]
-    heads: Sequence[tuple[str, int]]
+class _ExpiredBatch:
+    row_ids: Sequence[int]
+    key_ids: Sequence[int]
+    canonical_chats: Sequence[tuple[str, int]]
 
 
-def look(connection: Connection, before: int) -> Old:
+def preview(connection: Connection, before: int) -> ExpiredMessages:
     """What would go that happened before this, in ms; in the caller's transaction, for a snapshot."""
     row = connection.execute(
         """
@@ -83,24 +83,24 @@ def look(connection: Connection, before: int) -> Old:
         {"before": before},
     ).fetchone()
     messages, since, in_chats, marks, sends = cast("tuple[int, int | None, int, int, int]", row)
-    alone = orphans.look(connection, before)
-    return Old(messages, since, in_chats, marks + alone.marks, sends + alone.sends)
+    alone = orphans.preview(connection, before)
+    return ExpiredMessages(messages, since, in_chats, marks + alone.updates, sends + alone.sends)
 
 
-def retire(connection: Connection, before: int) -> Iterator[Gone]:
+def prune(connection: Connection, before: int) -> Iterator[DeletedMessages]:
     """Let it go, a transaction at a time; interrupted anywhere, the next call goes on. Raises StoreError.
 
     Safe beside writers, readers, replays and another one of this.
     """
-    last: Place | None = (0, 0, 0)
+    last: PruneCursor | None = (0, 0, 0)
     while last is not None:
-        last, gone = lock_retry.through_locks(lambda last=last: _retire(connection, before, last), PATIENCE)
+        last, gone = lock_retry.retry_on_lock(lambda last=last: _prune_page(connection, before, last), LOCK_WAIT)
         yield gone
-    for marks, sends in orphans.retire(connection, before):
-        yield Gone(0, marks, sends)
+    for marks, sends in orphans.prune(connection, before):
+        yield DeletedMessages(0, marks, sends)
 
 
-def _retire(connection: Connection, before: int, after: Place) -> tuple[Place | None, Gone]:
+def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tuple[PruneCursor | None, DeletedMessages]:
     with connection.transaction():
         page = connection.execute(
             """
@@ -122,25 +122,25 @@ def _retire(connection: Connection, before: int, after: Place) -> tuple[Place | 
             """,
             {
                 "before": before,
-                "chat": after[0],
-                "timestamp": after[1],
-                "id": after[2],
+                "chat": cursor[0],
+                "timestamp": cursor[1],
+                "id": cursor[2],
                 "least": -(2**63),
-                "limit": BATCH,
+                "limit": BATCH_SIZE,
             },
         ).fetchall()
         found = cast("Sequence[tuple[int, int, int, int]]", page)
         if not found:
-            return None, Gone(0, 0, 0)
-        going = _lock(connection, before, sorted({key_id for *_, key_id in found}))
-        marks, sends = _delete(connection, going) if going.rows else (0, 0)
-    return found[-1][:3], Gone(len(going.rows), marks, sends)
+            return None, DeletedMessages(0, 0, 0)
+        going = _lock_expired(connection, before, sorted({key_id for *_, key_id in found}))
+        marks, sends = _delete_batch(connection, going) if going.row_ids else (0, 0)
+    return found[-1][:3], DeletedMessages(len(going.row_ids), marks, sends)
 
 
-def _lock(connection: Connection, before: int, key_ids: Sequence[int]) -> _Going:
+def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -> _ExpiredBatch:
     """What goes of the messages with these ids, found under their locks and those of their chats."""
-    orphans.lock(connection, key_ids)
-    chats.lock(connection, chats.of_keys(connection, list(key_ids)))
+    orphans.lock_keys(connection, key_ids)
+    chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
     going = connection.execute(
         """
         SELECT m.id, m.key_id, c.session_id, coalesce(c.merged_into, c.chat_id)
@@ -156,16 +156,16 @@ def _lock(connection: Connection, before: int, key_ids: Sequence[int]) -> _Going
         {"keys": key_ids, "before": before},
     ).fetchall()
     rows = cast("Sequence[tuple[int, int, str, int]]", going)
-    return _Going(
+    return _ExpiredBatch(
         [row_id for row_id, *_ in rows],
         sorted({key_id for _, key_id, _, _ in rows}),
         sorted({(session_id, head) for _, _, session_id, head in rows}),
     )
 
 
-def _delete(connection: Connection, going: _Going) -> tuple[int, int]:
+def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, int]:
     """Delete messages and what is said about them, and show their chats without them; how many marks and sends went."""
-    rows = {"rows": list(going.rows)}
+    rows = {"rows": list(batch.row_ids)}
     connection.execute(
         """
         INSERT INTO retired (key_id, chat_id, direction)
@@ -182,7 +182,7 @@ def _delete(connection: Connection, going: _Going) -> tuple[int, int]:
         """,
         rows,
     )
-    connection.execute("UPDATE keys SET retired = true WHERE key_id = ANY(%s) AND NOT retired", [list(going.keys)])
+    connection.execute("UPDATE keys SET retired = true WHERE key_id = ANY(%s) AND NOT retired", [list(batch.key_ids)])
     marks = connection.execute(
         """
         DELETE FROM marks AS k
@@ -205,9 +205,9 @@ def _delete(connection: Connection, going: _Going) -> tuple[int, int]:
         """,
         rows,
     ).rowcount
-    search_index.take_out(connection, going.rows)
+    search_index.remove(connection, batch.row_ids)
     connection.execute("DELETE FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)", rows)
-    heads = [head for _, head in going.heads]
+    heads = [head for _, head in batch.canonical_chats]
     chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
-    changes.publish(connection, [Change("merge", session_id, head) for session_id, head in going.heads])
+    changes.publish(connection, [Change("merge", session_id, head) for session_id, head in batch.canonical_chats])
     return marks, sends

@@ -10,48 +10,48 @@ from store.history import chats
 from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 
-BATCH = 500
+BATCH_SIZE = 500
 """Ids of messages, or sends, in one transaction."""
-PATIENCE = 60.0
+LOCK_WAIT = 60.0
 """Seconds for which a batch gives way to others' locks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
-    marks: int
+class ExpiredOrphans:
+    updates: int
     sends: int
 
 
-def look(connection: Connection, before: int) -> Old:
+def preview(connection: Connection, before: int) -> ExpiredOrphans:
     """What would go that was said before this, in ms; in the caller's transaction, for a snapshot."""
     sends = connection.execute(
         "SELECT count(*) FROM sends AS s WHERE s.key_id IS NULL AND s.state <> 'accepted' AND s.timestamp < %s",
         [before],
     ).fetchone()
     assert sends is not None, "a count is a row"
-    return Old(sum(_lonely(connection, before).values()), cast("int", sends[0]))
+    return ExpiredOrphans(sum(_count_orphaned_updates(connection, before).values()), cast("int", sends[0]))
 
 
-def retire(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
+def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
     """Let it go, a transaction at a time: how many marks, how many sends. Raises StoreError."""
     with errors.translated():
-        left = list(_lonely(connection, before))
+        left = list(_count_orphaned_updates(connection, before))
     while left:
-        some = left[:BATCH]
-        yield lock_retry.through_locks(lambda some=some: _retire_marks(connection, before, some), PATIENCE), 0
-        del left[:BATCH]
-    while sends := lock_retry.through_locks(lambda: _retire_sends(connection, before), PATIENCE):
+        some = left[:BATCH_SIZE]
+        yield lock_retry.retry_on_lock(lambda some=some: _prune_updates(connection, before, some), LOCK_WAIT), 0
+        del left[:BATCH_SIZE]
+    while sends := lock_retry.retry_on_lock(lambda: _prune_sends(connection, before), LOCK_WAIT):
         yield 0, sends
 
 
-def lock(connection: Connection, key_ids: Sequence[int]) -> None:
+def lock_keys(connection: Connection, key_ids: Sequence[int]) -> None:
     """Lock these keys in the order in which everybody locks them."""
     connection.execute(
         "SELECT FROM keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session, k.message_id FOR UPDATE", [list(key_ids)]
     )
 
 
-def _lonely(connection: Connection, before: int) -> dict[int, int]:
+def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, int]:
     """How many marks go with each id of which no message stays, and of which nobody said anything lately.
 
     What goes with a message is not among them; nor are acks in chats where only acks are: they say too little.
@@ -83,10 +83,10 @@ def _lonely(connection: Connection, before: int) -> dict[int, int]:
     return dict(cast("Iterable[tuple[int, int]]", found))
 
 
-def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -> int:
+def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) -> int:
     with connection.transaction():
-        lock(connection, key_ids)
-        chats.lock(connection, chats.of_keys(connection, list(key_ids)))
+        lock_keys(connection, key_ids)
+        chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
         # A later statement: the message may have come while we waited for its lock.
         still = connection.execute(
             """
@@ -131,7 +131,7 @@ def _retire_marks(connection: Connection, before: int, key_ids: Sequence[int]) -
         ).rowcount
 
 
-def _retire_sends(connection: Connection, before: int) -> int:
+def _prune_sends(connection: Connection, before: int) -> int:
     with connection.transaction():
         gone = connection.execute(
             """
@@ -147,7 +147,7 @@ def _retire_sends(connection: Connection, before: int) -> int:
             WHERE s.send_id = o.send_id AND c.chat_id = s.chat_id
             RETURNING s.session_id, coalesce(c.merged_into, c.chat_id)
             """,
-            {"before": before, "limit": BATCH},
+            {"before": before, "limit": BATCH_SIZE},
         ).fetchall()
         heads = sorted(set(cast("Sequence[tuple[str, int]]", gone)))
         changes.publish(connection, [Change("merge", session_id, head) for session_id, head in heads])

@@ -12,20 +12,20 @@ from store.postgres.connections import Connection
 from store.retention import partitions
 from store.retention.partitions import Partition
 
-PAGE = 5_000
+PAGE_SIZE = 5_000
 """Bodies whose messages are marked in one transaction."""
-PATIENCE = 60.0
+LOCK_WAIT = 60.0
 """Seconds for which the locks are tried for, each time for one: everybody else waits behind us."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedPartition:
     bodies: int
     size: int
     """In bytes."""
 
 
-def drop(connection: Connection, partition: Partition, *, parked: bool) -> Dropped:
+def drop(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition:
     """Drop it; `parked` events, too, or they are kept. Raises StoreError; may be called again.
 
     What comes into it meanwhile is marked as well before it goes.
@@ -33,13 +33,17 @@ def drop(connection: Connection, partition: Partition, *, parked: bool) -> Dropp
     while True:
         after: int | None = 0
         while after is not None:
-            after = lock_retry.through_locks(lambda after=after: _mark(connection, partition, after), PATIENCE)
-        dropped = lock_retry.through_locks(lambda: _drop(connection, partition, parked=parked), PATIENCE)
+            after = lock_retry.retry_on_lock(
+                lambda after=after: _mark_next_page(connection, partition, after), LOCK_WAIT
+            )
+        dropped = lock_retry.retry_on_lock(
+            lambda: _drop_if_marked(connection, partition, include_parked=include_parked), LOCK_WAIT
+        )
         if dropped is not None:
             return dropped
 
 
-def _mark(connection: Connection, partition: Partition, after: int) -> int | None:
+def _mark_next_page(connection: Connection, partition: Partition, after: int) -> int | None:
     """Mark the messages that the next bodies tell of; returns where to go on."""
     with connection.transaction():
         page = connection.execute(
@@ -50,21 +54,21 @@ def _mark(connection: Connection, partition: Partition, after: int) -> int | Non
             ORDER BY e.event_id
             LIMIT %(limit)s
             """,
-            {"start": partition.start, "end": partition.end, "after": after, "limit": PAGE},
+            {"start": partition.start_ms, "end": partition.end_ms, "after": after, "limit": PAGE_SIZE},
         ).fetchall()
         told = cast("Sequence[tuple[int, int | None]]", page)
-        pruned_sources.mark(connection, told, only_unmarked=True)
+        pruned_sources.mark_pruned(connection, told, only_unpruned=True)
     return told[-1][0] if told else None
 
 
-def _drop(connection: Connection, partition: Partition, *, parked: bool) -> Dropped | None:
+def _drop_if_marked(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition | None:
     """Drop it, unless something came into it that is not marked yet; what is parked moves among the rest."""
     name = sql.Identifier(partition.name)
-    within = {"start": partition.start, "end": partition.end, "parked": parked}
+    within = {"start": partition.start_ms, "end": partition.end_ms, "parked": include_parked}
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
-        if partition not in partitions.find(connection):
-            return Dropped(0, 0)
+        if partition not in partitions.list_monthly(connection):
+            return DroppedPartition(0, 0)
         connection.execute(sql.SQL("LOCK TABLE ONLY {} IN SHARE MODE").format(name))
         unmarked = connection.execute(
             """
@@ -94,7 +98,7 @@ def _drop(connection: Connection, partition: Partition, *, parked: bool) -> Drop
         ).fetchone()
         connection.execute("LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE")
         connection.execute(sql.SQL("ALTER TABLE events DETACH PARTITION {}").format(name))
-        if not parked:
+        if not include_parked:
             connection.execute(
                 sql.SQL(
                     """
@@ -106,4 +110,4 @@ def _drop(connection: Connection, partition: Partition, *, parked: bool) -> Drop
                 ).format(name)
             )
         connection.execute(sql.SQL("DROP TABLE {}").format(name))
-    return Dropped(*cast("tuple[int, int]", counted))
+    return DroppedPartition(*cast("tuple[int, int]", counted))

@@ -11,25 +11,25 @@ from psycopg import sql
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-AHEAD = 2
+MONTHS_AHEAD = 2
 """Months after this one for which there is to be a partition."""
-STRAYS = 20_000
+MAX_STRAYS = 20_000
 """So many bodies at most are moved into the partition that they lacked, as readers wait; more stay where they are."""
-_LOCK = 7_347_120_481_912_004_219  # any number that no other program picks
-_FROM_THE_FIRST, _TO_THE_LAST = -(2**63), 2**63 - 1
-_BOUNDS = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALUE|'?(-?\d+)'?)\)")
+_ADVISORY_LOCK = 7_347_120_481_912_004_219  # any number that no other program picks
+_MIN_BIGINT, _MAX_BIGINT = -(2**63), 2**63 - 1
+_BOUNDS_PATTERN = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALUE|'?(-?\d+)'?)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
     name: str
-    start: int
+    start_ms: int
     """Receipts from here, in ms."""
-    end: int
+    end_ms: int
     """Up to here, and without it."""
 
 
-def find(connection: Connection) -> list[Partition]:
+def list_monthly(connection: Connection) -> list[Partition]:
     """All but the one for the rest, the oldest first."""
     found = connection.execute(
         """
@@ -41,11 +41,11 @@ def find(connection: Connection) -> list[Partition]:
     ).fetchall()
     return sorted(
         (
-            Partition(name, int(bounds[1] or _FROM_THE_FIRST), int(bounds[2] or _TO_THE_LAST))
+            Partition(name, int(bounds[1] or _MIN_BIGINT), int(bounds[2] or _MAX_BIGINT))
             for name, told in cast("Sequence[tuple[str, str]]", found)
-            if (bounds := _BOUNDS.search(told))
+            if (bounds := _BOUNDS_PATTERN.search(told))
         ),
-        key=lambda partition: partition.start,
+        key=lambda partition: partition.start_ms,
     )
 
 
@@ -54,32 +54,36 @@ def missing(connection: Connection) -> list[Partition]:
     row = connection.execute("SELECT now()").fetchone()
     assert row is not None, "a clock has a time"
     now = cast("datetime", row[0]).astimezone(UTC)
-    wanted = [_of_month(now.year * 12 + now.month - 1 + ahead) for ahead in range(AHEAD + 1)]
-    there = find(connection)
-    return [month for month in wanted if not any(one.start < month.end and month.start < one.end for one in there)]
+    wanted = [_for_month(now.year * 12 + now.month - 1 + ahead) for ahead in range(MONTHS_AHEAD + 1)]
+    there = list_monthly(connection)
+    return [
+        month
+        for month in wanted
+        if not any(one.start_ms < month.end_ms and month.start_ms < one.end_ms for one in there)
+    ]
 
 
-def make(connection: Connection) -> list[str]:
+def create_missing(connection: Connection) -> list[str]:
     """Make those that are missing, one in a transaction; returns their names. Any number of processes may do so.
 
     A month stays without a partition where more than STRAYS of its bodies lie among the rest already: there they are
     read, and pruned by their age, as well. Raises TransientError where a lock is not to be had within a second.
     """
     with errors.translated():
-        return [month.name for month in missing(connection) if _make(connection, month)]
+        return [month.name for month in missing(connection) if _create(connection, month)]
 
 
-def _make(connection: Connection, month: Partition) -> bool:
+def _create(connection: Connection, month: Partition) -> bool:
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
             return False
-        if month not in missing(connection) or not _few_strays(connection, month):
+        if month not in missing(connection) or not _has_few_strays(connection, month):
             return False
         # In the order in which readers take them. Writers come to the second one with strays only.
         connection.execute("LOCK TABLE ONLY events IN SHARE UPDATE EXCLUSIVE MODE")
         connection.execute("LOCK TABLE ONLY events_default IN ACCESS EXCLUSIVE MODE")
-        if not _few_strays(connection, month):
+        if not _has_few_strays(connection, month):
             return False
         name = sql.Identifier(month.name)
         connection.execute(sql.SQL("CREATE TABLE {} (LIKE events, PRIMARY KEY (event_id))").format(name))
@@ -100,17 +104,17 @@ def _make(connection: Connection, month: Partition) -> bool:
                 SELECT s.event_id, s.digest, s.received_at, s.key_id, s.body FROM strays AS s
                 """
             ).format(name),
-            {"start": month.start, "end": month.end},
+            {"start": month.start_ms, "end": month.end_ms},
         )
         connection.execute(
             sql.SQL("ALTER TABLE events ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                name, sql.Literal(month.start), sql.Literal(month.end)
+                name, sql.Literal(month.start_ms), sql.Literal(month.end_ms)
             )
         )
     return True
 
 
-def _few_strays(connection: Connection, month: Partition) -> bool:
+def _has_few_strays(connection: Connection, month: Partition) -> bool:
     counted = connection.execute(
         """
         SELECT count(*)
@@ -118,15 +122,17 @@ def _few_strays(connection: Connection, month: Partition) -> bool:
             SELECT FROM events_default AS e WHERE e.received_at >= %(start)s AND e.received_at < %(end)s LIMIT %(most)s
         ) AS strays
         """,
-        {"start": month.start, "end": month.end, "most": STRAYS + 1},
+        {"start": month.start_ms, "end": month.end_ms, "most": MAX_STRAYS + 1},
     ).fetchone()
-    return counted is not None and cast("int", counted[0]) <= STRAYS
+    return counted is not None and cast("int", counted[0]) <= MAX_STRAYS
 
 
-def _of_month(number: int) -> Partition:
+def _for_month(number: int) -> Partition:
     """The partition of a month, counted from the year 0."""
-    return Partition(f"events_{number // 12}_{number % 12 + 1:02}", _first_ms(number), _first_ms(number + 1))
+    return Partition(
+        f"events_{number // 12}_{number % 12 + 1:02}", _month_start_ms(number), _month_start_ms(number + 1)
+    )
 
 
-def _first_ms(number: int) -> int:
+def _month_start_ms(number: int) -> int:
     return int(datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp()) * 1000

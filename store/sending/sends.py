@@ -13,27 +13,27 @@ from uuid import UUID
 from store.feed import changes
 from store.feed.changes import Change
 from store.history import chats, fold, sessions
-from store.history.parsed_events import Telling
+from store.history.parsed_events import ParsedEvent
 from store.model.facts import Message
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-Kind: TypeAlias = Literal["text", "image", "document", "video"]
-State: TypeAlias = Literal["accepted", "sent", "queued", "failed", "unknown"]
+SendKind: TypeAlias = Literal["text", "image", "document", "video"]
+SendState: TypeAlias = Literal["accepted", "sent", "queued", "failed", "unknown"]
 
-KEY_HOURS = 24
+IDEMPOTENCY_KEY_HOURS = 24
 """How long an idempotency key is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class SendDraft:
     """What is to be sent."""
 
     send_id: UUID
     session_id: str
     address: str
     """The digits that the gateway dials."""
-    kind: Kind
+    kind: SendKind
     text: str | None
     """Of a file, the caption."""
     timestamp: int
@@ -51,7 +51,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SendResult:
     """What is known of a send after the gateway was asked."""
 
     state: Literal["sent", "queued", "failed", "unknown"]
@@ -69,28 +69,28 @@ class Send:
     send_id: UUID
     session_id: str
     address: str
-    kind: Kind
+    kind: SendKind
     text: str | None
     file_name: str | None
     mime_type: str | None
     file_size: int | None
-    state: State
+    state: SendState
     code: str | None
     reason: str | None
     message_id: str | None
     gateway_id: str | None
     timestamp: int
     """In ms."""
-    lasted: int | None
+    duration_ms: int | None
     """How long the gateway took, or was waited for, in ms; None while it is being asked."""
     fingerprint: bytes | None
     rev: int
 
 
-_FIELDS = len(fields(Send))
+_FIELD_COUNT = len(fields(Send))
 
 
-def record(connection: Connection, draft: Draft, *, own_phone: str | None = None) -> tuple[Send, bool]:
+def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> tuple[Send, bool]:
     """Keep the draft, and say whether it is new; if its idempotency key was used before, the send that used it.
 
     After a TransientError the same draft may be recorded again: it is kept once.
@@ -100,7 +100,7 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
         sessions.ensure(connection, {draft.session_id})
         chat = chats.lock(connection, {place})[place]
     # Apart: a copy that waited for the first one's row while it held the chat would keep that one from its chat.
-    with errors.translated(), chats.still_there(), connection.transaction():
+    with errors.translated(), chats.transient_if_chat_erased(), connection.transaction():
         if draft.idempotency_key is not None:
             connection.execute(
                 """
@@ -109,9 +109,9 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
                 WHERE token = %(token)s AND idempotency_key = %(key)s
                     AND created_at < now() - make_interval(hours => %(hours)s)
                 """,
-                {"token": draft.token, "key": draft.idempotency_key, "hours": KEY_HOURS},
+                {"token": draft.token, "key": draft.idempotency_key, "hours": IDEMPOTENCY_KEY_HOURS},
             )
-        own = sessions.phones(connection, {draft.session_id}).get(draft.session_id, own_phone)
+        own = sessions.own_phones(connection, {draft.session_id}).get(draft.session_id, own_phone)
         made = connection.execute(
             """
             INSERT INTO sends (
@@ -127,9 +127,11 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
             """,
             {**asdict(draft), "chat_id": chat.chat_id, "from_number": own},
         )
-        found = get(connection, draft.send_id) or _of_key(connection, draft)
+        found = get(connection, draft.send_id) or _get_by_idempotency_key(connection, draft)
         if made.rowcount:
-            changes.publish(connection, [Change("send", draft.session_id, chat.head, send=str(draft.send_id))])
+            changes.publish(
+                connection, [Change("send", draft.session_id, chat.canonical_chat_id, send_id=str(draft.send_id))]
+            )
     assert found is not None, "sends are not deleted while somebody asks"
     return found, found.send_id == draft.send_id
 
@@ -137,10 +139,10 @@ def record(connection: Connection, draft: Draft, *, own_phone: str | None = None
 def complete(
     connection: Connection,
     send_id: UUID,
-    result: Result,
+    result: SendResult,
     *,
     own_phone: str | None = None,
-    onto: Collection[State] = ("accepted", "unknown"),
+    from_states: Collection[SendState] = ("accepted", "unknown"),
 ) -> Send:
     """Write down what became of a send that is in one of the states `onto`; another one stays as it is.
 
@@ -162,29 +164,31 @@ def complete(
                 "message_id": result.message_id,
                 "gateway_id": result.gateway_id,
                 "send_id": send_id,
-                "onto": list(onto),
+                "onto": list(from_states),
             },
         ).fetchone()
         send = get(connection, send_id)
         if send is None:
             raise errors.PermanentError("The send was forgotten, as was whom it went to, before it was answered.")
         if updated is not None:
-            folded = _become_message(connection, send, own_phone)
-            session_id, head = chats.shown_in(connection, cast("int", updated[1]))
-            changes.publish(connection, [*folded, Change("send", session_id, head, send=str(send_id))])
+            folded = _fold_message(connection, send, own_phone)
+            session_id, head = chats.find_canonical(connection, cast("int", updated[1]))
+            changes.publish(connection, [*folded, Change("send", session_id, head, send_id=str(send_id))])
     return send
 
 
-def _become_message(connection: Connection, send: Send, own_phone: str | None) -> list[Change]:
-    told = telling(send)
+def _fold_message(connection: Connection, send: Send, own_phone: str | None) -> list[Change]:
+    told = parsed_event(send)
     if told is None:
         return []
-    folded = fold.fold(connection, [told], own_phone=own_phone)
-    connection.execute("UPDATE sends SET key_id = %s WHERE send_id = %s", [folded.keys[told.digest][0], send.send_id])
+    folded = fold.apply(connection, [told], own_phone=own_phone)
+    connection.execute(
+        "UPDATE sends SET key_id = %s WHERE send_id = %s", [folded.key_ids_by_digest[told.digest][0], send.send_id]
+    )
     return list(folded.changes)
 
 
-def telling(send: Send) -> Telling | None:
+def parsed_event(send: Send) -> ParsedEvent | None:
     """What the send tells of its message; None while it has none."""
     if send.message_id is None:
         return None
@@ -205,15 +209,15 @@ def telling(send: Send) -> Telling | None:
         status="sent",
     )
     digest = hashlib.sha256(b"send " + send.send_id.bytes).digest()
-    return Telling(digest, send.timestamp, 0, send.session_id, (message,))
+    return ParsedEvent(digest, send.timestamp, 0, send.session_id, (message,))
 
 
-def tellings(connection: Connection, key_ids: Collection[int]) -> dict[int, list[Telling]]:
+def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int, list[ParsedEvent]]:
     """Per key what our sends tell of it: sources of the history, as events are, when it is folded anew."""
     rows = connection.execute(f"{_SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
-    found: dict[int, list[Telling]] = {}
+    found: dict[int, list[ParsedEvent]] = {}
     for *columns, key_id in rows:
-        told = telling(_send(columns))
+        told = parsed_event(_send_from_row(columns))
         if told is not None:
             found.setdefault(cast("int", key_id), []).append(told)
     return found
@@ -221,15 +225,15 @@ def tellings(connection: Connection, key_ids: Collection[int]) -> dict[int, list
 
 def get(connection: Connection, send_id: UUID) -> Send | None:
     row = connection.execute(f"{_SELECT} WHERE s.send_id = %s", [send_id]).fetchone()
-    return None if row is None else _send(row[:_FIELDS])
+    return None if row is None else _send_from_row(row[:_FIELD_COUNT])
 
 
-def _of_key(connection: Connection, draft: Draft) -> Send | None:
+def _get_by_idempotency_key(connection: Connection, draft: SendDraft) -> Send | None:
     row = connection.execute(
         f"{_SELECT} WHERE s.token = %s AND s.idempotency_key = %s",
         [draft.token, draft.idempotency_key],
     ).fetchone()
-    return None if row is None else _send(row[:_FIELDS])
+    return None if row is None else _send_from_row(row[:_FIELD_COUNT])
 
 
 _SELECT = """
@@ -240,5 +244,5 @@ FROM sends AS s
 """
 
 
-def _send(columns: Collection[object]) -> Send:
-    return Send(*columns)  # pyright: ignore[reportArgumentType] - the columns are the fields, in their order
+def _send_from_row(row: Collection[object]) -> Send:
+    return Send(*row)  # pyright: ignore[reportArgumentType] - the columns are the fields, in their order

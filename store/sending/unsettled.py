@@ -11,11 +11,11 @@ from store.postgres.connections import Connection
 from store.sending import sends
 from store.sending.sends import Send
 
-LONGEST = 90
+MAX_ANSWER_SECONDS = 90
 """Seconds after which nobody can still be waiting for the gateway's answer, three times what it is given."""
 
 
-def abandon(connection: Connection, owner: str) -> list[UUID]:
+def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
     """Mark as unknown what was recorded and will never be answered: its process is gone, or it is too old.
 
     A process lives while one of its connections does. `owner` is the asking process: if PostgreSQL does not show it
@@ -39,12 +39,12 @@ def abandon(connection: Connection, owner: str) -> list[UUID]:
                 )
             RETURNING s.send_id, s.session_id, coalesce(c.merged_into, c.chat_id)
             """,
-            {"longest": LONGEST, "owner": owner},
+            {"longest": MAX_ANSWER_SECONDS, "owner": owner},
         ).fetchall()
         changes.publish(
             connection,
             [
-                Change("send", cast("str", session_id), cast("int", head), send=str(send_id))
+                Change("send", cast("str", session_id), cast("int", head), send_id=str(send_id))
                 for send_id, session_id, head in found
             ],
         )
@@ -69,7 +69,7 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
     return [send for send in known if send is not None]
 
 
-def taken(connection: Connection, send: Send, numbers: Collection[str]) -> set[str]:
+def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collection[str]) -> set[str]:
     """Which of these numbers of the gateway's belong to other sends."""
     with errors.translated():
         found = connection.execute(
@@ -80,12 +80,12 @@ def taken(connection: Connection, send: Send, numbers: Collection[str]) -> set[s
             SELECT s.gateway_id FROM sends AS s
             WHERE s.session_id = %(session_id)s AND s.gateway_id = ANY(%(numbers)s) AND s.send_id <> %(send_id)s
             """,
-            {"session_id": send.session_id, "numbers": list(numbers), "send_id": send.send_id},
+            {"session_id": send.session_id, "numbers": list(candidate_ids), "send_id": send.send_id},
         ).fetchall()
     return {cast("str", number) for (number,) in found}
 
 
-def alike(connection: Connection, send: Send, status: str, around: int) -> int:
+def count_indistinguishable(connection: Connection, send: Send, status: str, window_ms: int) -> int:
     """How many other sends could have made an entry of the gateway's that has this status, `around` ms of the send.
 
     Those that may still have had any end, and those that had this one without a number to tell them by.
@@ -101,7 +101,7 @@ def alike(connection: Connection, send: Send, status: str, around: int) -> int:
                 AND s.timestamp BETWEEN about.timestamp - %(around)s AND about.timestamp + %(around)s
                 AND (s.state IN ('accepted', 'unknown') OR (s.state = %(status)s AND s.gateway_id IS NULL))
             """,
-            {"send_id": send.send_id, "status": status, "around": around},
+            {"send_id": send.send_id, "status": status, "around": window_ms},
         ).fetchone()
     assert row is not None, "a count is a row"
     return cast("int", row[0])

@@ -10,15 +10,15 @@ import requests
 import uvicorn
 
 from api.app import create_app
-from api.gateway.timeouts import Patience
-from tests.support.history_writer import TOKEN, Client, History
+from api.gateway.timeouts import Timeouts
+from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
 
 
 @contextlib.contextmanager
-def serving(environ: Mapping[str, str], patience: Patience | None = None) -> Generator[str]:
+def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) -> Generator[str]:
     """The URL of an API that runs until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(environ, patience=patience)
+    app = create_app(environ, timeouts=timeouts)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -31,18 +31,18 @@ def serving(environ: Mapping[str, str], patience: Patience | None = None) -> Gen
 
 
 @pytest.fixture
-def history(database_url: str) -> History:
-    return History(database_url)
+def history(database_url: str) -> HistoryWriter:
+    return HistoryWriter(database_url)
 
 
 @pytest.fixture
 def api_url(database_url: str) -> Iterator[str]:
-    with serving({"DATABASE_URL": database_url, "API_TOKEN": TOKEN}) as url:
+    with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url:
         yield url
 
 
 @pytest.fixture
-def client(api_url: str) -> Iterator[Client]:
+def client(api_url: str) -> Iterator[ApiClient]:
     with requests.Session() as http:
-        http.headers["authorization"] = f"Bearer {TOKEN}"
-        yield Client(api_url, http)
+        http.headers["authorization"] = f"Bearer {API_TOKEN}"
+        yield ApiClient(api_url, http)

@@ -10,8 +10,8 @@ import pytest
 from store.postgres import pool
 from store.postgres.connections import Connection
 from store.reading import change_feed, chat_list, message_pages, search
-from store.reading.chat_scope import Place
-from store.reading.message_pages import Wanted
+from store.reading.chat_scope import ChatScope
+from store.reading.message_pages import MessageQuery
 
 CHATS, MESSAGES, BIG = 2_000, 60_000, 20_000
 FILL = """
@@ -50,49 +50,53 @@ INSERT INTO changes (kind, session_id, chat_id, message)
 SELECT 'message', session_id, chat_id, id FROM whatsapp_messages ORDER BY id;
 ANALYZE;
 """
-PLACE = Place("919800000001", None)
-MIDDLE = message_pages.Position(1_700_030_000_000, 0, "", 0)
+PLACE = ChatScope("919800000001", None)
+MIDDLE = message_pages.MessagePosition(1_700_030_000_000, 0, "", 0)
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
-    "chats": lambda c: chat_list.newest(c, chat_list.Filter(), 100),
-    "chats of sessions": lambda c: chat_list.newest(c, chat_list.Filter(sessions=("s1", "s2")), 100),
-    "chats unread": lambda c: chat_list.newest(c, chat_list.Filter(unread=True), 20),
-    "chats waiting": lambda c: chat_list.newest(c, chat_list.Filter(waiting=True), 20),
-    "groups": lambda c: chat_list.newest(c, chat_list.Filter(kind="group"), 20),
-    "chats of a name": lambda c: chat_list.newest(c, chat_list.Filter(q="Zebedee"), 100),
-    "chats of a name and sessions": lambda c: chat_list.newest(c, chat_list.Filter(("s1", "s2"), q="Zebedee"), 100),
-    "chats of a number": lambda c: chat_list.newest(c, chat_list.Filter(q="0001999"), 100),
-    "newer chats": lambda c: chat_list.newer(c, chat_list.Filter(), chat_list.Position(1_700_059_000_000, 0), 100),
-    "messages": lambda c: message_pages.newest(c, Wanted(PLACE, 50)),
-    "older messages": lambda c: message_pages.older(c, Wanted(PLACE, 50), MIDDLE),
-    "newer messages": lambda c: message_pages.newer(c, Wanted(PLACE, 50), MIDDLE),
-    "messages around": lambda c: message_pages.around(c, Wanted(PLACE, 50), MIDDLE),
-    "messages since": lambda c: message_pages.newest(c, Wanted(PLACE, 50, since=1_700_030_000_000)),
-    "messages around a message": lambda c: message_pages.around_message(c, Wanted(PLACE, 50), "M30000"),
-    "a message's place": lambda c: message_pages.find(c, PLACE, "M30000"),
-    "search for a number": lambda c: search.find(c, search.Wanted(("30001",), 20), None),
-    "search for a number and what everybody says": lambda c: search.find(
-        c, search.Wanted(("order", "30001"), 20), None
+    "chats": lambda c: chat_list.newest(c, chat_list.ChatFilter(), 100),
+    "chats of sessions": lambda c: chat_list.newest(c, chat_list.ChatFilter(sessions=("s1", "s2")), 100),
+    "chats unread": lambda c: chat_list.newest(c, chat_list.ChatFilter(unread=True), 20),
+    "chats waiting": lambda c: chat_list.newest(c, chat_list.ChatFilter(waiting=True), 20),
+    "groups": lambda c: chat_list.newest(c, chat_list.ChatFilter(kind="group"), 20),
+    "chats of a name": lambda c: chat_list.newest(c, chat_list.ChatFilter(search_text="Zebedee"), 100),
+    "chats of a name and sessions": lambda c: chat_list.newest(
+        c, chat_list.ChatFilter(("s1", "s2"), search_text="Zebedee"), 100
     ),
-    "search in a chat": lambda c: search.find(c, search.Wanted(("order",), 20, address=PLACE.address), None),
-    "search for what nobody said": lambda c: search.find(c, search.Wanted(("zebedee",), 20), None),
-    "changes": lambda c: change_feed.read(c, change_feed.Place(0, 30_000), 100),
-    "changes of a session": lambda c: change_feed.read(c, change_feed.Place(0, 30_000), 100, ("s1",)),
+    "chats of a number": lambda c: chat_list.newest(c, chat_list.ChatFilter(search_text="0001999"), 100),
+    "newer chats": lambda c: chat_list.newer(
+        c, chat_list.ChatFilter(), chat_list.ChatPosition(1_700_059_000_000, 0), 100
+    ),
+    "messages": lambda c: message_pages.newest(c, MessageQuery(PLACE, 50)),
+    "older messages": lambda c: message_pages.older(c, MessageQuery(PLACE, 50), MIDDLE),
+    "newer messages": lambda c: message_pages.newer(c, MessageQuery(PLACE, 50), MIDDLE),
+    "messages around": lambda c: message_pages.around(c, MessageQuery(PLACE, 50), MIDDLE),
+    "messages since": lambda c: message_pages.newest(c, MessageQuery(PLACE, 50, since=1_700_030_000_000)),
+    "messages around a message": lambda c: message_pages.around_message(c, MessageQuery(PLACE, 50), "M30000"),
+    "a message's place": lambda c: message_pages.locate(c, PLACE, "M30000"),
+    "search for a number": lambda c: search.find(c, search.SearchQuery(("30001",), 20), None),
+    "search for a number and what everybody says": lambda c: search.find(
+        c, search.SearchQuery(("order", "30001"), 20), None
+    ),
+    "search in a chat": lambda c: search.find(c, search.SearchQuery(("order",), 20, address=PLACE.address), None),
+    "search for what nobody said": lambda c: search.find(c, search.SearchQuery(("zebedee",), 20), None),
+    "changes": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100),
+    "changes of a session": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100, ("s1",)),
 }
 
 
 @pytest.fixture(scope="module")
-def explained(servers: Any, migrated: str) -> Iterator[Callable[[Callable[[Connection], object]], list[Any]]]:  # noqa: ANN401 - dev's
+def explained(servers: Any, template_database: str) -> Iterator[Callable[[Callable[[Connection], object]], list[Any]]]:  # noqa: ANN401 - dev's
     """Runs a question on a filled database and gives the plans that PostgreSQL really executed."""
     admin = servers.postgres.url_of("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE plans TEMPLATE {migrated}")  # pyright: ignore[reportArgumentType, reportCallIssue] - our own name
+        connection.execute(f"CREATE DATABASE plans TEMPLATE {template_database}")  # pyright: ignore[reportArgumentType, reportCallIssue] - our own name
     with psycopg.connect(servers.postgres.url_of("plans"), autocommit=True) as connection:
         connection.execute(FILL)
         for name, value in {"log_min_duration": "0", "log_analyze": "on", "log_format": "json"}.items():
             connection.execute("LOAD 'auto_explain'")
             connection.execute("SELECT set_config(%s, %s, false)", [f"auto_explain.{name}", value])
         connection.execute("SET auto_explain.log_level = 'notice'")
-        for name, value in pool.READING.items():
+        for name, value in pool.READ_SETTINGS.items():
             connection.execute("SELECT set_config(%s, %s, false)", [name, value])
         plans: list[Any] = []
         connection.add_notice_handler(

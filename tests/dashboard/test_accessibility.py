@@ -8,48 +8,48 @@ from playwright.sync_api import Browser, Page, expect
 from store.model.facts import Delete, Message, Reaction
 from tests.dashboard.test_operations import park
 from tests.support import axe
-from tests.support.browser import Reader, reading
-from tests.support.history_writer import PHONE, T0, History, message, named
+from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
-def list_of_chats(reader: Reader) -> None:
+def list_of_chats(reader: BrowserUser) -> None:
     reader.sign_in().locator("a.chat").first.wait_for()
 
 
-def conversation(reader: Reader) -> None:
+def conversation(reader: BrowserUser) -> None:
     list_of_chats(reader)
     reader.page.locator("a.chat", has_text="Asha").click()
     reader.page.locator("li[data-key]").first.wait_for()
 
 
-def found(reader: Reader) -> None:
+def found(reader: BrowserUser) -> None:
     reader.sign_in().get_by_role("searchbox").fill("hello")
     reader.page.locator("a.chat mark").first.wait_for()
 
 
-def nothing_found(reader: Reader) -> None:
+def nothing_found(reader: BrowserUser) -> None:
     reader.sign_in().get_by_role("searchbox").fill("nowhere to be found")
     expect(reader.page.get_by_role("heading", name="Nothing found")).to_be_visible()
 
 
-def operations(reader: Reader) -> None:
+def operations(reader: BrowserUser) -> None:
     reader.sign_in().goto(f"{reader.url}/#/operations")
     reader.page.get_by_text("Show the event").click()
     expect(reader.page.get_by_role("region", name="Sessions").locator("table")).to_be_visible()
 
 
-def settings(reader: Reader) -> None:
+def settings(reader: BrowserUser) -> None:
     reader.sign_in().get_by_role("button", name="Settings").click()
     expect(reader.page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def date(reader: Reader) -> None:
+def date(reader: BrowserUser) -> None:
     conversation(reader)
     reader.page.get_by_role("button", name="Jump to a date").click()
     expect(reader.page.locator("input[type=date]")).to_be_visible()
 
 
-def door(reader: Reader) -> None:
+def door(reader: BrowserUser) -> None:
     reader.page.goto(f"{reader.url}/#token=wrong")
     expect(reader.page.get_by_role("alert")).to_be_visible()
 
@@ -58,39 +58,61 @@ VIEWS = (list_of_chats, conversation, found, nothing_found, operations, settings
 
 
 @pytest.fixture
-def told(history: History) -> None:
+def told(history: HistoryWriter) -> None:
     """Something of everything."""
-    history.tell(
-        named("Asha"),
-        message("hello", 0, id="a"),
-        Message(PHONE, "outgoing", "b", T0 + 1, "text", None, "complete", text="hi", reply_to="a", status="read"),
-        Message(PHONE, "outgoing", "c", T0 + 2, "text", None, "complete", text="never came", status="failed"),
-        Message(PHONE, "incoming", "d", T0 + 3, "image", None, "media_missing", caption="see https://example.org"),
-        message("gone", 4, id="e"),
-        Delete("e", PHONE, "incoming", None, T0 + 5),
-        Reaction("b", PHONE, "incoming", None, "👍", T0 + 6),
-        message("hello group", 7, address="120363041234567890@g.us", sender="919811000002"),
+    history.store(
+        name_fact("Asha"),
+        message_fact("hello", 0, id="a"),
+        Message(
+            SENDER_PHONE,
+            "outgoing",
+            "b",
+            BASE_TIME + 1,
+            "text",
+            None,
+            "complete",
+            text="hi",
+            reply_to="a",
+            status="read",
+        ),
+        Message(
+            SENDER_PHONE, "outgoing", "c", BASE_TIME + 2, "text", None, "complete", text="never came", status="failed"
+        ),
+        Message(
+            SENDER_PHONE,
+            "incoming",
+            "d",
+            BASE_TIME + 3,
+            "image",
+            None,
+            "media_missing",
+            caption="see https://example.org",
+        ),
+        message_fact("gone", 4, id="e"),
+        Delete("e", SENDER_PHONE, "incoming", None, BASE_TIME + 5),
+        Reaction("b", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 6),
+        message_fact("hello group", 7, address="120363041234567890@g.us", sender="919811000002"),
     )
-    history.run("UPDATE whatsapp_messages SET unread = false WHERE message_id = 'a'")
+    history.execute("UPDATE whatsapp_messages SET unread = false WHERE message_id = 'a'")
     park(history, b"{}")
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("populated_url")
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
-def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: Callable[[Reader], None]) -> None:
+def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: Callable[[BrowserUser], None]) -> None:
     """Names, roles, contrast, focus order: what a machine can find, it does not find."""
-    with reading(browser, api_url, reduced_motion="reduce") as somebody:
+    with open_browser_user(browser, api_url, reduced_motion="reduce") as somebody:
         view(somebody)
         for scheme in ("light", "dark"):
             somebody.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            somebody.picture(f"{view.__name__}-{scheme}")
+            somebody.save_screenshot(f"{view.__name__}-{scheme}")
             assert obstacles(somebody.page) == [], scheme
 
 
 def obstacles(page: Page) -> list[str]:
     """What axe-core calls serious or critical."""
     if not page.evaluate("'axe' in window"):
-        page.evaluate(axe.script())
+        page.evaluate(axe.read_source())
     found: list[str] = page.evaluate(
         """async () => (await axe.run()).violations
             .filter((one) => ["serious", "critical"].includes(one.impact))
@@ -101,7 +123,7 @@ def obstacles(page: Page) -> list[str]:
 
 def test_the_audit_finds_what_is_wrong(browser: Browser, api_url: str) -> None:
     """An audit that finds nothing may not be running at all."""
-    with reading(browser, api_url) as somebody:
+    with open_browser_user(browser, api_url) as somebody:
         somebody.sign_in()
         somebody.page.evaluate(
             "document.body.append(Object.assign(document.createElement('button'), {style: 'color: #ccc'}))"

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import Reader
-from tests.support.history_writer import T0, History, message, named
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact, name_fact
 
 MANY = 100_000
 
@@ -15,18 +15,18 @@ def phone(n: int) -> str:
     return f"9198{n:08d}"
 
 
-def test_filters_show_what_they_say_and_follow_what_changes(reader: Reader, history: History) -> None:
+def test_filters_show_what_they_say_and_follow_what_changes(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """An unread chat that is opened stays where it is until the reader goes on."""
-    history.tell(
-        message("a", 1, address=phone(1)),
-        message("b", 2, address=phone(2)),
-        message("answer", 3, address=phone(2), direction="outgoing"),
-        message("c", 4, address="120363041234567890@g.us"),
+    history.store(
+        message_fact("a", 1, address=phone(1)),
+        message_fact("b", 2, address=phone(2)),
+        message_fact("answer", 3, address=phone(2), direction="outgoing"),
+        message_fact("c", 4, address="120363041234567890@g.us"),
     )
-    history.run("UPDATE whatsapp_messages SET unread = false")
-    history.run("UPDATE chats SET unread = 0")
-    history.tell(message("d", 5, address=phone(3)))
-    page = reader.sign_in()
+    history.execute("UPDATE whatsapp_messages SET unread = false")
+    history.execute("UPDATE chats SET unread = 0")
+    history.store(message_fact("d", 5, address=phone(3)))
+    page = browser_user.sign_in()
     chat = page.locator("a.chat")
 
     expect(chat).to_have_count(4)
@@ -38,7 +38,7 @@ def test_filters_show_what_they_say_and_follow_what_changes(reader: Reader, hist
     expect(chat).to_have_count(1)
     page.get_by_role("button", name="Unread", exact=True).click()
     expect(chat).to_have_count(1)
-    history.tell(message("e", 6, address=phone(2)))
+    history.store(message_fact("e", 6, address=phone(2)))
     expect(chat.locator(".preview")).to_have_text(["e", "d"])
     chat.nth(1).click()
     expect(chat.nth(1).locator(".badge")).to_have_count(0)
@@ -50,20 +50,23 @@ def test_filters_show_what_they_say_and_follow_what_changes(reader: Reader, hist
     expect(page.get_by_role("heading", name="Nothing here just now")).to_be_visible()
 
 
-def test_a_search_finds_chats_and_messages_and_leads_to_their_place(reader: Reader, history: History) -> None:
+def test_a_search_finds_chats_and_messages_and_leads_to_their_place(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """A hit from long ago opens in the middle of what was said around it."""
-    history.tell(named("Ravi Traders", phone(1)), named("Asha", phone(2)))
-    history.tell(*(message(f"line {n}", n * 1000, address=phone(2)) for n in range(300)))
-    history.tell(
-        message("the invoice number is 4711", 150_500, id="hit", address=phone(2)), message("x", address=phone(1))
+    history.store(name_fact("Ravi Traders", phone(1)), name_fact("Asha", phone(2)))
+    history.store(*(message_fact(f"line {n}", n * 1000, address=phone(2)) for n in range(300)))
+    history.store(
+        message_fact("the invoice number is 4711", 150_500, id="hit", address=phone(2)),
+        message_fact("x", address=phone(1)),
     )
-    page = reader.sign_in()
+    page = browser_user.sign_in()
     page.keyboard.press("Control+k")
     page.keyboard.type("ravi")
     expect(page.locator("a.chat .name")).to_have_text(["Ravi Traders"])
     page.get_by_role("searchbox").fill("invoice 4711")
     expect(page.locator("a.chat mark")).to_have_text(["invoice", "4711"])
-    reader.picture("search")
+    browser_user.save_screenshot("search")
     page.get_by_role("searchbox").press("ArrowDown")
     page.keyboard.press("Enter")
 
@@ -75,9 +78,9 @@ def test_a_search_finds_chats_and_messages_and_leads_to_their_place(reader: Read
     expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
 
 
-def test_everything_can_be_done_with_the_keyboard(reader: Reader, history: History) -> None:
-    history.tell(*(message(f"from {n}", n, address=phone(n)) for n in range(30)))
-    page = reader.sign_in()
+def test_everything_can_be_done_with_the_keyboard(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    history.store(*(message_fact(f"from {n}", n, address=phone(n)) for n in range(30)))
+    page = browser_user.sign_in()
     page.locator("a.chat").first.wait_for()
     page.keyboard.press("Control+k")
     page.keyboard.press("ArrowDown")
@@ -103,20 +106,20 @@ def test_everything_can_be_done_with_the_keyboard(reader: Reader, history: Histo
 
 
 @pytest.mark.long
-def test_a_hundred_thousand_chats_are_as_light_as_ten(reader: Reader, history: History) -> None:
+def test_a_hundred_thousand_chats_are_as_light_as_ten(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Only what can be seen is in the document, however far the reader scrolls; and nothing is left out or twice."""
-    history.tell(message())
-    history.run(
+    history.store(message_fact())
+    history.execute(
         """
         INSERT INTO chats (session_id, address, kind, name, last_timestamp)
         SELECT 's1', '9198' || lpad(n::text, 8, '0'), 'phone', 'Customer ' || n, %s - n * 1000
         FROM generate_series(1, %s) AS n
         """,
-        T0,
+        BASE_TIME,
         MANY,
     )
-    history.run("ANALYZE chats")
-    page = reader.sign_in()
+    history.execute("ANALYZE chats")
+    page = browser_user.sign_in()
     page.locator("a.chat").first.wait_for()
     seen = page.evaluate(
         """async () => {
@@ -146,16 +149,16 @@ def test_a_hundred_thousand_chats_are_as_light_as_ten(reader: Reader, history: H
     assert seen["names"] > 3000
 
 
-def test_on_a_phone_one_side_is_shown_at_a_time(reader: Reader, history: History) -> None:
-    history.tell(named("A name that is much longer than a phone is wide, and then some"), message("w" * 300))
-    reader.page.set_viewport_size({"width": 360, "height": 740})
-    page = reader.sign_in()
+def test_on_a_phone_one_side_is_shown_at_a_time(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    history.store(name_fact("A name that is much longer than a phone is wide, and then some"), message_fact("w" * 300))
+    browser_user.page.set_viewport_size({"width": 360, "height": 740})
+    page = browser_user.sign_in()
     expect(page.get_by_role("main")).to_be_hidden()
-    reader.picture("phone-list")
+    browser_user.save_screenshot("phone-list")
     page.locator("a.chat").click()
     expect(page.locator(".side")).to_be_hidden()
     expect(page.locator(".said")).to_be_visible()
-    reader.picture("phone-conversation")
+    browser_user.save_screenshot("phone-conversation")
 
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.get_by_role("link", name="Back to the chats").click()

@@ -6,61 +6,63 @@ import time
 from playwright.sync_api import expect
 
 from store.model.facts import Ack, Delete, Edit, Message, Reaction
-from tests.support.browser import Reader
-from tests.support.history_writer import PHONE, T0, History, message, named
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 GROUP = "120363041234567890@g.us"
 MINUTE = 60_000
 SCROLL = ".scroll"
 
 
-def talk(history: History, count: int, *, start: int = 0, address: str = PHONE) -> None:
+def talk(history: HistoryWriter, count: int, *, start: int = 0, address: str = SENDER_PHONE) -> None:
     """Messages m0, m1, …, a minute apart."""
-    history.tell(*(message(f"text {n}", n * MINUTE, id=f"m{n}", address=address) for n in range(start, start + count)))
+    history.store(
+        *(message_fact(f"text {n}", n * MINUTE, id=f"m{n}", address=address) for n in range(start, start + count))
+    )
 
 
-def read_all(history: History) -> None:
-    history.run("UPDATE whatsapp_messages SET unread = false")
-    history.run("UPDATE chats SET unread = 0")
+def read_all(history: HistoryWriter) -> None:
+    history.execute("UPDATE whatsapp_messages SET unread = false")
+    history.execute("UPDATE chats SET unread = 0")
 
 
-def unread(history: History) -> int:
+def unread(history: HistoryWriter) -> int:
     return history.rows("SELECT count(*) FROM whatsapp_messages WHERE unread")[0][0]
 
 
-def distance_from_end(reader: Reader) -> float:
+def distance_from_end(reader: BrowserUser) -> float:
     return reader.page.evaluate(
         "(e => e.scrollHeight - e.scrollTop - e.clientHeight)(document.querySelector('.scroll'))"
     )
 
 
-def open_chat(reader: Reader) -> None:
+def open_chat(reader: BrowserUser) -> None:
     reader.sign_in().locator("a.chat").first.click()
     reader.page.locator("li[data-key]").first.wait_for()
 
 
-def test_what_arrives_appears_at_the_end_and_in_the_list(reader: Reader, history: History) -> None:
+def test_what_arrives_appears_at_the_end_and_in_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A reader at the newest message stays at the newest message."""
     talk(history, 60)
     read_all(history)
-    open_chat(reader)
-    history.tell(message("just now", 61 * MINUTE, id="new"))
+    open_chat(browser_user)
+    history.store(message_fact("just now", 61 * MINUTE, id="new"))
 
-    expect(reader.page.locator(".messages")).to_contain_text("just now")
-    expect(reader.page.locator("a.chat .preview")).to_have_text("just now")
-    assert distance_from_end(reader) < 5
+    expect(browser_user.page.locator(".messages")).to_contain_text("just now")
+    expect(browser_user.page.locator("a.chat .preview")).to_have_text("just now")
+    assert distance_from_end(browser_user) < 5
 
 
-def test_what_arrives_does_not_move_a_reader_of_old_messages(reader: Reader, history: History) -> None:
+def test_what_arrives_does_not_move_a_reader_of_old_messages(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Losing the place in the middle of a sentence is what makes people turn live updates off."""
     talk(history, 60)
     read_all(history)
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     page.evaluate("document.querySelector('.scroll').scrollTop = 700")
     page.wait_for_timeout(300)
     before = page.evaluate("document.querySelector('.scroll').scrollTop")
-    history.tell(message("just now", 61 * MINUTE, id="new"))
+    history.store(message_fact("just now", 61 * MINUTE, id="new"))
     expect(page.get_by_role("button", name=re.compile("1.*new message"))).to_be_visible()
 
     assert page.evaluate("document.querySelector('.scroll').scrollTop") == before
@@ -68,12 +70,12 @@ def test_what_arrives_does_not_move_a_reader_of_old_messages(reader: Reader, his
     expect(page.locator(".said", has_text="just now")).to_be_in_viewport()
 
 
-def test_scrolling_back_loads_older_messages_without_a_jump(reader: Reader, history: History) -> None:
+def test_scrolling_back_loads_older_messages_without_a_jump(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The message under the eye stays under the eye while others are put above it, up to the first."""
     talk(history, 400)
     read_all(history)
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     shift = page.evaluate(
         """async () => {
             const scroll = document.querySelector(".scroll");
@@ -96,13 +98,13 @@ def test_scrolling_back_loads_older_messages_without_a_jump(reader: Reader, hist
     assert shift < 2
 
 
-def test_only_what_was_seen_is_read(reader: Reader, history: History) -> None:
+def test_only_what_was_seen_is_read(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The list says 80 unread; a reader who saw ten of them has 70 left, in the API and for everybody else."""
     talk(history, 10)
     read_all(history)
     talk(history, 80, start=10)
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     expect(page.get_by_text("Unread from here")).to_be_in_viewport()
     expect(page.locator(".said", has_text=re.compile("^text 10$"))).to_be_in_viewport()
     deadline = time.monotonic() + 15
@@ -121,48 +123,52 @@ def test_only_what_was_seen_is_read(reader: Reader, history: History) -> None:
     expect(page.locator(".badge")).to_have_count(1)  # what was jumped over was not seen
 
 
-def test_the_last_message_seen_live_is_read_too(reader: Reader, history: History) -> None:
+def test_the_last_message_seen_live_is_read_too(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """It is no part of the page that was loaded; a newer page vouches for it."""
     talk(history, 3)
     read_all(history)
-    open_chat(reader)
-    history.tell(message("just now", 5 * MINUTE, id="new"))
+    open_chat(browser_user)
+    history.store(message_fact("just now", 5 * MINUTE, id="new"))
 
-    expect(reader.page.locator(".messages")).to_contain_text("just now")
-    expect(reader.page.locator(".badge")).to_have_count(0)
+    expect(browser_user.page.locator(".messages")).to_contain_text("just now")
+    expect(browser_user.page.locator(".badge")).to_have_count(0)
     deadline = time.monotonic() + 10
     while unread(history) and time.monotonic() < deadline:
-        reader.page.wait_for_timeout(100)
+        browser_user.page.wait_for_timeout(100)
     assert unread(history) == 0
 
 
-def test_a_message_tells_everything_that_is_known_of_it(reader: Reader, history: History) -> None:
+def test_a_message_tells_everything_that_is_known_of_it(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Ticks, edits, deletions, reactions, quotes, placeholders: each in words, too."""
     out = "outgoing"
-    history.tell(
-        named("Asha"),
-        message("What does it cost?", 0, id="a"),
-        Message(PHONE, out, "b", T0 + 1000, "text", None, "complete", text="It costs 40", reply_to="a", status="sent"),
-        message("wrong", 2000, id="c"),
-        message("secret", 3000, id="d"),
-        Message(PHONE, "incoming", "e", T0 + 4000, "image", "imageMessage", "media_missing", caption="the blue one"),
-        Message(PHONE, "incoming", "f", T0 + 5000, "text", None, "undecrypted"),
+    history.store(
+        name_fact("Asha"),
+        message_fact("What does it cost?", 0, id="a"),
         Message(
-            PHONE, "incoming", "g", T0 + 6000, "document", None, "complete", media_url="https://files.example/a.pdf",
+            SENDER_PHONE, out, "b", BASE_TIME + 1000, "text", None, "complete", text="It costs 40", reply_to="a", status="sent"
+        ),
+        message_fact("wrong", 2000, id="c"),
+        message_fact("secret", 3000, id="d"),
+        Message(
+            SENDER_PHONE, "incoming", "e", BASE_TIME + 4000, "image", "imageMessage", "media_missing", caption="the blue one"
+        ),
+        Message(SENDER_PHONE, "incoming", "f", BASE_TIME + 5000, "text", None, "undecrypted"),
+        Message(
+            SENDER_PHONE, "incoming", "g", BASE_TIME + 6000, "document", None, "complete", media_url="https://files.example/a.pdf",
             file_name="in\u202efdp.exe",
         ),
-        message("السلام عليكم، هل الطلب جاهز؟", 7000, id="h"),
-        message("😀", 8000, id="i"),
-        message("w" * 400 + " see https://example.org/a?b=1. javascript:alert(1)", 9000, id="j"),
+        message_fact("السلام عليكم، هل الطلب جاهز؟", 7000, id="h"),
+        message_fact("😀", 8000, id="i"),
+        message_fact("w" * 400 + " see https://example.org/a?b=1. javascript:alert(1)", 9000, id="j"),
     )  # fmt: skip
-    history.tell(
-        Edit("c", PHONE, "incoming", None, "right", T0 + 2500),
-        Delete("d", PHONE, "incoming", None, T0 + 3500),
-        Reaction("b", PHONE, "incoming", None, "👍", T0 + 1500),
-        Ack("b", "delivered", PHONE, T0 + 1600),
+    history.store(
+        Edit("c", SENDER_PHONE, "incoming", None, "right", BASE_TIME + 2500),
+        Delete("d", SENDER_PHONE, "incoming", None, BASE_TIME + 3500),
+        Reaction("b", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 1500),
+        Ack("b", "delivered", SENDER_PHONE, BASE_TIME + 1600),
     )
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     item = page.locator("li[data-key]")
 
     expect(item.nth(1).locator(".quote")).to_contain_text("What does it cost?")
@@ -182,32 +188,34 @@ def test_a_message_tells_everything_that_is_known_of_it(reader: Reader, history:
     assert page.evaluate(
         "document.querySelector('.scroll').scrollWidth <= document.querySelector('.scroll').clientWidth"
     )
-    reader.picture("conversation")
+    browser_user.save_screenshot("conversation")
 
 
-def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(reader: Reader, history: History) -> None:
+def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     def said(n: int, sender: str | None, name: str | None) -> Message:
         return Message(
-            GROUP, "incoming", f"g{n}", T0 + n, "text", None, "complete", text=f"no {n}", sender=sender,
+            GROUP, "incoming", f"g{n}", BASE_TIME + n, "text", None, "complete", text=f"no {n}", sender=sender,
             sender_name=name,
         )  # fmt: skip
 
-    history.tell(said(1, "919811000001", "Asha"), said(2, "919811000002", None), said(3, None, None))
-    open_chat(reader)
+    history.store(said(1, "919811000001", "Asha"), said(2, "919811000002", None), said(3, None, None))
+    open_chat(browser_user)
 
-    expect(reader.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Sender not told"])
-    expect(reader.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
+    expect(browser_user.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Sender not told"])
+    expect(browser_user.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
 
 
-def test_on_paper_there_is_only_what_was_said(reader: Reader, history: History) -> None:
+def test_on_paper_there_is_only_what_was_said(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """All that is loaded, however long, and nothing that somebody could press."""
     talk(history, 40)
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     page.emulate_media(media="print")
 
     expect(page.locator(".side")).to_be_hidden()
     expect(page.locator(".composer")).to_be_hidden()
     expect(page.locator("button:visible")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollHeight") > 40 * 35
-    reader.picture("print")
+    browser_user.save_screenshot("print")

@@ -13,39 +13,39 @@ from playwright.sync_api import Browser, expect
 
 from dev.embedded import data_folder
 from dev.gateway import message_reports
-from dev.gateway.server import Gateway
-from dev.supervisor.stack import Stack
+from dev.gateway.server import PretendGateway
+from dev.supervisor.stack import LocalStack
 from tests.dashboard.test_operations import park
-from tests.support.browser import Reader, reading
-from tests.support.history_writer import History
+from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.history_writer import HistoryWriter
 
 PHONE = "919811000001"
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[Gateway]:
-    with Gateway() as found:
+def gateway() -> Iterator[PretendGateway]:
+    with PretendGateway() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def stack(gateway: Gateway) -> Iterator[Stack]:
-    folder = data_folder.temporary()
-    system = Stack(folder / "data", gateway.account.environ(gateway.base_url))
+def stack(gateway: PretendGateway) -> Iterator[LocalStack]:
+    folder = data_folder.create_temporary()
+    system = LocalStack(folder / "data", gateway.account.to_environ(gateway.base_url))
     with system:
         secret = (folder / "data" / "webhook-secret").read_text().strip()
-        gateway.memory.register(system.webhook_url, ["message.received"], secret)
+        gateway.state.register(system.webhook_url, ["message.received"], secret)
         yield system
     shutil.rmtree(folder)
 
 
 @pytest.fixture
-def reader(browser: Browser, stack: Stack) -> Iterator[Reader]:
-    with reading(browser, stack.api_url) as somebody:
+def reader(browser: Browser, stack: LocalStack) -> Iterator[BrowserUser]:
+    with open_browser_user(browser, stack.api_url) as somebody:
         yield somebody
 
 
-def received(gateway: Gateway, text: str, phone: str = PHONE) -> dict[str, Any]:
+def received(gateway: PretendGateway, text: str, phone: str = PHONE) -> dict[str, Any]:
     """An event as the gateway sends it."""
     return {
         "event": "message.received",
@@ -60,12 +60,17 @@ def received(gateway: Gateway, text: str, phone: str = PHONE) -> dict[str, Any]:
     }
 
 
-def post(gateway: Gateway, text: str, phone: str = PHONE) -> None:
+def post(gateway: PretendGateway, text: str, phone: str = PHONE) -> None:
     """A webhook, signed."""
-    assert [result.status for result in message_reports.emit(gateway.memory, received(gateway, text, phone))] == [200]
+    assert [
+        result.status
+        for result in message_reports.deliver_to_subscribers(gateway.state, received(gateway, text, phone))
+    ] == [200]
 
 
-def test_a_webhook_becomes_a_message_on_the_screen(reader: Reader, gateway: Gateway, stack: Stack) -> None:
+def test_a_webhook_becomes_a_message_on_the_screen(
+    reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
+) -> None:
     """The whole way: gateway, ingest, queue, worker, database, feed, stream, page."""
     page = reader.sign_in(stack.token)
     post(gateway, "Do you have this in stock?")
@@ -82,7 +87,7 @@ def test_a_webhook_becomes_a_message_on_the_screen(reader: Reader, gateway: Gate
 
 
 def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
-    reader: Reader, gateway: Gateway, stack: Stack
+    reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
 ) -> None:
     """What came while nobody could tell is there, once, without loading the page anew."""
     page = reader.sign_in(stack.token)
@@ -102,9 +107,11 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     assert page.evaluate("window.mark") == "the same page"
 
 
-def test_what_is_parked_is_tried_again_on_request(reader: Reader, gateway: Gateway, stack: Stack) -> None:
+def test_what_is_parked_is_tried_again_on_request(
+    reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
+) -> None:
     """One event that the parser understands by now, and one that it still does not."""
-    history = History((stack.data_dir / "database-url").read_text().strip())
+    history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
     park(history, b'{"event":"call.offer"}')
     page = reader.sign_in(stack.token)
     page.goto(f"{stack.api_url}/#/operations")
@@ -123,24 +130,24 @@ def test_what_is_parked_is_tried_again_on_request(reader: Reader, gateway: Gatew
 
 
 @pytest.mark.long
-def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, gateway: Gateway) -> None:
+def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, gateway: PretendGateway) -> None:
     """The whole system is stopped and started again on its data: the open page says so, and goes on."""
-    folder = data_folder.temporary()
+    folder = data_folder.create_temporary()
     port = {"API_PORT": "0"}
-    system = Stack(folder / "data", port | gateway.account.environ(gateway.base_url))
+    system = LocalStack(folder / "data", port | gateway.account.to_environ(gateway.base_url))
     system.start()
     try:
-        with reading(browser, system.api_url) as somebody:
+        with open_browser_user(browser, system.api_url) as somebody:
             page = somebody.sign_in(system.token)
             expect(page.get_by_text("No chats yet")).to_be_visible()
             page.wait_for_timeout(500)
             system.stop()
             expect(page.locator(".notice")).to_contain_text("Connection lost", timeout=20_000)
-            somebody.picture("offline")
-            again = Stack(folder / "data", {"API_PORT": system.api_url.rpartition(":")[2]})
+            somebody.save_screenshot("offline")
+            again = LocalStack(folder / "data", {"API_PORT": system.api_url.rpartition(":")[2]})
             with again:
                 expect(page.locator(".notice")).to_be_hidden(timeout=30_000)
     finally:
-        if system.alive:
+        if system.is_running:
             system.stop()
         shutil.rmtree(folder)

@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from store.model.facts import Edit, Message, Name, Reaction
-from tests.support.browser import Reader
-from tests.support.history_writer import PHONE, T0, History
+from store.model.facts import DisplayName, Edit, Message, Reaction
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -25,35 +25,35 @@ GROUP = "120363041234567890@g.us"
 
 
 @pytest.mark.parametrize("place", ["phone", pytest.param("group", marks=pytest.mark.long)])
-def test_no_text_of_anybody_is_ever_markup(reader: Reader, history: History, place: str) -> None:
+def test_no_text_of_anybody_is_ever_markup(browser_user: BrowserUser, history: HistoryWriter, place: str) -> None:
     """Each hostile text in each field that a sender chooses, looked at in the list, the chat, a search and parked."""
-    address = PHONE if place == "phone" else GROUP
-    facts: list[Message | Name | Edit | Reaction] = []
+    address = SENDER_PHONE if place == "phone" else GROUP
+    facts: list[Message | DisplayName | Edit | Reaction] = []
     for n, evil in enumerate(HOSTILE):
         facts += [
             Message(
-                address, "incoming", f"{evil}{n}", T0 + n * 10, "text", evil, "complete", text=evil, sender=evil,
+                address, "incoming", f"{evil}{n}", BASE_TIME + n * 10, "text", evil, "complete", text=evil, sender=evil,
                 sender_name=evil, reply_to=f"{evil}{n - 1}",
             ),
             Message(
-                address, "incoming", f"f{n}", T0 + n * 10 + 1, "document", evil, "complete", caption=evil,
+                address, "incoming", f"f{n}", BASE_TIME + n * 10 + 1, "document", evil, "complete", caption=evil,
                 media_url=evil if n % 2 else f"https://files.example/{evil}", mime_type=evil, file_name=evil,
                 sender=evil, sender_name=evil,
             ),
-            Message(address, "incoming", f"u{n}", T0 + n * 10 + 2, "unknown", evil, "complete", sender=evil),
-            Reaction(f"f{n}", address, "incoming", evil, evil, T0 + n * 10 + 3),
-            Edit(f"f{n}", address, "incoming", evil, evil, T0 + n * 10 + 4),
-            Name(address, evil, 2, T0 + n),
+            Message(address, "incoming", f"u{n}", BASE_TIME + n * 10 + 2, "unknown", evil, "complete", sender=evil),
+            Reaction(f"f{n}", address, "incoming", evil, evil, BASE_TIME + n * 10 + 3),
+            Edit(f"f{n}", address, "incoming", evil, evil, BASE_TIME + n * 10 + 4),
+            DisplayName(address, evil, 2, BASE_TIME + n),
         ]  # fmt: skip
-    history.tell(*facts, session=HOSTILE[1])
-    page = reader.sign_in()
+    history.store(*facts, session=HOSTILE[1])
+    page = browser_user.sign_in()
     page.locator("a.chat").click()
     page.locator("li[data-key]").nth(30).wait_for()
     page.get_by_role("searchbox").fill("alert(1)")
     page.locator("a.chat mark").first.wait_for()
     page.locator(".quote").first.click()
     hrefs = page.evaluate("[...document.querySelectorAll('a')].map((one) => one.protocol)")
-    page.goto(f"{reader.url}/#/operations")
+    page.goto(f"{browser_user.url}/#/operations")
     expect(page.get_by_text(HOSTILE[1]).first).to_be_visible()
 
     assert set(hrefs) <= {"http:", "https:"}
@@ -64,10 +64,10 @@ def test_no_text_of_anybody_is_ever_markup(reader: Reader, history: History, pla
 @pytest.mark.parametrize(
     "evil", ["#/chat/%ZZ/%00", "#/chat/<img src=x>/1", "#token=", "#/operations/../x", "#/%E0%A4%A"]
 )
-def test_no_address_breaks_the_page(reader: Reader, evil: str) -> None:
+def test_no_address_breaks_the_page(browser_user: BrowserUser, evil: str) -> None:
     """Links come from anywhere: a chat program, a search engine, somebody with ideas."""
-    reader.sign_in()
-    reader.page.goto(f"{reader.url}/{evil}")
-    reader.page.reload()
+    browser_user.sign_in()
+    browser_user.page.goto(f"{browser_user.url}/{evil}")
+    browser_user.page.reload()
 
-    expect(reader.page.locator(".side, .door").first).to_be_attached()
+    expect(browser_user.page.locator(".side, .door").first).to_be_attached()

@@ -5,14 +5,14 @@ import requests
 from starlette.datastructures import Headers
 
 from api.auth import cookies
-from api.auth.cookies import Cookies, Ticket
+from api.auth.cookies import SignIn, SignInCookies
 from api.live import stream
 from store.access import tokens
 from store.postgres import connections
-from tests.support.history_writer import TOKEN, History, message
+from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
-def signed_in(api_url: str, token: str = TOKEN) -> requests.Session:
+def signed_in(api_url: str, token: str = API_TOKEN) -> requests.Session:
     """As a browser is that went through the door."""
     http = requests.Session()
     answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {token}"}, timeout=30)
@@ -24,11 +24,11 @@ def signed_in(api_url: str, token: str = TOKEN) -> requests.Session:
 def test_a_token_is_shown_once_and_a_cookie_takes_its_place(api_url: str) -> None:
     """The cookie is out of reach of scripts and of other sites, and is not the token."""
     with requests.Session() as http:
-        answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30)
+        answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {API_TOKEN}"}, timeout=30)
         cookie = answer.headers["set-cookie"]
 
         assert {"HttpOnly", "SameSite=strict", "Path=/api"} <= set(cookie.split("; "))
-        assert TOKEN not in cookie
+        assert API_TOKEN not in cookie
         assert http.get(f"{api_url}/api/chats", timeout=30).status_code == 200
 
 
@@ -37,9 +37,9 @@ def test_without_cookie_and_token_there_is_nothing(api_url: str) -> None:
     assert requests.post(f"{api_url}/api/session", timeout=30).status_code == 401
 
 
-def test_a_cookie_alone_does_not_write(api_url: str, history: History) -> None:
+def test_a_cookie_alone_does_not_write(api_url: str, history: HistoryWriter) -> None:
     """Another site can make a browser send a request with its cookie, and cannot know what our page knows."""
-    history.tell(message())
+    history.store(message_fact())
     url = f"{api_url}/api/chats/919811000001/read"
     with signed_in(api_url) as http:
         csrf = http.headers.pop("x-csrf-token")
@@ -64,7 +64,7 @@ def test_signing_out_takes_the_cookie_back(api_url: str) -> None:
 
 def test_signing_out_ends_every_copy_of_the_cookie(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever stole it is signed out too, and hears nothing more; and nobody else is."""
-    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.1)
     with signed_in(api_url) as http, signed_in(api_url) as other:
         stolen = {"cookie": "; ".join(f"{one.name}={one.value}" for one in http.cookies)}
         assert requests.get(f"{api_url}/api/session", headers=stolen, timeout=30).status_code == 200
@@ -76,12 +76,14 @@ def test_signing_out_ends_every_copy_of_the_cookie(api_url: str, monkeypatch: py
         assert other.get(f"{api_url}/api/chats", timeout=30).status_code == 200
 
 
-def test_a_token_that_is_revoked_takes_its_cookies_with_it(api_url: str, history: History, database_url: str) -> None:
+def test_a_token_that_is_revoked_takes_its_cookies_with_it(
+    api_url: str, history: HistoryWriter, database_url: str
+) -> None:
     """Whoever loses a laptop revokes its token, and need not find the laptop."""
-    history.tell(message(), session="mine")
-    history.tell(message(address="919811000002"), session="yours")
+    history.store(message_fact(), session="mine")
+    history.store(message_fact(address="919811000002"), session="yours")
     with connections.open(database_url, "test") as connection:
-        token = tokens.make(connection, "laptop", ["read"], sessions=["mine"])
+        token = tokens.create(connection, "laptop", ["read"], session_ids=["mine"])
     with signed_in(api_url, token) as http:
         seen = http.get(f"{api_url}/api/chats", timeout=30).json()["data"]["contacts"]
         write = http.post(f"{api_url}/api/chats/919811000001/read", timeout=30)
@@ -96,15 +98,15 @@ def test_a_token_that_is_revoked_takes_its_cookies_with_it(api_url: str, history
 
 def test_a_cookie_lasts_its_time_and_is_nobody_elses_to_make() -> None:
     """What was changed by a letter, was made with another token, or is over, is no cookie."""
-    ours, others = Cookies(TOKEN), Cookies("another token")
-    ticket = Ticket(7, "aa")
-    value = ours.seal(ticket, now=1000.0)
+    ours, others = SignInCookies(API_TOKEN), SignInCookies("another token")
+    ticket = SignIn(7, "aa")
+    value = ours.encode(ticket, now=1000.0)
 
-    def read(value: str, now: float = 1000.0) -> Ticket | None:
-        return ours.read(Headers({"cookie": f"{ours.name}={value}"}), now)
+    def read(value: str, now: float = 1000.0) -> SignIn | None:
+        return ours.decode(Headers({"cookie": f"{ours.name}={value}"}), now)
 
     assert read(value) == ticket
-    assert read(value, 1000.0 + cookies.LASTS + 1) is None
-    assert read(others.seal(ticket, now=1000.0)) is None
+    assert read(value, 1000.0 + cookies.LIFETIME_SECONDS + 1) is None
+    assert read(others.encode(ticket, now=1000.0)) is None
     assert read("8" + value[1:]) is None
     assert [read(odd) for odd in ("", ".", "...", "7.aa.x.", "é.é.é.é")] == [None] * 5

@@ -10,26 +10,32 @@ from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
-from tests.support.browser import Reader
-from tests.support.history_writer import T0, TOKEN, History, message
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
 
 
-def park(history: History, body: bytes) -> None:
+def park(history: HistoryWriter, body: bytes) -> None:
     """An event that nobody understands."""
     number = next(history.numbers)
-    history.upto += 1
+    history.event_count += 1
     event = Event(
-        0, T0, body, hashlib.sha256(body).digest(), Outcome("parked", "unknown_event", "s1", "call.offer", T0)
+        0,
+        BASE_TIME,
+        body,
+        hashlib.sha256(body).digest(),
+        Outcome("parked", "unknown_event", "s1", "call.offer", BASE_TIME),
     )
     with connections.open(history.database_url, "test") as connection:
-        apply.apply(connection, [Batch(history.writer, number, history.upto, (event,))])
+        apply.apply(connection, [Batch(history.writer, number, history.event_count, (event,))])
 
 
-def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(reader: Reader, history: History) -> None:
+def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """Every figure is the API's own; and where no worker lives to know, it says so instead of 0."""
-    history.tell(message(), message(), SessionReport("disconnected", "919811000009", T0))
+    history.store(message_fact(), message_fact(), SessionReport("disconnected", "919811000009", BASE_TIME))
     park(history, b'{"event":"call.offer","from":"<b>x</b>"}')
-    page = reader.sign_in()
+    page = browser_user.sign_in()
     page.get_by_role("link", name="Operations").click()
     ledger = page.locator(".card", has=page.get_by_role("heading", name="Ledger"))
     sessions = page.get_by_role("region", name="Sessions")
@@ -43,20 +49,20 @@ def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(reader: Rea
     expect(page.locator(".parked")).to_contain_text("unknown event")
     page.get_by_text("Show the event").click()
     expect(page.locator(".parked pre")).to_have_text('{"event":"call.offer","from":"<b>x</b>"}')
-    reader.picture("operations-parked")
+    browser_user.save_screenshot("operations-parked")
 
 
-def test_the_outages_of_every_session_are_listed(reader: Reader, history: History) -> None:
+def test_the_outages_of_every_session_are_listed(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Where messages may be missing is asked of the whole system, not of one chat; one outage is not over yet."""
-    history.tell(message())
-    for first, ended in ((T0, T0 + 60_000), (T0 + 120_000, None)):
-        history.run(
+    history.store(message_fact())
+    for first, ended in ((BASE_TIME, BASE_TIME + 60_000), (BASE_TIME + 120_000, None)):
+        history.execute(
             "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
             " VALUES ('s1', 'disconnected', %s, %s, %s, %s, 'disconnected')",
             first, first + 1000, first + 2000, ended,
         )  # fmt: skip
-    page = reader.sign_in()
-    page.goto(f"{reader.url}/#/operations")
+    page = browser_user.sign_in()
+    page.goto(f"{browser_user.url}/#/operations")
 
     expect(page.locator(".outages .outage")).to_have_text(
         [
@@ -66,23 +72,23 @@ def test_the_outages_of_every_session_are_listed(reader: Reader, history: Histor
     )
 
 
-def test_the_last_hour_is_drawn(reader: Reader, history: History) -> None:
+def test_the_last_hour_is_drawn(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """As a picture for those who see it, in words for those who do not."""
-    history.tell(*(message(f"{n}") for n in range(7)))
-    history.run("UPDATE whatsapp_messages SET timestamp = extract(epoch FROM now()) * 1000 - 600000")
-    page = reader.sign_in()
-    page.goto(f"{reader.url}/#/operations")
+    history.store(*(message_fact(f"{n}") for n in range(7)))
+    history.execute("UPDATE whatsapp_messages SET timestamp = extract(epoch FROM now()) * 1000 - 600000")
+    page = browser_user.sign_in()
+    page.goto(f"{browser_user.url}/#/operations")
 
     expect(page.get_by_role("img", name=re.compile("incoming: 7, outgoing: 0"))).to_be_visible()
     assert page.locator(".chart rect").count() in {1, 2}
 
 
-def test_figures_are_what_the_api_says(reader: Reader, history: History) -> None:
-    history.tell(*(message(f"{n}") for n in range(12)))
-    told = requests.get(f"{reader.url}/api/ledger", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30).json()[
-        "data"
-    ]
-    page = reader.sign_in()
-    page.goto(f"{reader.url}/#/operations")
+def test_figures_are_what_the_api_says(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    history.store(*(message_fact(f"{n}") for n in range(12)))
+    told = requests.get(
+        f"{browser_user.url}/api/ledger", headers={"authorization": f"Bearer {API_TOKEN}"}, timeout=30
+    ).json()["data"]
+    page = browser_user.sign_in()
+    page.goto(f"{browser_user.url}/#/operations")
 
     expect(page.locator(".figures")).to_contain_text(str(told["received"]))

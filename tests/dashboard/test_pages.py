@@ -8,7 +8,7 @@ import requests
 
 from api.http import static
 
-FILES = sorted(path for path in static.FOLDER.iterdir() if path.is_file())
+FILES = sorted(path for path in static.DASHBOARD_FOLDER.iterdir() if path.is_file())
 MOST = 120_000
 """Bytes, before anything is compressed."""
 
@@ -17,7 +17,7 @@ def test_the_page_may_load_and_ask_nothing_but_this_server(api_url: str) -> None
     """A text that became a script by accident would find nobody to talk to, and would not run to begin with."""
     policy = requests.get(api_url, timeout=30).headers["content-security-policy"]
 
-    assert policy == static.POLICY
+    assert policy == static.CONTENT_SECURITY_POLICY
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
 
@@ -70,7 +70,7 @@ def test_every_file_is_asked_for_by_another() -> None:
 
 def test_every_text_is_there_in_every_language_and_used() -> None:
     """A key that is missing is shown as it is; one that nobody uses is translated for nothing."""
-    source = (static.FOLDER / "texts.js").read_text()
+    source = (static.DASHBOARD_FOLDER / "texts.js").read_text()
     rows = dict(re.findall(r"^\t(\w+): (\[.*\]),$", source, re.MULTILINE))
     code = "\n".join(path.read_text() for path in FILES if path.suffix == ".js" and path.name != "texts.js")
     made = tuple(re.findall(r"`(\w+_)\$", code))

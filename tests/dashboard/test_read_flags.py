@@ -7,19 +7,21 @@ from playwright.sync_api import Route, expect
 from store.model.facts import Edit
 from tests.dashboard.test_chat_list import phone
 from tests.dashboard.test_conversation import MINUTE, open_chat, read_all, talk, unread
-from tests.support.browser import Reader
-from tests.support.history_writer import PHONE, T0, History, message, named
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
-def test_what_a_message_said_before_its_edits_is_shown_on_request(reader: Reader, history: History) -> None:
+def test_what_a_message_said_before_its_edits_is_shown_on_request(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """Who promised what, and when it was changed: asked for, shown, and put away again."""
-    history.tell(message("5 pieces for 40", 0, id="a"), message("Thank you", 9000, id="b"))
-    history.tell(
-        Edit("a", PHONE, "incoming", None, "5 pieces for 45", T0 + 3000),
-        Edit("a", PHONE, "incoming", None, "5 pieces for 50", T0 + 6000),
+    history.store(message_fact("5 pieces for 40", 0, id="a"), message_fact("Thank you", 9000, id="b"))
+    history.store(
+        Edit("a", SENDER_PHONE, "incoming", None, "5 pieces for 45", BASE_TIME + 3000),
+        Edit("a", SENDER_PHONE, "incoming", None, "5 pieces for 50", BASE_TIME + 6000),
     )
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     edited = page.get_by_role("button", name="edited")
     edited.click()
     earlier = page.get_by_role("list", name="Earlier texts").get_by_role("listitem")
@@ -27,17 +29,19 @@ def test_what_a_message_said_before_its_edits_is_shown_on_request(reader: Reader
     expect(earlier.locator("span")).to_have_text(["5 pieces for 40", "5 pieces for 45"])
     expect(earlier.locator("small").first).to_have_text("15 Jun 2025, 20:36")
     expect(page.locator(".said").first).to_have_text("5 pieces for 50")
-    reader.picture("versions")
+    browser_user.save_screenshot("versions")
     edited.click()
     expect(earlier).to_have_count(0)
 
 
-def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(reader: Reader, history: History) -> None:
+def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """A reminder to oneself; no message changes, and whoever opens the chat has been reminded."""
     talk(history, 3)
     read_all(history)
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     page.get_by_role("button", name="More about this chat").click()
     page.get_by_role("button", name="Mark as unread").last.click()
     expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
@@ -49,60 +53,64 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(reader
     expect(page.locator(".badge")).to_have_count(0)
 
 
-def test_what_comes_while_a_conversation_is_loaded_is_not_missed(reader: Reader, history: History) -> None:
+def test_what_comes_while_a_conversation_is_loaded_is_not_missed(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """The page was read before the message was there, and the stream told of it before the page was here."""
     talk(history, 3)
     read_all(history)
 
     def late(route: Route) -> None:
         answer = route.fetch()
-        history.tell(message("in between", 5 * MINUTE, id="between", direction="outgoing"))
+        history.store(message_fact("in between", 5 * MINUTE, id="between", direction="outgoing"))
         time.sleep(1)  # the stream is faster
         route.fulfill(response=answer)
 
-    page = reader.sign_in()
-    page.route(f"**/api/chats/{PHONE}?**", late, times=1)
+    page = browser_user.sign_in()
+    page.route(f"**/api/chats/{SENDER_PHONE}?**", late, times=1)
     page.locator("a.chat").click()
 
     expect(page.locator(".said")).to_have_text(["text 0", "text 1", "text 2", "in between"])
 
 
-def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(reader: Reader, history: History) -> None:
+def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """A message that arrives meanwhile must not look like all there is."""
     talk(history, 3)
-    page = reader.sign_in()
-    page.route(f"**/api/chats/{PHONE}?**", lambda route: route.abort(), times=1)
+    page = browser_user.sign_in()
+    page.route(f"**/api/chats/{SENDER_PHONE}?**", lambda route: route.abort(), times=1)
     page.locator("a.chat").click()
-    history.tell(message("just now", 5 * MINUTE, id="new"))
+    history.store(message_fact("just now", 5 * MINUTE, id="new"))
     expect(page.locator("a.chat .preview")).to_have_text("just now")
     expect(page.get_by_text("The server does not answer.")).to_be_visible()
     expect(page.locator(".said")).to_have_count(0)
-    reader.picture("not-loaded")
+    browser_user.save_screenshot("not-loaded")
     page.get_by_role("button", name="Try again").click()
 
     expect(page.locator(".said")).to_have_count(4)
 
 
-def test_a_name_is_known_even_where_the_list_does_not_reach(reader: Reader, history: History) -> None:
+def test_a_name_is_known_even_where_the_list_does_not_reach(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A link or a reload opens a chat before, or without, the page of the list that it is on."""
-    history.tell(named("Asha", "919811099999"), message("old", -MINUTE, address="919811099999"))
-    history.run(
+    history.store(name_fact("Asha", "919811099999"), message_fact("old", -MINUTE, address="919811099999"))
+    history.execute(
         "INSERT INTO chats (session_id, address, kind, last_timestamp)"
         " SELECT 's1', '9198' || lpad(n::text, 8, '0'), 'phone', %s + n FROM generate_series(1, 150) AS n",
-        T0,
+        BASE_TIME,
     )
-    reader.sign_in()
-    reader.page.goto(f"{reader.url}/#/chat/s1/919811099999")
-    reader.page.reload()
+    browser_user.sign_in()
+    browser_user.page.goto(f"{browser_user.url}/#/chat/s1/919811099999")
+    browser_user.page.reload()
 
-    expect(reader.page.locator(".who")).to_contain_text("Asha")
-    expect(reader.page).to_have_title("Asha · History")
+    expect(browser_user.page.locator(".who")).to_contain_text("Asha")
+    expect(browser_user.page).to_have_title("Asha · History")
 
 
-def test_a_chat_is_marked_from_the_list(reader: Reader, history: History) -> None:
+def test_a_chat_is_marked_from_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """With the mouse and with the keyboard, without opening it: unread becomes read and the other way round."""
-    history.tell(message("a", 1, address=phone(1)), message("b", 2, address=phone(2)))
-    page = reader.sign_in()
+    history.store(message_fact("a", 1, address=phone(1)), message_fact("b", 2, address=phone(2)))
+    page = browser_user.sign_in()
     first = page.locator(".row").first
     first.hover()
     first.get_by_role("button", name="Mark as read").click()

@@ -7,28 +7,30 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from tests.api.conftest import serving
-from tests.support.browser import Reader, reading
-from tests.support.history_writer import TOKEN, History, message
+from dev.gateway.server import PretendGateway
+from tests.api.conftest import running_api
+from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 SEND = "POST /messages/send"
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with Gateway() as found:
+def gateway() -> Iterator[PretendGateway]:
+    with PretendGateway() as found:
         yield found
 
 
 @pytest.fixture
-def writer(browser: Browser, gateway: Gateway, database_url: str, history: History) -> Iterator[Reader]:
+def writer(
+    browser: Browser, gateway: PretendGateway, database_url: str, history: HistoryWriter
+) -> Iterator[BrowserUser]:
     """Somebody with a conversation open, in front of an API that has a gateway."""
     session = gateway.account.session_id
-    history.tell(message("Do you have this in stock?"), session=session)
-    history.run("UPDATE whatsapp_messages SET unread = false")
-    environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN} | gateway.account.environ(gateway.base_url)
-    with serving(environ) as url, reading(browser, url) as somebody:
+    history.store(message_fact("Do you have this in stock?"), session=session)
+    history.execute("UPDATE whatsapp_messages SET unread = false")
+    environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN} | gateway.account.to_environ(gateway.base_url)
+    with running_api(environ) as url, open_browser_user(browser, url) as somebody:
         somebody.sign_in().locator("a.chat").click()
         yield somebody
 
@@ -38,7 +40,7 @@ def write(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_what_is_sent_is_shown_once_with_its_state(writer: Reader, gateway: Gateway) -> None:
+def test_what_is_sent_is_shown_once_with_its_state(writer: BrowserUser, gateway: PretendGateway) -> None:
     """Ours, the server's and the stream's word for it are one bubble."""
     page = writer.page
     write(page, "Yes, we do 👍")
@@ -49,40 +51,40 @@ def test_what_is_sent_is_shown_once_with_its_state(writer: Reader, gateway: Gate
     expect(mine).to_have_count(1)
     expect(page.get_by_label("Write a message")).to_have_value("")
     expect(page.locator("a.chat .preview")).to_contain_text("Yes, we do")
-    assert [one.text for one in gateway.memory.reached()] == ["Yes, we do 👍"]
+    assert [one.text for one in gateway.state.delivered_messages()] == ["Yes, we do 👍"]
 
 
-def test_a_failed_send_says_so_and_is_sent_again_by_hand_only(writer: Reader, gateway: Gateway) -> None:
-    gateway.plan.add(Misbehaviour("failed", SEND))
+def test_a_failed_send_says_so_and_is_sent_again_by_hand_only(writer: BrowserUser, gateway: PretendGateway) -> None:
+    gateway.misbehaviours.enqueue(Misbehaviour("failed", SEND))
     page = writer.page
     write(page, "first try")
     expect(page.locator(".state.bad")).to_contain_text("It was not sent.")
     page.wait_for_timeout(500)
-    assert gateway.memory.reached() == []
+    assert gateway.state.delivered_messages() == []
     page.get_by_role("button", name="Send again").click()
 
     expect(page.locator("li.out").last.get_by_role("img", name=re.compile("^Sent"))).to_be_visible()
-    assert [one.text for one in gateway.memory.reached()] == ["first try"]
+    assert [one.text for one in gateway.state.delivered_messages()] == ["first try"]
 
 
-def test_an_unknown_send_is_told_to_be_unknown_and_never_repeated(writer: Reader, gateway: Gateway) -> None:
+def test_an_unknown_send_is_told_to_be_unknown_and_never_repeated(writer: BrowserUser, gateway: PretendGateway) -> None:
     """It went out, the answer was lost: sending again by itself would tell the customer twice."""
-    gateway.plan.add(Misbehaviour("reset_after", SEND))
+    gateway.misbehaviours.enqueue(Misbehaviour("reset_after", SEND))
     page = writer.page
     write(page, "maybe")
 
     expect(page.locator(".state")).to_contain_text("It may have been delivered.")
     page.wait_for_timeout(500)
-    assert [one.text for one in gateway.memory.reached()] == ["maybe"]
+    assert [one.text for one in gateway.state.delivered_messages()] == ["maybe"]
     page.get_by_role("button", name="Ask the gateway").click()
     expect(page.locator(".toast")).to_be_visible()
-    assert len(gateway.memory.reached()) == 1
+    assert len(gateway.state.delivered_messages()) == 1
     page.reload()
     expect(page.locator("li.out")).to_have_count(1)
 
 
-def test_a_queued_send_is_told_to_be_queued(writer: Reader, gateway: Gateway) -> None:
-    gateway.memory.connected = False
+def test_a_queued_send_is_told_to_be_queued(writer: BrowserUser, gateway: PretendGateway) -> None:
+    gateway.state.connected = False
     write(writer.page, "later")
 
     expect(writer.page.locator(".state")).to_contain_text("does not report back")
@@ -90,7 +92,9 @@ def test_a_queued_send_is_told_to_be_queued(writer: Reader, gateway: Gateway) ->
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_a_line_that_breaks_neither_sends_twice_nor_loses(writer: Reader, gateway: Gateway, *, arrived: bool) -> None:
+def test_a_line_that_breaks_neither_sends_twice_nor_loses(
+    writer: BrowserUser, gateway: PretendGateway, *, arrived: bool
+) -> None:
     """Whether the request got through or not: the same try has the same key, so it is sent once."""
     page = writer.page
     keys: list[str | None] = []
@@ -110,10 +114,10 @@ def test_a_line_that_breaks_neither_sends_twice_nor_loses(writer: Reader, gatewa
     expect(page.locator("li.out").get_by_role("img", name=re.compile("^Sent"))).to_be_visible()
     expect(page.locator("li.out")).to_have_count(1)
     assert keys[0]
-    assert len(gateway.memory.reached()) == 1
+    assert len(gateway.state.delivered_messages()) == 1
 
 
-def test_a_file_goes_with_its_caption(writer: Reader, gateway: Gateway) -> None:
+def test_a_file_goes_with_its_caption(writer: BrowserUser, gateway: PretendGateway) -> None:
     page = writer.page
     page.set_input_files(
         "input[type=file]", {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF"}
@@ -125,12 +129,12 @@ def test_a_file_goes_with_its_caption(writer: Reader, gateway: Gateway) -> None:
     expect(page.locator("li.out .media")).to_contain_text("bill.pdf")
     expect(page.locator("li.out .said")).to_have_text("Your bill")
     expect(page.locator("li.out").get_by_role("img", name=re.compile("^Sent"))).to_be_visible()
-    sent = gateway.memory.reached()[0].attachment
+    sent = gateway.state.delivered_messages()[0].attachment
     assert sent
     assert (sent.name, sent.size) == ("bill.pdf", 14)
 
 
-def test_what_cannot_be_sent_is_refused_in_words(writer: Reader) -> None:
+def test_what_cannot_be_sent_is_refused_in_words(writer: BrowserUser) -> None:
     """A picture that is none: the server looks at the content, and says what it thinks of it."""
     page = writer.page
     page.set_input_files("input[type=file]", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not an image"})

@@ -2,49 +2,49 @@
 
 from playwright.sync_api import expect
 
-from tests.support.browser import Reader
-from tests.support.history_writer import TOKEN, History, message
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
-def test_the_link_signs_in_and_leaves_no_token_behind(reader: Reader, history: History) -> None:
+def test_the_link_signs_in_and_leaves_no_token_behind(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Whoever looks over a shoulder, or goes back, must not find the key to everything."""
-    history.tell(message("hello"))
-    page = reader.page
+    history.store(message_fact("hello"))
+    page = browser_user.page
     page.goto("about:blank")
-    page.goto(f"{reader.url}/#token={TOKEN}")
+    page.goto(f"{browser_user.url}/#token={API_TOKEN}")
     expect(page.locator("a.chat")).to_have_count(1)
     stored = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
 
-    assert page.url == f"{reader.url}/"
-    assert TOKEN not in stored
+    assert page.url == f"{browser_user.url}/"
+    assert API_TOKEN not in stored
     page.go_back()
     page.go_forward()
-    assert page.url == f"{reader.url}/"
+    assert page.url == f"{browser_user.url}/"
     expect(page.locator("a.chat")).to_have_count(1)
 
 
-def test_the_same_link_works_again_and_again(reader: Reader) -> None:
-    reader.sign_in()
-    reader.page.goto("about:blank")
-    reader.sign_in()
+def test_the_same_link_works_again_and_again(browser_user: BrowserUser) -> None:
+    browser_user.sign_in()
+    browser_user.page.goto("about:blank")
+    browser_user.sign_in()
 
-    expect(reader.page.get_by_text("No chats yet")).to_be_visible()
+    expect(browser_user.page.get_by_text("No chats yet")).to_be_visible()
 
 
-def test_a_wrong_token_is_told_so_and_a_right_one_opens(reader: Reader) -> None:
-    page = reader.page
-    page.goto(reader.url)
+def test_a_wrong_token_is_told_so_and_a_right_one_opens(browser_user: BrowserUser) -> None:
+    page = browser_user.page
+    page.goto(browser_user.url)
     page.get_by_label("Token").fill("not this one")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_have_text("This token is not valid.")
-    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_label("Token").fill(API_TOKEN)
     page.get_by_label("Token").press("Enter")
 
     expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
 
 
-def test_signing_out_closes_the_door(reader: Reader) -> None:
-    page = reader.sign_in()
+def test_signing_out_closes_the_door(browser_user: BrowserUser) -> None:
+    page = browser_user.sign_in()
     page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Token")).to_be_visible()
@@ -53,21 +53,21 @@ def test_signing_out_closes_the_door(reader: Reader) -> None:
     expect(page.get_by_label("Token")).to_be_visible()
 
 
-def test_a_sign_in_that_ended_elsewhere_shows_the_door(reader: Reader, history: History) -> None:
+def test_a_sign_in_that_ended_elsewhere_shows_the_door(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The cookie is gone, the page is still open: the next question says so, in words."""
-    history.tell(message("hello"))
-    page = reader.sign_in()
+    history.store(message_fact("hello"))
+    page = browser_user.sign_in()
     page.locator("a.chat").wait_for()
-    reader.context.clear_cookies()
+    browser_user.context.clear_cookies()
     page.locator("a.chat").click()
 
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
 
 
-def test_a_server_that_is_away_is_told_and_waited_for(reader: Reader) -> None:
+def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser) -> None:
     """The page is there from before, nobody answers its questions: it says so and keeps trying."""
-    page = reader.page
-    reader.sign_in()
+    page = browser_user.page
+    browser_user.sign_in()
     page.route("**/api/**", lambda route: route.abort())
     page.reload()
     expect(page.get_by_role("heading", name="The server does not answer")).to_be_visible()
@@ -76,8 +76,8 @@ def test_a_server_that_is_away_is_told_and_waited_for(reader: Reader) -> None:
     expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
 
 
-def test_hindi_is_a_choice_that_stays(reader: Reader) -> None:
-    page = reader.sign_in()
+def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
+    page = browser_user.sign_in()
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Language").select_option("hi")
     expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
@@ -85,4 +85,4 @@ def test_hindi_is_a_choice_that_stays(reader: Reader) -> None:
 
     expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "hi"
-    reader.picture("hindi")
+    browser_user.save_screenshot("hindi")

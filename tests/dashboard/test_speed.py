@@ -9,9 +9,9 @@ import os
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.api.conftest import serving
-from tests.support.browser import reading
-from tests.support.history_writer import T0, TOKEN, History, message
+from tests.api.conftest import running_api
+from tests.support.browser import open_browser_user
+from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
 
 CHATS, EACH, LARGEST = 100_000, 2, 50_000
 _PAINTED = """(of) => new Promise((done) => {
@@ -42,35 +42,40 @@ def test_first_list_and_a_conversation_are_timed(browser: Browser, database_url:
     """The promise: a list within a second, fifty messages within 300 ms of the click."""
     named = os.environ.get("HISTORY_DATABASE_URL")
     if not named:
-        make_up(History(database_url))
+        make_up(HistoryWriter(database_url))
     url_of_database = named or database_url
-    with serving({"DATABASE_URL": url_of_database, "API_TOKEN": TOKEN}) as url, reading(browser, url) as somebody:
+    with (
+        running_api({"DATABASE_URL": url_of_database, "API_TOKEN": API_TOKEN}) as url,
+        open_browser_user(browser, url) as somebody,
+    ):
         page = somebody.sign_in()
         lists = [listed(page) for _ in range(5)]
         opened = [opened_in(page, index) for index in range(1, min(9, page.locator("a.chat").count()))]
-    count = History(url_of_database).rows("SELECT reltuples::bigint FROM pg_class WHERE relname = 'whatsapp_messages'")
+    count = HistoryWriter(url_of_database).rows(
+        "SELECT reltuples::bigint FROM pg_class WHERE relname = 'whatsapp_messages'"
+    )
     print(f"\non about {count[0][0]:,} messages, ms: list painted {spread(lists)}, conversation {spread(opened)}")
 
     assert len(lists) == 5
     assert opened
 
 
-def make_up(history: History) -> None:
-    history.tell(message())
-    history.run(
+def make_up(history: HistoryWriter) -> None:
+    history.store(message_fact())
+    history.execute(
         """
         INSERT INTO chats (session_id, address, kind, name, last_timestamp, last_arrived)
         SELECT 's1', '9198' || lpad(n::text, 8, '0'), 'phone', 'Customer ' || n, %s - n * 1000, 0
         FROM generate_series(1, %s) AS n
         """,
-        T0,
+        BASE_TIME,
         CHATS,
     )
-    history.run(
+    history.execute(
         "INSERT INTO keys (session, message_id) SELECT 1, 'M' || n FROM generate_series(1, %s) AS n",
         CHATS * EACH + LARGEST,
     )
-    history.run(
+    history.execute(
         """
         INSERT INTO whatsapp_messages (
             message_id, session_id, direction, message_type, message_text, timestamp, key_id, chat_id, time_source,
@@ -86,8 +91,8 @@ def make_up(history: History) -> None:
         WHERE k.message_id LIKE 'M%%'
         """.replace("%(spread)s", str(CHATS * EACH)).replace("%(chats)s", str(CHATS))
     )
-    history.run("UPDATE chats AS c SET last_id = m.id FROM whatsapp_messages AS m WHERE m.chat_id = c.chat_id")
-    history.run("VACUUM ANALYZE")
+    history.execute("UPDATE chats AS c SET last_id = m.id FROM whatsapp_messages AS m WHERE m.chat_id = c.chat_id")
+    history.execute("VACUUM ANALYZE")
 
 
 def listed(page: Page) -> float:

@@ -4,18 +4,18 @@ import re
 
 from playwright.sync_api import Browser, expect
 
-from tests.api.conftest import serving
+from tests.api.conftest import running_api
 from tests.dashboard.test_conversation import open_chat, read_all, talk
-from tests.support.browser import Reader, reading
-from tests.support.history_writer import T0, TOKEN, History, message
+from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
 
 
-def test_a_date_is_jumped_to(reader: Reader, history: History) -> None:
+def test_a_date_is_jumped_to(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """In the reader's own days: 14 June in India begins at half past six in the evening of the 13th, UTC."""
-    history.tell(*(message(f"hour {n}", n * 3_600_000, id=f"h{n}") for n in range(-24 * 20, 0, 2)))
+    history.store(*(message_fact(f"hour {n}", n * 3_600_000, id=f"h{n}") for n in range(-24 * 20, 0, 2)))
     read_all(history)
-    open_chat(reader)
-    page = reader.page
+    open_chat(browser_user)
+    page = browser_user.page
     page.get_by_role("button", name="Jump to a date").click()
     page.locator("input[type=date]").fill("2025-06-05")
     page.get_by_role("button", name="Jump", exact=True).click()
@@ -25,26 +25,26 @@ def test_a_date_is_jumped_to(reader: Reader, history: History) -> None:
     expect(page.locator(".said", has_text=re.compile("^hour -1$"))).to_have_count(0)
 
 
-def test_times_are_the_readers_own(browser: Browser, api_url: str, history: History) -> None:
-    history.tell(message("hello"))
+def test_times_are_the_readers_own(browser: Browser, api_url: str, history: HistoryWriter) -> None:
+    history.store(message_fact("hello"))
     for zone, shown in (("Asia/Kolkata", "20:36"), ("America/New_York", "11:06")):
-        with reading(browser, api_url, timezone_id=zone) as somebody:
+        with open_browser_user(browser, api_url, timezone_id=zone) as somebody:
             open_chat(somebody)
             expect(somebody.page.locator(".under time")).to_have_text(shown)
 
 
 def test_an_outage_is_shown_where_messages_may_be_missing(
-    browser: Browser, database_url: str, history: History
+    browser: Browser, database_url: str, history: HistoryWriter
 ) -> None:
     talk(history, 2)
-    history.run(
+    history.execute(
         "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
         " VALUES ('s1', 'disconnected', %s, %s, %s, %s, 'x')",
-        T0 + 1000, T0 + 2000, T0 + 30_000, T0 + 40_000,
+        BASE_TIME + 1000, BASE_TIME + 2000, BASE_TIME + 30_000, BASE_TIME + 40_000,
     )  # fmt: skip
     with (
-        serving({"DATABASE_URL": database_url, "API_TOKEN": TOKEN} | WATCHED) as url,
-        reading(browser, url) as somebody,
+        running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN} | WATCHED) as url,
+        open_browser_user(browser, url) as somebody,
     ):
         open_chat(somebody)
 

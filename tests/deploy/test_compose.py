@@ -10,8 +10,8 @@ import redis
 
 from dev.checkout import ROOT
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import dotenv
 from tests.support import deployments, documentation
 
@@ -21,7 +21,9 @@ TEST = "tests/deploy/test_compose.py"
 def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Path) -> None:
     """docs/deploy.md: Compose refuses to start without them, and none is made up by us."""
     wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text()))
-    done = subprocess.run(["sh", "-euc", documentation.tested("docs/deploy.md", TEST)], cwd=tmp_path, check=False)
+    done = subprocess.run(
+        ["sh", "-euc", documentation.tested_commands("docs/deploy.md", TEST)], cwd=tmp_path, check=False
+    )
     made = dotenv.read(tmp_path / ".env")
 
     assert done.returncode == 0
@@ -32,18 +34,18 @@ def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Pat
 
 def valkey_settings() -> dict[str, str]:
     """What the service is started with."""
-    words = deployments.document("compose.yaml")["services"]["valkey"]["command"][1:]
+    words = deployments.load_yaml("compose.yaml")["services"]["valkey"]["command"][1:]
     return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def postgres_settings() -> dict[str, str]:
-    words = deployments.document("compose.yaml")["services"]["postgres"]["command"][1:]
+    words = deployments.load_yaml("compose.yaml")["services"]["postgres"]["command"][1:]
     assert set(words[::2]) == {"-c"}
     return dict(setting.split("=", 1) for setting in words[1::2])
 
 
 def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> None:
-    with Valkey(tmp_path, settings=valkey_settings()) as valkey, redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with EmbeddedValkey(tmp_path, settings=valkey_settings()) as valkey, redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         names = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory")
         found = client.config_get(*names)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
 
@@ -57,9 +59,9 @@ def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> No
 
 def test_postgres_of_compose_starts_and_logs_no_words() -> None:
     """A refused row would stand in the log of a PostgreSQL that nobody told otherwise (docs/security.md)."""
-    folder = data_folder.temporary()
+    folder = data_folder.create_temporary()
     with (
-        Postgres(folder, ephemeral=True, settings=postgres_settings()) as postgres,
+        EmbeddedPostgres(folder, ephemeral=True, settings=postgres_settings()) as postgres,
         psycopg.connect(postgres.url) as connection,
     ):
         row = connection.execute(

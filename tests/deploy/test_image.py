@@ -14,14 +14,14 @@ import pytest
 import requests
 
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
-from store.postgres.migrator import names
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
+from store.postgres.migrator import available
 from tests.deploy.test_compose import postgres_settings, valkey_settings
 from tests.deploy.test_procfile import answers, is_free
-from tests.end_to_end.conftest import SECRET, eventually, message, signed
+from tests.end_to_end.conftest import WEBHOOK_SECRET, message_webhook, signed_headers, wait_until
 from tests.support import deployments
-from tests.support.container_image import Image
+from tests.support.container_image import ContainerImage
 from tests.test_architecture import FOLDERS
 
 TOKEN = "made-up-token"
@@ -40,7 +40,7 @@ pytestmark = [
 
 @dataclass
 class Site:
-    image: Image
+    image: ContainerImage
     folder: Path
     database_url: str
     servers: dict[str, str]
@@ -51,12 +51,12 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """The image, and servers beside it that it reaches through sockets which anybody may open."""
-    folder = data_folder.temporary()
-    image = Image(folder)
-    postgres = Postgres(
+    folder = data_folder.create_temporary()
+    image = ContainerImage(folder)
+    postgres = EmbeddedPostgres(
         folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"} | postgres_settings()
     )
-    valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"} | valkey_settings())
+    valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"} | valkey_settings())
     try:
         with postgres, valkey:
             image.build()
@@ -80,10 +80,10 @@ def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str,
     ours = {
         "DATABASE_URL": site.database_url,
         "REDIS_URL": site.redis_url,
-        "WEBHOOK_SECRETS": SECRET,
+        "WEBHOOK_SECRETS": WEBHOOK_SECRET,
         "API_TOKEN": TOKEN,
     }
-    said = deployments.document("compose.yaml")["services"][service]["environment"]
+    said = deployments.load_yaml("compose.yaml")["services"][service]["environment"]
     taken = {name: ours.get(name, "" if value.startswith("${") else value) for name, value in said.items()}
     return taken | {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
 
@@ -99,7 +99,7 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
     Who breaks into one finds nothing to write and no tools. (One test, because the image takes long to build.)
     """
     nothing_to_write_and_no_tools(site)
-    services = deployments.document("compose.yaml")["services"]
+    services = deployments.load_yaml("compose.yaml")["services"]
     spool = site.folder / "volume"
     spool.mkdir()
     os.chown(spool, 10001, 10001)  # as the image made /data: a new volume of Docker's copies that
@@ -107,7 +107,7 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
     health = site.image.final.healthcheck
     code, said = site.image.run(services["migrate"]["command"], environment(site, "migrate", {}), site.servers)
     assert code == 0, said
-    assert all(f"applied {name}" in said for name in names())
+    assert all(f"applied {name}" in said for name in available())
 
     running: dict[str, subprocess.Popen[bytes]] = {}
     volumes = {"ingest": {**site.servers, "/data": str(spool)}, "worker": site.servers, "api": site.servers}
@@ -118,12 +118,12 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
             running[name] = site.image.start(services[name]["command"], variables[name], volumes[name], log)
         for name, port in ports.items():
             for page in ("/healthz", "/readyz", "/metrics"):
-                eventually(lambda url=f"http://127.0.0.1:{port}{page}": answers(url), 60)
+                wait_until(lambda url=f"http://127.0.0.1:{port}{page}": answers(url), 60)
             assert site.image.run(health, variables[name], volumes[name]) == (0, "")
-        body = message(PHONE, 1, "through the image")
+        body = message_webhook(PHONE, 1, "through the image")
         webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
-        assert requests.post(webhook, data=body, headers=signed(body), timeout=20).ok
-        eventually(lambda: texts(ports["api"]) == ["through the image"])
+        assert requests.post(webhook, data=body, headers=signed_headers(body), timeout=20).ok
+        wait_until(lambda: texts(ports["api"]) == ["through the image"])
         ready = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()
         code, said = site.image.run(["python", "-m", "store", "ledger"], variables["worker"], site.servers)
     finally:

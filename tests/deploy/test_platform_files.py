@@ -17,11 +17,11 @@ import store.__main__
 import worker.settings
 from dev.checkout import ROOT
 from tests.support import deployments
-from tests.support.deployments import Declared
+from tests.support.deployments import DeclaredProcess
 from tests.test_architecture import TABLE_ROW
-from worker.metrics.worker import Metrics
+from worker.metrics.worker import WorkerMetrics
 
-EVERYWHERE = deployments.everywhere()
+EVERYWHERE = deployments.all_processes()
 NOT_OURS = {"PATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
 """Set for Python and the shell, and read by no code of ours."""
 PAGES = {"/healthz", "/readyz", "/metrics"}
@@ -38,19 +38,19 @@ SAID = {
 SETTINGS: dict[str, Any] = {
     "ingest": ingest.settings.read,
     "worker": worker.settings.Settings.from_environ,
-    "api": api.settings.Settings.read,
+    "api": api.settings.Settings.from_environ,
 }
 COMPLETE = [one for one in EVERYWHERE if one.environment.keys() & SAID.keys()]
 """Those whose file names all of a process's variables; others have them from outside."""
 
 
-def ids(one: Declared) -> str:
-    return f"{one.where}: {' '.join(one.command[2:])}"
+def ids(one: DeclaredProcess) -> str:
+    return f"{one.source}: {' '.join(one.command[2:])}"
 
 
 def test_there_is_every_process_on_every_platform() -> None:
     """The other tests here are as good as what `declared` finds."""
-    found = {(one.where.partition(":")[0].removesuffix(".json"), one.module) for one in EVERYWHERE}
+    found = {(one.source.partition(":")[0].removesuffix(".json"), one.module) for one in EVERYWHERE}
 
     for platform in ("compose.yaml", "render.yaml", "fly.toml"):
         assert {module for where, module in found if where == platform} == {"ingest", "worker", "api", "store"}
@@ -61,7 +61,7 @@ def test_there_is_every_process_on_every_platform() -> None:
 
 
 @pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
-def test_what_is_started_exists(one: Declared) -> None:
+def test_what_is_started_exists(one: DeclaredProcess) -> None:
     """A module or command that was renamed would otherwise be missed by whoever deploys next."""
     assert one.command[:2] == ("python", "-m")
     assert (ROOT / one.module / "__main__.py").exists()
@@ -69,7 +69,7 @@ def test_what_is_started_exists(one: Declared) -> None:
 
 
 @pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
-def test_every_variable_that_is_set_is_one_that_is_read(one: Declared) -> None:
+def test_every_variable_that_is_set_is_one_that_is_read(one: DeclaredProcess) -> None:
     """A misspelt variable is set in vain, and nobody notices until the default hurts."""
     rows = TABLE_ROW.findall((ROOT / "README.md").read_text())
     told = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
@@ -78,14 +78,14 @@ def test_every_variable_that_is_set_is_one_that_is_read(one: Declared) -> None:
 
 
 @pytest.mark.parametrize("one", [one for one in COMPLETE if one.module in SETTINGS], ids=ids)
-def test_a_process_is_given_what_it_refuses_to_start_without(one: Declared) -> None:
+def test_a_process_is_given_what_it_refuses_to_start_without(one: DeclaredProcess) -> None:
     given = {name: SAID.get(name, value) for name, value in one.environment.items()}
 
     assert SETTINGS[one.module](given)
 
 
-@pytest.mark.parametrize("one", [one for one in COMPLETE if not one.where.startswith("fly")], ids=ids)
-def test_a_process_is_given_no_secret_of_another(one: Declared) -> None:
+@pytest.mark.parametrize("one", [one for one in COMPLETE if not one.source.startswith("fly")], ids=ids)
+def test_a_process_is_given_no_secret_of_another(one: DeclaredProcess) -> None:
     """Who breaks into ingest must not find the way to PostgreSQL there. (Fly has no such borders.)"""
     foreign = {
         "ingest": {"DATABASE_URL", "FORGET_KEY", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
@@ -98,7 +98,7 @@ def test_a_process_is_given_no_secret_of_another(one: Declared) -> None:
 
 
 @pytest.mark.parametrize("one", [one for one in EVERYWHERE if one.probes or one.ports], ids=ids)
-def test_platforms_ask_where_somebody_answers(one: Declared) -> None:
+def test_platforms_ask_where_somebody_answers(one: DeclaredProcess) -> None:
     assert set(one.probes) <= PAGES
     assert set(one.ports) <= {PORTS.get(one.module)}
 
@@ -181,7 +181,7 @@ def test_selectors_find_pods() -> None:
 
 def test_keda_asks_for_a_metric_that_workers_have() -> None:
     (scaled,) = [each for _, each in deployments.manifests() if each["kind"] == "ScaledObject"]
-    names = {metric.name for metric in Metrics().registry.collect()}
+    names = {metric.name for metric in WorkerMetrics().registry.collect()}
 
     assert re.findall(r"\bsak_\w+", scaled["spec"]["triggers"][0]["metadata"]["query"]) == ["sak_stream_oldest_seconds"]
     assert "sak_stream_oldest_seconds" in names

@@ -18,7 +18,7 @@ import requests
 
 from dev.checkout import ROOT
 from dev.embedded import child_process
-from tests.end_to_end.conftest import SECRET, eventually, message, signed
+from tests.end_to_end.conftest import WEBHOOK_SECRET, message_webhook, signed_headers, wait_until
 from tests.support import documentation
 
 TOKEN = "made-up-token"
@@ -51,7 +51,7 @@ class Foreman:
 def honcho(environment: Mapping[str, str], port: int) -> Generator[Foreman]:
     """The lines of docs/deploy.md, as one process, which is ended at the latest with the test."""
     plain, quiet = "honcho start", f"honcho -e {os.devnull} start --no-colour -p {port}"
-    lines = documentation.tested("docs/deploy.md", TEST).replace(plain, quiet)
+    lines = documentation.tested_commands("docs/deploy.md", TEST).replace(plain, quiet)
     assert quiet in lines
     popen = subprocess.Popen(
         ["bash", "-euc", lines.replace(".venv/bin/honcho", "exec .venv/bin/honcho")],
@@ -104,7 +104,7 @@ def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, t
     environment = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "WEBHOOK_SECRETS": SECRET,
+        "WEBHOOK_SECRETS": WEBHOOK_SECRET,
         "API_TOKEN": TOKEN,
         "SPOOL_DIR": f"{tmp_path}/spool",
         "WORKER_PORT": str(pages),
@@ -113,15 +113,15 @@ def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, t
     with honcho(environment, first) as foreman:
         for url in (ingest, worker, api):
             for page in ("/healthz", "/readyz", "/metrics"):
-                eventually(lambda asked=url + page: answers(asked), 60)
-        body = message(PHONE, 1, "through the Procfile")
-        assert requests.post(f"{ingest}/whatsapp-webhook", data=body, headers=signed(body), timeout=20).ok
+                wait_until(lambda asked=url + page: answers(asked), 60)
+        body = message_webhook(PHONE, 1, "through the Procfile")
+        assert requests.post(f"{ingest}/whatsapp-webhook", data=body, headers=signed_headers(body), timeout=20).ok
 
         def texts() -> list[str]:
             answer = requests.get(f"{api}/api/chats/{PHONE}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
             return [each["message_text"] for each in answer.json()["data"]["messages"]]
 
-        eventually(lambda: texts() == ["through the Procfile"])
+        wait_until(lambda: texts() == ["through the Procfile"])
         processes = foreman.pids()
         foreman.popen.send_signal(signal.SIGTERM)
         foreman.popen.wait(60)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.deployments import UNITS
+from tests.support.deployments import UNIT_FILES
 
 SYSTEMD = Path("/usr/lib/systemd/system")
 FOLDER = ROOT / "deploy" / "systemd"
@@ -74,7 +74,7 @@ def test_workers_beside_each_other_have_ports_of_their_own() -> None:
 def test_every_process_is_locked_in_alike() -> None:
     """Hardening that one unit lacks is the one that is looked for."""
     kinds = r"^(?:Protect|Private|Restrict|Lock|NoNew|Capability|SystemCall|DynamicUser|MemoryDeny|UMask)\w*=.*$"
-    locks = [set(re.findall(kinds, path.read_text(), re.MULTILINE)) for path in UNITS]
+    locks = [set(re.findall(kinds, path.read_text(), re.MULTILINE)) for path in UNIT_FILES]
 
     assert len(locks) == 4
     assert all(each == locks[0] for each in locks)

@@ -12,13 +12,13 @@ import pytest
 import requests
 
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 from tests.deploy.test_image import HERE, PHONE, TOKEN, free_ports, texts
 from tests.deploy.test_procfile import answers
-from tests.end_to_end.conftest import SECRET, eventually, message, signed
+from tests.end_to_end.conftest import WEBHOOK_SECRET, message_webhook, signed_headers, wait_until
 from tests.support import documentation
-from tests.support.systemd_machine import SYSTEMD, Machine
+from tests.support.systemd_machine import SYSTEMD, SystemdMachine
 
 TEST = "tests/deploy/test_systemd_units.py"
 UNITS = {"ingest": "sak-ingest.service", "worker": "sak-worker@1.service", "api": "sak-api.service"}
@@ -40,7 +40,7 @@ def ports() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Site:
-    machine: Machine
+    machine: SystemdMachine
     files: dict[str, str]
     """What the three files in /etc/sak-history are filled with."""
 
@@ -48,9 +48,9 @@ class Site:
 @pytest.fixture
 def site(ports: dict[str, int]) -> Iterator[Site]:
     """A machine, and servers beside it, behind sockets that anybody may open."""
-    folder = data_folder.temporary()
-    postgres = Postgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
-    valkey = Valkey(folder / "valkey", settings={"unixsocketperm": "777"})
+    folder = data_folder.create_temporary()
+    postgres = EmbeddedPostgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
+    valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"})
     with postgres, valkey:
         socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
         for place in (postgres.socket_folder, socket.parent):
@@ -60,12 +60,12 @@ def site(ports: dict[str, int]) -> Iterator[Site]:
         # This machine's Python lies there where it was not built, and may look for a library of its own.
         moved = f"LD_LIBRARY_PATH={sys.base_prefix}/lib:/usr/local/lib\n"
         files = {
-            "ingest": f"{redis}WEBHOOK_SECRETS={SECRET}\nINGEST_PORT={ports['ingest']}\n{moved}",
+            "ingest": f"{redis}WEBHOOK_SECRETS={WEBHOOK_SECRET}\nINGEST_PORT={ports['ingest']}\n{moved}",
             "worker": f"{database}{redis}WORKER_PORT={ports['worker']}\n{moved}",
             "api": f"{database}API_TOKEN={TOKEN}\nAPI_PORT={ports['api']}\n{moved}",
         }
         volumes = {"/servers/postgres": str(postgres.socket_folder), "/servers/valkey": str(socket.parent)}
-        machine = Machine(folder, volumes)
+        machine = SystemdMachine(folder, volumes)
         try:
             machine.start()
             yield Site(machine, files)
@@ -77,30 +77,32 @@ def site(ports: dict[str, int]) -> Iterator[Site]:
 def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None:
     """Installed, migrated, started, killed, come back, stopped: by the page's lines, every lock of the sandbox shut."""
     machine = site.machine
-    install, begin = (block.lines for block in documentation.blocks("docs/deploy.md") if block.test == TEST)
-    code, said = machine.do("/bin/sh", "-euc", install)
+    install, begin = (
+        block.lines for block in documentation.command_blocks("docs/deploy.md") if block.tested_by == TEST
+    )
+    code, said = machine.run("/bin/sh", "-euc", install)
     assert code == 0, said
     for name, text in site.files.items():
-        machine.do("/bin/sh", "-euc", f"cat >/etc/sak-history/{name}.env <<'END'\n{text}END")
-        assert machine.do("stat", "--format=%a", f"/etc/sak-history/{name}.env")[1] == "600"
-    code, said = machine.do("/bin/sh", "-euc", begin)
-    assert code == 0, said + machine.do("journalctl", "-u", "sak-*")[1]
+        machine.run("/bin/sh", "-euc", f"cat >/etc/sak-history/{name}.env <<'END'\n{text}END")
+        assert machine.run("stat", "--format=%a", f"/etc/sak-history/{name}.env")[1] == "600"
+    code, said = machine.run("/bin/sh", "-euc", begin)
+    assert code == 0, said + machine.run("journalctl", "-u", "sak-*")[1]
     for port in ports.values():
         for path in ("/healthz", "/readyz", "/metrics"):
-            eventually(lambda url=f"http://127.0.0.1:{port}{path}": answers(url), 60)
-    body = message(PHONE, 1, "through systemd")
+            wait_until(lambda url=f"http://127.0.0.1:{port}{path}": answers(url), 60)
+    body = message_webhook(PHONE, 1, "through systemd")
     webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
-    assert requests.post(webhook, data=body, headers=signed(body), timeout=20).ok
-    eventually(lambda: texts(ports["api"]) == ["through systemd"])
+    assert requests.post(webhook, data=body, headers=signed_headers(body), timeout=20).ok
+    wait_until(lambda: texts(ports["api"]) == ["through systemd"])
     spool = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()["spool"]
     users = {name: user(machine, unit) for name, unit in UNITS.items()}
 
     first = main_pid(machine, UNITS["ingest"])
-    machine.do("systemctl", "kill", "--signal", str(int(signal.SIGKILL)), UNITS["ingest"])
-    eventually(lambda: main_pid(machine, UNITS["ingest"]) not in {"0", first})
-    eventually(lambda: answers(f"http://127.0.0.1:{ports['ingest']}/readyz"))
-    machine.do("systemctl", "stop", "sak-history.target")
-    eventually(lambda: [machine.do("systemctl", "is-active", unit)[1] for unit in UNITS.values()] == ["inactive"] * 3)
+    machine.run("systemctl", "kill", "--signal", str(int(signal.SIGKILL)), UNITS["ingest"])
+    wait_until(lambda: main_pid(machine, UNITS["ingest"]) not in {"0", first})
+    wait_until(lambda: answers(f"http://127.0.0.1:{ports['ingest']}/readyz"))
+    machine.run("systemctl", "stop", "sak-history.target")
+    wait_until(lambda: [machine.run("systemctl", "is-active", unit)[1] for unit in UNITS.values()] == ["inactive"] * 3)
 
     assert spool["usable"] is True
     assert len(set(users.values())) == 3
@@ -108,10 +110,10 @@ def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None
     assert not any(answers(f"http://127.0.0.1:{port}/healthz") for port in ports.values())
 
 
-def main_pid(machine: Machine, unit: str) -> str:
-    return machine.do("systemctl", "show", "--property=MainPID", "--value", unit)[1]
+def main_pid(machine: SystemdMachine, unit: str) -> str:
+    return machine.run("systemctl", "show", "--property=MainPID", "--value", unit)[1]
 
 
-def user(machine: Machine, unit: str) -> str:
+def user(machine: SystemdMachine, unit: str) -> str:
     """The number of the user that a unit's process is."""
-    return machine.do("stat", "--format=%u", f"/proc/{main_pid(machine, unit)}")[1]
+    return machine.run("stat", "--format=%u", f"/proc/{main_pid(machine, unit)}")[1]

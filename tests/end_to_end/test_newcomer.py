@@ -16,7 +16,7 @@ from dev.checkout import ROOT
 from dev.embedded import child_process, data_folder
 from tests.deploy.test_procfile import is_free
 from tests.support import documentation
-from tests.support.container_image import FROM_OUTSIDE
+from tests.support.container_image import PASSED_VARIABLES
 
 READY = re.compile(r"ready: webhooks to (\S+), api at (\S+),")
 
@@ -35,11 +35,11 @@ def clone(folder: Path) -> None:
 @pytest.mark.timeout(600)
 def test_a_newcomer_reads_a_chat(capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing of this machine but its Python, its shell and its way to packages; seconds are told, never judged."""
-    two_commands, five_minutes = (block.lines for block in documentation.blocks("README.md")[:2])
+    two_commands, five_minutes = (block.lines for block in documentation.command_blocks("README.md")[:2])
     start = next(line for line in two_commands.splitlines() if line.startswith("./run"))
-    folder = data_folder.temporary()
+    folder = data_folder.create_temporary()
     free = [port for port in random.sample(range(29000, 30000), 100) if is_free(port)][:2]
-    environment = {k: v for k, v in os.environ.items() if FROM_OUTSIDE.match(k)}
+    environment = {k: v for k, v in os.environ.items() if PASSED_VARIABLES.match(k)}
     environment |= {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "HOME": str(folder)}
     environment |= {"INGEST_PORT": str(free[0]), "API_PORT": str(free[1])}
     times: dict[str, float] = {}

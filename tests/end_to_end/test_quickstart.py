@@ -15,11 +15,11 @@ import pytest
 from dev.checkout import ROOT
 from dev.embedded import data_folder
 from dev.gateway import message_reports
-from dev.gateway.server import Gateway
+from dev.gateway.server import PretendGateway
 from dev.supervisor import dotenv
-from dev.supervisor.stack import Stack
+from dev.supervisor.stack import LocalStack
 from tests.support import documentation
-from tests.support.webhook_receiver import Receiver
+from tests.support.webhook_receiver import WebhookReceiver
 
 PAGE = "docs/quickstart.md"
 TEST = "tests/end_to_end/test_quickstart.py"
@@ -28,7 +28,7 @@ TEST = "tests/end_to_end/test_quickstart.py"
 @contextmanager
 def checkout() -> Generator[Path]:
     """A folder whose `.venv` is ours, and whose `.env` and `var` are its own."""
-    folder = data_folder.temporary()
+    folder = data_folder.create_temporary()
     (folder / ".venv").symlink_to(ROOT / ".venv")
     yield folder
     shutil.rmtree(folder)
@@ -50,8 +50,8 @@ def paste(folder: Path, lines: str) -> str:
 
 
 @pytest.fixture
-def site() -> Iterator[Receiver]:
-    receiver = Receiver()
+def site() -> Iterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
     thread = threading.Thread(target=receiver.server.serve_forever)
     thread.start()
     yield receiver
@@ -62,12 +62,12 @@ def site() -> Iterator[Receiver]:
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_the_checklist_is_ticked_line_by_line(site: Receiver) -> None:
+def test_the_checklist_is_ticked_line_by_line(site: WebhookReceiver) -> None:
     """From nothing to the first chat, with each box's own commands: whoever follows the guide follows this."""
-    blocks = [block.lines for block in documentation.blocks(PAGE) if block.test == TEST]
+    blocks = [block.lines for block in documentation.command_blocks(PAGE) if block.tested_by == TEST]
     assert len(blocks) == 5
     inspect, update, send, verify, query = blocks
-    with checkout() as folder, Gateway() as gateway:
+    with checkout() as folder, PretendGateway() as gateway:
         account = gateway.account
         for placeholder, ours in (
             ("https://sak.example/api/v1", gateway.base_url),
@@ -81,18 +81,20 @@ def test_the_checklist_is_ticked_line_by_line(site: Receiver) -> None:
         said = paste(folder, inspect)
         assert "connected" in said
         assert f"registered: {site.url}" in said
-        message_reports.emit(gateway.memory, message("to the inspection site", account.session_id))
+        message_reports.deliver_to_subscribers(gateway.state, message("to the inspection site", account.session_id))
         headers, body = site.events.get(timeout=10)
         assert b"to the inspection site" in body
         assert headers["X-Webhook-Signature"].startswith("sha256=")
 
         environ = dotenv.read(folder / ".env")
         assert environ["WEBHOOK_SECRETS"]
-        with Stack(folder / "var", environ) as stack:
+        with LocalStack(folder / "var", environ) as stack:
             said = paste(folder, update.replace("https://your-server.com/whatsapp-webhook", stack.webhook_url))
             assert f"moved: {site.url} -> {stack.webhook_url}" in said
             assert "the whole path works" in said
-            message_reports.emit(gateway.memory, message("Hi, do you have this in stock?", account.session_id))
+            message_reports.deliver_to_subscribers(
+                gateway.state, message("Hi, do you have this in stock?", account.session_id)
+            )
             assert "sent: 919876543210" in paste(folder, send)
             said = paste(folder, eventually_stored(verify))
             assert "Hi, do you have this in stock?" in said
@@ -101,7 +103,7 @@ def test_the_checklist_is_ticked_line_by_line(site: Receiver) -> None:
             said = paste(folder, query.replace("http://localhost:3001", stack.api_url))
             assert re.search(r'"phone_number": ?"919876543210"', said)
             assert "Your order has been confirmed!" in said
-            again = documentation.tested("README.md", TEST).replace(
+            again = documentation.tested_commands("README.md", TEST).replace(
                 "https://your-server.com/whatsapp-webhook", stack.webhook_url
             )
             said = paste(folder, again)

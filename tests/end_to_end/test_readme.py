@@ -2,22 +2,22 @@
 
 import subprocess
 
-from tests.end_to_end.conftest import SECRET, System, eventually
+from tests.end_to_end.conftest import WEBHOOK_SECRET, RunningSystem, wait_until
 from tests.support import documentation
 
 
-def pasteable(system: System) -> str:
+def pasteable(system: RunningSystem) -> str:
     """The lines that the README calls tested here, with the addresses and the data folder of this stack."""
-    lines = documentation.tested("README.md", "tests/end_to_end/test_readme.py")
+    lines = documentation.tested_commands("README.md", "tests/end_to_end/test_readme.py")
     assert lines
     lines = lines.replace("http://localhost:3000/whatsapp-webhook", system.stack.webhook_url)
     lines = lines.replace("http://localhost:3001", system.stack.api_url).replace("var/", f"{system.stack.data_dir}/")
     return lines.replace(".venv/bin/python", f"DATA_DIR={system.stack.data_dir} .venv/bin/python")
 
 
-def test_the_first_five_minutes_paste(system: System) -> None:
+def test_the_first_five_minutes_paste(system: RunningSystem) -> None:
     """The first thing that does not work is the last thing that a newcomer tries."""
-    (system.stack.data_dir / "webhook-secret").write_text(SECRET)  # this stack was given its secret
+    (system.stack.data_dir / "webhook-secret").write_text(WEBHOOK_SECRET)  # this stack was given its secret
     (system.stack.data_dir / "api-token").write_text(system.stack.token)
 
     pasted = subprocess.run(
@@ -29,4 +29,4 @@ def test_the_first_five_minutes_paste(system: System) -> None:
     assert '"phone_number":"919876543210","name":"John"' in pasted.stdout.replace(": ", ":").replace(", ", ",")
     assert "Hi, do you have this in stock?" in pasted.stdout
     assert pasted.stdout.rstrip().endswith("exact")
-    eventually(lambda: system.chats()["919876543210"]["unread_count"] == 0)
+    wait_until(lambda: system.chats_by_address()["919876543210"]["unread_count"] == 0)

@@ -10,27 +10,27 @@ import pytest
 import requests
 
 from dev.embedded import data_folder
-from dev.supervisor.stack import Stack
-from tests.end_to_end.conftest import SECRET, eventually
+from dev.supervisor.stack import LocalStack
+from tests.end_to_end.conftest import WEBHOOK_SECRET, wait_until
 
 GATEWAY = re.compile(r"pretend SAK at (http://\S+)/api/v1, writing to (\S+)")
 PHONE = "919876543210"
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Stack]:
-    folder = data_folder.temporary()
-    with Stack(folder / "data", {"WEBHOOK_SECRETS": SECRET, "SAK_BASE_URL": ""}, ["--demo"]) as stack:
-        stack.wait_for("pretend SAK at")
+def demo() -> Iterator[LocalStack]:
+    folder = data_folder.create_temporary()
+    with LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}, ["--demo"]) as stack:
+        stack.wait_for_output("pretend SAK at")
         (stack.data_dir / "api-token").write_text(stack.token)
         yield stack
     shutil.rmtree(folder)
 
 
-def pasteable(stack: Stack) -> str:
+def pasteable(stack: LocalStack) -> str:
     """The block that the page calls tested, with the addresses and folders of this stack."""
     block = re.search(r"<!-- tested by .*? -->\n```sh\n(.*?)```", Path("docs/sending.md").read_text(), re.DOTALL)
-    gateway = GATEWAY.search(stack.said)
+    gateway = GATEWAY.search(stack.output)
     assert block
     assert gateway
     lines = (
@@ -42,7 +42,7 @@ def pasteable(stack: Stack) -> str:
     return lines.replace(".env", f"{stack.data_dir}/.env")
 
 
-def test_the_lines_of_the_page_paste(demo: Stack) -> None:
+def test_the_lines_of_the_page_paste(demo: LocalStack) -> None:
     """Whoever has seen them work against the demo knows that it is not them when a real SAK says no."""
     pasted = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"export DATA_DIR={demo.data_dir}\n{pasteable(demo)}"],
@@ -63,10 +63,10 @@ def test_the_lines_of_the_page_paste(demo: Stack) -> None:
         "nothing is unknown or queued",
     ):
         assert said in pasted.stdout
-    assert f"WEBHOOK_SECRETS={SECRET}" in (demo.data_dir / ".env").read_text()
+    assert f"WEBHOOK_SECRETS={WEBHOOK_SECRET}" in (demo.data_dir / ".env").read_text()
 
 
-def test_what_was_sent_is_one_row_each_when_its_webhooks_have_come(demo: Stack) -> None:
+def test_what_was_sent_is_one_row_each_when_its_webhooks_have_come(demo: LocalStack) -> None:
     """The demo's gateway reports what it sent, and how far it got: answer and webhooks race."""
     bearer = {"Authorization": f"Bearer {demo.token}"}
     phone = "919811000077"
@@ -80,12 +80,12 @@ def test_what_was_sent_is_one_row_each_when_its_webhooks_have_come(demo: Stack) 
         page = requests.get(f"{demo.api_url}/api/chats/{phone}", headers=bearer, timeout=30).json()["data"]
         return [(one["message_text"], one["status"]) for one in page["messages"] if one["direction"] == "outgoing"]
 
-    eventually(lambda: ours() == [(f"number {number}", "read") for number in range(5)])
+    wait_until(lambda: ours() == [(f"number {number}", "read") for number in range(5)])
 
 
-def test_the_step_that_fails_is_named(demo: Stack) -> None:
+def test_the_step_that_fails_is_named(demo: LocalStack) -> None:
     """ "It does not work" is where support begins; a step is where it ends."""
-    gateway = GATEWAY.search(demo.said)
+    gateway = GATEWAY.search(demo.output)
     assert gateway
     environ = pasteable(demo).partition("webhook=")[0]
 

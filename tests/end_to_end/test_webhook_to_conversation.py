@@ -10,12 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from tests.end_to_end.conftest import System, eventually, message, signed
+from tests.end_to_end.conftest import RunningSystem, message_webhook, signed_headers, wait_until
 
 WIRE = [json.loads(line) for line in Path("tests/payloads/sak-wire.jsonl").read_text().splitlines()]
 
 
-def ledger(system: System) -> dict[str, int]:
+def ledger(system: RunningSystem) -> dict[str, int]:
     printed = subprocess.run(
         [sys.executable, "-m", "store", "ledger", "--json"],
         env={**os.environ, "DATA_DIR": str(system.stack.data_dir), "DATABASE_URL": ""},
@@ -26,45 +26,45 @@ def ledger(system: System) -> dict[str, int]:
     return json.loads(printed)
 
 
-def test_captured_webhooks_twice_and_shuffled_give_each_chat_and_message_once(system: System) -> None:
+def test_captured_webhooks_twice_and_shuffled_give_each_chat_and_message_once(system: RunningSystem) -> None:
     """What the real gateway put on the wire, headers and signatures included, is what all of this is for."""
     deliveries = WIRE * 2
     random.Random(18).shuffle(deliveries)
 
-    statuses = {system.post(delivery["body"].encode(), delivery["headers"]) for delivery in deliveries}
+    statuses = {system.post_webhook(delivery["body"].encode(), delivery["headers"]) for delivery in deliveries}
 
     assert statuses == {200}
-    eventually(lambda: ledger(system)["waiting"] == 0 and ledger(system)["received"] >= len(deliveries))
-    chats = system.chats()
+    wait_until(lambda: ledger(system)["waiting"] == 0 and ledger(system)["received"] >= len(deliveries))
+    chats = system.chats_by_address()
     assert set(chats) == {
         *(f"91981100000{last}" for last in range(1, 6)),
         "120363041234567890@g.us",
         "120363999999@newsletter",
         "status@broadcast",
     }
-    ids = [m["message_id"] for a in chats for m in system.get(f"/api/chats/{a}?limit=500")["messages"]]
+    ids = [m["message_id"] for a in chats for m in system.get_data(f"/api/chats/{a}?limit=500")["messages"]]
     assert len(ids) == len(set(ids))
 
 
-def test_a_lid_whose_phone_is_known_is_in_the_phones_chat(system: System) -> None:
+def test_a_lid_whose_phone_is_known_is_in_the_phones_chat(system: RunningSystem) -> None:
     """One person writes from two addresses; two half conversations would be read as two people."""
     for delivery in WIRE:
-        system.post(delivery["body"].encode(), delivery["headers"])
+        system.post_webhook(delivery["body"].encode(), delivery["headers"])
 
     both = ["from a private identity", "same person, phone now known"]
 
-    eventually(lambda: system.texts("919811000003") == both)
-    assert "200000000000011@lid" not in system.chats()
+    wait_until(lambda: system.message_texts("919811000003") == both)
+    assert "200000000000011@lid" not in system.chats_by_address()
 
 
-def test_noise_ping_and_unknown_are_counted_and_not_shown(system: System) -> None:
+def test_noise_ping_and_unknown_are_counted_and_not_shown(system: RunningSystem) -> None:
     """A page full of protocol noise is as useless as one that lacks messages."""
     unknown = b'{"event":"moon.landed","sessionId":"11111111-2222-4333-8444-555555555555","timestamp":1734621000}'
     for delivery in WIRE:
-        system.post(delivery["body"].encode(), delivery["headers"])
-    assert system.post(unknown, signed(unknown)) == 200
+        system.post_webhook(delivery["body"].encode(), delivery["headers"])
+    assert system.post_webhook(unknown, signed_headers(unknown)) == 200
 
-    eventually(lambda: ledger(system)["waiting"] == 0 and ledger(system)["parked"] == 1)
+    wait_until(lambda: ledger(system)["waiting"] == 0 and ledger(system)["parked"] == 1)
 
     counted = ledger(system)
     assert (counted["ping"], counted["noise"]) == (1, 3)
@@ -72,36 +72,36 @@ def test_noise_ping_and_unknown_are_counted_and_not_shown(system: System) -> Non
     assert counted["received"] == sum(counted[name] for name in sums)
 
 
-def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them(system: System) -> None:
+def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them(system: RunningSystem) -> None:
     """kill -9 is what deploys, the kernel and bad days do."""
     phones = [f"9198110010{chat:02d}" for chat in range(20)]
-    bodies = [message(phones[n % 20], n, f"text {n}") for n in range(2000)]
-    system.send(bodies[:1000])
+    bodies = [message_webhook(phones[n % 20], n, f"text {n}") for n in range(2000)]
+    system.send_webhooks(bodies[:1000])
 
     os.kill(system.stack.pid_of("worker"), signal.SIGKILL)
-    system.send(bodies[1000:])
+    system.send_webhooks(bodies[1000:])
 
     def stored() -> int:
-        return sum(len(system.texts(phone)) for phone in phones)
+        return sum(len(system.message_texts(phone)) for phone in phones)
 
-    eventually(lambda: stored() >= 2000, 20)
-    texts = [text for phone in phones for text in system.texts(phone)]
+    wait_until(lambda: stored() >= 2000, 20)
+    texts = [text for phone in phones for text in system.message_texts(phone)]
     assert sorted(texts, key=str) == sorted((f"text {n}" for n in range(2000)), key=str)
 
 
-def test_what_the_flow_costs_is_measured_and_printed(system: System) -> None:
+def test_what_the_flow_costs_is_measured_and_printed(system: RunningSystem) -> None:
     """Figures for whoever changes something: no assertion on time, as machines differ."""
-    many = [message("919811002000", n, f"many {n}") for n in range(1500)]
+    many = [message_webhook("919811002000", n, f"many {n}") for n in range(1500)]
     started = time.perf_counter()
-    acknowledged = system.send(many)
-    eventually(lambda: ledger(system)["waiting"] == 0)
+    acknowledged = system.send_webhooks(many)
+    wait_until(lambda: ledger(system)["waiting"] == 0)
     stored = time.perf_counter() - started
     fresh: list[float] = []
     for n in range(20):
-        body = message("919811002001", n, f"fresh {n}")
-        system.post(body, signed(body))
+        body = message_webhook("919811002001", n, f"fresh {n}")
+        system.post_webhook(body, signed_headers(body))
         at = time.perf_counter()
-        while len(system.texts("919811002001")) <= n:
+        while len(system.message_texts("919811002001")) <= n:
             time.sleep(0.001)
         fresh.append((time.perf_counter() - at) * 1000)
 
@@ -109,4 +109,4 @@ def test_what_the_flow_costs_is_measured_and_printed(system: System) -> None:
         f"\nflow: {len(many) / acknowledged:,.0f} acknowledged/s (a Python client is the limit),"
         f" {len(many) / stored:,.0f} stored/s, {statistics.median(fresh):.1f} ms from acknowledgement to readable"
     )
-    assert len(system.texts("919811002001")) == 20
+    assert len(system.message_texts("919811002001")) == 20

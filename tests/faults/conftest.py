@@ -4,31 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from dev.embedded.servers import Servers
-from tests.conftest import execute
-from tests.support.pipeline import Pipeline
+from dev.embedded.servers import EmbeddedServers
+from tests.conftest import run_admin
+from tests.support.pipeline import WorkerPipeline
 
-NUMBERS = itertools.count(1)
+DATABASE_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
-def new_pipeline(servers: Servers, migrated: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[[], Pipeline]]:
+def make_pipeline(
+    servers: EmbeddedServers, template_database: str, redis_url: str, tmp_path: Path
+) -> Iterator[Callable[[], WorkerPipeline]]:
     """Makes pipelines that have nothing in common but the servers: each a database and a Redis database of its own."""
-    made: list[tuple[str, Pipeline]] = []
+    made: list[tuple[str, WorkerPipeline]] = []
 
-    def make() -> Pipeline:
-        name = f"fault_{next(NUMBERS)}"
-        execute(servers, "CREATE DATABASE {} TEMPLATE {}", name, migrated)
+    def make() -> WorkerPipeline:
+        name = f"fault_{next(DATABASE_NUMBERS)}"
+        run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
         url = redis_url.replace("db=0", f"db={len(made)}")
-        made.append((name, Pipeline(servers.postgres.url_of(name), url, tmp_path)))
+        made.append((name, WorkerPipeline(servers.postgres.url_of(name), url, tmp_path)))
         return made[-1][1]
 
     yield make
     for name, pipeline in made:
         pipeline.close()
-        execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+        run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture
-def pipeline(new_pipeline: Callable[[], Pipeline]) -> Pipeline:
-    return new_pipeline()
+def pipeline(make_pipeline: Callable[[], WorkerPipeline]) -> WorkerPipeline:
+    return make_pipeline()

@@ -12,11 +12,11 @@ import pytest
 import requests
 
 from dev.chaos import event_generator, verdict
-from dev.chaos.event_generator import Story
-from dev.chaos.managed_process import Program
-from dev.chaos.stream_writer import client
-from dev.chaos.system_under_test import System
-from dev.chaos.webhook_sender import PATH, Sender
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.managed_process import ManagedProcess
+from dev.chaos.stream_writer import connect
+from dev.chaos.system_under_test import SystemUnderTest
+from dev.chaos.webhook_sender import WEBHOOK_PATH, WebhookSender
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from ingest.queue import contract
@@ -26,23 +26,23 @@ FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with listeners.on("127.0.0.1", 0, "INGEST_PORT") as made:
+    with listeners.open_listener("127.0.0.1", 0, "INGEST_PORT") as made:
         yield made
 
 
-def ingest(listener: socket.socket, redis_url: str, folder: Path, prelude: str | None = None) -> Program:
+def ingest(listener: socket.socket, redis_url: str, folder: Path, prelude: str | None = None) -> ManagedProcess:
     environment = {
         "LISTEN_FD": str(listener.fileno()),
         "REDIS_URL": redis_url,
         "WEBHOOK_SECRETS": event_generator.SECRET,
         "DATA_DIR": str(folder),
     }
-    return Program("ingest", environment, folder / "ingest.log", pass_fds=[listener.fileno()], prelude=prelude)
+    return ManagedProcess("ingest", environment, folder / "ingest.log", pass_fds=[listener.fileno()], prelude=prelude)
 
 
 def post(listener: socket.socket, body: bytes) -> dict[str, Any]:
     """The answer to a webhook; fails unless it is an acknowledgement."""
-    url = f"http://127.0.0.1:{listeners.port_of(listener)}{PATH}"
+    url = f"http://127.0.0.1:{listeners.port_of(listener)}{WEBHOOK_PATH}"
     answer = requests.post(url, data=body, headers={"X-Webhook-Signature": event_generator.sign(body)}, timeout=8)
     assert answer.status_code == 200, answer.text
     return json.loads(answer.content)
@@ -68,8 +68,8 @@ def test_without_file_descriptors_connections_wait_and_the_process_lives(
         stack.close()
 
         assert wait_until(lambda: taken(listener, b"after"), 10)
-        assert program.alive
-        assert program.starts == 1
+        assert program.is_running
+        assert program.start_count == 1
 
 
 def test_a_name_that_leads_nowhere_is_an_outage_like_any_other(listener: socket.socket, tmp_path: Path) -> None:
@@ -80,27 +80,29 @@ def test_a_name_that_leads_nowhere_is_an_outage_like_any_other(listener: socket.
 
 def test_an_append_only_file_with_a_torn_end_is_read_up_to_there() -> None:
     """After a power cut the last bytes of the file may be missing: everything before them is kept and drained."""
-    with System() as system:
+    with SystemUnderTest() as system:
         [worker] = system.workers
         worker.kill()
-        with Sender(system.port, Story(96), 50) as sender:
+        with WebhookSender(system.port, EventGenerator(96), 50) as sender:
             time.sleep(1)
-        redis: Any = client(system.valkey.url)
+        redis: Any = connect(system.valkey.url)
         sizes = [len(contract.from_fields(fields).bodies) for _, fields in redis.xrange(contract.STREAM)]
         system.valkey.kill()
-        [log] = (system.valkey.home / "appendonlydir").glob("*.incr.aof")
+        [log] = (system.valkey.folder / "appendonlydir").glob("*.incr.aof")
         with log.open("r+b") as file:
             file.truncate(log.stat().st_size - 3)
         system.valkey.start()
-        with Sender(system.port, Story(97), 50) as second:
+        with WebhookSender(system.port, EventGenerator(97), 50) as second:
             system.wait(1)
-        acknowledged = sender.record.acknowledged + second.record.acknowledged
+        acknowledged = sender.deliveries.acknowledged + second.deliveries.acknowledged
         end = time.monotonic() + 20
-        while verdict.kept_events(system.postgres.url) < len(acknowledged) - max(sizes) and time.monotonic() < end:
+        while (
+            verdict.count_ledger_events(system.postgres.url) < len(acknowledged) - max(sizes) and time.monotonic() < end
+        ):
             system.wait(0.1)
         found = verdict.judge(system.postgres.url, acknowledged)
 
-    assert sender.record.acknowledged
-    assert not second.record.refused
-    assert found.missing <= max(sizes), found
-    assert found.doubled == 0
+    assert sender.deliveries.acknowledged
+    assert not second.deliveries.refused
+    assert found.missing_events <= max(sizes), found
+    assert found.duplicate_rows == 0

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from dev.chaos import event_generator, reference_model, verdict
-from dev.embedded.servers import Servers
-from tests.conftest import execute
-from tests.support.pipeline import Pipeline
+from dev.embedded.servers import EmbeddedServers
+from tests.conftest import run_admin
+from tests.support.pipeline import WorkerPipeline
 
 EVENTS = 300
 
@@ -37,50 +37,50 @@ DAMAGES: dict[str, tuple[LiteralString, str]] = {
 
 
 @pytest.fixture
-def stored(pipeline: Pipeline) -> Pipeline:
+def stored(pipeline: WorkerPipeline) -> WorkerPipeline:
     """A database with a whole story in it, and nobody at work on it."""
-    pipeline.feed.add_all(event_generator.Story(7).take(EVENTS))
-    worker = pipeline.worker().start()
-    assert pipeline.drained(), pipeline.said
+    pipeline.feed.append_all(event_generator.EventGenerator(7).take(EVENTS))
+    worker = pipeline.create_worker().start()
+    assert pipeline.wait_until_drained(), pipeline.worker_output
     worker.kill()
     return pipeline
 
 
-def test_what_a_worker_stores_is_what_the_descriptions_say(stored: Pipeline) -> None:
+def test_what_a_worker_stores_is_what_the_descriptions_say(stored: WorkerPipeline) -> None:
     """The model shares no line with the parser and the store: both have read sak.md and design.md alike."""
     found = stored.judge()
 
-    assert found.clean, found
-    assert found.stored == len(set(stored.feed.kept))
+    assert found.is_clean, found
+    assert found.stored_events == len(set(stored.feed.written_bodies))
 
 
-def test_each_damage_to_the_database_is_seen(stored: Pipeline, servers: Servers) -> None:
+def test_each_damage_to_the_database_is_seen(stored: WorkerPipeline, servers: EmbeddedServers) -> None:
     """The checker must be able to fail: each of these is what a lost, doubled or torn write would leave."""
     source = urlsplit(stored.database_url).path.strip("/")
     copy = f"{source}_damaged"
     for damage, (statement, word) in DAMAGES.items():
-        execute(servers, "CREATE DATABASE {} TEMPLATE {}", copy, source)
+        run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", copy, source)
         with psycopg.connect(servers.postgres.url_of(copy)) as connection:
             connection.execute(statement)
-        found = verdict.judge(servers.postgres.url_of(copy), stored.feed.kept)
-        execute(servers, "DROP DATABASE {} WITH (FORCE)", copy)
+        found = verdict.judge(servers.postgres.url_of(copy), stored.feed.written_bodies)
+        run_admin(servers, "DROP DATABASE {} WITH (FORCE)", copy)
 
-        assert not found.clean, damage
+        assert not found.is_clean, damage
         assert word in str(found), f"{damage}: {found}"
 
 
-def test_events_that_nobody_answered_may_be_there_or_not(stored: Pipeline) -> None:
+def test_events_that_nobody_answered_may_be_there_or_not(stored: WorkerPipeline) -> None:
     """A sender whose connection was reset does not know; that alone must not count as a loss or a ghost."""
-    sure, perhaps = stored.feed.kept[:-5], stored.feed.kept[-5:]
-    never_came = event_generator.Story(8).take(3)
+    sure, perhaps = stored.feed.written_bodies[:-5], stored.feed.written_bodies[-5:]
+    never_came = event_generator.EventGenerator(8).take(3)
 
     found = verdict.judge(stored.database_url, sure, [*perhaps, *never_came])
 
-    assert found.clean, found
+    assert found.is_clean, found
 
 
 def test_the_model_reads_a_body_once_however_often_it_came() -> None:
     """Duplicates change nothing: that is promise 2, and the model's as well."""
-    bodies = event_generator.Story(9).take(200)
+    bodies = event_generator.EventGenerator(9).take(200)
 
     assert reference_model.fold(bodies) == reference_model.fold([*bodies, *reversed(bodies)])

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dev.chaos import ledger_command, verdict
-from dev.chaos.event_generator import Story
-from dev.chaos.stream_writer import client
-from dev.chaos.system_under_test import System
-from dev.chaos.webhook_sender import Sender
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.stream_writer import connect
+from dev.chaos.system_under_test import SystemUnderTest
+from dev.chaos.webhook_sender import WebhookSender
 from ingest.queue import contract
 
 RATE = 200
@@ -19,15 +19,15 @@ NOTICED = 2.0
 
 
 @pytest.fixture
-def system() -> Iterator[System]:
-    with System() as made:
+def system() -> Iterator[SystemUnderTest]:
+    with SystemUnderTest() as made:
         yield made
 
 
-def at_home(system: System, count: int, seconds: float) -> bool:
+def at_home(system: SystemUnderTest, count: int, seconds: float) -> bool:
     """Whether so many events are in the ledger in time."""
     end = time.monotonic() + seconds
-    while verdict.kept_events(system.postgres.url) < count:
+    while verdict.count_ledger_events(system.postgres.url) < count:
         if time.monotonic() > end:
             return False
         system.wait(0.1)
@@ -36,9 +36,9 @@ def at_home(system: System, count: int, seconds: float) -> bool:
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)])
 @pytest.mark.timeout(240)
-def test_its_absence_refuses_and_loses_nothing(system: System, seconds: float) -> None:
+def test_its_absence_refuses_and_loses_nothing(system: SystemUnderTest, seconds: float) -> None:
     """A gateway that never retries must not notice that the queue is away; readers do, for as long as it is."""
-    with Sender(system.port, Story(91), RATE) as sender:
+    with WebhookSender(system.port, EventGenerator(91), RATE) as sender:
         system.wait(2)
         system.valkey.kill()
         gone = time.monotonic()
@@ -46,41 +46,41 @@ def test_its_absence_refuses_and_loses_nothing(system: System, seconds: float) -
         system.valkey.start()
         back = time.monotonic()
         system.wait(2)
-    record = sender.record
-    p99 = record.slowest(gone + NOTICED, back)
+    record = sender.deliveries
+    p99 = record.latency_percentile(gone + NOTICED, back)
     print(f"Redis away for {seconds} s at {RATE}/s: p99 of acknowledgement {p99 * 1000:.1f} ms once noticed")
 
     assert not record.refused
-    assert not record.doubtful
+    assert not record.unanswered
     assert at_home(system, len(record.acknowledged), 20), "everything is readable within 20 s of its return"
     print(f"everything readable {time.monotonic() - back - 2:.1f} s after the last event")
     found = verdict.judge(system.postgres.url, record.acknowledged)
-    assert found.clean, found
-    assert not ledger_command.trouble(system.postgres.url, system.wait)
+    assert found.is_clean, found
+    assert not ledger_command.find_problem(system.postgres.url, system.wait)
 
 
 @pytest.mark.long
-def test_an_entry_that_vanishes_is_named_by_the_ledger(system: System) -> None:
+def test_an_entry_that_vanishes_is_named_by_the_ledger(system: SystemUnderTest) -> None:
     """Nothing is perfect, so loss must be loud: with the writer and the numbers, and an exit code for a monitor."""
     [worker] = system.workers
-    with Sender(system.port, Story(92), 100) as sender:
+    with WebhookSender(system.port, EventGenerator(92), 100) as sender:
         system.wait(1)
-    assert at_home(system, len(sender.record.acknowledged), 20), worker.said
-    before = len(sender.record.acknowledged)
+    assert at_home(system, len(sender.deliveries.acknowledged), 20), worker.output
+    before = len(sender.deliveries.acknowledged)
     worker.kill()
-    with Sender(system.port, Story(93), 50) as sender:
+    with WebhookSender(system.port, EventGenerator(93), 50) as sender:
         time.sleep(1)
-    redis: Any = client(system.valkey.url)
+    redis: Any = connect(system.valkey.url)
     batches = {name: contract.from_fields(fields) for name, fields in redis.xrange(contract.STREAM)}
     entry, victim = next((name, batch) for name, batch in batches.items() if batch.bodies)
     redis.xdel(contract.STREAM, entry)
     worker.start()
 
-    code, document = ledger_command.ask(system.postgres.url)
+    code, document = ledger_command.read(system.postgres.url)
     end = time.monotonic() + 60
     while code != 1 and time.monotonic() < end:
         system.wait(1)
-        code, document = ledger_command.ask(system.postgres.url)
+        code, document = ledger_command.read(system.postgres.url)
     assert code == 1, document
     assert document["lost"] == [
         {
@@ -91,4 +91,4 @@ def test_an_entry_that_vanishes_is_named_by_the_ledger(system: System) -> None:
             "spooled": 0,
         }
     ]
-    assert document["received"] == before + len(sender.record.acknowledged)
+    assert document["received"] == before + len(sender.deliveries.acknowledged)

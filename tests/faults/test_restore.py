@@ -11,23 +11,30 @@ import psycopg
 import pytest
 
 from dev.chaos import ledger_command, verdict
-from dev.chaos.event_generator import Story
-from dev.chaos.webhook_sender import Sender
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.webhook_sender import WebhookSender
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
+from dev.embedded.postgres import EmbeddedPostgres
 from ingest.queue import contract
-from tests.support.disaster_drill import Drill, batches, bodies, rows, store, until
-from tests.support.pipeline import Pipeline
+from tests.support.disaster_drill import (
+    DisasterDrill,
+    batch_sizes,
+    event_bodies,
+    fetch_rows,
+    run_store_command,
+    wait_until,
+)
+from tests.support.pipeline import WorkerPipeline
 
 NEEDLE = "unmistakable"
 
 
 @pytest.fixture
-def drill() -> Iterator[Drill]:
-    folder = data_folder.temporary()
+def drill() -> Iterator[DisasterDrill]:
+    folder = data_folder.create_temporary()
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield Drill(folder, stack)
+        yield DisasterDrill(folder, stack)
 
 
 def message(number: int, *, text: str = "hello") -> bytes:
@@ -48,67 +55,69 @@ def message(number: int, *, text: str = "hello") -> bytes:
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_missing(drill: Drill) -> None:
+def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_missing(drill: DisasterDrill) -> None:
     """What was kept after the backup died with the server, and is named; all else is there, once."""
-    store(drill.old.url, "migrate")
+    run_store_command(drill.old.url, "migrate")
     # The old server has been through more transactions than the new one will be for long.
     rows_of_nothing = "DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
     with psycopg.connect(drill.old.url, autocommit=True) as connection:
         connection.execute(rows_of_nothing.encode())
-    worker, api = drill.worker(drill.old.url), drill.api(drill.old.url)
-    story = Story(81)
-    early = [drill.post(message(number, text=f"{NEEDLE} {number}")) for number in range(5)]
-    early += drill.send(2, story)
-    until(lambda: verdict.kept_events(drill.old.url) >= len(early))
-    page = drill.data("/api/chats/919811000077")
-    cursor = drill.data("/api/changes")["cursor"]
-    with Sender(drill.port, story, rate=60) as sender:
-        said = store(drill.old.url, "backup", drill.folder / "history.backup")
-    during = sender.record.acknowledged
-    after = drill.send(2, story)
-    until(lambda: verdict.kept_events(drill.old.url) == len(early) + len(during) + len(after))
+    worker, api = drill.start_worker(drill.old.url), drill.start_api(drill.old.url)
+    story = EventGenerator(81)
+    early = [drill.post_webhook(message(number, text=f"{NEEDLE} {number}")) for number in range(5)]
+    early += drill.send_webhooks(2, story)
+    wait_until(lambda: verdict.count_ledger_events(drill.old.url) >= len(early))
+    page = drill.get_data("/api/chats/919811000077")
+    cursor = drill.get_data("/api/changes")["cursor"]
+    with WebhookSender(drill.port, story, rate=60) as sender:
+        said = run_store_command(drill.old.url, "backup", drill.folder / "history.backup")
+    during = sender.deliveries.acknowledged
+    after = drill.send_webhooks(2, story)
+    wait_until(lambda: verdict.count_ledger_events(drill.old.url) == len(early) + len(during) + len(after))
     worker.kill()
-    waiting = drill.send(1, story)
-    in_stream = drill.waiting()
-    before = batches(drill.old.url)
+    waiting = drill.send_webhooks(1, story)
+    in_stream = drill.pending_batches()
+    before = batch_sizes(drill.old.url)
     drill.old.kill()
     api.kill()
     # Redis is away, too, for a moment.
     drill.valkey.stop()
-    spooled = [drill.post(message(number)) for number in (200, 201)]
+    spooled = [drill.post_webhook(message(number)) for number in (200, 201)]
     drill.redis.close()
     drill.valkey.start()
 
-    new = drill.stack.enter_context(Postgres(drill.folder / "new", ephemeral=True))
+    new = drill.stack.enter_context(EmbeddedPostgres(drill.folder / "new", ephemeral=True))
     assert [line for line in said.splitlines() if " stored " in line] == [
-        line for line in store(new.url, "restore", drill.folder / "history.backup").splitlines() if " stored " in line
+        line
+        for line in run_store_command(new.url, "restore", drill.folder / "history.backup").splitlines()
+        if " stored " in line
     ]
-    restored, known = batches(new.url), bodies(new.url)
+    restored, known = batch_sizes(new.url), event_bodies(new.url)
     assert {body for batch in in_stream for body in batch.bodies} == set(waiting)
-    drill.worker(new.url)
-    drill.api(new.url)
-    later = [*spooled, drill.post(message(100))]
-    again = drill.post(early[0])
+    drill.start_worker(new.url)
+    drill.start_api(new.url)
+    later = [*spooled, drill.post_webhook(message(100))]
+    again = drill.post_webhook(early[0])
 
     names_what_is_lost(new.url, drill, {key: size for key, size in before.items() if key not in restored})
     acknowledged = [*early, *during, *after, *waiting, *later, again]
-    assert ledger_command.ask(new.url)[1]["received"] == len(acknowledged)
+    assert ledger_command.read(new.url)[1]["received"] == len(acknowledged)
     # Whatever else was acknowledged is there, once, and as it has to be.
-    there = bodies(new.url)
+    there = event_bodies(new.url)
     assert there == known | set(waiting) | set(later)
     judged = verdict.judge(new.url, there)
-    assert (judged.missing, judged.doubled, judged.foreign, judged.wrong) == (0, 0, 0, [])
+    assert (judged.missing_events, judged.duplicate_rows, judged.unexpected_events, judged.wrong_rows) == (0, 0, 0, [])
     refuses_what_is_of_before(drill, page, cursor)
     marks_what_was_shown(drill, new.url)
     # The search goes on where it was.
-    until(lambda: len(drill.data(f"/api/search?q={NEEDLE}")["results"]) == 5)
+    wait_until(lambda: len(drill.get_data(f"/api/search?q={NEEDLE}")["results"]) == 5)
 
 
-def names_what_is_lost(url: str, drill: Drill, lost: dict[tuple[str, int], int]) -> None:
+def names_what_is_lost(url: str, drill: DisasterDrill, lost: dict[tuple[str, int], int]) -> None:
     """The ledger names exactly the batches that only the old server had."""
-    until(lambda: drill.redis.xlen(contract.STREAM) == 0)
-    until(lambda: ledger_command.ask(url)[1]["lost"])
-    code, told = ledger_command.ask(url)
+    wait_until(lambda: drill.redis.xlen(contract.STREAM) == 0)
+    wait_until(lambda: ledger_command.read(url)[1]["lost"])
+    code, told = ledger_command.read(url)
     named = {(gap["writer"], number) for gap in told["lost"] for number in range(gap["first"], gap["last"] + 1)}
 
     assert code == 1
@@ -116,56 +125,56 @@ def names_what_is_lost(url: str, drill: Drill, lost: dict[tuple[str, int], int])
     assert told["waiting"] == sum(gap["events"] for gap in told["lost"]) == sum(lost.values()) > 0
 
 
-def refuses_what_is_of_before(drill: Drill, page: dict[str, Any], cursor: str) -> None:
+def refuses_what_is_of_before(drill: DisasterDrill, page: dict[str, Any], cursor: str) -> None:
     """Cursors and pages of the old server are refused, not misread."""
     stale = {"up_to": page["messages"][-1]["message_id"], "as_of": page["as_of"]}
     answers = [
-        drill.ask("GET", "/api/changes", params={"since": cursor}),
-        drill.ask("GET", "/api/stream", headers={"Last-Event-ID": cursor}),
-        drill.ask("POST", "/api/chats/919811000077/read", json=stale),
+        drill.request("GET", "/api/changes", params={"since": cursor}),
+        drill.request("GET", "/api/stream", headers={"Last-Event-ID": cursor}),
+        drill.request("POST", "/api/chats/919811000077/read", json=stale),
     ]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(410, "epoch_changed")] * 3
 
 
-def marks_what_was_shown(drill: Drill, url: str) -> None:
+def marks_what_was_shown(drill: DisasterDrill, url: str) -> None:
     """A page of now marks what it showed, although those rows are of transactions that this server is yet to reach."""
-    seen = drill.data("/api/chats/919811000077")
-    drill.post(message(50, text="came between"))
-    until(lambda: len(drill.data("/api/chats/919811000077")["messages"]) == len(seen["messages"]) + 1)
+    seen = drill.get_data("/api/chats/919811000077")
+    drill.post_webhook(message(50, text="came between"))
+    wait_until(lambda: len(drill.get_data("/api/chats/919811000077")["messages"]) == len(seen["messages"]) + 1)
     order = {"up_to": seen["messages"][-1]["message_id"], "as_of": seen["as_of"]}
-    marked = drill.ask("POST", "/api/chats/919811000077/read", json=order)
-    unread = rows(url, "SELECT message_id FROM whatsapp_messages WHERE unread AND from_number = '919811000077'")
+    marked = drill.request("POST", "/api/chats/919811000077/read", json=order)
+    unread = fetch_rows(url, "SELECT message_id FROM whatsapp_messages WHERE unread AND from_number = '919811000077'")
 
     assert marked.status_code == 200, marked.text
     assert unread == [("3EB0D0000050",)]
     # The search follows this server's transactions, far below the old one's.
-    until(lambda: drill.data("/api/search?q=came+between")["results"])
+    wait_until(lambda: drill.get_data("/api/search?q=came+between")["results"])
 
 
 def test_restoring_under_running_processes_ends_nobody_and_loses_only_what_is_named(
-    pipeline: Pipeline, tmp_path: Path
+    pipeline: WorkerPipeline, tmp_path: Path
 ) -> None:
     """Whoever restores into the database that everybody is connected to may forget to stop somebody."""
-    worker = pipeline.worker().start()
-    story = Story(82)
-    pipeline.feed.add_all(story.take(60), size=3)
-    assert pipeline.drained(), worker.said
-    store(pipeline.database_url, "backup", tmp_path / "file")
-    kept = batches(pipeline.database_url)
-    pipeline.feed.add_all(lost := story.take(60), size=3)
-    assert pipeline.drained(), worker.said
+    worker = pipeline.create_worker().start()
+    story = EventGenerator(82)
+    pipeline.feed.append_all(story.take(60), events_per_batch=3)
+    assert pipeline.wait_until_drained(), worker.output
+    run_store_command(pipeline.database_url, "backup", tmp_path / "file")
+    kept = batch_sizes(pipeline.database_url)
+    pipeline.feed.append_all(lost := story.take(60), events_per_batch=3)
+    assert pipeline.wait_until_drained(), worker.output
 
-    pipeline.feed.add_all(story.take(60), size=3)
-    store(pipeline.database_url, "restore", tmp_path / "file", "--yes")
-    pipeline.feed.add_all(story.take(60), size=3)
+    pipeline.feed.append_all(story.take(60), events_per_batch=3)
+    run_store_command(pipeline.database_url, "restore", tmp_path / "file", "--yes")
+    pipeline.feed.append_all(story.take(60), events_per_batch=3)
 
-    assert pipeline.until(lambda: pipeline.entries() == 0), worker.said
-    assert worker.starts == 1, worker.said
-    missing = [number for _, number in batches(pipeline.database_url)]
+    assert pipeline.wait_until(lambda: pipeline.count_entries() == 0), worker.output
+    assert worker.start_count == 1, worker.output
+    missing = [number for _, number in batch_sizes(pipeline.database_url)]
     named = set(range(1, 81)) - set(missing)
     assert {number for _, number in kept} == set(range(1, 21))
     assert set(range(61, 81)) <= set(missing), "what came after the restore"
     assert set(range(21, 41)) <= named, "what came between backup and restore"
-    assert verdict.judge(pipeline.database_url, bodies(pipeline.database_url)).doubled == 0
+    assert verdict.judge(pipeline.database_url, event_bodies(pipeline.database_url)).duplicate_rows == 0
     assert len(lost) == 60

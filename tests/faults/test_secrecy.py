@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from dev.chaos import event_generator
-from dev.chaos.event_generator import Story
-from dev.chaos.managed_process import Program
-from dev.chaos.system_under_test import System
-from dev.chaos.webhook_sender import Sender
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.managed_process import ManagedProcess
+from dev.chaos.system_under_test import SystemUnderTest
+from dev.chaos.webhook_sender import WebhookSender
 from dev.checkout import ROOT
 from dev.embedded import child_process
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import WorkerPipeline
 
 PASSWORD = "correct-horse-9811"
 VERBOSE = "import logging; logging.getLogger('rq').setLevel = lambda level: None"
@@ -40,19 +40,19 @@ REFUSE_TEXT = "ALTER TABLE whatsapp_messages ADD CONSTRAINT few_words CHECK (len
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_format: str) -> None:
     """A log is read by more people than the history; it is copied, shipped and kept where nobody looks."""
-    with System(prelude=VERBOSE, environment={"LOG_LEVEL": "DEBUG", "LOG_FORMAT": log_format}) as system:
+    with SystemUnderTest(prelude=VERBOSE, environment={"LOG_LEVEL": "DEBUG", "LOG_FORMAT": log_format}) as system:
         with psycopg.connect(system.postgres.url, autocommit=True) as database:
             database.execute(REFUSE_TEXT)
-        with Sender(system.port, Story(81), 100) as sender:
+        with WebhookSender(system.port, EventGenerator(81), 100) as sender:
             system.wait(1.5)
             system.valkey.kill()
             system.wait(0.5)
             system.valkey.start()
-            system.worker_postgres.cut()
+            system.worker_postgres.reset_connections()
             system.wait(1.5)
-        record = sender.record
+        record = sender.deliveries
         system.wait(2)
-        said = "".join(path.read_text(errors="replace") for path in system.logs)
+        said = "".join(path.read_text(errors="replace") for path in system.log_paths)
 
     assert record.acknowledged
     assert "looking for the event that cannot be stored" in said, "PostgreSQL refused some, and quoted them"
@@ -77,7 +77,7 @@ def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> N
     with contextlib.ExitStack() as stack:
         programs = [
             stack.enter_context(
-                Program(
+                ManagedProcess(
                     module,
                     {
                         "DATABASE_URL": database,
@@ -91,13 +91,13 @@ def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> N
             )
             for number, (database, redis) in enumerate(pairs)
         ]
-        assert child_process.wait_until(lambda: all(program.said for program in programs), 60)
+        assert child_process.wait_until(lambda: all(program.output for program in programs), 60)
         time.sleep(1)
         for program in programs:
             program.terminate()
 
     for program, pair in zip(programs, pairs, strict=True):
-        assert PASSWORD not in program.said, pair
+        assert PASSWORD not in program.output, pair
 
 
 @pytest.mark.parametrize("url", BROKEN)
@@ -117,7 +117,7 @@ def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
         assert PASSWORD not in done.stdout + done.stderr
 
 
-def test_what_a_drain_dies_of_is_logged_without_its_words(pipeline: Pipeline) -> None:
+def test_what_a_drain_dies_of_is_logged_without_its_words(pipeline: WorkerPipeline) -> None:
     """PostgreSQL's errors quote the row that it refuses, and Python's often the value."""
     prelude = """
 from store import writes
@@ -125,9 +125,9 @@ def apply(*arguments, **options):
     raise ValueError("Failing row contains (secret words).") from KeyError("other secret words")
 writes.apply = apply
 """
-    pipeline.feed.add(Story(82).take(3))
-    worker = pipeline.worker(prelude=prelude).start()
+    pipeline.feed.append(EventGenerator(82).take(3))
+    worker = pipeline.create_worker(prelude=prelude).start()
 
-    assert pipeline.until(lambda: "ValueError" in worker.said), worker.said
-    assert "secret words" not in worker.said
-    assert "worker/drain/drainer.py" in worker.said, "where it happened must be told"
+    assert pipeline.wait_until(lambda: "ValueError" in worker.output), worker.output
+    assert "secret words" not in worker.output
+    assert "worker/drain/drainer.py" in worker.output, "where it happened must be told"

@@ -6,42 +6,42 @@ import pytest
 import redis
 
 from dev.embedded import data_folder
-from dev.embedded.servers import Servers
-from dev.embedded.valkey import Valkey
-from tests.support.ingest_process import Ingest
+from dev.embedded.servers import EmbeddedServers
+from dev.embedded.valkey import EmbeddedValkey
+from tests.support.ingest_process import IngestProcess
 
 
 @pytest.fixture(scope="session")
-def standing(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingest]:
-    with Ingest(servers.valkey.url, tmp_path_factory.mktemp("standing")) as running:
+def shared_ingest(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestProcess]:
+    with IngestProcess(servers.valkey.url, tmp_path_factory.mktemp("standing")) as running:
         yield running
 
 
 @pytest.fixture
-def ingest(standing: Ingest, redis_url: str) -> Ingest:
+def ingest(shared_ingest: IngestProcess, redis_url: str) -> IngestProcess:
     """Ingest on this worker's emptied Valkey, for tests that leave it running. An empty batch may come any time."""
     assert redis_url
-    return standing
+    return shared_ingest
 
 
 @pytest.fixture
-def fresh(redis_url: str, tmp_path: Path) -> Iterator[Ingest]:
+def own_ingest(redis_url: str, tmp_path: Path) -> Iterator[IngestProcess]:
     """The same, for tests that stop it or count its batches."""
-    with Ingest(redis_url, tmp_path) as running:
+    with IngestProcess(redis_url, tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-def valkey() -> Iterator[Valkey]:
+def own_valkey() -> Iterator[EmbeddedValkey]:
     """A Valkey of the test's own, to be killed as often as it likes."""
-    folder = data_folder.temporary()
-    with Valkey(folder / "valkey", ephemeral=True) as running:
+    folder = data_folder.create_temporary()
+    with EmbeddedValkey(folder / "valkey", ephemeral=True) as running:
         yield running
     shutil.rmtree(folder)
 
 
 @pytest.fixture
-def client(valkey: Valkey) -> Iterator[redis.Redis]:
+def client(own_valkey: EmbeddedValkey) -> Iterator[redis.Redis]:
     """An ordinary client of the test's own Valkey."""
-    with redis.Redis.from_url(valkey.url) as connected:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with redis.Redis.from_url(own_valkey.url) as connected:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         yield connected

@@ -10,7 +10,7 @@ import uvloop
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from dev.chaos.fault_proxy import Proxy
+from dev.chaos.fault_proxy import FaultProxy
 from ingest.queue import redis_client
 
 
@@ -26,11 +26,11 @@ def test_writing_to_a_connection_that_was_reset_is_an_error_of_redis(
 ) -> None:
     """uvloop raises RuntimeError where asyncio says nothing: ingest ended itself at every reset, and answered 500."""
 
-    async def write(proxy: Proxy) -> None:
+    async def write(proxy: FaultProxy) -> None:
         client = redis_client.connect(f"redis://127.0.0.1:{proxy.port}/0")
         line = client.connection_pool.make_connection()
         await line.connect()
-        proxy.cut()
+        proxy.reset_connections()
         await asyncio.sleep(0.1)
         try:
             with pytest.raises(RedisError):
@@ -39,5 +39,5 @@ def test_writing_to_a_connection_that_was_reset_is_an_error_of_redis(
             await line.disconnect()
             await client.aclose()
 
-    with Proxy(Path(unquote(urlsplit(redis_url).path))) as proxy, asyncio.Runner(loop_factory=new_loop) as loop:
+    with FaultProxy(Path(unquote(urlsplit(redis_url).path))) as proxy, asyncio.Runner(loop_factory=new_loop) as loop:
         loop.run(write(proxy))

@@ -5,13 +5,15 @@ import socket
 import threading
 import time
 
-from tests.support.ingest_process import Ingest, events, read_all, read_answer, request, sign
+from tests.support.ingest_process import IngestProcess, encode_request, read_all, read_response, sign, stream_bodies
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
-WHOLE = request(b"hello", SIGNED, "Content-Length: 5")
+WHOLE = encode_request(b"hello", SIGNED, "Content-Length: 5")
 
 
-def test_slow_headers_and_bodies_are_ended_and_good_clients_do_not_notice(ingest: Ingest, redis_url: str) -> None:
+def test_slow_headers_and_bodies_are_ended_and_good_clients_do_not_notice(
+    ingest: IngestProcess, redis_url: str
+) -> None:
     """200 half-open connections cost a beginner one laptop; they must not cost us one event."""
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(ingest.connect()) for _ in range(20)]
@@ -20,7 +22,7 @@ def test_slow_headers_and_bodies_are_ended_and_good_clients_do_not_notice(ingest
         bodies = [stack.enter_context(ingest.connect()) for _ in range(20)]
         after_answer = stack.enter_context(ingest.connect())
         after_answer.sendall(WHOLE)
-        assert read_answer(after_answer).startswith(b"HTTP/1.1 200 ")
+        assert read_response(after_answer).startswith(b"HTTP/1.1 200 ")
         after_answer.sendall(b"\r\n\r\n")
         for connection in heads:
             connection.sendall(WHOLE[:60])
@@ -31,7 +33,7 @@ def test_slow_headers_and_bodies_are_ended_and_good_clients_do_not_notice(ingest
         dripping = stack.enter_context(ingest.connect())
         dripper = threading.Thread(target=_drip, args=[dripping], daemon=True)
         dripper.start()
-        statuses = [ingest.post(b"hello").status for _ in range(200)]
+        statuses = [ingest.post_webhook(b"hello").status for _ in range(200)]
         ends = [read_all(connection) for connection in [*silent, *breaks, after_answer]]
         late_heads = [read_all(connection) for connection in heads]
         late_bodies = [read_all(connection) for connection in bodies]
@@ -41,7 +43,7 @@ def test_slow_headers_and_bodies_are_ended_and_good_clients_do_not_notice(ingest
     assert set(ends) == {b""}
     assert {answer[:13] for answer in late_heads} == {b"HTTP/1.1 408 "}
     assert {answer[:13] for answer in late_bodies} == {b"HTTP/1.1 408 "}
-    assert len(events(redis_url)) == 201
+    assert len(stream_bodies(redis_url)) == 201
 
 
 def _drip(connection: socket.socket) -> None:
@@ -53,50 +55,50 @@ def _drip(connection: socket.socket) -> None:
             connection.sendall(b"x")
 
 
-def test_a_client_that_ends_its_side_still_gets_its_answer(ingest: Ingest, redis_url: str) -> None:
+def test_a_client_that_ends_its_side_still_gets_its_answer(ingest: IngestProcess, redis_url: str) -> None:
     """Small HTTP clients shut down their half after the request."""
-    assert ingest.raw(WHOLE).startswith(b"HTTP/1.1 200 ")
-    assert events(redis_url) == [b"hello"]
+    assert ingest.send_raw(WHOLE).startswith(b"HTTP/1.1 200 ")
+    assert stream_bodies(redis_url) == [b"hello"]
 
 
-def test_a_client_that_is_gone_before_the_answer_sent_one_event(ingest: Ingest, redis_url: str) -> None:
+def test_a_client_that_is_gone_before_the_answer_sent_one_event(ingest: IngestProcess, redis_url: str) -> None:
     """Its event arrived whole; that nobody reads the answer does not make it less of an event."""
     with ingest.connect() as connection:
         connection.sendall(WHOLE)
-    ingest.post(b"after")
+    ingest.post_webhook(b"after")
 
-    assert sorted(events(redis_url)) == [b"after", b"hello"]
+    assert sorted(stream_bodies(redis_url)) == [b"after", b"hello"]
 
 
-def test_a_client_that_breaks_off_in_its_body_sent_nothing(ingest: Ingest, redis_url: str) -> None:
+def test_a_client_that_breaks_off_in_its_body_sent_nothing(ingest: IngestProcess, redis_url: str) -> None:
     """Half an event is none, and it must not stay behind in front of the next one."""
     with ingest.connect() as connection:
         connection.sendall(WHOLE[:-1])
-    ingest.post(b"after")
+    ingest.post_webhook(b"after")
 
-    assert events(redis_url) == [b"after"]
+    assert stream_bodies(redis_url) == [b"after"]
 
 
-def test_requests_in_one_go_are_answered_in_their_order(ingest: Ingest, redis_url: str) -> None:
+def test_requests_in_one_go_are_answered_in_their_order(ingest: IngestProcess, redis_url: str) -> None:
     """Pipelining is HTTP; an answer to the wrong request would be a lie."""
-    answers = ingest.raw(WHOLE * 3 + request(b"", SIGNED, "Content-Length: 0"))
+    answers = ingest.send_raw(WHOLE * 3 + encode_request(b"", SIGNED, "Content-Length: 0"))
 
     assert [part[:4] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200 ", b"200 ", b"200 ", b"401 "]
-    assert events(redis_url) == [b"hello"] * 3
+    assert stream_bodies(redis_url) == [b"hello"] * 3
 
 
-def test_rubbish_after_a_request_does_not_take_its_answer_away(ingest: Ingest, redis_url: str) -> None:
+def test_rubbish_after_a_request_does_not_take_its_answer_away(ingest: IngestProcess, redis_url: str) -> None:
     """The event is kept; a 400 in the place of its answer would say it is not."""
-    answer = ingest.raw(WHOLE + b"RUBBISH\r\n\r\n")
+    answer = ingest.send_raw(WHOLE + b"RUBBISH\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1") == 1
-    assert events(redis_url) == [b"hello"]
+    assert stream_bodies(redis_url) == [b"hello"]
 
 
-def test_a_connection_that_asks_for_another_protocol_ends_after_its_answer(ingest: Ingest) -> None:
+def test_a_connection_that_asks_for_another_protocol_ends_after_its_answer(ingest: IngestProcess) -> None:
     """We answer as if it had not asked; what follows on it could be anything."""
-    upgrade = request(b"", f"X-Webhook-Signature: {sign(b'')}", "Connection: upgrade", "Upgrade: h2c")
+    upgrade = encode_request(b"", f"X-Webhook-Signature: {sign(b'')}", "Connection: upgrade", "Upgrade: h2c")
     with ingest.connect() as connection:
         connection.sendall(upgrade)
         answer = read_all(connection)

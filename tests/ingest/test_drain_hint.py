@@ -9,38 +9,40 @@ from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from dev.embedded.valkey import Valkey
+from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
-from tests.support.ingest_process import Ingest, wait_until
-from tests.support.webhook_load import Load
+from tests.support.ingest_process import IngestProcess, wait_until
+from tests.support.webhook_load import WebhookLoad
 
 
 def jobs(client: redis.Redis) -> list[Job]:
-    return Queue(contract.QUEUE, connection=client, serializer=JSONSerializer).get_jobs()
+    return Queue(contract.RQ_QUEUE, connection=client, serializer=JSONSerializer).get_jobs()
 
 
 def take(client: redis.Redis) -> bool:
     """Take one job off the queue, as a worker does."""
-    return cast("bytes | None", client.lpop(f"rq:queue:{contract.QUEUE}")) is not None
+    return cast("bytes | None", client.lpop(f"rq:queue:{contract.RQ_QUEUE}")) is not None
 
 
-def test_the_hint_is_a_job_that_rq_itself_reads(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_the_hint_is_a_job_that_rq_itself_reads(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
     """rq buffers its commands into a foreign pipeline here, which it does not promise: this is what holds it to it."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        ingest.post(b"x")
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        ingest.post_webhook(b"x")
         wait_until(lambda: len(jobs(client)) == 1)
     (job,) = jobs(client)
 
-    assert (job.func_name, job.get_call_string()) == (contract.JOB, f"{contract.JOB}()")
+    assert (job.func_name, job.get_call_string()) == (contract.RQ_JOB, f"{contract.RQ_JOB}()")
     assert (job.timeout, job.result_ttl) == (30, 0)
     assert job.get_status() is JobStatus.QUEUED
     assert client.smembers("rq:queues") == {b"rq:queue:drain"}
 
 
-def test_a_queued_hint_is_enough(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_a_queued_hint_is_enough(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
     """One job per event is what makes RQ slow; one job says all there is to say."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        with Load(ingest):
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        with WebhookLoad(ingest):
             time.sleep(1)
         queued = len(jobs(client))
 
@@ -49,25 +51,25 @@ def test_a_queued_hint_is_enough(valkey: Valkey, client: redis.Redis, tmp_path: 
 
 
 def test_workers_that_keep_up_are_told_at_once_about_every_event(
-    valkey: Valkey, client: redis.Redis, tmp_path: Path
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """A message should be on the dashboard before its sender looks up; no interval may stand in between."""
-    with Ingest(valkey.url, tmp_path) as ingest:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
         for number in range(20):
-            ingest.post(b"%d" % number)
+            ingest.post_webhook(b"%d" % number)
             wait_until(lambda: take(client))
             client.delete(contract.STREAM)
 
-        assert ingest.metric("sak_hints_total") == 20
+        assert ingest.read_metric("sak_hints_total") == 20
 
 
 def test_drains_that_fail_at_once_are_not_hinted_by_every_request(
-    valkey: Valkey, client: redis.Redis, tmp_path: Path
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """Without a back-off every request would start a job that fails: hundreds a second, while PostgreSQL is away."""
-    with Ingest(valkey.url, tmp_path) as ingest:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
         taken = 0
-        with Load(ingest) as load:
+        with WebhookLoad(ingest) as load:
             end = time.monotonic() + 3
             while time.monotonic() < end:
                 taken += take(client)
@@ -78,21 +80,23 @@ def test_drains_that_fail_at_once_are_not_hinted_by_every_request(
         assert len(load.acknowledged) > 100
 
 
-def test_spooled_events_bring_their_hint_along(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_spooled_events_bring_their_hint_along(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
     """After an outage nobody may post for hours; what is in the spool must not wait for that."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        valkey.kill()
-        ingest.post(b"x")
-        valkey.start()
-        wait_until(lambda: ingest.metric("sak_spool_events") == 0)
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        ingest.post_webhook(b"x")
+        own_valkey.start()
+        wait_until(lambda: ingest.read_metric("sak_spool_events") == 0)
         wait_until(lambda: len(jobs(client)) == 1)
 
 
-def test_a_hint_that_cannot_be_given_costs_nothing(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_a_hint_that_cannot_be_given_costs_nothing(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
     """It is a hint: the event is kept, and a worker looks by itself after a while."""
     client.set("rq:queues", "not a set")
-    with Ingest(valkey.url, tmp_path) as ingest:
-        answers = [ingest.post(b"x") for _ in range(3)]
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        answers = [ingest.post_webhook(b"x") for _ in range(3)]
 
         assert {(answer.status, answer.json["path"]) for answer in answers} == {(200, "stream")}
         assert "Traceback" not in ingest.log

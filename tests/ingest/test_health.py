@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 import redis
 
-from dev.embedded.valkey import Valkey
-from tests.support.ingest_process import Ingest
+from dev.embedded.valkey import EmbeddedValkey
+from tests.support.ingest_process import IngestProcess
 
 
 def commands(client: redis.Redis) -> dict[str, int]:
@@ -16,9 +16,9 @@ def commands(client: redis.Redis) -> dict[str, int]:
     return {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in facts.items()}
 
 
-def test_a_durable_redis_and_a_spool_are_ready(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_durable_redis_and_a_spool_are_ready(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """What is acknowledged now is safe, and this says against what."""
-    with Ingest(valkey.url, tmp_path) as ingest:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
         answer = ingest.get("/readyz")
 
     assert answer.status == 200
@@ -31,11 +31,11 @@ def test_a_durable_redis_and_a_spool_are_ready(valkey: Valkey, tmp_path: Path) -
 
 @pytest.mark.parametrize(("name", "value"), [("maxmemory-policy", "allkeys-lru"), ("appendonly", "no")])
 def test_a_redis_that_forgets_what_it_confirmed_is_not_ready(
-    valkey: Valkey, client: redis.Redis, tmp_path: Path, name: str, value: str
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path, name: str, value: str
 ) -> None:
     """Both are common defaults of caches, and both lose acknowledged events without a word."""
     client.config_set(name, value)  # pyright: ignore[reportUnknownMemberType] - **kwargs
-    with Ingest(valkey.url, tmp_path) as ingest:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
         answer = ingest.get("/readyz")
 
     assert answer.status == 503
@@ -44,22 +44,22 @@ def test_a_redis_that_forgets_what_it_confirmed_is_not_ready(
 
 
 def test_a_redis_that_hides_its_configuration_is_believed_and_that_is_said(
-    valkey: Valkey, client: redis.Redis, tmp_path: Path
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """Managed ones do: refusing to serve would help nobody, silence would promise too much."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-config"]
     )
-    with Ingest(valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
+    with IngestProcess(own_valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
         answer = ingest.get("/readyz")
-        kept = ingest.post(b"x")
+        kept = ingest.post_webhook(b"x")
 
     assert answer.status == 200
     assert any("CONFIG" in note for note in answer.json["notes"])
     assert kept.json["path"] == "stream"
 
 
-def test_least_privileges_are_enough(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_least_privileges_are_enough(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
     """The Redis user of the process that strangers talk to should be able to do nothing else."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak",
@@ -81,21 +81,21 @@ def test_least_privileges_are_enough(valkey: Valkey, client: redis.Redis, tmp_pa
             "+persist",
         ],
     )
-    with Ingest(valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
-        answers = [ingest.post(b"x") for _ in range(3)]
+    with IngestProcess(own_valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
+        answers = [ingest.post_webhook(b"x") for _ in range(3)]
         ready = ingest.get("/readyz")
-        hints = ingest.metric("sak_hints_total")
+        hints = ingest.read_metric("sak_hints_total")
 
     assert {(answer.status, answer.json["path"]) for answer in answers} == {(200, "stream")}
     assert ready.status == 200
     assert hints >= 1
 
 
-def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(valkey: Valkey, tmp_path: Path) -> None:
+def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Taken out of a load balancer it could not even spool; that would turn an outage into a loss."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        valkey.kill()
-        ingest.post(b"x")
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        ingest.post_webhook(b"x")
         answer = ingest.get("/readyz")
 
         assert answer.status == 200
@@ -105,17 +105,19 @@ def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(valkey: Valkey, tmp
         assert ingest.get("/healthz").status == 200
 
 
-def test_a_spool_on_a_disk_that_does_not_last_is_pointed_out(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_spool_on_a_disk_that_does_not_last_is_pointed_out(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """In a container without a volume the spool is gone exactly when it was needed."""
-    with Ingest(valkey.url, tmp_path, SPOOL_DIR=str(valkey.home / "spool")) as ingest:
+    with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(own_valkey.folder / "spool")) as ingest:
         notes = ingest.get("/readyz").json["notes"]
 
-    assert any("tmpfs" in note for note in notes) == str(valkey.home).startswith("/dev/shm")
+    assert any("tmpfs" in note for note in notes) == str(own_valkey.folder).startswith("/dev/shm")
 
 
-def test_readiness_and_metrics_write_nothing_into_redis(valkey: Valkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_readiness_and_metrics_write_nothing_into_redis(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
     """RQ's own figures clean registries and run callbacks in whoever asks; ours only read."""
-    with Ingest(valkey.url, tmp_path) as ingest:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
         before = commands(client)
         for _ in range(5):
             ingest.get("/readyz")
@@ -125,20 +127,20 @@ def test_readiness_and_metrics_write_nothing_into_redis(valkey: Valkey, client: 
     assert grown <= {"info", "ping", "config|get", "client|setinfo", "client|setname", "select", "hello", "auth"}
 
 
-def test_metrics_count_what_happened(valkey: Valkey, tmp_path: Path) -> None:
+def test_metrics_count_what_happened(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Received = acknowledged + refused for want of room: the alarm is built on these."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        ingest.post(b"x")
-        ingest.post(b"x", {})
-        ingest.ask("GET", "/whatsapp-webhook", b"", {})
-        valkey.kill()
-        ingest.post(b"x")
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        ingest.post_webhook(b"x")
+        ingest.post_webhook(b"x", {})
+        ingest.request("GET", "/whatsapp-webhook", b"", {})
+        own_valkey.kill()
+        ingest.post_webhook(b"x")
 
-        assert ingest.metric("sak_received_total") == 2
-        assert ingest.metric('sak_acknowledged_total{path="stream"}') == 1
-        assert ingest.metric('sak_acknowledged_total{path="spool"}') == 1
-        assert ingest.metric('sak_refused_total{code="bad_signature"}') == 1
-        assert ingest.metric('sak_refused_total{code="method_not_allowed"}') == 1
-        assert ingest.metric("sak_batch_size_count") == 2
-        assert ingest.metric("sak_spool_events") == 1
-        assert ingest.metric("sak_breaker_open") == 1
+        assert ingest.read_metric("sak_received_total") == 2
+        assert ingest.read_metric('sak_acknowledged_total{path="stream"}') == 1
+        assert ingest.read_metric('sak_acknowledged_total{path="spool"}') == 1
+        assert ingest.read_metric('sak_refused_total{code="bad_signature"}') == 1
+        assert ingest.read_metric('sak_refused_total{code="method_not_allowed"}') == 1
+        assert ingest.read_metric("sak_batch_size_count") == 2
+        assert ingest.read_metric("sak_spool_events") == 1
+        assert ingest.read_metric("sak_breaker_open") == 1

@@ -8,131 +8,134 @@ from pathlib import Path
 
 import redis
 
-from dev.embedded.valkey import Valkey
-from tests.support.ingest_process import Ingest, batches, events, wait_until
-from tests.support.webhook_load import Load
+from dev.embedded.valkey import EmbeddedValkey
+from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies, wait_until
+from tests.support.webhook_load import WebhookLoad
 
 
-def waiting(ingest: Ingest) -> int:
-    return int(ingest.metric("sak_spool_events"))
+def waiting(ingest: IngestProcess) -> int:
+    return int(ingest.read_metric("sak_spool_events"))
 
 
-def test_redis_killed_and_back_under_load_costs_no_event(valkey: Valkey, tmp_path: Path) -> None:
+def test_redis_killed_and_back_under_load_costs_no_event(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """SAK sends once: every refusal and every loss here is a message that never shows up."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        with Load(ingest) as load:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        with WebhookLoad(ingest) as load:
             for _ in range(3):
                 time.sleep(0.4)
-                valkey.kill()
+                own_valkey.kill()
                 time.sleep(0.8)
-                valkey.start()
+                own_valkey.start()
         wait_until(lambda: waiting(ingest) == 0)
 
-        assert load.others == []
-        assert sorted(events(valkey.url)) == sorted(load.acknowledged)
-        assert ingest.metric('sak_acknowledged_total{path="spool"}') > 0
-        assert ingest.metric('sak_acknowledged_total{path="stream"}') > 0
+        assert load.failures == []
+        assert sorted(stream_bodies(own_valkey.url)) == sorted(load.acknowledged)
+        assert ingest.read_metric('sak_acknowledged_total{path="spool"}') > 0
+        assert ingest.read_metric('sak_acknowledged_total{path="stream"}') > 0
 
 
-def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(valkey: Valkey, tmp_path: Path) -> None:
+def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """The ledger finds a lost batch by its missing number, so a number that was never used would be a false alarm."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        with Load(ingest) as load:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        with WebhookLoad(ingest) as load:
             time.sleep(0.3)
-            valkey.kill()
+            own_valkey.kill()
             time.sleep(0.5)
-            valkey.start()
+            own_valkey.start()
             wait_until(lambda: waiting(ingest) == 0)
         ingest.stop()
-        once = {batch.number: batch for batch in batches(valkey.url)}
+        once = {batch.number: batch for batch in stream_batches(own_valkey.url)}
         ordered = [once[number] for number in sorted(once)]
 
     assert len({batch.writer for batch in ordered}) == 1
     assert sorted(once) == list(range(1, len(once) + 1))
-    assert ordered[-1].upto == len(load.acknowledged)
-    assert all(after.upto == before.upto + len(after.bodies) for before, after in itertools.pairwise(ordered))
+    assert ordered[-1].acknowledged_events == len(load.acknowledged)
+    assert all(
+        after.acknowledged_events == before.acknowledged_events + len(after.bodies)
+        for before, after in itertools.pairwise(ordered)
+    )
 
 
-def test_what_a_killed_process_spooled_is_adopted_by_the_next(valkey: Valkey, tmp_path: Path) -> None:
+def test_what_a_killed_process_spooled_is_adopted_by_the_next(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Redis and ingest down together is one power cut; the spool is what survives it."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        valkey.kill()
-        answers = [ingest.post(b"%d" % number).json["path"] for number in range(5)]
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        answers = [ingest.post_webhook(b"%d" % number).json["path"] for number in range(5)]
         ingest.kill()
         ingest.start()
         assert waiting(ingest) == 5
-        ingest.post(b"5")
-        valkey.start()
+        ingest.post_webhook(b"5")
+        own_valkey.start()
         wait_until(lambda: waiting(ingest) == 0)
 
     assert answers == ["spool"] * 5
-    assert sorted(events(valkey.url)) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+    assert sorted(stream_bodies(own_valkey.url)) == [b"0", b"1", b"2", b"3", b"4", b"5"]
 
 
-def test_a_living_process_adopts_the_spool_of_one_that_died(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_living_process_adopts_the_spool_of_one_that_died(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Several processes share the folder; what one leaves must not wait for its return."""
     other = tmp_path / "other"
     other.mkdir()
     spool = str(tmp_path / "spool")
-    with Ingest(valkey.url, tmp_path, SPOOL_DIR=spool) as survivor:
-        valkey.kill()
-        with Ingest(valkey.url, other, SPOOL_DIR=spool) as victim:
-            assert victim.post(b"of the victim").json["path"] == "spool"
-            assert survivor.post(b"of the survivor").json["path"] == "spool"
+    with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=spool) as survivor:
+        own_valkey.kill()
+        with IngestProcess(own_valkey.url, other, SPOOL_DIR=spool) as victim:
+            assert victim.post_webhook(b"of the victim").json["path"] == "spool"
+            assert survivor.post_webhook(b"of the survivor").json["path"] == "spool"
             assert (waiting(victim), waiting(survivor)) == (1, 1)
-        valkey.start()
-        wait_until(lambda: len(events(valkey.url)) == 2)
+        own_valkey.start()
+        wait_until(lambda: len(stream_bodies(own_valkey.url)) == 2)
         survivor.stop()
 
-    assert sorted(events(valkey.url)) == [b"of the survivor", b"of the victim"]
+    assert sorted(stream_bodies(own_valkey.url)) == [b"of the survivor", b"of the victim"]
     assert list(Path(spool).iterdir()) == []
 
 
-def test_a_batch_that_was_sent_twice_is_one_batch(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_batch_that_was_sent_twice_is_one_batch(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Killed between the stream's confirmation and the removal from the spool, ingest must send it again."""
-    with Ingest(valkey.url, tmp_path, SAK_FAILPOINT="spool.after_xadd:kill") as doomed:
-        valkey.kill()
-        doomed.post(b"once")
-        valkey.start()
+    with IngestProcess(own_valkey.url, tmp_path, SAK_FAILPOINT="spool.after_xadd:kill") as doomed:
+        own_valkey.kill()
+        doomed.post_webhook(b"once")
+        own_valkey.start()
         doomed.process.wait(20)
-    with Ingest(valkey.url, tmp_path) as ingest:
-        wait_until(lambda: len(batches(valkey.url)) >= 2 and waiting(ingest) == 0)
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        wait_until(lambda: len(stream_batches(own_valkey.url)) >= 2 and waiting(ingest) == 0)
 
-    assert events(valkey.url) == [b"once"]
-    assert sum(batch.bodies == (b"once",) for batch in batches(valkey.url)) == 2
+    assert stream_bodies(own_valkey.url) == [b"once"]
+    assert sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url)) == 2
 
 
-def test_a_full_spool_refuses_and_its_numbers_are_used_later(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """503 is for when both fail; and nothing that was refused may be counted as received."""
-    with Ingest(valkey.url, tmp_path, SPOOL_MAX_BYTES="2000") as ingest:
-        valkey.kill()
-        answers = [ingest.post(b"x" * 500) for _ in range(5)]
+    with IngestProcess(own_valkey.url, tmp_path, SPOOL_MAX_BYTES="2000") as ingest:
+        own_valkey.kill()
+        answers = [ingest.post_webhook(b"x" * 500) for _ in range(5)]
         refused = [answer for answer in answers if answer.status != 200]
-        valkey.start()
+        own_valkey.start()
         wait_until(lambda: waiting(ingest) == 0)
-        after = ingest.post(b"after")
+        after = ingest.post_webhook(b"after")
         ingest.stop()
-        newest = max(batches(valkey.url), key=lambda batch: batch.number)
+        newest = max(stream_batches(own_valkey.url), key=lambda batch: batch.number)
 
     assert 0 < len(refused) < 5
     assert {(answer.status, answer.headers["retry-after"], answer.json["code"]) for answer in refused} == {
         (503, "1", "not_kept")
     }
     assert after.json["path"] == "stream"
-    assert newest.upto == 5 - len(refused) + 1
+    assert newest.acknowledged_events == 5 - len(refused) + 1
 
 
-def test_without_a_spool_events_go_to_redis_and_a_failure_is_said(valkey: Valkey, tmp_path: Path) -> None:
+def test_without_a_spool_events_go_to_redis_and_a_failure_is_said(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """A container may come without a volume; that must be seen before Redis fails."""
     (tmp_path / "file").write_text("not a folder")
-    with Ingest(valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest:
-        first = ingest.post(b"x")
+    with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest:
+        first = ingest.post_webhook(b"x")
         ready = ingest.get("/readyz")
-        valkey.kill()
-        second = ingest.post(b"y")
+        own_valkey.kill()
+        second = ingest.post_webhook(b"y")
         unready = ingest.get("/readyz")
-        valkey.start()
-        wait_until(lambda: ingest.post(b"z").status == 200)
+        own_valkey.start()
+        wait_until(lambda: ingest.post_webhook(b"z").status == 200)
 
     assert first.json["path"] == "stream"
     assert ready.status == 200
@@ -141,14 +144,14 @@ def test_without_a_spool_events_go_to_redis_and_a_failure_is_said(valkey: Valkey
     assert unready.status == 503
 
 
-def test_a_damaged_spool_file_is_kept_aside_and_another_is_used(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_damaged_spool_file_is_kept_aside_and_another_is_used(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """What a dying disk left may still be read by a human; it must not stop what comes now."""
     folder = tmp_path / "spool"
     folder.mkdir()
     (folder / "000000000001-0badf11e.spool").write_bytes(b"this was a database once" * 100)
-    with Ingest(valkey.url, tmp_path) as ingest:
-        valkey.kill()
-        answer = ingest.post(b"x")
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        answer = ingest.post_webhook(b"x")
         log = ingest.log
 
     assert answer.json["path"] == "spool"
@@ -156,11 +159,11 @@ def test_a_damaged_spool_file_is_kept_aside_and_another_is_used(valkey: Valkey, 
     assert "damaged" in log
 
 
-def test_a_spool_holds_what_the_queue_says_it_holds(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_spool_holds_what_the_queue_says_it_holds(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Whoever opens the file by hand after a disaster finds the entry as the stream would have had it."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        valkey.kill()
-        answer = ingest.post(b"by hand")
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        answer = ingest.post_webhook(b"by hand")
         ingest.kill()
     (path,) = (tmp_path / "spool").glob("*.spool")
     connection = sqlite3.connect(path)
@@ -173,11 +176,11 @@ def test_a_spool_holds_what_the_queue_says_it_holds(valkey: Valkey, tmp_path: Pa
 
 def test_an_emptied_redis_takes_events_again(redis_url: str, tmp_path: Path) -> None:
     """Somebody will FLUSHALL; nothing of ours may have to exist for an append."""
-    with Ingest(redis_url, tmp_path) as ingest:
-        ingest.post(b"before")
+    with IngestProcess(redis_url, tmp_path) as ingest:
+        ingest.post_webhook(b"before")
         with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
             client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
-        answer = ingest.post(b"after")
+        answer = ingest.post_webhook(b"after")
 
     assert answer.json["path"] == "stream"
-    assert events(redis_url) == [b"after"]
+    assert stream_bodies(redis_url) == [b"after"]

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ingest_process import Ingest, batches, events, read_answer, request, sign
-from tests.support.webhook_load import Load
+from tests.support.ingest_process import (
+    IngestProcess,
+    encode_request,
+    read_response,
+    sign,
+    stream_batches,
+    stream_bodies,
+)
+from tests.support.webhook_load import WebhookLoad
 
-WHOLE = request(b"hello", f"X-Webhook-Signature: {sign(b'hello')}", "Content-Length: 5")
+WHOLE = encode_request(b"hello", f"X-Webhook-Signature: {sign(b'hello')}", "Content-Length: 5")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +75,8 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
 
 def test_sigterm_under_load_loses_no_event_and_ends_well(redis_url: str, tmp_path: Path) -> None:
     """Deploys happen during business hours. The socket is the supervisor's: clients wait for the next process."""
-    with Ingest(redis_url, tmp_path) as ingest:
-        with Load(ingest) as load:
+    with IngestProcess(redis_url, tmp_path) as ingest:
+        with WebhookLoad(ingest) as load:
             codes: list[int] = []
             for _ in range(3):
                 time.sleep(0.4)
@@ -78,30 +85,30 @@ def test_sigterm_under_load_loses_no_event_and_ends_well(redis_url: str, tmp_pat
         ingest.stop()
 
     assert codes == [0, 0, 0]
-    assert sorted(events(redis_url)) == sorted(load.acknowledged)
-    assert load.others == []
+    assert sorted(stream_bodies(redis_url)) == sorted(load.acknowledged)
+    assert load.failures == []
 
 
-def test_a_request_that_arrives_as_the_end_begins_is_answered(fresh: Ingest) -> None:
+def test_a_request_that_arrives_as_the_end_begins_is_answered(own_ingest: IngestProcess) -> None:
     """A sender keeps its connection; what it sends in the moment of our end must not meet a closed door."""
-    with fresh.connect() as connection:
+    with own_ingest.connect() as connection:
         connection.sendall(WHOLE)
-        assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
-        fresh.process.terminate()
+        assert read_response(connection).startswith(b"HTTP/1.1 200 ")
+        own_ingest.process.terminate()
         connection.sendall(WHOLE)
 
-        assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
-        assert fresh.process.wait(20) == 0
+        assert read_response(connection).startswith(b"HTTP/1.1 200 ")
+        assert own_ingest.process.wait(20) == 0
 
 
-def test_half_open_connections_do_not_hold_up_the_end(fresh: Ingest) -> None:
+def test_half_open_connections_do_not_hold_up_the_end(own_ingest: IngestProcess) -> None:
     """The supervisor kills what does not end; a stranger must not be able to bring that about."""
-    with fresh.connect() as head, fresh.connect() as body:
+    with own_ingest.connect() as head, own_ingest.connect() as body:
         head.sendall(WHOLE[:30])
         body.sendall(WHOLE[:-1])
-        fresh.get("/healthz")
+        own_ingest.get("/healthz")
 
-        assert fresh.stop() == 0
+        assert own_ingest.stop() == 0
 
 
 @pytest.mark.parametrize("place", ["ingest.before_xadd", "ingest.after_xadd", "ingest.before_spool"])
@@ -110,13 +117,13 @@ def test_killed_before_it_answers_it_has_promised_nothing_and_lost_nothing(
 ) -> None:
     """The fault rig ends the process at these places; this is what shows that they are reached."""
     url = redis_url if place != "ingest.before_spool" else "redis://127.0.0.1:1"
-    with Ingest(url, tmp_path, SAK_FAILPOINT=f"{place}:kill@2") as ingest:
-        answers = [ingest.post(b"%d" % number).status for number in range(2)]
+    with IngestProcess(url, tmp_path, SAK_FAILPOINT=f"{place}:kill@2") as ingest:
+        answers = [ingest.post_webhook(b"%d" % number).status for number in range(2)]
         with pytest.raises(OSError, match=r"closed connection|reset"):
-            ingest.post(b"2")
+            ingest.post_webhook(b"2")
         assert ingest.process.wait(20) == -9
 
     assert answers == [200, 200]
     if url == redis_url:
-        assert events(redis_url)[:2] == [b"0", b"1"]
-        assert len(batches(redis_url)) == (3 if place == "ingest.after_xadd" else 2)
+        assert stream_bodies(redis_url)[:2] == [b"0", b"1"]
+        assert len(stream_batches(redis_url)) == (3 if place == "ingest.after_xadd" else 2)

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import redis
 
-from dev.embedded.valkey import Valkey
-from tests.support.fake_redis import proxy, redis_that_answers
-from tests.support.ingest_process import Ingest, batches, events, wait_until
-from tests.support.webhook_load import Load
+from dev.embedded.valkey import EmbeddedValkey
+from tests.support.fake_redis import blackholing_proxy, fake_redis
+from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies, wait_until
+from tests.support.webhook_load import WebhookLoad
 
 ERRORS = {
     "oom": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
@@ -35,11 +35,11 @@ def test_every_refusal_of_redis_means_the_spool(tmp_path: Path, reason: str) -> 
     def answer(word: bytes) -> bytes:
         return b"+OK\r\n" if word in {b"CLIENT", b"MULTI"} else ERRORS[reason]
 
-    with redis_that_answers(answer) as url, Ingest(url, tmp_path) as ingest:
-        answers = [ingest.post(b"x") for _ in range(3)]
+    with fake_redis(answer) as url, IngestProcess(url, tmp_path) as ingest:
+        answers = [ingest.post_webhook(b"x") for _ in range(3)]
 
         assert [(one.status, one.json["path"]) for one in answers] == [(200, "spool")] * 3
-        assert ingest.metric(f'sak_unconfirmed_batches_total{{reason="{reason}"}}') >= 1
+        assert ingest.read_metric(f'sak_unconfirmed_batches_total{{reason="{reason}"}}') >= 1
         assert ingest.get("/readyz").json["redis"]["refusal"] == reason
 
 
@@ -49,10 +49,10 @@ def test_a_redis_that_says_nothing_costs_one_deadline_and_then_nobody_waits(tmp_
     def silence(word: bytes) -> bytes | None:
         return b"+OK\r\n" if word == b"CLIENT" else None
 
-    with redis_that_answers(silence) as url, Ingest(url, tmp_path) as ingest:
-        first = ingest.post(b"first")
+    with fake_redis(silence) as url, IngestProcess(url, tmp_path) as ingest:
+        first = ingest.post_webhook(b"first")
         begun = time.monotonic()
-        others = [ingest.post(b"%d" % number) for number in range(100)]
+        others = [ingest.post_webhook(b"%d" % number) for number in range(100)]
         taken = time.monotonic() - begun
 
     assert first.json["path"] == "spool"
@@ -62,40 +62,43 @@ def test_a_redis_that_says_nothing_costs_one_deadline_and_then_nobody_waits(tmp_
 
 
 def test_a_lost_reply_makes_a_copy_under_the_same_identity_and_not_another_event(
-    valkey: Valkey, tmp_path: Path
+    own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     """The write arrived, its reply did not: ingest cannot know. redis-py by itself would have sent it eleven times."""
     swallow = threading.Event()
-    with proxy(unquote(urlsplit(valkey.url).path), swallow) as url, Ingest(url, tmp_path) as ingest:
-        ingest.post(b"before")
+    with (
+        blackholing_proxy(unquote(urlsplit(own_valkey.url).path), swallow) as url,
+        IngestProcess(url, tmp_path) as ingest,
+    ):
+        ingest.post_webhook(b"before")
         swallow.set()
-        answer = ingest.post(b"once")
-        sent = sum(batch.bodies == (b"once",) for batch in batches(valkey.url))
+        answer = ingest.post_webhook(b"once")
+        sent = sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url))
         swallow.clear()
-        wait_until(lambda: ingest.metric("sak_spool_events") == 0)
+        wait_until(lambda: ingest.read_metric("sak_spool_events") == 0)
 
     assert answer.json["path"] == "spool"
     assert sent == 1
-    assert events(valkey.url) == [b"before", b"once"]
-    assert sum(batch.bodies == (b"once",) for batch in batches(valkey.url)) == 2
+    assert stream_bodies(own_valkey.url) == [b"before", b"once"]
+    assert sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url)) == 2
 
 
 def test_a_redis_that_fills_up_is_left_room_and_takes_the_rest_when_it_has_some(
-    valkey: Valkey, client: redis.Redis, tmp_path: Path
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """At maxmemory no worker can take anything out either: full for ever. So ingest stops before."""
     limit = 16 << 20
     client.config_set("maxmemory", limit)  # pyright: ignore[reportUnknownMemberType] - **kwargs
-    with Ingest(valkey.url, tmp_path) as ingest:
-        answers = [ingest.post(b"%d" % number + b"x" * 100_000) for number in range(200)]
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        answers = [ingest.post_webhook(b"%d" % number + b"x" * 100_000) for number in range(200)]
         wait_until(lambda: any("nearly full" in note for note in ingest.get("/readyz").json["notes"]))
         used = cast("int", client.info("memory")["used_memory"])  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        refusal = ingest.metric('sak_unconfirmed_batches_total{reason="oom"}')
-        arrived = batches(valkey.url, take=True)
-        while ingest.metric("sak_spool_events"):
-            arrived += batches(valkey.url, take=True)
+        refusal = ingest.read_metric('sak_unconfirmed_batches_total{reason="oom"}')
+        arrived = stream_batches(own_valkey.url, delete=True)
+        while ingest.read_metric("sak_spool_events"):
+            arrived += stream_batches(own_valkey.url, delete=True)
             time.sleep(0.05)
-        arrived += batches(valkey.url, take=True)
+        arrived += stream_batches(own_valkey.url, delete=True)
 
     assert {one.status for one in answers} == {200}
     assert {one.json["path"] for one in answers} == {"stream", "spool"}
@@ -104,15 +107,17 @@ def test_a_redis_that_fills_up_is_left_room_and_takes_the_rest_when_it_has_some(
     assert len({body for batch in arrived for body in batch.bodies}) == 200
 
 
-def test_a_second_load_on_a_dead_redis_is_acknowledged_from_the_spool(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_second_load_on_a_dead_redis_is_acknowledged_from_the_spool(
+    own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
     """An outage that lasts must not slow senders down; the figure is printed for whoever asks."""
-    with Ingest(valkey.url, tmp_path) as ingest:
-        valkey.kill()
-        ingest.post(b"notices")
-        with Load(ingest, clients=4) as load:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        ingest.post_webhook(b"notices")
+        with WebhookLoad(ingest, clients=4) as load:
             time.sleep(2)
-    ordered = sorted(load.seconds)
+    ordered = sorted(load.latencies)
     print(f"{len(ordered)} acknowledged without Redis, p99 {ordered[int(len(ordered) * 0.99)] * 1000:.1f} ms")
 
-    assert load.others == []
+    assert load.failures == []
     assert len(load.acknowledged) > 100

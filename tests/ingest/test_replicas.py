@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from dev.embedded import binaries, data_folder
-from dev.embedded.valkey import Valkey
-from tests.support.ingest_process import Ingest, events, wait_until
+from dev.embedded.valkey import EmbeddedValkey
+from tests.support.ingest_process import IngestProcess, stream_bodies, wait_until
 
 
 def free_port() -> int:
@@ -26,14 +26,16 @@ def client_of(port: int) -> redis.Redis:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = data_folder.temporary()
+    path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
 
 
 @contextmanager
-def server(folder: Path, port: int, **settings: str) -> Generator[Valkey]:
-    with Valkey(folder / str(port), ephemeral=True, settings={"port": str(port), "bind": "127.0.0.1"} | settings) as it:
+def server(folder: Path, port: int, **settings: str) -> Generator[EmbeddedValkey]:
+    with EmbeddedValkey(
+        folder / str(port), ephemeral=True, settings={"port": str(port), "bind": "127.0.0.1"} | settings
+    ) as it:
         yield it
 
 
@@ -42,14 +44,14 @@ def test_an_event_is_acknowledged_by_the_spool_until_enough_replicas_have_it(fol
     first, second = free_port(), free_port()
     with (
         server(folder, first),
-        Ingest(f"redis://127.0.0.1:{first}/0", tmp_path, REDIS_MIN_REPLICAS="1") as ingest,
+        IngestProcess(f"redis://127.0.0.1:{first}/0", tmp_path, REDIS_MIN_REPLICAS="1") as ingest,
     ):
-        alone = ingest.post(b"alone")
+        alone = ingest.post_webhook(b"alone")
         with server(folder, second, replicaof=f"127.0.0.1 {first}"):
-            wait_until(lambda: ingest.metric("sak_spool_events") == 0)
-            wait_until(lambda: ingest.post(b"together").json["path"] == "stream")
-            there = events(f"redis://127.0.0.1:{second}/0")
-        wait_until(lambda: ingest.post(b"alone again").json["path"] == "spool")
+            wait_until(lambda: ingest.read_metric("sak_spool_events") == 0)
+            wait_until(lambda: ingest.post_webhook(b"together").json["path"] == "stream")
+            there = stream_bodies(f"redis://127.0.0.1:{second}/0")
+        wait_until(lambda: ingest.post_webhook(b"alone again").json["path"] == "spool")
 
     assert alone.json["path"] == "spool"
     assert there[0] == b"alone"
@@ -66,26 +68,26 @@ def test_a_sentinel_leads_to_the_new_primary_after_a_failover(folder: Path, tmp_
     )
     with server(folder, first), server(folder, second, replicaof=f"127.0.0.1 {first}"):
         sentinel = subprocess.Popen(
-            [binaries.valkey(), configuration, "--sentinel"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [binaries.find_valkey(), configuration, "--sentinel"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             observer = client_of(watch)
             wait_until(lambda: _replicas(observer) == 1)
             url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{watch}/main/0"
-            with Ingest(url, tmp_path) as ingest:
-                before = ingest.post(b"before")
-                wait_until(lambda: b"before" in events(f"redis://127.0.0.1:{second}/0"))
+            with IngestProcess(url, tmp_path) as ingest:
+                before = ingest.post_webhook(b"before")
+                wait_until(lambda: b"before" in stream_bodies(f"redis://127.0.0.1:{second}/0"))
                 observer.execute_command("SENTINEL FAILOVER main")  # pyright: ignore[reportUnknownMemberType] - *args
                 posted: list[bytes] = []
 
                 def arrives() -> bool:
                     posted.append(b"%d" % len(posted))
-                    assert ingest.post(posted[-1]).status == 200
-                    return posted[-1] in events(f"redis://127.0.0.1:{second}/0")
+                    assert ingest.post_webhook(posted[-1]).status == 200
+                    return posted[-1] in stream_bodies(f"redis://127.0.0.1:{second}/0")
 
                 wait_until(arrives)
-                wait_until(lambda: ingest.metric("sak_spool_events") == 0)
-                there = events(f"redis://127.0.0.1:{second}/0")
+                wait_until(lambda: ingest.read_metric("sak_spool_events") == 0)
+                there = stream_bodies(f"redis://127.0.0.1:{second}/0")
         finally:
             sentinel.kill()
             sentinel.wait()

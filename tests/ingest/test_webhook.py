@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.ingest_process import SECRET, Ingest, batches, events, request, sign
+from tests.support.ingest_process import (
+    WEBHOOK_SECRET,
+    IngestProcess,
+    encode_request,
+    sign,
+    stream_batches,
+    stream_bodies,
+)
 
 CAPTURED = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 CAPTURED_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000001"
@@ -15,18 +22,18 @@ CAPTURED_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000
 def test_captured_webhooks_are_taken_with_their_headers_and_kept_byte_for_byte(redis_url: str, tmp_path: Path) -> None:
     """SAK's signature covers its raw bytes; whatever we changed could never be verified or replayed again."""
     captured = [json.loads(line) for line in CAPTURED.read_text().splitlines()]
-    with Ingest(redis_url, tmp_path, WEBHOOK_SECRETS=CAPTURED_SECRET) as ingest:
-        answers = [ingest.post(webhook["body"].encode(), webhook["headers"]) for webhook in captured * 2]
+    with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS=CAPTURED_SECRET) as ingest:
+        answers = [ingest.post_webhook(webhook["body"].encode(), webhook["headers"]) for webhook in captured * 2]
 
     assert len(captured) == 18
     assert [answer.status for answer in answers] == [200] * 36
-    assert events(redis_url) == [webhook["body"].encode() for webhook in captured * 2]
+    assert stream_bodies(redis_url) == [webhook["body"].encode() for webhook in captured * 2]
 
 
-def test_an_answer_says_where_the_event_is_kept(ingest: Ingest, redis_url: str) -> None:
+def test_an_answer_says_where_the_event_is_kept(ingest: IngestProcess, redis_url: str) -> None:
     """A sender that logs it can name the batch when somebody asks where a message went."""
-    answer = ingest.post(b"{}")
-    (batch,) = (batch for batch in batches(redis_url) if batch.bodies)
+    answer = ingest.post_webhook(b"{}")
+    (batch,) = (batch for batch in stream_batches(redis_url) if batch.bodies)
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.json == {
@@ -52,19 +59,19 @@ def test_an_answer_says_where_the_event_is_kept(ingest: Ingest, redis_url: str) 
         pytest.param(b"x" * (1 << 20), id="exactly the limit"),
     ],
 )
-def test_a_signed_body_is_taken_whatever_it_says(ingest: Ingest, redis_url: str, body: bytes) -> None:
+def test_a_signed_body_is_taken_whatever_it_says(ingest: IngestProcess, redis_url: str, body: bytes) -> None:
     """SAK sends once: a 4xx for its content would lose an event that a later parser may understand."""
-    assert ingest.post(body).status == 200
-    assert events(redis_url) == [body]
+    assert ingest.post_webhook(body).status == 200
+    assert stream_bodies(redis_url) == [body]
 
 
-def test_a_chunked_body_is_one_body(ingest: Ingest, redis_url: str) -> None:
+def test_a_chunked_body_is_one_body(ingest: IngestProcess, redis_url: str) -> None:
     """A proxy in between may turn one into the other; the signature is over what was sent."""
-    head = request(b"", f"X-Webhook-Signature: {sign(b'hello')}", "Transfer-Encoding: chunked")
-    answer = ingest.raw(head, b"3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n")
+    head = encode_request(b"", f"X-Webhook-Signature: {sign(b'hello')}", "Transfer-Encoding: chunked")
+    answer = ingest.send_raw(head, b"3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 200 ")
-    assert events(redis_url) == [b"hello"]
+    assert stream_bodies(redis_url) == [b"hello"]
 
 
 @pytest.mark.parametrize(
@@ -85,26 +92,27 @@ def test_a_chunked_body_is_one_body(ingest: Ingest, redis_url: str) -> None:
         pytest.param([sign(b"hello"), "sha256=0"], id="once right and once wrong"),
     ],
 )
-def test_without_a_good_signature_nothing_is_kept(ingest: Ingest, redis_url: str, signature: list[str]) -> None:
+def test_without_a_good_signature_nothing_is_kept(ingest: IngestProcess, redis_url: str, signature: list[str]) -> None:
     """Whoever finds the address could otherwise write into conversations; and no header may cause a 500."""
     headers = [f"X-Webhook-Signature: {value}" for value in signature]
-    answer = ingest.raw(request(b"hello", *headers, "Content-Length: 5"))
+    answer = ingest.send_raw(encode_request(b"hello", *headers, "Content-Length: 5"))
 
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "bad_signature"
-    assert events(redis_url) == []
+    assert stream_bodies(redis_url) == []
 
 
-def test_the_digits_of_a_signature_may_be_capitals(ingest: Ingest) -> None:
+def test_the_digits_of_a_signature_may_be_capitals(ingest: IngestProcess) -> None:
     """Hexadecimal is the same number either way, and senders differ."""
-    assert ingest.post(b"hello", {"X-Webhook-Signature": "sha256=" + sign(b"hello")[7:].upper()}).status == 200
+    assert ingest.post_webhook(b"hello", {"X-Webhook-Signature": "sha256=" + sign(b"hello")[7:].upper()}).status == 200
 
 
 def test_any_of_the_secrets_signs_while_they_are_rotated(redis_url: str, tmp_path: Path) -> None:
     """SAK makes a new secret at once; events signed with the old one are still on their way."""
-    with Ingest(redis_url, tmp_path, WEBHOOK_SECRETS=f"old, {SECRET}") as ingest:
+    with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS=f"old, {WEBHOOK_SECRET}") as ingest:
         statuses = [
-            ingest.post(b"x", {"X-Webhook-Signature": sign(b"x", key)}).status for key in ("old", SECRET, "gone")
+            ingest.post_webhook(b"x", {"X-Webhook-Signature": sign(b"x", key)}).status
+            for key in ("old", WEBHOOK_SECRET, "gone")
         ]
 
     assert statuses == [200, 200, 401]
@@ -112,20 +120,20 @@ def test_any_of_the_secrets_signs_while_they_are_rotated(redis_url: str, tmp_pat
 
 def test_a_trial_takes_unsigned_webhooks_and_says_so(redis_url: str, tmp_path: Path) -> None:
     """The first curl should work; that the door is open must be seen by whoever forgets to close it."""
-    with Ingest(redis_url, tmp_path, WEBHOOK_SECRETS="", WEBHOOK_ALLOW_UNSIGNED="1") as ingest:
-        assert ingest.post(b"x", {}).status == 200
-        assert ingest.post(b"y", {"X-Webhook-Signature": "nonsense"}).status == 200
+    with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS="", WEBHOOK_ALLOW_UNSIGNED="1") as ingest:
+        assert ingest.post_webhook(b"x", {}).status == 200
+        assert ingest.post_webhook(b"y", {"X-Webhook-Signature": "nonsense"}).status == 200
         assert ingest.get("/readyz").json["signatures"] is False
         assert "WEBHOOK_ALLOW_UNSIGNED" in ingest.log
 
 
 def test_logs_hold_no_secret_no_header_and_no_text(redis_url: str, tmp_path: Path) -> None:
     """Logs are copied to places that were never meant to hold messages."""
-    with Ingest(redis_url, tmp_path) as ingest:
-        ingest.post(b'{"text":"kept-private"}')
-        ingest.post(b'{"text":"kept-private"}', {"X-Webhook-Signature": "header-private"})
-        ingest.raw(b"BREW kept-private HTTP/9\r\nheader-private: x\r\n\r\n")
+    with IngestProcess(redis_url, tmp_path) as ingest:
+        ingest.post_webhook(b'{"text":"kept-private"}')
+        ingest.post_webhook(b'{"text":"kept-private"}', {"X-Webhook-Signature": "header-private"})
+        ingest.send_raw(b"BREW kept-private HTTP/9\r\nheader-private: x\r\n\r\n")
         ingest.stop()
 
-        assert SECRET not in ingest.log
+        assert WEBHOOK_SECRET not in ingest.log
         assert "private" not in ingest.log

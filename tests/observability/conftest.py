@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from dev.chaos import event_generator
-from dev.chaos.managed_process import Program
+from dev.chaos.managed_process import ManagedProcess
 from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from dev.supervisor import listeners
 from store.postgres import migrator
 
-TOKEN = "made-up-token-0123456789abcdef"
-ODD = b'{"event":"call.missed","sessionId":"s1"}'
+API_TOKEN = "made-up-token-0123456789abcdef"
+UNKNOWN_EVENT = b'{"event":"call.missed","sessionId":"s1"}'
 
 
-class Watched:
+class ObservedSystem:
     """Ingest, worker and api, and where each of them is found."""
 
     def __init__(self, database_url: str, redis_url: str, stack: ExitStack, folder: Path, **environment: str) -> None:
@@ -31,33 +31,33 @@ class Watched:
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "WEBHOOK_SECRETS": event_generator.SECRET,
-            "API_TOKEN": TOKEN,
+            "API_TOKEN": API_TOKEN,
             "DATA_DIR": str(folder),
             **environment,
         }
-        self.programs: dict[str, Program] = {}
+        self.programs: dict[str, ManagedProcess] = {}
         for module in ("ingest", "api"):
-            listener = stack.enter_context(listeners.on("127.0.0.1", 0, f"{module.upper()}_PORT"))
+            listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, f"{module.upper()}_PORT"))
             number = listener.fileno()
             self.urls[module] = f"http://127.0.0.1:{listeners.port_of(listener)}"
-            self.programs[module] = Program(
+            self.programs[module] = ManagedProcess(
                 module, {**shared, "LISTEN_FD": str(number)}, folder / f"{module}.log", pass_fds=(number,)
             )
-        with listeners.on("127.0.0.1", 0, "WORKER_PORT") as free:
+        with listeners.open_listener("127.0.0.1", 0, "WORKER_PORT") as free:
             port = str(listeners.port_of(free))
         self.urls["worker"] = f"http://127.0.0.1:{port}"
-        self.programs["worker"] = Program("worker", {**shared, "WORKER_PORT": port}, folder / "worker.log")
+        self.programs["worker"] = ManagedProcess("worker", {**shared, "WORKER_PORT": port}, folder / "worker.log")
         for program in self.programs.values():
             stack.enter_context(program)
-        assert wait_until(lambda: all(self.get(name, "/readyz")[0] == 200 for name in self.urls), 60), self.said
+        assert wait_until(lambda: all(self.get(name, "/readyz")[0] == 200 for name in self.urls), 60), self.output
 
     @property
-    def said(self) -> str:
-        return "\n".join(program.said for program in self.programs.values())
+    def output(self) -> str:
+        return "\n".join(program.output for program in self.programs.values())
 
     def get(self, name: str, path: str) -> tuple[int, str]:
         """The status and body; status 0 where nobody listens yet."""
-        request = urllib.request.Request(self.urls[name] + path, headers={"Authorization": f"Bearer {TOKEN}"})
+        request = urllib.request.Request(self.urls[name] + path, headers={"Authorization": f"Bearer {API_TOKEN}"})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -67,7 +67,7 @@ class Watched:
         except OSError:
             return 0, ""
 
-    def post(self, body: bytes, signature: str | None = None) -> int:
+    def post_webhook(self, body: bytes, signature: str | None = None) -> int:
         """The status of a webhook."""
         headers = {"X-Webhook-Signature": signature or event_generator.sign(body), "Content-Type": "application/json"}
         request = urllib.request.Request(self.urls["ingest"] + "/whatsapp-webhook", data=body, headers=headers)
@@ -78,7 +78,7 @@ class Watched:
             error.close()
             return error.code
 
-    def series(self) -> dict[str, float]:
+    def metric_samples(self) -> dict[str, float]:
         """Every sample of all three, `name{labels}` to value."""
         found: dict[str, float] = {}
         for name in self.urls:
@@ -88,7 +88,7 @@ class Watched:
                     found[sample] = float(value)
         return found
 
-    def names(self) -> set[str]:
+    def metric_names(self) -> set[str]:
         """Every name that a query may ask for."""
         found: set[str] = set()
         for name in self.urls:
@@ -99,18 +99,18 @@ class Watched:
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
+def exit_stack() -> Iterator[ExitStack]:
     with ExitStack() as open_:
         yield open_
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[Watched]:
-    folder = data_folder.temporary()
-    servers = Servers.ephemeral(folder)
+def observed_system() -> Iterator[ObservedSystem]:
+    folder = data_folder.create_temporary()
+    servers = EmbeddedServers.ephemeral(folder)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         servers.start()
         stack.callback(servers.stop)
         migrator.migrate(servers.postgres.url)
-        yield Watched(servers.postgres.url, servers.valkey.url, stack, folder)
+        yield ObservedSystem(servers.postgres.url, servers.valkey.url, stack, folder)

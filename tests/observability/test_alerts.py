@@ -10,7 +10,7 @@ import pytest
 
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
-from tests.observability.conftest import ODD, Watched
+from tests.observability.conftest import UNKNOWN_EVENT, ObservedSystem
 
 PROMTOOL = Path("/usr/bin/promtool")
 MISSING = f"{PROMTOOL} is not there; on Debian: apt install prometheus (.ci/promtool does it for CI)"
@@ -70,21 +70,25 @@ def test_each_alert_has_a_cure_in_the_runbook_and_each_cure_an_alert() -> None:
             assert ["**Meaning.**" in part, "**Check.**" in part, "**Cure.**" in part] == [True] * 3, part[:40]
 
 
-def test_every_metric_that_is_asked_for_is_told_by_a_running_process(watched: Watched) -> None:
+def test_every_metric_that_is_asked_for_is_told_by_a_running_process(observed_system: ObservedSystem) -> None:
     """A dashboard of names that nobody exports is empty, which looks like peace."""
-    watched.post(ODD)
-    watched.get("api", "/api/chats")
+    observed_system.post_webhook(UNKNOWN_EVENT)
+    observed_system.get("api", "/api/chats")
     asked = {name for text in (*expressions(), *alerts().values()) for name in METRIC.findall(text)}
-    wait_until(lambda: asked <= watched.names(), 30)
+    wait_until(lambda: asked <= observed_system.metric_names(), 30)
 
     assert len(asked) > 20
-    assert asked - watched.names() == set()
+    assert asked - observed_system.metric_names() == set()
 
 
-def test_the_runbook_lists_every_metric_of_ours(watched: Watched) -> None:
+def test_the_runbook_lists_every_metric_of_ours(observed_system: ObservedSystem) -> None:
     """What is not written down is not looked at."""
     listed = {name.split("{")[0] for name in re.findall(r"`(sak_[a-z_]+(?:\{[a-z,]+\})?)`", RUNBOOK.read_text())}
-    told = {re.sub(r"_(bucket|sum|count)$", "", name) for name in watched.names() if not name.endswith("_created")}
+    told = {
+        re.sub(r"_(bucket|sum|count)$", "", name)
+        for name in observed_system.metric_names()
+        if not name.endswith("_created")
+    }
 
     assert told - listed == set()
 

@@ -5,30 +5,30 @@ import urllib.request
 from contextlib import ExitStack
 
 from dev.chaos import event_generator
-from dev.chaos.event_generator import Story
+from dev.chaos.event_generator import EventGenerator
 from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.observability.conftest import ODD, TOKEN, Watched
+from tests.observability.conftest import API_TOKEN, UNKNOWN_EVENT, ObservedSystem
 
 MOST_SERIES = 400
 
 
-def test_every_stage_counts_the_same_events(watched: Watched) -> None:
+def test_every_stage_counts_the_same_events(observed_system: ObservedSystem) -> None:
     """Whoever looks for where events stay compares these."""
-    before = watched.series()
-    bodies = [*Story(71).take(30), ODD]
-    assert {watched.post(body) for body in bodies} == {200}
-    assert watched.post(b"{}", "sha256=" + "0" * 64) == 401
+    before = observed_system.metric_samples()
+    bodies = [*EventGenerator(71).take(30), UNKNOWN_EVENT]
+    assert {observed_system.post_webhook(body) for body in bodies} == {200}
+    assert observed_system.post_webhook(b"{}", "sha256=" + "0" * 64) == 401
 
     def kept() -> bool:
-        now = watched.series()
+        now = observed_system.metric_samples()
         grown = sum(value - before.get(name, 0) for name, value in now.items() if name.startswith("sak_worker_events"))
         return grown == len(bodies)
 
-    assert wait_until(kept, 30), watched.said
-    now = watched.series()
+    assert wait_until(kept, 30), observed_system.output
+    now = observed_system.metric_samples()
     grown = {name: value - before.get(name, 0.0) for name, value in now.items()}
 
     assert grown["sak_received_total"] == grown['sak_acknowledged_total{path="stream"}'] == len(bodies)
@@ -38,15 +38,15 @@ def test_every_stage_counts_the_same_events(watched: Watched) -> None:
     assert (now["sak_stream_oldest_seconds"] < 60, now["sak_spool_events"], now["sak_breaker_open"]) == (True, 0, 0)
 
 
-def test_what_is_too_dear_for_a_scrape_is_looked_at_beside_it(watched: Watched) -> None:
+def test_what_is_too_dear_for_a_scrape_is_looked_at_beside_it(observed_system: ObservedSystem) -> None:
     """The ledger, the sessions and Redis' settings, of which alerts speak."""
-    body = Story(72).take(1)[0]
-    assert watched.post(body) == 200
+    body = EventGenerator(72).take(1)[0]
+    assert observed_system.post_webhook(body) == 200
     session = f'sak_session_last_event_timestamp_seconds{{session="{event_generator.SESSION}"}}'
 
-    assert wait_until(lambda: watched.series().get(session, 0) > event_generator.EPOCH, 45)
-    assert wait_until(lambda: watched.series().get("sak_ledger_waiting_events") == 0, 45)
-    now = watched.series()
+    assert wait_until(lambda: observed_system.metric_samples().get(session, 0) > event_generator.START_SECONDS, 45)
+    assert wait_until(lambda: observed_system.metric_samples().get("sak_ledger_waiting_events") == 0, 45)
+    now = observed_system.metric_samples()
     assert now["sak_ledger_lost_events"] == 0
     outcomes = sum(value for name, value in now.items() if name.startswith("sak_ledger_events"))
     assert now["sak_ledger_received_events"] == outcomes >= 1
@@ -54,58 +54,60 @@ def test_what_is_too_dear_for_a_scrape_is_looked_at_beside_it(watched: Watched) 
     assert now['sak_redis_setting_safe{setting="persistence"}'] == 0, "the tests' own Redis does not wait for its disk"
 
 
-def test_a_client_of_the_stream_is_counted_while_it_is_there(watched: Watched) -> None:
+def test_a_client_of_the_stream_is_counted_while_it_is_there(observed_system: ObservedSystem) -> None:
     """Streams are held open: what leaks here is what an api dies of."""
-    request = urllib.request.Request(watched.urls["api"] + "/api/stream", headers={"Authorization": f"Bearer {TOKEN}"})
-    before = watched.series()["sak_api_streams"]
+    request = urllib.request.Request(
+        observed_system.urls["api"] + "/api/stream", headers={"Authorization": f"Bearer {API_TOKEN}"}
+    )
+    before = observed_system.metric_samples()["sak_api_streams"]
     with urllib.request.urlopen(request, timeout=10) as answer:
         answer.readline()
-        during = watched.series()["sak_api_streams"]
+        during = observed_system.metric_samples()["sak_api_streams"]
 
     assert (before, during) == (0, 1)
-    assert wait_until(lambda: watched.series()["sak_api_streams"] == 0, 30)
+    assert wait_until(lambda: observed_system.metric_samples()["sak_api_streams"] == 0, 30)
 
 
-def test_what_strangers_send_makes_no_new_series(watched: Watched) -> None:
+def test_what_strangers_send_makes_no_new_series(observed_system: ObservedSystem) -> None:
     """A label with somebody else's words in it fills Prometheus' memory."""
-    watched.get("api", "/api/chats/919811000001")
-    watched.get("api", "/nothing")
-    watched.post(b"x", "sha256=1")
-    known = set(watched.series())
+    observed_system.get("api", "/api/chats/919811000001")
+    observed_system.get("api", "/nothing")
+    observed_system.post_webhook(b"x", "sha256=1")
+    known = set(observed_system.metric_samples())
     for number in range(40):
-        watched.get("api", f"/api/chats/91981100{number:04}?limit=5")
-        watched.get("api", f"/nothing/{number}?q={number}")
-        watched.get("ingest", f"/nothing/{number}")
-        watched.post(b"x", f"sha256={number}")
-    after = set(watched.series())
+        observed_system.get("api", f"/api/chats/91981100{number:04}?limit=5")
+        observed_system.get("api", f"/nothing/{number}?q={number}")
+        observed_system.get("ingest", f"/nothing/{number}")
+        observed_system.post_webhook(b"x", f"sha256={number}")
+    after = set(observed_system.metric_samples())
 
     assert {name for name in after - known if "status=" not in name} == set()
     assert len(after) < MOST_SERIES
     assert not any("91981100" in name for name in after)
 
 
-def test_the_pools_tell_their_use(watched: Watched) -> None:
-    watched.get("api", "/api/chats")
-    now = watched.series()
+def test_the_pools_tell_their_use(observed_system: ObservedSystem) -> None:
+    observed_system.get("api", "/api/chats")
+    now = observed_system.metric_samples()
 
     assert now['sak_api_pool_connections{pool="api",state="limit"}'] == 8
     assert now['sak_api_pool_connections{pool="api",state="idle"}'] >= 1
     assert now['sak_api_pool_waiting{pool="api"}'] == 0
 
 
-def test_a_scrape_asks_neither_server(stack: ExitStack) -> None:
+def test_a_scrape_asks_neither_server(exit_stack: ExitStack) -> None:
     """Prometheus must see best when things are worst, and must not add to them."""
-    folder = data_folder.temporary()
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    servers = Servers.ephemeral(folder)
-    stack.callback(servers.stop)
+    folder = data_folder.create_temporary()
+    exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    servers = EmbeddedServers.ephemeral(folder)
+    exit_stack.callback(servers.stop)
     servers.start()
     migrator.migrate(servers.postgres.url)
-    watched = Watched(servers.postgres.url, servers.valkey.url, stack, folder)
+    watched = ObservedSystem(servers.postgres.url, servers.valkey.url, exit_stack, folder)
     servers.stop()
 
     for _ in range(3):
         assert [watched.get(name, "/metrics")[0] for name in watched.urls] == [200, 200, 200]
-    assert watched.post(ODD) == 200
-    assert wait_until(lambda: watched.series()["sak_spool_events"] == 1, 20)
-    assert watched.series()['sak_acknowledged_total{path="spool"}'] == 1
+    assert watched.post_webhook(UNKNOWN_EVENT) == 200
+    assert wait_until(lambda: watched.metric_samples()["sak_spool_events"] == 1, 20)
+    assert watched.metric_samples()['sak_acknowledged_total{path="spool"}'] == 1

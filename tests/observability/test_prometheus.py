@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from dev.chaos.event_generator import Story
+from dev.chaos.event_generator import EventGenerator
 from dev.embedded import child_process
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
-from tests.observability.conftest import ODD, Watched
+from tests.observability.conftest import UNKNOWN_EVENT, ObservedSystem
 from tests.observability.test_alerts import ALERTS, MISSING, expressions
 
 PROGRAM = Path("/usr/bin/prometheus")
@@ -23,7 +23,7 @@ RARE = {"sak_refused_total", "sak_unconfirmed_batches_total", "sak_worker_retrie
 
 
 class Prometheus:
-    def __init__(self, folder: Path, watched: Watched) -> None:
+    def __init__(self, folder: Path, watched: ObservedSystem) -> None:
         shutil.copy(ALERTS, folder / "alerts.yml")
         targets = [url.removeprefix("http://") for url in watched.urls.values()]
         configuration = {
@@ -32,7 +32,7 @@ class Prometheus:
             "scrape_configs": [{"job_name": "sak", "static_configs": [{"targets": targets}]}],
         }
         (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML
-        with listeners.on("127.0.0.1", 0, "the test's Prometheus") as free:
+        with listeners.open_listener("127.0.0.1", 0, "the test's Prometheus") as free:
             self._at = f"127.0.0.1:{listeners.port_of(free)}"
         command = [str(PROGRAM), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
         self._log = (folder / "log").open("wb")
@@ -57,24 +57,24 @@ class Prometheus:
 
 
 @pytest.fixture
-def prometheus(tmp_path: Path, watched: Watched) -> Iterator[Prometheus]:
+def prometheus(tmp_path: Path, observed_system: ObservedSystem) -> Iterator[Prometheus]:
     if not PROGRAM.exists():
         pytest.skip(MISSING)
-    server = Prometheus(tmp_path, watched)
+    server = Prometheus(tmp_path, observed_system)
     yield server
     server.close()
 
 
 @pytest.mark.long
-def test_what_the_dashboard_asks_has_answers(prometheus: Prometheus, watched: Watched) -> None:
+def test_what_the_dashboard_asks_has_answers(prometheus: Prometheus, observed_system: ObservedSystem) -> None:
     """An empty panel looks like peace."""
     assert wait_until(lambda: prometheus.is_watching(3), 60)
-    story = Story(91)
+    story = EventGenerator(91)
 
     def unanswered() -> list[str]:
-        for body in (*story.take(3), ODD):
-            watched.post(body)
-        watched.get("api", "/api/chats")
+        for body in (*story.take(3), UNKNOWN_EVENT):
+            observed_system.post_webhook(body)
+        observed_system.get("api", "/api/chats")
         asked = [text.replace("$__rate_interval", "20s") for text in expressions()]
         return [text for text in asked if not prometheus.ask(text) and not any(name in text for name in RARE)]
 
@@ -82,7 +82,7 @@ def test_what_the_dashboard_asks_has_answers(prometheus: Prometheus, watched: Wa
 
     assert unanswered() == []
     for _ in range(20):
-        watched.post(ODD)
+        observed_system.post_webhook(UNKNOWN_EVENT)
     # The tests' own Redis does not wait for its disk, but that takes five minutes to become an alert.
     assert wait_until(lambda: firing(prometheus) == {"SakParkedGrowing"}, 60), firing(prometheus)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from dev.checkout import ROOT
-from tests.observability.conftest import TOKEN, Watched
+from tests.observability.conftest import API_TOKEN, ObservedSystem
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
 COMMAND = re.compile(
@@ -21,19 +21,19 @@ def commands() -> list[str]:
     return sorted({(command or "").removeprefix(".venv/bin/") for command in found})
 
 
-def test_every_command_of_the_runbook_runs(watched: Watched) -> None:
+def test_every_command_of_the_runbook_runs(observed_system: ObservedSystem) -> None:
     """At night nobody corrects a typing error in a manual."""
     environment = {
-        **watched.programs["worker"].environment,
+        **observed_system.programs["worker"].environment,
         "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",  # noqa: PTH120 - of the venv, not of its Python
     }
     places = {
-        ":3000": watched.urls["ingest"].rpartition("127.0.0.1")[2],
-        ":3001": watched.urls["api"].rpartition("127.0.0.1")[2],
+        ":3000": observed_system.urls["ingest"].rpartition("127.0.0.1")[2],
+        ":3001": observed_system.urls["api"].rpartition("127.0.0.1")[2],
     }
     ran: dict[str, tuple[int, str]] = {}
     for command in commands():
-        line = command.replace("$(cat var/api-token)", TOKEN)
+        line = command.replace("$(cat var/api-token)", API_TOKEN)
         for port, place in places.items():
             line = line.replace(port, place)
         done = subprocess.run(

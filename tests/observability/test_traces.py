@@ -11,71 +11,83 @@ from pathlib import Path
 import pytest
 
 from dev.chaos import event_generator
-from dev.chaos.event_generator import Story
-from dev.chaos.managed_process import Program
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from ingest.queue import contract
-from tests.observability.conftest import Watched
-from tests.support.otlp_collector import Collector
+from tests.observability.conftest import ObservedSystem
+from tests.support.otlp_collector import OtlpCollector
 
 POST, XADD, DRAIN, COMMIT, XACK = "POST /whatsapp-webhook", "XADD", "drain", "PostgreSQL transaction", "XACK"
-BATCH = contract.Batch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
+BATCH = contract.RawBatch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
 
 
 def test_a_webhook_is_one_trace_until_its_commit(
-    database_url: str, redis_url: str, tmp_path: Path, stack: ExitStack
+    database_url: str, redis_url: str, tmp_path: Path, exit_stack: ExitStack
 ) -> None:
     """Where the time of one slow message went is one question, not one for each process."""
-    collector = stack.enter_context(Collector())
+    collector = exit_stack.enter_context(OtlpCollector())
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-    watched = Watched(database_url, redis_url, stack, tmp_path, **told)
-    bodies = Story(61).take(20)
-    assert watched.post(bodies[0]) == 200
+    watched = ObservedSystem(database_url, redis_url, exit_stack, tmp_path, **told)
+    bodies = EventGenerator(61).take(20)
+    assert watched.post_webhook(bodies[0]) == 200
     names = (POST, XADD, DRAIN, COMMIT, XACK)
     # The processes send when each of them likes to, so the last of the spans need not be the last to come.
-    assert wait_until(lambda: all(map(collector.named, names)), 20), watched.said
+    assert wait_until(lambda: all(map(collector.spans_named, names)), 20), watched.output
 
-    chain = [collector.named(name)[0] for name in names]
+    chain = [collector.spans_named(name)[0] for name in names]
     post, xadd, drain, commit, xack = chain
-    assert len({span.trace for span in chain}) == 1
+    assert len({span.trace_id for span in chain}) == 1
     assert [span.service for span in chain] == ["sak-ingest", "sak-ingest", "sak-worker", "sak-worker", "sak-worker"]
-    assert (post.parent, xadd.parent, drain.parent) == ("", post.span, xadd.span)
-    assert (commit.parent, xack.parent) == (drain.span, drain.span)
-    assert xadd.began <= drain.began <= commit.began <= commit.ended <= xack.began <= xack.ended <= drain.ended
+    assert (post.parent_id, xadd.parent_id, drain.parent_id) == ("", post.span_id, xadd.span_id)
+    assert (commit.parent_id, xack.parent_id) == (drain.span_id, drain.span_id)
+    assert (
+        xadd.started_ns
+        <= drain.started_ns
+        <= commit.started_ns
+        <= commit.ended_ns
+        <= xack.started_ns
+        <= xack.ended_ns
+        <= drain.ended_ns
+    )
     assert post.attributes["sak.event"] == xadd.attributes["sak.batch"] + ":0"
     assert (xadd.attributes["sak.path"], collector.paths) == ("stream", {"/v1/traces"})
 
     with ThreadPoolExecutor(10) as threads:
-        assert set(threads.map(watched.post, bodies[1:])) == {200}
-    wait_until(lambda: len(collector.named(POST)) == 20 and _linked(collector) >= _ids(collector), 20)
+        assert set(threads.map(watched.post_webhook, bodies[1:])) == {200}
+    wait_until(lambda: len(collector.spans_named(POST)) == 20 and _linked(collector) >= _ids(collector), 20)
     ids = _ids(collector)
 
     assert len(ids) == 20
     assert _linked(collector) >= ids, "a batch of several is in one's trace and linked to the others'"
     for word in (event_generator.SECRET, *event_generator.WORDS[:5], "3EB0", "91981"):
-        assert word.encode() not in collector.raw, word
+        assert word.encode() not in collector.raw_bodies, word
 
 
-def _ids(collector: Collector) -> set[str]:
-    return {span.span for span in collector.named(POST)}
+def _ids(collector: OtlpCollector) -> set[str]:
+    return {span.span_id for span in collector.spans_named(POST)}
 
 
-def _linked(collector: Collector) -> set[str]:
+def _linked(collector: OtlpCollector) -> set[str]:
     """The requests that a drain's span names, each of which names its batch's first as the parent's parent."""
-    parents = {span.span: span.parent for span in collector.named(XADD)}
-    return {each for span in collector.named(DRAIN) for each in (*span.links, parents.get(span.parent, ""))}
+    parents = {span.span_id: span.parent_id for span in collector.spans_named(XADD)}
+    return {
+        each
+        for span in collector.spans_named(DRAIN)
+        for each in (*span.linked_span_ids, parents.get(span.parent_id, ""))
+    }
 
 
 def test_a_collector_that_is_away_costs_no_event_and_no_end(
-    database_url: str, redis_url: str, tmp_path: Path, stack: ExitStack
+    database_url: str, redis_url: str, tmp_path: Path, exit_stack: ExitStack
 ) -> None:
     """Looking on must not be able to stop what is looked at."""
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-    watched = Watched(database_url, redis_url, stack, tmp_path, **told)
-    assert {watched.post(body) for body in Story(62).take(5)} == {200}
-    assert wait_until(lambda: watched.series().get('sak_worker_events_total{outcome="stored"}', 0) > 0, 20)
+    watched = ObservedSystem(database_url, redis_url, exit_stack, tmp_path, **told)
+    assert {watched.post_webhook(body) for body in EventGenerator(62).take(5)} == {200}
+    assert wait_until(lambda: watched.metric_samples().get('sak_worker_events_total{outcome="stored"}', 0) > 0, 20)
 
     assert [watched.programs[name].terminate() for name in ("ingest", "worker")] == [0, 0]
 
@@ -101,17 +113,17 @@ print([name for name in sys.modules if name.startswith(heavy)])
 
 def test_a_worker_that_does_not_know_traces_reads_the_batch_all_the_same() -> None:
     """Ingest may be the first that is upgraded, or the only one that is told to trace."""
-    fields = contract.to_fields(replace(BATCH, trace=("a", "b")))
+    fields = contract.to_fields(replace(BATCH, traceparents=("a", "b")))
 
     assert contract.from_fields(fields) == BATCH
-    assert contract.trace_of(fields) == ("a", "b")
+    assert contract.traceparents(fields) == ("a", "b")
     assert set(fields) == {b"head", b"bodies"}
 
 
 @pytest.mark.parametrize("head", [b"", b"[]", b'{"trace":7}', b'{"trace":{}}', b"\xff", b"[" * 100_000])
 def test_what_is_no_trace_is_none(head: bytes) -> None:
     """Whoever can write to Redis must not stop a drain with an odd trace."""
-    assert contract.trace_of({b"head": head}) == ()
+    assert contract.traceparents({b"head": head}) == ()
 
 
 @pytest.mark.parametrize(
@@ -130,11 +142,11 @@ def test_traces_that_cannot_be_had_end_the_process_with_a_sentence(
 ) -> None:
     """Somebody who asked for traces and gets none would look for them in the wrong place."""
     servers = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1", "WEBHOOK_SECRETS": "s"}
-    with listeners.on("127.0.0.1", 0, "INGEST_PORT") as listener:
+    with listeners.open_listener("127.0.0.1", 0, "INGEST_PORT") as listener:
         shared = {**servers, **environment, "DATA_DIR": str(tmp_path), "LISTEN_FD": str(listener.fileno())}
         for module in ("ingest", "worker"):
             log = tmp_path / f"{module}.log"
-            with Program(module, shared, log, prelude=prelude, pass_fds=(listener.fileno(),)) as program:
+            with ManagedProcess(module, shared, log, prelude=prelude, pass_fds=(listener.fileno(),)) as program:
                 assert program.wait(30) != 0
-                assert sentence in program.said
-                assert "Traceback" not in program.said
+                assert sentence in program.output
+                assert "Traceback" not in program.output

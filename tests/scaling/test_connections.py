@@ -7,16 +7,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.chaos.fault_proxy import Proxy
-from dev.chaos.managed_process import Program
+from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos.managed_process import ManagedProcess
 from dev.embedded import postgres
-from dev.embedded.postgres import ROLE, Postgres
-from dev.embedded.servers import Servers
+from dev.embedded.postgres import ROLE, EmbeddedPostgres
+from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections, errors, pool
-from store.postgres.connections import Connection, NoDatabaseError
+from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.pool import Pool
-from tests.conftest import execute
-from tests.end_to_end.conftest import eventually
+from tests.conftest import run_admin
+from tests.end_to_end.conftest import wait_until
 from tests.support import pgbouncer
 
 
@@ -27,15 +27,15 @@ def shown(connection: Connection, name: str) -> str:
 
 
 @pytest.fixture
-def proxy(servers: Servers) -> Iterator[Proxy]:
-    with Proxy(servers.postgres.socket_folder / postgres.SOCKET) as between:
+def proxy(servers: EmbeddedServers) -> Iterator[FaultProxy]:
+    with FaultProxy(servers.postgres.socket_folder / postgres.SOCKET_NAME) as between:
         yield between
 
 
 def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str) -> None:
     """Somebody who names one setting did not ask to be without time-outs."""
     url = f"{database_url}&options=-c%20statement_timeout%3D3s%20-c%20work_mem%3D8MB"
-    with connections.open(url, "test", bounds=connections.BY_KEY) as connection:
+    with connections.open(url, "test", overrides=connections.KEY_LOOKUP_SETTINGS) as connection:
         names = ("statement_timeout", "work_mem", "lock_timeout", "timezone", "enable_seqscan")
 
         assert [shown(connection, name) for name in names] == ["3s", "8MB", "10s", "UTC", "off"]
@@ -43,15 +43,15 @@ def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str
 
 @pytest.mark.parametrize("ignored", ["", "options"])
 def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prepared(
-    servers: Servers, direct_url: str, folder: Path, ignored: str
+    servers: EmbeddedServers, direct_url: str, folder: Path, ignored: str
 ) -> None:
     """PgBouncer refuses libpq's options, or drops them where it was told to: it is recognised either way."""
-    with pgbouncer.before(servers.postgres, folder, size=2, ignored=ignored) as port:
+    with pgbouncer.running(servers.postgres, folder, pool_size=2, ignored_parameters=ignored) as port:
         name = direct_url.partition("?")[0].rpartition("/")[2]
         url = f"postgresql://{ROLE}@127.0.0.1:{port}/{name}"
         with (
-            connections.open(url, "one", bounds=connections.BY_KEY) as one,
-            connections.open(url, "other", bounds={"statement_timeout": "7s"}) as other,
+            connections.open(url, "one", overrides=connections.KEY_LOOKUP_SETTINGS) as one,
+            connections.open(url, "other", overrides={"statement_timeout": "7s"}) as other,
         ):
             for _ in range(10):
                 with one.transaction(), other.transaction():
@@ -71,63 +71,63 @@ def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prep
             assert left.fetchone() == ("0", 0), "nothing of ours stays with whoever comes next"
 
 
-def test_a_reading_pool_cannot_write_through_a_pooler_either(pooled_url: str) -> None:
+def test_a_reading_pool_cannot_write_through_a_pooler_either(pgbouncer_url: str) -> None:
     """That the api only reads is PostgreSQL's to say, not ours to remember."""
-    reads = Pool(pooled_url, "test", size=2, read_only=True)
+    reads = Pool(pgbouncer_url, "test", size=2, read_only=True)
     reads.open()
     try:
-        assert reads.ask(lambda connection: shown(connection, "enable_sort")) == "off"
+        assert reads.read(lambda connection: shown(connection, "enable_sort")) == "off"
         with pytest.raises(errors.StoreError) as refused:
-            reads.ask(lambda connection: connection.execute("UPDATE epoch SET epoch = epoch"))
+            reads.read(lambda connection: connection.execute("UPDATE epoch SET epoch = epoch"))
         assert refused.value.sqlstate == "25006"
     finally:
         reads.close()
 
 
-def test_what_needs_a_session_of_its_own_is_refused_through_a_pooler(pooled_url: str, direct_url: str) -> None:
+def test_what_needs_a_session_of_its_own_is_refused_through_a_pooler(pgbouncer_url: str, direct_url: str) -> None:
     """A lock that stays with somebody else's session is never given back."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
-        connections.open(pooled_url, "test", alone=True)
-    with connections.open(direct_url, "test", alone=True) as connection:
+        connections.open(pgbouncer_url, "test", dedicated=True)
+    with connections.open(direct_url, "test", dedicated=True) as connection:
         assert shown(connection, "lock_timeout") == "10s"
 
 
 def test_a_question_on_a_line_that_went_dead_is_asked_again_on_another(
-    database_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    database_url: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A firewall forgot the connection: no reset ever comes, and libpq would wait for ever."""
-    monkeypatch.setattr(pool, "_ANSWER", 1.0)
+    monkeypatch.setattr(pool, "_QUERY_TIMEOUT", 1.0)
     name = database_url.partition("?")[0].rpartition("/")[2]
     reads = Pool(f"postgresql://{ROLE}@127.0.0.1:{proxy.port}/{name}", "test", size=2, read_only=True)
     reads.open()
     try:
-        assert reads.ask(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
-        proxy.swallowing = True
+        assert reads.read(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+        proxy.blackhole = True
         heal = threading.Timer(0.5, setattr, [proxy, "swallowing", False])  # what is open stays as dead as it is
         heal.start()
 
-        assert reads.ask(lambda connection: connection.execute("SELECT 2").fetchone()) == (2,)
+        assert reads.read(lambda connection: connection.execute("SELECT 2").fetchone()) == (2,)
         heal.join()
     finally:
         reads.close()
 
 
 def test_a_write_on_a_line_that_went_dead_ends(
-    database_url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    database_url: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows whether it got through, so it is not repeated; but whoever waits is told."""
-    monkeypatch.setattr(pool, "_ANSWER", 1.0)
+    monkeypatch.setattr(pool, "_QUERY_TIMEOUT", 1.0)
     name = database_url.partition("?")[0].rpartition("/")[2]
     writes = Pool(f"postgresql://{ROLE}@127.0.0.1:{proxy.port}/{name}", "test", size=1, read_only=False)
     writes.open()
     try:
         with writes.connection() as connection:
             connection.execute("SELECT 1")
-        proxy.swallowing = True
+        proxy.blackhole = True
         with pytest.raises(errors.TransientError), writes.connection() as connection:
             connection.execute("SELECT 1")
     finally:
-        proxy.swallowing = False
+        proxy.blackhole = False
         writes.close()
 
 
@@ -140,7 +140,7 @@ def test_a_write_on_a_line_that_went_dead_ends(
         ("postgresql://app@no-such-host.invalid/postgres", "its name leads nowhere"),
     ],
 )
-def test_why_there_is_no_connection_is_said_without_names(servers: Servers, url: str, reason: str) -> None:
+def test_why_there_is_no_connection_is_said_without_names(servers: EmbeddedServers, url: str, reason: str) -> None:
     """'OperationalError', once a second, tells nobody that the password was mistyped."""
     with pytest.raises(errors.TransientError) as refused:
         connections.open(url.format(folder=servers.postgres.socket_folder), "test")
@@ -151,11 +151,11 @@ def test_why_there_is_no_connection_is_said_without_names(servers: Servers, url:
 
 def test_a_wrong_password_is_called_one(folder: Path) -> None:
     """The commonest mistake of all; the server here asks for passwords, as every other than a laptop's does."""
-    with Postgres(folder / "postgres", ephemeral=True) as server:
+    with EmbeddedPostgres(folder / "postgres", ephemeral=True) as server:
         with psycopg.connect(server.url, autocommit=True) as database:
             database.execute("CREATE ROLE guarded LOGIN PASSWORD 'made-up-secret'")
             database.execute("SELECT pg_reload_conf()")
-        rules = server.home / "data" / "pg_hba.conf"
+        rules = server.folder / "data" / "pg_hba.conf"
         rules.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
         with psycopg.connect(server.url, autocommit=True) as database:
             database.execute("SELECT pg_reload_conf()")
@@ -168,16 +168,16 @@ def test_a_wrong_password_is_called_one(folder: Path) -> None:
                 return str(error)
             return "it has not read its rules yet"
 
-        eventually(lambda: "does not take the user and password" in refused())
+        wait_until(lambda: "does not take the user and password" in refused())
 
 
-def test_a_pool_says_why_nobody_gets_a_connection(servers: Servers) -> None:
+def test_a_pool_says_why_nobody_gets_a_connection(servers: EmbeddedServers) -> None:
     """`/readyz` repeats it."""
     reads = Pool(f"postgresql://app@/nowhere?host={servers.postgres.socket_folder}", "test", size=1, read_only=True)
     reads.open()
     try:
         with pytest.raises(errors.TransientError, match="there is no such database"):
-            reads.ask(lambda connection: connection.execute("SELECT 1"))
+            reads.read(lambda connection: connection.execute("SELECT 1"))
     finally:
         reads.close()
 
@@ -186,8 +186,8 @@ def test_a_pool_says_why_nobody_gets_a_connection(servers: Servers) -> None:
 def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
     """libpq quotes what it does not understand, and there is a password in it."""
     environ = {"DATABASE_URL": "postgresql://app@/history", name: "postgres//app:made-up-secret@x"}
-    with pytest.raises(NoDatabaseError) as refused:
-        print(connections.url(environ), connections.direct_url(environ), connections.read_url(environ))
+    with pytest.raises(DatabaseUrlError) as refused:
+        print(connections.url(environ), connections.direct_url(environ), connections.replica_url(environ))
 
     assert name in str(refused.value)
     assert "secret" not in str(refused.value)
@@ -195,30 +195,30 @@ def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
 
 
 def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
-    servers: Servers, migrated: str, redis_url: str, tmp_path: Path
+    servers: EmbeddedServers, template_database: str, redis_url: str, tmp_path: Path
 ) -> None:
     """A database that is made a minute later, or a password that is mended, needs no restart; silence helps nobody."""
     url = servers.postgres.url_of("made_later")
     environment = {"DATABASE_URL": url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
-    with Program("worker", environment, tmp_path / "worker.log") as worker:
-        eventually(lambda: "PostgreSQL cannot be used: there is no such database." in worker.said)
-        execute(servers, "CREATE DATABASE made_later TEMPLATE {}", migrated)
+    with ManagedProcess("worker", environment, tmp_path / "worker.log") as worker:
+        wait_until(lambda: "PostgreSQL cannot be used: there is no such database." in worker.output)
+        run_admin(servers, "CREATE DATABASE made_later TEMPLATE {}", template_database)
         try:
             pulse = "SELECT count(*) FROM pulse"
             with psycopg.connect(url, autocommit=True) as database:
-                eventually(lambda: database.execute(pulse).fetchone() == (1,))
-            assert worker.alive
+                wait_until(lambda: database.execute(pulse).fetchone() == (1,))
+            assert worker.is_running
         finally:
             worker.kill()
-            execute(servers, "DROP DATABASE made_later WITH (FORCE)")
+            run_admin(servers, "DROP DATABASE made_later WITH (FORCE)")
 
 
 @pytest.mark.parametrize("module", ["worker", "api"])
 def test_a_process_does_not_start_on_a_url_that_is_none(module: str, redis_url: str, tmp_path: Path) -> None:
     """It can never become one, so that whoever started it is told at once."""
     environment = {"DATABASE_URL": "postgres//app:made-up-secret@x", "REDIS_URL": redis_url, "API_TOKEN": "t" * 32}
-    program = Program(module, environment, tmp_path / "log").start()
+    program = ManagedProcess(module, environment, tmp_path / "log").start()
 
     assert program.wait() != 0
-    assert "DATABASE_URL must look like postgresql://" in program.said
-    assert "secret" not in program.said
+    assert "DATABASE_URL must look like postgresql://" in program.output
+    assert "secret" not in program.output

@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from dev.chaos import verdict
-from dev.chaos.managed_process import Program
-from dev.embedded.valkey import Valkey
+from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
-from tests.support.fleet import Fleet
-from tests.support.history_writer import TOKEN
+from tests.support.fleet import ProcessFleet
+from tests.support.history_writer import API_TOKEN
 
 
 class Follower:
@@ -47,68 +47,74 @@ class Follower:
     def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
         query = {"limit": "500"} | ({"since": self._cursor} if self._cursor else {})
         answer = requests.get(
-            f"{url}/api/changes", params=query, headers={"authorization": f"Bearer {TOKEN}"}, timeout=20
+            f"{url}/api/changes", params=query, headers={"authorization": f"Bearer {API_TOKEN}"}, timeout=20
         )
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
 
 @pytest.fixture
-def valkey(folder: Path) -> Iterator[Valkey]:
-    with Valkey(folder / "valkey") as running:
+def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(folder / "valkey") as running:
         yield running
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
-    valkey: Valkey, database_url: str, folder: Path
+    valkey: EmbeddedValkey, database_url: str, folder: Path
 ) -> None:
     """Any of them may die at any moment; the others go on, and whoever reads the feed misses and repeats nothing."""
     dice = random.Random(171)
     with (
-        Fleet(folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
-        listeners.on("127.0.0.1", 0, "API_PORT") as one,
-        listeners.on("127.0.0.1", 0, "API_PORT") as two,
+        ProcessFleet(folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
+        listeners.open_listener("127.0.0.1", 0, "API_PORT") as one,
+        listeners.open_listener("127.0.0.1", 0, "API_PORT") as two,
     ):
-        apis: list[Program] = []
+        apis: list[ManagedProcess] = []
         for number, listener in enumerate((one, two)):
             descriptor = listener.fileno()
-            environment = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "LISTEN_FD": str(descriptor)}
-            apis.append(Program("api", environment, folder / f"api-{number}.log", pass_fds=[descriptor]))
+            environment = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "LISTEN_FD": str(descriptor)}
+            apis.append(ManagedProcess("api", environment, folder / f"api-{number}.log", pass_fds=[descriptor]))
         with apis[0], apis[1]:
             follower = Follower([f"http://127.0.0.1:{listeners.port_of(listener)}" for listener in (one, two)])
-            assert fleet.until(follower.look), apis[0].said
+            assert fleet.wait_until(follower.look), apis[0].output
             # The gateway may reach two of them with the same event.
             spooled = 0.0
-            senders = [fleet.sender(171, 30), fleet.sender(171, 30, ingest=1), fleet.sender(172, 30, ingest=2)]
+            senders = [
+                fleet.create_sender(171, 30),
+                fleet.create_sender(171, 30, ingest=1),
+                fleet.create_sender(172, 30, ingest=2),
+            ]
             with senders[0], senders[1], senders[2]:
                 for step in range(9):
-                    victim = dice.choice([*fleet.programs, *apis])
+                    victim = dice.choice([*fleet.processes, *apis])
                     victim.kill()
                     if step == 4:
                         valkey.kill()
                         fleet.wait(1.0)
-                        spooled = fleet.spooled()
+                        spooled = fleet.count_spooled_events()
                         fleet.ingests[0].kill()
                         valkey.start()
                     fleet.wait(0.7)
                     for api in apis:
-                        api.keep()
+                        api.restart_if_ended()
                     follower.look()
 
             assert spooled > 0
-            assert fleet.until(lambda: fleet.spooled() == 0), fleet.said
-            assert not (wrong := fleet.trouble(*(sender.record for sender in senders))), wrong
-            assert len(senders[0].record.acknowledged) > 50
+            assert fleet.wait_until(lambda: fleet.count_spooled_events() == 0), fleet.output
+            assert not (wrong := fleet.find_problems(*(sender.deliveries for sender in senders))), wrong
+            assert len(senders[0].deliveries.acknowledged) > 50
 
             def caught_up() -> bool:
                 with psycopg.connect(database_url) as database:
                     there = database.execute("SELECT id, rev FROM whatsapp_messages WHERE NOT collapsed").fetchall()
                 for api in apis:
-                    api.keep()
+                    api.restart_if_ended()
                 follower.look()
                 return dict(there) == follower.told
 
-            assert fleet.until(caught_up), (len(follower.told), follower.answers)
-            assert verdict.kept_events(database_url) >= sum(len(sender.record.acknowledged) for sender in senders)
+            assert fleet.wait_until(caught_up), (len(follower.told), follower.answers)
+            assert verdict.count_ledger_events(database_url) >= sum(
+                len(sender.deliveries.acknowledged) for sender in senders
+            )

@@ -9,18 +9,18 @@ import psycopg
 import pytest
 import requests
 
-from dev.chaos.event_generator import Story
+from dev.chaos.event_generator import EventGenerator
 from store.postgres import errors, migrator
 from tests.api.chats import test_chats, test_messages, test_read_flags, test_search
-from tests.api.conftest import serving
+from tests.api.conftest import running_api
 from tests.api.live import test_changes
 from tests.api.operations import test_statistics
 from tests.faults import test_poison, test_worker_deaths
-from tests.support.history_writer import TOKEN, Client, History
-from tests.support.pipeline import Pipeline
+from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
+from tests.support.pipeline import WorkerPipeline
 from tests.worker.drain import test_drainer
 
-CLAIMS: tuple[Callable[[History, Client], None], ...] = (
+CLAIMS: tuple[Callable[[HistoryWriter, ApiClient], None], ...] = (
     test_messages.test_the_newest_messages_are_shown_and_cursors_lead_to_the_rest_and_back,
     test_messages.test_nothing_is_skipped_or_repeated_while_four_writers_insert,
     test_messages.test_an_edit_shows_the_new_text_and_on_request_the_old_ones,
@@ -29,7 +29,7 @@ CLAIMS: tuple[Callable[[History, Client], None], ...] = (
     test_search.test_pages_of_results_join_newest_first,
     test_search.test_words_that_are_in_too_many_messages_are_refused_clearly,
 )
-MORE: list[Callable[[History, Client], None]] = [
+MORE: list[Callable[[HistoryWriter, ApiClient], None]] = [
     claim
     for module in (test_changes, test_chats, test_messages, test_statistics, test_read_flags, test_search)
     for name, claim in vars(module).items()
@@ -38,7 +38,7 @@ MORE: list[Callable[[History, Client], None]] = [
     and set(inspect.signature(claim).parameters) == {"history", "client"}
 ]
 
-OF_WORKERS: tuple[Callable[[Pipeline], None], ...] = (
+OF_WORKERS: tuple[Callable[[WorkerPipeline], None], ...] = (
     test_drainer.test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying,
     test_poison.test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_stored,
     test_poison.test_poison_in_several_batches_at_once_is_found_in_each,
@@ -47,16 +47,16 @@ OF_WORKERS: tuple[Callable[[Pipeline], None], ...] = (
 
 
 @pytest.fixture
-def history(direct_url: str) -> History:
-    return History(direct_url)
+def history(direct_url: str) -> HistoryWriter:
+    return HistoryWriter(direct_url)
 
 
 @pytest.fixture
-def client(pooled_url: str, direct_url: str) -> Iterator[Client]:
-    environ = {"DATABASE_URL": pooled_url, "DIRECT_DATABASE_URL": direct_url, "API_TOKEN": TOKEN}
-    with serving(environ) as url, requests.Session() as http:
-        http.headers["authorization"] = f"Bearer {TOKEN}"
-        yield Client(url, http)
+def client(pgbouncer_url: str, direct_url: str) -> Iterator[ApiClient]:
+    environ = {"DATABASE_URL": pgbouncer_url, "DIRECT_DATABASE_URL": direct_url, "API_TOKEN": API_TOKEN}
+    with running_api(environ) as url, requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {API_TOKEN}"
+        yield ApiClient(url, http)
 
 
 @pytest.mark.parametrize(
@@ -64,66 +64,68 @@ def client(pooled_url: str, direct_url: str) -> Iterator[Client]:
     [*CLAIMS, *(pytest.param(claim, marks=pytest.mark.long) for claim in MORE)],
     ids=lambda claim: claim.__name__.removeprefix("test_"),
 )
-def test_the_api_keeps_its_claims(claim: Callable[[History, Client], None], history: History, client: Client) -> None:
+def test_the_api_keeps_its_claims(
+    claim: Callable[[HistoryWriter, ApiClient], None], history: HistoryWriter, client: ApiClient
+) -> None:
     """Its own tests, on an api whose every transaction may run in another session of PostgreSQL's."""
     claim(history, client)
 
 
 @pytest.fixture
-def pipeline(direct_url: str, pooled_url: str, redis_url: str, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(direct_url, redis_url, tmp_path)
-    made.worker_database_url = pooled_url
+def pipeline(direct_url: str, pgbouncer_url: str, redis_url: str, tmp_path: Path) -> Iterator[WorkerPipeline]:
+    made = WorkerPipeline(direct_url, redis_url, tmp_path)
+    made.worker_database_url = pgbouncer_url
     yield made
     made.close()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("claim", OF_WORKERS, ids=lambda claim: claim.__name__.removeprefix("test_"))
-def test_the_worker_keeps_its_claims(claim: Callable[[Pipeline], None], pipeline: Pipeline) -> None:
+def test_the_worker_keeps_its_claims(claim: Callable[[WorkerPipeline], None], pipeline: WorkerPipeline) -> None:
     """The same for workers that have no other way to PostgreSQL at all."""
     claim(pipeline)
 
 
 def test_workers_store_each_event_once_through_it_and_do_what_was_asked_for_beside_it(
-    pooled_url: str, direct_url: str, redis_url: str, tmp_path: Path
+    pgbouncer_url: str, direct_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     """More workers than PgBouncer has sessions, one killed on the way; a redrive holds a lock, so it goes around it."""
-    pipeline = Pipeline(direct_url, redis_url, tmp_path)
-    pipeline.worker_database_url = pooled_url
+    pipeline = WorkerPipeline(direct_url, redis_url, tmp_path)
+    pipeline.worker_database_url = pgbouncer_url
     try:
-        story = Story(141)
+        story = EventGenerator(141)
         for _ in range(3):
-            pipeline.worker(DIRECT_DATABASE_URL=direct_url).start()
+            pipeline.create_worker(DIRECT_DATABASE_URL=direct_url).start()
         for _ in range(4):
-            pipeline.feed.add_all(story.take(100), size=5)
-            assert pipeline.until(lambda: pipeline.counted() > 0), pipeline.said
+            pipeline.feed.append_all(story.take(100), events_per_batch=5)
+            assert pipeline.wait_until(lambda: pipeline.count_ledger_events() > 0), pipeline.worker_output
             pipeline.workers[0].kill()
-        pipeline.run("INSERT INTO redrives (caller, fingerprint) VALUES ('test', 'x')")
+        pipeline.execute("INSERT INTO redrives (caller, fingerprint) VALUES ('test', 'x')")
 
-        assert pipeline.drained(40), pipeline.said
+        assert pipeline.wait_until_drained(40), pipeline.worker_output
         redriven = "SELECT FROM redrives WHERE finished_at IS NOT NULL AND failure IS NULL"
-        assert pipeline.until(lambda: len(pipeline.rows(redriven)) == 1), pipeline.said
+        assert pipeline.wait_until(lambda: len(pipeline.fetch_rows(redriven)) == 1), pipeline.worker_output
         verdict = pipeline.judge()
-        assert verdict.clean, verdict
+        assert verdict.is_clean, verdict
     finally:
         pipeline.close()
 
 
 def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
-    pooled_url: str, direct_url: str, redis_url: str, tmp_path: Path
+    pgbouncer_url: str, direct_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     """PgBouncer recycles its sessions, and an administrator ends them: the transaction in hand is written again."""
-    pipeline = Pipeline(direct_url, redis_url, tmp_path)
-    pipeline.worker_database_url = pooled_url
+    pipeline = WorkerPipeline(direct_url, redis_url, tmp_path)
+    pipeline.worker_database_url = pgbouncer_url
     try:
-        story = Story(142)
-        pipeline.worker(DIRECT_DATABASE_URL=direct_url).start()
+        story = EventGenerator(142)
+        pipeline.create_worker(DIRECT_DATABASE_URL=direct_url).start()
         ended = rounds = 0
         while rounds < 40 or (ended <= 5 and rounds < 400):  # a busy machine lets workers reconnect seldom
             rounds += 1
-            pipeline.feed.add_all(story.take(10), size=2)
+            pipeline.feed.append_all(story.take(10), events_per_batch=2)
             ended += len(
-                pipeline.rows(
+                pipeline.fetch_rows(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE application_name = 'worker' AND datname = current_database()"
                 )
@@ -131,17 +133,17 @@ def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
             time.sleep(0.05)
 
         assert ended > 5
-        assert pipeline.drained(40), pipeline.said
+        assert pipeline.wait_until_drained(40), pipeline.worker_output
         verdict = pipeline.judge()
-        assert verdict.clean, verdict
-        assert pipeline.workers[0].starts == 1
+        assert verdict.is_clean, verdict
+        assert pipeline.workers[0].start_count == 1
     finally:
         pipeline.close()
 
 
-def test_migrations_refuse_to_run_through_it(pooled_url: str) -> None:
+def test_migrations_refuse_to_run_through_it(pgbouncer_url: str) -> None:
     """Their lock would stay with whichever session happened to take it, and the next migration would wait for it."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
-        migrator.migrate(pooled_url)
-    with psycopg.connect(pooled_url, prepare_threshold=None) as connection:
+        migrator.migrate(pgbouncer_url)
+    with psycopg.connect(pgbouncer_url, prepare_threshold=None) as connection:
         assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)

@@ -6,20 +6,20 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dev.embedded.servers import Servers
-from tests.support.erasure_scenario import House
+from dev.embedded.servers import EmbeddedServers
+from tests.support.erasure_scenario import ErasureScenario
 
 
 @pytest.fixture
-def another_database_url(servers: Servers, migrated: str) -> Iterator[str]:
+def second_database_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
     """A second database, where the history is told rightly from the first."""
     name = sql.Identifier(f"another_{uuid.uuid4().hex}")
     with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(migrated)))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template_database)))
         yield servers.postgres.url_of(name.as_string().strip('"'))
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture
-def house(database_url: str, tmp_path: Path) -> House:
-    return House(database_url, tmp_path)
+def erasure_scenario(database_url: str, tmp_path: Path) -> ErasureScenario:
+    return ErasureScenario(database_url, tmp_path)

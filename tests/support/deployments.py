@@ -13,14 +13,14 @@ import yaml
 from dev.checkout import ROOT
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
-UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+UNIT_FILES = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredProcess:
     """One process on one platform."""
 
-    where: str
+    source: str
     command: tuple[str, ...]
     """Such as python -m store migrate."""
     environment: Mapping[str, str]
@@ -35,12 +35,12 @@ class Declared:
         return self.command[2]
 
 
-def everywhere() -> list[Declared]:
+def all_processes() -> list[DeclaredProcess]:
     readers = (compose, kubernetes, render, fly, railway, heroku, systemd, procfile)
     return [process for reader in readers for process in reader()]
 
 
-def document(path: str) -> Any:  # noqa: ANN401 - YAML
+def load_yaml(path: str) -> Any:  # noqa: ANN401 - YAML
     return yaml.safe_load((ROOT / path).read_text())
 
 
@@ -52,25 +52,27 @@ def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield str(path.relative_to(ROOT)), cast("dict[str, Any]", each)
 
 
-def said_of(mapping: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+def present_values(mapping: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     """The values of the names that are there."""
     return tuple(mapping[name] for name in names if name in mapping)
 
 
-def compose() -> Iterator[Declared]:
-    for name, service in document("compose.yaml")["services"].items():
+def compose() -> Iterator[DeclaredProcess]:
+    for name, service in load_yaml("compose.yaml")["services"].items():
         if "build" in service:
             ports = tuple(int(port.rpartition(":")[2]) for port in service.get("ports", ()))
-            yield Declared(f"compose.yaml: {name}", tuple(service["command"]), service["environment"], ports=ports)
+            yield DeclaredProcess(
+                f"compose.yaml: {name}", tuple(service["command"]), service["environment"], ports=ports
+            )
 
 
-def kubernetes() -> Iterator[Declared]:
+def kubernetes() -> Iterator[DeclaredProcess]:
     for where, each in manifests():
         template = each.get("spec", {}).get("template", {})
         for container in template.get("spec", {}).get("containers", ()):
             ports = {port["name"]: port["containerPort"] for port in container.get("ports", ())}
             asked = [container[name]["httpGet"] for name in container if name.endswith("Probe")]
-            yield Declared(
+            yield DeclaredProcess(
                 where,
                 tuple(container["command"]),
                 {one["name"]: one.get("value", "") for one in container["env"]},
@@ -79,16 +81,16 @@ def kubernetes() -> Iterator[Declared]:
             )
 
 
-def render() -> Iterator[Declared]:
-    for service in document("render.yaml")["services"]:
+def render() -> Iterator[DeclaredProcess]:
+    for service in load_yaml("render.yaml")["services"]:
         if "dockerCommand" in service:
             said = {one["key"]: one.get("value", "") for one in service["envVars"]}
-            probes = said_of(service, "healthCheckPath")
-            for command in said_of(service, "dockerCommand", "preDeployCommand"):
-                yield Declared(f"render.yaml: {service['name']}", tuple(shlex.split(command)), said, probes)
+            probes = present_values(service, "healthCheckPath")
+            for command in present_values(service, "dockerCommand", "preDeployCommand"):
+                yield DeclaredProcess(f"render.yaml: {service['name']}", tuple(shlex.split(command)), said, probes)
 
 
-def fly() -> Iterator[Declared]:
+def fly() -> Iterator[DeclaredProcess]:
     """Secrets are an app's, so every group of machines has all of them."""
     app = tomllib.loads((ROOT / "fly.toml").read_text())
     secrets: dict[str, str] = dict.fromkeys(
@@ -102,31 +104,31 @@ def fly() -> Iterator[Declared]:
         ports = [one["internal_port"] for one in (http, *services) if group in one["processes"]]
         ports += [one["port"] for one in (*checks, *app["metrics"]) if group in one["processes"]]
         probes += [one["path"] for one in app["metrics"] if group in one["processes"]]
-        yield Declared(
+        yield DeclaredProcess(
             f"fly.toml: {group}", tuple(command.split()), {**app["env"], **secrets}, tuple(probes), tuple(ports)
         )
-    yield Declared("fly.toml: release", tuple(app["deploy"]["release_command"].split()), secrets)
+    yield DeclaredProcess("fly.toml: release", tuple(app["deploy"]["release_command"].split()), secrets)
 
 
-def railway() -> Iterator[Declared]:
+def railway() -> Iterator[DeclaredProcess]:
     """Variables are set beside the file, in Railway (docs/deploy.md)."""
     for path in sorted((ROOT / "deploy" / "railway").glob("*.json")):
         said = json.loads(path.read_text())["deploy"]
-        probes = said_of(said, "healthcheckPath")
+        probes = present_values(said, "healthcheckPath")
         for command in (said["startCommand"], *said.get("preDeployCommand", ())):
-            yield Declared(f"deploy/railway/{path.name}", tuple(shlex.split(command)), {}, probes)
+            yield DeclaredProcess(f"deploy/railway/{path.name}", tuple(shlex.split(command)), {}, probes)
 
 
-def heroku() -> Iterator[Declared]:
-    manifest = document("heroku.yml")
+def heroku() -> Iterator[DeclaredProcess]:
+    manifest = load_yaml("heroku.yml")
     said = [manifest["run"]["web"], *manifest["run"]["worker"]["command"], *manifest["release"]["command"]]
     for command in said:
         plain = command.removeprefix("exec ").replace("${PROCESS:-ingest}", "ingest")
-        yield Declared("heroku.yml", tuple(plain.split()), {})
+        yield DeclaredProcess("heroku.yml", tuple(plain.split()), {})
 
 
-def systemd() -> Iterator[Declared]:
-    for path in UNITS:
+def systemd() -> Iterator[DeclaredProcess]:
+    for path in UNIT_FILES:
         text = path.read_text()
         command = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)[0].split()
         said = dict(
@@ -134,10 +136,10 @@ def systemd() -> Iterator[Declared]:
             for line in re.findall(r"^Environment=(.*)$", text, re.MULTILINE)
             for pair in line.split()
         )
-        yield Declared(f"deploy/systemd/{path.name}", ("python", *command[1:]), said)
+        yield DeclaredProcess(f"deploy/systemd/{path.name}", ("python", *command[1:]), said)
 
 
-def procfile() -> Iterator[Declared]:
+def procfile() -> Iterator[DeclaredProcess]:
     for line in (ROOT / "Procfile").read_text().splitlines():
         name, _, command = line.partition(":")
-        yield Declared(f"Procfile: {name}", tuple(command.removeprefix(" exec ").split()), {})
+        yield DeclaredProcess(f"Procfile: {name}", tuple(command.removeprefix(" exec ").split()), {})

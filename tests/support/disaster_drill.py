@@ -12,20 +12,20 @@ from typing import Any
 import psycopg
 import requests
 
-from dev.chaos.event_generator import SECRET, Story, sign
-from dev.chaos.managed_process import Program
-from dev.chaos.stream_writer import client
-from dev.chaos.webhook_sender import Sender
+from dev.chaos.event_generator import SECRET, EventGenerator, sign
+from dev.chaos.managed_process import ManagedProcess
+from dev.chaos.stream_writer import connect
+from dev.chaos.webhook_sender import WebhookSender
 from dev.checkout import ROOT
-from dev.embedded.postgres import Postgres
-from dev.embedded.valkey import Valkey
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from ingest.queue import contract
 
-TOKEN = "made-up-for-the-drill"
+API_TOKEN = "made-up-for-the-drill"
 
 
-def store(url: str, *arguments: object) -> str:
+def run_store_command(url: str, *arguments: object) -> str:
     """What `python -m store …` said, having done it."""
     done = subprocess.run(
         [sys.executable, "-m", "store", *map(str, arguments)],
@@ -39,91 +39,92 @@ def store(url: str, *arguments: object) -> str:
     return done.stdout
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.05)
 
 
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+def fetch_rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
-def batches(url: str) -> dict[tuple[str, int], int]:
+def batch_sizes(url: str) -> dict[tuple[str, int], int]:
     """How many events each batch has that the database kept."""
     return {
-        (writer.hex, number): size for writer, number, size in rows(url, "SELECT writer, number, size FROM batches")
+        (writer.hex, number): size
+        for writer, number, size in fetch_rows(url, "SELECT writer, number, size FROM batches")
     }
 
 
-def bodies(url: str) -> set[bytes]:
-    return {bytes(body) for (body,) in rows(url, "SELECT body FROM events")}
+def event_bodies(url: str) -> set[bytes]:
+    return {bytes(body) for (body,) in fetch_rows(url, "SELECT body FROM events")}
 
 
-class Drill:
+class DisasterDrill:
     """An ingest that lives through it all, and workers and APIs on one server after the other."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
         self.stack = stack
-        self.valkey = stack.enter_context(Valkey(folder / "valkey"))
-        self.old = stack.enter_context(Postgres(folder / "old", ephemeral=True))
-        listener = stack.enter_context(listeners.on("127.0.0.1", 0, "INGEST_PORT"))
+        self.valkey = stack.enter_context(EmbeddedValkey(folder / "valkey"))
+        self.old = stack.enter_context(EmbeddedPostgres(folder / "old", ephemeral=True))
+        listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, "INGEST_PORT"))
         self.port = listeners.port_of(listener)
         number = listener.fileno()
-        self._shared = {"REDIS_URL": self.valkey.url, "DATA_DIR": str(folder), "API_TOKEN": TOKEN}
+        self._shared = {"REDIS_URL": self.valkey.url, "DATA_DIR": str(folder), "API_TOKEN": API_TOKEN}
         self.ingest = stack.enter_context(
-            Program(
+            ManagedProcess(
                 "ingest",
                 self._shared | {"WEBHOOK_SECRETS": SECRET, "LISTEN_FD": str(number)},
                 folder / "ingest.log",
                 pass_fds=[number],
             )
         )
-        self.redis: Any = stack.enter_context(closing(client(self.valkey.url)))
-        self._api_listener = stack.enter_context(listeners.on("127.0.0.1", 0, "API_PORT"))
+        self.redis: Any = stack.enter_context(closing(connect(self.valkey.url)))
+        self._api_listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, "API_PORT"))
 
-    def worker(self, url: str) -> Program:
+    def start_worker(self, url: str) -> ManagedProcess:
         return self.stack.enter_context(
-            Program("worker", self._shared | {"DATABASE_URL": url}, self.folder / "worker.log")
+            ManagedProcess("worker", self._shared | {"DATABASE_URL": url}, self.folder / "worker.log")
         )
 
-    def api(self, url: str) -> Program:
+    def start_api(self, url: str) -> ManagedProcess:
         number = self._api_listener.fileno()
-        api = Program(
+        api = ManagedProcess(
             "api",
             self._shared | {"DATABASE_URL": url, "LISTEN_FD": str(number)},
             self.folder / "api.log",
             pass_fds=[number],
         )
         self.stack.enter_context(api)
-        until(lambda: self.ask("GET", "/readyz").status_code == 200)
+        wait_until(lambda: self.request("GET", "/readyz").status_code == 200)
         return api
 
-    def ask(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own
-        headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own
+        headers = {"Authorization": f"Bearer {API_TOKEN}", **options.pop("headers", {})}
         url = f"http://127.0.0.1:{listeners.port_of(self._api_listener)}{path}"
         return requests.request(method, url, headers=headers, timeout=30, **options)
 
-    def data(self, path: str) -> dict[str, Any]:
-        answer = self.ask("GET", path)
+    def get_data(self, path: str) -> dict[str, Any]:
+        answer = self.request("GET", path)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
-    def post(self, body: bytes) -> bytes:
+    def post_webhook(self, body: bytes) -> bytes:
         """One webhook, acknowledged."""
         url = f"http://127.0.0.1:{self.port}/whatsapp-webhook"
         assert requests.post(url, data=body, headers={"X-Webhook-Signature": sign(body)}, timeout=30).ok
         return body
 
-    def send(self, seconds: float, events: Story) -> list[bytes]:
+    def send_webhooks(self, seconds: float, events: EventGenerator) -> list[bytes]:
         """Webhooks at a rate, for a while; returns those that were acknowledged."""
-        with Sender(self.port, events, rate=60) as sender:
+        with WebhookSender(self.port, events, rate=60) as sender:
             time.sleep(seconds)
-        assert not sender.record.doubtful
-        return sender.record.acknowledged
+        assert not sender.deliveries.unanswered
+        return sender.deliveries.acknowledged
 
-    def waiting(self) -> list[contract.Batch]:
+    def pending_batches(self) -> list[contract.RawBatch]:
         return [contract.from_fields(fields) for _, fields in self.redis.xrange(contract.STREAM)]

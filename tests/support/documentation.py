@@ -5,45 +5,45 @@ from dataclasses import dataclass
 
 from dev.checkout import ROOT
 
-SHELLS = ("sh", "bash", "shell", "console", "powershell")
+SHELL_LANGUAGES = ("sh", "bash", "shell", "console", "powershell")
 _BLOCK = re.compile(
     r"^(?P<above>[^\n]*)\n(?P<indent> *)```(?P<language>\w*)\n(?P<lines>.*?)^ *```$", re.MULTILINE | re.DOTALL
 )
-_TESTED = re.compile(r"\s*<!-- tested by (?P<test>\S+) -->")
+_TESTED_BY = re.compile(r"\s*<!-- tested by (?P<test>\S+) -->")
 _NOT_RUN = re.compile(r"\s*<!-- not run: (?P<reason>\S.*) -->")
-_ALL_TESTED = re.compile(r"^<!-- every command is tested by (?P<test>\S+) -->$", re.MULTILINE)
+_ALL_TESTED_BY = re.compile(r"^<!-- every command is tested by (?P<test>\S+) -->$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class CommandBlock:
     page: str
     language: str
     lines: str
-    test: str | None
+    tested_by: str | None
     """The file of the test that says it runs this."""
-    reason: str | None
+    not_run_reason: str | None
     """Why nobody does."""
 
 
-def pages() -> list[str]:
+def documents() -> list[str]:
     return ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
 
-def blocks(page: str) -> list[Block]:
+def command_blocks(page: str) -> list[CommandBlock]:
     """A page's blocks for a shell, in their order."""
     text = (ROOT / page).read_text()
-    everything = _ALL_TESTED.search(text)
-    found: list[Block] = []
+    everything = _ALL_TESTED_BY.search(text)
+    found: list[CommandBlock] = []
     for match in _BLOCK.finditer(text):
-        if match["language"] in SHELLS:
+        if match["language"] in SHELL_LANGUAGES:
             above = match["above"]
-            tested, not_run = _TESTED.fullmatch(above), _NOT_RUN.fullmatch(above)
+            tested, not_run = _TESTED_BY.fullmatch(above), _NOT_RUN.fullmatch(above)
             test = tested["test"] if tested else everything["test"] if everything and not not_run else None
             lines = re.sub(rf"^{match['indent']}", "", match["lines"], flags=re.MULTILINE)
-            found.append(Block(page, match["language"], lines, test, not_run["reason"] if not_run else None))
+            found.append(CommandBlock(page, match["language"], lines, test, not_run["reason"] if not_run else None))
     return found
 
 
-def tested(page: str, test: str) -> str:
+def tested_commands(page: str, test: str) -> str:
     """All the lines of a page that this test is to run."""
-    return "".join(block.lines for block in blocks(page) if block.test == test)
+    return "".join(block.lines for block in command_blocks(page) if block.tested_by == test)

@@ -12,27 +12,27 @@ from psycopg import conninfo
 
 from ingest.queue import contract
 from store.erasure import jobs, requests
-from store.erasure.key_store import Keeping
-from store.erasure.subjects import Person
-from store.erasure.suppressions import Forgets
+from store.erasure.key_store import SuppressionKeyStore
+from store.erasure.subjects import ErasureSubject
+from store.erasure.suppressions import SuppressionCache
 from store.feed import search_index
 from store.ingestion import apply
 from store.ledger import ledger
 from store.postgres import client_programs, connections
 from store.replay import replay
-from store.replay.parked_retry import Redrive
-from store.replay.replay import Plan, Replay
-from store.replay.sources import Parser
+from store.replay.parked_retry import ParkedRetry
+from store.replay.replay import Replay, ReplayPlan
+from store.replay.sources import EventParser
 from store.sending import sends
-from store.sending.sends import Draft, Result
-from tests.support.faulty_parsers import Misreading, rightly
+from store.sending.sends import SendDraft, SendResult
+from tests.support.faulty_parsers import FaultyParser, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
 from worker.drain import decoding
 
 ASHA, LID, RAVI, GROUP = world.ASHA, world.LID_OF_ASHA, world.RAVI, world.GROUP
 SESSION, OTHER_SESSION = world.SESSIONS
-THEIRS = (
+ERASED_WORDS = (
     ASHA,
     LID.partition("@")[0],
     "Asha Rao",
@@ -44,97 +44,112 @@ THEIRS = (
     "🦓",
 )
 """Her addresses, her name, her words."""
-NUMBERS = itertools.count(1)
+SCENARIO_NUMBERS = itertools.count(1)
 
 
-def now() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def message(words: str, number: int, sender: str = ASHA, **more: object) -> bytes:
-    fields = {"event": "message.received", "sessionId": SESSION, "from": world.jid(sender), "messageId": f"ID{number}"}
-    told = {"timestamp": world.T0 // 1000 + number, "type": "conversation", "text": words}
-    return world.encoded({**fields, **told, **more})
+def message_event(text: str, number: int, sender: str = ASHA, **more: object) -> bytes:
+    fields = {
+        "event": "message.received",
+        "sessionId": SESSION,
+        "from": world.spell_jid(sender),
+        "messageId": f"ID{number}",
+    }
+    told = {"timestamp": world.BASE_TIME // 1000 + number, "type": "conversation", "text": text}
+    return world.encode_event({**fields, **told, **more})
 
 
-def in_group(words: str, number: int, sender: str = ASHA, **more: object) -> bytes:
-    return message(words, number, GROUP, participant=world.jid(sender), **more)
+def group_message_event(text: str, number: int, sender: str = ASHA, **more: object) -> bytes:
+    return message_event(text, number, GROUP, participant=world.spell_jid(sender), **more)
 
 
-def reaction(emoji: str, to: int, number: int, sender: str = ASHA) -> bytes:
-    told = {"messageId": f"ID{number}", "timestamp": world.T0 // 1000 + number, "participant": world.jid(sender)}
+def reaction_event(emoji: str, to: int, number: int, sender: str = ASHA) -> bytes:
+    told = {
+        "messageId": f"ID{number}",
+        "timestamp": world.BASE_TIME // 1000 + number,
+        "participant": world.spell_jid(sender),
+    }
     fields = {"event": "message.reaction", "sessionId": SESSION, "from": GROUP, **told}
-    return world.encoded({**fields, "reaction": {"text": emoji, "key": {"id": f"ID{to}"}}})
+    return world.encode_event({**fields, "reaction": {"text": emoji, "key": {"id": f"ID{to}"}}})
 
 
-class House:
+class ErasureScenario:
     """A database with what keeps its forgets, and what workers and operators do in it."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self.url = database_url
         self.environ = {"DATA_DIR": str(folder), "DATABASE_URL": database_url}
-        self.keeping = Keeping.from_environ(self.environ)
-        self.known = Forgets(self.keeping.find)
+        self.key_store = SuppressionKeyStore.from_environ(self.environ)
+        self.suppressions = SuppressionCache(self.key_store.find_key)
         self.received = 0
         """How many events were acknowledged."""
         self._number = 0
-        self._writer = f"{next(NUMBERS):032x}"
+        self._writer = f"{next(SCENARIO_NUMBERS):032x}"
 
-    def batch(self, bodies: Sequence[bytes], received_at: int | None = None) -> contract.Batch:
+    def acknowledge(self, bodies: Sequence[bytes], received_at: int | None = None) -> contract.RawBatch:
         """As ingest acknowledges it; not drained yet."""
-        at = now() - 1000 if received_at is None else received_at
+        at = now_ms() - 1000 if received_at is None else received_at
         self._number, self.received = self._number + 1, self.received + len(bodies)
-        return generated_history_batches.batch(
+        return generated_history_batches.make_batch(
             [(body, at) for body in bodies], number=self._number, upto=self.received, writer=self._writer
         )
 
-    def drain(self, batches: Iterable[contract.Batch]) -> Counter[str]:
+    def drain(self, batches: Iterable[contract.RawBatch]) -> Counter[str]:
         """As a worker does."""
         with connections.open(self.url, "worker") as connection:
             read = [decoding.batch(contract.to_fields(batch)) for batch in batches]
-            return apply.apply(connection, read, known=self.known)
+            return apply.apply(connection, read, suppressions=self.suppressions)
 
-    def tell(self, *bodies: bytes, received_at: int | None = None) -> Counter[str]:
-        return self.drain([self.batch(bodies, received_at)])
+    def receive(self, *bodies: bytes, received_at: int | None = None) -> Counter[str]:
+        return self.drain([self.acknowledge(bodies, received_at)])
 
-    def record(self, address: str, session_id: str | None = None) -> Person:
+    def record_request(self, address: str, session_id: str | None = None) -> ErasureSubject:
         with connections.open(self.url, "forget") as connection:
-            return requests.record(connection, self.keeping, address, session_id)
+            return requests.record(connection, self.key_store, address, session_id)
 
     def erase(self) -> Counter[str]:
         total = dict[int, Counter[str]]()
         with connections.open(self.url, "forget") as connection:
-            jobs.finish(connection, self.keeping, lambda done: total.update({done.erasure_id: done.erased}))
+            jobs.run_all(connection, self.key_store, lambda done: total.update({done.erasure_id: done.erased_counts}))
         return sum(total.values(), Counter[str]())
 
-    def forget(self, address: str, session_id: str | None = None) -> Counter[str]:
-        self.record(address, session_id)
+    def erase_person(self, address: str, session_id: str | None = None) -> Counter[str]:
+        self.record_request(address, session_id)
         return self.erase()
 
-    def replay(self, read: Misreading = rightly, *, dry: bool = False, parked: bool = False) -> Counter[str]:
-        parser = Parser(read, f"{next(NUMBERS)}", rejected="rejected_by_store", deadly="kills_worker", known=self.known)
-        plan = Plan(parser, dry=dry)
-        with replay.open(self.url, plan) as connection:
-            job = Redrive(connection, plan) if parked else Replay(connection, plan)
+    def replay(self, read: FaultyParser = parse_correctly, *, dry: bool = False, parked: bool = False) -> Counter[str]:
+        parser = EventParser(
+            read,
+            f"{next(SCENARIO_NUMBERS)}",
+            rejected_reason="rejected_by_store",
+            poison_reason="kills_worker",
+            suppressions=self.suppressions,
+        )
+        plan = ReplayPlan(parser, dry_run=dry)
+        with replay.open_connection(self.url, plan) as connection:
+            job = ParkedRetry(connection, plan) if parked else Replay(connection, plan)
             while job.step():
                 pass
-        return job.report.counts
+        return job.report.difference_counts
 
-    def index(self) -> None:
+    def update_search_index(self) -> None:
         """Let the search take in what is there."""
         with connections.open(self.url, "search") as connection:
-            while search_index.follow(connection, 1000):
+            while search_index.advance(connection, 1000):
                 pass
 
-    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def fetch_rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with connections.open(self.url, "test") as connection:
             cursor = connection.execute(query, values)  # pyright: ignore[reportArgumentType] - a test's own
             return cursor.fetchall() if cursor.description else []
 
-    def texts(self) -> list[object]:
-        return [text for (text,) in self.rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
+    def message_texts(self) -> list[object]:
+        return [text for (text,) in self.fetch_rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
 
-    def counted(self) -> dict[str, int]:
+    def ledger_counts(self) -> dict[str, int]:
         """The ledger; fails if it does not add up."""
         with connections.open(self.url, "ledger") as connection:
             read = ledger.read(connection)
@@ -155,63 +170,65 @@ class House:
         )
         return done.stdout
 
-    def holds(self, *words: str) -> list[str]:
+    def find_words(self, *words: str) -> list[str]:
         """Which of these words are anywhere in the database."""
         dump = self.dump()
         return [word for word in words if word in dump or word.encode().hex() in dump]
 
 
-def everything_of_asha(house: House) -> None:
+def store_asha_history(house: ErasureScenario) -> None:
     """Every kind of trace that somebody leaves, among what others wrote; nine events of hers, five of others."""
-    house.tell(
-        message("zebra one", 1, pushName="Asha Rao"),
-        message("zebra two", 2, LID, from_lid=LID, from_number=f"+{ASHA}"),
-        message("hello from ravi", 3, RAVI, pushName="Ravi"),
-        in_group("zebra three", 4, pushName="Asha Rao"),
-        in_group("ravi in the group", 5, RAVI),
+    house.receive(
+        message_event("zebra one", 1, pushName="Asha Rao"),
+        message_event("zebra two", 2, LID, from_lid=LID, from_number=f"+{ASHA}"),
+        message_event("hello from ravi", 3, RAVI, pushName="Ravi"),
+        group_message_event("zebra three", 4, pushName="Asha Rao"),
+        group_message_event("ravi in the group", 5, RAVI),
         # The gateway's own words quote her; the message is Ravi's.
-        in_group("see above", 6, RAVI, contextInfo={"participant": world.jid(ASHA), "quoted": "zebra three"}),
-        reaction("🦓", 5, 7),
-        reaction("👍", 4, 8, RAVI),
-        world.encoded(
+        group_message_event(
+            "see above", 6, RAVI, contextInfo={"participant": world.spell_jid(ASHA), "quoted": "zebra three"}
+        ),
+        reaction_event("🦓", 5, 7),
+        reaction_event("👍", 4, 8, RAVI),
+        world.encode_event(
             {"event": "never.heard.of", "sessionId": SESSION, "who": f"+91 {ASHA[2:7]} {ASHA[7:]}", "x": "zebra four"}
         ),
-        world.encoded({"event": "never.heard.of", "sessionId": SESSION, "who": RAVI}),
+        world.encode_event({"event": "never.heard.of", "sessionId": SESSION, "who": RAVI}),
     )
-    house.tell(
-        world.encoded(
+    house.receive(
+        world.encode_event(
             {
                 "event": "message.sent",
                 "sessionId": SESSION,
-                "data": {"to": ASHA, "message": {"id": "ID20", "text": "zebra five", "timestamp": world.T0}},
+                "data": {"to": ASHA, "message": {"id": "ID20", "text": "zebra five", "timestamp": world.BASE_TIME}},
             }
         ),
-        world.encoded(
+        world.encode_event(
             {"event": "message.status", "sessionId": SESSION, "messageId": "ID20", "status": "read", "to": ASHA}
         ),
-        world.encoded(
+        world.encode_event(
             {
                 "event": "message.edited",
                 "sessionId": SESSION,
-                "from": world.jid(ASHA),
+                "from": world.spell_jid(ASHA),
                 "messageId": "ID1",
                 "newText": "zebra one, edited",
-                "timestamp": world.T0,
+                "timestamp": world.BASE_TIME,
             }
         ),
-        message("ravi again", 9, RAVI),
+        message_event("ravi again", 9, RAVI),
     )
     with connections.open(house.url, "api") as connection:
-        made = Draft(uuid.uuid4(), SESSION, ASHA, "text", "zebra five, by us", now() - 500, "token", "api")
+        made = SendDraft(uuid.uuid4(), SESSION, ASHA, "text", "zebra five, by us", now_ms() - 500, "token", "api")
         sends.record(connection, made)
-        sends.complete(connection, made.send_id, Result("sent", "SENT1"))
-        failed = Draft(
-            uuid.uuid4(), SESSION, ASHA, "document", "zebra two", now() - 400, "token", "api", "zebra one.pdf"
+        sends.complete(connection, made.send_id, SendResult("sent", "SENT1"))
+        failed = SendDraft(
+            uuid.uuid4(), SESSION, ASHA, "document", "zebra two", now_ms() - 400, "token", "api", "zebra one.pdf"
         )
         sends.record(connection, failed)
-        sends.complete(connection, failed.send_id, Result("failed", reason="no zebra four"))
+        sends.complete(connection, failed.send_id, SendResult("failed", reason="no zebra four"))
         connection.execute(
             "INSERT INTO audit (caller, method, path, status) VALUES ('token', 'POST', %s, 200)",
             [f"/api/chats/+{ASHA}/read"],
         )
-    house.index()
+    house.update_search_index()

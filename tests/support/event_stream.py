@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.history_writer import TOKEN
+from tests.support.history_writer import API_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StreamEvent:
     id: str
     data: Any
     """None for an event that only names a place."""
 
 
-async def events(url: str, last_id: str | None = None, token: str = TOKEN) -> AsyncGenerator[Told]:
+async def read_events(
+    url: str, last_event_id: str | None = None, token: str = API_TOKEN
+) -> AsyncGenerator[StreamEvent]:
     """What the stream sends until it ends; the connection ends with the generator."""
     parts = urlsplit(url)
     assert parts.port
     reader, writer = await asyncio.open_connection("127.0.0.1", parts.port, limit=1 << 24)
-    resume = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
+    resume = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id else ""
     writer.write(f"GET /api/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{resume}\r\n".encode())
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -34,7 +36,7 @@ async def events(url: str, last_id: str | None = None, token: str = TOKEN) -> As
             for block in blocks:
                 fields = dict(line.split(": ", 1) for line in block.decode().split("\n") if not line.startswith(":"))
                 if "id" in fields:
-                    yield Told(fields["id"], json.loads(fields["data"]) if "data" in fields else None)
+                    yield StreamEvent(fields["id"], json.loads(fields["data"]) if "data" in fields else None)
     except asyncio.IncompleteReadError:
         return
     finally:

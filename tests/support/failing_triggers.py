@@ -1,6 +1,6 @@
 """What a test puts into its own database, so that PostgreSQL itself fails as it is to."""
 
-DEADLOCK = """
+CREATE_DEADLOCK_TRIGGER = """
     CREATE FUNCTION deadlock_once() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         PERFORM pg_advisory_xact_lock(2);
@@ -10,7 +10,7 @@ DEADLOCK = """
     CREATE TRIGGER deadlock_once AFTER INSERT ON batches FOR EACH ROW EXECUTE FUNCTION deadlock_once();
 """
 
-FULL_DISK = """
+CREATE_DISK_FULL_TRIGGER = """
     CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-Answer = Callable[[bytes], bytes | None]
+ReplyFunction = Callable[[bytes], bytes | None]
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -15,7 +15,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def redis_that_answers(answer: Answer) -> Generator[str]:
+def fake_redis(answer: ReplyFunction) -> Generator[str]:
     """A server for one command at a time: `answer` gets the command's first word and gives the reply; None: silence."""
 
     class Conversation(socketserver.StreamRequestHandler):
@@ -37,7 +37,7 @@ def redis_that_answers(answer: Answer) -> Generator[str]:
 
 
 @contextmanager
-def proxy(target: str, swallow: threading.Event) -> Generator[str]:
+def blackholing_proxy(target: str, blackhole: threading.Event) -> Generator[str]:
     """A TCP way to a Unix socket; while `swallow` is set, what goes there arrives and what comes back does not."""
 
     class Relay(socketserver.BaseRequestHandler):
@@ -50,7 +50,7 @@ def proxy(target: str, swallow: threading.Event) -> Generator[str]:
 
         def _back(self, upstream: socket.socket) -> None:
             while data := upstream.recv(65536):
-                if not swallow.is_set():
+                if not blackhole.is_set():
                     self.request.sendall(data)
 
     with _Server(("127.0.0.1", 0), Relay) as server:

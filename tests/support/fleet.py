@@ -11,12 +11,12 @@ from typing import Self
 import requests
 
 from dev.chaos import event_generator, ledger_command, verdict
-from dev.chaos.managed_process import Program
-from dev.chaos.webhook_sender import Record, Sender
+from dev.chaos.managed_process import ManagedProcess
+from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
 from dev.supervisor import listeners
 
 
-class Fleet:
+class ProcessFleet:
     """Its processes start when it is entered."""
 
     def __init__(
@@ -25,13 +25,13 @@ class Fleet:
         database_url: str,
         redis_url: str,
         *,
-        judged_at: str | None = None,
+        verdict_url: str | None = None,
         ingests: int = 1,
         workers: int = 1,
         environment: dict[str, str] | None = None,
     ) -> None:
         """`judged_at`: where the tests look at the database, if not where workers do."""
-        self.database_url = judged_at or database_url
+        self.database_url = verdict_url or database_url
         self.ports: list[int] = []
         shared = {
             "DATABASE_URL": database_url,
@@ -41,24 +41,24 @@ class Fleet:
         }
         self._folder = folder
         self._cleanup = ExitStack()
-        self.ingests: Sequence[Program] = [self._ingest(shared, number) for number in range(ingests)]
-        self.workers: Sequence[Program] = [
-            Program("worker", shared | {"DATA_DIR": str(folder)}, folder / f"worker-{number}.log")
+        self.ingests: Sequence[ManagedProcess] = [self._create_ingest(shared, number) for number in range(ingests)]
+        self.workers: Sequence[ManagedProcess] = [
+            ManagedProcess("worker", shared | {"DATA_DIR": str(folder)}, folder / f"worker-{number}.log")
             for number in range(workers)
         ]
 
     @property
-    def programs(self) -> list[Program]:
+    def processes(self) -> list[ManagedProcess]:
         return [*self.ingests, *self.workers]
 
     @property
-    def said(self) -> str:
-        return "\n".join(program.said for program in self.programs)
+    def output(self) -> str:
+        return "\n".join(program.output for program in self.processes)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.push(self._cleanup.pop_all())
-            for program in self.programs:
+            for program in self.processes:
                 stack.enter_context(program)
             self._cleanup = stack.pop_all()
         return self
@@ -68,49 +68,49 @@ class Fleet:
     ) -> None:
         self._cleanup.close()
 
-    def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 30.0) -> bool:
         """Whether it came true in time; whatever ends meanwhile is started again."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
                 return False
-            self.keep()
+            self.restart_ended()
             time.sleep(0.05)
         return True
 
     def wait(self, seconds: float) -> None:
-        self.until(lambda: False, seconds)
+        self.wait_until(lambda: False, seconds)
 
-    def keep(self) -> None:
-        for program in self.programs:
-            program.keep()
+    def restart_ended(self) -> None:
+        for program in self.processes:
+            program.restart_if_ended()
 
-    def metric(self, name: str, ingest: int = 0) -> float:
+    def read_metric(self, name: str, ingest: int = 0) -> float:
         """A sample of an ingest's metrics; 0 if there is none."""
         text = requests.get(f"http://127.0.0.1:{self.ports[ingest]}/metrics", timeout=10).text
         found = [line for line in text.splitlines() if line.startswith(name + " ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0
 
-    def spooled(self) -> float:
-        return sum(self.metric("sak_spool_events", number) for number in range(len(self.ports)))
+    def count_spooled_events(self) -> float:
+        return sum(self.read_metric("sak_spool_events", number) for number in range(len(self.ports)))
 
-    def trouble(self, *records: Record) -> str:
+    def find_problems(self, *records: DeliveryLog) -> str:
         """What is wrong once all has come to rest; empty if nothing was refused, lost or doubled, and all adds up."""
         refused = [f"{record.refused} refused" for record in records if record.refused]
         acknowledged = [body for record in records for body in record.acknowledged]
-        doubtful = [body for record in records for body in record.doubtful]
-        unexact = ledger_command.trouble(self.database_url, self.wait)
+        doubtful = [body for record in records for body in record.unanswered]
+        unexact = ledger_command.find_problem(self.database_url, self.wait)
         found = verdict.judge(self.database_url, acknowledged, doubtful)
-        return "; ".join([*refused, *([unexact] if unexact else []), *([] if found.clean else [str(found)])])
+        return "; ".join([*refused, *([unexact] if unexact else []), *([] if found.is_clean else [str(found)])])
 
-    def sender(self, seed: int, rate: float, ingest: int = 0) -> Sender:
-        return Sender(self.ports[ingest], event_generator.Story(seed), rate)
+    def create_sender(self, seed: int, rate: float, ingest: int = 0) -> WebhookSender:
+        return WebhookSender(self.ports[ingest], event_generator.EventGenerator(seed), rate)
 
-    def _ingest(self, shared: dict[str, str], number: int) -> Program:
-        listener: socket.socket = self._cleanup.enter_context(listeners.on("127.0.0.1", 0, "INGEST_PORT"))
+    def _create_ingest(self, shared: dict[str, str], number: int) -> ManagedProcess:
+        listener: socket.socket = self._cleanup.enter_context(listeners.open_listener("127.0.0.1", 0, "INGEST_PORT"))
         self.ports.append(listeners.port_of(listener))
         descriptor = listener.fileno()
-        return Program(
+        return ManagedProcess(
             "ingest",
             shared | {"DATA_DIR": str(self._folder / f"ingest-{number}"), "LISTEN_FD": str(descriptor)},
             self._folder / f"ingest-{number}.log",

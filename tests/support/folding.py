@@ -13,42 +13,42 @@ from store.model.batches import Batch, Event
 from store.model.facts import ContentState, Direction, Fact, Message, MessageType, Outcome, Status
 from store.postgres.connections import Connection
 from tests.support.generated_history import snapshot, world
-from tests.support.generated_history.database import Memory
+from tests.support.generated_history.database import HistoryDatabase
 
 SESSION = world.SESSIONS[0]
-T0 = world.T0
+BASE_TIME = world.BASE_TIME
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeliveredEvent:
     """One delivery of an event; the same facts again, received whenever, are a copy of it."""
 
     facts: tuple[Fact, ...]
     received_at: int
     session: str
-    seed: str
+    tie_breaker: str
     """Distinguishes events that say the same, and decides ties."""
 
     @property
     def body(self) -> bytes:
-        return f"{self.session} {self.seed} {self.facts}".encode()
+        return f"{self.session} {self.tie_breaker} {self.facts}".encode()
 
     def event(self, index: int) -> Event:
         outcome = Outcome("stored", None, self.session, "test", None, self.facts)
         return Event(index, self.received_at, self.body, hashlib.sha256(self.body).digest(), outcome)
 
 
-def told(*facts: Fact, received_at: int = T0, session: str = SESSION, seed: str = "") -> Told:
-    return Told(facts, received_at, session, seed)
+def told(*facts: Fact, received_at: int = BASE_TIME, session: str = SESSION, seed: str = "") -> DeliveredEvent:
+    return DeliveredEvent(facts, received_at, session, seed)
 
 
-def message(
+def message_fact(
     message_id: str | None = "A",
     address: str = world.ASHA,
     *,
     text: str | None = "Hello",
     direction: Direction = "incoming",
-    time: int | None = T0,
+    time: int | None = BASE_TIME,
     message_type: MessageType = "text",
     state: ContentState = "complete",
     caption: str | None = None,
@@ -74,20 +74,20 @@ def message(
     )
 
 
-def keep(connection: Connection, numbers: Iterable[int], *transactions: Sequence[Told]) -> None:
+def store_transactions(connection: Connection, numbers: Iterable[int], *transactions: Sequence[DeliveredEvent]) -> None:
     """Each sequence as one transaction of one batch, the only one of its writer."""
     for number, events in zip(numbers, transactions, strict=False):
         batch = Batch(f"{number:032x}", 1, len(events), tuple(event.event(i) for i, event in enumerate(events)))
         apply.apply(connection, [batch])
 
 
-def agreed(memory: Memory, *events: Told) -> snapshot.Truth:
+def assert_order_independent(memory: HistoryDatabase, *events: DeliveredEvent) -> snapshot.Snapshot:
     """What the events amount to, in whatever order they come, together or one by one; fails where that differs."""
-    first: snapshot.Truth | None = None
+    first: snapshot.Snapshot | None = None
     for order in permutations(events):
         for transactions in ([order], [[event] for event in order], [order[:1], order[1:]]):
-            memory.empty()
-            keep(memory.connection, count(1), *transactions)
+            memory.clear()
+            store_transactions(memory.connection, count(1), *transactions)
             now = snapshot.read(memory.connection)
             first = first or now
             differing = snapshot.differences(first, now)
@@ -96,7 +96,7 @@ def agreed(memory: Memory, *events: Told) -> snapshot.Truth:
     return first
 
 
-def messages(memory: Memory, message_id: str = "A") -> list[dict[str, Any]]:
+def visible_messages(memory: HistoryDatabase, message_id: str = "A") -> list[dict[str, Any]]:
     """The rows that are shown under this id, with the chat that they are shown in."""
     with memory.connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
@@ -112,19 +112,19 @@ def messages(memory: Memory, message_id: str = "A") -> list[dict[str, Any]]:
         ).fetchall()
 
 
-def only(memory: Memory, message_id: str = "A") -> dict[str, Any]:
+def visible_message(memory: HistoryDatabase, message_id: str = "A") -> dict[str, Any]:
     """The one row that is shown under this id."""
-    (row,) = messages(memory, message_id)
+    (row,) = visible_messages(memory, message_id)
     return row
 
 
-def chats(memory: Memory) -> dict[str, dict[str, Any]]:
+def visible_chats(memory: HistoryDatabase) -> dict[str, dict[str, Any]]:
     """By address, the chats that a list shows."""
     with memory.connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute("SELECT * FROM chats WHERE merged_into IS NULL AND last_timestamp IS NOT NULL").fetchall()
     return {row["address"]: row for row in rows}
 
 
-def text_of(event: Told) -> str | None:
+def text_of(event: DeliveredEvent) -> str | None:
     """What the event's message says."""
     return next(fact.text for fact in event.facts if isinstance(fact, Message))

@@ -20,13 +20,13 @@ import redis
 
 from ingest.queue import contract
 
-SECRET = "a-secret-made-up-for-tests"
-PATH = "/whatsapp-webhook"
-PATIENCE = 20.0
+WEBHOOK_SECRET = "a-secret-made-up-for-tests"
+WEBHOOK_PATH = "/whatsapp-webhook"
+TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -36,13 +36,13 @@ class Answer:
         return cast("dict[str, Any]", json.loads(self.body))
 
 
-class Ingest:
+class IngestProcess:
     """A process of its own, which takes over a listening socket as the supervisor hands one over."""
 
     def __init__(self, redis_url: str, folder: Path, **environment: str) -> None:
         self._environment = {
             "REDIS_URL": redis_url,
-            "WEBHOOK_SECRETS": SECRET,
+            "WEBHOOK_SECRETS": WEBHOOK_SECRET,
             "DATA_DIR": str(folder),
             "PATH": os.environ.get("PATH", ""),
             **environment,
@@ -94,29 +94,31 @@ class Ingest:
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
-    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+    def post_webhook(self, body: bytes, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """Send a webhook over a connection of its own, signed unless it brings its own headers."""
-        return self.ask("POST", PATH, body, {"X-Webhook-Signature": sign(body)} if headers is None else headers)
+        return self.request(
+            "POST", WEBHOOK_PATH, body, {"X-Webhook-Signature": sign(body)} if headers is None else headers
+        )
 
-    def get(self, path: str) -> Answer:
-        return self.ask("GET", path, b"", {})
+    def get(self, path: str) -> HttpResponse:
+        return self.request("GET", path, b"", {})
 
-    def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            return HttpResponse(response.status, found, response.read())
         finally:
             connection.close()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_SECONDS)
 
-    def raw(self, *parts: bytes) -> bytes:
+    def send_raw(self, *parts: bytes) -> bytes:
         """Send bytes as they are, say that no more will come, and return all that comes back."""
         with self.connect() as connection:
             for part in parts:
@@ -124,7 +126,7 @@ class Ingest:
             connection.shutdown(socket.SHUT_WR)
             return read_all(connection)
 
-    def metric(self, name: str) -> float:
+    def read_metric(self, name: str) -> float:
         """A sample of /metrics, 0 if there is none by that name and those labels."""
         for line in self.get("/metrics").body.decode().splitlines():
             if line.startswith(name + " "):
@@ -132,11 +134,11 @@ class Ingest:
         return 0.0
 
 
-def sign(body: bytes, secret: str = SECRET) -> str:
+def sign(body: bytes, secret: str = WEBHOOK_SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def request(body: bytes = b"", *headers: str, method: str = "POST", path: str = PATH) -> bytes:
+def encode_request(body: bytes = b"", *headers: str, method: str = "POST", path: str = WEBHOOK_PATH) -> bytes:
     """A request's bytes: these headers and no others, then the body as it is."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: ingest", *headers, "", ""]).encode("latin-1") + body
 
@@ -148,7 +150,7 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
-def read_answer(connection: socket.socket) -> bytes:
+def read_response(connection: socket.socket) -> bytes:
     """One answer, as far as its length says; whatever of it came if the connection ends before."""
     received = b""
     while part := connection.recv(65536):
@@ -160,26 +162,26 @@ def read_answer(connection: socket.socket) -> bytes:
     return received
 
 
-def batches(redis_url: str, *, take: bool = False) -> list[contract.Batch]:
+def stream_batches(redis_url: str, *, delete: bool = False) -> list[contract.RawBatch]:
     """Everything in the stream, in its order, copies included; `take` leaves the stream empty."""
     with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         pipeline = client.pipeline()  # pyright: ignore[reportUnknownMemberType] - partly typed
         pipeline.xrange(contract.STREAM)
-        if take:
+        if delete:
             pipeline.delete(contract.STREAM)
         entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", pipeline.execute()[0])
     return [contract.from_fields(fields) for _, fields in entries]
 
 
-def events(redis_url: str) -> list[bytes]:
+def stream_bodies(redis_url: str) -> list[bytes]:
     """The bodies in the stream as a worker counts them: a batch that is there twice is one."""
-    once = {(batch.writer, batch.number): batch for batch in batches(redis_url)}
+    once = {(batch.writer, batch.number): batch for batch in stream_batches(redis_url)}
     return [body for batch in once.values() for body in batch.bodies]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Return when it holds; fail when it does not come to hold."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.02)

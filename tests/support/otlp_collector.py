@@ -10,28 +10,28 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 @dataclass(frozen=True)
-class Seen:
+class CollectedSpan:
     """A span as it arrived."""
 
     service: str
     name: str
-    trace: str
-    span: str
-    parent: str
-    links: tuple[str, ...]
+    trace_id: str
+    span_id: str
+    parent_id: str
+    linked_span_ids: tuple[str, ...]
     """The ids of spans."""
-    began: int
-    ended: int
+    started_ns: int
+    ended_ns: int
     attributes: dict[str, str]
     failed: bool
 
 
-class Collector:
+class OtlpCollector:
     """Listens on loopback while entered."""
 
     def __init__(self) -> None:
-        self.spans: list[Seen] = []
-        self.raw = b""
+        self.spans: list[CollectedSpan] = []
+        self.raw_bodies = b""
         self.paths: set[str] = set()
         collector = self
 
@@ -39,7 +39,7 @@ class Collector:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 collector.paths.add(self.path)
-                collector.take(body)
+                collector.receive(body)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -53,14 +53,14 @@ class Collector:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def take(self, body: bytes) -> None:
+    def receive(self, body: bytes) -> None:
         request = ExportTraceServiceRequest.FromString(body)
-        self.raw += body
+        self.raw_bodies += body
         for resource in request.resource_spans:
             names = {each.key: each.value.string_value for each in resource.resource.attributes}
             for scope in resource.scope_spans:
                 self.spans += [
-                    Seen(
+                    CollectedSpan(
                         names["service.name"],
                         span.name,
                         span.trace_id.hex(),
@@ -75,7 +75,7 @@ class Collector:
                     for span in scope.spans
                 ]
 
-    def named(self, name: str) -> list[Seen]:
+    def spans_named(self, name: str) -> list[CollectedSpan]:
         return [span for span in self.spans if span.name == name]
 
     def __enter__(self) -> Self:

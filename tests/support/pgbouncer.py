@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from dev.embedded import child_process, postgres, system_user
-from dev.embedded.postgres import Postgres
+from dev.embedded.postgres import EmbeddedPostgres
 
-PROGRAM = Path("/usr/sbin/pgbouncer")
-MISSING = f"{PROGRAM} is not there; on Debian: apt install pgbouncer (.ci/pgbouncer does it for CI)"
+PGBOUNCER_PATH = Path("/usr/sbin/pgbouncer")
+MISSING_MESSAGE = f"{PGBOUNCER_PATH} is not there; on Debian: apt install pgbouncer (.ci/pgbouncer does it for CI)"
 CONFIGURATION = """
 [databases]
 * = host={folder} user={role}
@@ -32,32 +32,36 @@ ignore_startup_parameters = {ignored}
 
 
 @contextmanager
-def before(server: Postgres, folder: Path, *, size: int = 4, ignored: str = "") -> Generator[int]:
+def running(
+    server: EmbeddedPostgres, folder: Path, *, pool_size: int = 4, ignored_parameters: str = ""
+) -> Generator[int]:
     """The port it listens on; `size` sessions of PostgreSQL's are all that its clients share."""
-    if not PROGRAM.exists():
+    if not PGBOUNCER_PATH.exists():
         if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+            pytest.fail(MISSING_MESSAGE)
+        pytest.skip(MISSING_MESSAGE)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
-    user = system_user.for_server(server.home / "data")
+    user = system_user.for_data_folder(server.folder / "data")
     configuration = folder / f"pgbouncer-{port}.ini"
     configuration.write_text(
-        CONFIGURATION.format(folder=server.socket_folder, role=postgres.ROLE, port=port, size=size, ignored=ignored)
+        CONFIGURATION.format(
+            folder=server.socket_folder, role=postgres.ROLE, port=port, size=pool_size, ignored=ignored_parameters
+        )
     )
     with (folder / f"pgbouncer-{port}.log").open("w+b") as log:
         process = child_process.start(
-            [str(PROGRAM), str(configuration)], log, environment=postgres.ENVIRONMENT, account=user
+            [str(PGBOUNCER_PATH), str(configuration)], log, environment=postgres.SERVER_ENVIRONMENT, user=user
         )
         try:
-            _await(port, process, Path(log.name))
+            _wait_until_listening(port, process, Path(log.name))
             yield port
         finally:
             process.kill()
             process.wait()
 
 
-def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 20
     while True:
         try:

@@ -6,61 +6,67 @@ from dataclasses import replace
 
 import psycopg
 
-from ingest.queue.contract import Batch
+from ingest.queue.contract import RawBatch
 from store.ingestion import apply
 from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.replay import replay
-from store.replay.parked_retry import Redrive
-from store.replay.replay import Plan, Replay
-from store.replay.report import Report
-from store.replay.sources import Parser
-from tests.support.faulty_parsers import Misreading, rightly
+from store.replay.parked_retry import ParkedRetry
+from store.replay.replay import Replay, ReplayPlan
+from store.replay.report import ReplayReport
+from store.replay.sources import EventParser
+from tests.support.faulty_parsers import FaultyParser, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot, world
-from tests.support.generated_history.snapshot import Truth
+from tests.support.generated_history.snapshot import Snapshot
 
 
-def parser(read: Misreading) -> Parser:
-    return Parser(read, read.__name__ + hex(id(read)), rejected="rejected_by_store", deadly="kills_worker")
+def replay_parser(parse: FaultyParser) -> EventParser:
+    return EventParser(
+        parse, parse.__name__ + hex(id(parse)), rejected_reason="rejected_by_store", poison_reason="kills_worker"
+    )
 
 
-def drain(database_url: str, batches: Sequence[Batch], read: Misreading, *, together: int = 6) -> None:
+def store_batches(
+    database_url: str, batches: Sequence[RawBatch], parse: FaultyParser, *, batches_per_transaction: int = 6
+) -> None:
     """Keep the batches as a worker with this parser does."""
     with connections.open(database_url, "drain") as connection:
-        for start in range(0, len(batches), together):
-            keep(connection, batches[start : start + together], read)
+        for start in range(0, len(batches), batches_per_transaction):
+            store_transaction(connection, batches[start : start + batches_per_transaction], parse)
 
 
-def keep(connection: Connection, batches: Sequence[Batch], read: Misreading) -> None:
+def store_transaction(connection: Connection, batches: Sequence[RawBatch], parse: FaultyParser) -> None:
     """One transaction."""
     misread = [
-        replace(batch, events=tuple(replace(event, outcome=read(event.body)) for event in batch.events))
-        for batch in generated_history_batches.read(batches)
+        replace(batch, events=tuple(replace(event, outcome=parse(event.body)) for event in batch.events))
+        for batch in generated_history_batches.parse_batches(batches)
     ]
     apply.apply(connection, misread)
 
 
-def replayed(database_url: str, read: Misreading, *, dry: bool = False, size: int = 100) -> Report:
-    plan = Plan(parser(read), size=size, dry=dry)
-    with replay.open(database_url, plan) as connection:
+def run_replay(database_url: str, parse: FaultyParser, *, dry_run: bool = False, size: int = 100) -> ReplayReport:
+    plan = ReplayPlan(replay_parser(parse), batch_size=size, dry_run=dry_run)
+    with replay.open_connection(database_url, plan) as connection:
         job = Replay(connection, plan)
         while job.step():
             pass
     return job.report
 
 
-def retried(database_url: str, read: Misreading, *, reason: str | None = None, dry: bool = False) -> Report:
-    plan = Plan(parser(read), size=20, dry=dry)
-    with replay.open(database_url, plan) as connection:
-        job = Redrive(connection, plan, reason=reason)
+def run_redrive(
+    database_url: str, parse: FaultyParser, *, reason: str | None = None, dry_run: bool = False
+) -> ReplayReport:
+    plan = ReplayPlan(replay_parser(parse), batch_size=20, dry_run=dry_run)
+    with replay.open_connection(database_url, plan) as connection:
+        job = ParkedRetry(connection, plan, reason=reason)
         while job.step():
             pass
     return job.report
 
 
-def history(database_url: str) -> Truth:
+def comparable_snapshot(database_url: str) -> Snapshot:
     """What the database says, but for what outlives a fix: chats without anything in them, and kinds of events seen."""
     with connections.open(database_url, "history") as connection:
         said = dict(snapshot.read(connection))
@@ -97,23 +103,28 @@ def history(database_url: str) -> Truth:
     return said
 
 
-def rows(database_url: str, query: str, *values: object) -> list[tuple[object, ...]]:
+def fetch_rows(database_url: str, query: str, *values: object) -> list[tuple[object, ...]]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         cursor = connection.execute(query, values)  # pyright: ignore[reportArgumentType] - a test's own
         return cursor.fetchall() if cursor.description else []
 
 
-def said(text: str, number: int = 1, **more: object) -> bytes:
+def text_event(text: str, number: int = 1, **more: object) -> bytes:
     fields = {"event": "message.received", "sessionId": world.SESSIONS[0], "from": f"{world.ASHA}@s.whatsapp.net"}
-    told = {"messageId": f"ID{number}", "timestamp": world.T0 // 1000 + number, "type": "conversation", "text": text}
-    return world.encoded({**fields, **told, **more})
+    told = {
+        "messageId": f"ID{number}",
+        "timestamp": world.BASE_TIME // 1000 + number,
+        "type": "conversation",
+        "text": text,
+    }
+    return world.encode_event({**fields, **told, **more})
 
 
-def misread_as(**wrong: object) -> Callable[[bytes], Outcome]:
+def parser_with_wrong_fields(**wrong: object) -> Callable[[bytes], Outcome]:
     """A parser that is wrong about every message."""
 
     def read(body: bytes) -> Outcome:
-        outcome = rightly(body)
+        outcome = parse_correctly(body)
         facts = tuple(replace(fact, **wrong) if isinstance(fact, Message) else fact for fact in outcome.facts)  # pyright: ignore[reportArgumentType] - columns of Message
         return replace(outcome, facts=facts)
 

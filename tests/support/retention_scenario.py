@@ -8,49 +8,57 @@ from uuid import uuid4
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.retention import expired_messages
-from store.retention.expired_messages import Gone
-from tests.support.faulty_parsers import rightly
+from store.retention.expired_messages import DeletedMessages
+from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches, world
-from tests.support.replaying import drain, rows, said
+from tests.support.replaying import fetch_rows, store_batches, text_event
 
-NOW = int(datetime.now(UTC).timestamp()) * 1000
-OLD = NOW - 800 * world.DAY
-BEFORE = NOW - 730 * world.DAY
-SESSION = world.SESSIONS[0]
-UNDER_LID: Mapping[str, Any] = {"from": world.LID_OF_ASHA, "senderPn": world.jid(world.ASHA)}
+NOW_TIME = int(datetime.now(UTC).timestamp()) * 1000
+OLD_TIME = NOW_TIME - 800 * world.DAY
+CUTOFF_TIME = NOW_TIME - 730 * world.DAY
+SESSION_ID = world.SESSIONS[0]
+LID_WITH_PHONE: Mapping[str, Any] = {"from": world.LID_OF_ASHA, "senderPn": world.spell_jid(world.ASHA)}
 """How Asha's messages come under her other address, with the evidence that it is hers."""
-LID_ALONE: Mapping[str, Any] = {"from": world.LID_OF_ASHA}
+LID_WITHOUT_PHONE: Mapping[str, Any] = {"from": world.LID_OF_ASHA}
 """And without."""
 
 
-def at(ms: int, text: str, number: int = 1, *, sender: str = world.ASHA, **more: object) -> bytes:
-    return said(text, number, timestamp=ms // 1000, **{"from": world.jid(sender), **more})
+def message_at(ms: int, text: str, number: int = 1, *, sender: str = world.ASHA, **more: object) -> bytes:
+    return text_event(text, number, timestamp=ms // 1000, **{"from": world.spell_jid(sender), **more})
 
 
-def about(event: str, number: int = 1, **more: object) -> bytes:
-    return world.encoded({"event": event, "sessionId": SESSION, "timestamp": OLD, "messageId": f"ID{number}", **more})
+def update_event(event: str, number: int = 1, **more: object) -> bytes:
+    return world.encode_event(
+        {"event": event, "sessionId": SESSION_ID, "timestamp": OLD_TIME, "messageId": f"ID{number}", **more}
+    )
 
 
-def come(database_url: str, *bodies: bytes, receipt: int = NOW, read: Callable[[bytes], Outcome] = rightly) -> None:
+def receive(
+    database_url: str, *bodies: bytes, received_at: int = NOW_TIME, parse: Callable[[bytes], Outcome] = parse_correctly
+) -> None:
     """One batch, of a writer of its own."""
-    drain(database_url, [batches.batch([(body, receipt) for body in bodies], writer=uuid4().hex)], read)
+    store_batches(
+        database_url, [batches.make_batch([(body, received_at) for body in bodies], writer=uuid4().hex)], parse
+    )
 
 
-def retire(database_url: str, before: int = BEFORE) -> Gone:
+def expire_messages(database_url: str, before: int = CUTOFF_TIME) -> DeletedMessages:
     with connections.open(database_url, "retain") as connection:
-        looked = expired_messages.look(connection, before)
-        gone = list(expired_messages.retire(connection, before))
-        again = expired_messages.look(connection, before)
-    total = Gone(*(sum(column) for column in zip(*((g.messages, g.marks, g.sends) for g in gone), strict=True)))
+        looked = expired_messages.preview(connection, before)
+        gone = list(expired_messages.prune(connection, before))
+        again = expired_messages.preview(connection, before)
+    total = DeletedMessages(
+        *(sum(column) for column in zip(*((g.messages, g.updates, g.sends) for g in gone), strict=True))
+    )
     # Neither more nor less than a dry run said.
-    assert total == Gone(looked.messages, looked.marks, looked.sends)
-    assert (again.messages, again.marks, again.sends) == (0, 0, 0)
+    assert total == DeletedMessages(looked.messages, looked.updates, looked.sends)
+    assert (again.messages, again.updates, again.sends) == (0, 0, 0)
     return total
 
 
-def ids(database_url: str) -> list[object]:
-    return [one for (one,) in rows(database_url, "SELECT message_id FROM whatsapp_messages ORDER BY 1")]
+def message_ids(database_url: str) -> list[object]:
+    return [one for (one,) in fetch_rows(database_url, "SELECT message_id FROM whatsapp_messages ORDER BY 1")]
 
 
-def strange(_: bytes) -> Outcome:
-    return Outcome("parked", "strange", SESSION, "message.received", None)
+def park_everything(_: bytes) -> Outcome:
+    return Outcome("parked", "strange", SESSION_ID, "message.received", None)

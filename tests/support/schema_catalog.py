@@ -33,7 +33,7 @@ _CONSTRAINTS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class SchemaCatalog:
     tables: dict[int, tuple[str, int, str]]
     """By number: name, file, kind."""
     columns: dict[tuple[str, str], tuple[str, bool, bool]]
@@ -44,7 +44,7 @@ class Schema:
     """Checks and references by number: table's number, name, validated."""
 
     @classmethod
-    def of(cls, url: str) -> "Schema":
+    def read(cls, url: str) -> "SchemaCatalog":
         with psycopg.connect(url) as connection:
 
             def rows(query: str) -> list[tuple[Any, ...]]:
@@ -58,45 +58,45 @@ class Schema:
             )
 
 
-def complaints(before: Schema, after: Schema, *, beside_writers: bool) -> Iterator[str]:
+def incompatibilities(before: SchemaCatalog, after: SchemaCatalog, *, outside_transaction: bool) -> Iterator[str]:
     """Why old processes would fail or wait; `beside_writers`: the file ran outside a transaction."""
-    yield from _of_tables(before, after)
-    yield from _of_columns(before, after)
-    yield from _of_indexes(before, after, beside_writers=beside_writers)
+    yield from _table_incompatibilities(before, after)
+    yield from _column_incompatibilities(before, after)
+    yield from _index_incompatibilities(before, after, beside_writers=outside_transaction)
     for oid, (table, name, checked) in after.constraints.items():
         if oid not in before.constraints and table in before.tables and checked:
             yield f"reads a table through for {name} while writers wait"
 
 
-def _names(schema: Schema) -> set[str]:
+def _table_names(schema: SchemaCatalog) -> set[str]:
     return {name for name, *_ in schema.tables.values()}
 
 
-def _of_tables(before: Schema, after: Schema) -> Iterator[str]:
+def _table_incompatibilities(before: SchemaCatalog, after: SchemaCatalog) -> Iterator[str]:
     for oid, (name, file, _) in before.tables.items():
         if oid in after.tables and after.tables[oid][1] != file:
             yield f"rewrites {name}"
-    yield from (f"takes away {name}" for name in _names(before) - _names(after))
+    yield from (f"takes away {name}" for name in _table_names(before) - _table_names(after))
 
 
-def _of_columns(before: Schema, after: Schema) -> Iterator[str]:
+def _column_incompatibilities(before: SchemaCatalog, after: SchemaCatalog) -> Iterator[str]:
     for (table, column), (kind, strict, _) in before.columns.items():
-        if table in _names(after):
+        if table in _table_names(after):
             now = after.columns.get((table, column))
             if now is None or now[0] != kind:
                 yield f"takes away or changes {table}.{column}"
             elif now[1] and not strict:
                 yield f"reads through {table} for the nulls in {column}, which old writers may leave"
     for (table, column), (_, strict, filled) in after.columns.items():
-        if table in _names(before) and (table, column) not in before.columns and strict and not filled:
+        if table in _table_names(before) and (table, column) not in before.columns and strict and not filled:
             yield f"wants {table}.{column}, which old writers do not know"
 
 
-def _of_indexes(before: Schema, after: Schema, *, beside_writers: bool) -> Iterator[str]:
+def _index_incompatibilities(before: SchemaCatalog, after: SchemaCatalog, *, beside_writers: bool) -> Iterator[str]:
     for oid, (table, name, *_) in after.indexes.items():
         if oid not in before.indexes and table in before.tables and not beside_writers:
             yield f"builds {name} while writers wait"
     unique = {(of, key) for _, _, of, is_unique, key in after.indexes.values() if is_unique}
     for _, name, of, is_unique, key in before.indexes.values():
-        if is_unique and of in _names(after) and (of, key) not in unique:
+        if is_unique and of in _table_names(after) and (of, key) not in unique:
             yield f"takes away {name}, by which old writers find what is there"

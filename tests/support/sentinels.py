@@ -12,9 +12,9 @@ from typing import Any, cast
 import redis
 
 from dev.embedded import binaries, child_process
-from dev.embedded.valkey import Valkey
+from dev.embedded.valkey import EmbeddedValkey
 
-NAME = "main"
+PRIMARY_NAME = "main"
 
 
 def free_port() -> int:
@@ -22,22 +22,22 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def client_of(port: int) -> Any:  # noqa: ANN401 - redis-py's replies are unions of which a test knows the one that comes
+def connect(port: int) -> Any:  # noqa: ANN401 - redis-py's replies are unions of which a test knows the one that comes
     return redis.Redis(host="127.0.0.1", port=port, socket_timeout=5, socket_connect_timeout=5)
 
 
-class Watched:
+class SentinelDeployment:
     """`servers` by port; whoever is the primary is Sentinel's to say."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
-        self.servers: dict[int, Valkey] = {}
+        self.servers: dict[int, EmbeddedValkey] = {}
         self.sentinels: list[int] = []
 
     @property
     def url(self) -> str:
-        return f"redis+sentinel://{','.join(f'127.0.0.1:{port}' for port in self.sentinels)}/{NAME}/0"
+        return f"redis+sentinel://{','.join(f'127.0.0.1:{port}' for port in self.sentinels)}/{PRIMARY_NAME}/0"
 
     @property
     def primary(self) -> int:
@@ -45,85 +45,85 @@ class Watched:
         named: list[int] = []
         for port in self.sentinels:
             try:
-                named.append(int(client_of(port).sentinel_get_master_addr_by_name(NAME)[1]))
+                named.append(int(connect(port).sentinel_get_master_addr_by_name(PRIMARY_NAME)[1]))
             except (redis.RedisError, TypeError):
                 continue
         return max(set(named), key=named.count) if named else 0
 
     def start(self) -> None:
         first, second = free_port(), free_port()
-        self.serve(first)
-        self.serve(second, after=first)
+        self.start_server(first)
+        self.start_server(second, primary_port=first)
         self.sentinels = [free_port() for _ in range(3)]
         for port in self.sentinels:
-            self._watch(port, first)
-        eventually(lambda: all(self._knows_all(port) for port in self.sentinels))
+            self._start_sentinel(port, first)
+        wait_until(lambda: all(self._sees_all_servers(port) for port in self.sentinels))
 
-    def serve(self, port: int, *, after: int | None = None) -> None:
+    def start_server(self, port: int, *, primary_port: int | None = None) -> None:
         """Start the server of a port, as the replica of another one or as a primary."""
         settings = {"port": str(port), "bind": "127.0.0.1", "repl-diskless-sync-delay": "0"}
-        if after is not None:
-            settings["replicaof"] = f"127.0.0.1 {after}"
-        self.servers[port] = server = Valkey(self._folder / f"valkey-{port}", settings=settings)
+        if primary_port is not None:
+            settings["replicaof"] = f"127.0.0.1 {primary_port}"
+        self.servers[port] = server = EmbeddedValkey(self._folder / f"valkey-{port}", settings=settings)
         server.start()
         self._stack.callback(server.stop)
 
     def fail_over(self) -> int:
         """Have the replica take over from a primary that lives; the new primary's port, once it is one."""
         old = self.primary
-        eventually(lambda: self._asked(old))
-        eventually(lambda: self.primary not in {0, old} and self.is_primary(self.primary), 60)
+        wait_until(lambda: self._request_failover(old))
+        wait_until(lambda: self.primary not in {0, old} and self.is_primary(self.primary), 60)
         return self.primary
 
     def is_primary(self, port: int) -> bool:
         try:
-            return cast("str", client_of(port).info("replication")["role"]) == "master"
+            return cast("str", connect(port).info("replication")["role"]) == "master"
         except redis.RedisError:
             return False
 
-    def replicas(self, port: int) -> int:
+    def count_replicas(self, port: int) -> int:
         try:
-            return int(client_of(port).info("replication")["connected_slaves"])
+            return int(connect(port).info("replication")["connected_slaves"])
         except redis.RedisError:
             return 0
 
     def close(self) -> None:
         self._stack.close()
 
-    def _asked(self, old: int) -> bool:
+    def _request_failover(self, old: int) -> bool:
         try:
-            client_of(self.sentinels[0]).execute_command("SENTINEL FAILOVER " + NAME)
+            connect(self.sentinels[0]).execute_command("SENTINEL FAILOVER " + PRIMARY_NAME)
         except redis.RedisError:  # no good replica yet, or it is at it
             return self.primary not in {0, old}
         return True
 
-    def _knows_all(self, port: int) -> bool:
+    def _sees_all_servers(self, port: int) -> bool:
         try:
-            facts = client_of(port).sentinel_master(NAME)
+            facts = connect(port).sentinel_master(PRIMARY_NAME)
         except redis.RedisError:
             return False
         return facts["num-slaves"] >= 1 and facts["num-other-sentinels"] == len(self.sentinels) - 1
 
-    def _watch(self, port: int, first: int) -> None:
+    def _start_sentinel(self, port: int, first: int) -> None:
         folder = self._folder / f"sentinel-{port}"
         folder.mkdir()
         configuration = folder / "sentinel.conf"
         configuration.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor {NAME} 127.0.0.1 {first} 2\n"
-            f"sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 5000\n"
+            f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor {PRIMARY_NAME} 127.0.0.1 {first} 2\n"
+            f"sentinel down-after-milliseconds {PRIMARY_NAME} 1000\nsentinel failover-timeout {PRIMARY_NAME} 5000\n"
         )
         with (folder / "log").open("wb") as log:
-            command = [str(binaries.valkey()), str(configuration), "--sentinel"]
+            command = [str(binaries.find_valkey()), str(configuration), "--sentinel"]
             process = child_process.start(command, log, environment={"PATH": "/usr/bin:/bin"})
         self._stack.callback(process.wait)
         self._stack.callback(process.send_signal, signal.SIGKILL)
 
 
 @contextmanager
-def watched(folder: Path) -> Generator[Watched]:
+def running_sentinels(folder: Path) -> Generator[SentinelDeployment]:
     place = folder / "redis"
     place.mkdir()
-    both = Watched(place)
+    both = SentinelDeployment(place)
     try:
         both.start()
         yield both
@@ -132,7 +132,7 @@ def watched(folder: Path) -> Generator[Watched]:
         shutil.rmtree(place)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came true"

@@ -6,26 +6,26 @@ from store.model.facts import Outcome
 from worker.sak import text, timestamps
 
 
-def storable(outcome: Outcome) -> None:
+def assert_storable(outcome: Outcome) -> None:
     """Raise unless every value can go into PostgreSQL's text, bigint and jsonb, and into an index where it must."""
     assert (outcome.reason is None) == (outcome.kind in {"stored", "ping"})
     assert (outcome.facts != ()) == (outcome.kind == "stored")
-    assert outcome.time is None or 0 < outcome.time <= timestamps.LATEST
-    check_text(outcome.event, text.MAX_WORD)
-    check_id(outcome.session_id)
+    assert outcome.time is None or 0 < outcome.time <= timestamps.MAX_MILLISECONDS
+    assert_text(outcome.event_type, text.MAX_LABEL)
+    assert_id(outcome.session_id)
     for fact in outcome.facts:
         for field in fields(fact):
             value: object = getattr(fact, field.name)
             if field.name in {"message_id", "reply_to", "address", "sender", "lid", "phone"}:
-                check_id(value)
+                assert_id(value)
             elif isinstance(value, str):
-                check_text(value, 2 * text.MAX_TEXT)
+                assert_text(value, 2 * text.MAX_TEXT)
             elif field.name == "time" and value is not None:
                 assert isinstance(value, int)
-                assert 0 < value <= timestamps.LATEST
+                assert 0 < value <= timestamps.MAX_MILLISECONDS
 
 
-def check_text(value: object, limit: int) -> None:
+def assert_text(value: object, limit: int) -> None:
     if value is not None:
         assert isinstance(value, str)
         assert "\x00" not in value
@@ -33,6 +33,6 @@ def check_text(value: object, limit: int) -> None:
         assert len(value) <= limit
 
 
-def check_id(value: object) -> None:
-    check_text(value, text.MAX_ID_BYTES)
+def assert_id(value: object) -> None:
+    assert_text(value, text.MAX_ID_BYTES)
     assert value is None or (isinstance(value, str) and 0 < len(value.encode()) <= text.MAX_ID_BYTES)

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from dev.checkout import ROOT
 from dev.embedded import child_process
-from tests.support.container_image import BASE_PATH, FROM_OUTSIDE
+from tests.support.container_image import BASE_PATH, PASSED_VARIABLES
 from tests.test_architecture import FOLDERS
 
 SYSTEMD = "/lib/systemd/systemd"
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-NOT_OURS = ("systemd-sysctl", "systemd-modules-load", "systemd-binfmt", "systemd-udevd", "systemd-udev-trigger")
+MASKED_UNITS = ("systemd-sysctl", "systemd-modules-load", "systemd-binfmt", "systemd-udevd", "systemd-udev-trigger")
 """What would reach for the kernel, which this machine shares with everything else."""
-TARGET = "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
+TARGET_UNIT = "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
 
 
-class Machine:
+class SystemdMachine:
     """Has the checkout in /opt/sak-history, and folders of this machine under names of its own.
 
     The network is this machine's. Everything else is gone with its first process.
@@ -34,21 +34,21 @@ class Machine:
         """Return when systemd takes commands; fail with all that was said if it never does."""
         (self._folder / "root").mkdir()
         script = self._folder / "boot.sh"
-        script.write_text("\n".join(self._script()))
+        script.write_text("\n".join(self._boot_script()))
         log = self._folder / "boot.log"
         with log.open("wb") as output:
             command = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount", "--cgroup", "/bin/sh", "-eu"]
             self._outer = outer = child_process.start([*command, str(script)], output, environment={"PATH": BASE_PATH})
-        child_process.wait_until(lambda: self._runs() or outer.poll() is not None, 60)
-        assert self._runs(), log.read_text()
+        child_process.wait_until(lambda: self._is_running() or outer.poll() is not None, 60)
+        assert self._is_running(), log.read_text()
 
     def stop(self) -> None:
         if self._outer:
-            child_process.end_group(self._outer)
+            child_process.kill_group(self._outer)
 
-    def do(self, *command: str) -> tuple[int, str]:
+    def run(self, *command: str) -> tuple[int, str]:
         """What a command on that machine says, as root."""
-        outside = {name: value for name, value in os.environ.items() if FROM_OUTSIDE.match(name)}
+        outside = {name: value for name, value in os.environ.items() if PASSED_VARIABLES.match(name)}
         entered = ["/usr/bin/nsenter", "-t", self._first, "--mount", "--pid", "--cgroup", "--root", "--wd"]
         done = subprocess.run(
             [*entered, *command],
@@ -61,16 +61,16 @@ class Machine:
         )
         return done.returncode, done.stdout.strip()
 
-    def _runs(self) -> bool:
+    def _is_running(self) -> bool:
         assert self._outer
         if not self._first:
             children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
             self._first = next(
                 (pid for pid in children if child_process.command_line(int(pid)).startswith(SYSTEMD)), ""
             )
-        return bool(self._first) and self.do("systemctl", "is-system-running")[1] in {"running", "degraded"}
+        return bool(self._first) and self.run("systemctl", "is-system-running")[1] in {"running", "degraded"}
 
-    def _script(self) -> list[str]:
+    def _boot_script(self) -> list[str]:
         base, root = self._folder / "root", self._folder / "root" / "r"
         lines = ["mount --make-rprivate /", f"mount -t tmpfs -o mode=0755 tmpfs {base}", f"cd {base}", "mkdir r u w"]
         lines += [f"mount -t overlay overlay -o lowerdir=/,upperdir={base}/u,workdir={base}/w {root}", f"cd {root}"]
@@ -79,8 +79,8 @@ class Machine:
         lines += [f"cp -R {ROOT}/deploy/systemd opt/sak-history/deploy/", f"cp {ROOT}/*.lock opt/sak-history/"]
         if (python := Path(sys.base_prefix)) != Path("/usr"):
             lines += [f"mount --bind {python} usr/local"]
-        lines += [f"ln -sfn /dev/null etc/systemd/system/{name}.service" for name in NOT_OURS]
-        lines += [f"cat >etc/systemd/system/trial.target <<'END'\n{TARGET}END"]
+        lines += [f"ln -sfn /dev/null etc/systemd/system/{name}.service" for name in MASKED_UNITS]
+        lines += [f"cat >etc/systemd/system/trial.target <<'END'\n{TARGET_UNIT}END"]
         for name, folder in self._volumes.items():
             lines += [f"mkdir -p .{name}", f"mount --bind {folder} .{name}"]
         lines += ["mount -t proc proc proc", "mount --bind proc/sys proc/sys", "mount -o remount,bind,ro proc/sys"]

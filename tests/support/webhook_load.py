@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from tests.support.ingest_process import PATH, Ingest, sign
+from tests.support.ingest_process import WEBHOOK_PATH, IngestProcess, sign
 
 
 @dataclass
-class Load:
+class WebhookLoad:
     """Posts from several connections, each event different, until the block ends."""
 
-    ingest: Ingest
+    ingest: IngestProcess
     clients: int = 8
     acknowledged: list[bytes] = field(default_factory=list[bytes])
-    others: list[str] = field(default_factory=list[str])
+    failures: list[str] = field(default_factory=list[str])
     """What was not a 200: statuses, and the names of exceptions."""
-    seconds: list[float] = field(default_factory=list[float])
+    latencies: list[float] = field(default_factory=list[float])
 
     def __post_init__(self) -> None:
         self._over = threading.Event()
@@ -43,17 +43,17 @@ class Load:
             body = b'{"event":"message.received","messageId":"%d"}' % next(self._numbers)
             begun = time.perf_counter()
             try:
-                connection.request("POST", PATH, body, {"X-Webhook-Signature": sign(body)})
+                connection.request("POST", WEBHOOK_PATH, body, {"X-Webhook-Signature": sign(body)})
                 response = connection.getresponse()
                 response.read()
             except (OSError, http.client.HTTPException) as error:
-                self.others.append(type(error).__name__)
+                self.failures.append(type(error).__name__)
                 connection.close()
                 continue
-            self.seconds.append(time.perf_counter() - begun)
+            self.latencies.append(time.perf_counter() - begun)
             if response.status == 200:
                 self.acknowledged.append(body)
             else:
-                self.others.append(str(response.status))
+                self.failures.append(str(response.status))
             time.sleep(0.002)
         connection.close()

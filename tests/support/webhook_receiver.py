@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 
 
-class Receiver:
+class WebhookReceiver:
     """Takes webhooks, answers 200, and keeps what came."""
 
     def __init__(self) -> None:

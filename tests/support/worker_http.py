@@ -4,17 +4,17 @@ import re
 import urllib.error
 import urllib.request
 
-from dev.chaos.managed_process import Program
+from dev.chaos.managed_process import ManagedProcess
 from dev.supervisor import listeners
 
 
 def free_port() -> str:
     """For WORKER_PORT."""
-    with listeners.on("127.0.0.1", 0, "WORKER_PORT") as free:
+    with listeners.open_listener("127.0.0.1", 0, "WORKER_PORT") as free:
         return str(listeners.port_of(free))
 
 
-def get(worker: Program, path: str) -> tuple[int, str]:
+def fetch(worker: ManagedProcess, path: str) -> tuple[int, str]:
     """The status and the body of a page; status 0 where nobody listens yet."""
     url = f"http://127.0.0.1:{worker.environment['WORKER_PORT']}{path}"
     try:
@@ -27,7 +27,7 @@ def get(worker: Program, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-def metric(worker: Program, name: str) -> float | None:
+def read_metric(worker: ManagedProcess, name: str) -> float | None:
     """The value of a metric without labels; None where it is not told."""
-    found = re.search(rf"^{name} (\S+)$", get(worker, "/metrics")[1], re.MULTILINE)
+    found = re.search(rf"^{name} (\S+)$", fetch(worker, "/metrics")[1], re.MULTILINE)
     return float(found[1]) if found else None

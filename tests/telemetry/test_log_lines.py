@@ -10,7 +10,7 @@ import pytest
 
 from telemetry import log_format as telemetry_log_format
 from telemetry import logs
-from telemetry.logs import JournalError
+from telemetry.logs import TelemetrySettingsError
 
 log = logging.getLogger("tests.telemetry")
 
@@ -33,7 +33,7 @@ def root() -> Iterator[None]:
 
 def told(environ: dict[str, str], stream: io.StringIO | None = None) -> io.StringIO:
     stream = stream or io.StringIO()
-    logs.begin("ingest", environ, stream)
+    logs.configure("ingest", environ, stream)
     return stream
 
 
@@ -109,9 +109,9 @@ def test_one_record_is_one_line_whatever_is_in_it() -> None:
 
 def test_what_a_request_logs_bears_its_name() -> None:
     stream = told({})
-    token = telemetry_log_format.ABOUT.set({"request": "0123456789abcdef"})
+    token = telemetry_log_format.LOG_CONTEXT.set({"request": "0123456789abcdef"})
     log.info("inside")
-    telemetry_log_format.ABOUT.reset(token)
+    telemetry_log_format.LOG_CONTEXT.reset(token)
     log.info("outside")
     inside, outside = machine(stream)
 
@@ -129,5 +129,5 @@ def test_the_level_is_asked_for_by_name() -> None:
 
 @pytest.mark.parametrize("environ", [{"LOG_LEVEL": "LOUD"}, {"LOG_FORMAT": "xml"}])
 def test_a_log_that_there_is_not_is_refused_by_name(environ: dict[str, str]) -> None:
-    with pytest.raises(JournalError, match=next(iter(environ))):
+    with pytest.raises(TelemetrySettingsError, match=next(iter(environ))):
         told(environ)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from dev.chaos.stream_writer import client
+from dev.chaos.stream_writer import connect
 from ingest.queue import contract
-from tests.support.ingest_process import Ingest
-from tests.support.pipeline import Pipeline
-from tests.upgrade.conftest import Release
+from tests.support.ingest_process import IngestProcess
+from tests.support.pipeline import WorkerPipeline
+from tests.upgrade.conftest import OldRelease
 
 READ: Final = """
 import json, sys
@@ -28,66 +28,70 @@ def head(fields: dict[bytes, bytes]) -> dict[str, Any]:
     return json.loads(fields[b"head"])
 
 
-def test_a_released_entry_is_read_and_stored(release: Release, new_pipeline: Callable[..., Pipeline]) -> None:
+def test_a_released_entry_is_read_and_stored(release: OldRelease, make_pipeline: Callable[..., WorkerPipeline]) -> None:
     """The stream is not empty when workers are replaced."""
-    pipeline = new_pipeline()
-    for entry in release.entries:
-        pipeline.feed.put(entry)
-    pipeline.worker().start()
+    pipeline = make_pipeline()
+    for entry in release.stream_entries:
+        pipeline.feed.append_fields(entry)
+    pipeline.create_worker().start()
 
-    assert len(release.entries) > 3
-    assert pipeline.until(lambda: pipeline.counted() == len(release.entries) and pipeline.entries() == 0), pipeline.said
-    assert pipeline.rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
+    assert len(release.stream_entries) > 3
+    assert pipeline.wait_until(
+        lambda: pipeline.count_ledger_events() == len(release.stream_entries) and pipeline.count_entries() == 0
+    ), pipeline.worker_output
+    assert pipeline.fetch_rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
     assert pipeline.redis.xlen("sak:events:aside") == 0
 
 
 def test_a_released_spool_is_adopted_and_stored(
-    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
     """An outage of Redis may be what somebody upgrades in the middle of."""
-    pipeline = new_pipeline()
+    pipeline = make_pipeline()
     spool = tmp_path / "spool"
     spool.mkdir()
-    shutil.copy(release.spool, spool / "left-by-a-release.spool")
-    with Ingest(pipeline.redis_url, tmp_path):
-        pipeline.worker().start()
+    shutil.copy(release.spool_path, spool / "left-by-a-release.spool")
+    with IngestProcess(pipeline.redis_url, tmp_path):
+        pipeline.create_worker().start()
 
-        assert pipeline.until(lambda: pipeline.counted() == len(release.entries), 30), pipeline.said
-    assert pipeline.rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
+        assert pipeline.wait_until(lambda: pipeline.count_ledger_events() == len(release.stream_entries), 30), (
+            pipeline.worker_output
+        )
+    assert pipeline.fetch_rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
 
 
-def test_a_released_worker_reads_what_is_written_now(release: Release, redis_url: str, tmp_path: Path) -> None:
+def test_a_released_worker_reads_what_is_written_now(release: OldRelease, redis_url: str, tmp_path: Path) -> None:
     """Ingest is replaced first as often as not; or the version of the entry is raised, and old workers put it aside."""
     body = b'{"event":"message.received","text":"after the upgrade"}'
-    with Ingest(redis_url, tmp_path) as ingest:
-        assert ingest.post(body).status == 200
+    with IngestProcess(redis_url, tmp_path) as ingest:
+        assert ingest.post_webhook(body).status == 200
         entries = raw(redis_url)
     done = subprocess.run(
         [sys.executable, "-c", READ],
         input=json.dumps(entries),
-        cwd=release.code,
-        env=os.environ | {"PYTHONPATH": str(release.code)},
+        cwd=release.code_folder,
+        env=os.environ | {"PYTHONPATH": str(release.code_folder)},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    if head(release.entries[0])["v"] == contract.FORMAT:
+    if head(release.stream_entries[0])["v"] == contract.FORMAT_VERSION:
         assert "after the upgrade" in done.stdout, done.stderr
         assert done.stdout.split()[1:4] == ["1", "1", "1"]
     else:
         assert "UnreadableEntryError" in done.stderr, "a version that is not known is refused, not misread"
 
 
-def test_the_shape_of_an_entry_only_grows(release: Release, redis_url: str, tmp_path: Path) -> None:
+def test_the_shape_of_an_entry_only_grows(release: OldRelease, redis_url: str, tmp_path: Path) -> None:
     """A field that is gone, or means something else, needs a new version."""
-    with Ingest(redis_url, tmp_path) as ingest:
-        assert ingest.post(b"{}").status == 200
+    with IngestProcess(redis_url, tmp_path) as ingest:
+        assert ingest.post_webhook(b"{}").status == 200
         [entry] = [{name.encode(): value for name, value in fields.items()} for fields in decoded(redis_url)]
-    before, now = head(release.entries[0]), head(entry)
+    before, now = head(release.stream_entries[0]), head(entry)
 
     if now["v"] == before["v"]:
-        assert set(release.entries[0]) <= set(entry)
+        assert set(release.stream_entries[0]) <= set(entry)
         assert {name: type(value) for name, value in before.items()} == {name: type(now[name]) for name in before}
     else:
         assert now["v"] > before["v"]
@@ -99,6 +103,6 @@ def raw(redis_url: str) -> list[dict[str, str]]:
 
 
 def decoded(redis_url: str) -> list[dict[str, bytes]]:
-    with client(redis_url) as redis:
+    with connect(redis_url) as redis:
         found: Any = redis.xrange(contract.STREAM)
     return [{name.decode(): value for name, value in fields.items()} for _, fields in found]

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dev.chaos.event_generator import Story
-from dev.chaos.managed_process import Program
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.managed_process import ManagedProcess
 from tests.support import worker_http
-from tests.support.pipeline import Pipeline
-from tests.upgrade.conftest import Release
+from tests.support.pipeline import WorkerPipeline
+from tests.upgrade.conftest import OldRelease
 
 TOKEN = "made-up-for-tests"
 
 
-def ask(api: Program, path: str, body: bytes | None = None) -> dict[str, Any]:
+def ask(api: ManagedProcess, path: str, body: bytes | None = None) -> dict[str, Any]:
     """The data of an answer to GET, or to POST where there is a body."""
     url = f"http://127.0.0.1:{api.environment['API_PORT']}{path}"
     request = urllib.request.Request(url, body, {"Authorization": f"Bearer {TOKEN}"})
@@ -28,26 +28,26 @@ def ask(api: Program, path: str, body: bytes | None = None) -> dict[str, Any]:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from None
 
 
-def started(pipeline: Pipeline, api: Program) -> Program:
+def started(pipeline: WorkerPipeline, api: ManagedProcess) -> ManagedProcess:
     api.start()
-    assert pipeline.until(lambda: worker_http.get(api, "/readyz")[0] == 200), api.said
+    assert pipeline.wait_until(lambda: worker_http.fetch(api, "/readyz")[0] == 200), api.output
     return api
 
 
 def test_a_released_api_and_this_one_show_the_same(
-    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
     """A reader that reaches one process now and another one then sees one history, and both take its marks."""
-    pipeline = new_pipeline()
-    pipeline.feed.add_all(Story(94).take(200), size=10)
-    worker = pipeline.worker().start()
-    assert pipeline.drained(), worker.said
+    pipeline = make_pipeline()
+    pipeline.feed.append_all(EventGenerator(94).take(200), events_per_batch=10)
+    worker = pipeline.create_worker().start()
+    assert pipeline.wait_until_drained(), worker.output
     ports = [worker_http.free_port() for _ in range(2)]
     told = [{"API_TOKEN": TOKEN, "API_PORT": port, "WORKER_PORT": port} for port in ports]
     settings = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(tmp_path)}
     with (
-        started(pipeline, release.api(pipeline, tmp_path, **told[0])) as old,
-        started(pipeline, Program("api", settings | told[1], tmp_path / "api.log")) as new,
+        started(pipeline, release.create_api(pipeline, tmp_path, **told[0])) as old,
+        started(pipeline, ManagedProcess("api", settings | told[1], tmp_path / "api.log")) as new,
     ):
         chats = [ask(api, "/api/chats?limit=500")["contacts"] for api in (old, new)]
         known = ("address", "name", "unread_count", "last_message_at", "phone_number")
@@ -65,8 +65,8 @@ def test_a_released_api_and_this_one_show_the_same(
             assert ask(new, f"/api/chats/{address}/read", json.dumps(up_to).encode())["unread_count"] == 0
             assert ask(old, f"/api/chats/{address}/read", b"{}")["unread_count"] == 0
         cursor = ask(old, "/api/changes")["cursor"]
-        pipeline.feed.add_all(Story(95).take(20), size=10)
-        assert pipeline.drained(), worker.said
+        pipeline.feed.append_all(EventGenerator(95).take(20), events_per_batch=10)
+        assert pipeline.wait_until_drained(), worker.output
         assert ask(old, f"/api/changes?since={cursor}")["changes"]
         assert ask(new, f"/api/changes?since={cursor}")["changes"]
         assert ask(old, "/api/ledger")["stored"] == ask(new, "/api/ledger")["stored"]

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import pytest
 
-from dev.chaos.event_generator import Story
-from dev.chaos.managed_process import Program
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
 from ingest.queue import contract
 from store.postgres import migrator
 from tests.support import documentation, worker_http
-from tests.support.pipeline import Pipeline
-from tests.upgrade.conftest import RELEASES, Release
+from tests.support.pipeline import WorkerPipeline
+from tests.upgrade.conftest import RELEASES, OldRelease
 
 RECEIVED_AT: Final = 1_767_225_600_000
 HISTORY: Final = {
@@ -39,9 +39,9 @@ HISTORY: Final = {
 """What a history says, without the numbers that its rows happen to have."""
 
 
-def history(pipeline: Pipeline) -> dict[str, list[tuple[Any, ...]]]:
+def history(pipeline: WorkerPipeline) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        table: pipeline.rows(f"SELECT {columns} FROM {table} ORDER BY row({columns})::text")
+        table: pipeline.fetch_rows(f"SELECT {columns} FROM {table} ORDER BY row({columns})::text")
         for table, columns in HISTORY.items()
     }
 
@@ -61,106 +61,110 @@ def entries(bodies: list[bytes]) -> list[dict[bytes, bytes]]:
         some = tuple(bodies[start : start + 25])
         upto = start + len(some)
         receipts = tuple(range(RECEIVED_AT + start, RECEIVED_AT + upto))
-        found.append(contract.to_fields(contract.Batch(writer, number, upto, receipts, some)))
+        found.append(contract.to_fields(contract.RawBatch(writer, number, upto, receipts, some)))
     return found
 
 
 def test_a_released_worker_writes_the_same_history_into_the_new_schema(
-    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
     """Migrations come first: for hours, perhaps, the workers of before are all that writes."""
-    old, new = new_pipeline(), new_pipeline()
+    old, new = make_pipeline(), make_pipeline()
     bodies = webhooks()
     for entry in entries(bodies):
-        old.feed.put(entry)
-        new.feed.put(entry)
-    release.worker(old, tmp_path).start()
-    new.worker().start()
+        old.feed.append_fields(entry)
+        new.feed.append_fields(entry)
+    release.create_worker(old, tmp_path).start()
+    new.create_worker().start()
 
     for pipeline in (old, new):
-        assert pipeline.until(lambda p=pipeline: p.counted() == len(bodies) and p.entries() == 0, 60), pipeline.said
+        assert pipeline.wait_until(
+            lambda p=pipeline: p.count_ledger_events() == len(bodies) and p.count_entries() == 0, 60
+        ), pipeline.worker_output
     assert len(bodies) > 200
     assert history(old) == history(new)
 
 
 @pytest.mark.timeout(180)
 def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
-    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
     """As docs/upgrading.md says it: migrate, replace the processes one by one, and nothing has to stop."""
-    pipeline = new_pipeline(empty=True)
+    pipeline = make_pipeline(empty=True)
     release.migrate(pipeline.database_url)
-    story = Story(91)
-    old = release.worker(pipeline, tmp_path).start()
-    pipeline.feed.add_all(story.take(200), size=5)
-    assert pipeline.until(lambda: pipeline.counted() > 20), pipeline.said
+    story = EventGenerator(91)
+    old = release.create_worker(pipeline, tmp_path).start()
+    pipeline.feed.append_all(story.take(200), events_per_batch=5)
+    assert pipeline.wait_until(lambda: pipeline.count_ledger_events() > 20), pipeline.worker_output
 
-    pipeline.feed.add_all(story.take(300), size=5)
+    pipeline.feed.append_all(story.take(300), events_per_batch=5)
     migrated = pasted(pipeline)
-    pipeline.feed.add_all(story.take(200), size=5)
-    new = pipeline.worker().start()
-    pipeline.feed.add_all(story.take(200), size=5)
-    assert pipeline.until(lambda: pipeline.counted() > 600), pipeline.said
-    assert old.terminate() == 0, old.said
+    pipeline.feed.append_all(story.take(200), events_per_batch=5)
+    new = pipeline.create_worker().start()
+    pipeline.feed.append_all(story.take(200), events_per_batch=5)
+    assert pipeline.wait_until(lambda: pipeline.count_ledger_events() > 600), pipeline.worker_output
+    assert old.terminate() == 0, old.output
     pipeline.workers.remove(old)
-    pipeline.feed.add_all(story.take(200), size=5)
+    pipeline.feed.append_all(story.take(200), events_per_batch=5)
 
-    assert migrated.count("applied") == len(migrator.names()) - len(list((release.code / "store/migrations").glob("*")))
-    assert pipeline.drained(60), pipeline.said
-    assert (old.starts, new.starts) == (1, 1), "nobody died of the other"
+    assert migrated.count("applied") == len(migrator.available()) - len(
+        list((release.code_folder / "store/migrations").glob("*"))
+    )
+    assert pipeline.wait_until_drained(60), pipeline.worker_output
+    assert (old.start_count, new.start_count) == (1, 1), "nobody died of the other"
     verdict = pipeline.judge()
-    assert verdict.clean, verdict
+    assert verdict.is_clean, verdict
 
 
 @pytest.mark.long
 def test_going_back_to_the_released_worker_works_on_the_new_schema(
-    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
     """Whoever finds the new version wanting starts the old one again: what the new one wrote does not confuse it."""
-    pipeline = new_pipeline()
-    story = Story(92)
-    pipeline.feed.add_all(story.take(150), size=5)
-    new = pipeline.worker().start()
-    assert pipeline.drained(), new.said
+    pipeline = make_pipeline()
+    story = EventGenerator(92)
+    pipeline.feed.append_all(story.take(150), events_per_batch=5)
+    new = pipeline.create_worker().start()
+    assert pipeline.wait_until_drained(), new.output
     assert new.terminate() == 0
     pipeline.workers.remove(new)
-    old = release.worker(pipeline, tmp_path).start()
-    pipeline.feed.add_all(story.take(150), size=5)
+    old = release.create_worker(pipeline, tmp_path).start()
+    pipeline.feed.append_all(story.take(150), events_per_batch=5)
 
-    assert pipeline.drained(), old.said
+    assert pipeline.wait_until_drained(), old.output
     verdict = pipeline.judge()
-    assert verdict.clean, verdict
+    assert verdict.is_clean, verdict
 
 
 def test_new_processes_wait_for_the_schema_and_say_what_it_lacks(
-    release: Release, new_pipeline: Callable[..., Pipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
     """A deployment that starts the new code first: nothing is taken from the queue, and the probe says why."""
-    pipeline = new_pipeline(empty=True)
+    pipeline = make_pipeline(empty=True)
     done = release.migrate(pipeline.database_url)
-    lacking = [name for name in migrator.names() if name not in done]
-    worker = pipeline.worker(WORKER_PORT=worker_http.free_port()).start()
+    lacking = [name for name in migrator.available() if name not in done]
+    worker = pipeline.create_worker(WORKER_PORT=worker_http.free_port()).start()
     port = worker_http.free_port()
     environment = {"DATABASE_URL": pipeline.database_url, "API_TOKEN": "made-up-for-tests", "WORKER_PORT": port}
-    api = Program("api", environment | {"API_PORT": port, "DATA_DIR": str(tmp_path)}, tmp_path / "api.log")
-    pipeline.feed.add(Story(93).take(5))
+    api = ManagedProcess("api", environment | {"API_PORT": port, "DATA_DIR": str(tmp_path)}, tmp_path / "api.log")
+    pipeline.feed.append(EventGenerator(93).take(5))
     with api:
         for process in (worker, api):
-            assert pipeline.until(lambda p=process: "lacks" in worker_http.get(p, "/readyz")[1]), process.said
-            status, body = worker_http.get(process, "/readyz")
+            assert pipeline.wait_until(lambda p=process: "lacks" in worker_http.fetch(p, "/readyz")[1]), process.output
+            status, body = worker_http.fetch(process, "/readyz")
             assert status == 503
             assert all(name in body for name in lacking), body
-        assert pipeline.entries() == 1
+        assert pipeline.count_entries() == 1
         pasted(pipeline)
 
-        assert pipeline.drained(), pipeline.said
+        assert pipeline.wait_until_drained(), pipeline.worker_output
         for process in (worker, api):
-            assert pipeline.until(lambda p=process: worker_http.get(p, "/readyz")[0] == 200), process.said
+            assert pipeline.wait_until(lambda p=process: worker_http.fetch(p, "/readyz")[0] == 200), process.output
 
 
-def pasted(pipeline: Pipeline) -> str:
+def pasted(pipeline: WorkerPipeline) -> str:
     """What the lines of docs/upgrading.md say."""
-    lines = documentation.tested("docs/upgrading.md", "tests/upgrade/test_rolling_upgrade.py")
+    lines = documentation.tested_commands("docs/upgrading.md", "tests/upgrade/test_rolling_upgrade.py")
     assert "store migrate" in lines
     environment = os.environ | {"DATABASE_URL": pipeline.database_url}
     done = subprocess.run(
@@ -170,11 +174,11 @@ def pasted(pipeline: Pipeline) -> str:
     return done.stdout
 
 
-def test_a_released_migration_is_never_edited(release: Release) -> None:
+def test_a_released_migration_is_never_edited(release: OldRelease) -> None:
     """Whoever has applied it has what it said then, and will never get what it says now."""
-    released = {path.name: path.read_bytes() for path in (release.code / "store" / "migrations").iterdir()}
+    released = {path.name: path.read_bytes() for path in (release.code_folder / "store" / "migrations").iterdir()}
 
-    assert {name: (migrator.FOLDER / name).read_bytes() for name in released} == released
+    assert {name: (migrator.MIGRATIONS_FOLDER / name).read_bytes() for name in released} == released
 
 
 def test_the_change_log_is_of_this_version() -> None:

@@ -1,3 +1,3 @@
-from tests.faults.conftest import new_pipeline, pipeline
+from tests.faults.conftest import make_pipeline, pipeline
 
-__all__ = ["new_pipeline", "pipeline"]
+__all__ = ["make_pipeline", "pipeline"]

@@ -9,49 +9,52 @@ import pytest
 from rq import Callback, Queue, Retry
 from rq.serializers import JSONSerializer
 
-from dev.chaos.event_generator import Story
-from dev.chaos.managed_process import Program
+from dev.chaos.event_generator import EventGenerator
+from dev.chaos.managed_process import ManagedProcess
 from ingest.queue import contract
 from tests.support import worker_http
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import WorkerPipeline
 
 REFUSED = "sak_worker_refused_jobs_total"
 
 
-def enqueue(pipeline: Pipeline, function: str, *arguments: object, **options: Any) -> None:  # noqa: ANN401 - RQ's own
-    Queue(contract.QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(function, *arguments, **options)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+def enqueue(pipeline: WorkerPipeline, function: str, *arguments: object, **options: Any) -> None:  # noqa: ANN401 - RQ's own
+    queue = Queue(contract.RQ_QUEUE, connection=pipeline.redis, serializer=JSONSerializer)
+    queue.enqueue(function, *arguments, **options)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
 
 
 @pytest.fixture
-def worker(pipeline: Pipeline) -> Program:
-    return pipeline.worker(WORKER_PORT=worker_http.free_port())
+def worker(pipeline: WorkerPipeline) -> ManagedProcess:
+    return pipeline.create_worker(WORKER_PORT=worker_http.free_port())
 
 
-def test_whatever_else_redis_names_is_refused_and_counted(pipeline: Pipeline, worker: Program, tmp_path: Path) -> None:
+def test_whatever_else_redis_names_is_refused_and_counted(
+    pipeline: WorkerPipeline, worker: ManagedProcess, tmp_path: Path
+) -> None:
     """Who can write to Redis must not thereby run programs here: RQ imports and calls any dotted path."""
     mark = tmp_path / "executed"
     touch = f"touch {mark}"
     enqueue(pipeline, "os.system", touch)
     enqueue(pipeline, "subprocess.getoutput", touch)
-    enqueue(pipeline, contract.JOB, touch)
-    enqueue(pipeline, contract.JOB, on_success=Callback("os.system"))
-    enqueue(pipeline, contract.JOB, on_failure=Callback("os.system"))
-    enqueue(pipeline, contract.JOB, on_stopped=Callback("os.system"))
+    enqueue(pipeline, contract.RQ_JOB, touch)
+    enqueue(pipeline, contract.RQ_JOB, on_success=Callback("os.system"))
+    enqueue(pipeline, contract.RQ_JOB, on_failure=Callback("os.system"))
+    enqueue(pipeline, contract.RQ_JOB, on_stopped=Callback("os.system"))
     enqueue(pipeline, "worker.jobs.DRAIN", result_ttl=0)
     enqueue(pipeline, "os.abort", retry=Retry(max=3))
-    pipeline.feed.add(Story(31).take(10))
+    pipeline.feed.append(EventGenerator(31).take(10))
     worker.start()
 
-    assert pipeline.until(lambda: worker_http.metric(worker, REFUSED) == 8), worker.said
-    assert pipeline.drained(), worker.said
-    assert worker.starts == 1
+    assert pipeline.wait_until(lambda: worker_http.read_metric(worker, REFUSED) == 8), worker.output
+    assert pipeline.wait_until_drained(), worker.output
+    assert worker.start_count == 1
     assert not mark.exists()
-    assert worker_http.metric(worker, REFUSED) == 8
-    assert pipeline.until(lambda: pipeline.redis.keys("rq:job:*") == []), "nothing of them stays"
-    assert touch not in worker.said
+    assert worker_http.read_metric(worker, REFUSED) == 8
+    assert pipeline.wait_until(lambda: pipeline.redis.keys("rq:job:*") == []), "nothing of them stays"
+    assert touch not in worker.output
 
 
-def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: Pipeline, worker: Program) -> None:
+def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
     """A hash that somebody else wrote, or half of one, costs a hint, which is worth nothing."""
     damaged: dict[str, dict[str, bytes]] = {
         "not-json": {"created_at": b"2025-01-01T00:00:00.000000Z", "data": b"\x80\x04pickle", "origin": b"drain"},
@@ -62,36 +65,38 @@ def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: Pipeline
     for name, fields in damaged.items():
         if fields:
             pipeline.redis.hset(f"rq:job:{name}", mapping=fields)
-        pipeline.redis.rpush(f"rq:queue:{contract.QUEUE}", name)
-    pipeline.feed.add(Story(32).take(10))
+        pipeline.redis.rpush(f"rq:queue:{contract.RQ_QUEUE}", name)
+    pipeline.feed.append(EventGenerator(32).take(10))
     worker.start()
 
-    assert pipeline.drained(), worker.said
-    assert pipeline.until(lambda: pipeline.redis.llen(f"rq:queue:{contract.QUEUE}") == 0), worker.said
-    assert worker.starts == 1
-    pipeline.feed.add(Story(33).take(10))
-    assert pipeline.drained(), worker.said
+    assert pipeline.wait_until_drained(), worker.output
+    assert pipeline.wait_until(lambda: pipeline.redis.llen(f"rq:queue:{contract.RQ_QUEUE}") == 0), worker.output
+    assert worker.start_count == 1
+    pipeline.feed.append(EventGenerator(33).take(10))
+    assert pipeline.wait_until_drained(), worker.output
 
 
-def test_commands_in_redis_are_not_obeyed(pipeline: Pipeline, worker: Program) -> None:
+def test_commands_in_redis_are_not_obeyed(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
     """RQ's workers listen to a channel on which anybody may tell them to shut down."""
     worker.start()
-    pipeline.feed.add(Story(34).take(10))
-    assert pipeline.drained(), worker.said
+    pipeline.feed.append(EventGenerator(34).take(10))
+    assert pipeline.wait_until_drained(), worker.output
     for key in pipeline.redis.smembers("rq:workers"):
         name = key.decode().removeprefix("rq:worker:")
         pipeline.redis.publish(f"rq:pubsub:{name}", json.dumps({"command": "shutdown"}))
     time.sleep(1)
 
-    assert worker.alive
-    pipeline.feed.add(Story(35).take(10))
-    assert pipeline.drained(keep=False), worker.said
+    assert worker.is_running
+    pipeline.feed.append(EventGenerator(35).take(10))
+    assert pipeline.wait_until_drained(restart_workers=False), worker.output
 
 
-def test_a_hint_that_a_dead_worker_took_does_not_keep_others_from_working(pipeline: Pipeline, worker: Program) -> None:
+def test_a_hint_that_a_dead_worker_took_does_not_keep_others_from_working(
+    pipeline: WorkerPipeline, worker: ManagedProcess
+) -> None:
     """Killed between taking a hint and running it, RQ would find out after a minute, or never."""
-    pipeline.redis.rpush(f"rq:queue:{contract.QUEUE}:intermediate", "lost")
+    pipeline.redis.rpush(f"rq:queue:{contract.RQ_QUEUE}:intermediate", "lost")
     worker.start()
-    pipeline.feed.add(Story(36).take(10))
+    pipeline.feed.append(EventGenerator(36).take(10))
 
-    assert pipeline.drained(), worker.said
+    assert pipeline.wait_until_drained(), worker.output

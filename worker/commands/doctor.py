@@ -12,21 +12,21 @@ from ingest.queue import contract
 from store.doctor import clock, finding
 from store.doctor.finding import Finding
 from worker import redis_client
-from worker.drain.stream import ASIDE
+from worker.drain.stream import UNREADABLE_STREAM
 from worker.settings import SettingsError
 
-OLDEST = (6, 2)
+MIN_VERSION = (6, 2)
 """LMOVE and XAUTOCLAIM's kin came with it."""
-TRIED = (7, 2)
-WARN_MEMORY, BREAK_MEMORY = 0.7, 0.8
+TESTED_VERSION = (7, 2)
+WARN_MEMORY, FAIL_MEMORY = 0.7, 0.8
 """Shares of maxmemory: above the second ingest sends new events to the spool (ingest/redis_memory.py)."""
-BEGUN_MS = 30_000
+STUCK_AFTER_MS = 30_000
 """An entry that a worker has had for so long without a word is stuck, whoever may claim it."""
 
 
 def main(environ: Mapping[str, str]) -> int:
     """Prints a list of findings; the exit code is 0 whatever they say."""
-    print(json.dumps([one.document() for one in examine(environ)]))  # noqa: T201 - a command prints its answer
+    print(json.dumps([one.to_json() for one in examine(environ)]))  # noqa: T201 - a command prints its answer
     return 0
 
 
@@ -43,50 +43,50 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
             replicas = environ.get("REDIS_MIN_REPLICAS", "").strip()
             return [
                 finding.ok("redis", "Redis answers."),
-                _version(info),
-                _role(info, int(replicas) if replicas.isdecimal() else 0),
-                *configuration(client),
-                _memory(info),
-                _persisting(info),
-                _ticking(client),
-                *_queue(client),
+                _check_version(info),
+                _check_role(info, int(replicas) if replicas.isdecimal() else 0),
+                *check(client),
+                _check_memory(info),
+                _check_persistence(info),
+                _check_clock(client),
+                *_check_queue(client),
             ]
     except (RedisError, OSError) as error:
         return [finding.broken("redis", f"Redis does not answer ({type(error).__name__}).", cure)]
 
 
-def _version(info: Mapping[str, Any]) -> Finding:
+def _check_version(info: Mapping[str, Any]) -> Finding:
     server = "Valkey" if "valkey_version" in info else "Redis"
     said = str(info.get("valkey_version") or info.get("redis_version", "0"))
     # Valkey says in redis_version which Redis it is compatible with.
     numbers = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdecimal())
-    if numbers < OLDEST:
+    if numbers < MIN_VERSION:
         return finding.broken("redis.version", f"{server} {said} is too old.", "Upgrade to Valkey 9 or Redis 7.2.")
-    if numbers < TRIED:
+    if numbers < TESTED_VERSION:
         cure = "Upgrade to Valkey 9 or Redis 7.2, which were tried."
         return finding.warning("redis.version", f"{server} {said} is older than what was tried.", cure)
     return finding.ok("redis.version", f"{server} {said}.")
 
 
-def _role(info: Mapping[str, Any], wanted: int) -> Finding:
+def _check_role(info: Mapping[str, Any], min_replicas: int) -> Finding:
     name = "redis.role"
     if info.get("role") != "master":
         cure = "Name the primary in REDIS_URL, or the Sentinels: redis+sentinel://host:port,host:port/name/db"
         return finding.broken(name, "REDIS_URL names a replica, which takes no events.", cure)
     replicas = int(info.get("connected_slaves", 0))
-    if replicas < wanted:
+    if replicas < min_replicas:
         cure = "Bring the replicas back: until then new events go to the spool."
         return finding.broken(
-            name, f"{replicas} replicas are connected, and REDIS_MIN_REPLICAS asks for {wanted}.", cure
+            name, f"{replicas} replicas are connected, and REDIS_MIN_REPLICAS asks for {min_replicas}.", cure
         )
     return finding.ok(name, f"It is a primary, with {replicas} replicas.")
 
 
-def configuration(client: Redis) -> list[Finding]:
+def check(client: Redis) -> list[Finding]:
     """Whether Redis may delete or forget what it was given; raises redis.exceptions.RedisError."""
     names = ("maxmemory-policy", "appendonly", "appendfsync")
     try:
-        said = {name: _setting(client, name) for name in names}
+        said = {name: _read_setting(client, name) for name in names}
     except ResponseError:
         cure = "Check noeviction, appendonly yes and appendfsync always where your provider shows them."
         return [finding.warning("redis.configuration", "Redis does not show its CONFIG.", cure)]
@@ -116,11 +116,11 @@ def configuration(client: Redis) -> list[Finding]:
     return found
 
 
-def _setting(client: Redis, name: str) -> str | None:
+def _read_setting(client: Redis, name: str) -> str | None:
     return cast("dict[str, str]", client.config_get(name)).get(name)  # pyright: ignore[reportUnknownMemberType] - **kwargs
 
 
-def _memory(info: Mapping[str, Any]) -> Finding:
+def _check_memory(info: Mapping[str, Any]) -> Finding:
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     name, mib = "redis.memory", 1 << 20
     if not limit:
@@ -128,17 +128,17 @@ def _memory(info: Mapping[str, Any]) -> Finding:
             "CONFIG SET maxmemory to what the machine can spare: ingest stops at 80 % of it, the kernel kills at 100 %."
         )
         return finding.warning(name, f"Redis uses {used / mib:.0f} MiB and has no limit (maxmemory 0).", cure)
-    return finding.above(
+    return finding.by_threshold(
         name,
         used / limit,
         WARN_MEMORY,
-        BREAK_MEMORY,
+        FAIL_MEMORY,
         f"Redis uses {used / mib:.0f} of {limit / mib:.0f} MiB.",
         "Start more workers if events wait (finding queue.age), else raise maxmemory; new events go to the spool.",
     )
 
 
-def _persisting(info: Mapping[str, Any]) -> Finding:
+def _check_persistence(info: Mapping[str, Any]) -> Finding:
     name = "redis.disk"
     failed = [key for key in ("aof_last_write_status", "aof_last_bgrewrite_status") if info.get(key, "ok") != "ok"]
     if failed:
@@ -146,21 +146,21 @@ def _persisting(info: Mapping[str, Any]) -> Finding:
     return finding.ok(name, "Redis could write its file last time.")
 
 
-def _ticking(client: Redis) -> Finding:
+def _check_clock(client: Redis) -> Finding:
     before = time.time()
     seconds, micros = client.time()  # pyright: ignore[reportUnknownMemberType] - **kwargs
     after = time.time()
-    return clock.judge("redis.clock", "Redis'", seconds + micros / 1e6 - (before + after) / 2)
+    return clock.check_offset("redis.clock", "Redis'", seconds + micros / 1e6 - (before + after) / 2)
 
 
-def _queue(client: Redis) -> list[Finding]:
+def _check_queue(client: Redis) -> list[Finding]:
     """What waits, what was put aside, and what somebody took and never finished."""
-    length, aside = client.xlen(contract.STREAM), client.xlen(ASIDE)
+    length, aside = client.xlen(contract.STREAM), client.xlen(UNREADABLE_STREAM)
     found: list[Finding] = []
     stuck: list[Any] = []
     if client.exists(contract.STREAM):
         try:
-            stuck = client.xpending_range(contract.STREAM, contract.GROUP, "-", "+", 100, idle=BEGUN_MS)
+            stuck = client.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100, idle=STUCK_AFTER_MS)
         except ResponseError:  # no group yet: nobody took anything
             stuck = []
     if stuck:

@@ -13,61 +13,67 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store.erasure import suppressions
-from store.erasure.key_store import Keeping, MissingKeyError
-from store.erasure.suppressions import Forgets
+from store.erasure.key_store import SuppressionKeyError, SuppressionKeyStore
+from store.erasure.suppressions import SuppressionCache
 from store.model.facts import Outcome
 from store.postgres import connections, migrator
-from store.postgres.connections import NoDatabaseError
+from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError, TransientError
 from store.replay import progress, replay
-from store.replay.parked_retry import Redrive
-from store.replay.replay import Plan, Replay
-from store.replay.report import Report
-from store.replay.sources import Parser
+from store.replay.parked_retry import ParkedRetry
+from store.replay.replay import Replay, ReplayPlan
+from store.replay.report import ReplayReport
+from store.replay.sources import EventParser
 from worker.drain import poison, retry
 from worker.sak import parser
 
-DONE, DIFFERS, UNUSABLE, BUSY, INTERRUPTED = 0, 1, 2, 3, 4
+DONE, DIFFERS, FAILED, BUSY, INTERRUPTED = 0, 1, 2, 3, 4
 
-PATIENCE = 60.0
+RETRY_SECONDS = 60.0
 """Seconds for which PostgreSQL may be away."""
-EVERY = 5.0
+PROGRESS_SECONDS = 5.0
 """Seconds between two words on how far it is."""
 
 
-class CannotGoOnError(Exception):
+class ReplayAbortedError(Exception):
     """The replay has to be started again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReplayOptions:
     """What was asked for."""
 
-    dry: bool = False
-    parked: bool = False
+    dry_run: bool = False
+    parked_only: bool = False
     reason: str | None = None
-    size: int = 512
+    batch_size: int = 512
     restart: bool = False
     as_json: bool = False
 
 
-def _read(body: bytes) -> Outcome:
-    return parser.read(body).outcome
+def _parse(body: bytes) -> Outcome:
+    return parser.parse(body).outcome
 
 
-def our_parser(known: Forgets) -> Parser:
+def current(suppressions: SuppressionCache) -> EventParser:
     """The parser of this version; its name changes with every line of what reads and folds."""
     folders = (Path(parser.__file__).parent, Path(replay.__file__).parent.parent)
     digest = hashlib.sha256()
     for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
         digest.update(path.read_bytes())
-    return Parser(_read, digest.hexdigest()[:16], rejected=poison.REJECTED, deadly=poison.KILLER, known=known)
+    return EventParser(
+        _parse,
+        digest.hexdigest()[:16],
+        rejected_reason=poison.REJECTED_BY_STORE,
+        poison_reason=poison.KILLS_WORKER,
+        suppressions=suppressions,
+    )
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """The exit code: 0 done, 1 a dry run found differences, 2 it could not run, 3 another one runs, 4 interrupted."""
-    wish = _wish(arguments)
-    stop = Stop()
+    wish = _parse_options(arguments)
+    stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     own_phone = "".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None
@@ -75,33 +81,35 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return run(
             connections.direct_url(environ),
             wish,
-            our_parser(Forgets(Keeping.from_environ(environ).find)),
+            current(SuppressionCache(SuppressionKeyStore.from_environ(environ).find_key)),
             stop=stop,
             own_phone=own_phone,
         )
-    except progress.BusyError as error:
+    except progress.ReplayRunningError as error:
         print(f"replay: {error}", file=sys.stderr)
         return BUSY
-    except (StoreError, NoDatabaseError, CannotGoOnError) as error:
+    except (StoreError, DatabaseUrlError, ReplayAbortedError) as error:
         print(f"replay: {error}", file=sys.stderr)
-        return UNUSABLE
+        return FAILED
 
 
-def _wish(arguments: Sequence[str]) -> Wish:
+def _parse_options(arguments: Sequence[str]) -> ReplayOptions:
     options = argparse.ArgumentParser(prog="python -m worker replay", description=__doc__)
     options.add_argument("--dry-run", action="store_true", help="only report what would change")
     options.add_argument("--parked", action="store_true", help="retry only what is parked")
     options.add_argument("--reason", help="with --parked: retry only what is parked for this reason")
-    options.add_argument("--batch", type=_positive, default=512, metavar="N", help="events in one transaction (512)")
+    options.add_argument(
+        "--batch", type=_parse_batch_size, default=512, metavar="N", help="events in one transaction (512)"
+    )
     options.add_argument("--restart", action="store_true", help="do not go on with an interrupted replay, begin anew")
     options.add_argument("--json", action="store_true", help="the report for machines")
     chosen = options.parse_args(arguments)
     if chosen.reason is not None and not chosen.parked:
         options.error("--reason goes with --parked")
-    return Wish(chosen.dry_run, chosen.parked, chosen.reason, chosen.batch, chosen.restart, chosen.json)
+    return ReplayOptions(chosen.dry_run, chosen.parked, chosen.reason, chosen.batch, chosen.restart, chosen.json)
 
 
-def _positive(text: str) -> int:
+def _parse_batch_size(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 10_000:
         raise argparse.ArgumentTypeError("must be between 1 and 10000")
@@ -109,83 +117,89 @@ def _positive(text: str) -> int:
 
 
 @dataclass(slots=True)
-class Stop:
+class StopSignal:
     """Whether somebody asked to stop; a signal handler that never raises."""
 
-    asked: bool = False
+    requested: bool = False
 
     def __call__(self, *_: object) -> None:
-        self.asked = True
+        self.requested = True
 
 
-def run(database_url: str, wish: Wish, parser: Parser, *, stop: Stop, own_phone: str | None = None) -> int:
+def run(
+    database_url: str, options: ReplayOptions, parser: EventParser, *, stop: StopSignal, own_phone: str | None = None
+) -> int:
     """Replay until it is done or somebody asks to stop; the exit code."""
     with connections.open(database_url, "replay") as connection:
         if missing := migrator.missing(connection):
-            raise CannotGoOnError(f"The database lacks {', '.join(missing)}: run `python -m store migrate`.")
+            raise ReplayAbortedError(f"The database lacks {', '.join(missing)}: run `python -m store migrate`.")
         try:
-            suppressions.check(connection, parser.known)
-        except MissingKeyError as error:
-            raise CannotGoOnError(str(error)) from error
-    plan = Plan(parser, own_phone=own_phone, size=wish.size, dry=wish.dry)
-    connection = replay.open(database_url, plan)
+            suppressions.check_key(connection, parser.suppressions)
+        except SuppressionKeyError as error:
+            raise ReplayAbortedError(str(error)) from error
+    plan = ReplayPlan(parser, own_phone=own_phone, batch_size=options.batch_size, dry_run=options.dry_run)
+    connection = replay.open_connection(database_url, plan)
     job = (
-        Redrive(connection, plan, reason=wish.reason) if wish.parked else Replay(connection, plan, restart=wish.restart)
+        ParkedRetry(connection, plan, reason=options.reason)
+        if options.parked_only
+        else Replay(connection, plan, restart=options.restart)
     )
     began = time.monotonic()
     try:
-        done = _work(job, database_url, plan, stop)
+        done = _run_steps(job, database_url, plan, stop)
     finally:
         job.connection.close()
-    _print(job, wish, time.monotonic() - began, done=done)
+    _print_report(job, options, time.monotonic() - began, done=done)
     if not done:
         return INTERRUPTED
-    return DIFFERS if wish.dry and job.report.counts else DONE
+    return DIFFERS if options.dry_run and job.report.difference_counts else DONE
 
 
-def _work(job: Replay | Redrive, database_url: str, plan: Plan, stop: Stop) -> bool:
+def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, stop: StopSignal) -> bool:
     """Step until nothing is left, through bad weather; returns whether that is so."""
 
     def step() -> bool:
         if connections.is_broken(job.connection):
-            if plan.dry:
-                raise CannotGoOnError("The connection broke, and with it what a dry run remembers: run it again.")
+            if plan.dry_run:
+                raise ReplayAbortedError("The connection broke, and with it what a dry run remembers: run it again.")
             try:
-                job.go_on(replay.open(database_url, plan))
-            except progress.BusyError as error:
+                job.reconnect(replay.open_connection(database_url, plan))
+            except progress.ReplayRunningError as error:
                 raise TransientError("PostgreSQL still has the connection that broke") from error
         return job.step()
 
     told = time.monotonic()
-    while not stop.asked:
-        if not retry.through_bad_weather(step, seconds=PATIENCE, stopping=lambda: stop.asked, before_next=lambda: None):
+    while not stop.requested:
+        if not retry.retry_transient(
+            step, seconds=RETRY_SECONDS, should_stop=lambda: stop.requested, on_retry=lambda: None
+        ):
             return True
-        if time.monotonic() - told >= EVERY:
+        if time.monotonic() - told >= PROGRESS_SECONDS:
             told = time.monotonic()
-            print(f"replay: {job.where}", file=sys.stderr)
+            print(f"replay: {job.progress_text}", file=sys.stderr)
     return False
 
 
-def _print(job: Replay | Redrive, wish: Wish, seconds: float, *, done: bool) -> None:
+def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: float, *, done: bool) -> None:
     report = job.report
-    if wish.as_json:
-        said = {"dry_run": wish.dry, "parked": wish.parked, "done": done, "seconds": round(seconds, 3)}
-        print(json.dumps({**said, **report.document()}, ensure_ascii=False))
+    if options.as_json:
+        said = {"dry_run": options.dry_run, "parked": options.parked_only, "done": done, "seconds": round(seconds, 3)}
+        print(json.dumps({**said, **report.to_json()}, ensure_ascii=False))
         return
-    print(f"{report.events:,} events read in {seconds:.1f} s; {_outcome(report, wish)}")
-    for kind, count in sorted(report.counts.items()):
+    print(f"{report.event_count:,} events read in {seconds:.1f} s; {_summary(report, options)}")
+    for kind, count in sorted(report.difference_counts.items()):
         print(f"{count:>10,} {kind}")
         for example in report.examples[kind]:
-            print(f"{'':>11}{example['where']}: {_shown(example['was'])} -> {_shown(example['now'])}")
+            print(f"{'':>11}{example['where']}: {_format_value(example['was'])} -> {_format_value(example['now'])}")
     if not done:
-        print("interrupted" + ("" if wish.dry or wish.parked else ": run it again to go on from here"))
+        print("interrupted" + ("" if options.dry_run or options.parked_only else ": run it again to go on from here"))
 
 
-def _outcome(report: Report, wish: Wish) -> str:
-    if not report.counts:
+def _summary(report: ReplayReport, options: ReplayOptions) -> str:
+    if not report.difference_counts:
         return "nothing differs"
-    return "this would change:" if wish.dry else "this was different and is repaired:"
+    return "this would change:" if options.dry_run else "this was different and is repaired:"
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)

@@ -8,23 +8,23 @@ from store.model.batches import Batch
 
 log = logging.getLogger("worker.drain")
 
-PARKED = 20
+MAX_PARKED_LOGGED = 20
 """How many parked events of one transaction are named one by one."""
 
 
-def stored(batches: Sequence[Batch], counted: Counter[str], seconds: float) -> None:
+def log_stored(batches: Sequence[Batch], outcome_counts: Counter[str], seconds: float) -> None:
     """Say that the batches are in PostgreSQL."""
     if not any(batch.events for batch in batches):
         return  # a writer that only told how far it is
-    told = {"outcomes": dict(counted), "seconds": round(seconds, 4), "events": counted.total()}
+    told = {"outcomes": dict(outcome_counts), "seconds": round(seconds, 4), "events": outcome_counts.total()}
     log.info("stored", extra={"batches": ranges(batches), **told})
     parked = [(batch, event) for batch in batches for event in batch.events if event.outcome.kind == "parked"]
-    for batch, event in parked[:PARKED]:
-        name = f"{batch.writer}:{batch.number}:{event.index}"
+    for batch, event in parked[:MAX_PARKED_LOGGED]:
+        name = f"{batch.writer}:{batch.number}:{event.batch_index}"
         told = {"event": name, "digest": event.digest.hex(), "reason": event.outcome.reason}
         log.warning("an event is parked", extra=told)
-    if len(parked) > PARKED:
-        log.warning("%d more events are parked", len(parked) - PARKED)
+    if len(parked) > MAX_PARKED_LOGGED:
+        log.warning("%d more events are parked", len(parked) - MAX_PARKED_LOGGED)
 
 
 def ranges(batches: Iterable[Batch]) -> list[str]:

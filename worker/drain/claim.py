@@ -8,19 +8,19 @@ from redis.exceptions import RedisError
 
 from worker.drain import stream
 
-INTERVAL = stream.ABANDONED / 1000 / 3
+RENEW_SECONDS = stream.ABANDONED_AFTER_MS / 1000 / 3
 """Seconds between two signs of life; two may be lost."""
 
 
 @contextmanager
-def held(entries: stream.Stream, ids: Sequence[bytes]) -> Generator[None]:
+def renewing(consumer: stream.StreamConsumer, ids: Sequence[bytes]) -> Generator[None]:
     """Refresh the claim from a thread of its own: a statement that hangs must not look like a death."""
     done = threading.Event()
 
     def refresh() -> None:
-        while not done.wait(INTERVAL):
+        while not done.wait(RENEW_SECONDS):
             try:
-                entries.refresh(ids)
+                consumer.refresh_claims(ids)
             except RedisError:
                 continue  # the next one may get through; the batch's key in PostgreSQL keeps a second worker out anyway
 

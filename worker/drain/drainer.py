@@ -12,39 +12,39 @@ from rq.timeouts import JobTimeoutException
 
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
-from store.erasure.suppressions import Forgets
+from store.erasure.suppressions import SuppressionCache
 from store.feed import timelines
 from store.ingestion import apply
 from store.model.batches import Batch
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError, TransientError
-from telemetry.traces import Traces
+from telemetry.traces import Tracer
 from worker.drain import batch_log, claim, decoding, gc_pause, poison, retry
-from worker.drain.stream import Entry, Stream
-from worker.drain.tracing import Tracing
-from worker.metrics.worker import Metrics
+from worker.drain.stream import StreamConsumer, StreamEntry
+from worker.drain.tracing import DrainTracing
+from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.drain")
 
-SLICE = 5.0
+DRAIN_SECONDS = 5.0
 """Seconds that one job may take before it leaves a hint and ends; RQ's time-out is far above."""
-LINGER_MS = 250
+READ_BLOCK_MS = 250
 """How long a drain waits for more at a time; what comes meanwhile needs no job."""
-PATIENCE = 2.0
+IDLE_SECONDS = 2.0
 """Seconds without anything new after which a drain ends."""
-EVENTS = 2048
+TARGET_EVENTS = 2048
 """About as many events go into one transaction: a chat's row is written once in it, however many of them are its."""
-ANSWER = 20.0
+TRANSACTION_DEADLINE_SECONDS = 20.0
 """Seconds that a transaction may take before the connection is given up: above PostgreSQL's own limit of a statement,
 below that of a job."""
 Result = TypeVar("Result")
 
-GATHERED = 32
+COALESCE_MIN_EVENTS = 32
 """Events that were all there was, and from which on more are known to be on their way."""
-GATHERING = 0.05
+COALESCE_SECONDS = 0.05
 """Seconds that those are given: under load a handful of twice the size costs little more (docs/performance.md)."""
-BYTES = 8 << 20
+TARGET_BYTES = 8 << 20
 """About as many bytes of bodies are taken at a time."""
 
 
@@ -57,23 +57,23 @@ class Drainer:
         database_url: str,
         *,
         own_phone: str | None,
-        known: Forgets,
-        metrics: Metrics,
+        suppressions: SuppressionCache,
+        metrics: WorkerMetrics,
         failpoints: Failpoints,
-        traces: Traces | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
-        self.known = known
+        self.suppressions = suppressions
         """Who is forgotten."""
-        self.stream = Stream(redis, f"worker-{time.time_ns():x}")
+        self.stream = StreamConsumer(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
         self._redis = redis
         self._database_url = database_url
         self._own_phone = own_phone
         self._metrics = metrics
         self._failpoints = failpoints
-        self._tracing = Tracing(traces)
+        self._tracing = DrainTracing(tracer)
         self._connection: Connection | None = None
-        self._count = 16
+        self._read_count = 16
 
     def connection(self) -> Connection:
         """The connection to PostgreSQL, a new one where the last broke; raises TransientError."""
@@ -81,37 +81,37 @@ class Drainer:
             self._connection.close()
             self._connection = None
         if self._connection is None:
-            self._connection = connections.open(self._database_url, "worker", bounds=connections.BY_KEY)
-            timelines.look(self._connection)
+            self._connection = connections.open(self._database_url, "worker", overrides=connections.KEY_LOOKUP_SETTINGS)
+            timelines.check(self._connection)
         return self._connection
 
-    def run(self, tick: Callable[[], None]) -> bool:
+    def run(self, on_tick: Callable[[], None]) -> bool:
         """Drain for a slice of time; returns whether there is more to do. `tick` is called about every second.
 
         Raises TransientError when PostgreSQL stayed away for the slice: the entries stay where they are.
         """
         started = time.monotonic()
         busy = started
-        while not self.stopping and time.monotonic() - started < SLICE:
-            tick()
-            count = self._count
-            entries = self.stream.take_over(count) or self.stream.read(count, block_ms=LINGER_MS)
+        while not self.stopping and time.monotonic() - started < DRAIN_SECONDS:
+            on_tick()
+            count = self._read_count
+            entries = self.stream.claim_abandoned(count) or self.stream.read_new(count, block_ms=READ_BLOCK_MS)
             if entries:
-                events = self._store(entries)
+                events = self._drain_entries(entries)
                 busy = time.monotonic()
-                if events >= GATHERED and len(entries) < count:
-                    time.sleep(GATHERING)
-            elif time.monotonic() - busy > PATIENCE:
-                self.sweep()
+                if events >= COALESCE_MIN_EVENTS and len(entries) < count:
+                    time.sleep(COALESCE_SECONDS)
+            elif time.monotonic() - busy > IDLE_SECONDS:
+                self.remove_acknowledged()
                 break
         if self.stopping:
             return False
-        return self.stream.waiting()
+        return self.stream.has_work()
 
-    def sweep(self) -> None:
+    def remove_acknowledged(self) -> None:
         """Store, if need be, and remove what is acknowledged and still in the stream."""
-        if entries := self.stream.leftovers(self._count):
-            self._store(entries)
+        if entries := self.stream.read_acknowledged(self._read_count):
+            self._drain_entries(entries)
 
     def close(self) -> None:
         """Let PostgreSQL go, and the consumer in Redis, if that can be reached."""
@@ -119,94 +119,97 @@ class Drainer:
         if self._connection is not None:
             self._connection.close()
         try:
-            self.stream.leave()
+            self.stream.remove_consumer()
         except RedisError:
             return  # a worker that lives a day longer buries it
 
-    def _store(self, entries: Sequence[Entry]) -> int:
+    def _drain_entries(self, entries: Sequence[StreamEntry]) -> int:
         """Store and remove these entries; returns how many events they held."""
         ids = [entry.id for entry in entries]
         started = time.monotonic()
         self._failpoints.reach("worker.after_read")
-        with gc_pause.collected_later(), claim.held(self.stream, ids), self._tracing.drained(entries):
-            batches = self._read([entry for entry in entries if entry.deaths < poison.DEATHS])
+        with gc_pause.paused(), claim.renewing(self.stream, ids), self._tracing.drain(entries):
+            batches = self._decode([entry for entry in entries if entry.deaths < poison.MAX_DEATHS])
             try:
                 counted = self._apply(batches) if batches else Counter[str]()
                 for entry in entries:
-                    if entry.deaths >= poison.DEATHS:
-                        counted += self._apply_carefully(entry)
+                    if entry.deaths >= poison.MAX_DEATHS:
+                        counted += self._apply_suspect(entry)
             except (TransientError, JobTimeoutException):
                 # Alive and unable: that is no evidence against the entries. It may be that they were too many.
-                self._count = 1
-                self.stream.survived(ids)
+                self._read_count = 1
+                self.stream.reset_delivery_counts(ids)
                 raise
             self._failpoints.reach("worker.after_commit")
             with self._tracing.step("XACK"):
-                self.stream.done(ids)
+                self.stream.acknowledge_and_delete(ids)
             self._failpoints.reach("worker.after_ack")
-        self._metrics.drained(entries=len(ids), counted=counted, seconds=time.monotonic() - started)
+        self._metrics.record_drain(entries=len(ids), outcome_counts=counted, seconds=time.monotonic() - started)
         events = sum(len(batch.events) for batch in batches)
-        self._pace(entries, events)
+        self._adjust_read_count(entries, events)
         return events
 
-    def _read(self, entries: Sequence[Entry]) -> list[Batch]:
+    def _decode(self, entries: Sequence[StreamEntry]) -> list[Batch]:
         batches: list[Batch] = []
         for entry in entries:
             try:
                 batches.append(decoding.batch(entry.fields))
             except contract.UnreadableEntryError as error:
                 log.error("entry %s is put aside: %s", entry.id.decode(), error)  # noqa: TRY400 - the cause is said
-                self.stream.put_aside(entry)
+                self.stream.set_aside_unreadable(entry)
         return batches
 
     def _apply(self, batches: Sequence[Batch]) -> Counter[str]:
         try:
-            return self._patiently(lambda: self._write(batches))
+            return self._with_retries(lambda: self._commit(batches))
         except PermanentError as error:
             log.warning("%s: looking for the event that cannot be stored", error)
         # The neighbours first and whole; then, one by one, what is left of those that were refused.
         counted = Counter[str]()
         for batch in batches:
             try:
-                counted += self._patiently(lambda batch=batch: self._write([batch]))
+                counted += self._with_retries(lambda batch=batch: self._commit([batch]))
             except PermanentError:
-                counted += self._patiently(
-                    lambda batch=batch: self._write(
-                        [poison.bisect(self.connection(), batch, self._own_phone, self.known)]
+                counted += self._with_retries(
+                    lambda batch=batch: self._commit(
+                        [poison.bisect(self.connection(), batch, self._own_phone, self.suppressions)]
                     )
                 )
         return counted
 
-    def _apply_carefully(self, entry: Entry) -> Counter[str]:
+    def _apply_suspect(self, entry: StreamEntry) -> Counter[str]:
         log.warning("entry %s was taken by %d workers that died: opening it carefully", entry.id.decode(), entry.deaths)
         try:
-            batch = self._patiently(
-                lambda: poison.open_carefully(self._redis, self.connection(), entry, self._own_phone, self.known)
+            batch = self._with_retries(
+                lambda: poison.decode_suspect(self._redis, self.connection(), entry, self._own_phone, self.suppressions)
             )
         except contract.UnreadableEntryError:
-            self.stream.put_aside(entry)
+            self.stream.set_aside_unreadable(entry)
             return Counter()
         counted = self._apply([batch])
-        poison.forget(self._redis, entry)
+        poison.clear_attempts(self._redis, entry)
         return counted
 
-    def _write(self, batches: Sequence[Batch]) -> Counter[str]:
+    def _commit(self, batches: Sequence[Batch]) -> Counter[str]:
         connection = self.connection()
         self._failpoints.reach("worker.before_commit")
         began = time.monotonic()
-        with connections.deadline(connection, ANSWER), self._tracing.step("PostgreSQL transaction"):
-            counted = apply.apply(connection, batches, own_phone=self._own_phone, known=self.known)
-        batch_log.stored(batches, counted, time.monotonic() - began)
-        self._metrics.wrote(batches)
+        with (
+            connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS),
+            self._tracing.step("PostgreSQL transaction"),
+        ):
+            counted = apply.apply(connection, batches, own_phone=self._own_phone, suppressions=self.suppressions)
+        batch_log.log_stored(batches, counted, time.monotonic() - began)
+        self._metrics.record_transaction(batches)
         return counted
 
-    def _patiently(self, work: Callable[[], Result]) -> Result:
-        return retry.through_bad_weather(
-            work, seconds=SLICE, stopping=lambda: self.stopping, before_next=self._metrics.retried
+    def _with_retries(self, work: Callable[[], Result]) -> Result:
+        return retry.retry_transient(
+            work, seconds=DRAIN_SECONDS, should_stop=lambda: self.stopping, on_retry=self._metrics.record_retry
         )
 
-    def _pace(self, entries: Sequence[Entry], events: int) -> None:
+    def _adjust_read_count(self, entries: Sequence[StreamEntry], events: int) -> None:
         """Take as many entries next time as make a good transaction: they hold one event each, or hundreds."""
         size = sum(len(entry.fields.get(b"bodies", b"")) for entry in entries)
-        fit = min(EVENTS * len(entries) // (events + 1), BYTES * len(entries) // (size + 1))
-        self._count = max(1, min(EVENTS, fit, self._count * 4))
+        fit = min(TARGET_EVENTS * len(entries) // (events + 1), TARGET_BYTES * len(entries) // (size + 1))
+        self._read_count = max(1, min(TARGET_EVENTS, fit, self._read_count * 4))

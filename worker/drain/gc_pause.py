@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collected_later() -> Generator[None]:
+def paused() -> Generator[None]:
     """Look for it after the block and not within.
 
     A handful of events is a hundred thousand objects, none of which refers to itself, and all of which are alive until

@@ -14,8 +14,8 @@ from store.postgres.errors import TransientError
 Result = TypeVar("Result")
 
 
-def through_bad_weather(
-    work: Callable[[], Result], *, seconds: float, stopping: Callable[[], bool], before_next: Callable[[], None]
+def retry_transient(
+    work: Callable[[], Result], *, seconds: float, should_stop: Callable[[], bool], on_retry: Callable[[], None]
 ) -> Result:
     """What `work` returns, tried again after transient errors for about `seconds`; then its last error is raised.
 
@@ -23,10 +23,10 @@ def through_bad_weather(
     """
 
     def stop(state: RetryCallState) -> bool:
-        return stopping() or (state.seconds_since_start or 0.0) >= seconds
+        return should_stop() or (state.seconds_since_start or 0.0) >= seconds
 
     def again(_: RetryCallState) -> None:
-        before_next()
+        on_retry()
 
     return Retrying(
         retry=retry_if_exception_type(TransientError),

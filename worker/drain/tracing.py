@@ -4,44 +4,44 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from ingest.queue import contract
-from telemetry.traces import Span, Traces
-from worker.drain.stream import Entry
+from telemetry.traces import Span, Tracer
+from worker.drain.stream import StreamEntry
 
 
-class Tracing:
+class DrainTracing:
     """Does nothing where nobody wants traces, and nothing for entries whose requests were not traced."""
 
-    def __init__(self, traces: Traces | None) -> None:
-        self._traces = traces
-        self._open: list[Span] = []
+    def __init__(self, tracer: Tracer | None) -> None:
+        self._tracer = tracer
+        self._drain_spans: list[Span] = []
 
     @contextmanager
-    def drained(self, entries: Sequence[Entry]) -> Generator[None]:
+    def drain(self, entries: Sequence[StreamEntry]) -> Generator[None]:
         """While this lasts the entries are worked on: a span each, in the trace that ingest began."""
-        if self._traces is None:
+        if self._tracer is None:
             yield
             return
         for entry in entries:
-            if trace := contract.trace_of(entry.fields):
+            if trace := contract.traceparents(entry.fields):
                 appended, *requests = trace
-                self._open.append(self._traces.start("drain", "consumer", parent=appended, links=requests))
+                self._drain_spans.append(self._tracer.start_span("drain", "consumer", parent=appended, links=requests))
         failure: str | None = "not stored"
         try:
             yield
             failure = None
         finally:
-            for span in self._open:
+            for span in self._drain_spans:
                 span.end(failure=failure)
-            self._open.clear()
+            self._drain_spans.clear()
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
         """A part of the work on all of them together: in the first one's trace, linked to the others'."""
-        if self._traces is None or not self._open:
+        if self._tracer is None or not self._drain_spans:
             yield
             return
-        first, *others = (span.context for span in self._open)
-        span = self._traces.start(name, "client", parent=first, links=others)
+        first, *others = (span.traceparent for span in self._drain_spans)
+        span = self._tracer.start_span(name, "client", parent=first, links=others)
         failure: str | None = "failed"
         try:
             yield
@@ -50,5 +50,5 @@ class Tracing:
             span.end(failure=failure)
 
     def close(self) -> None:
-        if self._traces is not None:
-            self._traces.close()
+        if self._tracer is not None:
+            self._tracer.close()

@@ -14,74 +14,80 @@ from store.ledger import stream_status
 from store.postgres import connections
 from store.postgres.errors import TransientError
 from worker.drain.drainer import Drainer
-from worker.drain.stream import Fields
-from worker.metrics.worker import Metrics
+from worker.drain.stream import EntryFields
+from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.housekeeping.monitor")
 
-INTERVAL = 1.0
-ANSWER = 5.0
+INTERVAL_SECONDS = 1.0
+DATABASE_DEADLINE_SECONDS = 5.0
 """Seconds that PostgreSQL has for a pulse: no job's time-out watches over the time between jobs."""
-_NEWEST = 8
+_NEWEST_ENTRIES = 8
 """How many of the newest entries are asked how far their writers are."""
 
 
-class Watch:
+class StreamMonitor:
     """The once-a-second duties of one worker; any one living worker is enough."""
 
-    def __init__(self, redis: Redis, drainer: Drainer, metrics: Metrics) -> None:
-        self._queue = Queue(contract.QUEUE, connection=redis, serializer=JSONSerializer)
+    def __init__(self, redis: Redis, drainer: Drainer, metrics: WorkerMetrics) -> None:
+        self._queue = Queue(contract.RQ_QUEUE, connection=redis, serializer=JSONSerializer)
         self._drainer = drainer
         self._metrics = metrics
-        self._next = 0.0
-        self.ticked_at = 0.0
+        self._next_tick_at = 0.0
+        self.checked_at = 0.0
         """When it last looked, by the monotonic clock."""
-        self.reason: str | None = "not connected yet"
+        self.not_ready_reason: str | None = "not connected yet"
         """Why the worker is not ready; None if it is."""
 
     def tick(self) -> None:
         """Note what the stream says, if a second has passed; raises redis.exceptions.RedisError."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next_tick_at:
             return
-        self._next = now + INTERVAL
+        self._next_tick_at = now + INTERVAL_SECONDS
         stream = self._drainer.stream
         length = stream.length()
-        oldest_at = stream.oldest_at() if length else None
-        self._metrics.saw(length=length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
-        writers = [writer for fields in stream.newest(_NEWEST) if (writer := _writer(fields))] if length else []
+        oldest_at = stream.oldest_appended_at() if length else None
+        self._metrics.set_stream(
+            length=length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000)
+        )
+        writers = (
+            [writer for fields in stream.newest_fields(_NEWEST_ENTRIES) if (writer := _writer_progress(fields))]
+            if length
+            else []
+        )
         try:
             connection = self._drainer.connection()
-            with connections.deadline(connection, ANSWER):
-                stream_status.record(connection, length=length, oldest_at=oldest_at, writers=writers)
-                self._metrics.lagged(pruning.lag(connection))
+            with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
+                stream_status.record(connection, stream_length=length, oldest_received_at=oldest_at, writers=writers)
+                self._metrics.set_feed_lag(pruning.horizon_lag(connection))
                 # Whoever cannot tell who is forgotten writes nothing; and is not ready, which it says.
-                suppressions.check(connection, self._drainer.known)
-            self.reason = None
+                suppressions.check_key(connection, self._drainer.suppressions)
+            self.not_ready_reason = None
         except TransientError as error:
-            self.reason = str(error)
+            self.not_ready_reason = str(error)
             log.warning("%s: the stream keeps what comes until it is back", error)
-        self.ticked_at = time.monotonic()
+        self.checked_at = time.monotonic()
 
     @property
-    def is_idle(self) -> bool:
+    def is_queue_empty(self) -> bool:
         """Whether no job waits; raises redis.exceptions.RedisError."""
         return self._queue.count == 0
 
-    def idle(self) -> None:
+    def ensure_drain_queued(self) -> None:
         """Between jobs: leave a hint if there is something to do and no job that would do it."""
-        if self._queue.count == 0 and self._drainer.stream.waiting():
-            self.hint()
+        if self._queue.count == 0 and self._drainer.stream.has_work():
+            self.enqueue_drain()
 
-    def hint(self) -> None:
+    def enqueue_drain(self) -> None:
         """Queue one drain, unless one is queued."""
         if self._queue.count == 0:
-            self._queue.enqueue(contract.JOB, job_timeout=30, result_ttl=0, failure_ttl=300)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+            self._queue.enqueue(contract.RQ_JOB, job_timeout=30, result_ttl=0, failure_ttl=300)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
 
 
-def _writer(fields: Fields) -> stream_status.Writer | None:
+def _writer_progress(fields: EntryFields) -> stream_status.WriterPosition | None:
     try:
         batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
         return None  # the drain puts it aside and says so
-    return stream_status.Writer(batch.writer, batch.number, batch.upto, batch.spooled)
+    return stream_status.WriterPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)

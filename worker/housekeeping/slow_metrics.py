@@ -11,25 +11,25 @@ from store.history import sessions
 from store.ledger import ledger
 from store.postgres import connections, errors
 from worker.commands import doctor
-from worker.metrics.worker import Metrics
+from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.housekeeping.slow_metrics")
 
-EVERY = 30.0
-SOON = 2.0
+INTERVAL_SECONDS = 30.0
+RETRY_SECONDS = 2.0
 """The same where a server was away, or no worker had looked at the stream yet."""
-SHARE = 20
+REST_FACTOR = 20
 """It rests this many times as long as it took: a ledger of millions of batches is not added up all day."""
-ANSWER = 20.0
+DATABASE_DEADLINE_SECONDS = 20.0
 """Seconds that PostgreSQL has."""
-SESSIONS = 100
+MAX_SESSIONS = 100
 """How many sessions are told of, those that spoke last: each is a label."""
 
 
-class Survey:
+class SlowMetrics:
     """On connections of its own, so that no drain waits for it."""
 
-    def __init__(self, database_url: str, redis: Redis, metrics: Metrics) -> None:
+    def __init__(self, database_url: str, redis: Redis, metrics: WorkerMetrics) -> None:
         self._database_url = database_url
         self._redis = redis
         self._metrics = metrics
@@ -38,28 +38,31 @@ class Survey:
         """Look until the process ends."""
         threading.Thread(target=self._run, name="survey", daemon=True).start()
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Once; what cannot be seen is not shown either. Returns whether all could be seen."""
         seen = True
         try:
-            with connections.open(self._database_url, "survey") as connection, connections.deadline(connection, ANSWER):
+            with (
+                connections.open(self._database_url, "survey") as connection,
+                connections.deadline(connection, DATABASE_DEADLINE_SECONDS),
+            ):
                 read = ledger.read(connection)
-                self._metrics.added_up(read)
+                self._metrics.set_ledger(read)
                 seen = read.waiting is not None
-                self._metrics.spoke(sessions.last(connection, SESSIONS))
+                self._metrics.set_session_times(sessions.last_activity(connection, MAX_SESSIONS))
         except errors.StoreError as error:
             log.info("%s: nothing was looked at", error)
-            self._metrics.saw_no_database()
+            self._metrics.clear_database()
             seen = False
         try:
-            self._metrics.configured({one.name: one.answer == "ok" for one in doctor.configuration(self._redis)})
+            self._metrics.set_redis_settings({one.name: one.severity == "ok" for one in doctor.check(self._redis)})
         except RedisError:
-            self._metrics.configured({})
+            self._metrics.set_redis_settings({})
             seen = False
         return seen
 
     def _run(self) -> None:
         while True:
             began = time.monotonic()
-            pause = EVERY if self.look() else SOON
-            time.sleep(max(pause, SHARE * (time.monotonic() - began)))
+            pause = INTERVAL_SECONDS if self.refresh() else RETRY_SECONDS
+            time.sleep(max(pause, REST_FACTOR * (time.monotonic() - began)))

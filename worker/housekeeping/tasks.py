@@ -10,17 +10,17 @@ from store.postgres import connections
 from store.postgres.errors import TransientError
 from store.retention import partitions
 from worker.drain.drainer import Drainer
-from worker.housekeeping.erasures import Erasures
-from worker.housekeeping.redrives import Redrives
-from worker.metrics.worker import Metrics
+from worker.housekeeping.erasures import ErasureRunner
+from worker.housekeeping.redrives import RedriveRunner
+from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.housekeeping.tasks")
 
-EVERY = 60.0
+INTERVAL_SECONDS = 60.0
 """Seconds between two looks for changes that are old enough to be forgotten, and for months without a partition."""
-CHANGES = 2_000
+PRUNE_LIMIT = 2_000
 """How many are forgotten in one transaction: it keeps younger changes from the feed's readers, so it is short."""
-ANSWER = 20.0
+DATABASE_DEADLINE_SECONDS = 20.0
 """Seconds that PostgreSQL has for it."""
 
 
@@ -28,47 +28,53 @@ class Housekeeping:
     """One worker's share; several do no harm to each other."""
 
     def __init__(
-        self, drainer: Drainer, redrives: Redrives, erasures: Erasures, metrics: Metrics, *, feed_days: int
+        self,
+        drainer: Drainer,
+        redrives: RedriveRunner,
+        erasures: ErasureRunner,
+        metrics: WorkerMetrics,
+        *,
+        feed_days: int,
     ) -> None:
         self._drainer = drainer
         self._redrives = redrives
         self._erasures = erasures
         self._metrics = metrics
-        self._kept = timedelta(days=feed_days)
-        self._next = 0.0
-        self._look_ahead_at = 0.0
+        self._feed_retention = timedelta(days=feed_days)
+        self._next_prune_at = 0.0
+        self._next_partitions_at = 0.0
 
-    def go_on(self, may_go_on: Callable[[], bool]) -> None:
+    def run_due(self, may_continue: Callable[[], bool]) -> None:
         """Do a little of what is due; `may_go_on` says whether nothing else waits. Waits for PostgreSQL, if need be."""
-        self._erasures.go_on(self._drainer.connection, may_go_on)
-        self._redrives.go_on(self._drainer.connection, may_go_on)
-        if time.monotonic() >= self._next:
+        self._erasures.run(self._drainer.connection, may_continue)
+        self._redrives.run(self._drainer.connection, may_continue)
+        if time.monotonic() >= self._next_prune_at:
             self._prune()
-        if time.monotonic() >= self._look_ahead_at:
-            self._look_ahead()
+        if time.monotonic() >= self._next_partitions_at:
+            self._create_partitions()
 
     def close(self) -> None:
-        self._redrives.let_go()
+        self._redrives.release()
 
     def _prune(self) -> None:
         try:
             connection = self._drainer.connection()
-            with connections.deadline(connection, ANSWER):
-                pruned = pruning.prune(connection, self._kept, CHANGES)
+            with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
+                pruned = pruning.prune(connection, self._feed_retention, PRUNE_LIMIT)
         except TransientError as error:
             log.warning("%s: the feed is pruned later", error)
             pruned = 0
-        self._metrics.pruned(pruned)
+        self._metrics.record_pruned(pruned)
         # Where there is more to forget, again after the next drain.
-        self._next = time.monotonic() + (0 if pruned else EVERY)
+        self._next_prune_at = time.monotonic() + (0 if pruned else INTERVAL_SECONDS)
 
-    def _look_ahead(self) -> None:
+    def _create_partitions(self) -> None:
         """Have partitions for the coming months; until there is one, its events are kept among the rest."""
-        self._look_ahead_at = time.monotonic() + EVERY
+        self._next_partitions_at = time.monotonic() + INTERVAL_SECONDS
         try:
             connection = self._drainer.connection()
-            with connections.deadline(connection, ANSWER):
-                made = partitions.make(connection)
+            with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
+                made = partitions.create_missing(connection)
         except TransientError as error:
             log.warning("%s: partitions for the coming months are made later", error)
         else:

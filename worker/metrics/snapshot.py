@@ -11,30 +11,30 @@ from store.ledger.ledger import Ledger
 OUTCOMES = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
 
-class Surveyed(Collector):
+class SnapshotCollector(Collector):
     """Asked for, it reads three attributes: neither PostgreSQL nor Redis hears of a scrape."""
 
     def __init__(self) -> None:
         self.ledger: Ledger | None = None
-        self.sessions: Mapping[str, int] = {}
-        self.redis: Mapping[str, bool] = {}
+        self.last_event_at: Mapping[str, int] = {}
+        self.redis_settings: Mapping[str, bool] = {}
 
     def collect(self) -> Iterator[Metric]:
         if self.ledger is not None:
-            yield from _of(self.ledger)
+            yield from _ledger_metrics(self.ledger)
         last = GaugeMetricFamily(
             "sak_session_last_event_timestamp_seconds", "When a session last told anything.", labels=["session"]
         )
-        for session, at in self.sessions.items():
+        for session, at in self.last_event_at.items():
             last.add_metric([session], at / 1000)
         yield last
         safe = GaugeMetricFamily("sak_redis_setting_safe", "1 if Redis keeps what it is given.", labels=["setting"])
-        for name, is_safe in self.redis.items():
+        for name, is_safe in self.redis_settings.items():
             safe.add_metric([name.removeprefix("redis.")], is_safe)
         yield safe
 
 
-def _of(ledger: Ledger) -> Iterator[Metric]:
+def _ledger_metrics(ledger: Ledger) -> Iterator[Metric]:
     yield GaugeMetricFamily("sak_ledger_received_events", "Events that were ever acknowledged.", ledger.received)
     family = GaugeMetricFamily("sak_ledger_events", "Events in the ledger, by what became of them.", labels=["outcome"])
     for outcome in OUTCOMES:

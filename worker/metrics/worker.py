@@ -5,48 +5,50 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from store.ledger.batch_counts import COLUMNS
+from store.ledger.batch_counts import OUTCOME_COLUMNS
 from store.ledger.ledger import Ledger
 from store.model.batches import Batch
-from worker.metrics.snapshot import Surveyed
+from worker.metrics.snapshot import SnapshotCollector
 
 
-class Metrics:
+class WorkerMetrics:
     """One worker's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._surveyed = Surveyed()
+        self._snapshot = SnapshotCollector()
         self._events = Counter(
             "sak_worker_events",
             "Events written to the ledger, by what became of them.",
             ["outcome"],
             registry=self.registry,
         )
-        self._entries = Counter("sak_worker_batches", "Batches taken from the stream.", registry=self.registry)
+        self._batches = Counter("sak_worker_batches", "Batches taken from the stream.", registry=self.registry)
         self._retries = Counter(
             "sak_worker_retries", "Tries that PostgreSQL's absence or a lock made necessary.", registry=self.registry
         )
-        self._refused = Counter(
+        self._refused_jobs = Counter(
             "sak_worker_refused_jobs", "Jobs that are not on the allow-list.", registry=self.registry
         )
-        self._seconds = Histogram(
+        self._drain_seconds = Histogram(
             "sak_worker_drain_seconds",
             "Seconds from taking a handful of batches to having removed them.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )
-        self._length = Gauge("sak_stream_entries", "Batches in the stream.", registry=self.registry)
-        self._age = Gauge("sak_stream_oldest_seconds", "Age of the oldest batch in the stream.", registry=self.registry)
-        self._lag = Gauge(
+        self._stream_length = Gauge("sak_stream_entries", "Batches in the stream.", registry=self.registry)
+        self._stream_age = Gauge(
+            "sak_stream_oldest_seconds", "Age of the oldest batch in the stream.", registry=self.registry
+        )
+        self._feed_lag = Gauge(
             "sak_feed_lag_seconds",
             "For how long a running transaction has kept the oldest hidden change from the feed's readers.",
             registry=self.registry,
         )
-        self._pruned = Counter(
+        self._feed_pruned = Counter(
             "sak_feed_pruned", "Changes that were forgotten because of their age.", registry=self.registry
         )
-        self._sizes = Histogram(
+        self._transaction_events = Histogram(
             "sak_worker_transaction_events",
             "Events written in one transaction.",
             buckets=(1, 4, 16, 64, 256, 1024, 4096),
@@ -58,53 +60,53 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
-        self._seen = Gauge(
+        self._stream_checked_at = Gauge(
             "sak_worker_seen_timestamp_seconds", "When this worker last looked at the stream.", registry=self.registry
         )
-        self.registry.register(self._surveyed)
-        for outcome in COLUMNS:
+        self.registry.register(self._snapshot)
+        for outcome in OUTCOME_COLUMNS:
             self._events.labels(outcome)
 
-    def drained(self, *, entries: int, counted: Tally[str], seconds: float) -> None:
-        self._entries.inc(entries)
-        self._seconds.observe(seconds)
-        for outcome, number in counted.items():
+    def record_drain(self, *, entries: int, outcome_counts: Tally[str], seconds: float) -> None:
+        self._batches.inc(entries)
+        self._drain_seconds.observe(seconds)
+        for outcome, number in outcome_counts.items():
             self._events.labels(outcome).inc(number)
 
-    def wrote(self, batches: Iterable[Batch]) -> None:
+    def record_transaction(self, batches: Iterable[Batch]) -> None:
         events = [event for batch in batches for event in batch.events]
         if events:
-            self._sizes.observe(len(events))
+            self._transaction_events.observe(len(events))
         for event in events:
             if event.outcome.kind == "parked":
                 self._parked.labels(event.outcome.reason or "none").inc()
 
-    def retried(self) -> None:
+    def record_retry(self) -> None:
         self._retries.inc()
 
-    def refused(self) -> None:
-        self._refused.inc()
+    def record_refused_job(self) -> None:
+        self._refused_jobs.inc()
 
-    def saw(self, *, length: int, age: float) -> None:
-        self._length.set(length)
-        self._age.set(age)
-        self._seen.set_to_current_time()
+    def set_stream(self, *, length: int, age: float) -> None:
+        self._stream_length.set(length)
+        self._stream_age.set(age)
+        self._stream_checked_at.set_to_current_time()
 
-    def lagged(self, seconds: float) -> None:
-        self._lag.set(seconds)
+    def set_feed_lag(self, seconds: float) -> None:
+        self._feed_lag.set(seconds)
 
-    def pruned(self, changes: int) -> None:
-        self._pruned.inc(changes)
+    def record_pruned(self, changes: int) -> None:
+        self._feed_pruned.inc(changes)
 
-    def added_up(self, read: Ledger) -> None:
-        self._surveyed.ledger = read
+    def set_ledger(self, ledger: Ledger) -> None:
+        self._snapshot.ledger = ledger
 
-    def spoke(self, last: Mapping[str, int]) -> None:
-        self._surveyed.sessions = last
+    def set_session_times(self, last_event_at: Mapping[str, int]) -> None:
+        self._snapshot.last_event_at = last_event_at
 
-    def saw_no_database(self) -> None:
-        self._surveyed.ledger = None
-        self._surveyed.sessions = {}
+    def clear_database(self) -> None:
+        self._snapshot.ledger = None
+        self._snapshot.last_event_at = {}
 
-    def configured(self, safe: Mapping[str, bool]) -> None:
-        self._surveyed.redis = safe
+    def set_redis_settings(self, safe_by_setting: Mapping[str, bool]) -> None:
+        self._snapshot.redis_settings = safe_by_setting

@@ -2,14 +2,16 @@
 
 import re
 
-_MAX_SPELLING = 128
+_MAX_LENGTH = 128
 
-_JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:_[0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
+_JID_PATTERN = re.compile(
+    r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:_[0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII
+)
 """`user_agent:device@server`; agent and device tell which of somebody's devices it was."""
-_NUMBER = re.compile(r"(?:\+|00)?([1-9][0-9]{6,14})(?::[0-9]{1,5})?", re.ASCII)
-_PLAIN_PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+_PHONE_PATTERN = re.compile(r"(?:\+|00)?([1-9][0-9]{6,14})(?::[0-9]{1,5})?", re.ASCII)
+_BARE_PHONE_PATTERN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
-_DECORATION = {ord(character): None for character in "\t ()-./\xa0\u202f\u2009"} | {
+_IGNORED_CHARACTERS = {ord(character): None for character in "\t ()-./\xa0\u202f\u2009"} | {
     # Hyphens and dashes; and the invisible marks of direction that come along when a number is copied.
     code: None
     for first, last in ((0x2010, 0x2015), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069))
@@ -17,55 +19,55 @@ _DECORATION = {ord(character): None for character in "\t ()-./\xa0\u202f\u2009"}
 }
 
 _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us"})
-_KEPT_SERVERS = frozenset(
+_OTHER_SERVERS = frozenset(
     {"g.us", "lid", "newsletter", "broadcast", "bot", "interop", "msgr", "call", "hosted", "hosted.lid"}
 )
 
 
-def read(value: object) -> str | None:
+def parse(value: object) -> str | None:
     """The address in the store's spelling: a phone's digits, or a JID without device; None if it is none."""
     if isinstance(value, str) and "@" in value:
         # Nearly all that comes.
         user = value.removesuffix("@s.whatsapp.net")
-        return user if _PLAIN_PHONE.fullmatch(user) else _jid(value)
-    return phone(value)
+        return user if _BARE_PHONE_PATTERN.fullmatch(user) else _parse_jid(value)
+    return parse_phone(value)
 
 
-def _jid(value: str) -> str | None:
-    match = None if len(value) > _MAX_SPELLING else _JID.fullmatch(value.strip().lower())
+def _parse_jid(value: str) -> str | None:
+    match = None if len(value) > _MAX_LENGTH else _JID_PATTERN.fullmatch(value.strip().lower())
     if match is None:
         return None
     user, server = match.groups()
     if server in _PHONE_SERVERS:
-        return phone(user)
-    return f"{user}@{server}" if server in _KEPT_SERVERS and _fits(user, server) else None
+        return parse_phone(user)
+    return f"{user}@{server}" if server in _OTHER_SERVERS and _is_valid_user(user, server) else None
 
 
-def _fits(user: str, server: str) -> bool:
+def _is_valid_user(user: str, server: str) -> bool:
     """Only broadcasts have a user called `status`, only groups one with a hyphen."""
     if user == "status":
         return server == "broadcast"
     return "-" not in user or server == "g.us"
 
 
-def phone(value: object) -> str | None:
+def parse_phone(value: object) -> str | None:
     """The digits of a bare or formatted number, with or without a device suffix; None if it is none."""
     if isinstance(value, int) and value > 0 and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > _MAX_SPELLING:
+    if not isinstance(value, str) or len(value) > _MAX_LENGTH:
         return None
-    match = _NUMBER.fullmatch(value.translate(_DECORATION))
+    match = _PHONE_PATTERN.fullmatch(value.translate(_IGNORED_CHARACTERS))
     return match[1] if match else None
 
 
-def trusted_phone(value: object) -> str | None:
+def parse_unambiguous_phone(value: object) -> str | None:
     """The phone that a value beyond doubt names: a phone's JID, or a number with '+'. Bare digits may be a LID's."""
     if not isinstance(value, str):
         return None
     if "@" in value:
-        address = read(value)
+        address = parse(value)
         return address if address is not None and is_phone(address) else None
-    return phone(value) if value.lstrip().startswith("+") else None
+    return parse_phone(value) if value.lstrip().startswith("+") else None
 
 
 def is_phone(address: str) -> bool:
@@ -73,13 +75,13 @@ def is_phone(address: str) -> bool:
     return "@" not in address
 
 
-def lid(value: object) -> str | None:
+def parse_lid(value: object) -> str | None:
     """The LID that a value names, by JID or, in a field made for LIDs, by digits; None if it is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > _MAX_SPELLING:
+    if not isinstance(value, str) or len(value) > _MAX_LENGTH:
         return None
-    address = read(value if "@" in value else f"{value}@lid")
+    address = parse(value if "@" in value else f"{value}@lid")
     return address if address is not None and is_lid(address) else None
 
 

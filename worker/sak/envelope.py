@@ -3,40 +3,40 @@
 from typing import NamedTuple
 
 from worker.sak import json_document, text, timestamps
-from worker.sak.json_document import Fields
+from worker.sak.json_document import JsonObject
 
-_FLAT_MARKS = ("from", "from_jid", "to", "messageId", "message_id")
-_SESSIONS = ("sessionId", "session_id")
-_MESSAGE_IDS = ("messageId", "message_id", "msgId", "msg_id")
-_TIMES = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date")
+_FLAT_KEYS = ("from", "from_jid", "to", "messageId", "message_id")
+_SESSION_ID_KEYS = ("sessionId", "session_id")
+_MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id")
+_TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date")
 
 
 class Envelope(NamedTuple):
     """One event, before anybody asks what it means; a tuple, as every event makes one."""
 
-    document: Fields
-    data: Fields | None
+    root: JsonObject
+    data: JsonObject | None
     """`data`, in the nested dialects."""
-    message: Fields | None
+    message: JsonObject | None
     """`message`, in `data` or beside `event`."""
-    places: tuple[Fields, ...]
+    message_objects: tuple[JsonObject, ...]
     """Where what belongs to the message may be, the innermost first."""
-    everywhere: tuple[Fields, ...]
+    all_objects: tuple[JsonObject, ...]
     """The same and the top level: for keys that mean one thing only."""
     session_id: str | None
 
-    key: Fields | None
+    message_key: JsonObject | None
     """Baileys' name for a message: `{remoteJid, fromMe, id, participant}`."""
     time: int | None
     """When it happened, as the innermost place that names a time claims."""
 
-    def first(self, keys: tuple[str, ...]) -> object:
+    def first_value(self, keys: tuple[str, ...]) -> object:
         """The first value in the places of the message that is there and not empty; None if there is none."""
-        return first(self.places, keys)
+        return first_value(self.message_objects, keys)
 
-    def lacks(self, keys: frozenset[str]) -> bool:
+    def has_none_of(self, keys: frozenset[str]) -> bool:
         """Whether none of these keys is anywhere: one look instead of many, as most events carry nothing rare."""
-        for place in self.everywhere:  # noqa: SIM110 - a generator would cost more than the looks
+        for place in self.all_objects:  # noqa: SIM110 - a generator would cost more than the looks
             if not keys.isdisjoint(place):
                 return False
         return True
@@ -44,26 +44,28 @@ class Envelope(NamedTuple):
     @property
     def message_id(self) -> str | None:
         """The id of the message that the event tells of. Not the top level's `id`, which may be the event's own."""
-        found = None if self.message is None else text.identifier(first((self.message,), ("id", *_MESSAGE_IDS)))
+        found = (
+            None if self.message is None else text.identifier(first_value((self.message,), ("id", *_MESSAGE_ID_KEYS)))
+        )
         if found is None and self.data is not None:
-            found = text.identifier(first((self.data,), (*_MESSAGE_IDS, "id")))
+            found = text.identifier(first_value((self.data,), (*_MESSAGE_ID_KEYS, "id")))
         if found is None:
-            found = text.identifier(first((self.document,), _MESSAGE_IDS))
-        if found is None and self.key is not None:
-            found = text.identifier(self.key.get("id"))
+            found = text.identifier(first_value((self.root,), _MESSAGE_ID_KEYS))
+        if found is None and self.message_key is not None:
+            found = text.identifier(self.message_key.get("id"))
         return found
 
     @property
     def is_from_me(self) -> bool:
         """Whether the message was written by the session's owner."""
-        if is_true(self.first(("fromMe", "from_me", "isFromMe", "is_from_me"))):
+        if is_true(self.first_value(("fromMe", "from_me", "isFromMe", "is_from_me"))):
             return True
-        return self.key is not None and is_true(self.key.get("fromMe"))
+        return self.message_key is not None and is_true(self.message_key.get("fromMe"))
 
 
-def is_flat(fields: Fields) -> bool:
+def is_flat(fields: JsonObject) -> bool:
     """Whether what belongs to the message is on the top level."""
-    return any(fields.get(mark) for mark in _FLAT_MARKS)
+    return any(fields.get(mark) for mark in _FLAT_KEYS)
 
 
 def is_true(value: object) -> bool:
@@ -71,9 +73,9 @@ def is_true(value: object) -> bool:
     return value in (1, "true")
 
 
-def first(places: tuple[Fields, ...], keys: tuple[str, ...]) -> object:
+def first_value(objects: tuple[JsonObject, ...], keys: tuple[str, ...]) -> object:
     """The first value under one of these keys that is there and not empty; None if there is none."""
-    for place in places:
+    for place in objects:
         for key in keys:
             value = place.get(key)
             if value is not None and value != "":
@@ -81,35 +83,37 @@ def first(places: tuple[Fields, ...], keys: tuple[str, ...]) -> object:
     return None
 
 
-def open_envelope(fields: Fields) -> Envelope:
+def open_envelope(fields: JsonObject) -> Envelope:
     """The event's parts. What is told on top is flat, whatever else comes along; else `data` holds it."""
-    data = json_document.mapping(fields.get("data")) or None
+    data = json_document.as_object(fields.get("data")) or None
     if data is None:
-        message = json_document.mapping(fields.get("message"))
+        message = json_document.as_object(fields.get("message"))
         places = everywhere = (fields,) if message is None else (message, fields)
     elif "message" not in data and is_flat(fields):
-        message = json_document.mapping(fields.get("message"))
+        message = json_document.as_object(fields.get("message"))
         places = everywhere = (fields, data) if message is None else (message, fields, data)
     else:
-        message = json_document.mapping(data.get("message"))
+        message = json_document.as_object(data.get("message"))
         places = (data,) if message is None else (message, data)
         everywhere = (*places, fields)
     return Envelope(
-        document=fields,
+        root=fields,
         data=data,
         message=message,
-        places=places,
-        everywhere=everywhere,
-        key=next((key for place in places if (key := json_document.mapping(place.get("key"))) is not None), None),
-        time=_time(everywhere),
-        session_id=text.identifier(first((fields,) if data is None else (fields, data), _SESSIONS)),
+        message_objects=places,
+        all_objects=everywhere,
+        message_key=next(
+            (key for place in places if (key := json_document.as_object(place.get("key"))) is not None), None
+        ),
+        time=_find_time(everywhere),
+        session_id=text.identifier(first_value((fields,) if data is None else (fields, data), _SESSION_ID_KEYS)),
     )
 
 
-def _time(places: tuple[Fields, ...]) -> int | None:
-    for place in places:
-        for key in _TIMES:
+def _find_time(objects: tuple[JsonObject, ...]) -> int | None:
+    for place in objects:
+        for key in _TIME_KEYS:
             value = place.get(key)
-            if value is not None and (time := timestamps.read(value)) is not None:
+            if value is not None and (time := timestamps.parse(value)) is not None:
                 return time
     return None

@@ -5,11 +5,11 @@ from typing import Final
 from store.model.facts import MessageType
 from worker.sak.reasons import Reason
 
-PLAIN_TEXT: Final = frozenset({"conversation", "extendedTextMessage", "text", "chat"})
+PLAIN_TEXT_TYPES: Final = frozenset({"conversation", "extendedTextMessage", "text", "chat"})
 """Types that are nothing but their text: one that comes without has not been decrypted."""
 
-TYPES: Final[dict[str, MessageType]] = {
-    **dict.fromkeys(PLAIN_TEXT, "text"),
+MESSAGE_TYPES: Final[dict[str, MessageType]] = {
+    **dict.fromkeys(PLAIN_TEXT_TYPES, "text"),
     # What businesses send to be tapped on, and what tapping sends back: text with decoration.
     **dict.fromkeys(("templateMessage", "templateButtonReplyMessage", "highlyStructuredMessage", "template"), "text"),
     **dict.fromkeys(("buttonsMessage", "buttonsResponseMessage", "buttons_response", "listMessage"), "text"),
@@ -34,9 +34,9 @@ TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("notification", "notification_template", "e2e_notification", "gp2"), "system"),
 }
 
-MEDIA: Final = frozenset({"image", "video", "audio", "document", "sticker"})
+MEDIA_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker"})
 
-WRAPPERS: Final = frozenset(
+WRAPPER_TYPES: Final = frozenset(
     {
         *(
             "ephemeralMessage",
@@ -52,20 +52,20 @@ WRAPPERS: Final = frozenset(
 )
 """Envelopes around another message, which they hold as `message`. Where that is not told, only some say what it is."""
 
-UNDECRYPTED: Final = frozenset({"placeholderMessage", "ciphertext", "undecryptable"})
+UNDECRYPTED_TYPES: Final = frozenset({"placeholderMessage", "ciphertext", "undecryptable"})
 """Types that say themselves that the content is still to come."""
 
-REACTIONS: Final = frozenset({"reactionMessage", "reaction"})
-PROTOCOL: Final = frozenset({"protocolMessage", "protocol", "revoked"})
-EDITED: Final = frozenset({"editedMessage", "edited"})
+REACTION_TYPES: Final = frozenset({"reactionMessage", "reaction"})
+PROTOCOL_TYPES: Final = frozenset({"protocolMessage", "protocol", "revoked"})
+EDITED_TYPES: Final = frozenset({"editedMessage", "edited"})
 
-NOISE: Final[dict[str, Reason]] = {
+NOISE_REASONS: Final[dict[str, Reason]] = {
     "senderKeyDistributionMessage": Reason.KEY_DISTRIBUTION,
     "fastRatchetKeySenderKeyDistributionMessage": Reason.KEY_DISTRIBUTION,
     "messageContextInfo": Reason.CONTEXT_ONLY,
-    **dict.fromkeys(PROTOCOL, Reason.PROTOCOL_MESSAGE),
-    **dict.fromkeys(EDITED, Reason.EDIT_UNTOLD),
-    **dict.fromkeys(REACTIONS, Reason.REACTION_UNTOLD),
+    **dict.fromkeys(PROTOCOL_TYPES, Reason.PROTOCOL_MESSAGE),
+    **dict.fromkeys(EDITED_TYPES, Reason.EDIT_UNTOLD),
+    **dict.fromkeys(REACTION_TYPES, Reason.REACTION_UNTOLD),
     "encReactionMessage": Reason.REACTION_UNTOLD,
     "pollUpdateMessage": Reason.POLL_VOTE,
     **dict.fromkeys(("keepInChatMessage", "pinInChatMessage"), Reason.PIN_OR_KEEP),
@@ -79,14 +79,14 @@ NOISE: Final[dict[str, Reason]] = {
 """Types that are no message of their own. A key or a context can come first in a message that also has a text, and SAK
 names only what comes first: with a text they are messages all the same."""
 
-_MIME_TYPES: Final[dict[str, MessageType]] = {
+_TYPE_BY_MIME: Final[dict[str, MessageType]] = {
     "image": "image",
     "video": "video",
     "audio": "audio",
     "application": "document",
     "text": "document",
 }
-_EXTENSIONS: Final[dict[str, MessageType]] = {
+_TYPE_BY_EXTENSION: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("jpg", "jpeg", "png", "webp", "heic", "gif"), "image"),
     **dict.fromkeys(("mp4", "3gp", "mov", "webm"), "video"),
     **dict.fromkeys(("ogg", "oga", "opus", "mp3", "m4a", "aac", "amr", "wav"), "audio"),
@@ -96,7 +96,7 @@ _EXTENSIONS: Final[dict[str, MessageType]] = {
 
 def media_type(file: str) -> MessageType | None:
     """What a file is, by its MIME type, its name or its link; None if that does not tell."""
-    if "://" not in file and (known := _MIME_TYPES.get(file.partition("/")[0].lower())) is not None:
+    if "://" not in file and (known := _TYPE_BY_MIME.get(file.partition("/")[0].lower())) is not None:
         return known
     path = file.partition("?")[0].partition("#")[0]
-    return _EXTENSIONS.get(path.rpartition(".")[2].lower())
+    return _TYPE_BY_EXTENSION.get(path.rpartition(".")[2].lower())

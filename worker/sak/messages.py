@@ -3,16 +3,16 @@
 from store.model.facts import Fact, Message, Status
 from worker.sak import acks, content, json_document, parties, updates
 from worker.sak.envelope import Envelope
-from worker.sak.message_types import EDITED, NOISE, PROTOCOL, REACTIONS
-from worker.sak.reasons import Reason, UnreadableError
+from worker.sak.message_types import EDITED_TYPES, NOISE_REASONS, PROTOCOL_TYPES, REACTION_TYPES
+from worker.sak.reasons import Reason, UnreadableEventError
 
 
-def received(envelope: Envelope) -> tuple[Fact, ...]:
+def read_received(envelope: Envelope) -> tuple[Fact, ...]:
     """A message of the other side; or of the owner's other devices, where it says so."""
     return _read(envelope, is_sent=False)
 
 
-def sent(envelope: Envelope) -> tuple[Fact, ...]:
+def read_sent(envelope: Envelope) -> tuple[Fact, ...]:
     """A message of ours."""
     return _read(envelope, is_sent=True)
 
@@ -20,19 +20,19 @@ def sent(envelope: Envelope) -> tuple[Fact, ...]:
 def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     held = content.read(envelope)
     raw_type = held.effective_type
-    if raw_type is None and held.is_empty and json_document.mapping(envelope.first(("reaction",))) is not None:
+    if raw_type is None and held.is_empty and json_document.as_object(envelope.first_value(("reaction",))) is not None:
         raw_type = "reaction"
-    if (change := updates.carried(envelope, raw_type)) is not None:
-        return updates.told(change, envelope, is_sent=is_sent)
-    noise = None if raw_type is None else NOISE.get(raw_type)
+    if (change := updates.read_embedded(envelope, raw_type)) is not None:
+        return updates.to_facts(change, envelope, is_sent=is_sent)
+    noise = None if raw_type is None else NOISE_REASONS.get(raw_type)
     if noise is not None and raw_type is not None:
-        if raw_type in EDITED or raw_type in PROTOCOL:
-            raise UnreadableError(noise if held.is_empty else Reason.EDIT_WITHOUT_TARGET)
-        if held.is_empty or raw_type in REACTIONS:
-            raise UnreadableError(noise)
+        if raw_type in EDITED_TYPES or raw_type in PROTOCOL_TYPES:
+            raise UnreadableEventError(noise if held.is_empty else Reason.EDIT_WITHOUT_TARGET)
+        if held.is_empty or raw_type in REACTION_TYPES:
+            raise UnreadableEventError(noise)
     message_id = envelope.message_id
     if message_id is None and held.is_empty and held.state == "undecrypted":
-        raise UnreadableError(Reason.EMPTY_MESSAGE)
+        raise UnreadableEventError(Reason.EMPTY_MESSAGE)
     time = envelope.time
     who = parties.read(envelope, is_sent=is_sent, time=time)
     message = Message(
@@ -51,11 +51,11 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
         reply_to=held.reply_to,
         sender=who.sender,
         sender_name=who.sender_name,
-        status=_status(envelope) if who.direction == "outgoing" else None,
+        status=_outgoing_status(envelope) if who.direction == "outgoing" else None,
     )
     return (message, *who.evidence)
 
 
-def _status(envelope: Envelope) -> Status:
+def _outgoing_status(envelope: Envelope) -> Status:
     """What we wrote has been sent at least, unless the event says something else."""
-    return acks.told_status(envelope) or "sent"
+    return acks.find_status(envelope) or "sent"

@@ -7,99 +7,99 @@ from typing import Final, NamedTuple, TypeAlias
 from store.model.facts import Fact, Outcome
 from worker.sak import acks, identity, json_document, messages, sessions, text, updates
 from worker.sak.envelope import Envelope, is_flat, is_true, open_envelope
-from worker.sak.json_document import Fields
-from worker.sak.reasons import Reason, UnreadableError
+from worker.sak.json_document import JsonObject
+from worker.sak.reasons import Reason, UnreadableEventError
 
-_Reader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
+_EventReader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
 
 
-class Reading(NamedTuple):
+class ParseResult(NamedTuple):
     """What one body turned out to be."""
 
     outcome: Outcome
-    identifies_itself: bool
+    is_self_identifying: bool
     """Whether equal bytes are the same event (worker/sak/identity.py)."""
 
 
-_EVENTS: Final[dict[str, _Reader]] = {
-    "message.received": messages.received,
-    "message.sent": messages.sent,
-    **dict.fromkeys(("message.reaction", "message.reacted"), updates.reacted),
-    **dict.fromkeys(("message.edited", "message.edit"), updates.edited),
-    **dict.fromkeys(("message.deleted", "message.delete", "message.revoked", "message.revoke"), updates.deleted),
+_READERS: Final[dict[str, _EventReader]] = {
+    "message.received": messages.read_received,
+    "message.sent": messages.read_sent,
+    **dict.fromkeys(("message.reaction", "message.reacted"), updates.read_reaction),
+    **dict.fromkeys(("message.edited", "message.edit"), updates.read_edit),
+    **dict.fromkeys(("message.deleted", "message.delete", "message.revoked", "message.revoke"), updates.read_delete),
     **dict.fromkeys(("message.status", "message.ack", "message.status.update"), acks.read),
-    "message.delivered": partial(acks.acknowledged, reached="delivered"),
-    "message.read": partial(acks.acknowledged, reached="read"),
-    "message.played": partial(acks.acknowledged, reached="played"),
-    "message.failed": partial(acks.acknowledged, reached="failed"),
-    "status.change": sessions.status,
+    "message.delivered": partial(acks.read_as, status="delivered"),
+    "message.read": partial(acks.read_as, status="read"),
+    "message.played": partial(acks.read_as, status="played"),
+    "message.failed": partial(acks.read_as, status="failed"),
+    "status.change": sessions.read_status_change,
     "session.status": sessions.read,
-    "session.connected": partial(sessions.reported, state="connected"),
-    "session.disconnected": partial(sessions.reported, state="disconnected"),
-    "session.connecting": partial(sessions.reported, state="connecting"),
-    **dict.fromkeys(("session.logged_out", "session.loggedout"), partial(sessions.reported, state="logged_out")),
+    "session.connected": partial(sessions.read_as, state="connected"),
+    "session.disconnected": partial(sessions.read_as, state="disconnected"),
+    "session.connecting": partial(sessions.read_as, state="connecting"),
+    **dict.fromkeys(("session.logged_out", "session.loggedout"), partial(sessions.read_as, state="logged_out")),
 }
 
 
-def read(body: bytes) -> Reading:
+def parse(body: bytes) -> ParseResult:
     """What an event says. Never raises; time and memory are proportional to the body's length."""
     try:
         fields = json_document.decode(body)
-    except UnreadableError as error:
-        return Reading(_unread(error.reason), identifies_itself=False)
-    return Reading(_outcome(fields), identity.identifies_itself(fields))
+    except UnreadableEventError as error:
+        return ParseResult(_unreadable(error.reason), is_self_identifying=False)
+    return ParseResult(_outcome(fields), identity.is_self_identifying(fields))
 
 
-def _outcome(fields: Fields) -> Outcome:
-    event = text.word(fields.get("event"))
+def _outcome(fields: JsonObject) -> Outcome:
+    event = text.label(fields.get("event"))
     envelope = open_envelope(fields)
     if _is_ping(envelope):
         return Outcome("ping", None, envelope.session_id, event, envelope.time)
     try:
         return Outcome("stored", None, envelope.session_id, event, envelope.time, _facts(envelope, event))
-    except UnreadableError as error:
-        return _unread(error.reason, envelope.session_id, event, envelope.time)
+    except UnreadableEventError as error:
+        return _unreadable(error.reason, envelope.session_id, event, envelope.time)
 
 
 def _facts(envelope: Envelope, event: str | None) -> tuple[Fact, ...]:
-    if _is_foreign(envelope):
-        raise UnreadableError(Reason.FOREIGN_ENVELOPE)
+    if _is_foreign_envelope(envelope):
+        raise UnreadableEventError(Reason.FOREIGN_ENVELOPE)
     if event is None:
-        raise UnreadableError(Reason.NO_EVENT)
-    reader = _EVENTS.get(event)
+        raise UnreadableEventError(Reason.NO_EVENT)
+    reader = _READERS.get(event)
     if reader is None:
-        raise UnreadableError(Reason.UNKNOWN_EVENT)
+        raise UnreadableEventError(Reason.UNKNOWN_EVENT)
     if envelope.session_id is None:
         # A session of our own making would show the message to readers whose token was never meant for it.
-        raise UnreadableError(Reason.NO_SESSION)
-    if _is_elsewhere(envelope):
-        raise UnreadableError(Reason.UNKNOWN_SHAPE)
+        raise UnreadableEventError(Reason.NO_SESSION)
+    if _has_opaque_data(envelope):
+        raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
     return reader(envelope)
 
 
-def _is_foreign(envelope: Envelope) -> bool:
-    fields = envelope.document
+def _is_foreign_envelope(envelope: Envelope) -> bool:
+    fields = envelope.root
     if envelope.session_id is None and fields.get("session"):
         return True
-    return envelope.data is None and json_document.mapping(fields.get("payload")) is not None and not is_flat(fields)
+    return envelope.data is None and json_document.as_object(fields.get("payload")) is not None and not is_flat(fields)
 
 
-def _is_elsewhere(envelope: Envelope) -> bool:
+def _has_opaque_data(envelope: Envelope) -> bool:
     """Whether what the event tells must be in a `data` that is no object: a list, or JSON in a string."""
-    fields = envelope.document
+    fields = envelope.root
     return envelope.data is None and bool(fields.get("data")) and not is_flat(fields)
 
 
 def _is_ping(envelope: Envelope) -> bool:
     """The gateway's test carries a flag, and names neither a message nor a sender: with those it is a message."""
-    fields = envelope.document
+    fields = envelope.root
     if not is_true(fields.get("test")) and not (envelope.data is not None and is_true(envelope.data.get("test"))):
         return False
-    names_sender = any(place.get(key) for place in envelope.everywhere for key in ("from", "to", "from_jid"))
+    names_sender = any(place.get(key) for place in envelope.all_objects for key in ("from", "to", "from_jid"))
     return not names_sender and envelope.message_id is None
 
 
-def _unread(
+def _unreadable(
     reason: Reason, session_id: str | None = None, event: str | None = None, time: int | None = None
 ) -> Outcome:
     return Outcome(reason.kind, reason.value, session_id, event, time)

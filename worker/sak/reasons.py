@@ -8,13 +8,13 @@ class Reason(StrEnum):
     """A stable code, with the kind of outcome it belongs to and a sentence for people."""
 
     kind: Literal["noise", "parked"]
-    sentence: str
+    description: str
 
     def __new__(cls, code: str, kind: Literal["noise", "parked"], sentence: str) -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
         member.kind = kind
-        member.sentence = sentence
+        member.description = sentence
         return member
 
     # The body.
@@ -62,9 +62,9 @@ class Reason(StrEnum):
     DEVICE_HOUSEKEEPING = "device_housekeeping", "noise", "Devices keep each other up to date."
 
 
-class UnreadableError(Exception):
+class UnreadableEventError(Exception):
     """The event cannot become facts; the reason says why. It never leaves the parser."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.sentence)
+        super().__init__(reason.description)
         self.reason = reason

@@ -4,13 +4,13 @@ from typing import Final
 
 from store.model.facts import Fact, SessionReport, SessionState
 from worker.sak import acks, address, json_document, text
-from worker.sak.envelope import Envelope, first
-from worker.sak.reasons import Reason, UnreadableError
+from worker.sak.envelope import Envelope, first_value
+from worker.sak.reasons import Reason, UnreadableEventError
 
-_STATES = ("status", "state", "connection", "connectionStatus", "connection_status")
-_PHONES = ("phoneNumber", "phone_number", "phone", "number", "wid", "jid", "me")
+_STATE_KEYS = ("status", "state", "connection", "connectionStatus", "connection_status")
+_PHONE_KEYS = ("phoneNumber", "phone_number", "phone", "number", "wid", "jid", "me")
 
-_WORDS: Final[dict[str, SessionState]] = {
+_STATE_BY_WORD: Final[dict[str, SessionState]] = {
     **dict.fromkeys(("connected", "open", "online", "ready", "authenticated", "active", "working"), "connected"),
     **dict.fromkeys(("disconnected", "close", "closed", "offline", "stopped", "inactive"), "disconnected"),
     **dict.fromkeys(("connecting", "reconnecting", "initializing", "starting", "opening", "pairing"), "connecting"),
@@ -19,38 +19,38 @@ _WORDS: Final[dict[str, SessionState]] = {
 }
 
 
-def status(envelope: Envelope) -> tuple[Fact, ...]:
+def read_status_change(envelope: Envelope) -> tuple[Fact, ...]:
     """A status of a message carries its id; one of a session does not."""
     return acks.read(envelope) if acks.message_ids(envelope) else read(envelope)
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
     """The report of a session whose state is told beside the event's name."""
-    told = first(envelope.everywhere, _STATES)
-    if told is None and isinstance(connected := first(envelope.everywhere, ("connected",)), bool):
+    told = first_value(envelope.all_objects, _STATE_KEYS)
+    if told is None and isinstance(connected := first_value(envelope.all_objects, ("connected",)), bool):
         told = "connected" if connected else "disconnected"
-    phone = _phone(envelope)
+    phone = _find_phone(envelope)
     if told is None:
         if phone is None:
-            raise UnreadableError(Reason.NO_STATUS)
+            raise UnreadableEventError(Reason.NO_STATUS)
         return (SessionReport(None, phone, envelope.time),)
-    state = _WORDS.get((text.word(told) or "").lower().replace("-", "_").replace(" ", "_"))
+    state = _STATE_BY_WORD.get((text.label(told) or "").lower().replace("-", "_").replace(" ", "_"))
     if state is None:
-        raise UnreadableError(Reason.UNKNOWN_STATUS)
+        raise UnreadableEventError(Reason.UNKNOWN_STATUS)
     return (SessionReport(state, phone, envelope.time),)
 
 
-def reported(envelope: Envelope, state: SessionState) -> tuple[Fact, ...]:
+def read_as(envelope: Envelope, state: SessionState) -> tuple[Fact, ...]:
     """The report of a session whose event's name says it all."""
-    return (SessionReport(state, _phone(envelope), envelope.time),)
+    return (SessionReport(state, _find_phone(envelope), envelope.time),)
 
 
-def _phone(envelope: Envelope) -> str | None:
+def _find_phone(envelope: Envelope) -> str | None:
     """The session's own number; a field of this name is about a phone, so bare digits are one."""
-    for key in _PHONES:
-        value = first(envelope.everywhere, (key,))
-        fields = json_document.mapping(value)
-        phone = address.read(value if fields is None else first((fields,), ("id", "jid", "user")))
+    for key in _PHONE_KEYS:
+        value = first_value(envelope.all_objects, (key,))
+        fields = json_document.as_object(value)
+        phone = address.parse(value if fields is None else first_value((fields,), ("id", "jid", "user")))
         if phone is not None and address.is_phone(phone):
             return phone
     return None

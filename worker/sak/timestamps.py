@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from worker.sak import json_document
 
-LATEST = 253_402_300_799_999
+MAX_MILLISECONDS = 253_402_300_799_999
 """The last millisecond of the year 9999: PostgreSQL and Python both end there or later."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
-_MAX_SPELLING = 40
+_NUMBER_PATTERN = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
+_MAX_LENGTH = 40
 
 # Where seconds would lie in the year 5138, milliseconds lie in 1973; and so on by factors of a thousand.
 _SECONDS_BELOW = 10**11
@@ -21,19 +21,19 @@ _MICROSECONDS_BELOW = 10**17
 _NANOSECONDS_BELOW = 10**20
 
 
-def read(value: object) -> int | None:
+def parse(value: object) -> int | None:
     """Milliseconds since 1970, whatever the unit or the spelling; None for what is no time between 1970 and 9999."""
     if isinstance(value, int):
-        return None if isinstance(value, bool) else _scaled(value)
+        return None if isinstance(value, bool) else _to_milliseconds(value)
     if isinstance(value, float):
-        return _scaled_fraction(value)
+        return _fraction_to_milliseconds(value)
     if isinstance(value, str):
-        return _spelled(value)
-    fields = json_document.mapping(value)
-    return None if fields is None else _structured(fields)
+        return _parse_string(value)
+    fields = json_document.as_object(value)
+    return None if fields is None else _parse_object(fields)
 
 
-def _scaled(number: int) -> int | None:
+def _to_milliseconds(number: int) -> int | None:
     if number < _SECONDS_BELOW:
         milliseconds = number * 1000
     elif number < _MILLISECONDS_BELOW:
@@ -44,42 +44,42 @@ def _scaled(number: int) -> int | None:
         milliseconds = number // 1_000_000
     else:
         return None
-    return milliseconds if 0 < milliseconds <= LATEST else None
+    return milliseconds if 0 < milliseconds <= MAX_MILLISECONDS else None
 
 
-def _scaled_fraction(number: float) -> int | None:
+def _fraction_to_milliseconds(number: float) -> int | None:
     if not math.isfinite(number):
         return None
     # Only seconds have a fraction that matters; the others are finer than what is kept.
-    return _scaled(round(number * 1000)) if _SECONDS_BELOW > number >= 10**8 else _scaled(int(number))
+    return _to_milliseconds(round(number * 1000)) if _SECONDS_BELOW > number >= 10**8 else _to_milliseconds(int(number))
 
 
-def _spelled(spelling: str) -> int | None:
-    if len(spelling) > _MAX_SPELLING:
+def _parse_string(string: str) -> int | None:
+    if len(string) > _MAX_LENGTH:
         return None
-    spelling = spelling.strip()
-    if _NUMBER.fullmatch(spelling):
-        return _scaled_fraction(float(spelling)) if "." in spelling else _scaled(int(spelling))
+    string = string.strip()
+    if _NUMBER_PATTERN.fullmatch(string):
+        return _fraction_to_milliseconds(float(string)) if "." in string else _to_milliseconds(int(string))
     try:
-        moment = datetime.fromisoformat(spelling)
+        moment = datetime.fromisoformat(string)
     except ValueError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     milliseconds = (moment - _EPOCH) // _MILLISECOND
-    return milliseconds if 0 < milliseconds <= LATEST else None
+    return milliseconds if 0 < milliseconds <= MAX_MILLISECONDS else None
 
 
-def _structured(fields: json_document.Fields) -> int | None:
+def _parse_object(fields: json_document.JsonObject) -> int | None:
     """A Long of JavaScript, or protobuf's `seconds`, which may be one itself."""
     seconds = fields.get("seconds")
-    inner = json_document.mapping(seconds)
+    inner = json_document.as_object(seconds)
     if inner is not None:
-        return _long(inner)
-    return _long(fields) if seconds is None else read(seconds)
+        return _parse_long(inner)
+    return _parse_long(fields) if seconds is None else parse(seconds)
 
 
-def _long(fields: json_document.Fields) -> int | None:
+def _parse_long(fields: json_document.JsonObject) -> int | None:
     """`low` and `high` are 32 bits each, signed as JavaScript has them; `unsigned` says what they mean together."""
     low = fields.get("low")
     high = fields.get("high", 0)
@@ -87,4 +87,4 @@ def _long(fields: json_document.Fields) -> int | None:
         return None
     number = (high & 0xFFFFFFFF) << 32 | (low & 0xFFFFFFFF)
     is_negative = number >= 1 << 63 and fields.get("unsigned") is not True
-    return None if is_negative else _scaled(number)
+    return None if is_negative else _to_milliseconds(number)

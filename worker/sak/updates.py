@@ -5,163 +5,169 @@ from typing import Final, Literal
 
 from store.model.facts import Delete, Edit, Fact, Reaction
 from worker.sak import acks, json_document, parties, proto, text
-from worker.sak.envelope import Envelope, first
-from worker.sak.json_document import Fields
-from worker.sak.message_types import EDITED, PROTOCOL, REACTIONS
-from worker.sak.reasons import Reason, UnreadableError
+from worker.sak.envelope import Envelope, first_value
+from worker.sak.json_document import JsonObject
+from worker.sak.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
+from worker.sak.reasons import Reason, UnreadableEventError
 
 _PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
 _REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
 _EDITED_KEYS = ("editedMessage", "edited_message")
-_TARGETS = (
+_TARGET_ID_KEYS = (
     *("targetMessageId", "target_message_id", "targetId", "originalMessageId", "original_message_id", "originalId"),
     *("reactedMessageId", "reactedToId", "reactionTo", "editedMessageId", "deletedMessageId", "revokedMessageId"),
 )
-_OWN_IDS = ("messageId", "message_id", "msgId", "msg_id", "id")
-_EMOJI = ("text", "emoji", "reaction")
-_NEW_TEXTS = ("newText", "new_text", "newBody", "new_body", "editedText", "edited_text")
-_MAX_EMOJI = 64
+_MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id", "id")
+_EMOJI_KEYS = ("text", "emoji", "reaction")
+_NEW_TEXT_KEYS = ("newText", "new_text", "newBody", "new_body", "editedText", "edited_text")
+_MAX_EMOJI_LENGTH = 64
 
-_REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
-_EDIT: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
+_REVOKE_TYPES: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
+_EDIT_TYPES: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MessageUpdate:
     """What a message does to another one."""
 
-    does: Literal["react", "edit", "delete"]
-    target: str
-    words: str
+    action: Literal["react", "edit", "delete"]
+    target_id: str
+    content: str
     """The emoji, or the new text; empty for a delete."""
 
 
-def carried(envelope: Envelope, raw_type: str | None) -> Change | None:
+def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | None:
     """The change that a message of this type carries; None if it carries none that can be read."""
-    if raw_type in REACTIONS:
-        target, emoji = _reaction(envelope)
-        return None if target is None or emoji is None else Change("react", target, emoji)
-    if raw_type not in PROTOCOL and raw_type not in EDITED:
+    if raw_type in REACTION_TYPES:
+        target, emoji = _parse_reaction(envelope)
+        return None if target is None or emoji is None else MessageUpdate("react", target, emoji)
+    if raw_type not in PROTOCOL_TYPES and raw_type not in EDITED_TYPES:
         return None
-    protocol = _protocol(envelope)
-    target = None if protocol is None else _protocol_target(protocol)
+    protocol = _protocol_fields(envelope)
+    target = None if protocol is None else _target_id(protocol)
     if protocol is not None and target is not None:
-        if _is(protocol, _REVOKE):
-            return Change("delete", target, "")
-        edited_text = _edited_text(protocol)
-        return None if edited_text is None else Change("edit", target, edited_text)
-    target, new_text = text.identifier(first(envelope.places, _TARGETS)), _new_text(envelope)
-    return None if target is None or new_text is None else Change("edit", target, new_text)
+        if _has_type(protocol, _REVOKE_TYPES):
+            return MessageUpdate("delete", target, "")
+        edited_text = _protocol_text(protocol)
+        return None if edited_text is None else MessageUpdate("edit", target, edited_text)
+    target, new_text = text.identifier(first_value(envelope.message_objects, _TARGET_ID_KEYS)), _find_new_text(envelope)
+    return None if target is None or new_text is None else MessageUpdate("edit", target, new_text)
 
 
-def told(change: Change, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
+def to_facts(update: MessageUpdate, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     """The change as a fact, with what the event tells about people. Raises UnreadableError without a chat."""
     time = envelope.time
     who = parties.read(envelope, is_sent=is_sent, time=time)
-    match change.does:
+    match update.action:
         case "react":
-            fact = Reaction(change.target, who.chat, who.direction, who.sender, change.words, time)
+            fact = Reaction(update.target_id, who.chat, who.direction, who.sender, update.content, time)
         case "edit":
-            fact = Edit(change.target, who.chat, who.direction, who.sender, change.words, time)
+            fact = Edit(update.target_id, who.chat, who.direction, who.sender, update.content, time)
         case "delete":
-            fact = Delete(change.target, who.chat, who.direction, who.sender, time)
+            fact = Delete(update.target_id, who.chat, who.direction, who.sender, time)
     return (fact, *who.evidence)
 
 
-def reacted(envelope: Envelope) -> tuple[Fact, ...]:
+def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
     """`message.reaction`: to what is in the reaction, or else the message that the event names."""
-    target, emoji = _reaction(envelope)
+    target, emoji = _parse_reaction(envelope)
     target = target or envelope.message_id
     if target is None or emoji is None:
-        raise UnreadableError(Reason.REACTION_UNREADABLE)
-    return told(Change("react", target, emoji), envelope, is_sent=parties.is_told_as_sent(envelope))
+        raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+    return to_facts(MessageUpdate("react", target, emoji), envelope, is_sent=parties.is_implicitly_sent(envelope))
 
 
-def edited(envelope: Envelope) -> tuple[Fact, ...]:
+def read_edit(envelope: Envelope) -> tuple[Fact, ...]:
     """`message.edited`: the message that the event names, with its new text."""
-    protocol = _protocol(envelope)
-    target = None if protocol is None else _protocol_target(protocol)
-    target = target or text.identifier(first(envelope.everywhere, _TARGETS)) or envelope.message_id
-    new_text = (None if protocol is None else _edited_text(protocol)) or _new_text(envelope)
+    protocol = _protocol_fields(envelope)
+    target = None if protocol is None else _target_id(protocol)
+    target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS)) or envelope.message_id
+    new_text = (None if protocol is None else _protocol_text(protocol)) or _find_new_text(envelope)
     if target is None:
-        raise UnreadableError(Reason.NO_MESSAGE_ID)
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     if new_text is None:
-        raise UnreadableError(Reason.EDIT_WITHOUT_TEXT)
-    return told(Change("edit", target, new_text), envelope, is_sent=parties.is_told_as_sent(envelope))
+        raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
+    return to_facts(MessageUpdate("edit", target, new_text), envelope, is_sent=parties.is_implicitly_sent(envelope))
 
 
-def deleted(envelope: Envelope) -> tuple[Fact, ...]:
+def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
     """`message.deleted`: the message that the event names, or all that it lists."""
-    protocol = _protocol(envelope)
-    target = None if protocol is None else _protocol_target(protocol)
-    target = target or text.identifier(first(envelope.everywhere, _TARGETS))
+    protocol = _protocol_fields(envelope)
+    target = None if protocol is None else _target_id(protocol)
+    target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS))
     targets = acks.message_ids(envelope) if target is None else [target]
     if not targets:
-        raise UnreadableError(Reason.NO_MESSAGE_ID)
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     time = envelope.time
-    who = parties.read(envelope, is_sent=parties.is_told_as_sent(envelope), time=time)
+    who = parties.read(envelope, is_sent=parties.is_implicitly_sent(envelope), time=time)
     return (*(Delete(target, who.chat, who.direction, who.sender, time) for target in targets), *who.evidence)
 
 
-def _inside(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> Fields | None:
+def _find_fields(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> JsonObject | None:
     """The fields of a change, wherever it lies, wrappers included."""
-    found = proto.find(envelope.everywhere)
+    found = proto.find(envelope.all_objects)
     if found is not None and found[0] in raw_types:
         return found[1]
-    return json_document.mapping(first(envelope.everywhere, keys))
+    return json_document.as_object(first_value(envelope.all_objects, keys))
 
 
-def _protocol(envelope: Envelope) -> Fields | None:
-    return _inside(envelope, _PROTOCOL_KEYS, PROTOCOL)
+def _protocol_fields(envelope: Envelope) -> JsonObject | None:
+    return _find_fields(envelope, _PROTOCOL_KEYS, PROTOCOL_TYPES)
 
 
-def _protocol_target(protocol: Fields) -> str | None:
-    key = json_document.mapping(protocol.get("key"))
-    return text.identifier(first((protocol,) if key is None else (key, protocol), _OWN_IDS))
+def _target_id(protocol: JsonObject) -> str | None:
+    key = json_document.as_object(protocol.get("key"))
+    return text.identifier(first_value((protocol,) if key is None else (key, protocol), _MESSAGE_ID_KEYS))
 
 
-def _is(protocol: Fields, words: tuple[object, ...]) -> bool:
+def _has_type(protocol: JsonObject, types: tuple[object, ...]) -> bool:
     kind = protocol.get("type")
-    return not isinstance(kind, bool) and kind in words
+    return not isinstance(kind, bool) and kind in types
 
 
-def _edited_text(protocol: Fields) -> str | None:
-    if not _is(protocol, _EDIT):
+def _protocol_text(protocol: JsonObject) -> str | None:
+    if not _has_type(protocol, _EDIT_TYPES):
         return None
-    return _written(first((protocol,), (*_EDITED_KEYS, *_NEW_TEXTS)))
+    return _parse_text(first_value((protocol,), (*_EDITED_KEYS, *_NEW_TEXT_KEYS)))
 
 
-def _new_text(envelope: Envelope) -> str | None:
+def _find_new_text(envelope: Envelope) -> str | None:
     """The new text, from what is made for it before what may hold any text."""
-    for keys in (_NEW_TEXTS, _EDITED_KEYS, ("text", "body", "message", "caption")):
-        for place in envelope.everywhere:
-            written = _written(first((place,), keys))
+    for keys in (_NEW_TEXT_KEYS, _EDITED_KEYS, ("text", "body", "message", "caption")):
+        for place in envelope.all_objects:
+            written = _parse_text(first_value((place,), keys))
             if written is not None:
                 return written
     return None
 
 
-def _written(value: object) -> str | None:
+def _parse_text(value: object) -> str | None:
     """What a text, a message of ours or one of protobuf's says."""
-    fields = json_document.mapping(value)
+    fields = json_document.as_object(value)
     if fields is None:
-        return text.content(value)
-    inner = json_document.mapping(fields.get("message")) or fields
-    return text.content(first((inner,), ("text", "body", "caption"))) or text.content(proto.text(inner))
+        return text.message_text(value)
+    inner = json_document.as_object(fields.get("message")) or fields
+    return text.message_text(first_value((inner,), ("text", "body", "caption"))) or text.message_text(
+        proto.find_text(inner)
+    )
 
 
-def _reaction(envelope: Envelope) -> tuple[str | None, str | None]:
+def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
     """The id of the message that is reacted to, and the emoji; '' takes a reaction back."""
-    fields = _inside(envelope, _REACTION_KEYS, REACTIONS)
-    places = envelope.places if fields is None else (fields,)
-    target = first(envelope.places, _TARGETS)
+    fields = _find_fields(envelope, _REACTION_KEYS, REACTION_TYPES)
+    places = envelope.message_objects if fields is None else (fields,)
+    target = first_value(envelope.message_objects, _TARGET_ID_KEYS)
     if fields is not None:
-        key = json_document.mapping(fields.get("key"))
-        target = first((fields,) if key is None else (key, fields), (*_TARGETS, *_OWN_IDS)) or target
+        key = json_document.as_object(fields.get("key"))
+        target = (
+            first_value((fields,) if key is None else (key, fields), (*_TARGET_ID_KEYS, *_MESSAGE_ID_KEYS)) or target
+        )
     for place in places:
-        for name in _EMOJI:
+        for name in _EMOJI_KEYS:
             emoji = place.get(name)
             # Beside the event, an empty `text` is what SAK sends for all that is no text: it takes nothing back.
             if isinstance(emoji, str) and (emoji or fields is not None or name != "text"):
-                return text.identifier(target), text.clean(emoji, _MAX_EMOJI) if len(emoji) <= _MAX_EMOJI else None
+                return text.identifier(target), text.sanitize(emoji, _MAX_EMOJI_LENGTH) if len(
+                    emoji
+                ) <= _MAX_EMOJI_LENGTH else None
     return text.identifier(target), None

@@ -1,30 +1,30 @@
 """How ingest's figures change with the number of connections."""
 
 from dev.bench.parts import ingest
-from dev.bench.results import Row, Table
-from dev.bench.scale import Plan
-from dev.bench.testbed import Lab
+from dev.bench.results import ResultRow, ResultTable
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import Testbed
 
 CONNECTIONS = (1, 8, 64, 256)
 
 
-def run(lab: Lab, plan: Plan) -> list[Table]:
-    rates: list[Row] = []
-    late: list[Row] = []
+def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    rates: list[ResultRow] = []
+    late: list[ResultRow] = []
     for connections in CONNECTIONS:
         runs = [
             (
-                ingest.acknowledged(lab, connections, plan.seconds, "always"),
-                ingest.bare(lab, connections, plan.seconds),
+                ingest.measure_ingest(lab, connections, plan.run_seconds, "always"),
+                ingest.measure_bare_starlette(lab, connections, plan.run_seconds),
             )
-            for _ in range(plan.rounds)
+            for _ in range(plan.round_count)
         ]
         ours, bare = [mine for mine, _ in runs], [theirs for _, theirs in runs]
         name = f"{connections} connection{'s' if connections > 1 else ''}"
-        rates.append(Row(name, "/s", ingest.rates(ours), "bare Starlette", ingest.rates(bare)))
-        p50, p99 = ingest.late(ours, "p50"), ingest.late(ours, "p99")
-        late += [Row(f"{name}, p50", "ms", p50), Row(f"{name}, p99", "ms", p99)]
+        rates.append(ResultRow(name, "/s", ingest.rate_samples(ours), "bare Starlette", ingest.rate_samples(bare)))
+        p50, p99 = ingest.latency_samples(ours, "p50"), ingest.latency_samples(ours, "p99")
+        late += [ResultRow(f"{name}, p50", "ms", p50), ResultRow(f"{name}, p99", "ms", p99)]
     return [
-        Table("acknowledged, by connections (appendfsync always)", tuple(rates)),
-        Table("milliseconds to an acknowledgement, by connections", tuple(late)),
+        ResultTable("acknowledged, by connections (appendfsync always)", tuple(rates)),
+        ResultTable("milliseconds to an acknowledgement, by connections", tuple(late)),
     ]

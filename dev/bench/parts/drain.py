@@ -8,12 +8,12 @@ import psycopg
 
 from dev.bench import process_usage, stream_backlog, verification
 from dev.bench.references import copy_rows, guide
-from dev.bench.results import Row, Samples, Table, Target
-from dev.bench.sample_webhooks import Crowd
-from dev.bench.scale import Plan
-from dev.bench.testbed import Lab
+from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.sample_webhooks import Senders
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import Testbed
 
-SIZES = """
+TABLE_BYTES = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -22,38 +22,38 @@ WHERE n.nspname = 'public' AND c.relkind = 'r'
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
-    rate: float
+class DrainResult:
+    events_per_second: float
     bytes_per_message: float
-    log_per_message: float
+    wal_bytes_per_message: float
     """Bytes of write-ahead log: what a disk, a replica and an archive have to take."""
     note: str
 
 
-def run(lab: Lab, plan: Plan) -> list[Table]:
-    one, two = list[Drained](), list[Drained]()
+def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    one, two = list[DrainResult](), list[DrainResult]()
     copied, everything, guides = list[float](), list[float](), list[float]()
-    crowd = Crowd()
-    parsed, parsed_for_guide = copy_rows.rows(crowd, plan.messages)
-    bodies = [crowd.body(number) for number in range(plan.messages)]
-    for turn in range(plan.rounds):
+    crowd = Senders()
+    parsed, parsed_for_guide = copy_rows.build_rows(crowd, plan.message_count)
+    bodies = [crowd.body(number) for number in range(plan.message_count)]
+    for turn in range(plan.round_count):
         steps = [
-            lambda: one.append(drain(lab, plan.messages, workers=1)),
-            lambda: copied.append(_copied(lab, parsed)),
-            lambda: everything.append(_copied_all(lab, parsed, bodies)),
-            lambda: guides.append(_copied_as_guide(lab, parsed_for_guide)),
-            lambda: two.append(drain(lab, plan.messages, workers=2)),
+            lambda: one.append(measure(lab, plan.message_count, workers=1)),
+            lambda: copied.append(_copy_messages_rate(lab, parsed)),
+            lambda: everything.append(_copy_all_rows_rate(lab, parsed, bodies)),
+            lambda: guides.append(_copy_guide_rate(lab, parsed_for_guide)),
+            lambda: two.append(measure(lab, plan.message_count, workers=2)),
         ]
         for place in range(len(steps)):
             steps[(turn + place) % len(steps)]()
-    single, double = (Samples(tuple(run.rate for run in runs)) for runs in (one, two))
-    together = Samples.of(drain(lab, plan.messages, workers=1, size=16).bytes_per_message)
+    single, double = (Samples(tuple(run.events_per_second for run in runs)) for runs in (one, two))
+    together = Samples.of(measure(lab, plan.message_count, workers=1, events_per_entry=16).bytes_per_message)
     stored = Samples(tuple(run.bytes_per_message for run in one))
     return [
-        Table(
-            f"a backlog of {plan.messages:,} events that came one by one",
+        ResultTable(
+            f"a backlog of {plan.message_count:,} events that came one by one",
             (
-                Row(
+                ResultRow(
                     "one worker",
                     "/s",
                     single,
@@ -62,42 +62,46 @@ def run(lab: Lab, plan: Plan) -> list[Table]:
                     Target("at least", 0.2),
                     "COPY writes one row of the seven that an event has, and looks nothing up: docs/performance.md.",
                 ),
-                Row("one worker", "/s", single, "COPY of all their rows", Samples(tuple(everything))),
-                Row("one worker", "/s", single, "COPY into the guide's table", Samples(tuple(guides))),
-                Row("two workers", "/s", double, "one worker", single, Target("at least", 1.0)),
-                Row(
+                ResultRow("one worker", "/s", single, "COPY of all their rows", Samples(tuple(everything))),
+                ResultRow("one worker", "/s", single, "COPY into the guide's table", Samples(tuple(guides))),
+                ResultRow("two workers", "/s", double, "one worker", single, Target("at least", 1.0)),
+                ResultRow(
                     "stored, per message of 350 bytes",
                     "bytes",
                     stored,
                     target=Target("at most", 1600),
-                    excuse="150 of them are the ledger's row of an entry that holds one event alone.",
+                    miss_reason="150 of them are the ledger's row of an entry that holds one event alone.",
                 ),
-                Row("the same, from entries of 16", "bytes", together, target=Target("at most", 1600)),
-                Row("write-ahead log, per message", "bytes", Samples(tuple(run.log_per_message for run in one))),
+                ResultRow("the same, from entries of 16", "bytes", together, target=Target("at most", 1600)),
+                ResultRow(
+                    "write-ahead log, per message", "bytes", Samples(tuple(run.wal_bytes_per_message for run in one))
+                ),
             ),
             (one[0].note, two[0].note),
         )
     ]
 
 
-def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None, size: int = 1) -> Drained:
+def measure(
+    lab: Testbed, count: int, *, workers: int, database_url: str | None = None, events_per_entry: int = 1
+) -> DrainResult:
     """Fill the stream, start the workers, and stop the clock when the last entry is stored."""
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(lab.redis())
         url = database_url or stack.enter_context(lab.database())
-        before, log_before = _size(url), _log(url)
-        stream_backlog.fill(client, Crowd(), count, size=size)
-        used = lab.servers_cpu()
-        started = [stack.enter_context(lab.ours("worker", url)) for _ in range(workers)]
-        left = stream_backlog.length(client) * size
+        before, log_before = _database_bytes(url), _wal_bytes(url)
+        stream_backlog.fill(client, Senders(), count, events_per_entry=events_per_entry)
+        used = lab.server_cpu_seconds()
+        started = [stack.enter_context(lab.start_module("worker", url)) for _ in range(workers)]
+        left = stream_backlog.entry_count(client) * events_per_entry
         begun = time.time()
-        ended = stream_backlog.drained(client, 60 + count / 500)
-        spent = {name: seconds - used[name] for name, seconds in lab.servers_cpu().items()}
+        ended = stream_backlog.wait_until_empty(client, 60 + count / 500)
+        spent = {name: seconds - used[name] for name, seconds in lab.server_cpu_seconds().items()}
         spent["workers"] = sum(process_usage.cpu_seconds(worker.pid) for worker in started)
-        checked = verification.all_stored(url, count) if database_url is None else "stored"
-        grown, logged = _size(url) - before, _log(url) - log_before
+        checked = verification.verify_all_stored(url, count) if database_url is None else "stored"
+        grown, logged = _database_bytes(url) - before, _wal_bytes(url) - log_before
     shares = ", ".join(f"{name} {1e6 * seconds / count:.0f}" for name, seconds in spent.items())
-    return Drained(
+    return DrainResult(
         left / (ended - begun),
         grown / count,
         logged / count,
@@ -105,30 +109,30 @@ def drain(lab: Lab, count: int, *, workers: int, database_url: str | None = None
     )
 
 
-def _copied(lab: Lab, parsed: list[copy_rows.Parsed]) -> float:
+def _copy_messages_rate(lab: Testbed, parsed: list[copy_rows.ParsedRow]) -> float:
     """Rows of messages and nothing else: no raw bodies, no identities, no chats, no feed."""
     with lab.database() as database_url:
-        return len(parsed) / copy_rows.seconds(database_url, copy_rows.OURS, parsed)
+        return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_OUR_MESSAGES, parsed)
 
 
-def _copied_all(lab: Lab, parsed: list[copy_rows.Parsed], bodies: list[bytes]) -> float:
+def _copy_all_rows_rate(lab: Testbed, parsed: list[copy_rows.ParsedRow], bodies: list[bytes]) -> float:
     with lab.database() as database_url:
-        return len(parsed) / copy_rows.seconds_of_all(database_url, parsed, bodies)
+        return len(parsed) / copy_rows.copy_all_seconds(database_url, parsed, bodies)
 
 
-def _copied_as_guide(lab: Lab, parsed: list[copy_rows.Parsed]) -> float:
+def _copy_guide_rate(lab: Testbed, parsed: list[copy_rows.ParsedRow]) -> float:
     with lab.database("guide", migrated=False) as database_url:
-        guide.create(database_url)
-        return len(parsed) / copy_rows.seconds(database_url, copy_rows.GUIDES, parsed)
+        guide.create_tables(database_url)
+        return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_GUIDE_MESSAGES, parsed)
 
 
-def _size(database_url: str) -> int:
+def _database_bytes(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
-        row = connection.execute(SIZES).fetchone()
+        row = connection.execute(TABLE_BYTES).fetchone()
     return int(row[0]) if row else 0
 
 
-def _log(database_url: str) -> int:
+def _wal_bytes(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint").fetchone()
     return int(row[0]) if row else 0

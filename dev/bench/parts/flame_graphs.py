@@ -11,64 +11,75 @@ import time
 from pathlib import Path
 
 from dev.bench import stream_backlog
-from dev.bench.errors import WrongError
-from dev.bench.load import Load
-from dev.bench.parts.memory import read_restlessly
-from dev.bench.results import Table
-from dev.bench.sample_webhooks import Crowd
-from dev.bench.scale import Plan
-from dev.bench.testbed import Lab, Started
+from dev.bench.errors import BrokenPromiseError
+from dev.bench.load import LoadSpec
+from dev.bench.parts.memory import poll_api
+from dev.bench.results import ResultTable
+from dev.bench.sample_webhooks import Senders
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import StartedProcess, Testbed
 from dev.checkout import ROOT
 
-FOLDER = ROOT / "docs" / "performance"
-SETTLING = 1.5
+OUTPUT_FOLDER = ROOT / "docs" / "performance"
+WARMUP_SECONDS = 1.5
 """Seconds before the first look: imports and first plans are not what is asked about."""
-LOOKS = 200
+SAMPLES_PER_SECOND = 200
 """Per second."""
-NOT_THE_PICTURE = re.compile(
+INTERACTIVE_MARKUP = re.compile(
     r"<script.*?</script>|<text id=\"(?:unzoom|search|matched)\".*?</text>| onload=\"[^\"]*\"", re.DOTALL
 )
 """What py-spy adds for clicking: a page that shows the picture does not run it."""
-TITLE = re.compile(r"(<text id=\"title\"[^>]*>)[^<]*")
-BACKLOG = 15_000
+TITLE_MARKUP = re.compile(r"(<text id=\"title\"[^>]*>)[^<]*")
+BACKLOG_EVENTS_PER_SECOND = 15_000
 """More events per second of looking than a worker drains."""
 
 
-def run(lab: Lab, plan: Plan) -> list[Table]:
-    seconds = max(2, round(plan.seconds * 2))
+def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    seconds = max(2, round(plan.run_seconds * 2))
     with lab.redis() as client, lab.database() as database_url:
-        stream_backlog.fill(client, Crowd(), round(BACKLOG * (seconds + SETTLING)))
-        with lab.ours("worker", database_url) as worker:
-            _draw(worker, "worker", seconds)
-        with lab.ours("api", database_url) as api:
+        stream_backlog.fill(client, Senders(), round(BACKLOG_EVENTS_PER_SECOND * (seconds + WARMUP_SECONDS)))
+        with lab.start_module("worker", database_url) as worker:
+            _record_flame_graph(worker, "worker", seconds)
+        with lab.start_module("api", database_url) as api:
             over = threading.Event()
-            readers = [threading.Thread(target=read_restlessly, args=[api, over]) for _ in range(4)]
+            readers = [threading.Thread(target=poll_api, args=[api, over]) for _ in range(4)]
             for reader in readers:
                 reader.start()
-            _draw(api, "api", seconds)
+            _record_flame_graph(api, "api", seconds)
             over.set()
             for reader in readers:
                 reader.join()
-    with lab.redis(), lab.ours("ingest") as ingest:
-        running = Load(ingest.port, 64, seconds=seconds + 2 * SETTLING).begin()
-        _draw(ingest, "ingest", seconds)
-        running.outcome().clean()
-    return [Table("flame graphs", (), tuple(f"docs/performance/{name}.svg" for name in ("worker", "api", "ingest")))]
+    with lab.redis(), lab.start_module("ingest") as ingest:
+        running = LoadSpec(ingest.port, 64, seconds=seconds + 2 * WARMUP_SECONDS).start()
+        _record_flame_graph(ingest, "ingest", seconds)
+        running.wait().require_all_acknowledged()
+    return [
+        ResultTable("flame graphs", (), tuple(f"docs/performance/{name}.svg" for name in ("worker", "api", "ingest")))
+    ]
 
 
-def _draw(process: Started, name: str, seconds: int) -> None:
-    time.sleep(SETTLING)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def _record_flame_graph(process: StartedProcess, name: str, seconds: int) -> None:
+    time.sleep(WARMUP_SECONDS)
+    OUTPUT_FOLDER.mkdir(parents=True, exist_ok=True)
     py_spy = Path(sys.executable).with_name("py-spy")
-    command = [str(py_spy), "record", "--pid", str(process.pid), "--duration", str(seconds), "--rate", str(LOOKS)]
-    command += ["--gil", "--function", "--format", "flamegraph", "--output", str(FOLDER / f"{name}.svg")]
+    command = [
+        str(py_spy),
+        "record",
+        "--pid",
+        str(process.pid),
+        "--duration",
+        str(seconds),
+        "--rate",
+        str(SAMPLES_PER_SECOND),
+    ]
+    command += ["--gil", "--function", "--format", "flamegraph", "--output", str(OUTPUT_FOLDER / f"{name}.svg")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise WrongError(f"py-spy could not look at {name}: {done.stderr.strip()[-300:]}")
-    _tidy(FOLDER / f"{name}.svg", name)
+        raise BrokenPromiseError(f"py-spy could not look at {name}: {done.stderr.strip()[-300:]}")
+    _clean_svg(OUTPUT_FOLDER / f"{name}.svg", name)
 
 
-def _tidy(picture: Path, name: str) -> None:
+def _clean_svg(picture: Path, name: str) -> None:
     """Let the title say what is drawn, where py-spy says how it was called and from which folder."""
-    drawn = NOT_THE_PICTURE.sub("", picture.read_text(encoding="utf-8"))
-    picture.write_text(TITLE.sub(rf"\g<1>{name} under load", drawn), encoding="utf-8")
+    drawn = INTERACTIVE_MARKUP.sub("", picture.read_text(encoding="utf-8"))
+    picture.write_text(TITLE_MARKUP.sub(rf"\g<1>{name} under load", drawn), encoding="utf-8")

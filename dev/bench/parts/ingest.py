@@ -3,85 +3,110 @@
 from collections.abc import Callable, Sequence
 
 from dev.bench import stream_backlog, sustained
-from dev.bench.errors import WrongError
-from dev.bench.load import Load, Outcome
-from dev.bench.results import Row, Samples, Table, Target
-from dev.bench.scale import Plan
-from dev.bench.testbed import HOST, Lab
+from dev.bench.errors import BrokenPromiseError
+from dev.bench.load import LoadResult, LoadSpec
+from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import HOST, Testbed
 
-MANY, FEW = 64, 8
-
-
-def run(lab: Lab, plan: Plan) -> list[Table]:
-    return [*_alone(lab, plan), sustained.table(lab, plan)]
+MANY_CONNECTIONS, FEW_CONNECTIONS = 64, 8
 
 
-def acknowledged(lab: Lab, connections: int, seconds: float, fsync: str) -> Outcome:
+def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    return [*_measure_alone(lab, plan), sustained.measure(lab, plan)]
+
+
+def measure_ingest(lab: Testbed, connections: int, seconds: float, fsync: str) -> LoadResult:
     """Ingest without anybody who drains; everything that it acknowledged is in the stream, or WrongError is raised."""
-    with lab.redis(appendfsync=fsync) as client, lab.ours("ingest") as ingest:
-        outcome = Load(ingest.port, connections, seconds=seconds).put().clean()
-        waiting = stream_backlog.count(client)
+    with lab.redis(appendfsync=fsync) as client, lab.start_module("ingest") as ingest:
+        outcome = LoadSpec(ingest.port, connections, seconds=seconds).run().require_all_acknowledged()
+        waiting = stream_backlog.measure(client)
     if waiting.events != outcome.acknowledged:
-        raise WrongError(f"{outcome.acknowledged} events were acknowledged, and {waiting.events} are in the stream.")
+        raise BrokenPromiseError(
+            f"{outcome.acknowledged} events were acknowledged, and {waiting.events} are in the stream."
+        )
     return outcome
 
 
-def bare(lab: Lab, connections: int, seconds: float) -> Outcome:
+def measure_bare_starlette(lab: Testbed, connections: int, seconds: float) -> LoadResult:
     """The ceiling of the framework."""
     port = lab.free_port()
     environment = {"PORT": str(port)}
-    with lab.theirs(
+    with lab.start_python(
         ["-m", "dev.bench.references.bare_starlette"], port, environment, f"http://{HOST}:{port}/whatsapp-webhook"
     ):
-        return Load(port, connections, seconds=seconds).put().clean()
+        return LoadSpec(port, connections, seconds=seconds).run().require_all_acknowledged()
 
 
-def _alone(lab: Lab, plan: Plan) -> list[Table]:
-    def ours(connections: int, fsync: str) -> Callable[[], Outcome]:
-        return lambda: acknowledged(lab, connections, plan.seconds, fsync)
+def _measure_alone(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    def ours(connections: int, fsync: str) -> Callable[[], LoadResult]:
+        return lambda: measure_ingest(lab, connections, plan.run_seconds, fsync)
 
-    def ceiling(connections: int) -> Callable[[], Outcome]:
-        return lambda: bare(lab, connections, plan.seconds)
+    def ceiling(connections: int) -> Callable[[], LoadResult]:
+        return lambda: measure_bare_starlette(lab, connections, plan.run_seconds)
 
-    everysec, always, most = alternate(plan, [ours(MANY, "everysec"), ours(MANY, "always"), ceiling(MANY)])
-    few, few_bare = alternate(plan, [ours(FEW, "everysec"), ceiling(FEW)])
+    everysec, always, most = run_alternating(
+        plan, [ours(MANY_CONNECTIONS, "everysec"), ours(MANY_CONNECTIONS, "always"), ceiling(MANY_CONNECTIONS)]
+    )
+    few, few_bare = run_alternating(plan, [ours(FEW_CONNECTIONS, "everysec"), ceiling(FEW_CONNECTIONS)])
     share = max(outcome.cpu_seconds / outcome.seconds for outcome in (*everysec, *most))
     kept = sum(run.acknowledged for run in (*everysec, *always, *few))
     notes = (
         f"Each of {kept:,} acknowledged events was in the stream.",
         f"The generator used at most {share:.0%} of a core{', so it is not the limit' if share < 0.9 else ''}.",
     )
-    throughput = Table(
-        f"ingest alone, {MANY} connections: signature checked, entry confirmed by Redis",
+    throughput = ResultTable(
+        f"ingest alone, {MANY_CONNECTIONS} connections: signature checked, entry confirmed by Redis",
         (
-            Row("acknowledged", "/s", rates(everysec), "bare Starlette", rates(most), Target("at least", 0.8)),
-            Row("with appendfsync always", "/s", rates(always), "everysec", rates(everysec), Target("at least", 0.7)),
+            ResultRow(
+                "acknowledged",
+                "/s",
+                rate_samples(everysec),
+                "bare Starlette",
+                rate_samples(most),
+                Target("at least", 0.8),
+            ),
+            ResultRow(
+                "with appendfsync always",
+                "/s",
+                rate_samples(always),
+                "everysec",
+                rate_samples(everysec),
+                Target("at least", 0.7),
+            ),
         ),
         notes,
     )
-    latency = Table(
-        f"ingest alone, {FEW} connections, as fast as it goes (corrected for coordinated omission)",
+    latency = ResultTable(
+        f"ingest alone, {FEW_CONNECTIONS} connections, as fast as it goes (corrected for coordinated omission)",
         tuple(
-            Row(name, "ms", late(few, name), "bare Starlette", late(few_bare, name), Target("at most", limit))
+            ResultRow(
+                name,
+                "ms",
+                latency_samples(few, name),
+                "bare Starlette",
+                latency_samples(few_bare, name),
+                Target("at most", limit),
+            )
             for name, limit in (("p50", 2.5), ("p99", 3.0))
         ),
     )
     return [throughput, latency]
 
 
-def alternate(plan: Plan, runs: Sequence[Callable[[], Outcome]]) -> list[list[Outcome]]:
+def run_alternating(plan: BenchmarkScale, runs: Sequence[Callable[[], LoadResult]]) -> list[list[LoadResult]]:
     """The outcomes of each run; they take turns and begin in turn, so that all have the same weather."""
-    outcomes: list[list[Outcome]] = [[] for _ in runs]
-    for turn in range(plan.rounds):
+    outcomes: list[list[LoadResult]] = [[] for _ in runs]
+    for turn in range(plan.round_count):
         for place in range(len(runs)):
             chosen = (turn + place) % len(runs)
             outcomes[chosen].append(runs[chosen]())
     return outcomes
 
 
-def rates(outcomes: Sequence[Outcome]) -> Samples:
+def rate_samples(outcomes: Sequence[LoadResult]) -> Samples:
     return Samples(tuple(outcome.rate for outcome in outcomes))
 
 
-def late(outcomes: Sequence[Outcome], name: str) -> Samples:
-    return Samples(tuple(outcome.milliseconds[name] for outcome in outcomes))
+def latency_samples(outcomes: Sequence[LoadResult], percentile: str) -> Samples:
+    return Samples(tuple(outcome.latency_ms[percentile] for outcome in outcomes))

@@ -7,56 +7,56 @@ import urllib.request
 from typing import cast
 
 from dev.bench import process_usage, stream_backlog, verification
-from dev.bench.load import Load
-from dev.bench.results import Row, Samples, Table, Target
-from dev.bench.scale import Plan
-from dev.bench.testbed import HOST, TOKEN, Lab, Started
+from dev.bench.load import LoadSpec
+from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import API_TOKEN, HOST, StartedProcess, Testbed
 from ingest.queue import contract
 
-RATE = 1000
+EVENTS_PER_SECOND = 1000
 MIB = 1 << 20
-LIMITS = {"ingest": 80, "worker": 100, "api": 120}
+LIMITS_MIB = {"ingest": 80, "worker": 100, "api": 120}
 
 
-def run(lab: Lab, plan: Plan) -> list[Table]:
-    return [_resident(lab, plan), _redis(lab, plan)]
+def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    return [_measure_resident(lab, plan), _measure_redis(lab, plan)]
 
 
-def _resident(lab: Lab, plan: Plan) -> Table:
-    seconds = 590.0 if plan.full else plan.seconds * 10
-    first = 60.0 if plan.full else plan.seconds * 2
+def _measure_resident(lab: Testbed, plan: BenchmarkScale) -> ResultTable:
+    seconds = 590.0 if plan.full else plan.run_seconds * 10
+    first = 60.0 if plan.full else plan.run_seconds * 2
     with (
         lab.redis(),
         lab.database() as database_url,
-        lab.ours("ingest") as ingest,
-        lab.ours("worker", database_url) as worker,
-        lab.ours("api", database_url) as api,
+        lab.start_module("ingest") as ingest,
+        lab.start_module("worker", database_url) as worker,
+        lab.start_module("api", database_url) as api,
     ):
         processes = {"ingest": ingest, "worker": worker, "api": api}
-        running = Load(ingest.port, 16, rate=RATE, seconds=seconds).begin()
+        running = LoadSpec(ingest.port, 16, rate=EVENTS_PER_SECOND, seconds=seconds).start()
         over = threading.Event()
-        reader = threading.Thread(target=read_restlessly, args=[api, over])
+        reader = threading.Thread(target=poll_api, args=[api, over])
         reader.start()
         begun = time.perf_counter()
         early: dict[str, int] = {}
         most = dict.fromkeys(processes, 0)
-        while running.alive:
-            now = {name: process_usage.resident(process.pid) for name, process in processes.items()}
+        while running.is_running:
+            now = {name: process_usage.resident_bytes(process.pid) for name, process in processes.items()}
             most = {name: max(most[name], now[name]) for name in now}
             if not early and time.perf_counter() > begun + first:
                 early = now
             time.sleep(0.25)
         over.set()
         reader.join()
-        outcome = running.outcome().clean()
-        late = {name: process_usage.resident(process.pid) for name, process in processes.items()}
-        checked = verification.all_stored(database_url, outcome.acknowledged)
+        outcome = running.wait().require_all_acknowledged()
+        late = {name: process_usage.resident_bytes(process.pid) for name, process in processes.items()}
+        checked = verification.verify_all_stored(database_url, outcome.acknowledged)
     rows = [
         row
-        for name, limit in LIMITS.items()
+        for name, limit in LIMITS_MIB.items()
         for row in (
-            Row(f"{name}, most", "MiB", Samples.of(most[name] / MIB), target=Target("at most", limit)),
-            Row(
+            ResultRow(f"{name}, most", "MiB", Samples.of(most[name] / MIB), target=Target("at most", limit)),
+            ResultRow(
                 f"{name}, at the end",
                 "MiB",
                 Samples.of(late[name] / MIB),
@@ -66,39 +66,41 @@ def _resident(lab: Lab, plan: Plan) -> Table:
             ),
         )
     ]
-    return Table(
-        f"resident memory, {seconds:.0f} s at {RATE} events/s and a busy reader", tuple(rows), (f"{checked}.",)
+    return ResultTable(
+        f"resident memory, {seconds:.0f} s at {EVENTS_PER_SECOND} events/s and a busy reader",
+        tuple(rows),
+        (f"{checked}.",),
     )
 
 
-def read_restlessly(api: Started, over: threading.Event) -> None:
+def poll_api(api: StartedProcess, stop: threading.Event) -> None:
     """A dashboard that never rests."""
     for number in itertools.count():
-        if over.wait(0.02):
+        if stop.wait(0.02):
             return
         path = "/api/chats?limit=100" if number % 2 else f"/api/chats/9198{number % 500:08d}"
         request = urllib.request.Request(
-            f"http://{HOST}:{api.port}{path}", headers={"Authorization": f"Bearer {TOKEN}"}
+            f"http://{HOST}:{api.port}{path}", headers={"Authorization": f"Bearer {API_TOKEN}"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own URL
             answer.read()
 
 
-def _redis(lab: Lab, plan: Plan) -> Table:
-    rows: list[Row] = []
+def _measure_redis(lab: Testbed, plan: BenchmarkScale) -> ResultTable:
+    rows: list[ResultRow] = []
     for connections in (64, 8, 1):
-        with lab.redis() as client, lab.ours("ingest") as ingest:
-            Load(ingest.port, connections, seconds=plan.seconds).put().clean()
-            waiting = stream_backlog.count(client)
+        with lab.redis() as client, lab.start_module("ingest") as ingest:
+            LoadSpec(ingest.port, connections, seconds=plan.run_seconds).run().require_all_acknowledged()
+            waiting = stream_backlog.measure(client)
             taken = cast("int", client.memory_usage(contract.STREAM, samples=0))  # pyright: ignore[reportUnknownMemberType] - **kwargs
         rows.append(
-            Row(
+            ResultRow(
                 f"Redis, filled over {connections} connection{'s' if connections > 1 else ''}",
                 "bytes",
                 Samples.of(taken / waiting.events),
                 "raw body",
-                Samples.of(waiting.bytes / waiting.events),
+                Samples.of(waiting.body_bytes / waiting.events),
                 Target("at most", 1.5),
             )
         )
-    return Table("memory of Redis per waiting event", tuple(rows))
+    return ResultTable("memory of Redis per waiting event", tuple(rows))

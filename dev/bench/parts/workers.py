@@ -1,22 +1,32 @@
 """How fast a backlog drains with more workers."""
 
 from dev.bench.parts import drain
-from dev.bench.results import Row, Samples, Table
-from dev.bench.scale import Plan
-from dev.bench.testbed import Lab
+from dev.bench.results import ResultRow, ResultTable, Samples
+from dev.bench.scale import BenchmarkScale
+from dev.bench.testbed import Testbed
 
 WORKERS = (1, 2, 4)
 
 
-def run(lab: Lab, plan: Plan) -> list[Table]:
-    found: dict[int, list[drain.Drained]] = {workers: [] for workers in WORKERS}
-    for turn in range(plan.rounds):
+def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+    found: dict[int, list[drain.DrainResult]] = {workers: [] for workers in WORKERS}
+    for turn in range(plan.round_count):
         for place in range(len(WORKERS)):
             workers = WORKERS[(turn + place) % len(WORKERS)]
-            found[workers].append(drain.drain(lab, plan.messages, workers=workers))
-    single = Samples(tuple(run.rate for run in found[1]))
+            found[workers].append(drain.measure(lab, plan.message_count, workers=workers))
+    single = Samples(tuple(run.events_per_second for run in found[1]))
     rows = tuple(
-        Row(f"{workers} worker{'s' if workers > 1 else ''}", "/s", Samples(tuple(r.rate for r in runs)), "one", single)
+        ResultRow(
+            f"{workers} worker{'s' if workers > 1 else ''}",
+            "/s",
+            Samples(tuple(r.events_per_second for r in runs)),
+            "one",
+            single,
+        )
         for workers, runs in found.items()
     )
-    return [Table(f"a backlog of {plan.messages:,} events, by workers", rows, tuple(r[0].note for r in found.values()))]
+    return [
+        ResultTable(
+            f"a backlog of {plan.message_count:,} events, by workers", rows, tuple(r[0].note for r in found.values())
+        )
+    ]

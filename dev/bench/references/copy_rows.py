@@ -12,62 +12,62 @@ from typing import LiteralString, TypeAlias
 
 import psycopg
 
-from dev.bench.sample_webhooks import Crowd
+from dev.bench.sample_webhooks import Senders
 from store.model.facts import Message
 from worker.sak import parser
 
-Parsed: TypeAlias = tuple[object, ...]
-PORTION = 10_000
+ParsedRow: TypeAlias = tuple[object, ...]
+ROWS_PER_COPY = 10_000
 """Rows in one COPY, which is one transaction."""
 
-OURS: LiteralString = """
+COPY_OUR_MESSAGES: LiteralString = """
 COPY whatsapp_messages (
     key_id, chat_id, session_id, message_id, direction, from_number, message_type, raw_type, content_state,
     message_text, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread
 ) FROM STDIN
 """
-GUIDES: LiteralString = """
+COPY_GUIDE_MESSAGES: LiteralString = """
 COPY whatsapp_messages (session_id, message_id, direction, from_number, message_type, message_text, timestamp)
 FROM STDIN
 """
 
 
-def rows(crowd: Crowd, count: int) -> tuple[list[Parsed], list[Parsed]]:
+def build_rows(senders: Senders, count: int) -> tuple[list[ParsedRow], list[ParsedRow]]:
     """What the parser makes of a crowd's webhooks, for our table and for the guide's."""
-    ours: list[Parsed] = []
-    guides: list[Parsed] = []
+    ours: list[ParsedRow] = []
+    guides: list[ParsedRow] = []
     now = int(time.time() * 1000)
     for number in range(count):
-        outcome = parser.read(crowd.body(number)).outcome
+        outcome = parser.parse(senders.body(number)).outcome
         message = next(fact for fact in outcome.facts if isinstance(fact, Message))
         said = (outcome.session_id, message.message_id, message.direction, message.address, message.type)
         guides.append((*said, message.text, message.time))
         tie = hash(message.message_id)
         arrived = (now + number // 8) * 65536
         content = (message.raw_type, message.content_state, message.text, message.time, "message")
-        ours.append((number + 1, number % crowd.chats + 1, *said, *content, arrived, 5, message.time, tie, True))
+        ours.append((number + 1, number % senders.chat_count + 1, *said, *content, arrived, 5, message.time, tie, True))
     return ours, guides
 
 
-ALL: tuple[LiteralString, ...] = (
+COPY_ALL_TABLES: tuple[LiteralString, ...] = (
     "COPY batches (writer, number, size, upto, stored) FROM STDIN",
     "COPY digests (digest, received_at, outcome) FROM STDIN",
     "COPY keys (session, message_id) FROM STDIN",
-    OURS,
+    COPY_OUR_MESSAGES,
     "COPY events (digest, received_at, key_id, body) FROM STDIN",
     "COPY changes (kind, session_id, chat_id, message) FROM STDIN",
 )
 
 
-def seconds_of_all(database_url: str, parsed: Sequence[Parsed], bodies: Sequence[bytes]) -> float:
+def copy_all_seconds(database_url: str, parsed: Sequence[ParsedRow], bodies: Sequence[bytes]) -> float:
     """How long it takes to have the rows committed that a message has in each table but that of chats."""
     now, writer = int(time.time() * 1000), uuid.uuid4()
     digests = [hashlib.sha256(body).digest() for body in bodies]
     begun = time.perf_counter()
     with psycopg.connect(database_url, autocommit=True) as connection:
-        for start in range(0, len(parsed), PORTION):
-            some = range(start, min(start + PORTION, len(parsed)))
-            rows: tuple[Iterable[Parsed], ...] = (
+        for start in range(0, len(parsed), ROWS_PER_COPY):
+            some = range(start, min(start + ROWS_PER_COPY, len(parsed)))
+            rows: tuple[Iterable[ParsedRow], ...] = (
                 ((writer, n + 1, 1, n + 1, 1) for n in some),
                 ((digests[n], now, "stored") for n in some),
                 ((1, parsed[n][3]) for n in some),
@@ -76,19 +76,19 @@ def seconds_of_all(database_url: str, parsed: Sequence[Parsed], bodies: Sequence
                 (("message", parsed[n][2], parsed[n][1], n + 1) for n in some),
             )
             with connection.transaction(), connection.cursor() as cursor:
-                for statement, table in zip(ALL, rows, strict=True):
+                for statement, table in zip(COPY_ALL_TABLES, rows, strict=True):
                     with cursor.copy(statement) as copy:
                         for row in table:
                             copy.write_row(row)
     return time.perf_counter() - begun
 
 
-def seconds(database_url: str, statement: LiteralString, parsed: Sequence[Parsed]) -> float:
+def copy_seconds(database_url: str, statement: LiteralString, parsed: Sequence[ParsedRow]) -> float:
     """How long it takes to have them committed."""
     begun = time.perf_counter()
     with psycopg.connect(database_url, autocommit=True) as connection:
-        for start in range(0, len(parsed), PORTION):
+        for start in range(0, len(parsed), ROWS_PER_COPY):
             with connection.cursor() as cursor, cursor.copy(statement) as copy:
-                for row in parsed[start : start + PORTION]:
+                for row in parsed[start : start + ROWS_PER_COPY]:
                     copy.write_row(row)
     return time.perf_counter() - begun

@@ -16,7 +16,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Any:  # noqa: ANN401 
     app = flask.Flask(__name__)
 
     def receive() -> tuple[str, int]:
-        guide.store(database_url, flask.request.get_data())
+        guide.store_message(database_url, flask.request.get_data())
         return "OK", 200
 
     app.add_url_rule(sample_webhooks.PATH, view_func=receive, methods=["POST"])

@@ -6,17 +6,17 @@ from typing import LiteralString, cast
 
 import psycopg
 
-OUR_NUMBER = "919800000000"
+OWN_NUMBER = "919800000000"
 
 
-def create(database_url: str) -> None:
+def create_tables(database_url: str) -> None:
     """Make the guide's tables in an empty database."""
     statements = Path(__file__).with_name("guide.sql").read_text()
     with psycopg.connect(database_url) as connection:
         connection.execute(cast("LiteralString", statements))
 
 
-def store(database_url: str, body: bytes) -> None:
+def store_message(database_url: str, body: bytes) -> None:
     """Keep one message and its contact, as a reader of the guide would; connects, commits, and lets go."""
     event = json.loads(body)
     phone = event["from"].partition("@")[0]
@@ -28,7 +28,7 @@ def store(database_url: str, body: bytes) -> None:
             )
             VALUES (%s, %s, 'incoming', %s, %s, 'text', %s, 'received', %s)
             """,
-            [event["messageId"], event["sessionId"], phone, OUR_NUMBER, event["text"], event["timestamp"] * 1000],
+            [event["messageId"], event["sessionId"], phone, OWN_NUMBER, event["text"], event["timestamp"] * 1000],
         )
         connection.execute(
             """
@@ -41,7 +41,7 @@ def store(database_url: str, body: bytes) -> None:
         )
 
 
-def count(database_url: str) -> int:
+def count_messages(database_url: str) -> int:
     """How many messages are stored."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM whatsapp_messages").fetchone()

@@ -16,13 +16,13 @@ from dev.bench.references import rq_job
 
 
 def create_app(redis_url: str) -> Starlette:
-    queue = Queue(rq_job.QUEUE, connection=Redis.from_url(redis_url))  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    queue = Queue(rq_job.QUEUE_NAME, connection=Redis.from_url(redis_url))  # pyright: ignore[reportUnknownMemberType] - **kwargs
 
     async def receive(request: Request) -> JSONResponse:
         body = await request.body()
         if request.headers.get("x-webhook-signature") != f"sha256={sample_webhooks.signature(body).decode()}":
             return JSONResponse({"success": False}, 401)
-        await run_in_threadpool(queue.enqueue, rq_job.NAME, body.decode())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - RQ's arguments are any
+        await run_in_threadpool(queue.enqueue, rq_job.JOB_NAME, body.decode())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - RQ's arguments are any
         return JSONResponse({"success": True})
 
     return Starlette(routes=[Route(sample_webhooks.PATH, receive, methods=["POST"])])

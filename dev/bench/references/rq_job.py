@@ -4,9 +4,9 @@ import os
 
 from dev.bench.references import guide
 
-QUEUE = "events"
-NAME = "dev.bench.references.rq_job.store"
+QUEUE_NAME = "events"
+JOB_NAME = "dev.bench.references.rq_job.store"
 
 
 def store(body: str) -> None:
-    guide.store(os.environ["DATABASE_URL"], body.encode())
+    guide.store_message(os.environ["DATABASE_URL"], body.encode())

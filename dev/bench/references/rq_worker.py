@@ -9,5 +9,5 @@ from dev.bench.references import rq_job
 
 if __name__ == "__main__":
     connection = Redis.from_url(os.environ["REDIS_URL"])  # pyright: ignore[reportUnknownMemberType] - **kwargs
-    assert rq_job.NAME
-    Worker([Queue(rq_job.QUEUE, connection=connection)], connection=connection).work(logging_level="WARNING")  # pyright: ignore[reportUnknownMemberType] - RQ is partly typed
+    assert rq_job.JOB_NAME
+    Worker([Queue(rq_job.QUEUE_NAME, connection=connection)], connection=connection).work(logging_level="WARNING")  # pyright: ignore[reportUnknownMemberType] - RQ is partly typed

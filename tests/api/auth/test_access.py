@@ -3,12 +3,13 @@
 import pytest
 import requests
 
-from tests.support.history_writer import TOKEN, Client
+from tests.support.history_writer import API_TOKEN, ApiClient
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/chats", "/api/nothing", "/api/chats/919811000001/read"])
 @pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer x", f"Basic {TOKEN}", TOKEN, "Bearer \u00fc", f"Bearer {TOKEN}x"]
+    "authorization",
+    [None, "", "Bearer", "Bearer x", f"Basic {API_TOKEN}", API_TOKEN, "Bearer \u00fc", f"Bearer {API_TOKEN}x"],
 )
 def test_anything_under_api_without_a_valid_token_is_401(api_url: str, path: str, authorization: str | None) -> None:
     """Whether an address exists is nobody's business either."""
@@ -26,7 +27,9 @@ def test_probes_need_no_token(api_url: str, path: str) -> None:
     assert requests.get(api_url + path, timeout=30).status_code == 200
 
 
-def test_an_address_that_is_not_there_and_a_method_that_does_not_fit_are_said_in_the_envelope(client: Client) -> None:
+def test_an_address_that_is_not_there_and_a_method_that_does_not_fit_are_said_in_the_envelope(
+    client: ApiClient,
+) -> None:
     """Clients parse one shape of error."""
     missing, wrong = client.get("/api/nothing"), client.post("/api/chats")
 

@@ -12,51 +12,53 @@ import requests
 from starlette.routing import Route
 
 from api.app import create_app
-from dev.gateway.account import Account
-from dev.gateway.server import Gateway
+from dev.gateway.account import GatewayAccount
+from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
 from store.replay import redrive_requests
-from store.replay.redrive_requests import Choice
-from tests.api.conftest import serving
+from store.replay.redrive_requests import RedriveSelection
+from tests.api.conftest import running_api
 from tests.support import event_stream
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import PHONE, TOKEN, Client, History, message, named
-from tests.support.replaying import drain, said
+from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
+from tests.support.replaying import store_batches, text_event
 
-OURS, THEIRS = "ours-1", Account().session_id
+OURS, THEIRS = "ours-1", GatewayAccount().session_id
 STRANGER = "919822222222"
 SECRET = re.compile("needle|Nadia|919822222222|" + THEIRS)
 
 
 @pytest.fixture
-def both(history: History, database_url: str) -> Iterator[tuple[Client, Client, dict[str, str]]]:
+def both(history: HistoryWriter, database_url: str) -> Iterator[tuple[ApiClient, ApiClient, dict[str, str]]]:
     """A client that sees everything, one that sees a session in which nothing happened, and ids of what is not its."""
-    history.tell(message("quiet"), session=OURS)
-    history.tell(message("needle", id="N1"), named("Nadia"), SessionReport("connected", None, 1), session=THEIRS)
-    history.tell(message("needle too", address=STRANGER), named("Nadia", STRANGER), session=THEIRS)
-    drain(
+    history.store(message_fact("quiet"), session=OURS)
+    history.store(
+        message_fact("needle", id="N1"), name_fact("Nadia"), SessionReport("connected", None, 1), session=THEIRS
+    )
+    history.store(message_fact("needle too", address=STRANGER), name_fact("Nadia", STRANGER), session=THEIRS)
+    store_batches(
         history.database_url,
-        [batches.batch([(said("needle parked"), world.T0)])],
+        [batches.make_batch([(text_event("needle parked"), world.BASE_TIME)])],
         lambda _: Outcome("parked", "not_json", THEIRS, None, None),
     )
     with connections.open(database_url, "test") as connection:
-        token = tokens.make(connection, "limited", ["read", "write", "admin"], sessions=[OURS], per_minute=6000)
-        redrive = redrive_requests.ask(connection, "bootstrap", Choice((THEIRS,))).redrive_id
-    with Gateway() as gateway, requests.Session() as all_of_it, requests.Session() as part:
-        environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, **gateway.account.environ(gateway.base_url)}
-        with serving(environ) as url:
-            all_of_it.headers["authorization"] = f"Bearer {TOKEN}"
+        token = tokens.create(connection, "limited", ["read", "write", "admin"], session_ids=[OURS], per_minute=6000)
+        redrive = redrive_requests.create(connection, "bootstrap", RedriveSelection((THEIRS,))).redrive_id
+    with PretendGateway() as gateway, requests.Session() as all_of_it, requests.Session() as part:
+        environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **gateway.account.to_environ(gateway.base_url)}
+        with running_api(environ) as url:
+            all_of_it.headers["authorization"] = f"Bearer {API_TOKEN}"
             part.headers["authorization"] = f"Bearer {token}"
-            whole = Client(url, all_of_it)
+            whole = ApiClient(url, all_of_it)
             sent = whole.post("/api/send", {"to": STRANGER, "text": "needle sent"}).json()["data"]["send_id"]
-            yield whole, Client(url, part), {"{id}": sent, "redrive": str(redrive), "token": token}
+            yield whole, ApiClient(url, part), {"{id}": sent, "redrive": str(redrive), "token": token}
 
 
 def calls() -> list[tuple[str, str]]:
     """Every call below /api that answers by itself; the stream is another test's."""
-    app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": TOKEN})
+    app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": API_TOKEN})
     return sorted(
         (method, route.path)
         for route in app.routes
@@ -67,13 +69,13 @@ def calls() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("method", "path"), calls(), ids=lambda part: part)
 def test_no_call_tells_or_touches_anything_of_another_session(
-    both: tuple[Client, Client, dict[str, str]], history: History, method: str, path: str
+    both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter, method: str, path: str
 ) -> None:
     """Whatever is added to the API is asked here by itself: one customer's chats must not be another's."""
     whole, limited, ids = both
-    since = whole.data("/api/changes")["cursor"]
+    since = whole.get_data("/api/changes")["cursor"]
     before = history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY 1, 2", THEIRS)
-    for phone in (PHONE, STRANGER):
+    for phone in (SENDER_PHONE, STRANGER):
         at = path.replace("{phone}", phone).replace("{session_id}", THEIRS)
         at = at.replace("{id}", ids["redrive"] if "redrive" in path else ids["{id}"])
         for asked in ({}, {"session_id": THEIRS}):
@@ -93,21 +95,23 @@ def test_no_call_tells_or_touches_anything_of_another_session(
 
 
 def test_the_stream_tells_nothing_of_another_session(
-    both: tuple[Client, Client, dict[str, str]], history: History
+    both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter
 ) -> None:
     """Neither of what happens while it listens, nor of what happened before."""
     whole, limited, ids = both
-    since = whole.data("/api/changes")["cursor"]
+    since = whole.get_data("/api/changes")["cursor"]
 
     def happen(number: int) -> None:
-        history.tell(message(f"needle {number}", id=f"X{number}"), SessionReport("connecting", None, 5), session=THEIRS)
+        history.store(
+            message_fact(f"needle {number}", id=f"X{number}"), SessionReport("connecting", None, 5), session=THEIRS
+        )
         whole.post(f"/api/chats/{STRANGER}/read", {}, session_id=THEIRS)
         whole.post("/api/send", {"to": STRANGER, "text": f"needle {number}"})
-        history.tell(message(f"mine {number}"), session=OURS)
+        history.store(message_fact(f"mine {number}"), session=OURS)
 
     async def listen(last: str | None) -> list[Any]:
         heard: list[Any] = []
-        async with contextlib.aclosing(event_stream.events(limited.url, last, ids["token"])) as stream:
+        async with contextlib.aclosing(event_stream.read_events(limited.url, last, ids["token"])) as stream:
             async for told in stream:
                 if told.data is None:
                     await asyncio.to_thread(happen, 1 if last else 2)

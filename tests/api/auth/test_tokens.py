@@ -9,38 +9,38 @@ import pytest
 import requests
 
 from store.access import tokens
-from store.access.tokens import NameTakenError
+from store.access.tokens import TokenNameTakenError
 from store.postgres import connections
-from tests.support.history_writer import PHONE, Client, History, message
+from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 HIDDEN = "919822222222"
 READS = [
-    "/api/chats", f"/api/chats/{HIDDEN}", f"/api/chats/{PHONE}", "/api/search?q=needle", "/api/sessions", "/api/stats",
-    "/api/parked", f"/api/chats/{HIDDEN}/export", f"/api/chats/{PHONE}/export", "/api/changes",
+    "/api/chats", f"/api/chats/{HIDDEN}", f"/api/chats/{SENDER_PHONE}", "/api/search?q=needle", "/api/sessions",
+    "/api/stats", "/api/parked", f"/api/chats/{HIDDEN}/export", f"/api/chats/{SENDER_PHONE}/export", "/api/changes",
     "/api/sessions/s1/export",
     f"/api/search?q=needle&address={HIDDEN}", "/api/chats?session_id=s2", f"/api/chats/{HIDDEN}?session_id=s2",
-    "/api/sessions/s2/export", f"/api/chats/{PHONE}?session_id=s2", "/api/search?q=needle&session_id=s2",
+    "/api/sessions/s2/export", f"/api/chats/{SENDER_PHONE}?session_id=s2", "/api/search?q=needle&session_id=s2",
 ]  # fmt: skip
 
 
-def make(history: History, name: str, *scopes: str, sessions: list[str] | None = None, rate: int = 6000) -> str:
+def make(history: HistoryWriter, name: str, *scopes: str, sessions: list[str] | None = None, rate: int = 6000) -> str:
     with connections.open(history.database_url, "test") as connection:
-        return tokens.make(connection, name, scopes or ["read"], sessions=sessions, per_minute=rate)
+        return tokens.create(connection, name, scopes or ["read"], session_ids=sessions, per_minute=rate)
 
 
 @pytest.fixture
-def limited(history: History, api_url: str) -> Iterator[Client]:
+def limited(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
     """A client that may see s1 and not s2."""
     with requests.Session() as http:
         http.headers["authorization"] = f"Bearer {make(history, 'limited', 'read', 'write', sessions=['s1'])}"
-        yield Client(api_url, http)
+        yield ApiClient(api_url, http)
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_token_sees_nothing_of_other_sessions(history: History, limited: Client, path: str) -> None:
+def test_a_token_sees_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient, path: str) -> None:
     """One customer's inbox must not show in another's, by whatever door."""
-    history.tell(message("needle seen"))
-    history.tell(message("needle hidden"), message("needle hidden", 1, address=HIDDEN), session="s2")
+    history.store(message_fact("needle seen"))
+    history.store(message_fact("needle hidden"), message_fact("needle hidden", 1, address=HIDDEN), session="s2")
 
     answer = limited.get(path)
 
@@ -49,34 +49,34 @@ def test_a_token_sees_nothing_of_other_sessions(history: History, limited: Clien
     assert HIDDEN not in answer.text.replace(f'"phoneNumber":"{HIDDEN}","address":"{HIDDEN}"', "")
 
 
-def test_a_token_hears_nothing_of_other_sessions(history: History, limited: Client) -> None:
+def test_a_token_hears_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient) -> None:
     """The feed tells everything to those who may see everything, only."""
-    since = limited.data("/api/changes")["cursor"]
-    history.tell(message("hidden"), session="s2")
-    history.tell(message("seen"))
+    since = limited.get_data("/api/changes")["cursor"]
+    history.store(message_fact("hidden"), session="s2")
+    history.store(message_fact("seen"))
 
-    told = limited.data("/api/changes", since=since)["changes"]
+    told = limited.get_data("/api/changes", since=since)["changes"]
 
     assert [one["message"]["message_text"] for one in told] == ["seen"]
 
 
-def test_a_token_reads_only_its_sessions_away(history: History, limited: Client) -> None:
+def test_a_token_reads_only_its_sessions_away(history: HistoryWriter, limited: ApiClient) -> None:
     """Marking a chat read in one session leaves the same contact's chat in another alone."""
-    history.tell(message(), session="s1")
-    history.tell(message(), session="s2")
-    limited.post(f"/api/chats/{PHONE}/read")
+    history.store(message_fact(), session="s1")
+    history.store(message_fact(), session="s2")
+    limited.post(f"/api/chats/{SENDER_PHONE}/read")
 
     assert history.rows("SELECT session_id, unread FROM chats ORDER BY session_id") == [("s1", 0), ("s2", 1)]
 
 
-def test_numbers_of_the_whole_system_are_not_for_a_part_of_it(limited: Client) -> None:
+def test_numbers_of_the_whole_system_are_not_for_a_part_of_it(limited: ApiClient) -> None:
     """A count of everything tells something about everybody."""
     answer = limited.get("/api/ledger")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "all_sessions_needed")
 
 
-def test_scopes_say_what_a_token_may_do(history: History, api_url: str) -> None:
+def test_scopes_say_what_a_token_may_do(history: HistoryWriter, api_url: str) -> None:
     """A wall display must not be able to mark anything read."""
     read, write = make(history, "read", "read"), make(history, "write", "write")
 
@@ -85,12 +85,12 @@ def test_scopes_say_what_a_token_may_do(history: History, api_url: str) -> None:
         return requests.request(method, api_url + path, headers=headers, timeout=30).status_code
 
     assert status(read, "GET", "/api/chats") == 200
-    assert status(read, "POST", f"/api/chats/{PHONE}/read") == 403
+    assert status(read, "POST", f"/api/chats/{SENDER_PHONE}/read") == 403
     assert status(write, "GET", "/api/chats") == 403
-    assert status(write, "POST", f"/api/chats/{PHONE}/read") == 200
+    assert status(write, "POST", f"/api/chats/{SENDER_PHONE}/read") == 200
 
 
-def test_a_revoked_token_is_refused_at_once(history: History, api_url: str) -> None:
+def test_a_revoked_token_is_refused_at_once(history: HistoryWriter, api_url: str) -> None:
     """Whoever lost a laptop does not want to wait for a cache."""
     headers = {"authorization": f"Bearer {make(history, 'lost')}"}
     before = requests.get(f"{api_url}/api/chats", headers=headers, timeout=30)
@@ -101,7 +101,7 @@ def test_a_revoked_token_is_refused_at_once(history: History, api_url: str) -> N
     assert (before.status_code, after.status_code) == (200, 401)
 
 
-def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: History, api_url: str) -> None:
+def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: HistoryWriter, api_url: str) -> None:
     """One script in a loop must not starve the others."""
     headers = {"authorization": f"Bearer {make(history, 'busy', rate=3)}"}
     answers = [requests.get(f"{api_url}/api/chats", headers=headers, timeout=30) for _ in range(4)]
@@ -111,28 +111,28 @@ def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: History,
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
 
 
-def test_writes_are_in_the_audit_log_and_reads_are_not(history: History, limited: Client) -> None:
+def test_writes_are_in_the_audit_log_and_reads_are_not(history: HistoryWriter, limited: ApiClient) -> None:
     """Who marked it read? Who tried to?"""
     limited.get("/api/chats")
-    limited.post(f"/api/chats/{PHONE}/read")
+    limited.post(f"/api/chats/{SENDER_PHONE}/read")
     limited.post("/api/chats/x/read")
 
     assert history.rows("SELECT caller, method, path, status FROM audit ORDER BY audit_id") == [
-        ("limited", "POST", f"/api/chats/{PHONE}/read", 200),
+        ("limited", "POST", f"/api/chats/{SENDER_PHONE}/read", 200),
         ("limited", "POST", "/api/chats/x/read", 400),
     ]
 
 
-def test_tokens_are_kept_as_hashes_and_names_mean_one(history: History) -> None:
+def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) -> None:
     """A stolen backup is no key."""
     token = make(history, "one")
 
-    with pytest.raises(NameTakenError):
+    with pytest.raises(TokenNameTakenError):
         make(history, "one")
     assert token not in str(history.rows("SELECT * FROM tokens"))
 
 
-def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: History, api_url: str) -> None:
+def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: HistoryWriter, api_url: str) -> None:
     """As an operator does it; the token is printed once and works."""
 
     def command(*arguments: str) -> str:

@@ -2,70 +2,79 @@
 
 import pytest
 
-from tests.support.history_writer import LID, PHONE, T0, Client, History, message, named, same_person
+from tests.support.history_writer import (
+    BASE_TIME,
+    SENDER_LID,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    alias_fact,
+    message_fact,
+    name_fact,
+)
 
 
-def test_the_guides_fields_are_there_newest_chat_first(history: History, client: Client) -> None:
+def test_the_guides_fields_are_there_newest_chat_first(history: HistoryWriter, client: ApiClient) -> None:
     """Clients of the published guide read these four names and expect the newest chat on top."""
-    history.tell(message("old", address="919811000002"), message("new", 5000), named("John"))
+    history.store(message_fact("old", address="919811000002"), message_fact("new", 5000), name_fact("John"))
 
-    contacts = client.data("/api/chats")["contacts"]
+    contacts = client.get_data("/api/chats")["contacts"]
 
-    assert [contact["phone_number"] for contact in contacts] == [PHONE, "919811000002"]
+    assert [contact["phone_number"] for contact in contacts] == [SENDER_PHONE, "919811000002"]
     assert contacts[0]["name"] == "John"
     assert contacts[0]["last_message_at"] == "2025-06-15T15:06:45.000Z"
     assert contacts[0]["unread_count"] == 1
 
 
-def test_a_chat_without_a_phone_has_an_address_and_no_phone_number(history: History, client: Client) -> None:
+def test_a_chat_without_a_phone_has_an_address_and_no_phone_number(history: HistoryWriter, client: ApiClient) -> None:
     """A LID or a group shown as a number would be called by somebody."""
-    history.tell(message(address=LID), message(at=1, address="120363041234567890@g.us"))
+    history.store(message_fact(address=SENDER_LID), message_fact(at=1, address="120363041234567890@g.us"))
 
-    contacts = client.data("/api/chats")["contacts"]
+    contacts = client.get_data("/api/chats")["contacts"]
 
     assert [(contact["phone_number"], contact["address"], contact["kind"]) for contact in contacts] == [
         (None, "120363041234567890@g.us", "group"),
-        (None, LID, "lid"),
+        (None, SENDER_LID, "lid"),
     ]
 
 
-def test_a_merged_lid_is_shown_once_as_its_phone(history: History, client: Client) -> None:
+def test_a_merged_lid_is_shown_once_as_its_phone(history: HistoryWriter, client: ApiClient) -> None:
     """One person in two rows is how other gateways lose half of a conversation."""
-    history.tell(message("as a phone"), message("as a LID", 1, address=LID), same_person())
+    history.store(message_fact("as a phone"), message_fact("as a LID", 1, address=SENDER_LID), alias_fact())
 
-    (contact,) = client.data("/api/chats")["contacts"]
+    (contact,) = client.get_data("/api/chats")["contacts"]
 
-    assert (contact["address"], contact["unread_count"]) == (PHONE, 2)
+    assert (contact["address"], contact["unread_count"]) == (SENDER_PHONE, 2)
     assert contact["last_message"]["preview"] == "as a LID"
 
 
 @pytest.mark.parametrize(
     ("told", "preview"),
     [
-        (message("Grüße"), "Grüße"),
-        (message(type="image"), "[image]"),
-        (message(type="image", caption="the roof"), "the roof"),
-        (message(type="sticker"), "[sticker]"),
+        (message_fact("Grüße"), "Grüße"),
+        (message_fact(type="image"), "[image]"),
+        (message_fact(type="image", caption="the roof"), "the roof"),
+        (message_fact(type="sticker"), "[sticker]"),
     ],
 )
 def test_the_preview_says_in_a_word_what_has_no_text(
-    history: History, client: Client, told: object, preview: str
+    history: HistoryWriter, client: ApiClient, told: object, preview: str
 ) -> None:
     """An empty line in the list would look like a lost message."""
-    history.tell(told)  # pyright: ignore[reportArgumentType] - parametrize erases the type
+    history.store(told)  # pyright: ignore[reportArgumentType] - parametrize erases the type
 
-    (contact,) = client.data("/api/chats")["contacts"]
+    (contact,) = client.get_data("/api/chats")["contacts"]
 
     assert contact["last_message"]["preview"] == preview
 
 
-def test_pages_lead_through_all_chats_once(history: History, client: Client) -> None:
+def test_pages_lead_through_all_chats_once(history: HistoryWriter, client: ApiClient) -> None:
     """A cursor that skipped a chat would hide a customer."""
-    history.tell(*(message(at=index // 2, address=f"9198110000{index:02}") for index in range(25)))
+    history.store(*(message_fact(at=index // 2, address=f"9198110000{index:02}") for index in range(25)))
     seen: list[str] = []
     cursor = None
     while True:
-        page = client.data("/api/chats", limit=4, cursor=cursor)
+        page = client.get_data("/api/chats", limit=4, cursor=cursor)
         seen += [contact["address"] for contact in page["contacts"]]
         cursor = page["cursor"]
         if cursor is None:
@@ -75,26 +84,26 @@ def test_pages_lead_through_all_chats_once(history: History, client: Client) -> 
     assert len(set(seen)) == 25
 
 
-def test_after_tells_what_came_to_the_top_since(history: History, client: Client) -> None:
+def test_after_tells_what_came_to_the_top_since(history: HistoryWriter, client: ApiClient) -> None:
     """Chats move up while somebody reads down: the other direction finds them again."""
-    history.tell(*(message(at=index, address=f"91981100000{index}") for index in range(5)))
-    first = client.data("/api/chats", limit=2)
-    history.tell(message(at=100, address="919811000000"), message(at=101, address="919811000009"))
+    history.store(*(message_fact(at=index, address=f"91981100000{index}") for index in range(5)))
+    first = client.get_data("/api/chats", limit=2)
+    history.store(message_fact(at=100, address="919811000000"), message_fact(at=101, address="919811000009"))
 
-    page = client.data("/api/chats", after=first["after"])
+    page = client.get_data("/api/chats", after=first["after"])
 
     assert [contact["address"] for contact in page["contacts"]] == ["919811000009", "919811000000"]
 
 
-def test_filters_leave_out_the_rest(history: History, client: Client) -> None:
+def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -> None:
     """Unread, waiting, kind and session are the questions that an inbox asks."""
-    history.tell(message(address="919811000001"), message(at=1, address="919811000002"))
-    history.tell(message(at=2, address="919811000002", direction="outgoing"))
-    history.tell(message(at=3, address="120363041234567890@g.us"), session="s2")
+    history.store(message_fact(address="919811000001"), message_fact(at=1, address="919811000002"))
+    history.store(message_fact(at=2, address="919811000002", direction="outgoing"))
+    history.store(message_fact(at=3, address="120363041234567890@g.us"), session="s2")
     client.post("/api/chats/919811000001/read")
 
     def addresses(**filters: str) -> list[str]:
-        return [contact["address"] for contact in client.data("/api/chats", **filters)["contacts"]]
+        return [contact["address"] for contact in client.get_data("/api/chats", **filters)["contacts"]]
 
     assert addresses(unread="true") == ["120363041234567890@g.us", "919811000002"]
     assert addresses(waiting="true") == ["120363041234567890@g.us", "919811000001"]
@@ -105,20 +114,22 @@ def test_filters_leave_out_the_rest(history: History, client: Client) -> None:
 
 @pytest.mark.parametrize("q", ["doe", "JOHN", "98110 00001", "+9198110", "00001", "see you", "50%_"])
 def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
-    history: History, client: Client, q: str
+    history: HistoryWriter, client: ApiClient, q: str
 ) -> None:
     """The box above the list: people type what they see in it."""
-    history.tell(message("other", 1, address="919822222222"), message("see you at 5"), named("John Doe 50%_"))
+    history.store(
+        message_fact("other", 1, address="919822222222"), message_fact("see you at 5"), name_fact("John Doe 50%_")
+    )
 
-    contacts = client.data("/api/chats", q=q)["contacts"]
+    contacts = client.get_data("/api/chats", q=q)["contacts"]
 
-    assert [contact["address"] for contact in contacts] == [PHONE]
+    assert [contact["address"] for contact in contacts] == [SENDER_PHONE]
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "1e9", "ten", "", "٣", "99999999999999999999", "1.5"])
-def test_a_limit_that_is_none_is_refused_in_a_sentence(client: Client, limit: str) -> None:
+def test_a_limit_that_is_none_is_refused_in_a_sentence(client: ApiClient, limit: str) -> None:
     """Never a 500 for what a client typed, and never a silent guess."""
-    for path in ("/api/chats", f"/api/chats/{PHONE}"):
+    for path in ("/api/chats", f"/api/chats/{SENDER_PHONE}"):
         answer = client.get(path, limit=limit)
 
         assert answer.status_code == 400
@@ -126,16 +137,16 @@ def test_a_limit_that_is_none_is_refused_in_a_sentence(client: Client, limit: st
         assert answer.json()["success"] is False
 
 
-def test_the_guides_view_equals_the_api(history: History, client: Client) -> None:
+def test_the_guides_view_equals_the_api(history: HistoryWriter, client: ApiClient) -> None:
     """Readers with SQL and readers over HTTP must not disagree."""
-    history.tell(message(), named("John"))
+    history.store(message_fact(), name_fact("John"))
 
-    (contact,) = client.data("/api/chats")["contacts"]
+    (contact,) = client.get_data("/api/chats")["contacts"]
 
     assert history.rows(
         "SELECT phone_number, name, (extract(epoch FROM last_message_at) * 1000)::bigint, unread_count"
         " FROM whatsapp_contacts"
-    ) == [(contact["phone_number"], contact["name"], T0, contact["unread_count"])]
+    ) == [(contact["phone_number"], contact["name"], BASE_TIME, contact["unread_count"])]
 
 
 MANY = """
@@ -146,27 +157,31 @@ MANY = """
 
 @pytest.mark.parametrize("q", ["jane", "811000001", "see you at", "नमस्ते", "ja", "HELLO again"])
 @pytest.mark.parametrize("session", [None, "s1"])
-def test_a_chat_is_found_however_many_are_newer(history: History, client: Client, q: str, session: str | None) -> None:
+def test_a_chat_is_found_however_many_are_newer(
+    history: HistoryWriter, client: ApiClient, q: str, session: str | None
+) -> None:
     """Whoever looks for a customer of last year must not be told that there is none."""
-    history.tell(message("see you at nine"), named("Jane Doe"), message("नमस्ते जी", 5, address="919811000001"))
-    history.tell(message("hello again", 6, address=LID), same_person())
-    history.run(MANY)
+    history.store(
+        message_fact("see you at nine"), name_fact("Jane Doe"), message_fact("नमस्ते जी", 5, address="919811000001")
+    )
+    history.store(message_fact("hello again", 6, address=SENDER_LID), alias_fact())
+    history.execute(MANY)
     wanted = {"see you at": 0, "नमस्ते": 0}.get(q, 1)
 
-    found = client.data("/api/chats", q=q, session_id=session)["contacts"]
+    found = client.get_data("/api/chats", q=q, session_id=session)["contacts"]
 
-    assert [contact["address"] for contact in found] == [PHONE] * wanted
+    assert [contact["address"] for contact in found] == [SENDER_PHONE] * wanted
 
 
-def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: History, client: Client) -> None:
+def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: HistoryWriter, client: ApiClient) -> None:
     """The next chats and the indexes answer in turns, and must not answer twice."""
-    history.tell(*(message("x", index, address=f"9198110000{index:02}") for index in range(30)))
-    history.tell(*(named(f"Wanted {index}", f"9198110000{index:02}") for index in range(30)))
-    history.run(MANY)
+    history.store(*(message_fact("x", index, address=f"9198110000{index:02}") for index in range(30)))
+    history.store(*(name_fact(f"Wanted {index}", f"9198110000{index:02}") for index in range(30)))
+    history.execute(MANY)
     seen: list[str] = []
     cursor = None
     while cursor is not None or not seen:
-        page = client.data("/api/chats", q="wanted", limit=7, cursor=cursor)
+        page = client.get_data("/api/chats", q="wanted", limit=7, cursor=cursor)
         seen += [contact["name"] for contact in page["contacts"]]
         cursor = page["cursor"]
 

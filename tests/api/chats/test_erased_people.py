@@ -4,28 +4,28 @@ import asyncio
 from pathlib import Path
 
 from store.erasure import jobs, requests
-from store.erasure.key_store import Keeping
+from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
 from tests.api.live.test_changes import now
 from tests.support import event_stream
-from tests.support.history_writer import PHONE, TOKEN, Client, History, message, named
+from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
 
 OTHER = "919811000002"
 
 
 def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
-    history: History, client: Client, api_url: str, tmp_path: Path
+    history: HistoryWriter, client: ApiClient, api_url: str, tmp_path: Path
 ) -> None:
     """A list that is open, a cursor of yesterday, what the process still has in memory: none may go on showing it."""
     since = now(client)
 
     async def look() -> None:
-        stream = event_stream.events(api_url)
+        stream = event_stream.read_events(api_url)
         last = (await anext(stream)).id
-        history.tell(message("zebra", id="A"), named("Asha"), message("hello", address=OTHER))
+        history.store(message_fact("zebra", id="A"), name_fact("Asha"), message_fact("hello", address=OTHER))
         while (told := await anext(stream)).data["address"] != OTHER:
             last = told.id
-            assert told.data["address"] == PHONE
+            assert told.data["address"] == SENDER_PHONE
         await asyncio.to_thread(forgotten)
         # The stream ends instead of going on; whoever resumes is told to begin anew.
         async for told in stream:
@@ -35,13 +35,13 @@ def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
 
     def forgotten() -> None:
         with connections.open(history.database_url, "forget") as connection:
-            requests.record(connection, Keeping(tmp_path), PHONE)
-            jobs.finish(connection, Keeping(tmp_path), lambda _: None)
+            requests.record(connection, SuppressionKeyStore(tmp_path), SENDER_PHONE)
+            jobs.run_all(connection, SuppressionKeyStore(tmp_path), lambda _: None)
 
     asyncio.run(asyncio.wait_for(look(), 60))
 
     assert client.get("/api/changes", since=since).status_code == 410
-    assert [chat["address"] for chat in client.data("/api/chats")["contacts"]] == [OTHER]
-    assert client.data(f"/api/chats/{PHONE}")["messages"] == []
-    assert client.data("/api/search", q="zebra")["results"] == []
-    assert "zebra" not in client.get("/api/changes").text + TOKEN
+    assert [chat["address"] for chat in client.get_data("/api/chats")["contacts"]] == [OTHER]
+    assert client.get_data(f"/api/chats/{SENDER_PHONE}")["messages"] == []
+    assert client.get_data("/api/search", q="zebra")["results"] == []
+    assert "zebra" not in client.get("/api/changes").text + API_TOKEN

@@ -20,8 +20,18 @@ from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from store.model.facts import Delete, Edit
-from store.reading.export import Snapshot
-from tests.support.history_writer import LID, PHONE, T0, TOKEN, Client, History, message, named, same_person
+from store.reading.export import ExportSnapshot
+from tests.support.history_writer import (
+    API_TOKEN,
+    BASE_TIME,
+    SENDER_LID,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    alias_fact,
+    message_fact,
+    name_fact,
+)
 
 MANY = 100_000
 FILL = """
@@ -38,11 +48,11 @@ GROWTH = 24
 """MiB that an export may take; the file has more than twice as many."""
 
 
-def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: History, client: Client) -> None:
+def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: HistoryWriter, client: ApiClient) -> None:
     """A file that was cut off must not pass for the whole."""
-    history.tell(*(message(f"{index}", index) for index in range(1100)))
+    history.store(*(message_fact(f"{index}", index) for index in range(1100)))
 
-    answer = client.get(f"/api/chats/{PHONE}/export")
+    answer = client.get(f"/api/chats/{SENDER_PHONE}/export")
 
     *lines, last = answer.text.splitlines(keepends=True)
     manifest = json.loads(last)["manifest"]
@@ -50,57 +60,68 @@ def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: History
     assert manifest == {"count": 1100, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
 
 
-def test_a_spreadsheet_computes_nothing_of_what_strangers_wrote(history: History, client: Client) -> None:
+def test_a_spreadsheet_computes_nothing_of_what_strangers_wrote(history: HistoryWriter, client: ApiClient) -> None:
     """A message that begins with '=' is a formula to whoever opens the file."""
-    history.tell(message('=HYPERLINK("http://x")'), message("+1", 1), message("@x", 2), message('a,\n"b"', 3))
+    history.store(
+        message_fact('=HYPERLINK("http://x")'), message_fact("+1", 1), message_fact("@x", 2), message_fact('a,\n"b"', 3)
+    )
 
-    answer = client.get(f"/api/chats/{PHONE}/export", format="csv")
+    answer = client.get(f"/api/chats/{SENDER_PHONE}/export", format="csv")
 
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["message_text"] for row in rows[:-1]] == ['\'=HYPERLINK("http://x")', "'+1", "'@x", 'a,\n"b"']
     assert answer.text.splitlines()[-1].startswith('# {"count": 4')
 
 
-def test_a_transcript_reads_like_a_chat(history: History, client: Client) -> None:
+def test_a_transcript_reads_like_a_chat(history: HistoryWriter, client: ApiClient) -> None:
     """And a line break in a message cannot forge the next speaker."""
-    history.tell(message("one\n[2025-06-15 15:06:41] me: forged"), message(type="image", at=1000, caption="roof"))
+    history.store(
+        message_fact("one\n[2025-06-15 15:06:41] me: forged"), message_fact(type="image", at=1000, caption="roof")
+    )
 
-    answer = client.get(f"/api/chats/{PHONE}/export", format="txt")
+    answer = client.get(f"/api/chats/{SENDER_PHONE}/export", format="txt")
 
     assert answer.text.splitlines()[:-1] == [
-        f"[2025-06-15 15:06:40] {PHONE}: one",
+        f"[2025-06-15 15:06:40] {SENDER_PHONE}: one",
         "    [2025-06-15 15:06:41] me: forged",
-        f"[2025-06-15 15:06:41] {PHONE}: [image] roof",
+        f"[2025-06-15 15:06:41] {SENDER_PHONE}: [image] roof",
     ]
 
 
-def test_a_session_is_exported_chat_by_chat(history: History, client: Client) -> None:
+def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiClient) -> None:
     """Merged addresses are one chat, and other sessions stay out."""
-    history.tell(message("a"), message("b", 1, address="919811000002"), message("c", 2, address=LID), same_person())
-    history.tell(message("other"), named("x"), session="s2")
+    history.store(
+        message_fact("a"),
+        message_fact("b", 1, address="919811000002"),
+        message_fact("c", 2, address=SENDER_LID),
+        alias_fact(),
+    )
+    history.store(message_fact("other"), name_fact("x"), session="s2")
 
     answer = client.get("/api/sessions/s1/export")
 
     assert [json.loads(line).get("message_text") for line in answer.text.splitlines()] == ["a", "c", "b", None]
 
 
-@pytest.mark.parametrize("path", [f"/api/chats/{PHONE}/export?format=exe", "/api/chats/x/export"])
-def test_what_cannot_be_exported_is_refused_in_the_envelope(client: Client, path: str) -> None:
+@pytest.mark.parametrize("path", [f"/api/chats/{SENDER_PHONE}/export?format=exe", "/api/chats/x/export"])
+def test_what_cannot_be_exported_is_refused_in_the_envelope(client: ApiClient, path: str) -> None:
     """Before anything is streamed."""
     assert client.get(path).status_code == 400
 
 
-def test_an_export_is_of_one_moment(history: History, database_url: str) -> None:
+def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -> None:
     """A message that is moved or edited while a file is made must be in it once, as it was when the file was begun."""
-    history.tell(*(message(f"{index}", index, id=f"M{index}") for index in range(1200)))
-    history.tell(message("as a LID", 2000, address=LID))
-    snapshot = Snapshot(database_url)
+    history.store(*(message_fact(f"{index}", index, id=f"M{index}") for index in range(1200)))
+    history.store(message_fact("as a LID", 2000, address=SENDER_LID))
+    snapshot = ExportSnapshot(database_url)
     try:
-        pages = snapshot.session("s1")
+        pages = snapshot.session_messages("s1")
         told = list(next(pages))
-        history.tell(message("late", 1100), message("new", 5000), message("new chat", address="919811000009"))
-        history.tell(Edit("M1100", PHONE, "incoming", None, "edited", T0 + 9000), same_person())
-        history.tell(Delete("M1101", PHONE, "incoming", None, T0 + 9000))
+        history.store(
+            message_fact("late", 1100), message_fact("new", 5000), message_fact("new chat", address="919811000009")
+        )
+        history.store(Edit("M1100", SENDER_PHONE, "incoming", None, "edited", BASE_TIME + 9000), alias_fact())
+        history.store(Delete("M1101", SENDER_PHONE, "incoming", None, BASE_TIME + 9000))
         told += [text for page in pages for text in page]
     finally:
         snapshot.close()
@@ -108,12 +129,12 @@ def test_an_export_is_of_one_moment(history: History, database_url: str) -> None
     assert [json.loads(text)["message_text"] for text in told] == [*(f"{index}" for index in range(1200)), "as a LID"]
 
 
-def test_an_export_leaves_nothing_open(history: History, client: Client) -> None:
+def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient) -> None:
     """A snapshot that nobody closes keeps PostgreSQL from tidying up, and a turn that nobody gives back is lost."""
-    history.tell(message("hello"))
-    for _ in range(2 * chats_export.AT_ONCE):
-        assert client.get(f"/api/chats/{PHONE}/export").status_code == 200
-        client.http.get(f"{client.url}/api/chats/{PHONE}/export", stream=True, timeout=30).close()
+    history.store(message_fact("hello"))
+    for _ in range(2 * chats_export.MAX_CONCURRENT_EXPORTS):
+        assert client.get(f"/api/chats/{SENDER_PHONE}/export").status_code == 200
+        client.http.get(f"{client.url}/api/chats/{SENDER_PHONE}/export", stream=True, timeout=30).close()
     client.http.close()
 
     assert client.get("/api/sessions/s1/export").status_code == 200
@@ -124,16 +145,18 @@ def test_an_export_leaves_nothing_open(history: History, client: Client) -> None
     assert left == []
 
 
-def test_no_more_exports_than_there_are_connections_for(history: History, client: Client) -> None:
+def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, client: ApiClient) -> None:
     """Somebody who starts a hundred of them must not take the database away from everybody else."""
-    history.run(FILL)
-    url = f"{client.url}/api/chats/{PHONE}/export"
+    history.execute(FILL)
+    url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
     plain = {"accept-encoding": "identity"}
-    reading = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.AT_ONCE)]
+    reading = [
+        client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.MAX_CONCURRENT_EXPORTS)
+    ]
 
-    refused = client.get(f"/api/chats/{PHONE}/export")
+    refused = client.get(f"/api/chats/{SENDER_PHONE}/export")
 
-    assert [answer.status_code for answer in reading] == [200] * chats_export.AT_ONCE
+    assert [answer.status_code for answer in reading] == [200] * chats_export.MAX_CONCURRENT_EXPORTS
     assert (refused.status_code, refused.json()["code"]) == (503, "too_many_exports")
     assert client.get("/api/chats").status_code == 200
     for answer in reading:
@@ -141,17 +164,19 @@ def test_no_more_exports_than_there_are_connections_for(history: History, client
 
 
 def test_whoever_stops_reading_gives_its_turn_back(
-    history: History, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Four clients that fell asleep would otherwise be the last that this process ever served a file."""
-    monkeypatch.setattr(chats_export, "PATIENCE", 0.5)
-    history.run(FILL)
-    url = f"{client.url}/api/chats/{PHONE}/export"
+    monkeypatch.setattr(chats_export, "SEND_TIMEOUT_SECONDS", 0.5)
+    history.execute(FILL)
+    url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
     plain = {"accept-encoding": "identity"}  # packed, it would fit into what lies between us
-    asleep = [client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.AT_ONCE)]
+    asleep = [
+        client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.MAX_CONCURRENT_EXPORTS)
+    ]
     cut_short = "ASGI callable returned without completing response."
     # Whoever is read from before it is hung up on is awake again.
-    assert wait_until(lambda: caplog.messages.count(cut_short) == chats_export.AT_ONCE, 30)
+    assert wait_until(lambda: caplog.messages.count(cut_short) == chats_export.MAX_CONCURRENT_EXPORTS, 30)
 
     assert client.get("/api/chats/919811000002/export").status_code == 200
     for answer in asleep:
@@ -163,7 +188,7 @@ def test_whoever_stops_reading_gives_its_turn_back(
 def process(database_url: str) -> Iterator[tuple[int, str]]:
     """An API in a process of its own: its number and its URL."""
     port = listeners.free_port("127.0.0.1", 0, "PORT")
-    environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "HOST": "127.0.0.1", "PORT": str(port)}
+    environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "HOST": "127.0.0.1", "PORT": str(port)}
     with subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **environ}, cwd=ROOT) as started:
         try:
             url = f"http://127.0.0.1:{port}"
@@ -182,12 +207,12 @@ def process(database_url: str) -> Iterator[tuple[int, str]]:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("kind", ["ndjson", "csv", "txt"])
 def test_an_export_takes_the_same_memory_however_long_it_is(
-    history: History, process: tuple[int, str], kind: str
+    history: HistoryWriter, process: tuple[int, str], kind: str
 ) -> None:
     """The largest chat is exported on the smallest machine, and by somebody who reads slowly."""
     pid, url = process
-    history.run(FILL)
-    headers = {"authorization": f"Bearer {TOKEN}"}
+    history.execute(FILL)
+    headers = {"authorization": f"Bearer {API_TOKEN}"}
 
     def export(address: str) -> tuple[int, bytes]:
         size, end = 0, b""
@@ -199,7 +224,7 @@ def test_an_export_takes_the_same_memory_however_long_it_is(
 
     export("919811000002")
     before = peak(pid)
-    size, end = export(PHONE)
+    size, end = export(SENDER_PHONE)
     grown = peak(pid) - before
 
     assert f'"count": {MANY}'.encode() in end

@@ -5,63 +5,65 @@ import threading
 import psycopg
 import pytest
 
-from tests.support.history_writer import LID, PHONE, Client, History, message, same_person
+from tests.support.history_writer import SENDER_LID, SENDER_PHONE, ApiClient, HistoryWriter, alias_fact, message_fact
 
 
-def unread(client: Client) -> int:
-    return client.data("/api/chats")["contacts"][0]["unread_count"]
+def unread(client: ApiClient) -> int:
+    return client.get_data("/api/chats")["contacts"][0]["unread_count"]
 
 
-def test_all_of_a_chat_is_read_as_the_guide_does_it(history: History, client: Client) -> None:
+def test_all_of_a_chat_is_read_as_the_guide_does_it(history: HistoryWriter, client: ApiClient) -> None:
     """A POST without a body, answered by success."""
-    history.tell(message(), message(at=1))
+    history.store(message_fact(), message_fact(at=1))
     before = unread(client)
 
-    answer = client.http.post(f"{client.url}/api/chats/{PHONE}/read", timeout=30)
+    answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", timeout=30)
 
     assert (before, answer.status_code, answer.json()["success"]) == (2, 200, True)
     assert unread(client) == 0
 
 
-def test_looking_marks_nothing(history: History, client: Client) -> None:
+def test_looking_marks_nothing(history: HistoryWriter, client: ApiClient) -> None:
     """A preview, a bot or a second window is not a person who has read."""
-    history.tell(message())
-    client.data(f"/api/chats/{PHONE}")
+    history.store(message_fact())
+    client.get_data(f"/api/chats/{SENDER_PHONE}")
 
     assert unread(client) == 1
 
 
-def test_up_to_leaves_what_comes_later_unread(history: History, client: Client) -> None:
+def test_up_to_leaves_what_comes_later_unread(history: HistoryWriter, client: ApiClient) -> None:
     """A reader who stopped in the middle has not read the end."""
-    history.tell(*(message(at=index, id=f"M{index}") for index in range(5)))
+    history.store(*(message_fact(at=index, id=f"M{index}") for index in range(5)))
 
-    answer = client.post(f"/api/chats/{PHONE}/read", {"up_to": "M2"})
+    answer = client.post(f"/api/chats/{SENDER_PHONE}/read", {"up_to": "M2"})
 
     assert answer.json()["data"]["unread_count"] == 2
     assert unread(client) == 2
 
 
-def test_a_message_that_came_after_the_page_stays_unread_whatever_its_time(history: History, client: Client) -> None:
+def test_a_message_that_came_after_the_page_stays_unread_whatever_its_time(
+    history: HistoryWriter, client: ApiClient
+) -> None:
     """A delayed message sorts above what the reader saw: only the page's snapshot tells that nobody saw it."""
-    history.tell(message("first", 0, id="A"), message("third", 2000, id="C"))
-    page = client.data(f"/api/chats/{PHONE}")
-    history.tell(message("second, delayed", 1000, id="B"))
+    history.store(message_fact("first", 0, id="A"), message_fact("third", 2000, id="C"))
+    page = client.get_data(f"/api/chats/{SENDER_PHONE}")
+    history.store(message_fact("second, delayed", 1000, id="B"))
 
-    answer = client.post(f"/api/chats/{PHONE}/read", {"up_to": "C", "as_of": page["as_of"]})
+    answer = client.post(f"/api/chats/{SENDER_PHONE}/read", {"up_to": "C", "as_of": page["as_of"]})
 
     assert answer.json()["data"]["unread_count"] == 1
-    assert [one["message_text"] for one in client.data(f"/api/chats/{PHONE}")["messages"] if one["unread"]] == [
-        "second, delayed"
-    ]
+    assert [
+        one["message_text"] for one in client.get_data(f"/api/chats/{SENDER_PHONE}")["messages"] if one["unread"]
+    ] == ["second, delayed"]
 
 
-def test_a_message_of_a_transaction_that_was_running_stays_unread(history: History, client: Client) -> None:
+def test_a_message_of_a_transaction_that_was_running_stays_unread(history: HistoryWriter, client: ApiClient) -> None:
     """It has the smaller number, yet the page could not show it: numbers do not tell what was visible."""
-    history.tell(message("shown", 0, id="A"))
+    history.store(message_fact("shown", 0, id="A"))
     with psycopg.connect(history.database_url) as slow:
         slow.execute("SELECT pg_current_xact_id()")
-        history.tell(message("shown too", 1, id="B"))
-        page = client.data(f"/api/chats/{PHONE}")
+        history.store(message_fact("shown too", 1, id="B"))
+        page = client.get_data(f"/api/chats/{SENDER_PHONE}")
         slow.execute("INSERT INTO keys (session, message_id) SELECT session, 'SLOW' FROM sessions RETURNING key_id")
         slow.execute(
             """
@@ -74,56 +76,58 @@ def test_a_message_of_a_transaction_that_was_running_stays_unread(history: Histo
             WHERE message_id = 'A'
             """
         )
-    client.post(f"/api/chats/{PHONE}/read", {"as_of": page["as_of"]})
+    client.post(f"/api/chats/{SENDER_PHONE}/read", {"as_of": page["as_of"]})
 
     assert history.rows("SELECT message_id FROM whatsapp_messages WHERE unread") == [("SLOW",)]
 
 
-def test_reading_twice_changes_nothing_and_tells_nobody(history: History, client: Client) -> None:
+def test_reading_twice_changes_nothing_and_tells_nobody(history: HistoryWriter, client: ApiClient) -> None:
     """A client that retries must not wake every dashboard."""
-    history.tell(message())
-    client.post(f"/api/chats/{PHONE}/read")
-    client.post(f"/api/chats/{PHONE}/read")
+    history.store(message_fact())
+    client.post(f"/api/chats/{SENDER_PHONE}/read")
+    client.post(f"/api/chats/{SENDER_PHONE}/read")
 
     assert history.rows("SELECT count(*) FROM changes WHERE kind = 'read'") == [(1,)]
 
 
-def test_a_chat_can_be_shown_as_unread_again(history: History, client: Client) -> None:
+def test_a_chat_can_be_shown_as_unread_again(history: HistoryWriter, client: ApiClient) -> None:
     """To come back to it later, as on a phone; its messages stay read."""
-    history.tell(message())
-    client.post(f"/api/chats/{PHONE}/read")
+    history.store(message_fact())
+    client.post(f"/api/chats/{SENDER_PHONE}/read")
 
-    answer = client.post(f"/api/chats/{PHONE}/read", {"unread": True})
+    answer = client.post(f"/api/chats/{SENDER_PHONE}/read", {"unread": True})
 
-    (contact,) = client.data("/api/chats", unread="true")["contacts"]
+    (contact,) = client.get_data("/api/chats", unread="true")["contacts"]
     assert answer.json()["data"] == {"unread_count": 0, "marked_unread": True}
     assert (contact["marked_unread"], contact["unread_count"]) == (True, 0)
 
 
-@pytest.mark.parametrize("address", [PHONE, LID])
-def test_merged_addresses_are_read_together(history: History, client: Client, address: str) -> None:
+@pytest.mark.parametrize("address", [SENDER_PHONE, SENDER_LID])
+def test_merged_addresses_are_read_together(history: HistoryWriter, client: ApiClient, address: str) -> None:
     """One person, one counter, by whichever of the addresses it is asked."""
-    history.tell(message(), message(at=1, address=LID), same_person())
+    history.store(message_fact(), message_fact(at=1, address=SENDER_LID), alias_fact())
     before = unread(client)
     client.post(f"/api/chats/{address}/read")
 
     assert (before, unread(client)) == (2, 0)
 
 
-def test_counters_stay_true_while_readers_and_writers_race(history: History, client: Client) -> None:
+def test_counters_stay_true_while_readers_and_writers_race(history: HistoryWriter, client: ApiClient) -> None:
     """Every other product's counter drifts here: it is changed beside the rows that it counts."""
-    history.tell(message())
+    history.store(message_fact())
     stop = threading.Event()
 
     def read() -> None:
         while not stop.is_set():
-            assert client.post(f"/api/chats/{PHONE}/read").status_code == 200
+            assert client.post(f"/api/chats/{SENDER_PHONE}/read").status_code == 200
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
     for index in range(60):
-        history.tell(message(at=index), message(at=index, address=LID), *([same_person()] if index == 30 else []))
+        history.store(
+            message_fact(at=index), message_fact(at=index, address=SENDER_LID), *([alias_fact()] if index == 30 else [])
+        )
     stop.set()
     for reader in readers:
         reader.join()
@@ -138,28 +142,28 @@ def test_counters_stay_true_while_readers_and_writers_race(history: History, cli
     [b"{", b"[]", b'"x"', b'{"up_to": 5}', b'{"up_to": ""}', b'{"as_of": 1}', b'{"as_of": "x"}', b'{"unread": 1}',
      b'{"up_to": "\\u0000"}', b'{"up_to": "\\ud800"}', b"\xff", b"[" * 60_000],
 )  # fmt: skip
-def test_a_body_that_means_nothing_is_refused(client: Client, body: bytes) -> None:
+def test_a_body_that_means_nothing_is_refused(client: ApiClient, body: bytes) -> None:
     """Never a 500 for what a client sent."""
-    answer = client.http.post(f"{client.url}/api/chats/{PHONE}/read", data=body, timeout=30)
+    answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", data=body, timeout=30)
 
     assert answer.status_code == 400
     assert answer.json()["code"] in {"bad_json", "bad_parameter", "bad_cursor"}
 
 
-def test_a_body_beyond_the_limit_is_413(client: Client) -> None:
+def test_a_body_beyond_the_limit_is_413(client: ApiClient) -> None:
     """Nobody fills our memory."""
-    answer = client.http.post(f"{client.url}/api/chats/{PHONE}/read", data=b"x" * 100_000, timeout=30)
+    answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", data=b"x" * 100_000, timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-def test_a_page_from_before_a_restore_marks_nothing(history: History, client: Client) -> None:
+def test_a_page_from_before_a_restore_marks_nothing(history: HistoryWriter, client: ApiClient) -> None:
     """Its snapshot numbers mean other transactions now."""
-    history.tell(message())
-    page = client.data(f"/api/chats/{PHONE}")
-    history.run("UPDATE epoch SET epoch = gen_random_uuid()")
+    history.store(message_fact())
+    page = client.get_data(f"/api/chats/{SENDER_PHONE}")
+    history.execute("UPDATE epoch SET epoch = gen_random_uuid()")
 
-    answer = client.post(f"/api/chats/{PHONE}/read", {"as_of": page["as_of"]})
+    answer = client.post(f"/api/chats/{SENDER_PHONE}/read", {"as_of": page["as_of"]})
 
     assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
     assert unread(client) == 1

@@ -7,19 +7,28 @@ import psycopg
 import pytest
 
 from store.model.facts import Delete, Edit
-from tests.support.history_writer import LID, PHONE, T0, Client, History, message, named, same_person
+from tests.support.history_writer import (
+    BASE_TIME,
+    SENDER_LID,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    alias_fact,
+    message_fact,
+    name_fact,
+)
 
 
-def search(client: Client, q: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
+def search(client: ApiClient, q: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
     """What is found once everything told is searchable."""
     while True:
-        data = client.data("/api/search", q=q, **parameters)
+        data = client.get_data("/api/search", q=q, **parameters)
         if data["complete"]:
             return data
         time.sleep(0.05)
 
 
-def texts(client: Client, q: str, **parameters: str | int) -> list[str]:
+def texts(client: ApiClient, q: str, **parameters: str | int) -> list[str]:
     return [one["message_text"] or one["caption"] for one in search(client, q, **parameters)["results"]]
 
 
@@ -48,20 +57,20 @@ def texts(client: Client, q: str, **parameters: str | int) -> list[str]:
     ],
 )
 def test_words_parts_of_words_and_numbers_are_found_in_any_script(
-    history: History, client: Client, text: str, q: str
+    history: HistoryWriter, client: ApiClient, text: str, q: str
 ) -> None:
     """People look for what they remember, in the writing they have."""
-    history.tell(message("something else 5"), message(text, 1), message("and more", 2))
+    history.store(message_fact("something else 5"), message_fact(text, 1), message_fact("and more", 2))
 
     assert texts(client, q) == [text]
 
 
 @pytest.mark.parametrize(("text", "q"), [("please receive it", "recieve"), ("the invoice is late", "invioce")])
 def test_a_typing_error_is_forgiven_when_nothing_is_found_as_written(
-    history: History, client: Client, text: str, q: str
+    history: HistoryWriter, client: ApiClient, text: str, q: str
 ) -> None:
     """And the answer says so, because what it shows is not what was asked for."""
-    history.tell(message("unrelated"), message(text, 1))
+    history.store(message_fact("unrelated"), message_fact(text, 1))
 
     data = search(client, q)
 
@@ -69,9 +78,9 @@ def test_a_typing_error_is_forgiven_when_nothing_is_found_as_written(
     assert data["fuzzy"] is True
 
 
-def test_ranges_say_where_in_the_snippet_the_words_are(history: History, client: Client) -> None:
+def test_ranges_say_where_in_the_snippet_the_words_are(history: HistoryWriter, client: ApiClient) -> None:
     """A result that does not show why it is one looks like an error."""
-    history.tell(message("😀 filler " * 30 + "the Invoice for +91 98110-00001 " + "tail " * 50))
+    history.store(message_fact("😀 filler " * 30 + "the Invoice for +91 98110-00001 " + "tail " * 50))
 
     (found,) = search(client, "invoice 919811000001")["results"]
 
@@ -79,25 +88,25 @@ def test_ranges_say_where_in_the_snippet_the_words_are(history: History, client:
     assert len(found["snippet"]) <= 200
 
 
-def test_results_lead_into_their_chat(history: History, client: Client) -> None:
+def test_results_lead_into_their_chat(history: HistoryWriter, client: ApiClient) -> None:
     """A result is a message as its chat shows it, with the chat's name and a way there."""
-    history.tell(message("needle", id="N"), named("John"))
+    history.store(message_fact("needle", id="N"), name_fact("John"))
 
     (found,) = search(client, "needle")["results"]
-    page = client.data(f"/api/chats/{found['address']}", around=found["message_id"])
+    page = client.get_data(f"/api/chats/{found['address']}", around=found["message_id"])
 
     assert found["name"] == "John"
     assert {key: found[key] for key in page["messages"][0]} == page["messages"][0]
 
 
-def test_pages_of_results_join_newest_first(history: History, client: Client) -> None:
+def test_pages_of_results_join_newest_first(history: HistoryWriter, client: ApiClient) -> None:
     """Nothing is skipped where many say the same at the same time."""
-    history.tell(*(message(f"needle {index}", index // 3) for index in range(20)))
+    history.store(*(message_fact(f"needle {index}", index // 3) for index in range(20)))
     search(client, "needle")
     seen: list[str] = []
     cursor = None
     while True:
-        page = client.data("/api/search", q="needle", limit=6, cursor=cursor)
+        page = client.get_data("/api/search", q="needle", limit=6, cursor=cursor)
         seen += [one["message_text"] for one in page["results"]]
         times = [one["timestamp"] for one in page["results"]]
         assert times == sorted(times, reverse=True)
@@ -108,36 +117,39 @@ def test_pages_of_results_join_newest_first(history: History, client: Client) ->
     assert sorted(seen) == sorted(f"needle {index}" for index in range(20))
 
 
-def test_filters_leave_out_the_rest(history: History, client: Client) -> None:
+def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -> None:
     """As in a chat, and one chat of many by any of its addresses."""
-    history.tell(message("needle a"), message("needle b", 1000, direction="outgoing"))
-    history.tell(message("needle c", 2000, address=LID), same_person())
-    history.tell(message("needle d", 3000, address="919811000002"), session="s2")
-    history.tell(message(type="image", caption="needle e", at=4000, address="919811000003"))
+    history.store(message_fact("needle a"), message_fact("needle b", 1000, direction="outgoing"))
+    history.store(message_fact("needle c", 2000, address=SENDER_LID), alias_fact())
+    history.store(message_fact("needle d", 3000, address="919811000002"), session="s2")
+    history.store(message_fact(type="image", caption="needle e", at=4000, address="919811000003"))
 
     assert texts(client, "needle", direction="outgoing") == ["needle b"]
     assert texts(client, "needle", type="image") == ["needle e"]
     assert texts(client, "needle", session_id="s2") == ["needle d"]
-    assert texts(client, "needle", address=PHONE) == ["needle c", "needle b", "needle a"]
-    assert texts(client, "needle", address=LID) == ["needle c", "needle b", "needle a"]
-    assert texts(client, "needle", since=T0 + 1000, until=T0 + 3000) == ["needle c", "needle b"]
+    assert texts(client, "needle", address=SENDER_PHONE) == ["needle c", "needle b", "needle a"]
+    assert texts(client, "needle", address=SENDER_LID) == ["needle c", "needle b", "needle a"]
+    assert texts(client, "needle", since=BASE_TIME + 1000, until=BASE_TIME + 3000) == ["needle c", "needle b"]
 
 
 def test_an_edited_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all(
-    history: History, client: Client
+    history: HistoryWriter, client: ApiClient
 ) -> None:
     """What was taken back must not come up in a search."""
-    history.tell(message("first words", id="A"), message("secret words", 1, id="B"))
-    history.tell(Edit("A", PHONE, "incoming", None, "second words", T0 + 10), Delete("B", PHONE, "incoming", None, T0))
+    history.store(message_fact("first words", id="A"), message_fact("secret words", 1, id="B"))
+    history.store(
+        Edit("A", SENDER_PHONE, "incoming", None, "second words", BASE_TIME + 10),
+        Delete("B", SENDER_PHONE, "incoming", None, BASE_TIME),
+    )
 
     assert texts(client, "words") == ["second words"]
     assert texts(client, "first words") == []
     assert history.rows("SELECT count(*) FROM searchable WHERE text ~ 'secret'") == [(0,)]
 
 
-def test_words_that_are_in_too_many_messages_are_refused_clearly(history: History, client: Client) -> None:
+def test_words_that_are_in_too_many_messages_are_refused_clearly(history: HistoryWriter, client: ApiClient) -> None:
     """A search that cannot end is ended, and its caller is told what to do."""
-    history.tell(message("hello"))
+    history.store(message_fact("hello"))
     search(client, "hello")
     with psycopg.connect(history.database_url) as slow:
         slow.execute("LOCK TABLE searchable")
@@ -147,7 +159,7 @@ def test_words_that_are_in_too_many_messages_are_refused_clearly(history: Histor
 
 
 @pytest.mark.parametrize("q", ["", " ", "\0", "x" * 600, "a b c d e f g h i"])
-def test_a_query_that_says_nothing_is_refused(client: Client, q: str) -> None:
+def test_a_query_that_says_nothing_is_refused(client: ApiClient, q: str) -> None:
     """Never a 500 for what was typed."""
     answer = client.get("/api/search", q=q)
 
@@ -161,15 +173,15 @@ COMMON = """
 
 
 @pytest.mark.parametrize("q", ["please order", "please ordr", "please", "5512 please", "pleese 5512", "ease", "or"])
-@pytest.mark.parametrize("address", [None, PHONE])
+@pytest.mark.parametrize("address", [None, SENDER_PHONE])
 def test_what_is_rare_is_found_however_much_is_newer(
-    history: History, client: Client, q: str, address: str | None
+    history: HistoryWriter, client: ApiClient, q: str, address: str | None
 ) -> None:
     """Which index is asked, and for which words, depends on what everybody says; what is found does not."""
-    history.tell(message("please order 5512"), message("please", 1, address="919811000002"))
+    history.store(message_fact("please order 5512"), message_fact("please", 1, address="919811000002"))
     search(client, "please")
     # Of messages that nobody may see: they only stand before the others.
-    history.run("SET session_replication_role = replica; " + COMMON)
+    history.execute("SET session_replication_role = replica; " + COMMON)
 
     found = texts(client, q, **({} if address is None else {"address": address}))
 

@@ -8,14 +8,14 @@ import pytest
 
 from api.commands import sak as commands_sak
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
+from dev.gateway.server import PretendGateway
 
 URL = "http://127.0.0.1:9/whatsapp-webhook"
 
 
 @pytest.fixture
-def environ(gateway: Gateway) -> Mapping[str, str]:
-    return gateway.account.environ(gateway.base_url)
+def environ(gateway: PretendGateway) -> Mapping[str, str]:
+    return gateway.account.to_environ(gateway.base_url)
 
 
 @pytest.fixture
@@ -36,11 +36,13 @@ def machine(sak: Callable[..., tuple[int, str]]) -> Callable[..., Any]:
     return lambda *words: json.loads(sak(*words, "--json")[1])
 
 
-def test_register_tells_the_secret_and_may_be_repeated(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_register_tells_the_secret_and_may_be_repeated(
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
+) -> None:
     """The secret is told nowhere else, so it must be printed."""
     first = sak("register", "--url", URL)
     second = sak("register", "--url", URL)
-    (webhook,) = gateway.memory.webhooks()
+    (webhook,) = gateway.state.webhooks()
 
     assert first[0] == second[0] == 0
     assert webhook.secret in first[1]
@@ -48,22 +50,22 @@ def test_register_tells_the_secret_and_may_be_repeated(gateway: Gateway, sak: Ca
     assert "message.received" in webhook.events
 
 
-def test_register_asks_for_the_events_that_are_named(gateway: Gateway, machine: Callable[..., Any]) -> None:
+def test_register_asks_for_the_events_that_are_named(gateway: PretendGateway, machine: Callable[..., Any]) -> None:
     """`status.change` and the rest can be subscribed to long before SAK sends them."""
     answer = machine("register", "--url", URL, "--events", "message.received, session.status")
 
     assert answer["events"] == ["message.received", "session.status"]
-    assert gateway.memory.webhooks()[0].events == ("message.received", "session.status")
+    assert gateway.state.webhooks()[0].events == ("message.received", "session.status")
 
 
 def test_register_puts_the_secret_first_into_the_env_file(
-    gateway: Gateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     """The old secret stays behind it: webhooks that it signed may be on their way. Other lines are somebody else's."""
     file = tmp_path / ".env"
     file.write_text("# ours\nAPI_PORT=3001\nWEBHOOK_SECRETS='oldest,old'  # two\nSAK_PHONE=919800000000\n")
     codes = [sak("register", "--url", URL, "--write-env", str(file))[0] for _ in range(2)]
-    secret = gateway.memory.webhooks()[0].secret
+    secret = gateway.state.webhooks()[0].secret
 
     assert codes == [0, 0]
     assert file.read_text().splitlines() == [
@@ -77,29 +79,31 @@ def test_register_puts_the_secret_first_into_the_env_file(
 
 
 def test_a_secret_that_cannot_be_written_is_still_printed(
-    gateway: Gateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     """Registered is registered: only its secret has no home yet."""
     code, said = sak("register", "--url", URL, "--write-env", str(tmp_path / "missing" / ".env"))
 
     assert code == 1
-    assert gateway.memory.webhooks()[0].secret in said
+    assert gateway.state.webhooks()[0].secret in said
     assert "by hand" in said
 
 
-def test_the_only_webhook_moves_without_being_named(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_the_only_webhook_moves_without_being_named(
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
+) -> None:
     """Step 6.4 of the guide in one line; a second time there is nothing to do, and no harm."""
     sak("register", "--url", URL)
-    secret = gateway.memory.webhooks()[0].secret
+    secret = gateway.state.webhooks()[0].secret
     codes = [sak("move", "--url", URL + "/new")[0] for _ in range(2)]
-    (webhook,) = gateway.memory.webhooks()
+    (webhook,) = gateway.state.webhooks()
 
     assert codes == [0, 0]
     assert (webhook.url, webhook.secret) == (URL + "/new", secret)
-    assert gateway.seen("PUT /webhooks/{id}") == 1
+    assert gateway.call_count("PUT /webhooks/{id}") == 1
 
 
-def test_of_several_webhooks_one_must_be_named(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_of_several_webhooks_one_must_be_named(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
     """Moving or removing the wrong one loses messages that nobody sends again."""
     sak("register", "--url", URL)
     sak("register", "--url", URL + "/2")
@@ -109,11 +113,11 @@ def test_of_several_webhooks_one_must_be_named(gateway: Gateway, sak: Callable[.
 
     assert (moved, removed, gone) == (1, 0, 1)
     assert URL + "/2" in said
-    assert [webhook.url for webhook in gateway.memory.webhooks()] == [URL]
+    assert [webhook.url for webhook in gateway.state.webhooks()] == [URL]
 
 
 def test_webhooks_are_listed_without_their_secrets(
-    gateway: Gateway, sak: Callable[..., tuple[int, str]], machine: Callable[..., Any]
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]], machine: Callable[..., Any]
 ) -> None:
     """SAK does not tell them again."""
     assert sak("webhooks") == (0, "no webhooks\n")
@@ -123,13 +127,13 @@ def test_webhooks_are_listed_without_their_secrets(
     assert code == 0
     assert URL in said
     assert machine("webhooks")[0]["url"] == URL
-    assert gateway.memory.webhooks()[0].secret not in said
+    assert gateway.state.webhooks()[0].secret not in said
 
 
-def test_status_is_an_exit_code_too(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_status_is_an_exit_code_too(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
     """`python -m api sak status || alert` needs nothing else."""
     connected = sak("status")
-    gateway.memory.connected = False
+    gateway.state.connected = False
     disconnected = sak("status")
 
     assert (connected[0], disconnected[0]) == (0, 1)
@@ -137,7 +141,7 @@ def test_status_is_an_exit_code_too(gateway: Gateway, sak: Callable[..., tuple[i
     assert "not connected" not in connected[1]
 
 
-def test_each_kind_of_failure_has_its_exit_code(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_each_kind_of_failure_has_its_exit_code(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
     """A script that may try again must know whether something was done."""
     unset = sak("status", SAK_BASE_URL="")
     refused = sak("webhooks", SAK_JWT="another")

@@ -11,15 +11,15 @@ import pytest
 
 from api.commands import sak as commands_sak
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from tests.support.history_writer import LID, History, message, same_person
+from dev.gateway.server import PretendGateway
+from tests.support.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact
 
 PHONE = "919811000009"
 
 
 @pytest.fixture
-def environ(gateway: Gateway, database_url: str) -> Mapping[str, str]:
-    return {**gateway.account.environ(gateway.base_url), "DATABASE_URL": database_url}
+def environ(gateway: PretendGateway, database_url: str) -> Mapping[str, str]:
+    return {**gateway.account.to_environ(gateway.base_url), "DATABASE_URL": database_url}
 
 
 @pytest.fixture
@@ -42,24 +42,24 @@ def machine(sak: Callable[..., tuple[int, str]], *words: str) -> Any:  # noqa: A
 
 
 def test_what_the_shell_sends_is_kept_like_every_other_send(
-    gateway: Gateway, sak: Callable[..., tuple[int, str]], history: History
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]], history: HistoryWriter
 ) -> None:
     """Whoever answers from a terminal answers in the same history."""
-    history.tell(message(address=LID), same_person(phone=PHONE), session=gateway.account.session_id)
-    code, said = sak("send", "--to", LID, "--text", "hello")
+    history.store(message_fact(address=SENDER_LID), alias_fact(phone=PHONE), session=gateway.account.session_id)
+    code, said = sak("send", "--to", SENDER_LID, "--text", "hello")
 
     assert code == 0
     assert said.startswith(f"sent: {PHONE}\n")
     assert history.rows("SELECT state, text, token FROM sends") == [("sent", "hello", "command line")]
-    assert [one.text for one in gateway.memory.reached()] == ["hello"]
+    assert [one.text for one in gateway.state.delivered_messages()] == ["hello"]
 
 
-def test_a_file_and_a_key(gateway: Gateway, sak: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+def test_a_file_and_a_key(gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     """A script that runs twice sends once."""
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
     words = ("send", "--to", PHONE, "--document", "a.pdf", "--text", "see", "--key", "k")
     first, second = machine(sak, *words), machine(sak, *words)
-    (reached,) = gateway.memory.reached()
+    (reached,) = gateway.state.delivered_messages()
 
     assert first == second
     assert reached.attachment
@@ -76,7 +76,7 @@ def test_a_file_and_a_key(gateway: Gateway, sak: Callable[..., tuple[int, str]],
     ],
 )
 def test_a_script_knows_by_the_exit_code_whether_it_may_send_again(
-    goes: Misbehaviour, code: int, state: str, gateway: Gateway, sak: Callable[..., tuple[int, str]]
+    goes: Misbehaviour, code: int, state: str, gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
     """5 is the one that it must not answer with a second try."""
     gateway.misbehave(goes)
@@ -87,7 +87,7 @@ def test_a_script_knows_by_the_exit_code_whether_it_may_send_again(
     assert ("do not send it again" in said[1]) == (state == "unknown")
 
 
-def test_wrong_usage_sends_nothing(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_wrong_usage_sends_nothing(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
     """Each is told in a sentence, with exit code 2."""
     said = [
         sak("send", "--to", "123", "--text", "hello"),
@@ -99,10 +99,12 @@ def test_wrong_usage_sends_nothing(gateway: Gateway, sak: Callable[..., tuple[in
     ]
 
     assert [code for code, _ in said] == [2] * 6
-    assert gateway.memory.seen() == {}
+    assert gateway.state.call_counts() == {}
 
 
-def test_unknown_sends_are_reconciled_from_the_shell(gateway: Gateway, sak: Callable[..., tuple[int, str]]) -> None:
+def test_unknown_sends_are_reconciled_from_the_shell(
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
+) -> None:
     """One by its id, or all."""
     gateway.misbehave(Misbehaviour("reset_after"))
     send_id = machine(sak, "send", "--to", PHONE, "--text", "hello")["send_id"]

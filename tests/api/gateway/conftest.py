@@ -2,34 +2,34 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from api.gateway.settings import Settings
-from api.gateway.timeouts import Patience
-from dev.gateway.server import Gateway
+from api.gateway.timeouts import Timeouts
+from dev.gateway.server import PretendGateway
 
-QUICK = Patience(connect=2.0, answer=1.0, total=5.0, pause=0.001)
+FAST_TIMEOUTS = Timeouts(connect=2.0, attempt=1.0, total=5.0, pause=0.001)
 """Waits as briefly between attempts as it can, so that tests of retries are quick."""
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with Gateway() as running:
+def gateway() -> Iterator[PretendGateway]:
+    with PretendGateway() as running:
         yield running
 
 
 @pytest.fixture
-def settings(gateway: Gateway) -> Settings:
-    told = Settings.from_environ(gateway.account.environ(gateway.base_url))
+def settings(gateway: PretendGateway) -> Settings:
+    told = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
     assert told is not None
     return told
 
 
 @pytest.fixture
-def make_client(settings: Settings) -> Iterator[Callable[[Patience], Client]]:
-    made: list[Client] = []
+def make_client(settings: Settings) -> Iterator[Callable[[Timeouts], SakClient]]:
+    made: list[SakClient] = []
 
-    def make(patience: Patience) -> Client:
-        made.append(Client(settings, patience))
+    def make(patience: Timeouts) -> SakClient:
+        made.append(SakClient(settings, patience))
         return made[-1]
 
     yield make
@@ -38,5 +38,5 @@ def make_client(settings: Settings) -> Iterator[Callable[[Patience], Client]]:
 
 
 @pytest.fixture
-def client(make_client: Callable[[Patience], Client]) -> Client:
-    return make_client(QUICK)
+def client(make_client: Callable[[Timeouts], SakClient]) -> SakClient:
+    return make_client(FAST_TIMEOUTS)

@@ -8,77 +8,77 @@ from pathlib import Path
 import pytest
 
 from api.gateway import errors, transport
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from api.gateway.settings import Settings
-from api.gateway.timeouts import Patience
+from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
+from dev.gateway.server import PretendGateway
 
 URL = "http://127.0.0.1:9/whatsapp-webhook"
-HASTY = Patience(connect=2.0, answer=0.3, total=0.5, pause=0.001)
+HASTY = Timeouts(connect=2.0, attempt=0.3, total=0.5, pause=0.001)
 
 
-def test_registering_twice_gives_the_same_webhook_and_secret(gateway: Gateway, client: Client) -> None:
+def test_registering_twice_gives_the_same_webhook_and_secret(gateway: PretendGateway, client: SakClient) -> None:
     """A deployment registers at each start; a new secret each time would refuse its own webhooks."""
-    first = client.register(URL, ["message.received"])
-    second = client.register(URL, ["message.received", "message.sent"])
+    first = client.register_webhook(URL, ["message.received"])
+    second = client.register_webhook(URL, ["message.received", "message.sent"])
 
     assert (first.new, second.new) == (True, False)
     assert (second.webhook_id, second.secret) == (first.webhook_id, first.secret)
     assert second.events == ("message.received", "message.sent")
-    assert len(gateway.memory.webhooks()) == 1
+    assert len(gateway.state.webhooks()) == 1
 
 
-def test_a_webhook_can_be_listed_changed_and_removed(client: Client) -> None:
+def test_a_webhook_can_be_listed_changed_and_removed(client: SakClient) -> None:
     """Step 6.4 of the guide moves it to where the receiver was deployed."""
-    webhook_id = client.register(URL, ["message.received"]).webhook_id
-    client.change(webhook_id, url=URL + "/moved", active=False)
-    (listed,) = client.webhooks()
-    client.remove(webhook_id)
+    webhook_id = client.register_webhook(URL, ["message.received"]).webhook_id
+    client.update_webhook(webhook_id, url=URL + "/moved", active=False)
+    (listed,) = client.list_webhooks()
+    client.delete_webhook(webhook_id)
 
     assert (listed.webhook_id, listed.url, listed.active) == (webhook_id, URL + "/moved", False)
     assert listed.events == ("message.received",)
-    assert client.webhooks() == []
+    assert client.list_webhooks() == []
 
 
-def test_a_ping_tells_how_each_webhook_answered(client: Client) -> None:
+def test_a_ping_tells_how_each_webhook_answered(client: SakClient) -> None:
     """Port 9 answers nobody: SAK says so, and that is an answer, not an error."""
-    registered = client.register(URL, ["message.received"])
-    (ping,) = client.test()
+    registered = client.register_webhook(URL, ["message.received"])
+    (ping,) = client.test_webhooks()
 
-    assert (ping.webhook_id, ping.url, ping.ok, ping.status) == (registered.webhook_id, URL, False, None)
+    assert (ping.webhook_id, ping.url, ping.succeeded, ping.status) == (registered.webhook_id, URL, False, None)
 
 
-def test_the_session_says_whether_it_is_connected(gateway: Gateway, client: Client) -> None:
+def test_the_session_says_whether_it_is_connected(gateway: PretendGateway, client: SakClient) -> None:
     """What a dashboard shows above its chats."""
-    assert client.status().connected
-    assert client.status().phone == gateway.account.phone
-    gateway.memory.connected = False
-    assert not client.status().connected
+    assert client.session_state().connected
+    assert client.session_state().phone == gateway.account.phone
+    gateway.state.connected = False
+    assert not client.session_state().connected
 
 
-def test_history_shows_what_was_sent_newest_first(client: Client) -> None:
+def test_history_shows_what_was_sent_newest_first(client: SakClient) -> None:
     """Unknown sends are compared with it."""
     for text in ("one", "two", "three"):
-        client.send("919811000009", text)
-    newest = client.history(limit=1)
-    older = client.history(limit=5, offset=1)
+        client.send_text("919811000009", text)
+    newest = client.list_sent_messages(limit=1)
+    older = client.list_sent_messages(limit=5, offset=1)
 
     assert [past.to for past in newest + older] == ["919811000009"] * 3
     assert newest[0].message_id not in {past.message_id for past in older}
     assert {past.status for past in older} == {"sent"}
 
 
-REPEATED: dict[str, Callable[[Client], object]] = {
-    "GET /webhooks": lambda client: client.webhooks(),
-    "GET /messages/history": lambda client: client.history(),
-    "POST /webhooks": lambda client: client.register(URL),
-    "PUT /webhooks/{id}": lambda client: client.change(client.register(URL).webhook_id, active=True),
+REPEATED: dict[str, Callable[[SakClient], object]] = {
+    "GET /webhooks": lambda client: client.list_webhooks(),
+    "GET /messages/history": lambda client: client.list_sent_messages(),
+    "POST /webhooks": lambda client: client.register_webhook(URL),
+    "PUT /webhooks/{id}": lambda client: client.update_webhook(client.register_webhook(URL).webhook_id, active=True),
 }
-ASKED_ONCE: dict[str, Callable[[Client], object]] = {
-    "POST /webhooks/test": lambda client: client.test(),
-    "GET /sessions/{id}/status": lambda client: client.status(),
-    "DELETE /webhooks/{id}": lambda client: client.remove(client.register(URL).webhook_id),
+ASKED_ONCE: dict[str, Callable[[SakClient], object]] = {
+    "POST /webhooks/test": lambda client: client.test_webhooks(),
+    "GET /sessions/{id}/status": lambda client: client.session_state(),
+    "DELETE /webhooks/{id}": lambda client: client.delete_webhook(client.register_webhook(URL).webhook_id),
 }
 PASSING = [
     Misbehaviour("reset"),
@@ -92,110 +92,110 @@ PASSING = [
 @pytest.mark.parametrize("goes", PASSING, ids=lambda goes: f"{goes.kind} {goes.status}")
 @pytest.mark.parametrize("call", REPEATED)
 def test_a_call_that_may_be_repeated_gets_over_a_bad_moment(
-    call: str, goes: Misbehaviour, gateway: Gateway, client: Client
+    call: str, goes: Misbehaviour, gateway: PretendGateway, client: SakClient
 ) -> None:
     """A gateway behind a proxy that restarts is no reason to bother a person."""
     gateway.misbehave(replace(goes, call=call))
     REPEATED[call](client)
 
-    assert gateway.seen(call) == 2
+    assert gateway.call_count(call) == 2
 
 
 @pytest.mark.parametrize("goes", PASSING, ids=lambda goes: f"{goes.kind} {goes.status}")
 @pytest.mark.parametrize("call", ASKED_ONCE)
 def test_a_call_that_does_something_each_time_is_not_repeated(
-    call: str, goes: Misbehaviour, gateway: Gateway, client: Client
+    call: str, goes: Misbehaviour, gateway: PretendGateway, client: SakClient
 ) -> None:
     """Asking for the state of a session can start a reconnect; a storm of them is worse than not knowing."""
     gateway.misbehave(replace(goes, call=call))
-    with pytest.raises(errors.UnknownError):
+    with pytest.raises(errors.OutcomeUnknownError):
         ASKED_ONCE[call](client)
 
-    assert gateway.seen(call) == 1
+    assert gateway.call_count(call) == 1
 
 
 def test_a_read_that_is_never_answered_ends_when_its_time_is_up(
-    gateway: Gateway, make_client: Callable[[Patience], Client]
+    gateway: PretendGateway, make_client: Callable[[Timeouts], SakClient]
 ) -> None:
     """A drip of a byte now and then satisfies every time-out that counts from byte to byte."""
     gateway.misbehave(Misbehaviour("drip", times=None, seconds=0.05))
-    with pytest.raises(errors.UnknownError, match="did not answer"):
-        make_client(HASTY).webhooks()
+    with pytest.raises(errors.OutcomeUnknownError, match="did not answer"):
+        make_client(HASTY).list_webhooks()
 
 
-def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: Gateway, settings: Settings) -> None:
+def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: PretendGateway, settings: Settings) -> None:
     """Whoever reads the error looks for SAK's own word."""
-    with Client(replace(settings, jwt="another-token")) as client, pytest.raises(errors.RefusedError) as refusal:
-        client.webhooks()
+    with SakClient(replace(settings, jwt="another-token")) as client, pytest.raises(errors.RefusedError) as refusal:
+        client.list_webhooks()
 
     assert (refusal.value.code, refusal.value.status) == ("AUTH_FAILED", 401)
-    assert gateway.seen("GET /webhooks") == 1
+    assert gateway.call_count("GET /webhooks") == 1
 
 
-LACKING: list[tuple[Callable[[Client], object], str, str]] = [
-    (lambda client: client.webhooks(), "jwt", "SAK_JWT"),
-    (lambda client: client.send("919811000009", "x"), "api_key", "SAK_API_KEY"),
-    (lambda client: client.register(URL), "session_id", "SAK_SESSION_ID"),
+LACKING: list[tuple[Callable[[SakClient], object], str, str]] = [
+    (lambda client: client.list_webhooks(), "jwt", "SAK_JWT"),
+    (lambda client: client.send_text("919811000009", "x"), "api_key", "SAK_API_KEY"),
+    (lambda client: client.register_webhook(URL), "session_id", "SAK_SESSION_ID"),
 ]
 
 
 @pytest.mark.parametrize(("call", "missing", "named"), LACKING)
 def test_what_a_call_lacks_is_named_before_sak_is_asked(
-    call: Callable[[Client], object], missing: str, named: str, gateway: Gateway, settings: Settings
+    call: Callable[[SakClient], object], missing: str, named: str, gateway: PretendGateway, settings: Settings
 ) -> None:
     """`SAK_JWT is not set` helps more than a 401."""
     with (
-        Client(replace(settings, **{missing: None})) as client,
+        SakClient(replace(settings, **{missing: None})) as client,
         pytest.raises(errors.NotConfiguredError, match=named),
     ):
         call(client)
 
-    assert gateway.memory.seen() == {}
+    assert gateway.state.call_counts() == {}
 
 
-def test_an_owners_key_names_the_session(gateway: Gateway, settings: Settings) -> None:
+def test_an_owners_key_names_the_session(gateway: PretendGateway, settings: Settings) -> None:
     """A user-level key alone is refused: SAK cannot know which phone is meant."""
     owner = replace(settings, api_key=gateway.account.user_key)
-    with Client(owner) as client:
-        sent = client.send("919811000009", "hello")
-    with Client(replace(owner, session_id=None)) as client, pytest.raises(errors.RefusedError) as refusal:
-        client.send("919811000009", "hello")
+    with SakClient(owner) as client:
+        sent = client.send_text("919811000009", "hello")
+    with SakClient(replace(owner, session_id=None)) as client, pytest.raises(errors.RefusedError) as refusal:
+        client.send_text("919811000009", "hello")
 
     assert sent.status == "sent"
     assert refusal.value.code == "SESSION_ID_REQUIRED"
 
 
-def test_a_session_id_cannot_smuggle_a_header(client: Client) -> None:
+def test_a_session_id_cannot_smuggle_a_header(client: SakClient) -> None:
     """It may come from whoever calls our API."""
     with pytest.raises(errors.RefusedError, match="no session"):
-        client.send("919811000009", "hello", session_id="x\r\nx-api-key: other")
+        client.send_text("919811000009", "hello", session_id="x\r\nx-api-key: other")
 
 
-def test_calls_share_a_connection(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_calls_share_a_connection(client: SakClient, caplog: pytest.LogCaptureFixture) -> None:
     """A TLS handshake for each message costs more than the message."""
     caplog.set_level(logging.DEBUG, "urllib3")
     for _ in range(3):
-        client.webhooks()
+        client.list_webhooks()
 
     assert caplog.text.count("Starting new HTTP connection") == 1
 
 
 def test_a_connection_that_was_idle_is_not_trusted(
-    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    client: SakClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Node closes idle connections: a send that meets the closing would be unknown for nothing."""
-    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(transport, "MAX_IDLE_SECONDS", 0.0)
     caplog.set_level(logging.DEBUG, "urllib3")
     for _ in range(3):
-        client.webhooks()
+        client.list_webhooks()
 
     assert "Resetting dropped connection" in caplog.text
 
 
-def test_a_netrc_does_not_replace_the_token(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_netrc_does_not_replace_the_token(client: SakClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """requests would put its user and password where our token stands."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password something\n")
     monkeypatch.setenv("NETRC", str(netrc))
 
-    assert client.webhooks() == []
+    assert client.list_webhooks() == []

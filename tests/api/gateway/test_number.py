@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.gateway.phone_number import InvalidRecipientError, normalise_to
+from api.gateway.phone_number import InvalidRecipientError, normalize
 from dev.gateway import state
 
 
@@ -25,7 +25,7 @@ from dev.gateway import state
 )
 def test_a_number_becomes_what_sak_dials(to: str, digits: str) -> None:
     """Ten digits that begin with 91 stay ten: surprising, and what SAK does."""
-    assert normalise_to(to) == digits
+    assert normalize(to) == digits
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def test_a_number_becomes_what_sak_dials(to: str, digits: str) -> None:
 def test_what_sak_cannot_dial_is_refused_with_the_reason(to: str, says: str) -> None:
     """Digits of other scripts are no digits to SAK either."""
     with pytest.raises(InvalidRecipientError, match=re.escape(says)):
-        normalise_to(to)
+        normalize(to)
 
 
 @given(st.text().filter(lambda text: "@" not in text))
 def test_any_text_is_read_as_sak_reads_it(to: str) -> None:
     """One disagreement, and a reply lands in another chat than its question."""
     try:
-        digits = normalise_to(to)
+        digits = normalize(to)
     except InvalidRecipientError:
         digits = None
 
-    assert digits == state.read_number(to)
-    assert digits is None or normalise_to(digits) == digits
+    assert digits == state.normalize_phone(to)
+    assert digits is None or normalize(digits) == digits

@@ -5,27 +5,27 @@ from collections.abc import Callable
 import pytest
 
 from api.gateway import errors
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from api.gateway.settings import Settings
-from dev.gateway.misbehaviour import Kind, Misbehaviour
-from dev.gateway.server import Gateway
+from dev.gateway.misbehaviour import Misbehaviour, MisbehaviourKind
+from dev.gateway.server import PretendGateway
 
 URL = "http://127.0.0.1:9/whatsapp-webhook"
-CALLS: list[Callable[[Client], object]] = [
-    lambda client: client.webhooks(),
-    lambda client: client.send("919811000009", "hello"),
-    lambda client: client.status(),
-    lambda client: client.register(URL),
+CALLS: list[Callable[[SakClient], object]] = [
+    lambda client: client.list_webhooks(),
+    lambda client: client.send_text("919811000009", "hello"),
+    lambda client: client.session_state(),
+    lambda client: client.register_webhook(URL),
 ]
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("kind", ["answer", "reset", "garbage", "cut"])
 def test_no_log_and_no_error_holds_a_token_or_a_key(
-    call: Callable[[Client], object],
-    kind: Kind,
-    gateway: Gateway,
-    client: Client,
+    call: Callable[[SakClient], object],
+    kind: MisbehaviourKind,
+    gateway: PretendGateway,
+    client: SakClient,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """More people read logs than may send in our name, and a gateway may repeat our token in its errors."""
@@ -42,9 +42,9 @@ def test_no_log_and_no_error_holds_a_token_or_a_key(
     assert account.api_key not in told
 
 
-def test_no_representation_shows_a_secret(settings: Settings, client: Client) -> None:
+def test_no_representation_shows_a_secret(settings: Settings, client: SakClient) -> None:
     """Tracebacks and debuggers print what repr gives."""
-    registered = client.register(URL)
+    registered = client.register_webhook(URL)
     shown = f"{settings!r} {client!r} {registered!r}"
 
     assert settings.jwt is not None
@@ -54,9 +54,9 @@ def test_no_representation_shows_a_secret(settings: Settings, client: Client) ->
     assert registered.secret not in shown
 
 
-def test_a_webhooks_secret_is_not_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_webhooks_secret_is_not_logged(client: SakClient, caplog: pytest.LogCaptureFixture) -> None:
     """It comes in an answer's body, which some libraries log at DEBUG."""
     caplog.set_level(logging.DEBUG)
-    registered = client.register(URL)
+    registered = client.register_webhook(URL)
 
     assert registered.secret not in caplog.text

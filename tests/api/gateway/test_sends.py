@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import pytest
 
 from api.gateway import errors, payloads
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from api.gateway.phone_number import InvalidRecipientError
 from api.gateway.settings import Settings
-from api.gateway.timeouts import Patience
+from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
+from dev.gateway.server import PretendGateway
 
 TO = "9811000009"
-QUICK = Patience(connect=2.0, answer=1.0, total=5.0, pause=0.001)
+QUICK = Timeouts(connect=2.0, attempt=1.0, total=5.0, pause=0.001)
 HASTY = replace(QUICK, total=0.4)
 """For what never comes."""
 
@@ -32,7 +32,7 @@ class Case:
     reached: int
     """Messages that went to WhatsApp."""
     code: str | None = None
-    patience: Patience = QUICK
+    patience: Timeouts = QUICK
 
 
 def answer(status: int, code: str = "SOME_CODE", *, times: int | None = 1, **headers: str) -> Misbehaviour:
@@ -74,62 +74,64 @@ CASES = [
         "UnknownError",
         1,
         0,
-        patience=replace(QUICK, doubt=0.1),
+        patience=replace(QUICK, ambiguous_failure=0.1),
     ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
-    case: Case, gateway: Gateway, make_client: Callable[[Patience], Client]
+    case: Case, gateway: PretendGateway, make_client: Callable[[Timeouts], SakClient]
 ) -> None:
     """A wrong state here means a message sent twice, or one that nobody knows was never sent."""
     if case.goes is not None:
         gateway.misbehave(case.goes)
 
     try:
-        learnt, code = make_client(case.patience).send(TO, "नमस्ते").status, None
+        learnt, code = make_client(case.patience).send_text(TO, "नमस्ते").status, None
     except errors.SakError as error:
         learnt, code = type(error).__name__, error.code
 
     assert (learnt, code) == (case.status, case.code)
-    assert gateway.seen("POST /messages/send") == case.seen
-    assert len(gateway.memory.reached()) == case.reached
+    assert gateway.call_count("POST /messages/send") == case.seen
+    assert len(gateway.state.delivered_messages()) == case.reached
 
 
-def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: Gateway, client: Client) -> None:
+def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: PretendGateway, client: SakClient) -> None:
     """Whoever takes it for the message's id waits for ever for its acks."""
-    gateway.memory.connected = False
-    queued = client.send(TO, "later")
-    arrived = gateway.memory.flush()
+    gateway.state.connected = False
+    queued = client.send_text(TO, "later")
+    arrived = gateway.state.send_queued()
 
     assert queued.status == "queued"
     assert queued.message_id is not None
     assert arrived[0].message_id != queued.message_id
 
 
-def test_what_is_sent_goes_to_the_number_that_the_chat_is_stored_under(gateway: Gateway, client: Client) -> None:
+def test_what_is_sent_goes_to_the_number_that_the_chat_is_stored_under(
+    gateway: PretendGateway, client: SakClient
+) -> None:
     """Otherwise the reply lands in another chat than the question."""
-    client.send("+91 98110-00009", "hello")
+    client.send_text("+91 98110-00009", "hello")
 
-    assert [(sent.to, sent.text) for sent in gateway.memory.reached()] == [("919811000009", "hello")]
+    assert [(sent.to, sent.text) for sent in gateway.state.delivered_messages()] == [("919811000009", "hello")]
 
 
 @pytest.mark.parametrize("to", ["120363041234567890@g.us", "200000000000011@lid", "123", ""])
-def test_what_is_no_phone_is_refused_before_sak_is_asked(to: str, gateway: Gateway, client: Client) -> None:
+def test_what_is_no_phone_is_refused_before_sak_is_asked(to: str, gateway: PretendGateway, client: SakClient) -> None:
     """SAK would strip the letters and dial what is left."""
     with pytest.raises(InvalidRecipientError):
-        client.send(to, "hello")
+        client.send_text(to, "hello")
 
-    assert gateway.seen("POST /messages/send") == 0
+    assert gateway.call_count("POST /messages/send") == 0
 
 
 def test_a_refused_connection_is_certainly_not_sent(settings: Settings) -> None:
     """The one case in which a caller may send again without asking a person."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         nobody = f"http://127.0.0.1:{reserved.getsockname()[1]}/api/v1"
-    with Client(replace(settings, base_url=nobody), QUICK) as client, pytest.raises(errors.UnreachableError):
-        client.send(TO, "hello")
+    with SakClient(replace(settings, base_url=nobody), QUICK) as client, pytest.raises(errors.UnreachableError):
+        client.send_text(TO, "hello")
 
 
 @pytest.fixture
@@ -151,21 +153,21 @@ def deaf() -> Iterator[int]:
 def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settings: Settings) -> None:
     """A firewall that drops is as sure as one that refuses."""
     address = f"http://127.0.0.1:{deaf}/api/v1"
-    patience = replace(QUICK, connect=0.1, attempts=1)
-    with Client(replace(settings, base_url=address), patience) as client, pytest.raises(errors.UnreachableError):
-        client.send(TO, "hello")
+    patience = replace(QUICK, connect=0.1, max_attempts=1)
+    with SakClient(replace(settings, base_url=address), patience) as client, pytest.raises(errors.UnreachableError):
+        client.send_text(TO, "hello")
 
 
 def test_a_server_that_reads_nothing_leaves_the_send_unknown(settings: Settings) -> None:
     """The kernel took the bytes: nobody can say whether the process behind it will still read them."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1"
-        with Client(replace(settings, base_url=address), HASTY) as client, pytest.raises(errors.UnknownError):
-            client.send(TO, "hello")
+        with SakClient(replace(settings, base_url=address), HASTY) as client, pytest.raises(errors.OutcomeUnknownError):
+            client.send_text(TO, "hello")
 
 
 def test_a_name_that_cannot_be_resolved_for_a_moment_is_tried_again(
-    gateway: Gateway, client: Client, monkeypatch: pytest.MonkeyPatch
+    gateway: PretendGateway, client: SakClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing had left, so a second attempt cannot send twice."""
     resolve = socket.getaddrinfo
@@ -178,12 +180,14 @@ def test_a_name_that_cannot_be_resolved_for_a_moment_is_tried_again(
 
     monkeypatch.setattr(socket, "getaddrinfo", stumble)
 
-    assert client.send(TO, "hello").status == "sent"
-    assert gateway.seen("POST /messages/send") == 1
+    assert client.send_text(TO, "hello").status == "sent"
+    assert gateway.call_count("POST /messages/send") == 1
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
-def test_a_failed_image_or_video_is_a_500_that_means_failed(kind: str, gateway: Gateway, client: Client) -> None:
+def test_a_failed_image_or_video_is_a_500_that_means_failed(
+    kind: str, gateway: PretendGateway, client: SakClient
+) -> None:
     """SAK says so of these two only; a text's 500 tells nothing."""
     gateway.misbehave(Misbehaviour("failed"))
     sent = client.send_media(
@@ -193,9 +197,9 @@ def test_a_failed_image_or_video_is_a_500_that_means_failed(kind: str, gateway: 
     assert (sent.status, sent.code) == ("failed", f"SEND_{kind.upper()}_FAILED")
 
 
-def test_a_failed_document_is_a_200(gateway: Gateway, client: Client) -> None:
+def test_a_failed_document_is_a_200(gateway: PretendGateway, client: SakClient) -> None:
     """The third kind of file answers like a text."""
     gateway.misbehave(Misbehaviour("failed"))
     sent = client.send_media("document", TO, io.BytesIO(b"x"), file_name="x.pdf", mime_type="application/pdf")
 
-    assert sent == payloads.Sent("failed", None)
+    assert sent == payloads.SendResponse("failed", None)

@@ -4,9 +4,9 @@ import io
 import pytest
 
 from api.gateway import errors
-from api.gateway.client import Client
+from api.gateway.client import SakClient
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
+from dev.gateway.server import PretendGateway
 
 TO = "919811000009"
 CONTENT = bytes(range(256)) * 4000
@@ -25,7 +25,7 @@ class Pipe(io.RawIOBase):
         return self._content.read(size)
 
 
-def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: Gateway, client: Client) -> None:
+def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: PretendGateway, client: SakClient) -> None:
     """A video of a hundred megabytes must not stand in memory for each of its senders."""
     sent = client.send_media(
         "video",
@@ -36,7 +36,7 @@ def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: Gateway, cl
         caption="देखिए 🎥",
         size=len(CONTENT),
     )
-    (reached,) = gateway.memory.reached()
+    (reached,) = gateway.state.delivered_messages()
 
     assert sent.message_id == reached.message_id
     assert (reached.type, reached.to, reached.text) == ("video", TO, "देखिए 🎥")
@@ -46,39 +46,39 @@ def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: Gateway, cl
     assert reached.attachment.name.startswith("दुकान ")
 
 
-def test_a_limited_upload_starts_again_from_where_the_file_stood(gateway: Gateway, client: Client) -> None:
+def test_a_limited_upload_starts_again_from_where_the_file_stood(gateway: PretendGateway, client: SakClient) -> None:
     """The first attempt has read the file: a second one that goes on from there sends nothing, or half."""
     gateway.misbehave(Misbehaviour("answer", status=429, headers={"Retry-After": "0"}))
     file = io.BytesIO(b"skipped" + CONTENT)
     file.seek(len(b"skipped"))
     client.send_media("image", TO, file, file_name="a.png", mime_type="image/png")
-    (reached,) = gateway.memory.reached()
+    (reached,) = gateway.state.delivered_messages()
 
-    assert gateway.seen("POST /messages/send-image") == 2
+    assert gateway.call_count("POST /messages/send-image") == 2
     assert reached.attachment is not None
     assert reached.attachment.sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
-def test_a_limited_upload_that_cannot_be_read_again_is_reported(gateway: Gateway, client: Client) -> None:
+def test_a_limited_upload_that_cannot_be_read_again_is_reported(gateway: PretendGateway, client: SakClient) -> None:
     """Better a clear refusal than an empty file."""
     gateway.misbehave(Misbehaviour("answer", status=429, headers={"Retry-After": "0"}))
-    with pytest.raises(errors.LimitedError):
+    with pytest.raises(errors.RateLimitedError):
         client.send_media("image", TO, Pipe(CONTENT), file_name="a", mime_type="image/png", size=len(CONTENT))
 
-    assert gateway.seen("POST /messages/send-image") == 1
+    assert gateway.call_count("POST /messages/send-image") == 1
 
 
-def test_a_file_that_ends_early_is_never_sent(gateway: Gateway, client: Client) -> None:
+def test_a_file_that_ends_early_is_never_sent(gateway: PretendGateway, client: SakClient) -> None:
     """A browser that goes away in the middle of an upload leaves no half a picture in somebody's chat."""
     with pytest.raises(errors.IncompleteFileError):
         client.send_media("image", TO, Pipe(CONTENT), file_name="a", mime_type="image/png", size=len(CONTENT) + 1)
 
-    assert gateway.memory.reached() == []
+    assert gateway.state.delivered_messages() == []
 
 
-def test_a_media_type_cannot_smuggle_a_header(gateway: Gateway, client: Client) -> None:
+def test_a_media_type_cannot_smuggle_a_header(gateway: PretendGateway, client: SakClient) -> None:
     """It comes from outside and is written into the form as it is."""
     with pytest.raises(ValueError, match="media type"):
         client.send_media("image", TO, io.BytesIO(b"x"), file_name="a", mime_type="image/png\r\nX-Evil: 1")
 
-    assert gateway.seen("POST /messages/send-image") == 0
+    assert gateway.call_count("POST /messages/send-image") == 0

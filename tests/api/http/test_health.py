@@ -8,24 +8,24 @@ import requests
 from api.app import create_app
 from api.settings import SettingsError
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
+from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
-from tests.api.conftest import serving
-from tests.support.history_writer import TOKEN, History, message
+from tests.api.conftest import running_api
+from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
 def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
     """The API starts before its database, outlives its restarts, and says so instead of failing."""
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    folder = data_folder.temporary()
-    postgres = Postgres(folder, ephemeral=True)
-    with serving({"DATABASE_URL": postgres.url, "API_TOKEN": TOKEN}) as url:
+    headers = {"authorization": f"Bearer {API_TOKEN}"}
+    folder = data_folder.create_temporary()
+    postgres = EmbeddedPostgres(folder, ephemeral=True)
+    with running_api({"DATABASE_URL": postgres.url, "API_TOKEN": API_TOKEN}) as url:
         away = requests.get(f"{url}/api/chats", headers=headers, timeout=30)
         unready = requests.get(f"{url}/readyz", timeout=30)
         with postgres:
             behind = requests.get(f"{url}/readyz", timeout=30)
             migrator.migrate(postgres.url)
-            History(postgres.url).tell(message())
+            HistoryWriter(postgres.url).store(message_fact())
             ready = requests.get(f"{url}/readyz", timeout=30)
             postgres.stop()
             postgres.start()

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.api.conftest import serving
-from tests.support.history_writer import PHONE, TOKEN, Client, History, message
+from tests.api.conftest import running_api
+from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 
-@pytest.mark.parametrize("path", ["/api/chats", f"/api/chats/{PHONE}", "/api/search?q=hello", "/api/sessions"])
-def test_a_list_that_is_still_the_same_is_304(history: History, client: Client, path: str) -> None:
+@pytest.mark.parametrize("path", ["/api/chats", f"/api/chats/{SENDER_PHONE}", "/api/search?q=hello", "/api/sessions"])
+def test_a_list_that_is_still_the_same_is_304(history: HistoryWriter, client: ApiClient, path: str) -> None:
     """A dashboard that polls should cost next to nothing."""
-    history.tell(message())
+    history.store(message_fact())
     client.get("/api/search", q="hello")
     first = client.get(path)
-    history.run("SELECT pg_current_xact_id()")
+    history.execute("SELECT pg_current_xact_id()")
     second = client.http.get(client.url + path, headers={"if-none-match": first.headers["etag"]}, timeout=30)
-    history.tell(message("hello", 1), session="s2")
+    history.store(message_fact("hello", 1), session="s2")
 
     third = client.http.get(client.url + path, headers={"if-none-match": first.headers["etag"]}, timeout=30)
 
@@ -26,10 +26,10 @@ def test_a_list_that_is_still_the_same_is_304(history: History, client: Client, 
         assert (third.status_code, third.headers["etag"] == first.headers["etag"]) == (200, False)
 
 
-def test_a_large_answer_is_compressed_for_whoever_can_read_it(history: History, client: Client) -> None:
+def test_a_large_answer_is_compressed_for_whoever_can_read_it(history: HistoryWriter, client: ApiClient) -> None:
     """Conversations are text, and telephones pay for bytes."""
-    history.tell(*(message(f"hello {index}", index) for index in range(50)))
-    path = f"{client.url}/api/chats/{PHONE}"
+    history.store(*(message_fact(f"hello {index}", index) for index in range(50)))
+    path = f"{client.url}/api/chats/{SENDER_PHONE}"
     plain = client.http.get(path, headers={"accept-encoding": "identity"}, timeout=30)
     packed = client.http.get(path, headers={"accept-encoding": "gzip"}, timeout=30)
 
@@ -39,7 +39,7 @@ def test_a_large_answer_is_compressed_for_whoever_can_read_it(history: History, 
 
 
 @pytest.mark.parametrize("path", ["/api/chats", "/api/nothing", "/healthz", "/api/chats?limit=x"])
-def test_safe_headers_are_on_every_answer(client: Client, path: str) -> None:
+def test_safe_headers_are_on_every_answer(client: ApiClient, path: str) -> None:
     """What a browser guesses or frames is an attack waiting to happen."""
     headers = client.get(path).headers
 
@@ -51,8 +51,8 @@ def test_safe_headers_are_on_every_answer(client: Client, path: str) -> None:
 
 @pytest.fixture
 def open_url(database_url: str) -> Iterator[str]:
-    environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "API_CORS_ORIGINS": "https://inbox.example"}
-    with serving(environ) as url:
+    environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "API_CORS_ORIGINS": "https://inbox.example"}
+    with running_api(environ) as url:
         yield url
 
 
@@ -60,7 +60,7 @@ def test_other_sites_read_answers_only_if_they_are_named(open_url: str) -> None:
     """The allow-list is the whole list."""
 
     def allowed(origin: str) -> str | None:
-        headers = {"origin": origin, "authorization": f"Bearer {TOKEN}"}
+        headers = {"origin": origin, "authorization": f"Bearer {API_TOKEN}"}
         return requests.get(f"{open_url}/api/chats", headers=headers, timeout=30).headers.get(
             "access-control-allow-origin"
         )
@@ -69,19 +69,19 @@ def test_other_sites_read_answers_only_if_they_are_named(open_url: str) -> None:
     assert allowed("https://evil.example") is None
 
 
-def test_head_and_options_behave(client: Client) -> None:
+def test_head_and_options_behave(client: ApiClient) -> None:
     """Caches and browsers ask before they ask."""
     head = client.http.head(f"{client.url}/api/chats", timeout=30)
-    options = client.http.options(f"{client.url}/api/chats/{PHONE}/read", timeout=30)
+    options = client.http.options(f"{client.url}/api/chats/{SENDER_PHONE}/read", timeout=30)
 
     assert (head.status_code, head.content, "etag" in head.headers) == (200, b"", True)
     assert (options.status_code, options.headers["allow"]) == (204, "POST")
 
 
-def test_requests_are_counted(client: Client) -> None:
+def test_requests_are_counted(client: ApiClient) -> None:
     """By what was asked and how it ended, without anybody's number in it."""
-    client.get(f"/api/chats/{PHONE}")
+    client.get(f"/api/chats/{SENDER_PHONE}")
     metrics = client.get("/metrics").text
 
     assert 'sak_api_requests_total{endpoint="messages",method="GET",status="200"} 1.0' in metrics
-    assert PHONE not in metrics
+    assert SENDER_PHONE not in metrics

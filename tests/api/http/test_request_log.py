@@ -10,29 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos.managed_process import Program
+from dev.chaos.managed_process import ManagedProcess
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
-from tests.support.history_writer import TOKEN
+from tests.support.history_writer import API_TOKEN
 
 
 def test_who_is_refused_can_name_the_line_that_says_why(database_url: str, tmp_path: Path) -> None:
     """A user's report holds one id; the log line with it has route, status and time, and no path: that names people."""
-    with listeners.on("127.0.0.1", 0, "API_PORT") as listener:
+    with listeners.open_listener("127.0.0.1", 0, "API_PORT") as listener:
         number = listener.fileno()
-        environment = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, "LISTEN_FD": str(number)}
+        environment = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "LISTEN_FD": str(number)}
         url = f"http://127.0.0.1:{listeners.port_of(listener)}/api/chats/919811000007?limit=0"
-        with Program("api", environment, tmp_path / "api.log", pass_fds=(number,)) as api:
-            request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+        with ManagedProcess("api", environment, tmp_path / "api.log", pass_fds=(number,)) as api:
+            request = urllib.request.Request(url, headers={"Authorization": f"Bearer {API_TOKEN}"})
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(request, timeout=20)
             name = refused.value.headers["X-Request-Id"]
             refused.value.close()
-            assert wait_until(lambda: name in api.said, 10)
-            (said,) = [json.loads(each) for each in api.said.splitlines() if name in each]
+            assert wait_until(lambda: name in api.output, 10)
+            (said,) = [json.loads(each) for each in api.output.splitlines() if name in each]
 
     assert (said["route"], said["status"], said["method"]) == ("messages", 400, "GET")
-    assert "919811000007" not in api.said
+    assert "919811000007" not in api.output
 
 
 def test_a_log_that_there_is_not_ends_the_process_with_a_sentence() -> None:

@@ -14,40 +14,40 @@ from api.live import stream
 from store.access import tokens
 from store.postgres import connections as postgres_connections
 from tests.support import event_stream
-from tests.support.history_writer import TOKEN, Client, History, message
+from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
 
 
-def test_the_stream_starts_from_now_and_tells_what_happens(history: History, api_url: str) -> None:
+def test_the_stream_starts_from_now_and_tells_what_happens(history: HistoryWriter, api_url: str) -> None:
     """A dashboard opens the stream, then loads its lists: what happens between must come."""
 
     async def watch() -> list[str]:
         texts: list[str] = []
-        async with contextlib.aclosing(event_stream.events(api_url)) as stream:
+        async with contextlib.aclosing(event_stream.read_events(api_url)) as stream:
             async for told in stream:
                 if told.data is None:
-                    await asyncio.to_thread(history.tell, message("after", 1))
+                    await asyncio.to_thread(history.store, message_fact("after", 1))
                 else:
                     texts.append(told.data["message"]["message_text"])
                     break
         return texts
 
-    history.tell(message("before"))
+    history.store(message_fact("before"))
 
     assert asyncio.run(watch()) == ["after"]
 
 
-def test_a_stream_that_saw_nothing_yet_can_be_resumed(history: History, api_url: str) -> None:
+def test_a_stream_that_saw_nothing_yet_can_be_resumed(history: HistoryWriter, api_url: str) -> None:
     """The connection broke before the first event: the client still knows since when."""
 
-    async def first(last_id: str | None) -> event_stream.Told:
-        async with contextlib.aclosing(event_stream.events(api_url, last_id)) as stream:
+    async def first(last_id: str | None) -> event_stream.StreamEvent:
+        async with contextlib.aclosing(event_stream.read_events(api_url, last_id)) as stream:
             async for told in stream:
                 if last_id is None or told.data is not None:
                     return told
         raise AssertionError
 
     start = asyncio.run(first(None))
-    history.tell(message("while away"))
+    history.store(message_fact("while away"))
     told = asyncio.run(first(start.id))
 
     assert told.data["message"]["message_text"] == "while away"
@@ -59,7 +59,7 @@ async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
     seen: list[str] = []
     while len(seen) < changes:
         until = min(len(seen) + luck.randint(1, changes), changes)
-        async with contextlib.aclosing(event_stream.events(url, last)) as stream:
+        async with contextlib.aclosing(event_stream.read_events(url, last)) as stream:
             async for told in stream:
                 last = told.id
                 if told.data is not None:
@@ -72,18 +72,18 @@ async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
 @pytest.mark.parametrize("changes", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.timeout(300)
 def test_clients_that_disconnect_at_random_process_each_change_exactly_once(
-    history: History, api_url: str, client: Client, changes: int
+    history: HistoryWriter, api_url: str, client: ApiClient, changes: int
 ) -> None:
     """Between them, other products lose events here. Four writers commit out of order meanwhile."""
     clients, writers, per_batch = 50, 4, 25
-    history.tell(message())
-    start = client.data("/api/changes")["cursor"]
+    history.store(message_fact())
+    start = client.get_data("/api/changes")["cursor"]
 
     def write(number: int) -> None:
-        mine = History(history.database_url)
+        mine = HistoryWriter(history.database_url)
         for batch in range(changes // writers // per_batch):
-            mine.tell(
-                *(message(f"{number}/{batch}/{index}", index, address=f"9198110000{number:02}")
+            mine.store(
+                *(message_fact(f"{number}/{batch}/{index}", index, address=f"9198110000{number:02}")
                   for index in range(per_batch))
             )  # fmt: skip
 
@@ -108,21 +108,23 @@ def test_clients_that_disconnect_at_random_process_each_change_exactly_once(
         assert set(seen) == everything
 
 
-def test_an_old_cursor_is_410_before_anything_is_streamed(history: History, api_url: str, client: Client) -> None:
+def test_an_old_cursor_is_410_before_anything_is_streamed(
+    history: HistoryWriter, api_url: str, client: ApiClient
+) -> None:
     """The client must load everything again, and is told so where it can see it."""
-    since = client.data("/api/changes")["cursor"]
-    history.run("UPDATE epoch SET epoch = gen_random_uuid()")
+    since = client.get_data("/api/changes")["cursor"]
+    history.execute("UPDATE epoch SET epoch = gen_random_uuid()")
 
     answer = requests.get(
         f"{api_url}/api/stream",
-        headers={"authorization": f"Bearer {TOKEN}", "last-event-id": since},
+        headers={"authorization": f"Bearer {API_TOKEN}", "last-event-id": since},
         timeout=30,
     )
 
     assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
 
 
-def test_head_of_the_stream_ends(client: Client) -> None:
+def test_head_of_the_stream_ends(client: ApiClient) -> None:
     """A probe must not hang for ever."""
     answer = client.http.head(f"{client.url}/api/stream", timeout=30)
 
@@ -131,13 +133,13 @@ def test_head_of_the_stream_ends(client: Client) -> None:
 
 
 @pytest.mark.long
-def test_a_thousand_streams_hear_of_a_change(history: History, api_url: str) -> None:
+def test_a_thousand_streams_hear_of_a_change(history: HistoryWriter, api_url: str) -> None:
     """One connection listens for all of them, whoever watches."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
 
     async def hear(opened: asyncio.Barrier) -> str:
-        async with contextlib.aclosing(event_stream.events(api_url)) as stream:
+        async with contextlib.aclosing(event_stream.read_events(api_url)) as stream:
             async for told in stream:
                 if told.data is not None:
                     return told.data["message"]["message_text"]
@@ -152,7 +154,7 @@ def test_a_thousand_streams_hear_of_a_change(history: History, api_url: str) -> 
             connections = await asyncio.to_thread(
                 history.rows, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'api listener'"
             )
-            await asyncio.to_thread(history.tell, message("heard"))
+            await asyncio.to_thread(history.store, message_fact("heard"))
         return [listener.result() for listener in listeners], connections
 
     heard, connections = asyncio.run(everybody())
@@ -163,38 +165,38 @@ def test_a_thousand_streams_hear_of_a_change(history: History, api_url: str) -> 
 
 
 def test_a_stream_ends_when_its_token_is_revoked(
-    history: History, api_url: str, monkeypatch: pytest.MonkeyPatch
+    history: HistoryWriter, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever may not ask any more may not go on listening either."""
-    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.1)
     with postgres_connections.open(history.database_url, "test") as connection:
-        token = tokens.make(connection, "leaver", ["read"])
+        token = tokens.create(connection, "leaver", ["read"])
 
     async def listen() -> int:
         opened = 0
-        async for _ in event_stream.events(api_url, token=token):
+        async for _ in event_stream.read_events(api_url, token=token):
             opened += 1
-            await asyncio.to_thread(history.run, "UPDATE tokens SET revoked_at = now()")
+            await asyncio.to_thread(history.execute, "UPDATE tokens SET revoked_at = now()")
         return opened
 
     assert asyncio.run(listen()) == 1
 
 
 def test_a_client_that_does_not_read_is_dropped_and_can_resume(
-    history: History, api_url: str, client: Client, monkeypatch: pytest.MonkeyPatch
+    history: HistoryWriter, api_url: str, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A laptop that fell asleep must not fill the server's memory; awake, it goes on where it was."""
-    monkeypatch.setattr(stream, "_PATIENCE", 0.5)
+    monkeypatch.setattr(stream, "_SEND_TIMEOUT_SECONDS", 0.5)
     changes, text = 240, "x" * 60_000
-    since = client.data("/api/changes")["cursor"]
+    since = client.get_data("/api/changes")["cursor"]
     for batch in range(0, changes, 20):
-        history.tell(*(message(f"{number} {text}", number) for number in range(batch, batch + 20)))
+        history.store(*(message_fact(f"{number} {text}", number) for number in range(batch, batch + 20)))
 
     async def doze() -> tuple[list[int], str]:
         """What came before the server hung up, read only afterwards; and the last id of it."""
         seen: list[int] = []
         last = since
-        async with contextlib.aclosing(event_stream.events(api_url, since)) as events:
+        async with contextlib.aclosing(event_stream.read_events(api_url, since)) as events:
             await anext(events)
             # The API runs in another thread, so that this one may sleep on its own.
             time.sleep(4)  # noqa: ASYNC251
@@ -205,7 +207,7 @@ def test_a_client_that_does_not_read_is_dropped_and_can_resume(
 
     async def resume(last: str, wanted: int) -> list[int]:
         seen: list[int] = []
-        async with contextlib.aclosing(event_stream.events(api_url, last)) as events:
+        async with contextlib.aclosing(event_stream.read_events(api_url, last)) as events:
             async for told in events:
                 if told.data is not None:
                     seen.append(int(told.data["message"]["message_text"].split()[0]))

@@ -15,39 +15,66 @@ from starlette.routing import Route
 
 from api.app import create_app
 from dev.checkout import ROOT
-from dev.gateway.account import Account
-from dev.gateway.server import Gateway
+from dev.gateway.account import GatewayAccount
+from dev.gateway.server import PretendGateway
 from store.model.facts import Ack, Edit, Outcome, Reaction, SessionReport
-from tests.api.conftest import serving
+from tests.api.conftest import running_api
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import LID, PHONE, T0, TOKEN, Client, History, message, named, same_person
-from tests.support.replaying import drain, said
+from tests.support.history_writer import (
+    API_TOKEN,
+    BASE_TIME,
+    SENDER_LID,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    alias_fact,
+    message_fact,
+    name_fact,
+)
+from tests.support.replaying import store_batches, text_event
 
 ENDLESS = "/api/stream"
-ACCOUNT = Account()
+ACCOUNT = GatewayAccount()
 
 
 @pytest.fixture
-def full(history: History) -> History:
+def full(history: HistoryWriter) -> HistoryWriter:
     """A bit of everything."""
-    history.tell(*(message(f"hello {index}", index) for index in range(5)), named("John"))
-    history.tell(message("order 5512", id="A", direction="outgoing"), message(type="image", caption="hello", at=9))
-    history.tell(message("in a group", address="120363041234567890@g.us", sender=PHONE), session="s2")
-    history.tell(Ack("A", "read", PHONE, T0), Edit("A", PHONE, "outgoing", None, "better hello", T0 + 1))
-    history.tell(Reaction("A", PHONE, "incoming", None, "👍", T0 + 2), SessionReport("connected", PHONE, T0))
-    history.tell(message("hello from a LID", address=LID, at=3), same_person())
-    bodies = [(said(f"{number}", number), world.T0) for number in range(5)]
-    drain(history.database_url, [batches.batch(bodies)], lambda _: Outcome("parked", "not_json", "s1", None, None))
+    history.store(*(message_fact(f"hello {index}", index) for index in range(5)), name_fact("John"))
+    history.store(
+        message_fact("order 5512", id="A", direction="outgoing"), message_fact(type="image", caption="hello", at=9)
+    )
+    history.store(message_fact("in a group", address="120363041234567890@g.us", sender=SENDER_PHONE), session="s2")
+    history.store(
+        Ack("A", "read", SENDER_PHONE, BASE_TIME),
+        Edit("A", SENDER_PHONE, "outgoing", None, "better hello", BASE_TIME + 1),
+    )
+    history.store(
+        Reaction("A", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 2),
+        SessionReport("connected", SENDER_PHONE, BASE_TIME),
+    )
+    history.store(message_fact("hello from a LID", address=SENDER_LID, at=3), alias_fact())
+    bodies = [(text_event(f"{number}", number), world.BASE_TIME) for number in range(5)]
+    store_batches(
+        history.database_url, [batches.make_batch(bodies)], lambda _: Outcome("parked", "not_json", "s1", None, None)
+    )
     return history
 
 
-def samples(client: Client) -> dict[str, list[Any]]:
+def samples(client: ApiClient) -> dict[str, list[Any]]:
     """Values of every kind that is told by `format`, as the API itself gave them."""
-    chats, chat = client.data("/api/chats", limit=1), client.data(f"/api/chats/{PHONE}", limit=2)
-    found, changes = client.data("/api/search", q="hello", limit=1), client.data("/api/changes")
+    chats, chat = client.get_data("/api/chats", limit=1), client.get_data(f"/api/chats/{SENDER_PHONE}", limit=2)
+    found, changes = client.get_data("/api/search", q="hello", limit=1), client.get_data("/api/changes")
     return {
-        "address": [PHONE, f"+{PHONE}", LID, "919811000777", "120363041234567890@g.us", f"{PHONE}:7@s.whatsapp.net"],
-        "recipient": [PHONE, f"+{PHONE}", "9811000001", f"{PHONE}@s.whatsapp.net"],
+        "address": [
+            SENDER_PHONE,
+            f"+{SENDER_PHONE}",
+            SENDER_LID,
+            "919811000777",
+            "120363041234567890@g.us",
+            f"{SENDER_PHONE}:7@s.whatsapp.net",
+        ],
+        "recipient": [SENDER_PHONE, f"+{SENDER_PHONE}", "9811000001", f"{SENDER_PHONE}@s.whatsapp.net"],
         "session-to-send-from": [ACCOUNT.session_id],
         "moment": ["1750000000000", "2025-06-15T15:06:40Z", "2025-06-15", "2025-06-15T20:36:40+05:30", "0"],
         "words": ["hello", "5512", "नमस्ते", "你好", "👍", "ord", "helo"],
@@ -56,7 +83,7 @@ def samples(client: Client) -> dict[str, list[Any]]:
         "cursor-of-chats": [chats["cursor"], chats["after"]],
         "cursor-of-messages": [chat["before"]],
         "cursor-of-search": [found["cursor"]],
-        "cursor-of-parked": [client.data("/api/parked", limit=1)["cursor"]],
+        "cursor-of-parked": [client.get_data("/api/parked", limit=1)["cursor"]],
         "cursor-of-feed": [changes["cursor"]],
     }
 
@@ -84,13 +111,13 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "415", "422"]
 
 
 @pytest.fixture
-def whole(database_url: str) -> Iterator[Client]:
+def whole(database_url: str) -> Iterator[ApiClient]:
     """An API that lacks nothing: there is a gateway to send with."""
-    with Gateway(account=ACCOUNT) as gateway, requests.Session() as http:
-        http.headers["authorization"] = f"Bearer {TOKEN}"
-        environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, **gateway.account.environ(gateway.base_url)}
-        with serving(environ) as url:
-            yield Client(url, http)
+    with PretendGateway(account=ACCOUNT) as gateway, requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {API_TOKEN}"
+        environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **gateway.account.to_environ(gateway.base_url)}
+        with running_api(environ) as url:
+            yield ApiClient(url, http)
 
 
 @pytest.mark.parametrize(
@@ -101,14 +128,16 @@ def whole(database_url: str) -> Iterator[Client]:
         pytest.param(150, "fuzzing,stateful", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
-def test_schemathesis_finds_nothing(full: History, whole: Client, tmp_path: Path, examples: int, phases: str) -> None:
+def test_schemathesis_finds_nothing(
+    full: HistoryWriter, whole: ApiClient, tmp_path: Path, examples: int, phases: str
+) -> None:
     """Every check that it knows, on every call but the stream, which never ends."""
     (tmp_path / "samples.json").write_text(json.dumps(samples(whole)))
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     done = subprocess.run(
         [
             sys.executable, "-m", "schemathesis.cli", "--config-file", str(tmp_path / "schemathesis.toml"),
-            "run", f"{whole.url}/openapi.json", "--header", f"Authorization: Bearer {TOKEN}",
+            "run", f"{whole.url}/openapi.json", "--header", f"Authorization: Bearer {API_TOKEN}",
             "--exclude-path", ENDLESS, "--phases", phases, "--max-examples", str(examples), "--seed", "1",
             "--generation-deterministic", "--continue-on-failure", "--request-timeout", "30",
         ],
@@ -123,9 +152,9 @@ def test_schemathesis_finds_nothing(full: History, whole: Client, tmp_path: Path
     assert full.rows("SELECT count(*) FROM whatsapp_messages") > [(0,)]
 
 
-def test_the_stream_and_every_other_call_is_described(whole: Client) -> None:
+def test_the_stream_and_every_other_call_is_described(whole: ApiClient) -> None:
     """What is not in the document is found by reading our source, or not at all."""
-    app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": TOKEN})
+    app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": API_TOKEN})
     served = {
         (route.path, method.lower())
         for route in app.routes
@@ -137,14 +166,14 @@ def test_the_stream_and_every_other_call_is_described(whole: Client) -> None:
     assert {(path, method) for path, calls in document["paths"].items() for method in calls} == served
 
 
-def test_the_stream_is_as_described(full: History, whole: Client) -> None:
+def test_the_stream_is_as_described(full: HistoryWriter, whole: ApiClient) -> None:
     """Schemathesis cannot ask it: it never ends."""
     document = whole.get("/openapi.json").json()
     described = document["paths"][ENDLESS]["get"]["responses"]
     change = {**document["components"]["schemas"]["Change"], "components": document["components"]}
     change["required"] = sorted({*change["required"]} - {"id"})
-    since = whole.data("/api/changes")["cursor"]
-    full.tell(message("streamed"), SessionReport("disconnected", None, T0 + 5))
+    since = whole.get_data("/api/changes")["cursor"]
+    full.store(message_fact("streamed"), SessionReport("disconnected", None, BASE_TIME + 5))
     bad = [
         whole.get(ENDLESS, since="nonsense"),
         whole.http.get(whole.url + ENDLESS, headers={"authorization": "Bearer x"}, timeout=30),

@@ -11,9 +11,9 @@ import pytest
 
 from api.openapi import document
 from dev.checkout import ROOT
-from dev.gateway.server import Gateway
-from tests.api.conftest import serving
-from tests.support.history_writer import TOKEN, History, message, named
+from dev.gateway.server import PretendGateway
+from tests.api.conftest import running_api
+from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -22,18 +22,18 @@ NO_JSON = ("/api/stream", "/export")
 
 
 @pytest.fixture
-def documented(history: History, database_url: str) -> Iterator[str]:
+def documented(history: HistoryWriter, database_url: str) -> Iterator[str]:
     """An API with what the examples name."""
-    history.tell(message("a blue parcel", id="M1"), named("John"))
-    with Gateway() as gateway:
-        environ = {"DATABASE_URL": database_url, "API_TOKEN": TOKEN, **gateway.account.environ(gateway.base_url)}
-        with serving(environ) as url:
+    history.store(message_fact("a blue parcel", id="M1"), name_fact("John"))
+    with PretendGateway() as gateway:
+        environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **gateway.account.to_environ(gateway.base_url)}
+        with running_api(environ) as url:
             yield url
 
 
 def test_every_example_does_what_the_page_says(documented: str) -> None:
     """In the order of the page: examples are what people paste first, and they judge the rest by them."""
-    environ = {**os.environ, "API": documented, "TOKEN": TOKEN}
+    environ = {**os.environ, "API": documented, "TOKEN": API_TOKEN}
     answers: dict[str, str] = {}
     for command in COMMANDS:
         done = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, text=True, check=False)

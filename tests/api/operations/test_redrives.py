@@ -12,12 +12,12 @@ from store.access import tokens
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.replay import redrive_requests
-from store.replay.redrive_requests import Choice
+from store.replay.redrive_requests import RedriveSelection
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import Client, History
-from tests.support.pipeline import Pipeline
-from tests.support.replaying import drain, said
-from worker.housekeeping.redrives import Redrives
+from tests.support.history_writer import ApiClient, HistoryWriter
+from tests.support.pipeline import WorkerPipeline
+from tests.support.replaying import store_batches, text_event
+from worker.housekeeping.redrives import RedriveRunner
 
 SESSION, OTHER = world.SESSIONS[:2]
 DIGEST = "ab" * 32
@@ -29,75 +29,79 @@ def not_yet(body: bytes) -> Outcome:
     return Outcome("parked", "not_known_yet" if session else "not_json", session, None, None)
 
 
-def park(history: History) -> None:
+def park(history: HistoryWriter) -> None:
     """Two events of one session and one of another that today's parser reads, and one that it does not."""
-    bodies = [said("one", 1), said("two", 2), said("three", 3, sessionId=OTHER), b"not JSON"]
-    drain(history.database_url, [batches.batch([(body, world.T0) for body in bodies])], not_yet)
+    bodies = [text_event("one", 1), text_event("two", 2), text_event("three", 3, sessionId=OTHER), b"not JSON"]
+    store_batches(history.database_url, [batches.make_batch([(body, world.BASE_TIME) for body in bodies])], not_yet)
 
 
 @pytest.fixture
-def pipeline(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(database_url, redis_url, tmp_path)
+def pipeline(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[WorkerPipeline]:
+    made = WorkerPipeline(database_url, redis_url, tmp_path)
     yield made
     made.close()
 
 
-def done(client: Client, redrive_id: int) -> dict[str, Any]:
+def done(client: ApiClient, redrive_id: int) -> dict[str, Any]:
     """The redrive once it is finished."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        told = client.data(f"/api/parked/redrive/{redrive_id}")
+        told = client.get_data(f"/api/parked/redrive/{redrive_id}")
         if told["finished_at"]:
             return told
         time.sleep(0.05)
     raise AssertionError("the redrive is never done")
 
 
-def work(history: History) -> None:
+def work(history: HistoryWriter) -> None:
     """What a worker does with redrives, until nothing is left to do."""
-    mine = Redrives(history.database_url, None)
+    mine = RedriveRunner(history.database_url, None)
     with connections.open(history.database_url, "test") as connection:
-        while redrive_requests.wanted(connection):
-            mine.go_on(lambda: connection, lambda: True)
+        while redrive_requests.has_pending(connection):
+            mine.run(lambda: connection, lambda: True)
 
 
-def test_a_worker_tries_again_what_somebody_asks_for(history: History, client: Client, pipeline: Pipeline) -> None:
+def test_a_worker_tries_again_what_somebody_asks_for(
+    history: HistoryWriter, client: ApiClient, pipeline: WorkerPipeline
+) -> None:
     """The parser learnt a dialect; nobody should need a shell for what waited for that."""
     park(history)
     asked = client.post("/api/parked/redrive")
     again = client.post("/api/parked/redrive", {})
-    pipeline.worker().start()
+    pipeline.create_worker().start()
     told = done(client, asked.json()["data"]["id"])
 
     assert (asked.status_code, asked.json()["data"]["state"]) == (202, "waiting")
     assert asked.headers["location"] == f"/api/parked/redrive/{told['id']}"
     assert again.json()["data"]["id"] == told["id"], "asked for twice, done once"
     assert (told["state"], told["asked_by"], told["events"], told["still_parked"]) == ("done", "bootstrap", 4, 1)
-    assert [one["reason"] for one in client.data("/api/parked")["parked"]] == ["not_json"]
-    texts = [one["message_text"] for one in client.data(f"/api/chats/{world.ASHA}")["messages"]]
+    assert [one["reason"] for one in client.get_data("/api/parked")["parked"]] == ["not_json"]
+    texts = [one["message_text"] for one in client.get_data(f"/api/chats/{world.ASHA}")["messages"]]
     assert sorted(texts) == ["one", "three", "two"]
     assert history.rows("SELECT caller, path, status FROM audit") == [("bootstrap", "/api/parked/redrive", 202)] * 2
 
 
-def test_a_choice_is_tried_and_nothing_else(history: History, client: Client) -> None:
+def test_a_choice_is_tried_and_nothing_else(history: HistoryWriter, client: ApiClient) -> None:
     """Whoever looked at one event wants that one."""
     park(history)
-    one = next(one for one in client.data("/api/parked")["parked"] if "two" in one["body"])
+    one = next(one for one in client.get_data("/api/parked")["parked"] if "two" in one["body"])
     by_digest = client.post("/api/parked/redrive", {"digests": [one["digest"]]}).json()["data"]["id"]
     by_reason = client.post("/api/parked/redrive", {"reason": "not_json"}).json()["data"]["id"]
     work(history)
 
     assert (done(client, by_digest)["events"], done(client, by_digest)["still_parked"]) == (1, 0)
     assert (done(client, by_reason)["events"], done(client, by_reason)["still_parked"]) == (1, 1)
-    assert [one["message_text"] for one in client.data(f"/api/chats/{world.ASHA}")["messages"]] == ["two"]
+    assert [one["message_text"] for one in client.get_data(f"/api/chats/{world.ASHA}")["messages"]] == ["two"]
 
 
-def test_a_token_has_only_events_of_its_sessions_tried_again(history: History, api_url: str, client: Client) -> None:
+def test_a_token_has_only_events_of_its_sessions_tried_again(
+    history: HistoryWriter, api_url: str, client: ApiClient
+) -> None:
     """Redriving another customer's events would be writing into another customer's chats."""
     park(history)
     with connections.open(history.database_url, "test") as connection:
-        limited = tokens.make(connection, "limited", ["read", "write", "admin"], sessions=[OTHER])
-        stranger = tokens.make(connection, "stranger", ["read"], sessions=[SESSION])
+        limited = tokens.create(connection, "limited", ["read", "write", "admin"], session_ids=[OTHER])
+        stranger = tokens.create(connection, "stranger", ["read"], session_ids=[SESSION])
     answer = requests.post(
         f"{api_url}/api/parked/redrive", headers={"authorization": f"Bearer {limited}"}, timeout=30
     ).json()
@@ -106,13 +110,13 @@ def test_a_token_has_only_events_of_its_sessions_tried_again(history: History, a
     seen = requests.get(api_url + path, headers={"authorization": f"Bearer {stranger}"}, timeout=30)
 
     assert (done(client, answer["data"]["id"])["events"], seen.status_code) == (1, 404)
-    assert [one["message_text"] for one in client.data(f"/api/chats/{world.ASHA}")["messages"]] == ["three"]
+    assert [one["message_text"] for one in client.get_data(f"/api/chats/{world.ASHA}")["messages"]] == ["three"]
 
 
-def test_only_an_admin_may_ask(history: History, api_url: str) -> None:
+def test_only_an_admin_may_ask(history: HistoryWriter, api_url: str) -> None:
     """It writes into every chat that an event tells of."""
     with connections.open(history.database_url, "test") as connection:
-        token = tokens.make(connection, "writer", ["read", "write"])
+        token = tokens.create(connection, "writer", ["read", "write"])
     answer = requests.post(f"{api_url}/api/parked/redrive", headers={"authorization": f"Bearer {token}"}, timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
@@ -121,26 +125,30 @@ def test_only_an_admin_may_ask(history: History, api_url: str) -> None:
 @pytest.mark.parametrize(
     "body", [[], {"digests": []}, {"digests": "x"}, {"digests": ["x"]}, {"digests": [DIGEST] * 501}, {"reason": "\0"}]
 )
-def test_a_choice_that_is_none_is_refused(client: Client, body: object) -> None:
+def test_a_choice_that_is_none_is_refused(client: ApiClient, body: object) -> None:
     """Better than taking it for everything."""
     assert client.post("/api/parked/redrive", body).status_code == 400
 
 
 @pytest.mark.parametrize("named", ["0", "x", "99999999999999999999", "7"])
-def test_a_redrive_that_nobody_asked_for_is_404(client: Client, named: str) -> None:
+def test_a_redrive_that_nobody_asked_for_is_404(client: ApiClient, named: str) -> None:
     """As anything that is not there."""
     assert client.get(f"/api/parked/redrive/{named}").json()["code"] == "redrive_not_found"
 
 
-def test_what_one_worker_leaves_another_one_finishes(history: History, client: Client) -> None:
+def test_what_one_worker_leaves_another_one_finishes(history: HistoryWriter, client: ApiClient) -> None:
     """Deployments end workers at any time."""
-    drain(history.database_url, [batches.batch([(said(f"{n}", n), world.T0) for n in range(200)])], not_yet)
+    store_batches(
+        history.database_url,
+        [batches.make_batch([(text_event(f"{n}", n), world.BASE_TIME) for n in range(200)])],
+        not_yet,
+    )
     asked = client.post("/api/parked/redrive").json()["data"]["id"]
-    first = Redrives(history.database_url, None)
+    first = RedriveRunner(history.database_url, None)
     with connections.open(history.database_url, "test") as connection:
-        first.go_on(lambda: connection, lambda: False)
-    part = client.data(f"/api/parked/redrive/{asked}")
-    first.let_go()
+        first.run(lambda: connection, lambda: False)
+    part = client.get_data(f"/api/parked/redrive/{asked}")
+    first.release()
     work(history)
 
     assert (part["state"], 0 < part["still_parked"] < 200) == ("running", True)
@@ -151,13 +159,13 @@ def outcome(told: dict[str, Any]) -> dict[str, Any]:
     return {name: told[name] for name in ("state", "events", "still_parked", "failure")}
 
 
-def test_a_redrive_that_workers_die_of_is_given_up(history: History) -> None:
+def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> None:
     """An event that kills the parser must not kill one worker after the other."""
     with connections.open(history.database_url, "test") as connection:
-        asked = redrive_requests.ask(connection, "bootstrap", Choice())
-        for _ in range(redrive_requests.ATTEMPTS):
-            assert redrive_requests.take(connection)
-        given_up = redrive_requests.take(connection)
+        asked = redrive_requests.create(connection, "bootstrap", RedriveSelection())
+        for _ in range(redrive_requests.MAX_ATTEMPTS):
+            assert redrive_requests.claim(connection)
+        given_up = redrive_requests.claim(connection)
         told = redrive_requests.get(connection, asked.redrive_id)
 
     assert given_up is None

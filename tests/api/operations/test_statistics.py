@@ -8,15 +8,17 @@ from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
-from tests.support.history_writer import PHONE, T0, Client, History, message
+from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 
-def test_messages_are_counted_per_day_in_the_readers_time_zone(history: History, client: Client) -> None:
+def test_messages_are_counted_per_day_in_the_readers_time_zone(history: HistoryWriter, client: ApiClient) -> None:
     """A day in India ends at 18:30 UTC."""
     evening = 3 * 3_600_000 + 30 * 60_000
-    history.tell(message(), message(at=evening), message(at=evening + 1000, direction="outgoing"))
+    history.store(message_fact(), message_fact(at=evening), message_fact(at=evening + 1000, direction="outgoing"))
 
-    data = client.data("/api/stats", since=T0 - 86_400_000, until=T0 + 86_400_000, zone="Asia/Kolkata")
+    data = client.get_data(
+        "/api/stats", since=BASE_TIME - 86_400_000, until=BASE_TIME + 86_400_000, zone="Asia/Kolkata"
+    )
 
     assert data["messages"] == [
         {"begins": "2025-06-14T18:30:00Z", "session_id": "s1", "incoming": 1, "outgoing": 0},
@@ -24,16 +26,18 @@ def test_messages_are_counted_per_day_in_the_readers_time_zone(history: History,
     ]
 
 
-def test_a_response_time_runs_from_the_first_question_to_the_first_answer(history: History, client: Client) -> None:
+def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
+    history: HistoryWriter, client: ApiClient
+) -> None:
     """Whoever asks twice began to wait with the first message."""
-    history.tell(message(), message(at=5_000), message(at=60_000, direction="outgoing"))
-    history.tell(message(at=100_000), message(at=130_000, direction="outgoing"), message(at=140_000))
+    history.store(message_fact(), message_fact(at=5_000), message_fact(at=60_000, direction="outgoing"))
+    history.store(message_fact(at=100_000), message_fact(at=130_000, direction="outgoing"), message_fact(at=140_000))
 
-    data = client.data("/api/stats", since=T0, until=T0 + 3_600_000, step="hour")
+    data = client.get_data("/api/stats", since=BASE_TIME, until=BASE_TIME + 3_600_000, step="hour")
 
     assert data["first_responses"] == {"asked": 3, "answered": 2, "median_seconds": 45, "p90_seconds": 57}
     assert data["waiting"]["chats"] == 1
-    assert data["waiting"]["longest"][0]["address"] == PHONE
+    assert data["waiting"]["longest"][0]["address"] == SENDER_PHONE
     assert data["unread"] == {"messages": 4, "chats": 1}
 
 
@@ -48,46 +52,50 @@ def test_a_response_time_runs_from_the_first_question_to_the_first_answer(histor
         {"since": "5", "until": "1"},
     ],
 )
-def test_a_span_that_is_none_is_refused(client: Client, query: dict[str, str]) -> None:
+def test_a_span_that_is_none_is_refused(client: ApiClient, query: dict[str, str]) -> None:
     """Never a 500 for what was typed."""
     answer = client.get("/api/stats", **query)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
 
 
-def test_the_ledger_adds_up(history: History, client: Client) -> None:
+def test_the_ledger_adds_up(history: HistoryWriter, client: ApiClient) -> None:
     """The promise that nothing was lost, as a dashboard can show it."""
-    history.tell(message(), message(at=1))
+    history.store(message_fact(), message_fact(at=1))
 
-    data = client.data("/api/ledger")
+    data = client.get_data("/api/ledger")
 
     assert (data["received"], data["stored"], data["duplicate"]) == (2, 2, 0)
     assert set(data) >= {"received", "stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting", "as_of"}
 
 
-def test_a_session_tells_its_state_and_what_never_came(history: History, client: Client) -> None:
+def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, client: ApiClient) -> None:
     """The gateway lets one subscribe to events that it never sends: a dashboard should be able to say so."""
-    history.tell(message(), SessionReport("connected", "919899999999", T0))
+    history.store(message_fact(), SessionReport("connected", "919899999999", BASE_TIME))
 
-    (session,) = client.data("/api/sessions")["sessions"]
+    (session,) = client.get_data("/api/sessions")["sessions"]
 
     assert (session["session_id"], session["state"], session["phone"]) == ("s1", "connected", "919899999999")
     assert session["last_event_at"] == "2025-06-15T15:06:40.000Z"
     assert session["never_seen"] == ["message.sent", "status.change"]
 
 
-def test_parked_events_are_listed_newest_first_with_their_bytes(history: History, client: Client) -> None:
+def test_parked_events_are_listed_newest_first_with_their_bytes(history: HistoryWriter, client: ApiClient) -> None:
     """Whoever teaches the parser needs to see what it did not understand."""
     events = tuple(
         Event(
-            index, T0 + index // 2, body, hashlib.sha256(body).digest(), Outcome("parked", "not_json", None, None, None)
+            index,
+            BASE_TIME + index // 2,
+            body,
+            hashlib.sha256(body).digest(),
+            Outcome("parked", "not_json", None, None, None),
         )
         for index, body in enumerate([b"zero", b"\xff\x00one", b"two", b"three", b"four"])
     )
     with connections.open(history.database_url, "test") as connection:
         apply.apply(connection, [Batch(history.writer, 1, 5, events)])
-    first = client.data("/api/parked", limit=3)
-    rest = client.data("/api/parked", limit=3, cursor=first["cursor"])
+    first = client.get_data("/api/parked", limit=3)
+    rest = client.get_data("/api/parked", limit=3, cursor=first["cursor"])
 
     assert first["parked"][0] | {"parked_at": None, "digest": None} == {
         "digest": None, "reason": "not_json", "session_id": None, "event": None,

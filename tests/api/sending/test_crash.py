@@ -13,20 +13,20 @@ from threading import Thread
 import requests
 
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from tests.api.sending.conftest import PHONE
-from tests.support.history_writer import TOKEN, History
+from dev.gateway.server import PretendGateway
+from tests.api.sending.conftest import RECIPIENT_PHONE
+from tests.support.history_writer import API_TOKEN, HistoryWriter
 
 
 @contextmanager
-def process(database_url: str, gateway: Gateway) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
+def process(database_url: str, gateway: PretendGateway) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
     """`python -m api` on a port of its own, killed at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         environ = {
             **os.environ,
-            **gateway.account.environ(gateway.base_url),
+            **gateway.account.to_environ(gateway.base_url),
             "DATABASE_URL": database_url,
-            "API_TOKEN": TOKEN,
+            "API_TOKEN": API_TOKEN,
             "LISTEN_FD": str(listener.fileno()),
         }
         running = subprocess.Popen([sys.executable, "-m", "api"], env=environ, pass_fds=[listener.fileno()])
@@ -45,12 +45,12 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 
 def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_says(
-    database_url: str, gateway: Gateway, history: History
+    database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """It may have gone out: nothing sends it again, and whoever asks again under its key is told so."""
     gateway.misbehave(Misbehaviour("hang_after"))
-    bearer = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": "k"}
-    body = {"to": PHONE, "text": "hello"}
+    bearer = {"Authorization": f"Bearer {API_TOKEN}", "Idempotency-Key": "k"}
+    body = {"to": RECIPIENT_PHONE, "text": "hello"}
 
     with process(database_url, gateway) as (url, running):
 
@@ -60,32 +60,36 @@ def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_
 
         asking = Thread(target=ask)
         asking.start()
-        eventually(lambda: len(gateway.memory.reached()) == 1)
+        eventually(lambda: len(gateway.state.delivered_messages()) == 1)
         running.send_signal(signal.SIGKILL)
         asking.join()
     left = history.rows("SELECT state FROM sends")
     with process(database_url, gateway) as (url, _):
         again = requests.post(f"{url}/api/send", json=body, headers=bearer, timeout=60)
-        shown = requests.get(f"{url}/api/chats/{PHONE}", headers=bearer, timeout=30).json()["data"]["messages"]
+        shown = requests.get(f"{url}/api/chats/{RECIPIENT_PHONE}", headers=bearer, timeout=30).json()["data"][
+            "messages"
+        ]
 
     assert left == [("accepted",)]
     assert (again.status_code, again.json()["data"]["code"]) == (504, "interrupted")
     assert [(one["status"], one["message_text"]) for one in shown] == [("unknown", "hello")]
-    assert gateway.seen("POST /messages/send") == 1
+    assert gateway.call_count("POST /messages/send") == 1
 
 
 def test_what_another_living_process_is_sending_is_left_alone(
-    database_url: str, gateway: Gateway, history: History
+    database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """A second process that starts must not call the first one's sends lost."""
     gateway.misbehave(Misbehaviour("slow", seconds=8.0))
-    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    bearer = {"Authorization": f"Bearer {API_TOKEN}"}
     with process(database_url, gateway) as (one, _), process(database_url, gateway) as (other, _):
         eventually(lambda: requests.get(f"{other}/readyz", timeout=30).ok)
         answers: list[int] = []
 
         def ask() -> None:
-            answer = requests.post(f"{one}/api/send", json={"to": PHONE, "text": "slow"}, headers=bearer, timeout=30)
+            answer = requests.post(
+                f"{one}/api/send", json={"to": RECIPIENT_PHONE, "text": "slow"}, headers=bearer, timeout=30
+            )
             answers.append(answer.status_code)
 
         asking = Thread(target=ask)
@@ -98,7 +102,7 @@ def test_what_another_living_process_is_sending_is_left_alone(
 
 
 def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
-    database_url: str, gateway: Gateway, history: History
+    database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """A deployment ends processes all the time, and must not make sends unknown by it."""
     gateway.misbehave(Misbehaviour("slow", seconds=6.5))
@@ -106,12 +110,14 @@ def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
 
         def ask() -> None:
             with suppress(requests.RequestException):
-                bearer = {"Authorization": f"Bearer {TOKEN}"}
-                requests.post(f"{url}/api/send", json={"to": PHONE, "text": "hello"}, headers=bearer, timeout=30)
+                bearer = {"Authorization": f"Bearer {API_TOKEN}"}
+                requests.post(
+                    f"{url}/api/send", json={"to": RECIPIENT_PHONE, "text": "hello"}, headers=bearer, timeout=30
+                )
 
         asking = Thread(target=ask)
         asking.start()
-        eventually(lambda: len(gateway.memory.reached()) == 1)
+        eventually(lambda: len(gateway.state.delivered_messages()) == 1)
         running.terminate()
         running.wait(30)
         asking.join()

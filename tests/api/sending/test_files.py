@@ -10,19 +10,21 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from dev.gateway.server import Gateway
-from tests.api.sending.conftest import PHONE, Serve
-from tests.support.history_writer import Client, History
+from dev.gateway.server import PretendGateway
+from tests.api.sending.conftest import RECIPIENT_PHONE, ApiStarter
+from tests.support.history_writer import ApiClient, HistoryWriter
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 MP4 = b"\x00\x00\x00\x18ftypmp42" + b"frames"
 PDF = b"%PDF-1.7 pages"
 
 
-def post(sender: Client, kind: str, content: bytes, name: str = "x", key: str = "", **fields: str) -> requests.Response:
+def post(
+    sender: ApiClient, kind: str, content: bytes, name: str = "x", key: str = "", **fields: str
+) -> requests.Response:
     return sender.http.post(
         f"{sender.url}/api/send",
-        data={"to": PHONE, **fields},
+        data={"to": RECIPIENT_PHONE, **fields},
         files={kind: (name, io.BytesIO(content), "application/x-anything")},
         headers={"Idempotency-Key": key} if key else {},
         timeout=60,
@@ -53,12 +55,12 @@ def archive() -> bytes:
     ],
 )
 def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table of four columns
-    kind: str, content: bytes, name: str, mime_type: str, gateway: Gateway, sender: Client
+    kind: str, content: bytes, name: str, mime_type: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """Its sender's word for the type was application/x-anything throughout."""
-    answer = post(sender, kind, content, name, caption="see this")
-    (reached,) = gateway.memory.reached()
-    (shown,) = sender.data(f"/api/chats/{PHONE}")["messages"]
+    answer = post(sending_client, kind, content, name, caption="see this")
+    (reached,) = gateway.state.delivered_messages()
+    (shown,) = sending_client.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
 
     assert answer.status_code == 200, answer.text
     assert reached.attachment
@@ -80,18 +82,18 @@ def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table
     ],
 )
 def test_a_file_that_is_not_what_it_claims_is_refused(
-    kind: str, content: bytes, name: str, gateway: Gateway, sender: Client
+    kind: str, content: bytes, name: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """Whoever opens invoice.pdf trusts us that it is one."""
-    answer = post(sender, kind, content, name)
+    answer = post(sending_client, kind, content, name)
 
     assert (answer.status_code, answer.json()["code"]) == (415, "bad_file_type")
-    assert gateway.memory.seen() == {}
+    assert gateway.state.call_counts() == {}
 
 
-def test_what_is_too_large_is_refused_without_being_taken_in(gateway: Gateway, serve: Serve) -> None:
+def test_what_is_too_large_is_refused_without_being_taken_in(gateway: PretendGateway, start_api: ApiStarter) -> None:
     """A file of any size must not fill a disk of ours."""
-    sender = serve(SEND_MAX_FILE_BYTES="1000")
+    sender = start_api(SEND_MAX_FILE_BYTES="1000")
     little = post(sender, "document", PDF + b"x" * 1000)
     # More than socket buffers hold, so it is refused while it is still on its way.
     try:
@@ -101,19 +103,19 @@ def test_what_is_too_large_is_refused_without_being_taken_in(gateway: Gateway, s
 
     assert (little.status_code, little.json()["code"], much) == (413, "body_too_large", 413)
     assert post(sender, "document", PDF + b"x" * 900).status_code == 200
-    assert gateway.seen("POST /messages/send-document") == 1
+    assert gateway.call_count("POST /messages/send-document") == 1
 
 
-def test_a_large_file_is_not_held_in_memory(gateway: Gateway, sender: Client) -> None:
+def test_a_large_file_is_not_held_in_memory(gateway: PretendGateway, sending_client: ApiClient) -> None:
     """Ten of them at once would be the end of a small server."""
     block, blocks = bytes(1 << 16), 400
     parts = [HEAD, PDF, *[block] * blocks, TAIL]
     headers = {
-        "Authorization": str(sender.http.headers["authorization"]),
+        "Authorization": str(sending_client.http.headers["authorization"]),
         "Content-Type": "multipart/form-data; boundary=B",
         "Content-Length": str(sum(map(len, parts))),
     }
-    connection = http.client.HTTPConnection(urlsplit(sender.url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(sending_client.url).netloc, timeout=60)
     tracemalloc.start()
     try:
         connection.request("POST", "/api/send", iter(parts), headers)
@@ -122,7 +124,7 @@ def test_a_large_file_is_not_held_in_memory(gateway: Gateway, sender: Client) ->
     finally:
         tracemalloc.stop()
         connection.close()
-    (reached,) = gateway.memory.reached()
+    (reached,) = gateway.state.delivered_messages()
 
     assert status == 200
     assert reached.attachment
@@ -132,7 +134,7 @@ def test_a_large_file_is_not_held_in_memory(gateway: Gateway, sender: Client) ->
 
 
 HEAD = (
-    f'--B\r\nContent-Disposition: form-data; name="to"\r\n\r\n{PHONE}\r\n'
+    f'--B\r\nContent-Disposition: form-data; name="to"\r\n\r\n{RECIPIENT_PHONE}\r\n'
     '--B\r\nContent-Disposition: form-data; name="document"; filename="a.pdf"\r\n\r\n'
 ).encode()
 TAIL = b"\r\n--B--\r\n"
@@ -141,47 +143,47 @@ TAIL = b"\r\n--B--\r\n"
 @pytest.mark.parametrize(
     ("data", "files"),
     [
-        ({"to": PHONE}, {"picture": ("a.png", PNG)}),
-        ({"to": PHONE}, {"image": ("a.png", PNG), "video": ("a.mp4", MP4)}),
-        ({"to": PHONE, "caption": "x" * 1025}, {"image": ("a.png", PNG)}),
+        ({"to": RECIPIENT_PHONE}, {"picture": ("a.png", PNG)}),
+        ({"to": RECIPIENT_PHONE}, {"image": ("a.png", PNG), "video": ("a.mp4", MP4)}),
+        ({"to": RECIPIENT_PHONE, "caption": "x" * 1025}, {"image": ("a.png", PNG)}),
         ({}, {"image": ("a.png", PNG)}),
-        ({"to": PHONE}, {"image": ("a.png", b"")}),
+        ({"to": RECIPIENT_PHONE}, {"image": ("a.png", b"")}),
     ],
 )
 def test_a_form_that_says_too_little_or_too_much_is_refused(
-    data: dict[str, str], files: dict[str, tuple[str, bytes]], gateway: Gateway, sender: Client
+    data: dict[str, str], files: dict[str, tuple[str, bytes]], gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """One file, one recipient, one caption."""
-    answer = sender.http.post(f"{sender.url}/api/send", data=data, files=files, timeout=30)
+    answer = sending_client.http.post(f"{sending_client.url}/api/send", data=data, files=files, timeout=30)
 
     assert answer.status_code == 400
-    assert gateway.memory.seen() == {}
+    assert gateway.state.call_counts() == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"--B", HEAD, b"--B\r\n\r\n\r\n--B--\r\n", b"\x00" * 100])
-def test_a_broken_form_is_refused(body: bytes, sender: Client) -> None:
+def test_a_broken_form_is_refused(body: bytes, sending_client: ApiClient) -> None:
     """Never a 500, and no temporary file stays behind."""
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
-    answer = sender.http.post(f"{sender.url}/api/send", data=body, headers=headers, timeout=30)
+    answer = sending_client.http.post(f"{sending_client.url}/api/send", data=body, headers=headers, timeout=30)
 
     assert answer.status_code == 400
 
 
-def test_a_key_stands_for_the_file_too(gateway: Gateway, sender: Client) -> None:
+def test_a_key_stands_for_the_file_too(gateway: PretendGateway, sending_client: ApiClient) -> None:
     """The same caption under another picture is another message."""
-    first = post(sender, "image", PNG, key="k")
-    again = post(sender, "image", PNG, key="k", name="renamed.png")
-    other = post(sender, "image", PNG + b"!", key="k")
+    first = post(sending_client, "image", PNG, key="k")
+    again = post(sending_client, "image", PNG, key="k", name="renamed.png")
+    other = post(sending_client, "image", PNG + b"!", key="k")
 
     assert (first.status_code, again.status_code, other.status_code) == (200, 200, 422)
-    assert len(gateway.memory.reached()) == 1
+    assert len(gateway.state.delivered_messages()) == 1
 
 
-def test_a_file_name_is_one_name(gateway: Gateway, sender: Client, history: History) -> None:
+def test_a_file_name_is_one_name(gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter) -> None:
     """Folders are nobody's business, and a line break would end a header."""
     for name in ("../../etc/passwd.pdf", "C:\\secret\\a.pdf", "a\u202eb.pdf", "x" * 300 + ".pdf", ""):
-        assert post(sender, "document", PDF, name or "  ").status_code == 200
+        assert post(sending_client, "document", PDF, name or "  ").status_code == 200
 
     names = [name for (name,) in history.rows("SELECT file_name FROM sends ORDER BY timestamp")]
     assert names == ["passwd.pdf", "a.pdf", "ab.pdf", "x" * 120 + ".pdf", "document"]
-    assert [one.attachment and one.attachment.name for one in gateway.memory.reached()] == names
+    assert [one.attachment and one.attachment.name for one in gateway.state.delivered_messages()] == names

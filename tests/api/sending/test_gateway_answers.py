@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from api.gateway.timeouts import Patience
+from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from tests.api.sending.conftest import HASTY, PHONE, QUICK, SESSION, Serve
-from tests.support.history_writer import Client, History
+from dev.gateway.server import PretendGateway
+from tests.api.sending.conftest import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history_writer import ApiClient, HistoryWriter
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Case:
     reached: int
     """Messages that went to WhatsApp."""
     code: str | None = None
-    patience: Patience = QUICK
+    patience: Timeouts = FAST_TIMEOUTS
 
 
 def answer(status: int, code: str = "SOME_CODE", *, times: int | None = 1, **headers: str) -> Misbehaviour:
@@ -45,13 +45,13 @@ CASES = [
     Case("429 once, then sent", answer(429, Retry_After="0"), 200, "sent", 2, 1),
     Case("429 again and again", answer(429, times=None, Retry_After="0"), 502, "failed", 3, 0, "SOME_CODE"),
     Case("429 for a minute", answer(429, Retry_After="60"), 502, "failed", 1, 0, "SOME_CODE"),
-    Case("silence before it was read", Misbehaviour("hang"), 504, "unknown", 1, 0, "no_answer", HASTY),
-    Case("silence after it was sent", Misbehaviour("hang_after"), 504, "unknown", 1, 1, "no_answer", HASTY),
+    Case("silence before it was read", Misbehaviour("hang"), 504, "unknown", 1, 0, "no_answer", SHORT_TIMEOUTS),
+    Case("silence after it was sent", Misbehaviour("hang_after"), 504, "unknown", 1, 1, "no_answer", SHORT_TIMEOUTS),
     Case("reset before it was read", Misbehaviour("reset"), 504, "unknown", 1, 0, "no_answer"),
     Case("reset after it was sent", Misbehaviour("reset_after"), 504, "unknown", 1, 1, "no_answer"),
     Case("garbage", Misbehaviour("garbage"), 504, "unknown", 1, 1, "no_answer"),
     Case("answer cut short", Misbehaviour("cut"), 504, "unknown", 1, 1, "no_answer"),
-    Case("slow drip", Misbehaviour("drip", seconds=0.1), 504, "unknown", 1, 1, "no_answer", HASTY),
+    Case("slow drip", Misbehaviour("drip", seconds=0.1), 504, "unknown", 1, 1, "no_answer", SHORT_TIMEOUTS),
     Case("late but sent", Misbehaviour("slow", seconds=0.05), 200, "sent", 1, 1),
     Case(
         "failed because SAK gave up waiting",
@@ -61,77 +61,83 @@ CASES = [
         1,
         0,
         "no_answer",
-        replace(QUICK, doubt=0.1),
+        replace(FAST_TIMEOUTS, ambiguous_failure=0.1),
     ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_every_answer_leads_to_the_one_state_that_is_true(
-    case: Case, gateway: Gateway, serve: Serve, history: History
+    case: Case, gateway: PretendGateway, start_api: ApiStarter, history: HistoryWriter
 ) -> None:
     """A wrong state here is a message sent twice, or one that nobody knows was never sent."""
-    sender = serve(case.patience)
+    sender = start_api(case.patience)
     if case.goes is not None:
         gateway.misbehave(case.goes)
 
     answer = sender.post("/api/send", {"to": "98110 00009", "text": "नमस्ते"})
     body = answer.json()
     ((state, code, address),) = history.rows("SELECT state, code, address FROM sends")
-    (shown,) = sender.data(f"/api/chats/{PHONE}")["messages"]
+    (shown,) = sender.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
 
     assert (answer.status_code, body["data"]["status"], body["success"]) == (case.http, case.status, case.http < 300)
-    assert (state, code, address) == (case.status, case.code, PHONE)
+    assert (state, code, address) == (case.status, case.code, RECIPIENT_PHONE)
     assert (shown["status"], shown["message_text"], shown["direction"]) == (case.status, "नमस्ते", "outgoing")
     assert shown["send_id"] == body["data"]["send_id"]
-    assert gateway.seen("POST /messages/send") == case.seen
-    assert len(gateway.memory.reached()) == case.reached
+    assert gateway.call_count("POST /messages/send") == case.seen
+    assert len(gateway.state.delivered_messages()) == case.reached
     if case.http >= 300:
         assert body["error"].endswith(".")
         assert body["code"] == f"send_{case.status}"
 
 
 def test_a_sent_text_is_in_the_chat_at_once_as_the_message_that_whatsapp_knows(
-    gateway: Gateway, sender: Client, history: History
+    gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """The guide's promise: the answer has SAK's data, and the message is stored."""
-    answer = sender.post("/api/send", {"to": PHONE, "text": "Your order has been confirmed!"})
-    (reached,) = gateway.memory.reached()
-    (shown,) = sender.data(f"/api/chats/{PHONE}")["messages"]
-    (chat,) = sender.data("/api/chats")["contacts"]
+    answer = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "Your order has been confirmed!"})
+    (reached,) = gateway.state.delivered_messages()
+    (shown,) = sending_client.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
+    (chat,) = sending_client.get_data("/api/chats")["contacts"]
 
     assert answer.json()["data"]["messageId"] == reached.message_id == shown["message_id"]
-    assert (shown["to_number"], shown["from_number"], shown["session_id"]) == (PHONE, "919800000000", SESSION)
+    assert (shown["to_number"], shown["from_number"], shown["session_id"]) == (
+        RECIPIENT_PHONE,
+        "919800000000",
+        SESSION_ID,
+    )
     assert shown["timestamp"] == answer.json()["data"]["timestamp"]
     assert (chat["last_message"]["preview"], chat["waiting_since"]) == ("Your order has been confirmed!", None)
     assert history.rows("SELECT count(*) FROM whatsapp_messages") == [(1,)]
 
 
 def test_the_send_is_written_down_before_the_gateway_is_asked(
-    gateway: Gateway, sender: Client, history: History
+    gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """Whatever happens while it is asked, somebody can find out that it was."""
     seen: list[tuple[Any, ...]] = []
-    gateway.memory.listeners.append(lambda _: seen.extend(history.rows("SELECT state, text FROM sends")))
+    gateway.state.listeners.append(lambda _: seen.extend(history.rows("SELECT state, text FROM sends")))
 
-    sender.post("/api/send", {"to": PHONE, "text": "hello"})
+    sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
 
     assert seen == [("accepted", "hello")]
 
 
-def test_a_gateway_that_is_not_there_means_certainly_not_sent(serve: Serve) -> None:
+def test_a_gateway_that_is_not_there_means_certainly_not_sent(start_api: ApiStarter) -> None:
     """The caller may send again, and is told so by the state."""
-    answer = serve(SAK_BASE_URL="http://127.0.0.1:9/api/v1").post("/api/send", {"to": PHONE, "text": "hello"})
+    answer = start_api(SAK_BASE_URL="http://127.0.0.1:9/api/v1").post(
+        "/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}
+    )
 
     assert answer.status_code == 502
     assert (answer.json()["data"]["status"], answer.json()["data"]["code"]) == ("failed", "unreachable")
 
 
 @pytest.mark.parametrize(("missing", "named"), [("SAK_BASE_URL", "SAK_BASE_URL"), ("SAK_API_KEY", "SAK_API_KEY")])
-def test_without_a_gateway_the_answer_names_what_is_missing(serve: Serve, missing: str, named: str) -> None:
+def test_without_a_gateway_the_answer_names_what_is_missing(start_api: ApiStarter, missing: str, named: str) -> None:
     """Reading works without SAK; whoever wants to send is told what to set."""
-    sender = serve(**{missing: ""})
-    answer = sender.post("/api/send", {"to": PHONE, "text": "hello"})
+    sender = start_api(**{missing: ""})
+    answer = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
 
     assert (answer.status_code, answer.json()["code"]) == (503, "sak_not_configured")
     assert named in answer.json()["error"]
@@ -139,11 +145,11 @@ def test_without_a_gateway_the_answer_names_what_is_missing(serve: Serve, missin
 
 
 def test_a_number_that_no_message_can_have_is_not_taken_for_one(
-    sender: Client, history: History, monkeypatch: pytest.MonkeyPatch
+    sending_client: ApiClient, history: HistoryWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message was sent; that its number is unusable must not lose it."""
-    monkeypatch.setattr("dev.gateway.state._whatsapp_id", lambda: "3EB0\0")
-    answer = sender.post("/api/send", {"to": PHONE, "text": "hello"})
+    monkeypatch.setattr("dev.gateway.state._new_message_id", lambda: "3EB0\0")
+    answer = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
 
     assert (answer.status_code, answer.json()["data"]["messageId"]) == (200, None)
     assert history.rows("SELECT state, message_id FROM sends") == [("sent", None)]

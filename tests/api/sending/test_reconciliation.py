@@ -6,18 +6,24 @@ from typing import Any
 import pytest
 
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from dev.gateway.state import Memory
-from tests.api.sending.conftest import HASTY, PHONE, Serve
-from tests.support.history_writer import Client, History
+from dev.gateway.server import PretendGateway
+from dev.gateway.state import GatewayState
+from tests.api.sending.conftest import RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history_writer import ApiClient, HistoryWriter
 
 
 @pytest.fixture
-def hasty(serve: Serve) -> Client:
-    return serve(HASTY)
+def hasty(start_api: ApiStarter) -> ApiClient:
+    return start_api(SHORT_TIMEOUTS)
 
 
-def lost(gateway: Gateway, sender: Client, goes: str = "hang_after", to: str = PHONE, **more: Any) -> str:  # noqa: ANN401 - a misbehaviour's
+def lost(
+    gateway: PretendGateway,
+    sender: ApiClient,
+    goes: str = "hang_after",
+    to: str = RECIPIENT_PHONE,
+    **more: Any,  # noqa: ANN401 - fields of a Misbehaviour
+) -> str:
     """A send of which nobody heard the end; its id."""
     gateway.misbehave(Misbehaviour(goes, **more))  # pyright: ignore[reportArgumentType] - a kind
     answer = sender.post("/api/send", {"to": to, "text": "hello"})
@@ -25,55 +31,64 @@ def lost(gateway: Gateway, sender: Client, goes: str = "hang_after", to: str = P
     return answer.json()["data"]["send_id"]
 
 
-def reconciled(sender: Client, send_id: str) -> dict[str, Any]:
+def reconciled(sender: ApiClient, send_id: str) -> dict[str, Any]:
     answer = sender.post(f"/api/sends/{send_id}/reconcile")
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
 
 
-def age(memory: Memory, seconds: int) -> None:
+def age(memory: GatewayState, seconds: int) -> None:
     """Lets SAK's list be of another time."""
     memory._history[:] = [  # pyright: ignore[reportPrivateUsage] - the gateway has no clock to turn
-        replace(sent, created_at=f"2026-01-01T00:00:{seconds:02d}") for sent in memory.history()
+        replace(sent, created_at=f"2026-01-01T00:00:{seconds:02d}") for sent in memory.sent_messages()
     ]
 
 
-def test_an_unknown_send_that_went_out_becomes_the_message_that_it_was(gateway: Gateway, hasty: Client) -> None:
+def test_an_unknown_send_that_went_out_becomes_the_message_that_it_was(
+    gateway: PretendGateway, hasty: ApiClient
+) -> None:
     """One entry of SAK's list can be meant, so it is; its acks find it from then on."""
     send_id = lost(gateway, hasty)
     data = reconciled(hasty, send_id)
-    (shown,) = hasty.data(f"/api/chats/{PHONE}")["messages"]
+    (shown,) = hasty.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
 
     assert (data["settled"], data["status"], data["messageId"]) == (
         True,
         "sent",
-        gateway.memory.reached()[0].message_id,
+        gateway.state.delivered_messages()[0].message_id,
     )
     assert (shown["status"], shown["message_id"], shown["send_id"]) == ("sent", data["messageId"], send_id)
     assert shown["id"] is not None
     assert reconciled(hasty, send_id)["settled"] is True
-    assert gateway.seen("GET /messages/history") == 1
+    assert gateway.call_count("GET /messages/history") == 1
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("queued", "queued"), ("failed", "failed")])
-def test_an_entry_that_was_queued_or_failed_says_so(outcome: Any, status: str, gateway: Gateway, hasty: Client) -> None:  # noqa: ANN401 - a status
+def test_an_entry_that_was_queued_or_failed_says_so(
+    outcome: Any,  # noqa: ANN401 - a literal
+    status: str,
+    gateway: PretendGateway,
+    hasty: ApiClient,
+) -> None:
     """Both are an end, of a kind: what failed may be sent again."""
     data = reconciled(hasty, lost(gateway, hasty, outcome=outcome))
 
     assert (data["settled"], data["status"]) == (True, status)
 
 
-def test_failed_because_sak_gave_up_waiting_stays_unknown(gateway: Gateway, hasty: Client, history: History) -> None:
+def test_failed_because_sak_gave_up_waiting_stays_unknown(
+    gateway: PretendGateway, hasty: ApiClient, history: HistoryWriter
+) -> None:
     """SAK calls failed what may have gone out after 25 seconds."""
     send_id = lost(gateway, hasty, outcome="failed")
-    history.run("UPDATE sends SET completed_at = created_at + interval '25 seconds'")
+    history.execute("UPDATE sends SET completed_at = created_at + interval '25 seconds'")
     data = reconciled(hasty, send_id)
 
     assert (data["settled"], data["status"]) == (False, "unknown")
     assert "gave up waiting" in data["explanation"]
 
 
-def test_without_an_entry_nothing_is_settled(gateway: Gateway, hasty: Client) -> None:
+def test_without_an_entry_nothing_is_settled(gateway: PretendGateway, hasty: ApiClient) -> None:
     """That SAK has no entry yet does not prove that it will not."""
     data = reconciled(hasty, lost(gateway, hasty, "hang"))
 
@@ -81,25 +96,25 @@ def test_without_an_entry_nothing_is_settled(gateway: Gateway, hasty: Client) ->
     assert "no entry" in data["explanation"]
 
 
-def test_entries_of_another_number_type_or_time_are_not_meant(gateway: Gateway, hasty: Client) -> None:
+def test_entries_of_another_number_type_or_time_are_not_meant(gateway: PretendGateway, hasty: ApiClient) -> None:
     """They are other messages, of ours or of another program with the same key."""
     hasty.post("/api/send", {"to": "919811000001", "text": "hello"})
     send_id = lost(gateway, hasty)
-    age(gateway.memory, 1)
+    age(gateway.state, 1)
 
     assert reconciled(hasty, send_id)["settled"] is False
 
 
-def test_entries_that_other_sends_have_are_not_meant(gateway: Gateway, hasty: Client) -> None:
+def test_entries_that_other_sends_have_are_not_meant(gateway: PretendGateway, hasty: ApiClient) -> None:
     """The same words a minute before went out under a number that is known."""
-    hasty.post("/api/send", {"to": PHONE, "text": "hello"})
+    hasty.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
     lost_one = lost(gateway, hasty, "hang")
 
     assert "no entry" in reconciled(hasty, lost_one)["explanation"]
     assert "exactly one" in reconciled(hasty, lost(gateway, hasty, to="919811000002"))["explanation"]
 
 
-def test_two_sends_and_one_entry_are_left_alone(gateway: Gateway, hasty: Client) -> None:
+def test_two_sends_and_one_entry_are_left_alone(gateway: PretendGateway, hasty: ApiClient) -> None:
     """Which of the two it was cannot be told, and a wrong guess says that the other one did not go out."""
     one, two = lost(gateway, hasty), lost(gateway, hasty, "hang")
 
@@ -109,43 +124,43 @@ def test_two_sends_and_one_entry_are_left_alone(gateway: Gateway, hasty: Client)
         assert "1 other" in data["explanation"]
 
 
-def test_two_entries_are_left_alone(gateway: Gateway, hasty: Client) -> None:
+def test_two_entries_are_left_alone(gateway: PretendGateway, hasty: ApiClient) -> None:
     """Another program sent to the same number meanwhile."""
-    gateway.memory.send(PHONE, "text", "from elsewhere", None, None)
+    gateway.state.send(RECIPIENT_PHONE, "text", "from elsewhere", None, None)
     data = reconciled(hasty, lost(gateway, hasty))
 
     assert (data["settled"], data["status"]) == (False, "unknown")
     assert "2 entries" in data["explanation"]
 
 
-def test_a_queued_send_is_never_paired_by_a_machine(gateway: Gateway, hasty: Client) -> None:
+def test_a_queued_send_is_never_paired_by_a_machine(gateway: PretendGateway, hasty: ApiClient) -> None:
     """Nothing ties the queue's number to the message's: what goes out later is a message of its own."""
-    gateway.memory.connected = False
-    queued = hasty.post("/api/send", {"to": PHONE, "text": "later"})
-    gateway.memory.flush()
+    gateway.state.connected = False
+    queued = hasty.post("/api/send", {"to": RECIPIENT_PHONE, "text": "later"})
+    gateway.state.send_queued()
     data = reconciled(hasty, queued.json()["data"]["send_id"])
-    (shown,) = hasty.data(f"/api/chats/{PHONE}")["messages"]
+    (shown,) = hasty.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
 
     assert queued.status_code == 202
     assert (data["settled"], data["status"]) == (False, "queued")
     assert (shown["status"], shown["message_id"]) == ("queued", queued.json()["data"]["messageId"])
 
 
-def test_a_send_can_be_asked_about(gateway: Gateway, hasty: Client) -> None:
+def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) -> None:
     """By whoever was told only that nobody knows."""
     send_id = lost(gateway, hasty)
 
-    assert hasty.data(f"/api/sends/{send_id}")["status"] == "unknown"
+    assert hasty.get_data(f"/api/sends/{send_id}")["status"] == "unknown"
     for strange in ("00000000-0000-0000-0000-000000000000", "x"):
         assert hasty.get(f"/api/sends/{strange}").json()["code"] == "send_not_found"
         assert hasty.post(f"/api/sends/{strange}/reconcile").status_code == 404
 
 
-def test_a_list_that_sak_does_not_show_is_said(gateway: Gateway, hasty: Client) -> None:
+def test_a_list_that_sak_does_not_show_is_said(gateway: PretendGateway, hasty: ApiClient) -> None:
     """Nothing is learnt, and nothing is changed."""
     send_id = lost(gateway, hasty)
     gateway.misbehave(Misbehaviour("answer", "GET /messages/history", status=403, code="INVALID_API_KEY"))
     answer = hasty.post(f"/api/sends/{send_id}/reconcile")
 
     assert (answer.status_code, answer.json()["code"]) == (502, "sak_unavailable")
-    assert hasty.data(f"/api/sends/{send_id}")["status"] == "unknown"
+    assert hasty.get_data(f"/api/sends/{send_id}")["status"] == "unknown"

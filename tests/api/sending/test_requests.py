@@ -4,42 +4,51 @@ from typing import Any
 
 import pytest
 
-from dev.gateway.server import Gateway
+from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.postgres import connections
-from tests.api.sending.conftest import PHONE, SESSION, Serve
-from tests.support.history_writer import LID, Client, History, message, same_person
+from tests.api.sending.conftest import RECIPIENT_PHONE, SESSION_ID, ApiStarter
+from tests.support.history_writer import SENDER_LID, ApiClient, HistoryWriter, alias_fact, message_fact
 
 
 @pytest.mark.parametrize(
     "to",
-    [PHONE, "+91 98110-00009", "9811000009", "919811000009@s.whatsapp.net", "919811000009:22@c.us", 919811000009],
-)  # fmt: skip
+    [
+        RECIPIENT_PHONE,
+        "+91 98110-00009",
+        "9811000009",
+        "919811000009@s.whatsapp.net",
+        "919811000009:22@c.us",
+        919811000009,
+    ],
+)
 def test_the_question_is_stored_in_the_chat_that_the_answer_comes_to(
-    to: object, gateway: Gateway, sender: Client, history: History
+    to: object, gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """SAK dials what is left of `to`; a chat under another spelling would never see the reply."""
-    assert sender.post("/api/send", {"to": to, "text": "hello"}).status_code == 200
-    history.tell(message("yes?", address=PHONE), session=SESSION)
+    assert sending_client.post("/api/send", {"to": to, "text": "hello"}).status_code == 200
+    history.store(message_fact("yes?", address=RECIPIENT_PHONE), session=SESSION_ID)
 
-    assert len(sender.data("/api/chats")["contacts"]) == 1
-    assert len(sender.data(f"/api/chats/{PHONE}")["messages"]) == 2
-    assert [one.phone for one in gateway.memory.reached()] == [PHONE]
+    assert len(sending_client.get_data("/api/chats")["contacts"]) == 1
+    assert len(sending_client.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]) == 2
+    assert [one.phone for one in gateway.state.delivered_messages()] == [RECIPIENT_PHONE]
 
 
-def test_a_private_identity_is_sent_to_by_its_phone(gateway: Gateway, sender: Client, history: History) -> None:
+def test_a_private_identity_is_sent_to_by_its_phone(
+    gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
+) -> None:
     """A dashboard answers the chat that it shows, whatever its address."""
-    history.tell(message(address=LID), same_person(phone=PHONE), session=SESSION)
+    history.store(message_fact(address=SENDER_LID), alias_fact(phone=RECIPIENT_PHONE), session=SESSION_ID)
 
-    assert sender.post("/api/send", {"to": LID, "text": "hello"}).status_code == 200
-    assert [one.phone for one in gateway.memory.reached()] == [PHONE]
+    assert sending_client.post("/api/send", {"to": SENDER_LID, "text": "hello"}).status_code == 200
+    assert [one.phone for one in gateway.state.delivered_messages()] == [RECIPIENT_PHONE]
 
 
 @pytest.mark.parametrize(
     ("to", "code"),
     [
         ("120363041234567890@g.us", "bad_recipient"),
-        (LID, "unknown_lid"),
+        (SENDER_LID, "unknown_lid"),
         ("120363999999@newsletter", "bad_recipient"),
         ("status@broadcast", "bad_recipient"),
         ("1234567", "bad_recipient"),
@@ -54,37 +63,37 @@ def test_a_private_identity_is_sent_to_by_its_phone(gateway: Gateway, sender: Cl
     ],
 )
 def test_what_cannot_be_sent_to_is_refused_up_front(
-    to: object, code: str, gateway: Gateway, sender: Client, history: History
+    to: object, code: str, gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """SAK would strip what it does not know, and dial what is left."""
-    answer = sender.post("/api/send", {"to": to, "text": "hello"})
+    answer = sending_client.post("/api/send", {"to": to, "text": "hello"})
 
     assert (answer.status_code, answer.json()["code"]) == (400, code)
-    assert gateway.memory.seen() == {}
+    assert gateway.state.call_counts() == {}
     assert history.rows("SELECT count(*) FROM sends") == [(0,)]
 
 
 @pytest.mark.parametrize("text", ["", "  \n", None, 5, "a\0b", "\ud800", "x" * 65_537])
-def test_a_text_that_cannot_be_kept_is_refused(text: Any, gateway: Gateway, sender: Client) -> None:  # noqa: ANN401 - JSON
+def test_a_text_that_cannot_be_kept_is_refused(text: Any, gateway: PretendGateway, sending_client: ApiClient) -> None:  # noqa: ANN401 - JSON
     """What is sent and what is kept must be the same."""
-    answer = sender.post("/api/send", {"to": PHONE, "text": text})
+    answer = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": text})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
-    assert gateway.memory.seen() == {}
+    assert gateway.state.call_counts() == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff", b"[" * 100_000])
-def test_a_body_that_is_no_json_object_is_refused(body: bytes, sender: Client) -> None:
+def test_a_body_that_is_no_json_object_is_refused(body: bytes, sending_client: ApiClient) -> None:
     """Never a 500."""
-    answer = sender.http.post(f"{sender.url}/api/send", data=body, timeout=30)
+    answer = sending_client.http.post(f"{sending_client.url}/api/send", data=body, timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
 
 
-def test_the_guides_own_curl_line_sends(sender: Client) -> None:
+def test_the_guides_own_curl_line_sends(sending_client: ApiClient) -> None:
     """Its readers paste it, and some leave out the content type."""
-    answer = sender.http.post(
-        f"{sender.url}/api/send",
+    answer = sending_client.http.post(
+        f"{sending_client.url}/api/send",
         data='{"to":"919876543210","text":"Your order has been confirmed!"}',
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         timeout=30,
@@ -94,36 +103,36 @@ def test_the_guides_own_curl_line_sends(sender: Client) -> None:
     assert answer.json()["data"]["messageId"].startswith("3EB0")
 
 
-def test_only_the_configured_session_is_sent_from(gateway: Gateway, serve: Serve) -> None:
+def test_only_the_configured_session_is_sent_from(gateway: PretendGateway, start_api: ApiStarter) -> None:
     """A session's own key sends from its own session, whatever it is told: the send would be kept in the wrong chat."""
-    other = {"to": PHONE, "text": "hello", "session_id": "another"}
-    wrong = serve().post("/api/send", other)
-    named = serve().post("/api/send", {**other, "session_id": SESSION})
-    unnamed = serve(SAK_SESSION_ID="", SAK_API_KEY=gateway.account.user_key)
+    other = {"to": RECIPIENT_PHONE, "text": "hello", "session_id": "another"}
+    wrong = start_api().post("/api/send", other)
+    named = start_api().post("/api/send", {**other, "session_id": SESSION_ID})
+    unnamed = start_api(SAK_SESSION_ID="", SAK_API_KEY=gateway.account.user_key)
 
     assert (wrong.status_code, wrong.json()["code"]) == (400, "wrong_session")
     assert named.status_code == 200
-    assert unnamed.post("/api/send", {"to": PHONE, "text": "hello"}).json()["code"] == "session_missing"
-    assert unnamed.post("/api/send", {**other, "session_id": SESSION}).status_code == 200
+    assert unnamed.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["code"] == "session_missing"
+    assert unnamed.post("/api/send", {**other, "session_id": SESSION_ID}).status_code == 200
     assert unnamed.post("/api/send", other).json()["data"]["code"] == "INVALID_SESSION"
 
 
 def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
-    gateway: Gateway, sender: Client, history: History
+    gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """A dashboard's reading token in the wrong hands must not write to customers."""
     with connections.open(history.database_url, "test") as connection:
         made = {
-            "reads": tokens.make(connection, "reads", ["read"]),
-            "elsewhere": tokens.make(connection, "elsewhere", ["read", "write"], sessions=["another"]),
-            "writes": tokens.make(connection, "writes", ["read", "write"], sessions=[SESSION]),
+            "reads": tokens.create(connection, "reads", ["read"]),
+            "elsewhere": tokens.create(connection, "elsewhere", ["read", "write"], session_ids=["another"]),
+            "writes": tokens.create(connection, "writes", ["read", "write"], session_ids=[SESSION_ID]),
         }
 
     def ask(name: str, method: str = "POST", path: str = "/api/send") -> tuple[int, str | None]:
-        body = {"to": PHONE, "text": "hello"} if method == "POST" else None
-        answer = sender.http.request(
+        body = {"to": RECIPIENT_PHONE, "text": "hello"} if method == "POST" else None
+        answer = sending_client.http.request(
             method,
-            sender.url + path,
+            sending_client.url + path,
             json=body,
             headers={"Authorization": f"Bearer {made[name]}", "Idempotency-Key": "k"},
             timeout=30,
@@ -137,10 +146,10 @@ def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
     assert ask("reads", "GET", f"/api/sends/{send_id}")[0] == 200
     assert ask("reads", "POST", f"/api/sends/{send_id}/reconcile") == (403, "scope_missing")
     # A key is its token's own: another one's request under it is another request.
-    assert sender.http.post(
-        f"{sender.url}/api/send",
-        json={"to": PHONE, "text": "mine"},
+    assert sending_client.http.post(
+        f"{sending_client.url}/api/send",
+        json={"to": RECIPIENT_PHONE, "text": "mine"},
         headers={"Idempotency-Key": "k"},
         timeout=30,
     ).ok
-    assert len(gateway.memory.reached()) == 2
+    assert len(gateway.state.delivered_messages()) == 2

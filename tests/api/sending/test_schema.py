@@ -3,18 +3,18 @@
 from typing import Any
 
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from tests.api.sending.conftest import PHONE, Serve
-from tests.support.history_writer import Client
+from dev.gateway.server import PretendGateway
+from tests.api.sending.conftest import RECIPIENT_PHONE, ApiStarter
+from tests.support.history_writer import ApiClient
 
 
-def paths(client: Client) -> Any:  # noqa: ANN401 - JSON
+def paths(client: ApiClient) -> Any:  # noqa: ANN401 - JSON
     return client.get("/openapi.json").json()["paths"]
 
 
-def test_every_answer_to_a_send_is_described_with_its_fields(gateway: Gateway, serve: Serve) -> None:
+def test_every_answer_to_a_send_is_described_with_its_fields(gateway: PretendGateway, start_api: ApiStarter) -> None:
     """Generated clients break on what is missing, above all in the answers that are rare."""
-    sender = serve()
+    sender = start_api()
     document = sender.get("/openapi.json").json()
     described = document["paths"]["/api/send"]["post"]["responses"]
     fields = document["components"]["schemas"]["Send"]["required"]
@@ -22,13 +22,13 @@ def test_every_answer_to_a_send_is_described_with_its_fields(gateway: Gateway, s
     for goes in (None, Misbehaviour("queued"), Misbehaviour("failed"), Misbehaviour("reset")):
         if goes:
             gateway.misbehave(goes)
-        answer = sender.post("/api/send", {"to": PHONE, "text": "hello"})
+        answer = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
         statuses.append(answer.status_code)
         assert sorted(answer.json()["data"]) == fields
     refused = [
         sender.post("/api/send", {"to": "123", "text": "hello"}),
         sender.post("/api/send", [1]),
-        serve(SAK_BASE_URL="").post("/api/send", {"to": PHONE, "text": "hello"}),
+        start_api(SAK_BASE_URL="").post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}),
     ]
 
     assert statuses == [200, 202, 502, 504]
@@ -36,13 +36,13 @@ def test_every_answer_to_a_send_is_described_with_its_fields(gateway: Gateway, s
     assert all(sorted(answer.json()) == ["code", "error", "success"] for answer in refused)
 
 
-def test_what_is_known_of_a_send_is_described(gateway: Gateway, sender: Client) -> None:
+def test_what_is_known_of_a_send_is_described(gateway: PretendGateway, sending_client: ApiClient) -> None:
     """The two calls that follow an answer of 202 or 504."""
     gateway.misbehave(Misbehaviour("queued"))
-    send_id = sender.post("/api/send", {"to": PHONE, "text": "hello"}).json()["data"]["send_id"]
-    one = sender.get(f"/api/sends/{send_id}")
-    reconciled = sender.post(f"/api/sends/{send_id}/reconcile")
+    send_id = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["data"]["send_id"]
+    one = sending_client.get(f"/api/sends/{send_id}")
+    reconciled = sending_client.post(f"/api/sends/{send_id}/reconcile")
 
-    assert str(one.status_code) in paths(sender)["/api/sends/{id}"]["get"]["responses"]
-    assert str(reconciled.status_code) in paths(sender)["/api/sends/{id}/reconcile"]["post"]["responses"]
+    assert str(one.status_code) in paths(sending_client)["/api/sends/{id}"]["get"]["responses"]
+    assert str(reconciled.status_code) in paths(sending_client)["/api/sends/{id}/reconcile"]["post"]["responses"]
     assert set(reconciled.json()["data"]) - set(one.json()["data"]) == {"settled", "explanation"}

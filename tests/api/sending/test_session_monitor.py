@@ -6,59 +6,63 @@ from typing import Any
 
 import pytest
 
-from api.gateway.client import Client as Sak
+from api.gateway.client import SakClient as Sak
 from api.gateway.settings import Settings
-from api.sending.session_monitor import Watch
+from api.sending.session_monitor import SessionMonitor
 from api.settings import Settings as ApiSettings
 from api.settings import SettingsError
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from store.history.outages import Look
+from dev.gateway.server import PretendGateway
+from store.history.outages import ConnectionCheck
 from store.postgres.pool import Pool
-from tests.api.sending.conftest import QUICK, SESSION, Serve
-from tests.support.history_writer import PHONE, History, message
+from tests.api.sending.conftest import FAST_TIMEOUTS, SESSION_ID, ApiStarter
+from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact
 
 
 @pytest.fixture
-def watch(database_url: str, gateway: Gateway) -> Iterator[Watch]:
-    settings = Settings.from_environ(gateway.account.environ(gateway.base_url))
+def watch(database_url: str, gateway: PretendGateway) -> Iterator[SessionMonitor]:
+    settings = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
     assert settings
     pool = Pool(database_url, "watch", size=1, read_only=False)
     pool.open()
-    with Sak(settings, replace(QUICK, total=0.5, attempts=1)) as sak:
-        yield Watch(pool, sak, SESSION, 30)
+    with Sak(settings, replace(FAST_TIMEOUTS, total=0.5, max_attempts=1)) as sak:
+        yield SessionMonitor(pool, sak, SESSION_ID, 30)
     pool.close()
 
 
-def pause(history: History) -> int:
+def pause(history: HistoryWriter) -> int:
     """Seconds until the next look."""
     ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_at - now())) FROM watches")
     return int(seconds)
 
 
-def look(watch: Watch, history: History) -> Look | None:
-    history.run("UPDATE watches SET next_at = now()")
-    return watch.look()
+def look(watch: SessionMonitor, history: HistoryWriter) -> ConnectionCheck | None:
+    history.execute("UPDATE watches SET next_at = now()")
+    return watch.poll()
 
 
-def test_it_looks_when_it_is_time_and_not_before(watch: Watch, gateway: Gateway, history: History) -> None:
+def test_it_looks_when_it_is_time_and_not_before(
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
+) -> None:
     """Two processes together ask as often as one."""
-    first, second = watch.look(), watch.look()
+    first, second = watch.poll(), watch.poll()
 
     assert first
-    assert (first.away, second) == (None, None)
-    assert gateway.seen("GET /sessions/{id}/status") == 1
+    assert (first.outage_kind, second) == (None, None)
+    assert gateway.call_count("GET /sessions/{id}/status") == 1
     assert 25 <= pause(history) <= 30
 
 
-def test_it_looks_ever_less_often_while_the_session_is_away(watch: Watch, gateway: Gateway, history: History) -> None:
+def test_it_looks_ever_less_often_while_the_session_is_away(
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
+) -> None:
     """Asking can make SAK reconnect: a storm of that would keep the session away."""
-    gateway.memory.connected = False
+    gateway.state.connected = False
     pauses: list[int] = []
     for _ in range(7):
         look(watch, history)
         pauses.append(pause(history))
-    gateway.memory.connected = True
+    gateway.state.connected = True
     look(watch, history)
 
     assert [round(seconds / 10) * 10 for seconds in pauses] == [60, 120, 240, 480, 900, 900, 900]
@@ -76,43 +80,43 @@ def test_it_looks_ever_less_often_while_the_session_is_away(watch: Watch, gatewa
     ],
 )
 def test_only_what_says_something_of_the_session_is_evidence(
-    goes: Misbehaviour, outages: list[Any], watch: Watch, gateway: Gateway, history: History
+    goes: Misbehaviour, outages: list[Any], watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """A rate limit and a wrong token are no outage, and both are a reason to wait."""
     gateway.misbehave(goes)
-    watch.look()
+    watch.poll()
 
     assert history.rows("SELECT kind FROM outages") == outages
     assert pause(history) >= 55
 
 
-def test_a_chat_says_when_messages_may_be_missing(serve: Serve, history: History) -> None:
+def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history: HistoryWriter) -> None:
     """An empty hour in a conversation looks like silence, and may be a gateway that was away."""
-    history.tell(message("before"), message("after", 7_200_000), session=SESSION)
-    history.run(
+    history.store(message_fact("before"), message_fact("after", 7_200_000), session=SESSION_ID)
+    history.execute(
         "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
         " SELECT s, 'disconnected', t + 1000, t + 60000, t + 120000, t + 180000, 'away'"
         " FROM (SELECT min(timestamp) AS t FROM whatsapp_messages) AS m, unnest(ARRAY[%s, 'other']) AS s",
-        SESSION,
+        SESSION_ID,
     )
-    watching = serve(SAK_WATCH_SECONDS="3600")
+    watching = start_api(SAK_WATCH_SECONDS="3600")
 
-    (outage,) = watching.data(f"/api/chats/{PHONE}")["outages"]
-    ours = {one["session_id"]: one["outages"] for one in watching.data("/api/sessions")["sessions"]}[SESSION]
+    (outage,) = watching.get_data(f"/api/chats/{SENDER_PHONE}")["outages"]
+    ours = {one["session_id"]: one["outages"] for one in watching.get_data("/api/sessions")["sessions"]}[SESSION_ID]
 
-    assert (outage["kind"], outage["session_id"]) == ("disconnected", SESSION)
+    assert (outage["kind"], outage["session_id"]) == ("disconnected", SESSION_ID)
     assert outage["first_at"] < outage["ended_at"]
     assert outage["first_at"].endswith("Z")
     assert ours[0]["first_at"] == outage["first_at"]
-    assert serve().data(f"/api/chats/{PHONE}")["outages"] == []
+    assert start_api().get_data(f"/api/chats/{SENDER_PHONE}")["outages"] == []
 
 
-def test_it_is_off_unless_asked_for_and_never_hasty(serve: Serve, gateway: Gateway) -> None:
+def test_it_is_off_unless_asked_for_and_never_hasty(start_api: ApiStarter, gateway: PretendGateway) -> None:
     """SAK allows 100 requests a minute for everything."""
-    serve().get("/readyz")
+    start_api().get("/readyz")
     named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "t"}
 
     with pytest.raises(SettingsError, match="SAK_WATCH_SECONDS must be 0 or at least 30"):
-        ApiSettings.read({**named, "SAK_WATCH_SECONDS": "5"})
-    assert ApiSettings.read(named).watch_seconds == 0
-    assert gateway.seen("GET /sessions/{id}/status") == 0
+        ApiSettings.from_environ({**named, "SAK_WATCH_SECONDS": "5"})
+    assert ApiSettings.from_environ(named).session_poll_seconds == 0
+    assert gateway.call_count("GET /sessions/{id}/status") == 0

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from dev.bench import load_generator, report, stream_backlog, verification
-from dev.bench.errors import WrongError
-from dev.bench.load import Load
-from dev.bench.results import Row, Samples, Table, Target
-from dev.bench.sample_webhooks import SIZE, Crowd
-from dev.bench.testbed import Lab
+from dev.bench.errors import BrokenPromiseError
+from dev.bench.load import LoadSpec
+from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.sample_webhooks import BODY_BYTES, Senders
+from dev.bench.testbed import Testbed
 from dev.checkout import ROOT
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from ingest.queue import contract
 from store.ingestion import apply
 from store.postgres import connections
@@ -26,12 +26,12 @@ from worker.drain import decoding
 
 def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
     """Equal bodies would be one event, and storing one event fast is no feat."""
-    crowd = Crowd()
+    crowd = Senders()
 
     bodies = [crowd.body(number) for number in range(20_000)]
 
-    assert {len(body) for body in bodies} == {SIZE}
-    assert len({*bodies, *(Crowd().body(number) for number in range(100))}) == 20_100
+    assert {len(body) for body in bodies} == {BODY_BYTES}
+    assert len({*bodies, *(Senders().body(number) for number in range(100))}) == 20_100
     assert json.loads(bodies[7])["messageId"] != json.loads(bodies[8])["messageId"]
 
 
@@ -39,24 +39,24 @@ def test_a_stall_counts_for_all_that_would_have_been_asked_meanwhile() -> None:
     """Whoever waits for an answer before asking again does not see how many others would have waited."""
     latencies = array("d", [0.001] * 1000 + [0.1])
 
-    corrected = load_generator.corrected(latencies)
+    corrected = load_generator.corrected_latencies(latencies)
 
     assert len(corrected) == pytest.approx(1100, abs=2)
     assert sum(latency > 0.05 for latency in corrected) == pytest.approx(50, abs=2)
 
 
 def test_a_ratio_is_between_medians_and_knows_whether_it_is_enough() -> None:
-    row = Row("x", "/s", Samples.of(90, 100, 500), "y", Samples.of(10, 200, 200), Target("at least", 0.5))
+    row = ResultRow("x", "/s", Samples.of(90, 100, 500), "y", Samples.of(10, 200, 200), Target("at least", 0.5))
 
-    assert (row.ratio, row.met) == (0.5, True)
-    assert Row("x", "ms", Samples.of(16), target=Target("at most", 15)).met is False
+    assert (row.ratio, row.target_met) == (0.5, True)
+    assert ResultRow("x", "ms", Samples.of(16), target=Target("at most", 15)).target_met is False
 
 
 def test_a_missed_target_is_said_in_words() -> None:
     """A figure that is not good enough must not look like one that is."""
-    row = Row("p50", "ms", Samples.of(16), target=Target("at most", 15), excuse="The disk is slow.")
+    row = ResultRow("p50", "ms", Samples.of(16), target=Target("at most", 15), miss_reason="The disk is slow.")
 
-    text = report.text(Table("freshness", (row,)))
+    text = report.format_table(ResultTable("freshness", (row,)))
 
     assert "MISSED: p50 is 16 ms, and should be at most 15. The disk is slow." in text
 
@@ -86,41 +86,41 @@ asyncio.run(main())
 @pytest.mark.parametrize("pace", [{"count": 100}, {"rate": 200.0, "seconds": 0.5}])
 def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) -> None:
     """A server that refuses fast would be the fastest of all."""
-    outcome = Load(refusing, 4, **pace).put()  # pyright: ignore[reportArgumentType] - one of two ways
+    outcome = LoadSpec(refusing, 4, **pace).run()  # pyright: ignore[reportArgumentType] - one of two ways
 
-    assert outcome.asked == 100
-    assert (outcome.acknowledged, outcome.others) == (50, {"503": 50})
-    with pytest.raises(WrongError):
-        outcome.clean()
+    assert outcome.sent == 100
+    assert (outcome.acknowledged, outcome.other_statuses) == (50, {"503": 50})
+    with pytest.raises(BrokenPromiseError):
+        outcome.require_all_acknowledged()
 
 
-def test_what_is_acknowledged_under_load_is_in_the_stream(servers: Servers, tmp_path: Path) -> None:
+def test_what_is_acknowledged_under_load_is_in_the_stream(servers: EmbeddedServers, tmp_path: Path) -> None:
     """The generator's count of answers and Redis' count of events are made apart, and must agree."""
-    lab = Lab(tmp_path, servers.postgres, servers.valkey)
-    with lab.redis() as client, lab.ours("ingest") as ingest:
-        outcome = Load(ingest.port, 16, count=500).put()
-        waiting = stream_backlog.count(client)
+    lab = Testbed(tmp_path, servers.postgres, servers.valkey)
+    with lab.redis() as client, lab.start_module("ingest") as ingest:
+        outcome = LoadSpec(ingest.port, 16, count=500).run()
+        waiting = stream_backlog.measure(client)
 
-    assert (waiting.events, waiting.bytes) == (outcome.acknowledged, outcome.acknowledged * SIZE)
+    assert (waiting.events, waiting.body_bytes) == (outcome.acknowledged, outcome.acknowledged * BODY_BYTES)
 
 
 def test_a_lost_event_stops_the_figure(database_url: str) -> None:
     """Speed at the price of one message is no speed."""
-    crowd = Crowd()
+    crowd = Senders()
     with connections.open(database_url, "test") as connection:
         bodies = tuple(crowd.body(number) for number in range(10))
-        batch = contract.Batch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
+        batch = contract.RawBatch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
         apply.apply(connection, [decoding.batch(contract.to_fields(batch))])
 
-    with pytest.raises(WrongError, match="11 events were acknowledged"):
-        verification.all_stored(database_url, 11, patience=0.3)
+    with pytest.raises(BrokenPromiseError, match="11 events were acknowledged"):
+        verification.verify_all_stored(database_url, 11, timeout_seconds=0.3)
 
 
 def test_the_generator_ends_when_nobody_listens() -> None:
     """A server that fell over must end a measurement, not hang it."""
-    outcome = asyncio.run(load_generator.drive(Load(Lab.free_port(), 2, seconds=0.2)))
+    outcome = asyncio.run(load_generator.run_load(LoadSpec(Testbed.free_port(), 2, seconds=0.2)))
 
-    assert (outcome.acknowledged, outcome.others) == (0, {"refused": 2})
+    assert (outcome.acknowledged, outcome.other_statuses) == (0, {"refused": 2})
 
 
 def test_a_part_measures_checks_and_prints_a_document(tmp_path: Path) -> None:

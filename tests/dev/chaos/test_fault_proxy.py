@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos.fault_proxy import Proxy
+from dev.chaos.fault_proxy import FaultProxy
 
 
 class Echo:
@@ -51,13 +51,13 @@ def echo(tmp_path: Path) -> Iterator[Echo]:
 
 
 @pytest.fixture
-def proxy(echo: Echo, tmp_path: Path) -> Iterator[Proxy]:
+def proxy(echo: Echo, tmp_path: Path) -> Iterator[FaultProxy]:
     del echo  # it must be there before its proxy
-    with Proxy(tmp_path / "e") as made:
+    with FaultProxy(tmp_path / "e") as made:
         yield made
 
 
-def connect(proxy: Proxy) -> socket.socket:
+def connect(proxy: FaultProxy) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", proxy.port), timeout=1)
     connection.settimeout(0.3)
     return connection
@@ -68,7 +68,7 @@ def ask(connection: socket.socket, question: bytes) -> bytes:
     return connection.recv(1000)
 
 
-def refused(proxy: Proxy) -> bool:
+def refused(proxy: FaultProxy) -> bool:
     try:
         with connect(proxy) as connection:
             return not ask(connection, b"hello")  # an end of file is a refusal as good as a reset
@@ -76,17 +76,17 @@ def refused(proxy: Proxy) -> bool:
         return True
 
 
-def test_it_passes_everything_on(proxy: Proxy) -> None:
+def test_it_passes_everything_on(proxy: FaultProxy) -> None:
     """Untouched it must not be a fault by itself."""
     with connect(proxy) as connection:
         assert ask(connection, b"hello") == b"hello"
 
 
-def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: Proxy) -> None:
+def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: FaultProxy) -> None:
     """As when a server's host dies and comes back."""
     with connect(proxy) as connection:
         ask(connection, b"hello")
-        proxy.cut()
+        proxy.reset_connections()
 
         with pytest.raises(ConnectionResetError):
             connection.recv(10)
@@ -94,9 +94,9 @@ def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: Proxy) -> None:
         assert ask(connection, b"again") == b"again"
 
 
-def test_it_refuses_new_connections_while_told_to(proxy: Proxy) -> None:
+def test_it_refuses_new_connections_while_told_to(proxy: FaultProxy) -> None:
     """As a server that is not there."""
-    proxy.refusing = True
+    proxy.refuse_connections = True
 
     assert refused(proxy)
     proxy.heal()
@@ -104,21 +104,21 @@ def test_it_refuses_new_connections_while_told_to(proxy: Proxy) -> None:
         assert ask(connection, b"hello") == b"hello"
 
 
-def test_what_it_swallows_is_never_answered_and_its_connection_stays_dead(proxy: Proxy, echo: Echo) -> None:
+def test_what_it_swallows_is_never_answered_and_its_connection_stays_dead(proxy: FaultProxy, echo: Echo) -> None:
     """As a firewall that forgot the connection: only the waiting side's own patience ends it."""
     with connect(proxy) as connection:
         ask(connection, b"hello")
-        proxy.swallowing = True
+        proxy.blackhole = True
         with pytest.raises(TimeoutError):
             ask(connection, b"lost")
-        proxy.swallowing = False
+        proxy.blackhole = False
         with pytest.raises(TimeoutError):
             ask(connection, b"lost too")
 
     assert echo.heard == b"hello"
 
 
-def test_a_dropped_reply_is_one_whose_request_was_heard(proxy: Proxy, echo: Echo) -> None:
+def test_a_dropped_reply_is_one_whose_request_was_heard(proxy: FaultProxy, echo: Echo) -> None:
     """The case that tells an idempotent client from another: done, and not known to be done."""
     proxy.drop_reply_after(b"COMMIT")
     with connect(proxy) as connection:
@@ -130,9 +130,9 @@ def test_a_dropped_reply_is_one_whose_request_was_heard(proxy: Proxy, echo: Echo
     assert proxy.dropped_replies == 1
 
 
-def test_a_delay_makes_both_ways_late(proxy: Proxy) -> None:
+def test_a_delay_makes_both_ways_late(proxy: FaultProxy) -> None:
     """As a far or busy server: nothing is lost, all is late."""
-    proxy.delay = 0.05
+    proxy.delay_seconds = 0.05
     start = time.monotonic()
     with connect(proxy) as connection:
         assert ask(connection, b"hello") == b"hello"

@@ -17,23 +17,23 @@ import requests
 
 from dev.checkout import ROOT
 from dev.demo import chat_generator, demo, personas
-from dev.gateway.account import Account
+from dev.gateway.account import GatewayAccount
 
 SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000002"
 WIRE = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 MIDNIGHT = 1795305600
 
 
-def texts(events: list[chat_generator.Event]) -> str:
+def texts(events: list[chat_generator.WebhookEvent]) -> str:
     return " ".join(event["text"] for event in events)
 
 
-def past(seed: str = "seed") -> list[chat_generator.Event]:
-    return chat_generator.Chatter(seed, "session").history(MIDNIGHT)
+def past(seed: str = "seed") -> list[chat_generator.WebhookEvent]:
+    return chat_generator.ChatGenerator(seed, "session").past_events(MIDNIGHT)
 
 
-def live(turns: int = 400) -> list[chat_generator.Turn]:
-    return list(islice(chat_generator.Chatter("seed", "session").live(count(MIDNIGHT, 2)), turns))
+def live(turns: int = 400) -> list[chat_generator.TimedEvent]:
+    return list(islice(chat_generator.ChatGenerator("seed", "session").live_events(count(MIDNIGHT, 2)), turns))
 
 
 def test_the_same_seed_talks_the_same() -> None:
@@ -55,7 +55,7 @@ def test_the_past_fills_a_page_with_all_that_makes_chats_hard() -> None:
     assert re.search("[\u0900-\u097f]", texts(events))
     assert re.search("[\u0600-\u06ff]", texts(events))
     assert re.search("[\U0001f300-\U0001faff]", texts(events))
-    assert {personas.GROUP, personas.LID} <= {event["from"] for event in events}
+    assert {personas.GROUP_JID, personas.PRIVATE_LID} <= {event["from"] for event in events}
     assert any(event.get("type", "").endswith("Message") and not event["text"] for event in events)
     assert all(time < MIDNIGHT for time in times)
 
@@ -76,23 +76,25 @@ def test_people_write_at_a_human_pace_and_their_gateway_is_not_tidy() -> None:
     seen = Counter(json.dumps(turn.event) for turn in turns)
     steps = [later.event["timestamp"] - turn.event["timestamp"] for turn, later in pairwise(turns)]
 
-    assert all(0.1 <= turn.after <= 3.0 for turn in turns)
+    assert all(0.1 <= turn.delay_seconds <= 3.0 for turn in turns)
     assert max(seen.values()) > 1
     assert min(steps) < 0
-    assert {turn.event.get("type") for turn in turns} & set(chat_generator.NOISE)
+    assert {turn.event.get("type") for turn in turns} & set(chat_generator.NOISE_TYPES)
     assert any("type" not in turn.event for turn in turns)
 
 
 def test_the_private_identity_shows_its_phone_once_and_for_all() -> None:
     """The two chats are one from then on."""
     senders = [
-        turn.event["from"] for turn in live() if personas.LID in (turn.event["from"], turn.event.get("from_lid"))
+        turn.event["from"]
+        for turn in live()
+        if personas.PRIVATE_LID in (turn.event["from"], turn.event.get("from_lid"))
     ]
     known = senders.index(f"{personas.LID_PHONE}@s.whatsapp.net")
 
     # One line that was said before may be repeated just after.
-    assert personas.LID in senders[:known]
-    assert personas.LID not in senders[known + 8 :]
+    assert personas.PRIVATE_LID in senders[:known]
+    assert personas.PRIVATE_LID not in senders[known + 8 :]
 
 
 def test_every_event_has_the_form_of_those_that_were_captured() -> None:
@@ -176,9 +178,9 @@ def test_the_demo_waits_for_ingest_talks_answers_and_stops_at_once(ingest: Inges
         try:
             assert f":{port}/api/v1" in process.stdout.readline()
             events = ingest.events()
-            burst = list(islice(events, chat_generator.HISTORY))
+            burst = list(islice(events, chat_generator.HISTORY_EVENTS))
             base_url = f"http://127.0.0.1:{port}/api/v1"
-            account = Account()
+            account = GatewayAccount()
             listed = requests.get(
                 f"{base_url}/webhooks", headers={"Authorization": f"Bearer {account.jwt}"}, timeout=10
             ).json()

@@ -10,23 +10,23 @@ import psycopg
 import pytest
 
 from dev.embedded import child_process, data_folder
-from dev.embedded.postgres import Postgres
+from dev.embedded.postgres import EmbeddedPostgres
 from dev.errors import StartError
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = data_folder.temporary()
+    path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
 
 
-def numbers(postgres: Postgres) -> list[int]:
+def numbers(postgres: EmbeddedPostgres) -> list[int]:
     with psycopg.connect(postgres.url) as connection:
         return [number for (number,) in connection.execute("SELECT number FROM kept ORDER BY number")]
 
 
-def keep(postgres: Postgres, number: int) -> None:
+def keep(postgres: EmbeddedPostgres, number: int) -> None:
     with psycopg.connect(postgres.url) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (number integer)")
         connection.execute("INSERT INTO kept VALUES (%s)", [number])
@@ -34,7 +34,7 @@ def keep(postgres: Postgres, number: int) -> None:
 
 def test_what_was_committed_is_there_after_a_kill_and_after_a_stop(folder: Path) -> None:
     """Data kept between runs is what makes it more than a demonstration."""
-    with Postgres(folder / "home") as postgres:
+    with EmbeddedPostgres(folder / "home") as postgres:
         keep(postgres, 1)
         postgres.kill()
         assert not postgres.running
@@ -48,7 +48,7 @@ def test_what_was_committed_is_there_after_a_kill_and_after_a_stop(folder: Path)
 
 def test_a_killed_server_comes_back_while_others_are_still_connected(folder: Path) -> None:
     """Its backends hold the shared memory for a moment longer, and PostgreSQL refuses to start until then."""
-    with Postgres(folder / "home") as postgres:
+    with EmbeddedPostgres(folder / "home") as postgres:
         keep(postgres, 1)
         held = psycopg.connect(postgres.url)
         postgres.kill()
@@ -60,7 +60,7 @@ def test_a_killed_server_comes_back_while_others_are_still_connected(folder: Pat
 
 def test_letters_beyond_ascii_are_letters(folder: Path) -> None:
     """Without a UTF-8 character class, search would silently find no Hindi, Arabic or Russian."""
-    with Postgres(folder / "home") as postgres, psycopg.connect(postgres.url) as connection:
+    with EmbeddedPostgres(folder / "home") as postgres, psycopg.connect(postgres.url) as connection:
         connection.execute("CREATE EXTENSION pg_trgm")
         cyrillic = connection.execute("SELECT similarity('ТЕСТ', 'тест')").fetchone()  # noqa: RUF001 - on purpose
         row = connection.execute("SELECT lower('ÄÖ'), array_length(show_trgm('हिन्दी'), 1) > 0").fetchone()
@@ -71,24 +71,24 @@ def test_letters_beyond_ascii_are_letters(folder: Path) -> None:
 
 def test_the_server_is_never_root(folder: Path) -> None:
     """PostgreSQL refuses to be, and COPY … TO PROGRAM would be root's."""
-    with Postgres(folder / "home") as postgres:
+    with EmbeddedPostgres(folder / "home") as postgres:
         assert Path(f"/proc/{postgres.pid}").stat().st_uid != 0
 
 
 def test_a_second_server_on_the_same_home_is_refused(folder: Path) -> None:
-    with Postgres(folder / "home"), pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
-        Postgres(folder / "home").start()
+    with EmbeddedPostgres(folder / "home"), pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
+        EmbeddedPostgres(folder / "home").start()
 
 
 def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
     """Where the system has no death signal, a killed supervisor leaves the server behind."""
-    orphaned = Postgres(folder / "home")
+    orphaned = EmbeddedPostgres(folder / "home")
     orphaned.start()
     keep(orphaned, 1)
     orphan = orphaned.pid
     orphaned.lock.release()
 
-    with Postgres(folder / "home") as postgres:
+    with EmbeddedPostgres(folder / "home") as postgres:
         assert postgres.pid != orphan
         assert not orphaned.running
         assert numbers(postgres) == [1]
@@ -98,7 +98,7 @@ def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
 def test_settings_reach_the_server(folder: Path) -> None:
     """Fault tests and benchmarks need other limits than a laptop."""
     with (
-        Postgres(folder / "home", ephemeral=True, settings={"max_connections": "17"}) as postgres,
+        EmbeddedPostgres(folder / "home", ephemeral=True, settings={"max_connections": "17"}) as postgres,
         psycopg.connect(postgres.url) as connection,
     ):
         assert connection.execute("SHOW max_connections").fetchone() == ("17",)
@@ -107,7 +107,7 @@ def test_settings_reach_the_server(folder: Path) -> None:
 def test_a_home_with_a_long_name_still_gets_a_socket(folder: Path) -> None:
     """A socket's address holds about a hundred bytes, and a checkout may lie deep."""
     long = folder / ("deep" * 20) / ("deeper" * 20)
-    with Postgres(long, ephemeral=True) as postgres, psycopg.connect(postgres.url) as connection:
+    with EmbeddedPostgres(long, ephemeral=True) as postgres, psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("history",)
     shutil.rmtree(postgres.socket_folder)
 
@@ -117,23 +117,23 @@ def test_root_may_keep_its_data_where_the_server_cannot_go(folder: Path) -> None
     """A checkout below /root is the usual one in a container: the home moves, and a link tells where."""
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    postgres = Postgres(closed / "home", ephemeral=True)
+    postgres = EmbeddedPostgres(closed / "home", ephemeral=True)
     try:
         for number in (1, 2):
             with postgres:
                 keep(postgres, number)
-            postgres = Postgres(closed / "home", ephemeral=True)
+            postgres = EmbeddedPostgres(closed / "home", ephemeral=True)
         with postgres:
             assert numbers(postgres) == [1, 2]
         assert (closed / "home").is_symlink()
     finally:
-        shutil.rmtree(postgres.home)
+        shutil.rmtree(postgres.folder)
 
 
 def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     """`did not start` alone sends people to read logs that they do not know of."""
     with pytest.raises(StartError, match="unrecognized configuration parameter"):
-        Postgres(folder / "home", ephemeral=True, settings={"no_such_setting": "1"}).start()
+        EmbeddedPostgres(folder / "home", ephemeral=True, settings={"no_such_setting": "1"}).start()
 
 
 def test_the_server_ends_with_whoever_started_it(folder: Path) -> None:

@@ -7,25 +7,25 @@ import pytest
 import redis
 
 from dev.embedded import data_folder
-from dev.embedded.valkey import Valkey
+from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = data_folder.temporary()
+    path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
 
 
-def ask(valkey: Valkey, *command: str) -> object:
+def ask(valkey: EmbeddedValkey, *command: str) -> object:
     with redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         return client.execute_command(*command)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - *args
 
 
 def test_what_was_confirmed_is_there_after_a_kill(folder: Path) -> None:
     """An acknowledged webhook may exist nowhere else."""
-    with Valkey(folder / "home") as valkey:
+    with EmbeddedValkey(folder / "home") as valkey:
         ask(valkey, "SET", "kept", "1")
         valkey.kill()
         valkey.start()
@@ -35,7 +35,7 @@ def test_what_was_confirmed_is_there_after_a_kill(folder: Path) -> None:
 
 def test_it_never_evicts_and_writes_through(folder: Path) -> None:
     """Eviction would drop acknowledged events in silence, and so would a power cut without fsync."""
-    with Valkey(folder / "home") as valkey:
+    with EmbeddedValkey(folder / "home") as valkey:
         found = {name: ask(valkey, "CONFIG", "GET", name) for name in ("maxmemory-policy", "appendonly", "appendfsync")}
 
     assert found == {
@@ -47,24 +47,24 @@ def test_it_never_evicts_and_writes_through(folder: Path) -> None:
 
 def test_settings_outrank_ours(folder: Path) -> None:
     """A test of full memory must not have to fill half a gigabyte."""
-    with Valkey(folder / "home", settings={"maxmemory": "3mb"}) as valkey:
+    with EmbeddedValkey(folder / "home", settings={"maxmemory": "3mb"}) as valkey:
         assert ask(valkey, "CONFIG", "GET", "maxmemory") == {b"maxmemory": b"3145728"}
 
 
 def test_a_second_server_on_the_same_home_is_refused(folder: Path) -> None:
     """Two of them on one append-only file destroy it, and Valkey itself does not look."""
-    with Valkey(folder / "home"), pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
-        Valkey(folder / "home").start()
+    with EmbeddedValkey(folder / "home"), pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
+        EmbeddedValkey(folder / "home").start()
 
 
 def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
     """Where the system has no death signal, a killed supervisor leaves the server behind."""
-    orphaned = Valkey(folder / "home")
+    orphaned = EmbeddedValkey(folder / "home")
     orphaned.start()
     ask(orphaned, "SET", "kept", "1")
     orphaned.lock.release()
 
-    with Valkey(folder / "home") as valkey:
+    with EmbeddedValkey(folder / "home") as valkey:
         assert not orphaned.running
         assert ask(valkey, "GET", "kept") == b"1"
     orphaned.stop()
@@ -72,4 +72,4 @@ def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
 
 def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     with pytest.raises(StartError, match="no-such-setting"):
-        Valkey(folder / "home", settings={"no-such-setting": "1"}).start()
+        EmbeddedValkey(folder / "home", settings={"no-such-setting": "1"}).start()

@@ -16,16 +16,16 @@ import requests
 from dev.checkout import ROOT
 from dev.gateway import delivery
 from dev.gateway.misbehaviour import Misbehaviour
-from dev.gateway.server import Gateway
-from tests.support.webhook_receiver import Receiver
+from dev.gateway.server import PretendGateway
+from tests.support.webhook_receiver import WebhookReceiver
 
 WIRE = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 TIMEOUT = 10
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiver() -> Iterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
     thread = Thread(target=receiver.server.serve_forever, args=(0.05,))
     thread.start()
     yield receiver
@@ -35,15 +35,15 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with Gateway() as running:
+def gateway() -> Iterator[PretendGateway]:
+    with PretendGateway() as running:
         yield running
 
 
 class Caller:
     """Calls the gateway as its owner."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: PretendGateway) -> None:
         account = gateway.account
         self.gateway = gateway
         self.token = {"Authorization": f"Bearer {account.jwt}"}
@@ -64,7 +64,7 @@ class Caller:
 
 
 @pytest.fixture
-def call(gateway: Gateway) -> Caller:
+def call(gateway: PretendGateway) -> Caller:
     return Caller(gateway)
 
 
@@ -132,10 +132,10 @@ def test_headers_and_signatures_are_those_of_the_captured_webhooks() -> None:
         body = one["body"].encode()
         assert delivery.encode(json.loads(body)) == body
         secret = one["headers"]["X-Webhook-Secret"]
-        assert delivery.headers(body, secret, one["headers"]["X-Webhook-Event"]) == one["headers"]
+        assert delivery.signed_headers(body, secret, one["headers"]["X-Webhook-Event"]) == one["headers"]
 
 
-def test_a_ping_is_really_posted_and_its_answer_told(call: Caller, receiver: Receiver) -> None:
+def test_a_ping_is_really_posted_and_its_answer_told(call: Caller, receiver: WebhookReceiver) -> None:
     """`python -m api sak test` proves the whole path with it."""
     registered = call.register(receiver.url)
     data = call("POST", "/webhooks/test", call.key, json={"message": "are you there?"}).json()["data"]
@@ -174,7 +174,7 @@ def test_history_never_hears_what_became_of_a_queued_message(call: Caller) -> No
     assert set(row) == {"message_id", "to_number", "message_type", "status", "created_at"}
 
 
-def test_nothing_is_reported_of_what_was_sent_unless_it_is_switched_on(call: Caller, receiver: Receiver) -> None:
+def test_nothing_is_reported_of_what_was_sent_unless_it_is_switched_on(call: Caller, receiver: WebhookReceiver) -> None:
     """The real one never reports; one day it may, and then in the guide's shape."""
     call.registration["events"] = ["message.sent", "status.change"]
     call.register(receiver.url)
@@ -215,7 +215,7 @@ def test_misbehaviour_is_told_over_http_and_used_up(call: Caller) -> None:
     assert len(seen["reached"]) == 1
 
 
-def test_it_stops_although_calls_hang(gateway: Gateway) -> None:
+def test_it_stops_although_calls_hang(gateway: PretendGateway) -> None:
     """A test that made it hang must still end."""
     gateway.misbehave(Misbehaviour("hang"))
     ended: SimpleQueue[Exception] = SimpleQueue()
@@ -228,7 +228,7 @@ def test_it_stops_although_calls_hang(gateway: Gateway) -> None:
 
     caller = Thread(target=hang)
     caller.start()
-    while not gateway.seen("GET /webhooks"):
+    while not gateway.call_count("GET /webhooks"):
         time.sleep(0.01)
     gateway.stop()
     caller.join()

@@ -35,7 +35,7 @@ def test_what_is_generated_is_what_the_store_would_have_counted(database_url: st
         indexes = connection.execute("SELECT indexdef FROM pg_indexes ORDER BY 1").fetchall()
     generate.generate(database_url, SIZE, CHATS)
     with connections.open(database_url, "test") as connection:
-        shown, differences = summaries.page(connection, 0, 1_000)
+        shown, differences = summaries.refresh_page(connection, 0, 1_000)
         counted = ledger.read(connection)
         searchable = connection.execute("SELECT count(*) FROM searchable").fetchone()
         events = connection.execute(
@@ -112,11 +112,11 @@ def _events_behind(connection: connections.Connection, chat_id: int, address: st
 
 def test_an_interrupted_generator_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten million take minutes, and a laptop sleeps."""
-    monkeypatch.setattr(generate, "PART", 1_000)
+    monkeypatch.setattr(generate, "BATCH_MESSAGES", 1_000)
     with psycopg.connect(database_url, autocommit=True) as connection:
-        plan = steps.begin(connection, SIZE, CHATS)
-        steps.frame(connection, plan, 1_000)
-        steps.write_part(connection, plan)
+        plan = steps.start_or_resume(connection, SIZE, CHATS)
+        steps.set_up(connection, plan, 1_000)
+        steps.write_batch(connection, plan)
     with pytest.raises(StartError, match="begun"):
         generate.generate(database_url, SIZE, CHATS + 1)
     generate.generate(database_url, SIZE, CHATS)

@@ -2,7 +2,7 @@ import asyncio
 import os
 
 from dev.embedded import child_process
-from dev.supervisor.process import Process, Program
+from dev.supervisor.process import ProcessSpec, SupervisedProcess
 
 
 def words_of(module: str, count: int) -> list[str]:
@@ -17,7 +17,7 @@ def words_of(module: str, count: int) -> list[str]:
             if len(said) >= count:
                 enough.set()
 
-        process = Process(Program("program", module, os.environ), say)
+        process = SupervisedProcess(ProcessSpec("program", module, os.environ), say)
         process.start()
         await enough.wait()
         await process.stop(5, asyncio.Event())
@@ -44,6 +44,6 @@ def test_what_a_program_says_is_passed_on_line_by_line() -> None:
 
 def test_an_orphan_is_only_ended_when_it_is_still_the_same_program() -> None:
     """Process ids are used again: the number in an old file may now be somebody's editor."""
-    child_process.end_orphan(os.getpid(), "a program that this is not")
+    child_process.stop_orphan(os.getpid(), "a program that this is not")
 
     assert os.getpid()

@@ -4,7 +4,7 @@ import pytest
 
 from dev.errors import StartError
 from dev.supervisor import dotenv, listeners, secret_files
-from dev.supervisor.settings import Settings
+from dev.supervisor.settings import SupervisorSettings
 
 
 def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
@@ -45,28 +45,30 @@ def test_a_variable_that_is_empty_counts_as_not_set() -> None:
     names = ["DATA_DIR", "HOST", "INGEST_PORT", "API_PORT", "WORKER_PORT", "WORKERS", "DATABASE_URL", "REDIS_URL"]
     empty = dict.fromkeys(names, "")
 
-    assert Settings.of(empty) == Settings.of({})
+    assert SupervisorSettings.from_environ(empty) == SupervisorSettings.from_environ({})
 
 
 @pytest.mark.parametrize("name", ["INGEST_PORT", "API_PORT", "WORKER_PORT", "GATEWAY_PORT", "WORKERS"])
 @pytest.mark.parametrize("text", ["many", "-1", "65536", "1.5", "٣"])
 def test_a_number_that_is_none_is_told_with_its_variable(name: str, text: str) -> None:
     with pytest.raises(StartError, match=f"{name} must be a number"):
-        Settings.of({name: text})
+        SupervisorSettings.from_environ({name: text})
 
 
 def test_passwords_are_not_part_of_how_settings_look() -> None:
     """Settings end up in logs and tracebacks."""
-    settings = Settings.of(dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN"), "hidden"))
+    settings = SupervisorSettings.from_environ(
+        dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN"), "hidden")
+    )
 
     assert "hidden" not in repr(settings)
 
 
 def test_a_secret_is_made_once_and_then_kept(tmp_path: Path) -> None:
     """The gateway signs with the secret that it was told: a new one would turn every webhook away."""
-    first = secret_files.kept(tmp_path / "secret")
+    first = secret_files.read_or_create(tmp_path / "secret")
 
-    assert secret_files.kept(tmp_path / "secret") == first
+    assert secret_files.read_or_create(tmp_path / "secret") == first
     assert len(first) == 64
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
@@ -76,7 +78,7 @@ def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").touch()
 
     with pytest.raises(StartError, match="is empty"):
-        secret_files.kept(tmp_path / "secret")
+        secret_files.read_or_create(tmp_path / "secret")
 
 
 @pytest.mark.parametrize(
@@ -89,10 +91,10 @@ def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_is_shown_as_a_browser_takes_it(host: str, url: str) -> None:
-    assert listeners.as_url(host, 80) == url
+    assert listeners.browser_url(host, 80) == url
 
 
 def test_a_host_that_is_not_ours_is_told() -> None:
     """192.0.2.0/24 is reserved for documentation: no machine has it."""
     with pytest.raises(StartError, match=r"Cannot listen on 192\.0\.2\.1 port 0"):
-        listeners.on("192.0.2.1", 0, "API_PORT")
+        listeners.open_listener("192.0.2.1", 0, "API_PORT")

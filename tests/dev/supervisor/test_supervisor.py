@@ -19,7 +19,7 @@ from dev.checkout import ROOT
 from dev.embedded import child_process, data_folder
 from dev.errors import StartError
 from dev.supervisor import listeners
-from dev.supervisor.stack import ALONE, Stack
+from dev.supervisor.stack import ISOLATED_ENVIRONMENT, LocalStack
 
 OURS = ("ingest", "worker", "api")
 SERVERS = ("postgres", "valkey-server")
@@ -28,14 +28,14 @@ SERVERS = ("postgres", "valkey-server")
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A place that PostgreSQL can reach even when the tests run as root."""
-    path = data_folder.temporary()
+    path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
 
 
 @pytest.fixture
-def stack(folder: Path) -> Iterator[Stack]:
-    with Stack(folder / "data") as started:
+def stack(folder: Path) -> Iterator[LocalStack]:
+    with LocalStack(folder / "data") as started:
         yield started
 
 
@@ -43,39 +43,39 @@ def url_of(url: str, path: str) -> str:
     return f"http://{urlsplit(url).netloc}{path}"
 
 
-def test_ready_is_said_once_everything_answers(stack: Stack) -> None:
+def test_ready_is_said_once_everything_answers(stack: LocalStack) -> None:
     """Scripts and people go on when they see the line: whatever is not up by then looks broken to them."""
     for url in (stack.webhook_url, stack.api_url):
         assert requests.get(url_of(url, "/readyz"), timeout=5).status_code == 200
     bearer = {"Authorization": f"Bearer {stack.token}"}
     assert requests.get(url_of(stack.api_url, "/api/chats"), headers=bearer, timeout=5).status_code == 200
 
-    assert stack.said.count("ready") == 1
+    assert stack.output.count("ready") == 1
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_killed_process_is_started_again_and_said_so(stack: Stack, name: str) -> None:
+def test_a_killed_process_is_started_again_and_said_so(stack: LocalStack, name: str) -> None:
     """A worker that stays dead fills the queue, an api that stays dead blanks every dashboard."""
     before = stack.pid_of(name)
 
     os.kill(before, signal.SIGKILL)
-    stack.wait_for("was ended by SIGKILL; starting it again")
+    stack.wait_for_output("was ended by SIGKILL; starting it again")
 
     assert child_process.wait_until(lambda: pid_or_none(stack, name) not in {None, before}, 10)
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_killed_server_is_started_again_on_its_data(stack: Stack, name: str) -> None:
+def test_a_killed_server_is_started_again_on_its_data(stack: LocalStack, name: str) -> None:
     """Without it the processes would wait for ever for a server that nobody starts."""
     before = stack.pid_of(name)
 
     os.kill(before, signal.SIGKILL)
-    stack.wait_for("is back")
+    stack.wait_for_output("is back")
 
     assert stack.pid_of(name) != before
 
 
-def test_a_request_that_comes_while_ingest_is_dead_is_delayed_and_not_refused(stack: Stack) -> None:
+def test_a_request_that_comes_while_ingest_is_dead_is_delayed_and_not_refused(stack: LocalStack) -> None:
     """The gateway never repeats a webhook: a refused connection is a lost message."""
     os.kill(stack.pid_of("ingest"), signal.SIGKILL)
 
@@ -87,92 +87,92 @@ def test_a_request_that_comes_while_ingest_is_dead_is_delayed_and_not_refused(st
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals) -> None:
     """What is left behind holds ports, locks and memory, and the next start fails for no visible reason."""
-    stack = Stack(folder / "data")
+    stack = LocalStack(folder / "data")
     stack.start()
-    assert len(stack.processes()) >= len(OURS + SERVERS) + 1
+    assert len(stack.pids_using_data_dir()) >= len(OURS + SERVERS) + 1
 
-    stack.send(number)
+    stack.send_signal(number)
 
     assert stack.wait() == 0
-    assert stack.processes() == []
+    assert stack.pids_using_data_dir() == []
     assert not (stack.data_dir / "database-url").exists()
 
 
 def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
     """Nobody can stop in order what lost its supervisor to -9: it has to end by itself."""
-    stack = Stack(folder / "data")
+    stack = LocalStack(folder / "data")
     stack.start()
 
-    stack.send(signal.SIGKILL)
+    stack.send_signal(signal.SIGKILL)
     stack.wait()
 
-    assert child_process.wait_until(lambda: stack.processes() == [], 30), [
-        *map(child_process.command_line, stack.processes())
+    assert child_process.wait_until(lambda: stack.pids_using_data_dir() == [], 30), [
+        *map(child_process.command_line, stack.pids_using_data_dir())
     ]
 
 
 def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
     """Ctrl-C is most likely while one waits."""
-    stack = Stack(folder / "data")
-    stack.begin()
-    stack.wait_for("postgres | starting")
+    stack = LocalStack(folder / "data")
+    stack.launch()
+    stack.wait_for_output("postgres | starting")
 
     assert stack.stop() == 0
-    assert stack.processes() == []
+    assert stack.pids_using_data_dir() == []
 
 
-def test_a_second_start_on_the_same_data_is_refused(stack: Stack) -> None:
+def test_a_second_start_on_the_same_data_is_refused(stack: LocalStack) -> None:
     """Two PostgreSQLs, or two Valkeys, on one folder destroy it."""
-    second = Stack(stack.data_dir)
-    second.begin()
+    second = LocalStack(stack.data_dir)
+    second.launch()
 
     assert second.wait() == 1
-    assert re.search(r"is in use by process \d+, which has to stop first", second.said)
+    assert re.search(r"is in use by process \d+, which has to stop first", second.output)
     assert requests.get(url_of(stack.webhook_url, "/readyz"), timeout=5).status_code == 200
 
 
 def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) -> None:
     """What was configured at the gateway, and whatever was acknowledged, must hold across every kind of end."""
-    stack = Stack(folder / "data")
+    stack = LocalStack(folder / "data")
     stack.start()
     token = stack.token
     secrets = [stack.data_dir / name for name in ("webhook-secret", "api-token")]
     contents = [path.read_text() for path in secrets]
-    stack.send(signal.SIGKILL)
+    stack.send_signal(signal.SIGKILL)
     stack.wait()
 
     with stack:
         assert stack.token == token
-        assert "migrated" not in stack.said  # the database is the one that was there
+        assert "migrated" not in stack.output  # the database is the one that was there
         assert [path.read_text() for path in secrets] == contents
         assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
 
 
 def test_a_port_in_use_is_told_with_the_variable_that_changes_it(folder: Path) -> None:
     """It is the first thing that goes wrong on a developer's machine."""
-    with listeners.on("127.0.0.1", 0, "-") as taken:
+    with listeners.open_listener("127.0.0.1", 0, "-") as taken:
         port = str(listeners.port_of(taken))
-        stack = Stack(folder / "data", {"API_PORT": port})
+        stack = LocalStack(folder / "data", {"API_PORT": port})
         with pytest.raises(StartError):
             stack.start()
 
     assert stack.wait() == 1
-    assert f"Port {port} on 127.0.0.1 is taken by another program: stop it, or set API_PORT." in stack.said
+    assert f"Port {port} on 127.0.0.1 is taken by another program: stop it, or set API_PORT." in stack.output
 
 
 def test_a_data_folder_that_cannot_be_is_told(folder: Path) -> None:
     """Somebody else's folder, or a file with that name: a traceback would not say which variable it is about."""
     (folder / "file").touch()
-    stack = Stack(folder / "file")
-    stack.begin()
+    stack = LocalStack(folder / "file")
+    stack.launch()
 
     assert stack.wait() == 1
-    assert stack.said == f"DATA_DIR {folder / 'file'} cannot be used: File exists."
+    assert stack.output == f"DATA_DIR {folder / 'file'} cannot be used: File exists."
 
 
 def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_url: str, redis_url: str) -> None:
     """A deployment has its own, and a laptop's copy beside them would quietly keep half of the history."""
-    with Stack(folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}) as stack:
+    with LocalStack(folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}) as stack:
         assert (stack.data_dir / "database-url").read_text().strip() == database_url
         assert not (stack.data_dir / "postgres").exists()
         assert not (stack.data_dir / "valkey").exists()
@@ -183,7 +183,7 @@ def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_
 def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
     """`./run | grep -m1 ready` is how a script waits, and the pipe is gone then."""
     port = str(listeners.free_port("127.0.0.1", 0, "-"))
-    environment = os.environ | ALONE | {"DATA_DIR": str(folder / "data"), "INGEST_PORT": port}
+    environment = os.environ | ISOLATED_ENVIRONMENT | {"DATA_DIR": str(folder / "data"), "INGEST_PORT": port}
     reader, writer = os.pipe()
     supervisor = child_process.start([sys.executable, "-m", "dev"], writer, environment=environment, cwd=str(ROOT))
     os.close(writer)
@@ -202,29 +202,29 @@ def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
 
 def test_a_database_that_is_not_there_is_told_in_a_sentence(folder: Path) -> None:
     """A mistyped DATABASE_URL is the second thing that goes wrong, and it may hold a password."""
-    stack = Stack(folder / "data", {"DATABASE_URL": "postgresql://app:hidden@127.0.0.1:1/history"})
-    stack.begin()
+    stack = LocalStack(folder / "data", {"DATABASE_URL": "postgresql://app:hidden@127.0.0.1:1/history"})
+    stack.launch()
 
     assert stack.wait() == 1
-    assert "The database could not be migrated" in stack.said
-    assert "Traceback" not in stack.said
-    assert "hidden" not in stack.said
-    assert stack.processes() == []
+    assert "The database could not be migrated" in stack.output
+    assert "Traceback" not in stack.output
+    assert "hidden" not in stack.output
+    assert stack.pids_using_data_dir() == []
 
 
-def test_a_second_signal_ends_what_does_not_want_to_end(stack: Stack) -> None:
+def test_a_second_signal_ends_what_does_not_want_to_end(stack: LocalStack) -> None:
     """Somebody who presses Ctrl-C twice has waited long enough."""
     os.kill(stack.pid_of("ingest"), signal.SIGSTOP)
-    stack.send(signal.SIGINT)
-    stack.wait_for("stopping")
-    stack.send(signal.SIGINT)
+    stack.send_signal(signal.SIGINT)
+    stack.wait_for_output("stopping")
+    stack.send_signal(signal.SIGINT)
 
     assert stack.wait() == 0
-    assert "did not stop when asked, and is killed" in stack.said
-    assert stack.processes() == []
+    assert "did not stop when asked, and is killed" in stack.output
+    assert stack.pids_using_data_dir() == []
 
 
-def test_new_connections_are_refused_once_it_stops(stack: Stack) -> None:
+def test_new_connections_are_refused_once_it_stops(stack: LocalStack) -> None:
     """A connection that is taken and never answered costs the gateway its eight seconds."""
     address = urlsplit(stack.webhook_url)
     assert address.hostname
@@ -237,7 +237,7 @@ def test_new_connections_are_refused_once_it_stops(stack: Stack) -> None:
         connection.request("GET", "/healthz")
 
 
-def pid_or_none(stack: Stack, name: str) -> int | None:
+def pid_or_none(stack: LocalStack, name: str) -> int | None:
     try:
         return stack.pid_of(name)
     except StartError:

@@ -11,13 +11,13 @@ from dev.checkout import ROOT
 from ingest.queue import contract
 
 GOLDEN = ROOT / "tests" / "payloads" / "queue"
-KEPT = contract.Batch(
+KEPT = contract.RawBatch(
     writer="0123456789abcdef0123456789abcdef",
     number=7,
-    upto=42,
-    receipts=(1734621000123, 1734621000124),
+    acknowledged_events=42,
+    received_at=(1734621000123, 1734621000124),
     bodies=('{"text":"नमस्ते 😀"}'.encode(), b"\x00\xff"),
-    spooled=3,
+    spooled_events=3,
 )
 
 
@@ -29,12 +29,12 @@ def test_an_entry_of_every_version_is_still_read() -> None:
     """The stream and the spool of the version before are full when this one starts."""
     read = [contract.from_fields(fields_of(path)) for path in sorted(GOLDEN.glob("*.json"))]
 
-    assert read == [KEPT] * contract.FORMAT
+    assert read == [KEPT] * contract.FORMAT_VERSION
 
 
 def test_an_entry_of_this_version_is_written_as_it_was() -> None:
     """Or workers of the same version number would disagree with each other."""
-    assert contract.to_fields(KEPT) == fields_of(GOLDEN / f"{contract.FORMAT}.json")
+    assert contract.to_fields(KEPT) == fields_of(GOLDEN / f"{contract.FORMAT_VERSION}.json")
 
 
 @given(
@@ -45,7 +45,7 @@ def test_an_entry_of_this_version_is_written_as_it_was() -> None:
 )
 def test_whatever_is_written_is_read_back(bodies: list[bytes], number: int, upto: int, spooled: int) -> None:
     """Bodies are nobody's business: any bytes, none, or many."""
-    batch = contract.Batch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
+    batch = contract.RawBatch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
 
     assert contract.from_fields(contract.to_fields(batch)) == batch
 

@@ -14,41 +14,41 @@ from store.backup import dump, restore
 from store.postgres import client_programs, connections
 from store.postgres.client_programs import ProgramError
 from tests.support import documentation
-from tests.support.backups import command, contents, rows, until
+from tests.support.backups import fetch_rows, run_store_command, table_contents, wait_until
 from tests.support.generated_history import batches
 
 
-def test_the_lines_of_the_documentation_do_it(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_the_lines_of_the_documentation_do_it(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """docs/keeping.md is what somebody pastes on a bad day."""
-    lines = documentation.tested("docs/keeping.md", "tests/store/backup/test_dump.py")
-    environment = {"DATABASE_URL": told, "NEW_DATABASE_URL": empty_url, "BACKUPS": str(tmp_path)}
+    lines = documentation.tested_commands("docs/keeping.md", "tests/store/backup/test_dump.py")
+    environment = {"DATABASE_URL": populated_url, "NEW_DATABASE_URL": empty_url, "BACKUPS": str(tmp_path)}
     done = subprocess.run(
         ["/bin/sh", "-ec", lines], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr
-    assert contents(empty_url) == contents(told)
+    assert table_contents(empty_url) == table_contents(populated_url)
 
 
-def test_a_backup_is_of_one_moment_while_others_write(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_a_backup_is_of_one_moment_while_others_write(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """What it says that it holds is what it holds, however much is written before pg_dump gets to it."""
     waits = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
-    before = contents(told)
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(told) as holding:
+    before = table_contents(populated_url)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(populated_url) as holding:
         holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
-        making = pool.submit(dump.make, told, tmp_path / "one", os.environ, print)
-        until(lambda: rows(told, waits))
-        with connections.open(told, "test") as connection:
-            for batch in batches.told(60, seed=2):
-                batches.keep(connection, [batch])
+        making = pool.submit(dump.create, populated_url, tmp_path / "one", os.environ, print)
+        wait_until(lambda: fetch_rows(populated_url, waits))
+        with connections.open(populated_url, "test") as connection:
+            for batch in batches.generate_batches(60, seed=2):
+                batches.store_batches(connection, [batch])
         holding.rollback()
         made = making.result()
     restored = restore.restore(empty_url, tmp_path / "one", os.environ, print, replace=False)
 
-    assert contents(told) != before
-    assert contents(empty_url) == before
-    assert (restored.holds.stored, restored.holds.received) == (made.holds.stored, made.holds.received)
-    assert restored.holds.received == rows(empty_url, "SELECT sum(size)::int FROM batches")[0][0]
+    assert table_contents(populated_url) != before
+    assert table_contents(empty_url) == before
+    assert (restored.totals.stored, restored.totals.received) == (made.totals.stored, made.totals.received)
+    assert restored.totals.received == fetch_rows(empty_url, "SELECT sum(size)::int FROM batches")[0][0]
 
 
 def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: 
     file = tmp_path / "only"
     file.write_text("the only one")
 
-    code, said = command("backup", file, url=database_url)
+    code, said = run_store_command("backup", file, url=database_url)
 
     assert (code, file.read_text()) == (2, "the only one")
     assert "never overwritten" in said
@@ -65,30 +65,32 @@ def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: 
 
 def test_what_fails_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
     """Half a backup under its full name would be taken for one."""
-    code, said = command("backup", tmp_path / "none", url=empty_url)
+    code, said = run_store_command("backup", tmp_path / "none", url=empty_url)
 
     assert code == 2, said
     assert "no history" in said
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(told: str, tmp_path: Path) -> None:
+def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(populated_url: str, tmp_path: Path) -> None:
     """A container that is stopped, a cron job that takes too long: SIGTERM comes in the middle."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
-    with psycopg.connect(told) as holding:
+    with psycopg.connect(populated_url) as holding:
         holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
         making = subprocess.Popen(
             [sys.executable, "-m", "store", "backup", str(tmp_path / "file")],
-            env=os.environ | {"DATABASE_URL": told},
+            env=os.environ | {"DATABASE_URL": populated_url},
             cwd=ROOT,
         )
-        until(lambda: rows(told, waiting))
+        wait_until(lambda: fetch_rows(populated_url, waiting))
         assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
         making.terminate()
 
         assert making.wait(30) == 2
         assert list(tmp_path.iterdir()) == []
-        until(lambda: not rows(told, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup'"))
+        wait_until(
+            lambda: not fetch_rows(populated_url, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup'")
+        )
 
 
 def test_programs_older_than_the_server_are_not_used() -> None:
@@ -99,7 +101,7 @@ def test_programs_older_than_the_server_are_not_used() -> None:
 
 def test_no_password_is_on_a_command_line() -> None:
     """Everybody on a machine can read the arguments of every process."""
-    told = client_programs.server(
+    told = client_programs.connection_target(
         "postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {}
     )
 

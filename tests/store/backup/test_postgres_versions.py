@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from dev.embedded import binaries, data_folder
-from dev.embedded.postgres import Postgres
-from dev.embedded.servers import Servers
+from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.servers import EmbeddedServers
 from store.backup import dump, restore
 from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
@@ -23,38 +23,40 @@ def major_of(url: str) -> int:
 
 
 @pytest.fixture
-def older(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgres]:
+def older(servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedPostgres]:
     """A server of an older version than the tests' own, if the system has one."""
     ours = major_of(servers.postgres.url)
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if int(path.parent.name) < ours]
     if not found:
         pytest.skip(f"no PostgreSQL older than {ours} is here: on Debian, apt-get install postgresql brings one")
-    monkeypatch.setattr(binaries, "_postgres_folders", lambda: iter(found))
-    folder = data_folder.temporary()
-    with Postgres(folder / "older", ephemeral=True) as server:
+    monkeypatch.setattr(binaries, "_postgres_candidates", lambda: iter(found))
+    folder = data_folder.create_temporary()
+    with EmbeddedPostgres(folder / "older", ephemeral=True) as server:
         monkeypatch.undo()
         yield server
     shutil.rmtree(folder)
 
 
 @pytest.mark.long
-def test_a_history_moves_to_a_newer_postgresql_and_not_back(older: Postgres, database_url: str, tmp_path: Path) -> None:
+def test_a_history_moves_to_a_newer_postgresql_and_not_back(
+    older: EmbeddedPostgres, database_url: str, tmp_path: Path
+) -> None:
     """How most people change the major version of their server."""
     migrator.migrate(older.url)
     with connections.open(older.url, "test") as connection:
-        for batch in batches.told(100):
-            batches.keep(connection, [batch])
+        for batch in batches.generate_batches(100):
+            batches.store_batches(connection, [batch])
     up, down = tmp_path / "up", tmp_path / "down"
-    made = dump.make(older.url, up, os.environ, print)
+    made = dump.create(older.url, up, os.environ, print)
     restored = restore.restore(database_url, up, os.environ, print, replace=True)
-    dump.make(database_url, down, os.environ, print)
+    dump.create(database_url, down, os.environ, print)
 
-    assert (made.server, made.holds.received) == (major_of(older.url), restored.holds.received)
-    assert made.server < major_of(database_url)
-    assert restored.holds.received > 0
+    assert (made.server_major, made.totals.received) == (major_of(older.url), restored.totals.received)
+    assert made.server_major < major_of(database_url)
+    assert restored.totals.received > 0
     # What pg_dump 18 wrote, an older pg_restore cannot read, and a newer one is told not to put into an older server.
     with pytest.raises(ProgramError, match="a server as new"):
         restore.restore(older.url, down, os.environ, print, replace=True)
     with connections.open(older.url, "test") as connection, connection.transaction():
-        assert connection.execute("SELECT sum(size)::int FROM batches").fetchone() == (restored.holds.received,)
-    assert client_programs.find("pg_dump", made.server).major >= made.server
+        assert connection.execute("SELECT sum(size)::int FROM batches").fetchone() == (restored.totals.received,)
+    assert client_programs.find("pg_dump", made.server_major).major >= made.server_major

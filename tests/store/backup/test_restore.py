@@ -8,39 +8,43 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from store.backup import archive, restore
 from store.backup import dump as backup_dump
-from store.backup.archive import Archive
+from store.backup.archive import BackupArchive
 from store.feed import search_index
 from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
 from store.reading import change_feed
-from tests.conftest import execute
-from tests.support.backups import command, contents, rows, structure, tables
+from tests.conftest import run_admin
+from tests.support.backups import fetch_rows, run_store_command, schema_objects, table_contents, table_names
 from tests.support.generated_history import batches
 
 
-def test_what_was_backed_up_is_what_is_restored(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_what_was_backed_up_is_what_is_restored(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """Every row, every index, every function: a backup that lacks one of them is found out on the worst of days."""
     file = tmp_path / "history.backup"
-    made, words = command("backup", file, url=told)
-    restored, said = command("restore", file, url=empty_url)
+    made, words = run_store_command("backup", file, url=populated_url)
+    restored, said = run_store_command("restore", file, url=empty_url)
 
     assert (made, restored) == (0, 0), words + said
     assert file.stat().st_mode & 0o777 == 0o600, "it holds what strangers wrote"
-    assert contents(empty_url) == contents(told)
-    assert structure(empty_url) == structure(told)
-    assert sorted(rows(empty_url, "SELECT name FROM migrations")) == sorted(rows(told, "SELECT name FROM migrations"))
+    assert table_contents(empty_url) == table_contents(populated_url)
+    assert schema_objects(empty_url) == schema_objects(populated_url)
+    assert sorted(fetch_rows(empty_url, "SELECT name FROM migrations")) == sorted(
+        fetch_rows(populated_url, "SELECT name FROM migrations")
+    )
     assert [line for line in words.splitlines() if "stored" in line] == [
         line for line in said.splitlines() if " stored " in line
     ]
-    assert command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
+    assert run_store_command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
 
 
-def test_a_server_that_is_far_behind_in_transactions_goes_on(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_a_server_that_is_far_behind_in_transactions_goes_on(
+    populated_url: str, empty_url: str, tmp_path: Path
+) -> None:
     """A new server has been through a thousand transactions, the old one perhaps through a billion."""
-    with connections.open(told, "test") as connection:
+    with connections.open(populated_url, "test") as connection:
         for statement in (
             "UPDATE changes SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
             "UPDATE searchable_upto SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
@@ -48,111 +52,127 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(told: str, empty_ur
             "UPDATE whatsapp_messages SET born = (born::text::bigint + 1000000000000)::text::xid8",
         ):
             connection.execute(statement.encode())
-    backup_dump.make(told, tmp_path / "file", os.environ, print)
+    backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
     restore.restore(empty_url, tmp_path / "file", os.environ, print, replace=False)
 
     with connections.open(empty_url, "test") as connection:
-        epoch, now = change_feed.now(connection)
-        batches.keep(connection, list(batches.told(40, seed=3)))
+        epoch, now = change_feed.current_position(connection)
+        batches.store_batches(connection, list(batches.generate_batches(40, seed=3)))
         told_of = change_feed.read(connection, now, 1000)
-        assert (told_of.epoch, told_of.pruned) == (epoch, False)
-        assert len(told_of.changes) > 10
-        while search_index.follow(connection, 1000):
+        assert (told_of.epoch, told_of.is_pruned) == (epoch, False)
+        assert len(told_of.entries) > 10
+        while search_index.advance(connection, 1000):
             pass
     # All of it: what the search had not taken in when it was backed up, and what came since.
     texts = "FROM whatsapp_messages WHERE deleted_at IS NULL AND concat_ws('', message_text, caption, file_name) <> ''"
-    assert rows(empty_url, "SELECT id FROM searchable ORDER BY 1") == rows(empty_url, f"SELECT id {texts} ORDER BY 1")
-    assert rows(empty_url, "SELECT count(*) > 50 FROM searchable") == [(True,)]
+    assert fetch_rows(empty_url, "SELECT id FROM searchable ORDER BY 1") == fetch_rows(
+        empty_url, f"SELECT id {texts} ORDER BY 1"
+    )
+    assert fetch_rows(empty_url, "SELECT count(*) > 50 FROM searchable") == [(True,)]
     seen = "SELECT bool_and(pg_visible_in_snapshot(born, pg_current_snapshot())) FROM whatsapp_messages"
-    assert rows(empty_url, seen) == [(True,)]
+    assert fetch_rows(empty_url, seen) == [(True,)]
 
 
-def test_an_ordinary_role_that_owns_its_database_is_enough(servers: Servers, tmp_path: Path) -> None:
+def test_an_ordinary_role_that_owns_its_database_is_enough(servers: EmbeddedServers, tmp_path: Path) -> None:
     """Nobody is a superuser on a server that somebody else runs."""
     role = f"ordinary_{uuid.uuid4().hex}"
     names = [f"{role}_from", f"{role}_to"]
-    execute(servers, "CREATE ROLE {} LOGIN", role)
+    run_admin(servers, "CREATE ROLE {} LOGIN", role)
     for name in names:
-        execute(servers, "CREATE DATABASE {} OWNER {}", name, role)
+        run_admin(servers, "CREATE DATABASE {} OWNER {}", name, role)
     old, new = (servers.postgres.url_of(name).replace("//app@", f"//{role}@") for name in names)
     migrator.migrate(old)
     with connections.open(old, "test") as connection:
-        batches.keep(connection, list(batches.told(40)))
-    backup_dump.make(old, tmp_path / "file", os.environ, print)
+        batches.store_batches(connection, list(batches.generate_batches(40)))
+    backup_dump.create(old, tmp_path / "file", os.environ, print)
     for replace in (False, True):
         restore.restore(new, tmp_path / "file", os.environ, print, replace=replace)
 
-    assert rows(new, "SELECT current_user::text, usesuper FROM pg_user WHERE usename = current_user") == [(role, False)]
-    assert contents(new) == contents(old)
+    assert fetch_rows(new, "SELECT current_user::text, usesuper FROM pg_user WHERE usename = current_user") == [
+        (role, False)
+    ]
+    assert table_contents(new) == table_contents(old)
     for name in names:
-        execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
-    execute(servers, "DROP ROLE {}", role)
+        run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
+    run_admin(servers, "DROP ROLE {}", role)
 
 
 def test_a_database_with_something_in_it_is_replaced_only_when_told(
-    told: str, another_database_url: str, tmp_path: Path
+    populated_url: str, second_database_url: str, tmp_path: Path
 ) -> None:
     """A restore into the wrong database is worse than what it was to repair."""
-    backup_dump.make(told, tmp_path / "file", os.environ, print)
-    with connections.open(another_database_url, "test") as connection:
-        batches.keep(connection, list(batches.told(40, seed=7)))
+    backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
+    with connections.open(second_database_url, "test") as connection:
+        batches.store_batches(connection, list(batches.generate_batches(40, seed=7)))
         connection.execute("CREATE TABLE somebody_elses AS SELECT 1 AS one")
         connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.born FROM whatsapp_messages AS m")
-    before = contents(another_database_url)
+    before = table_contents(second_database_url)
 
-    refused, said = command("restore", tmp_path / "file", url=another_database_url)
+    refused, said = run_store_command("restore", tmp_path / "file", url=second_database_url)
     assert refused == 2
     assert "--yes" in said
-    assert contents(another_database_url) == before
+    assert table_contents(second_database_url) == before
 
-    replaced, said = command("restore", tmp_path / "file", "--yes", url=another_database_url)
+    replaced, said = run_store_command("restore", tmp_path / "file", "--yes", url=second_database_url)
     assert replaced == 0, said
-    assert contents(another_database_url) == contents(told)
+    assert table_contents(second_database_url) == table_contents(populated_url)
 
 
-def test_who_was_forgotten_after_the_backup_is_forgotten_again(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_who_was_forgotten_after_the_backup_is_forgotten_again(
+    populated_url: str, empty_url: str, tmp_path: Path
+) -> None:
     """A backup remembers everybody; the list beside the key remembers who asked not to be."""
-    [(address,)] = rows(told, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1")
+    [(address,)] = fetch_rows(
+        populated_url, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1"
+    )
     home = {"DATA_DIR": str(tmp_path / "home")}
-    backup_dump.make(told, tmp_path / "file", os.environ, print)
-    code, said = command("forget", address, "--yes", url=told, **home)
+    backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
+    code, said = run_store_command("forget", address, "--yes", url=populated_url, **home)
     assert code == 0, said
 
-    code, said = command("restore", tmp_path / "file", url=empty_url, **home)
+    code, said = run_store_command("restore", tmp_path / "file", url=empty_url, **home)
 
     assert code == 0, said
     assert "again" in said
     holders = [
         table
-        for table in tables(empty_url)
-        if rows(empty_url, f"SELECT 1 FROM {table} AS t WHERE t::text LIKE '%{address}%' LIMIT 1")
+        for table in table_names(empty_url)
+        if fetch_rows(empty_url, f"SELECT 1 FROM {table} AS t WHERE t::text LIKE '%{address}%' LIMIT 1")
     ]
     assert holders == []
 
 
-def test_without_the_key_to_who_is_forgotten_nobody_is_served(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_without_the_key_to_who_is_forgotten_nobody_is_served(
+    populated_url: str, empty_url: str, tmp_path: Path
+) -> None:
     """The backup says that people were forgotten, and nobody here can tell who: better no database than theirs."""
-    [(address,)] = rows(told, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1")
-    assert command("forget", address, "--yes", url=told, DATA_DIR=str(tmp_path / "home"))[0] == 0
-    backup_dump.make(told, tmp_path / "file", os.environ, print)
+    [(address,)] = fetch_rows(
+        populated_url, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1"
+    )
+    assert run_store_command("forget", address, "--yes", url=populated_url, DATA_DIR=str(tmp_path / "home"))[0] == 0
+    backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
 
-    code, said = command("restore", tmp_path / "file", url=empty_url, DATA_DIR=str(tmp_path / "elsewhere"))
+    code, said = run_store_command("restore", tmp_path / "file", url=empty_url, DATA_DIR=str(tmp_path / "elsewhere"))
     assert code == 2
     assert "FORGET_KEY" in said
     with connections.open(empty_url, "test") as connection:
         assert migrator.missing(connection), "no process is ready on it"
 
-    code, said = command("restore", tmp_path / "file", "--yes", url=empty_url, DATA_DIR=str(tmp_path / "home"))
+    code, said = run_store_command(
+        "restore", tmp_path / "file", "--yes", url=empty_url, DATA_DIR=str(tmp_path / "home")
+    )
     assert code == 0, said
     with connections.open(empty_url, "test") as connection:
         assert migrator.missing(connection) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "other bytes", "no archive", "missing"])
-def test_a_damaged_file_is_found_out_before_anything_is_dropped(told: str, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_found_out_before_anything_is_dropped(
+    populated_url: str, tmp_path: Path, damage: str
+) -> None:
     """Whoever restores needs what the database has now all the more if the file turns out to be worth nothing."""
     file = tmp_path / "file"
-    backup_dump.make(told, file, os.environ, print)
+    backup_dump.create(populated_url, file, os.environ, print)
     whole = file.read_bytes()
     if damage == "cut":
         file.write_bytes(whole[: len(whole) * 2 // 3])
@@ -163,14 +183,14 @@ def test_a_damaged_file_is_found_out_before_anything_is_dropped(told: str, tmp_p
         file.write_text("-- SQL\n")
     else:
         file.unlink()
-    before = contents(told)
+    before = table_contents(populated_url)
 
-    code, said = command("restore", file, "--yes", url=told)
+    code, said = run_store_command("restore", file, "--yes", url=populated_url)
 
     assert code == 2, said
     assert re.search(r"^restore: \S", said, re.MULTILINE), "a sentence"
     assert "Traceback" not in said
-    assert contents(told) == before
+    assert table_contents(populated_url) == before
 
 
 def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -> None:
@@ -179,37 +199,37 @@ def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -
     dump = client_programs.find("pg_dump", connection_major(empty_url))
     client_programs.run(dump, ["--format=custom", f"--file={tmp_path / 'file'}", f"--dbname={empty_url}"], os.environ)
 
-    code, said = command("restore", tmp_path / "file", "--yes", url=empty_url)
+    code, said = run_store_command("restore", tmp_path / "file", "--yes", url=empty_url)
 
     assert code == 2
     assert "another database" in said
-    assert tables(empty_url) == ["recipes"]
+    assert table_names(empty_url) == ["recipes"]
 
 
-def test_a_backup_of_a_newer_version_is_refused(told: str, empty_url: str, tmp_path: Path) -> None:
+def test_a_backup_of_a_newer_version_is_refused(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """This code would not know what to do with its tables."""
-    rows(told, "INSERT INTO migrations (name) VALUES ('9999_later.sql') RETURNING name")
-    backup_dump.make(told, tmp_path / "file", os.environ, print)
+    fetch_rows(populated_url, "INSERT INTO migrations (name) VALUES ('9999_later.sql') RETURNING name")
+    backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
 
-    code, said = command("restore", tmp_path / "file", url=empty_url)
+    code, said = run_store_command("restore", tmp_path / "file", url=empty_url)
 
     assert code == 2
     assert "9999_later.sql" in said
-    assert tables(empty_url) == []
+    assert table_names(empty_url) == []
 
 
-def test_a_backup_from_a_newer_postgresql_is_refused(told: str, tmp_path: Path) -> None:
-    made = backup_dump.make(told, tmp_path / "file", os.environ, print)
-    program = client_programs.find("pg_restore", made.server)
-    found = archive.look(made.path, program, os.environ)
+def test_a_backup_from_a_newer_postgresql_is_refused(populated_url: str, tmp_path: Path) -> None:
+    made = backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
+    program = client_programs.find("pg_restore", made.server_major)
+    found = archive.inspect(made.path, program, os.environ)
 
     with pytest.raises(ProgramError, match="needs 18 or newer"):
-        restore.fits(Archive(found.path, 18, found.migrations, found.contents), 17)
+        restore.require_compatible(BackupArchive(found.path, 18, found.migrations, found.restore_list), 17)
 
 
 def test_every_column_that_holds_a_transaction_id_is_dealt_with(database_url: str) -> None:
     """On another server the same number is another time: one that store/backup/adopt.py forgets is read wrongly."""
-    found = rows(
+    found = fetch_rows(
         database_url,
         """
         SELECT c.relname::text, a.attname::text

@@ -11,10 +11,10 @@ import pytest
 
 from store import __main__ as store
 from tests.support import documentation
-from tests.support.faulty_parsers import rightly
+from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches
-from tests.support.replaying import drain, rows, said
-from tests.support.retention_scenario import NOW, OLD, at, come
+from tests.support.replaying import fetch_rows, store_batches, text_event
+from tests.support.retention_scenario import NOW_TIME, OLD_TIME, message_at, receive
 
 MANY = 4_000
 
@@ -25,17 +25,17 @@ def run(database_url: str, *arguments: str) -> int:
 
 def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Somebody reads this before years of messages are gone for good."""
-    come(database_url, at(OLD, "one"), at(NOW, "two", 2))
-    drain(database_url, [batches.batch([(said("three", 3), OLD)])], rightly)
+    receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "two", 2))
+    store_batches(database_url, [batches.make_batch([(text_event("three", 3), OLD_TIME)])], parse_correctly)
 
     assert run(database_url, "--raw", "90d", "--messages", "2y") == 0
     printed = capsys.readouterr().out
-    size = len(said("three", 3))
+    size = len(text_event("three", 3))
     assert "1 bodies of 0.0 MB, the first received 20" in printed
     assert "2 messages in 1 chats, the first from 20" in printed
     assert printed.endswith("nothing was deleted: add --yes\n")
-    assert rows(database_url, "SELECT count(*) FROM events") == [(3,)]
-    assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(3,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM events") == [(3,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(3,)]
 
     assert run(database_url, "--raw", "90d", "--messages", "2y", "--yes", "--json") == 0
     done = json.loads(capsys.readouterr().out)
@@ -44,16 +44,16 @@ def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.Cap
 
 def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
     """docs/keeping.md is what somebody puts into a crontab."""
-    come(database_url, at(OLD, "one"), at(NOW, "two", 2), receipt=OLD)
-    lines = documentation.tested("docs/keeping.md", "tests/store/commands/test_retain.py")
+    receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "two", 2), received_at=OLD_TIME)
+    lines = documentation.tested_commands("docs/keeping.md", "tests/store/commands/test_retain.py")
     environment = os.environ | {"DATABASE_URL": database_url}
 
     subprocess.run(
         ["/bin/sh", "-ec", lines], cwd=documentation.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
     )
 
-    assert rows(database_url, "SELECT count(*) FROM events") == [(0,)]
-    assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(0,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM events") == [(0,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(0,)]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--yes"], ["--parked"]])
@@ -91,16 +91,16 @@ def test_killed_at_any_moment_it_goes_on(database_url: str) -> None:
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
     assert whole(database_url)
-    assert rows(database_url, "SELECT message_text FROM whatsapp_messages") == [("new",)]
-    assert rows(database_url, "SELECT count(*) FROM events") == [(1,)]
-    assert rows(database_url, "SELECT count(*) FROM keys WHERE pruned AND retired") == [(MANY,)]
-    assert rows(database_url, "SELECT count(*) FROM digests") == [(MANY + 1,)]
+    assert fetch_rows(database_url, "SELECT message_text FROM whatsapp_messages") == [("new",)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM events") == [(1,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM keys WHERE pruned AND retired") == [(MANY,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM digests") == [(MANY + 1,)]
 
 
 def many(database_url: str) -> None:
     """A thousandfold message, with its event."""
-    come(database_url, at(NOW, "new", 9))
-    rows(
+    receive(database_url, message_at(NOW_TIME, "new", 9))
+    fetch_rows(
         database_url,
         """
         INSERT INTO keys (session, message_id)
@@ -108,7 +108,7 @@ def many(database_url: str) -> None:
         """,
         MANY,
     )
-    rows(
+    fetch_rows(
         database_url,
         """
         INSERT INTO whatsapp_messages (
@@ -120,18 +120,18 @@ def many(database_url: str) -> None:
         FROM whatsapp_messages AS m, keys AS k
         WHERE k.message_id LIKE 'OLD%%'
         """,
-        OLD,
+        OLD_TIME,
     )
-    rows(database_url, "UPDATE chats SET unread = unread + %s", MANY)
-    rows(
+    fetch_rows(database_url, "UPDATE chats SET unread = unread + %s", MANY)
+    fetch_rows(
         database_url,
         """
         INSERT INTO events (digest, received_at, key_id, body)
         SELECT sha256(k.message_id::bytea), %s + k.key_id, k.key_id, '{}' FROM keys AS k WHERE k.message_id LIKE 'OLD%%'
         """,
-        OLD,
+        OLD_TIME,
     )
-    rows(
+    fetch_rows(
         database_url,
         "INSERT INTO digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' FROM events"
         " ON CONFLICT DO NOTHING",
@@ -139,13 +139,13 @@ def many(database_url: str) -> None:
 
 
 def count(database_url: str, table: str) -> int:
-    return int(str(rows(database_url, f"SELECT count(*) FROM {table}")[0][0]))
+    return int(str(fetch_rows(database_url, f"SELECT count(*) FROM {table}")[0][0]))
 
 
 def whole(database_url: str) -> bool:
     """Whether no message has lost its place, its source or its being counted without anybody's note of it."""
-    unread = rows(database_url, "SELECT sum(c.unread) = (SELECT count(*) FROM whatsapp_messages) FROM chats AS c")
-    noted = rows(
+    unread = fetch_rows(database_url, "SELECT sum(c.unread) = (SELECT count(*) FROM whatsapp_messages) FROM chats AS c")
+    noted = fetch_rows(
         database_url,
         """
         SELECT count(*)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.queue import contract
-from tests.store.doctor.conftest import Patient
+from tests.store.doctor.conftest import ExaminedSystem
 
 
 @pytest.mark.parametrize(
@@ -19,28 +19,28 @@ from tests.store.doctor.conftest import Patient
     ],
 )
 def test_a_setting_that_loses_events_is_told(
-    patient: Patient, setting: str, value: str, name: str, answer: str
+    examined_system: ExaminedSystem, setting: str, value: str, name: str, answer: str
 ) -> None:
     """A Redis made for a cache deletes or forgets; it takes acknowledged events as willingly."""
-    before = patient.redis.config_get(setting)[setting]
-    patient.redis.config_set(setting, value)
+    before = examined_system.redis.config_get(setting)[setting]
+    examined_system.redis.config_set(setting, value)
     try:
-        found = patient.answers()
+        found = examined_system.results()
     finally:
-        patient.redis.config_set(setting, before)
+        examined_system.redis.config_set(setting, before)
 
     assert found[name] == answer
-    assert patient.answers()[name] == "ok"
+    assert examined_system.results()[name] == "ok"
 
 
-def test_a_redis_that_is_nearly_full_is_told(patient: Patient) -> None:
+def test_a_redis_that_is_nearly_full_is_told(examined_system: ExaminedSystem) -> None:
     """Above the mark new events go to the spool, and nobody sees why."""
-    before = patient.redis.config_get("maxmemory")["maxmemory"]
-    patient.redis.config_set("maxmemory", int(patient.redis.info("memory")["used_memory"] * 1.1))
+    before = examined_system.redis.config_get("maxmemory")["maxmemory"]
+    examined_system.redis.config_set("maxmemory", int(examined_system.redis.info("memory")["used_memory"] * 1.1))
     try:
-        answer = patient.answers()["redis.memory"]
+        answer = examined_system.results()["redis.memory"]
     finally:
-        patient.redis.config_set("maxmemory", before)
+        examined_system.redis.config_set("maxmemory", before)
 
     assert answer == "broken"
 
@@ -48,52 +48,52 @@ def test_a_redis_that_is_nearly_full_is_told(patient: Patient) -> None:
 @pytest.mark.parametrize(
     "url", ["redis://127.0.0.1:1/0", "redis+sentinel://127.0.0.1:1,127.0.0.1:2/main/0", "nonsense", ""]
 )
-def test_a_redis_that_is_away_is_said_to_be(patient: Patient, url: str) -> None:
+def test_a_redis_that_is_away_is_said_to_be(examined_system: ExaminedSystem, url: str) -> None:
     """And what does not need it is judged all the same."""
-    found = patient.answers(REDIS_URL=url)
+    found = examined_system.results(REDIS_URL=url)
 
     assert (found["redis"], found["postgresql.fsync"], found["secrets.api"]) == ("broken", "ok", "ok")
 
 
-def test_a_replica_is_no_place_for_events(patient: Patient) -> None:
+def test_a_replica_is_no_place_for_events(examined_system: ExaminedSystem) -> None:
     """After a failover REDIS_URL may name yesterday's primary."""
-    patient.redis.replicaof("127.0.0.1", "1")
+    examined_system.redis.replicaof("127.0.0.1", "1")
     try:
-        answer = patient.answers()["redis.role"]
+        answer = examined_system.results()["redis.role"]
     finally:
-        patient.redis.replicaof("NO", "ONE")
+        examined_system.redis.replicaof("NO", "ONE")
 
-    assert (answer, patient.answers()["redis.role"]) == ("broken", "ok")
-
-
-def test_fewer_replicas_than_asked_for_are_told(patient: Patient) -> None:
-    assert patient.answers(REDIS_MIN_REPLICAS="1")["redis.role"] == "broken"
+    assert (answer, examined_system.results()["redis.role"]) == ("broken", "ok")
 
 
-def test_entries_that_were_put_aside_are_told(patient: Patient) -> None:
+def test_fewer_replicas_than_asked_for_are_told(examined_system: ExaminedSystem) -> None:
+    assert examined_system.results(REDIS_MIN_REPLICAS="1")["redis.role"] == "broken"
+
+
+def test_entries_that_were_put_aside_are_told(examined_system: ExaminedSystem) -> None:
     """They are acknowledged events that only a newer worker can read."""
-    patient.redis.xadd(f"{contract.STREAM}:aside", {"head": "{}"})
+    examined_system.redis.xadd(f"{contract.STREAM}:aside", {"head": "{}"})
 
-    assert patient.answers()["queue.aside"] == "broken"
+    assert examined_system.results()["queue.aside"] == "broken"
 
 
-def test_this_machines_clock_is_held_against_both_servers(patient: Patient, tmp_path: Path) -> None:
+def test_this_machines_clock_is_held_against_both_servers(examined_system: ExaminedSystem, tmp_path: Path) -> None:
     """Ingest dates every event by it."""
     (tmp_path / "sitecustomize.py").write_text("import time\nreal = time.time\ntime.time = lambda: real() + 90\n")
-    found = patient.judged(PYTHONPATH=str(tmp_path))
+    found = examined_system.command_results(PYTHONPATH=str(tmp_path))
 
     assert (found["postgresql.clock"], found["redis.clock"]) == ("broken", "broken")
 
 
-def test_a_configuration_that_is_hidden_is_a_warning(patient: Patient) -> None:
+def test_a_configuration_that_is_hidden_is_a_warning(examined_system: ExaminedSystem) -> None:
     """Managed Redis forbids CONFIG: then somebody has to look there."""
-    patient.redis.acl_setuser(
+    examined_system.redis.acl_setuser(
         "limited", enabled=True, passwords=["+made-up-1"], commands=["+@all", "-config"], keys=["*"], channels=["*"]
     )
-    url = patient.environ["REDIS_URL"].replace("unix://", "unix://limited:made-up-1@")
+    url = examined_system.environ["REDIS_URL"].replace("unix://", "unix://limited:made-up-1@")
     try:
-        found = patient.answers(REDIS_URL=url)
+        found = examined_system.results(REDIS_URL=url)
     finally:
-        patient.redis.acl_deluser("limited")
+        examined_system.redis.acl_deluser("limited")
 
     assert (found["redis"], found["redis.configuration"]) == ("ok", "warning")

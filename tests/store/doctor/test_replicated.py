@@ -14,35 +14,38 @@ from worker.commands import doctor
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = data_folder.temporary()
+    path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
 
 
 def answers(url: str, **environ: str) -> dict[str, str]:
-    return {one.name: one.answer for one in doctor.examine({"REDIS_URL": url, **environ})}
+    return {one.name: one.severity for one in doctor.examine({"REDIS_URL": url, **environ})}
 
 
 def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder: Path) -> None:
     """Whoever they name is looked at, and whether it has the replicas that acknowledgements wait for."""
-    with sentinels.watched(folder) as redis:
+    with sentinels.running_sentinels(folder) as redis:
         old = redis.primary
-        sentinels.eventually(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
+        sentinels.wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
         redis.fail_over()
-        sentinels.eventually(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
+        sentinels.wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
         redis.servers[old].kill()
-        sentinels.eventually(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "broken")
+        sentinels.wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "broken")
         alone = answers(redis.url)
 
     assert (alone["redis"], alone["redis.role"]) == ("ok", "ok"), "where none is asked for, none is missed"
 
 
 def test_a_replica_that_follows_is_fine_and_one_that_lost_its_primary_is_told(folder: Path) -> None:
-    with replication.primary(folder) as primary, replication.standby(primary, folder / "standby") as follower:
+    with (
+        replication.running_primary(folder) as primary,
+        replication.create_standby(primary, folder / "standby") as follower,
+    ):
         environ = {"READ_DATABASE_URL": follower.url}
-        sentinels.eventually(lambda: [one.answer for one in replica.findings(environ)] == ["ok"])
+        sentinels.wait_until(lambda: [one.severity for one in replica.check(environ)] == ["ok"])
         primary.kill()
-        sentinels.eventually(lambda: [one.answer for one in replica.findings(environ)] == ["warning"])
-        (left,) = replica.findings(environ)
+        sentinels.wait_until(lambda: [one.severity for one in replica.check(environ)] == ["warning"])
+        (left,) = replica.check(environ)
 
-    assert left.sentence == "The replica receives nothing from its primary."
+    assert left.message == "The replica receives nothing from its primary."

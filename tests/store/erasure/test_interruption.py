@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from dev.checkout import ROOT
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from store.erasure import jobs, requests
 from store.postgres import connections
 from store.postgres.errors import TransientError
@@ -20,15 +20,15 @@ from tests.store.replay.test_concurrency import patiently
 from tests.support import documentation
 from tests.support.erasure_scenario import (
     ASHA,
+    ERASED_WORDS,
     LID,
     RAVI,
     SESSION,
-    THEIRS,
-    House,
-    everything_of_asha,
-    in_group,
-    message,
-    now,
+    ErasureScenario,
+    group_message_event,
+    message_event,
+    now_ms,
+    store_asha_history,
 )
 from tests.support.generated_history import world
 
@@ -37,51 +37,60 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "store", "forget", *arguments]
 
 
-def environment(house: House) -> dict[str, str]:
+def environment(house: ErasureScenario) -> dict[str, str]:
     return {**os.environ, "FORGET_KEY": "", **house.environ}
 
 
-def test_the_command_counts_first_and_erases_when_told_to(house: House) -> None:
+def test_the_command_counts_first_and_erases_when_told_to(erasure_scenario: ErasureScenario) -> None:
     """A number mistyped erases a stranger: what would go is said before, and nothing else is printed of it."""
-    everything_of_asha(house)
+    store_asha_history(erasure_scenario)
 
     spelled = f"+{ASHA[:2]} {ASHA[2:7]}-{ASHA[7:]}"
     counted = subprocess.run(
-        command(spelled), env=environment(house), cwd=ROOT, capture_output=True, text=True, check=True
+        command(spelled), env=environment(erasure_scenario), cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert house.holds(*THEIRS) == list(THEIRS)
+    assert erasure_scenario.find_words(*ERASED_WORDS) == list(ERASED_WORDS)
     done = subprocess.run(
-        command(spelled, "--yes"), env=environment(house), cwd=ROOT, capture_output=True, text=True, check=True
+        command(spelled, "--yes"),
+        env=environment(erasure_scenario),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert "nothing was" in counted.stdout
     assert "5 messages" in counted.stdout
     assert "5 messages" in done.stdout
-    assert house.holds(*THEIRS) == []
-    assert not [word for word in THEIRS if word in counted.stdout + done.stdout]
-    assert house.keeping.key_file.stat().st_mode & 0o777 == 0o600
-    assert ASHA not in house.keeping.list_file.read_text()
-    said = house.rows("SELECT caller, method, status FROM audit WHERE caller = %s", requests.CALLER)
+    assert erasure_scenario.find_words(*ERASED_WORDS) == []
+    assert not [word for word in ERASED_WORDS if word in counted.stdout + done.stdout]
+    assert erasure_scenario.key_store.key_file.stat().st_mode & 0o777 == 0o600
+    assert ASHA not in erasure_scenario.key_store.suppression_list_file.read_text()
+    said = erasure_scenario.fetch_rows(
+        "SELECT caller, method, status FROM audit WHERE caller = %s", requests.AUDIT_CALLER
+    )
     assert said == [("python -m store forget", "FORGET", 200)]
 
 
-def test_the_lines_of_the_documentation_do_it(house: House) -> None:
+def test_the_lines_of_the_documentation_do_it(erasure_scenario: ErasureScenario) -> None:
     """docs/keeping.md is what somebody pastes who answers a request with a legal deadline."""
-    everything_of_asha(house)
-    lines = documentation.tested("docs/keeping.md", "tests/store/erasure/test_interruption.py")
+    store_asha_history(erasure_scenario)
+    lines = documentation.tested_commands("docs/keeping.md", "tests/store/erasure/test_interruption.py")
     assert lines.count("store forget") == 3
 
-    subprocess.run(["/bin/sh", "-ec", lines], env=environment(house), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["/bin/sh", "-ec", lines], env=environment(erasure_scenario), cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
 
-    assert house.holds(*THEIRS) == []
+    assert erasure_scenario.find_words(*ERASED_WORDS) == []
 
 
-def test_what_was_killed_midway_goes_on_where_it_was(house: House) -> None:
+def test_what_was_killed_midway_goes_on_where_it_was(erasure_scenario: ErasureScenario) -> None:
     """kill -9 at whatever step: nothing is half erased, and the next run, or a worker, erases the rest."""
-    everything_of_asha(house)
-    house.tell(*(message(f"zebra one {number}", number) for number in range(100, 700)))
-    before = house.counted()
-    with psycopg.connect(house.url, autocommit=True) as connection:
+    store_asha_history(erasure_scenario)
+    erasure_scenario.receive(*(message_event(f"zebra one {number}", number) for number in range(100, 700)))
+    before = erasure_scenario.ledger_counts()
+    with psycopg.connect(erasure_scenario.url, autocommit=True) as connection:
         connection.execute(
             """
             CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -92,35 +101,40 @@ def test_what_was_killed_midway_goes_on_where_it_was(house: House) -> None:
             CREATE TRIGGER slowly AFTER UPDATE ON erasures FOR EACH ROW EXECUTE FUNCTION slowly();
             """
         )
-    running = subprocess.Popen(command(ASHA, "--yes"), env=environment(house), cwd=ROOT)
+    running = subprocess.Popen(command(ASHA, "--yes"), env=environment(erasure_scenario), cwd=ROOT)
     end = time.monotonic() + 60
-    while not house.rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND done > 0"):
+    while not erasure_scenario.fetch_rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND done > 0"):
         assert time.monotonic() < end
         assert running.poll() is None
         time.sleep(0.02)
     running.kill()
     running.wait()
-    left = len(house.texts())
+    left = len(erasure_scenario.message_texts())
     assert left > 4, "it was midway"
-    house.rows("DROP TRIGGER slowly ON erasures")
+    erasure_scenario.fetch_rows("DROP TRIGGER slowly ON erasures")
 
-    house.erase()
+    erasure_scenario.erase()
 
-    assert house.holds(*THEIRS) == []
-    assert house.counted() == before
-    assert len(house.texts()) == 4
-    assert house.rows("SELECT count(*) FROM erasures") == [(0,)]
+    assert erasure_scenario.find_words(*ERASED_WORDS) == []
+    assert erasure_scenario.ledger_counts() == before
+    assert len(erasure_scenario.message_texts()) == 4
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM erasures") == [(0,)]
 
 
-def test_workers_go_on_beside_it(house: House) -> None:
+def test_workers_go_on_beside_it(erasure_scenario: ErasureScenario) -> None:
     """Nobody stops a system for one person: what others write is kept, and of hers nothing that was sent before."""
-    everything_of_asha(house)
-    at = now() - 1
+    store_asha_history(erasure_scenario)
+    at = now_ms() - 1
     hers = [
-        house.batch([message(f"zebra one {n}", n), in_group(f"zebra two {n}", n + 500)], at) for n in range(100, 140)
+        erasure_scenario.acknowledge(
+            [message_event(f"zebra one {n}", n), group_message_event(f"zebra two {n}", n + 500)], at
+        )
+        for n in range(100, 140)
     ]
     others = [
-        house.batch([message(f"hi {n}", n, RAVI), in_group(f"hi all {n}", n + 500, RAVI)], at)
+        erasure_scenario.acknowledge(
+            [message_event(f"hi {n}", n, RAVI), group_message_event(f"hi all {n}", n + 500, RAVI)], at
+        )
         for n in range(1000, 1040)
     ]
     failures: list[Exception] = []
@@ -129,80 +143,84 @@ def test_workers_go_on_beside_it(house: House) -> None:
         mine = [batch for pair in zip(hers, others, strict=True) for batch in pair][share::2]
         for batch in mine:
             try:
-                patiently(lambda batch=batch: house.drain([batch]))
+                patiently(lambda batch=batch: erasure_scenario.drain([batch]))
             except TransientError as error:
                 failures.append(error)
 
     threads = [threading.Thread(target=work, args=[share]) for share in range(2)]
     for thread in threads:
         thread.start()
-    house.forget(ASHA)
+    erasure_scenario.erase_person(ASHA)
     for thread in threads:
         thread.join()
 
     assert failures == []
-    assert house.holds(*THEIRS) == []
-    assert len(house.texts()) == 4 + 80
-    counted = house.counted()
+    assert erasure_scenario.find_words(*ERASED_WORDS) == []
+    assert len(erasure_scenario.message_texts()) == 4 + 80
+    counted = erasure_scenario.ledger_counts()
     assert counted["stored"] + counted["forgotten"] == 12 + 160
-    assert house.replay(dry=True) == {}
+    assert erasure_scenario.replay(dry=True) == {}
 
 
 def test_after_a_restore_from_an_older_backup_they_are_forgotten_again(
-    house: House, servers: Servers, database_url: str
+    erasure_scenario: ErasureScenario, servers: EmbeddedServers, database_url: str
 ) -> None:
     """The backup knows neither that she is forgotten nor that the LID is hers; the list beside the key does."""
-    everything_of_asha(house)
-    house.tell(message("zebra two", 30, world.LID_OF_RAVI))
+    store_asha_history(erasure_scenario)
+    erasure_scenario.receive(message_event("zebra two", 30, world.LID_OF_RAVI))
     copy = sql.Identifier(f"{database_url.rpartition('/')[2].partition('?')[0]}_restored")
     original = sql.Identifier(database_url.rpartition("/")[2].partition("?")[0])
     with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
     try:
-        before = house.counted()
-        house.forget(ASHA)
-        house.forget(world.LID_OF_RAVI)
-        restored = House(servers.postgres.url_of(copy.as_string().strip('"')), Path(house.environ["DATA_DIR"]))
+        before = erasure_scenario.ledger_counts()
+        erasure_scenario.erase_person(ASHA)
+        erasure_scenario.erase_person(world.LID_OF_RAVI)
+        restored = ErasureScenario(
+            servers.postgres.url_of(copy.as_string().strip('"')), Path(erasure_scenario.environ["DATA_DIR"])
+        )
         restored.received = sum(before.values())
-        assert restored.holds(*THEIRS) == list(THEIRS)
+        assert restored.find_words(*ERASED_WORDS) == list(ERASED_WORDS)
 
         with connections.open(restored.url, "restore") as connection:
             assert requests.reapply(connection, restored.environ) == 3
             assert requests.reapply(connection, restored.environ) == 3
 
-        assert restored.holds(*THEIRS, world.LID_OF_RAVI) == []
-        assert restored.texts() == ["hello from ravi", "ravi in the group", "see above", "ravi again"]
-        assert restored.counted() == before
-        late = restored.drain([restored.batch([message("zebra one", 77)], now() - 60_000)])
+        assert restored.find_words(*ERASED_WORDS, world.LID_OF_RAVI) == []
+        assert restored.message_texts() == ["hello from ravi", "ravi in the group", "see above", "ravi again"]
+        assert restored.ledger_counts() == before
+        late = restored.drain([restored.acknowledge([message_event("zebra one", 77)], now_ms() - 60_000)])
         assert late == {"forgotten": 1}
     finally:
         with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 
 
-def test_two_at_once_share_the_work(house: House) -> None:
+def test_two_at_once_share_the_work(erasure_scenario: ErasureScenario) -> None:
     """A worker erases between drains, and so does the command: neither waits for the other, nor does it twice."""
-    everything_of_asha(house)
-    house.record(ASHA)
-    house.record(LID, SESSION)
+    store_asha_history(erasure_scenario)
+    erasure_scenario.record_request(ASHA)
+    erasure_scenario.record_request(LID, SESSION)
 
-    threads = [threading.Thread(target=house.erase) for _ in range(2)]
+    threads = [threading.Thread(target=erasure_scenario.erase) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    with connections.open(house.url, "test") as connection:
-        assert not jobs.wanted(connection)
-    assert house.holds(*THEIRS) == []
+    with connections.open(erasure_scenario.url, "test") as connection:
+        assert not jobs.has_pending(connection)
+    assert erasure_scenario.find_words(*ERASED_WORDS) == []
 
 
 @pytest.mark.parametrize("arguments", [(), ("nobody",), ("--reapply", ASHA), (RAVI,)])
-def test_what_names_nobody_or_ourselves_is_refused(house: House, arguments: tuple[str, ...]) -> None:
+def test_what_names_nobody_or_ourselves_is_refused(
+    erasure_scenario: ErasureScenario, arguments: tuple[str, ...]
+) -> None:
     """Whoever forgets to say whom must not find out by what is gone."""
     done = subprocess.run(
         command(*arguments, "--yes"),
-        env={**environment(house), "SAK_PHONE": f"+{RAVI}"},
+        env={**environment(erasure_scenario), "SAK_PHONE": f"+{RAVI}"},
         cwd=ROOT,
         capture_output=True,
         text=True,

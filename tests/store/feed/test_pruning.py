@@ -25,12 +25,12 @@ def test_the_feed_is_pruned_also_where_no_api_keeps_the_search_up(database_url: 
 def test_the_lag_is_how_long_the_oldest_hidden_change_waits(database_url: str) -> None:
     """A transaction that never ends stops every reader of the feed: somebody must be able to see that."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as slow:
-        before = pruning.lag(connection)
+        before = pruning.horizon_lag(connection)
         slow.execute("SELECT pg_current_xact_id()")
         connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('message', now() - interval '90 s')")
-        held = pruning.lag(connection)
+        held = pruning.horizon_lag(connection)
         slow.rollback()
-        after = pruning.lag(connection)
+        after = pruning.horizon_lag(connection)
 
     assert (before, after) == (0, 0)
     assert held >= 90

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 import pytest
 
 from store.postgres import connections
-from tests.support.generated_history.database import Memory
+from tests.support.generated_history.database import HistoryDatabase
 
 
 @pytest.fixture
-def memory(database_url: str) -> Iterator[Memory]:
+def history_database(database_url: str) -> Iterator[HistoryDatabase]:
     with connections.open(database_url, "convergence") as connection:
-        yield Memory(connection)
+        yield HistoryDatabase(connection)

@@ -10,7 +10,7 @@ import pytest
 from store.history import chat_summaries
 from store.ingestion import apply
 from store.model.batches import Batch, Event
-from store.model.facts import Alias, Direction, Fact, Message, Name, Outcome
+from store.model.facts import Direction, DisplayName, Fact, LidAlias, Message, Outcome
 from store.postgres import connections
 
 T0 = 1_734_621_000_000
@@ -33,9 +33,9 @@ def something(chance: random.Random) -> Fact:
     kind, time = chance.random(), T0 + 1000 * chance.randrange(5)
     address = chance.choice((PHONE, PHONE, PHONE, LID, "120363041234567890@g.us"))
     if kind < 0.15:
-        return Name(chance.choice((PHONE, LID)), chance.choice(("Asha", "Ravi")), chance.choice((1, 1, 2)), time)
+        return DisplayName(chance.choice((PHONE, LID)), chance.choice(("Asha", "Ravi")), chance.choice((1, 1, 2)), time)
     if kind < 0.2:
-        return Alias(LID, PHONE, time)
+        return LidAlias(LID, PHONE, time)
     direction: Direction = "outgoing" if kind < 0.4 else "incoming"
     return message(address, direction, chance.randrange(10_000), time)
 
@@ -82,8 +82,8 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
         assert row
         head = int(str(row[0]))
 
-        newer = chat_summaries.Growth(head, [(T0 + 7000, 1, 77)])
-        older = chat_summaries.Growth(head, [(T0 + 3000, 1, 78)])
+        newer = chat_summaries.SummaryIncrement(head, [(T0 + 7000, 1, 77)])
+        older = chat_summaries.SummaryIncrement(head, [(T0 + 3000, 1, 78)])
 
-        assert chat_summaries.grow(connection, [newer]) == ({head} if answered else set())
-        assert chat_summaries.grow(connection, [older]) == {head}
+        assert chat_summaries.apply_increments(connection, [newer]) == ({head} if answered else set())
+        assert chat_summaries.apply_increments(connection, [older]) == {head}

@@ -12,25 +12,25 @@ from itertools import count
 import pytest
 
 from store.history import splits
-from store.model.facts import Ack, Alias, Delete, Edit, Name, Reaction
+from store.model.facts import Ack, Delete, DisplayName, Edit, LidAlias, Reaction
 from store.postgres import connections
 from store.postgres.connections import Connection
 from tests.support import folding
-from tests.support.folding import T0, Told, message, told
+from tests.support.folding import BASE_TIME, DeliveredEvent, message_fact, told
 from tests.support.generated_history import snapshot, world
-from tests.support.generated_history.database import Memory
+from tests.support.generated_history.database import HistoryDatabase
 
 ASHA, LID = world.ASHA, world.LID_OF_ASHA
-LATER = T0 + world.HOUR
+LATER = BASE_TIME + world.HOUR
 
-MESSAGE = told(message())
-OURS = told(message(direction="outgoing"))
-UNDER_LID = told(message(address=LID))
-OURS_UNDER_LID = told(message(address=LID, direction="outgoing"))
-EVIDENCE = told(Alias(LID, ASHA, T0))
-OTHER_EVIDENCE = told(Alias(LID, world.RAVI, LATER))
+MESSAGE = told(message_fact())
+OURS = told(message_fact(direction="outgoing"))
+UNDER_LID = told(message_fact(address=LID))
+OURS_UNDER_LID = told(message_fact(address=LID, direction="outgoing"))
+EVIDENCE = told(LidAlias(LID, ASHA, BASE_TIME))
+OTHER_EVIDENCE = told(LidAlias(LID, world.RAVI, LATER))
 
-PAIRS: dict[str, tuple[Sequence[Told], Told, Told]] = {
+PAIRS: dict[str, tuple[Sequence[DeliveredEvent], DeliveredEvent, DeliveredEvent]] = {
     "an ack and its message": ((), told(Ack("A", "read", ASHA, LATER)), OURS),
     "an ack without a chat and its message": ((), told(Ack("A", "read", None, LATER)), OURS),
     "a second ack without a chat and its message": (
@@ -48,16 +48,20 @@ PAIRS: dict[str, tuple[Sequence[Told], Told, Told]] = {
         told(Edit("A", ASHA, "incoming", None, "Second", LATER + 1)),
     ),
     "an edit and better content": (
-        (told(message(text=None, state="undecrypted")),),
+        (told(message_fact(text=None, state="undecrypted")),),
         told(Edit("A", ASHA, "incoming", None, "Edited", LATER)),
         MESSAGE,
     ),
     "a delete and its message": ((), told(Delete("A", ASHA, "incoming", None, LATER)), MESSAGE),
     "a reaction and its message": ((), told(Reaction("A", ASHA, "incoming", None, "👍", LATER)), MESSAGE),
-    "two copies of a message": ((), MESSAGE, told(message(text="Other", time=T0 - 1))),
-    "the same event twice": ((), MESSAGE, told(*MESSAGE.facts, received_at=T0 + 1)),
+    "two copies of a message": ((), MESSAGE, told(message_fact(text="Other", time=BASE_TIME - 1))),
+    "the same event twice": ((), MESSAGE, told(*MESSAGE.facts, received_at=BASE_TIME + 1)),
     "evidence and a message under the LID": ((), EVIDENCE, UNDER_LID),
-    "evidence and another message of the chat": ((UNDER_LID,), EVIDENCE, told(message("B", address=LID, time=LATER))),
+    "evidence and another message of the chat": (
+        (UNDER_LID,),
+        EVIDENCE,
+        told(message_fact("B", address=LID, time=LATER)),
+    ),
     "evidence and a message under the phone": ((UNDER_LID,), EVIDENCE, MESSAGE),
     "evidence and an ack under the phone": ((OURS_UNDER_LID,), EVIDENCE, told(Ack("A", "read", ASHA, LATER))),
     "evidence and an ack without a chat": ((OURS, OURS_UNDER_LID), EVIDENCE, told(Ack("A", "read", None, LATER))),
@@ -75,19 +79,27 @@ PAIRS: dict[str, tuple[Sequence[Told], Told, Told]] = {
     "newer evidence and a message under the LID": (
         (EVIDENCE, UNDER_LID),
         OTHER_EVIDENCE,
-        told(message("B", address=LID, time=LATER)),
+        told(message_fact("B", address=LID, time=LATER)),
     ),
     "newer evidence and a message under the old phone": ((EVIDENCE, UNDER_LID), OTHER_EVIDENCE, MESSAGE),
-    "two messages of one chat": ((), MESSAGE, told(message("B", time=LATER))),
-    "an answer and a question": ((MESSAGE,), told(message("B", direction="outgoing")), told(message("C", time=LATER))),
-    "a name and a message": ((), told(Name(ASHA, "Asha", 1, T0)), MESSAGE),
-    "two names": ((MESSAGE,), told(Name(ASHA, "Asha", 1, T0)), told(Name(ASHA, "Asha Rao", 2, T0))),
+    "two messages of one chat": ((), MESSAGE, told(message_fact("B", time=LATER))),
+    "an answer and a question": (
+        (MESSAGE,),
+        told(message_fact("B", direction="outgoing")),
+        told(message_fact("C", time=LATER)),
+    ),
+    "a name and a message": ((), told(DisplayName(ASHA, "Asha", 1, BASE_TIME)), MESSAGE),
+    "two names": (
+        (MESSAGE,),
+        told(DisplayName(ASHA, "Asha", 1, BASE_TIME)),
+        told(DisplayName(ASHA, "Asha Rao", 2, BASE_TIME)),
+    ),
 }
 
 
-def _alone(memory: Memory, before: Sequence[Told], *after: Told) -> snapshot.Truth:
-    memory.empty()
-    folding.keep(memory.connection, count(1), before, *([event] for event in after))
+def _alone(memory: HistoryDatabase, before: Sequence[DeliveredEvent], *after: DeliveredEvent) -> snapshot.Snapshot:
+    memory.clear()
+    folding.store_transactions(memory.connection, count(1), before, *([event] for event in after))
     return snapshot.read(memory.connection)
 
 
@@ -104,38 +116,38 @@ def _until_waiting_or_done(observer: Connection, second: Connection, work: Futur
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "the other way round"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_what_commits_side_by_side_is_not_missed(
-    memory: Memory, database_url: str, pair: str, *, swapped: bool
+    history_database: HistoryDatabase, database_url: str, pair: str, *, swapped: bool
 ) -> None:
     """The first transaction has done all its work and is still open when the second does its own."""
     before, one, other = PAIRS[pair]
     if swapped:
         one, other = other, one
-    expected = _alone(memory, before, one, other)
-    assert not snapshot.differences(expected, _alone(memory, before, other, one))
+    expected = _alone(history_database, before, one, other)
+    assert not snapshot.differences(expected, _alone(history_database, before, other, one))
 
-    memory.empty()
-    folding.keep(memory.connection, count(1), before)
+    history_database.clear()
+    folding.store_transactions(history_database.connection, count(1), before)
     with (
         connections.open(database_url, "first") as first,
         connections.open(database_url, "second") as second,
         ThreadPoolExecutor(1) as thread,
     ):
         with first.transaction():
-            folding.keep(first, count(2), [one])
-            work = thread.submit(folding.keep, second, count(3), [other])
-            waited = _until_waiting_or_done(memory.connection, second, work)
+            folding.store_transactions(first, count(2), [one])
+            work = thread.submit(folding.store_transactions, second, count(3), [other])
+            waited = _until_waiting_or_done(history_database.connection, second, work)
         work.result()
 
     assert waited, "these two have nothing to do with each other: the pair proves nothing"
-    assert not snapshot.differences(expected, snapshot.read(memory.connection))
+    assert not snapshot.differences(expected, snapshot.read(history_database.connection))
 
 
 @pytest.mark.parametrize("splitting_first", [False, True], ids=["evidence first", "split first"])
 def test_a_split_and_evidence_side_by_side_leave_the_lid_alone(
-    memory: Memory, database_url: str, *, splitting_first: bool
+    history_database: HistoryDatabase, database_url: str, *, splitting_first: bool
 ) -> None:
     """Somebody splits a LID off that nobody merged yet, and a worker is just about to merge it."""
-    folding.keep(memory.connection, count(1), [UNDER_LID])
+    folding.store_transactions(history_database.connection, count(1), [UNDER_LID])
     with (
         connections.open(database_url, "first") as first,
         connections.open(database_url, "second") as second,
@@ -144,14 +156,16 @@ def test_a_split_and_evidence_side_by_side_leave_the_lid_alone(
         with first.transaction():
             if splitting_first:
                 splits.split(first, folding.SESSION, LID)
-                work: Future[None] | Future[bool] = thread.submit(folding.keep, second, count(2), [EVIDENCE])
+                work: Future[None] | Future[bool] = thread.submit(
+                    folding.store_transactions, second, count(2), [EVIDENCE]
+                )
             else:
-                folding.keep(first, count(2), [EVIDENCE])
+                folding.store_transactions(first, count(2), [EVIDENCE])
                 work = thread.submit(splits.split, second, folding.SESSION, LID)
-            waited = _until_waiting_or_done(memory.connection, second, work)
+            waited = _until_waiting_or_done(history_database.connection, second, work)
         work.result()
 
     assert waited
-    assert folding.only(memory)["shown_in"] == LID
-    assert folding.only(memory)["from_number"] is None
-    assert folding.chats(memory)[LID]["unread"] == 1
+    assert folding.visible_message(history_database)["shown_in"] == LID
+    assert folding.visible_message(history_database)["from_number"] is None
+    assert folding.visible_chats(history_database)[LID]["unread"] == 1

@@ -10,21 +10,21 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ingest.queue.contract import Batch
+from ingest.queue.contract import RawBatch
 from store.postgres import connections as postgres_connections
 from store.postgres.connections import Connection
 from tests.support.generated_history import database as told
 from tests.support.generated_history import histories, snapshot
-from tests.support.generated_history.database import Memory
-from tests.support.generated_history.histories import Decision, History, Telling
-from tests.support.generated_history.statistics import Shares
+from tests.support.generated_history.database import HistoryDatabase
+from tests.support.generated_history.histories import Delivery, DrawnHistory, SplitDecision
+from tests.support.generated_history.statistics import DrawStatistics
 from worker.drain import retry
 
 WRITERS = 4
 
 
 def _write(
-    connection: Connection, steps: "queue.SimpleQueue[Sequence[Batch] | Decision]", retries: Counter[str]
+    connection: Connection, steps: "queue.SimpleQueue[Sequence[RawBatch] | SplitDecision]", retries: Counter[str]
 ) -> None:
     """Take steps until there are none, each again after a deadlock, as the worker does."""
 
@@ -36,13 +36,13 @@ def _write(
             step = steps.get_nowait()
         except queue.Empty:
             return
-        retry.through_bad_weather(
-            lambda step=step: told.tell(connection, step), seconds=60, stopping=lambda: False, before_next=again
+        retry.retry_transient(
+            lambda step=step: told.apply_step(connection, step), seconds=60, should_stop=lambda: False, on_retry=again
         )
 
 
-def _tell_at_once(connections: Sequence[Connection], telling: Telling, retries: Counter[str]) -> None:
-    steps: queue.SimpleQueue[Sequence[Batch] | Decision] = queue.SimpleQueue()
+def _tell_at_once(connections: Sequence[Connection], telling: Delivery, retries: Counter[str]) -> None:
+    steps: queue.SimpleQueue[Sequence[RawBatch] | SplitDecision] = queue.SimpleQueue()
     for step in telling:
         steps.put(step)
     with ThreadPoolExecutor(len(connections)) as pool:
@@ -50,7 +50,9 @@ def _tell_at_once(connections: Sequence[Connection], telling: Telling, retries: 
             writer.result()
 
 
-def _check(database_url: str, store: Memory, examples: int, shares: Shares, retries: Counter[str]) -> None:
+def _check(
+    database_url: str, store: HistoryDatabase, examples: int, shares: DrawStatistics, retries: Counter[str]
+) -> None:
     with ExitStack() as stack:
         connections = [
             stack.enter_context(postgres_connections.open(database_url, f"writer {i}")) for i in range(WRITERS)
@@ -63,16 +65,16 @@ def _check(database_url: str, store: Memory, examples: int, shares: Shares, retr
             print_blob=True,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
         )
-        @given(histories.histories())
-        def converges(drawn: History) -> None:
+        @given(histories.draw_histories())
+        def converges(drawn: DrawnHistory) -> None:
             # Decisions are a person's, one after the other: of several, workers would not know the order.
-            history = replace(drawn, decisions=drawn.decisions[:1], cuts=(drawn.cuts[0], 3))
+            history = replace(drawn, decisions=drawn.decisions[:1], batch_granularity=(drawn.batch_granularity[0], 3))
             shares.count(history)
-            alone, together = history.tellings()
-            store.empty()
-            store.tell(alone)
+            alone, together = history.two_deliveries()
+            store.clear()
+            store.apply_delivery(alone)
             expected = snapshot.read(store.connection)
-            store.empty()
+            store.clear()
             _tell_at_once(connections, together, retries)
             differing = snapshot.differences(expected, snapshot.read(store.connection))
             assert not differing, "\n".join(differing)
@@ -82,15 +84,17 @@ def _check(database_url: str, store: Memory, examples: int, shares: Shares, retr
 
 @pytest.mark.timeout(600)
 def test_four_writers_at_once_find_what_one_alone_finds(
-    memory: Memory, database_url: str, capfd: pytest.CaptureFixture[str]
+    history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Workers scale by number: what they write side by side must not depend on who waits for whom."""
-    shares = Shares()
+    shares = DrawStatistics()
     retries = Counter[str]()
     try:
-        _check(database_url, memory, 40, shares, retries)
+        _check(database_url, history_database, 40, shares, retries)
     finally:
-        shares.print(capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again")
+        shares.print_summary(
+            capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again"
+        )
 
     assert shares.histories >= 40
 
@@ -98,14 +102,16 @@ def test_four_writers_at_once_find_what_one_alone_finds(
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_four_writers_find_what_one_finds_in_many_histories(
-    memory: Memory, database_url: str, capfd: pytest.CaptureFixture[str]
+    history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The same on 400 histories: what is rare among threads needs chances."""
-    shares = Shares()
+    shares = DrawStatistics()
     retries = Counter[str]()
     try:
-        _check(database_url, memory, 400, shares, retries)
+        _check(database_url, history_database, 400, shares, retries)
     finally:
-        shares.print(capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again")
+        shares.print_summary(
+            capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again"
+        )
 
     assert shares.histories >= 400

@@ -4,55 +4,60 @@ import pytest
 
 from store.model.facts import Ack, Delete, Edit, Fact, Reaction
 from tests.support import folding
-from tests.support.folding import T0, message, told
+from tests.support.folding import BASE_TIME, message_fact, told
 from tests.support.generated_history import world
-from tests.support.generated_history.database import Memory
+from tests.support.generated_history.database import HistoryDatabase
 
 ASHA, RAVI = world.ASHA, world.RAVI
 
 WRITINGS: dict[str, Fact] = {
-    "message": message(address=RAVI, text="Mine now", time=T0 - 1),
-    "edit": Edit("A", RAVI, "incoming", None, "Mine now", T0 + 1),
-    "delete": Delete("A", RAVI, "incoming", None, T0 + 1),
-    "reaction": Reaction("A", RAVI, "incoming", None, "👎", T0 + 1),
-    "ack": Ack("A", "played", RAVI, T0 + 1),
+    "message": message_fact(address=RAVI, text="Mine now", time=BASE_TIME - 1),
+    "edit": Edit("A", RAVI, "incoming", None, "Mine now", BASE_TIME + 1),
+    "delete": Delete("A", RAVI, "incoming", None, BASE_TIME + 1),
+    "reaction": Reaction("A", RAVI, "incoming", None, "👎", BASE_TIME + 1),
+    "ack": Ack("A", "played", RAVI, BASE_TIME + 1),
 }
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
-def test_what_is_said_in_another_chat_about_an_id_touches_nothing_here(memory: Memory, writing: str) -> None:
+def test_what_is_said_in_another_chat_about_an_id_touches_nothing_here(
+    history_database: HistoryDatabase, writing: str
+) -> None:
     """Whoever knows an id, as everybody in a group does, could otherwise rewrite a private chat."""
-    folding.agreed(memory, told(message()))
-    alone = _shown_to_asha(memory)
+    folding.assert_order_independent(history_database, told(message_fact()))
+    alone = _shown_to_asha(history_database)
 
-    folding.agreed(memory, told(message()), told(WRITINGS[writing]))
-    assert _shown_to_asha(memory) == alone
+    folding.assert_order_independent(history_database, told(message_fact()), told(WRITINGS[writing]))
+    assert _shown_to_asha(history_database) == alone
 
 
-def test_the_same_id_in_both_directions_is_two_messages(memory: Memory) -> None:
+def test_the_same_id_in_both_directions_is_two_messages(history_database: HistoryDatabase) -> None:
     """The other side copies an id of ours: our message stays what we wrote."""
-    ours, theirs = message(direction="outgoing", text="Ours", status="sent"), message(text="Theirs", time=T0 - 1)
+    ours, theirs = (
+        message_fact(direction="outgoing", text="Ours", status="sent"),
+        message_fact(text="Theirs", time=BASE_TIME - 1),
+    )
 
-    folding.agreed(memory, told(ours), told(theirs))
-    assert {row["direction"]: row["message_text"] for row in folding.messages(memory)} == {
+    folding.assert_order_independent(history_database, told(ours), told(theirs))
+    assert {row["direction"]: row["message_text"] for row in folding.visible_messages(history_database)} == {
         "outgoing": "Ours",
         "incoming": "Theirs",
     }
 
 
-def test_the_same_id_in_another_session_is_another_message(memory: Memory) -> None:
+def test_the_same_id_in_another_session_is_another_message(history_database: HistoryDatabase) -> None:
     """Sessions are other people's phones."""
-    elsewhere = told(message(text="Elsewhere"), session=world.SESSIONS[1])
+    elsewhere = told(message_fact(text="Elsewhere"), session=world.SESSIONS[1])
 
-    folding.agreed(memory, told(message()), elsewhere)
-    assert [row["message_text"] for row in folding.messages(memory)] == ["Hello", "Elsewhere"]
+    folding.assert_order_independent(history_database, told(message_fact()), elsewhere)
+    assert [row["message_text"] for row in folding.visible_messages(history_database)] == ["Hello", "Elsewhere"]
 
 
-def _shown_to_asha(memory: Memory) -> object:
+def _shown_to_asha(memory: HistoryDatabase) -> object:
     """Asha's chat, and her message with everything that was said about it there."""
     varying = {"id", "key_id", "chat_id", "created_at", "born", "rev", "last_id", "arrived", "last_arrived"}
-    chat = {name: value for name, value in folding.chats(memory)[ASHA].items() if name not in varying}
-    (row,) = (row for row in folding.messages(memory) if row["shown_in"] == ASHA)
+    chat = {name: value for name, value in folding.visible_chats(memory)[ASHA].items() if name not in varying}
+    (row,) = (row for row in folding.visible_messages(memory) if row["shown_in"] == ASHA)
     reactions = memory.connection.execute(
         "SELECT m.kind, m.text FROM marks AS m JOIN chats AS c USING (chat_id) WHERE c.address = %s", [ASHA]
     ).fetchall()

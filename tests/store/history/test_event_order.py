@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from tests.support.generated_history import histories, snapshot
-from tests.support.generated_history.database import Memory
-from tests.support.generated_history.histories import Decision, History
-from tests.support.generated_history.statistics import Shares
+from tests.support.generated_history.database import HistoryDatabase
+from tests.support.generated_history.histories import DrawnHistory, SplitDecision
+from tests.support.generated_history.statistics import DrawStatistics
 
 
-def _check(memory: Memory, examples: int, shares: Shares) -> None:
+def _check(memory: HistoryDatabase, examples: int, shares: DrawStatistics) -> None:
     @settings(
         max_examples=examples,
         deadline=None,
@@ -20,13 +20,13 @@ def _check(memory: Memory, examples: int, shares: Shares) -> None:
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )
-    @given(histories.histories())
-    def converges(history: History) -> None:
+    @given(histories.draw_histories())
+    def converges(history: DrawnHistory) -> None:
         shares.count(history)
-        truths: list[snapshot.Truth] = []
-        for telling in history.tellings():
-            memory.empty()
-            memory.tell(telling)
+        truths: list[snapshot.Snapshot] = []
+        for telling in history.two_deliveries():
+            memory.clear()
+            memory.apply_delivery(telling)
             truths.append(snapshot.read(memory.connection))
         differing = snapshot.differences(*truths)
         if differing:
@@ -36,17 +36,17 @@ def _check(memory: Memory, examples: int, shares: Shares) -> None:
     converges()
 
 
-def _written(history: History) -> str:
+def _written(history: DrawnHistory) -> str:
     numbers = {copy: f"{i}.{j}" for i, event in enumerate(history.events) for j, copy in enumerate(event.copies)}
     lines = [f"{number} {copy.received_at} {copy.body!r}" for copy, number in numbers.items()]
     of_content = {(copy.body, copy.received_at): number for copy, number in numbers.items()}
-    for telling in history.tellings():
+    for telling in history.two_deliveries():
         lines.append("told as:")
         for step in telling:
-            if isinstance(step, Decision):
+            if isinstance(step, SplitDecision):
                 lines.append(f"  {step}")
                 continue
-            batches = [[of_content[told] for told in zip(b.bodies, b.receipts, strict=True)] for b in step]
+            batches = [[of_content[told] for told in zip(b.bodies, b.received_at, strict=True)] for b in step]
             lines.append(f"  {batches}")
     return "\n".join(lines)
 
@@ -54,17 +54,17 @@ def _written(history: History) -> str:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("quarter", [1, 2, 3, 4])
 def test_a_history_is_the_same_however_it_is_told(
-    memory: Memory, capfd: pytest.CaptureFixture[str], quarter: int
+    history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:
     """Events come late, twice, out of order and from several workers: what a person reads must not depend on it.
 
     300 histories, in quarters, so that no process is the last for minutes.
     """
-    shares = Shares()
+    shares = DrawStatistics()
     try:
-        _check(memory, 75, shares)
+        _check(history_database, 75, shares)
     finally:
-        shares.print(capfd, f"Told in two orders, part {quarter}")
+        shares.print_summary(capfd, f"Told in two orders, part {quarter}")
 
     assert shares.histories >= 75
 
@@ -73,13 +73,13 @@ def test_a_history_is_the_same_however_it_is_told(
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("quarter", [1, 2, 3, 4])
 def test_thousands_of_histories_are_the_same_however_they_are_told(
-    memory: Memory, capfd: pytest.CaptureFixture[str], quarter: int
+    history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:
     """The same on 5,000 histories."""
-    shares = Shares()
+    shares = DrawStatistics()
     try:
-        _check(memory, 1_250, shares)
+        _check(history_database, 1_250, shares)
     finally:
-        shares.print(capfd, f"Told in two orders, part {quarter}")
+        shares.print_summary(capfd, f"Told in two orders, part {quarter}")
 
     assert shares.histories >= 1_250

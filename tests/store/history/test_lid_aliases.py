@@ -3,148 +3,170 @@
 import pytest
 
 from store.history import splits
-from store.model.facts import Alias, Name
+from store.model.facts import DisplayName, LidAlias
 from tests.support import folding
-from tests.support.folding import T0, message, told
+from tests.support.folding import BASE_TIME, message_fact, told
 from tests.support.generated_history import snapshot, world
-from tests.support.generated_history.database import Memory
+from tests.support.generated_history.database import HistoryDatabase
 
 ASHA, RAVI, LID = world.ASHA, world.RAVI, world.LID_OF_ASHA
 SESSION = folding.SESSION
-UNDER_PHONE = told(message("A"))
-UNDER_LID = told(message("B", address=LID))
-EVIDENCE = told(Alias(LID, ASHA, T0))
+UNDER_PHONE = told(message_fact("A"))
+UNDER_LID = told(message_fact("B", address=LID))
+EVIDENCE = told(LidAlias(LID, ASHA, BASE_TIME))
 
 
-def test_evidence_brings_together_what_came_before_it(memory: Memory) -> None:
+def test_evidence_brings_together_what_came_before_it(history_database: HistoryDatabase) -> None:
     """Months of messages under the LID are in the phone's chat from the moment that somebody tells whose it is."""
-    folding.agreed(memory, UNDER_PHONE, UNDER_LID, EVIDENCE)
+    folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE)
 
-    assert {address: chat["unread"] for address, chat in folding.chats(memory).items()} == {ASHA: 2}
-    assert folding.only(memory, "B")["from_number"] == ASHA
+    assert {address: chat["unread"] for address, chat in folding.visible_chats(history_database).items()} == {ASHA: 2}
+    assert folding.visible_message(history_database, "B")["from_number"] == ASHA
 
 
-def test_the_newest_evidence_wins(memory: Memory) -> None:
+def test_the_newest_evidence_wins(history_database: HistoryDatabase) -> None:
     """A number that changed hands, told in any order."""
-    newer = told(Alias(LID, RAVI, T0 + 1))
+    newer = told(LidAlias(LID, RAVI, BASE_TIME + 1))
 
-    folding.agreed(memory, UNDER_PHONE, UNDER_LID, EVIDENCE, newer)
-    assert folding.only(memory, "B")["shown_in"] == RAVI
-    assert folding.only(memory, "B")["from_number"] == RAVI
-    assert folding.chats(memory)[ASHA]["unread"] == 1
+    folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE, newer)
+    assert folding.visible_message(history_database, "B")["shown_in"] == RAVI
+    assert folding.visible_message(history_database, "B")["from_number"] == RAVI
+    assert folding.visible_chats(history_database)[ASHA]["unread"] == 1
 
 
-def test_evidence_of_one_second_is_told_apart_by_its_digest(memory: Memory) -> None:
+def test_evidence_of_one_second_is_told_apart_by_its_digest(history_database: HistoryDatabase) -> None:
     """Two phones in one second: either may be wrong, but every order finds the same."""
-    evidence = [told(Alias(LID, phone, T0)) for phone in (ASHA, RAVI)]
+    evidence = [told(LidAlias(LID, phone, BASE_TIME)) for phone in (ASHA, RAVI)]
 
-    folding.agreed(memory, UNDER_LID, *evidence)
+    folding.assert_order_independent(history_database, UNDER_LID, *evidence)
     winner = max(evidence, key=lambda told: told.event(0).digest)
-    assert folding.only(memory, "B")["shown_in"] in str(winner.facts)
+    assert folding.visible_message(history_database, "B")["shown_in"] in str(winner.facts)
 
 
-def test_phones_never_merge_with_phones(memory: Memory) -> None:
+def test_phones_never_merge_with_phones(history_database: HistoryDatabase) -> None:
     """Two phones of one LID are two chats: a wrong merge would show one customer's words to another."""
-    under_ravi = told(message("C", address=RAVI))
+    under_ravi = told(message_fact("C", address=RAVI))
 
-    folding.agreed(memory, UNDER_PHONE, under_ravi, told(Alias(LID, ASHA, T0)), told(Alias(LID, RAVI, T0 + 1)))
-    assert set(folding.chats(memory)) == {ASHA, RAVI}
-    assert folding.only(memory, "A")["shown_in"] == ASHA
-    assert memory.connection.execute(
+    folding.assert_order_independent(
+        history_database,
+        UNDER_PHONE,
+        under_ravi,
+        told(LidAlias(LID, ASHA, BASE_TIME)),
+        told(LidAlias(LID, RAVI, BASE_TIME + 1)),
+    )
+    assert set(folding.visible_chats(history_database)) == {ASHA, RAVI}
+    assert folding.visible_message(history_database, "A")["shown_in"] == ASHA
+    assert history_database.connection.execute(
         "SELECT count(*) FROM chats WHERE merged_into IS NOT NULL AND kind <> 'lid'"
     ).fetchone() == (0,)
 
 
-def test_a_lid_is_never_shown_as_a_phone_number(memory: Memory) -> None:
+def test_a_lid_is_never_shown_as_a_phone_number(history_database: HistoryDatabase) -> None:
     """Somebody would call it: a stranger answers, or nobody."""
-    outgoing = told(message("C", address=LID, direction="outgoing"))
+    outgoing = told(message_fact("C", address=LID, direction="outgoing"))
 
-    folding.agreed(memory, UNDER_LID, outgoing, told(Name(LID, "M.", 1, T0)))
-    assert folding.only(memory, "B")["from_number"] is None
-    assert folding.only(memory, "C")["to_number"] is None
-    assert memory.connection.execute("SELECT address, kind, phone_number FROM whatsapp_contacts").fetchall() == [
-        (LID, "lid", None)
-    ]
+    folding.assert_order_independent(history_database, UNDER_LID, outgoing, told(DisplayName(LID, "M.", 1, BASE_TIME)))
+    assert folding.visible_message(history_database, "B")["from_number"] is None
+    assert folding.visible_message(history_database, "C")["to_number"] is None
+    assert history_database.connection.execute(
+        "SELECT address, kind, phone_number FROM whatsapp_contacts"
+    ).fetchall() == [(LID, "lid", None)]
 
 
 @pytest.mark.parametrize(
     ("address", "kind"),
-    [(world.GROUP, "group"), (world.NEWSLETTER, "newsletter"), (world.STATUSES, "broadcast"), (ASHA, "phone")],
+    [(world.GROUP, "group"), (world.NEWSLETTER, "newsletter"), (world.STATUS_BROADCAST, "broadcast"), (ASHA, "phone")],
 )
-def test_groups_newsletters_and_broadcasts_are_kinds_of_their_own(memory: Memory, address: str, kind: str) -> None:
+def test_groups_newsletters_and_broadcasts_are_kinds_of_their_own(
+    history_database: HistoryDatabase, address: str, kind: str
+) -> None:
     """None of them is a person with a number."""
-    folding.agreed(memory, told(message(address=address)))
+    folding.assert_order_independent(history_database, told(message_fact(address=address)))
 
-    assert folding.chats(memory)[address]["kind"] == kind
-    assert memory.connection.execute("SELECT phone_number FROM whatsapp_contacts").fetchall() == [
+    assert folding.visible_chats(history_database)[address]["kind"] == kind
+    assert history_database.connection.execute("SELECT phone_number FROM whatsapp_contacts").fetchall() == [
         (ASHA if kind == "phone" else None,)
     ]
 
 
-def test_one_message_under_both_addresses_is_shown_once_and_two_again_when_they_part(memory: Memory) -> None:
+def test_one_message_under_both_addresses_is_shown_once_and_two_again_when_they_part(
+    history_database: HistoryDatabase,
+) -> None:
     """The LID turns out to be somebody else's: then each chat keeps its message."""
-    under_lid = told(message("A", address=LID, text="The same"))
+    under_lid = told(message_fact("A", address=LID, text="The same"))
 
-    folding.agreed(memory, UNDER_PHONE, under_lid, EVIDENCE)
-    assert folding.only(memory)["shown_in"] == ASHA
-    assert folding.chats(memory)[ASHA]["unread"] == 1
+    folding.assert_order_independent(history_database, UNDER_PHONE, under_lid, EVIDENCE)
+    assert folding.visible_message(history_database)["shown_in"] == ASHA
+    assert folding.visible_chats(history_database)[ASHA]["unread"] == 1
 
-    folding.agreed(memory, UNDER_PHONE, under_lid, EVIDENCE, told(Alias(LID, RAVI, T0 + 1)))
-    assert [row["shown_in"] for row in folding.messages(memory)] == [ASHA, RAVI]
-    assert {address: chat["unread"] for address, chat in folding.chats(memory).items()} == {ASHA: 1, RAVI: 1}
+    folding.assert_order_independent(
+        history_database, UNDER_PHONE, under_lid, EVIDENCE, told(LidAlias(LID, RAVI, BASE_TIME + 1))
+    )
+    assert [row["shown_in"] for row in folding.visible_messages(history_database)] == [ASHA, RAVI]
+    assert {address: chat["unread"] for address, chat in folding.visible_chats(history_database).items()} == {
+        ASHA: 1,
+        RAVI: 1,
+    }
 
 
-def test_a_split_outranks_evidence_until_it_is_withdrawn(memory: Memory) -> None:
+def test_a_split_outranks_evidence_until_it_is_withdrawn(history_database: HistoryDatabase) -> None:
     """Whoever undid a merge must not have to undo it again with the next message."""
-    folding.agreed(memory, UNDER_PHONE, UNDER_LID, EVIDENCE)
-    merged = snapshot.read(memory.connection)
+    folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE)
+    merged = snapshot.read(history_database.connection)
 
-    assert splits.split(memory.connection, SESSION, LID)
-    assert {address: chat["unread"] for address, chat in folding.chats(memory).items()} == {ASHA: 1, LID: 1}
-    assert folding.only(memory, "B")["from_number"] is None
+    assert splits.split(history_database.connection, SESSION, LID)
+    assert {address: chat["unread"] for address, chat in folding.visible_chats(history_database).items()} == {
+        ASHA: 1,
+        LID: 1,
+    }
+    assert folding.visible_message(history_database, "B")["from_number"] is None
 
-    folding.keep(memory.connection, iter([9]), [told(Alias(LID, ASHA, T0 + world.DAY))])
-    assert folding.only(memory, "B")["shown_in"] == LID
+    folding.store_transactions(
+        history_database.connection, iter([9]), [told(LidAlias(LID, ASHA, BASE_TIME + world.DAY))]
+    )
+    assert folding.visible_message(history_database, "B")["shown_in"] == LID
 
-    assert splits.withdraw(memory.connection, SESSION, LID)
-    assert snapshot.read(memory.connection)["messages"] == merged["messages"]
-    assert snapshot.read(memory.connection)["chats"] == merged["chats"]
+    assert splits.withdraw(history_database.connection, SESSION, LID)
+    assert snapshot.read(history_database.connection)["messages"] == merged["messages"]
+    assert snapshot.read(history_database.connection)["chats"] == merged["chats"]
 
 
-def test_a_withdrawn_split_lets_the_evidence_of_meanwhile_count(memory: Memory) -> None:
+def test_a_withdrawn_split_lets_the_evidence_of_meanwhile_count(history_database: HistoryDatabase) -> None:
     """Newer evidence came while it was split off: the LID goes where that says, not back."""
-    folding.keep(memory.connection, iter([1]), [UNDER_LID, EVIDENCE])
-    splits.split(memory.connection, SESSION, LID)
-    folding.keep(memory.connection, iter([2]), [told(Alias(LID, RAVI, T0 + 1))])
-    splits.withdraw(memory.connection, SESSION, LID)
+    folding.store_transactions(history_database.connection, iter([1]), [UNDER_LID, EVIDENCE])
+    splits.split(history_database.connection, SESSION, LID)
+    folding.store_transactions(history_database.connection, iter([2]), [told(LidAlias(LID, RAVI, BASE_TIME + 1))])
+    splits.withdraw(history_database.connection, SESSION, LID)
 
-    assert folding.only(memory, "B")["shown_in"] == RAVI
-    assert folding.chats(memory)[RAVI]["unread"] == 1
+    assert folding.visible_message(history_database, "B")["shown_in"] == RAVI
+    assert folding.visible_chats(history_database)[RAVI]["unread"] == 1
 
 
-def test_splitting_twice_and_withdrawing_nothing_say_so(memory: Memory) -> None:
+def test_splitting_twice_and_withdrawing_nothing_say_so(history_database: HistoryDatabase) -> None:
     """A person who presses twice has not changed anything twice."""
-    folding.keep(memory.connection, iter([1]), [UNDER_LID, EVIDENCE])
+    folding.store_transactions(history_database.connection, iter([1]), [UNDER_LID, EVIDENCE])
 
-    assert not splits.withdraw(memory.connection, SESSION, LID)
-    assert splits.split(memory.connection, SESSION, LID)
-    assert not splits.split(memory.connection, SESSION, LID)
-    assert splits.withdraw(memory.connection, SESSION, LID)
-    assert splits.split(memory.connection, SESSION, LID)
+    assert not splits.withdraw(history_database.connection, SESSION, LID)
+    assert splits.split(history_database.connection, SESSION, LID)
+    assert not splits.split(history_database.connection, SESSION, LID)
+    assert splits.withdraw(history_database.connection, SESSION, LID)
+    assert splits.split(history_database.connection, SESSION, LID)
 
 
-def test_a_split_and_its_withdrawal_are_told_to_whoever_follows(memory: Memory) -> None:
+def test_a_split_and_its_withdrawal_are_told_to_whoever_follows(history_database: HistoryDatabase) -> None:
     """A dashboard that is open must see the chat part, as it saw it merge."""
-    folding.keep(memory.connection, iter([1]), [UNDER_PHONE, UNDER_LID, EVIDENCE])
+    folding.store_transactions(history_database.connection, iter([1]), [UNDER_PHONE, UNDER_LID, EVIDENCE])
     for decide, shown_in in ((splits.split, LID), (splits.withdraw, ASHA)):
-        memory.connection.execute("DELETE FROM changes")
-        decide(memory.connection, SESSION, LID)
+        history_database.connection.execute("DELETE FROM changes")
+        decide(history_database.connection, SESSION, LID)
 
-        told = memory.connection.execute("SELECT h.kind, c.address FROM changes AS h JOIN chats AS c USING (chat_id)")
+        told = history_database.connection.execute(
+            "SELECT h.kind, c.address FROM changes AS h JOIN chats AS c USING (chat_id)"
+        )
         assert ("merge", shown_in) in told.fetchall()
 
 
-def test_only_a_lid_can_be_split_off(memory: Memory) -> None:
+def test_only_a_lid_can_be_split_off(history_database: HistoryDatabase) -> None:
     """A phone is never merged, so there is nothing to undo."""
     with pytest.raises(splits.NotALidError):
-        splits.split(memory.connection, SESSION, ASHA)
+        splits.split(history_database.connection, SESSION, ASHA)

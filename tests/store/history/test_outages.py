@@ -1,33 +1,40 @@
 """Windows in which a session was away, as looks at it show them."""
 
 from store.history import outages
-from store.history.outages import Look, Outage
+from store.history.outages import ConnectionCheck, Outage
 from store.postgres import connections
 
 S = "s1"
 
 
-def looked(url: str, *looks: Look) -> list[Outage]:
+def looked(url: str, *looks: ConnectionCheck) -> list[Outage]:
     with connections.open(url, "test") as connection:
         for look in looks:
-            outages.note(connection, S, look)
+            outages.record_check(connection, S, look)
         return outages.between(connection, [S], 0, 10_000)
 
 
-def away(at: int) -> Look:
-    return Look(at, "disconnected", "SAK says that it is not connected")
+def away(at: int) -> ConnectionCheck:
+    return ConnectionCheck(at, "disconnected", "SAK says that it is not connected")
 
 
 def test_an_outage_lies_between_the_last_good_look_and_the_next(database_url: str) -> None:
     """It began after somebody saw the session connected, and nobody knows when: both ends are evidence."""
-    (found,) = looked(database_url, Look(100, None), Look(200, None), away(300), away(500), Look(900, None))
+    (found,) = looked(
+        database_url,
+        ConnectionCheck(100, None),
+        ConnectionCheck(200, None),
+        away(300),
+        away(500),
+        ConnectionCheck(900, None),
+    )
 
     assert (found.connected_at, found.first_at, found.last_at, found.ended_at, found.looks) == (200, 300, 500, 900, 2)
 
 
 def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: str) -> None:
     """The session may be fine while we cannot see it."""
-    found = looked(database_url, Look(100, "unreachable", "no answer"), away(200))
+    found = looked(database_url, ConnectionCheck(100, "unreachable", "no answer"), away(200))
 
     assert [(one.kind, one.connected_at, one.ended_at) for one in found] == [
         ("unreachable", None, 200),
@@ -37,7 +44,7 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
 
 def test_what_touches_a_time_is_found_and_what_does_not_is_not(database_url: str) -> None:
     """A page of a conversation asks for its own time."""
-    looked(database_url, Look(100, None), away(200), Look(300, None), away(5000))
+    looked(database_url, ConnectionCheck(100, None), away(200), ConnectionCheck(300, None), away(5000))
     with connections.open(database_url, "test") as connection:
         found = [len(outages.between(connection, None, *span)) for span in ((0, 99), (0, 100), (300, 400), (301, 400))]
         still = outages.between(connection, [S], 9000, 9999)
@@ -51,16 +58,24 @@ def test_what_touches_a_time_is_found_and_what_does_not_is_not(database_url: str
 def test_one_process_looks_for_all(database_url: str) -> None:
     """SAK counts requests by address, and so do we."""
     with connections.open(database_url, "test") as connection:
-        claims = [outages.claim(connection, S, 60) for _ in range(3)]
-        outages.put_off(connection, S, 0)
-        again = outages.claim(connection, S, 60)
+        claims = [outages.claim_check(connection, S, 60) for _ in range(3)]
+        outages.postpone_check(connection, S, 0)
+        again = outages.claim_check(connection, S, 60)
 
     assert (claims, again) == ([True, False, False], True)
 
 
 def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> None:
     """And not at every look in between."""
-    looked(database_url, Look(1, None), away(2), away(3), away(4), Look(5, None), Look(6, None))
+    looked(
+        database_url,
+        ConnectionCheck(1, None),
+        away(2),
+        away(3),
+        away(4),
+        ConnectionCheck(5, None),
+        ConnectionCheck(6, None),
+    )
     with connections.open(database_url, "test") as connection:
         told = connection.execute("SELECT kind, session_id FROM changes").fetchall()
 

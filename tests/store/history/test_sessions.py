@@ -2,43 +2,46 @@
 
 from store.model.facts import SessionReport
 from tests.support import folding
-from tests.support.folding import T0, told
-from tests.support.generated_history.database import Memory
+from tests.support.folding import BASE_TIME, told
+from tests.support.generated_history.database import HistoryDatabase
 
 
-def _session(memory: Memory) -> object:
+def _session(memory: HistoryDatabase) -> object:
     return memory.connection.execute("SELECT state, phone FROM sessions").fetchone()
 
 
-def test_the_newest_report_of_a_session_wins(memory: Memory) -> None:
+def test_the_newest_report_of_a_session_wins(history_database: HistoryDatabase) -> None:
     """A disconnection that comes late must not hide that the session is back."""
     reports = [
-        told(SessionReport(state, None, T0 + i)) for i, state in enumerate(("connected", "disconnected", "connected"))
+        told(SessionReport(state, None, BASE_TIME + i))
+        for i, state in enumerate(("connected", "disconnected", "connected"))
     ]
 
-    folding.agreed(memory, *reports)
-    assert _session(memory) == ("connected", None)
+    folding.assert_order_independent(history_database, *reports)
+    assert _session(history_database) == ("connected", None)
 
 
-def test_a_report_that_names_no_phone_does_not_take_it_away(memory: Memory) -> None:
+def test_a_report_that_names_no_phone_does_not_take_it_away(history_database: HistoryDatabase) -> None:
     """Most dialects tell only the state: the two are apart."""
-    folding.agreed(
-        memory, told(SessionReport("connected", "919811000090", T0)), told(SessionReport("disconnected", None, T0 + 1))
+    folding.assert_order_independent(
+        history_database,
+        told(SessionReport("connected", "919811000090", BASE_TIME)),
+        told(SessionReport("disconnected", None, BASE_TIME + 1)),
     )
 
-    assert _session(memory) == ("disconnected", "919811000090")
+    assert _session(history_database) == ("disconnected", "919811000090")
 
 
-def test_reports_of_the_same_second_are_told_apart_by_their_digest(memory: Memory) -> None:
+def test_reports_of_the_same_second_are_told_apart_by_their_digest(history_database: HistoryDatabase) -> None:
     """Gateways report a reconnect within one second: either may be the truth, but every order finds the same."""
     reports = [
-        told(SessionReport("connected", "919811000090", T0)),
-        told(SessionReport("disconnected", "919811000091", T0)),
-        told(SessionReport("connecting", "919811000092", T0)),
+        told(SessionReport("connected", "919811000090", BASE_TIME)),
+        told(SessionReport("disconnected", "919811000091", BASE_TIME)),
+        told(SessionReport("connecting", "919811000092", BASE_TIME)),
     ]
 
-    folding.agreed(memory, *reports)
+    folding.assert_order_independent(history_database, *reports)
     winner = max(reports, key=lambda report: report.event(0).digest)
     (fact,) = winner.facts
     assert isinstance(fact, SessionReport)
-    assert _session(memory) == (fact.state, fact.phone)
+    assert _session(history_database) == (fact.state, fact.phone)

@@ -42,7 +42,7 @@ def keep(connection: Connection, writer: uuid.UUID, number: int) -> None:
 
 def agree(connection: Connection) -> None:
     """Assert that in this snapshot the ledger is what its batches add up to."""
-    told = ledger.within(connection)
+    told = ledger.read_in_transaction(connection)
     size, stored, duplicate, parked = connection.execute(ALL).fetchall()[0]
     assert (told.stored, told.duplicate, told.parked) == (stored, duplicate, parked)
     assert told.stored + told.duplicate + told.parked == size
@@ -109,7 +109,7 @@ def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_
 
 def test_the_ledger_reads_no_batch_that_was_added_up(database_url: str) -> None:
     """A year of a busy gateway is millions of batches, and the dashboard asks every few seconds."""
-    with connections.open(database_url, "test", bounds={"enable_seqscan": "off"}) as connection:
+    with connections.open(database_url, "test", overrides={"enable_seqscan": "off"}) as connection:
         connection.execute(
             """
             INSERT INTO batches (writer, number, size, upto, stored)

@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.conftest import execute
-from tests.support.schema_catalog import Schema, complaints
+from tests.conftest import run_admin
+from tests.support.schema_catalog import SchemaCatalog, incompatibilities
 
 RELEASED = "0040"
 """Migrations before this one came with 0.1.0, before anybody had data."""
@@ -24,29 +24,29 @@ EXCEPTIONS = {
 
 
 @pytest.fixture
-def url(servers: Servers) -> Iterator[str]:
+def url(servers: EmbeddedServers) -> Iterator[str]:
     name = f"schema_{uuid.uuid4().hex}"
-    execute(servers, "CREATE DATABASE {}", name)
+    run_admin(servers, "CREATE DATABASE {}", name)
     yield servers.postgres.url_of(name)
-    execute(servers, "DROP DATABASE {} WITH (FORCE)", name)
+    run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The migrations of 0.1.0."""
-    for name in migrator.names():
+    for name in migrator.available():
         if name < RELEASED:
-            shutil.copy(migrator.FOLDER / name, tmp_path)
+            shutil.copy(migrator.MIGRATIONS_FOLDER / name, tmp_path)
     return tmp_path
 
 
 def found_in(name: str, script: bytes, url: str, folder: Path) -> list[str]:
     """What the rules say of one more migration."""
-    before = Schema.of(url)
+    before = SchemaCatalog.read(url)
     (folder / name).write_bytes(script)
     assert migrator.migrate(url, folder=folder) == [name]
     alone = script.startswith(b"-- outside a transaction")
-    return list(complaints(before, Schema.of(url), beside_writers=alone))
+    return list(incompatibilities(before, SchemaCatalog.read(url), outside_transaction=alone))
 
 
 def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folder: Path) -> None:
@@ -54,9 +54,9 @@ def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folde
     migrator.migrate(url, folder=folder)
     found = [
         (name, said)
-        for name in migrator.names()
+        for name in migrator.available()
         if name >= RELEASED
-        for said in found_in(name, (migrator.FOLDER / name).read_bytes(), url, folder)
+        for said in found_in(name, (migrator.MIGRATIONS_FOLDER / name).read_bytes(), url, folder)
     ]
 
     assert set(found) == set(EXCEPTIONS), "unexpected, or expected in vain"

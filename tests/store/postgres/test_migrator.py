@@ -9,23 +9,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from dev.embedded.servers import Servers
+from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
 from store.postgres.errors import TransientError
-from tests.conftest import execute
+from tests.conftest import run_admin
 
 COLUMN = "ALTER TABLE things ADD COLUMN colour text;"
 INDEX = "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS things_by_size ON things (size);"
 
 
 @pytest.fixture
-def empty_url(servers: Servers) -> Iterator[str]:
+def empty_url(servers: EmbeddedServers) -> Iterator[str]:
     """A database without any table but `things`."""
-    execute(servers, "CREATE DATABASE {}", "to_migrate")
+    run_admin(servers, "CREATE DATABASE {}", "to_migrate")
     url = servers.postgres.url_of("to_migrate")
     rows(url, "CREATE TABLE things AS SELECT n AS size FROM generate_series(1, 1000) AS n")
     yield url
-    execute(servers, "DROP DATABASE {} WITH (FORCE)", "to_migrate")
+    run_admin(servers, "DROP DATABASE {} WITH (FORCE)", "to_migrate")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class Migrating:
 
     def _run(self, url: str, folder: Path) -> None:
         try:
-            self.applied = migrator.migrate(url, folder=folder, patience=30)
+            self.applied = migrator.migrate(url, folder=folder, lock_wait=30)
         except TransientError as error:
             self.error = error
 
@@ -100,7 +100,7 @@ def test_a_migration_that_never_gets_its_lock_says_so_and_leaves_nothing(empty_u
     with psycopg.connect(empty_url) as reader:
         reader.execute("SELECT 1 FROM things")
         with pytest.raises(TransientError, match="55P03"):
-            migrator.migrate(empty_url, folder=folder, patience=0.5)
+            migrator.migrate(empty_url, folder=folder, lock_wait=0.5)
 
     assert rows(empty_url, "SELECT to_regclass('before'), (SELECT count(*) FROM migrations)") == [(None, 0)]
 
@@ -143,7 +143,7 @@ def test_what_could_not_be_repeated_does_not_run_outside_a_transaction(
     empty_url: str, folder: Path, statement: str
 ) -> None:
     (folder / "0001_unfit.sql").write_text(f"-- outside a transaction\n{statement};")
-    with pytest.raises(migrator.UnfitMigrationError, match="0001_unfit"):
+    with pytest.raises(migrator.UnrepeatableMigrationError, match="0001_unfit"):
         migrator.migrate(empty_url, folder=folder)
 
     assert rows(empty_url, "SELECT count(*) FROM migrations") == [(0,)]

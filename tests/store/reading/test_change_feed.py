@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from dev.chaos.system_under_test import POSTGRES
+from dev.chaos.system_under_test import POSTGRES_SETTINGS
 from dev.embedded import data_folder
-from dev.embedded.postgres import Postgres
+from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import search_index
 from store.postgres import connections, migrator
 from store.reading import change_feed
-from store.reading.change_feed import Place
+from store.reading.change_feed import FeedPosition
 
 
 @pytest.fixture
@@ -24,16 +24,16 @@ def test_pruning_forgets_the_oldest_and_tells_who_missed_them(connection: connec
     with connection:
         for age in ("3 days", "2 days", "1 hour"):
             connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - %s::interval)", [age])
-        search_index.follow(connection, 10)
-        first, second, third = change_feed.read(connection, Place(0, 0), 10).changes
+        search_index.advance(connection, 10)
+        first, second, third = change_feed.read(connection, FeedPosition(0, 0), 10).entries
 
         gone = change_feed.prune(connection, timedelta(days=1), 10)
 
         assert gone == 2
-        assert change_feed.read(connection, Place(0, 0), 10).pruned
-        assert change_feed.read(connection, first.place, 10).pruned
-        kept = change_feed.read(connection, second.place, 10)
-        assert (kept.pruned, [change.place for change in kept.changes]) == (False, [third.place])
+        assert change_feed.read(connection, FeedPosition(0, 0), 10).is_pruned
+        assert change_feed.read(connection, first.position, 10).is_pruned
+        kept = change_feed.read(connection, second.position, 10)
+        assert (kept.is_pruned, [change.position for change in kept.entries]) == (False, [third.position])
 
 
 def test_pruning_leaves_what_the_search_has_not_taken_in(connection: connections.Connection) -> None:
@@ -46,18 +46,18 @@ def test_pruning_leaves_what_the_search_has_not_taken_in(connection: connections
 
 def test_a_number_that_a_crash_has_given_out_twice_is_not_skipped() -> None:
     """What was rolled back in the moment before leaves no trace on disk, and its numbers come again for others."""
-    folder = data_folder.temporary()
+    folder = data_folder.create_temporary()
     lazy = {"wal_writer_delay": "10s", "autovacuum": "off"}
-    with Postgres(folder / "postgres", ephemeral=True, settings=POSTGRES | lazy) as server:
+    with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS | lazy) as server:
         migrator.migrate(server.url)
         with connections.open(server.url, "test") as connection:
             connection.execute("INSERT INTO changes (kind) VALUES ('session')")
-            _, began = change_feed.now(connection)
+            _, began = change_feed.current_position(connection)
             for _ in range(30):
                 with connection.transaction(force_rollback=True):
                     connection.execute("INSERT INTO changes (kind) VALUES ('session')")
             asked = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
-            upto = change_feed.read(connection, began, 10).upto
+            upto = change_feed.read(connection, began, 10).next_position
             server.kill()
         server.start()
         with connections.open(server.url, "test") as connection:
@@ -65,5 +65,5 @@ def test_a_number_that_a_crash_has_given_out_twice_is_not_skipped() -> None:
             [(xid,)] = told.fetchall()
             assert int(str(xid)) < int(str(asked and asked[0])), "the number came again, or this test shows nothing"
 
-            assert [change.place.xid for change in change_feed.read(connection, upto, 10).changes] == [xid]
+            assert [change.position.xid for change in change_feed.read(connection, upto, 10).entries] == [xid]
     shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """The names and numbers by which chats are found, kept beside them."""
 
 from store.postgres import connections
-from tests.support.history_writer import History, message, named, same_person
+from tests.support.history_writer import HistoryWriter, alias_fact, message_fact, name_fact
 
 DIFFERENT = """
     SELECT coalesce(c.chat_id, n.chat_id)
@@ -12,14 +12,19 @@ DIFFERENT = """
 
 def test_names_follow_their_chats_through_whatever_is_written(database_url: str) -> None:
     """A name that only the chat knows is never found, and one that only the index knows outlives being forgotten."""
-    history = History(database_url)
-    history.tell(message(), named("John"), message(address="120363041234567890@g.us"), message(address="200@lid"))
-    history.tell(named("John Doe", at=5), same_person("200@lid"), named("Later", "919811000009"))
+    history = HistoryWriter(database_url)
+    history.store(
+        message_fact(),
+        name_fact("John"),
+        message_fact(address="120363041234567890@g.us"),
+        message_fact(address="200@lid"),
+    )
+    history.store(name_fact("John Doe", at=5), alias_fact("200@lid"), name_fact("Later", "919811000009"))
     found = history.rows("SELECT name FROM chat_names WHERE address = '919811000001'")
     assert history.rows(DIFFERENT) == []
 
-    history.run("UPDATE chats SET name = NULL WHERE address = '919811000001'")
-    history.run("DELETE FROM chats WHERE address = '919811000009'")
+    history.execute("UPDATE chats SET name = NULL WHERE address = '919811000001'")
+    history.execute("DELETE FROM chats WHERE address = '919811000009'")
 
     assert found == [("John Doe",)]
     assert history.rows("SELECT name FROM chat_names WHERE address = '919811000001'") == [(None,)]
@@ -29,10 +34,10 @@ def test_names_follow_their_chats_through_whatever_is_written(database_url: str)
 
 def test_a_batch_that_changes_no_name_writes_none(database_url: str) -> None:
     """Chats change with every message; their names do not, and must not be paid for."""
-    history = History(database_url)
-    history.tell(message(), named("John"))
+    history = HistoryWriter(database_url)
+    history.store(message_fact(), name_fact("John"))
     before = history.rows("SELECT xmin::text FROM chat_names")
-    history.tell(message(at=1), message(at=2), named("John", at=3))
+    history.store(message_fact(at=1), message_fact(at=2), name_fact("John", at=3))
 
     with connections.open(database_url, "test") as connection:
         assert connection.execute("SELECT unread FROM chats").fetchall() == [(3,)]

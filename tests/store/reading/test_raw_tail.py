@@ -12,7 +12,7 @@ import psycopg
 from store.postgres import connections
 from store.reading import raw_tail
 from tests.support.generated_history import batches, world
-from tests.support.replaying import said
+from tests.support.replaying import text_event
 
 
 def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
@@ -27,33 +27,34 @@ def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
 
 def keep(database_url: str, number: int, bodies: Sequence[bytes]) -> None:
     with connections.open(database_url, "test") as connection:
-        batches.keep(
-            connection, [batches.batch([(body, world.T0) for body in bodies], number=number, upto=number * 100)]
+        batches.store_batches(
+            connection,
+            [batches.make_batch([(body, world.BASE_TIME) for body in bodies], number=number, upto=number * 100)],
         )
 
 
 def test_the_last_payloads_are_printed_as_they_came(database_url: str) -> None:
     """Who connects a gateway wants to see what it really sends, and what we made of it."""
-    keep(database_url, 1, [said(f"text {number}", number) for number in range(12)])
+    keep(database_url, 1, [text_event(f"text {number}", number) for number in range(12)])
     keep(database_url, 2, [b"\x1b[31m not JSON"])
 
     out, _ = command(database_url, "--last", "2").communicate(timeout=30)
 
     assert out == (
-        f"# 12 2024-12-19T15:10:00.000+00:00 stored\n{said('text 11', 11).decode()}\n"
+        f"# 12 2024-12-19T15:10:00.000+00:00 stored\n{text_event('text 11', 11).decode()}\n"
         "# 13 2024-12-19T15:10:00.000+00:00 parked: not_json\n\\x1b[31m not JSON\n"
     )
 
 
 def test_whoever_follows_sees_each_payload_when_it_arrives(database_url: str) -> None:
     """The guide's readers look at a web page for this; here it is a command."""
-    keep(database_url, 1, [said("before", 1)])
+    keep(database_url, 1, [text_event("before", 1)])
     process = command(database_url, "--follow", "--json", "--last", "1")
     assert process.stdout is not None
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     first = process.stdout.readline()
-    keep(database_url, 2, [said("after", 2)])
+    keep(database_url, 2, [text_event("after", 2)])
     second = process.stdout.readline()
     process.terminate()
     process.communicate()
@@ -67,15 +68,15 @@ def test_a_payload_that_becomes_visible_late_is_not_passed_over(database_url: st
     digests = "INSERT INTO digests (digest, received_at, outcome) VALUES (%s, 0, 'noise')"
     events = "INSERT INTO events (digest, received_at, body) VALUES (%s, 0, %s)"
     with connections.open(database_url, "test") as reader, psycopg.connect(database_url) as slow:
-        tail = raw_tail.Tail(0)
+        tail = raw_tail.RawTail(0)
         slow.execute(digests, [b"slow"])
         slow.execute(events, [b"slow", b"slow"])
         with psycopg.connect(database_url) as quick:
             quick.execute(digests, [b"quick"])
             quick.execute(events, [b"quick", b"quick"])
-        seen = [[payload.body for payload in tail.look(reader)] for _ in range(3)]
+        seen = [[payload.body for payload in tail.poll(reader)] for _ in range(3)]
         slow.commit()
-        seen += [[payload.body for payload in tail.look(reader)] for _ in range(3)]
+        seen += [[payload.body for payload in tail.poll(reader)] for _ in range(3)]
 
         assert seen == [[b"quick"], [], [], [b"slow"], [], []]
-        assert tail.settled == 2
+        assert tail.settled_event_id == 2

@@ -7,86 +7,86 @@ from typing import TypeVar
 
 import pytest
 
-from ingest.queue.contract import Batch
+from ingest.queue.contract import RawBatch
 from store.postgres import connections
 from store.postgres.errors import TransientError
 from store.replay import progress, replay
-from store.replay.replay import Plan, Replay
+from store.replay.replay import Replay, ReplayPlan
 from tests.support import replaying
-from tests.support.faulty_parsers import MISREADINGS, rightly
+from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
-from tests.support.replaying import drain, history, parser, replayed, rows
+from tests.support.replaying import comparable_snapshot, fetch_rows, replay_parser, run_replay, store_batches
 
 T = TypeVar("T")
 
 
-def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, another_database_url: str) -> None:
+def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_database_url: str) -> None:
     """Ten million events take their time: a deployment in between must not mean to begin again."""
-    batches = list(generated_history_batches.told(300, seed=5))
-    drain(database_url, batches, MISREADINGS["wrong names"])
-    drain(another_database_url, batches, rightly)
-    plan = Plan(parser(rightly), size=20)
+    batches = list(generated_history_batches.generate_batches(300, seed=5))
+    store_batches(database_url, batches, FAULTY_PARSERS["wrong names"])
+    store_batches(second_database_url, batches, parse_correctly)
+    plan = ReplayPlan(replay_parser(parse_correctly), batch_size=20)
     steps: list[int] = []
     read, more = 0, True
     while more:
         # Each connection dies after two steps, wherever the replay is.
-        with replay.open(database_url, plan) as connection:
+        with replay.open_connection(database_url, plan) as connection:
             job = Replay(connection, plan)
             steps.append(job.progress.last_event_id)
             more = job.step() and job.step()
-            read = job.report.events
+            read = job.report.event_count
 
     assert len(steps) > 10
     assert steps == sorted(steps)
-    assert snapshot.differences(history(database_url), history(another_database_url)) == []
-    assert rows(database_url, "SELECT count(*), count(finished_at) FROM replays") == [(1, 1)]
+    assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
+    assert fetch_rows(database_url, "SELECT count(*), count(finished_at) FROM replays") == [(1, 1)]
     assert read == 300
 
 
 def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
     """What was read by the version before is not what this version would have read."""
-    drain(database_url, list(generated_history_batches.told(100)), rightly)
-    first = Plan(parser(rightly), size=20)
-    with replay.open(database_url, first) as connection:
+    store_batches(database_url, list(generated_history_batches.generate_batches(100)), parse_correctly)
+    first = ReplayPlan(replay_parser(parse_correctly), batch_size=20)
+    with replay.open_connection(database_url, first) as connection:
         Replay(connection, first).step()
 
     second = replace(first, parser=replace(first.parser, name="newer"))
-    with replay.open(database_url, second) as connection:
+    with replay.open_connection(database_url, second) as connection:
         assert Replay(connection, second).progress.last_event_id == 0
-    with replay.open(database_url, second) as connection:
+    with replay.open_connection(database_url, second) as connection:
         assert Replay(connection, second, restart=True).progress.replay_id == 3
 
 
 def test_there_is_one_replay_at_a_time(database_url: str) -> None:
     """Two would each undo what the other has not reached yet."""
-    plan = Plan(parser(rightly))
-    with replay.open(database_url, plan), pytest.raises(progress.BusyError):
-        replay.open(database_url, plan)
+    plan = ReplayPlan(replay_parser(parse_correctly))
+    with replay.open_connection(database_url, plan), pytest.raises(progress.ReplayRunningError):
+        replay.open_connection(database_url, plan)
 
 
 @pytest.mark.parametrize("mistake", ["wrong chats", "wrong evidence"])
-def test_new_events_go_on_arriving(mistake: str, database_url: str, another_database_url: str) -> None:
+def test_new_events_go_on_arriving(mistake: str, database_url: str, second_database_url: str) -> None:
     """Nobody stops a system to repair its past: what four workers write meanwhile is neither lost nor hurt."""
-    batches = list(generated_history_batches.told(600, seed=7, together=10))
-    drain(database_url, batches[: len(batches) // 2], MISREADINGS[mistake])
-    drain(another_database_url, batches, rightly)
+    batches = list(generated_history_batches.generate_batches(600, seed=7, batch_size=10))
+    store_batches(database_url, batches[: len(batches) // 2], FAULTY_PARSERS[mistake])
+    store_batches(second_database_url, batches, parse_correctly)
     new = batches[len(batches) // 2 :]
     failures: list[Exception] = []
 
-    def work(mine: list[Batch]) -> None:
+    def work(mine: list[RawBatch]) -> None:
         try:
             with connections.open(database_url, "worker") as connection:
                 for batch in mine:
-                    patiently(lambda batch=batch: replaying.keep(connection, [batch], rightly))
+                    patiently(lambda batch=batch: replaying.store_transaction(connection, [batch], parse_correctly))
         except Exception as error:  # noqa: BLE001 - the test reports it
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(new[number::4],)) for number in range(4)]
     for thread in threads:
         thread.start()
-    plan = Plan(parser(rightly), size=50)
-    with replay.open(database_url, plan) as connection:
+    plan = ReplayPlan(replay_parser(parse_correctly), batch_size=50)
+    with replay.open_connection(database_url, plan) as connection:
         job = Replay(connection, plan)
         while patiently(job.step):
             pass
@@ -94,8 +94,8 @@ def test_new_events_go_on_arriving(mistake: str, database_url: str, another_data
         thread.join()
 
     assert failures == []
-    assert snapshot.differences(history(database_url), history(another_database_url)) == []
-    assert replayed(database_url, rightly).counts == {}
+    assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
+    assert run_replay(database_url, parse_correctly).difference_counts == {}
 
 
 def patiently(work: Callable[[], T]) -> T:

@@ -3,64 +3,82 @@
 from store.ledger import ledger
 from store.model.facts import Outcome
 from store.postgres import connections
-from tests.support.faulty_parsers import MISREADINGS, rightly
+from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot, world
-from tests.support.replaying import drain, history, misread_as, replayed, retried, rows, said
+from tests.support.replaying import (
+    comparable_snapshot,
+    fetch_rows,
+    parser_with_wrong_fields,
+    run_redrive,
+    run_replay,
+    store_batches,
+    text_event,
+)
 
 
 def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(database_url: str) -> None:
     """A parser that lets through what PostgreSQL cannot hold stops neither the replay nor the event's neighbours."""
-    drain(
+    store_batches(
         database_url,
-        [generated_history_batches.batch([(said("good", 1), world.T0), (said("evil", 2), world.T0)])],
-        rightly,
+        [
+            generated_history_batches.make_batch(
+                [(text_event("good", 1), world.BASE_TIME), (text_event("evil", 2), world.BASE_TIME)]
+            )
+        ],
+        parse_correctly,
     )
 
     def careless(body: bytes) -> Outcome:
-        return misread_as(text="\0", type="image")(body) if b"evil" in body else misread_as(type="video")(body)
+        return (
+            parser_with_wrong_fields(text="\0", type="image")(body)
+            if b"evil" in body
+            else parser_with_wrong_fields(type="video")(body)
+        )
 
-    replayed(database_url, careless)
-    assert rows(database_url, "SELECT reason FROM parked") == [("rejected_by_store",)]
-    assert rows(database_url, "SELECT message_type FROM whatsapp_messages") == [("video",)]
-    assert replayed(database_url, careless).counts == {}
+    run_replay(database_url, careless)
+    assert fetch_rows(database_url, "SELECT reason FROM parked") == [("rejected_by_store",)]
+    assert fetch_rows(database_url, "SELECT message_type FROM whatsapp_messages") == [("video",)]
+    assert run_replay(database_url, careless).difference_counts == {}
 
-    assert replayed(database_url, rightly).counts["event parked to stored"] == 1
-    assert rows(database_url, "SELECT message_text FROM whatsapp_messages ORDER BY id") == [("good",), ("evil",)]
+    assert run_replay(database_url, parse_correctly).difference_counts["event parked to stored"] == 1
+    assert fetch_rows(database_url, "SELECT message_text FROM whatsapp_messages ORDER BY id") == [("good",), ("evil",)]
     with connections.open(database_url, "test") as connection:
         read = ledger.read(connection)
     assert (read.stored, read.parked) == (2, 0)
 
 
 def test_what_is_parked_is_retried_without_looking_at_anything_else(
-    database_url: str, another_database_url: str
+    database_url: str, second_database_url: str
 ) -> None:
     """The everyday case: a dialect was learnt, and what waited for it is taken off the list, once, with a trace."""
-    batches = list(generated_history_batches.told(250, seed=3))
-    drain(database_url, batches, MISREADINGS["not understood"])
-    drain(another_database_url, batches, rightly)
+    batches = list(generated_history_batches.generate_batches(250, seed=3))
+    store_batches(database_url, batches, FAULTY_PARSERS["not understood"])
+    store_batches(second_database_url, batches, parse_correctly)
 
-    assert retried(database_url, rightly, reason="another").events == 0
-    announced = retried(database_url, rightly, dry=True)
-    done = retried(database_url, rightly)
-    again = retried(database_url, rightly)
+    assert run_redrive(database_url, parse_correctly, reason="another").event_count == 0
+    announced = run_redrive(database_url, parse_correctly, dry_run=True)
+    done = run_redrive(database_url, parse_correctly)
+    again = run_redrive(database_url, parse_correctly)
 
-    assert done.counts["event parked to stored"] > 50
-    assert announced.counts["event parked to stored"] == done.counts["event parked to stored"]
-    assert again.counts == {}
-    assert snapshot.differences(history(database_url), history(another_database_url)) == []
-    assert rows(database_url, "SELECT DISTINCT reason FROM corrections") == [("replay of what was parked",)]
+    assert done.difference_counts["event parked to stored"] > 50
+    assert announced.difference_counts["event parked to stored"] == done.difference_counts["event parked to stored"]
+    assert again.difference_counts == {}
+    assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
+    assert fetch_rows(database_url, "SELECT DISTINCT reason FROM corrections") == [("replay of what was parked",)]
 
 
 def test_an_event_that_kills_its_reader_is_left_alone(database_url: str) -> None:
     """It was parked unread because three workers died of it; a replay must not be the fourth."""
-    drain(database_url, [generated_history_batches.batch([(said("deadly"), world.T0)])], killed)
+    store_batches(
+        database_url, [generated_history_batches.make_batch([(text_event("deadly"), world.BASE_TIME)])], killed
+    )
 
     def read(body: bytes) -> Outcome:
         raise AssertionError(body)
 
-    assert replayed(database_url, read).counts == {}
-    assert retried(database_url, read).counts == {}
+    assert run_replay(database_url, read).difference_counts == {}
+    assert run_redrive(database_url, read).difference_counts == {}
 
 
 def killed(_: bytes) -> Outcome:

@@ -8,54 +8,66 @@ from store.history import chats, fold
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.reading import read_flags
-from store.reading.chat_scope import Place
+from store.reading.chat_scope import ChatScope
 from store.sending import sends
-from store.sending.sends import Draft, Result
-from tests.support.faulty_parsers import rightly
+from store.sending.sends import SendDraft, SendResult
+from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
-from tests.support.replaying import drain, misread_as, replayed, rows, said
+from tests.support.replaying import fetch_rows, parser_with_wrong_fields, run_replay, store_batches, text_event
 
 
 def test_what_was_read_stays_read_where_it_belongs_now(database_url: str) -> None:
     """A fix that moves a message to its right chat, or under its right id, must not show it as new again."""
-    drain(
+    store_batches(
         database_url,
-        [generated_history_batches.batch([(said("one"), world.T0), (said("two", 2), world.T0)])],
-        misread_as(address="7"),
+        [
+            generated_history_batches.make_batch(
+                [(text_event("one"), world.BASE_TIME), (text_event("two", 2), world.BASE_TIME)]
+            )
+        ],
+        parser_with_wrong_fields(address="7"),
     )
     with connections.open(database_url, "test") as connection:
-        read_flags.mark_read(connection, Place("7", None), None, None)
-    drain(
+        read_flags.mark_read(connection, ChatScope("7", None), None, None)
+    store_batches(
         database_url,
-        [generated_history_batches.batch([(said("three", 3), world.T0)], number=2, upto=3)],
-        misread_as(address="7"),
+        [generated_history_batches.make_batch([(text_event("three", 3), world.BASE_TIME)], number=2, upto=3)],
+        parser_with_wrong_fields(address="7"),
     )
-    arrived = rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id")
+    arrived = fetch_rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id")
 
-    replayed(database_url, rightly)
+    run_replay(database_url, parse_correctly)
 
-    assert rows(database_url, "SELECT message_id, unread FROM whatsapp_messages ORDER BY id") == [
+    assert fetch_rows(database_url, "SELECT message_id, unread FROM whatsapp_messages ORDER BY id") == [
         ("ID1", False),
         ("ID2", False),
         ("ID3", True),
     ]
-    assert rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id") == arrived
-    assert rows(database_url, "SELECT address, unread FROM chats WHERE last_timestamp IS NOT NULL") == [(world.ASHA, 1)]
+    assert fetch_rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id") == arrived
+    assert fetch_rows(database_url, "SELECT address, unread FROM chats WHERE last_timestamp IS NOT NULL") == [
+        (world.ASHA, 1)
+    ]
 
 
 def test_what_was_read_as_one_message_is_read_as_two(database_url: str) -> None:
     """Two messages that were mistaken for one were both on the page that was read."""
-    one_id = misread_as(message_id="SAME")
-    drain(
-        database_url, [generated_history_batches.batch([(said("one"), world.T0), (said("two", 2), world.T0)])], one_id
+    one_id = parser_with_wrong_fields(message_id="SAME")
+    store_batches(
+        database_url,
+        [
+            generated_history_batches.make_batch(
+                [(text_event("one"), world.BASE_TIME), (text_event("two", 2), world.BASE_TIME)]
+            )
+        ],
+        one_id,
     )
     with connections.open(database_url, "test") as connection:
-        read_flags.mark_read(connection, Place(world.ASHA, None), None, None)
+        read_flags.mark_read(connection, ChatScope(world.ASHA, None), None, None)
 
-    replayed(database_url, rightly)
+    run_replay(database_url, parse_correctly)
 
-    assert rows(database_url, "SELECT message_id, unread FROM whatsapp_messages ORDER BY message_id") == [
+    assert fetch_rows(database_url, "SELECT message_id, unread FROM whatsapp_messages ORDER BY message_id") == [
         ("ID1", False),
         ("ID2", False),
     ]
@@ -63,12 +75,16 @@ def test_what_was_read_as_one_message_is_read_as_two(database_url: str) -> None:
 
 def test_readers_are_told_of_every_message_and_chat_that_changed(database_url: str) -> None:
     """A dashboard that is open while a fix is replayed shows the fix without being reloaded."""
-    drain(database_url, [generated_history_batches.batch([(said("one"), world.T0)])], misread_as(address="7"))
-    rows(database_url, "DELETE FROM changes")
+    store_batches(
+        database_url,
+        [generated_history_batches.make_batch([(text_event("one"), world.BASE_TIME)])],
+        parser_with_wrong_fields(address="7"),
+    )
+    fetch_rows(database_url, "DELETE FROM changes")
 
-    replayed(database_url, rightly)
+    run_replay(database_url, parse_correctly)
 
-    assert rows(
+    assert fetch_rows(
         database_url,
         "SELECT f.kind, c.address, f.message IS NOT NULL FROM changes AS f JOIN chats AS c USING (chat_id)"
         " ORDER BY f.change_id",
@@ -78,63 +94,75 @@ def test_readers_are_told_of_every_message_and_chat_that_changed(database_url: s
 def test_a_split_survives(database_url: str) -> None:
     """Somebody undid a merge; a replay finds the same evidence again and must not redo it."""
     lid = world.LID_OF_ASHA
-    drain(database_url, [generated_history_batches.batch([(said("one", from_lid=lid), world.T0)])], rightly)
+    store_batches(
+        database_url,
+        [generated_history_batches.make_batch([(text_event("one", from_lid=lid), world.BASE_TIME)])],
+        parse_correctly,
+    )
     with connections.open(database_url, "test") as connection, connection.transaction():
         connection.execute("INSERT INTO splits (session_id, lid) VALUES (%s, %s)", [world.SESSIONS[0], lid])
         located = chats.lock(connection, {(world.SESSIONS[0], lid)})
-        folding = fold.Folding(connection, [], [], {}, located)
-        folding.move({(world.SESSIONS[0], lid)})
+        folding = fold.Fold(connection, [], [], {}, located)
+        folding.remap_lids({(world.SESSIONS[0], lid)})
 
-    assert replayed(database_url, rightly).counts == {}
-    assert rows(database_url, "SELECT merged_into FROM chats WHERE address = %s", lid) == [(None,)]
+    assert run_replay(database_url, parse_correctly).difference_counts == {}
+    assert fetch_rows(database_url, "SELECT merged_into FROM chats WHERE address = %s", lid) == [(None,)]
 
 
 def test_our_sends_are_sources_too(database_url: str) -> None:
     """A message that we sent is known from our own record, whatever the gateway says of it, or never says."""
     with connections.open(database_url, "test") as connection:
         for number, text in ((1, "alone"), (2, "confirmed")):
-            draft = Draft(uuid4(), world.SESSIONS[0], world.ASHA, "text", text, world.T0, "t", "o")
+            draft = SendDraft(uuid4(), world.SESSIONS[0], world.ASHA, "text", text, world.BASE_TIME, "t", "o")
             send, _ = sends.record(connection, draft)
-            sends.complete(connection, send.send_id, Result("sent", f"ID{number}"))
-    confirmed = world.encoded(
+            sends.complete(connection, send.send_id, SendResult("sent", f"ID{number}"))
+    confirmed = world.encode_event(
         {
             "event": "message.sent",
             "sessionId": world.SESSIONS[0],
             "data": {
                 "to": world.ASHA,
-                "message": {"id": "ID2", "text": "confirmed", "timestamp": world.T0},
+                "message": {"id": "ID2", "text": "confirmed", "timestamp": world.BASE_TIME},
                 "status": "read",
             },
         }
     )
-    drain(
+    store_batches(
         database_url,
-        [generated_history_batches.batch([(confirmed, world.T0)])],
-        misread_as(type="image", status="failed"),
+        [generated_history_batches.make_batch([(confirmed, world.BASE_TIME)])],
+        parser_with_wrong_fields(type="image", status="failed"),
     )
 
-    replayed(database_url, rightly)
+    run_replay(database_url, parse_correctly)
 
-    assert rows(
+    assert fetch_rows(
         database_url, "SELECT message_id, message_type, message_text, status FROM whatsapp_messages ORDER BY message_id"
     ) == [("ID1", "text", "alone", "sent"), ("ID2", "text", "confirmed", "read")]
 
 
 def test_what_has_lost_a_source_is_folded_upon_and_never_emptied(database_url: str) -> None:
     """Bodies are pruned by age: what only they said is all there is, while what can be read again is repaired."""
-    copies = [(said("one"), world.T0), (said("two", 2), world.T0), (said("three", 3), world.T0)]
-    ack = {"event": "message.ack", "sessionId": world.SESSIONS[0], "timestamp": world.T0, "messageId": "ID2"}
-    batches = [generated_history_batches.batch([*copies, (world.encoded({**ack, "status": "read"}), world.T0)])]
-    drain(database_url, batches, misread_as(type="image"))
-    rows(database_url, "UPDATE keys SET pruned = true WHERE message_id IN ('ID1', 'ID2')")
-    rows(database_url, "DELETE FROM events WHERE event_id <= 2")
+    copies = [
+        (text_event("one"), world.BASE_TIME),
+        (text_event("two", 2), world.BASE_TIME),
+        (text_event("three", 3), world.BASE_TIME),
+    ]
+    ack = {"event": "message.ack", "sessionId": world.SESSIONS[0], "timestamp": world.BASE_TIME, "messageId": "ID2"}
+    batches = [
+        generated_history_batches.make_batch(
+            [*copies, (world.encode_event({**ack, "status": "read"}), world.BASE_TIME)]
+        )
+    ]
+    store_batches(database_url, batches, parser_with_wrong_fields(type="image"))
+    fetch_rows(database_url, "UPDATE keys SET pruned = true WHERE message_id IN ('ID1', 'ID2')")
+    fetch_rows(database_url, "DELETE FROM events WHERE event_id <= 2")
 
     def third_is_noise(body: bytes) -> Outcome:
-        return noise(body) if b"three" in body else rightly(body)
+        return noise(body) if b"three" in body else parse_correctly(body)
 
-    replayed(database_url, third_is_noise)
+    run_replay(database_url, third_is_noise)
 
-    assert rows(database_url, "SELECT message_id, message_type, status FROM whatsapp_messages ORDER BY 1") == [
+    assert fetch_rows(database_url, "SELECT message_id, message_type, status FROM whatsapp_messages ORDER BY 1") == [
         ("ID1", "image", None),
         ("ID2", "image", "read"),
     ]
@@ -144,20 +172,24 @@ def test_what_can_be_searched_follows(database_url: str) -> None:
     """A message that turned out to be another session's must not be found by readers of the wrong one."""
 
     def of_the_wrong_session(body: bytes) -> Outcome:
-        return replace(rightly(body), session_id=world.SESSIONS[1])
+        return replace(parse_correctly(body), session_id=world.SESSIONS[1])
 
-    drain(
+    store_batches(
         database_url,
-        [generated_history_batches.batch([(said("mango"), world.T0), (said("lemon", 2), world.T0)])],
+        [
+            generated_history_batches.make_batch(
+                [(text_event("mango"), world.BASE_TIME), (text_event("lemon", 2), world.BASE_TIME)]
+            )
+        ],
         of_the_wrong_session,
     )
     with connections.open(database_url, "test") as connection:
-        search_index.follow(connection, 100)
+        search_index.advance(connection, 100)
         before = connection.execute("SELECT session_id FROM searchable").fetchall()
 
-        replayed(database_url, lambda body: noise(body) if b"lemon" in body else rightly(body))
+        run_replay(database_url, lambda body: noise(body) if b"lemon" in body else parse_correctly(body))
 
-        search_index.follow(connection, 100)
+        search_index.advance(connection, 100)
         assert before == [(world.SESSIONS[1],)] * 2
         assert connection.execute("SELECT session_id, text FROM searchable").fetchall() == [
             (world.SESSIONS[0], "mango")

@@ -3,63 +3,63 @@
 import pytest
 
 from store.postgres import connections
-from store.replay.report import Report
-from tests.support.faulty_parsers import MISREADINGS, rightly
+from store.replay.report import ReplayReport
+from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot, world
-from tests.support.replaying import drain, history, misread_as, replayed, said
+from tests.support.replaying import comparable_snapshot, parser_with_wrong_fields, run_replay, store_batches, text_event
 
 
 def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:
     """A replay costs reading and nothing else: no feed for dashboards to follow, no locks, no bloat."""
-    drain(database_url, list(generated_history_batches.told(400)), rightly)
+    store_batches(database_url, list(generated_history_batches.generate_batches(400)), parse_correctly)
     with connections.open(database_url, "test") as connection:
-        before = generated_history_batches.everything(connection)
+        before = generated_history_batches.table_versions(connection)
 
-        reports = [replayed(database_url, rightly, dry=dry) for dry in (True, False)]
+        reports = [run_replay(database_url, parse_correctly, dry_run=dry) for dry in (True, False)]
 
-        assert [(report.events, report.counts) for report in reports] == [(400, {}), (400, {})]
-        assert generated_history_batches.everything(connection) == before
+        assert [(report.event_count, report.difference_counts) for report in reports] == [(400, {}), (400, {})]
+        assert generated_history_batches.table_versions(connection) == before
 
 
-@pytest.mark.parametrize("mistake", MISREADINGS)
-def test_a_fix_of_the_parser_reaches_what_is_kept(mistake: str, database_url: str, another_database_url: str) -> None:
+@pytest.mark.parametrize("mistake", FAULTY_PARSERS)
+def test_a_fix_of_the_parser_reaches_what_is_kept(mistake: str, database_url: str, second_database_url: str) -> None:
     """The history becomes what it would be if the parser had been right from the first event."""
-    batches = list(generated_history_batches.told(150))
-    drain(database_url, batches, MISREADINGS[mistake])
-    drain(another_database_url, batches, rightly)
+    batches = list(generated_history_batches.generate_batches(150))
+    store_batches(database_url, batches, FAULTY_PARSERS[mistake])
+    store_batches(second_database_url, batches, parse_correctly)
     with connections.open(database_url, "test") as connection:
-        before = generated_history_batches.everything(connection)
+        before = generated_history_batches.table_versions(connection)
 
-        announced = replayed(database_url, rightly, dry=True)
+        announced = run_replay(database_url, parse_correctly, dry_run=True)
 
-        assert generated_history_batches.everything(connection) == before
-    assert announced.counts
-    repaired = replayed(database_url, rightly)
-    assert snapshot.differences(history(database_url), history(another_database_url)) == []
+        assert generated_history_batches.table_versions(connection) == before
+    assert announced.difference_counts
+    repaired = run_replay(database_url, parse_correctly)
+    assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
     assert of_events(repaired) == of_events(announced)
-    assert replayed(database_url, rightly).counts == {}
+    assert run_replay(database_url, parse_correctly).difference_counts == {}
 
 
-def of_events(report: Report) -> dict[str, int]:
-    return {kind: count for kind, count in report.counts.items() if kind.startswith("event ")}
+def of_events(report: ReplayReport) -> dict[str, int]:
+    return {kind: count for kind, count in report.difference_counts.items() if kind.startswith("event ")}
 
 
 def test_the_report_says_what_was_and_what_is_now(database_url: str) -> None:
     """Whoever decides on a replay wants to see, before, a few of the messages that it would change."""
-    drain(
+    store_batches(
         database_url,
-        [generated_history_batches.batch([(said("hello"), world.T0)])],
-        misread_as(time=world.T0 - world.HOUR),
+        [generated_history_batches.make_batch([(text_event("hello"), world.BASE_TIME)])],
+        parser_with_wrong_fields(time=world.BASE_TIME - world.HOUR),
     )
 
-    report = replayed(database_url, rightly, dry=True)
+    report = run_replay(database_url, parse_correctly, dry_run=True)
 
-    assert report.counts == {"message timestamp": 1}
+    assert report.difference_counts == {"message timestamp": 1}
     assert report.examples["message timestamp"] == [
         {
             "where": f"{world.SESSIONS[0]} {world.ASHA} incoming ID1",
-            "was": world.T0 - world.HOUR,
-            "now": world.T0 + 1000,
+            "was": world.BASE_TIME - world.HOUR,
+            "now": world.BASE_TIME + 1000,
         }
     ]

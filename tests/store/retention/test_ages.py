@@ -20,7 +20,7 @@ NOW = datetime(2024, 3, 31, 12, tzinfo=UTC)
 )
 def test_an_age_is_what_the_calendar_says(written: str, then: datetime) -> None:
     """A month ends where its last day is, and two years are not 730 days."""
-    age = ages.read(written)
+    age = ages.parse(written)
 
     assert (str(age), age.before(NOW)) == (written, then)
 
@@ -31,4 +31,4 @@ def test_an_age_is_what_the_calendar_says(written: str, then: datetime) -> None:
 def test_what_is_no_age_is_refused_with_a_sentence(written: str) -> None:
     """A slip of the finger must not delete anything."""
     with pytest.raises(AgeError, match="is not an age: a number of days, weeks, months or years, such as 90d"):
-        ages.read(written)
+        ages.parse(written)

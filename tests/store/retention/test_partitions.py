@@ -13,8 +13,8 @@ from store.postgres.errors import TransientError
 from store.reading import operations, raw_tail
 from store.replay import retractions, sources
 from store.retention import partitions
-from tests.support.faulty_parsers import rightly
-from tests.support.replaying import parser, rows
+from tests.support.faulty_parsers import parse_correctly
+from tests.support.replaying import fetch_rows, replay_parser
 
 COPY = "COPY events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
 INSERT = "INSERT INTO events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id"
@@ -41,17 +41,17 @@ def write(connection: connections.Connection, *receipts: int) -> None:
 
 
 @pytest.fixture
-def before(another_database_url: str, tmp_path: Path) -> str:
+def before(second_database_url: str, tmp_path: Path) -> str:
     """A database as the release before partitions left it."""
     old = tmp_path / "migrations"
     old.mkdir()
-    for file in migrator.names():
+    for file in migrator.available():
         if file < "0040":
-            shutil.copy(migrator.FOLDER / file, old)
-    rows(another_database_url, "DROP SCHEMA public CASCADE")
-    rows(another_database_url, "CREATE SCHEMA public")
-    migrator.migrate(another_database_url, folder=old)
-    return another_database_url
+            shutil.copy(migrator.MIGRATIONS_FOLDER / file, old)
+    fetch_rows(second_database_url, "DROP SCHEMA public CASCADE")
+    fetch_rows(second_database_url, "CREATE SCHEMA public")
+    migrator.migrate(second_database_url, folder=old)
+    return second_database_url
 
 
 def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
@@ -82,7 +82,7 @@ def test_the_last_release_goes_on_writing_while_and_after_it_is_upgraded(before:
         numbered = old.execute(INSERT, [b"y", month(0), None, b"{}"]).fetchone()
 
     assert numbered == (19,)
-    assert rows(before, PLACES)[-3:] == [(17, "events_first"), (18, "events_default"), (19, "events_first")]
+    assert fetch_rows(before, PLACES)[-3:] == [(17, "events_first"), (18, "events_default"), (19, "events_first")]
 
 
 def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: str) -> None:
@@ -90,7 +90,7 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
 
     def make(number: int) -> list[str]:
         with connections.open(database_url, f"worker {number}") as connection:
-            return partitions.make(connection)
+            return partitions.create_missing(connection)
 
     with ThreadPoolExecutor(4) as pool:
         made = [made for some in pool.map(make, range(4)) for made in some]
@@ -98,7 +98,7 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
     with connections.open(database_url, "test") as connection:
         assert made == [name(2)]
         assert partitions.missing(connection) == []
-        assert [one.name for one in partitions.find(connection)] == ["events_first", name(2)]
+        assert [one.name for one in partitions.list_monthly(connection)] == ["events_first", name(2)]
         write(connection, month(2) - 1, month(2), month(3) - 1, month(3))
         assert [place for _, place in connection.execute(PLACES)] == [
             *("events_first", name(2), name(2), "events_default")
@@ -110,17 +110,17 @@ def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None
     with connections.open(database_url, "test") as connection:
         write(connection, month(2), month(2) + 1, month(9))
 
-        assert partitions.make(connection) == [name(2)]
+        assert partitions.create_missing(connection) == [name(2)]
         assert connection.execute(PLACES).fetchall() == [(1, name(2)), (2, name(2)), (3, "events_default")]
 
 
 def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers wait while bodies are moved, so they are not moved by the million."""
-    monkeypatch.setattr(partitions, "STRAYS", 2)
+    monkeypatch.setattr(partitions, "MAX_STRAYS", 2)
     with connections.open(database_url, "test") as connection:
         write(connection, month(2), month(2) + 1, month(2) + 2)
 
-        assert partitions.make(connection) == []
+        assert partitions.create_missing(connection) == []
         assert {place for _, place in connection.execute(PLACES)} == {"events_default"}
 
 
@@ -130,17 +130,17 @@ def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
         dump.execute("SELECT FROM events LIMIT 1")
 
         with pytest.raises(TransientError):
-            partitions.make(connection)
+            partitions.create_missing(connection)
 
         dump.rollback()
-        assert partitions.make(connection) == [name(2)]
+        assert partitions.create_missing(connection) == [name(2)]
 
 
 def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a partition a month, one query without an index is a scan of years."""
-    monkeypatch.setattr(retractions, "_REACH", 500)
+    monkeypatch.setattr(retractions, "_EVENT_WINDOW", 500)
     with connections.open(database_url, "test") as connection:
-        partitions.make(connection)
+        partitions.create_missing(connection)
         connection.execute(
             """
             INSERT INTO events (digest, received_at, key_id, body)
@@ -161,18 +161,18 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
 
     with connections.open(database_url, "test") as connection:
         before = scans(connection)
-        retractions.prepare(connection)
+        retractions.create_table(connection)
         connection.execute("INSERT INTO doubts (digest) SELECT d.digest FROM digests AS d LIMIT 10")
-        assert sources.horizon(connection) == 12000
-        assert len(sources.page(connection, 5000, 12000, 500)) == 500
-        assert len(sources.fitting(connection, range(1, 300))) == 299
-        assert sorted(sources.of_keys(connection, [7])[7]) == [14, 15]
-        assert len(sources.load(connection, range(100, 400), parser(rightly))) == 300
-        assert raw_tail.last(connection, 10) == 11990
-        assert len(raw_tail.Tail(11950).look(connection)) == 50
-        assert len(operations.parked(connection, None, None, 20)[0]) == 20
+        assert sources.last_visible_event(connection) == 12000
+        assert len(sources.page_of_ids(connection, 5000, 12000, 500)) == 500
+        assert len(sources.first_within_limit(connection, range(1, 300))) == 299
+        assert sorted(sources.event_ids_by_key(connection, [7])[7]) == [14, 15]
+        assert len(sources.load(connection, range(100, 400), replay_parser(parse_correctly))) == 300
+        assert raw_tail.event_id_before_last(connection, 10) == 11990
+        assert len(raw_tail.RawTail(11950).poll(connection)) == 50
+        assert len(operations.parked_events(connection, None, None, 20)[0]) == 20
         connection.execute("UPDATE events SET key_id = key_id WHERE event_id = 77")
-        assert len(retractions.suspects(connection, 12000)) == 10
+        assert len(retractions.find_suspect_events(connection, 12000)) == 10
 
         assert scans(connection) == before
 

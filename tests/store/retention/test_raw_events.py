@@ -10,13 +10,22 @@ from store.ledger import ledger
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.replay import replay
-from store.replay.replay import Plan, Replay
+from store.replay.replay import Replay, ReplayPlan
 from store.retention import expired_events, partition_drop, partitions
-from store.retention.expired_events import Gone, Wish
+from store.retention.expired_events import DeletedBodies, RetentionPolicy
 from tests.store.retention.test_partitions import month, name
-from tests.support.faulty_parsers import rightly
+from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches, world
-from tests.support.replaying import drain, history, misread_as, parser, replayed, retried, rows, said
+from tests.support.replaying import (
+    comparable_snapshot,
+    fetch_rows,
+    parser_with_wrong_fields,
+    replay_parser,
+    run_redrive,
+    run_replay,
+    store_batches,
+    text_event,
+)
 
 BEFORE = month(3) + 5 * world.DAY
 """The first partition and the next are older as a whole, the one after it is in part."""
@@ -28,33 +37,33 @@ OLD = 6
 @pytest.fixture
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A history with bodies in several partitions, one message each."""
-    monkeypatch.setattr(partitions, "AHEAD", 4)
+    monkeypatch.setattr(partitions, "MONTHS_AHEAD", 4)
     with connections.open(database_url, "test") as connection:
-        assert partitions.make(connection) == [name(2), name(3), name(4)]
+        assert partitions.create_missing(connection) == [name(2), name(3), name(4)]
     keep(database_url)
     return database_url
 
 
 def keep(database_url: str, *, writer: str = "f" * 32) -> None:
-    copies = [(said(f"message {number}", number), receipt) for number, receipt in enumerate(RECEIPTS, 1)]
-    drain(database_url, [batches.batch(copies, writer=writer)], rightly)
+    copies = [(text_event(f"message {number}", number), receipt) for number, receipt in enumerate(RECEIPTS, 1)]
+    store_batches(database_url, [batches.make_batch(copies, writer=writer)], parse_correctly)
 
 
-def prune(database_url: str, *, parked: bool = False, before: int = BEFORE) -> list[Gone]:
+def prune(database_url: str, *, parked: bool = False, before: int = BEFORE) -> list[DeletedBodies]:
     with connections.open(database_url, "retain") as connection:
-        wish = Wish(before, parked)
-        looked = expired_events.look(connection, wish)
+        wish = RetentionPolicy(before, parked)
+        looked = expired_events.preview(connection, wish)
         gone = list(expired_events.prune(connection, wish))
-        again = expired_events.look(connection, wish)
+        again = expired_events.preview(connection, wish)
     # Neither more nor less than a dry run said.
     assert (sum(one.bodies for one in gone), sum(one.size for one in gone)) == (looked.bodies, looked.size)
-    assert tuple(one.dropped for one in gone if one.dropped) == looked.partitions
+    assert tuple(one.dropped_partition for one in gone if one.dropped_partition) == looked.partitions
     assert (again.bodies, again.partitions, again.parked) == (0, (), looked.parked)
     return gone
 
 
 def receipts(database_url: str) -> list[object]:
-    return [receipt for (receipt,) in rows(database_url, "SELECT received_at FROM events ORDER BY 1")]
+    return [receipt for (receipt,) in fetch_rows(database_url, "SELECT received_at FROM events ORDER BY 1")]
 
 
 def counted(database_url: str) -> object:
@@ -65,25 +74,25 @@ def counted(database_url: str) -> object:
 
 def test_what_is_old_goes_and_nothing_else(kept: str) -> None:
     """Whole months at once, the rest of the age one by one; digests, counts and messages are not touched."""
-    before = history(kept)
+    before = comparable_snapshot(kept)
 
     gone = prune(kept)
 
-    after = history(kept)
-    assert [one.dropped for one in gone if one.dropped] == ["events_first", name(2)]
+    after = comparable_snapshot(kept)
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["events_first", name(2)]
     assert receipts(kept) == list(RECEIPTS[OLD:])
-    assert rows(kept, "SELECT count(*) FROM keys WHERE pruned") == [(OLD,)]
+    assert fetch_rows(kept, "SELECT count(*) FROM keys WHERE pruned") == [(OLD,)]
     assert {table for table in before if before[table] != after[table]} == {"bodies"}
 
 
 def test_late_copies_stay_duplicates(kept: str) -> None:
     """The identity of an event outlives its body, or everything that is sent again would be counted as new."""
-    before = history(kept)
+    before = comparable_snapshot(kept)
     prune(kept)
 
     keep(kept, writer="e" * 32)
 
-    after = history(kept)
+    after = comparable_snapshot(kept)
     assert counted(kept) == (len(RECEIPTS), len(RECEIPTS), 0, 0, 0, 0)
     assert receipts(kept) == list(RECEIPTS[OLD:])
     assert after["messages"] == before["messages"]
@@ -91,65 +100,71 @@ def test_late_copies_stay_duplicates(kept: str) -> None:
 
 def test_replays_keep_what_only_pruned_bodies_said(kept: str) -> None:
     """A replay takes what is there for all there was, unless it knows that something is missing."""
-    before = history(kept)
+    before = comparable_snapshot(kept)
     prune(kept)
 
-    assert replayed(kept, rightly).counts == {}
-    assert history(kept)["messages"] == before["messages"]
+    assert run_replay(kept, parse_correctly).difference_counts == {}
+    assert comparable_snapshot(kept)["messages"] == before["messages"]
 
 
 def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pruning it would make it unreadable for ever: it leaves its month, and can be retried as before."""
-    monkeypatch.setattr(partitions, "AHEAD", 2)
+    monkeypatch.setattr(partitions, "MONTHS_AHEAD", 2)
     with connections.open(database_url, "test") as connection:
-        partitions.make(connection)
-    copies = [(said("one"), month(0)), (said("two", 2), month(2)), (said("three", 3), month(3))]
-    drain(database_url, [batches.batch(copies)], strange)
+        partitions.create_missing(connection)
+    copies = [(text_event("one"), month(0)), (text_event("two", 2), month(2)), (text_event("three", 3), month(3))]
+    store_batches(database_url, [batches.make_batch(copies)], strange)
 
     gone = prune(database_url)
 
-    assert [one.dropped for one in gone if one.dropped] == ["events_first", name(2)]
-    assert rows(database_url, "SELECT event_id, tableoid::regclass::text FROM events ORDER BY 1") == [
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["events_first", name(2)]
+    assert fetch_rows(database_url, "SELECT event_id, tableoid::regclass::text FROM events ORDER BY 1") == [
         (number, "events_default") for number in (1, 2, 3)
     ]
-    retried(database_url, rightly)
-    assert rows(database_url, "SELECT message_id FROM whatsapp_messages ORDER BY 1") == [("ID1",), ("ID2",), ("ID3",)]
+    run_redrive(database_url, parse_correctly)
+    assert fetch_rows(database_url, "SELECT message_id FROM whatsapp_messages ORDER BY 1") == [
+        ("ID1",),
+        ("ID2",),
+        ("ID3",),
+    ]
     assert counted(database_url) == (3, 0, 0, 0, 0, 0)
 
 
 def test_what_nobody_understood_goes_if_somebody_says_so(database_url: str) -> None:
     """Then it can never be replayed; it stays on the list, and in the ledger, as what it is."""
-    drain(database_url, [batches.batch([(said("one"), month(0)), (said("two", 2), month(2))])], strange)
+    store_batches(
+        database_url, [batches.make_batch([(text_event("one"), month(0)), (text_event("two", 2), month(2))])], strange
+    )
 
     prune(database_url, parked=True)
 
     assert receipts(database_url) == []
-    assert rows(database_url, "SELECT event_id FROM parked") == [(None,), (None,)]
-    assert retried(database_url, rightly).events == 0
+    assert fetch_rows(database_url, "SELECT event_id FROM parked") == [(None,), (None,)]
+    assert run_redrive(database_url, parse_correctly).event_count == 0
     assert counted(database_url) == (0, 0, 0, 0, 2, 0)
 
 
 def test_a_long_mixed_history_loses_its_sources_and_nothing_else(database_url: str) -> None:
     """Events that tell of several messages, moved LIDs, acks and edits: a replay of nothing changes nothing."""
-    drain(database_url, list(batches.told(400)), rightly)
-    before = history(database_url)
+    store_batches(database_url, list(batches.generate_batches(400)), parse_correctly)
+    before = comparable_snapshot(database_url)
     prune(database_url, parked=True, before=10**15)
 
-    assert rows(database_url, "SELECT count(*) FROM event_keys") == [(0,)]
-    assert replayed(database_url, misread_as(type="image")).counts == {}
-    after = history(database_url)
+    assert fetch_rows(database_url, "SELECT count(*) FROM event_keys") == [(0,)]
+    assert run_replay(database_url, parser_with_wrong_fields(type="image")).difference_counts == {}
+    after = comparable_snapshot(database_url)
     assert {table for table in before if before[table] != after[table]} == {"bodies"}
 
 
 def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a transaction, and what is left to do is what is left in the tables."""
-    monkeypatch.setattr(expired_events, "BATCH", 1)
-    monkeypatch.setattr(partition_drop, "PAGE", 1)
+    monkeypatch.setattr(expired_events, "BATCH_SIZE", 1)
+    monkeypatch.setattr(partition_drop, "PAGE_SIZE", 1)
     steps = 0
     while receipts(kept) != list(RECEIPTS[OLD:]):
         with connections.open(kept, "retain") as connection:
-            steps += len([next(expired_events.prune(connection, Wish(BEFORE, parked=False)))])
-        assert replayed(kept, rightly).counts == {}
+            steps += len([next(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))])
+        assert run_replay(kept, parse_correctly).difference_counts == {}
 
     assert steps == 4
 
@@ -158,16 +173,16 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dump that runs for hours keeps no body alive, and retention keeps no writer waiting for it."""
-    monkeypatch.setattr(partition_drop, "PATIENCE", 1)
+    monkeypatch.setattr(partition_drop, "LOCK_WAIT", 1)
     with psycopg.connect(kept) as dump, connections.open(kept, "retain") as connection:
         dump.execute("SELECT FROM events LIMIT 1")
-        gone = list(expired_events.prune(connection, Wish(BEFORE, parked=False)))
+        gone = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
         dump.rollback()
-        later = list(expired_events.prune(connection, Wish(BEFORE, parked=False)))
+        later = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
 
-    assert [one.busy for one in gone if one.busy] == ["events_first", name(2)]
+    assert [one.busy_partition for one in gone if one.busy_partition] == ["events_first", name(2)]
     assert sum(one.bodies for one in gone) == OLD
-    assert [one.dropped for one in later if one.dropped] == ["events_first", name(2)]
+    assert [one.dropped_partition for one in later if one.dropped_partition] == ["events_first", name(2)]
     assert receipts(kept) == list(RECEIPTS[OLD:])
 
 
@@ -180,8 +195,8 @@ def test_writers_go_on_beside_it(kept: str) -> None:
         with connections.open(kept, "worker") as connection:
             while not over.is_set() or len(written) < 20:
                 number = 100 + len(written)
-                copies = [(said("late", number), RECEIPTS[number % len(RECEIPTS)])]
-                batches.keep(connection, [batches.batch(copies, number=number, writer=f"{number:032x}")])
+                copies = [(text_event("late", number), RECEIPTS[number % len(RECEIPTS)])]
+                batches.store_batches(connection, [batches.make_batch(copies, number=number, writer=f"{number:032x}")])
                 written.append(number)
 
     thread = threading.Thread(target=write)
@@ -189,37 +204,37 @@ def test_writers_go_on_beside_it(kept: str) -> None:
     try:
         for _ in range(3):
             with connections.open(kept, "retain") as connection:
-                assert list(expired_events.prune(connection, Wish(BEFORE, parked=False))) is not None
+                assert list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False))) is not None
     finally:
         over.set()
         thread.join()
 
     young = [receipt for receipt in receipts(kept) if isinstance(receipt, int) and receipt >= BEFORE]
     assert len(young) == 2 + sum(RECEIPTS[number % len(RECEIPTS)] >= BEFORE for number in written)
-    assert rows(kept, "SELECT count(*) FROM whatsapp_messages") == [(len(RECEIPTS) + len(written),)]
+    assert fetch_rows(kept, "SELECT count(*) FROM whatsapp_messages") == [(len(RECEIPTS) + len(written),)]
     assert counted(kept) == (len(RECEIPTS) + len(written), 0, 0, 0, 0, 0)
-    assert replayed(kept, rightly).counts == {}
+    assert run_replay(kept, parse_correctly).difference_counts == {}
 
 
 def test_a_replay_goes_on_beside_it(kept: str) -> None:
     """What it has not read yet is gone in the middle of it, and no message with it."""
-    before = history(kept)
+    before = comparable_snapshot(kept)
     for _ in interleaved(kept):
         pass
 
-    assert history(kept)["messages"] == before["messages"]
+    assert comparable_snapshot(kept)["messages"] == before["messages"]
 
 
 def interleaved(database_url: str) -> Iterator[None]:
     """Steps of a replay and of retention in turns."""
-    plan = Plan(parser(rightly), size=2)
-    with replay.open(database_url, plan) as ours, connections.open(database_url, "retain") as connection:
+    plan = ReplayPlan(replay_parser(parse_correctly), batch_size=2)
+    with replay.open_connection(database_url, plan) as ours, connections.open(database_url, "retain") as connection:
         job = Replay(ours, plan)
-        steps = expired_events.prune(connection, Wish(BEFORE, parked=False))
+        steps = expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False))
         while job.step():
             next(steps, None)
             yield
-        assert job.report.counts == {}
+        assert job.report.difference_counts == {}
 
 
 def strange(_: bytes) -> Outcome:

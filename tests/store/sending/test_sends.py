@@ -15,11 +15,11 @@ from store.model.batches import Batch, Event
 from store.model.facts import Ack, Message, Outcome
 from store.postgres import connections
 from store.sending import sends, unsettled
-from store.sending.sends import Draft, Result
+from store.sending.sends import SendDraft, SendResult
 
 T0 = 1_750_000_000_000
 PHONE = "919811000009"
-DRAFT = Draft(uuid.UUID(int=1), "s1", PHONE, "text", "hello", T0, "t", "sends nobody")
+DRAFT = SendDraft(uuid.UUID(int=1), "s1", PHONE, "text", "hello", T0, "t", "sends nobody")
 SAID = Message(PHONE, "outgoing", "WA1", T0 + 900, "text", "conversation", "complete", "hello", status="sent")
 
 
@@ -47,7 +47,7 @@ def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, or
     for number, step in enumerate(order, 1):
         if step == "answer":
             with connections.open(database_url, "test") as connection:
-                sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"), own_phone="919800000000")
+                sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"), own_phone="919800000000")
         elif step == "message.sent":
             telling(database_url, SAID, number)
         else:
@@ -66,10 +66,10 @@ def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_
     """Unknown is what nobody knows; once somebody does, it is not."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
-        given_up = unsettled.abandon(connection, "sends nobody else")
+        given_up = unsettled.mark_interrupted(connection, "sends nobody else")
         connection.execute("UPDATE sends SET created_at = now() - interval '2 minutes'")
-        given_up_by_age = unsettled.abandon(connection, "sends nobody else")
-        answered = sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"))
+        given_up_by_age = unsettled.mark_interrupted(connection, "sends nobody else")
+        answered = sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"))
 
     # A process that does not see itself among the living judges by age alone.
     assert (given_up, given_up_by_age) == ([], [DRAFT.send_id])
@@ -81,8 +81,8 @@ def test_what_is_settled_stays_so(database_url: str) -> None:
     """A late time-out must not take back what the gateway answered."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
-        sends.complete(connection, DRAFT.send_id, Result("queued", gateway_id="q1"))
-        late = sends.complete(connection, DRAFT.send_id, Result("unknown", reason="too late"))
+        sends.complete(connection, DRAFT.send_id, SendResult("queued", gateway_id="q1"))
+        late = sends.complete(connection, DRAFT.send_id, SendResult("unknown", reason="too late"))
 
     assert (late.state, late.gateway_id, late.reason) == ("queued", "q1", None)
 
@@ -95,7 +95,7 @@ def test_only_the_sends_of_a_process_that_is_gone_are_given_up(database_url: str
     ):
         for number, owner in enumerate(("sends me", "sends other", "sends dead"), 1):
             sends.record(me, replace(DRAFT, send_id=uuid.UUID(int=number), owner=owner))
-        given_up = unsettled.abandon(me, "sends me")
+        given_up = unsettled.mark_interrupted(me, "sends me")
 
     assert given_up == [uuid.UUID(int=3)]
 
@@ -106,7 +106,9 @@ def test_an_answer_that_may_not_have_arrived_leaves_who_waits_waiting(database_u
     telling(database_url, asked, 1)
     waiting: list[Any] = []
     with connections.open(database_url, "test") as connection:
-        for number, result in enumerate((Result("failed"), Result("unknown"), Result("queued"), Result("sent", "WA1"))):
+        for number, result in enumerate(
+            (SendResult("failed"), SendResult("unknown"), SendResult("queued"), SendResult("sent", "WA1"))
+        ):
             draft = replace(DRAFT, send_id=uuid.UUID(int=number + 1), timestamp=T0 + number)
             sends.record(connection, draft)
             sends.complete(connection, draft.send_id, result)
@@ -119,9 +121,9 @@ def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
     """Replay folds a message from all of them: one that nobody sent a webhook for has no other."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
-        send = sends.complete(connection, DRAFT.send_id, Result("sent", "WA1"))
+        send = sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"))
         ((key_id,),) = rows(database_url, "SELECT key_id FROM sends")
-        told = sends.tellings(connection, [key_id, -1])
+        told = sends.parsed_events(connection, [key_id, -1])
 
     assert list(told) == [key_id]
     assert [fact for telling in told[key_id] for fact in telling.facts] == [

@@ -5,77 +5,79 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, LiteralString
 
 from ingest.queue import contract
-from ingest.queue.contract import Batch
+from ingest.queue.contract import RawBatch
 from store.ingestion import apply
 from store.model.batches import Batch as Kept
 from store.postgres.connections import Connection
 from tests.support.generated_history import event_kinds, world
-from tests.support.generated_history.dialects import Dice
+from tests.support.generated_history.dialects import EventChoices
 from worker.drain import decoding
 from worker.sak import parser
 
-Copy = tuple[bytes, int]
+BodyReceipt = tuple[bytes, int]
 """A body and its receipt."""
 
-WORLD: Final = 100
+EVENTS_PER_WORLD: Final = 100
 """Events in one small world."""
 
 
-def told(events: int, seed: int = 1, *, together: int = 40) -> Iterator[Batch]:
+def generate_batches(events: int, seed: int = 1, *, batch_size: int = 40) -> Iterator[RawBatch]:
     """Batches of about `together` events as ingest makes them; in all `events` events and their further copies."""
     chance = random.Random(seed)
-    waiting: list[Copy] = []
+    waiting: list[BodyReceipt] = []
     number = upto = 0
     for index in range(events):
-        for copy in _copies(chance, index // WORLD):
+        for copy in _draw_copies(chance, index // EVENTS_PER_WORLD):
             waiting.insert(chance.randint(max(0, len(waiting) - 30), len(waiting)), copy)
-        while len(waiting) >= together * 2 or (index == events - 1 and waiting):
-            some, waiting = waiting[:together], waiting[together:]
+        while len(waiting) >= batch_size * 2 or (index == events - 1 and waiting):
+            some, waiting = waiting[:batch_size], waiting[batch_size:]
             number, upto = number + 1, upto + len(some)
-            yield batch(some, number=number, upto=upto, writer=f"{seed:032x}")
+            yield make_batch(some, number=number, upto=upto, writer=f"{seed:032x}")
 
 
-def batch(copies: Sequence[Copy], *, number: int = 1, upto: int | None = None, writer: str = "f" * 32) -> Batch:
+def make_batch(
+    copies: Sequence[BodyReceipt], *, number: int = 1, upto: int | None = None, writer: str = "f" * 32
+) -> RawBatch:
     bodies, receipts = tuple(body for body, _ in copies), tuple(receipt for _, receipt in copies)
-    return Batch(writer, number, len(copies) if upto is None else upto, receipts, bodies)
+    return RawBatch(writer, number, len(copies) if upto is None else upto, receipts, bodies)
 
 
-def read(batches: Sequence[Batch]) -> list[Kept]:
+def parse_batches(batches: Sequence[RawBatch]) -> list[Kept]:
     """The batches as the worker reads them."""
     return [decoding.batch(contract.to_fields(one)) for one in batches]
 
 
-def keep(connection: Connection, batches: Sequence[Batch]) -> None:
+def store_batches(connection: Connection, batches: Sequence[RawBatch]) -> None:
     """One transaction, as the worker makes it."""
-    apply.apply(connection, read(batches))
+    apply.apply(connection, parse_batches(batches))
 
 
-def _copies(chance: random.Random, place: int) -> list[Copy]:
-    dice = Dice(*chance.randbytes(8))
-    _, body = event_kinds.made(dice, sessions=2, ids=24)
+def _draw_copies(chance: random.Random, world_number: int) -> list[BodyReceipt]:
+    dice = EventChoices(*chance.randbytes(8))
+    _, body = event_kinds.build_event(dice, sessions=2, ids=24)
     for old, new in (
-        (b'"ID', b'"W%dID' % place),
-        (b"9198110000", b"9198%06d" % place),
-        (b"2000000000000", b"2%012d" % place),
-        (b"120363041234567", b"120363%09d" % place),
+        (b'"ID', b'"W%dID' % world_number),
+        (b"9198110000", b"9198%06d" % world_number),
+        (b"2000000000000", b"2%012d" % world_number),
+        (b"120363041234567", b"120363%09d" % world_number),
     ):
         body = body.replace(old, new)
-    received_at = event_kinds.received(dice)
+    received_at = event_kinds.first_received_at(dice)
     receipts = [received_at]
-    if parser.read(body).identifies_itself and chance.random() < 0.2:
+    if parser.parse(body).is_self_identifying and chance.random() < 0.2:
         receipts.append(received_at + chance.choice((0, 1, world.HOUR, -world.HOUR, 25 * world.HOUR, 3 * world.DAY)))
     return [(body, receipt) for receipt in receipts]
 
 
-_EVERYTHING: Final[tuple[LiteralString, ...]] = (
+_TABLES: Final[tuple[LiteralString, ...]] = (
     *("batches", "corrections", "digests", "events", "event_keys", "parked", "sessions", "session_events", "keys"),
     *("chats", "whatsapp_messages", "marks", "aliases", "splits", "changes"),
 )
 
 
-def everything(connection: Connection) -> Mapping[str, list[tuple[Any, ...]]]:
+def table_versions(connection: Connection) -> Mapping[str, list[tuple[Any, ...]]]:
     """Every row of every table with the place and the transaction of its version: equal only if nobody wrote."""
     return {
         table: connection.execute(f"SELECT t.ctid, t.xmin, t::text FROM {table} AS t ORDER BY t.ctid").fetchall()
-        for table in _EVERYTHING
+        for table in _TABLES
     }

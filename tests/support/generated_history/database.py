@@ -4,43 +4,43 @@ from collections.abc import Sequence
 from typing import Final, LiteralString
 
 from ingest.queue import contract
-from ingest.queue.contract import Batch
+from ingest.queue.contract import RawBatch
 from store.history import splits
 from store.ingestion import apply
 from store.postgres.connections import Connection
-from tests.support.generated_history.histories import Decision, Telling
+from tests.support.generated_history.histories import Delivery, SplitDecision
 from worker.drain import decoding
 
-_TABLES: Final[tuple[LiteralString, ...]] = (
+_EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
     *("batches", "digests", "events", "event_keys", "parked", "sessions", "session_events", "keys", "chats"),
     *("whatsapp_messages", "marks", "aliases", "splits", "changes"),
 )
-_EMPTY: Final[LiteralString] = "; ".join(
-    ("SET LOCAL session_replication_role = replica", *(f"DELETE FROM {table}" for table in _TABLES))
+_DELETE_ALL: Final[LiteralString] = "; ".join(
+    ("SET LOCAL session_replication_role = replica", *(f"DELETE FROM {table}" for table in _EMPTIED_TABLES))
 )
-_TRUNCATE: Final[LiteralString] = "TRUNCATE " + ", ".join(_TABLES) + " CASCADE"
-_OFTEN = 40
+_TRUNCATE_ALL: Final[LiteralString] = "TRUNCATE " + ", ".join(_EMPTIED_TABLES) + " CASCADE"
+_TRUNCATE_EVERY = 40
 """Emptying leaves dead rows behind; truncating does not, and takes as long as telling a short history."""
 
 
-class Memory:
+class HistoryDatabase:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._emptied = 0
 
-    def empty(self) -> None:
+    def clear(self) -> None:
         self._emptied += 1
         with self.connection.transaction():
-            self.connection.execute(_TRUNCATE if self._emptied % _OFTEN == 0 else _EMPTY)
+            self.connection.execute(_TRUNCATE_ALL if self._emptied % _TRUNCATE_EVERY == 0 else _DELETE_ALL)
 
-    def tell(self, telling: Telling) -> None:
+    def apply_delivery(self, telling: Delivery) -> None:
         for step in telling:
-            tell(self.connection, step)
+            apply_step(self.connection, step)
 
 
-def tell(connection: Connection, step: Sequence[Batch] | Decision) -> None:
+def apply_step(connection: Connection, step: Sequence[RawBatch] | SplitDecision) -> None:
     """One transaction: of stream entries, as the worker makes it, or of a decision."""
-    if isinstance(step, Decision):
+    if isinstance(step, SplitDecision):
         decide = splits.split if step.is_split else splits.withdraw
         decide(connection, step.session_id, step.lid)
     else:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from tests.support.generated_history import world
-from tests.support.generated_history.world import Fields
+from tests.support.generated_history.world import JsonFields
 
 
 @dataclass(frozen=True, slots=True)
-class Dice:
+class EventChoices:
     """What decides one event, each 0 to 255; zeros are the plainest event, towards which hypothesis shrinks."""
 
     kind: int
@@ -21,7 +21,7 @@ class Dice:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class EventDraft:
     """The dice as the world understands them."""
 
     session_id: str
@@ -29,7 +29,7 @@ class Drawn:
     """The chat."""
     message_id: str
     number: int
-    ours: bool
+    is_outgoing: bool
     """Whether the message is one that we wrote."""
     time: int | None
     dialect: int
@@ -41,49 +41,49 @@ class Drawn:
         """In a group, who speaks."""
         return world.PEOPLE[self.number % len(world.PEOPLE)]
 
-    def timed(self, fields: Fields, key: str = "timestamp") -> Fields:
+    def with_time(self, fields: JsonFields, key: str = "timestamp") -> JsonFields:
         """The fields with the time, where there is one."""
-        return fields if self.time is None else {**fields, key: world.spelled(self.time, self.dialect >> 3)}
+        return fields if self.time is None else {**fields, key: world.spell_time(self.time, self.dialect >> 3)}
 
-    def event(self, name: str, fields: Fields) -> Fields:
+    def envelope(self, name: str, fields: JsonFields) -> JsonFields:
         return {"event": name, "sessionId": self.session_id, **fields}
 
-    def flat(self, fields: Fields, *, ours: bool | None = None) -> Fields:
+    def flat(self, fields: JsonFields, *, ours: bool | None = None) -> JsonFields:
         """SAK's flat `message.received`; `from` is the chat, whoever wrote."""
-        chat = world.jid(self.address, self.dialect >> 5)
-        said: Fields = {"from": chat, "from_jid": chat, "messageId": self.message_id, **fields}
+        chat = world.spell_jid(self.address, self.dialect >> 5)
+        said: JsonFields = {"from": chat, "from_jid": chat, "messageId": self.message_id, **fields}
         user = self.address.partition("@")[0]
         if self.address.endswith("@lid"):
             said |= {"wa_id": user, "from_number": user, "from_lid": self.address}
         elif "@" not in self.address:
             said |= {"wa_id": user, "from_number": f"+{user}"}
         elif self.detail & 0x40:
-            said["participant"] = world.jid(self.participant)
-        if self.ours if ours is None else ours:
+            said["participant"] = world.spell_jid(self.participant)
+        if self.is_outgoing if ours is None else ours:
             said["fromMe"] = True
         if self.name is not None:
             said["pushName"] = self.name
-        return self.event("message.received", self.timed(said))
+        return self.envelope("message.received", self.with_time(said))
 
-    def key(self, message_id: str, *, ours: bool) -> Fields:
+    def baileys_key(self, message_id: str, *, ours: bool) -> JsonFields:
         """A message's name in Baileys."""
-        key: Fields = {"remoteJid": world.jid(self.address), "fromMe": ours, "id": message_id}
+        key: JsonFields = {"remoteJid": world.spell_jid(self.address), "fromMe": ours, "id": message_id}
         if self.address == world.GROUP and not ours:
-            key["participant"] = world.jid(self.participant)
+            key["participant"] = world.spell_jid(self.participant)
         return key
 
-    def baileys(self, message: Fields) -> Fields:
-        data: Fields = {"key": self.key(self.message_id, ours=self.ours), "message": message}
+    def baileys(self, message: JsonFields) -> JsonFields:
+        data: JsonFields = {"key": self.baileys_key(self.message_id, ours=self.is_outgoing), "message": message}
         if self.name is not None:
             data["pushName"] = self.name
-        return self.event("message.received", {"data": self.timed(data, "messageTimestamp")})
+        return self.envelope("message.received", {"data": self.with_time(data, "messageTimestamp")})
 
-    def nested(self, message: Fields, beside: Fields | None = None) -> Fields:
+    def nested(self, message: JsonFields, beside: JsonFields | None = None) -> JsonFields:
         """The guides' shape, `message.sent` for ours."""
-        said = self.timed(message)
-        if self.ours:
-            return self.event("message.sent", {"data": {"to": self.address, "message": said, **(beside or {})}})
-        data: Fields = {"from": self.address, "message": said, **(beside or {})}
+        said = self.with_time(message)
+        if self.is_outgoing:
+            return self.envelope("message.sent", {"data": {"to": self.address, "message": said, **(beside or {})}})
+        data: JsonFields = {"from": self.address, "message": said, **(beside or {})}
         if self.name is not None:
             data["contact"] = {"name": self.name, "number": self.address.partition("@")[0]}
-        return self.event("message.received", {"data": data})
+        return self.envelope("message.received", {"data": data})

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.support.generated_history import update_events, world
-from tests.support.generated_history.dialects import Dice, Drawn
-from tests.support.generated_history.world import Fields
+from tests.support.generated_history.dialects import EventChoices, EventDraft
+from tests.support.generated_history.world import JsonFields
 
 
 def _text(number: int, detail: int) -> str:
@@ -13,9 +13,9 @@ def _text(number: int, detail: int) -> str:
     return f"नमस्ते {number}" if detail % 8 < 6 else f"another {number}.{detail % 5} 😀"
 
 
-def _message(drawn: Drawn) -> Fields:
+def _message(drawn: EventDraft) -> JsonFields:
     text = _text(drawn.number, drawn.detail)
-    reply: Fields = {"replyTo": f"ID{drawn.detail % 8}"} if drawn.detail & 0x18 == 0x18 else {}
+    reply: JsonFields = {"replyTo": f"ID{drawn.detail % 8}"} if drawn.detail & 0x18 == 0x18 else {}
     match drawn.dialect % 8:
         case 0 | 1 | 2:
             return drawn.flat({"type": "conversation", "text": text, **reply})
@@ -24,23 +24,25 @@ def _message(drawn: Drawn) -> Fields:
         case 4:
             return drawn.baileys({"conversation": text})
         case _:
-            status: Fields = (
-                {"status": update_events.STATUSES[drawn.detail % len(update_events.STATUSES)]} if drawn.ours else {}
+            status: JsonFields = (
+                {"status": update_events.STATUSES[drawn.detail % len(update_events.STATUSES)]}
+                if drawn.is_outgoing
+                else {}
             )
             return drawn.nested({"id": drawn.message_id, "text": text, **reply}, status)
 
 
-def _nameless(drawn: Drawn) -> Fields:
+def _message_without_id(drawn: EventDraft) -> JsonFields:
     return drawn.nested({"text": _text(drawn.number % 3, drawn.detail)})
 
 
-def _undecrypted(drawn: Drawn) -> Fields:
+def _undecrypted(drawn: EventDraft) -> JsonFields:
     if drawn.dialect % 2:
         return drawn.nested({"id": drawn.message_id, "text": ""})
     return drawn.flat({"text": ""})
 
 
-def _media(drawn: Drawn) -> Fields:
+def _media(drawn: EventDraft) -> JsonFields:
     kind = ("image", "video", "document", "audio", "sticker", "location", "contact")[drawn.detail % 7]
     link = f"https://media.example/{drawn.number}.{drawn.detail % 3}"
     caption = f"caption {drawn.number}"
@@ -50,7 +52,7 @@ def _media(drawn: Drawn) -> Fields:
         case 1:
             return drawn.nested({"id": drawn.message_id, "type": kind, "mediaUrl": link, "caption": caption})
         case 2:
-            beside: Fields = {"media": {"url": link, "mimetype": f"{kind}/x", "filename": "x"}, "caption": caption}
+            beside: JsonFields = {"media": {"url": link, "mimetype": f"{kind}/x", "filename": "x"}, "caption": caption}
             return drawn.nested({"id": drawn.message_id, "type": kind}, beside)
         case 3:
             return drawn.baileys({f"{kind}Message": {"caption": caption}})
@@ -58,117 +60,121 @@ def _media(drawn: Drawn) -> Fields:
             return drawn.nested({"id": drawn.message_id, "type": kind})
 
 
-def _evidence(drawn: Drawn) -> Fields:
+def _alias_evidence(drawn: EventDraft) -> JsonFields:
     """A message that tells that a LID and a phone are one person: mostly the same phone, sometimes two."""
     lid = (world.LID_OF_ASHA, world.LID_OF_RAVI)[drawn.detail & 1]
     phones = (world.ASHA, world.RAVI) if lid == world.LID_OF_ASHA else (world.RAVI, world.MEENA)
     phone = phones[drawn.detail % 5 == 0]
     user = lid.partition("@")[0]
-    said: Fields = {"messageId": drawn.message_id, "type": "conversation", "text": _text(drawn.number, drawn.detail)}
+    said: JsonFields = {
+        "messageId": drawn.message_id,
+        "type": "conversation",
+        "text": _text(drawn.number, drawn.detail),
+    }
     if drawn.name is not None:
         said["pushName"] = drawn.name
     match drawn.dialect % 4:
         case 0 | 1:
-            said |= {"from": world.jid(phone), "from_number": f"+{phone}", "wa_id": phone, "from_lid": lid}
+            said |= {"from": world.spell_jid(phone), "from_number": f"+{phone}", "wa_id": phone, "from_lid": lid}
         case 2:
             said |= {"from": lid, "from_lid": lid, "from_number": f"+{phone}", "wa_id": user}
         case _:
             other = phones[drawn.detail % 5 != 0]
-            said |= {"from": lid, "senderPn": world.jid(phone)} | (
+            said |= {"from": lid, "senderPn": world.spell_jid(phone)} | (
                 {"from_number": f"+{other}"} if drawn.detail & 2 else {}
             )
-    return drawn.event("message.received", drawn.timed(said))
+    return drawn.envelope("message.received", drawn.with_time(said))
 
 
-def _session(drawn: Drawn) -> Fields:
+def _session(drawn: EventDraft) -> JsonFields:
     state = ("connected", "disconnected", "connecting", "Logged Out")[drawn.detail % 4]
     phone = ("919811000090", "919811000091")[drawn.detail >> 2 & 1]
     match drawn.dialect % 5:
         case 0:
-            return drawn.event("status.change", {"data": drawn.timed({"status": state, "phoneNumber": phone})})
+            return drawn.envelope("status.change", {"data": drawn.with_time({"status": state, "phoneNumber": phone})})
         case 1:
-            return drawn.event("status.change", {"status": state})
+            return drawn.envelope("status.change", {"status": state})
         case 2:
-            return drawn.event("session.status", drawn.timed({"status": state}))
+            return drawn.envelope("session.status", drawn.with_time({"status": state}))
         case 3:
-            return drawn.event("session.connected", {"data": drawn.timed({"phoneNumber": f"+{phone}"})})
+            return drawn.envelope("session.connected", {"data": drawn.with_time({"phoneNumber": f"+{phone}"})})
         case _:
-            return drawn.event("session.disconnected", drawn.timed({}))
+            return drawn.envelope("session.disconnected", drawn.with_time({}))
 
 
-def _ping(drawn: Drawn) -> Fields:
-    return drawn.event("message.received", drawn.timed({"test": True, "text": "SAK webhook live test"}))
+def _ping(drawn: EventDraft) -> JsonFields:
+    return drawn.envelope("message.received", drawn.with_time({"test": True, "text": "SAK webhook live test"}))
 
 
-def _noise(drawn: Drawn) -> Fields:
+def _noise(drawn: EventDraft) -> JsonFields:
     kinds = ("senderKeyDistributionMessage", "messageContextInfo", "pollUpdateMessage", "reactionMessage")
     return drawn.flat({"type": kinds[drawn.detail % 4], "text": ""})
 
 
-def _unknown(drawn: Drawn) -> Fields | bytes:
-    forms: tuple[Fields | bytes, ...] = (
-        drawn.event("call.offered", drawn.timed({"from": drawn.address})),
+def _unknown(drawn: EventDraft) -> JsonFields | bytes:
+    forms: tuple[JsonFields | bytes, ...] = (
+        drawn.envelope("call.offered", drawn.with_time({"from": drawn.address})),
         b"not JSON",
         b"",
         b"[1, 2]",
-        {"event": "message.received", "from": world.jid(drawn.address), "messageId": drawn.message_id},
-        drawn.event("message.received", drawn.timed({"messageId": drawn.message_id, "text": "from nobody"})),
-        {"id": drawn.message_id, "timestamp": world.T0, "session": "main", "payload": {"body": "hi"}},
+        {"event": "message.received", "from": world.spell_jid(drawn.address), "messageId": drawn.message_id},
+        drawn.envelope("message.received", drawn.with_time({"messageId": drawn.message_id, "text": "from nobody"})),
+        {"id": drawn.message_id, "timestamp": world.BASE_TIME, "session": "main", "payload": {"body": "hi"}},
         b"\xff\xfe{}",
     )
     return forms[drawn.detail % len(forms)]
 
 
-_Maker = Callable[[Drawn], Fields | bytes]
+_EventBuilder = Callable[[EventDraft], JsonFields | bytes]
 
-KINDS: Final[Mapping[str, tuple[int, _Maker]]] = {
+EVENT_KINDS: Final[Mapping[str, tuple[int, _EventBuilder]]] = {
     "message": (76, _message),
-    "message without id": (12, _nameless),
+    "message without id": (12, _message_without_id),
     "message undecrypted": (16, _undecrypted),
     "media": (20, _media),
     "ack": (38, update_events.ack),
     "edit": (18, update_events.edit),
     "delete": (10, update_events.delete),
     "reaction": (22, update_events.reaction),
-    "evidence": (20, _evidence),
+    "evidence": (20, _alias_evidence),
     "session": (10, _session),
     "ping": (4, _ping),
     "noise": (4, _noise),
     "unknown": (6, _unknown),
 }
 """By name: how many of 256 are drawn, and what makes it."""
-_BY_DIE: Final = tuple((name, maker) for name, (share, maker) in KINDS.items() for _ in range(share))
-assert len(_BY_DIE) == 256
+_KIND_BY_BYTE: Final = tuple((name, maker) for name, (share, maker) in EVENT_KINDS.items() for _ in range(share))
+assert len(_KIND_BY_BYTE) == 256
 
 
-def made(dice: Dice, *, sessions: int, ids: int) -> tuple[str, bytes]:
+def build_event(choices: EventChoices, *, sessions: int, ids: int) -> tuple[str, bytes]:
     """The name of the event's kind, and its body."""
-    name, maker = _BY_DIE[dice.kind]
-    number = (dice.number & 0x7F) % ids
-    received_at = received(dice)
-    drawn = Drawn(
-        session_id=world.SESSIONS[dice.number >> 7 if sessions == 2 else 0],
-        address=_address(number, dice.chat),
+    name, maker = _KIND_BY_BYTE[choices.kind]
+    number = (choices.number & 0x7F) % ids
+    received_at = first_received_at(choices)
+    drawn = EventDraft(
+        session_id=world.SESSIONS[choices.number >> 7 if sessions == 2 else 0],
+        address=_choose_address(number, choices.chat),
         message_id=f"ID{number}",
         number=number,
-        ours=(number % 3 == 2) is (dice.chat % 8 != 7),
-        time=world.happened(dice.time, received_at),
-        dialect=dice.dialect,
-        detail=dice.detail,
-        name=world.NAMES[dice.name % 4] if dice.name >= 128 else None,
+        is_outgoing=(number % 3 == 2) is (choices.chat % 8 != 7),
+        time=world.event_time(choices.time, received_at),
+        dialect=choices.dialect,
+        detail=choices.detail,
+        name=world.NAMES[choices.name % 4] if choices.name >= 128 else None,
     )
     body = maker(drawn)
-    return name, body if isinstance(body, bytes) else world.encoded(body)
+    return name, body if isinstance(body, bytes) else world.encode_event(body)
 
 
-def _address(number: int, die: int) -> str:
+def _choose_address(number: int, die: int) -> str:
     """Mostly the chat where the id is at home; or its person's other address; or any chat, as ids are not unique."""
-    home = world.HOMES[number % 8]
+    home = world.HOME_CHATS[number % 8]
     if die < 128:
         return home
-    return world.OTHERS.get(home, home) if die < 192 else world.CHATS[die % 8]
+    return world.OTHER_ADDRESSES.get(home, home) if die < 192 else world.CHATS[die % 8]
 
 
-def received(dice: Dice) -> int:
+def first_received_at(choices: EventChoices) -> int:
     """When the event's first copy was received, in ms."""
-    return world.T0 + dice.received * 30 * world.SECOND
+    return world.BASE_TIME + choices.received * 30 * world.SECOND

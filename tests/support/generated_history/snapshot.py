@@ -6,10 +6,10 @@ from typing import Final, LiteralString, TypeAlias
 
 from store.postgres.connections import Connection
 
-Truth: TypeAlias = Mapping[str, Counter[tuple[object, ...]]]
+Snapshot: TypeAlias = Mapping[str, Counter[tuple[object, ...]]]
 """By name, the rows; each as often as it is there."""
 
-_TABLES: Final[Mapping[str, LiteralString]] = {
+_QUERIES: Final[Mapping[str, LiteralString]] = {
     # Our own side's number is what the session had reported when the row was made: not compared.
     "messages": """
         SELECT m.session_id, m.direction, c.address AS peer, m.message_id, shown.address AS shown_in, m.message_type,
@@ -61,18 +61,18 @@ _TABLES: Final[Mapping[str, LiteralString]] = {
 }
 
 
-def read(connection: Connection) -> Truth:
+def read(connection: Connection) -> Snapshot:
     """All that has to be equal, whatever the telling."""
     with connection.pipeline():
-        asked = {name: connection.execute(query) for name, query in _TABLES.items()}
+        asked = {name: connection.execute(query) for name, query in _QUERIES.items()}
     return {name: Counter(answer.fetchall()) for name, answer in asked.items()}
 
 
-def differences(one: Truth, other: Truth) -> list[str]:
+def differences(first: Snapshot, second: Snapshot) -> list[str]:
     """What only one of them says, a line each."""
     return [
         f"{name}: only {whose}: {row}"
-        for name in one
-        for whose, rows in (("first", one[name] - other[name]), ("second", other[name] - one[name]))
+        for name in first
+        for whose, rows in (("first", first[name] - second[name]), ("second", second[name] - first[name]))
         for row in sorted(rows.elements(), key=repr)
     ]

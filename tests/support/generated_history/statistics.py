@@ -7,12 +7,12 @@ from time import monotonic
 
 import pytest
 
-from tests.support.generated_history.histories import History
+from tests.support.generated_history.histories import DrawnHistory
 from worker.sak import parser
 
 
 @dataclass(slots=True)
-class Shares:
+class DrawStatistics:
     kinds: Counter[str] = field(default_factory=Counter[str])
     outcomes: Counter[str] = field(default_factory=Counter[str])
     histories: int = 0
@@ -20,15 +20,15 @@ class Shares:
     transactions: int = 0
     started: float = field(default_factory=monotonic)
 
-    def count(self, history: History) -> None:
+    def count(self, history: DrawnHistory) -> None:
         self.histories += 1
         for event in history.events:
             self.kinds[event.kind] += 1
             self.copies += len(event.copies)
-            self.outcomes[parser.read(event.copies[0].body).outcome.kind] += 1
-        self.transactions += sum(map(len, history.tellings()))
+            self.outcomes[parser.parse(event.copies[0].body).outcome.kind] += 1
+        self.transactions += sum(map(len, history.two_deliveries()))
 
-    def print(self, capfd: pytest.CaptureFixture[str], title: str) -> None:
+    def print_summary(self, capfd: pytest.CaptureFixture[str], title: str) -> None:
         """Past pytest, to where the terminal is: parallel workers have only their standard error there."""
         events = self.kinds.total() or 1
         told = (

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from tests.support.generated_history import world
-from tests.support.generated_history.dialects import Drawn
-from tests.support.generated_history.world import Fields
+from tests.support.generated_history.dialects import EventDraft
+from tests.support.generated_history.world import JsonFields
 
 STATUSES: Final[tuple[str | int, ...]] = (
     *("delivered", "read", "SENT", "failed", "pending", "played"),
@@ -14,91 +14,107 @@ STATUSES: Final[tuple[str | int, ...]] = (
 )
 
 
-def ack(drawn: Drawn) -> Fields:
+def ack(drawn: EventDraft) -> JsonFields:
     status = STATUSES[drawn.detail % len(STATUSES)]
-    chat: Fields = {"to": drawn.address} if drawn.detail & 0x20 else {}
+    chat: JsonFields = {"to": drawn.address} if drawn.detail & 0x20 else {}
     match drawn.dialect % 6:
         case 0:
-            return drawn.event("status.change", drawn.timed({"messageId": drawn.message_id, "status": status, **chat}))
+            return drawn.envelope(
+                "status.change", drawn.with_time({"messageId": drawn.message_id, "status": status, **chat})
+            )
         case 1:
-            data = drawn.timed({"message": {"id": drawn.message_id}, "status": status, **chat})
-            return drawn.event("message.status", {"data": data})
+            data = drawn.with_time({"message": {"id": drawn.message_id}, "status": status, **chat})
+            return drawn.envelope("message.status", {"data": data})
         case 2:
-            key = drawn.key(drawn.message_id, ours=True)
-            return drawn.event("message.ack", {"data": drawn.timed({"key": key, "ack": status})})
+            key = drawn.baileys_key(drawn.message_id, ours=True)
+            return drawn.envelope("message.ack", {"data": drawn.with_time({"key": key, "ack": status})})
         case 3:
             many = [drawn.message_id, f"ID{drawn.detail % 8}"]
-            return drawn.event("message.read", {"data": drawn.timed({"messageIds": many, **chat})})
+            return drawn.envelope("message.read", {"data": drawn.with_time({"messageIds": many, **chat})})
         case 4:
-            return drawn.event("message.status", drawn.timed({"messageId": drawn.message_id, "status": status}))
+            return drawn.envelope("message.status", drawn.with_time({"messageId": drawn.message_id, "status": status}))
         case _:
-            return drawn.event("status.change", {"data": drawn.timed({"messageId": drawn.message_id, "ack": status})})
+            return drawn.envelope(
+                "status.change", {"data": drawn.with_time({"messageId": drawn.message_id, "ack": status})}
+            )
 
 
-def _whose(drawn: Drawn) -> Fields:
+def _actor_fields(drawn: EventDraft) -> JsonFields:
     """The chat in an event about a message, which tells who acts: `to` we, `from` the other side."""
-    if drawn.ours:
+    if drawn.is_outgoing:
         return {"to": drawn.address}
-    participant: Fields = {"participant": world.jid(drawn.participant)} if drawn.address == world.GROUP else {}
+    participant: JsonFields = (
+        {"participant": world.spell_jid(drawn.participant)} if drawn.address == world.GROUP else {}
+    )
     return {"from": drawn.address, **(participant if drawn.detail & 0x10 else {})}
 
 
-def edit(drawn: Drawn) -> Fields:
+def edit(drawn: EventDraft) -> JsonFields:
     text = f"edited {drawn.number}.{drawn.detail % 3}"
     match drawn.dialect % 4:
         case 0:
-            return drawn.event(
-                "message.edited", drawn.timed({"messageId": drawn.message_id, "newText": text, **_whose(drawn)})
+            return drawn.envelope(
+                "message.edited",
+                drawn.with_time({"messageId": drawn.message_id, "newText": text, **_actor_fields(drawn)}),
             )
         case 1:
-            data = drawn.timed({"messageId": drawn.message_id, "newText": text, **_whose(drawn)})
-            return drawn.event("message.edited", {"data": data})
+            data = drawn.with_time({"messageId": drawn.message_id, "newText": text, **_actor_fields(drawn)})
+            return drawn.envelope("message.edited", {"data": data})
         case 2:
             protocol = {
                 "type": 14,
-                "key": drawn.key(drawn.message_id, ours=drawn.ours),
+                "key": drawn.baileys_key(drawn.message_id, ours=drawn.is_outgoing),
                 "editedMessage": {"text": text},
             }
-            inner = _numbered(drawn, 100)
+            inner = _with_own_id(drawn, 100)
             return inner.flat({"type": "protocolMessage", "text": "", "protocolMessage": protocol})
         case _:
             protocol = {
                 "type": "MESSAGE_EDIT",
-                "key": drawn.key(drawn.message_id, ours=drawn.ours),
+                "key": drawn.baileys_key(drawn.message_id, ours=drawn.is_outgoing),
                 "editedMessage": {"conversation": text},
             }
-            return _numbered(drawn, 100).baileys({"editedMessage": {"message": {"protocolMessage": protocol}}})
+            return _with_own_id(drawn, 100).baileys({"editedMessage": {"message": {"protocolMessage": protocol}}})
 
 
-def delete(drawn: Drawn) -> Fields:
+def delete(drawn: EventDraft) -> JsonFields:
     match drawn.dialect % 4:
         case 0:
-            return drawn.event("message.revoked", drawn.timed({"messageId": drawn.message_id, **_whose(drawn)}))
+            return drawn.envelope(
+                "message.revoked", drawn.with_time({"messageId": drawn.message_id, **_actor_fields(drawn)})
+            )
         case 1:
             many = [drawn.message_id, f"ID{drawn.detail % 8}"]
-            return drawn.event("message.deleted", {"data": drawn.timed({"messageIds": many, **_whose(drawn)})})
+            return drawn.envelope(
+                "message.deleted", {"data": drawn.with_time({"messageIds": many, **_actor_fields(drawn)})}
+            )
         case _:
-            protocol = {"type": (0, "REVOKE")[drawn.dialect % 2], "key": drawn.key(drawn.message_id, ours=drawn.ours)}
-            return _numbered(drawn, 200).flat({"type": "protocolMessage", "text": "", "protocolMessage": protocol})
+            protocol = {
+                "type": (0, "REVOKE")[drawn.dialect % 2],
+                "key": drawn.baileys_key(drawn.message_id, ours=drawn.is_outgoing),
+            }
+            return _with_own_id(drawn, 200).flat({"type": "protocolMessage", "text": "", "protocolMessage": protocol})
 
 
-def reaction(drawn: Drawn) -> Fields:
+def reaction(drawn: EventDraft) -> JsonFields:
     emoji = ("👍", "", "😂", "❤️", "")[drawn.detail % 5]
     by_us = bool(drawn.detail & 0x20)
     match drawn.dialect % 4:
         case 0:
-            whose: Fields = {"to": drawn.address} if by_us else {"from": drawn.address}
-            told = drawn.timed({"messageId": drawn.message_id, "emoji": emoji, **whose})
-            return drawn.event("message.reaction", told)
+            whose: JsonFields = {"to": drawn.address} if by_us else {"from": drawn.address}
+            told = drawn.with_time({"messageId": drawn.message_id, "emoji": emoji, **whose})
+            return drawn.envelope("message.reaction", told)
         case 1:
             whose = {"to": drawn.address} if by_us else {"from": drawn.address}
             reaction = {"text": emoji, "key": {"id": drawn.message_id}}
-            return drawn.event("message.reaction", {"data": drawn.timed({"reaction": reaction, **whose})})
+            return drawn.envelope("message.reaction", {"data": drawn.with_time({"reaction": reaction, **whose})})
         case _:
-            reaction = {"text": emoji, "key": drawn.key(drawn.message_id, ours=drawn.ours)}
-            return _numbered(drawn, 300).flat({"type": "reactionMessage", "text": "", "reaction": reaction}, ours=by_us)
+            reaction = {"text": emoji, "key": drawn.baileys_key(drawn.message_id, ours=drawn.is_outgoing)}
+            return _with_own_id(drawn, 300).flat(
+                {"type": "reactionMessage", "text": "", "reaction": reaction}, ours=by_us
+            )
 
 
-def _numbered(drawn: Drawn, offset: int) -> Drawn:
+def _with_own_id(drawn: EventDraft, offset: int) -> EventDraft:
     """The same with the id of the message that carries a change."""
     return replace(drawn, message_id=f"ID{offset + drawn.detail}")

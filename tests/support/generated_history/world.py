@@ -13,26 +13,26 @@ LID_OF_ASHA: Final = "200000000000011@lid"
 LID_OF_RAVI: Final = "200000000000012@lid"
 GROUP: Final = "120363041234567890@g.us"
 NEWSLETTER: Final = "120363999999@newsletter"
-STATUSES: Final = "status@broadcast"
+STATUS_BROADCAST: Final = "status@broadcast"
 
-CHATS: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, LID_OF_RAVI, MEENA, NEWSLETTER, STATUSES)
-HOMES: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI, ASHA, NEWSLETTER)
+CHATS: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, LID_OF_RAVI, MEENA, NEWSLETTER, STATUS_BROADCAST)
+HOME_CHATS: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI, ASHA, NEWSLETTER)
 """Where each message id is mostly used, by its number: the first three are three chats."""
-OTHERS: Final = {ASHA: LID_OF_ASHA, LID_OF_ASHA: ASHA, RAVI: LID_OF_RAVI, LID_OF_RAVI: RAVI}
+OTHER_ADDRESSES: Final = {ASHA: LID_OF_ASHA, LID_OF_ASHA: ASHA, RAVI: LID_OF_RAVI, LID_OF_RAVI: RAVI}
 """One person's other address, as most evidence has it."""
 PEOPLE: Final = (ASHA, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI)
 NAMES: Final = ("Asha", "रवि", "M.", "Asha 😀")
 
-T0: Final = 1_734_621_000_000
+BASE_TIME: Final = 1_734_621_000_000
 """Around when everything happens and is received, in ms."""
 SECOND: Final = 1_000
 HOUR: Final = 3_600 * SECOND
 DAY: Final = 24 * HOUR
 
-Fields = dict[str, object]
+JsonFields = dict[str, object]
 
 
-def jid(address: str, spelling: int = 0) -> str:
+def spell_jid(address: str, spelling: int = 0) -> str:
     """An address as gateways spell it; 0 is what SAK does."""
     if "@" in address:
         user, _, server = address.partition("@")
@@ -40,27 +40,27 @@ def jid(address: str, spelling: int = 0) -> str:
     return (f"{address}@s.whatsapp.net", f"{address}:22@s.whatsapp.net", f"{address}@c.us")[spelling % 3]
 
 
-def encoded(fields: Fields) -> bytes:
+def encode_event(fields: JsonFields) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def happened(die: int, received_at: int) -> int | None:
+def event_time(choice: int, received_at: int) -> int | None:
     """When something happened, in ms: mostly near T0 with ties, sometimes by a clock that cannot be believed."""
-    near = T0 + die % 25 * 7 * SECOND
+    near = BASE_TIME + choice % 25 * 7 * SECOND
     for below, time in (
         (200, near),
         (208, None),
         (214, 5 * SECOND),  # 1970
         (220, 32_503_680_000_000),  # 3000
-        (232, received_at + DAY + (die - 226) * SECOND),  # around where we stop to believe
-        (236, 1_230_768_000_000 + (die - 234) * SECOND),  # around WhatsApp's first day
+        (232, received_at + DAY + (choice - 226) * SECOND),  # around where we stop to believe
+        (236, 1_230_768_000_000 + (choice - 234) * SECOND),  # around WhatsApp's first day
     ):
-        if die < below:
+        if choice < below:
             return time
     return near + 1  # finer than seconds
 
 
-def spelled(time: int, spelling: int) -> object:
+def spell_time(time: int, spelling: int) -> object:
     """A time as gateways spell it; 0 is what SAK does, where that is exact."""
     if time % SECOND or spelling % 7 == 1:
         return time

@@ -13,7 +13,7 @@ import pytest
 
 from store.postgres import connections
 from tests.support import replaying
-from tests.support.faulty_parsers import MISREADINGS, rightly
+from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
 from worker.commands import replay
@@ -37,7 +37,9 @@ def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
 
 def test_the_exit_code_says_whether_anything_differs(database_url: str) -> None:
     """A deployment can ask after every upgrade, and wake somebody only if there is something to decide."""
-    replaying.drain(database_url, list(generated_history_batches.told(100)), MISREADINGS["wrong times"])
+    replaying.store_batches(
+        database_url, list(generated_history_batches.generate_batches(100)), FAULTY_PARSERS["wrong times"]
+    )
 
     codes = [run(database_url, *arguments)[0] for arguments in (["--dry-run"], [], ["--dry-run"])]
 
@@ -46,7 +48,9 @@ def test_the_exit_code_says_whether_anything_differs(database_url: str) -> None:
 
 def test_the_report_can_be_read_by_people_and_machines(database_url: str) -> None:
     """Both say the same: what kinds of differences, how many, and a few of them."""
-    replaying.drain(database_url, list(generated_history_batches.told(100)), MISREADINGS["wrong types"])
+    replaying.store_batches(
+        database_url, list(generated_history_batches.generate_batches(100)), FAULTY_PARSERS["wrong types"]
+    )
 
     _, for_machines, _ = run(database_url, "--dry-run", "--json")
     _, for_people, _ = run(database_url, "--dry-run")
@@ -71,15 +75,15 @@ def test_without_a_database_it_says_so() -> None:
     """In a sentence, not with a traceback."""
     code, _, err = run("postgresql://app@127.0.0.1:1/history")
 
-    assert code == replay.UNUSABLE
+    assert code == replay.FAILED
     assert err.startswith("replay: PostgreSQL cannot be used: ")
     assert "Traceback" not in err
 
 
 def test_a_killed_replay_leaves_nothing_half_done_and_goes_on(database_url: str) -> None:
     """Whenever it dies, each message is either as it was or as it should be, and the next run finishes the rest."""
-    batches = list(generated_history_batches.told(400, seed=11))
-    replaying.drain(database_url, batches, MISREADINGS["not understood"])
+    batches = list(generated_history_batches.generate_batches(400, seed=11))
+    replaying.store_batches(database_url, batches, FAULTY_PARSERS["not understood"])
 
     process = command(database_url, "--batch", "5")
     reached = wait_for_progress(database_url, above=20)
@@ -92,19 +96,19 @@ def test_a_killed_replay_leaves_nothing_half_done_and_goes_on(database_url: str)
     assert reached < 400
     with connections.open(database_url, "test") as connection:
         replays = connection.execute("SELECT count(*), count(finished_at) FROM replays").fetchall()
-        said = replaying.history(database_url)
+        said = replaying.comparable_snapshot(database_url)
         connection.execute(
             "TRUNCATE batches, digests, events, event_keys, parked, sessions, session_events, keys, chats,"
             " whatsapp_messages, marks, aliases, corrections, sends CASCADE"
         )
-        replaying.drain(database_url, batches, rightly)
+        replaying.store_batches(database_url, batches, parse_correctly)
     assert replays == [(1, 1)]
-    assert snapshot.differences(said, replaying.history(database_url)) == []
+    assert snapshot.differences(said, replaying.comparable_snapshot(database_url)) == []
 
 
 def test_a_stopped_replay_says_that_it_goes_on_from_there(database_url: str) -> None:
     """SIGTERM is how a deployment ends a process: the batch in hand is finished, and its exit code tells."""
-    replaying.drain(database_url, list(generated_history_batches.told(400)), rightly)
+    replaying.store_batches(database_url, list(generated_history_batches.generate_batches(400)), parse_correctly)
 
     process = command(database_url, "--batch", "2")
     wait_for_progress(database_url, above=2)
@@ -133,7 +137,7 @@ def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_th
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was promised of replays, at a size that says something."""
-    batches = list(generated_history_batches.told(102_000, seed=2))
+    batches = list(generated_history_batches.generate_batches(102_000, seed=2))
     with connections.open(database_url, "test") as connection:
         taken = [batches[start : start + 12] for start in range(0, len(batches), 12)]
         drained = 0.0
@@ -142,19 +146,19 @@ def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_th
                 # As autovacuum does once a minute: the drain is measured against a history that grew in days.
                 connection.execute("ANALYZE")
             began = time.monotonic()
-            generated_history_batches.keep(connection, some)
+            generated_history_batches.store_batches(connection, some)
             drained += time.monotonic() - began
         row = connection.execute("SELECT count(*) FROM events").fetchone()
-        before = generated_history_batches.everything(connection)
+        before = generated_history_batches.table_versions(connection)
         began = time.monotonic()
 
-        report = replaying.replayed(database_url, rightly, size=512)
+        report = replaying.run_replay(database_url, parse_correctly, size=512)
 
         seconds = time.monotonic() - began
-        assert generated_history_batches.everything(connection) == before
+        assert generated_history_batches.table_versions(connection) == before
     events = row[0] if row and isinstance(row[0], int) else 0
     with capsys.disabled():
         print(f"\n{events:,} events: drained {events / drained:,.0f}/s, replayed {events / seconds:,.0f}/s")
-    assert report.counts == {}
-    assert report.events == events > 100_000
+    assert report.difference_counts == {}
+    assert report.event_count == events > 100_000
     assert seconds <= drained * 10

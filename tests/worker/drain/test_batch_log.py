@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 from store.model.batches import Batch
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import WorkerPipeline
 from worker.drain import batch_log
 
 
@@ -19,22 +19,22 @@ def test_batches_that_follow_each_other_are_told_as_one_range() -> None:
 
 def test_an_event_is_followed_from_its_answer_to_its_row(database_url: str, redis_url: str, tmp_path: Path) -> None:
     """`writer:number:index` is in the answer to the webhook, in the worker's line, and in the ledger."""
-    pipeline = Pipeline(database_url, redis_url, tmp_path)
+    pipeline = WorkerPipeline(database_url, redis_url, tmp_path)
     odd = b'{"event":"call.missed","sessionId":"s1","from":"919811000001@s.whatsapp.net"}'
-    pipeline.feed.add([b'{"event":"x","test":true,"sessionId":"s1"}', odd])
+    pipeline.feed.append([b'{"event":"x","test":true,"sessionId":"s1"}', odd])
     try:
-        worker = pipeline.worker(LOG_FORMAT="json").start()
-        assert pipeline.drained()
-        assert pipeline.until(lambda: '"an event is parked"' in worker.said)
-        lines = [json.loads(each) for each in worker.said.splitlines()]
+        worker = pipeline.create_worker(LOG_FORMAT="json").start()
+        assert pipeline.wait_until_drained()
+        assert pipeline.wait_until(lambda: '"an event is parked"' in worker.output)
+        lines = [json.loads(each) for each in worker.output.splitlines()]
     finally:
         pipeline.close()
 
     (stored,) = [each for each in lines if each["message"] == "stored"]
     parked = [each for each in lines if each["message"] == "an event is parked"]
-    rows = pipeline.rows("SELECT encode(digest, 'hex'), reason FROM parked")
+    rows = pipeline.fetch_rows("SELECT encode(digest, 'hex'), reason FROM parked")
     assert stored["batches"] == [f"{pipeline.feed.writer}:1"]
     assert stored["events"] == 2
     assert f"{pipeline.feed.writer}:1:1" in {each["event"] for each in parked}
     assert {(each["digest"], each["reason"]) for each in parked} == set(rows)
-    assert "919811000001" not in worker.said
+    assert "919811000001" not in worker.output

@@ -5,95 +5,105 @@ from pathlib import Path
 import pytest
 
 from store.erasure import requests
-from store.erasure.key_store import Keeping
+from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
-from tests.support.erasure_scenario import ASHA, LID, RAVI, message
+from tests.support.erasure_scenario import ASHA, LID, RAVI, message_event
 from tests.support.generated_history import world
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import WorkerPipeline
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
-    return Keeping(tmp_path / "data")
+def keeping(tmp_path: Path) -> SuppressionKeyStore:
+    return SuppressionKeyStore(tmp_path / "data")
 
 
-def ledger(pipeline: Pipeline) -> tuple[int, ...]:
+def ledger(pipeline: WorkerPipeline) -> tuple[int, ...]:
     """How many were counted as stored, duplicate and forgotten; all others must be none."""
     columns = "sum(stored), sum(duplicate), sum(forgotten), sum(size) - sum(stored + duplicate + forgotten)"
-    counted = pipeline.rows(f"SELECT {columns} FROM batches")[0]
-    assert pipeline.rows("SELECT count(*) FROM corrections") == [(0,)]
+    counted = pipeline.fetch_rows(f"SELECT {columns} FROM batches")[0]
+    assert pipeline.fetch_rows("SELECT count(*) FROM corrections") == [(0,)]
     assert counted[3] == 0
     return tuple(int(count) for count in counted[:3])
 
 
-def record(pipeline: Pipeline, keeping: Keeping, address: str) -> None:
+def record(pipeline: WorkerPipeline, keeping: SuppressionKeyStore, address: str) -> None:
     """What a command does that is killed before it erases anything."""
     with connections.open(pipeline.database_url, "forget") as connection:
         requests.record(connection, keeping, address)
 
 
-def erased(pipeline: Pipeline) -> bool:
-    return pipeline.until(lambda: pipeline.rows("SELECT count(*) FROM erasures") == [(0,)])
+def erased(pipeline: WorkerPipeline) -> bool:
+    return pipeline.wait_until(lambda: pipeline.fetch_rows("SELECT count(*) FROM erasures") == [(0,)])
 
 
-def words(pipeline: Pipeline) -> list[str]:
-    return [text for (text,) in pipeline.rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
+def words(pipeline: WorkerPipeline) -> list[str]:
+    return [text for (text,) in pipeline.fetch_rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
 
 
 def test_what_waits_in_the_stream_is_counted_forgotten_and_the_rest_is_erased(
-    pipeline: Pipeline, keeping: Keeping
+    pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
     """The command may run, and be killed, while workers are down and the stream is full of the person's messages."""
-    pipeline.feed.add([message("zebra one", 1), message("hello", 2, RAVI)])
-    worker = pipeline.worker(DATA_DIR=str(keeping.folder)).start()
-    assert pipeline.drained()
+    pipeline.feed.append([message_event("zebra one", 1), message_event("hello", 2, RAVI)])
+    worker = pipeline.create_worker(DATA_DIR=str(keeping.directory)).start()
+    assert pipeline.wait_until_drained()
     worker.terminate()
-    pipeline.feed.add([message("zebra two", 3), message("hello again", 4, RAVI), message("zebra one", 1)])
+    pipeline.feed.append(
+        [message_event("zebra two", 3), message_event("hello again", 4, RAVI), message_event("zebra one", 1)]
+    )
     record(pipeline, keeping, ASHA)
 
     worker.start()
-    assert pipeline.drained()
+    assert pipeline.wait_until_drained()
     assert erased(pipeline)
 
     assert words(pipeline) == ["hello", "hello again"]
     assert ledger(pipeline) == (3, 1, 1)
-    assert pipeline.rows("SELECT count(*) FROM events WHERE position('zebra' IN encode(body, 'escape')) > 0") == [(0,)]
+    assert pipeline.fetch_rows("SELECT count(*) FROM events WHERE position('zebra' IN encode(body, 'escape')) > 0") == [
+        (0,)
+    ]
 
 
 def test_a_lid_that_proves_to_be_somebody_forgotten_is_erased_by_the_worker(
-    pipeline: Pipeline, keeping: Keeping
+    pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
     """Nobody runs a command then: the evidence comes with a message, years later perhaps."""
-    pipeline.feed.add([message("zebra one", 1), message("zebra two", 2, LID), message("hello", 3, RAVI)])
-    pipeline.worker(DATA_DIR=str(keeping.folder)).start()
-    assert pipeline.drained()
+    pipeline.feed.append(
+        [message_event("zebra one", 1), message_event("zebra two", 2, LID), message_event("hello", 3, RAVI)]
+    )
+    pipeline.create_worker(DATA_DIR=str(keeping.directory)).start()
+    assert pipeline.wait_until_drained()
     record(pipeline, keeping, ASHA)
     assert erased(pipeline)
     assert words(pipeline) == ["zebra two", "hello"]
 
-    pipeline.feed.add([message("it is me", 4, LID, from_lid=LID, from_number=f"+{ASHA}")])
-    assert pipeline.drained()
-    assert pipeline.until(lambda: words(pipeline) == ["hello", "it is me"])
+    pipeline.feed.append([message_event("it is me", 4, LID, from_lid=LID, from_number=f"+{ASHA}")])
+    assert pipeline.wait_until_drained()
+    assert pipeline.wait_until(lambda: words(pipeline) == ["hello", "it is me"])
 
     assert erased(pipeline)
     assert ledger(pipeline) == (4, 0, 0)
-    assert len(keeping.noted()) == 2
+    assert len(keeping.read_suppressions()) == 2
 
 
-def test_a_worker_without_the_key_says_so_and_keeps_nothing(pipeline: Pipeline, keeping: Keeping) -> None:
+def test_a_worker_without_the_key_says_so_and_keeps_nothing(
+    pipeline: WorkerPipeline, keeping: SuppressionKeyStore
+) -> None:
     """It cannot tell who is forgotten, so that the stream keeps what comes until somebody gives it the key."""
     record(pipeline, keeping, ASHA)
-    pipeline.feed.add([message("zebra one", 1), message("hello", 2, RAVI)])
+    pipeline.feed.append([message_event("zebra one", 1), message_event("hello", 2, RAVI)])
 
-    blind = pipeline.worker(DATA_DIR=str(keeping.folder / "elsewhere")).start()
-    assert pipeline.until(lambda: "FORGET_KEY" in pipeline.said)
-    assert pipeline.counted() == 0
-    assert pipeline.entries() == 1
+    blind = pipeline.create_worker(DATA_DIR=str(keeping.directory / "elsewhere")).start()
+    assert pipeline.wait_until(lambda: "FORGET_KEY" in pipeline.worker_output)
+    assert pipeline.count_ledger_events() == 0
+    assert pipeline.count_entries() == 1
     blind.kill()
     pipeline.workers.clear()
 
-    pipeline.worker(FORGET_KEY=keeping.key_file.read_text().strip(), DATA_DIR=str(keeping.folder / "elsewhere")).start()
-    assert pipeline.drained()
+    pipeline.create_worker(
+        FORGET_KEY=keeping.key_file.read_text().strip(), DATA_DIR=str(keeping.directory / "elsewhere")
+    ).start()
+    assert pipeline.wait_until_drained()
     # Received after she was forgotten: a new history.
     assert words(pipeline) == ["zebra one", "hello"]
-    assert world.ASHA not in pipeline.said
+    assert world.ASHA not in pipeline.worker_output

@@ -1,29 +1,33 @@
 """What a worker does besides draining."""
 
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import WorkerPipeline
 
 
-def test_a_worker_forgets_changes_that_are_old_enough(pipeline: Pipeline) -> None:
+def test_a_worker_forgets_changes_that_are_old_enough(pipeline: WorkerPipeline) -> None:
     """With or without an API: the feed must not outgrow the history."""
-    pipeline.run("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '49 hours')")
-    pipeline.run("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '25 hours')")
-    pipeline.worker(FEED_DAYS="2").start()
+    pipeline.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '49 hours')")
+    pipeline.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '25 hours')")
+    pipeline.create_worker(FEED_DAYS="2").start()
 
-    assert pipeline.until(lambda: pipeline.rows("SELECT count(*) FROM changes") == [(1,)], keep=False), pipeline.said
+    assert pipeline.wait_until(
+        lambda: pipeline.fetch_rows("SELECT count(*) FROM changes") == [(1,)], restart_workers=False
+    ), pipeline.worker_output
 
 
-def test_how_long_changes_are_kept_is_a_number_of_days(pipeline: Pipeline) -> None:
+def test_how_long_changes_are_kept_is_a_number_of_days(pipeline: WorkerPipeline) -> None:
     """A typing error must not empty the feed."""
-    worker = pipeline.worker(FEED_DAYS="0").start()
+    worker = pipeline.create_worker(FEED_DAYS="0").start()
 
     assert worker.wait() == 2
-    assert "FEED_DAYS" in worker.said
+    assert "FEED_DAYS" in worker.output
 
 
-def test_a_worker_makes_room_for_the_coming_months(pipeline: Pipeline) -> None:
+def test_a_worker_makes_room_for_the_coming_months(pipeline: WorkerPipeline) -> None:
     """Nobody is to remember that raw events need a partition in time."""
     made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
-    before = pipeline.rows(made)
-    pipeline.worker().start()
+    before = pipeline.fetch_rows(made)
+    pipeline.create_worker().start()
 
-    assert pipeline.until(lambda: pipeline.rows(made) != before, keep=False), pipeline.said
+    assert pipeline.wait_until(lambda: pipeline.fetch_rows(made) != before, restart_workers=False), (
+        pipeline.worker_output
+    )

@@ -33,7 +33,7 @@ from worker.sak import address
 )
 def test_one_chat_has_one_address_however_it_is_spelled(spelled: object, kept: str) -> None:
     """Two spellings kept apart would split a conversation in two."""
-    assert address.read(spelled) == kept
+    assert address.parse(spelled) == kept
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_one_chat_has_one_address_however_it_is_spelled(spelled: object, kept: s
 )
 def test_what_is_no_address_is_none(spelled: object) -> None:
     """An address made up from nonsense would be a chat that nobody has."""
-    assert address.read(spelled) is None
+    assert address.parse(spelled) is None
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_what_is_no_address_is_none(spelled: object) -> None:
 )
 def test_a_jid_and_a_number_with_plus_are_trusted(value: object) -> None:
     """These are the two ways in which the gateway says that it knows the phone."""
-    assert address.trusted_phone(value) == "919811000001"
+    assert address.parse_unambiguous_phone(value) == "919811000001"
 
 
 @pytest.mark.parametrize("value", ["919811000001", 919811000001, "200000000000011", "200000000000011@lid", "+", None])
 def test_bare_digits_are_not_trusted(value: object) -> None:
     """In the chat of a LID the gateway puts the LID's digits there: trusted, they would merge it with a stranger."""
-    assert address.trusted_phone(value) is None
+    assert address.parse_unambiguous_phone(value) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.storable import storable
+from tests.support.storable import assert_storable
 from worker.sak import parser
 
 EVENTS = [
@@ -121,28 +121,28 @@ LONG = settings(EVERYDAY, max_examples=5_000)
 @given(st.binary(max_size=2_000))
 def test_any_bytes_have_an_outcome(body: bytes) -> None:
     """The queue is durable: a body that raises would come back until somebody looks."""
-    storable(parser.read(body).outcome)
+    assert_storable(parser.parse(body).outcome)
 
 
 @CHEAP
 @given(st.text(st.characters(codec="utf-8"), max_size=500))
 def test_any_text_has_an_outcome(body: str) -> None:
     """Nearly all random bytes stop at the first check; text gets further."""
-    storable(parser.read(body.encode()).outcome)
+    assert_storable(parser.parse(body.encode()).outcome)
 
 
 @EVERYDAY
 @given(bodies())
 def test_any_json_of_our_own_words_has_an_outcome_that_can_be_stored(body: bytes) -> None:
     """Hostile values in the right places: one that PostgreSQL refuses would fail the batch it came in."""
-    storable(parser.read(body).outcome)
+    assert_storable(parser.parse(body).outcome)
 
 
 @EVERYDAY
 @given(bodies())
 def test_reading_twice_gives_the_same(body: bytes) -> None:
     """Replay reads everything again, and must change nothing."""
-    assert parser.read(body) == parser.read(body)
+    assert parser.parse(body) == parser.parse(body)
 
 
 @pytest.mark.long
@@ -151,4 +151,4 @@ def test_reading_twice_gives_the_same(body: bytes) -> None:
 @given(st.binary(max_size=5_000) | bodies())
 def test_very_many_bodies_have_an_outcome_that_can_be_stored(body: bytes) -> None:
     """The same, for as long as CI's longer profile allows."""
-    storable(parser.read(body).outcome)
+    assert_storable(parser.parse(body).outcome)

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from store.model.facts import Message, Name
+from store.model.facts import DisplayName, Message
 from worker.sak import parser, text
 
 FLAT: dict[str, object] = {
@@ -27,7 +27,7 @@ def with_field(name: str, raw: str) -> bytes:
 
 
 def message_of(body: bytes) -> Message:
-    outcome = parser.read(body).outcome
+    outcome = parser.parse(body).outcome
     assert outcome.kind == "stored"
     return next(fact for fact in outcome.facts if isinstance(fact, Message))
 
@@ -54,7 +54,7 @@ def message_of(body: bytes) -> Message:
 )
 def test_a_body_of_nonsense_is_parked(body: bytes, reason: str) -> None:
     """SAK never sends these; whoever knows the secret can. One must not cost the worker its life or its afternoon."""
-    outcome = parser.read(body).outcome
+    outcome = parser.parse(body).outcome
 
     assert (outcome.kind, outcome.reason) == ("parked", reason)
 
@@ -105,8 +105,8 @@ def test_a_longer_text_says_how_much_is_missing() -> None:
 
 def test_a_long_name_is_cut() -> None:
     """A list of chats shows names; one of a megabyte would be most of every page."""
-    outcome = parser.read(with_field("pushName", json.dumps("y" * MEGABYTE))).outcome
-    [name] = [fact for fact in outcome.facts if isinstance(fact, Name)]
+    outcome = parser.parse(with_field("pushName", json.dumps("y" * MEGABYTE))).outcome
+    [name] = [fact for fact in outcome.facts if isinstance(fact, DisplayName)]
 
     assert name.name == "y" * text.MAX_NAME
 
@@ -116,14 +116,14 @@ def test_an_event_about_very_many_messages_is_bounded() -> None:
     ids = [f"3EB0{number}" for number in range(50_000)]
     body = json.dumps({"event": "message.read", "sessionId": "s", "messageIds": ids}).encode()
 
-    assert len(parser.read(body).outcome.facts) == 1_000
+    assert len(parser.parse(body).outcome.facts) == 1_000
 
 
 def test_memory_stays_in_proportion_to_the_body() -> None:
     """A worker reads hundreds of bodies at a time: none may multiply."""
     body = with_field("data", "[" + "{}," * 300_000 + "{}]")
     tracemalloc.start()
-    parser.read(body)
+    parser.parse(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -10,8 +10,8 @@ WRITER = "0123456789abcdef0123456789abcdef"
 
 
 def digest_of(body: bytes, *, number: int = 1, index: int = 0) -> bytes:
-    told = parser.read(body).identifies_itself
-    return identity.digest(body, writer=WRITER, number=number, index=index, identifies_itself=told)
+    told = parser.parse(body).is_self_identifying
+    return identity.digest(body, writer=WRITER, number=number, index=index, is_self_identifying=told)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ def test_an_event_without_id_and_time_is_another_one_each_time_it_comes(body: by
 def test_a_place_in_a_batch_has_the_digest_of_no_body() -> None:
     """Whoever knows a writer's id must not be able to send a body that takes another event's place."""
     place = digest_of(b"{}", number=1, index=0)
-    forged = identity.POSITION + f"{WRITER} 1 0".encode()
+    forged = identity.POSITION_PREFIX + f"{WRITER} 1 0".encode()
 
     assert hashlib.sha256(forged).digest() == place
-    assert not parser.read(forged).identifies_itself
+    assert not parser.parse(forged).is_self_identifying
     assert digest_of(forged, number=2) != place
 
 
@@ -78,6 +78,8 @@ def test_what_identifies_an_event_is_frozen() -> None:
 
     If this fails, raise VERSION and give the store a way to find what has the digest of the version before.
     """
-    frozen = hashlib.sha256(repr((identity.VERSION, identity.POSITION, identity.KEYS)).encode()).hexdigest()
+    frozen = hashlib.sha256(
+        repr((identity.VERSION, identity.POSITION_PREFIX, identity.IDENTIFYING_KEYS)).encode()
+    ).hexdigest()
 
     assert frozen == "1b457638876086c2eeffebcd6d677b0d1fe64682eeb92f9b3921a5cd6994d614"

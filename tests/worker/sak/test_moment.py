@@ -31,12 +31,12 @@ SECOND = 1_734_621_000_000
         ({"seconds": {"low": 1734621000, "high": 0}}, SECOND),
         (86400, 86_400_000),
         (32503680000, 32_503_680_000_000),
-        ("9999-12-31T23:59:59.999Z", timestamps.LATEST),
+        ("9999-12-31T23:59:59.999Z", timestamps.MAX_MILLISECONDS),
     ],
 )
 def test_one_moment_is_one_number_however_it_is_spelled(spelled: object, time: int) -> None:
     """Gateways disagree on units and spellings, and the order of a conversation depends on them."""
-    assert timestamps.read(spelled) == time
+    assert timestamps.parse(spelled) == time
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_one_moment_is_one_number_however_it_is_spelled(spelled: object, time: i
 )
 def test_what_is_no_moment_is_none(spelled: object) -> None:
     """The receipt takes its place; a made-up time would put a message where nobody looks for it."""
-    assert timestamps.read(spelled) is None
+    assert timestamps.parse(spelled) is None

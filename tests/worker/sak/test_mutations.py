@@ -9,7 +9,7 @@ import random
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.storable import storable
+from tests.support.storable import assert_storable
 from worker.sak import parser
 
 PAYLOADS = ROOT / "tests" / "payloads"
@@ -108,14 +108,14 @@ def broken(chance: random.Random, value: object, share: float) -> object:
 def test_a_payload_with_broken_bytes_has_an_outcome(lot: int) -> None:
     """A gateway that changes, a proxy that cuts, somebody who knows the secret."""
     for number in range(lot * 2_500, (lot + 1) * 2_500):
-        storable(parser.read(broken_bytes(number)).outcome)
+        assert_storable(parser.parse(broken_bytes(number)).outcome)
 
 
 @pytest.mark.parametrize("lot", range(4))
 def test_a_payload_with_hostile_values_has_an_outcome_that_can_be_stored(lot: int) -> None:
     """Any field may hold anything: one value that PostgreSQL refuses would fail the batch it came in."""
     for number in range(lot * 2_500, (lot + 1) * 2_500):
-        storable(parser.read(broken_values(number)).outcome)
+        assert_storable(parser.parse(broken_values(number)).outcome)
 
 
 @pytest.mark.long
@@ -124,5 +124,5 @@ def test_a_payload_with_hostile_values_has_an_outcome_that_can_be_stored(lot: in
 def test_very_many_broken_payloads_have_an_outcome_that_can_be_stored(lot: int) -> None:
     """The same, for as long as CI's longer profile allows."""
     for number in range(100_000 + lot * 20_000, 100_000 + (lot + 1) * 20_000):
-        storable(parser.read(broken_bytes(number)).outcome)
-        storable(parser.read(broken_values(number)).outcome)
+        assert_storable(parser.parse(broken_bytes(number)).outcome)
+        assert_storable(parser.parse(broken_values(number)).outcome)

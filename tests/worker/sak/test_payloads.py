@@ -24,7 +24,7 @@ def test_a_payload_has_the_outcome_beside_it(expected: Path) -> None:
     """These files are the documentation of what is understood; a parser that drifts from them changes histories."""
     body = body_beside(expected).read_bytes()
 
-    assert shown(parser.read(body)) == json.loads(expected.read_text(encoding="utf-8"))
+    assert shown(parser.parse(body)) == json.loads(expected.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("number", range(len(WIRE)))
@@ -32,7 +32,7 @@ def test_a_captured_webhook_has_its_expected_outcome(number: int) -> None:
     """These came from the gateway's own code: whatever else is understood, they must be."""
     body = json.loads(WIRE[number])["body"].encode()
 
-    assert shown(parser.read(body)) == json.loads(EXPECTED_WIRE[number])
+    assert shown(parser.parse(body)) == json.loads(EXPECTED_WIRE[number])
 
 
 def test_every_captured_webhook_has_an_expected_outcome() -> None:
@@ -62,16 +62,16 @@ def body_beside(expected: Path) -> Path:
     return body
 
 
-def shown(reading: parser.Reading) -> dict[str, object]:
+def shown(reading: parser.ParseResult) -> dict[str, object]:
     """A reading as the expected outcomes spell it: what is None is left out."""
     outcome = reading.outcome
     told: dict[str, object] = {
         "kind": outcome.kind,
         "reason": outcome.reason,
         "session_id": outcome.session_id,
-        "event": outcome.event,
+        "event": outcome.event_type,
         "time": outcome.time,
-        "identifies_itself": reading.identifies_itself,
+        "identifies_itself": reading.is_self_identifying,
         "facts": [shown_fact(fact) for fact in outcome.facts],
     }
     return {name: value for name, value in told.items() if value is not None}

@@ -15,7 +15,7 @@ BODIES = sorted(path for path in PAYLOADS.glob("*/*.*") if not path.name.endswit
 
 def test_every_payload_s_outcome_survives_postgresql(database_url: str) -> None:
     """One value that cannot be inserted fails a batch; one that cannot be read back fails every page it is on."""
-    outcomes = [parser.read(path.read_bytes()).outcome for path in BODIES]
+    outcomes = [parser.parse(path.read_bytes()).outcome for path in BODIES]
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE derived (number integer, whole jsonb, words text[], times bigint[])")
         cursor.executemany(
@@ -35,7 +35,7 @@ def test_every_payload_s_outcome_survives_postgresql(database_url: str) -> None:
 
 
 def words(outcome: Outcome) -> list[str]:
-    told = [outcome.reason, outcome.session_id, outcome.event]
+    told = [outcome.reason, outcome.session_id, outcome.event_type]
     told += [getattr(fact, field.name) for fact in outcome.facts for field in fields(fact)]
     return [value for value in told if isinstance(value, str)]
 
