@@ -160,9 +160,9 @@ def test_what_is_deployed_is_what_runs_here_without_servers_for_laptops() -> Non
     assert {name: version for name, version in deployed.items() if laptop.get(name) != version} == {}
 
 
-def test_the_readme_has_every_variable_that_is_read_and_no_other() -> None:
+def test_the_configuration_page_lists_every_variable_that_is_read_and_no_other() -> None:
     """A variable that nobody reads is a promise that nobody keeps; one that is not told is found by accident."""
-    rows = TABLE_ROW.findall((ROOT / "README.md").read_text())
+    rows = TABLE_ROW.findall((ROOT / "docs" / "configuration.md").read_text())
     told = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
     code = [path for path in MODULES if (ROOT / "tests") not in path.parents]
     read = {name for path in code for name in variables(ast.parse(path.read_text()))}

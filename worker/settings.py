@@ -29,7 +29,7 @@ class Settings:
     suppression_key_store: SuppressionKeyStore
     """Where the key to who is forgotten is."""
     failpoints: str | None
-    """For tests: where the process is to die (worker/failpoint.py)."""
+    """For tests: where the process is to die (ingest/queue/failpoints.py)."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":

@@ -1,4 +1,4 @@
-"""`python -m dev.release COMMIT VERSION`: keeps what later versions have to get along with, in tests/upgrade/VERSION.
+"""`python -m dev.release COMMIT VERSION`: keeps what later versions have to get along with, in tests/upgrade.
 
 Its worker, its api and its migrations, as code that runs, and what its ingest writes into the stream and into a spool.
 """

@@ -71,7 +71,7 @@ def test_what_is_started_exists(one: DeclaredProcess) -> None:
 @pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
 def test_every_variable_that_is_set_is_one_that_is_read(one: DeclaredProcess) -> None:
     """A misspelt variable is set in vain, and nobody notices until the default hurts."""
-    rows = TABLE_ROW.findall((ROOT / "README.md").read_text())
+    rows = TABLE_ROW.findall((ROOT / "docs" / "configuration.md").read_text())
     told = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
 
     assert one.environment.keys() - told - NOT_OURS == set()

@@ -47,7 +47,7 @@ def stored(pipeline: WorkerPipeline) -> WorkerPipeline:
 
 
 def test_what_a_worker_stores_is_what_the_descriptions_say(stored: WorkerPipeline) -> None:
-    """The model shares no line with the parser and the store: both have read sak.md and design.md alike."""
+    """The model shares no line with the parser and the store: both follow the descriptions of SAK alone."""
     found = stored.judge()
 
     assert found.is_clean, found

@@ -26,7 +26,9 @@ class CommandBlock:
 
 
 def documents() -> list[str]:
-    return ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+    """Every page for people, as a path from the root: those of the root, and docs/."""
+    paths = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
 def command_blocks(page: str) -> list[CommandBlock]:

@@ -1,0 +1,94 @@
+"""The words and paths that code and pages use: each defined term is in use, and each named path exists."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.checkout import ROOT
+from tests.support import documentation
+
+GLOSSARY = "docs/glossary.md"
+TERM = re.compile(r"^\| (?!term \||-)([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+FOLDERS = ("ingest", "worker", "store", "api", "telemetry", "dev", "tests")
+COMMENTED_FILES = ("*.sql", "*.yml", "*.yaml", "*.toml", "*.sh", "*.service", "Dockerfile", "Procfile")
+PATH = re.compile(
+    rf"(?<![\w/.:-])(?:(?:{'|'.join(FOLDERS)}|docs|deploy|\.ci)/[\w./-]*\w|[\w-]+\.(?:md|toml|lock))(?![\w/]*[{{<*…])"
+)
+NO_PATH = re.compile(r"(?:api|ingest|worker|store)/\w+")
+"""The path of a URL, such as api/chats, or two alternatives, such as ingest/worker."""
+
+
+def terms() -> dict[str, str]:
+    return dict(TERM.findall((ROOT / GLOSSARY).read_text()))
+
+
+def sources() -> list[Path]:
+    """Every module, migration and script of ours, apart from what tests keep as data."""
+    modules = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    others = [
+        path
+        for folder in (*FOLDERS, "deploy")
+        for pattern in COMMENTED_FILES
+        for path in (ROOT / folder).rglob(pattern)
+    ]
+    return sorted({*modules, *others, *(path for pattern in COMMENTED_FILES for path in ROOT.glob(pattern))})
+
+
+def prose(path: Path) -> Iterator[str]:
+    """The comments and docstrings of a file."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        yield from re.findall(r"(?:--|#) (.*)", text)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+
+
+def missing_paths(text: str) -> set[str]:
+    named = {match[0] for match in PATH.finditer(text)}
+    return {path for path in named if not (ROOT / path).exists() and not NO_PATH.fullmatch(path)}
+
+
+def test_every_term_has_one_definition_of_one_line() -> None:
+    """The glossary is read in two minutes, or it is not read."""
+    rows = TERM.findall((ROOT / GLOSSARY).read_text())
+
+    assert 25 <= len(rows) <= 45
+    assert len(terms()) == len(rows)
+    assert [term for term, definition in rows if len(definition) > 160] == []
+
+
+def test_every_term_is_used_outside_the_glossary() -> None:
+    """A word that neither code nor pages use is not one of ours."""
+    pages = [ROOT / page for page in documentation.documents() if page != GLOSSARY]
+    text = " ".join(path.read_text() for path in (*pages, *sources())).lower().replace("_", " ")
+
+    assert [term for term in terms() if term.lower() not in text] == []
+
+
+@pytest.mark.parametrize("page", documentation.documents())
+def test_a_path_named_on_a_page_exists(page: str) -> None:
+    spans = re.findall(r"`([^`\n]+)`", (ROOT / page).read_text())
+
+    assert {path for span in spans for path in missing_paths(span)} == set()
+
+
+def test_a_path_named_in_a_comment_exists() -> None:
+    """A comment that leads to a file which was moved costs its reader more than none."""
+    dead = {
+        (str(path.relative_to(ROOT)), name)
+        for path in sources()
+        for text in prose(path)
+        for name in missing_paths(text)
+    }
+
+    assert dead == set()
