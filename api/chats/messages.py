@@ -111,8 +111,10 @@ def _decode_position(request: Request, parameter: str) -> MessagePosition | None
 
 
 def _position_from_values(values: list[cursors.CursorValue]) -> MessagePosition:
-    timestamp, arrived, message_id, row_id = values
-    return MessagePosition(cast("int", timestamp), cast("int", arrived), cast("str", message_id), cast("int", row_id))
+    timestamp, receive_order, message_id, row_id = values
+    return MessagePosition(
+        cast("int", timestamp), cast("int", receive_order), cast("str", message_id), cast("int", row_id)
+    )
 
 
 def _encode_position(position: MessagePosition | None) -> str:

@@ -74,7 +74,7 @@ class SampledHistory:
                 FROM whatsapp_messages AS m
                 WHERE m.chat_id = %(chat)s
             )
-            SELECT m.message_id, m.timestamp, m.arrived, m.id
+            SELECT m.message_id, m.timestamp, m.receive_order, m.id
             FROM span
             JOIN whatsapp_messages AS m ON m.timestamp >= span.first + (span.last - span.first) * %(share)s
             WHERE m.chat_id = %(chat)s
@@ -103,8 +103,8 @@ class SampledHistory:
         self, query: LiteralString, values: dict[str, object]
     ) -> tuple[str, message_pages.MessagePosition]:
         found = self.connection.execute(query, values).fetchone()
-        message_id, timestamp, arrived, number = cast("tuple[str, int, int, int]", found)
-        return message_id, message_pages.MessagePosition(timestamp, arrived, message_id, number)
+        message_id, timestamp, receive_order, number = cast("tuple[str, int, int, int]", found)
+        return message_id, message_pages.MessagePosition(timestamp, receive_order, message_id, number)
 
 
 def page_request(address: str, until: int | None = None) -> message_pages.MessageQuery:

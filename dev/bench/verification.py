@@ -27,7 +27,7 @@ def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: 
         row = connection.execute(
             """
             SELECT (SELECT count(*) FROM whatsapp_messages), (SELECT count(DISTINCT key_id) FROM whatsapp_messages),
-                (SELECT count(*) FROM events), (SELECT sum(unread) FROM chats WHERE merged_into IS NULL)
+                (SELECT count(*) FROM raw_events), (SELECT sum(unread) FROM chats WHERE merged_into IS NULL)
             """
         ).fetchone()
     found = tuple(int(cast("int", value)) for value in row or ())

@@ -129,7 +129,7 @@ class Campaign:
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 for recovery in list(self._open):
                     row = database.execute(
-                        "SELECT count(*) FROM digests WHERE digest = ANY(%s)", [list(set(recovery.digests))]
+                        "SELECT count(*) FROM event_digests WHERE digest = ANY(%s)", [list(set(recovery.digests))]
                     ).fetchone()
                     if row == (len(set(recovery.digests)),):
                         self._open.remove(recovery)
@@ -150,7 +150,7 @@ class Campaign:
         while time.monotonic() < end:
             self._check_recoveries(system)
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
-                kept = {bytes(digest) for (digest,) in database.execute("SELECT digest FROM digests")}
+                kept = {bytes(digest) for (digest,) in database.execute("SELECT digest FROM event_digests")}
             if distinct <= kept and ledger_command.is_settled(system.postgres.url):
                 return
             system.wait(0.5)

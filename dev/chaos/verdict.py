@@ -58,7 +58,7 @@ def judge(database_url: str, acknowledged: Iterable[bytes], unanswered: Iterable
     with psycopg.connect(database_url, autocommit=True) as database:
         database.execute("SET default_transaction_isolation = 'repeatable read'")
         with database.transaction():
-            kept = {bytes(body) for (body,) in database.execute("SELECT body FROM events")}
+            kept = {bytes(body) for (body,) in database.execute("SELECT body FROM raw_events")}
             rows = [reference_model.MessageRow(*row) for row in database.execute(_MESSAGES)]
             contacts = [
                 reference_model.ContactRow(phone, name, reference_model.to_milliseconds(at), unread)

@@ -21,14 +21,14 @@ SETUP: tuple[LiteralString, ...] = (
     INSERT INTO generator_indexes (name, owner, is_constraint, definition)
     SELECT i.indexname, i.tablename, false, i.indexdef
     FROM pg_indexes AS i
-    WHERE i.tablename IN ('whatsapp_messages', 'searchable', 'marks') AND i.schemaname = 'public'
+    WHERE i.tablename IN ('whatsapp_messages', 'search_index', 'message_updates') AND i.schemaname = 'public'
         AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conname = i.indexname)
     UNION ALL
     -- Its entries come in no order, so that the larger it is the longer each takes.
-    SELECT c.conname, 'digests', true, format('ALTER TABLE digests ADD CONSTRAINT %%I %%s', c.conname,
+    SELECT c.conname, 'event_digests', true, format('ALTER TABLE event_digests ADD CONSTRAINT %%I %%s', c.conname,
         pg_get_constraintdef(c.oid))
     FROM pg_constraint AS c
-    WHERE c.conrelid = 'digests'::regclass AND c.contype = 'p'
+    WHERE c.conrelid = 'event_digests'::regclass AND c.contype = 'p'
     """,
     """
     INSERT INTO sessions (session_id, state, state_at, state_digest, phone, phone_at, phone_digest)
@@ -36,8 +36,8 @@ SETUP: tuple[LiteralString, ...] = (
     FROM generate_series(1, %(sessions)s) AS s
     """,
     """
-    INSERT INTO session_events (session, event, last_at)
-    SELECT s.session, e.event, %(end)s
+    INSERT INTO session_events (session_number, event, last_at)
+    SELECT s.session_number, e.event, %(end)s
     FROM sessions AS s
     CROSS JOIN (VALUES ('message.received'), ('message.sent'), ('test ping')) AS e (event)
     """,
@@ -69,7 +69,7 @@ WHERE part = (
 RETURNING part, first, last
 """
 _GENERATED_MESSAGES: LiteralString = """
-    SELECT n, c.chat_id, c.address, c.kind, c.session_id, s.session, s.phone, h.hash,
+    SELECT n, c.chat_id, c.address, c.kind, c.session_id, s.session_number, s.phone, h.hash,
         'GEN' || lpad(n::text, 12, '0') AS message_id,
         CASE WHEN h.hash %% 100 < 55 THEN 'incoming' ELSE 'outgoing' END AS direction,
         t.at / 1000 * 1000 AS timestamp, t.at AS received_at,
@@ -92,14 +92,14 @@ _GENERATED_MESSAGES: LiteralString = """
 WRITE_BATCH: tuple[LiteralString, ...] = (
     f"CREATE TEMPORARY TABLE placed ON COMMIT DROP AS {_GENERATED_MESSAGES} ORDER BY n",
     """
-    INSERT INTO keys (key_id, session, message_id)
+    INSERT INTO message_keys (key_id, session_number, message_id)
     OVERRIDING SYSTEM VALUE
-    SELECT p.n, p.session, p.message_id
+    SELECT p.n, p.session_number, p.message_id
     FROM placed AS p
     """,
     """
     INSERT INTO whatsapp_messages (id, message_id, session_id, direction, from_number, to_number, message_type,
-        message_text, caption, status, timestamp, created_at, key_id, chat_id, time_source, arrived, raw_type,
+        message_text, caption, status, timestamp, created_at, key_id, chat_id, time_source, receive_order, raw_type,
         content_state, sender, sender_name, content_rank, content_time, content_tie, base_status, unread, rev)
     OVERRIDING SYSTEM VALUE
     SELECT p.n, p.message_id, p.session_id, p.direction,
@@ -134,9 +134,9 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     ORDER BY p.n
     """,
     """
-    INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+    INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
     SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
-        search_text(concat_ws(' ', m.message_text, m.caption, m.file_name))
+        search_document(concat_ws(' ', m.message_text, m.caption, m.file_name))
     FROM whatsapp_messages AS m
     WHERE m.id BETWEEN %(first)s AND %(last)s
     ORDER BY m.id
@@ -144,7 +144,7 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     """
     CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
     SELECT p.n, p.chat_id, 'reaction' AS kind, sha256((p.n || 'r')::bytea) AS digest, 'incoming' AS direction,
-        p.received_at + 1000 AS marked_at, NULL AS status, '👍' AS text
+        p.received_at + 1000 AS occurred_at, NULL AS status, '👍' AS text
     FROM placed AS p
     WHERE p.hash %% 50 = 0
     UNION ALL
@@ -153,22 +153,22 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     WHERE p.direction = 'outgoing'
     """,
     """
-    INSERT INTO marks (key_id, kind, digest, chat_id, direction, marked_at, status, text)
-    SELECT m.n, m.kind, m.digest, m.chat_id, m.direction, m.marked_at, m.status, m.text
+    INSERT INTO message_updates (key_id, kind, digest, chat_id, direction, occurred_at, status, text)
+    SELECT m.n, m.kind, m.digest, m.chat_id, m.direction, m.occurred_at, m.status, m.text
     FROM marked AS m
     ORDER BY m.n, m.kind
     """,
     """
-    INSERT INTO digests (digest, received_at, outcome)
+    INSERT INTO event_digests (digest, received_at, outcome)
     SELECT p.digest, p.received_at, 'stored'
     FROM placed AS p
     UNION ALL
-    SELECT m.digest, m.marked_at, 'stored'
+    SELECT m.digest, m.occurred_at, 'stored'
     FROM marked AS m
     """,
     # Each part is what one ingest process took in; a batch holds a hundred messages and what was said about them.
     """
-    INSERT INTO batches (writer, number, size, upto, stored, kept_at)
+    INSERT INTO batches (writer, number, size, upto, stored, committed_at)
     SELECT ('00000000-0000-4000-8000-' || lpad(%(part)s::text, 12, '0'))::uuid, 1 + b.number, b.size,
         sum(b.size) OVER (ORDER BY b.number), b.size, to_timestamp(b.last_at / 1000.0)
     FROM (
@@ -176,7 +176,7 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
         FROM (
             SELECT p.n, p.received_at AS at FROM placed AS p
             UNION ALL
-            SELECT m.n, m.marked_at AS at FROM marked AS m
+            SELECT m.n, m.occurred_at AS at FROM marked AS m
         ) AS e
         GROUP BY 1
     ) AS b
@@ -184,7 +184,7 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     """,
     """
     INSERT INTO writers (writer, number, upto, spooled, seen_at)
-    SELECT b.writer, b.number, b.upto, 0, b.kept_at
+    SELECT b.writer, b.number, b.upto, 0, b.committed_at
     FROM batches AS b
     WHERE b.writer = ('00000000-0000-4000-8000-' || lpad(%(part)s::text, 12, '0'))::uuid
     ORDER BY b.number DESC
@@ -192,36 +192,36 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     """,
 )
 FINISH: tuple[LiteralString, ...] = (
-    "SELECT setval(pg_get_serial_sequence('keys', 'key_id'), %(messages)s)",
+    "SELECT setval(pg_get_serial_sequence('message_keys', 'key_id'), %(messages)s)",
     "SELECT setval(pg_get_serial_sequence('whatsapp_messages', 'id'), %(messages)s)",
     """
     UPDATE chats AS c
-    SET last_timestamp = last.timestamp, last_arrived = last.arrived, last_id = last.id, unread = (
+    SET last_timestamp = last.timestamp, last_receive_order = last.receive_order, last_id = last.id, unread = (
             SELECT count(*) FROM whatsapp_messages AS u WHERE u.chat_id = c.chat_id AND u.unread
         ),
         waiting_since = (
             SELECT w.timestamp
             FROM whatsapp_messages AS w
             WHERE w.chat_id = c.chat_id AND w.direction = 'incoming'
-                AND (w.timestamp, w.arrived, w.message_id) > (
-                    coalesce(answer.timestamp, 0), coalesce(answer.arrived, 0), coalesce(answer.message_id, '')
+                AND (w.timestamp, w.receive_order, w.message_id) > (
+                    coalesce(answer.timestamp, 0), coalesce(answer.receive_order, 0), coalesce(answer.message_id, '')
                 )
-            ORDER BY w.timestamp, w.arrived, w.message_id, w.id
+            ORDER BY w.timestamp, w.receive_order, w.message_id, w.id
             LIMIT 1
         )
     FROM chats AS same
     CROSS JOIN LATERAL (
-        SELECT m.timestamp, m.arrived, m.id
+        SELECT m.timestamp, m.receive_order, m.id
         FROM whatsapp_messages AS m
         WHERE m.chat_id = same.chat_id
-        ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC, m.id DESC
+        ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC, m.id DESC
         LIMIT 1
     ) AS last
     LEFT JOIN LATERAL (
-        SELECT m.timestamp, m.arrived, m.message_id
+        SELECT m.timestamp, m.receive_order, m.message_id
         FROM whatsapp_messages AS m
         WHERE m.chat_id = same.chat_id AND m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed'
-        ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+        ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC
         LIMIT 1
     ) AS answer ON true
     WHERE same.chat_id = c.chat_id

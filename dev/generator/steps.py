@@ -44,7 +44,9 @@ def start_or_resume(connection: Connection, messages: int, chats: int) -> Histor
     """What is to be made; raises StartError where something else is, or was begun."""
     with connection.transaction():
         if connection.execute("SELECT to_regclass('generator')").fetchone() == (None,):
-            found = connection.execute("SELECT EXISTS (SELECT FROM chats) OR EXISTS (SELECT FROM keys)").fetchone()
+            found = connection.execute(
+                "SELECT EXISTS (SELECT FROM chats) OR EXISTS (SELECT FROM message_keys)"
+            ).fetchone()
             if found == (True,):
                 raise StartError("There is a history in this database already.")
             for statement in statements.CREATE_BOOKKEEPING:
@@ -110,7 +112,7 @@ def finish(connection: Connection, size: HistorySize) -> None:
         if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
             for statement in statements.FINISH:
                 connection.execute(statement, size.query_parameters)
-    connection.execute("UPDATE searchable_upto SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
+    connection.execute("UPDATE search_index_position SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
 
 
 def drop_bookkeeping(connection: Connection) -> None:

@@ -7,12 +7,12 @@ from store.postgres.connections import Connection
 def record(connection: Connection, nonce: str, cookie_lifetime: int) -> None:
     """Refuse a sign-in whose cookies would last for so long; forgets those that are over anyway."""
     with errors.translated(), connection.transaction():
-        connection.execute("DELETE FROM signouts WHERE until < now()")
+        connection.execute("DELETE FROM signouts WHERE expires_at < now()")
         connection.execute(
             """
-            INSERT INTO signouts (nonce, until)
+            INSERT INTO signouts (nonce, expires_at)
             VALUES (%(nonce)s, now() + make_interval(secs => %(seconds)s))
-            ON CONFLICT (nonce) DO UPDATE SET until = excluded.until
+            ON CONFLICT (nonce) DO UPDATE SET expires_at = excluded.expires_at
             """,
             {"nonce": nonce, "seconds": cookie_lifetime},
         )

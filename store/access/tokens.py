@@ -41,7 +41,7 @@ def create(
     with errors.translated():
         made = connection.execute(
             """
-            INSERT INTO tokens (name, hash, scopes, sessions, per_minute)
+            INSERT INTO api_tokens (name, hash, scopes, sessions, per_minute)
             VALUES (%(name)s, %(hash)s, %(scopes)s, %(sessions)s, %(per_minute)s)
             ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING
             """,
@@ -63,7 +63,7 @@ def find_by_secret(connection: Connection, secret: str) -> Token | None:
     row = connection.execute(
         """
         SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
-        FROM tokens AS t
+        FROM api_tokens AS t
         WHERE t.hash = %(hash)s AND t.revoked_at IS NULL
         """,
         {"hash": _hash(secret)},
@@ -76,7 +76,7 @@ def find_by_id(connection: Connection, token_id: int) -> Token | None:
     row = connection.execute(
         """
         SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
-        FROM tokens AS t
+        FROM api_tokens AS t
         WHERE t.token_id = %(token_id)s AND t.revoked_at IS NULL
         """,
         {"token_id": token_id},
@@ -86,7 +86,7 @@ def find_by_id(connection: Connection, token_id: int) -> Token | None:
 
 def is_name_in_use(connection: Connection, name: str) -> bool:
     """Whether a token of this name was not revoked yet."""
-    found = connection.execute("SELECT FROM tokens WHERE name = %s AND revoked_at IS NULL", [name])
+    found = connection.execute("SELECT FROM api_tokens WHERE name = %s AND revoked_at IS NULL", [name])
     return found.fetchone() is not None
 
 
@@ -96,7 +96,7 @@ def list_all(connection: Connection) -> list[Token]:
         found = connection.execute(
             """
             SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
-            FROM tokens AS t
+            FROM api_tokens AS t
             ORDER BY t.token_id
             """
         )
@@ -107,7 +107,7 @@ def revoke(connection: Connection, name: str) -> bool:
     """Whether there was a working token of this name."""
     with errors.translated():
         revoked = connection.execute(
-            "UPDATE tokens SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL", {"name": name}
+            "UPDATE api_tokens SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL", {"name": name}
         )
         return revoked.rowcount > 0
 
@@ -115,7 +115,7 @@ def revoke(connection: Connection, name: str) -> bool:
 def record_audit(connection: Connection, caller: str, method: str, path: str, status: int) -> None:
     """Write down who changed something, or tried to."""
     connection.execute(
-        "INSERT INTO audit (caller, method, path, status) VALUES (%s, %s, %s, %s)", [caller, method, path, status]
+        "INSERT INTO audit_log (caller, method, path, status) VALUES (%s, %s, %s, %s)", [caller, method, path, status]
     )
 
 

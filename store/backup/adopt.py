@@ -14,26 +14,27 @@ def reset_server_state(connection: Connection, migrations: Sequence[str]) -> Non
     """
     with errors.translated(), connection.transaction():
         # Cursors and pages of before are refused from now on: what was delivered by them may not have happened.
-        connection.execute("UPDATE epoch SET epoch = gen_random_uuid()")
+        connection.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
         # Rows that were restored could be shown by every page of this epoch: born before anything. The column is made
         # anew, which costs no time, where an update would write every message twice.
         connection.execute(
             """
             ALTER TABLE whatsapp_messages
-                DROP COLUMN born,
-                ADD COLUMN born xid8 NOT NULL DEFAULT '2'
+                DROP COLUMN created_xid,
+                ADD COLUMN created_xid xid8 NOT NULL DEFAULT '2'
             """
         )
-        connection.execute("ALTER TABLE whatsapp_messages ALTER COLUMN born SET DEFAULT pg_current_xact_id()")
+        connection.execute("ALTER TABLE whatsapp_messages ALTER COLUMN created_xid SET DEFAULT pg_current_xact_id()")
         # What the search has not taken in yet goes on waiting for it, as if it had been written just now.
         connection.execute(
-            "DELETE FROM changes AS c USING searchable_upto AS u WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)"
+            "DELETE FROM changes AS c USING search_index_position AS u WHERE (c.xid, c.change_id) <= (u.xid, "
+            "u.change_id)"
         )
         connection.execute("UPDATE changes SET xid = pg_current_xact_id()")
-        connection.execute("UPDATE searchable_upto SET xid = pg_current_xact_id(), change_id = 0")
+        connection.execute("UPDATE search_index_position SET xid = pg_current_xact_id(), change_id = 0")
         connection.execute("UPDATE feed_floor SET xid = '0', change_id = 0")
         # What workers saw of the queue then says nothing about now, least of all that it has been empty for long.
-        connection.execute("DELETE FROM pulse")
+        connection.execute("DELETE FROM stream_status")
         record_migrations(connection, migrations)
 
 
@@ -43,7 +44,7 @@ def reset_timeline(connection: Connection) -> None:
     After all migrations, as older backups have no such column.
     """
     with errors.translated():
-        connection.execute("UPDATE epoch SET timeline = NULL")
+        connection.execute("UPDATE feed_epoch SET timeline = NULL")
 
 
 def record_migrations(connection: Connection, migrations: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from store.postgres.client_programs import Program, ProgramError
 
 # What any server has or has to itself; and the rows that say that the database may be used.
 _EXCLUDED_ENTRIES = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA - public |COMMENT |ACL |TABLE DATA public migrations )")
-_REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public digests ", "TABLE DATA public migrations ")
+_REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public event_digests ", "TABLE DATA public migrations ")
 
 
 @dataclass(frozen=True, slots=True)

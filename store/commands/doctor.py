@@ -22,7 +22,7 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     worst = max(found, key=lambda one: EXIT_CODES[one.severity]).severity
     shown = [one for one in found if one.severity != "ok" or not options.quiet]
     if options.json:
-        print(json.dumps({"answer": worst, "findings": [one.to_json() for one in shown]}))
+        print(json.dumps({"severity": worst, "findings": [one.to_json() for one in shown]}))
     else:
         _print_findings(shown, worst)
     return EXIT_CODES[worst]

@@ -16,7 +16,7 @@ from store.postgres import connections, lock_retry, migrator
 _SESSION_SETTINGS = {"statement_timeout": "120s"}
 _COUNT_LABELS = {
     "messages": "messages in their chats, or theirs in groups",
-    "marks": "reactions, edits, deletes and acks",
+    "updates": "reactions, edits, deletes and acks",
     "sends": "sends",
     "bodies": "raw bodies",
     "evidence": "proofs that a LID is a phone",

@@ -111,7 +111,7 @@ def _delete(connection: Connection, request: _RetentionRequest, *, as_json: bool
     dropped: list[str] = []
     busy: list[str] = []
     if request.messages is not None:
-        sums.update(messages=0, marks=0, sends=0)
+        sums.update(messages=0, updates=0, sends=0)
         for gone in _with_progress(retention_messages.prune(connection, request.messages), "messages", sums):
             sums.update(asdict(gone))
     if request.raw is not None:

@@ -18,7 +18,7 @@ def worker_alive(connection: Connection) -> list[Finding]:
     """Whether any worker is alive, by what it wrote last."""
     row = connection.execute(
         "SELECT extract(epoch FROM now() - p.as_of)::float8, extract(epoch FROM now() - p.oldest_at)::float8, p.length"
-        " FROM pulse AS p"
+        " FROM stream_status AS p"
     ).fetchone()
     cure = "Start a worker (`python -m worker`), or read its log: events wait in Redis until one lives."
     if row is None:
@@ -84,7 +84,7 @@ def parked_events(connection: Connection) -> list[Finding]:
     rows = connection.execute(
         """
         SELECT p.reason, count(*), count(*) FILTER (WHERE p.parked_at > now() - interval '1 day')
-        FROM parked AS p
+        FROM parked_events AS p
         GROUP BY p.reason
         ORDER BY 3 DESC, 2 DESC, 1
         """
@@ -110,11 +110,12 @@ def session_activity(connection: Connection) -> list[Finding]:
         SELECT s.session_id, max(e.last_at) FILTER (WHERE e.event <> %(ping)s),
             ARRAY(
                 SELECT k.event FROM unnest(%(known)s::text[]) AS k (event)
-                WHERE NOT EXISTS (SELECT FROM session_events AS x WHERE x.session = s.session AND x.event = k.event)
+                WHERE NOT EXISTS (SELECT FROM session_events AS x WHERE x.session_number = s.session_number
+                    AND x.event = k.event)
             )
         FROM sessions AS s
-        LEFT JOIN session_events AS e USING (session)
-        GROUP BY s.session, s.session_id
+        LEFT JOIN session_events AS e USING (session_number)
+        GROUP BY s.session_number, s.session_id
         ORDER BY 2 DESC NULLS LAST
         LIMIT 100
         """,

@@ -23,14 +23,14 @@ class Finding:
     @classmethod
     def from_json(cls, document: dict[str, object]) -> Self:
         """Raises KeyError, TypeError or ValueError for what is no finding."""
-        if document["answer"] not in get_args(Severity):
-            raise ValueError("no answer")
-        cure = document.get("cure")
+        if document["severity"] not in get_args(Severity):
+            raise ValueError("no severity")
+        remedy = document.get("remedy")
         return cls(
             str(document["name"]),
-            cast("Severity", document["answer"]),
-            str(document["sentence"]),
-            None if cure is None else str(cure),
+            cast("Severity", document["severity"]),
+            str(document["message"]),
+            None if remedy is None else str(remedy),
         )
 
 

@@ -119,7 +119,7 @@ def _copies_of_erased_messages(
     if not named:
         return set()
     found = connection.execute(
-        "SELECT f.mac FROM forgotten_messages AS f WHERE f.mac = ANY(%s)", [list(named)], binary=True
+        "SELECT f.mac FROM erased_message_tombstones AS f WHERE f.mac = ANY(%s)", [list(named)], binary=True
     )
     return {digest for (mac,) in found for digest in named[cast("bytes", mac)]}
 

@@ -29,7 +29,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         """
         SELECT m.id, m.key_id
         FROM whatsapp_messages AS m
-        WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s AND m.arrived <= %(upto)s * 65536 + 65535
+        WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s AND m.receive_order <= %(upto)s * 65536 + 65535
             AND (
                 m.chat_id = ANY(%(chats)s)
                 OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
@@ -64,7 +64,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         connection.execute(
             """
             DELETE FROM whatsapp_messages AS m
-            WHERE m.key_id = ANY(%(keys)s) AND m.arrived <= %(upto)s * 65536 + 65535
+            WHERE m.key_id = ANY(%(keys)s) AND m.receive_order <= %(upto)s * 65536 + 65535
                 AND (m.chat_id = ANY(%(chats)s) OR m.sender = ANY(%(addresses)s))
             RETURNING m.session_id, m.message_id, m.chat_id
             """,
@@ -73,7 +73,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
     )
     marked = connection.execute(
         """
-        DELETE FROM marks AS k
+        DELETE FROM message_updates AS k
         WHERE k.key_id = ANY(%(keys)s)
             AND (k.chat_id = ANY(%(chats)s) OR k.sender = ANY(%(addresses)s) OR k.digest = ANY(%(digests)s))
         """,
@@ -98,7 +98,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         },
     )
     _refresh_chats(connection, key_ids, located, chat_ids)
-    return ErasureStep(done, {"messages": len(gone), "marks": marked, "sends": sent, "bodies": len(told)})
+    return ErasureStep(done, {"messages": len(gone), "updates": marked, "sends": sent, "bodies": len(told)})
 
 
 def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -> ErasureStep:
@@ -107,10 +107,10 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
     found = connection.execute(
         """
         SELECT k.key_id, k.digest
-        FROM marks AS k
-        JOIN keys AS n ON n.key_id = k.key_id
-        JOIN sessions AS s ON s.session = n.session
-        LEFT JOIN digests AS d ON d.digest = k.digest
+        FROM message_updates AS k
+        JOIN message_keys AS n ON n.key_id = k.key_id
+        JOIN sessions AS s ON s.session_number = n.session_number
+        LEFT JOIN event_digests AS d ON d.digest = k.digest
         WHERE k.key_id > %(after)s AND k.key_id <= %(after)s + %(window)s
             AND (
                 k.chat_id = ANY(%(chats)s)
@@ -131,7 +131,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
     ).fetchall()
     ids = cast("Sequence[tuple[int, bytes]]", found)
     done = linked_events.last_erased_id(
-        connection, "SELECT coalesce(max(k.key_id), 0) FROM marks AS k", [i for i, _ in ids], after
+        connection, "SELECT coalesce(max(k.key_id), 0) FROM message_updates AS k", [i for i, _ in ids], after
     )
     if not ids:
         return ErasureStep(done, {})
@@ -142,11 +142,11 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
     linked_events.lock_and_mark_erased(connection, digests, key_ids)
     located = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
     marked = connection.execute(
-        "DELETE FROM marks AS k WHERE k.key_id = ANY(%s) AND k.digest = ANY(%s)", [key_ids, digests]
+        "DELETE FROM message_updates AS k WHERE k.key_id = ANY(%s) AND k.digest = ANY(%s)", [key_ids, digests]
     ).rowcount
     linked_events.delete(connection, told, key_ids)
     _refresh_chats(connection, key_ids, located, chat_ids)
-    return ErasureStep(done, {"marks": marked, "bodies": len(told)})
+    return ErasureStep(done, {"updates": marked, "bodies": len(told)})
 
 
 def _events_about_subject(
@@ -170,7 +170,7 @@ def _events_about_subject(
     of_others = connection.execute(
         """
         SELECT k.digest
-        FROM marks AS k
+        FROM message_updates AS k
         WHERE k.key_id = ANY(%(keys)s) AND NOT coalesce(k.chat_id = ANY(%(chats)s), true)
             AND NOT coalesce(k.sender = ANY(%(addresses)s), false)
         """,

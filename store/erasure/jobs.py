@@ -21,7 +21,7 @@ from store.postgres.connections import Connection
 
 log = logging.getLogger(__name__)
 
-ErasureStage: TypeAlias = Literal["addresses", "messages", "marks", "events", "rest"]
+ErasureStage: TypeAlias = Literal["addresses", "messages", "updates", "events", "remainder"]
 
 STEP_RETRY_SECONDS = 60.0
 """Seconds for which one step is tried again: what is in its way are other writers, for moments."""
@@ -86,13 +86,13 @@ def run_all(connection: Connection, key_store: SuppressionKeyStore, on_progress:
 def _pending_progress(connection: Connection) -> list[tuple[object, ...]]:
     """How far everything is; empty if nothing is left."""
     with errors.translated():
-        return connection.execute("SELECT e.erasure_id, e.stage, e.done FROM erasures AS e").fetchall()
+        return connection.execute("SELECT e.erasure_id, e.stage, e.last_id FROM erasures AS e").fetchall()
 
 
 def _claim(connection: Connection) -> ErasureJob | None:
     row = connection.execute(
         """
-        SELECT e.erasure_id, e.session_id, e.addresses, e.upto, e.stage, e.done, e.erased
+        SELECT e.erasure_id, e.session_id, e.addresses, e.received_until, e.stage, e.last_id, e.erased
         FROM erasures AS e
         ORDER BY e.erasure_id
         LIMIT 1
@@ -108,7 +108,7 @@ def _claim(connection: Connection) -> ErasureJob | None:
 
 
 def _read_key_fingerprint(connection: Connection) -> bytes | None:
-    row = connection.execute("SELECT v.key_check FROM forget_version AS v").fetchone()
+    row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
     return None if row is None else cast("bytes | None", row[0])
 
 
@@ -121,16 +121,18 @@ def _run_stage(
             worked = replace(job, subject=_suppress_aliases(connection, key, key_store, somebody))
             return _start_stage(connection, worked, "messages")
         case "messages":
-            return _record_step(connection, job, erased_messages.erase(connection, key, somebody, job.last_id), "marks")
-        case "marks":
+            return _record_step(
+                connection, job, erased_messages.erase(connection, key, somebody, job.last_id), "updates"
+            )
+        case "updates":
             return _record_step(
                 connection, job, erased_messages.erase_updates(connection, somebody, job.last_id), "events"
             )
         case "events":
             return _record_step(
-                connection, job, linked_events.erase_mentions(connection, somebody, job.last_id), "rest"
+                connection, job, linked_events.erase_mentions(connection, somebody, job.last_id), "remainder"
             )
-        case "rest":
+        case "remainder":
             worked = replace(job, erased_counts=job.erased_counts + Counter(remainder.erase(connection, key, somebody)))
             connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [job.erasure_id])
             return worked
@@ -175,7 +177,7 @@ def _save_progress(connection: Connection, job: ErasureJob, stage: ErasureStage,
     connection.execute(
         """
         UPDATE erasures
-        SET stage = %(stage)s, done = %(done)s, addresses = %(addresses)s, erased = %(erased)s::jsonb
+        SET stage = %(stage)s, last_id = %(done)s, addresses = %(addresses)s, erased = %(erased)s::jsonb
         WHERE erasure_id = %(erasure_id)s
         """,
         {

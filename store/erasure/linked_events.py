@@ -42,7 +42,7 @@ def erase_mentions(
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id
-        FROM events AS e
+        FROM raw_events AS e
         WHERE e.event_id > %(after)s AND e.event_id <= %(after)s + %(window)s AND e.received_at <= %(upto)s
             AND EXISTS (
                 SELECT
@@ -63,7 +63,7 @@ def erase_mentions(
         binary=True,
     ).fetchall()
     rows = cast("Sequence[tuple[int, bytes, bytes, int | None]]", found)
-    last = "SELECT coalesce(max(e.event_id), 0) FROM events AS e"
+    last = "SELECT coalesce(max(e.event_id), 0) FROM raw_events AS e"
     done = last_erased_id(connection, last, [row[0] for row in rows], after, window=window)
     finder = subject.body_pattern()
     theirs = [row for row in rows if _mentions_subject(subject, finder, row[2])]
@@ -99,7 +99,7 @@ def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[Lin
         SELECT e.event_id, e.digest, e.body, array_remove(
                 e.key_id || ARRAY(SELECT k.key_id FROM event_keys AS k WHERE k.event_id = e.event_id), NULL
             )
-        FROM events AS e
+        FROM raw_events AS e
         WHERE e.event_id = ANY(%s)
         ORDER BY e.event_id
         """,
@@ -113,11 +113,12 @@ def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[Lin
 def lock_and_mark_erased(connection: Connection, digests: Collection[bytes], key_ids: Collection[int]) -> None:
     """Lock, as every writer does, digests before keys; and let the digests say nothing any more."""
     connection.execute(
-        "SELECT FROM digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE", [list(digests)]
+        "SELECT FROM event_digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE", [list(digests)]
     )
-    connection.execute("UPDATE digests SET outcome = 'forgotten' WHERE digest = ANY(%s)", [list(digests)])
+    connection.execute("UPDATE event_digests SET outcome = 'forgotten' WHERE digest = ANY(%s)", [list(digests)])
     connection.execute(
-        "SELECT FROM keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session, k.message_id FOR UPDATE", [list(key_ids)]
+        "SELECT FROM message_keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session_number, k.message_id FOR UPDATE",
+        [list(key_ids)],
     )
 
 
@@ -125,11 +126,14 @@ def delete(connection: Connection, traces: Sequence[LinkedEvent], key_ids: Colle
     """Delete these bodies, the sources of locked keys."""
     events = sorted({trace.event_id for trace in traces})
     connection.execute("DELETE FROM event_keys WHERE event_id = ANY(%s)", [events])
-    connection.execute("DELETE FROM parked WHERE digest = ANY(%s)", [sorted({trace.digest for trace in traces})])
-    connection.execute("DELETE FROM events WHERE event_id = ANY(%s)", [events])
+    connection.execute("DELETE FROM parked_events WHERE digest = ANY(%s)", [sorted({trace.digest for trace in traces})])
+    connection.execute("DELETE FROM raw_events WHERE event_id = ANY(%s)", [events])
     mark_source_pruned(connection, key_ids)
 
 
 def mark_source_pruned(connection: Connection, key_ids: Collection[int]) -> None:
     """Note of these locked keys that a source of them is gone, so that no replay takes what is left for all."""
-    connection.execute("UPDATE keys SET pruned = true WHERE key_id = ANY(%s) AND NOT pruned", [sorted(set(key_ids))])
+    connection.execute(
+        "UPDATE message_keys SET has_pruned_sources = true WHERE key_id = ANY(%s) AND NOT has_pruned_sources",
+        [sorted(set(key_ids))],
+    )

@@ -28,8 +28,8 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     names = _erase_names(connection, subject, chat_ids)
     connection.execute(
         """
-        DELETE FROM splits AS s
-        WHERE s.lid = ANY(%(addresses)s) AND s.made_at <= to_timestamp(%(upto)s / 1000.0)
+        DELETE FROM lid_splits AS s
+        WHERE s.lid = ANY(%(addresses)s) AND s.created_at <= to_timestamp(%(upto)s / 1000.0)
             AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
         """,
         subject.sql_parameters,
@@ -52,10 +52,10 @@ def _erase_lid_evidence(connection: Connection, subject: ErasureSubject) -> int:
     """Evidence that came with what was received up to then; newer evidence is of a new history."""
     return connection.execute(
         """
-        DELETE FROM aliases AS a
+        DELETE FROM lid_aliases AS a
         WHERE (a.lid = ANY(%(addresses)s) OR a.phone = ANY(%(addresses)s))
             AND (%(session)s::text IS NULL OR a.session_id = %(session)s)
-            AND NOT EXISTS (SELECT FROM digests AS d WHERE d.digest = a.digest AND d.received_at > %(upto)s)
+            AND NOT EXISTS (SELECT FROM event_digests AS d WHERE d.digest = a.digest AND d.received_at > %(upto)s)
         """,
         subject.sql_parameters,
     ).rowcount
@@ -66,7 +66,7 @@ def _candidate_phones(connection: Connection, subject: ErasureSubject) -> set[ch
     found = connection.execute(
         """
         SELECT a.session_id, a.phone
-        FROM aliases AS a
+        FROM lid_aliases AS a
         WHERE a.lid = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR a.session_id = %(session)s)
         """,
         subject.sql_parameters,
@@ -93,7 +93,8 @@ def _erase_names(connection: Connection, subject: ErasureSubject, chat_ids: Sequ
         UPDATE chats AS c
         SET own_name = NULL, own_name_quality = 0, own_name_at = NULL, own_name_digest = NULL, rev = c.rev + 1
         WHERE c.chat_id = ANY(%(chats)s) AND c.own_name IS NOT NULL
-            AND NOT EXISTS (SELECT FROM digests AS d WHERE d.digest = c.own_name_digest AND d.received_at > %(upto)s)
+            AND NOT EXISTS (SELECT FROM event_digests AS d WHERE d.digest = c.own_name_digest
+                AND d.received_at > %(upto)s)
         """,
         {**subject.sql_parameters, "chats": list(chat_ids)},
     ).rowcount
@@ -108,11 +109,11 @@ def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
             DELETE FROM chats AS c
             WHERE c.chat_id = ANY(%(chats)s) AND (c.kind = 'lid') = %(lids)s AND c.own_name IS NULL
                 AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.chat_id = c.chat_id)
-                AND NOT EXISTS (SELECT FROM marks AS k WHERE k.chat_id = c.chat_id)
+                AND NOT EXISTS (SELECT FROM message_updates AS k WHERE k.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM sends AS s WHERE s.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM chats AS l WHERE l.merged_into = c.chat_id)
                 AND NOT EXISTS (
-                    SELECT FROM aliases AS a
+                    SELECT FROM lid_aliases AS a
                     WHERE a.session_id = c.session_id AND (a.lid = c.address OR a.phone = c.address)
                 )
             """,
@@ -136,7 +137,7 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
     )
     connection.execute(
         """
-        DELETE FROM sayings AS s
+        DELETE FROM latest_facts AS s
         WHERE (s.subject = ANY(%(addresses)s) OR s.object = ANY(%(addresses)s))
             AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
         """,
@@ -148,12 +149,12 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
     if spelled:
         connection.execute(
             r"""
-            UPDATE audit AS a
+            UPDATE audit_log AS a
             SET path = regexp_replace(a.path, '/api/chats/[^/]*', '/api/chats/forgotten')
             WHERE a.path ~ %(pattern)s AND a.at <= to_timestamp(%(upto)s / 1000.0)
             """,
             {"pattern": f"(?:^|[^0-9])(?:00)?(?:{spelled})(?:[^0-9]|$)", "upto": subject.received_until},
         )
     # A reader that goes on where it was would keep what it has of the person.
-    connection.execute("UPDATE epoch SET epoch = gen_random_uuid()")
+    connection.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
     connection.execute("SELECT pg_notify(%s, '')", [changes.CHANNEL])

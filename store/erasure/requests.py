@@ -42,13 +42,14 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
             """
             SELECT
                 (SELECT count(*) FROM whatsapp_messages AS m
-                    WHERE m.arrived <= %(upto)s * 65536 + 65535 AND (
+                    WHERE m.receive_order <= %(upto)s * 65536 + 65535 AND (
                         m.chat_id = ANY(%(chats)s)
                         OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
                     )),
-                (SELECT count(*) FROM marks AS k WHERE k.chat_id = ANY(%(chats)s) OR k.sender = ANY(%(addresses)s)),
+                (SELECT count(*) FROM message_updates AS k WHERE k.chat_id = ANY(%(chats)s)
+                    OR k.sender = ANY(%(addresses)s)),
                 (SELECT count(*) FROM sends AS s WHERE s.chat_id = ANY(%(chats)s)),
-                (SELECT count(*) FROM aliases AS a
+                (SELECT count(*) FROM lid_aliases AS a
                     WHERE (a.lid = ANY(%(addresses)s) OR a.phone = ANY(%(addresses)s))
                         AND (%(session)s::text IS NULL OR a.session_id = %(session)s))
             """,
@@ -66,7 +67,7 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
         somebody,
         {
             "messages": messages,
-            "marks": marks,
+            "updates": marks,
             "sends": sends,
             "evidence": evidence,
             "bodies": named,
@@ -127,7 +128,7 @@ def reapply(
 
 def _require_key(connection: Connection, key_store: SuppressionKeyStore, *, create: bool) -> SuppressionKey:
     """The key that is to be used; a new one only where nobody was ever forgotten."""
-    row = connection.execute("SELECT v.key_check FROM forget_version AS v").fetchone()
+    row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
     check = None if row is None else cast("bytes | None", row[0])
     key = key_store.find_or_create_key() if create and check is None else key_store.find_key()
     suppressions.verify_key(key, check)
@@ -153,14 +154,14 @@ def _all_addresses(connection: Connection) -> set[tuple[str | None, str]]:
         SELECT m.session_id, m.sender FROM whatsapp_messages AS m WHERE m.sender IS NOT NULL
         UNION
         SELECT s.session_id, k.sender
-        FROM marks AS k
-        JOIN keys AS n USING (key_id)
-        JOIN sessions AS s USING (session)
+        FROM message_updates AS k
+        JOIN message_keys AS n USING (key_id)
+        JOIN sessions AS s USING (session_number)
         WHERE k.sender IS NOT NULL
         UNION
-        SELECT a.session_id, a.lid FROM aliases AS a
+        SELECT a.session_id, a.lid FROM lid_aliases AS a
         UNION
-        SELECT a.session_id, a.phone FROM aliases AS a
+        SELECT a.session_id, a.phone FROM lid_aliases AS a
         UNION
         SELECT s.session_id, s.address FROM sends AS s
         """
@@ -176,8 +177,8 @@ def _suppressed_in_bodies(connection: Connection, suppressions: SuppressionSet) 
         page = connection.execute(
             """
             SELECT e.event_id, p.session_id, e.body
-            FROM events AS e
-            LEFT JOIN parked AS p ON p.digest = e.digest
+            FROM raw_events AS e
+            LEFT JOIN parked_events AS p ON p.digest = e.digest
             WHERE e.event_id > %(after)s AND e.key_id IS NULL AND e.received_at <= %(last)s
             ORDER BY e.event_id
             LIMIT %(limit)s
@@ -201,7 +202,8 @@ def _enqueue_again(connection: Connection, session_id: str | None, address: str,
     there = connection.execute(
         """
         SELECT FROM erasures AS e
-        WHERE e.session_id IS NOT DISTINCT FROM %s AND %s = ANY(e.addresses) AND e.upto >= %s AND e.stage = 'addresses'
+        WHERE e.session_id IS NOT DISTINCT FROM %s AND %s = ANY(e.addresses) AND e.received_until >= %s
+            AND e.stage = 'addresses'
         """,
         [session_id, address, received_until],
     )
@@ -211,5 +213,5 @@ def _enqueue_again(connection: Connection, session_id: str | None, address: str,
 
 def _write_audit(connection: Connection, method: str, path: str) -> None:
     connection.execute(
-        "INSERT INTO audit (caller, method, path, status) VALUES (%s, %s, %s, 200)", [AUDIT_CALLER, method, path]
+        "INSERT INTO audit_log (caller, method, path, status) VALUES (%s, %s, %s, 200)", [AUDIT_CALLER, method, path]
     )

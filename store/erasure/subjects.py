@@ -70,7 +70,7 @@ def find_aliases(connection: Connection, session_id: str | None, addresses: Coll
             """
             SELECT DISTINCT o.address
             FROM chats AS c
-            JOIN chats AS h ON h.chat_id = coalesce(c.merged_into, c.chat_id)
+            JOIN chats AS h ON h.chat_id = c.canonical_chat_id
             JOIN chats AS o ON o.chat_id = h.chat_id OR o.merged_into = h.chat_id
             WHERE c.address = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR c.session_id = %(session)s)
             """,

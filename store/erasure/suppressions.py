@@ -9,7 +9,7 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 ADVISORY_LOCK = 5_520_318_846_120_947_713
-"""Shared by whoever writes, taken alone by whoever forgets (store/migrations/0043_forgets.sql)."""
+"""Shared by whoever writes, taken alone by whoever forgets (store/migrations/0009_erasure.sql)."""
 _MAX_CACHED_HASHES = 65_536
 """So many hashes of addresses are remembered: most events are of people who wrote before."""
 
@@ -64,7 +64,7 @@ class SuppressionCache:
 
         To be asked before anything else in a transaction that writes. Raises MissingKeyError.
         """
-        row = connection.execute("SELECT forgets_version()").fetchone()
+        row = connection.execute("SELECT lock_suppressions()").fetchone()
         version = cast("int", row[0]) if row else 0
         if version == 0:
             return None
@@ -74,7 +74,7 @@ class SuppressionCache:
 
     def _load(self, connection: Connection, version: int) -> SuppressionSet:
         key = None if self._find_key is None else self._find_key()
-        row = connection.execute("SELECT v.key_check FROM forget_version AS v").fetchone()
+        row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
         verify_key(key, None if row is None else cast("bytes | None", row[0]))
         assert key is not None, "verified"
         upto = read_all(connection)
@@ -102,7 +102,7 @@ def check_key(connection: Connection, cache: SuppressionCache) -> None:
 
 
 def read_all(connection: Connection) -> dict[bytes, int]:
-    found = connection.execute("SELECT f.mac, f.upto FROM forgets AS f", binary=True)
+    found = connection.execute("SELECT f.mac, f.received_until FROM suppressions AS f", binary=True)
     return dict(cast("Iterable[tuple[bytes, int]]", found))
 
 
@@ -120,15 +120,16 @@ def record(connection: Connection, key: SuppressionKey, received_until_by_hash: 
     """Let these be forgotten, if they are not already, up to then."""
     connection.execute(
         """
-        INSERT INTO forgets AS f (mac, upto)
-        SELECT r.mac, r.upto
-        FROM unnest(%(macs)s::bytea[], %(uptos)s::bigint[]) AS r (mac, upto)
+        INSERT INTO suppressions AS f (mac, received_until)
+        SELECT r.mac, r.received_until
+        FROM unnest(%(macs)s::bytea[], %(uptos)s::bigint[]) AS r (mac, received_until)
         ORDER BY r.mac
-        ON CONFLICT (mac) DO UPDATE SET upto = excluded.upto WHERE f.upto < excluded.upto
+        ON CONFLICT (mac) DO UPDATE SET received_until = excluded.received_until
+            WHERE f.received_until < excluded.received_until
         """,
         {"macs": list(received_until_by_hash), "uptos": list(received_until_by_hash.values())},
     )
-    connection.execute("UPDATE forget_version SET version = version + 1, key_check = %s", [key.fingerprint])
+    connection.execute("UPDATE suppression_version SET version = version + 1, key_check = %s", [key.fingerprint])
 
 
 def enqueue_erasure(
@@ -136,7 +137,7 @@ def enqueue_erasure(
 ) -> int:
     """Write down that these addresses of one person are to be erased (store/erasure/jobs.py); returns its number."""
     row = connection.execute(
-        "INSERT INTO erasures (session_id, addresses, upto) VALUES (%s, %s, %s) RETURNING erasure_id",
+        "INSERT INTO erasures (session_id, addresses, received_until) VALUES (%s, %s, %s) RETURNING erasure_id",
         [session_id, sorted(addresses), received_until],
     ).fetchone()
     assert row is not None

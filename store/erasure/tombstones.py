@@ -12,7 +12,7 @@ def add(connection: Connection, hashes: Collection[bytes]) -> None:
     """Remember that these messages were erased."""
     connection.execute(
         """
-        INSERT INTO forgotten_messages (mac)
+        INSERT INTO erased_message_tombstones (mac)
         SELECT r.mac FROM unnest(%s::bytea[]) AS r (mac) ORDER BY r.mac
         ON CONFLICT DO NOTHING
         """,
@@ -23,12 +23,12 @@ def add(connection: Connection, hashes: Collection[bytes]) -> None:
 def convert_expired(
     connection: Connection, key: SuppressionKey, subject: ErasureSubject, chat_ids: Collection[int]
 ) -> None:
-    """Do the same for what was retired by age, whose own note (store/migrations/0040_retired.sql) names the chat."""
+    """Do the same for what was retired by age, whose own note (store/migrations/0005_messages.sql) names the chat."""
     found = connection.execute(
         """
-        DELETE FROM retired AS r
-        USING keys AS k, sessions AS s
-        WHERE r.chat_id = ANY(%s) AND k.key_id = r.key_id AND s.session = k.session
+        DELETE FROM expired_message_tombstones AS r
+        USING message_keys AS k, sessions AS s
+        WHERE r.chat_id = ANY(%s) AND k.key_id = r.key_id AND s.session_number = k.session_number
         RETURNING s.session_id, k.message_id
         """,
         [list(chat_ids)],

@@ -23,7 +23,7 @@ def _search_index_is_behind(connection: Connection, max_age: timedelta) -> bool:
         row = connection.execute(
             """
             SELECT c.changed_at < now() - %(age)s
-            FROM searchable_upto AS u
+            FROM search_index_position AS u
             CROSS JOIN LATERAL (
                 SELECT c.changed_at
                 FROM changes AS c

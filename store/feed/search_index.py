@@ -23,7 +23,7 @@ def remove(connection: Connection, row_ids: Sequence[int]) -> None:
     Nobody follows the feed until its end: whoever did would find that what he takes in is gone.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
-    connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [list(row_ids)])
+    connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [list(row_ids)])
 
 
 def _advance_locked(connection: Connection, limit: int) -> bool:
@@ -31,7 +31,7 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
         """
         WITH batch AS MATERIALIZED (
             SELECT c.xid, c.change_id, c.kind, c.message
-            FROM searchable_upto AS u
+            FROM search_index_position AS u
             CROSS JOIN LATERAL (
                 SELECT c.xid, c.change_id, c.kind, c.message
                 FROM changes AS c
@@ -43,7 +43,7 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
         told AS MATERIALIZED (
             SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
                 CASE WHEN m.deleted_at IS NULL
-                    THEN search_text(concat_ws(' ', m.message_text, m.caption, m.file_name)) ELSE '' END AS text
+                    THEN search_document(concat_ws(' ', m.message_text, m.caption, m.file_name)) ELSE '' END AS text
             FROM (
                 SELECT DISTINCT b.message
                 FROM batch AS b
@@ -53,12 +53,12 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
             JOIN whatsapp_messages AS m ON m.id = b.message
         ),
         gone AS (
-            DELETE FROM searchable AS s
+            DELETE FROM search_index AS s
             USING told AS t
             WHERE s.id = t.id AND t.text = ''
         ),
         kept AS (
-            INSERT INTO searchable AS s (id, chat_id, session_id, direction, message_type, timestamp, text)
+            INSERT INTO search_index AS s (id, chat_id, session_id, direction, message_type, timestamp, text)
             SELECT t.id, t.chat_id, t.session_id, t.direction, t.message_type, t.timestamp, t.text
             FROM told AS t
             WHERE t.text <> ''
@@ -71,7 +71,7 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
                     excluded.text)
         ),
         moved AS (
-            UPDATE searchable_upto AS u
+            UPDATE search_index_position AS u
             SET xid = b.xid, change_id = b.change_id
             FROM (SELECT b.xid, b.change_id FROM batch AS b ORDER BY b.xid DESC, b.change_id DESC LIMIT 1) AS b
         )
@@ -87,16 +87,18 @@ def rebuild(connection: Connection) -> None:
     with errors.translated(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
         connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("UPDATE searchable_upto SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
-        connection.execute("TRUNCATE searchable")
+        connection.execute(
+            "UPDATE search_index_position SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0"
+        )
+        connection.execute("TRUNCATE search_index")
         connection.execute("DROP INDEX searchable_text")
         connection.execute(
             """
-            INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+            INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
             SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
-                search_text(concat_ws(' ', m.message_text, m.caption, m.file_name))
+                search_document(concat_ws(' ', m.message_text, m.caption, m.file_name))
             FROM whatsapp_messages AS m
             WHERE m.deleted_at IS NULL AND concat_ws('', m.message_text, m.caption, m.file_name) <> ''
             """
         )
-        connection.execute("CREATE INDEX searchable_text ON searchable USING gin (text gin_trgm_ops)")
+        connection.execute("CREATE INDEX search_index_by_trigram ON search_index USING gin (text gin_trgm_ops)")

@@ -38,7 +38,7 @@ def advance_epoch(connection: Connection) -> str | None:
     with errors.translated():
         row = connection.execute(
             """
-            UPDATE epoch AS e
+            UPDATE feed_epoch AS e
             SET timeline = now.timeline,
                 -- A database that never noted one has only now learned to.
                 epoch = CASE WHEN e.timeline IS NULL THEN e.epoch ELSE gen_random_uuid() END

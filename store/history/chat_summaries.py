@@ -20,7 +20,7 @@ class SummaryIncrement:
 
     chat_id: int
     incoming_messages: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
-    """(timestamp, arrived, id) of each."""
+    """(timestamp, receive_order, id) of each."""
     observed_name: ObservedName | None = None
 
     def to_json_row(self) -> json_rows.JsonRow:
@@ -35,13 +35,13 @@ class SummaryIncrement:
             }
         if not self.incoming_messages:
             return {"chat_id": self.chat_id, "unread": 0, **named}
-        timestamp, arrived, row_id = max(self.incoming_messages)
+        timestamp, receive_order, row_id = max(self.incoming_messages)
         return {
             "chat_id": self.chat_id,
             "unread": len(self.incoming_messages),
             "first": min(self.incoming_messages)[0],
             "timestamp": timestamp,
-            "arrived": arrived,
+            "receive_order": receive_order,
             "id": row_id,
             **named,
         }
@@ -70,7 +70,7 @@ class SummaryChanges:
             self._to_recount.add(canonical_chat_id)
 
     def add_incoming(self, canonical_chat_id: int, chat_id: int, message: tuple[int, int, int]) -> None:
-        """An incoming message came (timestamp, arrived, id), under the head's own or under another address."""
+        """An incoming message came (timestamp, receive_order, id), under the head's own or under another address."""
         self._unread_deltas[canonical_chat_id] += 1
         if chat_id == canonical_chat_id:
             self._increment(canonical_chat_id).incoming_messages.append(message)
@@ -108,21 +108,22 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
     left = connection.execute(
         """
         WITH told AS MATERIALIZED (
-            SELECT r.chat_id, r.unread, r.first, r.timestamp, r.arrived, r.id, r.name, r.quality, r.at,
+            SELECT r.chat_id, r.unread, r.first, r.timestamp, r.receive_order, r.id, r.name, r.quality, r.at,
                 decode(r.digest, 'hex') AS digest
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-                chat_id bigint, unread bigint, first bigint, timestamp bigint, arrived bigint, id bigint,
+                chat_id bigint, unread bigint, first bigint, timestamp bigint, receive_order bigint, id bigint,
                 name text, quality smallint, at bigint, digest text
             )
         ),
         clear AS MATERIALIZED (
-            SELECT c.chat_id, t.unread, t.first, t.timestamp, t.arrived, t.id, t.name, t.quality, t.at, t.digest,
+            SELECT c.chat_id, t.unread, t.first, t.timestamp, t.receive_order, t.id, t.name, t.quality, t.at, t.digest,
                 t.name IS NOT NULL AND (
                     c.own_name IS NULL
                     OR (c.own_name_quality, c.own_name_at, c.own_name_digest) < (t.quality, t.at, t.digest)
                 ) AS named,
                 t.timestamp IS NOT NULL AND (
-                    c.last_timestamp IS NULL OR (c.last_timestamp, c.last_arrived) < (t.timestamp, t.arrived)
+                    c.last_timestamp IS NULL OR (c.last_timestamp, c.last_receive_order) < (t.timestamp,
+                        t.receive_order)
                 ) AS newest
             FROM told AS t
             JOIN chats AS c USING (chat_id)
@@ -133,7 +134,7 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
                     OR c.last_timestamp IS NULL
                     OR t.first > c.last_timestamp
                     OR t.first >= c.waiting_since
-                        AND (t.timestamp, t.arrived) <> (c.last_timestamp, c.last_arrived)
+                        AND (t.timestamp, t.receive_order) <> (c.last_timestamp, c.last_receive_order)
                 )
         ),
         grown AS (
@@ -144,7 +145,7 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
                 own_name_digest = CASE WHEN x.named THEN x.digest ELSE c.own_name_digest END,
                 name = CASE WHEN x.named THEN x.name ELSE c.own_name END,
                 last_timestamp = CASE WHEN x.newest THEN x.timestamp ELSE c.last_timestamp END,
-                last_arrived = CASE WHEN x.newest THEN x.arrived ELSE c.last_arrived END,
+                last_receive_order = CASE WHEN x.newest THEN x.receive_order ELSE c.last_receive_order END,
                 last_id = CASE WHEN x.newest THEN x.id ELSE c.last_id END,
                 unread = c.unread + x.unread,
                 waiting_since = coalesce(c.waiting_since, x.first),
@@ -167,46 +168,46 @@ def refresh(connection: Connection, unread_deltas: Mapping[int, int], *, recount
     """
     connection.execute(
         """
-        WITH heads AS (
+        WITH canonical_chats AS (
             SELECT c.chat_id, c.merged_into, r.unread AS grown
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, unread bigint)
             JOIN chats AS c USING (chat_id)
         ),
         shown AS (
-            SELECT h.chat_id, newest.timestamp, newest.arrived, newest.id, waits.timestamp AS waiting_since,
+            SELECT h.chat_id, newest.timestamp, newest.receive_order, newest.id, waits.timestamp AS waiting_since,
                 named.own_name AS name,
                 CASE
                     WHEN h.merged_into IS NOT NULL THEN 0
                     WHEN h.chat_id = ANY(%(recount)s) THEN (
                         SELECT count(*)
-                        FROM addresses_of(h.chat_id) AS c
+                        FROM chat_ids_of(h.chat_id) AS c
                         JOIN whatsapp_messages AS m USING (chat_id)
-                        WHERE m.unread AND NOT m.collapsed
+                        WHERE m.unread AND NOT m.is_duplicate
                     )
                     ELSE (SELECT c.unread FROM chats AS c WHERE c.chat_id = h.chat_id) + h.grown
                 END AS unread
-            FROM heads AS h
+            FROM canonical_chats AS h
             LEFT JOIN LATERAL (
-                SELECT m.timestamp, m.arrived, m.message_id, m.id
-                FROM addresses_of(h.chat_id) AS c
+                SELECT m.timestamp, m.receive_order, m.message_id, m.id
+                FROM chat_ids_of(h.chat_id) AS c
                 CROSS JOIN LATERAL (
-                    SELECT m.timestamp, m.arrived, m.message_id, m.id
+                    SELECT m.timestamp, m.receive_order, m.message_id, m.id
                     FROM whatsapp_messages AS m
-                    WHERE m.chat_id = c.chat_id AND NOT m.collapsed
-                    ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+                    WHERE m.chat_id = c.chat_id AND NOT m.is_duplicate
+                    ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC
                     LIMIT 1
                 ) AS m
-                ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+                ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC
                 LIMIT 1
             ) AS newest ON h.merged_into IS NULL
             LEFT JOIN LATERAL (
                 SELECT max(m.timestamp) AS timestamp
-                FROM addresses_of(h.chat_id) AS c
+                FROM chat_ids_of(h.chat_id) AS c
                 CROSS JOIN LATERAL (
                     SELECT m.timestamp
                     FROM whatsapp_messages AS m
                     WHERE m.chat_id = c.chat_id AND m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed'
-                    ORDER BY m.timestamp DESC, m.arrived DESC, m.message_id DESC
+                    ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC
                     LIMIT 1
                 ) AS m
             ) AS answer ON h.merged_into IS NULL
@@ -214,19 +215,19 @@ def refresh(connection: Connection, unread_deltas: Mapping[int, int], *, recount
             -- answered: seconds are all that SAK tells, and a bot answers within them.
             LEFT JOIN LATERAL (
                 SELECT min(m.timestamp) AS timestamp
-                FROM addresses_of(h.chat_id) AS c
+                FROM chat_ids_of(h.chat_id) AS c
                 CROSS JOIN LATERAL (
                     SELECT m.timestamp
                     FROM whatsapp_messages AS m
-                    WHERE m.chat_id = c.chat_id AND m.direction = 'incoming' AND NOT m.collapsed
+                    WHERE m.chat_id = c.chat_id AND m.direction = 'incoming' AND NOT m.is_duplicate
                         AND m.timestamp > coalesce(answer.timestamp, -1)
-                    ORDER BY m.timestamp, m.arrived, m.message_id
+                    ORDER BY m.timestamp, m.receive_order, m.message_id
                     LIMIT 1
                 ) AS m
             ) AS waits ON h.merged_into IS NULL
             LEFT JOIN LATERAL (
                 SELECT c.own_name
-                FROM addresses_of(h.chat_id) AS a
+                FROM chat_ids_of(h.chat_id) AS a
                 JOIN chats AS c USING (chat_id)
                 WHERE c.own_name IS NOT NULL
                 ORDER BY c.own_name_quality DESC, c.own_name_at DESC, c.own_name_digest DESC
@@ -234,12 +235,12 @@ def refresh(connection: Connection, unread_deltas: Mapping[int, int], *, recount
             ) AS named ON h.merged_into IS NULL
         )
         UPDATE chats AS c
-        SET name = s.name, last_timestamp = s.timestamp, last_arrived = s.arrived, last_id = s.id,
+        SET name = s.name, last_timestamp = s.timestamp, last_receive_order = s.receive_order, last_id = s.id,
             unread = s.unread, waiting_since = s.waiting_since, rev = c.rev + 1
         FROM shown AS s
         WHERE c.chat_id = s.chat_id
-            AND (c.name, c.last_timestamp, c.last_arrived, c.last_id, c.unread, c.waiting_since)
-                IS DISTINCT FROM (s.name, s.timestamp, s.arrived, s.id, s.unread, s.waiting_since)
+            AND (c.name, c.last_timestamp, c.last_receive_order, c.last_id, c.unread, c.waiting_since)
+                IS DISTINCT FROM (s.name, s.timestamp, s.receive_order, s.id, s.unread, s.waiting_since)
         """,
         {
             "rows": json_rows.encode({"chat_id": chat_id, "unread": grown} for chat_id, grown in unread_deltas.items()),

@@ -57,7 +57,7 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
         WHERE c.chat_id IN (
             SELECT m.chat_id FROM whatsapp_messages AS m WHERE m.key_id = ANY(%(keys)s)
             UNION
-            SELECT k.chat_id FROM marks AS k WHERE k.key_id = ANY(%(keys)s)
+            SELECT k.chat_id FROM message_updates AS k WHERE k.key_id = ANY(%(keys)s)
         )
         """,
         {"keys": key_ids},
@@ -137,7 +137,7 @@ def transient_if_chat_erased() -> Generator[None]:
 def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
     """(session_id, head) of a chat."""
     found = connection.execute(
-        "SELECT session_id, coalesce(merged_into, chat_id) FROM chats WHERE chat_id = %s", [chat_id]
+        "SELECT session_id, canonical_chat_id FROM chats WHERE chat_id = %s", [chat_id]
     ).fetchone()
     assert found is not None, "chats are never deleted while messages are in them"
     return str(found[0]), int(str(found[1]))

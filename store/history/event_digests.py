@@ -30,7 +30,7 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
     document = json_rows.encode(_to_json_row(copy) for copy in copies)
     noted = connection.execute(
         """
-        INSERT INTO digests AS d (digest, received_at, outcome)
+        INSERT INTO event_digests AS d (digest, received_at, outcome)
         SELECT decode(r.digest, 'hex'), r.received_at, r.outcome
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (digest text, received_at bigint, outcome text, claimed bigint)
         ORDER BY r.digest
@@ -44,7 +44,7 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
         return fresh
     redated = connection.execute(
         """
-        UPDATE digests AS d
+        UPDATE event_digests AS d
         SET received_at = least(d.received_at, r.received_at),
             last_received_at = CASE
                 WHEN r.claimed IS NULL OR r.claimed > least(d.received_at, r.received_at) + %(ahead)s

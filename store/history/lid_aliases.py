@@ -38,14 +38,14 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
     if newest:
         connection.execute(
             """
-            INSERT INTO aliases AS a (session_id, lid, phone, told_at, digest)
-            SELECT r.session_id, r.lid, r.phone, r.told_at, decode(r.digest, 'hex')
+            INSERT INTO lid_aliases AS a (session_id, lid, phone, observed_at, digest)
+            SELECT r.session_id, r.lid, r.phone, r.observed_at, decode(r.digest, 'hex')
             FROM jsonb_to_recordset(%(rows)s::jsonb)
-                AS r (session_id text, lid text, phone text, told_at bigint, digest text)
+                AS r (session_id text, lid text, phone text, observed_at bigint, digest text)
             ORDER BY r.session_id, r.lid, r.phone
             ON CONFLICT (session_id, lid, phone) DO UPDATE
-            SET told_at = excluded.told_at, digest = excluded.digest
-            WHERE (a.told_at, a.digest) < (excluded.told_at, excluded.digest)
+            SET observed_at = excluded.observed_at, digest = excluded.digest
+            WHERE (a.observed_at, a.digest) < (excluded.observed_at, excluded.digest)
             """,
             {
                 "rows": json_rows.encode(
@@ -53,7 +53,7 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
                         "session_id": session_id,
                         "lid": lid,
                         "phone": phone,
-                        "told_at": told.observed_at,
+                        "observed_at": told.observed_at,
                         "digest": told.digest,
                     }
                     for (session_id, lid, phone), told in newest.items()
@@ -75,27 +75,27 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
     moved = connection.execute(
         """
         WITH meant AS (
-            SELECT l.chat_id, l.merged_into AS old_head, phone.chat_id AS new_head
+            SELECT l.chat_id, l.merged_into AS old_canonical_chat_id, phone.chat_id AS new_canonical_chat_id
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, lid text)
             JOIN chats AS l ON l.session_id = r.session_id AND l.address = r.lid
             LEFT JOIN LATERAL (
                 SELECT a.phone
-                FROM aliases AS a
+                FROM lid_aliases AS a
                 WHERE a.session_id = r.session_id AND a.lid = r.lid
                     AND NOT EXISTS (
-                        SELECT FROM splits AS s
+                        SELECT FROM lid_splits AS s
                         WHERE s.session_id = r.session_id AND s.lid = r.lid AND s.withdrawn_at IS NULL
                     )
-                ORDER BY a.told_at DESC, a.digest DESC, a.phone
+                ORDER BY a.observed_at DESC, a.digest DESC, a.phone
                 LIMIT 1
             ) AS winner ON true
             LEFT JOIN chats AS phone ON phone.session_id = r.session_id AND phone.address = winner.phone
         )
         UPDATE chats AS c
-        SET merged_into = m.new_head, rev = c.rev + 1
+        SET merged_into = m.new_canonical_chat_id, rev = c.rev + 1
         FROM meant AS m
-        WHERE c.chat_id = m.chat_id AND c.merged_into IS DISTINCT FROM m.new_head
-        RETURNING c.chat_id, coalesce(m.old_head, c.chat_id), coalesce(m.new_head, c.chat_id)
+        WHERE c.chat_id = m.chat_id AND c.merged_into IS DISTINCT FROM m.new_canonical_chat_id
+        RETURNING c.chat_id, coalesce(m.old_canonical_chat_id, c.chat_id), coalesce(m.new_canonical_chat_id, c.chat_id)
         """,
         {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
     )
@@ -121,13 +121,13 @@ def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list
     """The keys whose messages may amount to something else now that these LIDs are shown elsewhere."""
     found = connection.execute(
         """
-        SELECT k.key_id FROM marks AS k WHERE k.chat_id = ANY(%(chats)s)
+        SELECT k.key_id FROM message_updates AS k WHERE k.chat_id = ANY(%(chats)s)
         UNION
         SELECT m.key_id
         FROM whatsapp_messages AS m
         WHERE m.chat_id = ANY(%(chats)s)
             AND (
-                EXISTS (SELECT FROM marks AS k WHERE k.key_id = m.key_id)
+                EXISTS (SELECT FROM message_updates AS k WHERE k.key_id = m.key_id)
                 OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
             )
         """,

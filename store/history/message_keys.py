@@ -33,16 +33,16 @@ def lock(
     }
     if not wanted:
         return {}
-    document = json_rows.encode({"session": session, "message_id": message_id} for session, message_id in wanted)
+    document = json_rows.encode({"session_number": session, "message_id": message_id} for session, message_id in wanted)
     found: dict[MessageKey, LockedKey] = {}
     made = connection.execute(
         """
-        INSERT INTO keys (session, message_id)
-        SELECT r.session, r.message_id
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session integer, message_id text)
-        ORDER BY r.session, r.message_id
-        ON CONFLICT (session, message_id) DO NOTHING
-        RETURNING key_id, session, message_id
+        INSERT INTO message_keys (session_number, message_id)
+        SELECT r.session_number, r.message_id
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_number integer, message_id text)
+        ORDER BY r.session_number, r.message_id
+        ON CONFLICT (session_number, message_id) DO NOTHING
+        RETURNING key_id, session_number, message_id
         """,
         {"rows": document},
     )
@@ -51,11 +51,11 @@ def lock(
     if len(found) < len(wanted):
         locked = connection.execute(
             """
-            SELECT k.key_id, k.session, k.message_id, k.retired
-            FROM keys AS k
-            JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session integer, message_id text)
-                USING (session, message_id)
-            ORDER BY k.session, k.message_id
+            SELECT k.key_id, k.session_number, k.message_id, k.has_tombstone
+            FROM message_keys AS k
+            JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session_number integer, message_id text)
+                USING (session_number, message_id)
+            ORDER BY k.session_number, k.message_id
             FOR UPDATE OF k
             """,
             {"rows": document},

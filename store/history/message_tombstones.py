@@ -26,7 +26,8 @@ def chat_addresses(connection: Connection, locked_keys: Iterable[LockedKey]) -> 
         return set()
     found = connection.execute(
         """
-        SELECT c.session_id, c.address FROM retired AS r JOIN chats AS c USING (chat_id) WHERE r.key_id = ANY(%s)
+        SELECT c.session_id, c.address FROM expired_message_tombstones AS r JOIN chats AS c USING (chat_id)
+            WHERE r.key_id = ANY(%s)
         """,
         [some],
     )
@@ -69,7 +70,7 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
         noted = json_rows.encode({"key_id": key, "chat_id": chat, "direction": way} for key, chat, way in identities)
         connection.execute(
             """
-            INSERT INTO retired (key_id, chat_id, direction)
+            INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
             SELECT r.key_id, r.chat_id, r.direction
             FROM jsonb_to_recordset(%s::jsonb) AS r (key_id bigint, chat_id bigint, direction text)
             ORDER BY r.key_id, r.chat_id, r.direction
@@ -79,7 +80,7 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
         )
         connection.execute(
             """
-            DELETE FROM marks AS k
+            DELETE FROM message_updates AS k
             USING jsonb_to_recordset(%s::jsonb) AS r (key_id bigint, chat_id bigint)
             WHERE k.key_id = r.key_id AND k.chat_id = r.chat_id
             """,
@@ -103,8 +104,8 @@ class _Tombstones:
     def load(cls, connection: Connection, key_ids: list[int]) -> Self:
         slots = connection.execute(
             """
-            SELECT r.key_id, r.chat_id, r.direction, coalesce(c.merged_into, c.chat_id)
-            FROM retired AS r
+            SELECT r.key_id, r.chat_id, r.direction, c.canonical_chat_id
+            FROM expired_message_tombstones AS r
             JOIN chats AS c USING (chat_id)
             WHERE r.key_id = ANY(%s)
             """,
@@ -112,7 +113,7 @@ class _Tombstones:
         ).fetchall()
         living = connection.execute(
             """
-            SELECT DISTINCT m.key_id, coalesce(c.merged_into, c.chat_id), m.direction
+            SELECT DISTINCT m.key_id, c.canonical_chat_id, m.direction
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             WHERE m.key_id = ANY(%s)
@@ -120,7 +121,8 @@ class _Tombstones:
             [key_ids],
         ).fetchall()
         marked = connection.execute(
-            "SELECT DISTINCT k.key_id, k.chat_id FROM marks AS k WHERE k.key_id = ANY(%s) AND k.chat_id IS NOT NULL",
+            "SELECT DISTINCT k.key_id, k.chat_id FROM message_updates AS k WHERE k.key_id = ANY(%s) AND k.chat_id "
+            "IS NOT NULL",
             [key_ids],
         ).fetchall()
         found = cast("Sequence[tuple[int, int, Direction, int]]", slots)

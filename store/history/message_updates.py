@@ -45,17 +45,17 @@ def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
     """Add the marks to their messages; a copy that came earlier dates its mark."""
     connection.execute(
         """
-        INSERT INTO marks AS k (key_id, kind, digest, chat_id, direction, sender, marked_at, status, text)
+        INSERT INTO message_updates AS k (key_id, kind, digest, chat_id, direction, sender, occurred_at, status, text)
         SELECT
-            r.key_id, r.kind, decode(r.digest, 'hex'), r.chat_id, r.direction, r.sender, r.marked_at, r.status, r.text
+            r.key_id, r.kind, decode(r.digest, 'hex'), r.chat_id, r.direction, r.sender, r.occurred_at, r.status, r.text
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-            key_id bigint, kind text, digest text, chat_id bigint, direction text, sender text, marked_at bigint,
+            key_id bigint, kind text, digest text, chat_id bigint, direction text, sender text, occurred_at bigint,
             status text, text text
         )
         ORDER BY r.key_id, r.kind, r.digest
         ON CONFLICT (key_id, kind, digest) DO UPDATE
-        SET marked_at = excluded.marked_at
-        WHERE excluded.marked_at < k.marked_at
+        SET occurred_at = excluded.occurred_at
+        WHERE excluded.occurred_at < k.occurred_at
         """,
         {"rows": json_rows.encode(asdict(mark) for mark in updates)},
     )
@@ -69,7 +69,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         """
         WITH copies AS (
             SELECT m.id, m.key_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
-                coalesce(c.merged_into, c.chat_id) AS head,
+                c.canonical_chat_id,
                 -- What edits replace: of media the caption, else the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
@@ -79,55 +79,56 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 END AS original,
                 -- Copies under several addresses of one chat are one message: the best one is shown.
                 row_number() OVER (
-                    PARTITION BY m.key_id, coalesce(c.merged_into, c.chat_id), m.direction
+                    PARTITION BY m.key_id, c.canonical_chat_id, m.direction
                     ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address
-                ) > 1 AS collapsed
+                ) > 1 AS is_duplicate
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             WHERE m.key_id = ANY(%(keys)s)
         ),
         messages AS (
-            SELECT key_id, head, direction, max(status_rank(base_status)) AS rank, bool_and(unread) AS unread,
+            SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
+                bool_and(unread) AS unread,
                 count(*) OVER (PARTITION BY key_id) AS with_this_id
             FROM copies
-            GROUP BY key_id, head, direction
+            GROUP BY key_id, canonical_chat_id, direction
         ),
         settled AS (
-            SELECT copies.id, copies.is_media, copies.original, copies.collapsed, messages.unread,
-                status_of_rank(greatest(messages.rank, acked.rank)) AS status,
-                edited.text, edited.marked_at AS edited_at, deleted.deleted_at
+            SELECT copies.id, copies.is_media, copies.original, copies.is_duplicate, messages.unread,
+                status_from_rank(greatest(messages.rank, acked.rank)) AS status,
+                edited.text, edited.occurred_at AS edited_at, deleted.deleted_at
             FROM copies
-            JOIN messages USING (key_id, head, direction)
+            JOIN messages USING (key_id, canonical_chat_id, direction)
             LEFT JOIN LATERAL (
                 SELECT max(status_rank(k.status)) AS rank
-                FROM marks AS k
+                FROM message_updates AS k
                 LEFT JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'ack'
                     -- Without an address it counts only where it cannot mean another message.
-                    AND (coalesce(c.merged_into, c.chat_id) = copies.head
+                    AND (c.canonical_chat_id = copies.canonical_chat_id
                         OR (k.chat_id IS NULL AND messages.with_this_id = 1))
             ) AS acked ON true
             LEFT JOIN LATERAL (
-                SELECT k.text, k.marked_at
-                FROM marks AS k
+                SELECT k.text, k.occurred_at
+                FROM message_updates AS k
                 JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'edit'
-                    AND coalesce(c.merged_into, c.chat_id) = copies.head AND k.direction = copies.direction
+                    AND c.canonical_chat_id = copies.canonical_chat_id AND k.direction = copies.direction
                     AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
-                ORDER BY k.marked_at DESC, k.digest DESC
+                ORDER BY k.occurred_at DESC, k.digest DESC
                 LIMIT 1
             ) AS edited ON true
             LEFT JOIN LATERAL (
-                SELECT max(k.marked_at) AS deleted_at
-                FROM marks AS k
+                SELECT max(k.occurred_at) AS deleted_at
+                FROM message_updates AS k
                 JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'delete'
-                    AND coalesce(c.merged_into, c.chat_id) = copies.head AND k.direction = copies.direction
+                    AND c.canonical_chat_id = copies.canonical_chat_id AND k.direction = copies.direction
                     AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
             ) AS deleted ON true
         ),
         amounts AS (
-            SELECT m.id, s.status, s.edited_at, s.deleted_at, s.collapsed, s.unread,
+            SELECT m.id, s.status, s.edited_at, s.deleted_at, s.is_duplicate, s.unread,
                 CASE WHEN s.is_media THEN m.message_text
                     WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS message_text,
                 CASE WHEN NOT s.is_media THEN m.caption
@@ -136,13 +137,13 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 m.status IS DISTINCT FROM s.status AS status_changed,
                 m.edited_at IS DISTINCT FROM s.edited_at AS edit_changed,
                 m.deleted_at IS DISTINCT FROM s.deleted_at AS delete_changed,
-                (m.collapsed, m.unread) IS DISTINCT FROM (s.collapsed, s.unread) AS copies_changed
+                (m.is_duplicate, m.unread) IS DISTINCT FROM (s.is_duplicate, s.unread) AS copies_changed
             FROM settled AS s
             JOIN whatsapp_messages AS m USING (id)
         )
         UPDATE whatsapp_messages AS m
         SET status = a.status, message_text = a.message_text, caption = a.caption, original_text = a.original_text,
-            edited_at = a.edited_at, deleted_at = a.deleted_at, collapsed = a.collapsed, unread = a.unread,
+            edited_at = a.edited_at, deleted_at = a.deleted_at, is_duplicate = a.is_duplicate, unread = a.unread,
             rev = m.rev + 1
         FROM amounts AS a
         WHERE m.id = a.id
@@ -163,6 +164,6 @@ def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, 
     if not key_ids:
         return []
     found = connection.execute(
-        "SELECT id, chat_id FROM whatsapp_messages WHERE key_id = ANY(%s) AND NOT collapsed", [key_ids]
+        "SELECT id, chat_id FROM whatsapp_messages WHERE key_id = ANY(%s) AND NOT is_duplicate", [key_ids]
     )
     return [(int(str(row_id)), int(str(chat_id))) for row_id, chat_id in found]

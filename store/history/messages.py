@@ -112,18 +112,18 @@ def _insert(
         INSERT INTO whatsapp_messages (
             key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
             content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
-            status, base_status, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread
+            status, base_status, timestamp, time_source, receive_order, content_rank, content_time, content_tie, unread
         )
         SELECT
             r.key_id, r.chat_id, r.session_id, r.message_id, r.direction, r.from_number, r.to_number, r.message_type,
             r.raw_type, r.content_state, r.message_text, r.caption, r.media_url, r.mime_type, r.file_name, r.reply_to,
-            r.sender, r.sender_name, r.base_status, r.base_status, r.timestamp, r.time_source, r.arrived,
+            r.sender, r.sender_name, r.base_status, r.base_status, r.timestamp, r.time_source, r.receive_order,
             r.content_rank, r.content_time, r.content_tie, r.direction = 'incoming'
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
             key_id bigint, chat_id bigint, session_id text, message_id text, direction text, from_number text,
             to_number text, message_type text, raw_type text, content_state text, message_text text, caption text,
             media_url text, mime_type text, file_name text, reply_to text, sender text, sender_name text,
-            base_status text, timestamp bigint, time_source text, arrived bigint, content_rank smallint,
+            base_status text, timestamp bigint, time_source text, receive_order bigint, content_rank smallint,
             content_time bigint, content_tie bigint
         )
         ORDER BY r.key_id, r.chat_id, r.direction
@@ -177,7 +177,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
                     WHEN (m.timestamp, m.time_source) <= (r.timestamp, r.time_source) THEN m.time_source
                     ELSE r.time_source
                 END AS time_source,
-                status_of_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
+                status_from_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
                 greatest(m.sender, r.sender) AS sender,
                 greatest(m.sender_name, r.sender_name) AS sender_name,
                 -- In a group, only some copies tell whose number it is; our own number stays what it was then.

@@ -46,9 +46,9 @@ def claim_check(connection: Connection, session_id: str, seconds: float) -> bool
     with errors.translated():
         claimed = connection.execute(
             """
-            INSERT INTO watches AS w (session_id, next_at)
+            INSERT INTO session_checks AS w (session_id, next_check_at)
             VALUES (%(session_id)s, now() + make_interval(secs => %(seconds)s))
-            ON CONFLICT (session_id) DO UPDATE SET next_at = excluded.next_at WHERE w.next_at <= now()
+            ON CONFLICT (session_id) DO UPDATE SET next_check_at = excluded.next_check_at WHERE w.next_check_at <= now()
             """,
             {"session_id": session_id, "seconds": seconds},
         )
@@ -59,7 +59,7 @@ def postpone_check(connection: Connection, session_id: str, seconds: float) -> N
     """Let nobody look at a session for so long."""
     with errors.translated():
         connection.execute(
-            "UPDATE watches SET next_at = now() + make_interval(secs => %s) WHERE session_id = %s",
+            "UPDATE session_checks SET next_check_at = now() + make_interval(secs => %s) WHERE session_id = %s",
             [seconds, session_id],
         )
 
@@ -70,7 +70,7 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
         sessions.ensure(connection, {session_id})
         watched = connection.execute(
             """
-            INSERT INTO watches AS w (session_id, next_at, connected_at)
+            INSERT INTO session_checks AS w (session_id, next_check_at, connected_at)
             VALUES (%(session_id)s, now(), %(connected_at)s)
             ON CONFLICT (session_id) DO UPDATE SET connected_at = coalesce(excluded.connected_at, w.connected_at)
             RETURNING w.connected_at

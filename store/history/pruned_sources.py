@@ -17,13 +17,13 @@ def mark_pruned(
     locked = connection.execute(
         """
         SELECT k.key_id
-        FROM keys AS k
+        FROM message_keys AS k
         WHERE k.key_id IN (
             SELECT unnest(%(keys)s::bigint[])
             UNION
             SELECT more.key_id FROM event_keys AS more WHERE more.event_id = ANY(%(events)s)
-        ) AND NOT (%(only_unmarked)s AND k.pruned)
-        ORDER BY k.session, k.message_id
+        ) AND NOT (%(only_unmarked)s AND k.has_pruned_sources)
+        ORDER BY k.session_number, k.message_id
         FOR UPDATE
         """,
         {
@@ -33,5 +33,7 @@ def mark_pruned(
         },
     ).fetchall()
     key_ids = [cast("int", key_id) for (key_id,) in locked]
-    connection.execute("UPDATE keys SET pruned = true WHERE key_id = ANY(%s) AND NOT pruned", [key_ids])
+    connection.execute(
+        "UPDATE message_keys SET has_pruned_sources = true WHERE key_id = ANY(%s) AND NOT has_pruned_sources", [key_ids]
+    )
     return key_ids

@@ -18,7 +18,7 @@ def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: M
     if plain:
         with (
             connection.cursor() as cursor,
-            cursor.copy("COPY events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)") as copy,
+            cursor.copy("COPY raw_events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)") as copy,
         ):
             copy.set_types(["bytea", "int8", "int8", "bytea"])
             for event in plain:
@@ -31,7 +31,7 @@ def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: M
 def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[int]) -> None:
     """An event whose number others refer to: it is parked, or tells of several messages."""
     kept = connection.execute(
-        "INSERT INTO events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id",
+        "INSERT INTO raw_events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id",
         [event.digest, event.received_at, key_ids[0] if key_ids else None, event.body],
     ).fetchone()
     assert kept is not None
@@ -44,7 +44,7 @@ def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[i
     if event.outcome.kind == "parked":
         connection.execute(
             """
-            INSERT INTO parked (digest, event_id, reason, session_id, event, received_at)
+            INSERT INTO parked_events (digest, event_id, reason, session_id, event, received_at)
             SELECT decode(r.digest, 'hex'), r.event_id, r.reason, r.session_id, r.event, r.received_at
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
                 digest text, event_id bigint, reason text, session_id text, event text, received_at bigint

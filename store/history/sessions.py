@@ -40,7 +40,7 @@ def ensure(connection: Connection, session_ids: Iterable[str]) -> dict[str, int]
 
 def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
     found = connection.execute(
-        "SELECT session_id, session FROM sessions WHERE session_id = ANY(%s)", [session_ids]
+        "SELECT session_id, session_number FROM sessions WHERE session_id = ANY(%s)", [session_ids]
     ).fetchall()
     return {str(session_id): int(str(session)) for session_id, session in found}
 
@@ -57,12 +57,12 @@ def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str],
     """Note when each (session, kind of event) last came."""
     connection.execute(
         """
-        INSERT INTO session_events AS e (session, event, last_at)
-        SELECT s.session, r.event, r.last_at
+        INSERT INTO session_events AS e (session_number, event, last_at)
+        SELECT s.session_number, r.event, r.last_at
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, event text, last_at bigint)
         JOIN sessions AS s USING (session_id)
-        ORDER BY s.session, r.event
-        ON CONFLICT (session, event) DO UPDATE SET last_at = excluded.last_at WHERE excluded.last_at > e.last_at
+        ORDER BY s.session_number, r.event
+        ON CONFLICT (session_number, event) DO UPDATE SET last_at = excluded.last_at WHERE excluded.last_at > e.last_at
         """,
         {
             "rows": json_rows.encode(
@@ -115,7 +115,7 @@ def last_activity(connection: Connection, limit: int) -> dict[str, int]:
             """
             SELECT s.session_id, max(e.last_at) AS last_at
             FROM session_events AS e
-            JOIN sessions AS s USING (session)
+            JOIN sessions AS s USING (session_number)
             WHERE e.event <> %(ping)s
             GROUP BY s.session_id
             ORDER BY last_at DESC
@@ -130,7 +130,7 @@ def last_pings(connection: Connection) -> dict[str, int]:
     """When each session's last test ping was received, in ms."""
     with errors.translated():
         found = connection.execute(
-            "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session)"
+            "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session_number)"
             " WHERE e.event = %s",
             [PING_EVENT],
         ).fetchall()

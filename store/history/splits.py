@@ -47,10 +47,10 @@ def _set_split(connection: Connection, address: ChatAddress, write: Callable[[Co
 def _add_split(connection: Connection, address: ChatAddress) -> bool:
     recorded = connection.execute(
         """
-        INSERT INTO splits AS s (session_id, lid)
+        INSERT INTO lid_splits AS s (session_id, lid)
         VALUES (%s, %s)
         ON CONFLICT (session_id, lid) DO UPDATE
-        SET made_at = now(), withdrawn_at = NULL
+        SET created_at = now(), withdrawn_at = NULL
         WHERE s.withdrawn_at IS NOT NULL
         """,
         address,
@@ -60,12 +60,13 @@ def _add_split(connection: Connection, address: ChatAddress) -> bool:
 
 def _withdraw_split(connection: Connection, address: ChatAddress) -> bool:
     struck = connection.execute(
-        "UPDATE splits SET withdrawn_at = now() WHERE session_id = %s AND lid = %s AND withdrawn_at IS NULL", address
+        "UPDATE lid_splits SET withdrawn_at = now() WHERE session_id = %s AND lid = %s AND withdrawn_at IS NULL",
+        address,
     )
     return struck.rowcount == 1
 
 
 def _candidate_phones(connection: Connection, address: ChatAddress) -> set[ChatAddress]:
     """Whoever the LID may be, by any evidence: the winner is among them."""
-    found = connection.execute("SELECT phone FROM aliases WHERE session_id = %s AND lid = %s", address)
+    found = connection.execute("SELECT phone FROM lid_aliases WHERE session_id = %s AND lid = %s", address)
     return {(address[0], str(phone)) for (phone,) in found}

@@ -83,7 +83,7 @@ def read_in_transaction(connection: Connection) -> Ledger:
             SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(duplicate), 0) AS duplicate,
                 coalesce(sum(noise), 0) AS noise, coalesce(sum(ping), 0) AS ping,
                 coalesce(sum(parked), 0) AS parked, coalesce(sum(forgotten), 0) AS forgotten
-            FROM corrections
+            FROM ledger_corrections
         ),
         summed AS (
             SELECT coalesce(sum(greatest(k.upto, w.upto)), 0)::bigint AS received,
@@ -101,7 +101,7 @@ def read_in_transaction(connection: Connection) -> Ledger:
             p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
         FROM summed AS s
         CROSS JOIN moved AS m
-        LEFT JOIN pulse AS p ON true
+        LEFT JOIN stream_status AS p ON true
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {"stale": STALE_AFTER, "patience": LOST_AFTER},
     ).fetchone()

@@ -49,9 +49,9 @@ def record(
             )
         connection.execute(
             """
-            INSERT INTO pulse AS p (as_of, length, oldest_at, empty_since)
+            INSERT INTO stream_status AS p (as_of, length, oldest_at, empty_since)
             VALUES (now(), %(length)s, to_timestamp(%(oldest_at)s / 1000.0), CASE WHEN %(length)s = 0 THEN now() END)
-            ON CONFLICT (only_one) DO UPDATE
+            ON CONFLICT (singleton) DO UPDATE
             SET as_of = now(), length = excluded.length, oldest_at = excluded.oldest_at,
                 empty_since = CASE WHEN excluded.length = 0 THEN coalesce(p.empty_since, now()) END
             """,

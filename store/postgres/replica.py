@@ -124,7 +124,8 @@ class Replica:
         try:
             found = self._fetch_position(
                 "primary",
-                "SELECT e.epoch::text, pg_current_wal_flush_lsn()::text FROM epoch AS e WHERE NOT pg_is_in_recovery()",
+                "SELECT e.epoch::text, pg_current_wal_flush_lsn()::text FROM feed_epoch AS e "
+                "WHERE NOT pg_is_in_recovery()",
             )
         except errors.TransientError:
             return
@@ -143,7 +144,7 @@ class Replica:
         try:
             found = self._fetch_position(
                 "replica",
-                "SELECT e.epoch::text, pg_last_wal_replay_lsn()::text FROM epoch AS e WHERE pg_is_in_recovery()",
+                "SELECT e.epoch::text, pg_last_wal_replay_lsn()::text FROM feed_epoch AS e WHERE pg_is_in_recovery()",
             )
         except errors.TransientError:
             self._mark_unavailable("The replica does not answer.")

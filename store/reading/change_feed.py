@@ -58,7 +58,7 @@ WITH about AS MATERIALIZED (
         EXISTS (SELECT FROM changes AS c WHERE c.xid >= h.xid) AS hidden,
         coalesce(newest.xid, f.xid)::text::bigint AS newest_xid,
         coalesce(newest.change_id, f.change_id) AS newest_change_id
-    FROM epoch AS e, feed_floor AS f, (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid) AS h
+    FROM feed_epoch AS e, feed_floor AS f, (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid) AS h
     LEFT JOIN LATERAL (
         SELECT c.xid, c.change_id
         FROM changes AS c
@@ -74,14 +74,14 @@ LEFT JOIN LATERAL (
     SELECT f.xid, f.change_id, f.session_id, (
             SELECT row_to_json(shown)::text
             FROM (
-                SELECT f.kind, f.session_id, head.address,
-                    coalesce(m.rev, sent.rev, CASE f.kind WHEN 'session' THEN s.rev ELSE head.rev END) AS rev,
+                SELECT f.kind, f.session_id, canonical.address,
+                    coalesce(m.rev, sent.rev, CASE f.kind WHEN 'session' THEN s.rev ELSE canonical.rev END) AS rev,
                     CASE WHEN m.id IS NOT NULL THEN {MESSAGE_JSON}::json ELSE sent.text::json END AS message,
                     (
                         SELECT {CHAT_JSON}::json
                         FROM chats AS c
                         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
-                        WHERE c.chat_id = head.chat_id AND c.last_timestamp IS NOT NULL
+                        WHERE c.chat_id = canonical.chat_id AND c.last_timestamp IS NOT NULL
                     ) AS chat,
                     CASE WHEN f.kind = 'session' THEN
                         json_build_object('session_id', s.session_id, 'state', s.state, 'phone', s.phone, 'rev', s.rev)
@@ -99,21 +99,21 @@ LEFT JOIN LATERAL (
     ) AS f
     -- LIMIT 1 on what is one row anyway: one look into an index per change, however large the planner thinks a page is.
     LEFT JOIN LATERAL (
-        SELECT head.chat_id, head.address, head.rev
+        SELECT canonical.chat_id, canonical.address, canonical.rev
         FROM chats AS place
-        JOIN chats AS head ON head.chat_id = coalesce(place.merged_into, place.chat_id)
+        JOIN chats AS canonical ON canonical.chat_id = place.canonical_chat_id
         WHERE place.chat_id = f.chat_id
         LIMIT 1
-    ) AS head ON true
+    ) AS canonical ON true
     LEFT JOIN LATERAL (
-        SELECT x.key_id, x.direction, x.collapsed, x.id
+        SELECT x.key_id, x.direction, x.is_duplicate, x.id
         FROM whatsapp_messages AS x
         WHERE x.id = coalesce(f.message, CASE WHEN f.send_id IS NOT NULL THEN (
                 SELECT became.id
                 FROM sends AS s
                 JOIN whatsapp_messages AS became ON became.key_id = s.key_id AND became.direction = 'outgoing'
                 WHERE s.send_id = f.send_id
-                ORDER BY became.collapsed
+                ORDER BY became.is_duplicate
                 LIMIT 1
             ) END)
         LIMIT 1
@@ -123,8 +123,8 @@ LEFT JOIN LATERAL (
         SELECT x.id
         FROM whatsapp_messages AS x
         JOIN chats AS at ON at.chat_id = x.chat_id
-        WHERE told.collapsed AND x.key_id = told.key_id AND x.direction = told.direction AND NOT x.collapsed
-            AND coalesce(at.merged_into, at.chat_id) = head.chat_id
+        WHERE told.is_duplicate AND x.key_id = told.key_id AND x.direction = told.direction AND NOT x.is_duplicate
+            AND at.canonical_chat_id = canonical.chat_id
         LIMIT 1
     ) AS instead ON true
     LEFT JOIN LATERAL (
@@ -197,7 +197,7 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
             FROM old AS o
             JOIN changes AS c USING (xid, change_id)
             -- The search follows the feed, too (store/feed/search_index.py).
-            JOIN searchable_upto AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
+            JOIN search_index_position AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
             WHERE c.changed_at < now() - %(age)s
             ORDER BY o.xid DESC, o.change_id DESC
             LIMIT 1

@@ -76,15 +76,15 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
     FROM chat_names AS n
     WHERE n.address LIKE %(digits)s
     UNION
-    SELECT head.chat_id
-    FROM searchable AS s
+    SELECT canonical.chat_id
+    FROM search_index AS s
     JOIN chats AS place ON place.chat_id = s.chat_id
-    JOIN chats AS head ON head.chat_id = coalesce(place.merged_into, place.chat_id) AND head.last_id = s.id
+    JOIN chats AS canonical ON canonical.chat_id = place.canonical_chat_id AND canonical.last_id = s.id
     WHERE {text_condition}
     UNION
     -- What is not searchable yet.
     SELECT e.chat_id
-    FROM searchable_upto AS u
+    FROM search_index_position AS u
     JOIN changes AS e ON (e.xid, e.change_id) > (u.xid, u.change_id)
     """  # noqa: S608 - assembled from literals only, which the type proves
 

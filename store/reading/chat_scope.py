@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 MEMBERS_CTE: LiteralString = """
-heads AS MATERIALIZED (
-    SELECT DISTINCT coalesce(c.merged_into, c.chat_id) AS chat_id
+canonical_chats AS MATERIALIZED (
+    SELECT DISTINCT c.canonical_chat_id AS chat_id
     FROM chats AS c
     WHERE c.address = %(address)s
         AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
 ),
 members AS MATERIALIZED (
-    SELECT c.chat_id, c.chat_id AS head, c.address, c.kind
-    FROM heads AS h
+    SELECT c.chat_id, c.chat_id AS canonical_chat_id, c.address, c.kind
+    FROM canonical_chats AS h
     JOIN chats AS c ON c.chat_id = h.chat_id
     UNION ALL
-    SELECT c.chat_id, head.chat_id AS head, head.address, head.kind
-    FROM heads AS h
-    JOIN chats AS head ON head.chat_id = h.chat_id
+    SELECT c.chat_id, canonical.chat_id AS canonical_chat_id, canonical.address, canonical.kind
+    FROM canonical_chats AS h
+    JOIN chats AS canonical ON canonical.chat_id = h.chat_id
     JOIN chats AS c ON c.merged_into = h.chat_id
 )
 """

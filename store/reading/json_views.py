@@ -10,7 +10,8 @@ _ISO_FORMAT: LiteralString = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
 MESSAGE_JSON: LiteralString = f"""(
     SELECT row_to_json(shown)::text
     FROM (
-        SELECT m.id, m.message_id, m.session_id, head.address, m.direction, m.from_number, m.to_number, m.message_type,
+        SELECT m.id, m.message_id, m.session_id, canonical.address, m.direction, m.from_number, m.to_number,
+            m.message_type,
             -- Deleted for everyone: that it was there is shown, what it said is not.
             CASE WHEN m.deleted_at IS NULL THEN m.message_text END AS message_text,
             CASE WHEN m.deleted_at IS NULL THEN m.media_url END AS media_url,
@@ -29,18 +30,18 @@ MESSAGE_JSON: LiteralString = f"""(
                 SELECT json_agg(
                     json_build_object(
                         'emoji', r.text, 'direction', r.direction, 'sender', r.sender,
-                        'reacted_at', to_char(to_timestamp(r.marked_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT})
+                        'reacted_at', to_char(to_timestamp(r.occurred_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT})
                     )
-                    ORDER BY r.marked_at, r.digest
+                    ORDER BY r.occurred_at, r.digest
                 )
                 FROM (
                     -- The newest of each reactor; an empty one takes back what was there.
-                    SELECT DISTINCT ON (k.direction, k.sender) k.text, k.direction, k.sender, k.marked_at, k.digest
-                    FROM marks AS k
+                    SELECT DISTINCT ON (k.direction, k.sender) k.text, k.direction, k.sender, k.occurred_at, k.digest
+                    FROM message_updates AS k
                     JOIN chats AS said ON said.chat_id = k.chat_id
                     WHERE k.key_id = m.key_id AND k.kind = 'reaction'
-                        AND coalesce(said.merged_into, said.chat_id) = head.chat_id
-                    ORDER BY k.direction, k.sender, k.marked_at DESC, k.digest DESC
+                        AND said.canonical_chat_id = canonical.chat_id
+                    ORDER BY k.direction, k.sender, k.occurred_at DESC, k.digest DESC
                 ) AS r
                 WHERE r.text <> ''
             ), '[]') AS reactions,
@@ -55,12 +56,12 @@ MESSAGE_JSON: LiteralString = f"""(
                 FROM (
                     SELECT m.original_text AS text, m.timestamp AS at, NULL::bytea AS digest
                     UNION ALL
-                    SELECT k.text, k.marked_at, k.digest
-                    FROM marks AS k
+                    SELECT k.text, k.occurred_at, k.digest
+                    FROM message_updates AS k
                     JOIN chats AS said ON said.chat_id = k.chat_id
                     WHERE k.key_id = m.key_id AND k.kind = 'edit' AND k.direction = m.direction
                         AND (k.sender IS NULL OR m.sender IS NULL OR k.sender = m.sender)
-                        AND coalesce(said.merged_into, said.chat_id) = head.chat_id
+                        AND said.canonical_chat_id = canonical.chat_id
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL
             ), '[]') END AS versions,

@@ -1,4 +1,4 @@
-"""The messages of a chat, a page at a time, in the order (timestamp, arrived, message_id, id)."""
+"""The messages of a chat, a page at a time, in the order (timestamp, receive_order, message_id, id)."""
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -65,24 +65,24 @@ class MessagePage:
 def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralString:
     return f"""
         WITH {MEMBERS_CTE}
-        SELECT page.timestamp, page.arrived, page.message_id, page.id, page.shown,
+        SELECT page.timestamp, page.receive_order, page.message_id, page.id, page.shown,
             about.epoch, about.snapshot, about.address
         FROM (
             SELECT e.epoch::text, pg_current_snapshot()::text AS snapshot, (
                     SELECT members.address FROM members ORDER BY members.kind <> 'phone', members.address LIMIT 1
                 ) AS address
-            FROM epoch AS e
+            FROM feed_epoch AS e
         ) AS about
         LEFT JOIN (
-            SELECT found.timestamp, found.arrived, found.message_id, found.id, found.shown
+            SELECT found.timestamp, found.receive_order, found.message_id, found.id, found.shown
             FROM members
             CROSS JOIN LATERAL (
-                SELECT m.timestamp, m.arrived, m.message_id, m.id, {MESSAGE_JSON} AS shown
+                SELECT m.timestamp, m.receive_order, m.message_id, m.id, {MESSAGE_JSON} AS shown
                 FROM whatsapp_messages AS m
-                CROSS JOIN (SELECT members.head AS chat_id, members.address) AS head
-                WHERE m.chat_id = members.chat_id AND NOT m.collapsed
-                    AND (m.timestamp, m.arrived, m.message_id, m.id)
-                        {operator} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
+                CROSS JOIN (SELECT members.canonical_chat_id AS chat_id, members.address) AS canonical
+                WHERE m.chat_id = members.chat_id AND NOT m.is_duplicate
+                    AND (m.timestamp, m.receive_order, m.message_id, m.id)
+                        {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
                     AND m.timestamp >= %(since)s AND m.timestamp < %(until)s
                     AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)
                     AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
@@ -91,14 +91,14 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
             ) AS found
             -- Sends that are no message are shown where their message would be. There are few, and mostly none.
             UNION ALL
-            SELECT found.timestamp, found.arrived, found.message_id, found.id, found.shown
+            SELECT found.timestamp, found.receive_order, found.message_id, found.id, found.shown
             FROM members
             CROSS JOIN LATERAL (
-                SELECT s.timestamp, s.arrived, s.place AS message_id, 0::bigint AS id, {SEND_JSON} AS shown
+                SELECT s.timestamp, s.receive_order, s.sort_key AS message_id, 0::bigint AS id, {SEND_JSON} AS shown
                 FROM sends AS s
                 WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
-                    AND (s.timestamp, s.arrived, s.place, 0::bigint)
-                        {operator} (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s)
+                    AND (s.timestamp, s.receive_order, s.sort_key, 0::bigint)
+                        {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
                     AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
                     AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
                     AND (%(type)s::text IS NULL OR s.kind = %(type)s)
@@ -111,8 +111,8 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
-_NEWEST_FIRST: LiteralString = "timestamp DESC, arrived DESC, message_id DESC, id DESC"
-_OLDEST_FIRST: LiteralString = "timestamp, arrived, message_id, id"
+_NEWEST_FIRST: LiteralString = "timestamp DESC, receive_order DESC, message_id DESC, id DESC"
+_OLDEST_FIRST: LiteralString = "timestamp, receive_order, message_id, id"
 _OLDER_QUERY = _page_query("<", _NEWEST_FIRST)
 _NEWER_QUERY = _page_query(">", _OLDEST_FIRST)
 _FROM_POSITION_QUERY = _page_query(">=", _OLDEST_FIRST)
@@ -167,24 +167,24 @@ def locate(connection: Connection, scope: ChatScope, message_id: str) -> Message
     row = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
-        SELECT m.timestamp, m.arrived, m.message_id, m.id
+        SELECT m.timestamp, m.receive_order, m.message_id, m.id
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
         JOIN sessions AS s ON s.session_id = c.session_id
-        JOIN keys AS k ON k.session = s.session AND k.message_id = %(message_id)s
-        JOIN whatsapp_messages AS m ON m.key_id = k.key_id AND m.chat_id = c.chat_id AND NOT m.collapsed
+        JOIN message_keys AS k ON k.session_number = s.session_number AND k.message_id = %(message_id)s
+        JOIN whatsapp_messages AS m ON m.key_id = k.key_id AND m.chat_id = c.chat_id AND NOT m.is_duplicate
         UNION ALL
-        SELECT s.timestamp, s.arrived, s.place, 0
+        SELECT s.timestamp, s.receive_order, s.sort_key, 0
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
         JOIN sends AS s ON s.session_id = c.session_id AND s.gateway_id = %(message_id)s AND s.chat_id = c.chat_id
         WHERE s.key_id IS NULL
         UNION ALL
-        SELECT s.timestamp, s.arrived, s.place, 0
+        SELECT s.timestamp, s.receive_order, s.sort_key, 0
         FROM sends AS s
         JOIN members USING (chat_id)
         WHERE s.send_id = %(send_id)s AND s.key_id IS NULL
-        ORDER BY timestamp DESC, arrived DESC, message_id DESC, id DESC
+        ORDER BY timestamp DESC, receive_order DESC, message_id DESC, id DESC
         LIMIT 1
         """,  # noqa: S608 - assembled from literals only
         {**scope.parameters(), "message_id": message_id, "send_id": _parse_uuid(message_id)},
@@ -221,7 +221,7 @@ def _fetch(
         {
             **query.scope.parameters(),
             "timestamp": position.timestamp,
-            "arrived": position.receive_order,
+            "receive_order": position.receive_order,
             "message_id": position.message_id,
             "id": position.id,
             "since": 0 if query.since is None else query.since,

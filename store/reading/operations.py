@@ -23,7 +23,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                     SELECT coalesce(json_agg(k.event ORDER BY k.event), '[]')
                     FROM unnest(%(known)s::text[]) AS k (event)
                     WHERE NOT EXISTS (
-                        SELECT FROM session_events AS e WHERE e.session = s.session AND e.event = k.event
+                        SELECT FROM session_events AS e WHERE e.session_number = s.session_number AND e.event = k.event
                     )
                 ) AS never_seen,
                 (
@@ -49,7 +49,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                         e.event, to_char(to_timestamp(e.last_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) ORDER BY e.event
                     ) AS events
                 FROM session_events AS e
-                WHERE e.session = s.session
+                WHERE e.session_number = s.session_number
             ) AS seen ON true
             WHERE %(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s)
         ) AS shown
@@ -82,8 +82,8 @@ def parked_events(
                         encode(substr(e.body, 1, 2000), 'escape') AS body
                 ) AS shown
             )
-        FROM parked AS p
-        LEFT JOIN events AS e ON e.event_id = p.event_id
+        FROM parked_events AS p
+        LEFT JOIN raw_events AS e ON e.event_id = p.event_id
         WHERE (p.received_at, p.digest) < (%(received_at)s, decode(%(digest)s, 'hex'))
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
         ORDER BY p.received_at DESC, p.digest DESC

@@ -60,7 +60,7 @@ class RawTail:
             """
             SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
                 pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-            FROM events AS e
+            FROM raw_events AS e
             """
         ).fetchone()
         last, oldest, newest = cast("tuple[int, int, int]", row)
@@ -83,7 +83,7 @@ class RawTail:
 def event_id_before_last(connection: Connection, count: int) -> int:
     """The number after which the last `count` events come."""
     row = connection.execute(
-        "SELECT e.event_id FROM events AS e ORDER BY e.event_id DESC OFFSET %s LIMIT 1", [count]
+        "SELECT e.event_id FROM raw_events AS e ORDER BY e.event_id DESC OFFSET %s LIMIT 1", [count]
     ).fetchone()
     return cast("int", row[0]) if row else 0
 
@@ -92,9 +92,9 @@ def _payloads_after(connection: Connection, event_id: int) -> list[RawPayload]:
     found = connection.execute(
         """
         SELECT e.event_id, e.received_at, d.outcome || coalesce(': ' || p.reason, ''), e.body
-        FROM events AS e
-        JOIN digests AS d USING (digest)
-        LEFT JOIN parked AS p USING (digest)
+        FROM raw_events AS e
+        JOIN event_digests AS d USING (digest)
+        LEFT JOIN parked_events AS p USING (digest)
         WHERE e.event_id > %(after)s
         ORDER BY e.event_id
         LIMIT %(limit)s

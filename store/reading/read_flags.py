@@ -67,7 +67,7 @@ def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[i
     found = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
-        SELECT c.chat_id, members.head, c.kind = 'lid'
+        SELECT c.chat_id, members.canonical_chat_id, c.kind = 'lid'
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
         """,  # noqa: S608 - assembled from literals only, which the type proves
@@ -98,7 +98,7 @@ def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
 
 def _check_epoch(connection: Connection, as_of: ReadSnapshot | None) -> None:
     if as_of is not None:
-        row = connection.execute("SELECT epoch::text FROM epoch").fetchone()
+        row = connection.execute("SELECT epoch::text FROM feed_epoch").fetchone()
         if row != (as_of.epoch,):
             raise EpochChangedError
 
@@ -114,10 +114,10 @@ def _clear_unread(
             SELECT m.key_id, m.direction
             FROM members
             JOIN whatsapp_messages AS m ON m.chat_id = members.chat_id
-            WHERE m.unread AND NOT m.collapsed
-                AND (%(everything)s OR (m.timestamp, m.arrived, m.message_id, m.id)
-                    <= (%(timestamp)s, %(arrived)s, %(message_id)s, %(id)s))
-                AND (%(now)s OR pg_visible_in_snapshot(m.born, %(snapshot)s::pg_snapshot))
+            WHERE m.unread AND NOT m.is_duplicate
+                AND (%(everything)s OR (m.timestamp, m.receive_order, m.message_id, m.id)
+                    <= (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s))
+                AND (%(now)s OR pg_visible_in_snapshot(m.created_xid, %(snapshot)s::pg_snapshot))
         )
         UPDATE whatsapp_messages AS m
         SET unread = false
@@ -128,7 +128,7 @@ def _clear_unread(
             **scope.parameters(),
             "everything": up_to is None,
             "timestamp": up_to.timestamp if up_to else 0,
-            "arrived": up_to.receive_order if up_to else 0,
+            "receive_order": up_to.receive_order if up_to else 0,
             "message_id": up_to.message_id if up_to else "",
             "id": up_to.id if up_to else 0,
             "now": as_of is None,
@@ -144,15 +144,16 @@ def _refresh_chats(connection: Connection, canonical_ids: list[int], *, marked_u
         UPDATE chats AS h
         SET unread = n.unread, marked_unread = %(marked)s, rev = h.rev + 1
         FROM (
-            SELECT x.head, (
+            SELECT x.canonical_chat_id, (
                 SELECT count(*)
                 FROM chats AS c
                 JOIN whatsapp_messages AS m ON m.chat_id = c.chat_id
-                WHERE (c.chat_id = x.head OR c.merged_into = x.head) AND m.unread AND NOT m.collapsed
+                WHERE (c.chat_id = x.canonical_chat_id OR c.merged_into = x.canonical_chat_id) AND m.unread
+                    AND NOT m.is_duplicate
             ) AS unread
-            FROM unnest(%(heads)s::bigint[]) AS x (head)
+            FROM unnest(%(heads)s::bigint[]) AS x (canonical_chat_id)
         ) AS n
-        WHERE h.chat_id = n.head AND h.last_timestamp IS NOT NULL
+        WHERE h.chat_id = n.canonical_chat_id AND h.last_timestamp IS NOT NULL
             AND (h.unread, h.marked_unread) IS DISTINCT FROM (n.unread, %(marked)s)
         RETURNING h.chat_id, h.session_id
         """,

@@ -31,14 +31,14 @@ def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
     ids = [row_id for message in page.messages if isinstance(row_id := json.loads(message)["id"], int)]
     found = connection.execute(
         """
-        SELECT DISTINCT m.born::text::bigint AS born
+        SELECT DISTINCT m.created_xid::text::bigint AS created_xid
         FROM whatsapp_messages AS m
-        WHERE m.id = ANY(%(ids)s) AND m.born >= %(xmin)s::xid8
-        ORDER BY born
+        WHERE m.id = ANY(%(ids)s) AND m.created_xid >= %(xmin)s::xid8
+        ORDER BY created_xid
         """,
         {"ids": ids, "xmin": str(xmin)},
     ).fetchall()
-    shown = {int(str(born)) for (born,) in found}
+    shown = {int(str(created_xid)) for (created_xid,) in found}
     end = max(shown, default=xmin - 1) + 1
     hidden = [
         xid for xid in range(xmin, min(end, xmin + _MAX_LISTED_TRANSACTIONS + len(shown) + 1)) if xid not in shown

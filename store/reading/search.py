@@ -65,8 +65,8 @@ class SearchPage:
 
 
 def tokenize(connection: Connection, text: str) -> tuple[str, ...]:
-    """What has to occur, in the spelling of what is kept (store/migrations/0011_search.sql)."""
-    row = connection.execute("SELECT search_plain(%s)", [text]).fetchone()
+    """What has to occur, in the spelling of what is kept (store/migrations/0008_search.sql)."""
+    row = connection.execute("SELECT search_normalized(%s)", [text]).fetchone()
     plain = _INVISIBLE_CHARACTER.sub("", cast("str", row[0]) if row else "")
     numbers = [re.sub("[^0-9]", "", number) for number in _NUMBER_PATTERN.findall(plain)]
     rest = _NUMBER_PATTERN.sub(" ", plain)
@@ -98,13 +98,13 @@ def _search_sql(
     if query.address is not None:
         place = "s.chat_id = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
         place = place if scan_chat else "s.chat_id + 0 = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
-    source: LiteralString = "searchable"
+    source: LiteralString = "search_index"
     if sort_matches and not scan_chat:
-        source = f"(SELECT s.* FROM searchable AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - as below
+        source = f"(SELECT s.* FROM search_index AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - as below
     if newest_only:
         newest: LiteralString = """
             SELECT s.id, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text
-            FROM searchable AS s
+            FROM search_index AS s
             WHERE (s.timestamp, s.id) < (%(timestamp)s, %(id)s)
         """
         end: LiteralString = "ORDER BY s.timestamp DESC, s.id DESC LIMIT %(window)s"
@@ -119,7 +119,7 @@ def _search_sql(
     # S608: assembled from literals only, which the type proves.
     return f"""
         WITH {MEMBERS_CTE}
-        SELECT s.timestamp, s.id, {MESSAGE_JSON}, head.name, concat_ws(' ', m.message_text, m.caption, m.file_name)
+        SELECT s.timestamp, s.id, {MESSAGE_JSON}, canonical.name, concat_ws(' ', m.message_text, m.caption, m.file_name)
         FROM (
             SELECT s.timestamp, s.id
             FROM {source} AS s
@@ -136,16 +136,16 @@ def _search_sql(
             -- All columns: what is shown of a message is not this query's business.
             SELECT x.*
             FROM whatsapp_messages AS x
-            WHERE x.id = s.id AND NOT x.collapsed AND x.deleted_at IS NULL
+            WHERE x.id = s.id AND NOT x.is_duplicate AND x.deleted_at IS NULL
             LIMIT 1
         ) AS m
         CROSS JOIN LATERAL (
-            SELECT head.chat_id, head.address, head.name
+            SELECT canonical.chat_id, canonical.address, canonical.name
             FROM chats AS place
-            JOIN chats AS head ON head.chat_id = coalesce(place.merged_into, place.chat_id)
+            JOIN chats AS canonical ON canonical.chat_id = place.canonical_chat_id
             WHERE place.chat_id = m.chat_id
             LIMIT 1
-        ) AS head
+        ) AS canonical
         ORDER BY s.timestamp DESC, s.id DESC
         LIMIT %(limit)s
     """  # noqa: S608
@@ -167,7 +167,7 @@ def find(connection: Connection, wanted: SearchQuery, after: SearchPosition | No
                 SELECT FROM changes AS c
                 WHERE (c.xid, c.change_id) > (u.xid, u.change_id) AND c.kind IN ('message', 'edit', 'delete')
             )
-            FROM searchable_upto AS u
+            FROM search_index_position AS u
             """
         ).fetchone()
         start = after or _AFTER_LAST

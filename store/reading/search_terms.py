@@ -81,7 +81,7 @@ def measure_frequencies(connection: Connection, words: Sequence[str], *, in_chat
             count(*) FILTER (WHERE s.text LIKE %(w2)s), count(*) FILTER (WHERE s.text LIKE %(w3)s),
             count(*) FILTER (WHERE s.text LIKE %(w4)s), count(*) FILTER (WHERE s.text LIKE %(w5)s),
             count(*) FILTER (WHERE s.text LIKE %(w6)s), count(*) FILTER (WHERE s.text LIKE %(w7)s)
-        FROM (SELECT s.text FROM searchable AS s ORDER BY s.timestamp DESC, s.id DESC LIMIT %(window)s) AS s
+        FROM (SELECT s.text FROM search_index AS s ORDER BY s.timestamp DESC, s.id DESC LIMIT %(window)s) AS s
         """,
         {**{f"w{n}": None for n in range(MAX_WORDS)}, **like_parameters(words), "window": SCAN_WINDOW},
     ).fetchone()

@@ -51,7 +51,7 @@ def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
                 count(*) FILTER (WHERE m.direction = 'incoming') AS incoming,
                 count(*) FILTER (WHERE m.direction = 'outgoing') AS outgoing
             FROM whatsapp_messages AS m
-            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.collapsed
+            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             GROUP BY 1, 2
         ) AS counted
@@ -66,16 +66,16 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
         connection,
         """
         WITH said AS (
-            SELECT coalesce(c.merged_into, c.chat_id) AS head, m.direction, m.timestamp,
+            SELECT c.canonical_chat_id, m.direction, m.timestamp,
                 lag(m.direction) OVER w AS before,
                 min(m.timestamp) FILTER (WHERE m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')
                     OVER (w ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS answered
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
-            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.collapsed
+            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             WINDOW w AS (
-                PARTITION BY coalesce(c.merged_into, c.chat_id) ORDER BY m.timestamp, m.arrived, m.message_id, m.id
+                PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id
             )
         )
         SELECT json_build_object(

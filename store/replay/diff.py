@@ -14,7 +14,7 @@ ColumnValues: TypeAlias = Mapping[str, object]
 _VISIBLE_COLUMNS: Final = (
     *("message_type", "raw_type", "content_state", "message_text", "caption", "media_url", "mime_type", "file_name"),
     *("reply_to", "sender", "sender_name", "status", "timestamp", "time_source", "edited_at", "deleted_at"),
-    *("collapsed", "number"),
+    *("is_duplicate", "number"),
 )
 """What of a message readers see; what they do not see only decides it."""
 
@@ -99,7 +99,8 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
             SELECT m.id, m.key_id, m.chat_id, m.session_id, c.address, m.direction, m.message_id,
                 m.message_type, m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type,
                 m.file_name, m.reply_to, m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source,
-                m.content_rank, m.content_time, m.content_tie, m.original_text, m.edited_at, m.deleted_at, m.collapsed,
+                m.content_rank, m.content_time, m.content_tie, m.original_text, m.edited_at, m.deleted_at,
+                    m.is_duplicate,
                 -- Our own side's number is what the session had reported when the row was made.
                 CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS number
             FROM whatsapp_messages AS m
@@ -110,7 +111,8 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
             SELECT m.id, m.key_id, m.chat_id, m.session_id, m.direction, m.message_id,
                 m.message_type, m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type,
                 m.file_name, m.reply_to, m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source,
-                m.content_rank, m.content_time, m.content_tie, m.original_text, m.edited_at, m.deleted_at, m.collapsed,
+                m.content_rank, m.content_time, m.content_tie, m.original_text, m.edited_at, m.deleted_at,
+                    m.is_duplicate,
                 CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS number
             FROM pg_temp.whatsapp_messages AS m
         )
@@ -135,13 +137,13 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
         """
         SELECT key_id, kind, to_jsonb(r), to_jsonb(s)
         FROM (
-            SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.marked_at, m.status, m.text
-            FROM marks AS m
+            SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
+            FROM message_updates AS m
             WHERE m.key_id = ANY(%(keys)s)
         ) AS r
         FULL JOIN (
-            SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.marked_at, m.status, m.text
-            FROM pg_temp.marks AS m
+            SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
+            FROM pg_temp.message_updates AS m
         ) AS s USING (key_id, kind, digest)
         WHERE to_jsonb(r) IS DISTINCT FROM to_jsonb(s)
         ORDER BY key_id, kind, digest
@@ -200,7 +202,7 @@ def _summarize_message(columns: ColumnValues) -> str:
 def _summarize_update(columns: ColumnValues | None) -> str | None:
     if columns is None:
         return None
-    return " ".join(str(columns[name]) for name in ("status", "text", "marked_at") if columns[name] is not None)
+    return " ".join(str(columns[name]) for name in ("status", "text", "occurred_at") if columns[name] is not None)
 
 
 def describe_event(source: SourceEvent) -> Difference | None:

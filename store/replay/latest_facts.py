@@ -95,17 +95,19 @@ def collect(connection: Connection, sources: Iterable[SourceEvent]) -> None:
     with shadow_search_path(connection):
         connection.execute(
             """
-            INSERT INTO sayings AS s (kind, session_id, subject, object, weight, at, digest, value, event_id)
-            SELECT r.kind, r.session_id, r.subject, r.object, r.weight, r.at, decode(r.digest, 'hex'), r.value,
+            INSERT INTO latest_facts AS s (kind, session_id, subject, object, rank, effective_at, digest, value,
+                event_id)
+            SELECT r.kind, r.session_id, r.subject, r.object, r.rank, r.effective_at, decode(r.digest, 'hex'), r.value,
                 r.event_id
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-                kind text, session_id text, subject text, object text, weight smallint, at bigint, digest text,
+                kind text, session_id text, subject text, object text, rank smallint, effective_at bigint, digest text,
                 value text, event_id bigint
             )
             ON CONFLICT (kind, session_id, subject, object) DO UPDATE
-            SET weight = excluded.weight, at = excluded.at, digest = excluded.digest, value = excluded.value,
+            SET rank = excluded.rank, effective_at = excluded.effective_at, digest = excluded.digest,
+                value = excluded.value,
                 event_id = excluded.event_id
-            WHERE (s.weight, s.at, s.digest) < (excluded.weight, excluded.at, excluded.digest)
+            WHERE (s.rank, s.effective_at, s.digest) < (excluded.rank, excluded.effective_at, excluded.digest)
             """,
             {
                 "rows": json_rows.encode(
@@ -121,28 +123,29 @@ def missing(connection: Connection, after: FactKey, limit: int) -> list[tuple[La
     with shadow_search_path(connection):
         found = connection.execute(
             """
-            SELECT s.kind, s.session_id, s.subject, s.object, s.weight, s.at, s.digest, s.value,
+            SELECT s.kind, s.session_id, s.subject, s.object, s.rank, s.effective_at, s.digest, s.value,
                 CASE s.kind WHEN 'name' THEN c.own_name WHEN 'state' THEN n.state WHEN 'phone' THEN n.phone END
-            FROM sayings AS s
+            FROM latest_facts AS s
             LEFT JOIN sessions AS n ON n.session_id = s.session_id
             LEFT JOIN public.chats AS c ON s.kind = 'name' AND c.session_id = s.session_id AND c.address = s.subject
-            LEFT JOIN aliases AS a
+            LEFT JOIN lid_aliases AS a
                 ON s.kind = 'alias' AND a.session_id = s.session_id AND a.lid = s.subject AND a.phone = s.object
-            LEFT JOIN session_events AS e ON s.kind = 'seen' AND e.session = n.session AND e.event = s.subject
+            LEFT JOIN session_events AS e ON s.kind = 'seen' AND e.session_number = n.session_number
+                AND e.event = s.subject
             WHERE (s.kind, s.session_id, s.subject, s.object)
                     > (%(kind)s, %(session_id)s, %(subject)s, %(object)s)
                 -- What was forgotten since it was heard.
                 AND (s.kind = 'seen' OR NOT EXISTS (
-                    SELECT FROM digests AS d WHERE d.digest = s.digest AND d.outcome = 'forgotten'
+                    SELECT FROM event_digests AS d WHERE d.digest = s.digest AND d.outcome = 'forgotten'
                 ))
                 AND coalesce(
                     CASE s.kind
                         WHEN 'name' THEN (c.own_name_quality, c.own_name_at, c.own_name_digest)
-                            < (s.weight, s.at, s.digest) OR c.own_name IS NULL
-                        WHEN 'alias' THEN (a.told_at, a.digest) < (s.at, s.digest)
-                        WHEN 'state' THEN (n.state_at, n.state_digest) < (s.at, s.digest)
-                        WHEN 'phone' THEN (n.phone_at, n.phone_digest) < (s.at, s.digest)
-                        WHEN 'seen' THEN e.last_at < s.at
+                            < (s.rank, s.effective_at, s.digest) OR c.own_name IS NULL
+                        WHEN 'alias' THEN (a.observed_at, a.digest) < (s.effective_at, s.digest)
+                        WHEN 'state' THEN (n.state_at, n.state_digest) < (s.effective_at, s.digest)
+                        WHEN 'phone' THEN (n.phone_at, n.phone_digest) < (s.effective_at, s.digest)
+                        WHEN 'seen' THEN e.last_at < s.effective_at
                     END,
                     true
                 )
@@ -211,9 +214,9 @@ def get(connection: Connection, keys: Sequence[FactKey]) -> dict[FactKey, Latest
     with shadow_search_path(connection):
         found = connection.execute(
             """
-            SELECT s.kind, s.session_id, s.subject, s.object, s.weight, s.at, s.digest, s.value
+            SELECT s.kind, s.session_id, s.subject, s.object, s.rank, s.effective_at, s.digest, s.value
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (kind text, session_id text, subject text, object text)
-            JOIN sayings AS s USING (kind, session_id, subject, object)
+            JOIN latest_facts AS s USING (kind, session_id, subject, object)
             """,
             {
                 "rows": json_rows.encode(
@@ -229,7 +232,8 @@ def get(connection: Connection, keys: Sequence[FactKey]) -> dict[FactKey, Latest
 def create_temporary_table(connection: Connection) -> None:
     """Remember for the life of this connection only."""
     connection.execute(
-        "CREATE TEMPORARY TABLE sayings (LIKE public.sayings, PRIMARY KEY (kind, session_id, subject, object))"
+        "CREATE TEMPORARY TABLE latest_facts (LIKE public.latest_facts, PRIMARY KEY (kind, session_id, subject, "
+        "object))"
     )
 
 

@@ -12,7 +12,7 @@ from store.replay.sources import SourceEvent
 def lock_digests(connection: Connection, sources: Sequence[SourceEvent]) -> None:
     """Lock the events' digests, as everybody does before keys."""
     connection.execute(
-        "SELECT FROM digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE",
+        "SELECT FROM event_digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE",
         [[source.digest for source in sources]],
     )
 
@@ -23,7 +23,7 @@ def replace_links(
     """Note which messages these events tell of now."""
     for source in sources:
         first, *further = sorted({key_id_by_message[name] for name in source.message_keys}) or [None]
-        connection.execute("UPDATE events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
+        connection.execute("UPDATE raw_events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
         connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
         for key_id in further:
             connection.execute("INSERT INTO event_keys (key_id, event_id) VALUES (%s, %s)", [key_id, source.event_id])
@@ -39,7 +39,7 @@ def update(connection: Connection, sources: Collection[SourceEvent], reason: str
     if any(moved.values()):
         connection.execute(
             """
-            INSERT INTO corrections (reason, stored, duplicate, noise, ping, parked, forgotten)
+            INSERT INTO ledger_corrections (reason, stored, duplicate, noise, ping, parked, forgotten)
             VALUES (%(reason)s, %(stored)s, %(duplicate)s, %(noise)s, %(ping)s, %(parked)s, %(forgotten)s)
             """,
             {"reason": reason, **{column: moved[column] for column in batch_counts.OUTCOME_COLUMNS}},
@@ -49,23 +49,23 @@ def update(connection: Connection, sources: Collection[SourceEvent], reason: str
 def _update_one(connection: Connection, source: SourceEvent) -> bool:
     """Whether that was for it to say: not of what was forgotten since it was read."""
     noted = connection.execute(
-        "UPDATE digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
+        "UPDATE event_digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
         [source.outcome.kind, source.digest],
     )
     if not noted.rowcount:
         return False
     if (reasons := source.current_reason) is None:
-        connection.execute("DELETE FROM parked WHERE digest = %s", [source.digest])
+        connection.execute("DELETE FROM parked_events WHERE digest = %s", [source.digest])
         if source.outcome.kind == "forgotten":
             connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
-            connection.execute("DELETE FROM events WHERE event_id = %s", [source.event_id])
+            connection.execute("DELETE FROM raw_events WHERE event_id = %s", [source.event_id])
         return True
     reason, session_id, event = reasons
     connection.execute(
         """
-        INSERT INTO parked (digest, event_id, reason, session_id, event, received_at)
+        INSERT INTO parked_events (digest, event_id, reason, session_id, event, received_at)
         SELECT d.digest, %(event_id)s, %(reason)s, %(session_id)s, %(event)s, d.received_at
-        FROM digests AS d
+        FROM event_digests AS d
         WHERE d.digest = %(digest)s
         ON CONFLICT (digest) DO UPDATE
         SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event

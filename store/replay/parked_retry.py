@@ -84,7 +84,7 @@ def _unsuppressed_facts(connection: Connection, reclassified: Sequence[SourceEve
     """What they say, but for those that were forgotten since they were read; nobody more is for now."""
     suppressions.lock_shared(connection)
     found = connection.execute(
-        "SELECT d.digest FROM digests AS d WHERE d.digest = ANY(%s) AND d.outcome <> 'forgotten'",
+        "SELECT d.digest FROM event_digests AS d WHERE d.digest = ANY(%s) AND d.outcome <> 'forgotten'",
         [[source.digest for source in reclassified]],
         binary=True,
     )

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, cast
 from store.postgres.connections import Connection
 from store.replay.report import ReplayReport
 
-ReplayStage: TypeAlias = Literal["events", "sayings", "withdrawals", "latecomers", "late sayings", "chats", "done"]
+ReplayStage: TypeAlias = Literal["events", "latest facts", "retractions", "late events", "late facts", "chats", "done"]
 
 _ADVISORY_LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
 
@@ -62,7 +62,7 @@ def resume(connection: Connection, parser: str) -> ReplayProgress | None:
 def start(connection: Connection, parser: str) -> ReplayProgress:
     """A new replay, from the first event; what an interrupted one heard is forgotten."""
     with connection.transaction():
-        connection.execute("TRUNCATE sayings")
+        connection.execute("TRUNCATE latest_facts")
         row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
     assert row is not None
     return ReplayProgress(cast("int", row[0]), "events", 0, ReplayReport())
@@ -87,4 +87,4 @@ def save(connection: Connection, progress: ReplayProgress) -> None:
         },
     )
     if progress.stage == "done":
-        connection.execute("TRUNCATE sayings")
+        connection.execute("TRUNCATE latest_facts")

@@ -60,7 +60,7 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
     with errors.translated(), connection.transaction():
         connection.execute(
             """
-            INSERT INTO redrives (caller, sessions, digests, reason, fingerprint)
+            INSERT INTO redrive_requests (caller, sessions, digests, reason, fingerprint)
             VALUES (%(caller)s, %(sessions)s, %(digests)s, %(reason)s, %(fingerprint)s)
             ON CONFLICT (fingerprint) WHERE finished_at IS NULL DO NOTHING
             """,
@@ -74,9 +74,9 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
         )
         row = connection.execute(
             """
-            SELECT r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.asked_at, r.began_at, r.finished_at,
-                r.chosen, r.still_parked, r.failure
-            FROM redrives AS r
+            SELECT r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at, r.finished_at,
+                r.event_count, r.still_parked, r.failure
+            FROM redrive_requests AS r
             WHERE r.fingerprint = %(fingerprint)s
             -- Finished in this very moment: that is one that was asked for as well.
             ORDER BY r.redrive_id DESC
@@ -92,9 +92,9 @@ def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
     """The redrive of this number."""
     row = connection.execute(
         """
-        SELECT r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.asked_at, r.began_at, r.finished_at,
-            r.chosen, r.still_parked, r.failure
-        FROM redrives AS r
+        SELECT r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at, r.finished_at,
+            r.event_count, r.still_parked, r.failure
+        FROM redrive_requests AS r
         WHERE r.redrive_id = %(redrive_id)s
         """,
         {"redrive_id": redrive_id},
@@ -105,7 +105,9 @@ def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
 def has_pending(connection: Connection) -> bool:
     """Whether one is open."""
     with errors.translated():
-        return connection.execute("SELECT FROM redrives WHERE finished_at IS NULL LIMIT 1").fetchone() is not None
+        return (
+            connection.execute("SELECT FROM redrive_requests WHERE finished_at IS NULL LIMIT 1").fetchone() is not None
+        )
 
 
 def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequest | None:
@@ -116,21 +118,22 @@ def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequ
     with errors.translated():
         connection.execute(
             """
-            UPDATE redrives SET finished_at = now(), failure = 'Workers died of it.'
+            UPDATE redrive_requests SET finished_at = now(), failure = 'Workers died of it.'
             WHERE finished_at IS NULL AND attempts >= %(attempts)s
             """,
             {"attempts": MAX_ATTEMPTS},
         )
         row = connection.execute(
             """
-            UPDATE redrives AS r
+            UPDATE redrive_requests AS r
             SET attempts = CASE WHEN r.redrive_id = %(survived)s THEN 1 ELSE r.attempts + 1 END,
-                began_at = coalesce(r.began_at, now())
+                started_at = coalesce(r.started_at, now())
             WHERE r.redrive_id = (
-                SELECT o.redrive_id FROM redrives AS o WHERE o.finished_at IS NULL ORDER BY o.redrive_id LIMIT 1
+                SELECT o.redrive_id FROM redrive_requests AS o WHERE o.finished_at IS NULL ORDER BY o.redrive_id LIMIT 1
             )
-            RETURNING r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.asked_at, r.began_at, r.finished_at,
-                r.chosen, r.still_parked, r.failure
+            RETURNING r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at,
+                r.finished_at,
+                r.event_count, r.still_parked, r.failure
             """,
             {"survived": survived},
         ).fetchone()
@@ -142,7 +145,8 @@ def start(connection: Connection, request: RedriveRequest) -> list[int]:
     with errors.translated(), connection.transaction():
         events = select_event_ids(connection, request.selection, request.requested_at)
         connection.execute(
-            "UPDATE redrives SET chosen = coalesce(chosen, %s), still_parked = %s WHERE redrive_id = %s",
+            "UPDATE redrive_requests SET event_count = coalesce(event_count, %s), still_parked = %s "
+            "WHERE redrive_id = %s",
             [len(events), len(events), request.redrive_id],
         )
     return events
@@ -153,7 +157,7 @@ def save_progress(connection: Connection, request: RedriveRequest, *, done: bool
     with errors.translated(), connection.transaction():
         connection.execute(
             """
-            UPDATE redrives
+            UPDATE redrive_requests
             SET still_parked = %(left)s, finished_at = CASE WHEN %(done)s THEN now() END, attempts = 0,
                 failure = %(failure)s
             WHERE redrive_id = %(redrive_id)s
@@ -172,7 +176,7 @@ def select_event_ids(connection: Connection, selection: RedriveSelection, reques
     found = connection.execute(
         """
         SELECT p.event_id
-        FROM parked AS p
+        FROM parked_events AS p
         WHERE p.event_id IS NOT NULL AND p.parked_at <= %(asked_at)s
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
             AND (%(digests)s::bytea[] IS NULL OR p.digest = ANY(%(digests)s))

@@ -179,7 +179,8 @@ def _is_relinked(source: SourceEvent, named: Mapping[MessageKey, LockedKey]) -> 
 
 def _message_keys_of(connection: Connection, key_ids: Collection[int]) -> set[MessageKey]:
     found = connection.execute(
-        "SELECT s.session_id, k.message_id FROM keys AS k JOIN sessions AS s USING (session) WHERE k.key_id = ANY(%s)",
+        "SELECT s.session_id, k.message_id FROM message_keys AS k JOIN sessions AS s USING (session_number) "
+        "WHERE k.key_id = ANY(%s)",
         [list(key_ids)],
     )
     return {(session_id, message_id) for session_id, message_id in cast("Iterable[tuple[str, str]]", found)}

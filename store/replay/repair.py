@@ -41,7 +41,7 @@ def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEve
 def _canonical_chats(connection: Connection, row_ids: Sequence[int | None]) -> dict[int, CanonicalChat]:
     found = connection.execute(
         """
-        SELECT m.id, c.session_id, coalesce(c.merged_into, c.chat_id)
+        SELECT m.id, c.session_id, c.canonical_chat_id
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         WHERE m.id = ANY(%s)
@@ -95,7 +95,7 @@ def _previously_read(
 
 def _delete_messages(connection: Connection, row_ids: Sequence[int | None]) -> None:
     if row_ids:
-        connection.execute("DELETE FROM searchable WHERE id = ANY(%s)", [row_ids])
+        connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [row_ids])
         connection.execute("DELETE FROM whatsapp_messages WHERE id = ANY(%s)", [row_ids])
 
 
@@ -113,7 +113,7 @@ def _update_messages(connection: Connection, real_by_shadow: Mapping[int, int]) 
             sender = s.sender, sender_name = s.sender_name, status = s.status, base_status = s.base_status,
             timestamp = s.timestamp, time_source = s.time_source, content_rank = s.content_rank,
             content_time = s.content_time, content_tie = s.content_tie, original_text = s.original_text,
-            edited_at = s.edited_at, deleted_at = s.deleted_at, collapsed = s.collapsed, rev = m.rev + 1,
+            edited_at = s.edited_at, deleted_at = s.deleted_at, is_duplicate = s.is_duplicate, rev = m.rev + 1,
             unread = CASE WHEN m.direction = s.direction THEN m.unread ELSE s.unread END,
             -- Our own side's number stays what it was when the row was made.
             from_number = CASE WHEN s.direction = 'incoming' OR m.direction <> s.direction
@@ -137,14 +137,15 @@ def _insert_messages(connection: Connection, shadow_ids: Sequence[int], read_sha
         INSERT INTO whatsapp_messages (
             key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
             content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
-            status, base_status, timestamp, time_source, arrived, content_rank, content_time, content_tie,
-            original_text, edited_at, deleted_at, collapsed, unread
+            status, base_status, timestamp, time_source, receive_order, content_rank, content_time, content_tie,
+            original_text, edited_at, deleted_at, is_duplicate, unread
         )
         SELECT
             s.key_id, s.chat_id, s.session_id, s.message_id, s.direction, s.from_number, s.to_number, s.message_type,
             s.raw_type, s.content_state, s.message_text, s.caption, s.media_url, s.mime_type, s.file_name, s.reply_to,
-            s.sender, s.sender_name, s.status, s.base_status, s.timestamp, s.time_source, s.arrived, s.content_rank,
-            s.content_time, s.content_tie, s.original_text, s.edited_at, s.deleted_at, s.collapsed,
+            s.sender, s.sender_name, s.status, s.base_status, s.timestamp, s.time_source, s.receive_order,
+                s.content_rank,
+            s.content_time, s.content_tie, s.original_text, s.edited_at, s.deleted_at, s.is_duplicate,
             s.unread AND NOT s.id = ANY(%(read)s)
         FROM pg_temp.whatsapp_messages AS s
         WHERE s.id = ANY(%(shadows)s)
@@ -159,25 +160,26 @@ def _insert_messages(connection: Connection, shadow_ids: Sequence[int], read_sha
 def _replace_updates(connection: Connection, key_ids: Sequence[int]) -> None:
     connection.execute(
         """
-        DELETE FROM marks AS m
+        DELETE FROM message_updates AS m
         WHERE m.key_id = ANY(%s) AND NOT EXISTS (
-            SELECT FROM pg_temp.marks AS s WHERE s.key_id = m.key_id AND s.kind = m.kind AND s.digest = m.digest
+            SELECT FROM pg_temp.message_updates AS s WHERE s.key_id = m.key_id AND s.kind = m.kind
+                AND s.digest = m.digest
         )
         """,
         [key_ids],
     )
     connection.execute(
         """
-        INSERT INTO marks AS m (key_id, kind, digest, chat_id, direction, sender, marked_at, status, text)
-        SELECT s.key_id, s.kind, s.digest, s.chat_id, s.direction, s.sender, s.marked_at, s.status, s.text
-        FROM pg_temp.marks AS s
+        INSERT INTO message_updates AS m (key_id, kind, digest, chat_id, direction, sender, occurred_at, status, text)
+        SELECT s.key_id, s.kind, s.digest, s.chat_id, s.direction, s.sender, s.occurred_at, s.status, s.text
+        FROM pg_temp.message_updates AS s
         WHERE s.key_id = ANY(%s)
         ORDER BY s.key_id, s.kind, s.digest
         ON CONFLICT (key_id, kind, digest) DO UPDATE
         SET chat_id = excluded.chat_id, direction = excluded.direction, sender = excluded.sender,
-            marked_at = excluded.marked_at, status = excluded.status, text = excluded.text
-        WHERE (m.chat_id, m.direction, m.sender, m.marked_at, m.status, m.text)
-            IS DISTINCT FROM (excluded.chat_id, excluded.direction, excluded.sender, excluded.marked_at,
+            occurred_at = excluded.occurred_at, status = excluded.status, text = excluded.text
+        WHERE (m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text)
+            IS DISTINCT FROM (excluded.chat_id, excluded.direction, excluded.sender, excluded.occurred_at,
                 excluded.status, excluded.text)
         """,
         [key_ids],

@@ -92,11 +92,11 @@ class Replay:
         """
         with errors.translated():
             match self.progress.stage:
-                case "events" | "latecomers":
+                case "events" | "late events":
                     self._replay_events()
-                case "sayings" | "late sayings":
+                case "latest facts" | "late facts":
                     self._apply_latest_facts()
-                case "withdrawals":
+                case "retractions":
                     self._retract_facts()
                 case "chats":
                     self._refresh_summaries()
@@ -125,7 +125,7 @@ class Replay:
             reached = self._record_progress(stage=stage)
         self.progress = reached
         self._last_fact_key = latest_facts.BEFORE_FIRST
-        if stage == "latecomers":
+        if stage == "late events":
             self.target_event_id = sources.last_visible_event(self.connection)
 
     def _replay_events(self) -> None:
@@ -138,10 +138,10 @@ class Replay:
             except PermanentError:
                 if not self._refolder.find_rejected(self.connection, page):
                     raise
-        elif self.progress.stage == "latecomers":
-            self._start_stage("late sayings")
+        elif self.progress.stage == "late events":
+            self._start_stage("late facts")
         elif self._plan.dry_run or not self._needs_another_round():
-            self._start_stage("sayings")
+            self._start_stage("latest facts")
 
     def _needs_another_round(self) -> bool:
         """Whether so many events came meanwhile that they are worth another round; ever fewer, or it is given up."""
@@ -177,7 +177,7 @@ class Replay:
         if unheard:
             self._last_fact_key = unheard[-1][0].key
         else:
-            self._start_stage("withdrawals" if self.progress.stage == "sayings" else "chats")
+            self._start_stage("retractions" if self.progress.stage == "latest facts" else "chats")
 
     def _retract_facts(self) -> None:
         connection = self.connection
@@ -189,7 +189,7 @@ class Replay:
             )
         page = self._suspect_event_ids[: self._plan.batch_size]
         if not page:
-            self._start_stage("chats" if self._plan.dry_run else "latecomers")
+            self._start_stage("chats" if self._plan.dry_run else "late events")
             return
         with connection.transaction():
             suppressions.lock_shared(connection)

@@ -25,7 +25,8 @@ def create_table(connection: Connection) -> None:
     connection.execute(
         """
         CREATE TEMPORARY TABLE doubts (
-            kind text, session_id text, subject text, object text, weight smallint, at bigint, digest bytea, value text
+            kind text, session_id text, subject text, object text, rank smallint, effective_at bigint, digest bytea,
+                value text
         )
         """
     )
@@ -37,15 +38,15 @@ def collect_doubts(connection: Connection) -> int:
     with shadow_search_path(connection):
         noted = connection.execute(
             """
-            INSERT INTO doubts (kind, session_id, subject, object, weight, at, digest, value)
-            SELECT h.kind, h.session_id, h.subject, h.object, h.weight, h.at, h.digest, h.value
+            INSERT INTO doubts (kind, session_id, subject, object, rank, effective_at, digest, value)
+            SELECT h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
             FROM (
-                SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality AS weight,
-                    c.own_name_at AS at, c.own_name_digest AS digest, c.own_name AS value
+                SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality AS rank,
+                    c.own_name_at AS effective_at, c.own_name_digest AS digest, c.own_name AS value
                 FROM public.chats AS c
                 WHERE c.own_name IS NOT NULL
                 UNION ALL
-                SELECT 'alias', a.session_id, a.lid, a.phone, 0, a.told_at, a.digest, NULL FROM aliases AS a
+                SELECT 'alias', a.session_id, a.lid, a.phone, 0, a.observed_at, a.digest, NULL FROM lid_aliases AS a
                 UNION ALL
                 SELECT 'state', n.session_id, '', '', 0, n.state_at, n.state_digest, n.state
                 FROM sessions AS n
@@ -55,10 +56,11 @@ def collect_doubts(connection: Connection) -> int:
                 FROM sessions AS n
                 WHERE n.phone IS NOT NULL
             ) AS h
-            LEFT JOIN sayings AS s USING (kind, session_id, subject, object)
+            LEFT JOIN latest_facts AS s USING (kind, session_id, subject, object)
             -- What is greater is not doubted but heard.
-            WHERE s.digest IS NULL OR (h.weight, h.at, h.digest) > (s.weight, s.at, s.digest)
-                OR ((h.weight, h.at, h.digest) = (s.weight, s.at, s.digest) AND h.value IS DISTINCT FROM s.value)
+            WHERE s.digest IS NULL OR (h.rank, h.effective_at, h.digest) > (s.rank, s.effective_at, s.digest)
+                OR ((h.rank, h.effective_at, h.digest) = (s.rank, s.effective_at, s.digest) AND h.value
+                    IS DISTINCT FROM s.value)
             """
         )
     connection.execute("ANALYZE doubts")
@@ -72,7 +74,7 @@ def find_suspect_events(connection: Connection, last_event_id: int) -> list[int]
         came = connection.execute(
             """
             SELECT e.event_id
-            FROM events AS e
+            FROM raw_events AS e
             WHERE e.event_id > %(start)s AND e.event_id <= %(end)s
                 AND e.digest IN (SELECT d.digest FROM doubts AS d)
             """,
@@ -97,7 +99,7 @@ def find_refuted(connection: Connection, suspects: SuspectEvents) -> list[Latest
     said = {saying for source in read for saying in latest_facts.extract(source)}
     found = connection.execute(
         """
-        SELECT d.kind, d.session_id, d.subject, d.object, d.weight, d.at, d.digest, d.value
+        SELECT d.kind, d.session_id, d.subject, d.object, d.rank, d.effective_at, d.digest, d.value
         FROM doubts AS d
         WHERE d.digest = ANY(%s)
         """,
@@ -148,7 +150,7 @@ def _candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> se
         """
         SELECT a.session_id, a.phone
         FROM jsonb_to_recordset(%s::jsonb) AS r (session_id text, lid text)
-        JOIN aliases AS a USING (session_id, lid)
+        JOIN lid_aliases AS a USING (session_id, lid)
         """,
         [json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
     )
@@ -162,7 +164,7 @@ def _parameters(refuted: LatestFact, replacement: LatestFact | None) -> Mapping[
         "object": refuted.object,
         "wrong_at": refuted.effective_at,
         "wrong_digest": refuted.digest,
-        "weight": 0 if replacement is None else replacement.rank,
+        "rank": 0 if replacement is None else replacement.rank,
         "at": None if replacement is None else replacement.effective_at,
         "digest": None if replacement is None else replacement.digest,
         "value": None if replacement is None else replacement.value,
@@ -173,7 +175,7 @@ def _replace_name(connection: Connection, refuted: LatestFact, replacement: Late
     connection.execute(
         """
         UPDATE chats
-        SET own_name = %(value)s, own_name_quality = %(weight)s, own_name_at = %(at)s, own_name_digest = %(digest)s
+        SET own_name = %(value)s, own_name_quality = %(rank)s, own_name_at = %(at)s, own_name_digest = %(digest)s
         WHERE session_id = %(session_id)s AND address = %(subject)s
             AND own_name_at = %(wrong_at)s AND own_name_digest = %(wrong_digest)s
         """,
@@ -186,19 +188,19 @@ def _replace_lid_evidence(connection: Connection, refuted: LatestFact, replaceme
     if replacement is None:
         connection.execute(
             """
-            DELETE FROM aliases
+            DELETE FROM lid_aliases
             WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
-                AND told_at = %(wrong_at)s AND digest = %(wrong_digest)s
+                AND observed_at = %(wrong_at)s AND digest = %(wrong_digest)s
             """,
             values,
         )
         return
     connection.execute(
         """
-        UPDATE aliases
-        SET told_at = %(at)s, digest = %(digest)s
+        UPDATE lid_aliases
+        SET observed_at = %(at)s, digest = %(digest)s
         WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
-            AND told_at = %(wrong_at)s AND digest = %(wrong_digest)s
+            AND observed_at = %(wrong_at)s AND digest = %(wrong_digest)s
         """,
         values,
     )

@@ -30,8 +30,8 @@ def create_tables(connection: Connection) -> None:
     )
     connection.execute(
         """
-        CREATE TEMPORARY TABLE marks (
-            LIKE public.marks INCLUDING CONSTRAINTS, PRIMARY KEY (key_id, kind, digest)
+        CREATE TEMPORARY TABLE message_updates (
+            LIKE public.message_updates INCLUDING CONSTRAINTS, PRIMARY KEY (key_id, kind, digest)
         ) ON COMMIT DELETE ROWS
         """
     )
@@ -39,7 +39,8 @@ def create_tables(connection: Connection) -> None:
     connection.execute(
         """
         CREATE TEMPORARY TABLE chats (
-            chat_id bigint PRIMARY KEY, session_id text NOT NULL, address text NOT NULL, merged_into bigint
+            chat_id bigint PRIMARY KEY, session_id text NOT NULL, address text NOT NULL, merged_into bigint,
+            canonical_chat_id bigint NOT NULL GENERATED ALWAYS AS (coalesce(merged_into, chat_id)) STORED
         ) ON COMMIT DELETE ROWS
         """
     )
@@ -57,10 +58,10 @@ def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> d
     """The keys, not locked; those that are not there get numbers below 0, which nothing real has."""
     found = connection.execute(
         """
-        SELECT s.session_id, k.message_id, k.key_id, k.retired
+        SELECT s.session_id, k.message_id, k.key_id, k.has_tombstone
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, message_id text)
         JOIN sessions AS s USING (session_id)
-        JOIN keys AS k ON k.session = s.session AND k.message_id = r.message_id
+        JOIN message_keys AS k ON k.session_number = s.session_number AND k.message_id = r.message_id
         """,
         {"rows": json_rows.encode({"session_id": name[0], "message_id": name[1]} for name in message_keys)},
     )
@@ -76,10 +77,10 @@ def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> di
     """The chats and their heads, not locked; those that are not there get numbers below 0."""
     found = connection.execute(
         """
-        SELECT c.session_id, c.address, c.chat_id, head.chat_id, head.session_id, head.address
+        SELECT c.session_id, c.address, c.chat_id, canonical.chat_id, canonical.session_id, canonical.address
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text)
         JOIN chats AS c USING (session_id, address)
-        JOIN chats AS head ON head.chat_id = coalesce(c.merged_into, c.chat_id)
+        JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
         """,
         {"rows": json_rows.encode({"session_id": place[0], "address": place[1]} for place in addresses)},
     )
@@ -128,12 +129,18 @@ def _copy_chats(connection: Connection, located: Mapping[ChatAddress, Chat]) -> 
     connection.execute(
         """
         INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
-        SELECT r.chat_id, r.session_id, r.address, nullif(r.head, r.chat_id)
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text, head bigint)
+        SELECT r.chat_id, r.session_id, r.address, nullif(r.canonical_chat_id, r.chat_id)
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text,
+            canonical_chat_id bigint)
         """,
         {
             "rows": json_rows.encode(
-                {"chat_id": chat.chat_id, "session_id": place[0], "address": place[1], "head": chat.canonical_chat_id}
+                {
+                    "chat_id": chat.chat_id,
+                    "session_id": place[0],
+                    "address": place[1],
+                    "canonical_chat_id": chat.canonical_chat_id,
+                }
                 for place, chat in located.items()
             )
         },
@@ -144,7 +151,7 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
     pruned = [
         key_id
         for (key_id,) in connection.execute(
-            "SELECT k.key_id FROM keys AS k WHERE k.pruned AND k.key_id = ANY(%s)", [list(key_ids)]
+            "SELECT k.key_id FROM message_keys AS k WHERE k.has_pruned_sources AND k.key_id = ANY(%s)", [list(key_ids)]
         )
     ]
     if not pruned:
@@ -157,7 +164,7 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
         WHERE c.chat_id IN (
             SELECT m.chat_id FROM whatsapp_messages AS m WHERE m.key_id = ANY(%(keys)s)
             UNION
-            SELECT m.chat_id FROM marks AS m WHERE m.key_id = ANY(%(keys)s)
+            SELECT m.chat_id FROM message_updates AS m WHERE m.key_id = ANY(%(keys)s)
         )
         ON CONFLICT DO NOTHING
         """,
@@ -166,9 +173,10 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
     digests = [telling.digest for telling in parsed_events]
     connection.execute(
         """
-        INSERT INTO pg_temp.marks (key_id, kind, digest, chat_id, direction, sender, marked_at, status, text)
-        SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.marked_at, m.status, m.text
-        FROM marks AS m
+        INSERT INTO pg_temp.message_updates (key_id, kind, digest, chat_id, direction, sender, occurred_at, status,
+            text)
+        SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
+        FROM message_updates AS m
         -- What a source at hand said is what it says now.
         WHERE m.key_id = ANY(%(keys)s) AND NOT m.digest = ANY(%(digests)s)
         """,
@@ -179,16 +187,16 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
         INSERT INTO pg_temp.whatsapp_messages (
             key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
             content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
-            status, base_status, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread,
-            original_text, edited_at, deleted_at, collapsed
+            status, base_status, timestamp, time_source, receive_order, content_rank, content_time, content_tie, unread,
+            original_text, edited_at, deleted_at, is_duplicate
         )
         SELECT
             m.key_id, m.chat_id, m.session_id, m.message_id, m.direction, m.from_number, m.to_number, m.message_type,
             m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type, m.file_name, m.reply_to,
-            m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source, m.arrived,
+            m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source, m.receive_order,
             -- Content that a source at hand gave gives way to what that source says now.
             CASE WHEN m.content_tie = ANY(%(ties)s) THEN -1 ELSE m.content_rank END,
-            m.content_time, m.content_tie, m.unread, m.original_text, m.edited_at, m.deleted_at, m.collapsed
+            m.content_time, m.content_tie, m.unread, m.original_text, m.edited_at, m.deleted_at, m.is_duplicate
         FROM whatsapp_messages AS m
         WHERE m.key_id = ANY(%(keys)s)
         """,

@@ -73,7 +73,7 @@ def last_visible_event(connection: Connection) -> int:
     """
     row = connection.execute(
         """
-        SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM events AS e
+        SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM raw_events AS e
         """
     ).fetchone()
     last, running = cast("tuple[int, int]", row)
@@ -90,7 +90,7 @@ def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: i
     """The next events, in the order of their numbers: as many as `limit`, but not too many bytes of bodies."""
     found = connection.execute(
         """
-        SELECT e.event_id, octet_length(e.body) FROM events AS e
+        SELECT e.event_id, octet_length(e.body) FROM raw_events AS e
         WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s
         ORDER BY e.event_id
         LIMIT %(limit)s
@@ -103,7 +103,7 @@ def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: i
 def first_within_limit(connection: Connection, event_ids: Collection[int]) -> list[int]:
     """The first of these events whose bodies are not too many bytes together; at least one."""
     found = connection.execute(
-        "SELECT e.event_id, octet_length(e.body) FROM events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
+        "SELECT e.event_id, octet_length(e.body) FROM raw_events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
         [list(event_ids)],
     ).fetchall()
     return _within_byte_limit(cast("Sequence[tuple[int, int]]", found))
@@ -119,7 +119,7 @@ def parked_event_ids(connection: Connection, reason: str | None) -> list[int]:
     """The events that are parked, for any or for one reason."""
     found = connection.execute(
         """
-        SELECT p.event_id FROM parked AS p
+        SELECT p.event_id FROM parked_events AS p
         WHERE p.event_id IS NOT NULL AND (%(reason)s::text IS NULL OR p.reason = %(reason)s)
         ORDER BY p.event_id
         """,
@@ -132,7 +132,7 @@ def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[i
     """Per key the events that are known to tell of it."""
     found = connection.execute(
         """
-        SELECT e.key_id, e.event_id FROM events AS e WHERE e.key_id = ANY(%(keys)s)
+        SELECT e.key_id, e.event_id FROM raw_events AS e WHERE e.key_id = ANY(%(keys)s)
         UNION
         SELECT k.key_id, k.event_id FROM event_keys AS k WHERE k.key_id = ANY(%(keys)s)
         """,
@@ -156,9 +156,9 @@ def load(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id, d.received_at, d.last_received_at, d.outcome,
             p.reason, p.session_id, p.event
-        FROM events AS e
-        JOIN digests AS d USING (digest)
-        LEFT JOIN parked AS p USING (digest)
+        FROM raw_events AS e
+        JOIN event_digests AS d USING (digest)
+        LEFT JOIN parked_events AS p USING (digest)
         WHERE e.event_id = ANY(%(events)s)
         ORDER BY e.event_id
         """,

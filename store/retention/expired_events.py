@@ -63,8 +63,8 @@ def preview(connection: Connection, policy: RetentionPolicy) -> ExpiredBodies:
             min(o.received_at) FILTER (WHERE o.goes), count(*) FILTER (WHERE NOT o.goes)
         FROM (
             SELECT e.received_at, octet_length(e.body) AS size, %(parked)s OR p.digest IS NULL AS goes
-            FROM events AS e
-            LEFT JOIN parked AS p USING (digest)
+            FROM raw_events AS e
+            LEFT JOIN parked_events AS p USING (digest)
             WHERE e.received_at < %(before)s
         ) AS o
         """,
@@ -106,8 +106,8 @@ def _count_parked(connection: Connection, partition: Partition) -> int:
     row = connection.execute(
         """
         SELECT count(*)
-        FROM parked AS p
-        JOIN events AS e USING (event_id, digest)
+        FROM parked_events AS p
+        JOIN raw_events AS e USING (event_id, digest)
         WHERE e.received_at >= %(start)s AND e.received_at < %(end)s
         """,
         {"start": partition.start_ms, "end": partition.end_ms},
@@ -130,8 +130,8 @@ def _next_event_ids(connection: Connection, policy: RetentionPolicy, after: int)
     found = connection.execute(
         """
         SELECT e.event_id
-        FROM events AS e
-        LEFT JOIN parked AS p USING (digest)
+        FROM raw_events AS e
+        LEFT JOIN parked_events AS p USING (digest)
         WHERE e.received_at < %(before)s AND e.event_id > %(after)s AND (%(parked)s OR p.digest IS NULL)
         ORDER BY e.event_id
         LIMIT %(limit)s
@@ -145,20 +145,20 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
     """Delete these; but for those that a replay linked to other messages, or parked, since they were found."""
     with connection.transaction():
         told = connection.execute(
-            "SELECT e.event_id, e.key_id FROM events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
+            "SELECT e.event_id, e.key_id FROM raw_events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
         ).fetchall()
         locked = pruned_sources.mark_pruned(connection, cast("Sequence[tuple[int, int | None]]", told))
         gone = connection.execute(
             """
             WITH gone AS (
-                DELETE FROM events AS e
+                DELETE FROM raw_events AS e
                 WHERE e.event_id = ANY(%(events)s) AND e.received_at < %(before)s
                     AND (e.key_id IS NULL OR e.key_id = ANY(%(keys)s))
                     AND NOT EXISTS (
                         SELECT FROM event_keys AS more
                         WHERE more.event_id = e.event_id AND NOT more.key_id = ANY(%(keys)s)
                     )
-                    AND (%(parked)s OR NOT EXISTS (SELECT FROM parked AS p WHERE p.digest = e.digest))
+                    AND (%(parked)s OR NOT EXISTS (SELECT FROM parked_events AS p WHERE p.digest = e.digest))
                 RETURNING e.event_id, octet_length(e.body) AS size
             ),
             unlinked AS (DELETE FROM event_keys AS more USING gone AS g WHERE more.event_id = g.event_id)
@@ -177,12 +177,12 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
 def _remove_dangling_references(connection: Connection) -> None:
     """What refers to bodies that are gone: of partitions, and of runs that were interrupted."""
     connection.execute(
-        "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM events AS e WHERE e.event_id = more.event_id)"
+        "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = more.event_id)"
     )
     connection.execute(
         """
-        UPDATE parked AS p
+        UPDATE parked_events AS p
         SET event_id = NULL
-        WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM events AS e WHERE e.event_id = p.event_id)
+        WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = p.event_id)
         """
     )

@@ -55,29 +55,29 @@ def preview(connection: Connection, before: int) -> ExpiredMessages:
     row = connection.execute(
         """
         WITH old AS MATERIALIZED (
-            SELECT m.key_id, coalesce(c.merged_into, c.chat_id) AS head, m.timestamp
+            SELECT m.key_id, c.canonical_chat_id, m.timestamp
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             WHERE m.timestamp < %(before)s AND NOT EXISTS (
                 SELECT FROM whatsapp_messages AS o
                 JOIN chats AS oc USING (chat_id)
                 WHERE o.key_id = m.key_id AND o.timestamp >= %(before)s
-                    AND coalesce(oc.merged_into, oc.chat_id) = coalesce(c.merged_into, c.chat_id)
+                    AND oc.canonical_chat_id = c.canonical_chat_id
             )
         ),
-        messages AS (SELECT DISTINCT o.key_id, o.head FROM old AS o)
-        SELECT count(*), min(o.timestamp), count(DISTINCT o.head),
+        messages AS (SELECT DISTINCT o.key_id, o.canonical_chat_id FROM old AS o)
+        SELECT count(*), min(o.timestamp), count(DISTINCT o.canonical_chat_id),
             (
                 SELECT count(*)
-                FROM marks AS k
+                FROM message_updates AS k
                 LEFT JOIN chats AS c USING (chat_id)
                 WHERE EXISTS (
                     SELECT FROM messages AS m
-                    WHERE m.key_id = k.key_id AND (k.chat_id IS NULL OR m.head = coalesce(c.merged_into, c.chat_id))
+                    WHERE m.key_id = k.key_id AND (k.chat_id IS NULL OR m.canonical_chat_id = c.canonical_chat_id)
                 )
             ),
             (SELECT count(*) FROM sends AS s JOIN messages AS m USING (key_id) JOIN chats AS c USING (chat_id)
-                WHERE m.head = coalesce(c.merged_into, c.chat_id))
+                WHERE m.canonical_chat_id = c.canonical_chat_id)
         FROM old AS o
         """,
         {"before": before},
@@ -143,14 +143,14 @@ def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -
     chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
     going = connection.execute(
         """
-        SELECT m.id, m.key_id, c.session_id, coalesce(c.merged_into, c.chat_id)
+        SELECT m.id, m.key_id, c.session_id, c.canonical_chat_id
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         WHERE m.key_id = ANY(%(keys)s) AND NOT EXISTS (
             SELECT FROM whatsapp_messages AS o
             JOIN chats AS oc USING (chat_id)
             WHERE o.key_id = m.key_id AND o.timestamp >= %(before)s
-                AND coalesce(oc.merged_into, oc.chat_id) = coalesce(c.merged_into, c.chat_id)
+                AND oc.canonical_chat_id = c.canonical_chat_id
         )
         """,
         {"keys": key_ids, "before": before},
@@ -168,29 +168,32 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
     rows = {"rows": list(batch.row_ids)}
     connection.execute(
         """
-        INSERT INTO retired (key_id, chat_id, direction)
+        INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
         SELECT m.key_id, m.chat_id, m.direction FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)
         UNION
         -- Something was said of it under another address: addresses part again.
         SELECT k.key_id, k.chat_id, coalesce(k.direction, 'outgoing')
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
-        CROSS JOIN LATERAL addresses_of(coalesce(c.merged_into, c.chat_id)) AS a
-        JOIN marks AS k ON k.key_id = m.key_id AND k.chat_id = a.chat_id
+        CROSS JOIN LATERAL chat_ids_of(c.canonical_chat_id) AS a
+        JOIN message_updates AS k ON k.key_id = m.key_id AND k.chat_id = a.chat_id
         WHERE m.id = ANY(%(rows)s)
         ON CONFLICT DO NOTHING
         """,
         rows,
     )
-    connection.execute("UPDATE keys SET retired = true WHERE key_id = ANY(%s) AND NOT retired", [list(batch.key_ids)])
+    connection.execute(
+        "UPDATE message_keys SET has_tombstone = true WHERE key_id = ANY(%s) AND NOT has_tombstone",
+        [list(batch.key_ids)],
+    )
     marks = connection.execute(
         """
-        DELETE FROM marks AS k
+        DELETE FROM message_updates AS k
         USING whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         WHERE m.id = ANY(%(rows)s) AND k.key_id = m.key_id AND (
             k.chat_id IS NULL
-            OR k.chat_id IN (SELECT a.chat_id FROM addresses_of(coalesce(c.merged_into, c.chat_id)) AS a)
+            OR k.chat_id IN (SELECT a.chat_id FROM chat_ids_of(c.canonical_chat_id) AS a)
         )
         """,
         rows,
@@ -201,7 +204,7 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
         USING whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         WHERE m.id = ANY(%(rows)s) AND s.key_id = m.key_id
-            AND s.chat_id IN (SELECT a.chat_id FROM addresses_of(coalesce(c.merged_into, c.chat_id)) AS a)
+            AND s.chat_id IN (SELECT a.chat_id FROM chat_ids_of(c.canonical_chat_id) AS a)
         """,
         rows,
     ).rowcount

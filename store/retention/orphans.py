@@ -47,7 +47,8 @@ def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
 def lock_keys(connection: Connection, key_ids: Sequence[int]) -> None:
     """Lock these keys in the order in which everybody locks them."""
     connection.execute(
-        "SELECT FROM keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session, k.message_id FOR UPDATE", [list(key_ids)]
+        "SELECT FROM message_keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session_number, k.message_id FOR UPDATE",
+        [list(key_ids)],
     )
 
 
@@ -59,9 +60,9 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
     found = connection.execute(
         """
         WITH said AS (
-            SELECT k.key_id, k.kind, k.marked_at, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
-                OVER (PARTITION BY k.key_id, coalesce(c.merged_into, c.chat_id)) AS goes
-            FROM marks AS k
+            SELECT k.key_id, k.kind, k.occurred_at, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
+                OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS goes
+            FROM message_updates AS k
             LEFT JOIN chats AS c USING (chat_id)
             WHERE NOT EXISTS (
                 SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id AND m.timestamp >= %(before)s
@@ -69,13 +70,13 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
                 SELECT FROM whatsapp_messages AS m
                 JOIN chats AS mc USING (chat_id)
                 WHERE m.key_id = k.key_id
-                    AND (k.chat_id IS NULL OR coalesce(mc.merged_into, mc.chat_id) = coalesce(c.merged_into, c.chat_id))
+                    AND (k.chat_id IS NULL OR mc.canonical_chat_id = c.canonical_chat_id)
             )
         )
         SELECT s.key_id, count(*) FILTER (WHERE s.goes)
         FROM said AS s
         GROUP BY s.key_id
-        HAVING max(s.marked_at) < %(before)s AND bool_or(s.kind <> 'ack')
+        HAVING max(s.occurred_at) < %(before)s AND bool_or(s.kind <> 'ack')
         ORDER BY s.key_id
         """,
         {"before": before},
@@ -91,39 +92,41 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
         still = connection.execute(
             """
             SELECT k.key_id
-            FROM marks AS k
+            FROM message_updates AS k
             WHERE k.key_id = ANY(%(keys)s)
                 AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id)
             GROUP BY k.key_id
-            HAVING max(k.marked_at) < %(before)s
+            HAVING max(k.occurred_at) < %(before)s
             """,
             {"keys": list(key_ids), "before": before},
         ).fetchall()
         going = {"keys": [cast("int", key_id) for (key_id,) in still]}
         connection.execute(
             """
-            INSERT INTO retired (key_id, chat_id, direction)
+            INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
             SELECT DISTINCT k.key_id, a.chat_id, k.direction
-            FROM marks AS k
+            FROM message_updates AS k
             JOIN chats AS c USING (chat_id)
-            CROSS JOIN LATERAL addresses_of(coalesce(c.merged_into, c.chat_id)) AS a
+            CROSS JOIN LATERAL chat_ids_of(c.canonical_chat_id) AS a
             WHERE k.key_id = ANY(%(keys)s) AND k.kind <> 'ack'
             ON CONFLICT DO NOTHING
             """,
             going,
         )
-        connection.execute("UPDATE keys SET retired = true WHERE key_id = ANY(%(keys)s) AND NOT retired", going)
+        connection.execute(
+            "UPDATE message_keys SET has_tombstone = true WHERE key_id = ANY(%(keys)s) AND NOT has_tombstone", going
+        )
         # Exactly what would be passed over if it were said again (store/history/message_tombstones.py).
         return connection.execute(
             """
             WITH said AS (
                 SELECT k.key_id, k.kind, k.digest, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
-                    OVER (PARTITION BY k.key_id, coalesce(c.merged_into, c.chat_id)) AS goes
-                FROM marks AS k
+                    OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS goes
+                FROM message_updates AS k
                 LEFT JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = ANY(%(keys)s)
             )
-            DELETE FROM marks AS k
+            DELETE FROM message_updates AS k
             USING said AS s
             WHERE s.goes AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
             """,
@@ -145,7 +148,7 @@ def _prune_sends(connection: Connection, before: int) -> int:
                 FOR UPDATE SKIP LOCKED
             ) AS o, chats AS c
             WHERE s.send_id = o.send_id AND c.chat_id = s.chat_id
-            RETURNING s.session_id, coalesce(c.merged_into, c.chat_id)
+            RETURNING s.session_id, c.canonical_chat_id
             """,
             {"before": before, "limit": BATCH_SIZE},
         ).fetchall()

@@ -49,7 +49,7 @@ def _mark_next_page(connection: Connection, partition: Partition, after: int) ->
         page = connection.execute(
             """
             SELECT e.event_id, e.key_id
-            FROM events AS e
+            FROM raw_events AS e
             WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND e.event_id > %(after)s
             ORDER BY e.event_id
             LIMIT %(limit)s
@@ -73,14 +73,14 @@ def _drop_if_marked(connection: Connection, partition: Partition, *, include_par
         unmarked = connection.execute(
             """
             SELECT EXISTS (
-                SELECT FROM events AS e
-                JOIN keys AS k USING (key_id)
-                WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND NOT k.pruned
+                SELECT FROM raw_events AS e
+                JOIN message_keys AS k USING (key_id)
+                WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND NOT k.has_pruned_sources
             ) OR EXISTS (
                 SELECT FROM event_keys AS more
-                JOIN keys AS k USING (key_id)
-                JOIN events AS e USING (event_id)
-                WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND NOT k.pruned
+                JOIN message_keys AS k USING (key_id)
+                JOIN raw_events AS e USING (event_id)
+                WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND NOT k.has_pruned_sources
             )
             """,
             within,
@@ -90,22 +90,22 @@ def _drop_if_marked(connection: Connection, partition: Partition, *, include_par
         counted = connection.execute(
             """
             SELECT count(*), coalesce(sum(octet_length(e.body)), 0)::bigint
-            FROM events AS e
-            LEFT JOIN parked AS p USING (digest)
+            FROM raw_events AS e
+            LEFT JOIN parked_events AS p USING (digest)
             WHERE e.received_at >= %(start)s AND e.received_at < %(end)s AND (%(parked)s OR p.digest IS NULL)
             """,
             within,
         ).fetchone()
-        connection.execute("LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE")
-        connection.execute(sql.SQL("ALTER TABLE events DETACH PARTITION {}").format(name))
+        connection.execute("LOCK TABLE ONLY raw_events IN ACCESS EXCLUSIVE MODE")
+        connection.execute(sql.SQL("ALTER TABLE raw_events DETACH PARTITION {}").format(name))
         if not include_parked:
             connection.execute(
                 sql.SQL(
                     """
-                    INSERT INTO events (event_id, digest, received_at, key_id, body)
+                    INSERT INTO raw_events (event_id, digest, received_at, key_id, body)
                     SELECT e.event_id, e.digest, e.received_at, e.key_id, e.body
                     FROM {} AS e
-                    JOIN parked AS p USING (digest)
+                    JOIN parked_events AS p USING (digest)
                     """
                 ).format(name)
             )

@@ -36,7 +36,7 @@ def list_monthly(connection: Connection) -> list[Partition]:
         SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)
         FROM pg_inherits AS i
         JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'events'::regclass
+        WHERE i.inhparent = 'raw_events'::regclass
         """
     ).fetchall()
     return sorted(
@@ -81,22 +81,22 @@ def _create(connection: Connection, month: Partition) -> bool:
         if month not in missing(connection) or not _has_few_strays(connection, month):
             return False
         # In the order in which readers take them. Writers come to the second one with strays only.
-        connection.execute("LOCK TABLE ONLY events IN SHARE UPDATE EXCLUSIVE MODE")
-        connection.execute("LOCK TABLE ONLY events_default IN ACCESS EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE ONLY raw_events IN SHARE UPDATE EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE ONLY raw_events_default IN ACCESS EXCLUSIVE MODE")
         if not _has_few_strays(connection, month):
             return False
         name = sql.Identifier(month.name)
-        connection.execute(sql.SQL("CREATE TABLE {} (LIKE events, PRIMARY KEY (event_id))").format(name))
+        connection.execute(sql.SQL("CREATE TABLE {} (LIKE raw_events, PRIMARY KEY (event_id))").format(name))
         connection.execute(
             sql.SQL("CREATE INDEX {} ON {} (key_id) WHERE key_id IS NOT NULL").format(
-                sql.Identifier(f"{month.name}_of_key"), name
+                sql.Identifier(f"{month.name}_by_key"), name
             )
         )
         connection.execute(
             sql.SQL(
                 """
                 WITH strays AS (
-                    DELETE FROM events_default AS e
+                    DELETE FROM raw_events_default AS e
                     WHERE e.received_at >= %(start)s AND e.received_at < %(end)s
                     RETURNING e.event_id, e.digest, e.received_at, e.key_id, e.body
                 )
@@ -107,7 +107,7 @@ def _create(connection: Connection, month: Partition) -> bool:
             {"start": month.start_ms, "end": month.end_ms},
         )
         connection.execute(
-            sql.SQL("ALTER TABLE events ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            sql.SQL("ALTER TABLE raw_events ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
                 name, sql.Literal(month.start_ms), sql.Literal(month.end_ms)
             )
         )
@@ -119,7 +119,8 @@ def _has_few_strays(connection: Connection, month: Partition) -> bool:
         """
         SELECT count(*)
         FROM (
-            SELECT FROM events_default AS e WHERE e.received_at >= %(start)s AND e.received_at < %(end)s LIMIT %(most)s
+            SELECT FROM raw_events_default AS e WHERE e.received_at >= %(start)s AND e.received_at < %(end)s
+                LIMIT %(most)s
         ) AS strays
         """,
         {"start": month.start_ms, "end": month.end_ms, "most": MAX_STRAYS + 1},
@@ -130,7 +131,7 @@ def _has_few_strays(connection: Connection, month: Partition) -> bool:
 def _for_month(number: int) -> Partition:
     """The partition of a month, counted from the year 0."""
     return Partition(
-        f"events_{number // 12}_{number % 12 + 1:02}", _month_start_ms(number), _month_start_ms(number + 1)
+        f"raw_events_{number // 12}_{number % 12 + 1:02}", _month_start_ms(number), _month_start_ms(number + 1)
     )
 
 

@@ -37,7 +37,7 @@ def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
                         AND NOT EXISTS (SELECT FROM living AS l WHERE l.owner = s.owner)
                     )
                 )
-            RETURNING s.send_id, s.session_id, coalesce(c.merged_into, c.chat_id)
+            RETURNING s.send_id, s.session_id, c.canonical_chat_id
             """,
             {"longest": MAX_ANSWER_SECONDS, "owner": owner},
         ).fetchall()

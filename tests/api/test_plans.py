@@ -18,20 +18,21 @@ FILL = """
 INSERT INTO sessions (session_id) VALUES ('s1'), ('s2');
 INSERT INTO chats (session_id, address, kind)
 SELECT 's' || (1 + i % 2), '9198' || lpad(i::text, 8, '0'), 'phone' FROM generate_series(1, 2000) AS i;
-INSERT INTO keys (session, message_id) SELECT 1 + i % 2, 'M' || i FROM generate_series(1, 60000) AS i;
+INSERT INTO message_keys (session_number, message_id) SELECT 1 + i % 2, 'M' || i FROM generate_series(1, 60000) AS i;
 INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, message_text, timestamp, key_id,
-    chat_id, time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+    chat_id, time_source, receive_order, content_state, content_rank, content_time, content_tie, unread)
 SELECT k.message_id, s.session_id, CASE WHEN k.key_id % 3 < 2 THEN 'incoming' ELSE 'outgoing' END, 'text',
     'order ' || k.key_id, 1700000000000 + k.key_id * 1000, k.key_id,
     CASE WHEN k.key_id % 3 = 0 THEN 1 ELSE 1 + k.key_id % 2000 END, 'message', k.key_id, 'complete', 1, 1, 1,
     k.key_id % 97 = 0
-FROM keys AS k
-JOIN sessions AS s USING (session);
-INSERT INTO marks (key_id, kind, digest, chat_id, direction, marked_at, text)
+FROM message_keys AS k
+JOIN sessions AS s USING (session_number);
+INSERT INTO message_updates (key_id, kind, digest, chat_id, direction, occurred_at, text)
 SELECT key_id, 'reaction', sha256(key_id::text::bytea), chat_id, 'incoming', timestamp, 'x'
 FROM whatsapp_messages WHERE key_id % 20 = 0;
 UPDATE chats AS c
-SET last_timestamp = m.timestamp, last_arrived = m.arrived, last_id = m.id, unread = (c.chat_id % 50 = 0)::int,
+SET last_timestamp = m.timestamp, last_receive_order = m.receive_order, last_id = m.id,
+    unread = (c.chat_id % 50 = 0)::int,
     waiting_since = CASE WHEN c.chat_id % 50 = 1 THEN m.timestamp END
 FROM (SELECT DISTINCT ON (chat_id) * FROM whatsapp_messages ORDER BY chat_id, timestamp DESC) AS m
 WHERE m.chat_id = c.chat_id;
@@ -43,9 +44,9 @@ JOIN chats AS c ON c.chat_id = CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 2000 END;
 UPDATE chats SET name = 'Asha ' || chat_id;
 INSERT INTO chat_names (chat_id, address, name)
 SELECT 1000000 + i, '9199' || lpad(i::text, 8, '0'), 'Nobody ' || i FROM generate_series(1, 50000) AS i;
-INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
 SELECT id, chat_id, session_id, direction, message_type, timestamp, message_text FROM whatsapp_messages;
-UPDATE searchable_upto SET xid = '9000000000';
+UPDATE search_index_position SET xid = '9000000000';
 INSERT INTO changes (kind, session_id, chat_id, message)
 SELECT 'message', session_id, chat_id, id FROM whatsapp_messages ORDER BY id;
 ANALYZE;
@@ -131,7 +132,7 @@ def test_a_hot_question_reads_indexes_and_sorts_no_more_than_a_page(
     assert plans
     for node in (node for plan in plans for node in nodes(plan)):
         if node["Node Type"] == "Seq Scan":
-            assert node["Relation Name"] in {"epoch", "feed_floor", "sessions", "searchable_upto"}, node
+            assert node["Relation Name"] in {"feed_epoch", "feed_floor", "sessions", "search_index_position"}, node
         if node["Node Type"].endswith("Sort"):
             assert node["Actual Rows"] <= 2 * 101, node
             assert all(child["Actual Rows"] <= 2 * 101 for child in node["Plans"]), node

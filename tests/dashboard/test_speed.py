@@ -64,7 +64,7 @@ def make_up(history: HistoryWriter) -> None:
     history.store(message_fact())
     history.execute(
         """
-        INSERT INTO chats (session_id, address, kind, name, last_timestamp, last_arrived)
+        INSERT INTO chats (session_id, address, kind, name, last_timestamp, last_receive_order)
         SELECT 's1', '9198' || lpad(n::text, 8, '0'), 'phone', 'Customer ' || n, %s - n * 1000, 0
         FROM generate_series(1, %s) AS n
         """,
@@ -72,19 +72,19 @@ def make_up(history: HistoryWriter) -> None:
         CHATS,
     )
     history.execute(
-        "INSERT INTO keys (session, message_id) SELECT 1, 'M' || n FROM generate_series(1, %s) AS n",
+        "INSERT INTO message_keys (session_number, message_id) SELECT 1, 'M' || n FROM generate_series(1, %s) AS n",
         CHATS * EACH + LARGEST,
     )
     history.execute(
         """
         INSERT INTO whatsapp_messages (
             message_id, session_id, direction, message_type, message_text, timestamp, key_id, chat_id, time_source,
-            arrived, content_state, content_rank, content_time, content_tie, unread
+            receive_order, content_state, content_rank, content_time, content_tie, unread
         )
         SELECT k.message_id, 's1', CASE WHEN k.key_id %% 3 = 0 THEN 'outgoing' ELSE 'incoming' END, 'text',
             'What number ' || k.key_id || ' has to say about its order', c.last_timestamp - k.key_id, k.key_id,
             c.chat_id, 'message', 0, 'complete', 0, 0, 0, false
-        FROM keys AS k
+        FROM message_keys AS k
         JOIN chats AS c ON c.address = '9198' || lpad(
             (CASE WHEN k.key_id > %(spread)s THEN 5 ELSE 1 + k.key_id %% %(chats)s END)::text, 8, '0'
         )

@@ -15,22 +15,22 @@ EVENTS = 300
 
 GHOST: LiteralString = """
     INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
-        time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+        time_source, receive_order, content_state, content_rank, content_time, content_tie, unread)
     SELECT 'x', session_id, direction, message_type, timestamp, key_id, (SELECT max(chat_id) FROM chats),
-        time_source, arrived, content_state, content_rank, content_time, content_tie, false
+        time_source, receive_order, content_state, content_rank, content_time, content_tie, false
     FROM whatsapp_messages
     WHERE chat_id <> (SELECT max(chat_id) FROM chats)
     LIMIT 1
 """
-FIRST: LiteralString = "WHERE event_id = (SELECT min(event_id) FROM events)"
+FIRST: LiteralString = "WHERE event_id = (SELECT min(event_id) FROM raw_events)"
 DAMAGES: dict[str, tuple[LiteralString, str]] = {
     "a message gone": ("DELETE FROM whatsapp_messages WHERE id = (SELECT min(id) FROM whatsapp_messages)", "lack"),
     "a text changed": ("UPDATE whatsapp_messages SET message_text = 'x' WHERE message_type = 'text'", "differ"),
     "a status fallen": ("UPDATE whatsapp_messages SET status = 'pending' WHERE direction = 'outgoing'", "differ"),
     "a message of nobody": (GHOST, "not expected"),
     "unread counted twice": ("UPDATE chats SET unread = unread + 1 WHERE unread > 0", "differ"),
-    "a body gone": ("DELETE FROM events " + FIRST, "1 missing"),
-    "a body of nobody": ("UPDATE events SET body = body || ' ' " + FIRST, "1 foreign"),
+    "a body gone": ("DELETE FROM raw_events " + FIRST, "1 missing"),
+    "a body of nobody": ("UPDATE raw_events SET body = body || ' ' " + FIRST, "1 foreign"),
     "a batch gone": ("DELETE FROM batches WHERE number = 2", "received"),
     "a count wrong": ("UPDATE batches SET stored = stored - 1, noise = noise + 1 WHERE stored > 0", "counted"),
 }  # fmt: skip

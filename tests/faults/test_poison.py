@@ -39,7 +39,9 @@ def test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_store
     worker = pipeline.create_worker().start()
 
     assert pipeline.wait_until_drained(), worker.output
-    assert pipeline.fetch_rows("SELECT reason FROM parked WHERE reason <> 'unknown_event'") == [("rejected_by_store",)]
+    assert pipeline.fetch_rows("SELECT reason FROM parked_events WHERE reason <> 'unknown_event'") == [
+        ("rejected_by_store",)
+    ]
     found = verdict.judge(pipeline.database_url, pipeline.feed.written_bodies)
     assert (found.missing_events, found.duplicate_rows, found.unexpected_events) == (0, 0, 0), found
     assert pipeline.fetch_rows("SELECT count(*) FROM batches") == [(1,)], "the entry is still one batch"
@@ -56,7 +58,7 @@ def test_poison_in_several_batches_at_once_is_found_in_each(pipeline: WorkerPipe
     worker = pipeline.create_worker().start()
 
     assert pipeline.wait_until_drained(), worker.output
-    assert pipeline.fetch_rows("SELECT count(*) FROM parked WHERE reason = 'rejected_by_store'") == [(3,)]
+    assert pipeline.fetch_rows("SELECT count(*) FROM parked_events WHERE reason = 'rejected_by_store'") == [(3,)]
     found = pipeline.judge()
     assert (found.missing_events, found.duplicate_rows, found.unexpected_events) == (0, 0, 0), found
 
@@ -69,7 +71,7 @@ def test_an_event_that_is_refused_even_as_parked_is_parked_without_its_names(pip
     worker = pipeline.create_worker().start()
 
     assert pipeline.wait_until_drained(), worker.output
-    parked = pipeline.fetch_rows("SELECT reason, session_id FROM parked WHERE reason = 'rejected_by_store'")
+    parked = pipeline.fetch_rows("SELECT reason, session_id FROM parked_events WHERE reason = 'rejected_by_store'")
     assert parked == [("rejected_by_store", None)]
     found = pipeline.judge()
     assert (found.missing_events, found.duplicate_rows, found.unexpected_events) == (0, 0, 0), found
@@ -82,7 +84,7 @@ def test_what_is_parked_is_kept_byte_by_byte(pipeline: WorkerPipeline) -> None:
     worker = pipeline.create_worker().start()
 
     assert pipeline.wait_until_drained(), worker.output
-    kept = pipeline.fetch_rows("SELECT body FROM events JOIN parked USING (event_id)")
+    kept = pipeline.fetch_rows("SELECT body FROM raw_events JOIN parked_events USING (event_id)")
     assert [bytes(body) for (body,) in kept] == [poison(1)]
 
 
@@ -95,7 +97,7 @@ def test_an_event_on_which_the_parser_breaks_is_parked_in_the_end(pipeline: Work
     worker = pipeline.create_worker(prelude=BREAKING).start()
 
     assert pipeline.wait_until_drained(100), worker.output
-    assert pipeline.fetch_rows("SELECT reason FROM parked WHERE reason = 'kills_worker'") == [("kills_worker",)]
+    assert pipeline.fetch_rows("SELECT reason FROM parked_events WHERE reason = 'kills_worker'") == [("kills_worker",)]
     assert worker.start_count == 1
     found = pipeline.judge()
     assert found.is_clean, found

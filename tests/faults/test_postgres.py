@@ -140,7 +140,7 @@ def test_a_connection_on_which_nothing_arrives_any_more_is_given_up(
 
     assert pipeline.wait_until_drained(60, restart_workers=False), worker.output
     assert worker.start_count == 1
-    assert pipeline.fetch_rows("SELECT count(*) FROM parked WHERE reason = 'kills_worker'") == [(0,)]
+    assert pipeline.fetch_rows("SELECT count(*) FROM parked_events WHERE reason = 'kills_worker'") == [(0,)]
     verdict = pipeline.judge()
     assert verdict.is_clean, verdict
 
@@ -165,7 +165,7 @@ def test_while_it_is_away_nothing_is_parked_and_afterwards_all_is_stored(
     server.start()
 
     assert pipeline.wait_until_drained(20), worker.output
-    assert pipeline.fetch_rows("SELECT DISTINCT reason FROM parked") in ([], [("unknown_event",)])
+    assert pipeline.fetch_rows("SELECT DISTINCT reason FROM parked_events") in ([], [("unknown_event",)])
     verdict = pipeline.judge()
     assert verdict.is_clean, verdict
 
@@ -190,7 +190,7 @@ def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
     pipeline.execute("DROP TRIGGER disk_full ON batches")
 
     assert pipeline.wait_until_drained(), worker.output
-    assert pipeline.fetch_rows("SELECT count(*) FROM parked WHERE reason = 'kills_worker'") == [(0,)]
+    assert pipeline.fetch_rows("SELECT count(*) FROM parked_events WHERE reason = 'kills_worker'") == [(0,)]
     assert pipeline.judge().is_clean
 
 

@@ -140,9 +140,9 @@ def test_an_event_that_kills_whoever_reads_it_is_parked_unread_and_its_neighbour
     assert pipeline.wait_until_drained(100), (
         f"{pipeline.count_entries()} entries left after {worker.start_count} lives; {worker.output}"
     )
-    assert pipeline.fetch_rows("SELECT reason, event_id IS NOT NULL FROM parked WHERE reason = 'kills_worker'") == [
-        ("kills_worker", True)
-    ]
+    assert pipeline.fetch_rows(
+        "SELECT reason, event_id IS NOT NULL FROM parked_events WHERE reason = 'kills_worker'"
+    ) == [("kills_worker", True)]
     verdict = pipeline.judge()
     assert verdict.is_clean, verdict
 

@@ -78,7 +78,7 @@ def test_a_reading_pool_cannot_write_through_a_pooler_either(pgbouncer_url: str)
     try:
         assert reads.read(lambda connection: shown(connection, "enable_sort")) == "off"
         with pytest.raises(errors.StoreError) as refused:
-            reads.read(lambda connection: connection.execute("UPDATE epoch SET epoch = epoch"))
+            reads.read(lambda connection: connection.execute("UPDATE feed_epoch SET epoch = epoch"))
         assert refused.value.sqlstate == "25006"
     finally:
         reads.close()
@@ -204,7 +204,7 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
         wait_until(lambda: "PostgreSQL cannot be used: there is no such database." in worker.output)
         run_admin(servers, "CREATE DATABASE made_later TEMPLATE {}", template_database)
         try:
-            pulse = "SELECT count(*) FROM pulse"
+            pulse = "SELECT count(*) FROM stream_status"
             with psycopg.connect(url, autocommit=True) as database:
                 wait_until(lambda: database.execute(pulse).fetchone() == (1,))
             assert worker.is_running

@@ -108,7 +108,7 @@ def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
 
             def caught_up() -> bool:
                 with psycopg.connect(database_url) as database:
-                    there = database.execute("SELECT id, rev FROM whatsapp_messages WHERE NOT collapsed").fetchall()
+                    there = database.execute("SELECT id, rev FROM whatsapp_messages WHERE NOT is_duplicate").fetchall()
                 for api in apis:
                     api.restart_if_ended()
                 follower.look()

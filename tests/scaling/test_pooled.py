@@ -100,10 +100,10 @@ def test_workers_store_each_event_once_through_it_and_do_what_was_asked_for_besi
             pipeline.feed.append_all(story.take(100), events_per_batch=5)
             assert pipeline.wait_until(lambda: pipeline.count_ledger_events() > 0), pipeline.worker_output
             pipeline.workers[0].kill()
-        pipeline.execute("INSERT INTO redrives (caller, fingerprint) VALUES ('test', 'x')")
+        pipeline.execute("INSERT INTO redrive_requests (caller, fingerprint) VALUES ('test', 'x')")
 
         assert pipeline.wait_until_drained(40), pipeline.worker_output
-        redriven = "SELECT FROM redrives WHERE finished_at IS NOT NULL AND failure IS NULL"
+        redriven = "SELECT FROM redrive_requests WHERE finished_at IS NOT NULL AND failure IS NULL"
         assert pipeline.wait_until(lambda: len(pipeline.fetch_rows(redriven)) == 1), pipeline.worker_output
         verdict = pipeline.judge()
         assert verdict.is_clean, verdict

@@ -47,7 +47,7 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
     with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, ingests=2, workers=2) as fleet:
         with fleet.create_sender(161, 40) as one, fleet.create_sender(162, 40, ingest=1) as two:
             assert fleet.wait_until(lambda: verdict.count_ledger_events(primary.url) > 60), fleet.output
-            [(epoch,)] = replication.fetch_rows(primary, "SELECT epoch FROM epoch")
+            [(epoch,)] = replication.fetch_rows(primary, "SELECT epoch FROM feed_epoch")
             primary.kill()
             fleet.wait(1.0)
             replication.promote(standby)
@@ -55,7 +55,7 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
             assert fleet.wait_until(lambda: verdict.count_ledger_events(standby.url) > more), fleet.output
 
         assert not (wrong := fleet.find_problems(one.deliveries, two.deliveries)), wrong
-        assert replication.fetch_rows(standby, "SELECT epoch FROM epoch") != [(epoch,)], "a worker noticed"
+        assert replication.fetch_rows(standby, "SELECT epoch FROM feed_epoch") != [(epoch,)], "a worker noticed"
         assert all(program.start_count == 1 for program in fleet.processes), fleet.output
 
 
@@ -107,7 +107,7 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(
     history.store(message_fact("before", id="A"))
     with connections.open(primary.url, "test") as connection:
         timelines.check(connection)
-    wait_until(lambda: replication.fetch_rows(standby, "SELECT timeline FROM epoch") == [("00000001",)])
+    wait_until(lambda: replication.fetch_rows(standby, "SELECT timeline FROM feed_epoch") == [("00000001",)])
     environ = {"DATABASE_URL": replication.failover_url(primary, standby), "API_TOKEN": API_TOKEN}
     with running_api(environ) as url:
         client = named(url)

@@ -21,9 +21,9 @@ from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, His
 
 SLOW = """
     INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
-        time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+        time_source, receive_order, content_state, content_rank, content_time, content_tie, unread)
     SELECT 'SLOW', session_id, direction, message_type, timestamp,
-        (SELECT key_id FROM keys WHERE message_id = 'SLOW'), chat_id, time_source, arrived, content_state,
+        (SELECT key_id FROM message_keys WHERE message_id = 'SLOW'), chat_id, time_source, receive_order, content_state,
         content_rank, content_time, content_tie, true
     FROM whatsapp_messages
     WHERE message_id = 'A'
@@ -52,7 +52,8 @@ def history(pair: Pair) -> HistoryWriter:
     """On the primary, emptied of what other tests told."""
     told = HistoryWriter(pair.primary.url)
     told.execute(
-        "TRUNCATE chats, whatsapp_messages, keys, batches, events, digests, sends, sessions, searchable CASCADE"
+        "TRUNCATE chats, whatsapp_messages, message_keys, batches, raw_events, event_digests, sends, sessions, "
+        "search_index CASCADE"
     )
     with psycopg.connect(pair.primary.url, autocommit=True) as connection:
         timelines.advance_epoch(connection)
@@ -159,7 +160,9 @@ def test_what_was_running_when_the_replica_showed_a_page_stays_unread(
     history.store(message_fact("shown", id="A"))
     with psycopg.connect(history.database_url) as slow:
         slow.execute("SELECT pg_current_xact_id()")
-        slow.execute("INSERT INTO keys (session, message_id) SELECT session, 'SLOW' FROM sessions")
+        slow.execute(
+            "INSERT INTO message_keys (session_number, message_id) SELECT session_number, 'SLOW' FROM sessions"
+        )
         slow.execute(SLOW)
         history.store(message_fact("shown too", 1, id="B"))
         wait_until(lambda: texts(client) == ["shown", "shown too"])

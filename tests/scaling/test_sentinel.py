@@ -112,7 +112,7 @@ def test_what_only_the_dead_primary_had_is_named_by_the_ledger(
         assert fleet.wait_until(lambda: told() > 0), ledger_command.read(database_url)
         # What the worker had been handed by the dead primary, and not looked at yet, it still had.
         with psycopg.connect(database_url) as database:
-            there = {bytes(body) for (body,) in database.execute("SELECT body FROM events")}
+            there = {bytes(body) for (body,) in database.execute("SELECT body FROM raw_events")}
         saved = [body for body in gone.acknowledged if body in there]
         assert told() == len(gone.acknowledged) - len(saved)
         found = verdict.judge(database_url, [*kept.acknowledged, *saved, *after.acknowledged])

@@ -60,7 +60,7 @@ def batch_sizes(url: str) -> dict[tuple[str, int], int]:
 
 
 def event_bodies(url: str) -> set[bytes]:
-    return {bytes(body) for (body,) in fetch_rows(url, "SELECT body FROM events")}
+    return {bytes(body) for (body,) in fetch_rows(url, "SELECT body FROM raw_events")}
 
 
 class DisasterDrill:

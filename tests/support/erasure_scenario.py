@@ -228,7 +228,7 @@ def store_asha_history(house: ErasureScenario) -> None:
         sends.record(connection, failed)
         sends.complete(connection, failed.send_id, SendResult("failed", reason="no zebra four"))
         connection.execute(
-            "INSERT INTO audit (caller, method, path, status) VALUES ('token', 'POST', %s, 200)",
+            "INSERT INTO audit_log (caller, method, path, status) VALUES ('token', 'POST', %s, 200)",
             [f"/api/chats/+{ASHA}/read"],
         )
     house.update_search_index()

@@ -101,12 +101,12 @@ def visible_messages(memory: HistoryDatabase, message_id: str = "A") -> list[dic
     with memory.connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            SELECT m.*, head.address AS shown_in
+            SELECT m.*, canonical.address AS shown_in
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
-            JOIN chats AS head ON head.chat_id = coalesce(c.merged_into, c.chat_id)
-            WHERE m.message_id = %s AND NOT m.collapsed
-            ORDER BY m.session_id, head.address, m.direction
+            JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
+            WHERE m.message_id = %s AND NOT m.is_duplicate
+            ORDER BY m.session_id, canonical.address, m.direction
             """,
             [message_id],
         ).fetchall()

@@ -83,7 +83,7 @@ def comparable_snapshot(database_url: str) -> Snapshot:
                     SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(noise), 0) AS noise,
                         coalesce(sum(ping), 0) AS ping, coalesce(sum(parked), 0) AS parked,
                         coalesce(sum(forgotten), 0) AS forgotten
-                    FROM corrections
+                    FROM ledger_corrections
                 ) AS c
                 """
             ).fetchall()
@@ -91,10 +91,10 @@ def comparable_snapshot(database_url: str) -> Snapshot:
         said["chats"] = Counter(
             connection.execute(
                 """
-                SELECT c.session_id, c.address, c.kind, head.address, c.name, c.last_timestamp, c.waiting_since,
+                SELECT c.session_id, c.address, c.kind, canonical.address, c.name, c.last_timestamp, c.waiting_since,
                     c.unread, c.marked_unread, c.own_name, c.own_name_quality, c.own_name_at
                 FROM chats AS c
-                LEFT JOIN chats AS head ON head.chat_id = c.merged_into
+                LEFT JOIN chats AS canonical ON canonical.chat_id = c.merged_into
                 WHERE c.last_timestamp IS NOT NULL OR c.own_name IS NOT NULL OR c.merged_into IS NOT NULL
                 """
             ).fetchall()

@@ -23,18 +23,19 @@ from tests.upgrade.conftest import RELEASES, OldRelease
 RECEIVED_AT: Final = 1_767_225_600_000
 HISTORY: Final = {
     "batches": "writer, number, size, upto, stored, duplicate, noise, ping, parked, forgotten",
-    "digests": "digest, received_at, last_received_at, outcome",
-    "events": "digest, received_at, body",
-    "parked": "digest, reason, session_id, event, received_at",
+    "event_digests": "digest, received_at, last_received_at, outcome",
+    "raw_events": "digest, received_at, body",
+    "parked_events": "digest, reason, session_id, event, received_at",
     "sessions": "session_id, state, state_at, phone, phone_at",
-    "chats": "session_id, address, kind, own_name, name, last_timestamp, last_arrived, unread, waiting_since",
+    "chats": "session_id, address, kind, own_name, name, last_timestamp, last_receive_order, unread, waiting_since",
     "whatsapp_messages": (
         "message_id, session_id, direction, from_number, to_number, message_type, message_text, media_url, caption,"
-        " status, timestamp, time_source, arrived, raw_type, content_state, mime_type, file_name, reply_to, sender,"
-        " sender_name, base_status, original_text, edited_at, deleted_at, unread, collapsed"
+        " status, timestamp, time_source, receive_order, raw_type, content_state, mime_type, file_name, reply_to, "
+        "sender,"
+        " sender_name, base_status, original_text, edited_at, deleted_at, unread, is_duplicate"
     ),
-    "marks": "kind, digest, direction, sender, marked_at, status, text",
-    "aliases": "session_id, lid, phone, told_at, digest",
+    "message_updates": "kind, digest, direction, sender, occurred_at, status, text",
+    "lid_aliases": "session_id, lid, phone, observed_at, digest",
 }
 """What a history says, without the numbers that its rows happen to have."""
 

@@ -23,7 +23,7 @@ ROWS_PER_COPY = 10_000
 COPY_OUR_MESSAGES: LiteralString = """
 COPY whatsapp_messages (
     key_id, chat_id, session_id, message_id, direction, from_number, message_type, raw_type, content_state,
-    message_text, timestamp, time_source, arrived, content_rank, content_time, content_tie, unread
+    message_text, timestamp, time_source, receive_order, content_rank, content_time, content_tie, unread
 ) FROM STDIN
 """
 COPY_GUIDE_MESSAGES: LiteralString = """
@@ -51,10 +51,10 @@ def build_rows(senders: Senders, count: int) -> tuple[list[ParsedRow], list[Pars
 
 COPY_ALL_TABLES: tuple[LiteralString, ...] = (
     "COPY batches (writer, number, size, upto, stored) FROM STDIN",
-    "COPY digests (digest, received_at, outcome) FROM STDIN",
-    "COPY keys (session, message_id) FROM STDIN",
+    "COPY event_digests (digest, received_at, outcome) FROM STDIN",
+    "COPY message_keys (session_number, message_id) FROM STDIN",
     COPY_OUR_MESSAGES,
-    "COPY events (digest, received_at, key_id, body) FROM STDIN",
+    "COPY raw_events (digest, received_at, key_id, body) FROM STDIN",
     "COPY changes (kind, session_id, chat_id, message) FROM STDIN",
 )
 

@@ -117,7 +117,7 @@ def test_writes_are_in_the_audit_log_and_reads_are_not(history: HistoryWriter, l
     limited.post(f"/api/chats/{SENDER_PHONE}/read")
     limited.post("/api/chats/x/read")
 
-    assert history.rows("SELECT caller, method, path, status FROM audit ORDER BY audit_id") == [
+    assert history.rows("SELECT caller, method, path, status FROM audit_log ORDER BY audit_id") == [
         ("limited", "POST", f"/api/chats/{SENDER_PHONE}/read", 200),
         ("limited", "POST", "/api/chats/x/read", 400),
     ]
@@ -129,7 +129,7 @@ def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) ->
 
     with pytest.raises(TokenNameTakenError):
         make(history, "one")
-    assert token not in str(history.rows("SELECT * FROM tokens"))
+    assert token not in str(history.rows("SELECT * FROM api_tokens"))
 
 
 def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: HistoryWriter, api_url: str) -> None:

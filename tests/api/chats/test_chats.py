@@ -150,7 +150,7 @@ def test_the_guides_view_equals_the_api(history: HistoryWriter, client: ApiClien
 
 
 MANY = """
-    INSERT INTO chats (session_id, address, kind, last_timestamp, last_arrived)
+    INSERT INTO chats (session_id, address, kind, last_timestamp, last_receive_order)
     SELECT 's1', '9198220' || lpad(i::text, 5, '0'), 'phone', 1760000000000 + i, 0 FROM generate_series(1, 1200) AS i
 """
 

@@ -37,7 +37,7 @@ MANY = 100_000
 FILL = """
 INSERT INTO chats (session_id, address, kind, last_timestamp) VALUES ('s1', '919811000001', 'phone', 1);
 INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, message_text, timestamp, key_id,
-    chat_id, time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+    chat_id, time_source, receive_order, content_state, content_rank, content_time, content_tie, unread)
 SELECT 'M' || i, 's1', 'incoming', 'text', 'message ' || i, 1700000000000 + i, i, c.chat_id, 'message', i, 'complete',
     1, 1, 1, false
 FROM generate_series(1, 100000) AS i, chats AS c;

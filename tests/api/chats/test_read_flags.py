@@ -64,13 +64,17 @@ def test_a_message_of_a_transaction_that_was_running_stays_unread(history: Histo
         slow.execute("SELECT pg_current_xact_id()")
         history.store(message_fact("shown too", 1, id="B"))
         page = client.get_data(f"/api/chats/{SENDER_PHONE}")
-        slow.execute("INSERT INTO keys (session, message_id) SELECT session, 'SLOW' FROM sessions RETURNING key_id")
+        slow.execute(
+            "INSERT INTO message_keys (session_number, message_id) SELECT session_number, 'SLOW' "
+            "FROM sessions RETURNING key_id"
+        )
         slow.execute(
             """
             INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,
-                time_source, arrived, content_state, content_rank, content_time, content_tie, unread)
+                time_source, receive_order, content_state, content_rank, content_time, content_tie, unread)
             SELECT 'SLOW', session_id, direction, message_type, timestamp,
-                (SELECT key_id FROM keys WHERE message_id = 'SLOW'), chat_id, time_source, arrived, content_state,
+                (SELECT key_id FROM message_keys WHERE message_id = 'SLOW'), chat_id, time_source, receive_order,
+                    content_state,
                 content_rank, content_time, content_tie, true
             FROM whatsapp_messages
             WHERE message_id = 'A'
@@ -133,7 +137,7 @@ def test_counters_stay_true_while_readers_and_writers_race(history: HistoryWrite
         reader.join()
 
     assert history.rows("SELECT unread FROM chats WHERE merged_into IS NULL") == history.rows(
-        "SELECT count(*) FROM whatsapp_messages WHERE unread AND NOT collapsed"
+        "SELECT count(*) FROM whatsapp_messages WHERE unread AND NOT is_duplicate"
     )
 
 
@@ -161,7 +165,7 @@ def test_a_page_from_before_a_restore_marks_nothing(history: HistoryWriter, clie
     """Its snapshot numbers mean other transactions now."""
     history.store(message_fact())
     page = client.get_data(f"/api/chats/{SENDER_PHONE}")
-    history.execute("UPDATE epoch SET epoch = gen_random_uuid()")
+    history.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
 
     answer = client.post(f"/api/chats/{SENDER_PHONE}/read", {"as_of": page["as_of"]})
 

@@ -144,7 +144,7 @@ def test_an_edited_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all
 
     assert texts(client, "words") == ["second words"]
     assert texts(client, "first words") == []
-    assert history.rows("SELECT count(*) FROM searchable WHERE text ~ 'secret'") == [(0,)]
+    assert history.rows("SELECT count(*) FROM search_index WHERE text ~ 'secret'") == [(0,)]
 
 
 def test_words_that_are_in_too_many_messages_are_refused_clearly(history: HistoryWriter, client: ApiClient) -> None:
@@ -152,7 +152,7 @@ def test_words_that_are_in_too_many_messages_are_refused_clearly(history: Histor
     history.store(message_fact("hello"))
     search(client, "hello")
     with psycopg.connect(history.database_url) as slow:
-        slow.execute("LOCK TABLE searchable")
+        slow.execute("LOCK TABLE search_index")
         answer = client.get("/api/search", q="hello")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "query_too_broad")
@@ -167,7 +167,7 @@ def test_a_query_that_says_nothing_is_refused(client: ApiClient, q: str) -> None
 
 
 COMMON = """
-    INSERT INTO searchable (id, chat_id, session_id, direction, message_type, timestamp, text)
+    INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
     SELECT 0 - i, 0, 's1', 'incoming', 'text', 1760000000000 + i, 'please order' FROM generate_series(1, 6000) AS i
 """
 

@@ -80,7 +80,7 @@ def test_a_cursor_from_before_a_restore_and_a_pruned_one_are_410(history: Histor
     history.store(message_fact())
     history.execute("UPDATE feed_floor SET xid = (SELECT max(xid) FROM changes), change_id = 1")
     pruned = client.get("/api/changes", since=since)
-    history.execute("UPDATE epoch SET epoch = gen_random_uuid()")
+    history.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
     restored = client.get("/api/changes", since=since)
 
     assert (pruned.status_code, pruned.json()["code"]) == (410, "changes_pruned")

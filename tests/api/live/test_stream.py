@@ -113,7 +113,7 @@ def test_an_old_cursor_is_410_before_anything_is_streamed(
 ) -> None:
     """The client must load everything again, and is told so where it can see it."""
     since = client.get_data("/api/changes")["cursor"]
-    history.execute("UPDATE epoch SET epoch = gen_random_uuid()")
+    history.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
 
     answer = requests.get(
         f"{api_url}/api/stream",
@@ -176,7 +176,7 @@ def test_a_stream_ends_when_its_token_is_revoked(
         opened = 0
         async for _ in event_stream.read_events(api_url, token=token):
             opened += 1
-            await asyncio.to_thread(history.execute, "UPDATE tokens SET revoked_at = now()")
+            await asyncio.to_thread(history.execute, "UPDATE api_tokens SET revoked_at = now()")
         return opened
 
     assert asyncio.run(listen()) == 1

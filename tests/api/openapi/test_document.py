@@ -142,7 +142,11 @@ def test_schemathesis_finds_nothing(
             "--generation-deterministic", "--continue-on-failure", "--request-timeout", "30",
         ],
         cwd=ROOT,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "SAMPLES": str(tmp_path / "samples.json")},
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+            "SAMPLES": str(tmp_path / "samples.json"),
+        },
         capture_output=True,
         text=True,
         check=False,

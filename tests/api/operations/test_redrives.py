@@ -78,7 +78,7 @@ def test_a_worker_tries_again_what_somebody_asks_for(
     assert [one["reason"] for one in client.get_data("/api/parked")["parked"]] == ["not_json"]
     texts = [one["message_text"] for one in client.get_data(f"/api/chats/{world.ASHA}")["messages"]]
     assert sorted(texts) == ["one", "three", "two"]
-    assert history.rows("SELECT caller, path, status FROM audit") == [("bootstrap", "/api/parked/redrive", 202)] * 2
+    assert history.rows("SELECT caller, path, status FROM audit_log") == [("bootstrap", "/api/parked/redrive", 202)] * 2
 
 
 def test_a_choice_is_tried_and_nothing_else(history: HistoryWriter, client: ApiClient) -> None:

@@ -32,12 +32,12 @@ def watch(database_url: str, gateway: PretendGateway) -> Iterator[SessionMonitor
 
 def pause(history: HistoryWriter) -> int:
     """Seconds until the next look."""
-    ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_at - now())) FROM watches")
+    ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_check_at - now())) FROM session_checks")
     return int(seconds)
 
 
 def look(watch: SessionMonitor, history: HistoryWriter) -> ConnectionCheck | None:
-    history.execute("UPDATE watches SET next_at = now()")
+    history.execute("UPDATE session_checks SET next_check_at = now()")
     return watch.poll()
 
 

@@ -18,14 +18,14 @@ from store.replay import summaries
 SIZE, CHATS = 6_000, 200
 MESSAGES = """
     SELECT message_id, session_id, direction, from_number, to_number, message_type, message_text, media_url, caption,
-        status, timestamp, chat_id, time_source, arrived, raw_type, content_state, mime_type, file_name, reply_to,
+        status, timestamp, chat_id, time_source, receive_order, raw_type, content_state, mime_type, file_name, reply_to,
         sender, sender_name, content_rank, content_time, content_tie, base_status, original_text, edited_at,
-        deleted_at, collapsed, rev
+        deleted_at, is_duplicate, rev
     FROM whatsapp_messages WHERE chat_id = %s ORDER BY message_id
 """
 MARKS = """
-    SELECT k.message_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.marked_at, m.status, m.text
-    FROM marks AS m JOIN keys AS k USING (key_id) WHERE m.chat_id = %s ORDER BY m.digest
+    SELECT k.message_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
+    FROM message_updates AS m JOIN message_keys AS k USING (key_id) WHERE m.chat_id = %s ORDER BY m.digest
 """
 
 
@@ -37,9 +37,10 @@ def test_what_is_generated_is_what_the_store_would_have_counted(database_url: st
     with connections.open(database_url, "test") as connection:
         shown, differences = summaries.refresh_page(connection, 0, 1_000)
         counted = ledger.read(connection)
-        searchable = connection.execute("SELECT count(*) FROM searchable").fetchone()
+        searchable = connection.execute("SELECT count(*) FROM search_index").fetchone()
         events = connection.execute(
-            "SELECT count(*), (SELECT count(*) FROM whatsapp_messages) + (SELECT count(*) FROM marks) FROM digests"
+            "SELECT count(*), (SELECT count(*) FROM whatsapp_messages) + (SELECT count(*) FROM message_updates) "
+            "FROM event_digests"
         ).fetchone()
         after = connection.execute("SELECT indexdef FROM pg_indexes ORDER BY 1").fetchall()
 
@@ -61,9 +62,9 @@ def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(da
         messages = connection.execute(MESSAGES, [chat_id]).fetchall()
         marks = connection.execute(MARKS, [chat_id]).fetchall()
         events = _events_behind(connection, cast("int", chat_id), address, str(session_id))
-        connection.execute("DELETE FROM marks WHERE chat_id = %s", [chat_id])
+        connection.execute("DELETE FROM message_updates WHERE chat_id = %s", [chat_id])
         connection.execute("DELETE FROM whatsapp_messages WHERE chat_id = %s", [chat_id])
-        connection.execute("DELETE FROM digests WHERE digest = ANY(%s)", [[event.digest for event in events]])
+        connection.execute("DELETE FROM event_digests WHERE digest = ANY(%s)", [[event.digest for event in events]])
         apply.apply(connection, [Batch("f" * 32, 1, len(events), tuple(events))])
 
         assert connection.execute(MARKS, [chat_id]).fetchall() == marks
@@ -77,7 +78,7 @@ def _events_behind(connection: connections.Connection, chat_id: int, address: st
     found = connection.execute(
         """
         SELECT id, message_id, direction, timestamp, message_type, raw_type, content_state, message_text, caption,
-            sender, sender_name, base_status, arrived
+            sender, sender_name, base_status, receive_order
         FROM whatsapp_messages WHERE chat_id = %s ORDER BY id
         """,
         [chat_id],
@@ -98,7 +99,8 @@ def _events_behind(connection: connections.Connection, chat_id: int, address: st
     for key_id, message_id, kind, direction, at in cast(
         "list[tuple[Any, ...]]",
         connection.execute(
-            "SELECT key_id, message_id, kind, m.direction, marked_at FROM marks AS m JOIN keys USING (key_id) "
+            "SELECT key_id, message_id, kind, m.direction, occurred_at FROM message_updates AS m "
+            "JOIN message_keys USING (key_id) "
             "WHERE chat_id = %s",
             [chat_id],
         ).fetchall(),

@@ -35,7 +35,7 @@ def test_a_backup_is_of_one_moment_while_others_write(populated_url: str, empty_
     waits = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
     before = table_contents(populated_url)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(populated_url) as holding:
-        holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
+        holding.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
         making = pool.submit(dump.create, populated_url, tmp_path / "one", os.environ, print)
         wait_until(lambda: fetch_rows(populated_url, waits))
         with connections.open(populated_url, "test") as connection:
@@ -76,7 +76,7 @@ def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(populated_url:
     """A container that is stopped, a cron job that takes too long: SIGTERM comes in the middle."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
     with psycopg.connect(populated_url) as holding:
-        holding.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
+        holding.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
         making = subprocess.Popen(
             [sys.executable, "-m", "store", "backup", str(tmp_path / "file")],
             env=os.environ | {"DATABASE_URL": populated_url},

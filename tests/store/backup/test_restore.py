@@ -47,9 +47,9 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(
     with connections.open(populated_url, "test") as connection:
         for statement in (
             "UPDATE changes SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
-            "UPDATE searchable_upto SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
+            "UPDATE search_index_position SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
             "UPDATE feed_floor SET xid = '1000000000000'",
-            "UPDATE whatsapp_messages SET born = (born::text::bigint + 1000000000000)::text::xid8",
+            "UPDATE whatsapp_messages SET created_xid = (created_xid::text::bigint + 1000000000000)::text::xid8",
         ):
             connection.execute(statement.encode())
     backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
@@ -65,11 +65,11 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(
             pass
     # All of it: what the search had not taken in when it was backed up, and what came since.
     texts = "FROM whatsapp_messages WHERE deleted_at IS NULL AND concat_ws('', message_text, caption, file_name) <> ''"
-    assert fetch_rows(empty_url, "SELECT id FROM searchable ORDER BY 1") == fetch_rows(
+    assert fetch_rows(empty_url, "SELECT id FROM search_index ORDER BY 1") == fetch_rows(
         empty_url, f"SELECT id {texts} ORDER BY 1"
     )
-    assert fetch_rows(empty_url, "SELECT count(*) > 50 FROM searchable") == [(True,)]
-    seen = "SELECT bool_and(pg_visible_in_snapshot(born, pg_current_snapshot())) FROM whatsapp_messages"
+    assert fetch_rows(empty_url, "SELECT count(*) > 50 FROM search_index") == [(True,)]
+    seen = "SELECT bool_and(pg_visible_in_snapshot(created_xid, pg_current_snapshot())) FROM whatsapp_messages"
     assert fetch_rows(empty_url, seen) == [(True,)]
 
 
@@ -105,7 +105,7 @@ def test_a_database_with_something_in_it_is_replaced_only_when_told(
     with connections.open(second_database_url, "test") as connection:
         batches.store_batches(connection, list(batches.generate_batches(40, seed=7)))
         connection.execute("CREATE TABLE somebody_elses AS SELECT 1 AS one")
-        connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.born FROM whatsapp_messages AS m")
+        connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.created_xid FROM whatsapp_messages AS m")
     before = table_contents(second_database_url)
 
     refused, said = run_store_command("restore", tmp_path / "file", url=second_database_url)
@@ -244,8 +244,8 @@ def test_every_column_that_holds_a_transaction_id_is_dealt_with(database_url: st
     assert found == [
         ("changes", "xid"),
         ("feed_floor", "xid"),
-        ("searchable_upto", "xid"),
-        ("whatsapp_messages", "born"),
+        ("search_index_position", "xid"),
+        ("whatsapp_messages", "created_xid"),
     ]
 
 

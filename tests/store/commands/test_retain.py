@@ -34,12 +34,12 @@ def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.Cap
     assert "1 bodies of 0.0 MB, the first received 20" in printed
     assert "2 messages in 1 chats, the first from 20" in printed
     assert printed.endswith("nothing was deleted: add --yes\n")
-    assert fetch_rows(database_url, "SELECT count(*) FROM events") == [(3,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM raw_events") == [(3,)]
     assert fetch_rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(3,)]
 
     assert run(database_url, "--raw", "90d", "--messages", "2y", "--yes", "--json") == 0
     done = json.loads(capsys.readouterr().out)
-    assert done == {"messages": 2, "marks": 0, "sends": 0, "bodies": 1, "bytes": size, "dropped": [], "busy": []}
+    assert done == {"messages": 2, "updates": 0, "sends": 0, "bodies": 1, "bytes": size, "dropped": [], "busy": []}
 
 
 def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
@@ -52,7 +52,7 @@ def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
         ["/bin/sh", "-ec", lines], cwd=documentation.ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
     )
 
-    assert fetch_rows(database_url, "SELECT count(*) FROM events") == [(0,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM raw_events") == [(0,)]
     assert fetch_rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(0,)]
 
 
@@ -79,7 +79,7 @@ def test_killed_at_any_moment_it_goes_on(database_url: str) -> None:
     many(database_url)
     command = [sys.executable, "-m", "store", "retain", "--raw", "90d", "--messages", "2y", "--yes"]
     environment = {**os.environ, "DATABASE_URL": database_url}
-    for table in ("whatsapp_messages", "events"):
+    for table in ("whatsapp_messages", "raw_events"):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while count(database_url, table) > MANY * 3 // 4 and process.poll() is None and time.monotonic() < deadline:
@@ -92,9 +92,11 @@ def test_killed_at_any_moment_it_goes_on(database_url: str) -> None:
 
     assert whole(database_url)
     assert fetch_rows(database_url, "SELECT message_text FROM whatsapp_messages") == [("new",)]
-    assert fetch_rows(database_url, "SELECT count(*) FROM events") == [(1,)]
-    assert fetch_rows(database_url, "SELECT count(*) FROM keys WHERE pruned AND retired") == [(MANY,)]
-    assert fetch_rows(database_url, "SELECT count(*) FROM digests") == [(MANY + 1,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM raw_events") == [(1,)]
+    assert fetch_rows(database_url, "SELECT count(*) FROM message_keys WHERE has_pruned_sources AND has_tombstone") == [
+        (MANY,)
+    ]
+    assert fetch_rows(database_url, "SELECT count(*) FROM event_digests") == [(MANY + 1,)]
 
 
 def many(database_url: str) -> None:
@@ -103,8 +105,8 @@ def many(database_url: str) -> None:
     fetch_rows(
         database_url,
         """
-        INSERT INTO keys (session, message_id)
-        SELECT k.session, 'OLD' || n FROM keys AS k, generate_series(1, %s) AS n
+        INSERT INTO message_keys (session_number, message_id)
+        SELECT k.session_number, 'OLD' || n FROM message_keys AS k, generate_series(1, %s) AS n
         """,
         MANY,
     )
@@ -113,11 +115,11 @@ def many(database_url: str) -> None:
         """
         INSERT INTO whatsapp_messages (
             key_id, chat_id, session_id, message_id, direction, message_type, content_state, timestamp, time_source,
-            arrived, content_rank, content_time, content_tie, unread
+            receive_order, content_rank, content_time, content_tie, unread
         )
         SELECT k.key_id, m.chat_id, m.session_id, k.message_id, m.direction, m.message_type, m.content_state,
-            %s + k.key_id, m.time_source, m.arrived, m.content_rank, m.content_time, k.key_id, true
-        FROM whatsapp_messages AS m, keys AS k
+            %s + k.key_id, m.time_source, m.receive_order, m.content_rank, m.content_time, k.key_id, true
+        FROM whatsapp_messages AS m, message_keys AS k
         WHERE k.message_id LIKE 'OLD%%'
         """,
         OLD_TIME,
@@ -126,14 +128,15 @@ def many(database_url: str) -> None:
     fetch_rows(
         database_url,
         """
-        INSERT INTO events (digest, received_at, key_id, body)
-        SELECT sha256(k.message_id::bytea), %s + k.key_id, k.key_id, '{}' FROM keys AS k WHERE k.message_id LIKE 'OLD%%'
+        INSERT INTO raw_events (digest, received_at, key_id, body)
+        SELECT sha256(k.message_id::bytea), %s + k.key_id, k.key_id, '{}' FROM message_keys AS k
+            WHERE k.message_id LIKE 'OLD%%'
         """,
         OLD_TIME,
     )
     fetch_rows(
         database_url,
-        "INSERT INTO digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' FROM events"
+        "INSERT INTO event_digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' FROM raw_events"
         " ON CONFLICT DO NOTHING",
     )
 
@@ -149,9 +152,9 @@ def whole(database_url: str) -> bool:
         database_url,
         """
         SELECT count(*)
-        FROM keys AS k
-        WHERE NOT k.retired AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id)
-            OR NOT k.pruned AND NOT EXISTS (SELECT FROM events AS e WHERE e.key_id = k.key_id)
+        FROM message_keys AS k
+        WHERE NOT k.has_tombstone AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.key_id = k.key_id)
+            OR NOT k.has_pruned_sources AND NOT EXISTS (SELECT FROM raw_events AS e WHERE e.key_id = k.key_id)
         """,
     )
     return (unread, noted) == ([(True,)], [(0,)])

@@ -78,7 +78,7 @@ class ExaminedSystem:
     def command_results(self, **environ: str) -> dict[str, str]:
         """As `answers`, through the command."""
         return {
-            one["name"]: one["answer"] for one in json.loads(self.run_doctor("--json", **environ).stdout)["findings"]
+            one["name"]: one["severity"] for one in json.loads(self.run_doctor("--json", **environ).stdout)["findings"]
         }
 
 

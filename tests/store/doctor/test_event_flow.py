@@ -24,9 +24,9 @@ def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:
 
 def test_a_system_without_a_worker_is_broken(examined_system: ExaminedSystem) -> None:
     """Everything is acknowledged and nothing is stored: from outside it looks alive."""
-    examined_system.execute("UPDATE pulse SET as_of = now() - interval '1 minute'")
+    examined_system.execute("UPDATE stream_status SET as_of = now() - interval '1 minute'")
     old = examined_system.results()
-    examined_system.execute("DELETE FROM pulse")
+    examined_system.execute("DELETE FROM stream_status")
     never = examined_system.results()
 
     assert (old["worker.pulse"], old["ledger"]) == ("broken", "warning")
@@ -53,7 +53,7 @@ def test_acknowledged_events_that_are_nowhere_are_told(examined_system: Examined
             writers=[stream_status.WriterPosition(uuid.uuid4().hex, 4, 17, 0)],
         )
     waiting = examined_system.results()["ledger"]
-    examined_system.execute("UPDATE pulse SET empty_since = now() - interval '1 minute'")
+    examined_system.execute("UPDATE stream_status SET empty_since = now() - interval '1 minute'")
     found = examined_system.findings()["ledger"]
 
     assert waiting == "ok", "what may be on its way is not lost"
@@ -102,7 +102,7 @@ def test_parked_events_are_told_by_reason_while_they_are_news(examined_system: E
     """Yesterday's are known; a monitor that never turns green is switched off."""
     tell(examined_system, Outcome("parked", "unknown_event", "s1", "call.missed", None), 1_734_621_000_000)
     fresh = examined_system.findings()["events.parked"]
-    examined_system.execute("UPDATE parked SET parked_at = now() - interval '3 days'")
+    examined_system.execute("UPDATE parked_events SET parked_at = now() - interval '3 days'")
     old = examined_system.findings()["events.parked"]
 
     assert (fresh.severity, old.severity) == ("warning", "ok")

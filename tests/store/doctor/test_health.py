@@ -41,7 +41,7 @@ def test_the_exit_code_is_that_of_the_worst_finding(examined_system: ExaminedSys
 
     assert (fine.returncode, fine.stdout.strip()) == (0, "Nothing is wrong."), fine.stdout
     assert (warned.returncode, broken.returncode) == (1, 2)
-    assert json.loads(broken.stdout)["answer"] == "broken"
+    assert json.loads(broken.stdout)["severity"] == "broken"
 
 
 def test_everything_that_is_wrong_comes_with_what_to_do(examined_system: ExaminedSystem) -> None:
@@ -53,8 +53,8 @@ def test_everything_that_is_wrong_comes_with_what_to_do(examined_system: Examine
     }
     found = json.loads(examined_system.run_doctor("--json").stdout)["findings"]
 
-    assert {one["name"] for one in found if one["answer"] == "broken"} >= {"postgresql", "secrets.webhook"}
-    assert [one for one in found if one["answer"] != "ok" and not one["cure"]] == []
+    assert {one["name"] for one in found if one["severity"] == "broken"} >= {"postgresql", "secrets.webhook"}
+    assert [one for one in found if one["severity"] != "ok" and not one["remedy"]] == []
 
 
 def test_no_secret_is_ever_printed(examined_system: ExaminedSystem) -> None:

@@ -74,9 +74,9 @@ def test_a_setting_of_the_database_alone_is_seen(examined_system: ExaminedSystem
 
 def test_an_index_that_was_cut_short_is_found(examined_system: ExaminedSystem) -> None:
     """CREATE INDEX CONCURRENTLY that fails leaves an index that every write pays for and no read uses."""
-    examined_system.execute("INSERT INTO corrections (reason) VALUES ('same'), ('same')")
+    examined_system.execute("INSERT INTO ledger_corrections (reason) VALUES ('same'), ('same')")
     with contextlib.suppress(errors.UniqueViolation):
-        examined_system.execute("CREATE UNIQUE INDEX CONCURRENTLY cut_short ON corrections (reason)")
+        examined_system.execute("CREATE UNIQUE INDEX CONCURRENTLY cut_short ON ledger_corrections (reason)")
     found = examined_system.findings()["postgresql.indexes.invalid"]
     examined_system.execute("DROP INDEX cut_short")
 
@@ -194,7 +194,7 @@ def test_a_missing_key_to_who_is_forgotten_is_told(examined_system: ExaminedSyst
 def test_who_may_not_look_is_told_so(examined_system: ExaminedSystem) -> None:
     """A check that cannot be made is not a check that passed."""
     examined_system.execute("REVOKE EXECUTE ON FUNCTION pg_current_xact_id() FROM PUBLIC")
-    examined_system.execute("ALTER TABLE parked RENAME TO elsewhere")
+    examined_system.execute("ALTER TABLE parked_events RENAME TO elsewhere")
     found = examined_system.findings()
 
     assert found["postgresql.unseen"].severity == "warning"

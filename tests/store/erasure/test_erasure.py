@@ -32,7 +32,7 @@ def test_nothing_of_them_is_left_anywhere_in_the_database(erasure_scenario: Eras
     erased = erasure_scenario.erase_person(ASHA)
 
     assert erasure_scenario.find_words(*ERASED_WORDS) == []
-    assert erased == {"messages": 5, "marks": 3, "sends": 2, "bodies": 9, "evidence": 1, "names": 1, "chats": 2}
+    assert erased == {"messages": 5, "updates": 3, "sends": 2, "bodies": 9, "evidence": 1, "names": 1, "chats": 2}
     assert erasure_scenario.ledger_counts() == before
     assert before == {"stored": 12, "parked": 2}
 
@@ -47,8 +47,8 @@ def test_what_others_wrote_stays_as_it_was(erasure_scenario: ErasureScenario) ->
         (GROUP, None, 2),
         (RAVI, "Ravi", 2),
     ]
-    assert erasure_scenario.fetch_rows("SELECT reason FROM parked") == [("unknown_event",)]
-    assert erasure_scenario.fetch_rows("SELECT count(*) FROM events") == [(5,)]
+    assert erasure_scenario.fetch_rows("SELECT reason FROM parked_events") == [("unknown_event",)]
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(5,)]
     with connections.open(erasure_scenario.url, "search") as connection:
         assert not find(connection, SearchQuery(tokenize(connection, "zebra"), 10), None).hits
         assert len(find(connection, SearchQuery(tokenize(connection, "ravi"), 10), None).hits) == 3

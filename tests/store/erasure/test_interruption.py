@@ -67,7 +67,7 @@ def test_the_command_counts_first_and_erases_when_told_to(erasure_scenario: Eras
     assert erasure_scenario.key_store.key_file.stat().st_mode & 0o777 == 0o600
     assert ASHA not in erasure_scenario.key_store.suppression_list_file.read_text()
     said = erasure_scenario.fetch_rows(
-        "SELECT caller, method, status FROM audit WHERE caller = %s", requests.AUDIT_CALLER
+        "SELECT caller, method, status FROM audit_log WHERE caller = %s", requests.AUDIT_CALLER
     )
     assert said == [("python -m store forget", "FORGET", 200)]
 
@@ -103,7 +103,7 @@ def test_what_was_killed_midway_goes_on_where_it_was(erasure_scenario: ErasureSc
         )
     running = subprocess.Popen(command(ASHA, "--yes"), env=environment(erasure_scenario), cwd=ROOT)
     end = time.monotonic() + 60
-    while not erasure_scenario.fetch_rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND done > 0"):
+    while not erasure_scenario.fetch_rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND last_id > 0"):
         assert time.monotonic() < end
         assert running.poll() is None
         time.sleep(0.02)

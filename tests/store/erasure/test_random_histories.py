@@ -46,8 +46,8 @@ def known_and_forgotten(house: ErasureScenario) -> list[str]:
     found = house.fetch_rows(
         """
         SELECT address FROM chats
-        UNION SELECT sender FROM whatsapp_messages UNION SELECT sender FROM marks
-        UNION SELECT lid FROM aliases UNION SELECT phone FROM aliases
+        UNION SELECT sender FROM whatsapp_messages UNION SELECT sender FROM message_updates
+        UNION SELECT lid FROM lid_aliases UNION SELECT phone FROM lid_aliases
         """
     )
     return [str(address) for (address,) in found if address and key.hash_address(None, str(address)) in forgotten]

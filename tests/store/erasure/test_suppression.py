@@ -140,7 +140,7 @@ def test_a_newer_parser_that_finds_out_about_whom_an_event_is_forgets_it(erasure
     assert erasure_scenario.ledger_counts() == {"forgotten": 1}
     assert erasure_scenario.find_words("zebra one") == []
     assert erasure_scenario.message_texts() == []
-    assert erasure_scenario.fetch_rows("SELECT count(*) FROM events") == [(0,)]
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(0,)]
 
 
 def test_nothing_is_written_by_whoever_cannot_tell_who_is_forgotten(

@@ -18,9 +18,12 @@ PHONE = "919811000001"
 LID = "200000000000011@lid"
 NUMBERS = itertools.count(1)
 WORLDS = 150
-EMPTY = "TRUNCATE chats, keys, whatsapp_messages, marks, aliases, events, digests, batches, changes CASCADE"
+EMPTY = (
+    "TRUNCATE chats, message_keys, whatsapp_messages, message_updates, lid_aliases, raw_events, event_digests, "
+    "batches, changes CASCADE"
+)
 SHOWN = """
-SELECT address, name, last_timestamp, last_arrived, last_id, unread, waiting_since FROM chats ORDER BY address
+SELECT address, name, last_timestamp, last_receive_order, last_id, unread, waiting_since FROM chats ORDER BY address
 """
 
 

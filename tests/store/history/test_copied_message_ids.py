@@ -55,10 +55,21 @@ def test_the_same_id_in_another_session_is_another_message(history_database: His
 
 def _shown_to_asha(memory: HistoryDatabase) -> object:
     """Asha's chat, and her message with everything that was said about it there."""
-    varying = {"id", "key_id", "chat_id", "created_at", "born", "rev", "last_id", "arrived", "last_arrived"}
+    varying = {
+        "id",
+        "key_id",
+        "chat_id",
+        "canonical_chat_id",
+        "created_at",
+        "created_xid",
+        "rev",
+        "last_id",
+        "receive_order",
+        "last_receive_order",
+    }
     chat = {name: value for name, value in folding.visible_chats(memory)[ASHA].items() if name not in varying}
     (row,) = (row for row in folding.visible_messages(memory) if row["shown_in"] == ASHA)
     reactions = memory.connection.execute(
-        "SELECT m.kind, m.text FROM marks AS m JOIN chats AS c USING (chat_id) WHERE c.address = %s", [ASHA]
+        "SELECT m.kind, m.text FROM message_updates AS m JOIN chats AS c USING (chat_id) WHERE c.address = %s", [ASHA]
     ).fetchall()
     return chat, {name: value for name, value in row.items() if name not in varying}, reactions

@@ -31,8 +31,8 @@ MISSING: LiteralString = """
     ORDER BY 1, 2
 """
 IDLE: LiteralString = """
-    INSERT INTO pulse (as_of, length, empty_since) VALUES (now(), 0, now() - interval '1 hour')
-    ON CONFLICT (only_one) DO UPDATE SET as_of = now()
+    INSERT INTO stream_status (as_of, length, empty_since) VALUES (now(), 0, now() - interval '1 hour')
+    ON CONFLICT (singleton) DO UPDATE SET as_of = now()
 """
 
 

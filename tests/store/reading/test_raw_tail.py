@@ -65,8 +65,8 @@ def test_whoever_follows_sees_each_payload_when_it_arrives(database_url: str) ->
 
 def test_a_payload_that_becomes_visible_late_is_not_passed_over(database_url: str) -> None:
     """Two workers commit in another order than their events are numbered: a cursor that only grows would miss one."""
-    digests = "INSERT INTO digests (digest, received_at, outcome) VALUES (%s, 0, 'noise')"
-    events = "INSERT INTO events (digest, received_at, body) VALUES (%s, 0, %s)"
+    digests = "INSERT INTO event_digests (digest, received_at, outcome) VALUES (%s, 0, 'noise')"
+    events = "INSERT INTO raw_events (digest, received_at, body) VALUES (%s, 0, %s)"
     with connections.open(database_url, "test") as reader, psycopg.connect(database_url) as slow:
         tail = raw_tail.RawTail(0)
         slow.execute(digests, [b"slow"])

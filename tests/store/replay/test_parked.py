@@ -37,7 +37,7 @@ def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(
         )
 
     run_replay(database_url, careless)
-    assert fetch_rows(database_url, "SELECT reason FROM parked") == [("rejected_by_store",)]
+    assert fetch_rows(database_url, "SELECT reason FROM parked_events") == [("rejected_by_store",)]
     assert fetch_rows(database_url, "SELECT message_type FROM whatsapp_messages") == [("video",)]
     assert run_replay(database_url, careless).difference_counts == {}
 
@@ -65,7 +65,9 @@ def test_what_is_parked_is_retried_without_looking_at_anything_else(
     assert announced.difference_counts["event parked to stored"] == done.difference_counts["event parked to stored"]
     assert again.difference_counts == {}
     assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
-    assert fetch_rows(database_url, "SELECT DISTINCT reason FROM corrections") == [("replay of what was parked",)]
+    assert fetch_rows(database_url, "SELECT DISTINCT reason FROM ledger_corrections") == [
+        ("replay of what was parked",)
+    ]
 
 
 def test_an_event_that_kills_its_reader_is_left_alone(database_url: str) -> None:

@@ -35,7 +35,7 @@ def test_what_was_read_stays_read_where_it_belongs_now(database_url: str) -> Non
         [generated_history_batches.make_batch([(text_event("three", 3), world.BASE_TIME)], number=2, upto=3)],
         parser_with_wrong_fields(address="7"),
     )
-    arrived = fetch_rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id")
+    arrived = fetch_rows(database_url, "SELECT id, receive_order FROM whatsapp_messages ORDER BY id")
 
     run_replay(database_url, parse_correctly)
 
@@ -44,7 +44,7 @@ def test_what_was_read_stays_read_where_it_belongs_now(database_url: str) -> Non
         ("ID2", False),
         ("ID3", True),
     ]
-    assert fetch_rows(database_url, "SELECT id, arrived FROM whatsapp_messages ORDER BY id") == arrived
+    assert fetch_rows(database_url, "SELECT id, receive_order FROM whatsapp_messages ORDER BY id") == arrived
     assert fetch_rows(database_url, "SELECT address, unread FROM chats WHERE last_timestamp IS NOT NULL") == [
         (world.ASHA, 1)
     ]
@@ -100,7 +100,7 @@ def test_a_split_survives(database_url: str) -> None:
         parse_correctly,
     )
     with connections.open(database_url, "test") as connection, connection.transaction():
-        connection.execute("INSERT INTO splits (session_id, lid) VALUES (%s, %s)", [world.SESSIONS[0], lid])
+        connection.execute("INSERT INTO lid_splits (session_id, lid) VALUES (%s, %s)", [world.SESSIONS[0], lid])
         located = chats.lock(connection, {(world.SESSIONS[0], lid)})
         folding = fold.Fold(connection, [], [], {}, located)
         folding.remap_lids({(world.SESSIONS[0], lid)})
@@ -154,8 +154,8 @@ def test_what_has_lost_a_source_is_folded_upon_and_never_emptied(database_url: s
         )
     ]
     store_batches(database_url, batches, parser_with_wrong_fields(type="image"))
-    fetch_rows(database_url, "UPDATE keys SET pruned = true WHERE message_id IN ('ID1', 'ID2')")
-    fetch_rows(database_url, "DELETE FROM events WHERE event_id <= 2")
+    fetch_rows(database_url, "UPDATE message_keys SET has_pruned_sources = true WHERE message_id IN ('ID1', 'ID2')")
+    fetch_rows(database_url, "DELETE FROM raw_events WHERE event_id <= 2")
 
     def third_is_noise(body: bytes) -> Outcome:
         return noise(body) if b"three" in body else parse_correctly(body)
@@ -185,13 +185,13 @@ def test_what_can_be_searched_follows(database_url: str) -> None:
     )
     with connections.open(database_url, "test") as connection:
         search_index.advance(connection, 100)
-        before = connection.execute("SELECT session_id FROM searchable").fetchall()
+        before = connection.execute("SELECT session_id FROM search_index").fetchall()
 
         run_replay(database_url, lambda body: noise(body) if b"lemon" in body else parse_correctly(body))
 
         search_index.advance(connection, 100)
         assert before == [(world.SESSIONS[1],)] * 2
-        assert connection.execute("SELECT session_id, text FROM searchable").fetchall() == [
+        assert connection.execute("SELECT session_id, text FROM search_index").fetchall() == [
             (world.SESSIONS[0], "mango")
         ]
 

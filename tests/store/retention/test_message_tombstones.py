@@ -87,7 +87,7 @@ def test_it_stays_away_when_the_addresses_of_its_chat_part(database_url: str) ->
     receive(database_url, message_at(OLD_TIME, "one", **LID_WITH_PHONE))
     place = (SESSION_ID, world.LID_OF_ASHA)
     with connections.open(database_url, "test") as connection, connection.transaction():
-        connection.execute("INSERT INTO splits (session_id, lid) VALUES (%s, %s)", place)
+        connection.execute("INSERT INTO lid_splits (session_id, lid) VALUES (%s, %s)", place)
         folding = fold.Fold(connection, [], [], {}, chats.lock(connection, {place}))
         folding.remap_lids({place})
         folding.refresh_summaries()
@@ -138,7 +138,7 @@ def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: 
     end = 10**14
     expire_messages(database_url, end)
     assert message_ids(database_url) == []
-    assert fetch_rows(database_url, "SELECT DISTINCT kind FROM marks") in ([], [("ack",)])
+    assert fetch_rows(database_url, "SELECT DISTINCT kind FROM message_updates") in ([], [("ack",)])
     assert fetch_rows(database_url, "SELECT sum(unread), max(last_timestamp), max(waiting_since) FROM chats") == [
         (0, None, None)
     ]

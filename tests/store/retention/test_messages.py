@@ -32,7 +32,7 @@ def test_what_is_old_goes_with_all_that_was_said_of_it(database_url: str) -> Non
     receive(database_url, message_at(OLD_TIME, "mango"), message_at(NOW_TIME, "lemon", 2))
     receive(database_url, update_event("message.ack", status="read"))
     for kind in ("edit", "reaction", "delete"):
-        mark = "INSERT INTO marks SELECT key_id, %s, %s, chat_id, 'incoming', NULL, %s, NULL, 'guava' FROM"
+        mark = "INSERT INTO message_updates SELECT key_id, %s, %s, chat_id, 'incoming', NULL, %s, NULL, 'guava' FROM"
         fetch_rows(database_url, f"{mark} whatsapp_messages WHERE message_id = 'ID1'", kind, kind.encode(), OLD_TIME)
     with connections.open(database_url, "test") as connection:
         search_index.advance(connection, 1000)
@@ -45,8 +45,8 @@ def test_what_is_old_goes_with_all_that_was_said_of_it(database_url: str) -> Non
 
     assert expire_messages(database_url) == DeletedMessages(2, 4, 2)
     assert message_ids(database_url) == ["ID2"]
-    assert fetch_rows(database_url, "SELECT text FROM searchable") == [("lemon",)]
-    for table in ("marks", "sends", "whatsapp_messages", "searchable"):
+    assert fetch_rows(database_url, "SELECT text FROM search_index") == [("lemon",)]
+    for table in ("message_updates", "sends", "whatsapp_messages", "search_index"):
         assert fetch_rows(database_url, f"SELECT count(*) FROM {table} AS t WHERE t::text ~ 'mango|guava|papaya'") == [
             (0,)
         ]
@@ -99,12 +99,12 @@ def test_what_was_said_of_a_message_that_never_came_goes_as_well(database_url: s
         message_at(OLD_TIME, "two", 2),
         update_event("message.ack", 3, status="read"),
     )
-    mark = "INSERT INTO marks SELECT key_id, 'edit', '\\x01', chat_id, 'incoming', NULL, %s, NULL, 'x' FROM"
+    mark = "INSERT INTO message_updates SELECT key_id, 'edit', '\\x01', chat_id, 'incoming', NULL, %s, NULL, 'x' FROM"
     fetch_rows(database_url, f"{mark} whatsapp_messages", OLD_TIME)
     fetch_rows(database_url, "DELETE FROM whatsapp_messages WHERE message_id = 'ID1'")
 
     assert expire_messages(database_url) == DeletedMessages(1, 2, 0)
-    assert fetch_rows(database_url, "SELECT kind FROM marks") == [("ack",)]
+    assert fetch_rows(database_url, "SELECT kind FROM message_updates") == [("ack",)]
     receive(database_url, message_at(OLD_TIME, "one", pushName="Asha"))
     assert message_ids(database_url) == []
 

@@ -16,9 +16,9 @@ from store.retention import partitions
 from tests.support.faulty_parsers import parse_correctly
 from tests.support.replaying import fetch_rows, replay_parser
 
-COPY = "COPY events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
-INSERT = "INSERT INTO events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id"
-PLACES = "SELECT e.event_id, e.tableoid::regclass::text FROM events AS e ORDER BY e.event_id"
+COPY = "COPY raw_events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
+INSERT = "INSERT INTO raw_events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id"
+PLACES = "SELECT e.event_id, e.tableoid::regclass::text FROM raw_events AS e ORDER BY e.event_id"
 
 
 def month(ahead: int) -> int:
@@ -29,7 +29,7 @@ def month(ahead: int) -> int:
 
 
 def name(ahead: int) -> str:
-    return f"events_{datetime.fromtimestamp(month(ahead) / 1000, UTC):%Y_%m}"
+    return f"raw_events_{datetime.fromtimestamp(month(ahead) / 1000, UTC):%Y_%m}"
 
 
 def write(connection: connections.Connection, *receipts: int) -> None:
@@ -58,14 +58,14 @@ def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
     """An upgrade must neither rewrite what years have left nor lose or renumber any of it."""
     with connections.open(before, "old") as old:
         write(old, *(month(-ago) for ago in (14, 9, 2, 1, 0)))
-        written = old.execute("SELECT e.event_id, e.digest FROM events AS e ORDER BY e.event_id").fetchall()
-        file = old.execute("SELECT pg_relation_filenode('events')").fetchone()
+        written = old.execute("SELECT e.event_id, e.digest FROM raw_events AS e ORDER BY e.event_id").fetchall()
+        file = old.execute("SELECT pg_relation_filenode('raw_events')").fetchone()
 
     migrator.migrate(before)
 
     with connections.open(before, "new") as new:
-        assert new.execute("SELECT e.event_id, e.digest FROM events AS e ORDER BY e.event_id").fetchall() == written
-        assert new.execute("SELECT pg_relation_filenode('events_first')").fetchone() == file
+        assert new.execute("SELECT e.event_id, e.digest FROM raw_events AS e ORDER BY e.event_id").fetchall() == written
+        assert new.execute("SELECT pg_relation_filenode('raw_events_first')").fetchone() == file
         assert new.execute(INSERT, [b"x", month(0), None, b"{}"]).fetchone() == (len(written) + 1,)
 
 
@@ -82,7 +82,11 @@ def test_the_last_release_goes_on_writing_while_and_after_it_is_upgraded(before:
         numbered = old.execute(INSERT, [b"y", month(0), None, b"{}"]).fetchone()
 
     assert numbered == (19,)
-    assert fetch_rows(before, PLACES)[-3:] == [(17, "events_first"), (18, "events_default"), (19, "events_first")]
+    assert fetch_rows(before, PLACES)[-3:] == [
+        (17, "raw_events_first"),
+        (18, "raw_events_default"),
+        (19, "raw_events_first"),
+    ]
 
 
 def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: str) -> None:
@@ -98,10 +102,10 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
     with connections.open(database_url, "test") as connection:
         assert made == [name(2)]
         assert partitions.missing(connection) == []
-        assert [one.name for one in partitions.list_monthly(connection)] == ["events_first", name(2)]
+        assert [one.name for one in partitions.list_monthly(connection)] == ["raw_events_first", name(2)]
         write(connection, month(2) - 1, month(2), month(3) - 1, month(3))
         assert [place for _, place in connection.execute(PLACES)] == [
-            *("events_first", name(2), name(2), "events_default")
+            *("raw_events_first", name(2), name(2), "raw_events_default")
         ]
 
 
@@ -111,7 +115,7 @@ def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None
         write(connection, month(2), month(2) + 1, month(9))
 
         assert partitions.create_missing(connection) == [name(2)]
-        assert connection.execute(PLACES).fetchall() == [(1, name(2)), (2, name(2)), (3, "events_default")]
+        assert connection.execute(PLACES).fetchall() == [(1, name(2)), (2, name(2)), (3, "raw_events_default")]
 
 
 def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,13 +125,13 @@ def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkey
         write(connection, month(2), month(2) + 1, month(2) + 2)
 
         assert partitions.create_missing(connection) == []
-        assert {place for _, place in connection.execute(PLACES)} == {"events_default"}
+        assert {place for _, place in connection.execute(PLACES)} == {"raw_events_default"}
 
 
 def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
     """A dump reads all tables for an hour: until it is over, events of a new month are kept among the rest."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
-        dump.execute("SELECT FROM events LIMIT 1")
+        dump.execute("SELECT FROM raw_events LIMIT 1")
 
         with pytest.raises(TransientError):
             partitions.create_missing(connection)
@@ -143,7 +147,7 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
         partitions.create_missing(connection)
         connection.execute(
             """
-            INSERT INTO events (digest, received_at, key_id, body)
+            INSERT INTO raw_events (digest, received_at, key_id, body)
             SELECT sha256(n::text::bytea), (ARRAY[1, %(next)s, 9e15::bigint])[n %% 3 + 1], n / 2,
                 convert_to(repeat('x', 1000), 'UTF8')
             FROM generate_series(1, 12000) AS n
@@ -151,18 +155,19 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
             {"next": month(2)},
         )
         connection.execute(
-            "INSERT INTO digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' FROM events"
+            "INSERT INTO event_digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' "
+            "FROM raw_events"
         )
         connection.execute(
-            "INSERT INTO parked (digest, event_id, reason, received_at)"
-            " SELECT digest, event_id, 'x', received_at FROM events WHERE event_id % 100 = 0"
+            "INSERT INTO parked_events (digest, event_id, reason, received_at)"
+            " SELECT digest, event_id, 'x', received_at FROM raw_events WHERE event_id % 100 = 0"
         )
         connection.execute("ANALYZE")
 
     with connections.open(database_url, "test") as connection:
         before = scans(connection)
         retractions.create_table(connection)
-        connection.execute("INSERT INTO doubts (digest) SELECT d.digest FROM digests AS d LIMIT 10")
+        connection.execute("INSERT INTO doubts (digest) SELECT d.digest FROM event_digests AS d LIMIT 10")
         assert sources.last_visible_event(connection) == 12000
         assert len(sources.page_of_ids(connection, 5000, 12000, 500)) == 500
         assert len(sources.first_within_limit(connection, range(1, 300))) == 299
@@ -171,7 +176,7 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
         assert raw_tail.event_id_before_last(connection, 10) == 11990
         assert len(raw_tail.RawTail(11950).poll(connection)) == 50
         assert len(operations.parked_events(connection, None, None, 20)[0]) == 20
-        connection.execute("UPDATE events SET key_id = key_id WHERE event_id = 77")
+        connection.execute("UPDATE raw_events SET key_id = key_id WHERE event_id = 77")
         assert len(retractions.find_suspect_events(connection, 12000)) == 10
 
         assert scans(connection) == before
@@ -180,6 +185,8 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
 def scans(connection: connections.Connection) -> object:
     connection.execute("SELECT pg_stat_force_next_flush()")
     connection.execute("SELECT pg_stat_clear_snapshot()")
-    row = connection.execute("SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname LIKE 'events%'").fetchone()
+    row = connection.execute(
+        "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname LIKE 'raw_events%'"
+    ).fetchone()
     assert row is not None
     return row[0]

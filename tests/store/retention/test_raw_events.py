@@ -63,7 +63,7 @@ def prune(database_url: str, *, parked: bool = False, before: int = BEFORE) -> l
 
 
 def receipts(database_url: str) -> list[object]:
-    return [receipt for (receipt,) in fetch_rows(database_url, "SELECT received_at FROM events ORDER BY 1")]
+    return [receipt for (receipt,) in fetch_rows(database_url, "SELECT received_at FROM raw_events ORDER BY 1")]
 
 
 def counted(database_url: str) -> object:
@@ -79,9 +79,9 @@ def test_what_is_old_goes_and_nothing_else(kept: str) -> None:
     gone = prune(kept)
 
     after = comparable_snapshot(kept)
-    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["events_first", name(2)]
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", name(2)]
     assert receipts(kept) == list(RECEIPTS[OLD:])
-    assert fetch_rows(kept, "SELECT count(*) FROM keys WHERE pruned") == [(OLD,)]
+    assert fetch_rows(kept, "SELECT count(*) FROM message_keys WHERE has_pruned_sources") == [(OLD,)]
     assert {table for table in before if before[table] != after[table]} == {"bodies"}
 
 
@@ -117,9 +117,9 @@ def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatc
 
     gone = prune(database_url)
 
-    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["events_first", name(2)]
-    assert fetch_rows(database_url, "SELECT event_id, tableoid::regclass::text FROM events ORDER BY 1") == [
-        (number, "events_default") for number in (1, 2, 3)
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", name(2)]
+    assert fetch_rows(database_url, "SELECT event_id, tableoid::regclass::text FROM raw_events ORDER BY 1") == [
+        (number, "raw_events_default") for number in (1, 2, 3)
     ]
     run_redrive(database_url, parse_correctly)
     assert fetch_rows(database_url, "SELECT message_id FROM whatsapp_messages ORDER BY 1") == [
@@ -139,7 +139,7 @@ def test_what_nobody_understood_goes_if_somebody_says_so(database_url: str) -> N
     prune(database_url, parked=True)
 
     assert receipts(database_url) == []
-    assert fetch_rows(database_url, "SELECT event_id FROM parked") == [(None,), (None,)]
+    assert fetch_rows(database_url, "SELECT event_id FROM parked_events") == [(None,), (None,)]
     assert run_redrive(database_url, parse_correctly).event_count == 0
     assert counted(database_url) == (0, 0, 0, 0, 2, 0)
 
@@ -175,14 +175,14 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     """A dump that runs for hours keeps no body alive, and retention keeps no writer waiting for it."""
     monkeypatch.setattr(partition_drop, "LOCK_WAIT", 1)
     with psycopg.connect(kept) as dump, connections.open(kept, "retain") as connection:
-        dump.execute("SELECT FROM events LIMIT 1")
+        dump.execute("SELECT FROM raw_events LIMIT 1")
         gone = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
         dump.rollback()
         later = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
 
-    assert [one.busy_partition for one in gone if one.busy_partition] == ["events_first", name(2)]
+    assert [one.busy_partition for one in gone if one.busy_partition] == ["raw_events_first", name(2)]
     assert sum(one.bodies for one in gone) == OLD
-    assert [one.dropped_partition for one in later if one.dropped_partition] == ["events_first", name(2)]
+    assert [one.dropped_partition for one in later if one.dropped_partition] == ["raw_events_first", name(2)]
     assert receipts(kept) == list(RECEIPTS[OLD:])
 
 

@@ -57,7 +57,7 @@ def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, or
         database_url,
         "SELECT message_id, direction, message_text, status, timestamp, to_number, unread FROM whatsapp_messages",
     ) == [("WA1", "outgoing", "hello", "read", T0, PHONE, False)]
-    assert rows(database_url, "SELECT s.state, k.message_id FROM sends AS s JOIN keys AS k USING (key_id)") == [
+    assert rows(database_url, "SELECT s.state, k.message_id FROM sends AS s JOIN message_keys AS k USING (key_id)") == [
         ("sent", "WA1")
     ]
 

@@ -70,8 +70,18 @@ def _draw_copies(chance: random.Random, world_number: int) -> list[BodyReceipt]:
 
 
 _TABLES: Final[tuple[LiteralString, ...]] = (
-    *("batches", "corrections", "digests", "events", "event_keys", "parked", "sessions", "session_events", "keys"),
-    *("chats", "whatsapp_messages", "marks", "aliases", "splits", "changes"),
+    *(
+        "batches",
+        "ledger_corrections",
+        "event_digests",
+        "raw_events",
+        "event_keys",
+        "parked_events",
+        "sessions",
+        "session_events",
+        "message_keys",
+    ),
+    *("chats", "whatsapp_messages", "message_updates", "lid_aliases", "lid_splits", "changes"),
 )
 
 

@@ -12,8 +12,18 @@ from tests.support.generated_history.histories import Delivery, SplitDecision
 from worker.drain import decoding
 
 _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
-    *("batches", "digests", "events", "event_keys", "parked", "sessions", "session_events", "keys", "chats"),
-    *("whatsapp_messages", "marks", "aliases", "splits", "changes"),
+    *(
+        "batches",
+        "event_digests",
+        "raw_events",
+        "event_keys",
+        "parked_events",
+        "sessions",
+        "session_events",
+        "message_keys",
+        "chats",
+    ),
+    *("whatsapp_messages", "message_updates", "lid_aliases", "lid_splits", "changes"),
 )
 _DELETE_ALL: Final[LiteralString] = "; ".join(
     ("SET LOCAL session_replication_role = replica", *(f"DELETE FROM {table}" for table in _EMPTIED_TABLES))

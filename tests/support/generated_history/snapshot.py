@@ -15,43 +15,44 @@ _QUERIES: Final[Mapping[str, LiteralString]] = {
         SELECT m.session_id, m.direction, c.address AS peer, m.message_id, shown.address AS shown_in, m.message_type,
             m.raw_type, m.message_text, m.caption, m.media_url, m.mime_type, m.file_name, m.content_state, m.status,
             m.timestamp, m.time_source, m.deleted_at, m.edited_at, m.original_text, m.reply_to, m.sender,
-            m.sender_name, m.unread, m.collapsed,
+            m.sender_name, m.unread, m.is_duplicate,
             CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS their_number
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
-        JOIN chats AS shown ON shown.chat_id = coalesce(c.merged_into, c.chat_id)
+        JOIN chats AS shown ON shown.chat_id = c.canonical_chat_id
     """,
     # Acks, edits (the versions), deletes and reactions, whether or not their message is there.
     "marks": """
-        SELECT s.session_id, k.message_id, m.kind, c.address, m.direction, m.sender, m.marked_at, m.status, m.text,
+        SELECT s.session_id, k.message_id, m.kind, c.address, m.direction, m.sender, m.occurred_at, m.status, m.text,
             encode(m.digest, 'hex')
-        FROM marks AS m
-        JOIN keys AS k USING (key_id)
-        JOIN sessions AS s USING (session)
+        FROM message_updates AS m
+        JOIN message_keys AS k USING (key_id)
+        JOIN sessions AS s USING (session_number)
         LEFT JOIN chats AS c USING (chat_id)
     """,
-    "evidence": "SELECT session_id, lid, phone, told_at, encode(digest, 'hex') FROM aliases",
-    "splits": "SELECT session_id, lid, withdrawn_at IS NULL FROM splits",
+    "evidence": "SELECT session_id, lid, phone, observed_at, encode(digest, 'hex') FROM lid_aliases",
+    "splits": "SELECT session_id, lid, withdrawn_at IS NULL FROM lid_splits",
     "chats": """
-        SELECT c.session_id, c.address, c.kind, head.address AS shown_in, c.name, c.last_timestamp, c.waiting_since,
+        SELECT c.session_id, c.address, c.kind, canonical.address AS shown_in, c.name, c.last_timestamp,
+            c.waiting_since,
             c.unread, c.marked_unread, c.own_name, c.own_name_quality, c.own_name_at
         FROM chats AS c
-        LEFT JOIN chats AS head ON head.chat_id = c.merged_into
+        LEFT JOIN chats AS canonical ON canonical.chat_id = c.merged_into
     """,
     "sessions": "SELECT session_id, state, state_at, phone, phone_at FROM sessions",
     "kinds of events": """
-        SELECT s.session_id, e.event, e.last_at FROM session_events AS e JOIN sessions AS s USING (session)
+        SELECT s.session_id, e.event, e.last_at FROM session_events AS e JOIN sessions AS s USING (session_number)
     """,
-    "digests": "SELECT encode(digest, 'hex'), received_at, outcome FROM digests",
+    "digests": "SELECT encode(digest, 'hex'), received_at, outcome FROM event_digests",
     "bodies": """
         SELECT encode(e.digest, 'hex'), e.body, k.message_id
-        FROM events AS e
+        FROM raw_events AS e
         LEFT JOIN LATERAL (
             SELECT e.key_id UNION SELECT more.key_id FROM event_keys AS more WHERE more.event_id = e.event_id
         ) AS named (key_id) ON true
-        LEFT JOIN keys AS k ON k.key_id = named.key_id
+        LEFT JOIN message_keys AS k ON k.key_id = named.key_id
     """,
-    "parked": "SELECT encode(digest, 'hex'), reason, session_id, event FROM parked",
+    "parked": "SELECT encode(digest, 'hex'), reason, session_id, event FROM parked_events",
     # Copies differ in number between tellings, so duplicates do; but what is counted is what came.
     "ledger": """
         SELECT sum(stored), sum(noise), sum(ping), sum(parked), sum(forgotten),

@@ -32,7 +32,7 @@ def test_an_event_is_followed_from_its_answer_to_its_row(database_url: str, redi
 
     (stored,) = [each for each in lines if each["message"] == "stored"]
     parked = [each for each in lines if each["message"] == "an event is parked"]
-    rows = pipeline.fetch_rows("SELECT encode(digest, 'hex'), reason FROM parked")
+    rows = pipeline.fetch_rows("SELECT encode(digest, 'hex'), reason FROM parked_events")
     assert stored["batches"] == [f"{pipeline.feed.writer}:1"]
     assert stored["events"] == 2
     assert f"{pipeline.feed.writer}:1:1" in {each["event"] for each in parked}

@@ -21,7 +21,7 @@ def ledger(pipeline: WorkerPipeline) -> tuple[int, ...]:
     """How many were counted as stored, duplicate and forgotten; all others must be none."""
     columns = "sum(stored), sum(duplicate), sum(forgotten), sum(size) - sum(stored + duplicate + forgotten)"
     counted = pipeline.fetch_rows(f"SELECT {columns} FROM batches")[0]
-    assert pipeline.fetch_rows("SELECT count(*) FROM corrections") == [(0,)]
+    assert pipeline.fetch_rows("SELECT count(*) FROM ledger_corrections") == [(0,)]
     assert counted[3] == 0
     return tuple(int(count) for count in counted[:3])
 
@@ -59,9 +59,9 @@ def test_what_waits_in_the_stream_is_counted_forgotten_and_the_rest_is_erased(
 
     assert words(pipeline) == ["hello", "hello again"]
     assert ledger(pipeline) == (3, 1, 1)
-    assert pipeline.fetch_rows("SELECT count(*) FROM events WHERE position('zebra' IN encode(body, 'escape')) > 0") == [
-        (0,)
-    ]
+    assert pipeline.fetch_rows(
+        "SELECT count(*) FROM raw_events WHERE position('zebra' IN encode(body, 'escape')) > 0"
+    ) == [(0,)]
 
 
 def test_a_lid_that_proves_to_be_somebody_forgotten_is_erased_by_the_worker(

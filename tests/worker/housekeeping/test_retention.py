@@ -40,5 +40,5 @@ def test_workers_and_retention_do_not_stop_each_other(make_pipeline: Callable[[]
     assert pipeline.fetch_rows("SELECT count(*) FROM whatsapp_messages") == [(0,)]
     assert pipeline.fetch_rows("SELECT count(*) FROM chats WHERE unread <> 0 OR last_timestamp IS NOT NULL") == [(0,)]
     assert pipeline.fetch_rows(
-        "SELECT count(*) FROM events AS e WHERE e.digest NOT IN (SELECT digest FROM parked)"
+        "SELECT count(*) FROM raw_events AS e WHERE e.digest NOT IN (SELECT digest FROM parked_events)"
     ) == [(0,)]

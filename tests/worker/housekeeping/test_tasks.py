@@ -24,7 +24,7 @@ def test_how_long_changes_are_kept_is_a_number_of_days(pipeline: WorkerPipeline)
 
 def test_a_worker_makes_room_for_the_coming_months(pipeline: WorkerPipeline) -> None:
     """Nobody is to remember that raw events need a partition in time."""
-    made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
+    made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'raw_events'::regclass"
     before = pipeline.fetch_rows(made)
     pipeline.create_worker().start()
 
