@@ -12,8 +12,7 @@ from api.app import create_app
 from api.commands import sak, tokens
 from api.live.broadcaster import Broadcaster
 from api.settings import SettingsError
-from telemetry import logs
-from telemetry.logs import TelemetrySettingsError
+from telemetry import errors, logs
 
 _SHUTDOWN_GRACE_SECONDS = 5
 """Seconds that open requests have when the process is asked to end."""
@@ -34,7 +33,7 @@ class _StreamClosingServer(uvicorn.Server):
 def main() -> None:
     try:
         logs.configure("api", os.environ)
-    except TelemetrySettingsError as error:
+    except errors.SettingsError as error:
         sys.exit(f"api: {error}")
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     commands = parser.add_subparsers(dest="group")

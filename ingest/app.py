@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import responses, settings
+from ingest import redis_client, responses, settings
 from ingest.batch_store import BatchStore
 from ingest.batcher import Batcher
 from ingest.circuit_breaker import CircuitBreaker
@@ -23,7 +23,6 @@ from ingest.counters import Counters
 from ingest.drain_jobs import DrainJobs
 from ingest.health import Health
 from ingest.metrics import IngestCollector
-from ingest.queue import redis_client
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
 from ingest.signature import SignatureVerifier

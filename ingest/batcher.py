@@ -13,7 +13,7 @@ from ingest.counters import Counters
 from ingest.queue import contract
 from ingest.responses import BatchAcknowledgement
 from ingest.spool import Spool
-from telemetry.traces import Span, Tracer
+from telemetry.spans import Span, Tracer
 
 log = logging.getLogger("ingest")
 
@@ -114,7 +114,7 @@ class Batcher:
         append.end(batch, path)
         if pending.acknowledgement.done():  # only if the process is being ended by force
             return
-        name = f"{batch.writer}:{batch.number}"
+        name = batch.name
         if path is None:
             log.error(
                 "a batch is kept nowhere: its senders hear 503", extra={"batch": name, "events": len(batch.bodies)}

@@ -11,11 +11,8 @@ from rq.serializers import JSONSerializer
 
 from ingest.counters import Counters
 from ingest.queue import contract
-from ingest.stream_appender import RQ_QUEUE_KEY, QueueLengths
+from ingest.stream_appender import QueueLengths
 
-JOB_TIMEOUT_SECONDS = 30
-FAILURE_TTL_SECONDS = 300
-"""Seconds for which a failed drain can be looked at; its events are in the stream, not in the job."""
 MIN_INTERVAL_SECONDS = 0.05
 MAX_INTERVAL_SECONDS = 1.0
 
@@ -87,9 +84,9 @@ class DrainJobs:
             pipeline = self._client.pipeline(transaction=True)
             data = Queue.prepare_data(  # pyright: ignore[reportUnknownMemberType] - rq is partly typed
                 contract.RQ_JOB,
-                timeout=JOB_TIMEOUT_SECONDS,
+                timeout=contract.RQ_JOB_TIMEOUT_SECONDS,
                 result_ttl=0,
-                failure_ttl=FAILURE_TTL_SECONDS,
+                failure_ttl=contract.RQ_FAILURE_TTL_SECONDS,
                 description=contract.RQ_JOB,
             )
             # RQ only buffers commands here, as an async pipeline does (tests/ingest/test_drain_hint.py).
@@ -105,7 +102,7 @@ class DrainJobs:
 
     async def _read_lengths(self) -> QueueLengths:
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.llen(RQ_QUEUE_KEY)
+        pipeline.llen(contract.RQ_QUEUE_KEY)
         pipeline.xlen(contract.STREAM)
         jobs, entries = cast("list[int]", await pipeline.execute())
         return QueueLengths(jobs, entries)

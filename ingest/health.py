@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from ingest.circuit_breaker import CircuitBreaker
+from ingest.queue import redis_rules
 from ingest.redis_memory import RedisMemory
 from ingest.settings import Settings
 from ingest.spool import Spool
@@ -91,14 +92,16 @@ class Health:
         return state
 
     async def _check_durability(self, reasons: list[str]) -> dict[str, str | None]:
-        names = ("maxmemory-policy", "appendonly", "appendfsync")
-        found = cast("dict[str, str]", await self.client.config_get(*names))  # pyright: ignore[reportUnknownMemberType]
-        text = {name: found.get(name) for name in names}
-        if text["maxmemory-policy"] not in {None, "noeviction"}:
-            reasons.append(f"Redis may evict acknowledged events: maxmemory-policy is {text['maxmemory-policy']}.")
-        if text["appendonly"] == "no":
-            reasons.append("Redis forgets acknowledged events when it restarts: appendonly is no.")
-        return text
+        names = redis_rules.SETTINGS
+        shown = cast("dict[str, str]", await self.client.config_get(*names))  # pyright: ignore[reportUnknownMemberType]
+        settings = {name: shown.get(name) for name in names}
+        # appendfsync only matters when the host crashes: that risk is the operator's, and the doctor reports it.
+        reasons += [
+            finding.message
+            for finding in redis_rules.check_durability(settings)
+            if finding.severity == "broken" and finding.setting != "appendfsync"
+        ]
+        return settings
 
 
 def _file_system_type(folder: Path) -> str | None:

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 
-from ingest.settings import SettingsError
+from telemetry.errors import SettingsError
 
 LISTEN_BACKLOG = 2048
 

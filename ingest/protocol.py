@@ -133,7 +133,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         if not self._reading_body or not (self.pipeline or self.cycle.response_started):
-            self.app_state["counts"].refuse(error.code)
+            self.app_state["counts"].count_refusal(error.code)
             self.transport.write(self._render(error))
         self.transport.close()
 

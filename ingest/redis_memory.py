@@ -3,10 +3,8 @@
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-HIGH_WATER = 0.80
-"""Share of maxmemory above which nothing new is appended."""
-LOW_WATER = 0.70
-"""Share of maxmemory below which it is appended again."""
+from ingest.queue.redis_rules import MEMORY_HIGH_WATER, MEMORY_LOW_WATER
+
 ALWAYS_APPEND_BELOW = 0.5
 """Share below which anything is appended: where even that does not fit, only Redis itself can say so."""
 OVERHEAD_FACTOR = 2
@@ -36,7 +34,9 @@ class RedisMemory:
     @property
     def available_bytes(self) -> int:
         """How many bytes of bodies may still be appended; a lot where Redis has no limit."""
-        return int((HIGH_WATER * self.limit_bytes - self.used_bytes) / OVERHEAD_FACTOR) if self.limit_bytes else 1 << 30
+        if not self.limit_bytes:
+            return 1 << 30
+        return int((MEMORY_HIGH_WATER * self.limit_bytes - self.used_bytes) / OVERHEAD_FACTOR)
 
     def fits(self, size_bytes: int) -> bool:
         """Whether so many bytes of bodies may be appended; once they may not, nothing may until there is room again."""
@@ -60,4 +60,4 @@ class RedisMemory:
         self._update_fullness()
 
     def _update_fullness(self) -> None:
-        self._is_full = self.used_share > (LOW_WATER if self._is_full else HIGH_WATER)
+        self._is_full = self.used_share > (MEMORY_LOW_WATER if self._is_full else MEMORY_HIGH_WATER)

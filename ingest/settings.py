@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-class SettingsError(ValueError):
-    """The environment lacks or contradicts something; the message is a sentence that names the variable."""
+from telemetry.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ REDIS_ERROR_CODES = frozenset({
     "wrongpass", "wrongtype",
 })
 # fmt: on
-RQ_QUEUE_KEY = f"rq:queue:{contract.RQ_QUEUE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class StreamAppender:
 
 def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
     appends = [("XADD", contract.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
-    return [("MULTI",), *appends, ("LLEN", RQ_QUEUE_KEY), ("XLEN", contract.STREAM), ("EXEC",)]
+    return [("MULTI",), *appends, ("LLEN", contract.RQ_QUEUE_KEY), ("XLEN", contract.STREAM), ("EXEC",)]
 
 
 def _error_code(error: Exception) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.queue import contract
-from telemetry.traces import Span, Tracer
+from telemetry.spans import Span, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,7 @@ class AppendSpan:
         """It was kept, in the stream or in the spool, or (None) nowhere."""
         if self.span is None:
             return
-        failure = "kept nowhere" if via is None else None
-        name = f"{batch.writer}:{batch.number}"
+        name, failure = batch.name, "not_stored" if via is None else None
         self.span.end({"sak.batch": name, "sak.events": len(batch.bodies), "sak.path": via or "none"}, failure=failure)
         for index, request in enumerate(self.request_spans):
             request.end({"sak.event": f"{name}:{index}", "sak.batch": name}, failure=failure)

@@ -1,1 +1,1 @@
-"""How every process says what happens: lines of a log that a person and a machine can read, and traces."""
+"""Logs and traces of every process: formatted for a person or for a machine, without message texts."""

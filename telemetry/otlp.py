@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry's SDK, sent as OTLP over HTTP from a thread of its own; the SDK reads its variables itself."""
+"""Exports spans with OpenTelemetry's SDK, as OTLP over HTTP from a background thread; the SDK reads its variables."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from telemetry.traces import TRACEPARENT_PATTERN, AttributeValue, SpanKindName
+from telemetry.spans import TRACEPARENT_PATTERN, AttributeValue, SpanKindName
 
 _SPAN_KINDS: Mapping[SpanKindName, SpanKind] = {
     "server": SpanKind.SERVER,
@@ -22,7 +22,7 @@ _SHUTDOWN_SECONDS = 2.0
 
 
 class OtlpTracer:
-    """telemetry.traces.Traces."""
+    """telemetry.spans.Tracer."""
 
     def __init__(self, service: str) -> None:
         resource = Resource.create({"service.name": service})
@@ -39,21 +39,22 @@ class OtlpTracer:
         links: Sequence[str] = (),
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> "OtlpSpan":
-        found = _parse_traceparent(parent) if parent else None
-        within = trace.set_span_in_context(NonRecordingSpan(found)) if found else None
-        others = [Link(context) for context in map(_parse_traceparent, links) if context]
-        span = self._tracer.start_span(name, within, _SPAN_KINDS[kind], attributes=attributes, links=others)
-        return OtlpSpan(span)
+        parent_span = _parse_traceparent(parent) if parent else None
+        context = trace.set_span_in_context(NonRecordingSpan(parent_span)) if parent_span else None
+        span_links = [Link(linked) for linked in map(_parse_traceparent, links) if linked]
+        return OtlpSpan(
+            self._tracer.start_span(name, context, _SPAN_KINDS[kind], attributes=attributes, links=span_links)
+        )
 
     def close(self) -> None:
-        # A collector that does not answer must not keep a process from ending.
+        # A collector that does not answer must not keep the process from ending.
         thread = threading.Thread(target=self._provider.shutdown, daemon=True)
         thread.start()
         thread.join(_SHUTDOWN_SECONDS)
 
 
 class OtlpSpan:
-    """telemetry.traces.Span."""
+    """telemetry.spans.Span."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
@@ -72,7 +73,7 @@ class OtlpSpan:
 
 
 def _parse_traceparent(text: str) -> SpanContext | None:
-    """None for what is no place in a trace: the work goes on without it."""
+    """None for a malformed traceparent: the span goes on without it."""
     if not TRACEPARENT_PATTERN.fullmatch(text):
         return None
     _, trace_id, span_id, flags = text.split("-")

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from redis.exceptions import RedisError
 
-from ingest.queue.failpoints import FailpointError, Failpoints
+from ingest.queue.failpoints import Failpoints
 from store.erasure.suppressions import SuppressionCache
 from store.postgres import connections, migrator
 from store.postgres.errors import TransientError
 from telemetry import logs, traces
-from telemetry.logs import TelemetrySettingsError
+from telemetry.errors import SettingsError
 from worker import health, redis_client
 from worker.commands import doctor, replay
 from worker.drain.drainer import Drainer
@@ -25,7 +25,7 @@ from worker.housekeeping.slow_metrics import SlowMetrics
 from worker.housekeeping.tasks import Housekeeping
 from worker.metrics.worker import WorkerMetrics
 from worker.rq_worker import DrainWorker
-from worker.settings import Settings, SettingsError
+from worker.settings import Settings
 
 log = logging.getLogger("worker")
 
@@ -56,7 +56,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
         failpoints = Failpoints(settings.failpoints or "")
         redis = redis_client.connect(settings.redis_url)
         spans = traces.configure("worker", environ)
-    except (SettingsError, FailpointError, TelemetrySettingsError) as error:
+    except SettingsError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     metrics = WorkerMetrics()

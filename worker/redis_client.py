@@ -1,24 +1,23 @@
-"""How the worker reaches Redis."""
+"""Connects the worker to Redis without any resend."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from worker.settings import SettingsError
+from ingest.queue import redis_url
 
 TIMEOUT_SECONDS = 5.0
-"""Longest wait for a connection or a reply; above every time that we let a command block."""
-SENTINEL_PORT = 26379
+"""Longest wait for a connection or a reply; above the time that any command of ours blocks."""
+SENTINEL_TIMEOUT_SECONDS = 1.0
 
 
 def connect(url: str) -> Redis:
-    """A client of the Redis that the URL names, not spoken to yet; raises SettingsError for any other URL.
+    """A client of the Redis that the URL names; it connects on first use. Raises RedisUrlError.
 
-    It repeats nothing by itself: redis-py would send whole pipelines again, and an enqueued hint would become eleven.
+    redis-py would resend whole pipelines after a lost reply, and one drain job would become eleven.
     """
     options: dict[str, Any] = {
         "retry": Retry(NoBackoff(), 0),
@@ -27,31 +26,11 @@ def connect(url: str) -> Redis:
         "client_name": "sak-worker",
         "protocol": 2,
     }
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in {"redis+sentinel", "rediss+sentinel"}:
-            return Redis.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        user, _, password = credentials.partition(":")
-        name, _, db = parts.path.strip("/").partition("/")
-        sentinels = [urlsplit(f"//{host}") for host in hosts.split(",")]
-        manager = Sentinel(
-            [(at.hostname or "localhost", at.port or SENTINEL_PORT) for at in sentinels],
-            sentinel_kwargs={name: options[name] for name in ("retry", "protocol")}
-            | {"socket_connect_timeout": 1.0, "socket_timeout": 1.0},
-        )
-        if name and hosts:
-            return manager.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
-                unquote(name),
-                db=int(db or 0),
-                username=unquote(user) or None,
-                password=unquote(password) or None,
-                ssl=parts.scheme == "rediss+sentinel",
-                **options,
-            )
-    except ValueError:
-        pass  # not chained below: the message of urllib or redis-py may quote the URL, which may hold a password
-    raise SettingsError(
-        "REDIS_URL must look like redis://host:port/db, rediss://…, unix:///path?db=0 "
-        "or redis+sentinel://host:port,host:port/name/db."
+    sentinel_url = redis_url.parse(url)
+    if sentinel_url is None:
+        return Redis.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    timeouts = {"socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_timeout": SENTINEL_TIMEOUT_SECONDS}
+    sentinel = Sentinel(sentinel_url.addresses, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts})
+    return sentinel.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        sentinel_url.service_name, **sentinel_url.connection_options(), **options
     )

@@ -83,14 +83,14 @@ class DrainWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """Drop hints that a dead worker took; what they pointed to is in the stream."""
         self.last_cleaned_at = datetime.now(UTC)
-        taken = f"rq:queue:{contract.RQ_QUEUE}:intermediate"
+        taken = contract.RQ_INTERMEDIATE_KEY
         for job_id in cast("list[bytes]", self.connection.lrange(taken, 0, -1)):
             # A taken hint is run within milliseconds and deleted, so one that is still there a pass later is orphaned.
             if job_id in self._seen_intermediate:
                 self.connection.lrem(taken, 1, cast("str", job_id))
                 self.connection.delete(b"rq:job:" + job_id)
         self._seen_intermediate = set(cast("list[bytes]", self.connection.lrange(taken, 0, -1)))
-        self.connection.zremrangebyscore(f"rq:wip:{contract.RQ_QUEUE}", 0, time.time() - ORPHANED_JOB_SECONDS)
+        self.connection.zremrangebyscore(contract.RQ_STARTED_KEY, 0, time.time() - ORPHANED_JOB_SECONDS)
         worker_registration.clean_worker_registry(self.queues[0])
         self._drainer.stream.remove_dead_consumers()
 
@@ -117,7 +117,7 @@ class DrainWorker(SimpleWorker):
             "a job in Redis names something else than the drain: dropped, and worth a look at who can write there"
         )
         self._metrics.record_refused_job()
-        self.connection.lrem(f"{queue.key}:intermediate", 0, job.id)
+        self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 0, job.id)
         self.connection.delete(job.key)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401, ARG002 - RQ's signature

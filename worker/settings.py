@@ -5,10 +5,7 @@ from dataclasses import dataclass, field
 
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
-
-
-class SettingsError(Exception):
-    """The environment lacks something that the worker cannot do without."""
+from telemetry.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +55,14 @@ class Settings:
             redis_url=environ["REDIS_URL"],
             port=None if port is None else int(port),
             host=environ.get("HOST") or "127.0.0.1",
-            own_phone="".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None,
+            own_phone=own_phone(environ),
             max_jobs=int(max_jobs),
             feed_days=int(feed_days),
             suppression_key_store=SuppressionKeyStore.from_environ(environ),
             failpoints=environ.get("SAK_FAILPOINT") or None,
         )
+
+
+def own_phone(environ: Mapping[str, str]) -> str | None:
+    """The digits of SAK_PHONE; None if it is not set."""
+    return "".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None

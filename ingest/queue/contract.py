@@ -14,6 +14,14 @@ STREAM = "sak:events"
 CONSUMER_GROUP = "workers"
 RQ_QUEUE = "drain"
 RQ_JOB = "worker.jobs.drain"
+RQ_JOB_TIMEOUT_SECONDS = 30
+RQ_FAILURE_TTL_SECONDS = 300
+"""Seconds for which RQ keeps a failed drain job; its events are in the stream, not in the job."""
+RQ_QUEUE_KEY = f"rq:queue:{RQ_QUEUE}"
+RQ_INTERMEDIATE_KEY = f"{RQ_QUEUE_KEY}:intermediate"
+"""Jobs that a worker has taken from the queue and not yet begun."""
+RQ_STARTED_KEY = f"rq:wip:{RQ_QUEUE}"
+"""Jobs that are running, by the time at which RQ gives them up."""
 
 WRITER_PATTERN = re.compile("[0-9A-Za-z_-]{1,64}")
 FORMAT_VERSION = 1
@@ -41,7 +49,12 @@ class RawBatch:
     spooled_events: int = 0
     """How many events were waiting in the writer's spool when it made this batch."""
     traceparents: tuple[str, ...] = ()
-    """Where the batch is in its trace, then its requests' places in theirs; empty where nobody wants traces."""
+    """The batch's traceparent, then those of its requests; empty without tracing."""
+
+    @property
+    def name(self) -> str:
+        """`writer:number`, as acknowledgements, logs and the ledger name the batch."""
+        return f"{self.writer}:{self.number}"
 
 
 def to_fields(batch: RawBatch) -> dict[bytes, bytes]:

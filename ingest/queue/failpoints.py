@@ -8,11 +8,9 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
+from telemetry.errors import SettingsError
+
 STALL_SECONDS = 5.0
-
-
-class FailpointError(ValueError):
-    """SAK_FAILPOINT does not name what to do."""
 
 
 def _kill() -> None:
@@ -30,13 +28,13 @@ class Failpoints:
     """What the rig wants to happen, by the name of the place."""
 
     def __init__(self, spec: str = "") -> None:
-        """Read `place:action[@passes]`, separated by commas; raises FailpointError."""
+        """Read `place:action[@passes]`, separated by commas; raises SettingsError."""
         self._plan: dict[str, tuple[Callable[[], None], int]] = {}
         for part in filter(None, spec.split(",")):
             place, _, action = part.partition(":")
             name, _, passes = action.partition("@")
             if name not in ACTIONS or not (passes or "0").isdecimal():
-                raise FailpointError(f"SAK_FAILPOINT: {part!r} is not place:{'|'.join(ACTIONS)}[@passes]")
+                raise SettingsError(f"SAK_FAILPOINT: {part!r} is not place:{'|'.join(ACTIONS)}[@passes]")
             self._plan[place] = (ACTIONS[name], int(passes or "0"))
 
     def reach(self, name: str) -> None:

@@ -11,7 +11,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from dev.chaos.fault_proxy import FaultProxy
-from ingest.queue import redis_client
+from ingest import redis_client
 
 
 async def ask_thrice(line: AbstractConnection) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from telemetry import log_format as telemetry_log_format
 from telemetry import logs
-from telemetry.logs import TelemetrySettingsError
+from telemetry.errors import SettingsError
 
 log = logging.getLogger("tests.telemetry")
 
@@ -129,5 +129,5 @@ def test_the_level_is_asked_for_by_name() -> None:
 
 @pytest.mark.parametrize("environ", [{"LOG_LEVEL": "LOUD"}, {"LOG_FORMAT": "xml"}])
 def test_a_log_that_there_is_not_is_refused_by_name(environ: dict[str, str]) -> None:
-    with pytest.raises(TelemetrySettingsError, match=next(iter(environ))):
+    with pytest.raises(SettingsError, match=next(iter(environ))):
         told(environ)

@@ -3,23 +3,21 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from ingest.queue import contract
+from ingest.queue import contract, redis_rules
 from store.doctor import clock, finding
 from store.doctor.finding import Finding
-from worker import redis_client
+from telemetry.errors import SettingsError
+from worker import redis_client, redis_settings
 from worker.drain.stream import UNREADABLE_STREAM
-from worker.settings import SettingsError
 
 MIN_VERSION = (6, 2)
 """LMOVE and XAUTOCLAIM's kin came with it."""
 TESTED_VERSION = (7, 2)
-WARN_MEMORY, FAIL_MEMORY = 0.7, 0.8
-"""Shares of maxmemory: above the second ingest sends new events to the spool (ingest/redis_memory.py)."""
 STUCK_AFTER_MS = 30_000
 """An entry that a worker has had for so long without a word is stuck, whoever may claim it."""
 
@@ -45,7 +43,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
                 finding.ok("redis", "Redis answers."),
                 _check_version(info),
                 _check_role(info, int(replicas) if replicas.isdecimal() else 0),
-                *check(client),
+                *redis_settings.check(client),
                 _check_memory(info),
                 _check_persistence(info),
                 _check_clock(client),
@@ -82,44 +80,6 @@ def _check_role(info: Mapping[str, Any], min_replicas: int) -> Finding:
     return finding.ok(name, f"It is a primary, with {replicas} replicas.")
 
 
-def check(client: Redis) -> list[Finding]:
-    """Whether Redis may delete or forget what it was given; raises redis.exceptions.RedisError."""
-    names = ("maxmemory-policy", "appendonly", "appendfsync")
-    try:
-        said = {name: _read_setting(client, name) for name in names}
-    except ResponseError:
-        cure = "Check noeviction, appendonly yes and appendfsync always where your provider shows them."
-        return [finding.warning("redis.configuration", "Redis does not show its CONFIG.", cure)]
-    policy, append, fsync = (said[name] for name in names)
-    found: list[Finding] = []
-    if policy != "noeviction":
-        sentence = f"maxmemory-policy is {policy}: Redis may delete acknowledged events."
-        cure = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file (CONFIG REWRITE)."
-        found.append(finding.broken("redis.policy", sentence, cure))
-    else:
-        found.append(finding.ok("redis.policy", "maxmemory-policy is noeviction."))
-    if append != "yes":
-        sentence = "appendonly is off: a crash of Redis loses acknowledged events."
-        cure = "CONFIG SET appendonly yes, then CONFIG SET appendfsync always, and CONFIG REWRITE."
-        found.append(finding.broken("redis.persistence", sentence, cure))
-    elif fsync == "always":
-        found.append(finding.ok("redis.persistence", "appendonly is on, with appendfsync always."))
-    elif fsync == "everysec":
-        sentence = "appendfsync is everysec: the death of Redis' host may lose a second of acknowledged events."
-        cure = "CONFIG SET appendfsync always, or REDIS_MIN_REPLICAS=1 with a replica on another host."
-        found.append(finding.warning("redis.persistence", sentence, cure))
-    else:
-        sentence = f"appendfsync is {fsync}: the death of Redis' host may lose acknowledged events."
-        found.append(
-            finding.broken("redis.persistence", sentence, "CONFIG SET appendfsync always, and CONFIG REWRITE.")
-        )
-    return found
-
-
-def _read_setting(client: Redis, name: str) -> str | None:
-    return cast("dict[str, str]", client.config_get(name)).get(name)  # pyright: ignore[reportUnknownMemberType] - **kwargs
-
-
 def _check_memory(info: Mapping[str, Any]) -> Finding:
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     name, mib = "redis.memory", 1 << 20
@@ -131,8 +91,8 @@ def _check_memory(info: Mapping[str, Any]) -> Finding:
     return finding.by_threshold(
         name,
         used / limit,
-        WARN_MEMORY,
-        FAIL_MEMORY,
+        redis_rules.MEMORY_LOW_WATER,
+        redis_rules.MEMORY_HIGH_WATER,
         f"Redis uses {used / mib:.0f} of {limit / mib:.0f} MiB.",
         "Start more workers if events wait (finding queue.age), else raise maxmemory; new events go to the spool.",
     )

@@ -3,19 +3,16 @@
 # ruff: noqa: T201 - a command prints its answer
 
 import argparse
-import hashlib
 import json
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from store.erasure import suppressions
 from store.erasure.key_store import SuppressionKeyError, SuppressionKeyStore
 from store.erasure.suppressions import SuppressionCache
-from store.model.facts import Outcome
 from store.postgres import connections, migrator
 from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError, TransientError
@@ -24,8 +21,8 @@ from store.replay.parked_retry import ParkedRetry
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.report import ReplayReport
 from store.replay.sources import EventParser
-from worker.drain import poison, retry
-from worker.sak import parser
+from worker import parsers, settings
+from worker.drain import retry
 
 DONE, DIFFERS, FAILED, BUSY, INTERRUPTED = 0, 1, 2, 3, 4
 
@@ -51,39 +48,19 @@ class ReplayOptions:
     as_json: bool = False
 
 
-def _parse(body: bytes) -> Outcome:
-    return parser.parse(body).outcome
-
-
-def current(suppressions: SuppressionCache) -> EventParser:
-    """The parser of this version; its name changes with every line of what reads and folds."""
-    folders = (Path(parser.__file__).parent, Path(replay.__file__).parent.parent)
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return EventParser(
-        _parse,
-        digest.hexdigest()[:16],
-        rejected_reason=poison.REJECTED_BY_STORE,
-        poison_reason=poison.KILLS_WORKER,
-        suppressions=suppressions,
-    )
-
-
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """The exit code: 0 done, 1 a dry run found differences, 2 it could not run, 3 another one runs, 4 interrupted."""
     wish = _parse_options(arguments)
     stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    own_phone = "".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None
     try:
         return run(
             connections.direct_url(environ),
             wish,
-            current(SuppressionCache(SuppressionKeyStore.from_environ(environ).find_key)),
+            parsers.current(SuppressionCache(SuppressionKeyStore.from_environ(environ).find_key)),
             stop=stop,
-            own_phone=own_phone,
+            own_phone=settings.own_phone(environ),
         )
     except progress.ReplayRunningError as error:
         print(f"replay: {error}", file=sys.stderr)

@@ -19,7 +19,7 @@ from store.model.batches import Batch
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError, TransientError
-from telemetry.traces import Tracer
+from telemetry.spans import Tracer
 from worker.drain import batch_log, claim, decoding, gc_pause, poison, retry
 from worker.drain.stream import StreamConsumer, StreamEntry
 from worker.drain.tracing import DrainTracing

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from ingest.queue import contract
-from telemetry.traces import Span, Tracer
+from telemetry.spans import Span, Tracer
 from worker.drain.stream import StreamEntry
 
 
@@ -25,7 +25,7 @@ class DrainTracing:
             if trace := contract.traceparents(entry.fields):
                 appended, *requests = trace
                 self._drain_spans.append(self._tracer.start_span("drain", "consumer", parent=appended, links=requests))
-        failure: str | None = "not stored"
+        failure: str | None = "not_stored"
         try:
             yield
             failure = None

@@ -82,7 +82,12 @@ class StreamMonitor:
     def enqueue_drain(self) -> None:
         """Queue one drain, unless one is queued."""
         if self._queue.count == 0:
-            self._queue.enqueue(contract.RQ_JOB, job_timeout=30, result_ttl=0, failure_ttl=300)  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+            self._queue.enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
+                contract.RQ_JOB,
+                job_timeout=contract.RQ_JOB_TIMEOUT_SECONDS,
+                result_ttl=0,
+                failure_ttl=contract.RQ_FAILURE_TTL_SECONDS,
+            )
 
 
 def _writer_progress(fields: EntryFields) -> stream_status.WriterPosition | None:

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from store.history import sessions
 from store.ledger import ledger
 from store.postgres import connections, errors
-from worker.commands import doctor
+from worker import redis_settings
 from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.housekeeping.slow_metrics")
@@ -55,7 +55,8 @@ class SlowMetrics:
             self._metrics.clear_database()
             seen = False
         try:
-            self._metrics.set_redis_settings({one.name: one.severity == "ok" for one in doctor.check(self._redis)})
+            findings = redis_settings.check(self._redis)
+            self._metrics.set_redis_settings({finding.name: finding.severity == "ok" for finding in findings})
         except RedisError:
             self._metrics.set_redis_settings({})
             seen = False

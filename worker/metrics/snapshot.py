@@ -6,9 +6,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from store.ledger.batch_counts import OUTCOME_COLUMNS
 from store.ledger.ledger import Ledger
-
-OUTCOMES = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
 
 class SnapshotCollector(Collector):
@@ -37,7 +36,7 @@ class SnapshotCollector(Collector):
 def _ledger_metrics(ledger: Ledger) -> Iterator[Metric]:
     yield GaugeMetricFamily("sak_ledger_received_events", "Events that were ever acknowledged.", ledger.received)
     family = GaugeMetricFamily("sak_ledger_events", "Events in the ledger, by what became of them.", labels=["outcome"])
-    for outcome in OUTCOMES:
+    for outcome in OUTCOME_COLUMNS:
         family.add_metric([outcome], getattr(ledger, outcome))
     yield family
     lost = sum(gap.events for gap in ledger.lost)

@@ -1,0 +1,67 @@
+"""Connects ingest to Redis without any resend.
+
+redis-py resends a pipeline by default when its reply is lost, up to ten times; an append would become ten entries.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
+
+from ingest.queue import redis_url
+
+TIMEOUT_SECONDS = 1.0
+"""Longest wait for a connection, and for a reply to a caller without a deadline of its own."""
+SENTINEL_TIMEOUT_SECONDS = 0.3
+"""The same for a Sentinel: there must be time to ask the next one within the deadline of an acknowledgement."""
+
+
+def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
+    """A client of the Redis that the URL names; it connects on first use. Raises RedisUrlError.
+
+    `reply_timeout` is None for a caller that puts a deadline of its own around everything it does.
+    """
+    options: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_timeout": reply_timeout,
+        "client_name": "sak-ingest",
+        "protocol": 2,
+    }
+    sentinel_url = redis_url.parse(url)
+    if sentinel_url is None:
+        pool = ConnectionPool.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        client = Redis.from_pool(pool)
+    else:
+        timeouts = {"socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_timeout": SENTINEL_TIMEOUT_SECONDS}
+        sentinel = Sentinel(
+            sentinel_url.addresses, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts}
+        )
+        client = sentinel.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            sentinel_url.service_name, **sentinel_url.connection_options(), **options
+        )
+    pool = client.connection_pool
+    pool.connection_class = type("Connection", (_ResetTranslatingConnection, pool.connection_class), {})
+    return client
+
+
+class _ResetTranslatingConnection(AbstractConnection):
+    """Reports a connection that was reset as redis-py's ConnectionError.
+
+    Where asyncio drops data written to a closed transport, uvloop raises RuntimeError, which redis-py lets through.
+    """
+
+    async def send_packed_command(
+        self,
+        command: bytes | str | Iterable[bytes],
+        check_health: bool = True,  # noqa: FBT001, FBT002 - redis-py's signature
+    ) -> None:
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            raise ConnectionError("The connection was reset.") from error

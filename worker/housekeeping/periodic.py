@@ -1,0 +1,30 @@
+"""Runs a task at intervals between drains, and again later where PostgreSQL is away."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from store.postgres.errors import TransientError
+
+log = logging.getLogger("worker.housekeeping")
+
+
+class Periodic:
+    """When a task is due next."""
+
+    def __init__(self, interval_seconds: float, postponed: str) -> None:
+        """`postponed` is what the log reports after a transient error, such as "erasure postponed"."""
+        self._interval_seconds = interval_seconds
+        self._postponed = postponed
+        self._next_at = 0.0
+
+    def run(self, task: Callable[[], bool]) -> None:
+        """Run the task if it is due. It returns whether more is left, and then it is due again at once."""
+        if time.monotonic() < self._next_at:
+            return
+        try:
+            has_more = task()
+        except TransientError as error:
+            log.warning("%s: %s", error, self._postponed)
+            has_more = False
+        self._next_at = 0.0 if has_more else time.monotonic() + self._interval_seconds

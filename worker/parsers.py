@@ -1,0 +1,41 @@
+"""The parser of this version, named by a digest of the code that parses and folds.
+
+A replay resumes only under the parser that began it, so each change of that code must change the name.
+"""
+
+import hashlib
+from pathlib import Path
+
+import store
+from store.erasure.suppressions import SuppressionCache
+from store.model.facts import Outcome
+from store.replay.sources import EventParser
+from worker import sak
+from worker.drain import poison
+from worker.sak import parser
+
+PACKAGES = (sak, store)
+"""Packages whose code decides what a replay writes: the parser, and all of the store, however it is divided."""
+
+
+def current(suppressions: SuppressionCache) -> EventParser:
+    """This version's parser, for a replay or a redrive."""
+    digest = hashlib.sha256()
+    for path in source_files():
+        digest.update(path.read_bytes())
+    return EventParser(
+        _parse,
+        digest.hexdigest()[:16],
+        rejected_reason=poison.REJECTED_BY_STORE,
+        poison_reason=poison.KILLS_WORKER,
+        suppressions=suppressions,
+    )
+
+
+def source_files() -> list[Path]:
+    """The Python files of PACKAGES and their sub-packages, sorted."""
+    return sorted(path for package in PACKAGES for folder in package.__path__ for path in Path(folder).rglob("*.py"))
+
+
+def _parse(body: bytes) -> Outcome:
+    return parser.parse(body).outcome
