@@ -25,19 +25,28 @@ class IngestCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         counts = self._counters
-        yield CounterMetricFamily("sak_received", "Webhooks whose sender was recognised.", counts.received_webhooks)
-        acknowledged = CounterMetricFamily("sak_acknowledged", "Webhooks kept, by where first.", labels=["path"])
+        yield CounterMetricFamily(
+            "sak_ingest_received_webhooks", "Webhooks whose sender was recognised.", counts.received_webhooks
+        )
+        acknowledged = CounterMetricFamily(
+            "sak_ingest_acknowledged_events", "Webhooks kept, by where first.", labels=["path"]
+        )
         acknowledged.add_metric(["stream"], counts.acknowledged_by_stream)
         acknowledged.add_metric(["spool"], counts.acknowledged_by_spool)
         yield acknowledged
-        yield _labelled_counter("sak_refused", "Requests refused, by the code in the answer.", "code", counts.refusals)
         yield _labelled_counter(
-            "sak_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts.unconfirmed_batches
+            "sak_ingest_refused_requests", "Requests refused, by the code in the answer.", "code", counts.refusals
+        )
+        yield _labelled_counter(
+            "sak_ingest_unconfirmed_batches",
+            "Batches Redis did not confirm, by reason.",
+            "reason",
+            counts.unconfirmed_batches,
         )
         yield self._batch_sizes()
-        yield CounterMetricFamily("sak_hints", "Jobs that told a worker to look.", counts.drain_jobs)
+        yield CounterMetricFamily("sak_ingest_drain_jobs", "Jobs that told a worker to look.", counts.drain_jobs)
         yield CounterMetricFamily(
-            "sak_spool_drained", "Events moved from the spool to the stream.", counts.drained_events
+            "sak_spool_drained_events", "Events moved from the spool to the stream.", counts.drained_events
         )
         yield GaugeMetricFamily("sak_spool_events", "Events in the spool.", self._spool.events)
         yield GaugeMetricFamily("sak_spool_bytes", "Bytes in the spool, against its bound.", self._spool.size_bytes)
@@ -47,7 +56,7 @@ class IngestCollector(Collector):
             yield GaugeMetricFamily("sak_spool_disk_free_bytes", "Left on the spool's disk.", free)
         yield GaugeMetricFamily("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", self._spool.max_bytes)
         yield GaugeMetricFamily(
-            "sak_breaker_open", "1 while Redis is not asked.", self._breaker.open_reason is not None
+            "sak_ingest_circuit_open", "1 while Redis is not asked.", self._breaker.open_reason is not None
         )
         yield GaugeMetricFamily(
             "sak_redis_memory_share", "Of Redis' maxmemory, as last seen.", self._redis_memory.used_share
@@ -60,7 +69,7 @@ class IngestCollector(Collector):
             total += count
             buckets.append((bound, total))
         return HistogramMetricFamily(
-            "sak_batch_size", "Events that were acknowledged together.", buckets, self._counters.batched_events
+            "sak_ingest_batch_events", "Events that were acknowledged together.", buckets, self._counters.batched_events
         )
 
 

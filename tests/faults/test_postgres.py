@@ -185,7 +185,7 @@ def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
     pipeline.execute(CREATE_DISK_FULL_TRIGGER)
     worker.start()
     assert pipeline.wait_until(lambda: "nothing drained" in worker.output, 30), worker.output
-    notes = pipeline.redis.hgetall(f"sak:events:careful:{entry.decode()}")
+    notes = pipeline.redis.hgetall(f"sak:events:attempts:{entry.decode()}")
     assert notes == {b"0": b"0"}, "the first event was touched often, and nobody died"
     pipeline.execute("DROP TRIGGER disk_full ON batches")
 

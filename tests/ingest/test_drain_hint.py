@@ -60,7 +60,7 @@ def test_workers_that_keep_up_are_told_at_once_about_every_event(
             wait_until(lambda: take(client))
             client.delete(contract.STREAM)
 
-        assert ingest.read_metric("sak_hints_total") == 20
+        assert ingest.read_metric("sak_ingest_drain_jobs_total") == 20
 
 
 def test_drains_that_fail_at_once_are_not_hinted_by_every_request(

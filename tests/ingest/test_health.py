@@ -84,7 +84,7 @@ def test_least_privileges_are_enough(own_valkey: EmbeddedValkey, client: redis.R
     with IngestProcess(own_valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
         answers = [ingest.post_webhook(b"x") for _ in range(3)]
         ready = ingest.get("/readyz")
-        hints = ingest.read_metric("sak_hints_total")
+        hints = ingest.read_metric("sak_ingest_drain_jobs_total")
 
     assert {(answer.status, answer.json["path"]) for answer in answers} == {(200, "stream")}
     assert ready.status == 200
@@ -136,11 +136,11 @@ def test_metrics_count_what_happened(own_valkey: EmbeddedValkey, tmp_path: Path)
         own_valkey.kill()
         ingest.post_webhook(b"x")
 
-        assert ingest.read_metric("sak_received_total") == 2
-        assert ingest.read_metric('sak_acknowledged_total{path="stream"}') == 1
-        assert ingest.read_metric('sak_acknowledged_total{path="spool"}') == 1
-        assert ingest.read_metric('sak_refused_total{code="bad_signature"}') == 1
-        assert ingest.read_metric('sak_refused_total{code="method_not_allowed"}') == 1
-        assert ingest.read_metric("sak_batch_size_count") == 2
+        assert ingest.read_metric("sak_ingest_received_webhooks_total") == 2
+        assert ingest.read_metric('sak_ingest_acknowledged_events_total{path="stream"}') == 1
+        assert ingest.read_metric('sak_ingest_acknowledged_events_total{path="spool"}') == 1
+        assert ingest.read_metric('sak_ingest_refused_requests_total{code="bad_signature"}') == 1
+        assert ingest.read_metric('sak_ingest_refused_requests_total{code="method_not_allowed"}') == 1
+        assert ingest.read_metric("sak_ingest_batch_events_count") == 2
         assert ingest.read_metric("sak_spool_events") == 1
-        assert ingest.read_metric("sak_breaker_open") == 1
+        assert ingest.read_metric("sak_ingest_circuit_open") == 1

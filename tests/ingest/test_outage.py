@@ -30,8 +30,8 @@ def test_redis_killed_and_back_under_load_costs_no_event(own_valkey: EmbeddedVal
 
         assert load.failures == []
         assert sorted(stream_bodies(own_valkey.url)) == sorted(load.acknowledged)
-        assert ingest.read_metric('sak_acknowledged_total{path="spool"}') > 0
-        assert ingest.read_metric('sak_acknowledged_total{path="stream"}') > 0
+        assert ingest.read_metric('sak_ingest_acknowledged_events_total{path="spool"}') > 0
+        assert ingest.read_metric('sak_ingest_acknowledged_events_total{path="stream"}') > 0
 
 
 def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_every_refusal_of_redis_means_the_spool(tmp_path: Path, reason: str) -> 
         answers = [ingest.post_webhook(b"x") for _ in range(3)]
 
         assert [(one.status, one.json["path"]) for one in answers] == [(200, "spool")] * 3
-        assert ingest.read_metric(f'sak_unconfirmed_batches_total{{reason="{reason}"}}') >= 1
+        assert ingest.read_metric(f'sak_ingest_unconfirmed_batches_total{{reason="{reason}"}}') >= 1
         assert ingest.get("/readyz").json["redis"]["refusal"] == reason
 
 
@@ -93,7 +93,7 @@ def test_a_redis_that_fills_up_is_left_room_and_takes_the_rest_when_it_has_some(
         answers = [ingest.post_webhook(b"%d" % number + b"x" * 100_000) for number in range(200)]
         wait_until(lambda: any("nearly full" in note for note in ingest.get("/readyz").json["notes"]))
         used = cast("int", client.info("memory")["used_memory"])  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        refusal = ingest.read_metric('sak_unconfirmed_batches_total{reason="oom"}')
+        refusal = ingest.read_metric('sak_ingest_unconfirmed_batches_total{reason="oom"}')
         arrived = stream_batches(own_valkey.url, delete=True)
         while ingest.read_metric("sak_spool_events"):
             arrived += stream_batches(own_valkey.url, delete=True)

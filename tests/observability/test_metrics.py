@@ -31,11 +31,19 @@ def test_every_stage_counts_the_same_events(observed_system: ObservedSystem) -> 
     now = observed_system.metric_samples()
     grown = {name: value - before.get(name, 0.0) for name, value in now.items()}
 
-    assert grown["sak_received_total"] == grown['sak_acknowledged_total{path="stream"}'] == len(bodies)
-    assert grown["sak_batch_size_sum"] == grown["sak_worker_transaction_events_sum"] == len(bodies)
-    assert grown['sak_refused_total{code="bad_signature"}'] == 1
-    assert grown['sak_worker_parked_total{reason="unknown_event"}'] == 1
-    assert (now["sak_stream_oldest_seconds"] < 60, now["sak_spool_events"], now["sak_breaker_open"]) == (True, 0, 0)
+    assert (
+        grown["sak_ingest_received_webhooks_total"]
+        == grown['sak_ingest_acknowledged_events_total{path="stream"}']
+        == len(bodies)
+    )
+    assert grown["sak_ingest_batch_events_sum"] == grown["sak_worker_transaction_events_sum"] == len(bodies)
+    assert grown['sak_ingest_refused_requests_total{code="bad_signature"}'] == 1
+    assert grown['sak_worker_parked_events_total{reason="unknown_event"}'] == 1
+    assert (now["sak_stream_oldest_seconds"] < 60, now["sak_spool_events"], now["sak_ingest_circuit_open"]) == (
+        True,
+        0,
+        0,
+    )
 
 
 def test_what_is_too_dear_for_a_scrape_is_looked_at_beside_it(observed_system: ObservedSystem) -> None:
@@ -50,8 +58,10 @@ def test_what_is_too_dear_for_a_scrape_is_looked_at_beside_it(observed_system: O
     assert now["sak_ledger_lost_events"] == 0
     outcomes = sum(value for name, value in now.items() if name.startswith("sak_ledger_events"))
     assert now["sak_ledger_received_events"] == outcomes >= 1
-    assert now['sak_redis_setting_safe{setting="policy"}'] == 1
-    assert now['sak_redis_setting_safe{setting="persistence"}'] == 0, "the tests' own Redis does not wait for its disk"
+    assert now['sak_redis_setting_durable{setting="policy"}'] == 1
+    assert now['sak_redis_setting_durable{setting="persistence"}'] == 0, (
+        "the tests' own Redis does not wait for its disk"
+    )
 
 
 def test_a_client_of_the_stream_is_counted_while_it_is_there(observed_system: ObservedSystem) -> None:
@@ -110,4 +120,4 @@ def test_a_scrape_asks_neither_server(exit_stack: ExitStack) -> None:
         assert [watched.get(name, "/metrics")[0] for name in watched.urls] == [200, 200, 200]
     assert watched.post_webhook(UNKNOWN_EVENT) == 200
     assert wait_until(lambda: watched.metric_samples()["sak_spool_events"] == 1, 20)
-    assert watched.metric_samples()['sak_acknowledged_total{path="spool"}'] == 1
+    assert watched.metric_samples()['sak_ingest_acknowledged_events_total{path="spool"}'] == 1

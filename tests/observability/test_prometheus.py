@@ -18,7 +18,12 @@ from tests.observability.conftest import UNKNOWN_EVENT, ObservedSystem
 from tests.observability.test_alerts import ALERTS, MISSING, expressions
 
 PROGRAM = Path("/usr/bin/prometheus")
-RARE = {"sak_refused_total", "sak_unconfirmed_batches_total", "sak_worker_retries_total", "sak_worker_parked_total"}
+RARE = {
+    "sak_ingest_refused_requests_total",
+    "sak_ingest_unconfirmed_batches_total",
+    "sak_worker_retries_total",
+    "sak_worker_parked_events_total",
+}
 """What has no value before it has happened, and then no rate before it has happened twice."""
 
 

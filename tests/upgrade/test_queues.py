@@ -40,7 +40,7 @@ def test_a_released_entry_is_read_and_stored(release: OldRelease, make_pipeline:
         lambda: pipeline.count_ledger_events() == len(release.stream_entries) and pipeline.count_entries() == 0
     ), pipeline.worker_output
     assert pipeline.fetch_rows("SELECT count(*) > 0 FROM whatsapp_messages") == [(True,)]
-    assert pipeline.redis.xlen("sak:events:aside") == 0
+    assert pipeline.redis.xlen("sak:events:unreadable") == 0
 
 
 def test_a_released_spool_is_adopted_and_stored(

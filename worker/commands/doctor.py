@@ -130,8 +130,10 @@ def _check_queue(client: Redis) -> list[Finding]:
     else:
         found.append(finding.ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker."))
     if aside:
-        cure = "A newer worker takes them back when it starts; keep the stream sak:events:aside until then."
-        found.append(finding.broken("queue.aside", f"{aside} entries that no worker could read were put aside.", cure))
+        cure = "A newer worker takes them back when it starts; keep the stream sak:events:unreadable until then."
+        found.append(
+            finding.broken("queue.unreadable", f"{aside} entries that no worker could read were put aside.", cure)
+        )
     else:
-        found.append(finding.ok("queue.aside", "No entry was put aside as unreadable."))
+        found.append(finding.ok("queue.unreadable", "No entry was put aside as unreadable."))
     return found

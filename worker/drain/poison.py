@@ -99,4 +99,4 @@ def clear_attempts(redis: Redis, entry: StreamEntry) -> None:
 
 
 def _attempts_key(entry: StreamEntry) -> str:
-    return f"{contract.STREAM}:careful:{entry.id.decode()}"
+    return f"{contract.STREAM}:attempts:{entry.id.decode()}"

@@ -15,7 +15,7 @@ ABANDONED_AFTER_MS = 5_000
 DEAD_CONSUMER_AFTER_MS = 86_400_000
 """Milliseconds after which a consumer without anything in hand is taken for one of a dead worker."""
 
-UNREADABLE_STREAM = f"{contract.STREAM}:aside"
+UNREADABLE_STREAM = f"{contract.STREAM}:unreadable"
 """Entries that no worker could read so far."""
 
 EntryFields: TypeAlias = dict[bytes, bytes]

@@ -27,7 +27,7 @@ class SnapshotCollector(Collector):
         for session, at in self.last_event_at.items():
             last.add_metric([session], at / 1000)
         yield last
-        safe = GaugeMetricFamily("sak_redis_setting_safe", "1 if Redis keeps what it is given.", labels=["setting"])
+        safe = GaugeMetricFamily("sak_redis_setting_durable", "1 if Redis keeps what it is given.", labels=["setting"])
         for name, is_safe in self.redis_settings.items():
             safe.add_metric([name.removeprefix("redis.")], is_safe)
         yield safe

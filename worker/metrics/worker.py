@@ -46,7 +46,7 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self._feed_pruned = Counter(
-            "sak_feed_pruned", "Changes that were forgotten because of their age.", registry=self.registry
+            "sak_feed_pruned_changes", "Changes that were forgotten because of their age.", registry=self.registry
         )
         self._transaction_events = Histogram(
             "sak_worker_transaction_events",
@@ -55,13 +55,15 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self._parked = Counter(
-            "sak_worker_parked",
+            "sak_worker_parked_events",
             "Events that could not be read or stored, by reason.",
             ["reason"],
             registry=self.registry,
         )
         self._stream_checked_at = Gauge(
-            "sak_worker_seen_timestamp_seconds", "When this worker last looked at the stream.", registry=self.registry
+            "sak_worker_stream_checked_timestamp_seconds",
+            "When this worker last looked at the stream.",
+            registry=self.registry,
         )
         self.registry.register(self._snapshot)
         for outcome in OUTCOME_COLUMNS:

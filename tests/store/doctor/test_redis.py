@@ -72,9 +72,9 @@ def test_fewer_replicas_than_asked_for_are_told(examined_system: ExaminedSystem)
 
 def test_entries_that_were_put_aside_are_told(examined_system: ExaminedSystem) -> None:
     """They are acknowledged events that only a newer worker can read."""
-    examined_system.redis.xadd(f"{contract.STREAM}:aside", {"head": "{}"})
+    examined_system.redis.xadd(f"{contract.STREAM}:unreadable", {"head": "{}"})
 
-    assert examined_system.results()["queue.aside"] == "broken"
+    assert examined_system.results()["queue.unreadable"] == "broken"
 
 
 def test_this_machines_clock_is_held_against_both_servers(examined_system: ExaminedSystem, tmp_path: Path) -> None:
