@@ -98,9 +98,9 @@ def test_without_its_variables_nothing_of_it_is_there() -> None:
 import sys
 import ingest.app, worker.__main__
 from telemetry import traces
-assert traces.begin("ingest", {}) is None
-assert traces.begin("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None
-assert traces.begin("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_TRACES_EXPORTER": "none"}) is None
+assert traces.configure("ingest", {}) is None
+assert traces.configure("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None
+assert traces.configure("ingest", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_TRACES_EXPORTER": "none"}) is None
 # redis-py imports a little of what it finds installed; exporter and protocol are ours to leave alone.
 heavy = ("telemetry.otlp", "opentelemetry.exporter", "google.protobuf")
 print([name for name in sys.modules if name.startswith(heavy)])
