@@ -1,6 +1,6 @@
-# One image for ingest, worker, api and every `python -m store …`: docs/deploy.md has how each is run.
+# One image for ingest, worker, api and every `python -m store …`: docs/deploy.md explains how to run them.
 FROM python:3.13-slim-bookworm AS packages
-# requirements-tracing.lock adds OpenTelemetry's SDK to the same packages.
+# requirements-tracing.lock adds OpenTelemetry's SDK.
 ARG LOCK=requirements-deploy.lock
 WORKDIR /build
 COPY ${LOCK} packages.lock
@@ -9,14 +9,14 @@ RUN /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -
 RUN /venv/bin/python -m pip uninstall --yes pip
 
 FROM python:3.13-slim-bookworm
-# A number, because Kubernetes takes no name's word for not being root; the folder, because a new volume copies its owner.
+# A numeric user, because Kubernetes cannot verify that a name is not root. The folder, because a new volume copies its owner.
 RUN groupadd --gid 10001 sak && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sak
 RUN install --directory --owner 10001 --group 10001 --mode 0700 /data
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY . .
-# The root file system is read-only where it runs, so what Python would write beside its modules is written now; and what
-# a careful umask kept from others when the repository was cloned, the user below must be able to read.
+# Compiles now, because the root file system is read-only at run time. Makes files readable for the user below, in case
+# the repository was cloned with a restrictive umask.
 RUN /venv/bin/python -m compileall -q . && chmod -R a+rX .
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONUTF8=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 ENV DATA_DIR=/data HOST=0.0.0.0 INGEST_PORT=3000 API_PORT=3001 WORKER_PORT=3003

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a script, beside files of other kinds
-"""Exit code 0 if the process in this container answers `/healthz`: `python deploy/alive.py [PATH]`.
+"""Exits with 0 if the process in this container answers `/healthz`: `python deploy/alive.py [PATH]`.
 
-A container runs one process, and each has a port of its own, so whichever answers is the one that was started.
+A container runs one process, and each process has its own port, so the script tries all ports.
 """
 
 import os
@@ -13,12 +13,12 @@ SECONDS = 1.0
 
 
 def answers(port: str, path: str) -> bool:
-    # No proxy, whatever the environment says: the process is on this machine.
+    # Ignores proxy settings: the process is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{port}{path}", timeout=SECONDS) as answer:
             return answer.status == 200
-    except OSError:  # what refuses, hangs or answers 503
+    except OSError:  # refused, timed out, or an HTTP error
         return False
 
 

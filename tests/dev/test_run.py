@@ -28,4 +28,4 @@ def test_a_word_that_it_does_not_know_starts_nothing(tmp_path: Path, word: str) 
     answer = run(word, cwd=tmp_path)
 
     assert answer.returncode == 2
-    assert f"./run does not know '{word}'" in answer.stderr
+    assert f"./run: unknown command '{word}'" in answer.stderr
