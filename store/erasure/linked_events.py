@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store.erasure.subjects import ErasureSubject
+from store.history import raw_events
 from store.postgres.connections import Connection
-from store.replay import sources
 
 ID_WINDOW = 50_000
 """So many ids are looked through in one step: there is no index by sender, nor one of what bodies say."""
@@ -68,7 +68,7 @@ def erase_mentions(
     finder = subject.body_pattern()
     theirs = [row for row in rows if _mentions_subject(subject, finder, row[2])]
     if theirs and not dry_run:
-        further = sources.additional_key_ids(connection, [event_id for event_id, *_ in theirs])
+        further = raw_events.additional_key_ids(connection, [event_id for event_id, *_ in theirs])
         key_ids = sorted({*further, *(key_id for *_, key_id in theirs if key_id is not None)})
         # Nobody's message: what is parked, noise, or a report, which is all about them.
         lock_and_mark_erased(connection, [digest for _, digest, _, key_id in theirs if key_id is None], key_ids)
@@ -93,7 +93,7 @@ def last_erased_id(
 
 def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[LinkedEvent]:
     """What is kept of the bodies that tell of these keys."""
-    linked = sources.event_ids_by_key(connection, key_ids)
+    linked = raw_events.event_ids_by_key(connection, key_ids)
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, array_remove(

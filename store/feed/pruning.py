@@ -1,4 +1,4 @@
-"""How long changes are kept in the feed, and for how long some are kept back from its readers."""
+"""Deletes old changes from the feed, and measures how long running transactions hold back new ones."""
 
 from datetime import timedelta
 from typing import cast
@@ -6,19 +6,18 @@ from typing import cast
 from store.feed import search_index
 from store.postgres import errors
 from store.postgres.connections import Connection
-from store.reading import change_feed
 
 
 def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
-    """Prune, and let the search follow first where nobody does: without an API nothing else would."""
+    """Delete up to `limit` changes older than `max_age`, and return how many; the search index takes them in first."""
     if _search_index_is_behind(connection, max_age):
         search_index.advance(connection, limit)
     with errors.translated():
-        return change_feed.prune(connection, max_age, limit)
+        return delete_old(connection, max_age, limit)
 
 
 def _search_index_is_behind(connection: Connection, max_age: timedelta) -> bool:
-    """Whether the search has not taken in changes that are due to be forgotten."""
+    """Whether the search index lacks changes that are old enough to delete."""
     with errors.translated():
         row = connection.execute(
             """
@@ -37,8 +36,51 @@ def _search_index_is_behind(connection: Connection, max_age: timedelta) -> bool:
     return row == (True,)
 
 
+def delete_old(connection: Connection, max_age: timedelta, limit: int) -> int:
+    """Delete the oldest changes that the search index has; returns how many.
+
+    The floor rises with them: a reader whose position is below it must load its state anew.
+    """
+    row = connection.execute(
+        """
+        WITH old AS (
+            SELECT c.xid, c.change_id
+            FROM changes AS c
+            WHERE c.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY c.xid, c.change_id
+            LIMIT %(at_most)s
+        ),
+        upto AS (
+            SELECT o.xid, o.change_id
+            FROM old AS o
+            JOIN changes AS c USING (xid, change_id)
+            -- The search index is built from the feed (store/feed/search_index.py).
+            JOIN search_index_position AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
+            WHERE c.changed_at < now() - %(age)s
+            ORDER BY o.xid DESC, o.change_id DESC
+            LIMIT 1
+        ),
+        gone AS (
+            DELETE FROM changes AS c
+            USING upto AS u
+            WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)
+            RETURNING 1
+        ),
+        floor AS (
+            UPDATE feed_floor AS f
+            SET xid = u.xid, change_id = u.change_id
+            FROM upto AS u
+            WHERE (f.xid, f.change_id) < (u.xid, u.change_id)
+        )
+        SELECT count(*) FROM gone
+        """,
+        {"age": max_age, "at_most": limit},
+    ).fetchone()
+    return cast("int", row[0]) if row else 0
+
+
 def horizon_lag(connection: Connection) -> float:
-    """Seconds for which the oldest change has been kept back by a transaction that still runs; 0: none is."""
+    """Seconds for which a running transaction has held back the oldest change; 0 if none is held back."""
     with errors.translated():
         row = connection.execute(
             """

@@ -1,6 +1,8 @@
 """The raw bodies, and which messages each tells of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import cast
 
 from store.model.batches import Event
 from store.postgres import json_rows
@@ -65,3 +67,25 @@ def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[i
                 )
             },
         )
+
+
+def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:
+    """Per key the events that are known to tell of it."""
+    found = connection.execute(
+        """
+        SELECT e.key_id, e.event_id FROM raw_events AS e WHERE e.key_id = ANY(%(keys)s)
+        UNION
+        SELECT k.key_id, k.event_id FROM event_keys AS k WHERE k.key_id = ANY(%(keys)s)
+        """,
+        {"keys": list(key_ids)},
+    )
+    events: defaultdict[int, list[int]] = defaultdict(list)
+    for key_id, event_id in cast("Iterable[tuple[int, int]]", found):
+        events[key_id].append(event_id)
+    return events
+
+
+def additional_key_ids(connection: Connection, event_ids: Collection[int]) -> set[int]:
+    """The further keys that these events are known to tell of."""
+    found = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
+    return {cast("int", key_id) for (key_id,) in found}

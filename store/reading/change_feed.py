@@ -5,7 +5,6 @@ what a slower transaction commits below it; so readers stop at the oldest transa
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
@@ -179,43 +178,3 @@ def read(connection: Connection, after: FeedPosition, limit: int, sessions: tupl
         cast("bool", hidden),
         cast("bool", pruned),
     )
-
-
-def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
-    """Forget the oldest changes, and that they were there; returns how many. Readers that far behind get to know."""
-    row = connection.execute(
-        """
-        WITH old AS (
-            SELECT c.xid, c.change_id
-            FROM changes AS c
-            WHERE c.xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY c.xid, c.change_id
-            LIMIT %(at_most)s
-        ),
-        upto AS (
-            SELECT o.xid, o.change_id
-            FROM old AS o
-            JOIN changes AS c USING (xid, change_id)
-            -- The search follows the feed, too (store/feed/search_index.py).
-            JOIN search_index_position AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
-            WHERE c.changed_at < now() - %(age)s
-            ORDER BY o.xid DESC, o.change_id DESC
-            LIMIT 1
-        ),
-        gone AS (
-            DELETE FROM changes AS c
-            USING upto AS u
-            WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)
-            RETURNING 1
-        ),
-        floor AS (
-            UPDATE feed_floor AS f
-            SET xid = u.xid, change_id = u.change_id
-            FROM upto AS u
-            WHERE (f.xid, f.change_id) < (u.xid, u.change_id)
-        )
-        SELECT count(*) FROM gone
-        """,
-        {"age": max_age, "at_most": limit},
-    ).fetchone()
-    return cast("int", row[0]) if row else 0

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store.history import chats, fold, message_keys, message_tombstones, sessions
+from store.history import chats, fold, message_keys, message_tombstones, raw_events, sessions
 from store.history.chats import ChatAddress
 from store.history.message_keys import LockedKey, MessageKey
 from store.history.parsed_events import ParsedEvent
@@ -121,12 +121,14 @@ class Refolder:
 
     def _load_linked(self, connection: Connection, key_ids: Collection[int], loaded: dict[int, SourceEvent]) -> None:
         """Add all that is known to tell of these keys."""
-        linked = sources.event_ids_by_key(connection, key_ids)
+        linked = raw_events.event_ids_by_key(connection, key_ids)
         if missing := {event_id for events in linked.values() for event_id in events} - set(loaded):
             loaded |= {source.event_id: source for source in self._load(connection, missing)}
 
     def _keys_first_seen(self, connection: Connection, batch: Iterable[SourceEvent], after: int) -> set[int]:
-        linked = sources.event_ids_by_key(connection, {key_id for source in batch for key_id in source.linked_key_ids})
+        linked = raw_events.event_ids_by_key(
+            connection, {key_id for source in batch for key_id in source.linked_key_ids}
+        )
         return {key_id for key_id, events in linked.items() if min(events) > after}
 
     def _retry_rejected(self, connection: Connection, source: SourceEvent) -> SourceEvent:

@@ -128,22 +128,6 @@ def parked_event_ids(connection: Connection, reason: str | None) -> list[int]:
     return [cast("int", event_id) for (event_id,) in found]
 
 
-def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:
-    """Per key the events that are known to tell of it."""
-    found = connection.execute(
-        """
-        SELECT e.key_id, e.event_id FROM raw_events AS e WHERE e.key_id = ANY(%(keys)s)
-        UNION
-        SELECT k.key_id, k.event_id FROM event_keys AS k WHERE k.key_id = ANY(%(keys)s)
-        """,
-        {"keys": list(key_ids)},
-    )
-    events: defaultdict[int, list[int]] = defaultdict(list)
-    for key_id, event_id in cast("Iterable[tuple[int, int]]", found):
-        events[key_id].append(event_id)
-    return events
-
-
 def load(
     connection: Connection, event_ids: Collection[int], parser: EventParser, rejected: Collection[int] = ()
 ) -> list[SourceEvent]:
@@ -211,9 +195,3 @@ def _source_from_row(
         parsed_events=tellings,
         message_keys=frozenset(name for _, name in tellings[0].keyed_message_facts()) if tellings else frozenset(),
     )
-
-
-def additional_key_ids(connection: Connection, event_ids: Collection[int]) -> set[int]:
-    """The further keys that these events are known to tell of."""
-    found = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
-    return {cast("int", key_id) for (key_id,) in found}

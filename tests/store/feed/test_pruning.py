@@ -1,4 +1,4 @@
-"""What is kept of the change feed."""
+"""Pruning of the change feed."""
 
 from datetime import timedelta
 
@@ -6,13 +6,15 @@ import psycopg
 
 from store.feed import pruning
 from store.postgres import connections
+from store.reading import change_feed
+from store.reading.change_feed import FeedPosition
 
 WEEK = timedelta(days=7)
 OLD = "INSERT INTO changes (kind, changed_at) SELECT 'message', now() - interval '8 days' FROM generate_series(1, 30)"
 
 
-def test_the_feed_is_pruned_also_where_no_api_keeps_the_search_up(database_url: str) -> None:
-    """Or a system that only stores would keep every change for ever."""
+def test_the_feed_is_pruned_without_an_api_that_advances_the_search_index(database_url: str) -> None:
+    """A deployment without an API must not keep every change for ever."""
     with connections.open(database_url, "test") as connection:
         connection.execute(OLD)
         connection.execute("INSERT INTO changes (kind) VALUES ('message')")
@@ -22,8 +24,30 @@ def test_the_feed_is_pruned_also_where_no_api_keeps_the_search_up(database_url: 
     assert (sum(pruned), pruned[-1], left) == (30, 0, (1,))
 
 
-def test_the_lag_is_how_long_the_oldest_hidden_change_waits(database_url: str) -> None:
-    """A transaction that never ends stops every reader of the feed: somebody must be able to see that."""
+def test_pruning_deletes_the_oldest_changes_and_a_reader_learns_that_it_missed_them(database_url: str) -> None:
+    """A feed kept for ever outgrows the history; a reader that far behind must load everything again."""
+    with connections.open(database_url, "test") as connection:
+        for age in ("3 days", "2 days", "1 hour"):
+            connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - %s::interval)", [age])
+        first, second, third = change_feed.read(connection, FeedPosition(0, 0), 10).entries
+
+        assert pruning.prune(connection, timedelta(days=1), 10) == 2
+        assert change_feed.read(connection, FeedPosition(0, 0), 10).is_pruned
+        assert change_feed.read(connection, first.position, 10).is_pruned
+        kept = change_feed.read(connection, second.position, 10)
+        assert (kept.is_pruned, [change.position for change in kept.entries]) == (False, [third.position])
+
+
+def test_pruning_keeps_changes_that_the_search_index_lacks(database_url: str) -> None:
+    """Else their messages could never be found."""
+    with connections.open(database_url, "test") as connection:
+        connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('message', now() - interval '9 days')")
+
+        assert pruning.delete_old(connection, timedelta(days=1), 10) == 0
+
+
+def test_horizon_lag_is_the_age_of_the_oldest_held_back_change(database_url: str) -> None:
+    """A transaction that never ends stops every reader of the feed, so it must be visible."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as slow:
         before = pruning.horizon_lag(connection)
         slow.execute("SELECT pg_current_xact_id()")

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from store.history import raw_events
 from store.postgres import connections, migrator
 from store.postgres.errors import TransientError
 from store.reading import operations, raw_tail
@@ -171,7 +172,7 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
         assert sources.last_visible_event(connection) == 12000
         assert len(sources.page_of_ids(connection, 5000, 12000, 500)) == 500
         assert len(sources.first_within_limit(connection, range(1, 300))) == 299
-        assert sorted(sources.event_ids_by_key(connection, [7])[7]) == [14, 15]
+        assert sorted(raw_events.event_ids_by_key(connection, [7])[7]) == [14, 15]
         assert len(sources.load(connection, range(100, 400), replay_parser(parse_correctly))) == 300
         assert raw_tail.event_id_before_last(connection, 10) == 11990
         assert len(raw_tail.RawTail(11950).poll(connection)) == 50
