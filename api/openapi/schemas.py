@@ -1,10 +1,13 @@
 """What `/openapi.json` says of the things that answers are made of."""
 
+from collections.abc import Mapping
+
 from api.chats import messages, routes
 from api.openapi.builders import (
     BOOLEAN,
     DATE_TIME,
     INTEGER,
+    NULLABLE_BOOLEAN,
     NULLABLE_DATE_TIME,
     NULLABLE_INTEGER,
     NULLABLE_STRING,
@@ -14,12 +17,16 @@ from api.openapi.builders import (
     object_schema,
     schema_ref,
 )
+from store.model import message_columns
 
 DIRECTION: Schema = {"type": "string", "enum": list(messages.DIRECTIONS)}
 NULLABLE_CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque; null at the end."}
 _REV: Schema = {"type": "integer", "description": "Grows: of two states of one thing the greater is newer."}
 _CHANGE_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
 _LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
+
+_NULLABLE: Mapping[str, Schema] = {"text": NULLABLE_STRING, "bigint": NULLABLE_INTEGER, "boolean": NULLABLE_BOOLEAN}
+_CONTENT: Schema = {column.name: _NULLABLE[column.type] for column in message_columns.CONTENT}
 
 SCHEMAS: Schema = {
     "Error": object_schema({"success": {"const": False}, "error": STRING, "code": STRING}),
@@ -36,19 +43,13 @@ SCHEMAS: Schema = {
             "direction": DIRECTION,
             "from_number": NULLABLE_STRING,
             "to_number": NULLABLE_STRING,
+            **_CONTENT,
             "message_type": {"type": "string", "enum": list(messages.MESSAGE_TYPES)},
-            "message_text": NULLABLE_STRING,
-            "media_url": NULLABLE_STRING,
-            "caption": NULLABLE_STRING,
             "status": NULLABLE_STRING,
             "timestamp": {"type": "integer", "description": "Milliseconds since 1970, UTC."},
             "created_at": DATE_TIME,
             "time_source": {"type": "string", "enum": ["message", "receipt"]},
             "content_state": {"type": "string", "enum": ["complete", "media_missing", "undecrypted"]},
-            "raw_type": NULLABLE_STRING,
-            "mime_type": NULLABLE_STRING,
-            "file_name": NULLABLE_STRING,
-            "reply_to": NULLABLE_STRING,
             "sender": NULLABLE_STRING,
             "sender_name": NULLABLE_STRING,
             "unread": BOOLEAN,

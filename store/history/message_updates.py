@@ -6,8 +6,9 @@ why it does not matter which of them came first.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, LiteralString, TypeAlias
 
+from store.model import message_columns
 from store.model.facts import Direction, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
@@ -44,19 +45,7 @@ class RecomputedMessage:
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
     """Add the marks to their messages; a copy that came earlier dates its mark."""
     connection.execute(
-        """
-        INSERT INTO message_updates AS k (key_id, kind, digest, chat_id, direction, sender, occurred_at, status, text)
-        SELECT
-            r.key_id, r.kind, decode(r.digest, 'hex'), r.chat_id, r.direction, r.sender, r.occurred_at, r.status, r.text
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-            key_id bigint, kind text, digest text, chat_id bigint, direction text, sender text, occurred_at bigint,
-            status text, text text
-        )
-        ORDER BY r.key_id, r.kind, r.digest
-        ON CONFLICT (key_id, kind, digest) DO UPDATE
-        SET occurred_at = excluded.occurred_at
-        WHERE excluded.occurred_at < k.occurred_at
-        """,
+        _ADD,
         {"rows": json_rows.encode(asdict(mark) for mark in updates)},
     )
 
@@ -167,3 +156,15 @@ def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, 
         "SELECT id, chat_id FROM whatsapp_messages WHERE key_id = ANY(%s) AND NOT is_duplicate", [key_ids]
     )
     return [(int(str(row_id)), int(str(chat_id))) for row_id, chat_id in found]
+
+
+_BESIDE_DIGEST = tuple(column for column in message_columns.UPDATE if column.name != "digest")
+_ADD: LiteralString = f"""
+    INSERT INTO message_updates AS k (digest, {message_columns.names(_BESIDE_DIGEST)})
+    SELECT decode(r.digest, 'hex'), {message_columns.names(_BESIDE_DIGEST, "r")}
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (digest text, {message_columns.declarations(_BESIDE_DIGEST)})
+    ORDER BY r.key_id, r.kind, r.digest
+    ON CONFLICT (key_id, kind, digest) DO UPDATE
+    SET occurred_at = excluded.occurred_at
+    WHERE excluded.occurred_at < k.occurred_at
+"""  # noqa: S608 - assembled from literals only, which the type proves

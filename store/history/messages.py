@@ -1,11 +1,12 @@
 """The messages: made once, and from then on the greatest of what their copies say."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, cast
+from operator import attrgetter
+from typing import LiteralString, NamedTuple, TypeAlias, cast
 
-from store.model import timestamps
-from store.model.facts import ContentState, Direction, Message, Status
+from store.model import message_columns, timestamps
+from store.model.facts import Direction, Message, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -23,15 +24,8 @@ class MessageCopy(NamedTuple):
     direction: Direction
     from_number: str | None
     to_number: str | None
-    message_type: str
-    raw_type: str | None
-    content_state: ContentState
-    message_text: str | None
-    caption: str | None
-    media_url: str | None
-    mime_type: str | None
-    file_name: str | None
-    reply_to: str | None
+    content: tuple[object, ...]
+    """The values of `message_columns.CONTENT`."""
     sender: str | None
     sender_name: str | None
     base_status: Status | None
@@ -48,8 +42,15 @@ class MessageCopy(NamedTuple):
 
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
-    # What is null is left out: a third of the columns, which neither end then reads.
-    return {column: value for column, value in zip(MessageCopy._fields, copy, strict=True) if value is not None}
+    # Nulls are left out: a third of the columns, which neither end then reads.
+    values = (*copy[:_CONTENT_FIELD], *copy.content, *copy[_CONTENT_FIELD + 1 :])
+    return {name: value for name, value in zip(_COPY_NAMES, values, strict=True) if value is not None}
+
+
+_CONTENT_FIELD = MessageCopy._fields.index("content")
+_COPY_NAMES = tuple(column.name for column in message_columns.COPY)
+content_of: Callable[[Message], tuple[object, ...]] = attrgetter(*(column.field for column in message_columns.CONTENT))
+"""The values of `message_columns.CONTENT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +109,7 @@ def _insert(
 ) -> tuple[list[tuple[int, MessageCopy]], list[MessageCopy]]:
     """The rows that were made, and the copies of those that were there."""
     inserted = connection.execute(
-        """
-        INSERT INTO whatsapp_messages (
-            key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
-            content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
-            status, base_status, timestamp, time_source, receive_order, content_rank, content_time, content_tie, unread
-        )
-        SELECT
-            r.key_id, r.chat_id, r.session_id, r.message_id, r.direction, r.from_number, r.to_number, r.message_type,
-            r.raw_type, r.content_state, r.message_text, r.caption, r.media_url, r.mime_type, r.file_name, r.reply_to,
-            r.sender, r.sender_name, r.base_status, r.base_status, r.timestamp, r.time_source, r.receive_order,
-            r.content_rank, r.content_time, r.content_tie, r.direction = 'incoming'
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-            key_id bigint, chat_id bigint, session_id text, message_id text, direction text, from_number text,
-            to_number text, message_type text, raw_type text, content_state text, message_text text, caption text,
-            media_url text, mime_type text, file_name text, reply_to text, sender text, sender_name text,
-            base_status text, timestamp bigint, time_source text, receive_order bigint, content_rank smallint,
-            content_time bigint, content_tie bigint
-        )
-        ORDER BY r.key_id, r.chat_id, r.direction
-        ON CONFLICT (key_id, chat_id, direction) DO NOTHING
-        RETURNING id, key_id, chat_id, direction
-        """,
+        _INSERT,
         {"rows": json_rows.encode(_to_json_row(copy) for copy in copies)},
     )
     of_slot = {copy.identity: copy for copy in copies}
@@ -145,22 +125,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
     # Content is one tuple, never mixed from two copies. A better copy also takes the overlay of an edit away, which
     # marks.settle lays on again.
     better = connection.execute(
-        """
-        UPDATE whatsapp_messages AS m
-        SET message_type = r.message_type, raw_type = r.raw_type, content_state = r.content_state,
-            message_text = r.message_text, caption = r.caption, media_url = r.media_url, mime_type = r.mime_type,
-            file_name = r.file_name, reply_to = r.reply_to,
-            content_rank = r.content_rank, content_time = r.content_time, content_tie = r.content_tie,
-            original_text = NULL, edited_at = NULL, rev = m.rev + 1
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-            key_id bigint, chat_id bigint, direction text, message_type text, raw_type text, content_state text,
-            message_text text, caption text, media_url text, mime_type text, file_name text, reply_to text,
-            content_rank smallint, content_time bigint, content_tie bigint
-        )
-        WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
-            AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)
-        RETURNING m.id, m.chat_id, m.direction
-        """,
+        _REPLACE_CONTENT,
         {"rows": document},
     )
     changed = [ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in better]
@@ -201,3 +166,25 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
     return changed + [
         ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in grown
     ]
+
+
+_INSERT: LiteralString = f"""
+    INSERT INTO whatsapp_messages ({message_columns.names(message_columns.COPY)}, status, unread)
+    SELECT {message_columns.names(message_columns.COPY, "r")}, r.base_status, r.direction = 'incoming'
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r ({message_columns.declarations(message_columns.COPY)})
+    ORDER BY r.key_id, r.chat_id, r.direction
+    ON CONFLICT (key_id, chat_id, direction) DO NOTHING
+    RETURNING id, key_id, chat_id, direction
+"""  # noqa: S608 - assembled from literals only, which the type proves
+
+_REPLACED = (*message_columns.CONTENT, *message_columns.CONTENT_RANK)
+_REPLACE_CONTENT: LiteralString = f"""
+    UPDATE whatsapp_messages AS m
+    SET {message_columns.assignments(_REPLACED, "r")}, original_text = NULL, edited_at = NULL, rev = m.rev + 1
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+        key_id bigint, chat_id bigint, direction text, {message_columns.declarations(_REPLACED)}
+    )
+    WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
+        AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)
+    RETURNING m.id, m.chat_id, m.direction
+"""  # noqa: S608 - assembled from literals only, which the type proves

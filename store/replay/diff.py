@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, LiteralString, TypeAlias, cast
 
+from store.model import message_columns
 from store.postgres.connections import Connection
 from store.replay.report import Difference
 from store.replay.shadow import ShadowScope
@@ -12,9 +13,9 @@ from store.replay.sources import SourceEvent
 ColumnValues: TypeAlias = Mapping[str, object]
 
 _VISIBLE_COLUMNS: Final = (
-    *("message_type", "raw_type", "content_state", "message_text", "caption", "media_url", "mime_type", "file_name"),
-    *("reply_to", "sender", "sender_name", "status", "timestamp", "time_source", "edited_at", "deleted_at"),
-    *("is_duplicate", "number"),
+    *(column.name for column in message_columns.CONTENT),
+    *("sender", "sender_name", "status", "timestamp", "time_source", "edited_at", "deleted_at", "is_duplicate"),
+    "number",
 )
 """What of a message readers see; what they do not see only decides it."""
 
@@ -94,35 +95,7 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
     names = {key.key_id: f"{name[0]} {name[1]}" for name, key in scope.locked_keys.items()}
     keys = {"keys": list(scope.key_ids)}
     found = connection.execute(
-        """
-        WITH real AS (
-            SELECT m.id, m.key_id, m.chat_id, m.session_id, c.address, m.direction, m.message_id,
-                m.message_type, m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type,
-                m.file_name, m.reply_to, m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source,
-                m.content_rank, m.content_time, m.content_tie, m.original_text, m.edited_at, m.deleted_at,
-                    m.is_duplicate,
-                -- Our own side's number is what the session had reported when the row was made.
-                CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS number
-            FROM whatsapp_messages AS m
-            JOIN chats AS c USING (chat_id)
-            WHERE m.key_id = ANY(%(keys)s)
-        ),
-        shadow AS (
-            SELECT m.id, m.key_id, m.chat_id, m.session_id, m.direction, m.message_id,
-                m.message_type, m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type,
-                m.file_name, m.reply_to, m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source,
-                m.content_rank, m.content_time, m.content_tie, m.original_text, m.edited_at, m.deleted_at,
-                    m.is_duplicate,
-                CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS number
-            FROM pg_temp.whatsapp_messages AS m
-        )
-        SELECT key_id, r.id, s.id, to_jsonb(r), to_jsonb(s)
-        FROM real AS r
-        FULL JOIN shadow AS s USING (key_id, chat_id, direction)
-        WHERE r.id IS NULL OR s.id IS NULL OR
-            to_jsonb(r) - '{id,address}'::text[] IS DISTINCT FROM to_jsonb(s) - 'id'
-        ORDER BY key_id, r.id, s.id
-        """,
+        _COMPARE_MESSAGES,
         keys,
     ).fetchall()
     messages = [
@@ -134,20 +107,7 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
         )
     ]
     marked = connection.execute(
-        """
-        SELECT key_id, kind, to_jsonb(r), to_jsonb(s)
-        FROM (
-            SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
-            FROM message_updates AS m
-            WHERE m.key_id = ANY(%(keys)s)
-        ) AS r
-        FULL JOIN (
-            SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
-            FROM pg_temp.message_updates AS m
-        ) AS s USING (key_id, kind, digest)
-        WHERE to_jsonb(r) IS DISTINCT FROM to_jsonb(s)
-        ORDER BY key_id, kind, digest
-        """,
+        _COMPARE_UPDATES,
         keys,
     ).fetchall()
     marks = [
@@ -221,3 +181,44 @@ def describe_event(source: SourceEvent) -> Difference | None:
     if source.stored_reason is not None and source.stored_reason != source.current_reason:
         return Difference("event parked for another reason", where, source.stored_reason[0], source.outcome.reason)
     return None
+
+
+_COMPARED: LiteralString = f"""
+    SELECT m.id, m.key_id, m.chat_id, m.session_id, m.direction, m.message_id,
+        {message_columns.names((*message_columns.CONTENT, *message_columns.MERGED), "m")},
+        {message_columns.names((*message_columns.CONTENT_RANK, *message_columns.RECOMPUTED), "m")},
+        -- Our own side's number is what the session had reported when the row was made.
+        CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS number
+"""
+_COMPARE_MESSAGES: LiteralString = f"""
+    WITH real AS (
+        {_COMPARED}, c.address
+        FROM whatsapp_messages AS m
+        JOIN chats AS c USING (chat_id)
+        WHERE m.key_id = ANY(%(keys)s)
+    ),
+    shadow AS (
+        {_COMPARED}
+        FROM pg_temp.whatsapp_messages AS m
+    )
+    SELECT key_id, r.id, s.id, to_jsonb(r), to_jsonb(s)
+    FROM real AS r
+    FULL JOIN shadow AS s USING (key_id, chat_id, direction)
+    WHERE r.id IS NULL OR s.id IS NULL OR
+        to_jsonb(r) - '{{id,address}}'::text[] IS DISTINCT FROM to_jsonb(s) - 'id'
+    ORDER BY key_id, r.id, s.id
+"""  # noqa: S608 - assembled from literals only, which the type proves
+_COMPARE_UPDATES: LiteralString = f"""
+    SELECT key_id, kind, to_jsonb(r), to_jsonb(s)
+    FROM (
+        SELECT {message_columns.names(message_columns.UPDATE, "m")}
+        FROM message_updates AS m
+        WHERE m.key_id = ANY(%(keys)s)
+    ) AS r
+    FULL JOIN (
+        SELECT {message_columns.names(message_columns.UPDATE, "m")}
+        FROM pg_temp.message_updates AS m
+    ) AS s USING (key_id, kind, digest)
+    WHERE to_jsonb(r) IS DISTINCT FROM to_jsonb(s)
+    ORDER BY key_id, kind, digest
+"""  # noqa: S608 - assembled from literals only, which the type proves

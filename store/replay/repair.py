@@ -1,11 +1,12 @@
 """Makes the real history what its shadow is, under the locks of the keys and chats concerned."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_updates, messages
+from store.model import message_columns
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 from store.replay.diff import HistoryDiff, MessageDifference
@@ -104,26 +105,7 @@ def _update_messages(connection: Connection, real_by_shadow: Mapping[int, int]) 
     if not real_by_shadow:
         return
     connection.execute(
-        """
-        UPDATE whatsapp_messages AS m
-        SET key_id = s.key_id, chat_id = s.chat_id, session_id = s.session_id, message_id = s.message_id,
-            direction = s.direction, message_type = s.message_type, raw_type = s.raw_type,
-            content_state = s.content_state, message_text = s.message_text, caption = s.caption,
-            media_url = s.media_url, mime_type = s.mime_type, file_name = s.file_name, reply_to = s.reply_to,
-            sender = s.sender, sender_name = s.sender_name, status = s.status, base_status = s.base_status,
-            timestamp = s.timestamp, time_source = s.time_source, content_rank = s.content_rank,
-            content_time = s.content_time, content_tie = s.content_tie, original_text = s.original_text,
-            edited_at = s.edited_at, deleted_at = s.deleted_at, is_duplicate = s.is_duplicate, rev = m.rev + 1,
-            unread = CASE WHEN m.direction = s.direction THEN m.unread ELSE s.unread END,
-            -- Our own side's number stays what it was when the row was made.
-            from_number = CASE WHEN s.direction = 'incoming' OR m.direction <> s.direction
-                THEN s.from_number ELSE m.from_number END,
-            to_number = CASE WHEN s.direction = 'outgoing' OR m.direction <> s.direction
-                THEN s.to_number ELSE m.to_number END
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (shadow bigint, real bigint)
-        JOIN pg_temp.whatsapp_messages AS s ON s.id = r.shadow
-        WHERE m.id = r.real
-        """,
+        _UPDATE_MESSAGES,
         {"rows": json_rows.encode({"shadow": shadow, "real": real} for shadow, real in real_by_shadow.items())},
     )
 
@@ -133,25 +115,7 @@ def _insert_messages(connection: Connection, shadow_ids: Sequence[int], read_sha
     if not shadow_ids:
         return []
     added = connection.execute(
-        """
-        INSERT INTO whatsapp_messages (
-            key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
-            content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
-            status, base_status, timestamp, time_source, receive_order, content_rank, content_time, content_tie,
-            original_text, edited_at, deleted_at, is_duplicate, unread
-        )
-        SELECT
-            s.key_id, s.chat_id, s.session_id, s.message_id, s.direction, s.from_number, s.to_number, s.message_type,
-            s.raw_type, s.content_state, s.message_text, s.caption, s.media_url, s.mime_type, s.file_name, s.reply_to,
-            s.sender, s.sender_name, s.status, s.base_status, s.timestamp, s.time_source, s.receive_order,
-                s.content_rank,
-            s.content_time, s.content_tie, s.original_text, s.edited_at, s.deleted_at, s.is_duplicate,
-            s.unread AND NOT s.id = ANY(%(read)s)
-        FROM pg_temp.whatsapp_messages AS s
-        WHERE s.id = ANY(%(shadows)s)
-        ORDER BY s.key_id, s.chat_id, s.direction
-        RETURNING id
-        """,
+        _INSERT_MESSAGES,
         {"shadows": shadow_ids, "read": read_shadow_ids},
     )
     return [cast("int", row_id) for (row_id,) in added]
@@ -169,18 +133,50 @@ def _replace_updates(connection: Connection, key_ids: Sequence[int]) -> None:
         [key_ids],
     )
     connection.execute(
-        """
-        INSERT INTO message_updates AS m (key_id, kind, digest, chat_id, direction, sender, occurred_at, status, text)
-        SELECT s.key_id, s.kind, s.digest, s.chat_id, s.direction, s.sender, s.occurred_at, s.status, s.text
-        FROM pg_temp.message_updates AS s
-        WHERE s.key_id = ANY(%s)
-        ORDER BY s.key_id, s.kind, s.digest
-        ON CONFLICT (key_id, kind, digest) DO UPDATE
-        SET chat_id = excluded.chat_id, direction = excluded.direction, sender = excluded.sender,
-            occurred_at = excluded.occurred_at, status = excluded.status, text = excluded.text
-        WHERE (m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text)
-            IS DISTINCT FROM (excluded.chat_id, excluded.direction, excluded.sender, excluded.occurred_at,
-                excluded.status, excluded.text)
-        """,
+        _REPLACE_UPDATES,
         [key_ids],
     )
+
+
+_REWRITTEN = (
+    *message_columns.IDENTITY,
+    *message_columns.CONTENT,
+    *message_columns.CONTENT_RANK,
+    *message_columns.MERGED,
+    *message_columns.RECOMPUTED,
+)
+_UPDATE_MESSAGES: LiteralString = f"""
+    UPDATE whatsapp_messages AS m
+    SET {message_columns.assignments(_REWRITTEN, "s")}, rev = m.rev + 1,
+        unread = CASE WHEN m.direction = s.direction THEN m.unread ELSE s.unread END,
+        -- Our own side's number stays what it was when the row was made.
+        from_number = CASE WHEN s.direction = 'incoming' OR m.direction <> s.direction
+            THEN s.from_number ELSE m.from_number END,
+        to_number = CASE WHEN s.direction = 'outgoing' OR m.direction <> s.direction
+            THEN s.to_number ELSE m.to_number END
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (shadow bigint, real bigint)
+    JOIN pg_temp.whatsapp_messages AS s ON s.id = r.shadow
+    WHERE m.id = r.real
+"""  # noqa: S608 - assembled from literals only, which the type proves
+_INSERT_MESSAGES: LiteralString = f"""
+    INSERT INTO whatsapp_messages ({message_columns.names(message_columns.STORED)}, unread)
+    SELECT {message_columns.names(message_columns.STORED, "s")}, s.unread AND NOT s.id = ANY(%(read)s)
+    FROM pg_temp.whatsapp_messages AS s
+    WHERE s.id = ANY(%(shadows)s)
+    ORDER BY s.key_id, s.chat_id, s.direction
+    RETURNING id
+"""  # noqa: S608 - assembled from literals only, which the type proves
+
+_UPDATE_KEY = ("key_id", "kind", "digest")
+_UPDATE_VALUES = tuple(column for column in message_columns.UPDATE if column.name not in _UPDATE_KEY)
+_REPLACE_UPDATES: LiteralString = f"""
+    INSERT INTO message_updates AS m ({message_columns.names(message_columns.UPDATE)})
+    SELECT {message_columns.names(message_columns.UPDATE, "s")}
+    FROM pg_temp.message_updates AS s
+    WHERE s.key_id = ANY(%s)
+    ORDER BY s.key_id, s.kind, s.digest
+    ON CONFLICT (key_id, kind, digest) DO UPDATE
+    SET {message_columns.assignments(_UPDATE_VALUES, "excluded")}
+    WHERE ({message_columns.names(_UPDATE_VALUES, "m")})
+        IS DISTINCT FROM ({message_columns.names(_UPDATE_VALUES, "excluded")})
+"""  # noqa: S608 - assembled from literals only, which the type proves

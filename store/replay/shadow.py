@@ -7,12 +7,13 @@ only where they look first differs. Nothing that is not written is written to th
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import LiteralString, cast
 
 from store.history import fold, message_updates, messages
 from store.history.chats import Chat, ChatAddress
 from store.history.message_keys import LockedKey, MessageKey
 from store.history.parsed_events import ParsedEvent
+from store.model import message_columns
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -172,34 +173,11 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
     )
     digests = [telling.digest for telling in parsed_events]
     connection.execute(
-        """
-        INSERT INTO pg_temp.message_updates (key_id, kind, digest, chat_id, direction, sender, occurred_at, status,
-            text)
-        SELECT m.key_id, m.kind, m.digest, m.chat_id, m.direction, m.sender, m.occurred_at, m.status, m.text
-        FROM message_updates AS m
-        -- What a source at hand said is what it says now.
-        WHERE m.key_id = ANY(%(keys)s) AND NOT m.digest = ANY(%(digests)s)
-        """,
+        _COPY_PRUNED_UPDATES,
         {"keys": pruned, "digests": digests},
     )
     connection.execute(
-        """
-        INSERT INTO pg_temp.whatsapp_messages (
-            key_id, chat_id, session_id, message_id, direction, from_number, to_number, message_type, raw_type,
-            content_state, message_text, caption, media_url, mime_type, file_name, reply_to, sender, sender_name,
-            status, base_status, timestamp, time_source, receive_order, content_rank, content_time, content_tie, unread,
-            original_text, edited_at, deleted_at, is_duplicate
-        )
-        SELECT
-            m.key_id, m.chat_id, m.session_id, m.message_id, m.direction, m.from_number, m.to_number, m.message_type,
-            m.raw_type, m.content_state, m.message_text, m.caption, m.media_url, m.mime_type, m.file_name, m.reply_to,
-            m.sender, m.sender_name, m.status, m.base_status, m.timestamp, m.time_source, m.receive_order,
-            -- Content that a source at hand gave gives way to what that source says now.
-            CASE WHEN m.content_tie = ANY(%(ties)s) THEN -1 ELSE m.content_rank END,
-            m.content_time, m.content_tie, m.unread, m.original_text, m.edited_at, m.deleted_at, m.is_duplicate
-        FROM whatsapp_messages AS m
-        WHERE m.key_id = ANY(%(keys)s)
-        """,
+        _COPY_PRUNED_MESSAGES,
         {"keys": pruned, "ties": [messages.content_tiebreaker(digest) for digest in digests]},
     )
 
@@ -215,3 +193,22 @@ def _restore_content_rank(connection: Connection) -> None:
             AND m.key_id = s.key_id AND m.chat_id = s.chat_id AND m.direction = s.direction
         """
     )
+
+
+_COPY_PRUNED_UPDATES: LiteralString = f"""
+    INSERT INTO pg_temp.message_updates ({message_columns.names(message_columns.UPDATE)})
+    SELECT {message_columns.names(message_columns.UPDATE, "m")}
+    FROM message_updates AS m
+    -- An event at hand is folded again.
+    WHERE m.key_id = ANY(%(keys)s) AND NOT m.digest = ANY(%(digests)s)
+"""  # noqa: S608 - assembled from literals only, which the type proves
+
+_UNRANKED = tuple(column for column in message_columns.STORED if column.name != "content_rank")
+_COPY_PRUNED_MESSAGES: LiteralString = f"""
+    INSERT INTO pg_temp.whatsapp_messages ({message_columns.names(_UNRANKED)}, unread, content_rank)
+    SELECT {message_columns.names(_UNRANKED, "m")}, m.unread,
+        -- Content of an event at hand gives way to what that event says now.
+        CASE WHEN m.content_tie = ANY(%(ties)s) THEN -1 ELSE m.content_rank END
+    FROM whatsapp_messages AS m
+    WHERE m.key_id = ANY(%(keys)s)
+"""  # noqa: S608 - assembled from literals only, which the type proves
