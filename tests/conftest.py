@@ -1,18 +1,18 @@
-"""Real servers for the tests: one PostgreSQL and one Valkey per xdist worker, gone with it."""
+"""Fixtures for every test: one PostgreSQL and one Valkey per xdist worker, and databases on them."""
 
 import itertools
 import shutil
-from collections.abc import Iterator
-from typing import LiteralString
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-import psycopg
 import pytest
 import redis
-from psycopg import sql
 
 from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
+from tests.support.databases import run_admin
+from tests.support.pipeline import WorkerPipeline
 
 TEMPLATE_DATABASE = "migrated"
 DATABASE_NUMBERS = itertools.count(1)
@@ -20,7 +20,7 @@ DATABASE_NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
-    """This worker's PostgreSQL and Valkey; do not stop or kill them: a private one is two lines."""
+    """The PostgreSQL and the Valkey of this xdist worker; a test that stops one starts its own."""
     folder = data_folder.create_temporary()
     both = EmbeddedServers.ephemeral(folder)
     both.start()
@@ -31,7 +31,7 @@ def servers() -> Iterator[EmbeddedServers]:
 
 @pytest.fixture(scope="session")
 def template_database(servers: EmbeddedServers) -> str:
-    """The name of a database with all migrations in it, which nobody connects to."""
+    """The name of a migrated database to copy; nothing connects to it."""
     run_admin(servers, "CREATE DATABASE {}", TEMPLATE_DATABASE)
     migrator.migrate(servers.postgres.url_of(TEMPLATE_DATABASE))
     return TEMPLATE_DATABASE
@@ -39,7 +39,7 @@ def template_database(servers: EmbeddedServers) -> str:
 
 @pytest.fixture
 def database_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
-    """A fresh, migrated database of the test's own."""
+    """A migrated database for one test."""
     name = f"test_{next(DATABASE_NUMBERS)}"
     run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
     yield servers.postgres.url_of(name)
@@ -48,12 +48,35 @@ def database_url(servers: EmbeddedServers, template_database: str) -> Iterator[s
 
 @pytest.fixture
 def redis_url(servers: EmbeddedServers) -> str:
-    """This worker's Valkey, emptied."""
+    """The Valkey of this xdist worker, emptied."""
     with redis.Redis.from_url(servers.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
     return servers.valkey.url
 
 
-def run_admin(servers: EmbeddedServers, statement: LiteralString, *names: str) -> None:
-    with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+@pytest.fixture
+def make_pipeline(
+    servers: EmbeddedServers, template_database: str, redis_url: str, tmp_path: Path
+) -> Iterator[Callable[..., WorkerPipeline]]:
+    """Makes pipelines, each with a database and a Redis database of its own; `empty` ones have no table."""
+    databases: list[tuple[str, WorkerPipeline]] = []
+
+    def make(*, empty: bool = False) -> WorkerPipeline:
+        name = f"pipeline_{next(DATABASE_NUMBERS)}"
+        if empty:
+            run_admin(servers, "CREATE DATABASE {}", name)
+        else:
+            run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
+        url = redis_url.replace("db=0", f"db={len(databases)}")
+        databases.append((name, WorkerPipeline(servers.postgres.url_of(name), url, tmp_path)))
+        return databases[-1][1]
+
+    yield make
+    for name, pipeline in databases:
+        pipeline.close()
+        run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def pipeline(make_pipeline: Callable[..., WorkerPipeline]) -> WorkerPipeline:
+    return make_pipeline()

@@ -1,1 +1,1 @@
-"""Records what a release must stay compatible with, and audits its dependencies."""
+"""Records what later versions must stay compatible with, and audits the dependencies."""

@@ -8,7 +8,7 @@ import pytest
 
 from dev.chaos import event_generator, reference_model, verdict
 from dev.embedded.servers import EmbeddedServers
-from tests.conftest import run_admin
+from tests.support.databases import run_admin
 from tests.support.pipeline import WorkerPipeline
 
 EVENTS = 300

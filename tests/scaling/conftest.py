@@ -8,8 +8,8 @@ import pytest
 from dev.embedded import data_folder
 from dev.embedded.postgres import ROLE
 from dev.embedded.servers import EmbeddedServers
-from tests.conftest import run_admin
 from tests.support import pgbouncer
+from tests.support.databases import run_admin
 
 DATABASE_NUMBERS = itertools.count(1)
 

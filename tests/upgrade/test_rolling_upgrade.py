@@ -1,8 +1,9 @@
-"""Processes of a release and of this version side by side, on one schema and one queue."""
+"""Processes of a release and of this version run side by side, on one schema and one queue."""
 
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -14,11 +15,12 @@ import pytest
 from dev.chaos.event_generator import EventGenerator
 from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
+from dev.release import releases
 from ingest.queue import contract
 from store.postgres import migrator
 from tests.support import documentation, worker_http
+from tests.support.old_release import OldRelease
 from tests.support.pipeline import WorkerPipeline
-from tests.upgrade.conftest import RELEASES, OldRelease
 
 RECEIVED_AT: Final = 1_767_225_600_000
 HISTORY: Final = {
@@ -37,7 +39,7 @@ HISTORY: Final = {
     "message_updates": "kind, digest, direction, sender, occurred_at, status, text",
     "lid_aliases": "session_id, lid, phone, observed_at, digest",
 }
-"""What a history says, without the numbers that its rows happen to have."""
+"""The columns of each table that do not depend on generated numbers."""
 
 
 def history(pipeline: WorkerPipeline) -> dict[str, list[tuple[Any, ...]]]:
@@ -48,7 +50,7 @@ def history(pipeline: WorkerPipeline) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def webhooks() -> list[bytes]:
-    """One of every dialect that we know."""
+    """One webhook of every known dialect."""
     folder = ROOT / "tests" / "payloads"
     paths = [path for path in folder.rglob("*.*") if path.parent != folder and path.parent.name != "queue"]
     return [path.read_bytes() for path in sorted(paths) if ".expected" not in path.name]
@@ -57,19 +59,19 @@ def webhooks() -> list[bytes]:
 def entries(bodies: list[bytes]) -> list[dict[bytes, bytes]]:
     """The bodies as stream entries of one writer."""
     writer = secrets.token_hex(16)
-    found: list[dict[bytes, bytes]] = []
+    batches: list[dict[bytes, bytes]] = []
     for number, start in enumerate(range(0, len(bodies), 25), 1):
-        some = tuple(bodies[start : start + 25])
-        upto = start + len(some)
+        batch = tuple(bodies[start : start + 25])
+        upto = start + len(batch)
         receipts = tuple(range(RECEIVED_AT + start, RECEIVED_AT + upto))
-        found.append(contract.to_fields(contract.RawBatch(writer, number, upto, receipts, some)))
-    return found
+        batches.append(contract.to_fields(contract.RawBatch(writer, number, upto, receipts, batch)))
+    return batches
 
 
 def test_a_released_worker_writes_the_same_history_into_the_new_schema(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """Migrations come first: for hours, perhaps, the workers of before are all that writes."""
+    """Migrations come first: for hours, perhaps, only workers of the release write."""
     old, new = make_pipeline(), make_pipeline()
     bodies = webhooks()
     for entry in entries(bodies):
@@ -90,7 +92,7 @@ def test_a_released_worker_writes_the_same_history_into_the_new_schema(
 def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """As docs/upgrading.md says it: migrate, replace the processes one by one, and nothing has to stop."""
+    """docs/upgrading.md: migrate, then replace the processes one by one; nothing has to stop."""
     pipeline = make_pipeline(empty=True)
     release.migrate(pipeline.database_url)
     story = EventGenerator(91)
@@ -99,7 +101,7 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     assert pipeline.wait_until(lambda: pipeline.count_ledger_events() > 20), pipeline.worker_output
 
     pipeline.feed.append_all(story.take(300), events_per_batch=5)
-    migrated = pasted(pipeline)
+    migrated = run_documented_commands(pipeline)
     pipeline.feed.append_all(story.take(200), events_per_batch=5)
     new = pipeline.create_worker().start()
     pipeline.feed.append_all(story.take(200), events_per_batch=5)
@@ -108,11 +110,10 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     pipeline.workers.remove(old)
     pipeline.feed.append_all(story.take(200), events_per_batch=5)
 
-    assert migrated.count("applied") == len(migrator.available()) - len(
-        list((release.code_folder / "store/migrations").glob("*"))
-    )
+    new_migrations = set(migrator.available()) - set(migrator.available(release.migrations_folder))
+    assert migrated.count("applied") == len(new_migrations)
     assert pipeline.wait_until_drained(60), pipeline.worker_output
-    assert (old.start_count, new.start_count) == (1, 1), "nobody died of the other"
+    assert (old.start_count, new.start_count) == (1, 1), "neither worker crashed beside the other"
     verdict = pipeline.judge()
     assert verdict.is_clean, verdict
 
@@ -121,7 +122,7 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
 def test_going_back_to_the_released_worker_works_on_the_new_schema(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """Whoever finds the new version wanting starts the old one again: what the new one wrote does not confuse it."""
+    """A downgrade: the old worker continues on the rows that the new one wrote."""
     pipeline = make_pipeline()
     story = EventGenerator(92)
     pipeline.feed.append_all(story.take(150), events_per_batch=5)
@@ -137,13 +138,17 @@ def test_going_back_to_the_released_worker_works_on_the_new_schema(
     assert verdict.is_clean, verdict
 
 
-def test_new_processes_wait_for_the_schema_and_say_what_it_lacks(
-    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
+def test_new_processes_wait_for_the_schema_and_name_the_missing_migration(
+    make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """A deployment that starts the new code first: nothing is taken from the queue, and the probe says why."""
+    """A deployment that starts the new code first: nothing is taken from the queue, and the probe gives the reason."""
     pipeline = make_pipeline(empty=True)
-    done = release.migrate(pipeline.database_url)
-    lacking = [name for name in migrator.available() if name not in done]
+    *earlier, missing = migrator.available()
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for name in earlier:
+        shutil.copy(migrator.MIGRATIONS_FOLDER / name, folder)
+    migrator.migrate(pipeline.database_url, folder=folder)
     worker = pipeline.create_worker(WORKER_PORT=worker_http.free_port()).start()
     port = worker_http.free_port()
     environment = {"DATABASE_URL": pipeline.database_url, "API_TOKEN": "made-up-for-tests", "WORKER_PORT": port}
@@ -154,17 +159,17 @@ def test_new_processes_wait_for_the_schema_and_say_what_it_lacks(
             assert pipeline.wait_until(lambda p=process: "lacks" in worker_http.fetch(p, "/readyz")[1]), process.output
             status, body = worker_http.fetch(process, "/readyz")
             assert status == 503
-            assert all(name in body for name in lacking), body
+            assert missing in body
         assert pipeline.count_entries() == 1
-        pasted(pipeline)
+        run_documented_commands(pipeline)
 
         assert pipeline.wait_until_drained(), pipeline.worker_output
         for process in (worker, api):
             assert pipeline.wait_until(lambda p=process: worker_http.fetch(p, "/readyz")[0] == 200), process.output
 
 
-def pasted(pipeline: WorkerPipeline) -> str:
-    """What the lines of docs/upgrading.md say."""
+def run_documented_commands(pipeline: WorkerPipeline) -> str:
+    """The output of the commands of docs/upgrading.md."""
     lines = documentation.tested_commands("docs/upgrading.md", "tests/upgrade/test_rolling_upgrade.py")
     assert "store migrate" in lines
     environment = os.environ | {"DATABASE_URL": pipeline.database_url}
@@ -175,19 +180,23 @@ def pasted(pipeline: WorkerPipeline) -> str:
     return done.stdout
 
 
-def test_a_released_migration_is_never_edited(release: OldRelease) -> None:
-    """Whoever has applied it has what it said then, and will never get what it says now."""
-    released = {path.name: path.read_bytes() for path in (release.code_folder / "store" / "migrations").iterdir()}
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in migrator.available(folder)}
 
-    assert {name: (migrator.MIGRATIONS_FOLDER / name).read_bytes() for name in released} == released
+
+def test_a_released_migration_is_never_edited(release: OldRelease) -> None:
+    """A database that applied it would never get the change."""
+    released = contents(release.migrations_folder)
+
+    assert contents(migrator.MIGRATIONS_FOLDER).items() >= released.items()
 
 
 def test_the_change_log_is_of_this_version() -> None:
-    """Whoever upgrades reads at its top what is new, and in pyproject.toml which version that is."""
+    """Its first version is the one in pyproject.toml."""
     versions = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     numbered = [version for version in versions if version != "Unreleased"]
 
     assert numbered[0] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert numbered == sorted(numbered, key=lambda version: [int(part) for part in version.split(".")], reverse=True)
     assert "Unreleased" not in versions[1:]
-    assert set(RELEASES) <= set(numbered), "a release that is kept is one that was made"
+    assert set(releases.load()) <= set(numbered)

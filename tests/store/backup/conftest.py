@@ -5,7 +5,7 @@ import pytest
 
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections
-from tests.conftest import run_admin
+from tests.support.databases import run_admin
 from tests.support.generated_history import batches
 
 

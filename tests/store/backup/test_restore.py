@@ -16,8 +16,8 @@ from store.feed import search_index
 from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
 from store.reading import change_feed
-from tests.conftest import run_admin
 from tests.support.backups import fetch_rows, run_store_command, schema_objects, table_contents, table_names
+from tests.support.databases import run_admin
 from tests.support.generated_history import batches
 
 

@@ -12,7 +12,7 @@ import pytest
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
 from store.postgres.errors import TransientError
-from tests.conftest import run_admin
+from tests.support.databases import run_admin
 
 COLUMN = "ALTER TABLE things ADD COLUMN colour text;"
 INDEX = "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS things_by_size ON things (size);"

@@ -1,0 +1,93 @@
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dev.release import queue_data, releases
+from ingest.spool_file import SpoolFile
+
+RELEASE = releases.Release("1.0.0", commit="0" * 40, last_migration="0002_last.sql")
+
+
+def commit(repository: Path, *, version: str, migrations: list[str]) -> str:
+    """The hash of a commit with this version and these migrations."""
+    folder = repository / "store" / "migrations"
+    folder.mkdir(parents=True, exist_ok=True)
+    (repository / "pyproject.toml").write_text(f'[project]\nname = "x"\nversion = "{version}"\n')
+    for name in migrations:
+        (folder / name).write_text("SELECT 1;\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "a change")
+    return git(repository, "rev-parse", "HEAD")
+
+
+def git(repository: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *author, *arguments], cwd=repository, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    commit(folder, version="0.9.0", migrations=["0001_first.sql"])
+    return folder
+
+
+def test_a_release_is_found_by_its_commit(repository: Path) -> None:
+    released = commit(repository, version="1.0.0", migrations=["0002_last.sql"])
+    commit(repository, version="1.1.0", migrations=["0003_next.sql"])
+
+    assert replace(RELEASE, commit=released).find_commit(repository) == released
+
+
+def test_a_release_is_found_by_content_where_the_history_was_rewritten(repository: Path) -> None:
+    """The oldest commit with the version and the last migration, however the two came together."""
+    commit(repository, version="1.0.0", migrations=[])
+    released = commit(repository, version="1.0.0", migrations=["0002_last.sql"])
+    commit(repository, version="1.1.0", migrations=["0003_next.sql"])
+
+    assert RELEASE.find_commit(repository) == released
+
+
+def test_a_missing_release_is_an_error_that_asks_for_the_history(repository: Path) -> None:
+    commit(repository, version="1.1.0", migrations=["0002_last.sql", "0003_next.sql"])
+
+    with pytest.raises(releases.ReleaseNotFoundError, match=r"no commit of release 1\.0\.0 .*git fetch --unshallow"):
+        RELEASE.find_commit(repository)
+
+
+def test_a_broken_repository_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+
+    assert not releases.is_source_archive(tmp_path)
+    with pytest.raises(releases.ReleaseNotFoundError, match="not a git repository"):
+        RELEASE.find_commit(tmp_path)
+
+
+def test_a_source_archive_has_no_repository(tmp_path: Path, repository: Path) -> None:
+    assert releases.is_source_archive(tmp_path)
+    assert not releases.is_source_archive(repository)
+
+
+def test_the_tree_of_a_commit_is_extracted(repository: Path, tmp_path: Path) -> None:
+    released = commit(repository, version="1.0.0", migrations=["0002_last.sql"])
+    commit(repository, version="1.1.0", migrations=["0003_next.sql"])
+    releases.extract(released, tmp_path / "code", repository)
+
+    names = [path.name for path in sorted((tmp_path / "code" / "store" / "migrations").iterdir())]
+    assert names == ["0001_first.sql", "0002_last.sql"]
+
+
+def test_a_spool_is_the_same_after_a_dump_and_a_restore(tmp_path: Path) -> None:
+    spool = SpoolFile.try_open(tmp_path / "one.spool")
+    assert spool is not None
+    spool.append({b"head": b'{"v":1}', b"bodies": b"\x00\xff"}, events=1)
+    spool.close()
+    dump = queue_data.dump_spool(tmp_path / "one.spool")
+    queue_data.restore_spool(dump, tmp_path / "two.spool")
+
+    assert queue_data.dump_spool(tmp_path / "two.spool") == dump
