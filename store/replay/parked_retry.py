@@ -1,4 +1,4 @@
-"""Retries what is parked, and nothing else."""
+"""Retries parked events with the current parser; events that it understands are stored and leave the list."""
 
 from collections.abc import Sequence
 
@@ -15,40 +15,32 @@ from store.replay.sources import SourceEvent
 
 
 class ParkedRetry:
-    """One retry of all that is parked, or of all that is parked for one reason; `step` until nothing is left."""
+    """One retry of the given parked events; call `step` until it returns False."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        plan: ReplayPlan,
-        *,
-        reason: str | None = None,
-        event_ids: Sequence[int] | None = None,
-    ) -> None:
-        """`events`: those and no others."""
+    def __init__(self, connection: Connection, plan: ReplayPlan, event_ids: Sequence[int]) -> None:
+        """`event_ids` are sorted, as `redrive_requests.select_event_ids` returns them."""
         self.connection = connection
         self.report = ReplayReport()
+        self.total = len(event_ids)
         self._plan = plan
         self._refolder = Refolder(plan.parser, plan.own_phone, set())
-        with errors.translated():
-            self._remaining = sources.parked_event_ids(connection, reason) if event_ids is None else list(event_ids)
-        self.total = len(self._remaining)
+        self._remaining = list(event_ids)
 
     def reconnect(self, connection: Connection) -> None:
-        """Take another of `replay.open`, as the last broke."""
+        """Continue on another connection of `replay.open_connection`, because the last one broke."""
         self.connection = connection
 
     @property
     def progress_text(self) -> str:
-        """How far it is, in words."""
+        """Progress for the log."""
         return f"{self.total - len(self._remaining):,} of {self.total:,} parked events"
 
     def step(self) -> bool:
-        """Retry the next few; returns whether there is more to do. Raises TransientError: the same step again."""
+        """Retry the next page of events; returns whether more remain. Raises TransientError: repeat the step."""
         with errors.translated():
             page = sources.first_within_limit(self.connection, self._remaining[: self._plan.batch_size])
             if not page:
-                # Pruned meanwhile.
+                # Their bodies were pruned since the selection.
                 del self._remaining[: self._plan.batch_size]
                 return bool(self._remaining)
             try:
@@ -67,21 +59,21 @@ class ParkedRetry:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             found = self._refolder.compare(connection, event_ids, None)
-        told = found.describe()
+        differences = found.describe()
         if found.differs and not self._plan.dry_run:
             understood = [source for source in found.reclassified if source.outcome.kind != "parked"]
-            # First, and apart: interrupted before they are off the list, it is said again, which changes nothing.
+            # Names, LIDs and sessions first, in their own transaction: an interruption repeats them without effect.
             with connection.transaction():
                 latest_facts.apply(connection, _unsuppressed_facts(connection, understood))
             with connection.transaction():
                 suppressions.lock_shared(connection)
-                told = self._refolder.repair(connection, found, "replay of what was parked")
+                differences = self._refolder.repair(connection, found, "retry of parked events")
         with connection.transaction():
-            self.report.add(not_yet_counted(connection, told))
+            self.report.add(not_yet_counted(connection, differences))
 
 
 def _unsuppressed_facts(connection: Connection, reclassified: Sequence[SourceEvent]) -> list[LatestFact]:
-    """What they say, but for those that were forgotten since they were read; nobody more is for now."""
+    """Their facts, except of events that were erased since they were read; blocks erasures until COMMIT."""
     suppressions.lock_shared(connection)
     found = connection.execute(
         "SELECT d.digest FROM event_digests AS d WHERE d.digest = ANY(%s) AND d.outcome <> 'forgotten'",

@@ -1,37 +1,47 @@
-"""Redrives that somebody asked for: what of the parked events is to be tried again, and how far that is."""
+"""Stores requests to redrive parked events: the API creates them, a worker executes them one after the other."""
 
 import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import LiteralString, cast
 
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 MAX_ATTEMPTS = 3
-"""So many workers may die over a redrive; then it is given up."""
+"""Attempts after which a redrive is given up because each of them ended with the death of its worker."""
+_COLUMNS: LiteralString = """r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at,
+    r.finished_at, r.event_count, r.still_parked, r.failure"""
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveSelection:
-    """Which of the parked events; the defaults choose all that were parked when it was asked."""
+    """The selected parked events; the default is all of them."""
 
     sessions: tuple[str, ...] | None = None
-    """The sessions that the asker may see; None: all, and what belongs to none."""
+    """The sessions that the caller may see; None: all, and the events without a session."""
     digests: tuple[bytes, ...] | None = None
     reason: str | None = None
 
     @property
     def fingerprint(self) -> bytes:
-        """The same for the same choice."""
-        said = [
+        """A hash that equal selections share."""
+        fields = [
             None if self.sessions is None else sorted(set(self.sessions)),
             None if self.digests is None else sorted({digest.hex() for digest in self.digests}),
             self.reason,
         ]
-        return hashlib.sha256(json.dumps(said).encode()).digest()
+        return hashlib.sha256(json.dumps(fields).encode()).digest()
+
+    @property
+    def sql_parameters(self) -> dict[str, object]:
+        return {
+            "sessions": None if self.sessions is None else list(self.sessions),
+            "digests": None if self.digests is None else list(self.digests),
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class RedriveRequest:
     started_at: datetime | None
     finished_at: datetime | None
     event_count: int | None
-    """How many events it is about; None: nobody looked yet."""
+    """Number of selected events; None before the redrive starts."""
     still_parked: int | None
     failure: str | None
 
@@ -56,7 +66,7 @@ class RedriveRequest:
 
 
 def create(connection: Connection, caller: str, selection: RedriveSelection) -> RedriveRequest:
-    """Write down what is to be tried again; an open redrive of the same choice is that redrive, whoever asked."""
+    """Store a request and return it; if one with this selection is open, whoever made it, return that."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """
@@ -64,46 +74,34 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
             VALUES (%(caller)s, %(sessions)s, %(digests)s, %(reason)s, %(fingerprint)s)
             ON CONFLICT (fingerprint) WHERE finished_at IS NULL DO NOTHING
             """,
-            {
-                "caller": caller,
-                "sessions": None if selection.sessions is None else list(selection.sessions),
-                "digests": None if selection.digests is None else list(selection.digests),
-                "reason": selection.reason,
-                "fingerprint": selection.fingerprint,
-            },
+            {"caller": caller, **selection.sql_parameters, "fingerprint": selection.fingerprint},
         )
+        # The open request may finish between the two statements; it was open when this one was made.
         row = connection.execute(
-            """
-            SELECT r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at, r.finished_at,
-                r.event_count, r.still_parked, r.failure
+            f"""
+            SELECT {_COLUMNS}
             FROM redrive_requests AS r
             WHERE r.fingerprint = %(fingerprint)s
-            -- Finished in this very moment: that is one that was asked for as well.
             ORDER BY r.redrive_id DESC
             LIMIT 1
-            """,
+            """,  # noqa: S608 - literals
             {"fingerprint": selection.fingerprint},
         ).fetchone()
-    assert row is not None, "it was just written, or was there"
+    assert row is not None, "it was inserted, or existed"
     return _request_from_row(row)
 
 
 def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
-    """The redrive of this number."""
+    """The request with this id."""
     row = connection.execute(
-        """
-        SELECT r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at, r.finished_at,
-            r.event_count, r.still_parked, r.failure
-        FROM redrive_requests AS r
-        WHERE r.redrive_id = %(redrive_id)s
-        """,
-        {"redrive_id": redrive_id},
+        f"SELECT {_COLUMNS} FROM redrive_requests AS r WHERE r.redrive_id = %s",  # noqa: S608 - literals
+        [redrive_id],
     ).fetchone()
     return None if row is None else _request_from_row(row)
 
 
 def has_pending(connection: Connection) -> bool:
-    """Whether one is open."""
+    """Whether a request is open."""
     with errors.translated():
         return (
             connection.execute("SELECT FROM redrive_requests WHERE finished_at IS NULL LIMIT 1").fetchone() is not None
@@ -111,59 +109,61 @@ def has_pending(connection: Connection) -> bool:
 
 
 def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequest | None:
-    """The oldest open one, taken up once more; the caller is the only one to replay (store/replay/progress.py).
+    """The oldest open request, with one more attempt counted; the caller holds the replay lock (progress.lock).
 
-    `survived` is one that the caller had in hand before without dying of it.
+    `survived` is the id of a request that the caller attempted before and did not die of.
     """
     with errors.translated():
         connection.execute(
             """
-            UPDATE redrive_requests SET finished_at = now(), failure = 'Workers died of it.'
+            UPDATE redrive_requests
+            SET finished_at = now(), failure = format('Given up: %%s workers died during it.', attempts)
             WHERE finished_at IS NULL AND attempts >= %(attempts)s
             """,
             {"attempts": MAX_ATTEMPTS},
         )
         row = connection.execute(
-            """
+            f"""
             UPDATE redrive_requests AS r
             SET attempts = CASE WHEN r.redrive_id = %(survived)s THEN 1 ELSE r.attempts + 1 END,
                 started_at = coalesce(r.started_at, now())
             WHERE r.redrive_id = (
                 SELECT o.redrive_id FROM redrive_requests AS o WHERE o.finished_at IS NULL ORDER BY o.redrive_id LIMIT 1
             )
-            RETURNING r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at,
-                r.finished_at,
-                r.event_count, r.still_parked, r.failure
-            """,
+            RETURNING {_COLUMNS}
+            """,  # noqa: S608 - literals
             {"survived": survived},
         ).fetchone()
     return None if row is None else _request_from_row(row)
 
 
 def start(connection: Connection, request: RedriveRequest) -> list[int]:
-    """The events that it is about, the earliest first; how many there were at first is noted once."""
+    """The ids of the selected events, sorted; the first start also stores their number."""
     with errors.translated(), connection.transaction():
         events = select_event_ids(connection, request.selection, request.requested_at)
         connection.execute(
-            "UPDATE redrive_requests SET event_count = coalesce(event_count, %s), still_parked = %s "
-            "WHERE redrive_id = %s",
-            [len(events), len(events), request.redrive_id],
+            """
+            UPDATE redrive_requests
+            SET event_count = coalesce(event_count, %(count)s), still_parked = %(count)s
+            WHERE redrive_id = %(redrive_id)s
+            """,
+            {"count": len(events), "redrive_id": request.redrive_id},
         )
     return events
 
 
 def save_progress(connection: Connection, request: RedriveRequest, *, done: bool, failure: str | None = None) -> None:
-    """Note how many are still parked, and with `done` that there is nothing more to try; nobody died this far."""
+    """Store how many events are still parked; resets the attempts, as the worker lives."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """
             UPDATE redrive_requests
-            SET still_parked = %(left)s, finished_at = CASE WHEN %(done)s THEN now() END, attempts = 0,
+            SET still_parked = %(still_parked)s, finished_at = CASE WHEN %(done)s THEN now() END, attempts = 0,
                 failure = %(failure)s
             WHERE redrive_id = %(redrive_id)s
             """,
             {
-                "left": len(select_event_ids(connection, request.selection, request.requested_at)),
+                "still_parked": len(select_event_ids(connection, request.selection, request.requested_at)),
                 "done": done,
                 "failure": failure,
                 "redrive_id": request.redrive_id,
@@ -171,35 +171,36 @@ def save_progress(connection: Connection, request: RedriveRequest, *, done: bool
         )
 
 
-def select_event_ids(connection: Connection, selection: RedriveSelection, requested_at: datetime) -> list[int]:
-    """The numbers of those events of a choice that are parked still, the earliest first."""
+def select_event_ids(
+    connection: Connection, selection: RedriveSelection, parked_until: datetime | None = None
+) -> list[int]:
+    """The ids of the selected events that are parked and have a body, sorted."""
     found = connection.execute(
         """
         SELECT p.event_id
         FROM parked_events AS p
-        WHERE p.event_id IS NOT NULL AND p.parked_at <= %(asked_at)s
+        WHERE p.event_id IS NOT NULL
+            AND (%(parked_until)s::timestamptz IS NULL OR p.parked_at <= %(parked_until)s)
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
             AND (%(digests)s::bytea[] IS NULL OR p.digest = ANY(%(digests)s))
             AND (%(reason)s::text IS NULL OR p.reason = %(reason)s)
         ORDER BY p.event_id
         """,
-        {
-            "asked_at": requested_at,
-            "sessions": None if selection.sessions is None else list(selection.sessions),
-            "digests": None if selection.digests is None else list(selection.digests),
-            "reason": selection.reason,
-        },
+        {"parked_until": parked_until, **selection.sql_parameters},
     )
     return [cast("int", event_id) for (event_id,) in found]
 
 
 def _request_from_row(row: tuple[object, ...]) -> RedriveRequest:
     redrive_id, caller, sessions, digests, reason, *rest = row
-    seen = None if sessions is None else tuple(cast("Collection[str]", sessions))
-    chosen = None if digests is None else tuple(cast("Collection[bytes]", digests))
+    selection = RedriveSelection(
+        None if sessions is None else tuple(cast("Collection[str]", sessions)),
+        None if digests is None else tuple(cast("Collection[bytes]", digests)),
+        cast("str | None", reason),
+    )
     return RedriveRequest(
         cast("int", redrive_id),
         cast("str", caller),
-        RedriveSelection(seen, chosen, cast("str | None", reason)),
+        selection,
         *rest,  # pyright: ignore[reportArgumentType] - the columns are the fields
     )

@@ -115,19 +115,6 @@ def _within_byte_limit(sizes: Sequence[tuple[int, int]]) -> list[int]:
     return [event_id for event_id, _ in sizes[: max(fit, 1)]]
 
 
-def parked_event_ids(connection: Connection, reason: str | None) -> list[int]:
-    """The events that are parked, for any or for one reason."""
-    found = connection.execute(
-        """
-        SELECT p.event_id FROM parked_events AS p
-        WHERE p.event_id IS NOT NULL AND (%(reason)s::text IS NULL OR p.reason = %(reason)s)
-        ORDER BY p.event_id
-        """,
-        {"reason": reason},
-    )
-    return [cast("int", event_id) for (event_id,) in found]
-
-
 def load(
     connection: Connection, event_ids: Collection[int], parser: EventParser, rejected: Collection[int] = ()
 ) -> list[SourceEvent]:

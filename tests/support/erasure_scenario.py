@@ -19,8 +19,9 @@ from store.feed import search_index
 from store.ingestion import apply
 from store.ledger import ledger
 from store.postgres import client_programs, connections
-from store.replay import replay
+from store.replay import redrive_requests, replay
 from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.sources import EventParser
 from store.sending import sends
@@ -130,7 +131,11 @@ class ErasureScenario:
         )
         plan = ReplayPlan(parser, dry_run=dry)
         with replay.open_connection(self.url, plan) as connection:
-            job = ParkedRetry(connection, plan) if parked else Replay(connection, plan)
+            job = (
+                ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, RedriveSelection()))
+                if parked
+                else Replay(connection, plan)
+            )
             while job.step():
                 pass
         return job.report.difference_counts

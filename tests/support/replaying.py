@@ -11,8 +11,9 @@ from store.ingestion import apply
 from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.postgres.connections import Connection
-from store.replay import replay
+from store.replay import redrive_requests, replay
 from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.report import ReplayReport
 from store.replay.sources import EventParser
@@ -60,7 +61,8 @@ def run_redrive(
 ) -> ReplayReport:
     plan = ReplayPlan(replay_parser(parse), batch_size=20, dry_run=dry_run)
     with replay.open_connection(database_url, plan) as connection:
-        job = ParkedRetry(connection, plan, reason=reason)
+        event_ids = redrive_requests.select_event_ids(connection, RedriveSelection(reason=reason))
+        job = ParkedRetry(connection, plan, event_ids)
         while job.step():
             pass
     return job.report

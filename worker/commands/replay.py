@@ -3,6 +3,7 @@
 # ruff: noqa: T201 - a command prints its answer
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from store.erasure import suppressions
 from store.erasure.key_store import SuppressionKeyError, SuppressionKeyStore
 from store.erasure.suppressions import SuppressionCache
-from store.postgres import connections, migrator
-from store.postgres.connections import DatabaseUrlError
+from store.postgres import connections, errors, migrator
+from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.errors import StoreError, TransientError
-from store.replay import progress, replay
+from store.replay import progress, redrive_requests, replay
 from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.report import ReplayReport
 from store.replay.sources import EventParser
@@ -116,11 +118,7 @@ def run(
             raise ReplayAbortedError(str(error)) from error
     plan = ReplayPlan(parser, own_phone=own_phone, batch_size=options.batch_size, dry_run=options.dry_run)
     connection = replay.open_connection(database_url, plan)
-    job = (
-        ParkedRetry(connection, plan, reason=options.reason)
-        if options.parked_only
-        else Replay(connection, plan, restart=options.restart)
-    )
+    job = _create_job(connection, plan, options)
     began = time.monotonic()
     try:
         done = _run_steps(job, database_url, plan, stop)
@@ -130,6 +128,18 @@ def run(
     if not done:
         return INTERRUPTED
     return DIFFERS if options.dry_run and job.report.difference_counts else DONE
+
+
+def _create_job(connection: Connection, plan: ReplayPlan, options: ReplayOptions) -> Replay | ParkedRetry:
+    with contextlib.ExitStack() as on_failure, errors.translated():
+        on_failure.callback(connection.close)
+        if options.parked_only:
+            selection = RedriveSelection(reason=options.reason)
+            job = ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, selection))
+        else:
+            job = Replay(connection, plan, restart=options.restart)
+        on_failure.pop_all()
+    return job
 
 
 def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, stop: StopSignal) -> bool:

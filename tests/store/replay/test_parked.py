@@ -65,9 +65,7 @@ def test_what_is_parked_is_retried_without_looking_at_anything_else(
     assert announced.difference_counts["event parked to stored"] == done.difference_counts["event parked to stored"]
     assert again.difference_counts == {}
     assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
-    assert fetch_rows(database_url, "SELECT DISTINCT reason FROM ledger_corrections") == [
-        ("replay of what was parked",)
-    ]
+    assert fetch_rows(database_url, "SELECT DISTINCT reason FROM ledger_corrections") == [("retry of parked events",)]
 
 
 def test_an_event_that_kills_its_reader_is_left_alone(database_url: str) -> None:
