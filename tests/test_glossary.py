@@ -28,7 +28,7 @@ def terms() -> dict[str, str]:
 
 
 def sources() -> list[Path]:
-    """Every module, migration and script of ours, apart from what tests keep as data."""
+    """All modules, migrations and configuration files with comments."""
     modules = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     others = [
         path
@@ -59,7 +59,7 @@ def missing_paths(text: str) -> set[str]:
 
 
 def test_every_term_has_one_definition_of_one_line() -> None:
-    """The glossary is read in two minutes, or it is not read."""
+    """A longer glossary is not read."""
     rows = TERM.findall((ROOT / GLOSSARY).read_text())
 
     assert 25 <= len(rows) <= 45
@@ -68,7 +68,7 @@ def test_every_term_has_one_definition_of_one_line() -> None:
 
 
 def test_every_term_is_used_outside_the_glossary() -> None:
-    """A word that neither code nor pages use is not one of ours."""
+    """A term that neither code nor pages use needs no definition."""
     pages = [ROOT / page for page in documentation.documents() if page != GLOSSARY]
     text = " ".join(path.read_text() for path in (*pages, *sources())).lower().replace("_", " ")
 
@@ -83,7 +83,7 @@ def test_a_path_named_on_a_page_exists(page: str) -> None:
 
 
 def test_a_path_named_in_a_comment_exists() -> None:
-    """A comment that leads to a file which was moved costs its reader more than none."""
+    """A comment that names a moved file misleads."""
     dead = {
         (str(path.relative_to(ROOT)), name)
         for path in sources()

@@ -112,12 +112,23 @@ def test_the_ports_are_those_of_the_image() -> None:
     assert re.findall(r"^EXPOSE (.*)$", text, re.MULTILINE) == [" ".join(map(str, PORTS.values()))]
 
 
-def test_compose_is_valid() -> None:
-    """Against the specification's own schema."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [("vendor.compose-spec", "compose.yaml"), ("vendor.github-workflows", ".github/workflows/test.yml")],
+)
+def test_a_file_is_valid_by_its_specification(schema: str, path: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, path]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ci_runs_the_same_command_as_a_laptop_and_actions_of_a_fixed_commit() -> None:
+    """A tag can be moved to other code, which would then run with the repository's token."""
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+
+    assert re.findall(r"run: (\.ci/\w+)$", text, re.MULTILINE) == [".ci/run"]
+    assert [action for action in re.findall(r"uses: (\S+)", text) if not re.search(r"@[0-9a-f]{40}$", action)] == []
 
 
 KNOWN = [(where, each) for where, each in deployments.manifests() if not each["apiVersion"].startswith("keda")]

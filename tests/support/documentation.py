@@ -1,4 +1,4 @@
-"""The commands in our documents: every block of a shell's lines, and what stands above it about who runs them."""
+"""Finds the shell commands on the pages of the documentation, and the tests that run them."""
 
 import re
 from dataclasses import dataclass
@@ -20,32 +20,32 @@ class CommandBlock:
     language: str
     lines: str
     tested_by: str | None
-    """The file of the test that says it runs this."""
+    """The path of the test that runs the block."""
     not_run_reason: str | None
-    """Why nobody does."""
+    """The reason that no test runs it."""
 
 
 def documents() -> list[str]:
-    """Every page for people, as a path from the root: those of the root, and docs/."""
+    """The paths of all pages, from the root: those in docs/ and in the root itself."""
     paths = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
     return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
 def command_blocks(page: str) -> list[CommandBlock]:
-    """A page's blocks for a shell, in their order."""
+    """The shell blocks of a page, in order."""
     text = (ROOT / page).read_text()
-    everything = _ALL_TESTED_BY.search(text)
-    found: list[CommandBlock] = []
+    test_of_page = _ALL_TESTED_BY.search(text)
+    blocks: list[CommandBlock] = []
     for match in _BLOCK.finditer(text):
         if match["language"] in SHELL_LANGUAGES:
             above = match["above"]
             tested, not_run = _TESTED_BY.fullmatch(above), _NOT_RUN.fullmatch(above)
-            test = tested["test"] if tested else everything["test"] if everything and not not_run else None
+            test = tested["test"] if tested else test_of_page["test"] if test_of_page and not not_run else None
             lines = re.sub(rf"^{match['indent']}", "", match["lines"], flags=re.MULTILINE)
-            found.append(CommandBlock(page, match["language"], lines, test, not_run["reason"] if not_run else None))
-    return found
+            blocks.append(CommandBlock(page, match["language"], lines, test, not_run["reason"] if not_run else None))
+    return blocks
 
 
 def tested_commands(page: str, test: str) -> str:
-    """All the lines of a page that this test is to run."""
+    """The lines of a page that this test runs."""
     return "".join(block.lines for block in command_blocks(page) if block.tested_by == test)
