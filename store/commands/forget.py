@@ -1,4 +1,4 @@
-"""`forget`: erases somebody, everywhere, for good; without `--yes` it only counts."""
+"""`forget`: erases a person from the whole history; without `--yes` it only counts."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,22 +15,22 @@ from store.postgres import connections, lock_retry, migrator
 
 _SESSION_SETTINGS = {"statement_timeout": "120s"}
 _COUNT_LABELS = {
-    "messages": "messages in their chats, or theirs in groups",
-    "updates": "reactions, edits, deletes and acks",
+    "messages": "messages in their chats and by them in groups",
+    "updates": "reactions, edits, deletions and acknowledgements",
     "sends": "sends",
-    "bodies": "raw bodies",
-    "evidence": "proofs that a LID is a phone",
+    "raw_events": "raw bodies",
+    "lid_evidence": "pairs of a LID and a phone",
     "names": "names",
     "chats": "chats",
 }
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("address", nargs="?", help="a phone in any spelling, a JID or a LID")
-    parser.add_argument("--session", metavar="ID", help="only in this session; else in all")
-    parser.add_argument("--yes", action="store_true", help="do it; else only count")
+    parser.add_argument("address", nargs="?", help="a phone number in any spelling, a JID or a LID")
+    parser.add_argument("--session", metavar="ID", help="erase only in this session; default: in all")
+    parser.add_argument("--yes", action="store_true", help="erase; without it only count")
     parser.add_argument(
-        "--reapply", action="store_true", help="after a restore: forget again whom the list in DATA_DIR names"
+        "--reapply", action="store_true", help="after a restore: erase again everybody in the list in DATA_DIR"
     )
 
 
@@ -43,40 +43,40 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
 
 
 class _UsageError(Exception):
-    """Why nothing is done."""
+    """The command cannot run with these arguments or on this database."""
 
 
 def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
     if options.reapply == (options.address is not None):
-        raise _UsageError("name an address, or --reapply")
+        raise _UsageError("Name an address, or use --reapply.")
     address = None if options.address is None else addresses.parse(options.address)
     if options.address is not None and address is None:
-        raise _UsageError("that is neither a phone number with its country code nor a WhatsApp id such as …@lid")
-    own = environ.get("SAK_PHONE")
-    if own and address == addresses.parse(own):
-        raise _UsageError("that is SAK_PHONE, our own number, of which every message tells")
+        raise _UsageError("The address is neither a phone number with country code nor a WhatsApp id such as …@lid.")
+    own_phone = environ.get("SAK_PHONE")
+    if own_phone and address == addresses.parse(own_phone):
+        raise _UsageError("The address is SAK_PHONE, our own number, which every message contains. Name another one.")
     with connections.open(connections.url(environ), "forget", overrides=_SESSION_SETTINGS) as connection:
         if missing := migrator.missing(connection):
-            raise _UsageError(f"the database lacks {', '.join(missing)}: run `python -m store migrate`")
-        counted = ErasedCounts()
+            raise _UsageError(f"The database lacks {', '.join(missing)}. Run `python -m store migrate`.")
+        erased = ErasedCounts()
         if address is None:
-            many = requests.reapply(connection, environ, counted)
-            print(f"{many:,} hashes of addresses are forgotten; erased:")
-            return _print_counts(counted.total)
+            count = requests.reapply(connection, environ, erased)
+            print(f"Applied {count:,} suppressions. Erased:")
+            return _print_counts(erased.total)
         if not options.yes:
             print("This would be erased, and nothing was (add --yes):")
             return _print_counts(requests.preview(connection, address, options.session).counts)
-        keeping = SuppressionKeyStore.from_environ(environ)
-        somebody = lock_retry.retry_on_lock(
-            lambda: requests.record(connection, keeping, address, options.session), jobs.STEP_RETRY_SECONDS
+        key_store = SuppressionKeyStore.from_environ(environ)
+        subject = lock_retry.retry_on_lock(
+            lambda: requests.record(connection, key_store, address, options.session), jobs.STEP_RETRY_SECONDS
         )
-        jobs.run_all(connection, keeping, counted)
-        print(f"Forgotten, with {len(somebody.addresses)} known addresses; erased:")
-        return _print_counts(counted.total)
+        jobs.run_all(connection, key_store, erased)
+        print(f"Erased, with {len(subject.addresses)} known addresses:")
+        return _print_counts(erased.total)
 
 
 class ErasedCounts:
-    """What was erased, over everything that was."""
+    """Sums the counts of all erasures that a command runs."""
 
     def __init__(self) -> None:
         self._counts_by_job = dict[int, Counter[str]]()
@@ -90,10 +90,10 @@ class ErasedCounts:
 
 
 def _print_counts(counts: Mapping[str, int]) -> int:
-    for name, words in _COUNT_LABELS.items():
+    for name, label in _COUNT_LABELS.items():
         if name in counts:
-            print(f"{counts[name]:>10,} {words}")
+            print(f"{counts[name]:>10,} {label}")
     return OK
 
 
-COMMAND = Command("forget", "erase somebody, everywhere, for good (only count, without --yes)", _run, _add_arguments)
+COMMAND = Command("forget", "erase a person everywhere, irrevocably (without --yes: count)", _run, _add_arguments)

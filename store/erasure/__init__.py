@@ -1,1 +1,1 @@
-"""Erases a person on request and keeps them erased."""
+"""Erases a person on request and drops later copies of what was erased."""

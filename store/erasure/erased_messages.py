@@ -1,7 +1,8 @@
-"""Takes a person's messages, marks and raw bodies away, some at a time, in the locks' order of every writer.
+"""Erases a person's messages and message updates together with their raw events, a batch of keys per call.
 
-A message and the bodies that told of it go in one transaction, in which the bodies' digests become `forgotten`: a
-replay beside it finds all of its sources or none, and late copies are duplicates of something that says nothing.
+A message and the raw events about it are deleted in one transaction, which also sets the outcome of those events to
+`forgotten`: a concurrent replay finds all sources of the message or none, and late copies count as duplicates.
+Locks are taken in the order of every writer: digests, message keys, chats.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,203 +20,219 @@ from store.postgres.connections import Connection
 
 
 class ConcurrentChangeError(errors.TransientError):
-    """Something came in between; nothing was done."""
+    """The events of a message changed before they were locked; nothing was erased."""
 
 
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, after: int) -> ErasureStep:
-    """Erase the next of the messages in their chats, and of theirs in groups."""
+    """Erase the next messages of the person's chats, and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
-    found = connection.execute(
-        """
-        SELECT m.id, m.key_id
-        FROM whatsapp_messages AS m
-        WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s AND m.receive_order <= %(upto)s * 65536 + 65535
-            AND (
-                m.chat_id = ANY(%(chats)s)
-                OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
-            )
-        ORDER BY m.id
-        LIMIT %(batch)s
-        """,
-        {
-            **subject.sql_parameters,
-            "chats": chat_ids,
-            "after": after,
-            "window": linked_events.ID_WINDOW,
-            "batch": linked_events.BATCH_SIZE,
-        },
-    ).fetchall()
-    ids = cast("Sequence[tuple[int, int]]", found)
-    done = linked_events.last_erased_id(
-        connection, "SELECT coalesce(max(m.id), 0) FROM whatsapp_messages AS m", [i for i, _ in ids], after
+    rows = cast(
+        "Sequence[tuple[int, int]]",
+        connection.execute(
+            """
+            SELECT m.id, m.key_id
+            FROM whatsapp_messages AS m
+            WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s
+                AND m.receive_order <= %(received_until)s * 65536 + 65535
+                AND (
+                    m.chat_id = ANY(%(chats)s)
+                    OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
+                )
+            ORDER BY m.id
+            LIMIT %(limit)s
+            """,
+            {
+                **subject.sql_parameters,
+                "chats": chat_ids,
+                "after": after,
+                "window": linked_events.ID_WINDOW,
+                "limit": linked_events.BATCH_SIZE,
+            },
+        ).fetchall(),
     )
-    if not ids:
-        return ErasureStep(done, {})
-    named = {key_id for _, key_id in ids}
-    told = _events_about_subject(connection, subject, chat_ids, named)
-    key_ids = sorted(named.union(*(trace.key_ids for trace in told)))
-    linked_events.lock_and_mark_erased(connection, [trace.digest for trace in told], key_ids)
-    if _events_about_subject(connection, subject, chat_ids, named) != told:
-        raise ConcurrentChangeError("An event came in between")
-    located = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
-    search_index.remove(connection, [row_id for row_id, _ in ids])
-    gone = cast(
+    last_id = linked_events.last_erased_id(
+        connection, "SELECT coalesce(max(m.id), 0) FROM whatsapp_messages AS m", [row_id for row_id, _ in rows], after
+    )
+    if not rows:
+        return ErasureStep(last_id, {})
+    selected_keys = {key_id for _, key_id in rows}
+    events = _events_about_subject(connection, subject, chat_ids, selected_keys)
+    digests = [event.digest for event in events]
+    key_ids = sorted(selected_keys.union(*(event.key_ids for event in events)))
+    linked_events.lock_and_mark_erased(connection, digests, key_ids)
+    if _events_about_subject(connection, subject, chat_ids, selected_keys) != events:
+        raise ConcurrentChangeError("The events of a message changed while the erasure waited for its lock.")
+    locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
+    search_index.remove(connection, [row_id for row_id, _ in rows])
+    parameters = {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": digests}
+    erased = cast(
         "list[tuple[str, str, int]]",
         connection.execute(
             """
             DELETE FROM whatsapp_messages AS m
-            WHERE m.key_id = ANY(%(keys)s) AND m.receive_order <= %(upto)s * 65536 + 65535
+            WHERE m.key_id = ANY(%(keys)s) AND m.receive_order <= %(received_until)s * 65536 + 65535
                 AND (m.chat_id = ANY(%(chats)s) OR m.sender = ANY(%(addresses)s))
             RETURNING m.session_id, m.message_id, m.chat_id
             """,
-            {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids},
+            parameters,
         ).fetchall(),
     )
-    marked = connection.execute(
+    updates = connection.execute(
         """
-        DELETE FROM message_updates AS k
-        WHERE k.key_id = ANY(%(keys)s)
-            AND (k.chat_id = ANY(%(chats)s) OR k.sender = ANY(%(addresses)s) OR k.digest = ANY(%(digests)s))
+        DELETE FROM message_updates AS u
+        WHERE u.key_id = ANY(%(keys)s)
+            AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s) OR u.digest = ANY(%(digests)s))
         """,
-        {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": [trace.digest for trace in told]},
+        parameters,
     ).rowcount
-    sent = connection.execute(
+    sends = connection.execute(
         """
         DELETE FROM sends AS s
-        WHERE s.key_id = ANY(%(keys)s) AND s.timestamp <= %(upto)s
+        WHERE s.key_id = ANY(%(keys)s) AND s.timestamp <= %(received_until)s
             AND (s.chat_id = ANY(%(chats)s) OR s.address = ANY(%(addresses)s))
         """,
-        {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids},
+        parameters,
     ).rowcount
-    linked_events.delete(connection, told, key_ids)
-    place_of = {chat.chat_id: place for place, chat in located.items()}
+    linked_events.delete(connection, events, key_ids)
+    address_of = {chat.chat_id: address for (_, address), chat in locked_chats.items()}
     tombstones.add(
         connection,
         {
             key.hash_message(session_id, address, message_id)
-            for session_id, message_id, chat_id in gone
-            for address in (*subject.addresses, *([place_of[chat_id][1]] if chat_id in place_of else []))
+            for session_id, message_id, chat_id in erased
+            for address in (*subject.addresses, *([address_of[chat_id]] if chat_id in address_of else []))
         },
     )
-    _refresh_chats(connection, key_ids, located, chat_ids)
-    return ErasureStep(done, {"messages": len(gone), "updates": marked, "sends": sent, "bodies": len(told)})
+    _refresh_chats(connection, key_ids, locked_chats, chat_ids)
+    counts = {"messages": len(erased), "updates": updates, "sends": sends, "raw_events": len(events)}
+    return ErasureStep(last_id, counts)
 
 
 def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -> ErasureStep:
-    """Erase the next of the marks in their chats, and of theirs in groups: reactions, edits, deletes, acks."""
+    """Erase the next message updates of the person's chats, and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
-    found = connection.execute(
-        """
-        SELECT k.key_id, k.digest
-        FROM message_updates AS k
-        JOIN message_keys AS n ON n.key_id = k.key_id
-        JOIN sessions AS s ON s.session_number = n.session_number
-        LEFT JOIN event_digests AS d ON d.digest = k.digest
-        WHERE k.key_id > %(after)s AND k.key_id <= %(after)s + %(window)s
-            AND (
-                k.chat_id = ANY(%(chats)s)
-                OR k.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
-            )
-            AND (d.received_at IS NULL OR d.received_at <= %(upto)s)
-        ORDER BY k.key_id
-        FETCH FIRST %(batch)s ROWS WITH TIES
-        """,
-        {
-            **subject.sql_parameters,
-            "chats": chat_ids,
-            "after": after,
-            "window": linked_events.ID_WINDOW,
-            "batch": linked_events.BATCH_SIZE,
-        },
-        binary=True,
-    ).fetchall()
-    ids = cast("Sequence[tuple[int, bytes]]", found)
-    done = linked_events.last_erased_id(
-        connection, "SELECT coalesce(max(k.key_id), 0) FROM message_updates AS k", [i for i, _ in ids], after
+    rows = cast(
+        "Sequence[tuple[int, bytes]]",
+        connection.execute(
+            """
+            SELECT u.key_id, u.digest
+            FROM message_updates AS u
+            JOIN message_keys AS k ON k.key_id = u.key_id
+            JOIN sessions AS s ON s.session_number = k.session_number
+            LEFT JOIN event_digests AS d ON d.digest = u.digest
+            WHERE u.key_id > %(after)s AND u.key_id <= %(after)s + %(window)s
+                AND (
+                    u.chat_id = ANY(%(chats)s)
+                    OR u.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
+                )
+                AND (d.received_at IS NULL OR d.received_at <= %(received_until)s)
+            ORDER BY u.key_id
+            FETCH FIRST %(limit)s ROWS WITH TIES
+            """,
+            {
+                **subject.sql_parameters,
+                "chats": chat_ids,
+                "after": after,
+                "window": linked_events.ID_WINDOW,
+                "limit": linked_events.BATCH_SIZE,
+            },
+            binary=True,
+        ).fetchall(),
     )
-    if not ids:
-        return ErasureStep(done, {})
-    named = sorted({key_id for key_id, _ in ids})
-    digests = sorted({digest for _, digest in ids})
-    told = [trace for trace in linked_events.linked_to_keys(connection, named) if trace.digest in set(digests)]
-    key_ids = sorted({*named}.union(*(trace.key_ids for trace in told)))
-    linked_events.lock_and_mark_erased(connection, digests, key_ids)
-    located = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
-    marked = connection.execute(
-        "DELETE FROM message_updates AS k WHERE k.key_id = ANY(%s) AND k.digest = ANY(%s)", [key_ids, digests]
+    last_id = linked_events.last_erased_id(
+        connection, "SELECT coalesce(max(u.key_id), 0) FROM message_updates AS u", [key_id for key_id, _ in rows], after
+    )
+    if not rows:
+        return ErasureStep(last_id, {})
+    selected_keys = {key_id for key_id, _ in rows}
+    digests = {digest for _, digest in rows}
+    events = [event for event in linked_events.linked_to_keys(connection, selected_keys) if event.digest in digests]
+    key_ids = sorted(selected_keys.union(*(event.key_ids for event in events)))
+    linked_events.lock_and_mark_erased(connection, sorted(digests), key_ids)
+    locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
+    updates = connection.execute(
+        "DELETE FROM message_updates AS u WHERE u.key_id = ANY(%s) AND u.digest = ANY(%s)", [key_ids, sorted(digests)]
     ).rowcount
-    linked_events.delete(connection, told, key_ids)
-    _refresh_chats(connection, key_ids, located, chat_ids)
-    return ErasureStep(done, {"updates": marked, "bodies": len(told)})
+    linked_events.delete(connection, events, key_ids)
+    _refresh_chats(connection, key_ids, locked_chats, chat_ids)
+    return ErasureStep(last_id, {"updates": updates, "raw_events": len(events)})
 
 
 def _events_about_subject(
     connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int], key_ids: set[int]
 ) -> list[LinkedEvent]:
-    """The bodies that are about the person, of those that tell of these keys.
+    """The raw events about the person, of those that are linked to these keys.
 
-    A copy of a message in a group may not tell who wrote it: what tells of a message that is theirs is about them, but
-    for what others did with it.
+    A copy of a group message may lack its sender. Every event about a message of the person is therefore about the
+    person, except for updates that others sent.
     """
-    values = {**subject.sql_parameters, "chats": list(chat_ids), "keys": sorted(key_ids)}
-    rows = connection.execute(
+    parameters = {**subject.sql_parameters, "chats": list(chat_ids), "keys": sorted(key_ids)}
+    messages = connection.execute(
         """
         SELECT m.key_id, c.address, m.chat_id = ANY(%(chats)s) OR coalesce(m.sender = ANY(%(addresses)s), false)
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         WHERE m.key_id = ANY(%(keys)s)
         """,
-        values,
+        parameters,
     )
-    of_others = connection.execute(
+    updates_of_others = connection.execute(
         """
-        SELECT k.digest
-        FROM message_updates AS k
-        WHERE k.key_id = ANY(%(keys)s) AND NOT coalesce(k.chat_id = ANY(%(chats)s), true)
-            AND NOT coalesce(k.sender = ANY(%(addresses)s), false)
+        SELECT u.digest
+        FROM message_updates AS u
+        WHERE u.key_id = ANY(%(keys)s) AND NOT coalesce(u.chat_id = ANY(%(chats)s), true)
+            AND NOT coalesce(u.sender = ANY(%(addresses)s), false)
         """,
-        values,
+        parameters,
         binary=True,
     )
-    places: dict[int, dict[bool, set[bytes]]] = {key_id: {True: set(), False: set()} for key_id in key_ids}
-    for key_id, address, is_theirs in cast("Iterable[tuple[int, str, bool]]", rows):
-        places[key_id][is_theirs].add(address.partition("@")[0].encode())
-    others = {digest for (digest,) in of_others}
-    finder = subject.body_pattern()
+    # Per key, the chats with a message of the subject (True) and with one of another person (False).
+    chat_users: dict[int, dict[bool, set[bytes]]] = {key_id: {True: set(), False: set()} for key_id in key_ids}
+    for key_id, address, is_of_subject in cast("Iterable[tuple[int, str, bool]]", messages):
+        chat_users[key_id][is_of_subject].add(address.partition("@")[0].encode())
+    other_digests = {digest for (digest,) in updates_of_others}
+    pattern = subject.body_pattern()
     return [
-        trace
-        for trace in linked_events.linked_to_keys(connection, key_ids)
-        if finder.search(trace.body)
+        event
+        for event in linked_events.linked_to_keys(connection, key_ids)
+        if pattern.search(event.body)
         or (
-            trace.digest not in others
-            and all(_matches_subject_chat(places.get(key_id), trace.body) for key_id in trace.key_ids)
+            event.digest not in other_digests
+            and all(_matches_subject_chat(chat_users.get(key_id), event.body) for key_id in event.key_ids)
         )
     ]
 
 
 def _matches_subject_chat(chat_users: Mapping[bool, Collection[bytes]] | None, body: bytes) -> bool:
-    """Whether a body tells of a message that is theirs, where another has its id, in another chat; None: unknown."""
+    """Return whether the message in a body is the subject's, where a message in another chat has the same id.
+
+    `chat_users` is None if the message is unknown.
+    """
     if chat_users is None or not chat_users[False]:
         return chat_users is not None
-    return any(place in body for place in chat_users[True]) and not any(place in body for place in chat_users[False])
+    return any(user in body for user in chat_users[True]) and not any(user in body for user in chat_users[False])
 
 
 def _refresh_chats(
     connection: Connection,
-    key_ids: Sequence[int],
-    located: Mapping[chats.ChatAddress, chats.Chat],
+    key_ids: list[int],
+    locked_chats: Mapping[chats.ChatAddress, chats.Chat],
     chat_ids: Collection[int],
 ) -> None:
-    """Bring what is left up to date, and tell readers of chats that are not the person's own."""
-    message_updates.recompute(connection, sorted(key_ids))
-    heads = {chat.canonical_chat_id: place[0] for place, chat in located.items()}
-    if heads:
-        chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
-    others = {head: session_id for head, session_id in heads.items() if head not in set(chat_ids)}
-    told = [Change("merge", session_id, head) for head, session_id in sorted(others.items())]
-    told += [
-        Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
-        for row_id, chat_id in message_updates.find_visible(connection, sorted(key_ids))
-        if chat_id not in set(chat_ids)
+    """Recompute what remains, and publish changes of chats that are not the subject's own."""
+    message_updates.recompute(connection, key_ids)
+    sessions_by_chat = {chat.canonical_chat_id: session_id for (session_id, _), chat in locked_chats.items()}
+    if sessions_by_chat:
+        chat_summaries.refresh(connection, dict.fromkeys(sessions_by_chat, 0), recount=sessions_by_chat)
+    own_chats = set(chat_ids)
+    published = [
+        Change("merge", session_id, chat_id)
+        for chat_id, session_id in sorted(sessions_by_chat.items())
+        if chat_id not in own_chats
     ]
-    changes.publish(connection, told)
+    published += [
+        Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
+        for row_id, chat_id in message_updates.find_visible(connection, key_ids)
+        if chat_id not in own_chats
+    ]
+    changes.publish(connection, published)

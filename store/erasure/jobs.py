@@ -1,7 +1,7 @@
-"""What is to be erased, a step at a time, beside everybody else; killed, it goes on where it was.
+"""Executes recorded erasures step by step while other processes write; a killed erasure resumes where it stopped.
 
-First who the person is, then messages and what was said about them with the bodies that told of it, then bodies that
-only mention the person, and last what is left. Every step is a transaction that notes how far it got.
+The stages: find the person's addresses; erase messages and message updates with the raw events about them; erase raw
+events that only mention the person; erase the remainder. Each step is one transaction that records its progress.
 """
 
 import json
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ErasureStage: TypeAlias = Literal["addresses", "messages", "updates", "events", "remainder"]
 
 STEP_RETRY_SECONDS = 60.0
-"""Seconds for which one step is tried again: what is in its way are other writers, for moments."""
+"""Seconds for which one step is retried while other writers hold its locks."""
 _RETRY_PAUSE = 0.2
 
 
@@ -34,57 +34,57 @@ class ErasureJob:
     subject: ErasureSubject
     stage: ErasureStage
     last_id: int
+    """The stage is done up to this id."""
     erased_counts: Counter[str]
-    """How much, so far."""
+    """Rows erased so far."""
 
 
 def has_pending(connection: Connection) -> bool:
-    """Whether anything is to be erased."""
+    """Return whether any erasure is unfinished."""
     with errors.translated():
         return connection.execute("SELECT FROM erasures LIMIT 1").fetchone() is not None
 
 
 def run_next_step(connection: Connection, key_store: SuppressionKeyStore) -> ErasureJob | None:
-    """Do the next bit of the oldest that nobody else is at; None if there is none.
+    """Run the next step of the oldest erasure that no other process works on; return None if there is none.
 
-    Returns it as it is then, in the stage that it was in. Raises TransientError, after which the same
-    call may succeed, and MissingKeyError.
+    Returns the job with its new progress and the stage that was run. Raises SuppressionKeyError, and TransientError,
+    after which the same call may succeed.
     """
     with errors.translated(), connection.transaction():
-        erasure = _claim(connection)
-        if erasure is None:
+        job = _claim(connection)
+        if job is None:
             return None
-        key = key_store.find_key()
-        suppressions.verify_key(key, _read_key_fingerprint(connection))
-        assert key is not None, "verified"
-        return _run_stage(connection, key, key_store, erasure)
+        return _run_stage(connection, suppressions.require_key(connection, key_store.find_key), key_store, job)
 
 
 def run_all(connection: Connection, key_store: SuppressionKeyStore, on_progress: Callable[[ErasureJob], None]) -> None:
-    """Erase until nothing is left, also what others began; raises what `step` raises, if that goes on."""
-    deadline, reached = time.monotonic() + STEP_RETRY_SECONDS, _pending_progress(connection)
-    while reached:
+    """Run steps until no erasure is pending, including those of other processes.
+
+    Raises SuppressionKeyError at once, and TransientError if there is no progress for STEP_RETRY_SECONDS.
+    """
+    deadline, progress = time.monotonic() + STEP_RETRY_SECONDS, _pending_progress(connection)
+    while progress:
         try:
-            worked = run_next_step(connection, key_store)
+            job = run_next_step(connection, key_store)
         except suppressions.SuppressionKeyError:
             raise
         except errors.TransientError:
             if connection.closed or time.monotonic() > deadline:
                 raise
-            worked = None
-        if worked is None:
-            # Somebody else is at it, or in the way.
+            job = None
+        if job is None:
+            # Another process works on it, or holds a lock that the step needs.
             time.sleep(_RETRY_PAUSE)
             if time.monotonic() > deadline:
-                raise errors.TransientError("What is to be erased is held by somebody else.")
+                raise errors.TransientError("Another process holds the pending erasures. Run the command again later.")
         else:
-            on_progress(worked)
-        if (now := _pending_progress(connection)) != reached:
-            deadline, reached = time.monotonic() + STEP_RETRY_SECONDS, now
+            on_progress(job)
+        if (current := _pending_progress(connection)) != progress:
+            deadline, progress = time.monotonic() + STEP_RETRY_SECONDS, current
 
 
 def _pending_progress(connection: Connection) -> list[tuple[object, ...]]:
-    """How far everything is; empty if nothing is left."""
     with errors.translated():
         return connection.execute("SELECT e.erasure_id, e.stage, e.last_id FROM erasures AS e").fetchall()
 
@@ -101,71 +101,68 @@ def _claim(connection: Connection) -> ErasureJob | None:
     ).fetchone()
     if row is None:
         return None
-    erasure_id, session_id, addresses, upto, stage, done, erased = cast(
+    erasure_id, session_id, addresses, received_until, stage, last_id, erased = cast(
         "tuple[int, str | None, list[str], int, ErasureStage, int, dict[str, int]]", row
     )
-    return ErasureJob(erasure_id, ErasureSubject(session_id, tuple(addresses), upto), stage, done, Counter(erased))
-
-
-def _read_key_fingerprint(connection: Connection) -> bytes | None:
-    row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
-    return None if row is None else cast("bytes | None", row[0])
+    subject = ErasureSubject(session_id, tuple(addresses), received_until)
+    return ErasureJob(erasure_id, subject, stage, last_id, Counter(erased))
 
 
 def _run_stage(
     connection: Connection, key: SuppressionKey, key_store: SuppressionKeyStore, job: ErasureJob
 ) -> ErasureJob:
-    somebody = job.subject
     match job.stage:
         case "addresses":
-            worked = replace(job, subject=_suppress_aliases(connection, key, key_store, somebody))
-            return _start_stage(connection, worked, "messages")
+            extended = replace(job, subject=_suppress_aliases(connection, key, key_store, job.subject))
+            return _start_stage(connection, extended, "messages")
         case "messages":
-            return _record_step(
-                connection, job, erased_messages.erase(connection, key, somebody, job.last_id), "updates"
-            )
+            step = erased_messages.erase(connection, key, job.subject, job.last_id)
+            return _record_step(connection, job, step, "updates")
         case "updates":
-            return _record_step(
-                connection, job, erased_messages.erase_updates(connection, somebody, job.last_id), "events"
-            )
+            step = erased_messages.erase_updates(connection, job.subject, job.last_id)
+            return _record_step(connection, job, step, "events")
         case "events":
-            return _record_step(
-                connection, job, linked_events.erase_mentions(connection, somebody, job.last_id), "remainder"
-            )
+            step = linked_events.erase_mentions(connection, job.subject, job.last_id)
+            return _record_step(connection, job, step, "remainder")
         case "remainder":
-            worked = replace(job, erased_counts=job.erased_counts + Counter(remainder.erase(connection, key, somebody)))
+            erased_counts = job.erased_counts + Counter(remainder.erase(connection, key, job.subject))
             connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [job.erasure_id])
-            return worked
+            return replace(job, erased_counts=erased_counts)
 
 
 def _suppress_aliases(
     connection: Connection, key: SuppressionKey, key_store: SuppressionKeyStore, subject: ErasureSubject
 ) -> ErasureSubject:
-    """The person with all addresses that are known by now to be theirs, each of which is forgotten as well."""
-    # After this nobody writes any more who does not know: what is erased from now on does not come back.
+    """Return the subject with all addresses known by now, after suppressing each of them."""
+    # No writer with older suppressions is left after this lock: what is erased from now on is not stored again.
     suppressions.lock_exclusive(connection)
     addresses = subjects.find_aliases(connection, subject.session_id, subject.addresses)
-    macs = {key.hash_address(subject.session_id, address): subject.received_until for address in addresses}
-    append_to_key_store(key_store, macs)
-    suppressions.record(connection, key, macs)
+    received_until_by_hash = {
+        key.hash_address(subject.session_id, address): subject.received_until for address in addresses
+    }
+    append_to_key_store(key_store, received_until_by_hash)
+    suppressions.record(connection, key, received_until_by_hash)
     return replace(subject, addresses=addresses)
 
 
 def append_to_key_store(key_store: SuppressionKeyStore, received_until_by_hash: Mapping[bytes, int]) -> None:
-    """Add to the list beside the key, if that can be written here; the database has it, for the next who can."""
+    """Add suppressions to the list beside the key, or log that this process cannot write it.
+
+    The database has them, too; the next `forget` that can write the list adds them.
+    """
     try:
         key_store.append_suppressions(received_until_by_hash)
     except KeyStoreUnwritableError as error:
-        log.warning("%s What is forgotten is noted there by the next forget.", error)
+        log.warning("%s The next `python -m store forget` adds these suppressions to the list.", error)
 
 
 def _record_step(connection: Connection, job: ErasureJob, step: ErasureStep, next_stage: ErasureStage) -> ErasureJob:
-    erased = job.erased_counts + Counter(step.erased_counts)
+    advanced = replace(job, erased_counts=job.erased_counts + Counter(step.erased_counts))
     if step.last_id is None:
-        return _start_stage(connection, replace(job, erased_counts=erased), next_stage)
-    reached = replace(job, erased_counts=erased, last_id=step.last_id)
-    _save_progress(connection, reached, reached.stage, step.last_id)
-    return reached
+        return _start_stage(connection, advanced, next_stage)
+    advanced = replace(advanced, last_id=step.last_id)
+    _save_progress(connection, advanced, advanced.stage, step.last_id)
+    return advanced
 
 
 def _start_stage(connection: Connection, job: ErasureJob, stage: ErasureStage) -> ErasureJob:
@@ -177,12 +174,12 @@ def _save_progress(connection: Connection, job: ErasureJob, stage: ErasureStage,
     connection.execute(
         """
         UPDATE erasures
-        SET stage = %(stage)s, last_id = %(done)s, addresses = %(addresses)s, erased = %(erased)s::jsonb
+        SET stage = %(stage)s, last_id = %(last_id)s, addresses = %(addresses)s, erased = %(erased)s::jsonb
         WHERE erasure_id = %(erasure_id)s
         """,
         {
             "stage": stage,
-            "done": last_id,
+            "last_id": last_id,
             "addresses": list(job.subject.addresses),
             "erased": json.dumps(job.erased_counts),
             "erasure_id": job.erasure_id,

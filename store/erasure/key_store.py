@@ -1,4 +1,7 @@
-"""The key to what is forgotten, and the list of it, both outside the database that they outlive."""
+"""Stores the suppression key and a list of all suppressions in files, outside the database.
+
+Both outlive the database: after a restore from an older backup the list contains the people whom that backup still has.
+"""
 
 import hmac
 import os
@@ -11,25 +14,25 @@ from pathlib import Path
 from store.postgres import errors
 
 MIN_KEY_LENGTH = 32
-"""Characters: a phone number has some thirty bits, so that only the key keeps its hash from being guessed."""
+"""Characters. A phone number has about thirty bits, so only a long key prevents guessing its hash."""
 
 
 class SuppressionKeyError(errors.TransientError):
-    """People are forgotten, and without the key nobody can tell who: nothing is written until it is there."""
+    """The database has suppressions and their key is missing or another one; nothing may be written."""
 
 
 class KeyStoreUnwritableError(errors.TransientError):
-    """Key or list cannot be written where they are to be, or not read again."""
+    """The key or the list of suppressions cannot be written or read."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionKey:
-    """What makes addresses into hashes that say nothing to whoever lacks it."""
+    """Hashes addresses and messages (HMAC-SHA256), so that nobody without the key can reverse the hashes."""
 
     _secret: bytes = field(repr=False)
 
     def hash_address(self, session_id: str | None, address: str) -> bytes:
-        """The hash of an address in a session; None: in all sessions."""
+        """Hash an address in a session, or in all sessions if `session_id` is None."""
         return self._mac("address", session_id or "", address)
 
     def hash_message(self, session_id: str, address: str, message_id: str) -> bytes:
@@ -37,7 +40,7 @@ class SuppressionKey:
 
     @property
     def fingerprint(self) -> bytes:
-        """Tells this key from every other."""
+        """Identifies the key."""
         return self._mac("check")
 
     def _mac(self, *parts: str) -> bytes:
@@ -46,7 +49,7 @@ class SuppressionKey:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionKeyStore:
-    """Where key and list are: FORGET_KEY or `$DATA_DIR/forget-key`, and `$DATA_DIR/forgets`."""
+    """The key in FORGET_KEY or `$DATA_DIR/forget-key`, and the list in `$DATA_DIR/forgets`."""
 
     directory: Path
     _configured_key: str | None = field(default=None, repr=False)
@@ -64,7 +67,7 @@ class SuppressionKeyStore:
         return self.directory / "forgets"
 
     def find_key(self) -> SuppressionKey | None:
-        """The key, if there is one; looked for at every call, because the first forget makes it."""
+        """Return the key if there is one. Not cached, because the first erasure creates it."""
         if self._configured_key is not None:
             return _parse_key(self._configured_key, "FORGET_KEY")
         try:
@@ -73,37 +76,34 @@ class SuppressionKeyStore:
             return None
 
     def find_or_create_key(self) -> SuppressionKey:
-        """The key, made if there is none, readable by its owner only. Raises UnwritableError."""
-        if (known := self.find_key()) is not None:
-            return known
+        """Return the key; create it, readable by its owner only, if there is none. Raises KeyStoreUnwritableError."""
+        if (key := self.find_key()) is not None:
+            return key
         with _translate_write_errors(self.key_file):
             self._create_key_file()
-        made = self.find_key()
-        assert made is not None, "it was just made, or another process made it"
-        return made
+        key = self.find_key()
+        assert key is not None, "this or another process has just created it"
+        return key
 
     def _create_key_file(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        # Written apart and linked: whoever finds the file finds all of it, and of two that make one, one wins.
-        apart = self.directory / f".forget-key-{secrets.token_hex(8)}"
-        with os.fdopen(os.open(apart, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        # Linked when complete: no reader sees a part of it, and of two processes that create it one wins.
+        temporary = self.directory / f".forget-key-{secrets.token_hex(8)}"
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(secrets.token_hex(32) + "\n")
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(apart, self.key_file)
+            os.link(temporary, self.key_file)
         except FileExistsError:
             pass
         finally:
-            apart.unlink()
+            temporary.unlink()
 
     def append_suppressions(self, received_until_by_hash: Mapping[bytes, int]) -> None:
-        """Add to the list, durably, what it does not say yet: a database restored from a backup needs to be told.
-
-        Raises UnwritableError.
-        """
+        """Add new or extended suppressions to the list, with fsync. Raises KeyStoreUnwritableError."""
         known = self.read_suppressions()
-        new = [(mac, upto) for mac, upto in sorted(received_until_by_hash.items()) if known.get(mac, -1) < upto]
+        new = [entry for entry in sorted(received_until_by_hash.items()) if known.get(entry[0], -1) < entry[1]]
         if not new:
             return
         with _translate_write_errors(self.suppression_list_file):
@@ -113,25 +113,28 @@ class SuppressionKeyStore:
         self.directory.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with os.fdopen(os.open(self.suppression_list_file, flags, 0o600), "w", encoding="utf-8") as file:
-            # A line that a death cut short is ended first: it was of a forget that never came about.
+            # The newline ends a line that a crash cut short; its erasure was never recorded.
             file.write(lines if first and not self.suppression_list_file.stat().st_size else f"\n{lines}")
             file.flush()
             os.fsync(file.fileno())
 
     def read_suppressions(self) -> dict[bytes, int]:
-        """What the list says: per hash, up to when; nothing where there is none. Raises UnwritableError."""
+        """Return the list as hash → received_until, empty if there is no file. Raises KeyStoreUnwritableError."""
         try:
             lines = self.suppression_list_file.read_text(encoding="utf-8").splitlines()
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise KeyStoreUnwritableError(f"{self.suppression_list_file} cannot be read ({error.strerror}).") from error
-        found: dict[bytes, int] = {}
+            raise KeyStoreUnwritableError(
+                f"Cannot read {self.suppression_list_file} ({error.strerror}). Make it readable to this user."
+            ) from error
+        suppressions: dict[bytes, int] = {}
         for line in lines:
-            mac, _, upto = line.partition(" ")
-            if len(mac) == 64 and upto.endswith(".") and upto[:-1].isdecimal():
-                found[bytes.fromhex(mac)] = max(int(upto[:-1]), found.get(bytes.fromhex(mac), 0))
-        return found
+            mac, _, received_until = line.partition(" ")
+            if len(mac) == 64 and received_until.endswith(".") and received_until[:-1].isdecimal():
+                digest = bytes.fromhex(mac)
+                suppressions[digest] = max(int(received_until[:-1]), suppressions.get(digest, 0))
+        return suppressions
 
 
 @contextmanager
@@ -140,18 +143,18 @@ def _translate_write_errors(path: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise KeyStoreUnwritableError(
-            f"{path} cannot be written ({error.strerror}): name a folder that stays in DATA_DIR."
+            f"Cannot write {path} ({error.strerror}). Set DATA_DIR to a writable folder on a persistent disk."
         ) from error
 
 
 def _format_lines(suppressions: Iterable[tuple[bytes, int]]) -> list[str]:
-    # The full stop tells a line that is whole.
-    return [f"{mac.hex()} {upto}.\n" for mac, upto in suppressions]
+    # The full stop marks a complete line.
+    return [f"{mac.hex()} {received_until}.\n" for mac, received_until in suppressions]
 
 
 def _parse_key(text: str, name: str) -> SuppressionKey:
     if len(text.strip()) < MIN_KEY_LENGTH:
         raise SuppressionKeyError(
-            f"{name} is shorter than {MIN_KEY_LENGTH} characters: take the key that was made, or a long one."
+            f"{name} is shorter than {MIN_KEY_LENGTH} characters. Use the generated key or a longer one."
         )
     return SuppressionKey(text.strip().encode())

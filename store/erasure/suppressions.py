@@ -1,4 +1,4 @@
-"""Who is forgotten, as one process knows it: read anew only when somebody was added."""
+"""The suppressions of a database, cached per process until their version changes."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 ADVISORY_LOCK = 5_520_318_846_120_947_713
-"""Shared by whoever writes, taken alone by whoever forgets (store/migrations/0009_erasure.sql)."""
+"""The erasure lock: shared by writers, exclusive while suppressions are added (store/migrations/0009_erasure.sql)."""
 _MAX_CACHED_HASHES = 65_536
-"""So many hashes of addresses are remembered: most events are of people who wrote before."""
+"""Addresses whose hashes are cached: most events are from people who wrote before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """An address that is forgotten up to a receipt, in ms, in a session; None: in all."""
+    """An address of an erased person, in one session or in all (None); times in ms."""
 
     session_id: str | None
     address: str
@@ -25,17 +25,17 @@ class Suppression:
 
 @dataclass(slots=True)
 class SuppressionSet:
-    """What was forgotten when it was read."""
+    """All suppressions, as of one version."""
 
     key: SuppressionKey
     version: int
     received_until_by_hash: Mapping[bytes, int]
     latest_received_until: int
-    """The latest receipt that anybody is forgotten up to: what came later is checked for copies only."""
+    """The greatest of them: later events can only be copies of erased messages."""
     _hash_cache: dict[tuple[str | None, str], bytes] = field(default_factory=dict[tuple[str | None, str], bytes])
 
     def received_until_in_scope(self, session_id: str | None, address: str) -> int | None:
-        """Up to when the address is forgotten by this very scope; None: it is not."""
+        """The suppression of an address in exactly this scope; None: there is none."""
         mac = self._hash_cache.get((session_id, address))
         if mac is None:
             if len(self._hash_cache) >= _MAX_CACHED_HASHES:
@@ -44,25 +44,28 @@ class SuppressionSet:
         return self.received_until_by_hash.get(mac)
 
     def received_until(self, session_id: str | None, address: str) -> int | None:
-        """Up to when the address is forgotten in a session, for whichever reason."""
-        found = [
+        """The suppression of an address in a session, by that session or by all; None: there is none."""
+        times = [
             self.received_until_in_scope(None, address),
             None if session_id is None else self.received_until_in_scope(session_id, address),
         ]
-        return max((upto for upto in found if upto is not None), default=None)
+        return max((time for time in times if time is not None), default=None)
 
 
 class SuppressionCache:
-    """One process's knowledge; `key` finds the key whenever it is needed, as the first forget makes it."""
+    """One process's copy of the suppressions.
+
+    `find_key` is called at each load, because the first erasure creates the key while the process runs.
+    """
 
     def __init__(self, find_key: Callable[[], SuppressionKey | None] | None = None) -> None:
         self._find_key = find_key
         self._cached: SuppressionSet | None = None
 
     def current(self, connection: Connection) -> SuppressionSet | None:
-        """Who is forgotten, None if nobody ever was; and nobody more will be before the caller's transaction ends.
+        """Return the suppressions, None if there are none; they cannot change before the transaction ends.
 
-        To be asked before anything else in a transaction that writes. Raises MissingKeyError.
+        Must be the first statement of a transaction that writes the history. Raises SuppressionKeyError.
         """
         row = connection.execute("SELECT lock_suppressions()").fetchone()
         version = cast("int", row[0]) if row else 0
@@ -73,84 +76,87 @@ class SuppressionCache:
         return self._cached
 
     def _load(self, connection: Connection, version: int) -> SuppressionSet:
-        key = None if self._find_key is None else self._find_key()
-        row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
-        verify_key(key, None if row is None else cast("bytes | None", row[0]))
-        assert key is not None, "verified"
-        upto = read_all(connection)
-        return SuppressionSet(key, version, upto, max(upto.values(), default=-1))
+        key = require_key(connection, self._find_key or (lambda: None))
+        received_until_by_hash = read_all(connection)
+        return SuppressionSet(key, version, received_until_by_hash, max(received_until_by_hash.values(), default=-1))
 
 
-def verify_key(key: SuppressionKey | None, fingerprint: bytes | None) -> None:
-    """Raise MissingKeyError unless the key is the one that was forgotten with."""
+def read_fingerprint(connection: Connection) -> bytes | None:
+    """Return the fingerprint of the database's key, None if there was no erasure yet."""
+    row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
+    return None if row is None else cast("bytes | None", row[0])
+
+
+def require_key(connection: Connection, find_key: Callable[[], SuppressionKey | None]) -> SuppressionKey:
+    """Return the key of the database's suppressions; raises SuppressionKeyError if it is missing or another one."""
+    key = find_key()
     if key is None:
         raise SuppressionKeyError(
-            "People are forgotten in this database, and their key is not here: set FORGET_KEY to it, or put the file"
-            " forget-key of the machine that forgot them into DATA_DIR. Nothing is written until then."
+            "This database contains suppressions of erased people, and their key is missing. Set FORGET_KEY to it, or"
+            " copy the file forget-key from the machine that erased them into DATA_DIR. Nothing is written until then."
         )
-    if fingerprint is not None and fingerprint != key.fingerprint:
+    if read_fingerprint(connection) not in (None, key.fingerprint):
         raise SuppressionKeyError(
-            "FORGET_KEY, or the file forget-key in DATA_DIR, is not the key with which people were forgotten in this"
-            " database. Nothing is written until it is."
+            "FORGET_KEY, or the file forget-key in DATA_DIR, is not the key of this database's suppressions. Replace it"
+            " by the right one. Nothing is written until then."
         )
+    return key
 
 
 def check_key(connection: Connection, cache: SuppressionCache) -> None:
-    """Raise MissingKeyError where this process could not tell who is forgotten."""
+    """Raise SuppressionKeyError if this process lacks the key that the database requires."""
     with errors.translated(), connection.transaction():
         cache.current(connection)
 
 
 def read_all(connection: Connection) -> dict[bytes, int]:
-    found = connection.execute("SELECT f.mac, f.received_until FROM suppressions AS f", binary=True)
-    return dict(cast("Iterable[tuple[bytes, int]]", found))
+    cursor = connection.execute("SELECT s.mac, s.received_until FROM suppressions AS s", binary=True)
+    return dict(cast("Iterable[tuple[bytes, int]]", cursor))
 
 
 def lock_shared(connection: Connection) -> None:
-    """Let nobody be forgotten before the caller's transaction ends."""
+    """Take the erasure lock, shared: no suppression is added before the caller's transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ADVISORY_LOCK])
 
 
 def lock_exclusive(connection: Connection) -> None:
-    """Wait until nobody writes who does not know of every forget; others wait until the caller's transaction ends."""
+    """Take the erasure lock exclusively: wait for running writers, and hold up others until the transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
 def record(connection: Connection, key: SuppressionKey, received_until_by_hash: Mapping[bytes, int]) -> None:
-    """Let these be forgotten, if they are not already, up to then."""
+    """Add suppressions, or extend existing ones to a later time; increments the version."""
     connection.execute(
         """
-        INSERT INTO suppressions AS f (mac, received_until)
+        INSERT INTO suppressions AS s (mac, received_until)
         SELECT r.mac, r.received_until
-        FROM unnest(%(macs)s::bytea[], %(uptos)s::bigint[]) AS r (mac, received_until)
+        FROM unnest(%(macs)s::bytea[], %(times)s::bigint[]) AS r (mac, received_until)
         ORDER BY r.mac
         ON CONFLICT (mac) DO UPDATE SET received_until = excluded.received_until
-            WHERE f.received_until < excluded.received_until
+            WHERE s.received_until < excluded.received_until
         """,
-        {"macs": list(received_until_by_hash), "uptos": list(received_until_by_hash.values())},
+        {"macs": list(received_until_by_hash), "times": list(received_until_by_hash.values())},
     )
     connection.execute("UPDATE suppression_version SET version = version + 1, key_check = %s", [key.fingerprint])
 
 
 def enqueue_erasure(
     connection: Connection, session_id: str | None, addresses: Collection[str], received_until: int
-) -> int:
-    """Write down that these addresses of one person are to be erased (store/erasure/jobs.py); returns its number."""
-    row = connection.execute(
-        "INSERT INTO erasures (session_id, addresses, received_until) VALUES (%s, %s, %s) RETURNING erasure_id",
+) -> None:
+    """Record an erasure of one person's addresses; store/erasure/jobs.py executes it."""
+    connection.execute(
+        "INSERT INTO erasures (session_id, addresses, received_until) VALUES (%s, %s, %s)",
         [session_id, sorted(addresses), received_until],
-    ).fetchone()
-    assert row is not None
-    return cast("int", row[0])
+    )
 
 
-def add_aliases(connection: Connection, suppression_set: SuppressionSet, suppressions: Collection[Suppression]) -> None:
-    """Forget these as well, because they proved to be somebody who is forgotten: last in a transaction."""
-    if suppressions:
-        for one in suppressions:
-            enqueue_erasure(connection, one.session_id, [one.address], one.received_until)
+def add_aliases(connection: Connection, suppression_set: SuppressionSet, aliases: Collection[Suppression]) -> None:
+    """Suppress and erase further addresses of erased people; the last statements of a transaction."""
+    if aliases:
+        for alias in aliases:
+            enqueue_erasure(connection, alias.session_id, [alias.address], alias.received_until)
         record(
             connection,
             suppression_set.key,
-            {suppression_set.key.hash_address(f.session_id, f.address): f.received_until for f in suppressions},
+            {suppression_set.key.hash_address(s.session_id, s.address): s.received_until for s in aliases},
         )

@@ -1,4 +1,4 @@
-"""What is left of messages that were erased: a keyed hash each, so that a late copy is known for what it is."""
+"""Tombstones of erased messages: one keyed hash each, by which a late copy is recognized."""
 
 from collections.abc import Collection, Iterable
 from typing import cast
@@ -9,7 +9,6 @@ from store.postgres.connections import Connection
 
 
 def add(connection: Connection, hashes: Collection[bytes]) -> None:
-    """Remember that these messages were erased."""
     connection.execute(
         """
         INSERT INTO erased_message_tombstones (mac)
@@ -23,12 +22,12 @@ def add(connection: Connection, hashes: Collection[bytes]) -> None:
 def convert_expired(
     connection: Connection, key: SuppressionKey, subject: ErasureSubject, chat_ids: Collection[int]
 ) -> None:
-    """Do the same for what was retired by age, whose own note (store/migrations/0005_messages.sql) names the chat."""
-    found = connection.execute(
+    """Replace the tombstones of these chats' expired messages, which name the chat, by hashes."""
+    cursor = connection.execute(
         """
-        DELETE FROM expired_message_tombstones AS r
+        DELETE FROM expired_message_tombstones AS t
         USING message_keys AS k, sessions AS s
-        WHERE r.chat_id = ANY(%s) AND k.key_id = r.key_id AND s.session_number = k.session_number
+        WHERE t.chat_id = ANY(%s) AND k.key_id = t.key_id AND s.session_number = k.session_number
         RETURNING s.session_id, k.message_id
         """,
         [list(chat_ids)],
@@ -37,7 +36,7 @@ def convert_expired(
         connection,
         {
             key.hash_message(session_id, address, message_id)
-            for session_id, message_id in cast("Iterable[tuple[str, str]]", found)
+            for session_id, message_id in cast("Iterable[tuple[str, str]]", cursor)
             for address in subject.addresses
         },
     )

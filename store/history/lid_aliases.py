@@ -136,6 +136,19 @@ def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list
     return [int(str(key_id)) for (key_id,) in found]
 
 
+def candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set[ChatAddress]:
+    """The phones of these LIDs by any evidence; `resolve_lids` chooses among them."""
+    found = connection.execute(
+        """
+        SELECT a.session_id, a.phone
+        FROM jsonb_to_recordset(%s::jsonb) AS r (session_id text, lid text)
+        JOIN lid_aliases AS a USING (session_id, lid)
+        """,
+        [json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
+    )
+    return {(str(session_id), str(phone)) for session_id, phone in found}
+
+
 def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
     """The phone that a LID is known to be, in this session."""
     row = connection.execute(

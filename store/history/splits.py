@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from store.feed import changes
-from store.history import chats
+from store.history import chats, lid_aliases
 from store.history.chats import ChatAddress
 from store.history.fold import Fold
 from store.postgres import errors
@@ -36,7 +36,7 @@ def _set_split(connection: Connection, address: ChatAddress, write: Callable[[Co
         if not write(connection, address):
             return False
         if located[address].canonical_chat_id == located[address].chat_id:
-            located |= chats.lock(connection, _candidate_phones(connection, address))
+            located |= chats.lock(connection, lid_aliases.candidate_phones(connection, {address}))
         folding = Fold(connection, (), (), {}, located)
         folding.recompute(sorted(folding.remap_lids({address})))
         folding.refresh_summaries()
@@ -64,9 +64,3 @@ def _withdraw_split(connection: Connection, address: ChatAddress) -> bool:
         address,
     )
     return struck.rowcount == 1
-
-
-def _candidate_phones(connection: Connection, address: ChatAddress) -> set[ChatAddress]:
-    """Whoever the LID may be, by any evidence: the winner is among them."""
-    found = connection.execute("SELECT phone FROM lid_aliases WHERE session_id = %s AND lid = %s", address)
-    return {(address[0], str(phone)) for (phone,) in found}

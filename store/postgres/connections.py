@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import psycopg
 from psycopg import conninfo, pq
@@ -138,6 +139,14 @@ def is_broken(connection: Connection) -> bool:
 def is_idle(connection: Connection) -> bool:
     """Whether the next statement may be sent: not after a time-out struck in the middle of the last one."""
     return not is_broken(connection) and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+
+
+def server_time(connection: Connection) -> datetime:
+    """PostgreSQL's clock, in UTC."""
+    with errors.translated():
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None, "one row"
+    return cast("datetime", row[0]).astimezone(UTC)
 
 
 def deadline(connection: Connection, seconds: float) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ from typing import cast
 
 from psycopg import sql
 
-from store.postgres import errors
+from store.postgres import connections, errors
 from store.postgres.connections import Connection
 
 MONTHS_AHEAD = 2
@@ -51,9 +51,7 @@ def list_monthly(connection: Connection) -> list[Partition]:
 
 def missing(connection: Connection) -> list[Partition]:
     """Those that are to be there for this month and the next ones, and are not."""
-    row = connection.execute("SELECT now()").fetchone()
-    assert row is not None, "a clock has a time"
-    now = cast("datetime", row[0]).astimezone(UTC)
+    now = connections.server_time(connection)
     wanted = [_for_month(now.year * 12 + now.month - 1 + ahead) for ahead in range(MONTHS_AHEAD + 1)]
     there = list_monthly(connection)
     return [
