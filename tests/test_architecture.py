@@ -64,6 +64,17 @@ def test_imports_point_one_way() -> None:
     assert not (said := complaints("-c", program)), said
 
 
+def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
+    """A picture that differs from the contracts sends a newcomer to the wrong folder."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    contracts = [each for each in project()["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    layers = {container: each["layers"] for each in contracts for container in each.get("containers", ())}
+    for package in layers.keys() & {"store", "api", "worker"}:
+        first, *others = [layer for layer in layers[package] if layer != "__main__"]
+
+        assert "\n".join([f"{package:12}{first}", *(" " * 12 + layer for layer in others)]) in page
+
+
 @pytest.mark.timeout(300)
 def test_types_hold_in_the_strict_sense() -> None:
     """Pyright is also what refuses SQL that is put together at run time."""

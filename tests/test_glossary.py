@@ -17,10 +17,11 @@ TERM = re.compile(r"^\| (?!term \||-)([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 FOLDERS = ("ingest", "worker", "store", "api", "telemetry", "dev", "tests")
 COMMENTED_FILES = ("*.sql", "*.yml", "*.yaml", "*.toml", "*.sh", "*.service", "Dockerfile", "Procfile")
 PATH = re.compile(
-    rf"(?<![\w/.:-])(?:(?:{'|'.join(FOLDERS)}|docs|deploy|\.ci)/[\w./-]*\w|[\w-]+\.(?:md|toml|lock))(?![\w/]*[{{<*…])"
+    rf"(?<![\w/.:-])(?:(?:{'|'.join(FOLDERS)}|docs|deploy|\.ci)/[\w./-]*\w"
+    r"|[A-Z]+\.md|pyproject\.toml|requirements[\w-]*\.lock)(?![\w/]*[{<*…])"
 )
-NO_PATH = re.compile(r"(?:api|ingest|worker|store)/\w+")
-"""The path of a URL, such as api/chats, or two alternatives, such as ingest/worker."""
+NO_PATH = re.compile(r"(?:api|ingest|worker|store)/\w+|.*/[A-Z]+")
+"""The path of a URL, such as api/chats; two alternatives, such as ingest/worker; a placeholder, such as docs/PAGE."""
 
 
 def terms() -> dict[str, str]:
