@@ -1,1 +1,1 @@
-"""Acknowledges SAK's webhooks at once and queues their raw bytes in Redis."""
+"""Verifies webhooks, stores their raw bodies durably in Redis or on disk, and acknowledges them."""

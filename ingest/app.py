@@ -1,4 +1,4 @@
-"""The process as an ASGI application: its parts, put together from the environment."""
+"""Builds ingest as an ASGI application from its environment."""
 
 import asyncio
 import contextlib
@@ -33,72 +33,72 @@ from ingest.webhook import WEBHOOK_PATH, WebhookEndpoint
 from telemetry import traces
 
 SHUTDOWN_SECONDS = 4.0
-"""How long the last batches may take when the process ends: the stream's deadline and the spool's."""
+"""How long the last batches may take at shutdown: the stream's deadline plus the spool's."""
 
 log = logging.getLogger("ingest")
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
-    """Ingest, serving when its lifespan has begun; raises SettingsError."""
-    wanted = settings.read(environ)
-    counts = Counters()
-    failpoints = Failpoints(wanted.failpoints)
-    client = redis_client.connect(wanted.redis_url)
-    unhurried = redis_client.connect(wanted.redis_url, reply_timeout=None)  # Stream has one deadline around everything
-    streams = [StreamAppender(unhurried, wanted.min_replicas, failpoints) for _ in range(2)]
-    spool = Spool(wanted.spool_dir, wanted.spool_max_bytes)
-    breaker, memory, hints = CircuitBreaker(counts), RedisMemory(client), DrainJobs(client, counts)
-    keeper = BatchStore(streams[0], spool, breaker, memory, hints, counts, failpoints)
-    spans = traces.configure("ingest", environ)
-    batcher = Batcher(keeper, spool, counts, spans)
+    """The application, which serves once its lifespan has begun; raises SettingsError."""
+    config = settings.read(environ)
+    counters = Counters()
+    failpoints = Failpoints(config.failpoints)
+    client = redis_client.connect(config.redis_url)
+    append_client = redis_client.connect(config.redis_url, reply_timeout=None)  # the appender sets its own deadline
+    appenders = [StreamAppender(append_client, config.min_replicas, failpoints) for _ in range(2)]
+    spool = Spool(config.spool_dir, config.spool_max_bytes)
+    breaker, memory, drain_jobs = CircuitBreaker(counters), RedisMemory(client), DrainJobs(client, counters)
+    batch_store = BatchStore(appenders[0], spool, breaker, memory, drain_jobs, counters, failpoints)
+    tracer = traces.configure("ingest", environ)
+    batcher = Batcher(batch_store, spool, counters, tracer)
     drainer = SpoolDrainer(
         client,
-        streams[1],
+        appenders[1],
         spool,
         breaker,
         memory,
-        hints,
-        counts,
+        drain_jobs,
+        counters,
         failpoints,
-        wanted.min_replicas,
+        config.min_replicas,
         batcher.schedule_progress_batch,
     )
-    signatures = None if wanted.allow_unsigned else SignatureVerifier(wanted.webhook_secrets)
+    verifier = None if config.allow_unsigned else SignatureVerifier(config.webhook_secrets)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[dict[str, object]]:
-        if wanted.allow_unsigned:
-            log.warning("WEBHOOK_ALLOW_UNSIGNED is set: whoever reaches this server can write messages")
+        if config.allow_unsigned:
+            log.warning("WEBHOOK_ALLOW_UNSIGNED is set: anyone who can reach this server can write messages")
         await spool.open()
         batching = asyncio.create_task(batcher.run())
         draining = asyncio.create_task(drainer.run())
         for task in (batching, draining):
             task.add_done_callback(_terminate_on_failure)
-        yield {"counts": counts}  # ingest.protocol refuses where no application has been asked yet
+        yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
         draining.cancel()
         await asyncio.wait([draining], timeout=SHUTDOWN_SECONDS)
-        await hints.close()
+        await drain_jobs.close()
         await spool.close()
-        for stream in streams:
-            await stream.close()
-        if spans is not None:
-            await asyncio.to_thread(spans.close)
+        for appender in appenders:
+            await appender.close()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
         await client.aclose()
-        await unhurried.aclose()
+        await append_client.aclose()
 
-    webhook = WebhookEndpoint(signatures, batcher, counts, wanted.max_body_bytes)
-    health = Health(wanted, client, spool, breaker, memory)
+    webhook = WebhookEndpoint(verifier, batcher, counters, config.max_body_bytes)
+    health = Health(config, client, spool, breaker, memory)
     registry = CollectorRegistry()
-    registry.register(IngestCollector(counts, spool, breaker, memory))
+    registry.register(IngestCollector(counters, spool, breaker, memory))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     routes = [
         Route(WEBHOOK_PATH, webhook),
-        Route(WEBHOOK_PATH + "/", webhook),  # a redirect would be lost on a sender that tries once
+        Route(WEBHOOK_PATH + "/", webhook),  # the gateway sends once and follows no redirect
         Route("/healthz", health.liveness),
         Route("/readyz", health.readiness),
         Route("/metrics", metrics),
@@ -108,9 +108,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
 
 
 def _terminate_on_failure(task: asyncio.Task[None]) -> None:
-    """Without its batcher ingest would take requests and never answer: better a supervisor starts it anew."""
+    """End the process: without this task ingest would accept requests and never answer. The supervisor restarts it."""
     if not task.cancelled() and task.exception() is not None:
-        log.critical("ingest cannot go on", exc_info=task.exception())
+        log.critical("background task failed; shutting down", exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)
 
 

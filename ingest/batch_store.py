@@ -1,4 +1,4 @@
-"""Where a batch is kept: in the stream if Redis confirms in time, else in the spool."""
+"""Stores a batch in the stream if Redis confirms in time, otherwise in the spool."""
 
 from dataclasses import dataclass
 
@@ -16,17 +16,17 @@ VIA_SPOOL = "spool"
 
 
 class BatchNotStoredError(Exception):
-    """Neither Redis nor the spool took the batch."""
+    """Neither Redis nor the spool confirmed the batch."""
 
     def __init__(self, *, may_be_stored: bool) -> None:
-        super().__init__("kept nowhere")
+        super().__init__("not stored")
         self.may_be_stored = may_be_stored
-        """Whether it may be somewhere all the same."""
+        """Whether either may hold it nevertheless, because a confirmation was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchStore:
-    """Knows both places and which to try first."""
+    """Tries the stream first, or the spool while the circuit is open or Redis is nearly full."""
 
     appender: StreamAppender
     spool: Spool
@@ -38,35 +38,35 @@ class BatchStore:
 
     @property
     def tries_stream_first(self) -> bool:
-        """Whether a batch would be tried on Redis first."""
+        """Whether the next batch goes to the stream first."""
         return self.breaker.open_reason is None and not self.redis_memory.is_full
 
     async def store(self, batch: contract.RawBatch) -> str:
-        """Keep it and say where: STREAM or SPOOL; raises NotKeptError."""
+        """Store the batch; returns VIA_STREAM or VIA_SPOOL, raises BatchNotStoredError."""
         fields = contract.to_fields(batch)
         stream_first = self.breaker.open_reason is None and self.redis_memory.fits(len(fields[b"bodies"]))
-        doubtful = False
+        may_be_stored = False
         if stream_first:
             try:
                 return await self._append(batch, fields)
             except AppendError as error:
-                doubtful = error.may_be_stored
+                may_be_stored = error.may_be_stored
         try:
             self.failpoints.reach("ingest.before_spool")
             await self.spool.append(fields, len(batch.bodies))
         except SpoolError as error:
-            doubtful = doubtful or error.may_be_stored
+            may_be_stored = may_be_stored or error.may_be_stored
         else:
             self.failpoints.reach("ingest.after_spool")
             self.counters.acknowledged_by_spool += len(batch.bodies)
             return VIA_SPOOL
         if not stream_first:
-            # Redis was not asked because it failed lately or is rather full: better asked now than refused.
+            # Redis was skipped because it failed lately or is nearly full: try it before refusing the batch.
             try:
                 return await self._append(batch, fields)
             except AppendError as error:
-                doubtful = doubtful or error.may_be_stored
-        raise BatchNotStoredError(may_be_stored=doubtful)
+                may_be_stored = may_be_stored or error.may_be_stored
+        raise BatchNotStoredError(may_be_stored=may_be_stored)
 
     async def _append(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Group commit: whatever is in flight becomes one batch, which is kept whole under the identity that it got once."""
+"""Groups the webhooks in flight into one batch, which is stored whole under one identity."""
 
 import asyncio
 import logging
@@ -21,13 +21,13 @@ MAX_EVENTS = 512
 MAX_BYTES = 4 << 20
 """A batch takes no more events once it has reached one of these."""
 MAX_PENDING_BYTES = 128 << 20
-"""Beyond this, bodies that wait for their batch are refused instead of filling the memory."""
+"""Above this many bytes of waiting bodies, webhooks are refused instead of filling the memory."""
 IDLE_SECONDS = 1.0
-"""After this long without events, one empty batch tells how far the writer got."""
+"""After this long without events, one empty progress batch reports the writer's position."""
 
 
 class PendingBatch:
-    """Events that wait to be kept together."""
+    """Events that wait to be stored together."""
 
     __slots__ = ("acknowledgement", "bodies", "received_at", "request_spans", "size_bytes")
 
@@ -36,13 +36,13 @@ class PendingBatch:
         self.received_at: list[int] = []
         self.size_bytes = 0
         self.request_spans: list[Span] = []
-        """Of its requests, where somebody wants traces."""
+        """The spans of its requests, if tracing is on."""
         self.acknowledgement = acknowledgement
-        """Becomes the answers to the batch, or None if it could not be kept."""
+        """Resolves to the acknowledgement, or to None if the batch could not be stored."""
 
 
 class Batcher:
-    """One writer of the stream; it has one batch under way at a time."""
+    """One writer of the stream; it stores one batch at a time."""
 
     def __init__(self, batch_store: BatchStore, spool: Spool, counters: Counters, tracer: Tracer | None = None) -> None:
         self._tracer = tracer
@@ -57,7 +57,7 @@ class Batcher:
         self._reset_writer()
 
     def add(self, body: bytes) -> PendingBatch | None:
-        """Let the event wait, as the last one of the batch that is returned; None if too much waits already."""
+        """Add the event as the last one of the returned batch; None if too many bytes wait already."""
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
         pending = self._pending_batches[-1] if self._pending_batches else None
@@ -75,12 +75,12 @@ class Batcher:
         return pending
 
     def schedule_progress_batch(self) -> None:
-        """Send an empty batch once nothing else has been sent for a second."""
+        """Send a progress batch after a second without events."""
         self._progress_batch_due = True
         self._work_available.set()
 
     async def run(self) -> None:
-        """Keep batch after batch until closed and nothing waits."""
+        """Store batch after batch until closed and nothing waits."""
         while self._pending_batches or not self._closing:
             if self._pending_batches:
                 pending = self._pending_batches.popleft()
@@ -94,7 +94,7 @@ class Batcher:
             await self._commit_progress_batch()
 
     def close(self) -> None:
-        """Let `run` end once nothing waits."""
+        """End `run` once nothing waits."""
         self._closing = True
         self._work_available.set()
 
@@ -112,17 +112,15 @@ class Batcher:
         batch = self._make_batch(pending.received_at, pending.bodies, append.traceparents)
         path = await self._store(batch)
         append.end(batch, path)
-        if pending.acknowledgement.done():  # only if the process is being ended by force
+        if pending.acknowledgement.done():  # only if the process is killed during shutdown
             return
         name = batch.name
         if path is None:
-            log.error(
-                "a batch is kept nowhere: its senders hear 503", extra={"batch": name, "events": len(batch.bodies)}
-            )
+            log.error("batch not stored; senders received 503", extra={"batch": name, "events": len(batch.bodies)})
             pending.acknowledgement.set_result(None)
             return
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("kept", extra={"batch": name, "events": len(batch.bodies), "path": path})
+            log.debug("batch stored", extra={"batch": name, "events": len(batch.bodies), "path": path})
         self._counters.count_batch(len(batch.bodies))
         self._progress_batch_due = True
         pending.acknowledgement.set_result(BatchAcknowledgement(name, path))
@@ -151,7 +149,7 @@ class Batcher:
             path = await self._batch_store.store(batch)
         except BatchNotStoredError as error:
             if error.may_be_stored:
-                # The batch may turn up although its senders hear 503: whoever comes next must not share its number.
+                # The batch may be stored although its senders received 503: the next batch must not share its number.
                 self._reset_writer()
             return None
         self._number = batch.number

@@ -1,4 +1,4 @@
-"""Whether Redis is worth asking: after one failure everybody goes to the spool until Redis has confirmed again."""
+"""Sends new events to the spool after one failed append, until Redis confirms again."""
 
 import logging
 
@@ -8,7 +8,7 @@ log = logging.getLogger("ingest")
 
 
 class CircuitBreaker:
-    """Closed means: Redis confirmed last time."""
+    """Closed: the last append was confirmed."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -17,18 +17,18 @@ class CircuitBreaker:
         """Why it is open; None while it is closed."""
 
     def open(self, reason: str) -> None:
-        """Redis did not confirm."""
+        """Record an append that Redis did not confirm; `reason` is a stable code."""
         self._counters.count_unconfirmed(reason)
         if self._logged_reason != reason:
-            log.warning("Redis does not confirm (%s): new events go to the spool", reason)
+            log.warning("circuit opened (%s); new events go to the spool", reason)
         self.open_reason = self._logged_reason = reason
 
     def half_open(self) -> None:
-        """Redis answers; whether it confirms, the next batch will tell."""
+        """Let the next batch try Redis, which answers again."""
         self.open_reason = None
 
     def close(self) -> None:
-        """Redis confirmed."""
+        """Record a confirmed append."""
         if self._logged_reason is not None:
-            log.warning("Redis confirms again (it was: %s)", self._logged_reason)
+            log.warning("circuit closed; it was open because of: %s", self._logged_reason)
         self.open_reason = self._logged_reason = None

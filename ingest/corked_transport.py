@@ -1,11 +1,11 @@
-"""A transport that sends once per turn of the event loop: an answer leaves in one system call, not two."""
+"""Buffers writes until the end of an event loop turn, so that an answer takes one system call instead of two."""
 
 import asyncio
 from typing import Any
 
 
 class CorkedTransport(asyncio.Transport):
-    """In front of a connection's own transport."""
+    """Wraps a connection's own transport."""
 
     __slots__ = ("_buffer", "_loop", "_transport")
 
@@ -40,7 +40,7 @@ class CorkedTransport(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
     def flush(self) -> None:
-        """Send what waits for the end of this turn."""
+        """Send the buffered data now."""
         if self._buffer:
             self._transport.write(b"".join(self._buffer))
             self._buffer.clear()

@@ -1,4 +1,4 @@
-"""The hint: a job that tells a worker that the stream is worth a look. Losing one costs seconds, never an event."""
+"""Enqueues the RQ job that makes a worker drain the stream. A lost job costs seconds, never an event."""
 
 import asyncio
 from typing import Any, cast
@@ -18,14 +18,14 @@ MAX_INTERVAL_SECONDS = 1.0
 
 
 class DrainJobs:
-    """Gives hints after appends, and fewer of them the less they help."""
+    """Enqueues drain jobs after appends, and fewer of them while the stream does not get shorter."""
 
     def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client
         self._counters = counters
-        # Only shapes the job; its commands go into an async pipeline, so this client never connects.
+        # Only builds the job; the commands go into an async pipeline, so this client never connects.
         self._queue = Queue(contract.RQ_QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
-        self._queue.redis_server_version = (7, 0, 0)  # or it would ask
+        self._queue.redis_server_version = (7, 0, 0)  # otherwise RQ would connect to ask
         self._interval = MIN_INTERVAL_SECONDS
         self._last_enqueued_at = 0.0
         self._previous_entries = 0
@@ -34,7 +34,7 @@ class DrainJobs:
         self._timer: asyncio.TimerHandle | None = None
 
     def enqueue_if_needed(self, lengths: QueueLengths) -> None:
-        """Give a hint if no job is queued: at once if workers keep up, and else the later the less hints helped."""
+        """Enqueue a drain job if none is queued: at once while workers keep up, otherwise after a growing interval."""
         if lengths.jobs:
             return
         if self._task is not None:
@@ -49,7 +49,7 @@ class DrainJobs:
             self._timer = loop.call_later(wait, self._start, None)
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel a pending job."""
         self._cancel_timer()
         if self._task is not None:
             self._task.cancel()
@@ -71,7 +71,7 @@ class DrainJobs:
         if not task.cancelled():
             task.result()
             if self._recheck_needed:
-                # Something was appended meanwhile; a worker may have come and gone between the two.
+                # More was appended meanwhile; a worker may have drained and ended between the two appends.
                 self._recheck_needed = False
                 self._timer = asyncio.get_running_loop().call_later(self._interval, self._start, None)
 
@@ -93,7 +93,7 @@ class DrainJobs:
             self._queue.enqueue_many([data], pipeline=cast("Any", pipeline))
             await pipeline.execute()
         except (RedisError, OSError):
-            return  # a living worker looks by itself
+            return  # every worker polls the stream by itself
         helped = lengths.entries <= 1 or lengths.entries < self._previous_entries
         self._interval = MIN_INTERVAL_SECONDS if helped else min(self._interval * 2, MAX_INTERVAL_SECONDS)
         self._previous_entries = lengths.entries

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: whether the process lives, and whether what it acknowledges is safe."""
+"""Serves `/healthz` and `/readyz`: liveness, and whether acknowledged events are safe."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from ingest.spool import Spool
 
 PING_TIMEOUT_SECONDS = 1.0
 SPOOL_HIGH_WATER = 0.8
-"""Share of its bound from which the spool is called nearly full."""
+"""Share of SPOOL_MAX_BYTES above which the spool counts as nearly full."""
 EPHEMERAL_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay"})
-"""File systems that a new container or a restart of the host begins empty."""
+"""File systems that are empty after a new container or a restart of the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Health:
     redis_memory: RedisMemory
 
     async def liveness(self, _: Request) -> JSONResponse:
-        """200 as long as the event loop turns."""
+        """200 as long as the event loop runs."""
         return JSONResponse({"alive": True})
 
     async def readiness(self, _: Request) -> JSONResponse:
-        """200 if what is acknowledged now is safe; 503 with the reasons if not. `notes` are what an operator wants."""
+        """200 if an event acknowledged now is safe, 503 with `reasons` otherwise; `notes` are for the operator."""
         reasons: list[str] = []
         notes: list[str] = []
         redis = await self._redis_state(reasons, notes)
@@ -45,14 +45,14 @@ class Health:
                 f"SPOOL_DIR cannot be used ({self.spool.unusable_reason}): without Redis, webhooks are refused."
             )
             if not redis["reachable"]:
-                reasons.append("Neither Redis nor the spool can keep events.")
+                reasons.append("Neither Redis nor the spool can store events.")
         elif self.spool.size_bytes > SPOOL_HIGH_WATER * self.spool.max_bytes:
             notes.append("The spool is nearly full (SPOOL_MAX_BYTES).")
         kind = await asyncio.to_thread(_file_system_type, self.settings.spool_dir)
         if kind in EPHEMERAL_FILE_SYSTEMS:
-            notes.append(f"SPOOL_DIR lies on {kind}, which does not outlive this container or host.")
+            notes.append(f"SPOOL_DIR is on {kind}, which is lost with this container or host.")
         if self.settings.allow_unsigned:
-            notes.append("WEBHOOK_ALLOW_UNSIGNED is set: whoever reaches this server can write messages.")
+            notes.append("WEBHOOK_ALLOW_UNSIGNED is set: anyone who can reach this server can write messages.")
         body = {
             "ready": not reasons,
             "reasons": reasons,
@@ -105,14 +105,14 @@ class Health:
 
 
 def _file_system_type(folder: Path) -> str | None:
-    """The type of the file system that holds the folder; None where the system does not tell."""
+    """The type of the folder's file system; None where the system does not report it."""
     try:
         lines = Path("/proc/mounts").read_text(errors="replace").splitlines()
     except OSError:
         return None
-    found: tuple[int, str | None] = (0, None)
+    deepest: tuple[int, str | None] = (0, None)
     for line in lines:
         _, point, kind, *_ = line.split(" ")
         if folder.resolve().is_relative_to(point.replace("\\040", " ")):
-            found = max(found, (len(point), kind), key=lambda item: item[0])
-    return found[1]
+            deepest = max(deepest, (len(point), kind), key=lambda item: item[0])
+    return deepest[1]

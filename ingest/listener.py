@@ -1,4 +1,4 @@
-"""Where ingest listens: LISTEN_FD, else PORT on every address, else INGEST_PORT on HOST."""
+"""Opens ingest's socket: LISTEN_FD, else PORT on every address, else INGEST_PORT on HOST."""
 
 import socket
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ LISTEN_BACKLOG = 2048
 
 
 def open_socket(environ: Mapping[str, str]) -> socket.socket:
-    """The listening socket; raises SettingsError for what is no number, OSError for an address that is not ours."""
+    """The listening socket; raises SettingsError for a malformed number and OSError for a foreign address."""
     inherited = environ.get("LISTEN_FD")
     if inherited:
         return socket.socket(fileno=_parse_number("LISTEN_FD", inherited))
     port = environ.get("PORT")
     if port:
-        return _bind("0.0.0.0", _parse_number("PORT", port))  # noqa: S104 - PORT is what platforms set that route to us
+        return _bind("0.0.0.0", _parse_number("PORT", port))  # noqa: S104 - platforms that set PORT route to this process
     return _bind(environ.get("HOST") or "127.0.0.1", _parse_number("INGEST_PORT", environ.get("INGEST_PORT") or "3000"))
 
 

@@ -1,4 +1,4 @@
-"""`/metrics`: the process's counts, read when somebody asks. Asking changes nothing, here or in Redis."""
+"""Collects `/metrics` from the process's counters; a scrape asks nothing of Redis."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from ingest.spool import Spool
 
 
 class IngestCollector(Collector):
-    """The labels have few values, all of them ours: none comes from a request."""
+    """Every label has few values, and none comes from a request."""
 
     def __init__(self, counters: Counters, spool: Spool, breaker: CircuitBreaker, redis_memory: RedisMemory) -> None:
         self._counters = counters
@@ -24,42 +24,44 @@ class IngestCollector(Collector):
         self._redis_memory = redis_memory
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._counters
+        counters = self._counters
         yield CounterMetricFamily(
-            "sak_ingest_received_webhooks", "Webhooks whose sender was recognised.", counts.received_webhooks
+            "sak_ingest_received_webhooks", "Webhooks with a valid signature.", counters.received_webhooks
         )
         acknowledged = CounterMetricFamily(
-            "sak_ingest_acknowledged_events", "Webhooks kept, by where first.", labels=["path"]
+            "sak_ingest_acknowledged_events", "Webhooks stored, by where first.", labels=["path"]
         )
-        acknowledged.add_metric(["stream"], counts.acknowledged_by_stream)
-        acknowledged.add_metric(["spool"], counts.acknowledged_by_spool)
+        acknowledged.add_metric(["stream"], counters.acknowledged_by_stream)
+        acknowledged.add_metric(["spool"], counters.acknowledged_by_spool)
         yield acknowledged
         yield _labelled_counter(
-            "sak_ingest_refused_requests", "Requests refused, by the code in the answer.", "code", counts.refusals
+            "sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", counters.refusals
         )
         yield _labelled_counter(
             "sak_ingest_unconfirmed_batches",
             "Batches Redis did not confirm, by reason.",
             "reason",
-            counts.unconfirmed_batches,
+            counters.unconfirmed_batches,
         )
         yield self._batch_sizes()
-        yield CounterMetricFamily("sak_ingest_drain_jobs", "Jobs that told a worker to look.", counts.drain_jobs)
+        yield CounterMetricFamily("sak_ingest_drain_jobs", "Drain jobs enqueued for workers.", counters.drain_jobs)
         yield CounterMetricFamily(
-            "sak_spool_drained_events", "Events moved from the spool to the stream.", counts.drained_events
+            "sak_spool_drained_events", "Events moved from the spool to the stream.", counters.drained_events
         )
         yield GaugeMetricFamily("sak_spool_events", "Events in the spool.", self._spool.events)
-        yield GaugeMetricFamily("sak_spool_bytes", "Bytes in the spool, against its bound.", self._spool.size_bytes)
+        yield GaugeMetricFamily(
+            "sak_spool_bytes", "Bytes in the spool, as counted against its limit.", self._spool.size_bytes
+        )
         yield GaugeMetricFamily("sak_spool_usable", "1 if the spool works.", self._spool.unusable_reason is None)
         free = _free_disk_bytes(self._spool.directory)
         if free is not None:
-            yield GaugeMetricFamily("sak_spool_disk_free_bytes", "Left on the spool's disk.", free)
+            yield GaugeMetricFamily("sak_spool_disk_free_bytes", "Free bytes on the spool's disk.", free)
         yield GaugeMetricFamily("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", self._spool.max_bytes)
         yield GaugeMetricFamily(
-            "sak_ingest_circuit_open", "1 while Redis is not asked.", self._breaker.open_reason is not None
+            "sak_ingest_circuit_open", "1 while new events skip Redis.", self._breaker.open_reason is not None
         )
         yield GaugeMetricFamily(
-            "sak_redis_memory_share", "Of Redis' maxmemory, as last seen.", self._redis_memory.used_share
+            "sak_redis_memory_share", "Used share of Redis' maxmemory, as last read.", self._redis_memory.used_share
         )
 
     def _batch_sizes(self) -> Metric:
@@ -69,7 +71,7 @@ class IngestCollector(Collector):
             total += count
             buckets.append((bound, total))
         return HistogramMetricFamily(
-            "sak_ingest_batch_events", "Events that were acknowledged together.", buckets, self._counters.batched_events
+            "sak_ingest_batch_events", "Events per batch.", buckets, self._counters.batched_events
         )
 
 
@@ -77,7 +79,7 @@ def _free_disk_bytes(folder: Path) -> int | None:
     try:
         return shutil.disk_usage(folder).free
     except OSError:
-        return None  # sak_spool_usable says that something is wrong with it
+        return None  # sak_spool_usable reports the failure
 
 
 def _labelled_counter(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:

@@ -1,6 +1,6 @@
-"""HTTP/1.1 with deadlines and bounds: uvicorn's own protocol waits for ever for headers and bodies.
+"""Adds deadlines and bounds to uvicorn's HTTP/1.1 protocol, which waits for ever for headers and bodies.
 
-A sweep over all connections (ingest.server) enforces the deadlines, so that a request costs no timer of its own.
+A sweep over all connections (ingest.server) enforces the deadlines, so that a request needs no timer.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ HEADERS_TIMEOUT_SECONDS = 5.0
 BODY_TIMEOUT_SECONDS = 8.0
 """SAK itself gives up after 8 seconds."""
 RESPONSE_TIMEOUT_SECONDS = 30.0
-"""More than any answer of ours takes: what is still open then is a client that does not read."""
+"""Longer than any answer takes: a connection still open then belongs to a client that does not read."""
 MAX_HEADERS_BYTES = 64 << 10
 SHUTDOWN_BODY_SECONDS = 1.0
-"""How long the rest of a body is waited for when the process ends."""
+"""How long a body may take to complete at shutdown."""
 SHUTDOWN_IDLE_SECONDS = 0.2
-"""How long an idle connection stays open when the process ends: a request may be on its way in it."""
+"""How long an idle connection stays open at shutdown, in case a request is on its way."""
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -31,7 +31,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     _cork: CorkedTransport
     _deadline = math.inf
-    """When the sweep ends it; infinite while it is idle between two requests, where uvicorn's keep-alive counts."""
+    """When the sweep closes the connection; infinite between two requests, where uvicorn's keep-alive applies."""
     _reading_headers = False
     _reading_body = False
     _headers_bytes = 0
@@ -45,12 +45,12 @@ class DeadlineProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         if self._deadline == math.inf:
-            # Set by whatever comes: line breaks before a request begin none, and would keep a connection for ever.
+            # Any data sets it: line breaks before a request begin none, and would keep the connection open for ever.
             self._deadline = self.loop.time() + HEADERS_TIMEOUT_SECONDS
         try:
             self.parser.feed_data(data)  # pyright: ignore[reportOptionalMemberAccess] - None only once the connection is lost
         except httptools.HttpParserUpgrade:
-            # The request was answered as it stands; what follows it would be in a protocol that we do not speak.
+            # The request is answered as it stands; the data after it is in a protocol that ingest does not support.
             self.cycle.keep_alive = False
         except httptools.HttpParserError:
             self._reject(responses.BAD_REQUEST)
@@ -61,9 +61,9 @@ class DeadlineProtocol(HttpToolsProtocol):
                     self._reject(responses.HEADERS_TOO_LARGE)
 
     def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
-        """The client has said all it will: keep the connection if it still waits for an answer."""
+        """Keep the half-closed connection if the client still waits for an answer."""
         if not self._is_responding() or self._reading_body:
-            self._cork.flush()  # or the loop would close before what was just answered
+            self._cork.flush()  # the loop would close before sending the last answer
             return None
         self.cycle.keep_alive = False
         return True
@@ -102,7 +102,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             self.loop.call_later(SHUTDOWN_IDLE_SECONDS, self._close_if_idle)
 
     def close_if_overdue(self, now: float) -> None:
-        """Called by the sweep: a deadline that has passed ends the connection, with an answer where one is possible."""
+        """Close the connection if its deadline has passed, with an answer if possible; called by the sweep."""
         if now < self._deadline:
             return
         self._deadline = now + HEADERS_TIMEOUT_SECONDS
@@ -114,7 +114,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _is_responding(self) -> bool:
-        """Whether a request has begun to be worked on whose answer is not complete."""
+        """Whether a request is being processed and its answer is incomplete."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - None until the first request
 
     def _reject_unfinished_body(self) -> None:
@@ -126,14 +126,14 @@ class DeadlineProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _reject(self, error: ErrorResponse) -> None:
-        """Refuse what cannot be read to its end. An earlier request in the same connection still gets its answer."""
+        """Refuse a request that cannot be read. An earlier request on the same connection still gets its answer."""
         self._deadline = self.loop.time() + HEADERS_TIMEOUT_SECONDS
         if self._is_responding() and not self._reading_body:
             self.cycle.keep_alive = False
             self.flow.pause_reading()
             return
         if not self._reading_body or not (self.pipeline or self.cycle.response_started):
-            self.app_state["counts"].count_refusal(error.code)
+            self.app_state["counters"].count_refusal(error.code)
             self.transport.write(self._render(error))
         self.transport.close()
 

@@ -1,4 +1,4 @@
-"""What ingest answers, as ASGI messages that are made once where that is possible."""
+"""Ingest's answers as ASGI messages, built once where possible."""
 
 import functools
 import json
@@ -15,7 +15,7 @@ JSON_CONTENT_TYPE = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An answer that acknowledges nothing, in the envelope that all of our HTTP shares."""
+    """A refusal in the JSON envelope that every process's HTTP shares; it acknowledges nothing."""
 
     status: int
     code: str
@@ -28,37 +28,37 @@ class ErrorResponse:
 
 
 BAD_SIGNATURE = ErrorResponse(401, "bad_signature", "The X-Webhook-Signature header does not sign this body.")
-NOT_FOUND = ErrorResponse(404, "not_found", "There is nothing here: webhooks go to POST /whatsapp-webhook.")
+NOT_FOUND = ErrorResponse(404, "not_found", "Not found: webhooks go to POST /whatsapp-webhook.")
 METHOD_NOT_ALLOWED = ErrorResponse(
-    405, "method_not_allowed", "This address takes another method.", ((b"allow", b"POST, OPTIONS"),)
+    405, "method_not_allowed", "This address accepts POST only.", ((b"allow", b"POST, OPTIONS"),)
 )
 REQUEST_TIMEOUT = ErrorResponse(
     408, "request_timeout", "The request did not arrive in time.", ((b"connection", b"close"),)
 )
-BODY_TOO_LARGE = ErrorResponse(413, "body_too_large", "The body is larger than this server takes.")
+BODY_TOO_LARGE = ErrorResponse(413, "body_too_large", "The body is larger than MAX_BODY_BYTES.")
 UNSUPPORTED_ENCODING = ErrorResponse(415, "content_encoding", "The body must come without Content-Encoding.")
 HEADERS_TOO_LARGE = ErrorResponse(431, "headers_too_large", "The headers are too large.", ((b"connection", b"close"),))
 BAD_REQUEST = ErrorResponse(400, "bad_request", "This is not a well-formed HTTP request.", ((b"connection", b"close"),))
 NOT_KEPT = ErrorResponse(
-    503, "not_kept", "The event could be kept neither in Redis nor in the spool.", ((b"retry-after", b"1"),)
+    503, "not_kept", "The event could be stored neither in Redis nor in the spool.", ((b"retry-after", b"1"),)
 )
-OVERLOADED = ErrorResponse(503, "overloaded", "Too much is waiting to be kept.", ((b"retry-after", b"1"),))
-INTERNAL_ERROR = ErrorResponse(500, "internal", "Something went wrong here; nothing was acknowledged.")
+OVERLOADED = ErrorResponse(503, "overloaded", "Too many events are waiting to be stored.", ((b"retry-after", b"1"),))
+INTERNAL_ERROR = ErrorResponse(500, "internal", "Internal error; the event was not acknowledged.")
 
 
 def response_headers(error: ErrorResponse) -> Headers:
-    """All of the refusal's headers."""
+    """All headers of the refusal."""
     return [JSON_CONTENT_TYPE, (b"content-length", str(len(error.body)).encode()), *error.headers]
 
 
 async def send_error(send: Send, error: ErrorResponse) -> None:
-    """Answer with the refusal."""
+    """Send the refusal."""
     await send({"type": "http.response.start", "status": error.status, "headers": response_headers(error)})
     await send({"type": "http.response.body", "body": error.body})
 
 
 class BatchAcknowledgement:
-    """The answers to one batch: they differ only in the event's place in it."""
+    """The answers to one batch's events, which differ only in the event's index."""
 
     __slots__ = ("_head",)
 
@@ -67,7 +67,7 @@ class BatchAcknowledgement:
         self._head = json.dumps(fields, separators=(",", ":"))[:-1].encode() + b',"index":'
 
     def response(self, index: int) -> tuple[AsgiMessage, AsgiMessage]:
-        """The two messages that acknowledge the event at this place of the batch."""
+        """The two ASGI messages that acknowledge the event at this index of the batch."""
         body = b"%b%d}" % (self._head, index)
         return _response_start(len(body)), {"type": "http.response.body", "body": body}
 

@@ -1,4 +1,4 @@
-"""uvicorn as ingest runs it: every connection has deadlines, and an end asked for is a clean one."""
+"""Runs uvicorn with connection deadlines and a graceful shutdown that exits with 0."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ SWEEP_EVERY_TICKS = 5
 
 
 class DeadlineServer(uvicorn.Server):
-    """uvicorn's server, which also looks for connections that are late."""
+    """uvicorn's server, which also closes connections whose deadline has passed."""
 
     async def on_tick(self, counter: int) -> bool:
         if counter % SWEEP_EVERY_TICKS == 0:
@@ -30,7 +30,7 @@ class DeadlineServer(uvicorn.Server):
 
 
 def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, finish what is under way, and return."""
+    """Serve until SIGTERM or SIGINT, finish open requests, and return."""
     config = uvicorn.Config(
         app,
         http=DeadlineProtocol,
@@ -45,11 +45,11 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
-    # uvicorn raises the signal again after a graceful end, which would make the exit code that of a kill.
+    # uvicorn raises the signal again after a graceful shutdown, which would turn the exit code into that of a kill.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore_signal)
     DeadlineServer(config).run(sockets=[listener])
 
 
 def _ignore_signal(_number: int, _frame: FrameType | None) -> None:
-    """Nothing is left to do."""
+    """Do nothing: the shutdown is complete."""

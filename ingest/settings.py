@@ -1,4 +1,4 @@
-"""What the environment says about ingest, read once when the process starts."""
+"""Reads ingest's settings from the environment, once at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ class Settings:
     redis_url: str = field(repr=False)
     """May hold a password."""
     webhook_secrets: tuple[bytes, ...] = field(repr=False)
-    """Any of them may have signed a webhook."""
+    """Secrets that may sign webhooks."""
     allow_unsigned: bool
-    """For trials: every webhook is taken, whoever sent it."""
+    """For trials: accept every webhook, signed or not."""
     max_body_bytes: int
     spool_dir: Path
     spool_max_bytes: int
-    """Of bodies and their overhead, for this process."""
+    """Limit for this process: bodies and their overhead."""
     min_replicas: int
-    """How many replicas must have an event before it is acknowledged; 0: the primary is enough."""
+    """Replicas that must have an event before it is acknowledged; 0: the primary is enough."""
     failpoints: str
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """The settings, or a SettingsError that names what is missing."""
+    """The settings; raises SettingsError, which names the variable."""
     redis_url = environ.get("REDIS_URL", "").strip()
     if not redis_url:
-        raise SettingsError("REDIS_URL is missing: it names the Redis that keeps acknowledged events.")
+        raise SettingsError("REDIS_URL is missing: it names the Redis that stores acknowledged events.")
     secrets = tuple(part.strip().encode() for part in environ.get("WEBHOOK_SECRETS", "").split(",") if part.strip())
     allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
     if not secrets and not allow_unsigned:

@@ -1,4 +1,4 @@
-"""Who sent a webhook: HMAC-SHA256 over the raw body, as `X-Webhook-Signature: sha256=<hex>`."""
+"""Verifies webhooks: HMAC-SHA256 over the raw body, as `X-Webhook-Signature: sha256=<hex>`."""
 
 import hmac
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ SIGNATURE_HEADER = b"x-webhook-signature"
 
 
 class SignatureVerifier:
-    """Knows the secrets, and whether one of them signed a body."""
+    """Holds the secrets, any of which may sign."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
-        # A keyed hash is copied for each body: deriving the key's two blocks again would cost as much as the body.
+        # Copied for each body: deriving the key's two blocks again would cost as much as hashing the body.
         self._hmacs = tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
 
     def verify(self, body: bytes, header: bytes | None) -> bool:
-        """Whether the header, exactly as it came, signs the body; any malformed header is simply no signature."""
+        """Whether the raw header signs the body; a malformed header does not."""
         if header is None:
             return False
         claimed = header.strip().lower()

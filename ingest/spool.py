@@ -1,4 +1,4 @@
-"""The spool: a place on this machine's disk for batches that Redis does not take, held off the event loop."""
+"""Stores batches that Redis does not confirm on this machine's disk, in a thread beside the event loop."""
 
 import asyncio
 import contextlib
@@ -18,31 +18,31 @@ from typing import TypeVar
 from ingest.spool_file import SUFFIX, SpooledBatch, SpoolFile, accounted_bytes
 
 DISK_TIMEOUT_SECONDS = 3.0
-"""Seconds within which the disk must have a batch."""
+"""Seconds within which the disk must confirm a write."""
 
 log = logging.getLogger("ingest")
 T = TypeVar("T")
 
 
 class SpoolError(Exception):
-    """The spool does not take the batch."""
+    """The spool did not confirm the batch."""
 
     def __init__(self, reason: str, *, may_be_stored: bool) -> None:
         super().__init__(reason)
         self.may_be_stored = may_be_stored
-        """Whether the batch may be in it all the same."""
+        """Whether the spool may hold the batch nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolChunk:
-    """What is next to go, all from one file."""
+    """The oldest batches of one file."""
 
     file: SpoolFile
     batches: list[SpooledBatch]
 
 
 class Spool:
-    """This process's file, and the files of processes that died, which it drains first."""
+    """This process's file, and files adopted from dead processes, which are drained first."""
 
     def __init__(self, directory: Path, max_bytes: int) -> None:
         self.directory = directory
@@ -56,24 +56,24 @@ class Spool:
 
     @property
     def events(self) -> int:
-        """How many events wait in the files that this process holds."""
+        """Events in the files that this process holds."""
         return sum(file.events for file in self._files())
 
     @property
     def size_bytes(self) -> int:
-        """How much they count against the bound."""
+        """Their bytes, as counted against the limit."""
         return sum(file.size_bytes for file in self._files())
 
     def _files(self) -> list[SpoolFile]:
         return [*self._adopted_files, *([self._own_file] if self._own_file else [])]
 
     async def open(self) -> None:
-        """Hold a file, if the folder lets us; otherwise `trouble` says why not, and `append` tries again."""
+        """Open a file; on failure `unusable_reason` is set and `append` tries again."""
         with contextlib.suppress(SpoolError):
             await self._run_in_thread(self._ensure_own_file)
 
     async def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
-        """Return when the disk has the batch; raises SpoolError."""
+        """Return once the batch is on the disk; raises SpoolError."""
         if self.size_bytes + accounted_bytes(fields) > self.max_bytes:
             raise SpoolError("full", may_be_stored=False)
         if self._own_file is None:
@@ -81,19 +81,19 @@ class Spool:
         await self._run_in_thread(self._append, fields, events, may_be_stored=True)
 
     async def read_oldest(self, max_bytes: int) -> SpoolChunk | None:
-        """What is next to go, of about this size at most; None if nothing waits. Raises SpoolError."""
+        """The oldest batches, up to about this size; None if the spool is empty. Raises SpoolError."""
         return await self._run_in_thread(self._read_oldest, max_bytes)
 
     async def remove(self, chunk: SpoolChunk) -> None:
-        """Forget what the stream has confirmed. Raises SpoolError."""
+        """Delete a chunk that the stream has confirmed. Raises SpoolError."""
         await self._run_in_thread(self._remove, chunk)
 
     async def adopt_orphans(self) -> None:
-        """Take over files of processes that died, and have one of our own. Raises SpoolError."""
+        """Adopt files of dead processes, and open a file of this process's own. Raises SpoolError."""
         await self._run_in_thread(self._check_and_adopt)
 
     async def close(self) -> None:
-        """Let go of all files; what is in them waits for the next process."""
+        """Release all files; their batches wait for the next process."""
         with contextlib.suppress(SpoolError):
             await self._run_in_thread(self._close_files)
         self._thread.shutdown(wait=False)
@@ -104,7 +104,7 @@ class Spool:
             async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
                 result = await future
         except TimeoutError:
-            self._mark_unusable("the disk does not answer")
+            self._mark_unusable("the disk does not respond")
             raise SpoolError("timeout", may_be_stored=may_be_stored) from None
         except (sqlite3.Error, OSError) as error:
             self._mark_unusable(f"{type(error).__name__}: {_error_text(error)}")
@@ -117,18 +117,18 @@ class Spool:
             log.error("the spool cannot be used: %s", reason)
         self.unusable_reason = reason
 
-    # What follows runs in the thread.
+    # The methods below run in the thread.
 
     def _ensure_own_file(self) -> SpoolFile:
         if self._own_file is None:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # A file that a dead process left is as good as a new one, and restarts do not make them more.
+            # Reuses a dead process's file, so that restarts do not add files.
             self._adopt_orphans()
             self._own_file = (
                 self._adopted_files.pop() if self._adopted_files else self._try_open(self.directory / _new_file_name())
             )
         if self._own_file is None:
-            raise FileExistsError("no spool file could be made")
+            raise FileExistsError("no spool file could be created")
         return self._own_file
 
     def _check_and_adopt(self) -> None:
@@ -174,7 +174,7 @@ class Spool:
             file.delete()
 
     def _quarantining(self, file: SpoolFile, work: Callable[[SpoolFile], T]) -> T:
-        """Do it; a file that turns out to be damaged is set aside, never removed, and the next batch gets another."""
+        """Run `work`; a damaged file is set aside, never deleted, and the next batch gets a new file."""
         try:
             return work(file)
         except sqlite3.OperationalError:
@@ -199,12 +199,12 @@ class Spool:
 
 
 def _new_file_name() -> str:
-    # Starts with the time, so that files are drained in the order of their making.
+    # Starts with the time, so that files are drained in order of creation.
     return f"{int(time.time()):012d}-{secrets.token_hex(4)}{SUFFIX}"
 
 
 def _quarantine(path: Path) -> None:
-    log.error("the spool file %s is damaged and is kept as %s", path.name, path.name + ".damaged")
+    log.error("the spool file %s is damaged and was renamed to %s", path.name, path.name + ".damaged")
     for suffix in ("", "-wal"):
         part = path.with_name(path.name + suffix)
         if part.exists():

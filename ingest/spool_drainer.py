@@ -1,4 +1,4 @@
-"""Brings spooled batches into the stream, oldest first, and finds out that way when Redis confirms again."""
+"""Moves spooled batches to the stream, oldest first, and so detects that Redis confirms again."""
 
 import asyncio
 import logging
@@ -17,9 +17,9 @@ from ingest.spool import Spool, SpoolChunk, SpoolError
 from ingest.stream_appender import AppendError, StreamAppender
 
 POLL_SECONDS = 0.2
-"""How often Redis' memory is looked at while all is well."""
+"""Interval of reading Redis' memory while the spool is empty."""
 ADOPT_EVERY_POLLS = 25
-"""After how many of them files of dead processes are looked for."""
+"""Polls between two searches for files of dead processes."""
 MAX_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger("ingest")
@@ -27,7 +27,7 @@ log = logging.getLogger("ingest")
 
 @dataclass(slots=True)
 class SpoolDrainer:
-    """One task beside the batcher, with a connection of its own."""
+    """Runs as a task beside the batcher, with its own connection."""
 
     client: Redis
     appender: StreamAppender
@@ -39,12 +39,12 @@ class SpoolDrainer:
     failpoints: Failpoints
     min_replicas: int
     on_empty: Callable[[], None]
-    """Called when the spool has become empty."""
+    """Called when the spool becomes empty."""
     _awaiting_removal: SpoolChunk | None = None
-    """In the stream, but not yet removed from the spool."""
+    """Confirmed by the stream, not yet removed from the spool."""
 
     async def run(self) -> None:
-        """Drain whenever there is something to drain and room for it, until cancelled."""
+        """Drain whenever the spool has batches and Redis has room, until cancelled."""
         pause = POLL_SECONDS
         ticks = 0
         while True:
@@ -62,40 +62,40 @@ class SpoolDrainer:
                 await asyncio.sleep(pause)
 
     async def _move_oldest(self) -> bool:
-        """Move the oldest portion; whether there may be more to move now."""
+        """Move the oldest chunk; returns whether more may follow at once."""
         await self._remove_appended()
         await self.redis_memory.refresh()
         if self.redis_memory.is_full or not await self._has_enough_replicas():
             return False
-        portion = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.events else None
-        if portion is None:
+        chunk = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.events else None
+        if chunk is None:
             if self.breaker.open_reason is not None:
                 self.breaker.half_open()
             return False
-        if not self.redis_memory.fits(sum(batch.size_bytes for batch in portion.batches)):
+        if not self.redis_memory.fits(sum(batch.size_bytes for batch in chunk.batches)):
             return False
         try:
-            appended = await self.appender.append([batch.fields for batch in portion.batches])
+            appended = await self.appender.append([batch.fields for batch in chunk.batches])
         except AppendError as error:
             self.breaker.open(error.reason)
             raise
         self.failpoints.reach("spool.after_xadd")
-        self._awaiting_removal = portion
+        self._awaiting_removal = chunk
         self.breaker.close()
-        self.redis_memory.record_append(sum(batch.size_bytes for batch in portion.batches))
+        self.redis_memory.record_append(sum(batch.size_bytes for batch in chunk.batches))
         self.drain_jobs.enqueue_if_needed(appended)
         await self._remove_appended()
         return True
 
     async def _remove_appended(self) -> None:
-        """Remove what is confirmed; until that is done nothing else is sent, or it would be sent again and again."""
+        """Remove a confirmed chunk; nothing else is sent before that, or the chunk would be sent again and again."""
         if self._awaiting_removal is None:
             return
         events = sum(batch.events for batch in self._awaiting_removal.batches)
         await self.spool.remove(self._awaiting_removal)
         self._awaiting_removal = None
         self.counters.drained_events += events
-        log.info("%d events went from the spool into the stream", events)
+        log.info("drained %d events from the spool", events)
         if not self.spool.events:
             self.on_empty()
 
@@ -103,7 +103,7 @@ class SpoolDrainer:
         if not self.min_replicas or self.breaker.open_reason != "replicas":
             return True
         try:
-            facts = await self.client.info("replication")  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            info = await self.client.info("replication")  # pyright: ignore[reportUnknownMemberType] - **kwargs
         except NoPermissionError:
             return True
-        return int(facts.get("connected_slaves", 0)) >= self.min_replicas
+        return int(info.get("connected_slaves", 0)) >= self.min_replicas

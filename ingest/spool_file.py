@@ -1,4 +1,4 @@
-"""One spool file: an SQLite database that one process at a time holds, by a lock that dies with the process."""
+"""One spool file: an SQLite database held by one process, through a lock that ends with the process."""
 
 import fcntl
 import os
@@ -11,11 +11,11 @@ from typing import Self
 SUFFIX = ".spool"
 READ_MAX_ROWS = 128
 READ_MAX_BYTES = 4 << 20
-"""How much is read at once."""
+"""Bounds of one read."""
 BATCH_OVERHEAD_BYTES = 256
-"""Bytes that a batch takes besides its content, more or less."""
+"""Approximate bytes of a batch besides its content."""
 
-# No unique index over the identity: a batch is spooled once, and a copy would be skipped by the worker anyway.
+# No unique index over the identity: a batch is spooled once, and the worker skips a copy anyway.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,20 +40,20 @@ class SpooledBatch:
 
 
 def accounted_bytes(fields: Mapping[bytes, bytes]) -> int:
-    """What the batch counts against the bound of the spool."""
+    """The batch's bytes, as counted against the spool's limit."""
     return sum(map(len, fields.values())) + BATCH_OVERHEAD_BYTES
 
 
 class SpoolFile:
-    """Held by this process; every method may raise sqlite3.Error or OSError."""
+    """A file held by this process; every method may raise sqlite3.Error or OSError."""
 
     def __init__(self, path: Path, lock_fd: int) -> None:
-        """Open what `hold` has locked."""
+        """Open a file that `try_open` has locked."""
         self.path = path
         self._lock_fd = lock_fd
         self._connection = sqlite3.connect(path, isolation_level=None)
         try:
-            # Nobody else opens the file while we hold the lock: no shared memory is needed, which some disks lack.
+            # The lock keeps other processes out, so SQLite needs no shared memory, which some disks lack.
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
@@ -68,7 +68,7 @@ class SpoolFile:
 
     @classmethod
     def try_open(cls, path: Path) -> Self | None:
-        """The file, made if it is not there; None if another process holds it."""
+        """The file, created if it is absent; None if another process holds it."""
         lock_path = path.with_suffix(".lock")
         lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -85,7 +85,7 @@ class SpoolFile:
         return None
 
     def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
-        """Write the batch and wait until the disk has it."""
+        """Write the batch and wait until it is on the disk."""
         self._connection.execute(
             "INSERT INTO batches (events, head, bodies) VALUES (?, ?, ?)", (events, fields[b"head"], fields[b"bodies"])
         )
@@ -93,8 +93,8 @@ class SpoolFile:
         self.size_bytes += accounted_bytes(fields)
 
     def read_oldest(self, max_bytes: int) -> list[SpooledBatch]:
-        """The batches that are next to go, of so many bytes at most, but one if there is any."""
-        found: list[SpooledBatch] = []
+        """The oldest batches, up to `max_bytes` but at least one if there is any."""
+        batches: list[SpooledBatch] = []
         size = 0
         rows = self._connection.execute(
             "SELECT position, events, head, bodies FROM batches ORDER BY position LIMIT ?", (READ_MAX_ROWS,)
@@ -102,29 +102,29 @@ class SpoolFile:
         for position, events, head, bodies in rows:
             batch = SpooledBatch(position, events, {b"head": head, b"bodies": bodies})
             size += batch.size_bytes
-            if found and size > min(max_bytes, READ_MAX_BYTES):
+            if batches and size > min(max_bytes, READ_MAX_BYTES):
                 break
-            found.append(batch)
+            batches.append(batch)
         rows.close()
-        return found
+        return batches
 
     def remove(self, batches: list[SpooledBatch]) -> None:
-        """Forget batches that `oldest` gave."""
+        """Delete batches that `read_oldest` returned."""
         self._connection.execute("DELETE FROM batches WHERE position <= ?", (batches[-1].position,))
         self.events -= sum(batch.events for batch in batches)
         self.size_bytes -= sum(batch.size_bytes for batch in batches)
         if not self.size_bytes:
-            # What an outage filled is given back to the disk.
+            # Returns the space of an outage to the disk.
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Let go of the file; another process may hold it then."""
+        """Release the file; another process may hold it then."""
         self._connection.close()
         os.close(self._lock_fd)
 
     def delete(self) -> None:
-        """Remove the file, which is empty."""
+        """Delete the file, which is empty."""
         self._connection.close()
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".lock").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The append: batches go into the stream, all or nothing, within a deadline, and never twice by a client's resend."""
+"""Appends batches to the stream: all or none, within a deadline, and never twice through a client's resend."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 
 APPEND_TIMEOUT_SECONDS = 1.0
-"""Seconds within which Redis must have confirmed; SAK itself gives up after 8."""
+"""Seconds within which Redis must confirm; SAK itself gives up after 8."""
 REPLICA_WAIT_SHARE = 0.7
-"""How much of the deadline replicas may use up."""
+"""Share of the deadline for replicas to confirm."""
 # fmt: off
 REDIS_ERROR_CODES = frozenset({
     "busy", "clusterdown", "loading", "masterdown", "misconf", "noauth", "noperm", "noreplicas", "oom", "readonly",
@@ -27,27 +27,27 @@ REDIS_ERROR_CODES = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class QueueLengths:
-    """What Redis said along with its confirmation."""
+    """Lengths that Redis reports with its confirmation."""
 
     jobs: int
-    """How many jobs wait in the RQ queue."""
+    """Jobs in the RQ queue."""
     entries: int
-    """How many entries the stream has, those just appended included."""
+    """Entries in the stream, including those just appended."""
 
 
 class AppendError(Exception):
-    """The batches are not known to be safe in Redis; the message never holds the URL."""
+    """Redis did not confirm the batches; the message never holds the URL."""
 
     def __init__(self, reason: str, *, may_be_stored: bool) -> None:
         super().__init__(reason)
         self.reason = reason
         """A stable code such as `oom` or `unreachable`."""
         self.may_be_stored = may_be_stored
-        """Whether they may be in the stream nevertheless."""
+        """Whether the stream may hold them nevertheless."""
 
 
 class StreamAppender:
-    """One connection for one writer at a time; whoever appends at the same time has a Stream of its own."""
+    """One connection, for one append at a time; concurrent writers have one each."""
 
     def __init__(self, client: Redis, min_replicas: int, failpoints: Failpoints) -> None:
         self._pool = client.connection_pool
@@ -56,7 +56,7 @@ class StreamAppender:
         self._connection: AbstractConnection | None = None
 
     async def append(self, entries: Sequence[Mapping[bytes, bytes]]) -> QueueLengths:
-        """Add each batch's fields as an entry; raises NotAppendedError, after which the connection is a new one."""
+        """Add each batch's fields as an entry; raises AppendError, after which the next append connects anew."""
         sent = False
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
@@ -81,7 +81,7 @@ class StreamAppender:
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._connection is not None:
             await self._connection.disconnect(nowait=True)
             self._connection = None
@@ -92,7 +92,7 @@ class StreamAppender:
             self._connection = connection = self._pool.make_connection()
         await connection.connect()
         if await connection.can_read():
-            # Closed by the other side while it was idle, or a reply that nobody waits for: both mean a new connection.
+            # Closed by the server while idle, or a stray reply: both need a new connection.
             await connection.disconnect(nowait=True)
             await connection.connect()
         return connection
@@ -104,7 +104,7 @@ class StreamAppender:
         for reply in ids:
             if isinstance(reply, Exception):
                 raise reply
-        # The counts may fail on their own, on a key of another type; the events are safe all the same.
+        # The lengths may fail alone, on a key of another type; the events are safe nevertheless.
         return QueueLengths(jobs if isinstance(jobs, int) else 0, entries if isinstance(entries, int) else 0)
 
     async def _await_replicas(self, connection: AbstractConnection) -> None:
@@ -124,6 +124,6 @@ def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str
 
 
 def _error_code(error: Exception) -> str:
-    """Redis' own word for its refusal; the rest of its message may quote what was sent."""
+    """Redis' error code; the rest of its message may quote the entry."""
     word = (getattr(error, "status_code", None) or str(error).partition(" ")[0]).lower()
     return word if word in REDIS_ERROR_CODES else "refused"

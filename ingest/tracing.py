@@ -1,4 +1,4 @@
-"""Ingest's part of a trace: a span per webhook from its arrival to its answer, and one for keeping their batch."""
+"""Traces ingest: one span per webhook, from arrival to answer, and one for storing their batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from telemetry.spans import Span, Tracer
 
 @dataclass(frozen=True, slots=True)
 class AppendSpan:
-    """A batch on its way to where it is kept. It is in its first request's trace, and linked to the others'."""
+    """The span of storing a batch, in its first request's trace and linked to the others'."""
 
     request_spans: Sequence[Span] = ()
     span: Span | None = None
     traceparents: tuple[str, ...] = ()
-    """What goes into the batch for whoever drains it: its own place, then its requests'."""
+    """The traceparents that travel in the batch: its own, then its requests'."""
 
     def end(self, batch: contract.RawBatch, via: str | None) -> None:
-        """It was kept, in the stream or in the spool, or (None) nowhere."""
+        """End the spans; `via` is where the batch was stored, or None if it was not."""
         if self.span is None:
             return
         name, failure = batch.name, "not_stored" if via is None else None
@@ -30,7 +30,7 @@ NO_SPAN = AppendSpan()
 
 
 def start_append(tracer: Tracer | None, request_spans: Sequence[Span]) -> AppendSpan:
-    """The append of these requests' batch; nothing where nobody wants traces."""
+    """Start the span of storing these requests' batch; NO_SPAN without tracing."""
     if tracer is None or not request_spans:
         return NO_SPAN
     contexts = tuple(request.traceparent for request in request_spans)

@@ -1,6 +1,6 @@
-"""`POST /whatsapp-webhook`: recognise, keep, answer. A raw ASGI endpoint, because this is where all the load arrives.
+"""Serves `POST /whatsapp-webhook`: verify, store, acknowledge. A raw ASGI endpoint, because it takes all the load.
 
-It never looks into the body. Whoever knows the secret gets a 2xx whatever the body says: SAK never retries.
+It never parses the body. Any signed body is acknowledged with 2xx: SAK does not retry a refused one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ class WebhookEndpoint:
     def __init__(
         self, verifier: SignatureVerifier | None, batcher: Batcher, counters: Counters, max_body_bytes: int
     ) -> None:
-        """`signatures` is None where unsigned webhooks are taken too."""
+        """`verifier` is None where unsigned webhooks are accepted."""
         self._verifier = verifier
         self._batcher = batcher
         self._counters = counters
@@ -38,7 +38,7 @@ class WebhookEndpoint:
         refusal: ErrorResponse | None = None
         for name, value in scope["headers"]:
             if name == SIGNATURE_HEADER:
-                # Two signatures are none: which of them a proxy in front of us looked at is anybody's guess.
+                # Two signatures count as none: a proxy in front may have checked either.
                 signature = value if signature is None else b""
             elif name == b"content-length" and int(value) > self._max_body_bytes:
                 refusal = responses.BODY_TOO_LARGE
@@ -49,7 +49,7 @@ class WebhookEndpoint:
         if signature is None and self._verifier:
             refusal = responses.BAD_SIGNATURE
         if refusal is not None:
-            # Before the body: what it would hold is nothing that we keep.
+            # Refuses before reading the body, which would be discarded.
             await self._send_error(refusal, send)
             return
         await self._read_and_verify(signature, receive, send)
@@ -74,7 +74,7 @@ class WebhookEndpoint:
             await self._send_error(responses.OVERLOADED, send)
             return
         index = len(pending.bodies) - 1
-        # One future for the whole batch: whoever cancels one request would cancel all, and nobody does before the end.
+        # One future for the whole batch: cancelling one request would cancel all, and that happens only at shutdown.
         acknowledgements = await pending.acknowledgement
         if acknowledgements is None:
             await self._send_error(responses.NOT_KEPT, send)
@@ -84,7 +84,7 @@ class WebhookEndpoint:
         await send(content)
 
     async def _read_body(self, first: bytes, receive: Receive) -> AsgiMessage:
-        """The message with all of the body, or with the first part of it that is too large already."""
+        """The message with the whole body, or with its first part once that is too large."""
         body = bytearray(first)
         while len(body) <= self._max_body_bytes:
             message = await receive()

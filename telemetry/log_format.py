@@ -1,6 +1,6 @@
-"""One line of the log, for a person or for a machine.
+"""Formats log records as text for a person or as JSON for a machine.
 
-Only fields that are named here get out: whoever logs a message's text by mistake logs nothing.
+Only the fields listed here are written, so that a message's text logged by mistake never appears.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import TypeAlias
 LogValue: TypeAlias = "str | int | float | bool | list[str] | dict[str, int] | None"
 
 ALLOWED_FIELDS = (
-    "request",  # of the api: drawn for each, and told in X-Request-Id
+    "request",  # the API's id of a request, as in X-Request-Id
     "method",
     "route",
     "status",
-    "batch",  # writer:number, as the answer to a webhook and the ledger have it
+    "batch",  # writer:number, as in acknowledgements and the ledger
     "batches",
     "event",  # writer:number:index
     "digest",
@@ -29,22 +29,22 @@ ALLOWED_FIELDS = (
     "path",
     "trace_id",
 )
-"""In the order in which they are told. Identities and counts; never what somebody wrote, nor who."""
-LOG_CONTEXT: ContextVar[dict[str, LogValue]] = ContextVar("about")
-"""Fields of all that is logged in this context: the request that is being answered, for one."""
+"""In the order of output: identities and counts, never a message's text or a person."""
+LOG_CONTEXT: ContextVar[dict[str, LogValue]] = ContextVar("log_context")
+"""Fields of every record logged in this context, such as the current request's."""
 _MAX_FRAMES = 8
 _REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
 
 def context_fields(record: logging.LogRecord) -> dict[str, LogValue]:
-    """What the record and its context tell besides the message."""
-    about = LOG_CONTEXT.get({})
-    told = ((name, getattr(record, name, about.get(name))) for name in ALLOWED_FIELDS)
-    return {name: value for name, value in told if value is not None}
+    """The allowed fields of the record and of its context."""
+    context = LOG_CONTEXT.get({})
+    values = ((name, getattr(record, name, context.get(name))) for name in ALLOWED_FIELDS)
+    return {name: value for name, value in values if value is not None}
 
 
 def exception_fields(record: logging.LogRecord) -> dict[str, LogValue]:
-    """The exception's type and place, not its words: PostgreSQL's quote the row, and Python's often the value."""
+    """The exception's type and place without its message: PostgreSQL's quotes the row, Python's often the value."""
     if not record.exc_info or record.exc_info[0] is None:
         return {}
     frames = traceback.extract_tb(record.exc_info[2])[-_MAX_FRAMES:]
@@ -63,35 +63,35 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line."""
+    """Formats a record as a line of JSON."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, LogValue] = {
+        document: dict[str, LogValue] = {
             "at": _timestamp(record),
             "level": record.levelname,
             "process": self._process,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        return json.dumps(said | context_fields(record) | exception_fields(record), separators=(",", ":"))
+        return json.dumps(document | context_fields(record) | exception_fields(record), separators=(",", ":"))
 
 
 class TextFormatter(logging.Formatter):
-    """A sentence, and what else there is in brackets."""
+    """Formats a record as a sentence, with its fields in brackets."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        told = context_fields(record) | exception_fields(record)
-        more = " ".join(f"{name}={_format_value(value)}" for name, value in told.items())
+        fields = context_fields(record) | exception_fields(record)
+        suffix = " ".join(f"{name}={_format_value(value)}" for name, value in fields.items())
         line = f"{_timestamp(record)} {self._process} {record.levelname} {record.getMessage()}"
-        return "".join(letter if letter.isprintable() else " " for letter in (f"{line} [{more}]" if more else line))
+        return "".join(letter if letter.isprintable() else " " for letter in (f"{line} [{suffix}]" if suffix else line))
 
 
 def _format_value(value: LogValue) -> str:

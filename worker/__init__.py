@@ -1,1 +1,1 @@
-"""Writes queued events to PostgreSQL, once each, whatever dies meanwhile."""
+"""Drains the stream into PostgreSQL, exactly once per event, and keeps the database in order between drains."""

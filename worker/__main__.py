@@ -1,4 +1,4 @@
-"""`python -m worker`: drains the queue until it is told to stop; `replay` and `doctor`: modules of these names."""
+"""`python -m worker`: drains the stream until SIGTERM; `replay` and `doctor` run the commands of these names."""
 
 import logging
 import os
@@ -30,13 +30,13 @@ from worker.settings import Settings
 log = logging.getLogger("worker")
 
 DATABASE_DEADLINE_SECONDS = 5.0
-"""Seconds that PostgreSQL has to say which migrations it has."""
+"""Seconds that PostgreSQL has to list its migrations."""
 RETRY_SECONDS = 1.0
-"""Seconds before another try where Redis or the database was not there."""
+"""Seconds before a retry while Redis or PostgreSQL is away."""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Do what the first argument names; without any, drain."""
+    """Run the command that the arguments name, or the worker if there are none; returns the exit code."""
     if not arguments:
         return run_worker(environ)
     if arguments[0] == "replay":
@@ -48,37 +48,37 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def run_worker(environ: Mapping[str, str]) -> int:
-    """The exit code: 0 after a stop or when the process is due to be replaced, 2 where the environment is wrong."""
+    """Run until stopped; the exit code is 0 after a stop or WORKER_MAX_JOBS, 2 for a wrong environment."""
     try:
         logs.configure("worker", environ)
         logging.getLogger("rq").setLevel(logging.WARNING)
         settings = Settings.from_environ(environ)
         failpoints = Failpoints(settings.failpoints or "")
         redis = redis_client.connect(settings.redis_url)
-        spans = traces.configure("worker", environ)
+        tracer = traces.configure("worker", environ)
     except SettingsError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     metrics = WorkerMetrics()
-    known = SuppressionCache(settings.suppression_key_store.find_key)
+    suppressions = SuppressionCache(settings.suppression_key_store.find_key)
     drainer = Drainer(
         redis,
         settings.database_url,
         own_phone=settings.own_phone,
-        suppressions=known,
+        suppressions=suppressions,
         metrics=metrics,
         failpoints=failpoints,
-        tracer=spans,
+        tracer=tracer,
     )
-    watch = StreamMonitor(redis, drainer, metrics)
+    monitor = StreamMonitor(redis, drainer, metrics)
     if settings.port is not None:
-        health.serve(settings.host, settings.port, watch, metrics)
+        health.serve(settings.host, settings.port, monitor, metrics)
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
-    redrives = RedriveRunner(settings.direct_url, settings.own_phone, known)
+    redrives = RedriveRunner(settings.direct_url, settings.own_phone, suppressions)
     erasures = ErasureRunner(settings.suppression_key_store)
     housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)
     try:
-        _run_until_due(settings, drainer, watch, lambda: DrainWorker(redis, drainer, watch, housekeeping, metrics))
+        _run_until_due(settings, drainer, monitor, lambda: DrainWorker(redis, drainer, monitor, housekeeping, metrics))
     finally:
         housekeeping.close()
         drainer.close()
@@ -88,9 +88,9 @@ def run_worker(environ: Mapping[str, str]) -> int:
 def _run_until_due(
     settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_worker: Callable[[], DrainWorker]
 ) -> None:
-    # RQ ends its loop at many an error; what was in hand is still in the stream, so a new loop is all it takes.
+    # RQ ends its loop on many errors; unfinished batches are still in the stream, so a new loop resumes them.
     done = 0
-    due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that not all workers go at once
+    due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that workers do not all restart at once
     while not drainer.stopping and (not due or done < due):
         try:
             _await_schema(settings, drainer, monitor)
@@ -102,12 +102,12 @@ def _run_until_due(
             done += worker.jobs_taken
         except (RedisError, TransientError) as error:
             monitor.not_ready_reason = _describe(error)
-            log.warning("%s: trying again", monitor.not_ready_reason)
+            log.warning("%s: retrying", monitor.not_ready_reason)
             time.sleep(RETRY_SECONDS)
 
 
 def _await_schema(settings: Settings, drainer: Drainer, monitor: StreamMonitor) -> None:
-    """Wait until the database has every migration: what is taken from the queue must have somewhere to go."""
+    """Wait until the database has every migration: nothing is taken from the stream before."""
     while not drainer.stopping:
         with (
             connections.open(settings.database_url, "worker") as database,

@@ -1,4 +1,4 @@
-"""The worker's three small pages: alive, ready, metrics."""
+"""Serves the worker's `/healthz`, `/readyz` and `/metrics`."""
 
 import json
 import threading
@@ -12,11 +12,11 @@ from worker.housekeeping.monitor import StreamMonitor
 from worker.metrics.worker import WorkerMetrics
 
 STALE_SECONDS = 20.0
-"""Seconds without a look at the stream after which a worker no longer counts as ready."""
+"""Seconds after the last check of the stream until the worker counts as not ready."""
 
 
 def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
-    """Serve the pages from a thread of their own; they only read what the worker noted."""
+    """Serve the pages from a background thread; they only read what the worker recorded."""
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -29,9 +29,7 @@ def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) 
             elif self.path == "/metrics":
                 self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
             else:
-                self._answer(
-                    404, b'{"success":false,"error":"There is no such page.","code":"not_found"}', "application/json"
-                )
+                self._answer(404, b'{"success":false,"error":"Not found.","code":"not_found"}', "application/json")
 
         def _answer(self, status: int, body: bytes, content_type: str) -> None:
             self.send_response(status)
@@ -41,7 +39,7 @@ def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) 
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-            """Say nothing: probes come every second."""
+            """Log nothing: probes come every second."""
 
     server = ThreadingHTTPServer((host, port), Pages)
     server.daemon_threads = True
@@ -50,8 +48,8 @@ def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) 
 
 
 def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
-    """Why the worker is not ready, in sentences; empty if it is."""
+    """The reasons why the worker is not ready, as sentences; empty if it is."""
     if monitor.not_ready_reason is not None:
         return [monitor.not_ready_reason]
-    late = time.monotonic() - monitor.checked_at
-    return [f"The stream was last looked at {late:.0f} s ago."] if late > STALE_SECONDS else []
+    age = time.monotonic() - monitor.checked_at
+    return [f"The stream was last checked {age:.0f} s ago."] if age > STALE_SECONDS else []

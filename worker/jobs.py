@@ -1,12 +1,12 @@
-"""The one job there is. Its name is the contract with ingest; the worker runs nothing else."""
+"""The only RQ job. Its name is part of the contract with ingest; the worker runs no other."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
 
 DRAIN: ContextVar[Callable[[], None]] = ContextVar("DRAIN")
-"""What drains in this process, with its connections; set by worker.rq_worker."""
+"""This process's drain, with its connections; set by worker.rq_worker."""
 
 
 def drain() -> None:
-    """Write what waits in the stream, once each, and leave a hint if time was up first."""
+    """Write the stream's entries to PostgreSQL, and enqueue another drain job if more are left."""
     DRAIN.get()()

@@ -1,9 +1,9 @@
-"""An RQ worker that can be killed: one queue, one job, signals that only set a flag.
+"""An RQ worker that can be killed at any moment: one queue, one job, signal handlers that only set a flag.
 
-What RQ's own worker does, and why ours does not: its signal handler raises wherever Python happens to be, so a
-graceful stop can strand a job; it runs any function, callback or webhook that Redis names; its channel takes commands
-from whoever can write to Redis; its maintenance runs callbacks of abandoned jobs. Our jobs carry nothing, so an
-abandoned one is simply dropped.
+It replaces four behaviours of RQ's own worker, whose signal handler raises at any line, so that a graceful stop can
+strand a job; which runs any function, callback or webhook that Redis names; whose command channel obeys anyone who can
+write to Redis; and whose maintenance runs callbacks of abandoned jobs. A drain job carries no data, so an abandoned
+one is dropped.
 """
 
 import logging
@@ -32,13 +32,13 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker")
 
 SHUTDOWN_SECONDS = 8.0
-"""Seconds after a stop signal until the process ends whatever hangs; PostgreSQL rolls back what was not committed."""
+"""Seconds from a stop signal to a forced exit; PostgreSQL rolls back an uncommitted transaction."""
 ORPHANED_JOB_SECONDS = 120.0
-"""Seconds after which a job that was begun and never ended is forgotten; none takes longer than 30."""
+"""Seconds after which a started job that never ended is removed; none takes longer than 30."""
 
 
 class DrainWorker(SimpleWorker):
-    """Runs `worker.jobs.drain`, and nothing else."""
+    """Runs `worker.jobs.drain` and no other job."""
 
     def __init__(
         self, redis: Redis, drainer: Drainer, monitor: StreamMonitor, housekeeping: Housekeeping, metrics: WorkerMetrics
@@ -57,39 +57,38 @@ class DrainWorker(SimpleWorker):
         self._metrics = metrics
         self._seen_intermediate: set[bytes] = set()
         self.jobs_taken = 0
-        """How many it took so far."""
+        """Jobs taken so far."""
         jobs.DRAIN.set(self._drain)
 
-    # RQ waits up to a minute before it looks for a Redis again that is back.
+    # RQ would wait up to a minute before it reconnects to Redis.
     max_connection_wait_time = 2.0
 
     @property
     def connection_timeout(self) -> int:
-        """RQ raises the client's time-out to this, 55 s of its own accord: we never let a command block that long."""
+        """RQ raises the client's timeout to this, by default 55 s; no command of ours blocks that long."""
         return int(redis_client.TIMEOUT_SECONDS)
 
     def subscribe(self) -> None:
-        """Take no commands from Redis."""
+        """Accept no commands from Redis."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - RQ's signature
-        """Stop after the transaction in hand. Never raises: the process may be anywhere when the signal comes."""
+        """Stop after the current transaction. Never raises: the signal may interrupt any line."""
         if not self._stop_requested:
             self._stop_requested = True
             self._drainer.stopping = True
-            last_resort = threading.Timer(SHUTDOWN_SECONDS, os._exit, [0])
-            last_resort.daemon = True
-            last_resort.start()
+            forced_exit = threading.Timer(SHUTDOWN_SECONDS, os._exit, [0])
+            forced_exit.daemon = True
+            forced_exit.start()
 
     def run_maintenance_tasks(self) -> None:
-        """Drop hints that a dead worker took; what they pointed to is in the stream."""
+        """Drop jobs that a dead worker took; their events are in the stream."""
         self.last_cleaned_at = datetime.now(UTC)
-        taken = contract.RQ_INTERMEDIATE_KEY
-        for job_id in cast("list[bytes]", self.connection.lrange(taken, 0, -1)):
-            # A taken hint is run within milliseconds and deleted, so one that is still there a pass later is orphaned.
+        for job_id in cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)):
+            # A taken job runs within milliseconds and is deleted, so one that is still there a pass later is orphaned.
             if job_id in self._seen_intermediate:
-                self.connection.lrem(taken, 1, cast("str", job_id))
+                self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 1, cast("str", job_id))
                 self.connection.delete(b"rq:job:" + job_id)
-        self._seen_intermediate = set(cast("list[bytes]", self.connection.lrange(taken, 0, -1)))
+        self._seen_intermediate = set(cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)))
         self.connection.zremrangebyscore(contract.RQ_STARTED_KEY, 0, time.time() - ORPHANED_JOB_SECONDS)
         worker_registration.clean_worker_registry(self.queues[0])
         self._drainer.stream.remove_dead_consumers()
@@ -97,7 +96,7 @@ class DrainWorker(SimpleWorker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Wait for a hint, and look after the stream every second of the wait."""
+        """Wait for a job, and run the monitor and housekeeping every second of the wait."""
         while not self._stop_requested:
             self._monitor.tick()
             self._housekeeping.run_due(lambda: not self._stop_requested and self._monitor.is_queue_empty)
@@ -113,31 +112,29 @@ class DrainWorker(SimpleWorker):
         if is_drain_job(job):
             super().execute_job(job, queue)
             return
-        log.error(
-            "a job in Redis names something else than the drain: dropped, and worth a look at who can write there"
-        )
+        log.error("dropped a job that is not the drain: check who can write to Redis")
         self._metrics.record_refused_job()
         self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 0, job.id)
         self.connection.delete(job.key)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401, ARG002 - RQ's signature
-        """Say what ended the drain and where, but not in its own words: PostgreSQL's quote what was being written."""
+        """Log the error's type and place without its message: PostgreSQL's quotes the row."""
         kind, _, trace = exc_info
-        where = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-6:])
-        log.error("the drain was ended by %s at %s", getattr(kind, "__name__", kind), where)
+        location = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-6:])
+        log.error("drain failed: %s at %s", getattr(kind, "__name__", kind), location)
 
     def _drain(self) -> None:
         try:
-            more = self._drainer.run(self._monitor.tick)
+            has_more = self._drainer.run(self._monitor.tick)
         except TransientError as error:
-            log.warning("%s: nothing drained, and nothing lost", error)
-            more = True
-        if more:
+            log.warning("%s: the entries stay in the stream", error)
+            has_more = True
+        if has_more:
             self._monitor.enqueue_drain()
 
 
 def is_drain_job(job: Job) -> bool:
-    """Whether the job is the one on the allow-list: that function, nothing passed to it and nothing run after it."""
+    """Whether the job is the drain: that function, without arguments, callbacks or webhooks."""
     try:
         called = cast("tuple[object, ...]", (job.func_name, len(job.args), len(job.kwargs)))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - RQ's arguments are any
     except (DeserializationError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What the worker is told by its environment."""
+"""Reads the worker's settings from the environment, once at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ from telemetry.errors import SettingsError
 class Settings:
     database_url: str = field(repr=False)
     direct_url: str = field(repr=False)
-    """The same database without a pooler before it."""
+    """The same database, not through a pooler."""
     redis_url: str = field(repr=False)
     port: int | None
-    """Where /healthz, /readyz and /metrics are served; None: nowhere."""
+    """Port of /healthz, /readyz and /metrics; None: not served."""
     host: str
     own_phone: str | None
-    """The number of sessions that never reported theirs."""
+    """The phone number of sessions that never reported theirs."""
     max_jobs: int
-    """After how many jobs the process ends, to be started anew by its supervisor; 0: never."""
+    """Jobs after which the process exits, for its supervisor to restart it; 0: never."""
     feed_days: int
-    """How long changes are kept in the feed; whoever was away for longer loads everything anew."""
+    """Days that changes stay in the feed; a reader that was away for longer loads everything anew."""
     suppression_key_store: SuppressionKeyStore
-    """Where the key to who is forgotten is."""
+    """Finds the key of erased people's fingerprints."""
     failpoints: str | None
     """For tests: where the process is to die (ingest/queue/failpoints.py)."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
-        """Raises SettingsError with a sentence that names what is missing or wrong."""
+        """Raises SettingsError, which names the variable."""
         for name in ("DATABASE_URL", "REDIS_URL"):
             if not environ.get(name):
                 raise SettingsError(

@@ -1,1 +1,1 @@
-"""The contract between the two ends of the queue; the only part of ingest that the worker may import."""
+"""The contract between ingest and the worker; the only part of ingest that the worker may import."""

@@ -1,7 +1,7 @@
-"""The contract between the two ends of the queue: names, and the shape of a stream entry.
+"""The contract between the two ends of the queue: names, RQ's job, and the format of a stream entry.
 
-One stream entry is one batch: the raw bodies that were in flight together, with the identity that the batch got once,
-before its first attempt. The RQ job carries nothing; it only says that the stream is worth a look.
+A stream entry is one batch: the raw bodies that were in flight together, under an identity given before the first
+attempt to store it. The RQ job carries no data; it only makes a worker drain the stream.
 """
 
 import json
@@ -25,29 +25,29 @@ RQ_STARTED_KEY = f"rq:wip:{RQ_QUEUE}"
 
 WRITER_PATTERN = re.compile("[0-9A-Za-z_-]{1,64}")
 FORMAT_VERSION = 1
-"""The version of an entry. A reader takes every version up to its own; `tests/payloads/queue/` keeps one of each."""
+"""The version of an entry. A reader accepts every version up to its own; `tests/payloads/queue/` has one of each."""
 
 
 class UnreadableEntryError(ValueError):
-    """A stream entry is not a batch: written by a newer version, or not by us."""
+    """A stream entry is no batch: a newer version wrote it, or another program."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """The events that one writer acknowledged together, in the order of their arrival."""
+    """The events that one writer acknowledges together, in order of arrival."""
 
     writer: str
-    """The random id that one ingest process gave itself: 32 hexadecimal digits."""
+    """The random id of one run of an ingest process: 32 hexadecimal digits."""
     number: int
-    """Counts the writer's batches from 1, without gaps."""
+    """The batch's number, counted by its writer from 1 without gaps."""
     acknowledged_events: int
-    """How many events the writer has acknowledged, this batch included."""
+    """Events that the writer has acknowledged, this batch included."""
     received_at: tuple[int, ...]
-    """When each event was received, in milliseconds since 1970 (UTC)."""
+    """Time of receipt of each event, in milliseconds since 1970 (UTC)."""
     bodies: tuple[bytes, ...]
-    """The raw bodies, untouched; as many as receipts. Both are empty in a batch that only tells how far a writer is."""
+    """The raw bodies, unchanged; as many as `received_at`. Both are empty in a progress batch."""
     spooled_events: int = 0
-    """How many events were waiting in the writer's spool when it made this batch."""
+    """Events in the writer's spool when it made this batch."""
     traceparents: tuple[str, ...] = ()
     """The batch's traceparent, then those of its requests; empty without tracing."""
 
@@ -69,12 +69,12 @@ def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
         "spooled": batch.spooled_events,
     }
     if batch.traceparents:
-        head["trace"] = batch.traceparents  # who does not know it does not look at it
+        head["trace"] = batch.traceparents  # older readers ignore it
     return {b"head": json.dumps(head, separators=(",", ":")).encode(), b"bodies": b"".join(batch.bodies)}
 
 
 def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
-    """The batch that a stream entry holds; raises UnreadableEntryError for anything else."""
+    """The batch of a stream entry; raises UnreadableEntryError for any other entry."""
     try:
         head = json.loads(fields[b"head"])
         blob = fields[b"bodies"]
@@ -102,7 +102,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
 
 
 def traceparents(fields: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    """The entry's `trace`, as far as it is one: nothing that an entry tells of it makes it unreadable."""
+    """The entry's traceparents; a malformed `trace` counts as none and never makes the entry unreadable."""
     try:
         trace = json.loads(fields[b"head"])["trace"]
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -112,11 +112,11 @@ def traceparents(fields: Mapping[bytes, bytes]) -> tuple[str, ...]:
 
 def _check_version(version: int) -> None:
     if not 1 <= version <= FORMAT_VERSION:
-        raise UnreadableEntryError(f"entry of version {version}, and this worker reads up to {FORMAT_VERSION}")
+        raise UnreadableEntryError(f"entry of version {version}; this worker reads versions up to {FORMAT_VERSION}")
 
 
 def _parse_number(value: object) -> int:
-    """What the ledger can hold: a negative size or a number beyond bigint is nobody's batch."""
+    """A number that the ledger can hold: no negative size, nothing beyond bigint."""
     if type(value) is not int or not 0 <= value < 1 << 63:
         raise ValueError
     return value

@@ -1,6 +1,6 @@
-"""Places where a fault rig may end or stop the process: `SAK_FAILPOINT=ingest.after_xadd:kill`, several by commas.
+"""Kills or stalls the process at a named point, for fault tests: `SAK_FAILPOINT=ingest.after_xadd:kill`.
 
-An action may carry how many passes it lets by: `ingest.after_xadd:kill@100`. Without the variable nothing happens.
+Commas separate several. `ingest.after_xadd:kill@100` lets 100 passes by first. Without the variable nothing happens.
 """
 
 import os
@@ -25,20 +25,20 @@ ACTIONS: Mapping[str, Callable[[], None]] = {"kill": _kill, "stall": _stall}
 
 
 class Failpoints:
-    """What the rig wants to happen, by the name of the place."""
+    """The actions of SAK_FAILPOINT, by failpoint."""
 
     def __init__(self, spec: str = "") -> None:
-        """Read `place:action[@passes]`, separated by commas; raises SettingsError."""
+        """Parse `name:action[@passes]`, separated by commas; raises SettingsError."""
         self._plan: dict[str, tuple[Callable[[], None], int]] = {}
         for part in filter(None, spec.split(",")):
-            place, _, action = part.partition(":")
-            name, _, passes = action.partition("@")
-            if name not in ACTIONS or not (passes or "0").isdecimal():
-                raise SettingsError(f"SAK_FAILPOINT: {part!r} is not place:{'|'.join(ACTIONS)}[@passes]")
-            self._plan[place] = (ACTIONS[name], int(passes or "0"))
+            name, _, action_spec = part.partition(":")
+            action, _, passes = action_spec.partition("@")
+            if action not in ACTIONS or not (passes or "0").isdecimal():
+                raise SettingsError(f"SAK_FAILPOINT: {part!r} is not name:{'|'.join(ACTIONS)}[@passes]")
+            self._plan[name] = (ACTIONS[action], int(passes or "0"))
 
     def reach(self, name: str) -> None:
-        """The process is at this place now."""
+        """Run the action of this failpoint, if it has one."""
         if not self._plan or name not in self._plan:
             return
         action, passes = self._plan[name]

@@ -1,6 +1,6 @@
-"""Rules that Redis must meet to keep acknowledged events. Pure: settings in, findings out; ingest and the worker ask.
+"""Checks that Redis' settings are durable enough for acknowledged events.
 
-The variable part is the client: ingest reads the settings over an asynchronous one, the worker over a synchronous one.
+Pure, so that ingest's asynchronous client and the worker's synchronous one share the rules.
 """
 
 from collections.abc import Mapping

@@ -184,7 +184,7 @@ def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
     # The schema check passes, and then every write fails as it does on a disk that is full.
     pipeline.execute(CREATE_DISK_FULL_TRIGGER)
     worker.start()
-    assert pipeline.wait_until(lambda: "nothing drained" in worker.output, 30), worker.output
+    assert pipeline.wait_until(lambda: "the entries stay in the stream" in worker.output, 30), worker.output
     notes = pipeline.redis.hgetall(f"sak:events:attempts:{entry.decode()}")
     assert notes == {b"0": b"0"}, "the first event was touched often, and nobody died"
     pipeline.execute("DROP TRIGGER disk_full ON batches")

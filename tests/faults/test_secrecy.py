@@ -55,7 +55,7 @@ def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_for
         said = "".join(path.read_text(errors="replace") for path in system.log_paths)
 
     assert record.acknowledged
-    assert "looking for the event that cannot be stored" in said, "PostgreSQL refused some, and quoted them"
+    assert "bisecting the batch for the rejected event" in said, "PostgreSQL refused some, and quoted them"
     assert "DEBUG" in said
     for secret in (
         event_generator.SECRET,

@@ -52,7 +52,7 @@ def test_a_machine_gets_an_object_a_line_with_the_events_identity() -> None:
         "level": "WARNING",
         "process": "ingest",
         "logger": "tests.telemetry",
-        "message": "an event is parked",
+        "message": "event parked",
         "event": "ab:7:3",
         "reason": "unknown_event",
     }

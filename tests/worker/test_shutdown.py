@@ -82,7 +82,7 @@ def test_a_stop_ends_a_worker_whose_statement_hangs(pipeline: WorkerPipeline) ->
 def test_it_stops_while_redis_is_away(pipeline: WorkerPipeline) -> None:
     """A deployment during an outage must not wait for the outage's end."""
     worker = pipeline.create_worker(REDIS_URL="redis://127.0.0.1:1/0").start()
-    assert pipeline.wait_until(lambda: "trying again" in worker.output, restart_workers=False), worker.output
+    assert pipeline.wait_until(lambda: "retrying" in worker.output, restart_workers=False), worker.output
 
     assert worker.terminate() in (0, -signal.SIGTERM)
 

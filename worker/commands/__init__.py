@@ -1,1 +1,1 @@
-"""Commands of `python -m worker`."""
+"""The commands of `python -m worker`."""

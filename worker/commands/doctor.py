@@ -1,4 +1,4 @@
-"""`python -m worker doctor`: what the worker sees of Redis and the queue, as JSON for `python -m store doctor`."""
+"""`python -m worker doctor`: checks Redis and the queue, and prints findings as JSON for `python -m store doctor`."""
 
 import json
 import time
@@ -16,25 +16,25 @@ from worker import redis_client, redis_settings
 from worker.drain.stream import UNREADABLE_STREAM
 
 MIN_VERSION = (6, 2)
-"""LMOVE and XAUTOCLAIM's kin came with it."""
+"""The first version with LMOVE and XPENDING's IDLE."""
 TESTED_VERSION = (7, 2)
 STUCK_AFTER_MS = 30_000
-"""An entry that a worker has had for so long without a word is stuck, whoever may claim it."""
+"""An entry that no worker has refreshed for so long counts as stuck."""
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Prints a list of findings; the exit code is 0 whatever they say."""
+    """Print a JSON list of findings; the exit code is always 0."""
     print(json.dumps([one.to_json() for one in examine(environ)]))  # noqa: T201 - a command prints its answer
     return 0
 
 
 def examine(environ: Mapping[str, str]) -> list[Finding]:
-    """Redis as this environment names it; reads only."""
-    cure = "Start it, and check address, password and the Sentinels' name in REDIS_URL."
+    """Findings on the Redis that the environment names; reads only."""
+    remedy = "Start it, and check address, password and the Sentinels' name in REDIS_URL."
     try:
         client = redis_client.connect(environ.get("REDIS_URL", ""))
     except SettingsError as error:
-        return [finding.broken("redis", str(error), cure)]
+        return [finding.broken("redis", str(error), remedy)]
     try:
         with client:
             info = client.info()  # pyright: ignore[reportUnknownMemberType] - **kwargs
@@ -50,44 +50,42 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
                 *_check_queue(client),
             ]
     except (RedisError, OSError) as error:
-        return [finding.broken("redis", f"Redis does not answer ({type(error).__name__}).", cure)]
+        return [finding.broken("redis", f"Redis does not answer ({type(error).__name__}).", remedy)]
 
 
 def _check_version(info: Mapping[str, Any]) -> Finding:
     server = "Valkey" if "valkey_version" in info else "Redis"
-    said = str(info.get("valkey_version") or info.get("redis_version", "0"))
-    # Valkey says in redis_version which Redis it is compatible with.
+    version = str(info.get("valkey_version") or info.get("redis_version", "0"))
+    # Valkey's redis_version is the version of Redis that it is compatible with.
     numbers = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdecimal())
     if numbers < MIN_VERSION:
-        return finding.broken("redis.version", f"{server} {said} is too old.", "Upgrade to Valkey 9 or Redis 7.2.")
+        return finding.broken("redis.version", f"{server} {version} is too old.", "Upgrade to Valkey 9 or Redis 7.2.")
     if numbers < TESTED_VERSION:
-        cure = "Upgrade to Valkey 9 or Redis 7.2, which were tried."
-        return finding.warning("redis.version", f"{server} {said} is older than what was tried.", cure)
-    return finding.ok("redis.version", f"{server} {said}.")
+        remedy = "Upgrade to Valkey 9 or Redis 7.2, which are tested."
+        return finding.warning("redis.version", f"{server} {version} is older than the tested versions.", remedy)
+    return finding.ok("redis.version", f"{server} {version}.")
 
 
 def _check_role(info: Mapping[str, Any], min_replicas: int) -> Finding:
     name = "redis.role"
     if info.get("role") != "master":
-        cure = "Name the primary in REDIS_URL, or the Sentinels: redis+sentinel://host:port,host:port/name/db"
-        return finding.broken(name, "REDIS_URL names a replica, which takes no events.", cure)
+        remedy = "Name the primary in REDIS_URL, or the Sentinels: redis+sentinel://host:port,host:port/name/db"
+        return finding.broken(name, "REDIS_URL names a replica, which accepts no events.", remedy)
     replicas = int(info.get("connected_slaves", 0))
     if replicas < min_replicas:
-        cure = "Bring the replicas back: until then new events go to the spool."
+        remedy = "Bring the replicas back: until then new events go to the spool."
         return finding.broken(
-            name, f"{replicas} replicas are connected, and REDIS_MIN_REPLICAS asks for {min_replicas}.", cure
+            name, f"{replicas} replicas are connected; REDIS_MIN_REPLICAS requires {min_replicas}.", remedy
         )
-    return finding.ok(name, f"It is a primary, with {replicas} replicas.")
+    return finding.ok(name, f"Redis is a primary with {replicas} replicas.")
 
 
 def _check_memory(info: Mapping[str, Any]) -> Finding:
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     name, mib = "redis.memory", 1 << 20
     if not limit:
-        cure = (
-            "CONFIG SET maxmemory to what the machine can spare: ingest stops at 80 % of it, the kernel kills at 100 %."
-        )
-        return finding.warning(name, f"Redis uses {used / mib:.0f} MiB and has no limit (maxmemory 0).", cure)
+        remedy = "CONFIG SET maxmemory to what the machine can spare: ingest spools above 80 % of it."
+        return finding.warning(name, f"Redis uses {used / mib:.0f} MiB and has no limit (maxmemory 0).", remedy)
     return finding.by_threshold(
         name,
         used / limit,
@@ -102,8 +100,10 @@ def _check_persistence(info: Mapping[str, Any]) -> Finding:
     name = "redis.disk"
     failed = [key for key in ("aof_last_write_status", "aof_last_bgrewrite_status") if info.get(key, "ok") != "ok"]
     if failed:
-        return finding.broken(name, f"Redis could not write its file ({failed[0]}).", "Make room on Redis' disk.")
-    return finding.ok(name, "Redis could write its file last time.")
+        return finding.broken(
+            name, f"Redis could not write its append-only file ({failed[0]}).", "Free space on Redis' disk."
+        )
+    return finding.ok(name, "Redis' last write of its append-only file succeeded.")
 
 
 def _check_clock(client: Redis) -> Finding:
@@ -114,26 +114,30 @@ def _check_clock(client: Redis) -> Finding:
 
 
 def _check_queue(client: Redis) -> list[Finding]:
-    """What waits, what was put aside, and what somebody took and never finished."""
-    length, aside = client.xlen(contract.STREAM), client.xlen(UNREADABLE_STREAM)
-    found: list[Finding] = []
+    """Findings on entries that are stuck with a dead worker or unreadable."""
+    length, unreadable = client.xlen(contract.STREAM), client.xlen(UNREADABLE_STREAM)
+    findings: list[Finding] = []
     stuck: list[Any] = []
     if client.exists(contract.STREAM):
         try:
             stuck = client.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100, idle=STUCK_AFTER_MS)
-        except ResponseError:  # no group yet: nobody took anything
+        except ResponseError:  # no consumer group yet
             stuck = []
     if stuck:
-        cure = "Start a worker: it claims what a dead one left. If they die of it, it is opened carefully and parked."
-        sentence = f"{len(stuck)} batches were taken by a worker that says nothing any more."
-        found.append(finding.warning("queue.stuck", sentence, cure))
+        remedy = "Start a worker: it claims a dead worker's entries, and parks an event that kills workers."
+        message = f"{len(stuck)} batches are held by a worker that no longer responds."
+        findings.append(finding.warning("queue.stuck", message, remedy))
     else:
-        found.append(finding.ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker."))
-    if aside:
-        cure = "A newer worker takes them back when it starts; keep the stream sak:events:unreadable until then."
-        found.append(
-            finding.broken("queue.unreadable", f"{aside} entries that no worker could read were put aside.", cure)
+        findings.append(
+            finding.ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker.")
+        )
+    if unreadable:
+        remedy = "Start a newer worker, which requeues them; keep the stream sak:events:unreadable until then."
+        findings.append(
+            finding.broken(
+                "queue.unreadable", f"{unreadable} entries that no worker could read were set aside.", remedy
+            )
         )
     else:
-        found.append(finding.ok("queue.unreadable", "No entry was put aside as unreadable."))
-    return found
+        findings.append(finding.ok("queue.unreadable", "No entry is unreadable."))
+    return findings

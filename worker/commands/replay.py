@@ -1,4 +1,4 @@
-"""`python -m worker replay`: folds the history anew from what was received, as this version reads it."""
+"""`python -m worker replay`: folds the history anew from the raw events, as this version parses them."""
 
 # ruff: noqa: T201 - a command prints its answer
 
@@ -29,18 +29,18 @@ from worker.drain import retry
 DONE, DIFFERS, FAILED, BUSY, INTERRUPTED = 0, 1, 2, 3, 4
 
 RETRY_SECONDS = 60.0
-"""Seconds for which PostgreSQL may be away."""
+"""Seconds of PostgreSQL's absence after which a replay fails."""
 PROGRESS_SECONDS = 5.0
-"""Seconds between two words on how far it is."""
+"""Seconds between two lines of progress."""
 
 
 class ReplayAbortedError(Exception):
-    """The replay has to be started again."""
+    """The replay cannot go on and must be run again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """What was asked for."""
+    """The command's options."""
 
     dry_run: bool = False
     parked_only: bool = False
@@ -51,15 +51,15 @@ class ReplayOptions:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The exit code: 0 done, 1 a dry run found differences, 2 it could not run, 3 another one runs, 4 interrupted."""
-    wish = _parse_options(arguments)
+    """Run it; exit codes: 0 done, 1 a dry run found differences, 2 failed, 3 another replay runs, 4 interrupted."""
+    options = _parse_options(arguments)
     stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
         return run(
             connections.direct_url(environ),
-            wish,
+            options,
             parsers.current(SuppressionCache(SuppressionKeyStore.from_environ(environ).find_key)),
             stop=stop,
             own_phone=settings.own_phone(environ),
@@ -74,14 +74,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _parse_options(arguments: Sequence[str]) -> ReplayOptions:
     options = argparse.ArgumentParser(prog="python -m worker replay", description=__doc__)
-    options.add_argument("--dry-run", action="store_true", help="only report what would change")
-    options.add_argument("--parked", action="store_true", help="retry only what is parked")
-    options.add_argument("--reason", help="with --parked: retry only what is parked for this reason")
+    options.add_argument("--dry-run", action="store_true", help="report differences, change nothing")
+    options.add_argument("--parked", action="store_true", help="retry parked events only")
+    options.add_argument("--reason", help="with --parked: retry only events parked for this reason")
     options.add_argument(
         "--batch", type=_parse_batch_size, default=512, metavar="N", help="events in one transaction (512)"
     )
-    options.add_argument("--restart", action="store_true", help="do not go on with an interrupted replay, begin anew")
-    options.add_argument("--json", action="store_true", help="the report for machines")
+    options.add_argument("--restart", action="store_true", help="start over instead of resuming an interrupted replay")
+    options.add_argument("--json", action="store_true", help="print the report as JSON")
     chosen = options.parse_args(arguments)
     if chosen.reason is not None and not chosen.parked:
         options.error("--reason goes with --parked")
@@ -97,7 +97,7 @@ def _parse_batch_size(text: str) -> int:
 
 @dataclass(slots=True)
 class StopSignal:
-    """Whether somebody asked to stop; a signal handler that never raises."""
+    """A signal handler that records the request to stop and never raises."""
 
     requested: bool = False
 
@@ -108,7 +108,7 @@ class StopSignal:
 def run(
     database_url: str, options: ReplayOptions, parser: EventParser, *, stop: StopSignal, own_phone: str | None = None
 ) -> int:
-    """Replay until it is done or somebody asks to stop; the exit code."""
+    """Replay until done or stopped; returns the exit code."""
     with connections.open(database_url, "replay") as connection:
         if missing := migrator.missing(connection):
             raise ReplayAbortedError(f"The database lacks {', '.join(missing)}: run `python -m store migrate`.")
@@ -143,26 +143,26 @@ def _create_job(connection: Connection, plan: ReplayPlan, options: ReplayOptions
 
 
 def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, stop: StopSignal) -> bool:
-    """Step until nothing is left, through bad weather; returns whether that is so."""
+    """Run steps, retrying transient errors; returns whether the replay is complete, False after a stop."""
 
     def step() -> bool:
         if connections.is_broken(job.connection):
             if plan.dry_run:
-                raise ReplayAbortedError("The connection broke, and with it what a dry run remembers: run it again.")
+                raise ReplayAbortedError("The connection broke and took the dry run's results with it: run it again.")
             try:
                 job.reconnect(replay.open_connection(database_url, plan))
             except progress.ReplayRunningError as error:
-                raise TransientError("PostgreSQL still has the connection that broke") from error
+                raise TransientError("PostgreSQL still holds the broken connection") from error
         return job.step()
 
-    told = time.monotonic()
+    reported_at = time.monotonic()
     while not stop.requested:
         if not retry.retry_transient(
             step, seconds=RETRY_SECONDS, should_stop=lambda: stop.requested, on_retry=lambda: None
         ):
             return True
-        if time.monotonic() - told >= PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported_at >= PROGRESS_SECONDS:
+            reported_at = time.monotonic()
             print(f"replay: {job.progress_text}", file=sys.stderr)
     return False
 
@@ -170,8 +170,13 @@ def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, s
 def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: float, *, done: bool) -> None:
     report = job.report
     if options.as_json:
-        said = {"dry_run": options.dry_run, "parked": options.parked_only, "done": done, "seconds": round(seconds, 3)}
-        print(json.dumps({**said, **report.to_json()}, ensure_ascii=False))
+        summary = {
+            "dry_run": options.dry_run,
+            "parked": options.parked_only,
+            "done": done,
+            "seconds": round(seconds, 3),
+        }
+        print(json.dumps({**summary, **report.to_json()}, ensure_ascii=False))
         return
     print(f"{report.event_count:,} events read in {seconds:.1f} s; {_summary(report, options)}")
     for kind, count in sorted(report.difference_counts.items()):
@@ -179,13 +184,13 @@ def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: fl
         for example in report.examples[kind]:
             print(f"{'':>11}{example['where']}: {_format_value(example['was'])} -> {_format_value(example['now'])}")
     if not done:
-        print("interrupted" + ("" if options.dry_run or options.parked_only else ": run it again to go on from here"))
+        print("interrupted" + ("" if options.dry_run or options.parked_only else ": run it again to resume"))
 
 
 def _summary(report: ReplayReport, options: ReplayOptions) -> str:
     if not report.difference_counts:
-        return "nothing differs"
-    return "this would change:" if options.dry_run else "this was different and is repaired:"
+        return "no differences"
+    return "would change:" if options.dry_run else "repaired:"
 
 
 def _format_value(value: object) -> str:

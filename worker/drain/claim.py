@@ -1,4 +1,4 @@
-"""Keeps a worker's claim on entries fresh while it works on them, so that nobody takes them for abandoned."""
+"""Refreshes a worker's claim on entries while it stores them, so that no other worker takes them over."""
 
 import threading
 from collections.abc import Generator, Sequence
@@ -9,12 +9,12 @@ from redis.exceptions import RedisError
 from worker.drain import stream
 
 RENEW_SECONDS = stream.ABANDONED_AFTER_MS / 1000 / 3
-"""Seconds between two signs of life; two may be lost."""
+"""Seconds between two refreshes; two may be lost."""
 
 
 @contextmanager
 def renewing(consumer: stream.StreamConsumer, ids: Sequence[bytes]) -> Generator[None]:
-    """Refresh the claim from a thread of its own: a statement that hangs must not look like a death."""
+    """Refresh the claim from a background thread: a hanging statement must not look like a dead worker."""
     done = threading.Event()
 
     def refresh() -> None:
@@ -22,9 +22,9 @@ def renewing(consumer: stream.StreamConsumer, ids: Sequence[bytes]) -> Generator
             try:
                 consumer.refresh_claims(ids)
             except RedisError:
-                continue  # the next one may get through; the batch's key in PostgreSQL keeps a second worker out anyway
+                continue  # the next may succeed; the batch's key in PostgreSQL keeps a second worker out anyway
 
-    thread = threading.Thread(target=refresh, name="hold", daemon=True)
+    thread = threading.Thread(target=refresh, name="claim", daemon=True)
     thread.start()
     try:
         yield

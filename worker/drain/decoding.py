@@ -1,4 +1,4 @@
-"""From stream entries to what the store takes."""
+"""Decodes stream entries into batches of parsed events for the store."""
 
 from ingest.queue import contract
 from store.model.batches import Batch, Event
@@ -7,7 +7,7 @@ from worker.sak import identity, parser
 
 
 def batch(fields: dict[bytes, bytes]) -> Batch:
-    """Read every event of an entry; raises ingest.queue.contract.UnreadableEntryError where it is no batch of ours."""
+    """The entry's batch with every event parsed; raises UnreadableEntryError."""
     raw = contract.from_fields(fields)
     return Batch(
         raw.writer, raw.number, raw.acknowledged_events, tuple([event(raw, index) for index in range(len(raw.bodies))])
@@ -15,7 +15,7 @@ def batch(fields: dict[bytes, bytes]) -> Batch:
 
 
 def event(raw: contract.RawBatch, index: int) -> Event:
-    """Read one event of a batch."""
+    """One event of a batch, parsed."""
     body = raw.bodies[index]
     read = parser.parse(body)
     digest = identity.digest(
@@ -25,7 +25,7 @@ def event(raw: contract.RawBatch, index: int) -> Event:
 
 
 def parked_event(raw: contract.RawBatch, index: int, reason: str) -> Event:
-    """An event that is kept without being read; its identity is its place."""
+    """One event of a batch, parked without being parsed; its identity is its position."""
     body = raw.bodies[index]
     digest = identity.digest(body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=False)
     return Event(index, raw.received_at[index], body, digest, Outcome("parked", reason, None, None, None))

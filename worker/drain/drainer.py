@@ -1,4 +1,4 @@
-"""The drain: what waits in the stream goes to PostgreSQL, once each, in one transaction per handful of batches."""
+"""Drains the stream into PostgreSQL: several batches a transaction, each event once."""
 
 import logging
 import time
@@ -28,30 +28,29 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker.drain")
 
 DRAIN_SECONDS = 5.0
-"""Seconds that one job may take before it leaves a hint and ends; RQ's time-out is far above."""
+"""Seconds that one job may take before it enqueues the next and ends; RQ's timeout is far above."""
 READ_BLOCK_MS = 250
-"""How long a drain waits for more at a time; what comes meanwhile needs no job."""
+"""How long a read waits for new entries, which then need no job of their own."""
 IDLE_SECONDS = 2.0
-"""Seconds without anything new after which a drain ends."""
+"""Seconds without new entries after which a drain ends."""
 TARGET_EVENTS = 2048
-"""About as many events go into one transaction: a chat's row is written once in it, however many of them are its."""
+"""Approximate events of a transaction, which writes a chat's row once, however many of them are in that chat."""
 TRANSACTION_DEADLINE_SECONDS = 20.0
-"""Seconds that a transaction may take before the connection is given up: above PostgreSQL's own limit of a statement,
-below that of a job."""
+"""Seconds until a transaction's connection is closed: above PostgreSQL's statement timeout, below RQ's job timeout."""
 Result = TypeVar("Result")
 
 COALESCE_MIN_EVENTS = 32
-"""Events that were all there was, and from which on more are known to be on their way."""
+"""Events of a read that emptied the stream, from which on more are expected at once."""
 COALESCE_SECONDS = 0.05
-"""Seconds that those are given: under load a handful of twice the size costs little more (docs/performance.md)."""
+"""Seconds to wait for them: under load a transaction of twice the size costs little more (docs/performance.md)."""
 TARGET_BYTES = 8 << 20
-"""About as many bytes of bodies are taken at a time."""
+"""Approximate bytes of bodies of a transaction."""
 
 
 class Drainer:
-    """One worker's drain, with its connections, which live as long as the process."""
+    """One worker's drain, with its connections, which last as long as the process."""
 
-    def __init__(  # noqa: PLR0913 - what it works with
+    def __init__(  # noqa: PLR0913 - its collaborators
         self,
         redis: Redis,
         database_url: str,
@@ -63,7 +62,7 @@ class Drainer:
         tracer: Tracer | None = None,
     ) -> None:
         self.suppressions = suppressions
-        """Who is forgotten."""
+        """The erased people, whose events are not stored."""
         self.stream = StreamConsumer(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
         self._redis = redis
@@ -76,7 +75,7 @@ class Drainer:
         self._read_count = 16
 
     def connection(self) -> Connection:
-        """The connection to PostgreSQL, a new one where the last broke; raises TransientError."""
+        """The connection to PostgreSQL, reopened if it broke; raises TransientError."""
         if self._connection is not None and not connections.is_idle(self._connection):
             self._connection.close()
             self._connection = None
@@ -86,22 +85,22 @@ class Drainer:
         return self._connection
 
     def run(self, on_tick: Callable[[], None]) -> bool:
-        """Drain for a slice of time; returns whether there is more to do. `tick` is called about every second.
+        """Drain for a slice of time; returns whether entries are left. `on_tick` is called several times a second.
 
-        Raises TransientError when PostgreSQL stayed away for the slice: the entries stay where they are.
+        Raises TransientError if PostgreSQL is away for the whole slice; the entries stay in the stream.
         """
         started = time.monotonic()
-        busy = started
+        last_entries_at = started
         while not self.stopping and time.monotonic() - started < DRAIN_SECONDS:
             on_tick()
             count = self._read_count
             entries = self.stream.claim_abandoned(count) or self.stream.read_new(count, block_ms=READ_BLOCK_MS)
             if entries:
                 events = self._drain_entries(entries)
-                busy = time.monotonic()
+                last_entries_at = time.monotonic()
                 if events >= COALESCE_MIN_EVENTS and len(entries) < count:
                     time.sleep(COALESCE_SECONDS)
-            elif time.monotonic() - busy > IDLE_SECONDS:
+            elif time.monotonic() - last_entries_at > IDLE_SECONDS:
                 self.remove_acknowledged()
                 break
         if self.stopping:
@@ -109,22 +108,22 @@ class Drainer:
         return self.stream.has_work()
 
     def remove_acknowledged(self) -> None:
-        """Store, if need be, and remove what is acknowledged and still in the stream."""
+        """Store and remove entries that are acknowledged and still in the stream."""
         if entries := self.stream.read_acknowledged(self._read_count):
             self._drain_entries(entries)
 
     def close(self) -> None:
-        """Let PostgreSQL go, and the consumer in Redis, if that can be reached."""
+        """Close the connection and remove the consumer, if Redis can be reached."""
         self._tracing.close()
         if self._connection is not None:
             self._connection.close()
         try:
             self.stream.remove_consumer()
         except RedisError:
-            return  # a worker that lives a day longer buries it
+            return  # another worker removes the consumer after a day
 
     def _drain_entries(self, entries: Sequence[StreamEntry]) -> int:
-        """Store and remove these entries; returns how many events they held."""
+        """Store and remove these entries; returns their number of events."""
         ids = [entry.id for entry in entries]
         started = time.monotonic()
         self._failpoints.reach("worker.after_read")
@@ -136,7 +135,7 @@ class Drainer:
                     if entry.deaths >= poison.MAX_DEATHS:
                         counted += self._apply_suspect(entry)
             except (TransientError, JobTimeoutException):
-                # Alive and unable: that is no evidence against the entries. It may be that they were too many.
+                # The worker survived, so the entries are not suspect; they may have been too many.
                 self._read_count = 1
                 self.stream.reset_delivery_counts(ids)
                 raise
@@ -155,7 +154,7 @@ class Drainer:
             try:
                 batches.append(decoding.batch(entry.fields))
             except contract.UnreadableEntryError as error:
-                log.error("entry %s is put aside: %s", entry.id.decode(), error)  # noqa: TRY400 - the cause is said
+                log.error("entry %s set aside as unreadable: %s", entry.id.decode(), error)  # noqa: TRY400 - no traceback needed
                 self.stream.set_aside_unreadable(entry)
         return batches
 
@@ -163,8 +162,8 @@ class Drainer:
         try:
             return self._with_retries(lambda: self._commit(batches))
         except PermanentError as error:
-            log.warning("%s: looking for the event that cannot be stored", error)
-        # The neighbours first and whole; then, one by one, what is left of those that were refused.
+            log.warning("%s: bisecting the batch for the rejected event", error)
+        # Stores each batch alone; one that is rejected again is bisected for the rejected events.
         counted = Counter[str]()
         for batch in batches:
             try:
@@ -178,7 +177,9 @@ class Drainer:
         return counted
 
     def _apply_suspect(self, entry: StreamEntry) -> Counter[str]:
-        log.warning("entry %s was taken by %d workers that died: opening it carefully", entry.id.decode(), entry.deaths)
+        log.warning(
+            "entry %s was delivered to %d workers that died; decoding event by event", entry.id.decode(), entry.deaths
+        )
         try:
             batch = self._with_retries(
                 lambda: poison.decode_suspect(self._redis, self.connection(), entry, self._own_phone, self.suppressions)
@@ -209,7 +210,7 @@ class Drainer:
         )
 
     def _adjust_read_count(self, entries: Sequence[StreamEntry], events: int) -> None:
-        """Take as many entries next time as make a good transaction: they hold one event each, or hundreds."""
+        """Read next time as many entries as fill a transaction: an entry has one event, or hundreds."""
         size = sum(len(entry.fields.get(b"bodies", b"")) for entry in entries)
         fit = min(TARGET_EVENTS * len(entries) // (events + 1), TARGET_BYTES * len(entries) // (size + 1))
         self._read_count = max(1, min(TARGET_EVENTS, fit, self._read_count * 4))

@@ -1,4 +1,4 @@
-"""When Python looks for garbage that refers to itself."""
+"""Pauses Python's cyclic garbage collector during a drain step."""
 
 import gc
 from collections.abc import Generator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Generator[None]:
-    """Look for it after the block and not within.
+    """Collect after the block instead of within.
 
-    A handful of events is a hundred thousand objects, none of which refers to itself, and all of which are alive until
-    COMMIT: looking through them again and again was a fifth of a worker's time (docs/performance.md).
+    A transaction's events are a hundred thousand objects without cycles, all alive until COMMIT: collecting over them
+    again and again took a fifth of a worker's time (docs/performance.md).
     """
     gc.disable()
     try:

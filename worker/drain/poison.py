@@ -1,4 +1,4 @@
-"""Finds the event that cannot be stored, or that kills whoever touches it, and parks it; its neighbours are stored."""
+"""Finds and parks the event that PostgreSQL rejects or that kills workers, so that its neighbours are stored."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,20 +18,20 @@ from worker.drain.stream import StreamEntry
 REJECTED_BY_STORE = "rejected_by_store"
 KILLS_WORKER = "kills_worker"
 MAX_DEATHS = 3
-"""After as many deaths an entry is opened carefully; at as many deaths an event is parked unread."""
+"""Deaths of workers after which an entry is decoded event by event, and an event is parked unparsed."""
 _ATTEMPTS_TTL_SECONDS = 24 * 3600
 
 
 def bisect(connection: Connection, batch: Batch, own_phone: str | None, suppressions: SuppressionCache) -> Batch:
-    """The batch with what PostgreSQL refuses parked, found by halving in transactions that are taken back."""
-    culprits = {event.batch_index for event in _find_rejected(connection, batch, batch.events, own_phone, suppressions)}
-    named = _park(batch, culprits)
+    """The batch with its rejected events parked, found by bisection in transactions that are rolled back."""
+    rejected = {event.batch_index for event in _find_rejected(connection, batch, batch.events, own_phone, suppressions)}
+    parked = _park(batch, rejected)
     try:
-        apply.dry_run(connection, [named], own_phone=own_phone, suppressions=suppressions)
+        apply.dry_run(connection, [parked], own_phone=own_phone, suppressions=suppressions)
     except PermanentError:
-        # What is refused is in the names that are kept beside a parked event: its bytes have them as well.
-        return _park(batch, culprits, without_names=True)
-    return named
+        # PostgreSQL rejects the session id or event name stored beside a parked event; its body has both.
+        return _park(batch, rejected, without_names=True)
+    return parked
 
 
 def _park(batch: Batch, indexes: set[int], *, without_names: bool = False) -> Batch:
@@ -57,7 +57,7 @@ def _find_rejected(
         half = len(events) // 2
         first = _find_rejected(connection, batch, events[:half], own_phone, suppressions)
         second = _find_rejected(connection, batch, events[half:], own_phone, suppressions)
-        # Each half alone may be fine and only both together not: then the smaller part has to go.
+        # Both halves may be accepted alone and rejected together: then the second half is parked.
         return first + second or list(events[half:])
     return []
 
@@ -65,18 +65,17 @@ def _find_rejected(
 def decode_suspect(
     redis: Redis, connection: Connection, entry: StreamEntry, own_phone: str | None, suppressions: SuppressionCache
 ) -> Batch:
-    """Read an entry that several workers died of, noting each event before it is touched.
+    """Decode an entry that killed several workers, counting each event's attempts before it is parsed.
 
-    An event that was touched DEATHS times and never survived is parked unread. Should this process die as well, the
-    note is what the next one goes by.
+    An event with MAX_DEATHS failed attempts is parked unparsed. The counts outlive this process in Redis.
     """
     raw = contract.from_fields(entry.fields)
-    notes = _attempts_key(entry)
+    attempts_key = _attempts_key(entry)
     events: list[Event] = []
     for index in range(len(raw.bodies)):
-        touched = int(redis.hincrby(notes, str(index), 1))
-        redis.expire(notes, _ATTEMPTS_TTL_SECONDS)
-        if touched > MAX_DEATHS:
+        attempts = int(redis.hincrby(attempts_key, str(index), 1))
+        redis.expire(attempts_key, _ATTEMPTS_TTL_SECONDS)
+        if attempts > MAX_DEATHS:
             events.append(decoding.parked_event(raw, index, KILLS_WORKER))
             continue
         event = decoding.event(raw, index)
@@ -86,15 +85,15 @@ def decode_suspect(
         except PermanentError:
             event = replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=()))
         except (TransientError, JobTimeoutException):
-            redis.hset(notes, str(index), "0")  # PostgreSQL's doing, and nobody died of it
+            redis.hset(attempts_key, str(index), "0")  # PostgreSQL failed, and no worker died
             raise
-        redis.hset(notes, str(index), "0")
+        redis.hset(attempts_key, str(index), "0")
         events.append(event)
     return Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events))
 
 
 def clear_attempts(redis: Redis, entry: StreamEntry) -> None:
-    """Drop the notes on an entry that is stored."""
+    """Delete the counts of an entry that is stored."""
     redis.delete(_attempts_key(entry))
 
 

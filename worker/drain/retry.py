@@ -1,7 +1,6 @@
-"""How long to keep trying when PostgreSQL is away: within one slice of a job, with growing, jittered pauses.
+"""Retries work after the store's transient errors, with growing, jittered pauses.
 
-Only the store's transient errors are tried again. RQ's time-out is an exception like any other, and a retry that
-catches everything would swallow it.
+No other error is retried: RQ's timeout is an ordinary exception, which a retry of everything would swallow.
 """
 
 from collections.abc import Callable
@@ -17,21 +16,21 @@ Result = TypeVar("Result")
 def retry_transient(
     work: Callable[[], Result], *, seconds: float, should_stop: Callable[[], bool], on_retry: Callable[[], None]
 ) -> Result:
-    """What `work` returns, tried again after transient errors for about `seconds`; then its last error is raised.
+    """The result of `work`, retried after transient errors for about `seconds`; then the last error is raised.
 
-    `before_next` runs before every further try; `stopping` ends the trying early.
+    `on_retry` runs before each retry; `should_stop` ends the retries early.
     """
 
     def stop(state: RetryCallState) -> bool:
         return should_stop() or (state.seconds_since_start or 0.0) >= seconds
 
-    def again(_: RetryCallState) -> None:
+    def before_retry(_: RetryCallState) -> None:
         on_retry()
 
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         stop=stop,
         wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.1),
-        before_sleep=again,
+        before_sleep=before_retry,
         reraise=True,
     )(work)

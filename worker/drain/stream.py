@@ -1,4 +1,4 @@
-"""The reading end of the stream: entries are taken, held while they are worked on, and removed after COMMIT."""
+"""Consumes the stream: reads entries, claims abandoned ones, and removes them after COMMIT."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from redis.exceptions import ResponseError, WatchError
 from ingest.queue import contract
 
 ABANDONED_AFTER_MS = 5_000
-"""Milliseconds after which an entry that nobody refreshed is taken for left by a dead worker."""
+"""Milliseconds without a refresh after which an entry counts as left by a dead worker."""
 
 DEAD_CONSUMER_AFTER_MS = 86_400_000
-"""Milliseconds after which a consumer without anything in hand is taken for one of a dead worker."""
+"""Idle milliseconds after which a consumer without pending entries counts as a dead worker's."""
 
 UNREADABLE_STREAM = f"{contract.STREAM}:unreadable"
-"""Entries that no worker could read so far."""
+"""The stream of entries that no worker could read so far."""
 
 EntryFields: TypeAlias = dict[bytes, bytes]
 
@@ -26,18 +26,18 @@ class StreamEntry:
     id: bytes
     fields: EntryFields
     deaths: int
-    """How many workers took it before and never said what became of it."""
+    """Earlier deliveries of the entry to workers that died."""
 
 
 class StreamConsumer:
-    """The stream as one consumer of the group sees it."""
+    """One consumer of the group."""
 
     def __init__(self, redis: Redis, consumer_name: str) -> None:
         self.redis = redis
         self.consumer_name = consumer_name
 
     def ensure_group(self) -> None:
-        """Make stream and group where they are not: at first, and when Redis came back empty."""
+        """Create stream and group if they are absent: at first, and after Redis lost its data."""
         try:
             self.redis.xgroup_create(contract.STREAM, contract.CONSUMER_GROUP, id="0", mkstream=True)
         except ResponseError as error:
@@ -45,7 +45,7 @@ class StreamConsumer:
                 raise
 
     def read_new(self, count: int, *, block_ms: int | None = None) -> list[StreamEntry]:
-        """Up to `count` entries that nobody took yet, waiting for the first as long as `block_ms` says."""
+        """Up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
         try:
             reply = self.redis.xreadgroup(
                 contract.CONSUMER_GROUP, self.consumer_name, {contract.STREAM: ">"}, count=count, block=block_ms
@@ -61,7 +61,7 @@ class StreamConsumer:
         ]
 
     def claim_abandoned(self, count: int) -> list[StreamEntry]:
-        """Up to `count` entries that a worker took and then nobody refreshed for long."""
+        """Up to `count` entries of dead workers, claimed for this consumer."""
         try:
             pending = cast(
                 "list[dict[str, int | bytes]]",
@@ -76,7 +76,7 @@ class StreamConsumer:
         deaths = {cast("bytes", entry["message_id"]): cast("int", entry["times_delivered"]) for entry in pending}
         if not deaths:
             return []
-        # Claims only what is still as idle: of two workers that look at once, one gets it.
+        # Claims only entries that are still idle: of two workers that claim at once, one gets them.
         claimed = cast(
             "list[tuple[bytes, EntryFields | None]]",
             self.redis.xclaim(
@@ -86,39 +86,41 @@ class StreamConsumer:
         return [StreamEntry(entry, fields, deaths[entry]) for entry, fields in claimed if fields is not None]
 
     def read_acknowledged(self, count: int) -> list[StreamEntry]:
-        """Entries that are acknowledged and still there: a failover may keep the one and lose the other."""
+        """Entries that are acknowledged and not deleted: a failover may keep the one and lose the other."""
         info = self._group_info()
         if info is None:
             return []
-        known = {entry["message_id"] for entry in self._pending_entries(count)}
-        found = cast(
+        pending = {entry["message_id"] for entry in self._pending_entries(count)}
+        entries = cast(
             "list[tuple[bytes, EntryFields | None]]",
             self.redis.xrange(contract.STREAM, "-", cast("bytes", info["last-delivered-id"]), count=count),
         )
-        return [StreamEntry(entry, fields, 0) for entry, fields in found if entry not in known and fields is not None]
+        return [
+            StreamEntry(entry, fields, 0) for entry, fields in entries if entry not in pending and fields is not None
+        ]
 
     def refresh_claims(self, ids: Sequence[bytes]) -> None:
-        """Say that this consumer is alive and working on these entries."""
+        """Refresh this consumer's claim on the entries."""
         if ids:
             self.redis.xclaim(contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name, 0, list(ids), justid=True)
 
     def reset_delivery_counts(self, ids: Sequence[bytes]) -> None:
-        """Say that the entries were not the death of this worker, although it could not store them."""
+        """Reset the entries' deliveries: this worker could not store them and did not die."""
         if ids:
             self.redis.xclaim(
                 contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name, 0, list(ids), retrycount=0, justid=True
             )
 
     def acknowledge_and_delete(self, ids: Sequence[bytes]) -> None:
-        """Acknowledge and remove entries, both or neither; strictly after COMMIT."""
-        for some in (ids[start : start + 1000] for start in range(0, len(ids), 1000)):
+        """Acknowledge and delete entries in one transaction; only after COMMIT."""
+        for chunk in (ids[start : start + 1000] for start in range(0, len(ids), 1000)):
             with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-                pipe.xack(contract.STREAM, contract.CONSUMER_GROUP, *some)
-                pipe.xdel(contract.STREAM, *some)
+                pipe.xack(contract.STREAM, contract.CONSUMER_GROUP, *chunk)
+                pipe.xdel(contract.STREAM, *chunk)
                 pipe.execute()
 
     def set_aside_unreadable(self, entry: StreamEntry) -> None:
-        """Move an entry that this worker cannot read to a stream of its own, where a newer worker finds it."""
+        """Move an entry that this worker cannot read to UNREADABLE_STREAM, from which a newer worker requeues it."""
         with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
             pipe.xadd(UNREADABLE_STREAM, cast("dict[Any, Any]", entry.fields))
             pipe.xack(contract.STREAM, contract.CONSUMER_GROUP, entry.id)
@@ -126,39 +128,39 @@ class StreamConsumer:
             pipe.execute()
 
     def requeue_unreadable(self) -> int:
-        """Return what was put aside to the stream; says how much.
+        """Return unreadable entries to the stream; returns their number.
 
-        Of workers that start together one does it: each entry returned by each of them would multiply.
+        Of workers that start together one succeeds, so that no entry is returned twice.
         """
         with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
             pipe.watch(UNREADABLE_STREAM)
-            aside = self._as_entries(pipe.xrange(UNREADABLE_STREAM, count=1000))
+            unreadable = self._as_entries(pipe.xrange(UNREADABLE_STREAM, count=1000))
             pipe.multi()
-            for entry_id, fields in aside:
+            for entry_id, fields in unreadable:
                 pipe.xadd(contract.STREAM, cast("dict[Any, Any]", fields))
                 pipe.xdel(UNREADABLE_STREAM, entry_id)
             try:
                 pipe.execute()
             except WatchError:
                 return 0
-        return len(aside)
+        return len(unreadable)
 
     def remove_consumer(self) -> None:
-        """Let the group forget this consumer, unless it still has something in hand, which others then take over."""
+        """Remove this consumer, unless it has pending entries, which other workers then claim."""
         consumers = self.redis.xinfo_consumers(contract.STREAM, contract.CONSUMER_GROUP)
         for consumer in cast("list[dict[str, object]]", consumers):
             if consumer["name"] == self.consumer_name.encode() and not consumer["pending"]:
                 self.redis.xgroup_delconsumer(contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name)
 
     def remove_dead_consumers(self, idle_ms: int = DEAD_CONSUMER_AFTER_MS) -> None:
-        """Let the group forget consumers of workers that died, once they have nothing in hand and are long silent."""
+        """Remove consumers without pending entries that have been idle for `idle_ms`."""
         consumers = self.redis.xinfo_consumers(contract.STREAM, contract.CONSUMER_GROUP)
         for consumer in consumers:
             if not consumer["pending"] and consumer["idle"] >= idle_ms:
                 self.redis.xgroup_delconsumer(contract.STREAM, contract.CONSUMER_GROUP, consumer["name"])
 
     def has_work(self) -> bool:
-        """Whether there is anything that a drain could do: entries that are new, abandoned, or left over."""
+        """Whether a drain would find entries: new, abandoned, or acknowledged and not deleted."""
         info = self._group_info()
         if info is None:
             return self.redis.xlen(contract.STREAM) > 0
@@ -178,7 +180,7 @@ class StreamConsumer:
         return [fields for _, fields in self._as_entries(self.redis.xrevrange(contract.STREAM, count=count))]
 
     def oldest_appended_at(self) -> int | None:
-        """When the oldest entry was appended, in ms by Redis' clock; None if there is none."""
+        """Time of the oldest entry's append in milliseconds by Redis' clock; None for an empty stream."""
         oldest = self._as_entries(self.redis.xrange(contract.STREAM, count=1))
         return int(oldest[0][0].split(b"-")[0]) if oldest else None
 

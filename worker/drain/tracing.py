@@ -1,4 +1,4 @@
-"""The worker's part of a trace: what became of a batch, from the stream entry that names its requests to the XACK."""
+"""Traces the drain of a batch, from the stream entry that names its requests to the XACK."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from worker.drain.stream import StreamEntry
 
 
 class DrainTracing:
-    """Does nothing where nobody wants traces, and nothing for entries whose requests were not traced."""
+    """Does nothing without a tracer, or for entries without traceparents."""
 
     def __init__(self, tracer: Tracer | None) -> None:
         self._tracer = tracer
@@ -17,13 +17,13 @@ class DrainTracing:
 
     @contextmanager
     def drain(self, entries: Sequence[StreamEntry]) -> Generator[None]:
-        """While this lasts the entries are worked on: a span each, in the trace that ingest began."""
+        """Spans of the block, one for each entry, in the trace that ingest began."""
         if self._tracer is None:
             yield
             return
         for entry in entries:
-            if trace := contract.traceparents(entry.fields):
-                appended, *requests = trace
+            if traceparents := contract.traceparents(entry.fields):
+                appended, *requests = traceparents
                 self._drain_spans.append(self._tracer.start_span("drain", "consumer", parent=appended, links=requests))
         failure: str | None = "not_stored"
         try:
@@ -36,7 +36,7 @@ class DrainTracing:
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
-        """A part of the work on all of them together: in the first one's trace, linked to the others'."""
+        """A span of the block within the drain, in the first entry's trace and linked to the others'."""
         if self._tracer is None or not self._drain_spans:
             yield
             return

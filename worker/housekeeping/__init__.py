@@ -1,1 +1,1 @@
-"""What a worker does between drains."""
+"""The worker's duties between drains: erasures, redrives, pruning, partitions, monitoring."""

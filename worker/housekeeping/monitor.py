@@ -1,4 +1,4 @@
-"""What a living worker looks after, about once a second: forgotten hints, what is left over, and the ledger's pulse."""
+"""Checks the stream about once a second: records its state in PostgreSQL, and enqueues a drain that is missing."""
 
 import logging
 import time
@@ -21,13 +21,13 @@ log = logging.getLogger("worker.housekeeping.monitor")
 
 INTERVAL_SECONDS = 1.0
 DATABASE_DEADLINE_SECONDS = 5.0
-"""Seconds that PostgreSQL has for a pulse: no job's time-out watches over the time between jobs."""
+"""Seconds that PostgreSQL has for it: between jobs no job timeout applies."""
 _NEWEST_ENTRIES = 8
-"""How many of the newest entries are asked how far their writers are."""
+"""Newest entries from which the writers' positions are read."""
 
 
 class StreamMonitor:
-    """The once-a-second duties of one worker; any one living worker is enough."""
+    """One worker's checks; a single running worker is enough."""
 
     def __init__(self, redis: Redis, drainer: Drainer, metrics: WorkerMetrics) -> None:
         self._queue = Queue(contract.RQ_QUEUE, connection=redis, serializer=JSONSerializer)
@@ -35,12 +35,12 @@ class StreamMonitor:
         self._metrics = metrics
         self._next_tick_at = 0.0
         self.checked_at = 0.0
-        """When it last looked, by the monotonic clock."""
+        """Time of the last check, by the monotonic clock."""
         self.not_ready_reason: str | None = "not connected yet"
         """Why the worker is not ready; None if it is."""
 
     def tick(self) -> None:
-        """Note what the stream says, if a second has passed; raises redis.exceptions.RedisError."""
+        """Check the stream if a second has passed; raises RedisError."""
         now = time.monotonic()
         if now < self._next_tick_at:
             return
@@ -61,26 +61,26 @@ class StreamMonitor:
             with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
                 stream_status.record(connection, stream_length=length, oldest_received_at=oldest_at, writers=writers)
                 self._metrics.set_feed_lag(pruning.horizon_lag(connection))
-                # Whoever cannot tell who is forgotten writes nothing; and is not ready, which it says.
+                # Without the key of erased people's fingerprints nothing may be stored: not ready.
                 suppressions.check_key(connection, self._drainer.suppressions)
             self.not_ready_reason = None
         except TransientError as error:
             self.not_ready_reason = str(error)
-            log.warning("%s: the stream keeps what comes until it is back", error)
+            log.warning("%s: new events stay in the stream", error)
         self.checked_at = time.monotonic()
 
     @property
     def is_queue_empty(self) -> bool:
-        """Whether no job waits; raises redis.exceptions.RedisError."""
+        """Whether no job waits; raises RedisError."""
         return self._queue.count == 0
 
     def ensure_drain_queued(self) -> None:
-        """Between jobs: leave a hint if there is something to do and no job that would do it."""
+        """Enqueue a drain job if the stream has entries and no job waits."""
         if self._queue.count == 0 and self._drainer.stream.has_work():
             self.enqueue_drain()
 
     def enqueue_drain(self) -> None:
-        """Queue one drain, unless one is queued."""
+        """Enqueue a drain job unless one waits."""
         if self._queue.count == 0:
             self._queue.enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
                 contract.RQ_JOB,
@@ -94,5 +94,5 @@ def _writer_progress(fields: EntryFields) -> stream_status.WriterPosition | None
     try:
         batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
-        return None  # the drain puts it aside and says so
+        return None  # the drain sets it aside and logs it
     return stream_status.WriterPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)

@@ -1,4 +1,4 @@
-"""What costs too much to be asked at a scrape: a thread looks every half minute, and the page shows what it saw."""
+"""Reads metrics that are too slow for a scrape, in a thread every half minute; a scrape shows the last result."""
 
 import logging
 import threading
@@ -17,17 +17,17 @@ log = logging.getLogger("worker.housekeeping.slow_metrics")
 
 INTERVAL_SECONDS = 30.0
 RETRY_SECONDS = 2.0
-"""The same where a server was away, or no worker had looked at the stream yet."""
+"""The same after a failure, or before a worker has checked the stream."""
 REST_FACTOR = 20
-"""It rests this many times as long as it took: a ledger of millions of batches is not added up all day."""
+"""The pause is at least this many times as long as the reading, which may add up millions of batches."""
 DATABASE_DEADLINE_SECONDS = 20.0
-"""Seconds that PostgreSQL has."""
+"""Seconds that PostgreSQL has for it."""
 MAX_SESSIONS = 100
-"""How many sessions are told of, those that spoke last: each is a label."""
+"""Sessions with a metric, the most recently active: each is a label."""
 
 
 class SlowMetrics:
-    """On connections of its own, so that no drain waits for it."""
+    """Uses its own connections, so that no drain waits for it."""
 
     def __init__(self, database_url: str, redis: Redis, metrics: WorkerMetrics) -> None:
         self._database_url = database_url
@@ -35,32 +35,32 @@ class SlowMetrics:
         self._metrics = metrics
 
     def start(self) -> None:
-        """Look until the process ends."""
-        threading.Thread(target=self._run, name="survey", daemon=True).start()
+        """Refresh in a background thread until the process ends."""
+        threading.Thread(target=self._run, name="slow-metrics", daemon=True).start()
 
     def refresh(self) -> bool:
-        """Once; what cannot be seen is not shown either. Returns whether all could be seen."""
-        seen = True
+        """Read all metrics once and clear those that cannot be read; returns whether all could be."""
+        is_complete = True
         try:
             with (
-                connections.open(self._database_url, "survey") as connection,
+                connections.open(self._database_url, "slow-metrics") as connection,
                 connections.deadline(connection, DATABASE_DEADLINE_SECONDS),
             ):
-                read = ledger.read(connection)
-                self._metrics.set_ledger(read)
-                seen = read.waiting is not None
+                totals = ledger.read(connection)
+                self._metrics.set_ledger(totals)
+                is_complete = totals.waiting is not None
                 self._metrics.set_session_times(sessions.last_activity(connection, MAX_SESSIONS))
         except errors.StoreError as error:
-            log.info("%s: nothing was looked at", error)
+            log.info("%s: no slow metrics", error)
             self._metrics.clear_database()
-            seen = False
+            is_complete = False
         try:
             findings = redis_settings.check(self._redis)
             self._metrics.set_redis_settings({finding.name: finding.severity == "ok" for finding in findings})
         except RedisError:
             self._metrics.set_redis_settings({})
-            seen = False
-        return seen
+            is_complete = False
+        return is_complete
 
     def _run(self) -> None:
         while True:

@@ -1,1 +1,1 @@
-"""What a worker counts, for Prometheus."""
+"""The worker's metrics for Prometheus."""

@@ -1,4 +1,4 @@
-"""What the survey saw last, for Prometheus: nothing is shown of what nobody knows."""
+"""Collects the metrics that SlowMetrics read last; a value that could not be read is absent."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ from store.ledger.ledger import Ledger
 
 
 class SnapshotCollector(Collector):
-    """Asked for, it reads three attributes: neither PostgreSQL nor Redis hears of a scrape."""
+    """Reads three attributes; a scrape asks nothing of PostgreSQL or Redis."""
 
     def __init__(self) -> None:
         self.ledger: Ledger | None = None
@@ -22,24 +22,28 @@ class SnapshotCollector(Collector):
         if self.ledger is not None:
             yield from _ledger_metrics(self.ledger)
         last = GaugeMetricFamily(
-            "sak_session_last_event_timestamp_seconds", "When a session last told anything.", labels=["session"]
+            "sak_session_last_event_timestamp_seconds", "Time of a session's last event.", labels=["session"]
         )
         for session, at in self.last_event_at.items():
             last.add_metric([session], at / 1000)
         yield last
-        safe = GaugeMetricFamily("sak_redis_setting_durable", "1 if Redis keeps what it is given.", labels=["setting"])
-        for name, is_safe in self.redis_settings.items():
-            safe.add_metric([name.removeprefix("redis.")], is_safe)
-        yield safe
+        durable = GaugeMetricFamily(
+            "sak_redis_setting_durable", "1 if the setting keeps acknowledged events.", labels=["setting"]
+        )
+        for name, is_durable in self.redis_settings.items():
+            durable.add_metric([name.removeprefix("redis.")], is_durable)
+        yield durable
 
 
 def _ledger_metrics(ledger: Ledger) -> Iterator[Metric]:
-    yield GaugeMetricFamily("sak_ledger_received_events", "Events that were ever acknowledged.", ledger.received)
-    family = GaugeMetricFamily("sak_ledger_events", "Events in the ledger, by what became of them.", labels=["outcome"])
+    yield GaugeMetricFamily("sak_ledger_received_events", "Events acknowledged so far.", ledger.received)
+    family = GaugeMetricFamily("sak_ledger_events", "Events in the ledger, by outcome.", labels=["outcome"])
     for outcome in OUTCOME_COLUMNS:
         family.add_metric([outcome], getattr(ledger, outcome))
     yield family
     lost = sum(gap.events for gap in ledger.lost)
-    yield GaugeMetricFamily("sak_ledger_lost_events", "Acknowledged events that are nowhere.", lost)
+    yield GaugeMetricFamily("sak_ledger_lost_events", "Acknowledged events that are lost.", lost)
     if ledger.waiting is not None:
-        yield GaugeMetricFamily("sak_ledger_waiting_events", "Acknowledged events on their way.", ledger.waiting)
+        yield GaugeMetricFamily(
+            "sak_ledger_waiting_events", "Acknowledged events that are not in PostgreSQL yet.", ledger.waiting
+        )

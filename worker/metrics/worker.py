@@ -1,4 +1,4 @@
-"""What the worker counts, for Prometheus."""
+"""The worker's counters, for Prometheus."""
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
@@ -12,27 +12,27 @@ from worker.metrics.snapshot import SnapshotCollector
 
 
 class WorkerMetrics:
-    """One worker's metrics, in a registry of their own."""
+    """One worker's metrics, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._snapshot = SnapshotCollector()
         self._events = Counter(
             "sak_worker_events",
-            "Events written to the ledger, by what became of them.",
+            "Events written to the ledger, by outcome.",
             ["outcome"],
             registry=self.registry,
         )
         self._batches = Counter("sak_worker_batches", "Batches taken from the stream.", registry=self.registry)
         self._retries = Counter(
-            "sak_worker_retries", "Tries that PostgreSQL's absence or a lock made necessary.", registry=self.registry
+            "sak_worker_retries", "Retries after PostgreSQL was away or a lock was held.", registry=self.registry
         )
         self._refused_jobs = Counter(
             "sak_worker_refused_jobs", "Jobs that are not on the allow-list.", registry=self.registry
         )
         self._drain_seconds = Histogram(
             "sak_worker_drain_seconds",
-            "Seconds from taking a handful of batches to having removed them.",
+            "Seconds from reading batches to deleting them from the stream.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )
@@ -42,11 +42,11 @@ class WorkerMetrics:
         )
         self._feed_lag = Gauge(
             "sak_feed_lag_seconds",
-            "For how long a running transaction has kept the oldest hidden change from the feed's readers.",
+            "Seconds for which a running transaction has hidden the oldest unreadable change from the feed's readers.",
             registry=self.registry,
         )
         self._feed_pruned = Counter(
-            "sak_feed_pruned_changes", "Changes that were forgotten because of their age.", registry=self.registry
+            "sak_feed_pruned_changes", "Expired changes deleted from the feed.", registry=self.registry
         )
         self._transaction_events = Histogram(
             "sak_worker_transaction_events",
@@ -56,13 +56,13 @@ class WorkerMetrics:
         )
         self._parked = Counter(
             "sak_worker_parked_events",
-            "Events that could not be read or stored, by reason.",
+            "Events parked, by reason.",
             ["reason"],
             registry=self.registry,
         )
         self._stream_checked_at = Gauge(
             "sak_worker_stream_checked_timestamp_seconds",
-            "When this worker last looked at the stream.",
+            "Time of this worker's last check of the stream.",
             registry=self.registry,
         )
         self.registry.register(self._snapshot)
@@ -110,5 +110,5 @@ class WorkerMetrics:
         self._snapshot.ledger = None
         self._snapshot.last_event_at = {}
 
-    def set_redis_settings(self, safe_by_setting: Mapping[str, bool]) -> None:
-        self._snapshot.redis_settings = safe_by_setting
+    def set_redis_settings(self, durable_by_setting: Mapping[str, bool]) -> None:
+        self._snapshot.redis_settings = durable_by_setting

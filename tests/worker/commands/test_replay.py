@@ -117,7 +117,7 @@ def test_a_stopped_replay_says_that_it_goes_on_from_there(database_url: str) -> 
     out, _ = process.communicate(timeout=30)
 
     assert process.returncode == replay.INTERRUPTED
-    assert "run it again to go on from here" in out
+    assert "run it again to resume" in out
 
 
 def wait_for_progress(database_url: str, *, above: int) -> int:

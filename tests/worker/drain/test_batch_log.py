@@ -25,13 +25,13 @@ def test_an_event_is_followed_from_its_answer_to_its_row(database_url: str, redi
     try:
         worker = pipeline.create_worker(LOG_FORMAT="json").start()
         assert pipeline.wait_until_drained()
-        assert pipeline.wait_until(lambda: '"an event is parked"' in worker.output)
+        assert pipeline.wait_until(lambda: '"event parked"' in worker.output)
         lines = [json.loads(each) for each in worker.output.splitlines()]
     finally:
         pipeline.close()
 
     (stored,) = [each for each in lines if each["message"] == "stored"]
-    parked = [each for each in lines if each["message"] == "an event is parked"]
+    parked = [each for each in lines if each["message"] == "event parked"]
     rows = pipeline.fetch_rows("SELECT encode(digest, 'hex'), reason FROM parked_events")
     assert stored["batches"] == [f"{pipeline.feed.writer}:1"]
     assert stored["events"] == 2
