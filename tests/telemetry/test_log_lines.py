@@ -44,7 +44,7 @@ def machine(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_a_machine_gets_an_object_a_line_with_the_events_identity() -> None:
     """Whoever has the answer to a webhook finds its event by `writer:number:index`."""
     stream = told({})
-    log.warning("an event is %s", "parked", extra={"event": "ab:7:3", "reason": "unknown_event"})
+    log.warning("event %s", "parked", extra={"event": "ab:7:3", "reason": "unknown_event"})
     (said,) = machine(stream)
 
     assert said.pop("at").endswith("Z")

@@ -30,7 +30,7 @@ def test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying(pipeline: Wor
         Queue(contract.RQ_QUEUE, connection=pipeline.redis, serializer=JSONSerializer).enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
             contract.RQ_JOB, job_timeout=1, result_ttl=0, failure_ttl=300
         )
-        assert pipeline.wait_until(lambda: "ended by JobTimeoutException" in worker.output, 15), worker.output
+        assert pipeline.wait_until(lambda: "drain failed: JobTimeoutException" in worker.output, 15), worker.output
         assert pipeline.wait_until(lambda: pipeline.count_lock_waiters() <= 1), (
             "what it asked for was given up on both sides"
         )
