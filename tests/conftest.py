@@ -11,7 +11,9 @@ import redis
 from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
+from tests.support.api_server import running_api
 from tests.support.databases import run_admin
+from tests.support.history_writer import API_TOKEN, HistoryWriter
 from tests.support.pipeline import WorkerPipeline
 
 TEMPLATE_DATABASE = "migrated"
@@ -80,3 +82,15 @@ def make_pipeline(
 @pytest.fixture
 def pipeline(make_pipeline: Callable[..., WorkerPipeline]) -> WorkerPipeline:
     return make_pipeline()
+
+
+@pytest.fixture
+def history(database_url: str) -> HistoryWriter:
+    return HistoryWriter(database_url)
+
+
+@pytest.fixture
+def api_url(database_url: str) -> Iterator[str]:
+    """The URL of an API on the database of the test."""
+    with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url:
+        yield url

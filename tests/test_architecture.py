@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from dev.checkout import ROOT
+from tests.support.repository import FOLDERS, TABLE_ROW
 
-FOLDERS = ("ingest", "worker", "store", "api", "telemetry", "dev")
 MODULES = sorted(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 250
 LOCKS = (
@@ -29,7 +29,6 @@ LOCKS = (
 )
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", re.MULTILINE)
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
-TABLE_ROW = re.compile(r"^\| *((?:`[A-Z][A-Z0-9_]*`[ ,]*)+)\|", re.MULTILINE)
 
 
 def complaints(*arguments: str) -> str:

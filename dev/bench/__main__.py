@@ -15,10 +15,10 @@ from dev.bench import machine, report
 from dev.bench.errors import BrokenPromiseError
 from dev.bench.results import ResultTable
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 from dev.errors import StartError
 
-Benchmark: TypeAlias = Callable[[Testbed, BenchmarkScale], list[ResultTable]]
+Benchmark: TypeAlias = Callable[[BenchServers, BenchmarkScale], list[ResultTable]]
 DEFAULT_PARTS = ("ingest", "drain", "fresh", "api", "memory")
 FULL_PARTS = ("connections", "workers", "stored", "flames")
 """How figures grow, and where the time goes: only with --full, or by name, which keeps each below ten minutes."""
@@ -59,7 +59,7 @@ def _run(names: Sequence[str], scale: BenchmarkScale, *, as_json: bool) -> int:
         print(machine.summarize(facts))
     parent = Path(os.environ.get("DATA_DIR") or "var").absolute() / "bench"
     try:
-        with Testbed.create(parent) as lab:
+        with BenchServers.create(parent) as lab:
             for name in names:
                 measure = _load_part(name)
                 if measure is None:

@@ -12,7 +12,7 @@ from dev.bench.references import guide
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.sample_webhooks import PATH
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import HOST, StartedProcess, Testbed
+from dev.bench.testbed import HOST, BenchServers, StartedProcess
 
 CONNECTIONS = 64
 WORKERS = 2
@@ -33,7 +33,7 @@ class SustainedRate:
     notes: tuple[str, ...]
 
 
-def measure(lab: Testbed, plan: BenchmarkScale) -> ResultTable:
+def measure(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
     """Runs alternate; every acknowledged event of every run is stored when its clock stops."""
     ours, flask, jobs = list[SustainedRate](), list[SustainedRate](), list[SustainedRate]()
     for turn in range(max(1, plan.round_count - 1)):
@@ -65,7 +65,7 @@ def _rates(runs: list[SustainedRate]) -> Samples:
     return Samples(tuple(run.events_per_second for run in runs))
 
 
-def _measure_ours(lab: Testbed, plan: BenchmarkScale, seconds: float) -> SustainedRate:
+def _measure_ours(lab: BenchServers, plan: BenchmarkScale, seconds: float) -> SustainedRate:
     """A burst tells what to try; the rate goes down until neither a short nor a long run has a growing backlog."""
     burst = _burst_rate(lab, plan)
     rate = burst * INITIAL_RATE_FACTOR
@@ -82,12 +82,12 @@ def _measure_ours(lab: Testbed, plan: BenchmarkScale, seconds: float) -> Sustain
 
 
 @contextlib.contextmanager
-def _start_workers(lab: Testbed, database_url: str) -> Generator[list[StartedProcess]]:
+def _start_workers(lab: BenchServers, database_url: str) -> Generator[list[StartedProcess]]:
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(lab.start_module("worker", database_url)) for _ in range(WORKERS)]
 
 
-def _burst_rate(lab: Testbed, plan: BenchmarkScale) -> float:
+def _burst_rate(lab: BenchServers, plan: BenchmarkScale) -> float:
     with (
         lab.redis() as client,
         lab.database() as database_url,
@@ -102,7 +102,7 @@ def _burst_rate(lab: Testbed, plan: BenchmarkScale) -> float:
     return outcome.acknowledged / (ended - outcome.started_at)
 
 
-def _run_at_rate(lab: Testbed, rate: float, seconds: float) -> tuple[bool, str]:
+def _run_at_rate(lab: BenchServers, rate: float, seconds: float) -> tuple[bool, str]:
     """Whether the backlog grew while events came at this rate, and a sentence about the run."""
     with (
         lab.redis() as client,
@@ -135,7 +135,7 @@ def _run_at_rate(lab: Testbed, rate: float, seconds: float) -> tuple[bool, str]:
     )
 
 
-def _measure_flask(lab: Testbed, plan: BenchmarkScale) -> SustainedRate:
+def _measure_flask(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
     with lab.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
         port = lab.free_port()
@@ -155,7 +155,7 @@ def _measure_flask(lab: Testbed, plan: BenchmarkScale) -> SustainedRate:
     return SustainedRate(stored / outcome.seconds, (note,))
 
 
-def _measure_job_per_event(lab: Testbed, plan: BenchmarkScale) -> SustainedRate:
+def _measure_job_per_event(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
     """From the first request until the last of some hundreds of jobs is done."""
     with lab.redis(), lab.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)

@@ -49,7 +49,7 @@ class StartedProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class Testbed:
+class BenchServers:
     folder: Path
     postgres: EmbeddedPostgres
     valkey: EmbeddedValkey

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from store.model.facts import Delete, Message, Reaction
-from tests.dashboard.test_operations import park
 from tests.support import axe
 from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.dashboard_actions import park_event
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
@@ -94,7 +94,7 @@ def told(history: HistoryWriter) -> None:
         message_fact("hello group", 7, address="120363041234567890@g.us", sender="919811000002"),
     )
     history.execute("UPDATE whatsapp_messages SET unread = false WHERE message_id = 'a'")
-    park(history, b"{}")
+    park_event(history, b"{}")
 
 
 @pytest.mark.usefixtures("populated_url")

@@ -6,26 +6,23 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import BrowserUser
+from tests.support.dashboard_actions import phone_number
 from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact, name_fact
 
 MANY = 100_000
 
 
-def phone(n: int) -> str:
-    return f"9198{n:08d}"
-
-
 def test_filters_show_what_they_say_and_follow_what_changes(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """An unread chat that is opened stays where it is until the reader goes on."""
     history.store(
-        message_fact("a", 1, address=phone(1)),
-        message_fact("b", 2, address=phone(2)),
-        message_fact("answer", 3, address=phone(2), direction="outgoing"),
+        message_fact("a", 1, address=phone_number(1)),
+        message_fact("b", 2, address=phone_number(2)),
+        message_fact("answer", 3, address=phone_number(2), direction="outgoing"),
         message_fact("c", 4, address="120363041234567890@g.us"),
     )
     history.execute("UPDATE whatsapp_messages SET unread = false")
     history.execute("UPDATE chats SET unread = 0")
-    history.store(message_fact("d", 5, address=phone(3)))
+    history.store(message_fact("d", 5, address=phone_number(3)))
     page = browser_user.sign_in()
     chat = page.locator("a.chat")
 
@@ -38,7 +35,7 @@ def test_filters_show_what_they_say_and_follow_what_changes(browser_user: Browse
     expect(chat).to_have_count(1)
     page.get_by_role("button", name="Unread", exact=True).click()
     expect(chat).to_have_count(1)
-    history.store(message_fact("e", 6, address=phone(2)))
+    history.store(message_fact("e", 6, address=phone_number(2)))
     expect(chat.locator(".preview")).to_have_text(["e", "d"])
     chat.nth(1).click()
     expect(chat.nth(1).locator(".badge")).to_have_count(0)
@@ -54,11 +51,11 @@ def test_a_search_finds_chats_and_messages_and_leads_to_their_place(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
     """A hit from long ago opens in the middle of what was said around it."""
-    history.store(name_fact("Ravi Traders", phone(1)), name_fact("Asha", phone(2)))
-    history.store(*(message_fact(f"line {n}", n * 1000, address=phone(2)) for n in range(300)))
+    history.store(name_fact("Ravi Traders", phone_number(1)), name_fact("Asha", phone_number(2)))
+    history.store(*(message_fact(f"line {n}", n * 1000, address=phone_number(2)) for n in range(300)))
     history.store(
-        message_fact("the invoice number is 4711", 150_500, id="hit", address=phone(2)),
-        message_fact("x", address=phone(1)),
+        message_fact("the invoice number is 4711", 150_500, id="hit", address=phone_number(2)),
+        message_fact("x", address=phone_number(1)),
     )
     page = browser_user.sign_in()
     page.keyboard.press("Control+k")
@@ -79,7 +76,7 @@ def test_a_search_finds_chats_and_messages_and_leads_to_their_place(
 
 
 def test_everything_can_be_done_with_the_keyboard(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    history.store(*(message_fact(f"from {n}", n, address=phone(n)) for n in range(30)))
+    history.store(*(message_fact(f"from {n}", n, address=phone_number(n)) for n in range(30)))
     page = browser_user.sign_in()
     page.locator("a.chat").first.wait_for()
     page.keyboard.press("Control+k")

@@ -7,27 +7,11 @@ from playwright.sync_api import expect
 
 from store.model.facts import Ack, Delete, Edit, Message, Reaction
 from tests.support.browser import BrowserUser
+from tests.support.dashboard_actions import MINUTE_MS, count_unread, mark_all_read, open_first_chat, store_messages
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 GROUP = "120363041234567890@g.us"
-MINUTE = 60_000
 SCROLL = ".scroll"
-
-
-def talk(history: HistoryWriter, count: int, *, start: int = 0, address: str = SENDER_PHONE) -> None:
-    """Messages m0, m1, …, a minute apart."""
-    history.store(
-        *(message_fact(f"text {n}", n * MINUTE, id=f"m{n}", address=address) for n in range(start, start + count))
-    )
-
-
-def read_all(history: HistoryWriter) -> None:
-    history.execute("UPDATE whatsapp_messages SET unread = false")
-    history.execute("UPDATE chats SET unread = 0")
-
-
-def unread(history: HistoryWriter) -> int:
-    return history.rows("SELECT count(*) FROM whatsapp_messages WHERE unread")[0][0]
 
 
 def distance_from_end(reader: BrowserUser) -> float:
@@ -36,17 +20,12 @@ def distance_from_end(reader: BrowserUser) -> float:
     )
 
 
-def open_chat(reader: BrowserUser) -> None:
-    reader.sign_in().locator("a.chat").first.click()
-    reader.page.locator("li[data-key]").first.wait_for()
-
-
 def test_what_arrives_appears_at_the_end_and_in_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A reader at the newest message stays at the newest message."""
-    talk(history, 60)
-    read_all(history)
-    open_chat(browser_user)
-    history.store(message_fact("just now", 61 * MINUTE, id="new"))
+    store_messages(history, 60)
+    mark_all_read(history)
+    open_first_chat(browser_user)
+    history.store(message_fact("just now", 61 * MINUTE_MS, id="new"))
 
     expect(browser_user.page.locator(".messages")).to_contain_text("just now")
     expect(browser_user.page.locator("a.chat .preview")).to_have_text("just now")
@@ -55,14 +34,14 @@ def test_what_arrives_appears_at_the_end_and_in_the_list(browser_user: BrowserUs
 
 def test_what_arrives_does_not_move_a_reader_of_old_messages(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Losing the place in the middle of a sentence is what makes people turn live updates off."""
-    talk(history, 60)
-    read_all(history)
-    open_chat(browser_user)
+    store_messages(history, 60)
+    mark_all_read(history)
+    open_first_chat(browser_user)
     page = browser_user.page
     page.evaluate("document.querySelector('.scroll').scrollTop = 700")
     page.wait_for_timeout(300)
     before = page.evaluate("document.querySelector('.scroll').scrollTop")
-    history.store(message_fact("just now", 61 * MINUTE, id="new"))
+    history.store(message_fact("just now", 61 * MINUTE_MS, id="new"))
     expect(page.get_by_role("button", name=re.compile("1.*new message"))).to_be_visible()
 
     assert page.evaluate("document.querySelector('.scroll').scrollTop") == before
@@ -72,9 +51,9 @@ def test_what_arrives_does_not_move_a_reader_of_old_messages(browser_user: Brows
 
 def test_scrolling_back_loads_older_messages_without_a_jump(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The message under the eye stays under the eye while others are put above it, up to the first."""
-    talk(history, 400)
-    read_all(history)
-    open_chat(browser_user)
+    store_messages(history, 400)
+    mark_all_read(history)
+    open_first_chat(browser_user)
     page = browser_user.page
     shift = page.evaluate(
         """async () => {
@@ -100,17 +79,17 @@ def test_scrolling_back_loads_older_messages_without_a_jump(browser_user: Browse
 
 def test_only_what_was_seen_is_read(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The list says 80 unread; a reader who saw ten of them has 70 left, in the API and for everybody else."""
-    talk(history, 10)
-    read_all(history)
-    talk(history, 80, start=10)
-    open_chat(browser_user)
+    store_messages(history, 10)
+    mark_all_read(history)
+    store_messages(history, 80, start=10)
+    open_first_chat(browser_user)
     page = browser_user.page
     expect(page.get_by_text("Unread from here")).to_be_in_viewport()
     expect(page.locator(".said", has_text=re.compile("^text 10$"))).to_be_in_viewport()
     deadline = time.monotonic() + 15
-    while unread(history) == 80 and time.monotonic() < deadline:
+    while count_unread(history) == 80 and time.monotonic() < deadline:
         page.wait_for_timeout(100)
-    left = unread(history)
+    left = count_unread(history)
     lowest = page.evaluate(
         """() => Math.max(...[...document.querySelectorAll("li[data-key]")]
             .filter((li) => li.getBoundingClientRect().top < li.closest(".scroll").getBoundingClientRect().bottom)
@@ -125,17 +104,17 @@ def test_only_what_was_seen_is_read(browser_user: BrowserUser, history: HistoryW
 
 def test_the_last_message_seen_live_is_read_too(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """It is no part of the page that was loaded; a newer page vouches for it."""
-    talk(history, 3)
-    read_all(history)
-    open_chat(browser_user)
-    history.store(message_fact("just now", 5 * MINUTE, id="new"))
+    store_messages(history, 3)
+    mark_all_read(history)
+    open_first_chat(browser_user)
+    history.store(message_fact("just now", 5 * MINUTE_MS, id="new"))
 
     expect(browser_user.page.locator(".messages")).to_contain_text("just now")
     expect(browser_user.page.locator(".badge")).to_have_count(0)
     deadline = time.monotonic() + 10
-    while unread(history) and time.monotonic() < deadline:
+    while count_unread(history) and time.monotonic() < deadline:
         browser_user.page.wait_for_timeout(100)
-    assert unread(history) == 0
+    assert count_unread(history) == 0
 
 
 def test_a_message_tells_everything_that_is_known_of_it(browser_user: BrowserUser, history: HistoryWriter) -> None:
@@ -190,7 +169,7 @@ def test_a_message_tells_everything_that_is_known_of_it(browser_user: BrowserUse
         Reaction("b", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 1500),
         Ack("b", "delivered", SENDER_PHONE, BASE_TIME + 1600),
     )
-    open_chat(browser_user)
+    open_first_chat(browser_user)
     page = browser_user.page
     item = page.locator("li[data-key]")
 
@@ -224,7 +203,7 @@ def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(
         )  # fmt: skip
 
     history.store(said(1, "919811000001", "Asha"), said(2, "919811000002", None), said(3, None, None))
-    open_chat(browser_user)
+    open_first_chat(browser_user)
 
     expect(browser_user.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Sender not told"])
     expect(browser_user.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
@@ -232,8 +211,8 @@ def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(
 
 def test_on_paper_there_is_only_what_was_said(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """All that is loaded, however long, and nothing that somebody could press."""
-    talk(history, 40)
-    open_chat(browser_user)
+    store_messages(history, 40)
+    open_first_chat(browser_user)
     page = browser_user.page
     page.emulate_media(media="print")
 

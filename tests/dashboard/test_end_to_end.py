@@ -15,8 +15,8 @@ from dev.embedded import data_folder
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.supervisor.stack import LocalStack
-from tests.dashboard.test_operations import park
 from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.dashboard_actions import park_event
 from tests.support.history_writer import HistoryWriter
 
 PHONE = "919811000001"
@@ -112,14 +112,14 @@ def test_what_is_parked_is_tried_again_on_request(
 ) -> None:
     """One event that the parser understands by now, and one that it still does not."""
     history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
-    park(history, b'{"event":"call.offer"}')
+    park_event(history, b'{"event":"call.offer"}')
     page = reader.sign_in(stack.token)
     page.goto(f"{stack.api_url}/#/operations")
     parked = page.locator(".parked > li")
     expect(parked).to_have_count(1)
     parked.get_by_role("button", name="Try again").click()
     expect(page.locator(".toast")).to_have_text("It is still not understood.", timeout=30_000)
-    park(history, json.dumps(received(gateway, "understood by now", "919811000008")).encode())
+    park_event(history, json.dumps(received(gateway, "understood by now", "919811000008")).encode())
     page.reload()
     expect(parked).to_have_count(2)
     parked.filter(has_text="understood by now").get_by_role("button", name="Try again").click()

@@ -1,32 +1,14 @@
 """What an operator looks at."""
 
-import hashlib
 import re
 
 import requests
 from playwright.sync_api import expect
 
-from store.ingestion import apply
-from store.model.batches import Batch, Event
-from store.model.facts import Outcome, SessionReport
-from store.postgres import connections
+from store.model.facts import SessionReport
 from tests.support.browser import BrowserUser
+from tests.support.dashboard_actions import park_event
 from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
-
-
-def park(history: HistoryWriter, body: bytes) -> None:
-    """An event that nobody understands."""
-    number = next(history.numbers)
-    history.event_count += 1
-    event = Event(
-        0,
-        BASE_TIME,
-        body,
-        hashlib.sha256(body).digest(),
-        Outcome("parked", "unknown_event", "s1", "call.offer", BASE_TIME),
-    )
-    with connections.open(history.database_url, "test") as connection:
-        apply.apply(connection, [Batch(history.writer, number, history.event_count, (event,))])
 
 
 def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
@@ -34,7 +16,7 @@ def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
 ) -> None:
     """Every figure is the API's own; and where no worker lives to know, it says so instead of 0."""
     history.store(message_fact(), message_fact(), SessionReport("disconnected", "919811000009", BASE_TIME))
-    park(history, b'{"event":"call.offer","from":"<b>x</b>"}')
+    park_event(history, b'{"event":"call.offer","from":"<b>x</b>"}')
     page = browser_user.sign_in()
     page.get_by_role("link", name="Operations").click()
     ledger = page.locator(".card", has=page.get_by_role("heading", name="Ledger"))

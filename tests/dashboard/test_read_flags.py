@@ -5,9 +5,15 @@ import time
 from playwright.sync_api import Route, expect
 
 from store.model.facts import Edit
-from tests.dashboard.test_chat_list import phone
-from tests.dashboard.test_conversation import MINUTE, open_chat, read_all, talk, unread
 from tests.support.browser import BrowserUser
+from tests.support.dashboard_actions import (
+    MINUTE_MS,
+    count_unread,
+    mark_all_read,
+    open_first_chat,
+    phone_number,
+    store_messages,
+)
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
@@ -20,7 +26,7 @@ def test_what_a_message_said_before_its_edits_is_shown_on_request(
         Edit("a", SENDER_PHONE, "incoming", None, "5 pieces for 45", BASE_TIME + 3000),
         Edit("a", SENDER_PHONE, "incoming", None, "5 pieces for 50", BASE_TIME + 6000),
     )
-    open_chat(browser_user)
+    open_first_chat(browser_user)
     page = browser_user.page
     edited = page.get_by_role("button", name="edited")
     edited.click()
@@ -38,15 +44,15 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
     """A reminder to oneself; no message changes, and whoever opens the chat has been reminded."""
-    talk(history, 3)
-    read_all(history)
-    open_chat(browser_user)
+    store_messages(history, 3)
+    mark_all_read(history)
+    open_first_chat(browser_user)
     page = browser_user.page
     page.get_by_role("button", name="More about this chat").click()
     page.get_by_role("button", name="Mark as unread").last.click()
     expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
     expect(page.locator(".badge")).to_contain_text("marked as unread")
-    assert unread(history) == 0
+    assert count_unread(history) == 0
     page.locator("a.chat").click()
 
     expect(page.locator(".said")).to_have_count(3)
@@ -57,12 +63,12 @@ def test_what_comes_while_a_conversation_is_loaded_is_not_missed(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
     """The page was read before the message was there, and the stream told of it before the page was here."""
-    talk(history, 3)
-    read_all(history)
+    store_messages(history, 3)
+    mark_all_read(history)
 
     def late(route: Route) -> None:
         answer = route.fetch()
-        history.store(message_fact("in between", 5 * MINUTE, id="between", direction="outgoing"))
+        history.store(message_fact("in between", 5 * MINUTE_MS, id="between", direction="outgoing"))
         time.sleep(1)  # the stream is faster
         route.fulfill(response=answer)
 
@@ -77,11 +83,11 @@ def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
     """A message that arrives meanwhile must not look like all there is."""
-    talk(history, 3)
+    store_messages(history, 3)
     page = browser_user.sign_in()
     page.route(f"**/api/chats/{SENDER_PHONE}?**", lambda route: route.abort(), times=1)
     page.locator("a.chat").click()
-    history.store(message_fact("just now", 5 * MINUTE, id="new"))
+    history.store(message_fact("just now", 5 * MINUTE_MS, id="new"))
     expect(page.locator("a.chat .preview")).to_have_text("just now")
     expect(page.get_by_text("The server does not answer.")).to_be_visible()
     expect(page.locator(".said")).to_have_count(0)
@@ -93,7 +99,7 @@ def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(
 
 def test_a_name_is_known_even_where_the_list_does_not_reach(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A link or a reload opens a chat before, or without, the page of the list that it is on."""
-    history.store(name_fact("Asha", "919811099999"), message_fact("old", -MINUTE, address="919811099999"))
+    history.store(name_fact("Asha", "919811099999"), message_fact("old", -MINUTE_MS, address="919811099999"))
     history.execute(
         "INSERT INTO chats (session_id, address, kind, last_timestamp)"
         " SELECT 's1', '9198' || lpad(n::text, 8, '0'), 'phone', %s + n FROM generate_series(1, 150) AS n",
@@ -109,7 +115,7 @@ def test_a_name_is_known_even_where_the_list_does_not_reach(browser_user: Browse
 
 def test_a_chat_is_marked_from_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """With the mouse and with the keyboard, without opening it: unread becomes read and the other way round."""
-    history.store(message_fact("a", 1, address=phone(1)), message_fact("b", 2, address=phone(2)))
+    history.store(message_fact("a", 1, address=phone_number(1)), message_fact("b", 2, address=phone_number(2)))
     page = browser_user.sign_in()
     first = page.locator(".row").first
     first.hover()

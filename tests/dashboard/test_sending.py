@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.api.conftest import running_api
+from tests.support.api_server import running_api
 from tests.support.browser import BrowserUser, open_browser_user
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 

@@ -9,7 +9,7 @@ import os
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.api.conftest import running_api
+from tests.support.api_server import running_api
 from tests.support.browser import open_browser_user
 from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
 

@@ -4,17 +4,17 @@ import re
 
 from playwright.sync_api import Browser, expect
 
-from tests.api.conftest import running_api
-from tests.dashboard.test_conversation import open_chat, read_all, talk
+from tests.support.api_server import running_api
 from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.dashboard_actions import mark_all_read, open_first_chat, store_messages
 from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
 
 
 def test_a_date_is_jumped_to(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """In the reader's own days: 14 June in India begins at half past six in the evening of the 13th, UTC."""
     history.store(*(message_fact(f"hour {n}", n * 3_600_000, id=f"h{n}") for n in range(-24 * 20, 0, 2)))
-    read_all(history)
-    open_chat(browser_user)
+    mark_all_read(history)
+    open_first_chat(browser_user)
     page = browser_user.page
     page.get_by_role("button", name="Jump to a date").click()
     page.locator("input[type=date]").fill("2025-06-05")
@@ -29,14 +29,14 @@ def test_times_are_the_readers_own(browser: Browser, api_url: str, history: Hist
     history.store(message_fact("hello"))
     for zone, shown in (("Asia/Kolkata", "20:36"), ("America/New_York", "11:06")):
         with open_browser_user(browser, api_url, timezone_id=zone) as somebody:
-            open_chat(somebody)
+            open_first_chat(somebody)
             expect(somebody.page.locator(".under time")).to_have_text(shown)
 
 
 def test_an_outage_is_shown_where_messages_may_be_missing(
     browser: Browser, database_url: str, history: HistoryWriter
 ) -> None:
-    talk(history, 2)
+    store_messages(history, 2)
     history.execute(
         "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
         " VALUES ('s1', 'disconnected', %s, %s, %s, %s, 'x')",
@@ -46,7 +46,7 @@ def test_an_outage_is_shown_where_messages_may_be_missing(
         running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN} | WATCHED) as url,
         open_browser_user(browser, url) as somebody,
     ):
-        open_chat(somebody)
+        open_first_chat(somebody)
 
         expect(somebody.page.locator(".outage").first).to_have_text(
             "Gateway offline, 20:36 to 20:37: messages may be missing"

@@ -32,20 +32,11 @@ def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Pat
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
 
 
-def valkey_settings() -> dict[str, str]:
-    """What the service is started with."""
-    words = deployments.load_yaml("compose.yaml")["services"]["valkey"]["command"][1:]
-    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
-
-
-def postgres_settings() -> dict[str, str]:
-    words = deployments.load_yaml("compose.yaml")["services"]["postgres"]["command"][1:]
-    assert set(words[::2]) == {"-c"}
-    return dict(setting.split("=", 1) for setting in words[1::2])
-
-
 def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> None:
-    with EmbeddedValkey(tmp_path, settings=valkey_settings()) as valkey, redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with (
+        EmbeddedValkey(tmp_path, settings=deployments.valkey_settings()) as valkey,
+        redis.Redis.from_url(valkey.url) as client,  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    ):
         names = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory")
         found = client.config_get(*names)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
 
@@ -61,7 +52,7 @@ def test_postgres_of_compose_starts_and_logs_no_words() -> None:
     """A refused row would stand in the log of a PostgreSQL that nobody told otherwise (docs/security.md)."""
     folder = data_folder.create_temporary()
     with (
-        EmbeddedPostgres(folder, ephemeral=True, settings=postgres_settings()) as postgres,
+        EmbeddedPostgres(folder, ephemeral=True, settings=deployments.postgres_settings()) as postgres,
         psycopg.connect(postgres.url) as connection,
     ):
         row = connection.execute(

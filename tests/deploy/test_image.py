@@ -1,11 +1,9 @@
 """The image and its services as compose.yaml has them: another user, a read-only root, none of our environment."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +15,18 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from store.postgres.migrator import available
-from tests.deploy.test_compose import postgres_settings, valkey_settings
-from tests.deploy.test_procfile import answers, is_free
-from tests.end_to_end.conftest import WEBHOOK_SECRET, message_webhook, signed_headers, wait_until
 from tests.support import deployments
 from tests.support.container_image import ContainerImage
-from tests.test_architecture import FOLDERS
-
-TOKEN = "made-up-token"
-PHONE = "919812345679"
-HERE = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
+from tests.support.deployed_system import API_TOKEN, HAS_NAMESPACES, PHONE, free_ports, message_texts, responds
+from tests.support.repository import FOLDERS
+from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
-        not HERE and not os.environ.get("CI"),
+        not HAS_NAMESPACES and not os.environ.get("CI"),
         reason="the Dockerfile's lines are run in mount namespaces: that takes Linux, root and util-linux",
     ),
 ]
@@ -54,9 +48,11 @@ def site() -> Iterator[Site]:
     folder = data_folder.create_temporary()
     image = ContainerImage(folder)
     postgres = EmbeddedPostgres(
-        folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"} | postgres_settings()
+        folder / "postgres",
+        ephemeral=True,
+        settings={"unix_socket_permissions": "0777"} | deployments.postgres_settings(),
     )
-    valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"} | valkey_settings())
+    valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"} | deployments.valkey_settings())
     try:
         with postgres, valkey:
             image.build()
@@ -81,16 +77,11 @@ def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str,
         "DATABASE_URL": site.database_url,
         "REDIS_URL": site.redis_url,
         "WEBHOOK_SECRETS": WEBHOOK_SECRET,
-        "API_TOKEN": TOKEN,
+        "API_TOKEN": API_TOKEN,
     }
     said = deployments.load_yaml("compose.yaml")["services"][service]["environment"]
     taken = {name: ours.get(name, "" if value.startswith("${") else value) for name, value in said.items()}
     return taken | {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
-
-
-def free_ports() -> dict[str, int]:
-    free = (port for port in random.sample(range(17000, 21000), 1000) if is_free(port))  # others look for some, too
-    return {name: next(free) for name in ("ingest", "worker", "api")}
 
 
 def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
@@ -118,12 +109,12 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
             running[name] = site.image.start(services[name]["command"], variables[name], volumes[name], log)
         for name, port in ports.items():
             for page in ("/healthz", "/readyz", "/metrics"):
-                wait_until(lambda url=f"http://127.0.0.1:{port}{page}": answers(url), 60)
+                wait_until(lambda url=f"http://127.0.0.1:{port}{page}": responds(url), 60)
             assert site.image.run(health, variables[name], volumes[name]) == (0, "")
         body = message_webhook(PHONE, 1, "through the image")
         webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
         assert requests.post(webhook, data=body, headers=signed_headers(body), timeout=20).ok
-        wait_until(lambda: texts(ports["api"]) == ["through the image"])
+        wait_until(lambda: message_texts(ports["api"]) == ["through the image"])
         ready = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()
         code, said = site.image.run(["python", "-m", "store", "ledger"], variables["worker"], site.servers)
     finally:
@@ -138,12 +129,6 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
     assert set(codes.values()) <= {0, -signal.SIGTERM}, codes
     assert "Finished server process" in (site.folder / "api.log").read_text()
     assert site.image.run(health, variables["api"], site.servers) == (1, "")
-
-
-def texts(port: int) -> list[str]:
-    url = f"http://127.0.0.1:{port}/api/chats/{PHONE}"
-    answer = requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
-    return [each["message_text"] for each in answer.json()["data"]["messages"]]
 
 
 LOOK = """

@@ -18,7 +18,7 @@ import worker.settings
 from dev.checkout import ROOT
 from tests.support import deployments
 from tests.support.deployments import DeclaredProcess
-from tests.test_architecture import TABLE_ROW
+from tests.support.repository import TABLE_ROW
 from worker.metrics.worker import WorkerMetrics
 
 EVERYWHERE = deployments.all_processes()

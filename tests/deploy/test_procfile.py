@@ -4,7 +4,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,8 +17,10 @@ import requests
 
 from dev.checkout import ROOT
 from dev.embedded import child_process
-from tests.end_to_end.conftest import WEBHOOK_SECRET, message_webhook, signed_headers, wait_until
 from tests.support import documentation
+from tests.support.deployed_system import is_free, responds
+from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.waiting import wait_until
 
 TOKEN = "made-up-token"
 TEST = "tests/deploy/test_procfile.py"
@@ -82,22 +83,6 @@ def ports() -> tuple[int, int]:
     raise AssertionError("every port is taken")
 
 
-def is_free(port: int) -> bool:
-    with socket.socket() as tried:
-        try:
-            tried.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.ConnectionError:
-        return False
-
-
 def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, tmp_path: Path) -> None:
     """From a webhook to a chat with nothing but the Procfile and the variables that a platform gives."""
     first, pages = ports()
@@ -113,7 +98,7 @@ def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, t
     with honcho(environment, first) as foreman:
         for url in (ingest, worker, api):
             for page in ("/healthz", "/readyz", "/metrics"):
-                wait_until(lambda asked=url + page: answers(asked), 60)
+                wait_until(lambda asked=url + page: responds(asked), 60)
         body = message_webhook(PHONE, 1, "through the Procfile")
         assert requests.post(f"{ingest}/whatsapp-webhook", data=body, headers=signed_headers(body), timeout=20).ok
 

@@ -14,11 +14,11 @@ import requests
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
-from tests.deploy.test_image import HERE, PHONE, TOKEN, free_ports, texts
-from tests.deploy.test_procfile import answers
-from tests.end_to_end.conftest import WEBHOOK_SECRET, message_webhook, signed_headers, wait_until
 from tests.support import documentation
+from tests.support.deployed_system import API_TOKEN, HAS_NAMESPACES, PHONE, free_ports, message_texts, responds
+from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
 from tests.support.systemd_machine import SYSTEMD, SystemdMachine
+from tests.support.waiting import wait_until
 
 TEST = "tests/deploy/test_systemd_units.py"
 UNITS = {"ingest": "sak-ingest.service", "worker": "sak-worker@1.service", "api": "sak-api.service"}
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
-        not (HERE and Path(SYSTEMD).exists()) and not os.environ.get("CI"),
+        not (HAS_NAMESPACES and Path(SYSTEMD).exists()) and not os.environ.get("CI"),
         reason="systemd is started in namespaces: that takes Linux, root and systemd (on Debian: apt install systemd)",
     ),
 ]
@@ -62,7 +62,7 @@ def site(ports: dict[str, int]) -> Iterator[Site]:
         files = {
             "ingest": f"{redis}WEBHOOK_SECRETS={WEBHOOK_SECRET}\nINGEST_PORT={ports['ingest']}\n{moved}",
             "worker": f"{database}{redis}WORKER_PORT={ports['worker']}\n{moved}",
-            "api": f"{database}API_TOKEN={TOKEN}\nAPI_PORT={ports['api']}\n{moved}",
+            "api": f"{database}API_TOKEN={API_TOKEN}\nAPI_PORT={ports['api']}\n{moved}",
         }
         volumes = {"/servers/postgres": str(postgres.socket_folder), "/servers/valkey": str(socket.parent)}
         machine = SystemdMachine(folder, volumes)
@@ -89,25 +89,25 @@ def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None
     assert code == 0, said + machine.run("journalctl", "-u", "sak-*")[1]
     for port in ports.values():
         for path in ("/healthz", "/readyz", "/metrics"):
-            wait_until(lambda url=f"http://127.0.0.1:{port}{path}": answers(url), 60)
+            wait_until(lambda url=f"http://127.0.0.1:{port}{path}": responds(url), 60)
     body = message_webhook(PHONE, 1, "through systemd")
     webhook = f"http://127.0.0.1:{ports['ingest']}/whatsapp-webhook"
     assert requests.post(webhook, data=body, headers=signed_headers(body), timeout=20).ok
-    wait_until(lambda: texts(ports["api"]) == ["through systemd"])
+    wait_until(lambda: message_texts(ports["api"]) == ["through systemd"])
     spool = requests.get(f"http://127.0.0.1:{ports['ingest']}/readyz", timeout=20).json()["spool"]
     users = {name: user(machine, unit) for name, unit in UNITS.items()}
 
     first = main_pid(machine, UNITS["ingest"])
     machine.run("systemctl", "kill", "--signal", str(int(signal.SIGKILL)), UNITS["ingest"])
     wait_until(lambda: main_pid(machine, UNITS["ingest"]) not in {"0", first})
-    wait_until(lambda: answers(f"http://127.0.0.1:{ports['ingest']}/readyz"))
+    wait_until(lambda: responds(f"http://127.0.0.1:{ports['ingest']}/readyz"))
     machine.run("systemctl", "stop", "sak-history.target")
     wait_until(lambda: [machine.run("systemctl", "is-active", unit)[1] for unit in UNITS.values()] == ["inactive"] * 3)
 
     assert spool["usable"] is True
     assert len(set(users.values())) == 3
     assert "0" not in users.values()
-    assert not any(answers(f"http://127.0.0.1:{port}/healthz") for port in ports.values())
+    assert not any(responds(f"http://127.0.0.1:{port}/healthz") for port in ports.values())
 
 
 def main_pid(machine: SystemdMachine, unit: str) -> str:

@@ -14,9 +14,9 @@ import pytest
 
 from dev.checkout import ROOT
 from dev.embedded import child_process, data_folder
-from tests.deploy.test_procfile import is_free
 from tests.support import documentation
 from tests.support.container_image import PASSED_VARIABLES
+from tests.support.deployed_system import is_free
 
 READY = re.compile(r"ready: webhooks to (\S+), api at (\S+),")
 

@@ -2,8 +2,9 @@
 
 import subprocess
 
-from tests.end_to_end.conftest import WEBHOOK_SECRET, RunningSystem, wait_until
 from tests.support import documentation
+from tests.support.running_system import WEBHOOK_SECRET, RunningSystem
+from tests.support.waiting import wait_until
 
 
 def pasteable(system: RunningSystem) -> str:

@@ -11,7 +11,8 @@ import requests
 
 from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
-from tests.end_to_end.conftest import WEBHOOK_SECRET, wait_until
+from tests.support.running_system import WEBHOOK_SECRET
+from tests.support.waiting import wait_until
 
 GATEWAY = re.compile(r"pretend SAK at (http://\S+)/api/v1, writing to (\S+)")
 PHONE = "919876543210"

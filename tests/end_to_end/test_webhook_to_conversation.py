@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.end_to_end.conftest import RunningSystem, message_webhook, signed_headers, wait_until
+from tests.support.running_system import RunningSystem, message_webhook, signed_headers
+from tests.support.waiting import wait_until
 
 WIRE = [json.loads(line) for line in Path("tests/payloads/sak-wire.jsonl").read_text().splitlines()]
 

@@ -3,7 +3,8 @@
 import itertools
 import time
 
-from tests.support.ingest_process import IngestProcess, stream_batches, wait_until
+from tests.support.ingest_process import IngestProcess, stream_batches
+from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
 
 

@@ -11,7 +11,8 @@ from rq.serializers import JSONSerializer
 
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
-from tests.support.ingest_process import IngestProcess, wait_until
+from tests.support.ingest_process import IngestProcess
+from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import redis
 
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies, wait_until
+from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
 
 

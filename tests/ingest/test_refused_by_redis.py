@@ -11,7 +11,8 @@ import redis
 
 from dev.embedded.valkey import EmbeddedValkey
 from tests.support.fake_redis import blackholing_proxy, fake_redis
-from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies, wait_until
+from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
 
 ERRORS = {

@@ -1,107 +1,19 @@
-"""The three processes on servers of their own, as Prometheus sees them."""
-
-import re
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from dev.chaos import event_generator
-from dev.chaos.managed_process import ManagedProcess
 from dev.embedded import data_folder
-from dev.embedded.child_process import wait_until
 from dev.embedded.servers import EmbeddedServers
-from dev.supervisor import listeners
 from store.postgres import migrator
-
-API_TOKEN = "made-up-token-0123456789abcdef"
-UNKNOWN_EVENT = b'{"event":"call.missed","sessionId":"s1"}'
-
-
-class ObservedSystem:
-    """Ingest, worker and api, and where each of them is found."""
-
-    def __init__(self, database_url: str, redis_url: str, stack: ExitStack, folder: Path, **environment: str) -> None:
-        self.urls: dict[str, str] = {}
-        shared = {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "WEBHOOK_SECRETS": event_generator.SECRET,
-            "API_TOKEN": API_TOKEN,
-            "DATA_DIR": str(folder),
-            **environment,
-        }
-        self.programs: dict[str, ManagedProcess] = {}
-        for module in ("ingest", "api"):
-            listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, f"{module.upper()}_PORT"))
-            number = listener.fileno()
-            self.urls[module] = f"http://127.0.0.1:{listeners.port_of(listener)}"
-            self.programs[module] = ManagedProcess(
-                module, {**shared, "LISTEN_FD": str(number)}, folder / f"{module}.log", pass_fds=(number,)
-            )
-        with listeners.open_listener("127.0.0.1", 0, "WORKER_PORT") as free:
-            port = str(listeners.port_of(free))
-        self.urls["worker"] = f"http://127.0.0.1:{port}"
-        self.programs["worker"] = ManagedProcess("worker", {**shared, "WORKER_PORT": port}, folder / "worker.log")
-        for program in self.programs.values():
-            stack.enter_context(program)
-        assert wait_until(lambda: all(self.get(name, "/readyz")[0] == 200 for name in self.urls), 60), self.output
-
-    @property
-    def output(self) -> str:
-        return "\n".join(program.output for program in self.programs.values())
-
-    def get(self, name: str, path: str) -> tuple[int, str]:
-        """The status and body; status 0 where nobody listens yet."""
-        request = urllib.request.Request(self.urls[name] + path, headers={"Authorization": f"Bearer {API_TOKEN}"})
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def post_webhook(self, body: bytes, signature: str | None = None) -> int:
-        """The status of a webhook."""
-        headers = {"X-Webhook-Signature": signature or event_generator.sign(body), "Content-Type": "application/json"}
-        request = urllib.request.Request(self.urls["ingest"] + "/whatsapp-webhook", data=body, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
-
-    def metric_samples(self) -> dict[str, float]:
-        """Every sample of all three, `name{labels}` to value."""
-        found: dict[str, float] = {}
-        for name in self.urls:
-            for line in self.get(name, "/metrics")[1].splitlines():
-                if not line.startswith("#"):
-                    sample, _, value = line.rpartition(" ")
-                    found[sample] = float(value)
-        return found
-
-    def metric_names(self) -> set[str]:
-        """Every name that a query may ask for."""
-        found: set[str] = set()
-        for name in self.urls:
-            for metric, kind in re.findall(r"^# TYPE (\S+) (\S+)$", self.get(name, "/metrics")[1], re.MULTILINE):
-                parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
-                found |= {metric + part for part in parts}
-        return found
+from tests.support.observed_system import ObservedSystem
 
 
 @pytest.fixture
 def exit_stack() -> Iterator[ExitStack]:
-    with ExitStack() as open_:
-        yield open_
+    with ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")

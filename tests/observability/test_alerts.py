@@ -4,35 +4,25 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
-from tests.observability.conftest import UNKNOWN_EVENT, ObservedSystem
+from tests.support.alert_rules import ALERTS, MISSING_MESSAGE, PROMTOOL, dashboard_expressions
+from tests.support.observed_system import UNKNOWN_EVENT, ObservedSystem
 
-PROMTOOL = Path("/usr/bin/promtool")
-MISSING = f"{PROMTOOL} is not there; on Debian: apt install prometheus (.ci/promtool does it for CI)"
-ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 CASES = [ROOT / "tests" / "observability" / name for name in ("alerts.yml", "alerts_week.yml")]
-DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 METRIC = re.compile(r"\bsak_[a-z_]+\b")
 
 
 def promtool(*arguments: str) -> None:
     if not PROMTOOL.exists():
-        pytest.skip(MISSING)
+        pytest.skip(MISSING_MESSAGE)
     done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def expressions() -> list[str]:
-    """What the dashboard asks."""
-    document = cast("dict[str, Any]", json.loads(DASHBOARD.read_text()))
-    return [target["expr"] for panel in document["panels"] for target in panel["targets"]]
 
 
 def alerts() -> dict[str, str]:
@@ -74,7 +64,7 @@ def test_every_metric_that_is_asked_for_is_told_by_a_running_process(observed_sy
     """A dashboard of names that nobody exports is empty, which looks like peace."""
     observed_system.post_webhook(UNKNOWN_EVENT)
     observed_system.get("api", "/api/chats")
-    asked = {name for text in (*expressions(), *alerts().values()) for name in METRIC.findall(text)}
+    asked = {name for text in (*dashboard_expressions(), *alerts().values()) for name in METRIC.findall(text)}
     wait_until(lambda: asked <= observed_system.metric_names(), 30)
 
     assert len(asked) > 20
@@ -96,7 +86,7 @@ def test_the_runbook_lists_every_metric_of_ours(observed_system: ObservedSystem)
 def test_prometheus_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
     """promtool reads rules only, so each question becomes one."""
     lines = ["groups:", "  - name: dashboard", "    rules:"]
-    for number, expression in enumerate(expressions()):
+    for number, expression in enumerate(dashboard_expressions()):
         asked = expression.replace("$__rate_interval", "5m")
         lines += [f"      - record: dashboard:{number}", f"        expr: {json.dumps(asked)}"]
     (tmp_path / "dashboard.yml").write_text("\n".join(lines) + "\n")

@@ -14,8 +14,8 @@ from dev.chaos.event_generator import EventGenerator
 from dev.embedded import child_process
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
-from tests.observability.conftest import UNKNOWN_EVENT, ObservedSystem
-from tests.observability.test_alerts import ALERTS, MISSING, expressions
+from tests.support.alert_rules import ALERTS, MISSING_MESSAGE, dashboard_expressions
+from tests.support.observed_system import UNKNOWN_EVENT, ObservedSystem
 
 PROGRAM = Path("/usr/bin/prometheus")
 RARE = {
@@ -64,7 +64,7 @@ class Prometheus:
 @pytest.fixture
 def prometheus(tmp_path: Path, observed_system: ObservedSystem) -> Iterator[Prometheus]:
     if not PROGRAM.exists():
-        pytest.skip(MISSING)
+        pytest.skip(MISSING_MESSAGE)
     server = Prometheus(tmp_path, observed_system)
     yield server
     server.close()
@@ -80,7 +80,7 @@ def test_what_the_dashboard_asks_has_answers(prometheus: Prometheus, observed_sy
         for body in (*story.take(3), UNKNOWN_EVENT):
             observed_system.post_webhook(body)
         observed_system.get("api", "/api/chats")
-        asked = [text.replace("$__rate_interval", "20s") for text in expressions()]
+        asked = [text.replace("$__rate_interval", "20s") for text in dashboard_expressions()]
         return [text for text in asked if not prometheus.ask(text) and not any(name in text for name in RARE)]
 
     wait_until(lambda: not unanswered(), 60)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from dev.checkout import ROOT
-from tests.observability.conftest import API_TOKEN, ObservedSystem
+from tests.support.observed_system import API_TOKEN, ObservedSystem
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
 COMMAND = re.compile(

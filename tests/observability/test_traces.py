@@ -17,7 +17,7 @@ from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from ingest.queue import contract
-from tests.observability.conftest import ObservedSystem
+from tests.support.observed_system import ObservedSystem
 from tests.support.otlp_collector import OtlpCollector
 
 POST, XADD, DRAIN, COMMIT, XACK = "POST /whatsapp-webhook", "XADD", "drain", "PostgreSQL transaction", "XACK"

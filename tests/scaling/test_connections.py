@@ -15,9 +15,9 @@ from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections, errors, pool
 from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.pool import Pool
-from tests.end_to_end.conftest import wait_until
 from tests.support import pgbouncer
 from tests.support.databases import run_admin
+from tests.support.waiting import wait_until
 
 
 def shown(connection: Connection, name: str) -> str:

@@ -12,10 +12,10 @@ import requests
 from dev.chaos.event_generator import EventGenerator
 from store.postgres import errors, migrator
 from tests.api.chats import test_chats, test_messages, test_read_flags, test_search
-from tests.api.conftest import running_api
 from tests.api.live import test_changes
 from tests.api.operations import test_statistics
 from tests.faults import test_poison, test_worker_deaths
+from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
 from tests.support.pipeline import WorkerPipeline
 from tests.worker.drain import test_drainer

@@ -11,11 +11,11 @@ from dev.chaos import ledger_command, verdict
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import connections, migrator
-from tests.api.conftest import running_api
-from tests.end_to_end.conftest import wait_until
 from tests.support import replication
+from tests.support.api_server import running_api
 from tests.support.fleet import ProcessFleet
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

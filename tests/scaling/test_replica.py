@@ -14,10 +14,10 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import migrator
-from tests.api.conftest import running_api
-from tests.end_to_end.conftest import wait_until
 from tests.support import pgbouncer, replication
+from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.waiting import wait_until
 
 SLOW = """
     INSERT INTO whatsapp_messages (message_id, session_id, direction, message_type, timestamp, key_id, chat_id,

@@ -11,7 +11,8 @@ import pytest
 from dev.chaos import ledger_command, verdict
 from tests.support import sentinels
 from tests.support.fleet import ProcessFleet
-from tests.support.sentinels import SentinelDeployment, wait_until
+from tests.support.sentinels import SentinelDeployment
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -143,3 +143,16 @@ def procfile() -> Iterator[DeclaredProcess]:
     for line in (ROOT / "Procfile").read_text().splitlines():
         name, _, command = line.partition(":")
         yield DeclaredProcess(f"Procfile: {name}", tuple(command.removeprefix(" exec ").split()), {})
+
+
+def valkey_settings() -> dict[str, str]:
+    """The settings that compose.yaml gives to Valkey."""
+    words = load_yaml("compose.yaml")["services"]["valkey"]["command"][1:]
+    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+def postgres_settings() -> dict[str, str]:
+    """The settings that compose.yaml gives to PostgreSQL."""
+    words = load_yaml("compose.yaml")["services"]["postgres"]["command"][1:]
+    assert set(words[::2]) == {"-c"}
+    return dict(setting.split("=", 1) for setting in words[1::2])

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from ingest.queue import contract
+from tests.support.waiting import wait_until
 
 API_TOKEN = "made-up-for-the-drill"
 
@@ -37,13 +37,6 @@ def run_store_command(url: str, *arguments: object) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
 
 
 def fetch_rows(url: str, query: str) -> list[tuple[Any, ...]]:

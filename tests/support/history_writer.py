@@ -36,6 +36,10 @@ class ApiClient:
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
+    def current_cursor(self) -> str:
+        """The position in the change feed after everything that is committed."""
+        return self.get_data("/api/changes")["cursor"]
+
     def post(self, path: str, body: object = None, **parameters: str) -> requests.Response:
         return self.http.post(self.url + path, json=body, params=parameters, timeout=30)
 

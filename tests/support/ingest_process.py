@@ -9,8 +9,7 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -177,11 +176,3 @@ def stream_bodies(redis_url: str) -> list[bytes]:
     """The bodies in the stream as a worker counts them: a batch that is there twice is one."""
     once = {(batch.writer, batch.number): batch for batch in stream_batches(redis_url)}
     return [body for batch in once.values() for body in batch.bodies]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when it holds; fail when it does not come to hold."""
-    end = time.monotonic() + TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)

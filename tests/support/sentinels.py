@@ -3,8 +3,7 @@
 import shutil
 import signal
 import socket
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ import redis
 
 from dev.embedded import binaries, child_process
 from dev.embedded.valkey import EmbeddedValkey
+from tests.support.waiting import wait_until
 
 PRIMARY_NAME = "main"
 
@@ -130,10 +130,3 @@ def running_sentinels(folder: Path) -> Generator[SentinelDeployment]:
     finally:
         both.close()
         shutil.rmtree(place)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)

@@ -14,7 +14,7 @@ from dev.bench.api_calls import ApiCall, CallFactory
 from dev.bench.http_client import HttpConnection
 from dev.bench.results import ResultRow, ResultTable, Samples, Target, quantile
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 from dev.generator import generate
 from store.postgres import connections, pool
 from store.postgres.connections import Connection
@@ -88,7 +88,7 @@ class Timings:
     sql_seconds: Sequence[list[float]]
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     """Larger than the small one by at least three, or there would be nothing to compare."""
     size = (
         10_000_000
@@ -163,7 +163,7 @@ def _samples(rounds: Sequence[list[float]], share: float) -> Samples:
 
 
 @contextlib.contextmanager
-def _generated_history(lab: Testbed, name: str, messages: int) -> Generator[str]:
+def _generated_history(lab: BenchServers, name: str, messages: int) -> Generator[str]:
     with lab.database(name) as url:
         generate.generate(url, messages, max(20, messages // MESSAGES_PER_CHAT))
         yield url

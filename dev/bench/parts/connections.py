@@ -3,12 +3,12 @@
 from dev.bench.parts import ingest
 from dev.bench.results import ResultRow, ResultTable
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 
 CONNECTIONS = (1, 8, 64, 256)
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     rates: list[ResultRow] = []
     late: list[ResultRow] = []
     for connections in CONNECTIONS:

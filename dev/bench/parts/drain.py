@@ -11,7 +11,7 @@ from dev.bench.references import copy_rows, guide
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.sample_webhooks import Senders
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 
 TABLE_BYTES = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
@@ -30,7 +30,7 @@ class DrainResult:
     note: str
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     one, two = list[DrainResult](), list[DrainResult]()
     copied, everything, guides = list[float](), list[float](), list[float]()
     crowd = Senders()
@@ -83,7 +83,7 @@ def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
 
 
 def measure(
-    lab: Testbed, count: int, *, workers: int, database_url: str | None = None, events_per_entry: int = 1
+    lab: BenchServers, count: int, *, workers: int, database_url: str | None = None, events_per_entry: int = 1
 ) -> DrainResult:
     """Fill the stream, start the workers, and stop the clock when the last entry is stored."""
     with contextlib.ExitStack() as stack:
@@ -109,18 +109,18 @@ def measure(
     )
 
 
-def _copy_messages_rate(lab: Testbed, parsed: list[copy_rows.ParsedRow]) -> float:
+def _copy_messages_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
     """Rows of messages and nothing else: no raw bodies, no identities, no chats, no feed."""
     with lab.database() as database_url:
         return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_OUR_MESSAGES, parsed)
 
 
-def _copy_all_rows_rate(lab: Testbed, parsed: list[copy_rows.ParsedRow], bodies: list[bytes]) -> float:
+def _copy_all_rows_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow], bodies: list[bytes]) -> float:
     with lab.database() as database_url:
         return len(parsed) / copy_rows.copy_all_seconds(database_url, parsed, bodies)
 
 
-def _copy_guide_rate(lab: Testbed, parsed: list[copy_rows.ParsedRow]) -> float:
+def _copy_guide_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
     with lab.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
         return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_GUIDE_MESSAGES, parsed)

@@ -17,7 +17,7 @@ from dev.bench.parts.memory import poll_api
 from dev.bench.results import ResultTable
 from dev.bench.sample_webhooks import Senders
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import StartedProcess, Testbed
+from dev.bench.testbed import BenchServers, StartedProcess
 from dev.checkout import ROOT
 
 OUTPUT_FOLDER = ROOT / "docs" / "performance"
@@ -34,7 +34,7 @@ BACKLOG_EVENTS_PER_SECOND = 15_000
 """More events per second of looking than a worker drains."""
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     seconds = max(2, round(plan.run_seconds * 2))
     with lab.redis() as client, lab.database() as database_url:
         stream_backlog.fill(client, Senders(), round(BACKLOG_EVENTS_PER_SECOND * (seconds + WARMUP_SECONDS)))

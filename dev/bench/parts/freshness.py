@@ -12,14 +12,14 @@ from dev.bench.load import LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target, quantile
 from dev.bench.sample_webhooks import Senders
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import API_TOKEN, HOST, Testbed
+from dev.bench.testbed import API_TOKEN, HOST, BenchServers
 from dev.supervisor.stack import LocalStack
 
 EVENTS_PER_SECOND = 100
 TIMEOUT_SECONDS = 10.0
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     rounds = [_measure_delays(lab, plan.run_seconds * 2) for _ in range(plan.round_count)]
     halves, late = (
         Samples(tuple(1000 * quantile(sorted(found), share) for found, _ in rounds)) for share in (0.5, 0.99)
@@ -38,7 +38,7 @@ def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
     ]
 
 
-def _measure_delays(lab: Testbed, seconds: float) -> tuple[list[float], str]:
+def _measure_delays(lab: BenchServers, seconds: float) -> tuple[list[float], str]:
     """Post a message of one's own now and then, and ask for its chat until it is there."""
     with (
         lab.redis(),

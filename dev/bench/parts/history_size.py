@@ -3,13 +3,13 @@
 from dev.bench.parts import drain
 from dev.bench.results import ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 from dev.generator import generate
 
 CHATS = 100_000
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     sizes = (0, 1_000_000, 10_000_000) if plan.full else (0, plan.message_count * 10)
     rows: list[ResultRow] = []
     fresh: Samples | None = None

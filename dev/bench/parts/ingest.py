@@ -7,16 +7,16 @@ from dev.bench.errors import BrokenPromiseError
 from dev.bench.load import LoadResult, LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import HOST, Testbed
+from dev.bench.testbed import HOST, BenchServers
 
 MANY_CONNECTIONS, FEW_CONNECTIONS = 64, 8
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     return [*_measure_alone(lab, plan), sustained.measure(lab, plan)]
 
 
-def measure_ingest(lab: Testbed, connections: int, seconds: float, fsync: str) -> LoadResult:
+def measure_ingest(lab: BenchServers, connections: int, seconds: float, fsync: str) -> LoadResult:
     """Ingest without anybody who drains; everything that it acknowledged is in the stream, or WrongError is raised."""
     with lab.redis(appendfsync=fsync) as client, lab.start_module("ingest") as ingest:
         outcome = LoadSpec(ingest.port, connections, seconds=seconds).run().require_all_acknowledged()
@@ -28,7 +28,7 @@ def measure_ingest(lab: Testbed, connections: int, seconds: float, fsync: str) -
     return outcome
 
 
-def measure_bare_starlette(lab: Testbed, connections: int, seconds: float) -> LoadResult:
+def measure_bare_starlette(lab: BenchServers, connections: int, seconds: float) -> LoadResult:
     """The ceiling of the framework."""
     port = lab.free_port()
     environment = {"PORT": str(port)}
@@ -38,7 +38,7 @@ def measure_bare_starlette(lab: Testbed, connections: int, seconds: float) -> Lo
         return LoadSpec(port, connections, seconds=seconds).run().require_all_acknowledged()
 
 
-def _measure_alone(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     def ours(connections: int, fsync: str) -> Callable[[], LoadResult]:
         return lambda: measure_ingest(lab, connections, plan.run_seconds, fsync)
 

@@ -10,7 +10,7 @@ from dev.bench import process_usage, stream_backlog, verification
 from dev.bench.load import LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import API_TOKEN, HOST, StartedProcess, Testbed
+from dev.bench.testbed import API_TOKEN, HOST, BenchServers, StartedProcess
 from ingest.queue import contract
 
 EVENTS_PER_SECOND = 1000
@@ -18,11 +18,11 @@ MIB = 1 << 20
 LIMITS_MIB = {"ingest": 80, "worker": 100, "api": 120}
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     return [_measure_resident(lab, plan), _measure_redis(lab, plan)]
 
 
-def _measure_resident(lab: Testbed, plan: BenchmarkScale) -> ResultTable:
+def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
     seconds = 590.0 if plan.full else plan.run_seconds * 10
     first = 60.0 if plan.full else plan.run_seconds * 2
     with (
@@ -86,7 +86,7 @@ def poll_api(api: StartedProcess, stop: threading.Event) -> None:
             answer.read()
 
 
-def _measure_redis(lab: Testbed, plan: BenchmarkScale) -> ResultTable:
+def _measure_redis(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
     rows: list[ResultRow] = []
     for connections in (64, 8, 1):
         with lab.redis() as client, lab.start_module("ingest") as ingest:

@@ -3,12 +3,12 @@
 from dev.bench.parts import drain
 from dev.bench.results import ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 
 WORKERS = (1, 2, 4)
 
 
-def run(lab: Testbed, plan: BenchmarkScale) -> list[ResultTable]:
+def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     found: dict[int, list[drain.DrainResult]] = {workers: [] for workers in WORKERS}
     for turn in range(plan.round_count):
         for place in range(len(WORKERS)):

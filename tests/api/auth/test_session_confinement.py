@@ -19,8 +19,8 @@ from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
 from store.replay import redrive_requests
 from store.replay.redrive_requests import RedriveSelection
-from tests.api.conftest import running_api
 from tests.support import event_stream
+from tests.support.api_server import running_api
 from tests.support.generated_history import batches, world
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
 from tests.support.replaying import store_batches, text_event

@@ -6,7 +6,6 @@ from pathlib import Path
 from store.erasure import jobs, requests
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
-from tests.api.live.test_changes import now
 from tests.support import event_stream
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
 
@@ -17,7 +16,7 @@ def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
     history: HistoryWriter, client: ApiClient, api_url: str, tmp_path: Path
 ) -> None:
     """A list that is open, a cursor of yesterday, what the process still has in memory: none may go on showing it."""
-    since = now(client)
+    since = client.current_cursor()
 
     async def look() -> None:
         stream = event_stream.read_events(api_url)

@@ -6,34 +6,26 @@ from api.gateway.client import SakClient
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.server import PretendGateway
-
-FAST_TIMEOUTS = Timeouts(connect=2.0, attempt=1.0, total=5.0, pause=0.001)
-"""Waits as briefly between attempts as it can, so that tests of retries are quick."""
-
-
-@pytest.fixture
-def gateway() -> Iterator[PretendGateway]:
-    with PretendGateway() as running:
-        yield running
+from tests.support.sending_api import FAST_TIMEOUTS
 
 
 @pytest.fixture
 def settings(gateway: PretendGateway) -> Settings:
-    told = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
-    assert told is not None
-    return told
+    settings = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
+    assert settings is not None
+    return settings
 
 
 @pytest.fixture
 def make_client(settings: Settings) -> Iterator[Callable[[Timeouts], SakClient]]:
-    made: list[SakClient] = []
+    clients: list[SakClient] = []
 
-    def make(patience: Timeouts) -> SakClient:
-        made.append(SakClient(settings, patience))
-        return made[-1]
+    def make(timeouts: Timeouts) -> SakClient:
+        clients.append(SakClient(settings, timeouts))
+        return clients[-1]
 
     yield make
-    for client in made:
+    for client in clients:
         client.close()
 
 

@@ -10,7 +10,7 @@ from api.settings import SettingsError
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
-from tests.api.conftest import running_api
+from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 

@@ -14,16 +14,12 @@ from tests.support.history_writer import (
 )
 
 
-def now(client: ApiClient) -> str:
-    return client.get_data("/api/changes")["cursor"]
-
-
 def test_every_visible_change_is_told_with_the_message_as_the_chat_shows_it(
     history: HistoryWriter, client: ApiClient
 ) -> None:
     """A dashboard applies what it is told, and must end up with what it would load."""
     history.store(message_fact(id="A", direction="outgoing"))
-    since = now(client)
+    since = client.current_cursor()
     history.store(Ack("A", "read", SENDER_PHONE, BASE_TIME))
     history.store(Edit("A", SENDER_PHONE, "outgoing", None, "better", BASE_TIME + 1))
     history.store(Reaction("A", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 2))
@@ -47,7 +43,7 @@ def test_every_visible_change_is_told_with_the_message_as_the_chat_shows_it(
 
 def test_pages_of_changes_join_without_gap_or_repeat(history: HistoryWriter, client: ApiClient) -> None:
     """The cursor of one page is the beginning of the next."""
-    since = now(client)
+    since = client.current_cursor()
     history.store(*(message_fact(at=index) for index in range(23)))
     ids: list[str] = []
     while True:
@@ -63,7 +59,7 @@ def test_pages_of_changes_join_without_gap_or_repeat(history: HistoryWriter, cli
 def test_a_change_of_a_slow_transaction_is_never_skipped(history: HistoryWriter, client: ApiClient) -> None:
     """It took its number first and commits last: a reader that passed it would miss it for ever."""
     history.store(message_fact())
-    since = now(client)
+    since = client.current_cursor()
     with psycopg.connect(history.database_url) as slow:
         slow.execute("INSERT INTO changes (kind, session_id) VALUES ('session', 's1')")
         history.store(message_fact("fast", 1))
@@ -76,7 +72,7 @@ def test_a_change_of_a_slow_transaction_is_never_skipped(history: HistoryWriter,
 
 def test_a_cursor_from_before_a_restore_and_a_pruned_one_are_410(history: HistoryWriter, client: ApiClient) -> None:
     """A silent gap would be believed: the reader is told to load everything again."""
-    since = now(client)
+    since = client.current_cursor()
     history.store(message_fact())
     history.execute("UPDATE feed_floor SET xid = (SELECT max(xid) FROM changes), change_id = 1")
     pruned = client.get("/api/changes", since=since)

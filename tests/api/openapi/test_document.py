@@ -18,7 +18,7 @@ from dev.checkout import ROOT
 from dev.gateway.account import GatewayAccount
 from dev.gateway.server import PretendGateway
 from store.model.facts import Ack, Edit, Outcome, Reaction, SessionReport
-from tests.api.conftest import running_api
+from tests.support.api_server import running_api
 from tests.support.generated_history import batches, world
 from tests.support.history_writer import (
     API_TOKEN,

@@ -12,7 +12,7 @@ import pytest
 from api.openapi import document
 from dev.checkout import ROOT
 from dev.gateway.server import PretendGateway
-from tests.api.conftest import running_api
+from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
 
 PAGE = (ROOT / "docs" / "api.md").read_text()

@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import Thread
 
@@ -14,8 +13,9 @@ import requests
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.api.sending.conftest import RECIPIENT_PHONE
 from tests.support.history_writer import API_TOKEN, HistoryWriter
+from tests.support.sending_api import RECIPIENT_PHONE
+from tests.support.waiting import wait_until
 
 
 @contextmanager
@@ -37,13 +37,6 @@ def process(database_url: str, gateway: PretendGateway) -> Generator[tuple[str, 
             running.wait()
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
-
-
 def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_says(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
@@ -60,7 +53,7 @@ def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_
 
         asking = Thread(target=ask)
         asking.start()
-        eventually(lambda: len(gateway.state.delivered_messages()) == 1)
+        wait_until(lambda: len(gateway.state.delivered_messages()) == 1)
         running.send_signal(signal.SIGKILL)
         asking.join()
     left = history.rows("SELECT state FROM sends")
@@ -83,7 +76,7 @@ def test_what_another_living_process_is_sending_is_left_alone(
     gateway.misbehave(Misbehaviour("slow", seconds=8.0))
     bearer = {"Authorization": f"Bearer {API_TOKEN}"}
     with process(database_url, gateway) as (one, _), process(database_url, gateway) as (other, _):
-        eventually(lambda: requests.get(f"{other}/readyz", timeout=30).ok)
+        wait_until(lambda: requests.get(f"{other}/readyz", timeout=30).ok)
         answers: list[int] = []
 
         def ask() -> None:
@@ -117,7 +110,7 @@ def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
 
         asking = Thread(target=ask)
         asking.start()
-        eventually(lambda: len(gateway.state.delivered_messages()) == 1)
+        wait_until(lambda: len(gateway.state.delivered_messages()) == 1)
         running.terminate()
         running.wait(30)
         asking.join()

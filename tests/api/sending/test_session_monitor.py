@@ -15,8 +15,8 @@ from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.history.outages import ConnectionCheck
 from store.postgres.pool import Pool
-from tests.api.sending.conftest import FAST_TIMEOUTS, SESSION_ID, ApiStarter
 from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact
+from tests.support.sending_api import FAST_TIMEOUTS, SESSION_ID, ApiStarter
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from dev.bench.errors import BrokenPromiseError
 from dev.bench.load import LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.sample_webhooks import BODY_BYTES, Senders
-from dev.bench.testbed import Testbed
+from dev.bench.testbed import BenchServers
 from dev.checkout import ROOT
 from dev.embedded.servers import EmbeddedServers
 from ingest.queue import contract
@@ -96,7 +96,7 @@ def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) 
 
 def test_what_is_acknowledged_under_load_is_in_the_stream(servers: EmbeddedServers, tmp_path: Path) -> None:
     """The generator's count of answers and Redis' count of events are made apart, and must agree."""
-    lab = Testbed(tmp_path, servers.postgres, servers.valkey)
+    lab = BenchServers(tmp_path, servers.postgres, servers.valkey)
     with lab.redis() as client, lab.start_module("ingest") as ingest:
         outcome = LoadSpec(ingest.port, 16, count=500).run()
         waiting = stream_backlog.measure(client)
@@ -118,7 +118,7 @@ def test_a_lost_event_stops_the_figure(database_url: str) -> None:
 
 def test_the_generator_ends_when_nobody_listens() -> None:
     """A server that fell over must end a measurement, not hang it."""
-    outcome = asyncio.run(load_generator.run_load(LoadSpec(Testbed.free_port(), 2, seconds=0.2)))
+    outcome = asyncio.run(load_generator.run_load(LoadSpec(BenchServers.free_port(), 2, seconds=0.2)))
 
     assert (outcome.acknowledged, outcome.other_statuses) == (0, {"refused": 2})
 

@@ -14,8 +14,9 @@ from store.backup import dump, restore
 from store.postgres import client_programs, connections
 from store.postgres.client_programs import ProgramError
 from tests.support import documentation
-from tests.support.backups import fetch_rows, run_store_command, table_contents, wait_until
+from tests.support.backups import fetch_rows, run_store_command, table_contents
 from tests.support.generated_history import batches
+from tests.support.waiting import wait_until
 
 
 def test_the_lines_of_the_documentation_do_it(populated_url: str, empty_url: str, tmp_path: Path) -> None:

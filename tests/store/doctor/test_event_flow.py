@@ -12,7 +12,7 @@ from store.ledger import stream_status
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
 from store.postgres import connections
-from tests.store.doctor.conftest import ExaminedSystem
+from tests.support.examined_system import ExaminedSystem
 
 
 def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:

@@ -9,7 +9,7 @@ from dev.chaos.event_generator import EventGenerator
 from store.doctor import checks
 from store.ledger import stream_status
 from store.postgres import connections, errors
-from tests.store.doctor.conftest import API_TOKEN, WEBHOOK_SECRET, ExaminedSystem
+from tests.support.examined_system import API_TOKEN, WEBHOOK_SECRET, ExaminedSystem
 from tests.support.pipeline import WorkerPipeline
 
 DISKS = {"disk.data", "disk.spool", "disk.postgresql", "spool.bound"}

@@ -14,7 +14,7 @@ from dev.embedded.servers import EmbeddedServers
 from store.doctor import indexes, replica
 from store.postgres import connections, migrator
 from store.retention import partitions
-from tests.store.doctor.conftest import ExaminedSystem
+from tests.support.examined_system import ExaminedSystem
 
 LATER = """
     CREATE SCHEMA skewed;

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.queue import contract
-from tests.store.doctor.conftest import ExaminedSystem
+from tests.support.examined_system import ExaminedSystem
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from dev.embedded import data_folder
 from store.doctor import replica
 from tests.support import replication, sentinels
+from tests.support.waiting import wait_until
 from worker.commands import doctor
 
 
@@ -27,11 +28,11 @@ def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder
     """Whoever they name is looked at, and whether it has the replicas that acknowledgements wait for."""
     with sentinels.running_sentinels(folder) as redis:
         old = redis.primary
-        sentinels.wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
+        wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
         redis.fail_over()
-        sentinels.wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
+        wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
         redis.servers[old].kill()
-        sentinels.wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "broken")
+        wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "broken")
         alone = answers(redis.url)
 
     assert (alone["redis"], alone["redis.role"]) == ("ok", "ok"), "where none is asked for, none is missed"
@@ -43,9 +44,9 @@ def test_a_replica_that_follows_is_fine_and_one_that_lost_its_primary_is_told(fo
         replication.create_standby(primary, folder / "standby") as follower,
     ):
         environ = {"READ_DATABASE_URL": follower.url}
-        sentinels.wait_until(lambda: [one.severity for one in replica.check(environ)] == ["ok"])
+        wait_until(lambda: [one.severity for one in replica.check(environ)] == ["ok"])
         primary.kill()
-        sentinels.wait_until(lambda: [one.severity for one in replica.check(environ)] == ["warning"])
+        wait_until(lambda: [one.severity for one in replica.check(environ)] == ["warning"])
         (left,) = replica.check(environ)
 
     assert left.message == "The replica receives nothing from its primary."

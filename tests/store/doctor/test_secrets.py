@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.doctor.conftest import API_TOKEN, ExaminedSystem
+from tests.support.examined_system import API_TOKEN, ExaminedSystem
 
 UNSET = {"WEBHOOK_SECRETS": "", "API_TOKEN": ""}
 

@@ -16,7 +16,6 @@ from dev.embedded.servers import EmbeddedServers
 from store.erasure import jobs, requests
 from store.postgres import connections
 from store.postgres.errors import TransientError
-from tests.store.replay.test_concurrency import patiently
 from tests.support import documentation
 from tests.support.erasure_scenario import (
     ASHA,
@@ -31,6 +30,7 @@ from tests.support.erasure_scenario import (
     store_asha_history,
 )
 from tests.support.generated_history import world
+from tests.support.waiting import retry_transient
 
 
 def command(*arguments: str) -> list[str]:
@@ -143,7 +143,7 @@ def test_workers_go_on_beside_it(erasure_scenario: ErasureScenario) -> None:
         mine = [batch for pair in zip(hers, others, strict=True) for batch in pair][share::2]
         for batch in mine:
             try:
-                patiently(lambda batch=batch: erasure_scenario.drain([batch]))
+                retry_transient(lambda batch=batch: erasure_scenario.drain([batch]))
             except TransientError as error:
                 failures.append(error)
 

@@ -1,8 +1,7 @@
 """Migrations run while others read and write: they give way, wait for each other, and can be repeated."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
 from store.postgres.errors import TransientError
 from tests.support.databases import run_admin
+from tests.support.waiting import wait_until
 
 COLUMN = "ALTER TABLE things ADD COLUMN colour text;"
 INDEX = "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS things_by_size ON things (size);"
@@ -37,13 +37,6 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(query.encode())
         return cursor.fetchall() if cursor.description else []
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "never happened"
-        time.sleep(0.02)
 
 
 class Migrating:
@@ -86,8 +79,8 @@ def test_a_migration_gives_way_and_tries_again(empty_url: str, folder: Path) -> 
     with psycopg.connect(empty_url) as reader:
         reader.execute("SELECT 1 FROM things")
         migrating = Migrating(empty_url, folder)
-        until(lambda: waits(empty_url))
-        until(lambda: not waits(empty_url))
+        wait_until(lambda: waits(empty_url))
+        wait_until(lambda: not waits(empty_url))
         assert migrating.applied is None
     migrating.end()
 
@@ -111,10 +104,12 @@ def test_a_second_migrator_waits_for_an_index_that_is_built_beside_writers(empty
     with psycopg.connect(empty_url) as writer:
         writer.execute("INSERT INTO things VALUES (0)")
         first = Migrating(empty_url, folder)
-        until(lambda: waits(empty_url))
+        wait_until(lambda: waits(empty_url))
         second = Migrating(empty_url, folder)
         rows(empty_url, "INSERT INTO things VALUES (-1)")
-        until(lambda: len(rows(empty_url, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'migrate'")) == 2)
+        wait_until(
+            lambda: len(rows(empty_url, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'migrate'")) == 2
+        )
     first.end()
     second.end()
 
@@ -128,7 +123,7 @@ def test_an_index_whose_building_was_interrupted_is_built_anew(empty_url: str, f
     with psycopg.connect(empty_url) as writer:
         writer.execute("INSERT INTO things VALUES (0)")
         migrating = Migrating(empty_url, folder)
-        until(lambda: waits(empty_url))
+        wait_until(lambda: waits(empty_url))
         rows(empty_url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'migrate'")
         migrating.end()
     assert migrating.error is not None

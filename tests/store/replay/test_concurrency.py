@@ -1,15 +1,12 @@
 """Replay beside everything else: interrupted, resumed, alone of its kind, and while events go on arriving."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 import pytest
 
 from ingest.queue.contract import RawBatch
 from store.postgres import connections
-from store.postgres.errors import TransientError
 from store.replay import progress, replay
 from store.replay.replay import Replay, ReplayPlan
 from tests.support import replaying
@@ -17,8 +14,7 @@ from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
 from tests.support.replaying import comparable_snapshot, fetch_rows, replay_parser, run_replay, store_batches
-
-T = TypeVar("T")
+from tests.support.waiting import retry_transient
 
 
 def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_database_url: str) -> None:
@@ -78,7 +74,9 @@ def test_new_events_go_on_arriving(mistake: str, database_url: str, second_datab
         try:
             with connections.open(database_url, "worker") as connection:
                 for batch in mine:
-                    patiently(lambda batch=batch: replaying.store_transaction(connection, [batch], parse_correctly))
+                    retry_transient(
+                        lambda batch=batch: replaying.store_transaction(connection, [batch], parse_correctly)
+                    )
         except Exception as error:  # noqa: BLE001 - the test reports it
             failures.append(error)
 
@@ -88,7 +86,7 @@ def test_new_events_go_on_arriving(mistake: str, database_url: str, second_datab
     plan = ReplayPlan(replay_parser(parse_correctly), batch_size=50)
     with replay.open_connection(database_url, plan) as connection:
         job = Replay(connection, plan)
-        while patiently(job.step):
+        while retry_transient(job.step):
             pass
     for thread in threads:
         thread.join()
@@ -96,13 +94,3 @@ def test_new_events_go_on_arriving(mistake: str, database_url: str, second_datab
     assert failures == []
     assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
     assert run_replay(database_url, parse_correctly).difference_counts == {}
-
-
-def patiently(work: Callable[[], T]) -> T:
-    """As the worker does: what was a deadlock is tried again."""
-    for _ in range(20):
-        try:
-            return work()
-        except TransientError:
-            continue
-    return work()

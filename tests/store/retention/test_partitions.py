@@ -2,7 +2,6 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -15,22 +14,12 @@ from store.reading import operations, raw_tail
 from store.replay import retractions, sources
 from store.retention import partitions
 from tests.support.faulty_parsers import parse_correctly
+from tests.support.partition_names import month_ms, partition_name
 from tests.support.replaying import fetch_rows, replay_parser
 
 COPY = "COPY raw_events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
 INSERT = "INSERT INTO raw_events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id"
 PLACES = "SELECT e.event_id, e.tableoid::regclass::text FROM raw_events AS e ORDER BY e.event_id"
-
-
-def month(ahead: int) -> int:
-    """The first moment of a month, in ms, so many months from this one."""
-    now = datetime.now(UTC)
-    years, index = divmod(now.month - 1 + ahead, 12)
-    return int(datetime(now.year + years, index + 1, 1, tzinfo=UTC).timestamp()) * 1000
-
-
-def name(ahead: int) -> str:
-    return f"raw_events_{datetime.fromtimestamp(month(ahead) / 1000, UTC):%Y_%m}"
 
 
 def write(connection: connections.Connection, *receipts: int) -> None:
@@ -58,7 +47,7 @@ def before(second_database_url: str, tmp_path: Path) -> str:
 def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
     """An upgrade must neither rewrite what years have left nor lose or renumber any of it."""
     with connections.open(before, "old") as old:
-        write(old, *(month(-ago) for ago in (14, 9, 2, 1, 0)))
+        write(old, *(month_ms(-ago) for ago in (14, 9, 2, 1, 0)))
         written = old.execute("SELECT e.event_id, e.digest FROM raw_events AS e ORDER BY e.event_id").fetchall()
         file = old.execute("SELECT pg_relation_filenode('raw_events')").fetchone()
 
@@ -67,20 +56,20 @@ def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
     with connections.open(before, "new") as new:
         assert new.execute("SELECT e.event_id, e.digest FROM raw_events AS e ORDER BY e.event_id").fetchall() == written
         assert new.execute("SELECT pg_relation_filenode('raw_events_first')").fetchone() == file
-        assert new.execute(INSERT, [b"x", month(0), None, b"{}"]).fetchone() == (len(written) + 1,)
+        assert new.execute(INSERT, [b"x", month_ms(0), None, b"{}"]).fetchone() == (len(written) + 1,)
 
 
 def test_the_last_release_goes_on_writing_while_and_after_it_is_upgraded(before: str) -> None:
     """Old and new code run side by side: what a worker of the old one has prepared goes on to work unchanged."""
     with connections.open(before, "old worker") as old:
         for _ in range(8):  # often enough to be prepared by the server
-            write(old, month(0))
-            old.execute(INSERT, [b"x", month(0), None, b"{}"])
+            write(old, month_ms(0))
+            old.execute(INSERT, [b"x", month_ms(0), None, b"{}"])
 
         migrator.migrate(before)
 
-        write(old, month(0), month(5))
-        numbered = old.execute(INSERT, [b"y", month(0), None, b"{}"]).fetchone()
+        write(old, month_ms(0), month_ms(5))
+        numbered = old.execute(INSERT, [b"y", month_ms(0), None, b"{}"]).fetchone()
 
     assert numbered == (19,)
     assert fetch_rows(before, PLACES)[-3:] == [
@@ -101,29 +90,33 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
         made = [made for some in pool.map(make, range(4)) for made in some]
 
     with connections.open(database_url, "test") as connection:
-        assert made == [name(2)]
+        assert made == [partition_name(2)]
         assert partitions.missing(connection) == []
-        assert [one.name for one in partitions.list_monthly(connection)] == ["raw_events_first", name(2)]
-        write(connection, month(2) - 1, month(2), month(3) - 1, month(3))
+        assert [one.name for one in partitions.list_monthly(connection)] == ["raw_events_first", partition_name(2)]
+        write(connection, month_ms(2) - 1, month_ms(2), month_ms(3) - 1, month_ms(3))
         assert [place for _, place in connection.execute(PLACES)] == [
-            *("raw_events_first", name(2), name(2), "raw_events_default")
+            *("raw_events_first", partition_name(2), partition_name(2), "raw_events_default")
         ]
 
 
 def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None:
     """No event waits for a partition; and when there is one, the month can be dropped whole some day."""
     with connections.open(database_url, "test") as connection:
-        write(connection, month(2), month(2) + 1, month(9))
+        write(connection, month_ms(2), month_ms(2) + 1, month_ms(9))
 
-        assert partitions.create_missing(connection) == [name(2)]
-        assert connection.execute(PLACES).fetchall() == [(1, name(2)), (2, name(2)), (3, "raw_events_default")]
+        assert partitions.create_missing(connection) == [partition_name(2)]
+        assert connection.execute(PLACES).fetchall() == [
+            (1, partition_name(2)),
+            (2, partition_name(2)),
+            (3, "raw_events_default"),
+        ]
 
 
 def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers wait while bodies are moved, so they are not moved by the million."""
     monkeypatch.setattr(partitions, "MAX_STRAYS", 2)
     with connections.open(database_url, "test") as connection:
-        write(connection, month(2), month(2) + 1, month(2) + 2)
+        write(connection, month_ms(2), month_ms(2) + 1, month_ms(2) + 2)
 
         assert partitions.create_missing(connection) == []
         assert {place for _, place in connection.execute(PLACES)} == {"raw_events_default"}
@@ -138,7 +131,7 @@ def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
             partitions.create_missing(connection)
 
         dump.rollback()
-        assert partitions.create_missing(connection) == [name(2)]
+        assert partitions.create_missing(connection) == [partition_name(2)]
 
 
 def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +146,7 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str, monkeypatch: pyte
                 convert_to(repeat('x', 1000), 'UTF8')
             FROM generate_series(1, 12000) AS n
             """,
-            {"next": month(2)},
+            {"next": month_ms(2)},
         )
         connection.execute(
             "INSERT INTO event_digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' "

@@ -13,9 +13,9 @@ from store.replay import replay
 from store.replay.replay import Replay, ReplayPlan
 from store.retention import expired_events, partition_drop, partitions
 from store.retention.expired_events import DeletedBodies, RetentionPolicy
-from tests.store.retention.test_partitions import month, name
 from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches, world
+from tests.support.partition_names import month_ms, partition_name
 from tests.support.replaying import (
     comparable_snapshot,
     fetch_rows,
@@ -27,9 +27,18 @@ from tests.support.replaying import (
     text_event,
 )
 
-BEFORE = month(3) + 5 * world.DAY
+BEFORE = month_ms(3) + 5 * world.DAY
 """The first partition and the next are older as a whole, the one after it is in part."""
-RECEIPTS = (month(0), month(1), month(2), month(2) + world.DAY, month(3), BEFORE - 1, BEFORE, month(4))
+RECEIPTS = (
+    month_ms(0),
+    month_ms(1),
+    month_ms(2),
+    month_ms(2) + world.DAY,
+    month_ms(3),
+    BEFORE - 1,
+    BEFORE,
+    month_ms(4),
+)
 OLD = 6
 """How many of them are before."""
 
@@ -39,7 +48,7 @@ def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A history with bodies in several partitions, one message each."""
     monkeypatch.setattr(partitions, "MONTHS_AHEAD", 4)
     with connections.open(database_url, "test") as connection:
-        assert partitions.create_missing(connection) == [name(2), name(3), name(4)]
+        assert partitions.create_missing(connection) == [partition_name(2), partition_name(3), partition_name(4)]
     keep(database_url)
     return database_url
 
@@ -79,7 +88,7 @@ def test_what_is_old_goes_and_nothing_else(kept: str) -> None:
     gone = prune(kept)
 
     after = comparable_snapshot(kept)
-    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", name(2)]
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", partition_name(2)]
     assert receipts(kept) == list(RECEIPTS[OLD:])
     assert fetch_rows(kept, "SELECT count(*) FROM message_keys WHERE has_pruned_sources") == [(OLD,)]
     assert {table for table in before if before[table] != after[table]} == {"bodies"}
@@ -112,12 +121,16 @@ def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatc
     monkeypatch.setattr(partitions, "MONTHS_AHEAD", 2)
     with connections.open(database_url, "test") as connection:
         partitions.create_missing(connection)
-    copies = [(text_event("one"), month(0)), (text_event("two", 2), month(2)), (text_event("three", 3), month(3))]
+    copies = [
+        (text_event("one"), month_ms(0)),
+        (text_event("two", 2), month_ms(2)),
+        (text_event("three", 3), month_ms(3)),
+    ]
     store_batches(database_url, [batches.make_batch(copies)], strange)
 
     gone = prune(database_url)
 
-    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", name(2)]
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", partition_name(2)]
     assert fetch_rows(database_url, "SELECT event_id, tableoid::regclass::text FROM raw_events ORDER BY 1") == [
         (number, "raw_events_default") for number in (1, 2, 3)
     ]
@@ -133,7 +146,9 @@ def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatc
 def test_what_nobody_understood_goes_if_somebody_says_so(database_url: str) -> None:
     """Then it can never be replayed; it stays on the list, and in the ledger, as what it is."""
     store_batches(
-        database_url, [batches.make_batch([(text_event("one"), month(0)), (text_event("two", 2), month(2))])], strange
+        database_url,
+        [batches.make_batch([(text_event("one"), month_ms(0)), (text_event("two", 2), month_ms(2))])],
+        strange,
     )
 
     prune(database_url, parked=True)
@@ -180,9 +195,9 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
         dump.rollback()
         later = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
 
-    assert [one.busy_partition for one in gone if one.busy_partition] == ["raw_events_first", name(2)]
+    assert [one.busy_partition for one in gone if one.busy_partition] == ["raw_events_first", partition_name(2)]
     assert sum(one.bodies for one in gone) == OLD
-    assert [one.dropped_partition for one in later if one.dropped_partition] == ["raw_events_first", name(2)]
+    assert [one.dropped_partition for one in later if one.dropped_partition] == ["raw_events_first", partition_name(2)]
     assert receipts(kept) == list(RECEIPTS[OLD:])
 
 

@@ -1,0 +1,45 @@
+"""Processes that another program has started: their ports, their readiness, their API."""
+
+import os
+import random
+import socket
+import sys
+from pathlib import Path
+
+import requests
+
+API_TOKEN = "made-up-token"
+PHONE = "919812345679"
+HAS_NAMESPACES = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
+"""True where a container can be imitated."""
+
+
+def is_free(port: int) -> bool:
+    """True if nothing listens on the port."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free_ports() -> dict[str, int]:
+    """A port for each process; random, because other tests look for free ports too."""
+    free = (port for port in random.sample(range(17000, 21000), 1000) if is_free(port))
+    return {name: next(free) for name in ("ingest", "worker", "api")}
+
+
+def responds(url: str) -> bool:
+    """True if the URL responds with a status of success."""
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def message_texts(port: int) -> list[str]:
+    """The texts of the chat with PHONE, from the API on the port."""
+    url = f"http://127.0.0.1:{port}/api/chats/{PHONE}"
+    response = requests.get(url, headers={"Authorization": f"Bearer {API_TOKEN}"}, timeout=20)
+    return [message["message_text"] for message in response.json()["data"]["messages"]]

@@ -1,0 +1,6 @@
+"""The folders of the code and the format of documented tables."""
+
+import re
+
+FOLDERS = ("ingest", "worker", "store", "api", "telemetry", "dev")
+TABLE_ROW = re.compile(r"^\| *((?:`[A-Z][A-Z0-9_]*`[ ,]*)+)\|", re.MULTILINE)
