@@ -1,7 +1,7 @@
 """`GET /api/chats/{phone}`: a page of a conversation, oldest first."""
 
 import json
-from typing import cast
+from typing import cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,16 +10,15 @@ from api.auth import access
 from api.chats import address, outages
 from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
+from store.model.facts import Direction, MessageType
 from store.postgres.connections import Connection
 from store.reading import message_pages
 from store.reading.chat_scope import ChatScope
 from store.reading.message_pages import MessagePage, MessagePosition, MessageQuery, ReadSnapshot
 
 DEFAULT_LIMIT = 50
-DIRECTIONS = ("incoming", "outgoing")
-MESSAGE_TYPES = (
-    "text", "image", "video", "audio", "document", "sticker", "location", "contact", "poll", "system", "unknown",
-)  # fmt: skip
+DIRECTIONS: tuple[str, ...] = get_args(Direction)
+MESSAGE_TYPES: tuple[str, ...] = get_args(MessageType)
 _CURSOR_KIND = "messages"
 _SNAPSHOT_KIND = "as_of"
 _PARAMETERS = (

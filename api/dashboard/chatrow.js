@@ -6,14 +6,13 @@ import { brief, full, number, span, t, time } from "./language.js";
 import { avatar, nameOf, sessionName } from "./people.js";
 import { toChat } from "./route.js";
 
-const KINDS = ["image", "video", "audio", "document", "sticker", "location", "contact", "poll", "system", "unknown"];
-
 // `[image]` and the like come from the API in its own words.
 function words(preview) {
 	const name = /^\[([a-z ]+)\]$/.exec(preview)?.[1];
 	if (name === "deleted") return t("deleted");
 	if (name === "waiting for this message") return t("undecrypted");
-	return KINDS.includes(name) ? t(`type_${name}`) : preview;
+	const type = t(`type_${name}`);
+	return type === `type_${name}` ? preview : type;
 }
 
 // How long somebody has waited for an answer. Nobody who sends to everybody waits for one.
