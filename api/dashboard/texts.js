@@ -84,6 +84,7 @@ export const texts = {
 	type_location: ["Location", "स्थान"],
 	type_contact: ["Contact", "संपर्क"],
 	type_poll: ["Poll", "पोल"],
+	type_order: ["Order", "ऑर्डर"],
 	type_system: ["Notice", "सूचना"],
 	type_text: ["Text", "टेक्स्ट"],
 	type_unknown: ["Something else", "कुछ और"],

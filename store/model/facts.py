@@ -12,7 +12,18 @@ from typing import Literal, TypeAlias
 
 Direction: TypeAlias = Literal["incoming", "outgoing"]
 MessageType: TypeAlias = Literal[
-    "text", "image", "video", "audio", "document", "sticker", "location", "contact", "poll", "system", "unknown"
+    "text",
+    "image",
+    "video",
+    "audio",
+    "document",
+    "sticker",
+    "location",
+    "contact",
+    "poll",
+    "order",
+    "system",
+    "unknown",
 ]
 Status: TypeAlias = Literal["pending", "sent", "failed", "delivered", "read", "played"]
 ContentState: TypeAlias = Literal["complete", "media_missing", "undecrypted"]

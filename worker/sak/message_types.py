@@ -28,6 +28,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("pollCreationMessage", "poll", "poll_creation", "pollResultSnapshotMessage"), "poll"),
     **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
     **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6"), "poll"),
+    **dict.fromkeys(("orderMessage", "order"), "order"),
     # Calls, and what WhatsApp itself says in a chat.
     **dict.fromkeys(("call", "call_log", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
     **dict.fromkeys(("scheduledCallCreationMessage", "requestPhoneNumberMessage", "system"), "system"),
