@@ -25,7 +25,7 @@ _REV: Schema = {"type": "integer", "description": "Grows: of two states of one t
 _CHANGE_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
 _LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
-_NULLABLE: Mapping[str, Schema] = {"text": NULLABLE_STRING, "bigint": NULLABLE_INTEGER, "boolean": NULLABLE_BOOLEAN}
+_NULLABLE: Mapping[str, Schema] = {"text": NULLABLE_STRING, "integer": NULLABLE_INTEGER, "boolean": NULLABLE_BOOLEAN}
 _CONTENT: Schema = {column.name: _NULLABLE[column.type] for column in message_columns.CONTENT}
 
 SCHEMAS: Schema = {
