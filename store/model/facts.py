@@ -52,6 +52,8 @@ class Message:
     media_url: str | None = None
     mime_type: str | None = None
     file_name: str | None = None
+    media_seconds: int | None = None
+    """The length of an audio or a video."""
     reply_to: str | None = None
     """The message id that this one quotes."""
     sender: str | None = None

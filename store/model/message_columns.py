@@ -41,6 +41,7 @@ CONTENT = (
     ContentColumn("media_url", "text", "media_url", hidden_when_deleted=True),
     ContentColumn("mime_type", "text", "mime_type", hidden_when_deleted=True),
     ContentColumn("file_name", "text", "file_name", hidden_when_deleted=True),
+    ContentColumn("media_seconds", "integer", "media_seconds", hidden_when_deleted=True),
     ContentColumn("reply_to", "text", "reply_to"),
 )
 """The content is one tuple: the best copy's, never mixed from two copies."""

@@ -12,6 +12,8 @@ _CAPTION_KEYS = ("caption", "mediaCaption", "media_caption")
 _LINK_KEYS = ("mediaUrl", "media_url", "mediaURL", "fileUrl", "file_url", "downloadUrl", "download_url")
 _MIME_TYPE_KEYS = ("mimetype", "mimeType", "mime_type")
 _FILE_NAME_KEYS = ("fileName", "filename", "file_name")
+_LENGTH_KEYS = ("seconds", "duration")
+_MAX_MEDIA_SECONDS = 7 * 24 * 3600
 _REPLY_KEYS = (
     *(
         "quotedMessageId",
@@ -27,7 +29,7 @@ _REPLY_KEYS = (
 )
 _MEDIA_KEYS = ("media", "file", "attachment")
 _OPTIONAL_KEYS = frozenset(
-    (*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_REPLY_KEYS, *_MEDIA_KEYS, "url")
+    (*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_LENGTH_KEYS, *_REPLY_KEYS, *_MEDIA_KEYS, "url")
 )
 _REPLY_ID_KEYS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
@@ -43,6 +45,7 @@ class MessageContent(NamedTuple):
     media_url: str | None
     mime_type: str | None
     file_name: str | None
+    media_seconds: int | None
     reply_to: str | None
     proto_type: str | None
     """The type inside the wrappers, where the protobuf message came along."""
@@ -74,7 +77,7 @@ def read(envelope: Envelope) -> MessageContent:
     if found is None and envelope.has_none_of(_OPTIONAL_KEYS):
         kind = named or _infer_type(raw_type, words, None)
         state = _content_state(kind, raw_type, has_text=words is not None, has_media=False)
-        return MessageContent(kind, raw_type, state, words, None, None, None, None, None, None)
+        return MessageContent(kind, raw_type, state, words, None, None, None, None, None, None, None)
     caption = text.message_text(first_value(places, _CAPTION_KEYS))
     media = first_value(places, _MEDIA_KEYS)
     media_places = places
@@ -99,6 +102,7 @@ def read(envelope: Envelope) -> MessageContent:
         media_url=media_url,
         mime_type=mime_type,
         file_name=file_name,
+        media_seconds=_media_seconds(first_value(media_places, _LENGTH_KEYS)) if kind in ("audio", "video") else None,
         reply_to=_find_reply_to(places),
         proto_type=proto_type,
     )
@@ -134,6 +138,16 @@ def _content_state(kind: MessageType, raw_type: str | None, *, has_text: bool, h
     if raw_type is None or raw_type in message_types.PLAIN_TEXT_TYPES or raw_type in message_types.UNDECRYPTED_TYPES:
         return "undecrypted"
     return "media_missing"
+
+
+def _media_seconds(value: object) -> int | None:
+    """Whole seconds; None for what is no length of a recording."""
+    if isinstance(value, float | str):
+        try:
+            value = int(float(value))
+        except (OverflowError, ValueError):
+            return None
+    return value if type(value) is int and 0 <= value <= _MAX_MEDIA_SECONDS else None
 
 
 def _find_text(objects: tuple[JsonObject, ...]) -> object:

@@ -48,6 +48,7 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
         media_url=held.media_url,
         mime_type=held.mime_type,
         file_name=held.file_name,
+        media_seconds=held.media_seconds,
         reply_to=held.reply_to,
         sender=who.sender,
         sender_name=who.sender_name,
