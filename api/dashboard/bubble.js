@@ -57,6 +57,10 @@ function gone(name, text) {
 	return h("p.gone", icon(name), " ", text);
 }
 
+function length(seconds) {
+	return seconds === null || seconds === undefined ? "" : ` ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
 function media(message) {
 	const type = message.message_type;
 	const link = message.media_url ? safe(message.media_url) : null;
@@ -66,7 +70,7 @@ function media(message) {
 	else if (message.send_id) why = t("sent_file_not_kept");
 	else if (type === "unknown" || type === "system") why = t("not_shown", { type: message.raw_type ?? "" });
 	else why = t("missing_file");
-	return h("div.media", icon(type), h("span", h("b", h("bdi", title)), h("small", why)));
+	return h("div.media", icon(type), h("span", h("b", h("bdi", title), length(message.media_seconds)), h("small", why)));
 }
 
 function under(message, { receipts, on }) {
