@@ -161,10 +161,12 @@ def _latest_messages(address: str) -> ApiCall:
 
 
 def _messages_around(address: str, message_id: str) -> ApiCall:
-    return ApiCall(
-        f"/api/chats/{address}?around={message_id}",
-        lambda c: message_pages.around_message(c, page_request(address), message_id),
-    )
+    def query(connection: Connection) -> object:
+        request = page_request(address)
+        position = message_pages.locate(connection, request.scope, message_id)
+        return position and message_pages.around(connection, request, position)
+
+    return ApiCall(f"/api/chats/{address}?around={message_id}", query)
 
 
 def _rare_word(rng: random.Random) -> str:

@@ -1,25 +1,25 @@
-"""The change feed's reading end: gap-free, in the order (xid, change_id), each change with the state it led to.
+"""Reads the change feed without gaps, in the order (xid, change_id), each change with the current state.
 
-Transactions commit in another order than they number their rows. Whoever read up to the greatest number would miss
-what a slower transaction commits below it; so readers stop at the oldest transaction that still runs.
+Transactions commit in another order than their changes are numbered. A reader that read up to the greatest number would
+miss the changes that a slower transaction commits below it, so pages end before the oldest running transaction.
 """
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
-from store.reading.json_views import CHAT_JSON, MESSAGE_JSON, SEND_JSON
+from store.reading.json_views import CHAT_JSON, MAX_BIGINT, MESSAGE_JSON, SEND_JSON, iso_time
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FeedPosition:
-    """Where a reader is: everything up to here was delivered."""
+    """A position in the feed: all changes up to it were delivered."""
 
     xid: int
     change_id: int
 
 
-_END = FeedPosition(2**63 - 1, 2**63 - 1)
+_END = FeedPosition(MAX_BIGINT, MAX_BIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +35,26 @@ class FeedPage:
     epoch: str
     entries: tuple[FeedEntry, ...]
     next_position: FeedPosition
-    """Where the next delivery goes on, also if this one is empty."""
+    """The position to read the next page from, even if this one is empty."""
     newest_position: FeedPosition
-    """The last change that can have been delivered to anybody.
+    """The last change that any reader can have read.
 
-    A change that was seen is on disk. The horizon beyond it may not be: PostgreSQL forgets the numbers of transactions
-    that were rolled back just before it crashed, and gives them out again.
+    Not the horizon of running transactions: after a crash PostgreSQL may reuse the ids of transactions that were rolled
+    back just before it, whereas a change that was read is on disk.
     """
     has_more: bool
-    """Whether the next delivery has something for sure."""
+    """Whether the next page is certain to have changes."""
     has_held_back: bool
-    """Whether something is written already that an older, running transaction keeps back."""
+    """Whether an older, running transaction holds back changes that are already written."""
     is_pruned: bool
-    """Whether changes after the reader's place are gone."""
+    """Whether changes after the requested position were pruned."""
 
 
 # S608: assembled from literals only, which the type proves.
 _READ_QUERY: LiteralString = f"""
-WITH about AS MATERIALIZED (
+WITH feed AS MATERIALIZED (
     SELECT e.epoch::text, h.xid AS horizon, (f.xid, f.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AS pruned,
-        EXISTS (SELECT FROM changes AS c WHERE c.xid >= h.xid) AS hidden,
+        EXISTS (SELECT FROM changes AS c WHERE c.xid >= h.xid) AS held_back,
         coalesce(newest.xid, f.xid)::text::bigint AS newest_xid,
         coalesce(newest.change_id, f.change_id) AS newest_change_id
     FROM feed_epoch AS e, feed_floor AS f, (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid) AS h
@@ -66,16 +66,16 @@ WITH about AS MATERIALIZED (
         LIMIT 1
     ) AS newest ON true
 )
-SELECT about.epoch, about.newest_xid, about.newest_change_id, about.pruned, about.hidden,
-    told.xid::text::bigint, told.change_id, told.session_id, told.text
-FROM about
+SELECT feed.epoch, feed.newest_xid, feed.newest_change_id, feed.pruned, feed.held_back,
+    entry.xid::text::bigint, entry.change_id, entry.session_id, entry.json
+FROM feed
 LEFT JOIN LATERAL (
     SELECT f.xid, f.change_id, f.session_id, (
-            SELECT row_to_json(shown)::text
+            SELECT row_to_json(view)::text
             FROM (
                 SELECT f.kind, f.session_id, canonical.address,
                     coalesce(m.rev, sent.rev, CASE f.kind WHEN 'session' THEN s.rev ELSE canonical.rev END) AS rev,
-                    CASE WHEN m.id IS NOT NULL THEN {MESSAGE_JSON}::json ELSE sent.text::json END AS message,
+                    CASE WHEN m.id IS NOT NULL THEN {MESSAGE_JSON}::json ELSE sent.json::json END AS message,
                     (
                         SELECT {CHAT_JSON}::json
                         FROM chats AS c
@@ -85,69 +85,69 @@ LEFT JOIN LATERAL (
                     CASE WHEN f.kind = 'session' THEN
                         json_build_object('session_id', s.session_id, 'state', s.state, 'phone', s.phone, 'rev', s.rev)
                     END AS session,
-                    to_char(f.changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS changed_at
-            ) AS shown
-        ) AS text
+                    {iso_time("f.changed_at")} AS changed_at
+            ) AS view
+        ) AS json
     FROM (
         SELECT c.xid, c.change_id, c.kind, c.session_id, c.chat_id, c.message, c.send_id, c.changed_at
         FROM changes AS c
-        WHERE (c.xid, c.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AND c.xid < about.horizon
+        WHERE (c.xid, c.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AND c.xid < feed.horizon
             AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
         ORDER BY c.xid, c.change_id
         LIMIT %(limit)s
     ) AS f
-    -- LIMIT 1 on what is one row anyway: one look into an index per change, however large the planner thinks a page is.
+    -- LIMIT 1, although it is one row: it forces an index lookup per change, however many changes the planner expects.
     LEFT JOIN LATERAL (
         SELECT canonical.chat_id, canonical.address, canonical.rev
-        FROM chats AS place
-        JOIN chats AS canonical ON canonical.chat_id = place.canonical_chat_id
-        WHERE place.chat_id = f.chat_id
+        FROM chats AS c
+        JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
+        WHERE c.chat_id = f.chat_id
         LIMIT 1
     ) AS canonical ON true
     LEFT JOIN LATERAL (
         SELECT x.key_id, x.direction, x.is_duplicate, x.id
         FROM whatsapp_messages AS x
         WHERE x.id = coalesce(f.message, CASE WHEN f.send_id IS NOT NULL THEN (
-                SELECT became.id
+                SELECT m.id
                 FROM sends AS s
-                JOIN whatsapp_messages AS became ON became.key_id = s.key_id AND became.direction = 'outgoing'
+                JOIN whatsapp_messages AS m ON m.key_id = s.key_id AND m.direction = 'outgoing'
                 WHERE s.send_id = f.send_id
-                ORDER BY became.is_duplicate
+                ORDER BY m.is_duplicate
                 LIMIT 1
             ) END)
         LIMIT 1
-    ) AS told ON true
-    -- Of a message that came under two addresses of one chat, the copy that is shown.
+    ) AS changed ON true
+    -- The visible copy, if the message came under two addresses of one chat.
     LEFT JOIN LATERAL (
         SELECT x.id
         FROM whatsapp_messages AS x
-        JOIN chats AS at ON at.chat_id = x.chat_id
-        WHERE told.is_duplicate AND x.key_id = told.key_id AND x.direction = told.direction AND NOT x.is_duplicate
-            AND at.canonical_chat_id = canonical.chat_id
+        JOIN chats AS c ON c.chat_id = x.chat_id
+        WHERE changed.is_duplicate AND x.key_id = changed.key_id AND x.direction = changed.direction
+            AND NOT x.is_duplicate AND c.canonical_chat_id = canonical.chat_id
         LIMIT 1
-    ) AS instead ON true
+    ) AS visible ON true
     LEFT JOIN LATERAL (
-        -- All columns: what is shown of a message is not this query's business.
-        SELECT x.* FROM whatsapp_messages AS x WHERE x.id = coalesce(instead.id, told.id) LIMIT 1
+        -- All columns, because MESSAGE_JSON decides which are used.
+        SELECT x.* FROM whatsapp_messages AS x WHERE x.id = coalesce(visible.id, changed.id) LIMIT 1
     ) AS m ON true
-    -- A send that is no message (yet).
+    -- A send that has not become a message.
     LEFT JOIN LATERAL (
-        SELECT s.rev, {SEND_JSON} AS text FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
+        SELECT s.rev, {SEND_JSON} AS json FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
     ) AS sent ON true
     LEFT JOIN sessions AS s ON s.session_id = f.session_id
-) AS told ON true
-ORDER BY told.xid, told.change_id
+) AS entry ON true
+ORDER BY entry.xid, entry.change_id
 """  # noqa: S608
 
 
 def current_position(connection: Connection) -> tuple[str, FeedPosition]:
-    """The epoch, and the place after everything that can have been delivered."""
-    delivery = read(connection, _END, 0)
-    return delivery.epoch, delivery.newest_position
+    """Return the epoch and the position after all changes that any reader can have read."""
+    page = read(connection, _END, 0)
+    return page.epoch, page.newest_position
 
 
 def read(connection: Connection, after: FeedPosition, limit: int, sessions: tuple[str, ...] | None = None) -> FeedPage:
-    """The next changes of these sessions (None: of all) after a place."""
+    """Return the changes of these sessions (None: all) after a position."""
     rows = connection.execute(
         _READ_QUERY,
         {
@@ -158,23 +158,22 @@ def read(connection: Connection, after: FeedPosition, limit: int, sessions: tupl
             "versions": False,
         },
     ).fetchall()
-    epoch, newest_xid, newest_change_id, pruned, hidden = rows[0][:5]
+    epoch, newest_xid, newest_change_id, is_pruned, has_held_back = rows[0][:5]
     newest = FeedPosition(cast("int", newest_xid), cast("int", newest_change_id))
-    found = [
+    entries = [
         FeedEntry(
-            FeedPosition(cast("int", xid), cast("int", change_id)), cast("str | None", session_id), cast("str", text)
+            FeedPosition(cast("int", xid), cast("int", change_id)), cast("str | None", session_id), cast("str", json)
         )
-        for *_, xid, change_id, session_id, text in rows
+        for *_, xid, change_id, session_id, json in rows
         if xid is not None
     ]
-    more = len(found) > limit
-    changes = tuple(found[:limit])
+    has_more = len(entries) > limit
     return FeedPage(
         cast("str", epoch),
-        changes,
-        changes[-1].position if more else max(after, newest),
+        tuple(entries[:limit]),
+        entries[limit - 1].position if has_more else max(after, newest),
         newest,
-        more,
-        cast("bool", hidden),
-        cast("bool", pruned),
+        has_more,
+        cast("bool", has_held_back),
+        cast("bool", is_pruned),
     )

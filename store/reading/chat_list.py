@@ -1,4 +1,4 @@
-"""The list of chats, newest first, a page at a time."""
+"""Pages of the list of chats, newest first, filtered by state, kind and text."""
 
 from dataclasses import dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
@@ -7,36 +7,34 @@ from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
 from store.reading import search, search_terms
-from store.reading.json_views import CHAT_JSON
+from store.reading.json_views import CHAT_JSON, MAX_BIGINT
 
 ChatSource: TypeAlias = Literal["list", "window", "candidates"]
-"""The chats in their order, the next of them, or those that indexes name."""
-
-_MAX_BIGINT = 2**63 - 1
+"""All chats in order, a window of the next ones, or the candidates that indexes find."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPosition:
-    """A place between chats, which move only towards the top."""
+    """A position in the list. Chats move only towards the top."""
 
     timestamp: int
     chat_id: int
 
 
-_BEFORE_FIRST = ChatPosition(_MAX_BIGINT, _MAX_BIGINT)
+_BEFORE_FIRST = ChatPosition(MAX_BIGINT, MAX_BIGINT)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatFilter:
-    """What is left out; the defaults leave out nothing."""
+    """The filters of a page; the defaults exclude nothing."""
 
     sessions: tuple[str, ...] | None = None
-    """The sessions that may be looked at; None: all of them."""
+    """The sessions that the reader may see; None: all."""
     unread: bool = False
     waiting: bool = False
     kind: ChatKind | None = None
     search_text: str | None = None
-    """Part of a name or a number, or how the last text begins."""
+    """Part of a name or of a number, or the beginning of the last message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,9 @@ class ChatListPage:
     chats: tuple[str, ...]
     """JSON texts, newest first."""
     older: ChatPosition | None
-    """Where the list goes on; None: it does not."""
+    """The position of the next page; None: there is none."""
     newer: ChatPosition | None
-    """Where chats will be that get a message after this; None: there are no chats."""
+    """The position after which chats with newer messages appear; None: the page is empty."""
 
 
 _KIND_CLAUSES: dict[ChatKind, LiteralString] = {
@@ -58,7 +56,7 @@ _KIND_CLAUSES: dict[ChatKind, LiteralString] = {
     "other": "AND c.kind = 'other'",
 }
 _SCAN_WINDOW = 1_000
-"""The next chats that are read one by one first: what many of them have is found there, and quickly."""
+"""Chats that are scanned in order before indexes are used: a frequent text is found there at once."""
 _SEARCH_CLAUSE: LiteralString = """
     AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s
         OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
@@ -66,7 +64,7 @@ _SEARCH_CLAUSE: LiteralString = """
 
 
 def _candidates_query(text_condition: LiteralString) -> LiteralString:
-    """What may be meant, by indexes; the chats themselves are compared afterwards."""
+    """The chats that may match, by indexes; the page query compares the chats themselves."""
     return f"""
     SELECT n.chat_id
     FROM chat_names AS n
@@ -78,14 +76,14 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
     UNION
     SELECT canonical.chat_id
     FROM search_index AS s
-    JOIN chats AS place ON place.chat_id = s.chat_id
-    JOIN chats AS canonical ON canonical.chat_id = place.canonical_chat_id AND canonical.last_id = s.id
+    JOIN chats AS c ON c.chat_id = s.chat_id
+    JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id AND canonical.last_id = s.id
     WHERE {text_condition}
     UNION
-    -- What is not searchable yet.
+    -- Chats with messages that are not indexed yet.
     SELECT e.chat_id
-    FROM search_index_position AS u
-    JOIN changes AS e ON (e.xid, e.change_id) > (u.xid, u.change_id)
+    FROM search_index_position AS p
+    JOIN changes AS e ON (e.xid, e.change_id) > (p.xid, p.change_id)
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
@@ -96,11 +94,11 @@ def _page_query(
     source: ChatSource = "list",
     text_condition: LiteralString = "",
 ) -> LiteralString:
-    # A filter is a clause that is there or not: PostgreSQL uses a partial index only for what the text says.
+    # Clauses, not parameters: PostgreSQL uses a partial index only if the text of the query implies its condition.
     unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if chat_filter.unread else ""
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
     kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
-    named: LiteralString = "" if chat_filter.search_text is None else _SEARCH_CLAUSE
+    text: LiteralString = "" if chat_filter.search_text is None else _SEARCH_CLAUSE
     session: LiteralString = "" if chat_filter.sessions is None else "AND c.session_id = s.session_id"
     if source == "candidates" and chat_filter.sessions is not None:
         session = "AND c.session_id = ANY(%(sessions)s)"
@@ -109,29 +107,29 @@ def _page_query(
         AND (c.last_timestamp, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
         {session} {unread} {waiting} {kind}
     """
-    # All columns: what is shown of a chat is not this query's business. S608: literals only, which the type proves.
+    # All columns, because CHAT_JSON decides which are used. S608: literals only, which the type proves.
     sources: dict[ChatSource, LiteralString] = {
         "list": "chats AS c",
         "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",  # noqa: S608
         "candidates": f"""
-            ({_candidates_query(text_condition)} OFFSET 0) AS f
-            -- LIMIT 1 on what is one row anyway: however many the planner expects, it looks up these and no others.
-            CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = f.chat_id LIMIT 1) AS c
+            ({_candidates_query(text_condition)} OFFSET 0) AS candidate
+            -- LIMIT 1, although it is one row: it forces an index lookup, however many candidates the planner expects.
+            CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = candidate.chat_id LIMIT 1) AS c
         """,  # noqa: S608
     }
     chats: LiteralString = f"""
-        SELECT c.last_timestamp, c.chat_id, {CHAT_JSON} AS shown
+        SELECT c.last_timestamp, c.chat_id, {CHAT_JSON} AS view
         FROM {sources[source]}
         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
-        WHERE {listed} {named}
+        WHERE {listed} {text}
         ORDER BY {order_by}
         LIMIT %(limit)s
     """  # noqa: S608 - as above
     if chat_filter.sessions is None or source == "candidates":
         return chats
-    # One index scan per session, each ending at the limit.
+    # One index scan per session, each of which ends at the limit.
     return f"""
-        SELECT c.last_timestamp, c.chat_id, c.shown
+        SELECT c.last_timestamp, c.chat_id, c.view
         FROM unnest(%(sessions)s::text[]) AS s (session_id)
         CROSS JOIN LATERAL ({chats}) AS c
         ORDER BY {order_by}
@@ -140,26 +138,26 @@ def _page_query(
 
 
 def newest(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
-    """The first page."""
+    """The newest page."""
     return older(connection, chat_filter, _BEFORE_FIRST, limit)
 
 
 def older(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
-    """The first chats below a position."""
+    """The page below a position."""
     rows = _fetch(connection, chat_filter, position, limit, "<", "c.last_timestamp DESC, c.chat_id DESC")
     page = rows[:limit]
     return ChatListPage(
-        tuple(cast("str", shown) for _, _, shown in page),
+        tuple(cast("str", view) for _, _, view in page),
         _position_of(page[-1]) if len(rows) > limit else None,
         _position_of(page[0]) if page else None,
     )
 
 
 def newer(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
-    """The chats next above a position: what came to the top since a page was drawn."""
+    """The page above a position: chats with messages that are newer than the page that the position comes from."""
     page = _fetch(connection, chat_filter, position, limit, ">", "c.last_timestamp, c.chat_id")[:limit][::-1]
     return ChatListPage(
-        tuple(cast("str", shown) for _, _, shown in page),
+        tuple(cast("str", view) for _, _, view in page),
         _position_of(page[-1]) if page else None,
         _position_of(page[0]) if page else position,
     )
@@ -173,7 +171,7 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a page and its direction
     operator: LiteralString,
     order_by: LiteralString,
 ) -> list[tuple[object, ...]]:
-    """Up to one more than `limit`, which tells that there are more."""
+    """Fetch up to `limit` + 1 rows; the last one shows that there are more."""
     values: dict[str, object] = {
         "timestamp": position.timestamp,
         "chat_id": position.chat_id,
@@ -192,17 +190,17 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a page and its direction
         if len(word) >= search_terms.MIN_TRIGRAM_LENGTH
     ][: search_terms.MAX_WORDS]
     if not words:
-        # No index knows parts as short as this; that few chats have them is rare.
+        # Too short for the trigram indexes; a text this short is usually frequent.
         return _execute_unprepared(connection, _page_query(chat_filter, operator, order_by), values)
-    told: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
-    query = _page_query(chat_filter, operator, order_by, "candidates", told)
+    text_condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
+    query = _page_query(chat_filter, operator, order_by, "candidates", text_condition)
     return _execute_unprepared(connection, query, values | search_terms.like_parameters(words))
 
 
 def _execute_unprepared(
     connection: Connection, query: LiteralString, values: dict[str, object]
 ) -> list[tuple[object, ...]]:
-    # The plan depends on how common the words are.
+    # Not prepared, because the plan depends on the words' frequencies.
     return connection.execute(query, values, prepare=False).fetchall()
 
 

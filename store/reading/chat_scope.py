@@ -1,4 +1,4 @@
-"""Where a reader looks: an address, within the sessions that the reader may see."""
+"""The rows of `chats` that an address means to a reader who may see certain sessions."""
 
 from dataclasses import dataclass
 from typing import LiteralString
@@ -12,25 +12,25 @@ canonical_chats AS MATERIALIZED (
 ),
 members AS MATERIALIZED (
     SELECT c.chat_id, c.chat_id AS canonical_chat_id, c.address, c.kind
-    FROM canonical_chats AS h
-    JOIN chats AS c ON c.chat_id = h.chat_id
+    FROM canonical_chats
+    JOIN chats AS c USING (chat_id)
     UNION ALL
     SELECT c.chat_id, canonical.chat_id AS canonical_chat_id, canonical.address, canonical.kind
-    FROM canonical_chats AS h
-    JOIN chats AS canonical ON canonical.chat_id = h.chat_id
-    JOIN chats AS c ON c.merged_into = h.chat_id
+    FROM canonical_chats
+    JOIN chats AS canonical USING (chat_id)
+    JOIN chats AS c ON c.merged_into = canonical.chat_id
 )
 """
-"""The rows of `chats` that one address means: every address of the chats it is an address of. A fragment of the
-queries below WITH, because all that ask about one chat must mean the same rows."""
+"""Common table expressions for queries about one chat: `members` are all addresses of the chats that have this address,
+each with its canonical chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatScope:
     address: str
-    """In the store's spelling (store/model/facts.py)."""
+    """As store/model/addresses.py spells it."""
     sessions: tuple[str, ...] | None
-    """The sessions that may be looked at; None: all of them."""
+    """The sessions that the reader may see; None: all."""
 
     def parameters(self) -> dict[str, object]:
         return {"address": self.address, "sessions": None if self.sessions is None else list(self.sessions)}

@@ -1,8 +1,8 @@
-"""What an export goes through: the chats of a session, and all the messages of a chat, a page at a time.
+"""Reads all messages of a chat or of a session in pages, from one snapshot.
 
-All pages are of one moment: a file in which a message is missing that was only moved, or the one half of an edit is
-told, would pass for the truth. Its transaction holds back nothing but the removal of dead rows; a client that stops
-reading is hung up on, and knows by the missing manifest that its file is not whole.
+With a snapshot per page, a file could lack a message that moved meanwhile, or contain half of an edit. The transaction
+holds back nothing but vacuum. A client that stops reading is disconnected; the missing manifest shows that its file is
+incomplete.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,17 +24,17 @@ _PAGE_SIZE = 500
 _BEFORE_FIRST = MessagePosition(-1, -1, "", -1)
 _SESSION_SETTINGS = {
     **READ_SETTINGS,
-    # As long as a client may take over one page and what was on its way to it.
+    # The longest time that a client may take for a page and the buffered data before it.
     "idle_in_transaction_session_timeout": "120s",
 }
 _QUERY_TIMEOUT = 20.0
-"""Seconds after which a server that says nothing is given up."""
+"""Seconds that PostgreSQL has for one page."""
 
 
 class ExportSnapshot:
-    """The history as it is when this is made, until it is closed; raises StoreError.
+    """The history at the time of construction, until `close`; raises StoreError.
 
-    Of the primary: a replica ends whatever reads for long enough to be in the way of what it has to replay.
+    Use a URL of the primary: a replica cancels long reads that conflict with replication.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -53,24 +53,24 @@ class ExportSnapshot:
 
     def chat_messages(self, scope: ChatScope) -> Iterator[tuple[str, ...]]:
         """Pages of JSON texts, oldest first."""
-        wanted = MessageQuery(scope, _PAGE_SIZE)
+        query = MessageQuery(scope, _PAGE_SIZE)
         position: MessagePosition | None = _BEFORE_FIRST
         while position is not None:
             after = position
-            page = self._run(lambda connection: message_pages.newer(connection, wanted, after))  # noqa: B023 - asked here
+            page = self._run(lambda connection: message_pages.newer(connection, query, after))  # noqa: B023 - called here
             if page.messages:
                 yield page.messages
             position = page.newer
 
     def session_messages(self, session_id: str) -> Iterator[tuple[str, ...]]:
-        """Pages of all the messages of a session: of its chats in the order in which they began."""
+        """Pages of all messages of a session, chat by chat, oldest chat first."""
         after = 0
         while True:
-            found = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - asked here
-            for chat_id, address in found:
+            page = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - called here
+            for chat_id, address in page:
                 yield from self.chat_messages(ChatScope(address, (session_id,)))
                 after = chat_id
-            if len(found) < _PAGE_SIZE:
+            if len(page) < _PAGE_SIZE:
                 return
 
     def _run(self, query: Callable[[Connection], Result]) -> Result:
@@ -79,7 +79,7 @@ class ExportSnapshot:
 
 
 def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str]]:
-    found = connection.execute(
+    cursor = connection.execute(
         """
         SELECT c.chat_id, c.address
         FROM chats AS c
@@ -90,4 +90,4 @@ def _chat_page(connection: Connection, session_id: str, after: int) -> list[tupl
         """,
         {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
     )
-    return [(cast("int", chat_id), cast("str", address)) for chat_id, address in found]
+    return [(cast("int", chat_id), cast("str", address)) for chat_id, address in cursor]

@@ -1,6 +1,6 @@
-"""What a reader sees of a message and of a chat: fragments of SQL, because pages, search and the feed show the same.
+"""The JSON of messages, sends and chats, as fragments of SQL that pages, search and the change feed share.
 
-PostgreSQL makes the JSON: for a page of 50 messages that takes half the time of rows that Python turns into JSON.
+PostgreSQL builds the JSON: for a page of 50 messages that takes half the time of building it in Python.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,19 @@ from typing import LiteralString
 
 from store.model import message_columns
 
-_ISO_FORMAT: LiteralString = '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\''
+MAX_BIGINT = 2**63 - 1
+"""A position or a time after all others."""
+
+
+def iso_time(expression: LiteralString) -> LiteralString:
+    """A timestamptz as text: `2026-01-31T12:00:00.000Z`."""
+    return f"""to_char({expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+def iso_ms(expression: LiteralString) -> LiteralString:
+    """A time in ms as the same text."""
+    return iso_time(f"to_timestamp({expression} / 1000.0)")
+
 
 # After a deletion for everyone a message is still listed, without its words and media.
 _CONTENT: LiteralString = ", ".join(
@@ -33,33 +45,33 @@ _SEND_CONTENT: LiteralString = ", ".join(
 )
 
 MESSAGE_JSON: LiteralString = f"""(
-    SELECT row_to_json(shown)::text
+    SELECT row_to_json(view)::text
     FROM (
         SELECT m.id, m.message_id, m.session_id, canonical.address, m.direction, m.from_number, m.to_number,
             {_CONTENT},
             m.status, m.timestamp,
-            to_char(m.created_at AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS created_at,
+            {iso_time("m.created_at")} AS created_at,
             m.time_source, m.sender, m.sender_name, m.unread,
             m.edited_at IS NOT NULL AS edited,
-            to_char(to_timestamp(m.edited_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS edited_at,
+            {iso_ms("m.edited_at")} AS edited_at,
             m.deleted_at IS NOT NULL AS deleted,
-            to_char(to_timestamp(m.deleted_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS deleted_at,
+            {iso_ms("m.deleted_at")} AS deleted_at,
             coalesce((
                 SELECT json_agg(
                     json_build_object(
                         'emoji', r.text, 'direction', r.direction, 'sender', r.sender,
-                        'reacted_at', to_char(to_timestamp(r.occurred_at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT})
+                        'reacted_at', {iso_ms("r.occurred_at")}
                     )
                     ORDER BY r.occurred_at, r.digest
                 )
                 FROM (
-                    -- The newest of each reactor; an empty one takes back what was there.
-                    SELECT DISTINCT ON (k.direction, k.sender) k.text, k.direction, k.sender, k.occurred_at, k.digest
-                    FROM message_updates AS k
-                    JOIN chats AS said ON said.chat_id = k.chat_id
-                    WHERE k.key_id = m.key_id AND k.kind = 'reaction'
-                        AND said.canonical_chat_id = canonical.chat_id
-                    ORDER BY k.direction, k.sender, k.occurred_at DESC, k.digest DESC
+                    -- The newest of each reactor; an empty text removes the reaction.
+                    SELECT DISTINCT ON (u.direction, u.sender) u.text, u.direction, u.sender, u.occurred_at, u.digest
+                    FROM message_updates AS u
+                    JOIN chats AS c ON c.chat_id = u.chat_id
+                    WHERE u.key_id = m.key_id AND u.kind = 'reaction'
+                        AND c.canonical_chat_id = canonical.chat_id
+                    ORDER BY u.direction, u.sender, u.occurred_at DESC, u.digest DESC
                 ) AS r
                 WHERE r.text <> ''
             ), '[]') AS reactions,
@@ -67,59 +79,61 @@ MESSAGE_JSON: LiteralString = f"""(
                 SELECT json_agg(
                     json_build_object(
                         'text', v.text,
-                        'written_at', to_char(to_timestamp(v.at / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT})
+                        'written_at', {iso_ms("v.at")}
                     )
                     ORDER BY v.at, v.digest NULLS FIRST
                 )
                 FROM (
                     SELECT m.original_text AS text, m.timestamp AS at, NULL::bytea AS digest
                     UNION ALL
-                    SELECT k.text, k.occurred_at, k.digest
-                    FROM message_updates AS k
-                    JOIN chats AS said ON said.chat_id = k.chat_id
-                    WHERE k.key_id = m.key_id AND k.kind = 'edit' AND k.direction = m.direction
-                        AND (k.sender IS NULL OR m.sender IS NULL OR k.sender = m.sender)
-                        AND said.canonical_chat_id = canonical.chat_id
+                    SELECT u.text, u.occurred_at, u.digest
+                    FROM message_updates AS u
+                    JOIN chats AS c ON c.chat_id = u.chat_id
+                    WHERE u.key_id = m.key_id AND u.kind = 'edit' AND u.direction = m.direction
+                        AND (u.sender IS NULL OR m.sender IS NULL OR u.sender = m.sender)
+                        AND c.canonical_chat_id = canonical.chat_id
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL
             ), '[]') END AS versions,
-            -- Of our own messages the send that each began as, so that a reader replaces the one by the other.
+            -- The send that became this message, so that a reader replaces the one by the other.
             CASE WHEN m.direction = 'outgoing' THEN (
                 SELECT s.send_id FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
             ) END AS send_id,
             NULL::text AS reason, m.rev
-    ) AS shown
+    ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""A message as JSON text, of `m` (a row of whatsapp_messages) and `head` (its chat's row: chat_id, address).
+"""A message as JSON text.
 
-`%(versions)s` says whether the texts before each edit are wanted; without them `versions` is null."""
+Requires the aliases `m`, a row of whatsapp_messages, and `canonical`, the chat_id and address of its canonical chat. If
+the parameter `versions` is false, the field `versions` (the texts before each edit) is null."""
 
 SEND_JSON: LiteralString = f"""(
-    SELECT row_to_json(shown)::text
+    SELECT row_to_json(view)::text
     FROM (
         SELECT NULL::bigint AS id, coalesce(s.message_id, s.gateway_id) AS message_id, s.session_id, s.address,
             'outgoing' AS direction, s.from_number, s.address AS to_number,
             {_SEND_CONTENT},
             CASE s.state WHEN 'accepted' THEN 'pending' ELSE s.state END AS status,
             s.timestamp,
-            to_char(s.created_at AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS created_at,
+            {iso_time("s.created_at")} AS created_at,
             'message' AS time_source,
             NULL::text AS sender, NULL::text AS sender_name, false AS unread,
             false AS edited, NULL::text AS edited_at, false AS deleted, NULL::text AS deleted_at,
             '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,
             s.send_id, s.reason, s.rev
-    ) AS shown
+    ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""A send that is no message (yet), in the shape of one, of `s` (a row of sends). It has no `id`, and the reason why it
-failed or is unknown."""
+"""A send that has not become a message, in the same shape: without `id`, with the reason why it failed or is unknown.
+
+Requires the alias `s`, a row of sends."""
 
 CHAT_JSON: LiteralString = f"""(
-    SELECT row_to_json(shown)::text
+    SELECT row_to_json(view)::text
     FROM (
         SELECT CASE WHEN c.kind = 'phone' THEN c.address END AS phone_number, c.name,
-            to_char(to_timestamp(c.last_timestamp / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS last_message_at,
+            {iso_ms("c.last_timestamp")} AS last_message_at,
             c.unread AS unread_count, c.session_id, c.address, c.kind, c.marked_unread,
-            to_char(to_timestamp(c.waiting_since / 1000.0) AT TIME ZONE 'UTC', {_ISO_FORMAT}) AS waiting_since,
+            {iso_ms("c.waiting_since")} AS waiting_since,
             CASE WHEN m.id IS NOT NULL THEN json_build_object(
                 'id', m.id, 'message_id', m.message_id, 'direction', m.direction, 'message_type', m.message_type,
                 'preview', CASE
@@ -132,6 +146,6 @@ CHAT_JSON: LiteralString = f"""(
                 'status', m.status, 'timestamp', m.timestamp, 'sender_name', m.sender_name
             ) END AS last_message,
             c.rev
-    ) AS shown
+    ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""A chat as JSON text, of `c` (a head in chats) and `m` (its last message, or nulls)."""
+"""A chat as JSON text. Requires the aliases `c`, a canonical chat, and `m`, its last message or nulls."""

@@ -1,4 +1,4 @@
-"""The messages of a chat, a page at a time, in the order (timestamp, receive_order, message_id, id)."""
+"""Pages of a chat's messages, in the order (timestamp, receive_order, message_id, id)."""
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -6,14 +6,12 @@ from uuid import UUID
 
 from store.postgres.connections import Connection
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
-from store.reading.json_views import MESSAGE_JSON, SEND_JSON
-
-_MAX_BIGINT = 2**63 - 1
+from store.reading.json_views import MAX_BIGINT, MESSAGE_JSON, SEND_JSON
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePosition:
-    """A place between messages that stays where it is, whatever is written around it."""
+    """A position among messages; it stays valid whatever is written."""
 
     timestamp: int
     receive_order: int
@@ -21,12 +19,12 @@ class MessagePosition:
     id: int
 
 
-_AFTER_LAST = MessagePosition(_MAX_BIGINT, _MAX_BIGINT, "", _MAX_BIGINT)
+_AFTER_LAST = MessagePosition(MAX_BIGINT, MAX_BIGINT, "", MAX_BIGINT)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """Which messages; the defaults leave out nothing."""
+    """The filters of a page; the defaults exclude nothing."""
 
     scope: ChatScope
     limit: int
@@ -37,12 +35,12 @@ class MessageQuery:
     until: int | None = None
     """ms, exclusive"""
     include_versions: bool = False
-    """Whether each message tells its texts before edits."""
+    """Whether each message includes its texts before edits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSnapshot:
-    """Exactly what a page could have shown."""
+    """The snapshot that a page was read from."""
 
     epoch: str
     pg_snapshot: str
@@ -54,30 +52,30 @@ class MessagePage:
     messages: tuple[str, ...]
     """JSON texts, oldest first."""
     older: MessagePosition | None
-    """Where older messages go on; None: there are none."""
+    """The position of the next older page; None: there is none."""
     newer: MessagePosition | None
-    """Where newer messages go on; None: there are none."""
+    """The position of the next newer page; None: there is none."""
     as_of: ReadSnapshot
     canonical_address: str | None
-    """The chat's own address, where it is another one than was asked for; None if nobody knows the chat."""
+    """The address of the canonical chat; None if the chat does not exist."""
 
 
 def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralString:
     return f"""
         WITH {MEMBERS_CTE}
-        SELECT page.timestamp, page.receive_order, page.message_id, page.id, page.shown,
-            about.epoch, about.snapshot, about.address
+        SELECT page.timestamp, page.receive_order, page.message_id, page.id, page.view,
+            context.epoch, context.snapshot, context.address
         FROM (
             SELECT e.epoch::text, pg_current_snapshot()::text AS snapshot, (
                     SELECT members.address FROM members ORDER BY members.kind <> 'phone', members.address LIMIT 1
                 ) AS address
             FROM feed_epoch AS e
-        ) AS about
+        ) AS context
         LEFT JOIN (
-            SELECT found.timestamp, found.receive_order, found.message_id, found.id, found.shown
+            SELECT entry.timestamp, entry.receive_order, entry.message_id, entry.id, entry.view
             FROM members
             CROSS JOIN LATERAL (
-                SELECT m.timestamp, m.receive_order, m.message_id, m.id, {MESSAGE_JSON} AS shown
+                SELECT m.timestamp, m.receive_order, m.message_id, m.id, {MESSAGE_JSON} AS view
                 FROM whatsapp_messages AS m
                 CROSS JOIN (SELECT members.canonical_chat_id AS chat_id, members.address) AS canonical
                 WHERE m.chat_id = members.chat_id AND NOT m.is_duplicate
@@ -88,13 +86,13 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
                     AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
                 ORDER BY {order_by}
                 LIMIT %(limit)s
-            ) AS found
-            -- Sends that are no message are shown where their message would be. There are few, and mostly none.
+            ) AS entry
+            -- Sends without a message take the position that it would have. There are few, usually none.
             UNION ALL
-            SELECT found.timestamp, found.receive_order, found.message_id, found.id, found.shown
+            SELECT entry.timestamp, entry.receive_order, entry.message_id, entry.id, entry.view
             FROM members
             CROSS JOIN LATERAL (
-                SELECT s.timestamp, s.receive_order, s.sort_key AS message_id, 0::bigint AS id, {SEND_JSON} AS shown
+                SELECT s.timestamp, s.receive_order, s.sort_key AS message_id, 0::bigint AS id, {SEND_JSON} AS view
                 FROM sends AS s
                 WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
                     AND (s.timestamp, s.receive_order, s.sort_key, 0::bigint)
@@ -104,7 +102,7 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
                     AND (%(type)s::text IS NULL OR s.kind = %(type)s)
                 ORDER BY {order_by}
                 LIMIT %(limit)s
-            ) AS found
+            ) AS entry
             ORDER BY {order_by}
             LIMIT %(limit)s
         ) AS page ON true
@@ -119,33 +117,33 @@ _FROM_POSITION_QUERY = _page_query(">=", _OLDEST_FIRST)
 
 
 def newest(connection: Connection, query: MessageQuery) -> MessagePage:
-    """The last messages."""
-    found = _fetch(connection, _OLDER_QUERY, query, _AFTER_LAST, query.limit)
-    rows = found.rows[::-1]
-    return found.to_page(rows, _position_of(rows[0]) if found.has_more else None, None)
+    """The newest page."""
+    fetched = _fetch(connection, _OLDER_QUERY, query, _AFTER_LAST, query.limit)
+    rows = fetched.rows[::-1]
+    return fetched.to_page(rows, _position_of(rows[0]) if fetched.has_more else None, None)
 
 
 def older(connection: Connection, query: MessageQuery, before: MessagePosition) -> MessagePage:
-    """The last messages before a position."""
-    found = _fetch(connection, _OLDER_QUERY, query, before, query.limit)
-    rows = found.rows[::-1]
-    return found.to_page(
-        rows, _position_of(rows[0]) if found.has_more else None, _position_of(rows[-1]) if rows else None
+    """The page before a position."""
+    fetched = _fetch(connection, _OLDER_QUERY, query, before, query.limit)
+    rows = fetched.rows[::-1]
+    return fetched.to_page(
+        rows, _position_of(rows[0]) if fetched.has_more else None, _position_of(rows[-1]) if rows else None
     )
 
 
 def newer(connection: Connection, query: MessageQuery, after: MessagePosition) -> MessagePage:
-    """The first messages after a position."""
-    found = _fetch(connection, _NEWER_QUERY, query, after, query.limit)
-    rows = found.rows
-    return found.to_page(
-        rows, _position_of(rows[0]) if rows else None, _position_of(rows[-1]) if found.has_more else None
+    """The page after a position."""
+    fetched = _fetch(connection, _NEWER_QUERY, query, after, query.limit)
+    rows = fetched.rows
+    return fetched.to_page(
+        rows, _position_of(rows[0]) if rows else None, _position_of(rows[-1]) if fetched.has_more else None
     )
 
 
 def around(connection: Connection, query: MessageQuery, position: MessagePosition) -> MessagePage:
-    """Half of the limit before a position, the rest from there on."""
-    # What the second question sees and the first could not have is not in `as_of`: it stays unread, which is right.
+    """A page with half of the limit before a position and the rest from it on."""
+    # `as_of` is the first query's snapshot. A message that only the second one sees stays unread, which is correct.
     past = _fetch(connection, _OLDER_QUERY, query, position, query.limit // 2)
     rest = _fetch(connection, _FROM_POSITION_QUERY, query, position, query.limit - query.limit // 2)
     rows = [*past.rows[::-1], *rest.rows]
@@ -156,14 +154,8 @@ def around(connection: Connection, query: MessageQuery, position: MessagePositio
     )
 
 
-def around_message(connection: Connection, wanted: MessageQuery, message_id: str) -> MessagePage | None:
-    """The page around a message (or a send, by its own or the gateway's number); None if the chat has none of it."""
-    position = locate(connection, wanted.scope, message_id)
-    return None if position is None else around(connection, wanted, position)
-
-
 def locate(connection: Connection, scope: ChatScope, message_id: str) -> MessagePosition | None:
-    """Where a message (or a send, by its own or the gateway's number) is: of several with this id, the newest."""
+    """Return the position of the newest message with this id, or of a send with this send id or gateway id."""
     row = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
@@ -215,7 +207,7 @@ class _FetchedRows:
 def _fetch(
     connection: Connection, sql: LiteralString, query: MessageQuery, position: MessagePosition, limit: int
 ) -> _FetchedRows:
-    """Up to `limit` rows, and whether there are more."""
+    """Fetch up to `limit` rows."""
     rows = connection.execute(
         sql,
         {
@@ -225,7 +217,7 @@ def _fetch(
             "message_id": position.message_id,
             "id": position.id,
             "since": 0 if query.since is None else query.since,
-            "until": _MAX_BIGINT if query.until is None else query.until,
+            "until": MAX_BIGINT if query.until is None else query.until,
             "direction": query.direction,
             "type": query.type,
             "versions": query.include_versions,

@@ -1,24 +1,25 @@
-"""What an operator looks at: sessions, and what nobody understood."""
+"""Lists sessions and parked events for operators."""
 
 from typing import cast
 
 from store.postgres.connections import Connection
+from store.reading.json_views import MAX_BIGINT, iso_ms, iso_time
 
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
-"""What the gateway's guide lets a webhook subscribe to: what of it never came, was perhaps never sent."""
+"""The events that a webhook can subscribe to, by the gateway's guide. One that never arrived was perhaps never sent."""
 
 
 def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
-    """JSON: every session, with what it last said of itself and when each kind of event last came."""
+    """JSON: every session with its last reported state, its outages and the last time of each type of event."""
     row = connection.execute(
-        """
-        SELECT coalesce(json_agg(row_to_json(shown) ORDER BY shown.session_id), '[]')::text
+        f"""
+        SELECT coalesce(json_agg(row_to_json(view) ORDER BY view.session_id), '[]')::text
         FROM (
             SELECT s.session_id, s.state, s.phone,
-                to_char(to_timestamp(s.state_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS state_at,
-                to_char(to_timestamp(seen.last_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS last_event_at,
-                to_char(to_timestamp(seen.ping_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS last_ping_at,
-                coalesce(seen.events, '{}') AS events,
+                {iso_ms("s.state_at")} AS state_at,
+                {iso_ms("latest.last_at")} AS last_event_at,
+                {iso_ms("latest.ping_at")} AS last_ping_at,
+                coalesce(latest.events, '{{}}') AS events,
                 (
                     SELECT coalesce(json_agg(k.event ORDER BY k.event), '[]')
                     FROM unnest(%(known)s::text[]) AS k (event)
@@ -27,18 +28,18 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                     )
                 ) AS never_seen,
                 (
-                    SELECT coalesce(json_agg(row_to_json(away) ORDER BY away.first_at DESC), '[]')
+                    SELECT coalesce(json_agg(row_to_json(outage) ORDER BY outage.first_at DESC), '[]')
                     FROM (
                         SELECT o.kind, o.reason, o.looks,
-                            to_char(to_timestamp(o.connected_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS connected_at,
-                            to_char(to_timestamp(o.first_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS first_at,
-                            to_char(to_timestamp(o.last_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS last_at,
-                            to_char(to_timestamp(o.ended_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS ended_at
+                            {iso_ms("o.connected_at")} AS connected_at,
+                            {iso_ms("o.first_at")} AS first_at,
+                            {iso_ms("o.last_at")} AS last_at,
+                            {iso_ms("o.ended_at")} AS ended_at
                         FROM outages AS o
                         WHERE o.session_id = s.session_id
                         ORDER BY o.first_at DESC
                         LIMIT 20
-                    ) AS away
+                    ) AS outage
                 ) AS outages,
                 s.rev
             FROM sessions AS s
@@ -46,16 +47,15 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                 SELECT max(e.last_at) FILTER (WHERE e.event <> 'test ping') AS last_at,
                     max(e.last_at) FILTER (WHERE e.event = 'test ping') AS ping_at,
                     json_object_agg(
-                        e.event, to_char(to_timestamp(e.last_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) ORDER BY e.event
+                        e.event, {iso_ms("e.last_at")} ORDER BY e.event
                     ) AS events
                 FROM session_events AS e
                 WHERE e.session_number = s.session_number
-            ) AS seen ON true
+            ) AS latest ON true
             WHERE %(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s)
-        ) AS shown
-        """,
+        ) AS view
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {
-            "iso": 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"',
             "known": list(WEBHOOK_EVENTS),
             "sessions": None if visible_sessions is None else list(visible_sessions),
         },
@@ -67,20 +67,20 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
 def parked_events(
     connection: Connection, visible_sessions: tuple[str, ...] | None, before: tuple[int, str] | None, limit: int
 ) -> tuple[list[str], tuple[int, str] | None]:
-    """What nobody understood, newest first, as JSON texts; and where the list goes on."""
-    received_at, digest = before or (2**63 - 1, "ff" * 33)
+    """Return a page of parked events as JSON texts, newest first, and the position of the next page."""
+    received_at, digest = before or (MAX_BIGINT, "ff" * 33)
     rows = connection.execute(
-        """
+        f"""
         SELECT p.received_at, encode(p.digest, 'hex'), (
-                SELECT row_to_json(shown)::text
+                SELECT row_to_json(view)::text
                 FROM (
                     SELECT encode(p.digest, 'hex') AS digest, p.reason, p.session_id, p.event,
-                        to_char(to_timestamp(p.received_at / 1000.0) AT TIME ZONE 'UTC', %(iso)s) AS received_at,
-                        to_char(p.parked_at AT TIME ZONE 'UTC', %(iso)s) AS parked_at,
+                        {iso_ms("p.received_at")} AS received_at,
+                        {iso_time("p.parked_at")} AS parked_at,
                         octet_length(e.body) AS size,
-                        -- Bytes that are no text are shown as PostgreSQL escapes them.
+                        -- Escaped, because a body may contain bytes that are not text.
                         encode(substr(e.body, 1, 2000), 'escape') AS body
-                ) AS shown
+                ) AS view
             )
         FROM parked_events AS p
         LEFT JOIN raw_events AS e ON e.event_id = p.event_id
@@ -88,9 +88,8 @@ def parked_events(
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
         ORDER BY p.received_at DESC, p.digest DESC
         LIMIT %(limit)s
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {
-            "iso": 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"',
             "received_at": received_at,
             "digest": digest,
             "sessions": None if visible_sessions is None else list(visible_sessions),

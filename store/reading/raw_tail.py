@@ -1,4 +1,4 @@
-"""The raw bodies as they arrive: what an inspection site shows, from our own database."""
+"""Follows raw events as they are stored, like `tail -f`."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from store.postgres.connections import Connection
 
 _PAGE_SIZE = 500
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters but for tabs and ends of lines."""
+"""Control characters except tab and newline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +19,21 @@ class RawPayload:
     received_at: int
     """In ms."""
     outcome: str
-    """What it was taken for, and if it is parked, why."""
+    """The outcome; of a parked event, followed by the reason."""
     body: bytes
 
     @property
     def printable_text(self) -> str:
-        """The body as a terminal can show it: what is not text is escaped, and so is what terminals obey."""
-        shown = self.body.decode(errors="backslashreplace")
-        return _CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), shown)
+        """The body for a terminal: bytes that are not text and control characters are escaped."""
+        text = self.body.decode(errors="backslashreplace")
+        return _CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
     @property
     def received_iso(self) -> str:
         return datetime.fromtimestamp(self.received_at / 1000, UTC).isoformat(timespec="milliseconds")
 
     def to_json(self) -> dict[str, object]:
-        """As JSON can hold it."""
+        """The payload as JSON values; bytes of the body that are not text are escaped."""
         return {
             "event_id": self.event_id,
             "received_at": self.received_iso,
@@ -44,18 +44,19 @@ class RawPayload:
 
 @dataclass(slots=True)
 class RawTail:
-    """What came since the last look, each once and none left out.
+    """Returns every event once.
 
-    Events are numbered before COMMIT: one that becomes visible late has a lower number than others that were shown.
+    Ids are assigned before COMMIT, so an event may become visible after others with greater ids.
     """
 
     settled_event_id: int
-    """Up to here nothing is going to appear any more."""
-    _shown_ids: set[int] = field(default_factory=set[int])
+    """No event with this or a lower id can still become visible."""
+    _returned_ids: set[int] = field(default_factory=set[int])
     _next_settled: tuple[int, int] | None = None
-    """The greatest event of an earlier look, and the transaction before which all have to end for it to be settled."""
+    """The greatest id of an earlier poll. It is settled when all transactions before the given one have ended."""
 
     def poll(self, connection: Connection) -> list[RawPayload]:
+        """Return the events that became visible since the last poll."""
         row = connection.execute(
             """
             SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
@@ -71,17 +72,19 @@ class RawTail:
         new: list[RawPayload] = []
         after = self.settled_event_id
         while page := _payloads_after(connection, after):
-            new += [payload for payload in page if payload.event_id not in self._shown_ids]
+            new += [payload for payload in page if payload.event_id not in self._returned_ids]
             after = page[-1].event_id
         self.settled_event_id = settled
-        self._shown_ids = {event_id for event_id in self._shown_ids | {p.event_id for p in new} if event_id > settled}
+        self._returned_ids = {
+            event_id for event_id in self._returned_ids | {p.event_id for p in new} if event_id > settled
+        }
         if self._next_settled is None:
             self._next_settled = last, newest
         return new
 
 
 def event_id_before_last(connection: Connection, count: int) -> int:
-    """The number after which the last `count` events come."""
+    """The id of the event before the last `count` events."""
     row = connection.execute(
         "SELECT e.event_id FROM raw_events AS e ORDER BY e.event_id DESC OFFSET %s LIMIT 1", [count]
     ).fetchone()
@@ -89,7 +92,7 @@ def event_id_before_last(connection: Connection, count: int) -> int:
 
 
 def _payloads_after(connection: Connection, event_id: int) -> list[RawPayload]:
-    found = connection.execute(
+    cursor = connection.execute(
         """
         SELECT e.event_id, e.received_at, d.outcome || coalesce(': ' || p.reason, ''), e.body
         FROM raw_events AS e
@@ -101,4 +104,4 @@ def _payloads_after(connection: Connection, event_id: int) -> list[RawPayload]:
         """,
         {"after": event_id, "limit": _PAGE_SIZE},
     )
-    return [RawPayload(*row) for row in cast("Iterable[tuple[int, int, str, bytes]]", found)]
+    return [RawPayload(*row) for row in cast("Iterable[tuple[int, int, str, bytes]]", cursor)]

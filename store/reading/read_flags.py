@@ -1,5 +1,6 @@
-"""What has been read: the only thing about conversations that a reader may change."""
+"""Marks chats as read or unread: the only changes that a reader can make to the history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,57 +15,60 @@ _MAX_ATTEMPTS = 5
 
 
 class EpochChangedError(Exception):
-    """The database was restored from a backup since the page was drawn."""
+    """The page was read in an earlier epoch of the database."""
 
 
 class ChatMovedError(Exception):
-    """The chat's addresses were not those that were locked: nothing was done."""
+    """The addresses of the chat changed while it was locked; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadState:
-    """What is left."""
+    """The state afterwards, summed over the sessions."""
 
     unread_count: int
     marked_unread: bool
-    """Somebody asked to see it as unread."""
+    """Whether a user marked it as unread."""
 
 
 def mark_read(
     connection: Connection, scope: ChatScope, up_to: MessagePosition | None, as_of: ReadSnapshot | None
 ) -> UnreadState:
-    """Mark as read the messages up to a position that the page of `as_of` could have shown.
+    """Mark as read the messages up to a position that are visible in the snapshot `as_of`.
 
-    None as `up_to` means all of them, None as `as_of` the moment of the call. Raises OtherEpochError, and
-    PermanentError if `as_of` is no snapshot.
+    `up_to` None: all messages. `as_of` None: the time of the call. Raises EpochChangedError, TransientError, and
+    PermanentError if `as_of` is not a snapshot.
     """
-    with errors.translated():
-        for _ in range(_MAX_ATTEMPTS):
-            try:
-                with connection.transaction():
-                    heads = _lock_chats(connection, scope)
-                    _check_epoch(connection, as_of)
-                    _clear_unread(connection, scope, up_to, as_of)
-                    return _refresh_chats(connection, heads, marked_unread=False)
-            except ChatMovedError:
-                continue
-    raise errors.TransientError("The chat's addresses keep moving")
+
+    def clear_unread() -> None:
+        _check_epoch(connection, as_of)
+        _clear_unread(connection, scope, up_to, as_of)
+
+    return _update(connection, scope, clear_unread, marked_unread=False)
 
 
 def mark_unread(connection: Connection, scope: ChatScope) -> UnreadState:
-    """Show the chat as unread again; no message changes."""
+    """Mark the chat as unread; its messages do not change. Raises TransientError."""
+    return _update(connection, scope, lambda: None, marked_unread=True)
+
+
+def _update(
+    connection: Connection, scope: ChatScope, change: Callable[[], None], *, marked_unread: bool
+) -> UnreadState:
     with errors.translated():
         for _ in range(_MAX_ATTEMPTS):
             try:
                 with connection.transaction():
-                    return _refresh_chats(connection, _lock_chats(connection, scope), marked_unread=True)
+                    canonical_ids = _lock_chats(connection, scope)
+                    change()
+                    return _refresh_chats(connection, canonical_ids, marked_unread=marked_unread)
             except ChatMovedError:
                 continue
-    raise errors.TransientError("The chat's addresses keep moving")
+    raise errors.TransientError("The addresses of the chat keep changing. Try again.")
 
 
 def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[int, bool]]:
-    found = connection.execute(
+    cursor = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
         SELECT c.chat_id, members.canonical_chat_id, c.kind = 'lid'
@@ -73,11 +77,14 @@ def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[i
         """,  # noqa: S608 - assembled from literals only, which the type proves
         scope.parameters(),
     )
-    return {cast("int", chat_id): (cast("int", head), cast("bool", is_lid)) for chat_id, head, is_lid in found}
+    return {
+        cast("int", chat_id): (cast("int", canonical_id), cast("bool", is_lid))
+        for chat_id, canonical_id, is_lid in cursor
+    }
 
 
 def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
-    """Lock the rows of the chat in the order that every writer keeps: LIDs first. Returns its heads."""
+    """Lock the rows of the chat, LIDs first as every writer does; return the canonical chats' ids."""
     members = _member_chats(connection, scope)
     for lids in (True, False):
         connection.execute(
@@ -90,10 +97,10 @@ def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
             """,
             {"chats": [chat_id for chat_id, (_, is_lid) in members.items() if is_lid is lids]},
         )
-    # A LID may have found its phone, or lost it, while we waited for its row.
+    # A LID may have been merged, or its merge undone, while this waited for its row.
     if _member_chats(connection, scope) != members:
         raise ChatMovedError
-    return sorted({head for head, _ in members.values()})
+    return sorted({canonical_id for canonical_id, _ in members.values()})
 
 
 def _check_epoch(connection: Connection, as_of: ReadSnapshot | None) -> None:
@@ -106,7 +113,7 @@ def _check_epoch(connection: Connection, as_of: ReadSnapshot | None) -> None:
 def _clear_unread(
     connection: Connection, scope: ChatScope, up_to: MessagePosition | None, as_of: ReadSnapshot | None
 ) -> None:
-    """Clear the flags of the messages that were shown, and of the copies that they stand for."""
+    """Clear the flags of the shown messages and of their hidden copies."""
     connection.execute(
         f"""
         WITH {MEMBERS_CTE},
@@ -138,37 +145,36 @@ def _clear_unread(
 
 
 def _refresh_chats(connection: Connection, canonical_ids: list[int], *, marked_unread: bool) -> UnreadState:
-    """Bring the locked heads up to date, tell the feed which of them changed, and say what is left."""
+    """Recount the locked canonical chats, publish those that changed, and return their state."""
     changed = connection.execute(
         """
-        UPDATE chats AS h
-        SET unread = n.unread, marked_unread = %(marked)s, rev = h.rev + 1
+        UPDATE chats AS c
+        SET unread = n.unread, marked_unread = %(marked)s, rev = c.rev + 1
         FROM (
             SELECT x.canonical_chat_id, (
                 SELECT count(*)
-                FROM chats AS c
-                JOIN whatsapp_messages AS m ON m.chat_id = c.chat_id
-                WHERE (c.chat_id = x.canonical_chat_id OR c.merged_into = x.canonical_chat_id) AND m.unread
-                    AND NOT m.is_duplicate
+                FROM chat_ids_of(x.canonical_chat_id) AS member
+                JOIN whatsapp_messages AS m ON m.chat_id = member.chat_id
+                WHERE m.unread AND NOT m.is_duplicate
             ) AS unread
-            FROM unnest(%(heads)s::bigint[]) AS x (canonical_chat_id)
+            FROM unnest(%(chats)s::bigint[]) AS x (canonical_chat_id)
         ) AS n
-        WHERE h.chat_id = n.canonical_chat_id AND h.last_timestamp IS NOT NULL
-            AND (h.unread, h.marked_unread) IS DISTINCT FROM (n.unread, %(marked)s)
-        RETURNING h.chat_id, h.session_id
+        WHERE c.chat_id = n.canonical_chat_id AND c.last_timestamp IS NOT NULL
+            AND (c.unread, c.marked_unread) IS DISTINCT FROM (n.unread, %(marked)s)
+        RETURNING c.chat_id, c.session_id
         """,
-        {"heads": canonical_ids, "marked": marked_unread},
+        {"chats": canonical_ids, "marked": marked_unread},
     ).fetchall()
     changes.publish(
-        connection, [Change("read", cast("str", session_id), cast("int", head)) for head, session_id in changed]
+        connection, [Change("read", cast("str", session_id), cast("int", chat_id)) for chat_id, session_id in changed]
     )
     row = connection.execute(
         """
         SELECT coalesce(sum(c.unread), 0)::bigint, coalesce(bool_or(c.marked_unread), false)
         FROM chats AS c
-        WHERE c.chat_id = ANY(%(heads)s)
+        WHERE c.chat_id = ANY(%(chats)s)
         """,
-        {"heads": canonical_ids},
+        {"chats": canonical_ids},
     ).fetchone()
-    count, left_marked = row or (0, False)
-    return UnreadState(cast("int", count), cast("bool", left_marked))
+    unread, is_marked = row or (0, False)
+    return UnreadState(cast("int", unread), cast("bool", is_marked))

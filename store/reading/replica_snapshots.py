@@ -1,7 +1,7 @@
-"""What a page of a replica's could have shown, exactly.
+"""Reconstructs the snapshot of a page that was read from a replica.
 
-A replica's snapshot does not tell which transactions were running (its list is empty), so that what they wrote would
-pass for shown as soon as they commit.
+A replica's snapshot does not list the transactions that were running on the primary. Taken as it is, messages of those
+transactions would count as shown once they are committed.
 """
 
 import dataclasses
@@ -11,25 +11,25 @@ from store.postgres.connections import Connection
 from store.reading.message_pages import MessagePage, ReadSnapshot
 
 _MAX_LISTED_TRANSACTIONS = 300
-"""Transactions that a snapshot may name: it travels in an URL and back."""
+"""Transactions that a snapshot may list, because it becomes part of a URL."""
 
 
 class SnapshotTooLargeError(Exception):
-    """It would take too many words: the primary can say it in few."""
+    """The snapshot would list too many transactions; read the page from the primary instead."""
 
 
 def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
-    """The page with the snapshot that a primary would have given it, or a smaller one; raises UnclearError.
+    """Return the page with the primary's snapshot, or a smaller one that marks the same messages as read.
 
-    All that is older than the oldest running transaction was visible, and what the page itself shows; the rest was
-    not, or was not shown, which is the same to whoever marks it as read.
+    Visible are all transactions before the oldest running one, and those whose messages are on the page. Raises
+    SnapshotTooLargeError.
     """
     xmin, xmax = map(int, page.as_of.pg_snapshot.split(":")[:2])
     if xmin == xmax:
         return page
-    # Sends that are no messages have no number, and are nothing that could be read.
+    # Sends without a message have no id and are never unread.
     ids = [row_id for message in page.messages if isinstance(row_id := json.loads(message)["id"], int)]
-    found = connection.execute(
+    cursor = connection.execute(
         """
         SELECT DISTINCT m.created_xid::text::bigint AS created_xid
         FROM whatsapp_messages AS m
@@ -37,14 +37,14 @@ def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
         ORDER BY created_xid
         """,
         {"ids": ids, "xmin": str(xmin)},
-    ).fetchall()
-    shown = {int(str(created_xid)) for (created_xid,) in found}
+    )
+    shown = {int(str(created_xid)) for (created_xid,) in cursor}
     end = max(shown, default=xmin - 1) + 1
     hidden = [
         xid for xid in range(xmin, min(end, xmin + _MAX_LISTED_TRANSACTIONS + len(shown) + 1)) if xid not in shown
     ]
     if len(hidden) > _MAX_LISTED_TRANSACTIONS:
         raise SnapshotTooLargeError
-    # PostgreSQL wants a snapshot to end after its last running transaction, and to begin with its first.
+    # A pg_snapshot begins with its first running transaction and ends after its last.
     text = f"{xmin}:{max(end, xmin)}:{','.join(map(str, hidden))}"
     return dataclasses.replace(page, as_of=ReadSnapshot(page.as_of.epoch, text))

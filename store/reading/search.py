@@ -7,14 +7,13 @@ from typing import LiteralString, cast
 from store.postgres.connections import Connection
 from store.reading import search_terms
 from store.reading.chat_scope import MEMBERS_CTE
-from store.reading.json_views import MESSAGE_JSON
+from store.reading.json_views import MAX_BIGINT, MESSAGE_JSON
 
-_MAX_BIGINT = 2**63 - 1
 _CHAT_SCAN_WINDOW = 200
-"""Of one chat, the newest messages that are read before any others: a page of what is often said in it."""
+"""The newest messages of a chat, which are scanned first: a word that is frequent in it fills a page there."""
 _STATEMENT_TIMEOUT = "2500ms"
 _WORD_SIMILARITY = "0.35"
-"""How much of a word's trigrams must agree where a typing error is allowed for: `recieve` has 0.375 of `receive`."""
+"""The share of a word's trigrams that a similar word must contain: `recieve` contains 0.375 of `receive`."""
 _NUMBER_PATTERN = re.compile(r"\+?\(?[0-9]+(?:[ ().\u00a0\u2010-\u2015/-]+[0-9]+)+")
 _CJK_CHARACTER = re.compile("[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _EMOJI_CHARACTER = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
@@ -26,16 +25,16 @@ class SearchPosition:
     timestamp: int
     id: int
     fuzzy: bool
-    """Whether the pages so far allowed for typing errors."""
+    """Whether the pages before were matches of similar words."""
 
 
-_AFTER_LAST = SearchPosition(_MAX_BIGINT, _MAX_BIGINT, fuzzy=False)
+_AFTER_LAST = SearchPosition(MAX_BIGINT, MAX_BIGINT, fuzzy=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     words: tuple[str, ...]
-    """As `words_of` gives them; not empty."""
+    """The result of `tokenize`, not empty."""
     limit: int
     sessions: tuple[str, ...] | None = None
     address: str | None = None
@@ -50,9 +49,9 @@ class SearchHit:
     message: str
     """JSON"""
     chat_name: str | None
-    """What the chat is called."""
+    """The chat's name; None: it has none."""
     matched_text: str
-    """In which the words were found."""
+    """The text, caption and file name that were searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +60,23 @@ class SearchPage:
     next_position: SearchPosition | None
     fuzzy: bool
     index_complete: bool
-    """False while messages wait to be made searchable."""
+    """False while stored messages are not indexed yet."""
 
 
 def tokenize(connection: Connection, text: str) -> tuple[str, ...]:
-    """What has to occur, in the spelling of what is kept (store/migrations/0008_search.sql)."""
+    """Split a query into words, spelled as in the index (store/migrations/0008_search.sql)."""
     row = connection.execute("SELECT search_normalized(%s)", [text]).fetchone()
     plain = _INVISIBLE_CHARACTER.sub("", cast("str", row[0]) if row else "")
     numbers = [re.sub("[^0-9]", "", number) for number in _NUMBER_PATTERN.findall(plain)]
     rest = _NUMBER_PATTERN.sub(" ", plain)
-    emoji = [f"emoji{ord(one)}x" for one in _EMOJI_CHARACTER.findall(rest)]
+    emoji = [f"emoji{ord(character)}x" for character in _EMOJI_CHARACTER.findall(rest)]
     words = [
-        re.sub(" +", " ", _CJK_CHARACTER.sub(lambda one: f" {one[0]} ", word)).strip()
+        re.sub(" +", " ", _CJK_CHARACTER.sub(lambda match: f" {match[0]} ", word)).strip()
         for word in _EMOJI_CHARACTER.sub(" ", rest).split()
     ]
-    # `+91…` in one piece is a number, too.
+    # `+91…` without separators is a number, too.
     words = [word.lstrip("+") if word.lstrip("+").isdigit() else word for word in words]
-    # In writing without words, neighbours stand two spaces apart.
+    # In scripts without spaces, neighbouring characters are two spaces apart.
     words = [word.replace(" ", "  ") for word in words]
     return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
@@ -90,14 +89,19 @@ def _search_sql(
     scan_chat: bool = False,
     sort_matches: bool = False,
 ) -> LiteralString:
-    """`by_chat`: what is in the chat is looked through for the words, instead of what has the words for the chat.
+    """Build the query of a page.
 
-    `rare`: what has the words is found first and sorted then, whatever PostgreSQL thinks.
+    `newest_only`: search only the newest messages, without the trigram index. `scan_chat`: scan the chat for the words,
+    instead of filtering the index's matches by chat. `sort_matches`: find all matches first, then sort them.
     """
-    place: LiteralString = "true"
+    in_chat: LiteralString = "true"
     if query.address is not None:
-        place = "s.chat_id = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
-        place = place if scan_chat else "s.chat_id + 0 = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
+        # `+ 0` keeps PostgreSQL from using the index by chat.
+        in_chat = (
+            "s.chat_id = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
+            if scan_chat
+            else "s.chat_id + 0 = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
+        )
     source: LiteralString = "search_index"
     if sort_matches and not scan_chat:
         source = f"(SELECT s.* FROM search_index AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - as below
@@ -123,7 +127,7 @@ def _search_sql(
         FROM (
             SELECT s.timestamp, s.id
             FROM {source} AS s
-            WHERE {conditions} AND {place}
+            WHERE {conditions} AND {in_chat}
                 AND (s.timestamp, s.id) < (%(timestamp)s, %(id)s)
                 AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
                 AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
@@ -133,7 +137,7 @@ def _search_sql(
             OFFSET 0
         ) AS s
         CROSS JOIN LATERAL (
-            -- All columns: what is shown of a message is not this query's business.
+            -- All columns, because MESSAGE_JSON decides which are used.
             SELECT x.*
             FROM whatsapp_messages AS x
             WHERE x.id = s.id AND NOT x.is_duplicate AND x.deleted_at IS NULL
@@ -141,9 +145,9 @@ def _search_sql(
         ) AS m
         CROSS JOIN LATERAL (
             SELECT canonical.chat_id, canonical.address, canonical.name
-            FROM chats AS place
-            JOIN chats AS canonical ON canonical.chat_id = place.canonical_chat_id
-            WHERE place.chat_id = m.chat_id
+            FROM chats AS c
+            JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
+            WHERE c.chat_id = m.chat_id
             LIMIT 1
         ) AS canonical
         ORDER BY s.timestamp DESC, s.id DESC
@@ -151,8 +155,12 @@ def _search_sql(
     """  # noqa: S608
 
 
-def find(connection: Connection, wanted: SearchQuery, after: SearchPosition | None) -> SearchPage:
-    """A page of results; raises TransientError with sqlstate 57014 if the words are too common."""
+def find(connection: Connection, query: SearchQuery, after: SearchPosition | None) -> SearchPage:
+    """Return a page of results; raises an error with SQLSTATE 57014 if the words are too frequent.
+
+    Similar words are searched if the first page has no exact match, and on all pages after such a page.
+    """
+    start = after or _AFTER_LAST
     with connection.transaction():
         connection.execute(
             """
@@ -160,62 +168,77 @@ def find(connection: Connection, wanted: SearchQuery, after: SearchPosition | No
             """,
             [_STATEMENT_TIMEOUT, _WORD_SIMILARITY],
         )
-        # Asked first: what becomes searchable between the two questions must not count as looked through.
-        complete = connection.execute(
-            """
-            SELECT NOT EXISTS (
-                SELECT FROM changes AS c
-                WHERE (c.xid, c.change_id) > (u.xid, u.change_id) AND c.kind IN ('message', 'edit', 'delete')
-            )
-            FROM search_index_position AS u
-            """
-        ).fetchone()
-        start = after or _AFTER_LAST
+        # Before the search, because messages that are indexed between the two queries were not searched.
+        is_complete = _is_index_complete(connection)
+        rows: list[tuple[object, ...]] = [] if start.fuzzy else _search_newest(connection, query, start)
         fuzzy = start.fuzzy
-        rows: list[tuple[object, ...]] = []
-        in_chat = wanted.address is not None
-        if not fuzzy:
-            patterns = search_terms.like_parameters(wanted.words)
-            exact: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(wanted.words)])
-            for window in (_CHAT_SCAN_WINDOW, search_terms.SCAN_WINDOW) if in_chat else (search_terms.SCAN_WINDOW,):
-                if len(rows) <= wanted.limit:
-                    rows = _fetch(
-                        connection, _search_sql(exact, wanted, newest_only=True), wanted, start, patterns, window
-                    )
-        if fuzzy or len(rows) <= wanted.limit:
-            telling = search_terms.measure_frequencies(connection, wanted.words, in_chat=in_chat)
-            by_chat = not any(telling.use_index)
-            # Pages are read in an index's order, but what trigrams find has none: it has to be sorted.
-            connection.execute("SELECT set_config('enable_sort', 'on', true)")
-            if not fuzzy:
-                query = _search_sql(
-                    search_terms.exact_condition(telling.use_index),
-                    wanted,
-                    newest_only=False,
-                    scan_chat=by_chat,
-                    sort_matches=telling.has_rare_word,
-                )
-                rows = _fetch(connection, query, wanted, start, search_terms.like_parameters(wanted.words))
-            if fuzzy or (not rows and after is None and any(search_terms.allows_typos(word) for word in wanted.words)):
-                fuzzy = True
-                similar, values = search_terms.similar_condition(wanted.words, telling.use_index)
-                query = _search_sql(
-                    similar, wanted, newest_only=False, scan_chat=by_chat, sort_matches=telling.has_rare_word
-                )
-                rows = _fetch(connection, query, wanted, start, values)
-    page = rows[: wanted.limit]
-    last = (
-        SearchPosition(cast("int", page[-1][0]), cast("int", page[-1][1]), fuzzy) if len(rows) > wanted.limit else None
+        if fuzzy or len(rows) <= query.limit:
+            rows, fuzzy = _search_all(connection, query, start, is_first_page=after is None)
+    page = rows[: query.limit]
+    next_position = (
+        SearchPosition(cast("int", page[-1][0]), cast("int", page[-1][1]), fuzzy) if len(rows) > query.limit else None
     )
     return SearchPage(
         tuple(SearchHit(cast("str", row[2]), cast("str | None", row[3]), cast("str", row[4])) for row in page),
-        last,
+        next_position,
         fuzzy and bool(page),
-        complete == (True,),
+        is_complete,
     )
 
 
-def _fetch(  # noqa: PLR0913, PLR0917 - a query and what it is about
+def _is_index_complete(connection: Connection) -> bool:
+    row = connection.execute(
+        """
+        SELECT NOT EXISTS (
+            SELECT FROM changes AS c
+            WHERE (c.xid, c.change_id) > (p.xid, p.change_id) AND c.kind IN ('message', 'edit', 'delete')
+        )
+        FROM search_index_position AS p
+        """
+    ).fetchone()
+    return row == (True,)
+
+
+def _search_newest(connection: Connection, query: SearchQuery, start: SearchPosition) -> list[tuple[object, ...]]:
+    """Scan the newest messages; the result is a full page or of no use."""
+    condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(query.words)])
+    sql = _search_sql(condition, query, newest_only=True)
+    parameters = search_terms.like_parameters(query.words)
+    windows = (search_terms.SCAN_WINDOW,) if query.address is None else (_CHAT_SCAN_WINDOW, search_terms.SCAN_WINDOW)
+    rows: list[tuple[object, ...]] = []
+    for window in windows:
+        rows = _fetch(connection, sql, query, start, parameters, window)
+        if len(rows) > query.limit:
+            break
+    return rows
+
+
+def _search_all(
+    connection: Connection, query: SearchQuery, start: SearchPosition, *, is_first_page: bool
+) -> tuple[list[tuple[object, ...]], bool]:
+    """Search all messages; also return whether similar words were searched."""
+    frequencies = search_terms.measure_frequencies(connection, query.words, in_chat=query.address is not None)
+    # Sessions that serve pages disable sorting, but the trigram index's matches are unordered.
+    connection.execute("SELECT set_config('enable_sort', 'on', true)")
+
+    def run(condition: LiteralString, parameters: dict[str, str]) -> list[tuple[object, ...]]:
+        sql = _search_sql(
+            condition,
+            query,
+            newest_only=False,
+            scan_chat=not any(frequencies.use_index),
+            sort_matches=frequencies.has_rare_word,
+        )
+        return _fetch(connection, sql, query, start, parameters)
+
+    if not start.fuzzy:
+        rows = run(search_terms.exact_condition(frequencies.use_index), search_terms.like_parameters(query.words))
+        if rows or not is_first_page or not any(search_terms.allows_typos(word) for word in query.words):
+            return rows, False
+    return run(*search_terms.similar_condition(query.words, frequencies.use_index)), True
+
+
+def _fetch(  # noqa: PLR0913, PLR0917 - a query and its parameters
     connection: Connection,
     sql: LiteralString,
     query: SearchQuery,
@@ -235,10 +258,10 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a query and what it is about
             "direction": query.direction,
             "type": query.type,
             "since": 0 if query.since is None else query.since,
-            "until": _MAX_BIGINT if query.until is None else query.until,
+            "until": MAX_BIGINT if query.until is None else query.until,
             "versions": False,
             "limit": query.limit + 1,
         },
-        # The plan depends on how common the words are.
+        # Not prepared, because the plan depends on the words' frequencies.
         prepare=False,
     ).fetchall()

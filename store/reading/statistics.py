@@ -1,9 +1,10 @@
-"""Numbers about conversations: how many, how fast, who waits."""
+"""Statistics of conversations: counts of messages, response times, waiting and unread chats."""
 
 from dataclasses import dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.postgres.connections import Connection
+from store.reading.json_views import iso_ms
 
 TimeStep: TypeAlias = Literal["minute", "hour", "day"]
 
@@ -15,7 +16,7 @@ class StatisticsPeriod:
     until: int
     """ms, exclusive"""
     time_zone: str
-    """A name of the time zone database; PostgreSQL refuses others (PermanentError)."""
+    """A name in the time zone database; PostgreSQL refuses others (PermanentError)."""
     step: TimeStep
     sessions: tuple[str, ...] | None
 
@@ -31,16 +32,16 @@ class StatisticsPeriod:
 
 
 def require_time_zone(connection: Connection, period: StatisticsPeriod) -> None:
-    """Raise PermanentError if there is no such time zone; without any message nobody else would ask."""
+    """Raise PermanentError if the time zone does not exist; a query without matching messages would not notice."""
     connection.execute("SELECT now() AT TIME ZONE %(zone)s", period.parameters())
 
 
 def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: per step, session and direction, how many messages; steps without any are left out."""
+    """JSON: messages per step, session and direction; steps without messages are left out."""
     return _fetch_json(
         connection,
         """
-        SELECT coalesce(json_agg(row_to_json(counted) ORDER BY counted.begins, counted.session_id), '[]')::text
+        SELECT coalesce(json_agg(row_to_json(step) ORDER BY step.begins, step.session_id), '[]')::text
         FROM (
             SELECT
                 to_char(
@@ -54,18 +55,18 @@ def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             GROUP BY 1, 2
-        ) AS counted
+        ) AS step
         """,
         period,
     )
 
 
 def response_times(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: of those who began to wait in the span, how many were answered in it, and after how many seconds."""
+    """JSON: chats that began to wait in the period, those that were answered in it, and after how many seconds."""
     return _fetch_json(
         connection,
         """
-        WITH said AS (
+        WITH ordered AS (
             SELECT c.canonical_chat_id, m.direction, m.timestamp,
                 lag(m.direction) OVER w AS before,
                 min(m.timestamp) FILTER (WHERE m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')
@@ -80,22 +81,22 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
         )
         SELECT json_build_object(
             'asked', count(*),
-            'answered', count(s.answered),
-            'median_seconds', percentile_cont(0.5) WITHIN GROUP (ORDER BY (s.answered - s.timestamp) / 1000.0),
-            'p90_seconds', percentile_cont(0.9) WITHIN GROUP (ORDER BY (s.answered - s.timestamp) / 1000.0)
+            'answered', count(o.answered),
+            'median_seconds', percentile_cont(0.5) WITHIN GROUP (ORDER BY (o.answered - o.timestamp) / 1000.0),
+            'p90_seconds', percentile_cont(0.9) WITHIN GROUP (ORDER BY (o.answered - o.timestamp) / 1000.0)
         )::text
-        FROM said AS s
-        WHERE s.direction = 'incoming' AND s.before IS DISTINCT FROM 'incoming'
+        FROM ordered AS o
+        WHERE o.direction = 'incoming' AND o.before IS DISTINCT FROM 'incoming'
         """,
         period,
     )
 
 
 def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: who waits now, whatever the span: how many, and those who wait longest."""
+    """JSON: the number of chats that wait now, independent of the period, and the ten that have waited longest."""
     return _fetch_json(
         connection,
-        """
+        f"""
         WITH waiting AS (
             SELECT c.session_id, c.address, c.name, c.waiting_since
             FROM chats AS c
@@ -108,22 +109,20 @@ def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
                 SELECT coalesce(json_agg(row_to_json(longest)), '[]')
                 FROM (
                     SELECT w.session_id, w.address, w.name,
-                        to_char(
-                            to_timestamp(w.waiting_since / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
-                        ) AS waiting_since
+                        {iso_ms("w.waiting_since")} AS waiting_since
                     FROM waiting AS w
                     ORDER BY w.waiting_since, w.session_id, w.address
                     LIMIT 10
                 ) AS longest
             )
         )::text
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
 
 
 def unread_totals(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: how much is unread now, whatever the span."""
+    """JSON: the unread messages and chats now, independent of the period."""
     return _fetch_json(
         connection,
         """

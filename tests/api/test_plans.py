@@ -72,7 +72,6 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "newer messages": lambda c: message_pages.newer(c, MessageQuery(PLACE, 50), MIDDLE),
     "messages around": lambda c: message_pages.around(c, MessageQuery(PLACE, 50), MIDDLE),
     "messages since": lambda c: message_pages.newest(c, MessageQuery(PLACE, 50, since=1_700_030_000_000)),
-    "messages around a message": lambda c: message_pages.around_message(c, MessageQuery(PLACE, 50), "M30000"),
     "a message's place": lambda c: message_pages.locate(c, PLACE, "M30000"),
     "search for a number": lambda c: search.find(c, search.SearchQuery(("30001",), 20), None),
     "search for a number and what everybody says": lambda c: search.find(
