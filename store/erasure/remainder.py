@@ -132,14 +132,6 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
         """,
         [list(chat_ids)],
     )
-    connection.execute(
-        """
-        DELETE FROM latest_facts AS f
-        WHERE (f.subject = ANY(%(addresses)s) OR f.object = ANY(%(addresses)s))
-            AND (%(session)s::text IS NULL OR f.session_id = %(session)s)
-        """,
-        subject.sql_parameters,
-    )
     # The examples in a replay's report may quote any message.
     connection.execute("UPDATE replays SET report = report - 'examples' WHERE report ? 'examples'")
     numbers = "|".join(_DIGIT_SEPARATORS.join(re.escape(digit) for digit in number) for number in subject.user_parts)

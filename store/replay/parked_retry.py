@@ -7,11 +7,9 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError
 from store.replay import latest_facts, sources
-from store.replay.latest_facts import LatestFact
 from store.replay.refolding import Refolder
 from store.replay.replay import ReplayPlan
 from store.replay.report import ReplayReport, not_yet_counted
-from store.replay.sources import SourceEvent
 
 
 class ParkedRetry:
@@ -64,21 +62,9 @@ class ParkedRetry:
             understood = [source for source in found.reclassified if source.outcome.kind != "parked"]
             # Names, LIDs and sessions first, in their own transaction: an interruption repeats them without effect.
             with connection.transaction():
-                latest_facts.apply(connection, _unsuppressed_facts(connection, understood))
+                latest_facts.apply_missing(connection, latest_facts.extract_latest(understood).values())
             with connection.transaction():
                 suppressions.lock_shared(connection)
                 differences = self._refolder.repair(connection, found, "retry of parked events")
         with connection.transaction():
             self.report.add(not_yet_counted(connection, differences))
-
-
-def _unsuppressed_facts(connection: Connection, reclassified: Sequence[SourceEvent]) -> list[LatestFact]:
-    """Their facts, except of events that were erased since they were read; blocks erasures until COMMIT."""
-    suppressions.lock_shared(connection)
-    found = connection.execute(
-        "SELECT d.digest FROM event_digests AS d WHERE d.digest = ANY(%s) AND d.outcome <> 'forgotten'",
-        [[source.digest for source in reclassified]],
-        binary=True,
-    )
-    kept = {digest for (digest,) in found}
-    return [saying for source in reclassified if source.digest in kept for saying in latest_facts.extract(source)]

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, cast
 from store.postgres.connections import Connection
 from store.replay.report import ReplayReport
 
-ReplayStage: TypeAlias = Literal["events", "latest facts", "retractions", "late events", "late facts", "chats", "done"]
+ReplayStage: TypeAlias = Literal["retractions", "events", "removals", "chats", "done"]
 
 _ADVISORY_LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
 
@@ -60,12 +60,10 @@ def resume(connection: Connection, parser: str) -> ReplayProgress | None:
 
 
 def start(connection: Connection, parser: str) -> ReplayProgress:
-    """A new replay, from the first event; what an interrupted one heard is forgotten."""
-    with connection.transaction():
-        connection.execute("TRUNCATE latest_facts")
-        row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
+    """A new replay, from the first event; an interrupted one is given up."""
+    row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
     assert row is not None
-    return ReplayProgress(cast("int", row[0]), "events", 0, ReplayReport())
+    return ReplayProgress(cast("int", row[0]), "retractions", 0, ReplayReport())
 
 
 def save(connection: Connection, progress: ReplayProgress) -> None:
@@ -86,5 +84,3 @@ def save(connection: Connection, progress: ReplayProgress) -> None:
             "replay_id": progress.replay_id,
         },
     )
-    if progress.stage == "done":
-        connection.execute("TRUNCATE latest_facts")

@@ -1,7 +1,7 @@
 """Replays the history from its sources, a step at a time, online; interrupted, it goes on where it was."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from store.erasure import suppressions
@@ -9,16 +9,18 @@ from store.postgres import connections, errors
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError
 from store.replay import latest_facts, progress, report, retractions, shadow, sources, summaries
-from store.replay.latest_facts import FactKey
+from store.replay.latest_facts import FactKey, LatestFact
 from store.replay.progress import ReplayProgress, ReplayStage
 from store.replay.refolding import Refolder
 from store.replay.report import Difference, ReplayReport, not_yet_counted
-from store.replay.sources import EventParser
+from store.replay.sources import EventParser, SourceEvent
 
 _PAGE_SIZE = 200
-"""Names or chats in one transaction: they are locked for its time."""
+"""Facts or chats in one transaction, which locks them."""
+_SUSPECT_WINDOW = 50_000
+"""Events that are searched at a time for those that names, LID evidence and session reports came from."""
 _SESSION_SETTINGS = {"statement_timeout": "300s"}
-"""What is asked at the end looks at all names at once."""
+"""Finding those events compares all chats with a window of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,14 @@ class ReplayPlan:
     """Only find out what would change."""
 
 
-def open_connection(database_url: str, plan: ReplayPlan, wait_seconds: float = progress.LOCK_WAIT) -> Connection:
+def open_connection(database_url: str, wait_seconds: float = progress.LOCK_WAIT) -> Connection:
     """A connection that is the only one to replay; raises BusyError and TransientError."""
     connection = connections.open(database_url, "replay", overrides=_SESSION_SETTINGS, dedicated=True)
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
         progress.lock(connection, wait_seconds)
         shadow.create_tables(connection)
-        retractions.create_table(connection)
         report.create_table(connection)
-        if plan.dry_run:
-            latest_facts.create_temporary_table(connection)
         on_failure.pop_all()
     return connection
 
@@ -55,8 +54,11 @@ class Replay:
         self.connection = connection
         self._plan = plan
         self._refolder = Refolder(plan.parser, plan.own_phone, set())
-        self._last_fact_key: FactKey = latest_facts.BEFORE_FIRST
-        self._suspect_event_ids: list[int] | None = None
+        self._suspects: dict[int, list[LatestFact]] = {}
+        self._window_end = 0
+        self._unreplaced: list[LatestFact] | None = None
+        self._wrong_facts: dict[FactKey, LatestFact] = {}
+        """In a dry run: the wrong facts that no event has replaced so far."""
         self._last_chat_id = 0
         self._last_growth: int | None = None
         with errors.translated():
@@ -67,11 +69,12 @@ class Replay:
     def reconnect(self, connection: Connection) -> None:
         """Take another of `open`, as the last broke; not in a dry run, which remembers in its connection."""
         self.connection = connection
-        self._suspect_event_ids = None
+        self._suspects = {}
+        self._unreplaced = None
 
     def _start_or_resume(self, *, restart: bool) -> ReplayProgress:
         if self._plan.dry_run:
-            return ReplayProgress(None, "events", 0, ReplayReport())
+            return ReplayProgress(None, "retractions", 0, ReplayReport())
         known = None if restart else progress.resume(self.connection, self._plan.parser.name)
         return known or progress.start(self.connection, self._plan.parser.name)
 
@@ -92,12 +95,12 @@ class Replay:
         """
         with errors.translated():
             match self.progress.stage:
-                case "events" | "late events":
-                    self._replay_events()
-                case "latest facts" | "late facts":
-                    self._apply_latest_facts()
                 case "retractions":
                     self._retract_facts()
+                case "events":
+                    self._replay_events()
+                case "removals":
+                    self._remove_facts()
                 case "chats":
                     self._refresh_summaries()
                 case "done":
@@ -105,16 +108,23 @@ class Replay:
         return self.progress.stage != "done"
 
     def _record_progress(
-        self, differences: Sequence[Difference] = (), *, event_ids: Sequence[int] = (), stage: ReplayStage | None = None
+        self,
+        differences: Sequence[Difference] = (),
+        *,
+        event_ids: Sequence[int] = (),
+        last_event_id: int | None = None,
+        stage: ReplayStage | None = None,
     ) -> ReplayProgress:
-        """Note how far the replay will be after the transaction that gets it there."""
+        """Store the progress that the caller's transaction makes; it is current once that is committed."""
+        if event_ids:
+            last_event_id = event_ids[-1]
         known = self.progress.report.copy()
         known.event_count += len(event_ids)
         known.add(not_yet_counted(self.connection, differences))
         reached = replace(
             self.progress,
             stage=stage or self.progress.stage,
-            last_event_id=event_ids[-1] if event_ids else self.progress.last_event_id,
+            last_event_id=self.progress.last_event_id if last_event_id is None else last_event_id,
             report=known,
         )
         progress.save(self.connection, reached)
@@ -122,11 +132,40 @@ class Replay:
 
     def _start_stage(self, stage: ReplayStage) -> None:
         with self.connection.transaction():
-            reached = self._record_progress(stage=stage)
+            reached = self._record_progress(stage=stage, last_event_id=0 if stage == "events" else None)
         self.progress = reached
-        self._last_fact_key = latest_facts.BEFORE_FIRST
-        if stage == "late events":
-            self.target_event_id = sources.last_visible_event(self.connection)
+
+    def _retract_facts(self) -> None:
+        connection, after = self.connection, self.progress.last_event_id
+        if not self._suspects:
+            self._window_end = min(after + _SUSPECT_WINDOW, self.target_event_id)
+            self._suspects = retractions.find_suspects(connection, after, self._window_end)
+        page = list(self._suspects)[: self._plan.batch_size]
+        is_last = len(page) == len(self._suspects)
+        with connection.transaction():
+            suppressions.lock_shared(connection)
+            replacements = retractions.find_wrong(self._suspects, self._load(page))
+            if replacements and not self._plan.dry_run:
+                locked = retractions.lock(connection, replacements)
+                # Read again under the locks: a copy of the event may have dated a fact anew.
+                still_wrong = retractions.find_wrong(self._suspects, self._load(page))
+                replacements = {fact: still_wrong[fact] for fact in replacements if fact in still_wrong}
+                retractions.replace_facts(
+                    connection, locked, {fact: to or retractions.demoted(fact) for fact, to in replacements.items()}
+                )
+            reached = self._record_progress(
+                [latest_facts.describe_retraction(fact, to) for fact, to in replacements.items() if to is not None],
+                last_event_id=self._window_end if is_last else page[-1],
+            )
+        self.progress = reached
+        self._wrong_facts |= {fact.key: fact for fact, to in replacements.items() if to is None}
+        for event_id in page:
+            del self._suspects[event_id]
+        if reached.last_event_id >= self.target_event_id:
+            self._start_stage("events")
+
+    def _load(self, event_ids: Sequence[int]) -> list[SourceEvent]:
+        return sources.load(self.connection, event_ids, self._plan.parser, self._refolder.rejected_event_ids)
 
     def _replay_events(self) -> None:
         after = self.progress.last_event_id
@@ -138,10 +177,8 @@ class Replay:
             except PermanentError:
                 if not self._refolder.find_rejected(self.connection, page):
                     raise
-        elif self.progress.stage == "late events":
-            self._start_stage("late facts")
         elif self._plan.dry_run or not self._needs_another_round():
-            self._start_stage("latest facts")
+            self._start_stage("removals")
 
     def _needs_another_round(self) -> bool:
         """Whether so many events came meanwhile that they are worth another round; ever fewer, or it is given up."""
@@ -155,54 +192,51 @@ class Replay:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             found = self._refolder.compare(connection, event_ids, after)
-            if self._plan.dry_run or not found.differs:
-                latest_facts.collect(connection, found.sources)
-                reached = self._record_progress(found.describe(), event_ids=event_ids)
-        if not self._plan.dry_run and found.differs:
+            facts = latest_facts.extract_latest(found.sources)
+            missing = latest_facts.missing(connection, facts.values())
+            if self._plan.dry_run:
+                differences = [latest_facts.describe(fact, value) for fact, value in missing]
+                differences += self._describe_replacements(facts)
+                reached = self._record_progress([*found.describe(), *differences], event_ids=event_ids)
+            elif not found.differs and not missing:
+                reached = self._record_progress(event_ids=event_ids)
+        if missing and not self._plan.dry_run:
+            # Apart from the repair, which takes locks in another order; an interruption repeats this without effect.
+            with connection.transaction():
+                applied = latest_facts.apply_missing(connection, facts.values())
+                reached = self._record_progress(applied, event_ids=() if found.differs else event_ids)
+            self.progress = reached
+        if found.differs and not self._plan.dry_run:
             with connection.transaction():
                 suppressions.lock_shared(connection)
                 repaired = self._refolder.repair(connection, found, f"replay {self.progress.replay_id}")
-                latest_facts.collect(connection, found.sources)
                 reached = self._record_progress(repaired, event_ids=event_ids)
         self.progress = reached
 
-    def _apply_latest_facts(self) -> None:
-        with self.connection.transaction():
-            suppressions.lock_shared(self.connection)
-            unheard = latest_facts.missing(self.connection, self._last_fact_key, _PAGE_SIZE)
-            if unheard and not self._plan.dry_run:
-                latest_facts.apply(self.connection, [saying for saying, _ in unheard])
-            reached = self._record_progress([latest_facts.describe(saying, was) for saying, was in unheard])
-        self.progress = reached
-        if unheard:
-            self._last_fact_key = unheard[-1][0].key
-        else:
-            self._start_stage("retractions" if self.progress.stage == "latest facts" else "chats")
+    def _describe_replacements(self, facts: Mapping[FactKey, LatestFact]) -> list[Difference]:
+        return [
+            latest_facts.describe_retraction(wrong, fact)
+            for key, fact in facts.items()
+            if (wrong := self._wrong_facts.pop(key, None)) is not None
+        ]
 
-    def _retract_facts(self) -> None:
+    def _remove_facts(self) -> None:
         connection = self.connection
-        if self._suspect_event_ids is None:
-            with connection.transaction():
-                doubted = retractions.collect_doubts(connection)
-            self._suspect_event_ids = (
-                retractions.find_suspect_events(connection, self.progress.last_event_id) if doubted else []
+        if self._unreplaced is None:
+            self._unreplaced = (
+                list(self._wrong_facts.values()) if self._plan.dry_run else retractions.find_unreplaced(connection)
             )
-        page = self._suspect_event_ids[: self._plan.batch_size]
+        page = self._unreplaced[:_PAGE_SIZE]
         if not page:
-            self._start_stage("chats" if self._plan.dry_run else "late events")
+            self._start_stage("chats")
             return
         with connection.transaction():
-            suppressions.lock_shared(connection)
-            reading = retractions.SuspectEvents(page, self._plan.parser, self._refolder.rejected_event_ids)
-            wrong = retractions.find_refuted(connection, reading)
-            instead = latest_facts.get(connection, [one.key for one in wrong])
-            if wrong and not self._plan.dry_run:
-                retractions.retract(connection, wrong, instead, reading)
-            reached = self._record_progress(
-                [latest_facts.describe_retraction(one, instead.get(one.key)) for one in wrong]
-            )
+            if not self._plan.dry_run:
+                suppressions.lock_shared(connection)
+                retractions.replace_facts(connection, retractions.lock(connection, page), dict.fromkeys(page))
+            reached = self._record_progress([latest_facts.describe_retraction(fact, None) for fact in page])
         self.progress = reached
-        del self._suspect_event_ids[: self._plan.batch_size]
+        del self._unreplaced[:_PAGE_SIZE]
 
     def _refresh_summaries(self) -> None:
         with self.connection.transaction(force_rollback=self._plan.dry_run):

@@ -1,151 +1,122 @@
-"""Takes back names, evidence and states that the history has and the event they came from no longer says."""
+"""Retracts names, LID evidence and session reports that the event they came from does not state any more.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+Each such fact is stored with the digest of its event: a fact is wrong if that event still has its body and states
+something else. A wrong fact gives way to what its event states of the same subject now. If that is nothing, it stays
+visible in the lowest place, below every event that the replay is about to fold; if none of them replaces it, it is
+removed in the end. A fact whose event was pruned stays.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
 from store.history import chats
-from store.history.chats import ChatAddress
+from store.history.chats import Chat, ChatAddress
 from store.history.fold import Fold
 from store.postgres import json_rows
 from store.postgres.connections import Connection
-from store.replay import latest_facts, sources
-from store.replay.latest_facts import FactKey, FactKind, LatestFact
-from store.replay.shadow import shadow_search_path
-from store.replay.sources import EventParser
+from store.replay import latest_facts
+from store.replay.latest_facts import FactKind, LatestFact
+from store.replay.sources import SourceEvent
 
-_EVENT_WINDOW = 50_000
-"""How many events are searched at a time for those that names came from."""
+Suspects: TypeAlias = Mapping[int, Sequence[LatestFact]]
+"""Per event id, the facts of the history that came from it."""
+Replacements: TypeAlias = Mapping[LatestFact, LatestFact | None]
+"""Per fact, what takes its place; None: nothing."""
+_FactRow: TypeAlias = tuple[FactKind, str, str, str, int, int, bytes, str | None]
 
-
-def create_table(connection: Connection) -> None:
-    """Make room for doubts, for the life of this connection."""
-    connection.execute(
-        """
-        CREATE TEMPORARY TABLE doubts (
-            kind text, session_id text, subject text, object text, rank smallint, effective_at bigint, digest bytea,
-                value text
-        )
-        """
-    )
-
-
-def collect_doubts(connection: Connection) -> int:
-    """Note what the history has and no replayed event said as the greatest: withdrawn, or pruned; returns how much."""
-    connection.execute("TRUNCATE doubts")
-    with shadow_search_path(connection):
-        noted = connection.execute(
-            """
-            INSERT INTO doubts (kind, session_id, subject, object, rank, effective_at, digest, value)
-            SELECT h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
-            FROM (
-                SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality AS rank,
-                    c.own_name_at AS effective_at, c.own_name_digest AS digest, c.own_name AS value
-                FROM public.chats AS c
-                WHERE c.own_name IS NOT NULL
-                UNION ALL
-                SELECT 'alias', a.session_id, a.lid, a.phone, 0, a.observed_at, a.digest, NULL FROM lid_aliases AS a
-                UNION ALL
-                SELECT 'state', n.session_id, '', '', 0, n.state_at, n.state_digest, n.state
-                FROM sessions AS n
-                WHERE n.state IS NOT NULL
-                UNION ALL
-                SELECT 'phone', n.session_id, '', '', 0, n.phone_at, n.phone_digest, n.phone
-                FROM sessions AS n
-                WHERE n.phone IS NOT NULL
-            ) AS h
-            LEFT JOIN latest_facts AS s USING (kind, session_id, subject, object)
-            -- What is greater is not doubted but heard.
-            WHERE s.digest IS NULL OR (h.rank, h.effective_at, h.digest) > (s.rank, s.effective_at, s.digest)
-                OR ((h.rank, h.effective_at, h.digest) = (s.rank, s.effective_at, s.digest) AND h.value
-                    IS DISTINCT FROM s.value)
-            """
-        )
-    connection.execute("ANALYZE doubts")
-    return noted.rowcount
+_STORED_FACTS: LiteralString = """(
+    SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality::integer AS rank,
+        c.own_name_at AS effective_at, c.own_name_digest AS digest, c.own_name AS value
+    FROM chats AS c
+    WHERE c.own_name IS NOT NULL
+    UNION ALL
+    SELECT 'alias', a.session_id, a.lid, a.phone, 0, a.observed_at, a.digest, NULL FROM lid_aliases AS a
+    UNION ALL
+    SELECT 'state', n.session_id, '', '', 0, n.state_at, n.state_digest, n.state
+    FROM sessions AS n
+    WHERE n.state IS NOT NULL
+    UNION ALL
+    SELECT 'phone', n.session_id, '', '', 0, n.phone_at, n.phone_digest, n.phone
+    FROM sessions AS n
+    WHERE n.phone IS NOT NULL
+)"""
 
 
-def find_suspect_events(connection: Connection, last_event_id: int) -> list[int]:
-    """The replayed events that what is doubted came from; of what was pruned there is none."""
-    found: list[int] = []
-    for start in range(0, last_event_id, _EVENT_WINDOW):
-        came = connection.execute(
-            """
-            SELECT e.event_id
-            FROM raw_events AS e
-            WHERE e.event_id > %(start)s AND e.event_id <= %(end)s
-                AND e.digest IN (SELECT d.digest FROM doubts AS d)
-            """,
-            {"start": start, "end": min(start + _EVENT_WINDOW, last_event_id)},
-        )
-        found += [cast("int", event_id) for (event_id,) in came]
-    return sorted(found)
-
-
-@dataclass(frozen=True, slots=True)
-class SuspectEvents:
-    """Events that may be what is doubted came from, and how to read them."""
-
-    event_ids: Collection[int]
-    parser: EventParser
-    rejected_event_ids: Collection[int]
-
-
-def find_refuted(connection: Connection, suspects: SuspectEvents) -> list[LatestFact]:
-    """What is doubted and these events do not say."""
-    read = sources.load(connection, suspects.event_ids, suspects.parser, suspects.rejected_event_ids)
-    said = {saying for source in read for saying in latest_facts.extract(source)}
+def find_suspects(connection: Connection, after: int, last_event_id: int) -> dict[int, list[LatestFact]]:
+    """The events with these ids that facts of the history came from, sorted."""
     found = connection.execute(
-        """
-        SELECT d.kind, d.session_id, d.subject, d.object, d.rank, d.effective_at, d.digest, d.value
-        FROM doubts AS d
-        WHERE d.digest = ANY(%s)
-        """,
-        [[source.digest for source in read]],
+        f"""
+        SELECT e.event_id, h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
+        FROM raw_events AS e
+        JOIN {_STORED_FACTS} AS h USING (digest)
+        WHERE e.event_id > %(after)s AND e.event_id <= %(last)s
+        ORDER BY e.event_id
+        """,  # noqa: S608 - literals
+        {"after": after, "last": last_event_id},
         binary=True,
     )
-    doubts = [LatestFact(*cast("tuple[FactKind, str, str, str, int, int, bytes, str | None]", row)) for row in found]
-    return [doubted for doubted in doubts if doubted not in said]
+    suspects: defaultdict[int, list[LatestFact]] = defaultdict(list)
+    for row in found:
+        suspects[cast("int", row[0])].append(LatestFact(*cast("_FactRow", row[1:])))
+    return suspects
 
 
-def retract(
-    connection: Connection,
-    refuted: Sequence[LatestFact],
-    replacements: Mapping[FactKey, LatestFact],
-    suspects: SuspectEvents,
-) -> None:
-    """Put in the place of each what is to be there instead, in the caller's transaction.
+def find_wrong(suspects: Suspects, events: Iterable[SourceEvent]) -> Replacements:
+    """The facts that these events do not state any more, each with what its event states of the subject instead."""
+    wrong: dict[LatestFact, LatestFact | None] = {}
+    for event in events:
+        stated = set(latest_facts.extract(event))
+        latest = latest_facts.extract_latest([event])
+        wrong |= {fact: latest.get(fact.key) for fact in suspects[event.event_id] if fact not in stated}
+    return wrong
 
-    Under the locks everything is looked at again: a copy may have come since, and say it with another receipt.
-    """
-    lids = {(one.session_id, one.subject) for one in refuted if one.kind == "alias"}
-    places = {(one.session_id, one.subject) for one in refuted if one.kind == "name"} | lids
-    located = chats.lock(connection, places | _candidate_phones(connection, lids))
-    still = set(find_refuted(connection, suspects))
-    folding = Fold(connection, [], [], {}, located)
-    sure = [one for one in refuted if one in still]
-    for one in sure:
-        if one.kind == "name":
-            _replace_name(connection, one, replacements.get(one.key))
-            folding.summary_changes.mark_stale(located[one.session_id, one.subject].canonical_chat_id)
-        elif one.kind == "alias":
-            _replace_lid_evidence(connection, one, replacements.get(one.key))
-    folding.recompute(
-        folding.remap_lids(sorted({(one.session_id, one.subject) for one in sure if one.kind == "alias"}))
+
+def demoted(fact: LatestFact) -> LatestFact:
+    """The fact in the lowest place."""
+    return replace(fact, rank=0, effective_at=0, digest=b"")
+
+
+def find_unreplaced(connection: Connection) -> list[LatestFact]:
+    """The facts in the lowest place."""
+    found = connection.execute(
+        f"""
+        SELECT h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
+        FROM {_STORED_FACTS} AS h
+        WHERE h.digest = ''
+        ORDER BY h.kind, h.session_id, h.subject, h.object
+        """,  # noqa: S608 - literals
+        binary=True,
     )
+    return [LatestFact(*cast("_FactRow", row)) for row in found]
+
+
+def lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAddress, Chat]:
+    """Lock the chats whose names and addresses may change when these facts are replaced."""
+    lids = {(one.session_id, one.subject) for one in facts if one.kind == "alias"}
+    names = {(one.session_id, one.subject) for one in facts if one.kind == "name"}
+    return chats.lock(connection, names | lids | _candidate_phones(connection, lids))
+
+
+def replace_facts(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
+    """Store each replacement, or remove the fact where there is none; a fact that changed meanwhile stays."""
+    folding = Fold(connection, [], [], {}, locked)
+    for fact, replacement in replacements.items():
+        _WRITERS[fact.kind](connection, _parameters(fact, replacement))
+        if fact.kind == "name":
+            folding.summary_changes.mark_stale(locked[fact.session_id, fact.subject].canonical_chat_id)
+    lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
+    folding.recompute(folding.remap_lids(sorted(lids)))
     folding.refresh_summaries()
-    told = list(folding.changes)
-    for one in sure:
-        if one.kind in ("state", "phone"):
-            _replace_session_report(connection, one, replacements.get(one.key))
-            told.append(Change("session", one.session_id))
-    changes.publish(connection, told)
+    reported = {fact.session_id for fact in replacements if fact.kind in ("state", "phone")}
+    changes.publish(connection, [*folding.changes, *(Change("session", session_id) for session_id in sorted(reported))])
 
 
 def _candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set[ChatAddress]:
-    """All that these LIDs could be pointed to instead."""
+    """All phones that these LIDs have evidence for."""
     found = connection.execute(
         """
         SELECT a.session_id, a.phone
@@ -157,13 +128,13 @@ def _candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> se
     return {(session_id, phone) for session_id, phone in cast("Iterable[tuple[str, str]]", found)}
 
 
-def _parameters(refuted: LatestFact, replacement: LatestFact | None) -> Mapping[str, object]:
+def _parameters(fact: LatestFact, replacement: LatestFact | None) -> Mapping[str, object]:
     return {
-        "session_id": refuted.session_id,
-        "subject": refuted.subject,
-        "object": refuted.object,
-        "wrong_at": refuted.effective_at,
-        "wrong_digest": refuted.digest,
+        "session_id": fact.session_id,
+        "subject": fact.subject,
+        "object": fact.object,
+        "wrong_at": fact.effective_at,
+        "wrong_digest": fact.digest,
         "rank": 0 if replacement is None else replacement.rank,
         "at": None if replacement is None else replacement.effective_at,
         "digest": None if replacement is None else replacement.digest,
@@ -171,7 +142,7 @@ def _parameters(refuted: LatestFact, replacement: LatestFact | None) -> Mapping[
     }
 
 
-def _replace_name(connection: Connection, refuted: LatestFact, replacement: LatestFact | None) -> None:
+def _replace_name(connection: Connection, parameters: Mapping[str, object]) -> None:
     connection.execute(
         """
         UPDATE chats
@@ -179,20 +150,19 @@ def _replace_name(connection: Connection, refuted: LatestFact, replacement: Late
         WHERE session_id = %(session_id)s AND address = %(subject)s
             AND own_name_at = %(wrong_at)s AND own_name_digest = %(wrong_digest)s
         """,
-        _parameters(refuted, replacement),
+        parameters,
     )
 
 
-def _replace_lid_evidence(connection: Connection, refuted: LatestFact, replacement: LatestFact | None) -> None:
-    values = _parameters(refuted, replacement)
-    if replacement is None:
+def _replace_lid_evidence(connection: Connection, parameters: Mapping[str, object]) -> None:
+    if parameters["digest"] is None:
         connection.execute(
             """
             DELETE FROM lid_aliases
             WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
                 AND observed_at = %(wrong_at)s AND digest = %(wrong_digest)s
             """,
-            values,
+            parameters,
         )
         return
     connection.execute(
@@ -202,26 +172,35 @@ def _replace_lid_evidence(connection: Connection, refuted: LatestFact, replaceme
         WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
             AND observed_at = %(wrong_at)s AND digest = %(wrong_digest)s
         """,
-        values,
+        parameters,
     )
 
 
-def _replace_session_report(connection: Connection, refuted: LatestFact, replacement: LatestFact | None) -> None:
-    if refuted.kind == "state":
-        connection.execute(
-            """
-            UPDATE sessions
-            SET state = %(value)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
-            WHERE session_id = %(session_id)s AND state_at = %(wrong_at)s AND state_digest = %(wrong_digest)s
-            """,
-            _parameters(refuted, replacement),
-        )
-        return
+def _replace_state(connection: Connection, parameters: Mapping[str, object]) -> None:
+    connection.execute(
+        """
+        UPDATE sessions
+        SET state = %(value)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
+        WHERE session_id = %(session_id)s AND state_at = %(wrong_at)s AND state_digest = %(wrong_digest)s
+        """,
+        parameters,
+    )
+
+
+def _replace_phone(connection: Connection, parameters: Mapping[str, object]) -> None:
     connection.execute(
         """
         UPDATE sessions
         SET phone = %(value)s, phone_at = %(at)s, phone_digest = %(digest)s, rev = rev + 1
         WHERE session_id = %(session_id)s AND phone_at = %(wrong_at)s AND phone_digest = %(wrong_digest)s
         """,
-        _parameters(refuted, replacement),
+        parameters,
     )
+
+
+_WRITERS: Mapping[FactKind, Callable[[Connection, Mapping[str, object]], None]] = {
+    "name": _replace_name,
+    "alias": _replace_lid_evidence,
+    "state": _replace_state,
+    "phone": _replace_phone,
+}

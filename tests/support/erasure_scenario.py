@@ -130,7 +130,7 @@ class ErasureScenario:
             suppressions=self.suppressions,
         )
         plan = ReplayPlan(parser, dry_run=dry)
-        with replay.open_connection(self.url, plan) as connection:
+        with replay.open_connection(self.url) as connection:
             job = (
                 ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, RedriveSelection()))
                 if parked

@@ -49,7 +49,7 @@ def store_transaction(connection: Connection, batches: Sequence[RawBatch], parse
 
 def run_replay(database_url: str, parse: FaultyParser, *, dry_run: bool = False, size: int = 100) -> ReplayReport:
     plan = ReplayPlan(replay_parser(parse), batch_size=size, dry_run=dry_run)
-    with replay.open_connection(database_url, plan) as connection:
+    with replay.open_connection(database_url) as connection:
         job = Replay(connection, plan)
         while job.step():
             pass
@@ -60,7 +60,7 @@ def run_redrive(
     database_url: str, parse: FaultyParser, *, reason: str | None = None, dry_run: bool = False
 ) -> ReplayReport:
     plan = ReplayPlan(replay_parser(parse), batch_size=20, dry_run=dry_run)
-    with replay.open_connection(database_url, plan) as connection:
+    with replay.open_connection(database_url) as connection:
         event_ids = redrive_requests.select_event_ids(connection, RedriveSelection(reason=reason))
         job = ParkedRetry(connection, plan, event_ids)
         while job.step():

@@ -117,7 +117,7 @@ def run(
         except SuppressionKeyError as error:
             raise ReplayAbortedError(str(error)) from error
     plan = ReplayPlan(parser, own_phone=own_phone, batch_size=options.batch_size, dry_run=options.dry_run)
-    connection = replay.open_connection(database_url, plan)
+    connection = replay.open_connection(database_url)
     job = _create_job(connection, plan, options)
     began = time.monotonic()
     try:
@@ -150,7 +150,7 @@ def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, s
             if plan.dry_run:
                 raise ReplayAbortedError("The connection broke and took the dry run's results with it: run it again.")
             try:
-                job.reconnect(replay.open_connection(database_url, plan))
+                job.reconnect(replay.open_connection(database_url))
             except progress.ReplayRunningError as error:
                 raise TransientError("PostgreSQL still holds the broken connection") from error
         return job.step()

@@ -82,7 +82,7 @@ class RedriveRunner:
                 return None
         plan = ReplayPlan(parsers.current(self._suppressions), own_phone=self._own_phone, batch_size=STEP_EVENTS)
         # Does not wait for the replay lock: another worker may hold it, and new events come first.
-        own_connection = replay.open_connection(self._database_url, plan, wait_seconds=0)
+        own_connection = replay.open_connection(self._database_url, wait_seconds=0)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(own_connection.close)
             with connections.deadline(own_connection, STEP_DEADLINE_SECONDS):

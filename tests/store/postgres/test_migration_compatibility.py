@@ -83,7 +83,7 @@ def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folde
         ),
         ("ALTER TABLE chats DROP COLUMN waiting_since", "takes away or changes chats.waiting_since"),
         ("ALTER TABLE sends RENAME TO sendings", "takes away sends"),
-        ("DROP TABLE latest_facts", "takes away latest_facts"),
+        ("DROP TABLE redrive_requests", "takes away redrive_requests"),
         (
             "ALTER TABLE event_digests DROP CONSTRAINT event_digests_pkey",
             "takes away event_digests_pkey, by which old writers find what is there",

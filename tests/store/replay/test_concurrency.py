@@ -27,7 +27,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_da
     read, more = 0, True
     while more:
         # Each connection dies after two steps, wherever the replay is.
-        with replay.open_connection(database_url, plan) as connection:
+        with replay.open_connection(database_url) as connection:
             job = Replay(connection, plan)
             steps.append(job.progress.last_event_id)
             more = job.step() and job.step()
@@ -44,21 +44,20 @@ def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
     """What was read by the version before is not what this version would have read."""
     store_batches(database_url, list(generated_history_batches.generate_batches(100)), parse_correctly)
     first = ReplayPlan(replay_parser(parse_correctly), batch_size=20)
-    with replay.open_connection(database_url, first) as connection:
+    with replay.open_connection(database_url) as connection:
         Replay(connection, first).step()
 
     second = replace(first, parser=replace(first.parser, name="newer"))
-    with replay.open_connection(database_url, second) as connection:
+    with replay.open_connection(database_url) as connection:
         assert Replay(connection, second).progress.last_event_id == 0
-    with replay.open_connection(database_url, second) as connection:
+    with replay.open_connection(database_url) as connection:
         assert Replay(connection, second, restart=True).progress.replay_id == 3
 
 
 def test_there_is_one_replay_at_a_time(database_url: str) -> None:
     """Two would each undo what the other has not reached yet."""
-    plan = ReplayPlan(replay_parser(parse_correctly))
-    with replay.open_connection(database_url, plan), pytest.raises(progress.ReplayRunningError):
-        replay.open_connection(database_url, plan)
+    with replay.open_connection(database_url), pytest.raises(progress.ReplayRunningError):
+        replay.open_connection(database_url)
 
 
 @pytest.mark.parametrize("mistake", ["wrong chats", "wrong evidence"])
@@ -84,7 +83,7 @@ def test_new_events_go_on_arriving(mistake: str, database_url: str, second_datab
     for thread in threads:
         thread.start()
     plan = ReplayPlan(replay_parser(parse_correctly), batch_size=50)
-    with replay.open_connection(database_url, plan) as connection:
+    with replay.open_connection(database_url) as connection:
         job = Replay(connection, plan)
         while retry_transient(job.step):
             pass

@@ -243,7 +243,7 @@ def test_a_replay_goes_on_beside_it(kept: str) -> None:
 def interleaved(database_url: str) -> Iterator[None]:
     """Steps of a replay and of retention in turns."""
     plan = ReplayPlan(replay_parser(parse_correctly), batch_size=2)
-    with replay.open_connection(database_url, plan) as ours, connections.open(database_url, "retain") as connection:
+    with replay.open_connection(database_url) as ours, connections.open(database_url, "retain") as connection:
         job = Replay(ours, plan)
         steps = expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False))
         while job.step():
