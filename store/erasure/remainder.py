@@ -1,6 +1,6 @@
 """The last stage of an erasure: names, LID evidence, sends, empty chats, and references to them in other tables.
 
-It deletes from `sends`, `latest_facts` and `replays`, which belong to rooms that this one cannot import.
+It changes `sends` and `replays`, which belong to rooms that this one cannot import.
 """
 
 import re
@@ -20,7 +20,7 @@ _DIGIT_SEPARATORS = "[ ().+/-]*"
 
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) -> Mapping[str, int]:
     """Erase the remainder in the caller's transaction, while no other process writes the history."""
-    # Also waits for a replay that has collected one of the subject's names and not committed it.
+    # Also waits for a replay that is folding one of the subject's names.
     suppressions.lock_exclusive(connection)
     chat_ids = subject.chat_ids(connection)
     lid_evidence = _erase_lid_evidence(connection, subject)

@@ -13,10 +13,9 @@ from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chats
+from store.history import chats, lid_aliases
 from store.history.chats import Chat, ChatAddress
 from store.history.fold import Fold
-from store.postgres import json_rows
 from store.postgres.connections import Connection
 from store.replay import latest_facts
 from store.replay.latest_facts import FactKind, LatestFact
@@ -98,7 +97,7 @@ def lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAddr
     """Lock the chats whose names and addresses may change when these facts are replaced."""
     lids = {(one.session_id, one.subject) for one in facts if one.kind == "alias"}
     names = {(one.session_id, one.subject) for one in facts if one.kind == "name"}
-    return chats.lock(connection, names | lids | _candidate_phones(connection, lids))
+    return chats.lock(connection, names | lids | lid_aliases.candidate_phones(connection, lids))
 
 
 def replace_facts(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
@@ -113,19 +112,6 @@ def replace_facts(connection: Connection, locked: dict[ChatAddress, Chat], repla
     folding.refresh_summaries()
     reported = {fact.session_id for fact in replacements if fact.kind in ("state", "phone")}
     changes.publish(connection, [*folding.changes, *(Change("session", session_id) for session_id in sorted(reported))])
-
-
-def _candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set[ChatAddress]:
-    """All phones that these LIDs have evidence for."""
-    found = connection.execute(
-        """
-        SELECT a.session_id, a.phone
-        FROM jsonb_to_recordset(%s::jsonb) AS r (session_id text, lid text)
-        JOIN lid_aliases AS a USING (session_id, lid)
-        """,
-        [json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
-    )
-    return {(session_id, phone) for session_id, phone in cast("Iterable[tuple[str, str]]", found)}
 
 
 def _parameters(fact: LatestFact, replacement: LatestFact | None) -> Mapping[str, object]:
