@@ -1,1 +1,1 @@
-"""Serves conversations to dashboards, and never ingests."""
+"""Serves stored conversations over HTTP and sends messages through the gateway."""

@@ -1,4 +1,4 @@
-"""`python -m api`: serve conversations until SIGTERM; `token …` manages who may ask, `sak …` the gateway."""
+"""`python -m api`: serves the HTTP API until SIGTERM; `token …` manages API tokens, `sak …` calls the gateway."""
 
 import argparse
 import os
@@ -15,11 +15,11 @@ from api.settings import SettingsError
 from telemetry import errors, logs
 
 _SHUTDOWN_GRACE_SECONDS = 5
-"""Seconds that open requests have when the process is asked to end."""
+"""Seconds that open requests have to finish after SIGTERM."""
 
 
 class _StreamClosingServer(uvicorn.Server):
-    """Ends the streams before it waits for the last requests: by themselves they never end."""
+    """Closes the event streams at shutdown before it waits for open requests: streams do not end by themselves."""
 
     def __init__(self, config: uvicorn.Config, broadcaster: Broadcaster) -> None:
         super().__init__(config)
@@ -39,11 +39,11 @@ def main() -> None:
     commands = parser.add_subparsers(dest="group")
     tokens.add_parser(commands)
     sak.add_parser(commands)
-    chosen = parser.parse_args()
-    if chosen.group == "token":
-        print(tokens.run(chosen, os.environ))
-    elif chosen.group == "sak":
-        sys.exit(sak.run(chosen, os.environ))
+    arguments = parser.parse_args()
+    if arguments.group == "token":
+        print(tokens.run(arguments, os.environ))
+    elif arguments.group == "sak":
+        sys.exit(sak.run(arguments, os.environ))
     else:
         serve()
 
@@ -60,11 +60,11 @@ def serve() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_GRACE_SECONDS,
-        # Longer than a proxy in front of us keeps a connection, so that it never sends into one that we just closed.
+        # Longer than a reverse proxy keeps idle connections, so that it never sends into one that was just closed.
         timeout_keep_alive=75,
         lifespan="on",
     )
-    _StreamClosingServer(config, app.state.hub).run(sockets=[listener])
+    _StreamClosingServer(config, app.state.broadcaster).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The process as an ASGI application: its parts, put together from the environment."""
+"""Assembles the ASGI application from the environment."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api import indexer
 from api.auth import sign_in
 from api.auth.access import AuthMiddleware
 from api.auth.cookies import SignInCookies
@@ -26,41 +25,40 @@ from api.http.pool_metrics import PoolMetrics
 from api.live import changes, stream
 from api.live.broadcaster import Broadcaster
 from api.openapi import document
-from api.operations import numbers, redrives
+from api.operations import ledger, parked, redrives, sessions, statistics
 from api.sending import routes as sending_routes
 from api.sending.dispatch import SendDispatcher
 from api.settings import Settings
 
 _MAX_DATABASE_STREAMS = 4
-"""Streams and exports that may read the database at the same time; others take turns, and requests need not wait."""
+"""Streams and exports that read the database at the same time, so that they leave connections to requests."""
 
 
 def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | None = None) -> Starlette:
-    """The API, serving when its lifespan has begun; raises SettingsError. `patience` is with the gateway."""
+    """The API, which serves once its lifespan has begun; raises SettingsError. `timeouts` apply to the gateway."""
     settings = Settings.from_environ(environ)
-    backend = Database.from_settings(settings)
-    hub = Broadcaster(backend)
+    database = Database.from_settings(settings)
+    broadcaster = Broadcaster(database)
     registry = CollectorRegistry()
-    registry.register(PoolMetrics((backend.read_pool, backend.write_pool)))
-    dispatch = SendDispatcher.from_settings(settings, timeouts)
+    registry.register(PoolMetrics((database.read_pool, database.write_pool)))
+    dispatcher = SendDispatcher.from_settings(settings, timeouts)
     cookies = SignInCookies(settings.bootstrap_token)
-    if backend.replica is not None:
-        registry.register(replica_metrics.ReplicaMetrics(backend.replica))
-        dispatch.observe_writes(backend.replica.require_lsn)
+    if database.replica is not None:
+        registry.register(replica_metrics.ReplicaMetrics(database.replica))
+        dispatcher.observe_writes(database.replica.require_lsn)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        # A thread more than there are connections would only wait for one; a few more answer what needs none.
+        # More threads would only wait for a connection; the extra four serve requests that need none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + 4
-        backend.open()
-        tasks = [asyncio.create_task(hub.run()), asyncio.create_task(indexer.run(backend))]
-        async with dispatch.lifespan():
+        database.open()
+        broadcast = asyncio.create_task(broadcaster.run())
+        async with dispatcher.lifespan():
             yield
-            hub.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await anyio.to_thread.run_sync(backend.close)
+            broadcaster.close()
+        broadcast.cancel()
+        await asyncio.gather(broadcast, return_exceptions=True)
+        await anyio.to_thread.run_sync(database.close)
 
     app = Starlette(
         routes=[
@@ -74,10 +72,10 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/chats/{phone}/read", read_flags.update_read_flag, methods=["POST"]),
             Route("/api/chats/{phone}/export", export.export_chat),
             Route("/api/sessions/{session_id}/export", export.export_session),
-            Route("/api/sessions", numbers.list_sessions),
-            Route("/api/stats", numbers.get_statistics),
-            Route("/api/ledger", numbers.get_ledger),
-            Route("/api/parked", numbers.list_parked),
+            Route("/api/sessions", sessions.list_sessions),
+            Route("/api/stats", statistics.get_statistics),
+            Route("/api/ledger", ledger.get_ledger),
+            Route("/api/parked", parked.list_parked),
             Route("/api/parked/redrive", redrives.request_redrive, methods=["POST"]),
             Route("/api/parked/redrive/{id}", redrives.get_redrive),
             Route("/api/search", search.search_messages),
@@ -92,16 +90,16 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         ],
         middleware=[
             *middleware.build(environ, registry),
-            Middleware(AuthMiddleware, settings.bootstrap_token, cookies, TokenAuthenticator(backend)),
+            Middleware(AuthMiddleware, settings.bootstrap_token, cookies, TokenAuthenticator(database)),
         ],
         exception_handlers=responses.EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
-    app.state.backend = backend
-    app.state.hub = hub
+    app.state.database = database
+    app.state.broadcaster = broadcaster
     app.state.registry = registry
-    app.state.dispatch = dispatch
+    app.state.dispatcher = dispatcher
     app.state.cookies = cookies
-    app.state.catching_up = anyio.CapacityLimiter(_MAX_DATABASE_STREAMS)
-    app.state.exports = threading.BoundedSemaphore(export.MAX_CONCURRENT_EXPORTS)
+    app.state.stream_limiter = anyio.CapacityLimiter(_MAX_DATABASE_STREAMS)
+    app.state.export_slots = threading.BoundedSemaphore(export.MAX_CONCURRENT_EXPORTS)
     return app

@@ -1,4 +1,4 @@
-"""What the api is told by its environment."""
+"""Reads the settings of the API from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,61 +12,61 @@ _MIN_SESSION_POLL_SECONDS = 30
 
 
 class SettingsError(Exception):
-    """The environment lacks something, or says something that cannot be; the message is for whoever starts us."""
+    """A variable is missing or invalid; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     database_url: str = field(repr=False)
     bootstrap_token: str = field(repr=False)
-    """The bootstrap token: all sessions, all scopes."""
+    """API_TOKEN, which has all sessions and all scopes."""
     pool_size: int
-    """How many questions PostgreSQL is asked at the same time."""
+    """Connections for reading, and so the number of queries at the same time."""
     max_file_bytes: int
-    """The largest file that is sent."""
+    """The size of the largest file that may be sent."""
     gateway: GatewaySettings | None = field(default=None, repr=False)
-    """None: there is no gateway, and nothing can be sent."""
+    """None: no gateway is configured, so nothing can be sent."""
     session_poll_seconds: int = 0
-    """How long to wait between two looks at the gateway's session; 0: it is not watched."""
+    """Seconds between two polls of the session's state; 0: it is not polled."""
     direct_database_url: str = field(default="", repr=False)
-    """The same database without a pooler before it."""
+    """The same database, without a pooler in between."""
     replica_url: str | None = field(default=None, repr=False)
-    """A replica that may answer what only reads; None: there is none."""
+    """A read replica; None: there is none."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Raises SettingsError."""
         token = environ.get("API_TOKEN", "").strip()
         if not token:
-            raise SettingsError("API_TOKEN is not set: it is the token that callers of the API must bear.")
+            raise SettingsError("API_TOKEN is not set: set it to a secret that clients of the API must send.")
         try:
             database_url = postgres_connections.url(environ)
             direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
         except postgres_connections.DatabaseUrlError as error:
             raise SettingsError(str(error)) from error
         try:
-            sak = GatewaySettings.from_environ(environ)
+            gateway = GatewaySettings.from_environ(environ)
         except GatewayError as error:
             raise SettingsError(f"{error}.") from error
-        watch_seconds = bounded_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
-        if 0 < watch_seconds < _MIN_SESSION_POLL_SECONDS:
+        poll_seconds = bounded_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
+        if 0 < poll_seconds < _MIN_SESSION_POLL_SECONDS:
             raise SettingsError(
-                f"SAK_WATCH_SECONDS must be 0 or at least {_MIN_SESSION_POLL_SECONDS}: SAK limits its request rate."
+                f"SAK_WATCH_SECONDS must be 0 or at least {_MIN_SESSION_POLL_SECONDS}, as SAK limits the request rate."
             )
         return cls(
             database_url,
             token,
             bounded_int(environ, "API_CONNECTIONS", 8, 1, 200),
             bounded_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
-            sak,
-            watch_seconds,
+            gateway,
+            poll_seconds,
             direct_url,
             read_url,
         )
 
 
 def bounded_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """A whole number within bounds; raises SettingsError."""
+    """A whole number within the bounds, inclusive; raises SettingsError."""
     value = environ.get(name) or str(default)
     if not (value.isascii() and value.isdigit()) or not minimum <= int(value) <= maximum:
         raise SettingsError(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}.")

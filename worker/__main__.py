@@ -19,6 +19,7 @@ from worker import health, redis_client
 from worker.commands import doctor, replay
 from worker.drain.drainer import Drainer
 from worker.housekeeping.erasures import ErasureRunner
+from worker.housekeeping.indexer import Indexer
 from worker.housekeeping.monitor import StreamMonitor
 from worker.housekeeping.redrives import RedriveRunner
 from worker.housekeeping.slow_metrics import SlowMetrics
@@ -77,9 +78,12 @@ def run_worker(environ: Mapping[str, str]) -> int:
     redrives = RedriveRunner(settings.direct_url, settings.own_phone, suppressions)
     erasures = ErasureRunner(settings.suppression_key_store)
     housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)
+    indexer = Indexer(settings.database_url)
+    indexer.start()
     try:
         _run_until_due(settings, drainer, monitor, lambda: DrainWorker(redis, drainer, monitor, housekeeping, metrics))
     finally:
+        indexer.stop()
         housekeeping.close()
         drainer.close()
     return 0

@@ -1,1 +1,1 @@
-"""Decides who may ask, and for what."""
+"""Authenticates callers and limits what they may do."""

@@ -1,4 +1,4 @@
-"""Who asks: everything under /api bears a token, and a token says which sessions may be seen."""
+"""Authenticates every request under /api, and determines the sessions and scopes of its caller."""
 
 import hmac
 import logging
@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth.cookies import SignInCookies
+from api.auth.cookies import SAFE_METHODS, SignInCookies
 from api.auth.tokens import TokenAuthenticator
 from api.http import responses
 from api.http.errors import ApiError
@@ -17,9 +17,8 @@ from store.access.tokens import Token
 from store.postgres import errors
 
 _CALLER_KEY = "caller"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCOPE_FREE_PATHS = frozenset({"/api/session"})
-"""Where any scope will do: it changes nothing but the caller's own cookie."""
+"""Any scope suffices for these: they change only the caller's own cookie."""
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +27,15 @@ log = logging.getLogger(__name__)
 class Caller:
     name: str
     sessions: tuple[str, ...] | None
-    """The sessions that this caller may see; None: all of them."""
+    """The sessions whose data the caller may see; None: all."""
     scopes: frozenset[str]
     token_id: int | None = None
     """None: the bootstrap token."""
     sign_in_nonce: str | None = field(default=None, compare=False)
-    """The nonce of the cookie, of whoever came with one."""
+    """The nonce of the sign-in cookie; None for a caller with a token."""
 
     def visible_sessions(self, session_id: str | None) -> tuple[str, ...] | None:
-        """The sessions that an answer may be made of, when the caller asks for one of them or (None) for all."""
+        """The visible ones among the requested session, or (None) all; None means all of the database."""
         if session_id is None:
             return self.sessions
         return (session_id,) if self.sessions is None or session_id in self.sessions else ()
@@ -50,7 +49,7 @@ BOOTSTRAP_CALLER = Caller("bootstrap", None, frozenset({"read", "write", "admin"
 
 
 class AuthMiddleware:
-    """Lets requests under /api pass to the application only with a token, or a cookie got for one."""
+    """Rejects requests under /api that have neither a valid token nor a valid sign-in cookie."""
 
     def __init__(
         self, app: ASGIApp, bootstrap_token: str, cookies: SignInCookies, authenticator: TokenAuthenticator
@@ -68,9 +67,9 @@ class AuthMiddleware:
         try:
             caller = await self._authenticate(scope["method"], headers)
             if caller is not None and scope["path"] not in _SCOPE_FREE_PATHS:
-                caller.require_scope("read" if scope["method"] in _SAFE_METHODS else "write")
-        except ApiError as refusal:
-            await responses.failure(refusal)(scope, receive, send)
+                caller.require_scope("read" if scope["method"] in SAFE_METHODS else "write")
+        except ApiError as error:
+            await responses.failure(error)(scope, receive, send)
             return
         except errors.TransientError as error:
             await responses.database_unavailable(error)(scope, receive, send)
@@ -79,41 +78,41 @@ class AuthMiddleware:
             await _UNAUTHORIZED(scope, receive, send)
             return
         scope.setdefault("state", {})[_CALLER_KEY] = caller
-        if scope["method"] in _SAFE_METHODS or scope["path"] in _SCOPE_FREE_PATHS:
+        if scope["method"] in SAFE_METHODS or scope["path"] in _SCOPE_FREE_PATHS:
             await self.app(scope, receive, send)
         else:
             await self._audit(caller, scope, receive, send)
 
     async def _audit(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        """What changes something is written down before its answer goes out."""
+        """Record the request in the audit log before its response goes out."""
 
-        async def noting(message: Message) -> None:
+        async def record_then_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 try:
                     await self._authenticator.record_audit(
                         caller.name, scope["method"], scope["path"], message["status"]
                     )
                 except errors.StoreError as error:
-                    # It is done already: an answer that says otherwise would be the greater harm.
-                    log.error("a change is not in the audit log: %s", error)  # noqa: TRY400 - it says it all
+                    # The change is committed: a response that reports a failure would be wrong.
+                    log.error("audit record failed: %s", error)  # noqa: TRY400 - the traceback adds nothing
             await send(message)
 
-        await self.app(scope, receive, noting)
+        await self.app(scope, receive, record_then_send)
 
     async def _authenticate(self, method: str, headers: Headers) -> Caller | None:
-        """Whose token, or else whose cookie it is; raises Refusal for what another site may be behind."""
+        """The caller by token, else by cookie; raises ApiError for a request that another site may have caused."""
         authorization = headers.get("authorization")
         if authorization is None:
-            ticket = self._cookies.decode(headers, time.time())
-            if ticket is None:
+            sign_in = self._cookies.decode(headers, time.time())
+            if sign_in is None:
                 return None
-            self._cookies.check_csrf(ticket, method, headers)
-            if await self._authenticator.is_signed_out(ticket.nonce):
+            self._cookies.check_csrf(sign_in, method, headers)
+            if await self._authenticator.is_signed_out(sign_in.nonce):
                 return None
-            found = BOOTSTRAP_CALLER
-            if ticket.token_id is not None:
-                found = _caller_from_token(await self._authenticator.find_by_id(ticket.token_id))
-            return found and replace(found, sign_in_nonce=ticket.nonce)
+            caller = BOOTSTRAP_CALLER
+            if sign_in.token_id is not None:
+                caller = _caller_from_token(await self._authenticator.find_by_id(sign_in.token_id))
+            return caller and replace(caller, sign_in_nonce=sign_in.nonce)
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
@@ -130,14 +129,13 @@ _UNAUTHORIZED = responses.failure(
     ApiError(
         401,
         "unauthorized",
-        "This needs a valid token: Authorization: Bearer <token>.",
+        "A valid token is required: Authorization: Bearer <token>.",
         {"www-authenticate": 'Bearer realm="api"'},
     )
 )
 
 
 def caller(request: Request) -> Caller:
-    """Whose request it is."""
-    found: object = request.scope["state"][_CALLER_KEY]
-    assert isinstance(found, Caller)
-    return found
+    """The authenticated caller of a request under /api."""
+    authenticated: Caller = request.scope["state"][_CALLER_KEY]
+    return authenticated

@@ -1,7 +1,7 @@
-"""Cookies that a signed-in dashboard bears in place of its token, which no script can read and which are not the token.
+"""Signs and verifies the cookies that a dashboard uses in place of its token; scripts cannot read them.
 
-Every process of the API knows every cookie: the key comes from API_TOKEN, and changing that signs everybody out. What
-is kept is only which sign-ins were ended (store/access/signouts.py).
+The signing key is derived from API_TOKEN: every process of the API accepts every cookie, and a new API_TOKEN ends all
+sign-ins. The database records only sign-ins that were ended (store/access/signouts.py).
 """
 
 import hashlib
@@ -15,16 +15,16 @@ from starlette.requests import cookie_parser
 from api.http.errors import ApiError
 
 LIFETIME_SECONDS = 30 * 86400
-"""Seconds; a dashboard that is opened meanwhile begins them anew."""
+"""Seconds since the dashboard was last opened."""
 CSRF_HEADER = "x-csrf-token"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRUSTED_FETCH_SITES = frozenset({"same-origin", "none"})
-_CSRF_ERROR = ApiError(403, "csrf", f"What a cookie signs in may write only from the dashboard itself ({CSRF_HEADER}).")
+_CSRF_ERROR = ApiError(403, "csrf", f"With a cookie, only the dashboard may write: {CSRF_HEADER} is invalid.")
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What a cookie says."""
+    """The content of a cookie."""
 
     token_id: int | None
     """The token that signed in; None: the bootstrap token."""
@@ -33,39 +33,39 @@ class SignIn:
 
 
 class SignInCookies:
-    """Makes and reads the cookies of one API_TOKEN."""
+    """Encodes and decodes the cookies of one API_TOKEN."""
 
     def __init__(self, bootstrap_token: str) -> None:
         self._key = hmac.digest(bootstrap_token.encode(), b"dashboard session", "sha256")
-        # A browser keeps the cookies of all ports of a host together.
+        # Unique to API_TOKEN, as a browser shares cookies between all ports of a host.
         self.name = f"history_{self._sign('name')[:8]}"
 
     def encode(self, sign_in: SignIn, now: float) -> str:
-        said = f"{sign_in.token_id or 0}.{sign_in.nonce}.{int(now) + LIFETIME_SECONDS}"
-        return f"{said}.{self._sign('cookie', said)}"
+        payload = f"{sign_in.token_id or 0}.{sign_in.nonce}.{int(now) + LIFETIME_SECONDS}"
+        return f"{payload}.{self._sign('cookie', payload)}"
 
     def decode(self, headers: Headers, now: float) -> SignIn | None:
-        """What the cookie among the headers says; None if there is none, or it is over, or not ours."""
+        """The sign-in of the cookie among the headers; None if it is absent, expired or not validly signed."""
         value = cookie_parser(headers.get("cookie", "")).get(self.name, "")
-        said, _, signature = value.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign("cookie", said).encode()):
+        payload, _, signature = value.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign("cookie", payload).encode()):
             return None
-        token_id, nonce, until = said.split(".")
-        return SignIn(int(token_id) or None, nonce) if now < int(until) else None
+        token_id, nonce, expires_at = payload.split(".")
+        return SignIn(int(token_id) or None, nonce) if now < int(expires_at) else None
 
     def csrf_token(self, sign_in: SignIn) -> str:
-        """What a page of ours knows and a page of somebody else's does not."""
+        """The token that a page must send to write; other sites cannot read it."""
         return self._sign("csrf", sign_in.nonce)
 
     def check_csrf(self, sign_in: SignIn, method: str, headers: Headers) -> None:
-        """Raise Refusal if another site may be behind a request that would change something."""
+        """Raise ApiError if another site may have caused a request that writes."""
         site = headers.get("sec-fetch-site", "same-origin")
-        if method not in _SAFE_METHODS and (
+        if method not in SAFE_METHODS and (
             site not in _TRUSTED_FETCH_SITES
             or not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), self.csrf_token(sign_in).encode())
         ):
             raise _CSRF_ERROR
 
     def _sign(self, *parts: str) -> str:
-        said = json.dumps(parts, separators=(",", ":")).encode()
-        return hmac.new(self._key, said, hashlib.sha256).hexdigest()
+        message = json.dumps(parts, separators=(",", ":")).encode()
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Signing in and out of the dashboard: the token is shown once, and a cookie takes its place."""
+"""`/api/session`: signs a dashboard in and out, which exchanges its token for a cookie."""
 
 import json
 import secrets
@@ -15,50 +15,48 @@ from store.access import signouts
 
 
 def sign_in(request: Request) -> Response:
-    """A cookie for the bearer of a token, and what the caller may do."""
+    """Set a cookie for the caller's token; respond with the caller's name, scopes and sessions."""
     if "authorization" not in request.headers:
-        raise ApiError(400, "token_missing", "Signing in needs the token: Authorization: Bearer <token>.")
+        raise ApiError(400, "token_missing", "Signing in requires the token: Authorization: Bearer <token>.")
     return _sign_in_response(request, SignIn(access.caller(request).token_id, secrets.token_hex(8)))
 
 
 def get_sign_in(request: Request) -> Response:
-    """Who is signed in; a cookie lasts anew."""
-    ticket = None if "authorization" in request.headers else cookies_from(request).decode(request.headers, time.time())
+    """The signed-in caller; renews the cookie."""
+    current = None if "authorization" in request.headers else _cookies(request).decode(request.headers, time.time())
     return _sign_in_response(
-        request, ticket or SignIn(access.caller(request).token_id, secrets.token_hex(8)), renew=ticket is not None
+        request, current or SignIn(access.caller(request).token_id, secrets.token_hex(8)), renew=current is not None
     )
 
 
 def sign_out(request: Request) -> Response:
-    """Take the cookie back, and end what it signed in: a copy of it is worth nothing any more."""
-    ticket = cookies_from(request).decode(request.headers, time.time())
-    if ticket is not None:
+    """Delete the cookie and end its sign-in, so that a copy of the cookie is invalid, too."""
+    cookies = _cookies(request)
+    current = cookies.decode(request.headers, time.time())
+    if current is not None:
         with database.from_request(request).write_pool.connection() as connection:
-            signouts.record(connection, ticket.nonce, LIFETIME_SECONDS)
-    answer = responses.success("{}", {"cache-control": "no-store"})
-    answer.delete_cookie(
-        cookies_from(request).name, path="/api", httponly=True, samesite="strict", secure=_is_secure(request)
-    )
-    return answer
+            signouts.record(connection, current.nonce, LIFETIME_SECONDS)
+    response = responses.success("{}", {"cache-control": "no-store"})
+    response.delete_cookie(cookies.name, path="/api", httponly=True, samesite="strict", secure=_is_secure(request))
+    return response
 
 
-def cookies_from(request: Request) -> SignInCookies:
-    cookies: object = request.app.state.cookies
-    assert isinstance(cookies, SignInCookies)
+def _cookies(request: Request) -> SignInCookies:
+    cookies: SignInCookies = request.app.state.cookies
     return cookies
 
 
 def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) -> Response:
-    caller, cookies = access.caller(request), cookies_from(request)
-    told = {
+    caller, cookies = access.caller(request), _cookies(request)
+    fields = {
         "name": caller.name,
         "scopes": sorted(caller.scopes),
         "sessions": None if caller.sessions is None else list(caller.sessions),
         "csrf": cookies.csrf_token(current),
     }
-    answer = responses.success(json.dumps(told), {"cache-control": "no-store"})
+    response = responses.success(json.dumps(fields), {"cache-control": "no-store"})
     if renew:
-        answer.set_cookie(
+        response.set_cookie(
             cookies.name,
             cookies.encode(current, time.time()),
             max_age=LIFETIME_SECONDS,
@@ -67,7 +65,7 @@ def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) 
             samesite="strict",
             secure=_is_secure(request),
         )
-    return answer
+    return response
 
 
 def _is_secure(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""Callers by the tokens that were made for them; the bootstrap token is api/auth/access.py's own."""
+"""Looks up the tokens of callers and limits their rates; api/auth/access.py checks the bootstrap token itself."""
 
 import math
 from collections.abc import Callable
@@ -19,17 +19,17 @@ class TokenAuthenticator:
         self._rate_limiter = RateLimiter()
 
     async def authenticate(self, bearer: str) -> Token | None:
-        """Whose token it is, None if nobody's; raises Refusal if it is used too often, and TransientError."""
+        """The token with this secret, or None; raises ApiError above its rate limit, and TransientError."""
         if not bearer.startswith(tokens.PREFIX):
             return None
         return await self._find_rate_limited(lambda connection: tokens.find_by_secret(connection, bearer))
 
     async def find_by_id(self, token_id: int) -> Token | None:
-        """The token that a cookie was got for, None if it was revoked; raises as `find` does."""
+        """The token of a sign-in, None if it was revoked; raises as `authenticate` does."""
         return await self._find_rate_limited(lambda connection: tokens.find_by_id(connection, token_id))
 
     async def is_signed_out(self, nonce: str) -> bool:
-        """Whether the sign-in that a cookie is of was ended; raises TransientError."""
+        """Whether the sign-in was ended; raises TransientError."""
         return await anyio.to_thread.run_sync(
             lambda: self._database.read_primary(lambda connection: signouts.is_signed_out(connection, nonce))
         )
@@ -39,12 +39,12 @@ class TokenAuthenticator:
         if token is not None and token.per_minute is not None:
             wait = self._rate_limiter.acquire(token.name, token.per_minute)
             if wait:
-                sentence = f"This token may ask {token.per_minute} times a minute."
+                sentence = f"This token may make {token.per_minute} requests a minute."
                 raise ApiError(429, "rate_limited", sentence, {"retry-after": str(math.ceil(wait))})
         return token
 
     async def record_audit(self, caller: str, method: str, path: str, status: int) -> None:
-        """Write down a request that changed something, or would have; raises StoreError."""
+        """Record a request that wrote, or tried to; raises StoreError."""
 
         def write() -> None:
             with self._database.write_pool.connection() as connection:

@@ -1,1 +1,1 @@
-"""Serves chats, conversations, search and exports."""
+"""Serves chats, messages, search and exports."""

@@ -1,9 +1,10 @@
-"""`GET /api/chats/{phone}/export` and `GET /api/sessions/{session_id}/export`: everything, streamed."""
+"""`GET /api/chats/{phone}/export` and `GET /api/sessions/{session_id}/export`: stream all messages as a file."""
 
 import asyncio
 import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import chain
 
@@ -21,16 +22,16 @@ from api.http.errors import ApiError
 from store.reading.export import ExportSnapshot
 
 MAX_CONCURRENT_EXPORTS = 4
-"""Exports that a process has under way: each holds a connection of its own."""
+"""Exports of a process at the same time; each holds its own connection to PostgreSQL."""
 SEND_TIMEOUT_SECONDS = 120.0
-"""Seconds that a client may take over what is on its way to it."""
+"""Seconds that a client has to accept a chunk."""
 
 
 def export_chat(request: Request) -> Response:
     """All messages of a chat, oldest first."""
     parameters.reject_repeated(request, ("format", "session_id"))
-    place = messages.requested_scope(request)
-    return _export_response(request, lambda snapshot: snapshot.chat_messages(place), place.address)
+    scope = messages.requested_scope(request)
+    return _export_response(request, lambda snapshot: snapshot.chat_messages(scope), scope.address)
 
 
 def export_session(request: Request) -> Response:
@@ -38,62 +39,62 @@ def export_session(request: Request) -> Response:
     parameters.reject_repeated(request, ("format",))
     session_id = request.path_params["session_id"]
     if access.caller(request).visible_sessions(session_id) == () or "\0" in session_id:
-        raise ApiError(404, "session_not_found", "There is no such session that this token may see.")
+        raise ApiError(404, "session_not_found", "There is no session with that id that this token may see.")
     return _export_response(request, lambda snapshot: snapshot.session_messages(session_id), "session")
 
 
 def _export_response(
     request: Request, read_pages: Callable[[ExportSnapshot], Iterator[tuple[str, ...]]], file_stem: str
 ) -> Response:
-    wanted = export_formats.FORMATS[parameters.choice(request, "format", export_formats.FORMATS) or "ndjson"]
+    export_format = export_formats.FORMATS[parameters.choice(request, "format", export_formats.FORMATS) or "ndjson"]
     headers = {
-        "content-type": wanted.media_type,
-        "content-disposition": f'attachment; filename="{file_stem.replace("@", "_")}.{wanted.name}"',
+        "content-type": export_format.media_type,
+        "content-disposition": f'attachment; filename="{file_stem.replace("@", "_")}.{export_format.name}"',
         "cache-control": "no-store",
     }
     if request.method == "HEAD":
         return Response(headers=headers)
-    threads: anyio.CapacityLimiter = request.app.state.catching_up
-    turns = request.app.state.exports
-    if not turns.acquire(blocking=False):
-        sentence = f"{MAX_CONCURRENT_EXPORTS} exports are under way here: come back when one of them is through."
+    limiter: anyio.CapacityLimiter = request.app.state.stream_limiter
+    slots: threading.BoundedSemaphore = request.app.state.export_slots
+    if not slots.acquire(blocking=False):
+        sentence = f"{MAX_CONCURRENT_EXPORTS} exports are running; try again when one of them has finished."
         raise ApiError(503, "too_many_exports", sentence, {"retry-after": "10"})
     try:
         snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
         try:
             pages = read_pages(snapshot)
-            # The first page now: what cannot be answered at all is refused in the envelope.
-            first = next(pages, ())
+            # Read before the response starts, so that an error still becomes an error envelope.
+            first_page = next(pages, ())
         except BaseException:
             snapshot.close()
             raise
     except BaseException:
-        turns.release()
+        slots.release()
         raise
 
-    def end() -> None:
+    def release() -> None:
         snapshot.close()
-        turns.release()
+        slots.release()
 
-    return _ExportResponse(_encode_file(chain([first], pages), wanted, threads), headers, end)
+    return _ExportResponse(_encode_file(chain([first_page], pages), export_format, limiter), headers, release)
 
 
 class _ExportResponse(StreamingResponse):
-    """Ends what it reads from, also where the client is gone or stops reading; its manifest is then missing."""
+    """Closes its snapshot, also where the client disconnects or is too slow; the manifest is then missing."""
 
     def __init__(self, content: AsyncGenerator[bytes], headers: dict[str, str], release: Callable[[], None]) -> None:
         super().__init__(content, headers=headers)
         self._release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def patiently(message: Message) -> None:
+        async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                 await send(message)
 
         try:
-            # The server hangs up on whoever has not got all of an answer.
+            # uvicorn then closes the connection, as the response is incomplete.
             with contextlib.suppress(TimeoutError, ClientDisconnect):
-                await super().__call__(scope, receive, patiently)
+                await super().__call__(scope, receive, send_in_time)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._release)
@@ -102,15 +103,15 @@ class _ExportResponse(StreamingResponse):
 async def _encode_file(
     pages: Iterator[tuple[str, ...]], export_format: ExportFormat, limiter: anyio.CapacityLimiter
 ) -> AsyncGenerator[bytes]:
-    """The file in pieces; its last line tells how many messages there are and the digest of all before it."""
+    """The file in pieces; its last line has the number of messages and the digest of everything before it."""
     digest = hashlib.sha256()
     count = 0
-    head = export_format.header.encode()
-    digest.update(head)
-    yield head
+    header = export_format.header.encode()
+    digest.update(header)
+    yield header
     while page := await anyio.to_thread.run_sync(next, pages, (), limiter=limiter):
-        part = export_format.encode_messages(page).encode()
-        digest.update(part)
+        chunk = export_format.encode_messages(page).encode()
+        digest.update(chunk)
         count += len(page)
-        yield part
+        yield chunk
     yield export_format.encode_manifest(json.dumps({"count": count, "sha256": digest.hexdigest()})).encode()

@@ -1,4 +1,4 @@
-"""How an export is written: NDJSON, CSV or a plain transcript, each ending with a manifest."""
+"""Formats exports as NDJSON, CSV or a plain transcript; each ends with a manifest."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ _CSV_COLUMNS = (
     "deleted", "created_at",
 )  # fmt: skip
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula. https://owasp.org/www-community/attacks/CSV_Injection"""
+"""Characters that start a formula in a spreadsheet. https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class ExportFormat:
     media_type: str
     header: str
     encode_messages: Callable[[Iterable[str]], str]
-    """Messages as JSON texts, written."""
+    """Formats messages, which are given as JSON."""
     encode_manifest: Callable[[str], str]
-    """The manifest's JSON as the last line."""
+    """Formats the manifest, which is given as JSON, as the last line."""
 
 
 def _ndjson(messages: Iterable[str]) -> str:
@@ -42,7 +42,7 @@ def _csv(messages: Iterable[str]) -> str:
 
 
 def _escape_formula(value: object) -> object:
-    """A cell that a spreadsheet shows and does not compute."""
+    """A cell that a spreadsheet does not evaluate."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_PREFIXES) else value
 
 
@@ -52,18 +52,19 @@ def _transcript(messages: Iterable[str]) -> str:
 
 def _transcript_line(fields: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(fields["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    who = "me" if fields["direction"] == "outgoing" else fields["sender_name"] or fields["sender"] or fields["address"]
+    sender = fields["sender_name"] or fields["sender"] or fields["address"]
+    author = "me" if fields["direction"] == "outgoing" else sender
     kind = "" if fields["message_type"] == "text" else f"[{fields['message_type']}] "
-    what = "[deleted]" if fields["deleted"] else kind + (fields["message_text"] or fields["caption"] or "")
-    # One message, one paragraph: further lines are indented, so that none can pose as another message.
-    return f"[{at}] {who}: {what.strip()}".replace("\r", "").replace("\n", "\n    ") + "\n"
+    content = "[deleted]" if fields["deleted"] else kind + (fields["message_text"] or fields["caption"] or "")
+    # Further lines are indented, so that none can pass for another message.
+    return f"[{at}] {author}: {content.strip()}".replace("\r", "").replace("\n", "\n    ") + "\n"
 
 
 FORMATS = {
-    one.name: one
-    for one in (
-        ExportFormat("ndjson", "application/x-ndjson", "", _ndjson, lambda manifest: f'{{"manifest":{manifest}}}\n'),
-        ExportFormat("csv", "text/csv; charset=utf-8", ",".join(_CSV_COLUMNS) + "\r\n", _csv, lambda it: f"# {it}\r\n"),
-        ExportFormat("txt", "text/plain; charset=utf-8", "", _transcript, lambda manifest: f"-- {manifest}\n"),
+    export_format.name: export_format
+    for export_format in (
+        ExportFormat("ndjson", "application/x-ndjson", "", _ndjson, '{{"manifest":{}}}\n'.format),
+        ExportFormat("csv", "text/csv; charset=utf-8", ",".join(_CSV_COLUMNS) + "\r\n", _csv, "# {}\r\n".format),
+        ExportFormat("txt", "text/plain; charset=utf-8", "", _transcript, "-- {}\n".format),
     )
 }

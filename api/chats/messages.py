@@ -37,11 +37,11 @@ _PARAMETERS = (
 
 
 def list_messages(request: Request) -> Response:
-    """The newest messages of a chat, or those before, after or around a place in it."""
+    """The newest messages of a chat, or those before, after or around a position or time."""
     parameters.reject_repeated(request, _PARAMETERS)
-    place = requested_scope(request)
-    wanted = MessageQuery(
-        place,
+    scope = requested_scope(request)
+    message_query = MessageQuery(
+        scope,
         parameters.limit(request, DEFAULT_LIMIT),
         direction=parameters.choice(request, "direction", DIRECTIONS),
         type=parameters.choice(request, "type", MESSAGE_TYPES),
@@ -51,43 +51,41 @@ def list_messages(request: Request) -> Response:
     )
     before, after = _decode_position(request, "before"), _decode_position(request, "after")
     around, at = parameters.text(request, "around"), parameters.timestamp(request, "at")
-    if sum(where is not None for where in (before, after, around, at)) > 1:
-        raise errors.bad_request(
-            "bad_parameter", "A page lies before, after or around one place, or at a time: give one."
-        )
+    if sum(anchor is not None for anchor in (before, after, around, at)) > 1:
+        raise errors.bad_request("bad_parameter", "Give only one of before, after, around and at.")
 
-    def question(connection: Connection) -> MessagePage:
+    def query(connection: Connection) -> MessagePage:
         if before:
-            return message_pages.older(connection, wanted, before)
+            return message_pages.older(connection, message_query, before)
         if after:
-            return message_pages.newer(connection, wanted, after)
+            return message_pages.newer(connection, message_query, after)
         if around:
-            return message_pages.around(connection, wanted, resolve_anchor(connection, place, around))
+            return message_pages.around(connection, message_query, resolve_anchor(connection, scope, around))
         if at is not None:
-            return message_pages.around(connection, wanted, MessagePosition(at, 0, "", 0))
-        return message_pages.newest(connection, wanted)
+            return message_pages.around(connection, message_query, MessagePosition(at, 0, "", 0))
+        return message_pages.newest(connection, message_query)
 
-    page = database.from_request(request).read_page(question)
-    named = page.canonical_address or place.address
-    phone = json.dumps(None if "@" in named else named)
+    page = database.from_request(request).read_page(query)
+    canonical = page.canonical_address or scope.address
+    phone = json.dumps(None if "@" in canonical else canonical)
     return responses.success(
-        f'{{"phoneNumber":{phone},"address":{json.dumps(named)},"messages":[{",".join(page.messages)}],'
+        f'{{"phoneNumber":{phone},"address":{json.dumps(canonical)},"messages":[{",".join(page.messages)}],'
         f'"before":{_encode_position(page.older)},"after":{_encode_position(page.newer)},"as_of":{json.dumps(_encode_snapshot(page.as_of))},'
         f'"outages":{outages.page_json(request, page)}}}'
     )
 
 
 def requested_scope(request: Request) -> ChatScope:
-    """The chat that a path names, within what the caller may see and asks for."""
+    """The chat in the path, within the caller's sessions and the requested one."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     return ChatScope(address.parse(request.path_params["phone"]), sessions)
 
 
 def resolve_anchor(connection: Connection, scope: ChatScope, anchor: str) -> MessagePosition:
-    """Where a cursor or a message id of this chat points; raises Refusal."""
-    parts = cursors.try_decode(_CURSOR_KIND, anchor, int, int, str, int)
-    if parts is not None:
-        return _position_from_values(parts)
+    """The position of a cursor or of a message id in this chat; raises ApiError."""
+    values = cursors.try_decode(_CURSOR_KIND, anchor, int, int, str, int)
+    if values is not None:
+        return _position_from_values(values)
     position = message_pages.locate(connection, scope, anchor)
     if position is None:
         raise ApiError(404, "message_not_found", "This chat has no message with that id.")
@@ -95,9 +93,9 @@ def resolve_anchor(connection: Connection, scope: ChatScope, anchor: str) -> Mes
 
 
 def decode_snapshot(text: str) -> ReadSnapshot:
-    """What the page could have shown whose `as_of` this is; raises Refusal."""
-    epoch, shown = cursors.decode(_SNAPSHOT_KIND, "as_of", text, str, str)
-    return ReadSnapshot(cast("str", epoch), cast("str", shown))
+    """The snapshot of a page from its `as_of`; raises ApiError."""
+    epoch, pg_snapshot = cursors.decode(_SNAPSHOT_KIND, "as_of", text, str, str)
+    return ReadSnapshot(cast("str", epoch), cast("str", pg_snapshot))
 
 
 def _decode_position(request: Request, parameter: str) -> MessagePosition | None:
@@ -110,10 +108,7 @@ def _decode_position(request: Request, parameter: str) -> MessagePosition | None
 
 
 def _position_from_values(values: list[cursors.CursorValue]) -> MessagePosition:
-    timestamp, receive_order, message_id, row_id = values
-    return MessagePosition(
-        cast("int", timestamp), cast("int", receive_order), cast("str", message_id), cast("int", row_id)
-    )
+    return MessagePosition(*cast("tuple[int, int, str, int]", values))
 
 
 def _encode_position(position: MessagePosition | None) -> str:

@@ -1,12 +1,11 @@
-"""When the gateway was seen away while a page of a conversation was going on: messages may be missing there."""
+"""Formats outages of the gateway, during which messages of a conversation may be missing."""
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from api.http import database
+from api.http import database, timestamps
 from store.history import outages
 from store.history.outages import Outage
 from store.reading.message_pages import MessagePage
@@ -16,25 +15,18 @@ _NO_UPPER_BOUND = 2**62
 
 
 def page_json(request: Request, page: MessagePage) -> str:
-    """The outages that touch the page as a JSON array, the oldest first; none where no session is watched."""
+    """The outages within the page's period as a JSON array, oldest first; empty where sessions are not polled."""
     shared = database.from_request(request)
     if not shared.settings.session_poll_seconds or not page.messages:
         return "[]"
-    shown = [json.loads(message) for message in page.messages]
-    session_ids = {one["session_id"] for one in shown}
-    until = _NO_UPPER_BOUND if page.newer is None else shown[-1]["timestamp"]
-    found = shared.read_primary(
-        lambda connection: outages.between(connection, session_ids, shown[0]["timestamp"], until)
+    messages = [json.loads(message) for message in page.messages]
+    session_ids = {message["session_id"] for message in messages}
+    until = _NO_UPPER_BOUND if page.newer is None else messages[-1]["timestamp"]
+    overlapping = shared.read_primary(
+        lambda connection: outages.between(connection, session_ids, messages[0]["timestamp"], until)
     )
-    return json.dumps([as_json(outage) for outage in found], ensure_ascii=False)
+    return json.dumps([_as_json(outage) for outage in overlapping], ensure_ascii=False)
 
 
-def as_json(outage: Outage) -> dict[str, object]:
-    """An outage as clients see it: its times in UTC."""
-    return {**asdict(outage), **{name: _format_utc(getattr(outage, name)) for name in _TIME_FIELDS}}
-
-
-def _format_utc(at: int | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _as_json(outage: Outage) -> dict[str, object]:
+    return {**asdict(outage), **{name: timestamps.format_utc(getattr(outage, name)) for name in _TIME_FIELDS}}

@@ -19,31 +19,31 @@ _CURSOR_KIND = "chats"
 
 
 def list_chats(request: Request) -> Response:
-    """A page of chats; `cursor` (or `before`) goes on with older ones, `after` asks what came to the top since."""
+    """A page of chats; `cursor` (or `before`) continues with older ones, `after` with those that are newer since."""
     parameters.reject_repeated(
         request, ("limit", "cursor", "before", "after", "session_id", "unread", "waiting", "kind", "q")
     )
     limit = parameters.limit(request, DEFAULT_LIMIT)
-    wanted = ChatFilter(
+    chat_filter = ChatFilter(
         sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
         unread=parameters.boolean(request, "unread"),
         waiting=parameters.boolean(request, "waiting"),
         kind=cast("ChatKind | None", parameters.choice(request, "kind", CHAT_KINDS)),
         search_text=parameters.text(request, "q"),
     )
-    below = _decode_position(request, "cursor") or _decode_position(request, "before")
-    above = _decode_position(request, "after")
-    if below and above:
-        raise errors.bad_request("bad_parameter", "A page lies before a cursor or after one, not both.")
+    before = _decode_position(request, "cursor") or _decode_position(request, "before")
+    after = _decode_position(request, "after")
+    if before and after:
+        raise errors.bad_request("bad_parameter", "Give either before (or cursor) or after, not both.")
 
-    def question(connection: Connection) -> ChatListPage:
-        if above:
-            return chat_list.newer(connection, wanted, above, limit)
-        if below:
-            return chat_list.older(connection, wanted, below, limit)
-        return chat_list.newest(connection, wanted, limit)
+    def query(connection: Connection) -> ChatListPage:
+        if after:
+            return chat_list.newer(connection, chat_filter, after, limit)
+        if before:
+            return chat_list.older(connection, chat_filter, before, limit)
+        return chat_list.newest(connection, chat_filter, limit)
 
-    page = database.from_request(request).read(question)
+    page = database.from_request(request).read(query)
     cursor = _encode_position(page.older)
     return responses.success(
         f'{{"contacts":[{",".join(page.chats)}],"cursor":{cursor},"before":{cursor},"after":{_encode_position(page.newer)}}}'

@@ -1,4 +1,4 @@
-"""`GET /api/search`: messages in which all the words occur, newest first."""
+"""`GET /api/search`: messages that contain all the words, newest first."""
 
 import json
 from typing import cast
@@ -22,41 +22,41 @@ _QUERY_CANCELED = "57014"
 
 
 def search_messages(request: Request) -> Response:
-    """A page of results; `cursor` goes on with older ones."""
+    """A page of results; `cursor` continues with older ones."""
     parameters.reject_repeated(request, _PARAMETERS)
     q = parameters.text(request, "q")
     if q is None:
-        raise errors.bad_request("bad_parameter", "q must say what to look for.")
-    named = parameters.text(request, "address")
+        raise errors.bad_request("bad_parameter", "q is required: the words to search for.")
+    chat = parameters.text(request, "address")
     limit = parameters.limit(request, DEFAULT_LIMIT)
     after = _decode_position(request)
     words: tuple[str, ...] = ()
 
-    def question(connection: Connection) -> SearchPage:
+    def query(connection: Connection) -> SearchPage:
         nonlocal words
         words = search.tokenize(connection, q)
         if not 0 < len(words) <= search_terms.MAX_WORDS:
             raise errors.bad_request("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
-        wanted = SearchQuery(
+        search_query = SearchQuery(
             words,
             limit,
             sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
-            address=None if named is None else address.parse(named),
+            address=None if chat is None else address.parse(chat),
             direction=parameters.choice(request, "direction", messages.DIRECTIONS),
             type=parameters.choice(request, "type", messages.MESSAGE_TYPES),
             since=parameters.timestamp(request, "since"),
             until=parameters.timestamp(request, "until"),
         )
-        return search.find(connection, wanted, after)
+        return search.find(connection, search_query, after)
 
     try:
-        page = database.from_request(request).read(question)
+        page = database.from_request(request).read(query)
     except store_errors.TransientError as error:
         if error.sqlstate != _QUERY_CANCELED:
             raise
-        sentence = "Too many messages have these words in them: use longer or more words, a chat or a time."
+        sentence = "Too many messages contain these words: use longer or more words, a chat or a period."
         raise ApiError(400, "query_too_broad", sentence) from error
-    results = ",".join(_hit_json(found, words, fuzzy=page.fuzzy) for found in page.hits)
+    results = ",".join(_hit_json(hit, words, fuzzy=page.fuzzy) for hit in page.hits)
     return responses.success(
         f'{{"results":[{results}],"cursor":{_encode_position(page.next_position)},"fuzzy":{json.dumps(page.fuzzy)},'
         f'"complete":{json.dumps(page.index_complete)}}}'
@@ -64,9 +64,9 @@ def search_messages(request: Request) -> Response:
 
 
 def _hit_json(hit: SearchHit, terms: tuple[str, ...], *, fuzzy: bool) -> str:
-    shown = snippet.extract(hit.matched_text, terms, fuzzy=fuzzy)
-    more = json.dumps({"name": hit.chat_name, "snippet": shown.text, "ranges": shown.ranges}, ensure_ascii=False)
-    return f"{hit.message[:-1]},{more[1:]}"
+    excerpt = snippet.extract(hit.matched_text, terms, fuzzy=fuzzy)
+    fields = json.dumps({"name": hit.chat_name, "snippet": excerpt.text, "ranges": excerpt.ranges}, ensure_ascii=False)
+    return f"{hit.message[:-1]},{fields[1:]}"
 
 
 def _decode_position(request: Request) -> SearchPosition | None:

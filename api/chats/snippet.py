@@ -1,4 +1,4 @@
-"""The part of a text in which something was found, and where in it."""
+"""Extracts the part of a text that matches a search, with the ranges of the matches."""
 
 import difflib
 import re
@@ -14,16 +14,16 @@ _MIN_SIMILARITY = 0.6
 class Snippet:
     text: str
     ranges: tuple[tuple[int, int], ...]
-    """Begin and end of each match, in Unicode characters of `text`."""
+    """Start and end of each match in `text`, in Unicode characters."""
 
 
 def extract(text: str, terms: tuple[str, ...], *, fuzzy: bool) -> Snippet:
-    """The words are spelled as store.reading.search.words_of spells them."""
+    """The snippet around the first match; `terms` as `store.reading.search.tokenize` returns them."""
     text = unicodedata.normalize("NFC", text)
-    plain, places = _normalize(text)
-    found = sorted({match for word in terms for match in _matches(plain, word, fuzzy=fuzzy)})
+    normalized, offsets = _normalize(text)
+    matches = sorted({match for term in terms for match in _matches(normalized, term, fuzzy=fuzzy)})
     ranges: list[tuple[int, int]] = []
-    for start, end in ((places[start], places[end - 1] + 1) for start, end in found):
+    for start, end in ((offsets[start], offsets[end - 1] + 1) for start, end in matches):
         if ranges and start <= ranges[-1][1]:
             ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
         else:
@@ -37,15 +37,15 @@ def extract(text: str, terms: tuple[str, ...], *, fuzzy: bool) -> Snippet:
 
 
 def _normalize(text: str) -> tuple[str, list[int]]:
-    """The text as it is compared, and for each of its characters the place in the text that it comes from."""
+    """The text in the form of the index, and the original offset of each of its characters."""
     parts: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
+    offsets: list[int] = []
+    for offset, character in enumerate(text):
         digit = unicodedata.decimal(character, None)
         part = str(digit) if digit is not None else unicodedata.normalize("NFKC", character).lower()
         parts.append(part)
-        places += [place] * len(part)
-    return "".join(parts), places
+        offsets += [offset] * len(part)
+    return "".join(parts), offsets
 
 
 def _matches(normalized: str, term: str, *, fuzzy: bool) -> list[tuple[int, int]]:

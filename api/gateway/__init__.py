@@ -1,1 +1,1 @@
-"""Calls SAK, the gateway: registers webhooks, sends messages, asks what became of them."""
+"""A client for SAK, the WhatsApp gateway; imports nothing else of the API."""

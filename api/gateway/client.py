@@ -1,7 +1,9 @@
+"""Calls SAK: registers webhooks, sends messages, lists what was sent, and asks for the state of a session."""
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias, get_args
 from urllib.parse import quote
 
 from api.gateway import errors, payloads, timeouts
@@ -12,15 +14,16 @@ from api.gateway.settings import Settings, is_header_safe
 from api.gateway.timeouts import Timeouts
 
 MediaKind: TypeAlias = Literal["image", "document", "video"]
+MEDIA_KINDS: tuple[MediaKind, ...] = get_args(MediaKind)
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
-"""What the guide subscribes to; SAK sends only the first today."""
+"""The events in SAK's guide; at present SAK sends only the first."""
 
 
 class SakClient:
-    """SAK's calls. Every one raises the errors of `api.gateway.errors`; one client serves many threads.
+    """The calls of SAK's API, for use by many threads. Every one raises the errors of `api.gateway.errors`.
 
-    A call is repeated only where that is harmless: reads, registrations and changes always, everything else only if
-    it was certainly not done.
+    Reads, registrations and updates are retried after any transient failure; other calls only if the failed attempt
+    was certainly not executed.
     """
 
     def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:
@@ -30,7 +33,7 @@ class SakClient:
 
     @property
     def session_id(self) -> str | None:
-        """The session that is meant where a call names none."""
+        """The session of calls that name none."""
         return self._settings.session_id
 
     def close(self) -> None:
@@ -47,13 +50,13 @@ class SakClient:
     def register_webhook(
         self, url: str, events: Sequence[str] = WEBHOOK_EVENTS, session_id: str | None = None
     ) -> payloads.WebhookRegistration:
-        """Asks for webhooks at `url`. A second time is harmless: the same webhook with the same secret."""
+        """Register `url` for webhooks. Idempotent: repeated, it returns the same webhook with the same secret."""
         body = {"sessionId": self._require_session(session_id), "url": url, "events": list(events)}
-        answer = self._call_repeatable(GatewayRequest("POST", "/webhooks", self._owner_headers(), json=body))
-        return payloads.parse_registration(answer.data, url=url, new=answer.status == 201)
+        response = self._call_repeatable(GatewayRequest("POST", "/webhooks", self._owner_headers(), json=body))
+        return payloads.parse_registration(response.data, url=url, new=response.status == 201)
 
     def list_webhooks(self, session_id: str | None = None) -> list[payloads.Webhook]:
-        """Of one session; without one, of all that the token may see."""
+        """The webhooks of one session; without one, of all that the token may see."""
         query = {"sessionId": session_id} if session_id else None
         return payloads.parse_webhooks(
             self._call_repeatable(GatewayRequest("GET", "/webhooks", self._owner_headers(), query=query)).data
@@ -67,8 +70,8 @@ class SakClient:
         events: Sequence[str] | None = None,
         active: bool | None = None,
     ) -> None:
-        told = {"url": url, "events": None if events is None else list(events), "isActive": active}
-        body = {key: value for key, value in told.items() if value is not None}
+        fields = {"url": url, "events": None if events is None else list(events), "isActive": active}
+        body = {name: value for name, value in fields.items() if value is not None}
         self._call_repeatable(
             GatewayRequest("PUT", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers(), json=body)
         )
@@ -76,25 +79,23 @@ class SakClient:
     def delete_webhook(self, webhook_id: str) -> None:
         self._call_once(GatewayRequest("DELETE", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers()))
 
-    def test_webhooks(
-        self, webhook_id: str | None = None, url: str | None = None, message: str | None = None
-    ) -> list[payloads.PingResult]:
-        """Has SAK post a ping to the active webhooks that are meant (all, if none is named)."""
-        told = {"webhookId": webhook_id, "url": url, "message": message}
-        body = {key: value for key, value in told.items() if value is not None}
+    def test_webhooks(self, webhook_id: str | None = None, url: str | None = None) -> list[payloads.PingResult]:
+        """Make SAK post a ping to the selected active webhooks; without a selection, to all."""
+        fields = {"webhookId": webhook_id, "url": url}
+        body = {name: value for name, value in fields.items() if value is not None}
         return payloads.parse_ping_results(
             self._call_once(GatewayRequest("POST", "/webhooks/test", self._message_headers(None), json=body)).data
         )
 
     def send_text(self, to: str, text: str, session_id: str | None = None) -> payloads.SendResponse:
-        """Sends a text; raises InvalidRecipientError before anything is asked.
+        """Send a text; raises InvalidRecipientError before the call.
 
-        UnknownError means that it may have gone out: do not send again by machine. A session's own key always sends
-        from its session, whatever `session_id` says; only an owner's key can choose.
+        After OutcomeUnknownError it may have been sent: do not repeat it automatically. The key of a session always
+        sends from that session, whatever `session_id` is; only an owner's key can choose.
         """
         body = {"to": normalize(to), "text": text}
-        ask = GatewayRequest("POST", "/messages/send", self._message_headers(session_id), json=body)
-        return self._send(lambda: self._call_once(ask))
+        request = GatewayRequest("POST", "/messages/send", self._message_headers(session_id), json=body)
+        return self._send(lambda: self._call_once(request))
 
     def send_media(  # noqa: PLR0913 -- a file has that many properties
         self,
@@ -108,30 +109,30 @@ class SakClient:
         size: int | None = None,
         session_id: str | None = None,
     ) -> payloads.SendResponse:
-        """Sends a file, which is read while it is sent; `size` is needed where it cannot be sought."""
+        """Send a file, which is read during the call; a file that is not seekable needs `size`."""
         fields = {"to": normalize(to)} | ({"caption": caption} if caption else {})
         upload = MultipartUpload(fields, kind, file, file_name=file_name, mime_type=mime_type, size=size)
-        ask = GatewayRequest(
+        request = GatewayRequest(
             "POST",
             f"/messages/send-{kind}",
             self._message_headers(session_id),
             body=upload,
             content_type=upload.content_type,
         )
-        again_after = timeouts.RETRYABLE_IF_NOT_EXECUTED if upload.repeatable else timeouts.RETRYABLE_IF_NOT_SENT
-        return self._send(lambda: self._call(ask, again_after, self._timeouts.total), kind)
+        retry_on = timeouts.RETRYABLE_IF_NOT_EXECUTED if upload.repeatable else timeouts.RETRYABLE_IF_NOT_SENT
+        return self._send(lambda: self._call(request, retry_on, self._timeouts.total), kind)
 
     def list_sent_messages(
         self, limit: int = 50, offset: int = 0, session_id: str | None = None
     ) -> list[payloads.SentMessage]:
-        """What was sent through SAK's API, the newest first."""
-        ask = GatewayRequest(
+        """The messages sent through SAK's API, newest first."""
+        request = GatewayRequest(
             "GET", "/messages/history", self._message_headers(session_id), query={"limit": limit, "offset": offset}
         )
-        return payloads.parse_sent_messages(self._call_repeatable(ask).data)
+        return payloads.parse_sent_messages(self._call_repeatable(request).data)
 
     def session_state(self, session_id: str | None = None) -> payloads.SessionState:
-        """Whether the session is connected. Not repeated: asking can make SAK reconnect."""
+        """Whether the session is connected. Not retried after a time-out, as the call can make SAK reconnect."""
         session = self._require_session(session_id)
         credentials = self._owner_headers() if self._settings.jwt else self._message_headers(None)
         return payloads.parse_session_state(
@@ -140,20 +141,23 @@ class SakClient:
 
     def _send(self, call: Callable[[], GatewayResponse], kind: MediaKind | None = None) -> payloads.SendResponse:
         try:
-            answer = call()
-            sent, seconds = payloads.parse_send_response(answer.data), answer.elapsed_seconds
+            response = call()
+            result, seconds = payloads.parse_send_response(response.data), response.elapsed_seconds
         except errors.OutcomeUnknownError as error:
-            # SAK reports a failed image or video as a 500, where texts and documents have `failed`.
+            # SAK reports a failed image or video with status 500, texts and documents with `failed`.
             if kind not in ("image", "video") or error.status != 500 or error.code != f"SEND_{kind.upper()}_FAILED":
                 raise
-            sent, seconds = payloads.SendResponse("failed", None, error.code, str(error)), error.elapsed_seconds or 0.0
-        if sent.status == "failed" and seconds >= self._timeouts.ambiguous_failure:
+            result, seconds = (
+                payloads.SendResponse("failed", None, error.code, str(error)),
+                error.elapsed_seconds or 0.0,
+            )
+        if result.status == "failed" and seconds >= self._timeouts.ambiguous_failure:
             raise errors.OutcomeUnknownError(
-                "SAK calls it failed, but only because it gave up waiting: it may have gone out",
-                code=sent.code,
+                "SAK reports it as failed, but after a time-out: it may have been sent",
+                code=result.code,
                 elapsed_seconds=seconds,
             )
-        return sent
+        return result
 
     def _call_repeatable(self, request: GatewayRequest) -> GatewayResponse:
         return self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, self._timeouts.attempt)
@@ -167,29 +171,29 @@ class SakClient:
         end = time.monotonic() + self._timeouts.total
 
         def attempt() -> GatewayResponse:
-            left = min(seconds, end - time.monotonic())
-            return self._http.request(request, connect_seconds=self._timeouts.connect, seconds=left)
+            remaining = min(seconds, end - time.monotonic())
+            return self._http.request(request, connect_seconds=self._timeouts.connect, seconds=remaining)
 
         return self._timeouts.retrying(retry_on)(attempt)
 
     def _require_session(self, session_id: str | None) -> str:
         session = session_id or self._settings.session_id
         if session is None:
-            raise errors.NotConfiguredError("SAK_SESSION_ID is not set: SAK wants to know which session is meant")
+            raise errors.NotConfiguredError("SAK_SESSION_ID is not set: this call needs a session")
         return session
 
     def _owner_headers(self) -> Mapping[str, str]:
         if self._settings.jwt is None:
-            raise errors.NotConfiguredError("SAK_JWT is not set: SAK wants it for webhooks and sessions")
+            raise errors.NotConfiguredError("SAK_JWT is not set: SAK requires it for webhooks and sessions")
         return {"Authorization": f"Bearer {self._settings.jwt}"}
 
     def _message_headers(self, session_id: str | None) -> Mapping[str, str]:
         if self._settings.api_key is None:
-            raise errors.NotConfiguredError("SAK_API_KEY is not set: SAK wants it for messages and tests")
+            raise errors.NotConfiguredError("SAK_API_KEY is not set: SAK requires it for messages and tests")
         session = session_id or self._settings.session_id
         if session is not None and not is_header_safe(session):
-            raise errors.RefusedError("this is no session's id", code="INVALID_SESSION")
-        told = {"x-api-key": self._settings.api_key, "x-session-id": session}
+            raise errors.RefusedError("the session id is no valid HTTP header", code="INVALID_SESSION")
+        headers = {"x-api-key": self._settings.api_key, "x-session-id": session}
         if self._settings.jwt is not None:
-            told["Authorization"] = f"Bearer {self._settings.jwt}"
-        return {name: value for name, value in told.items() if value is not None}
+            headers["Authorization"] = f"Bearer {self._settings.jwt}"
+        return {name: value for name, value in headers.items() if value is not None}

@@ -1,8 +1,8 @@
-"""What can come of a call to SAK, but an answer. None of their texts holds a token, a key or a secret."""
+"""Errors of calls to SAK, by whether the call was executed. No message contains a token, key or secret."""
 
 
 class SakError(Exception):
-    """A sentence; with SAK's own error code and the HTTP status where SAK answered."""
+    """The base of all; has SAK's error code and the HTTP status where SAK responded."""
 
     def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -15,19 +15,19 @@ class NotConfiguredError(SakError):
 
 
 class RefusedError(SakError):
-    """SAK understood and said no: what was asked for was not done, and asking again is no use."""
+    """SAK rejected the request: it was not executed, and fails the same way when repeated."""
 
 
 class IncompleteFileError(SakError):
-    """The file ended before its announced size: SAK got no whole request, so it did nothing."""
+    """The file ended before its declared size: SAK got an incomplete request, so nothing was executed."""
 
 
 class UnreachableError(SakError):
-    """Not a byte of the request went out: what was asked for was certainly not done."""
+    """No byte of the request was sent: it was certainly not executed."""
 
 
 class RateLimitedError(SakError):
-    """SAK's rate limit: it was not done, and can be asked again after `retry_after` seconds (None: not told)."""
+    """SAK's rate limit: not executed; may be repeated after `retry_after` seconds (None: SAK did not say)."""
 
     def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message, code=code, status=429)
@@ -35,11 +35,11 @@ class RateLimitedError(SakError):
 
 
 class OutcomeUnknownError(SakError):
-    """The request went out and no usable answer came: it may have been done. Never send again by machine."""
+    """The request was sent, without a usable response: it may have been executed. Never repeat a send automatically."""
 
     def __init__(
         self, message: str, *, code: str | None = None, status: int | None = None, elapsed_seconds: float | None = None
     ) -> None:
         super().__init__(message, code=code, status=status)
         self.elapsed_seconds = elapsed_seconds
-        """How long the answer took, where there was one."""
+        """The duration of the call, where SAK responded."""

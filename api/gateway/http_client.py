@@ -1,4 +1,4 @@
-"""One request to SAK and its answer; the border at which every other kind of end becomes an error of ours."""
+"""Makes one HTTP request to SAK, and translates every failure into an error of `api.gateway.errors`."""
 
 import email.utils
 import json
@@ -19,35 +19,34 @@ from api.gateway.settings import Settings
 MAX_RESPONSE_BYTES = 1 << 20
 MAX_MESSAGE_LENGTH = 300
 MAX_RELATIVE_SECONDS = 1e8
-"""Seconds; a rate limit that names more names a moment."""
+"""Seconds; a larger number in a rate-limit header is a time since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """SAK's success envelope."""
+    """The content of SAK's success envelope."""
 
     status: int
     data: object
-    """What stands under `data`; None where there is nothing."""
+    """The value of `data`; None where it is absent."""
     elapsed_seconds: float
-    """How long it took."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRequest:
     method: str
     path: str
-    """Below the base URL, each part quoted."""
+    """Below the base URL, with quoted segments."""
     credentials: Mapping[str, str]
     query: Mapping[str, str | int] | None = None
     json: object = None
     body: Iterable[bytes] | None = None
-    """Sized: it knows its length."""
+    """Must have a length."""
     content_type: str | None = None
 
 
 class _Credentials(AuthBase):
-    """Sets the headers as an `auth`, so that a ~/.netrc cannot put another one in their place."""
+    """Sets the headers as `auth`, so that requests does not replace them with credentials from ~/.netrc."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -58,7 +57,7 @@ class _Credentials(AuthBase):
 
 
 class HttpClient:
-    """A pool of connections to one SAK; usable from many threads."""
+    """A pool of connections to SAK, for use by many threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.base_url
@@ -73,9 +72,9 @@ class HttpClient:
         self._session.close()
 
     def request(self, request: GatewayRequest, *, connect_seconds: float, seconds: float) -> GatewayResponse:
-        """Asks once, for at most `seconds` altogether; raises the errors of `api.gateway.errors`."""
+        """One attempt, which takes at most `seconds` in total; raises the errors of `api.gateway.errors`."""
         if seconds <= 0:
-            raise errors.UnreachableError("no time was left to ask SAK")
+            raise errors.UnreachableError("no time left to call SAK")
         attempt = transport.RequestAttempt(seconds)
         try:
             with attempt.within_deadline():
@@ -97,7 +96,7 @@ class HttpClient:
             headers=headers,
             auth=_Credentials(request.credentials),
             timeout=timeout,
-            # Our headers are for this host only.
+            # The credentials are for this host only.
             allow_redirects=False,
             stream=True,
         ) as response:
@@ -105,12 +104,12 @@ class HttpClient:
             return response.status_code, response.headers, body
 
     def _transport_error(self, attempt: transport.RequestAttempt, error: Exception | None) -> errors.SakError:
-        why = f"after {attempt.elapsed_seconds:.1f} s" if error is None else type(error).__name__
+        cause = f"after {attempt.elapsed_seconds:.1f} s" if error is None else type(error).__name__
         if not attempt.was_sent:
-            return errors.UnreachableError(f"SAK could not be reached ({why})")
+            return errors.UnreachableError(f"SAK could not be reached ({cause})")
         if attempt.expired:
-            return errors.OutcomeUnknownError(f"SAK did not answer within {attempt.elapsed_seconds:.1f} s")
-        return errors.OutcomeUnknownError(f"the connection to SAK broke before its answer was in ({why})")
+            return errors.OutcomeUnknownError(f"SAK did not respond within {attempt.elapsed_seconds:.1f} s")
+        return errors.OutcomeUnknownError(f"the connection to SAK broke before its response was complete ({cause})")
 
     def _parse_response(
         self, status: int, headers: Mapping[str, str], body: bytes, elapsed_seconds: float
@@ -120,32 +119,34 @@ class HttpClient:
             return GatewayResponse(status, envelope.get("data"), elapsed_seconds)
         code, sentence = self._error_details(envelope)
         if status == 429:
-            told = parse_retry_after(headers, time.time())
-            raise errors.RateLimitedError(f"SAK's rate limit is reached: {sentence}", code=code, retry_after=told)
+            retry_after = parse_retry_after(headers, time.time())
+            raise errors.RateLimitedError(
+                f"SAK's rate limit is reached: {sentence}", code=code, retry_after=retry_after
+            )
         if 300 <= status < 400:
-            raise errors.RefusedError("SAK_BASE_URL answers with a redirect; set it to where that leads", status=status)
-        # 408 is said of a request that came too slowly, by whoever stands in front.
+            raise errors.RefusedError("SAK_BASE_URL redirects; set it to the target of the redirect", status=status)
+        # 408 comes from a proxy in front of SAK and says nothing about the request's execution.
         if 400 <= status < 500 and status != 408:
-            raise errors.RefusedError(f"SAK refused: {sentence}", code=code, status=status)
+            raise errors.RefusedError(f"SAK rejected the request: {sentence}", code=code, status=status)
         raise errors.OutcomeUnknownError(
-            f"SAK answered {status}: {sentence}", code=code, status=status, elapsed_seconds=elapsed_seconds
+            f"SAK responded with status {status}: {sentence}", code=code, status=status, elapsed_seconds=elapsed_seconds
         )
 
     def _error_details(self, envelope: Mapping[str, object] | None) -> tuple[str | None, str]:
         if envelope is None:
-            return None, "no JSON object in it"
+            return None, "the response is no JSON object"
         error = envelope.get("error")
         if not isinstance(error, dict):
             return None, "no reason given"
-        told = cast("dict[str, object]", error)
-        code, message = told.get("code"), told.get("message")
+        fields = cast("dict[str, object]", error)
+        code, message = fields.get("code"), fields.get("message")
         return (
             self._redact(code)[:64] if isinstance(code, str) else None,
             self._redact(message)[:MAX_MESSAGE_LENGTH] if isinstance(message, str) else "no reason given",
         )
 
     def _redact(self, text: str) -> str:
-        """SAK's words, on one line and without our own secrets, should it repeat them."""
+        """SAK's text on one line, without our secrets if it repeats them."""
         for secret in self._secrets:
             text = text.replace(secret, "[hidden]")
         return " ".join("".join(character if character.isprintable() else " " for character in text).split())
@@ -162,20 +163,18 @@ def _parse_object(body: bytes) -> dict[str, Any] | None:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds that a rate limit asks to wait: Retry-After, else RateLimit-* in any of its drafts' spellings."""
-    asked = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", asked):
-        return float(asked)
+    """Seconds to wait after a rate limit: Retry-After, else RateLimit-* in the spellings of its drafts."""
+    retry_after = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", retry_after):
+        return float(retry_after)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - now)
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - now)
     except ValueError:
-        pass  # no date either: the other headers
+        pass  # not a date either: try the other headers
     combined = re.search(r"(?:\breset=|;\s*t=)([0-9]{1,10})\b", headers.get("RateLimit", ""))
     for name in ("RateLimit-Reset", "X-RateLimit-Reset"):
-        word = headers.get(name, combined.group(1) if combined else "").strip()
-        if re.fullmatch(r"[0-9]{1,10}", word):
-            moment = float(word)
-            return (
-                max(0.0, moment - now) if moment > MAX_RELATIVE_SECONDS else moment
-            )  # some count since 1970, some from now
+        text = headers.get(name, combined.group(1) if combined else "").strip()
+        if re.fullmatch(r"[0-9]{1,10}", text):
+            seconds = float(text)
+            return max(0.0, seconds - now) if seconds > MAX_RELATIVE_SECONDS else seconds
     return None

@@ -1,3 +1,5 @@
+"""Encodes a file as a multipart body, in chunks, so that it is never in memory as a whole."""
+
 import os
 import re
 import secrets
@@ -12,7 +14,7 @@ CHUNK_BYTES = 65536
 
 
 class ReadableFile(Protocol):
-    """What of a binary file is needed."""
+    """The methods of a binary file that an upload needs."""
 
     def read(self, size: int, /) -> bytes: ...
     def seekable(self) -> bool: ...
@@ -21,7 +23,7 @@ class ReadableFile(Protocol):
 
 
 class MultipartUpload:
-    """A multipart body that reads its file while it is sent, a chunk at a time."""
+    """An iterable of chunks that has a length; it can be iterated again if the file is seekable."""
 
     def __init__(  # noqa: PLR0913 -- a part of a form has that many properties
         self,
@@ -33,22 +35,22 @@ class MultipartUpload:
         mime_type: str,
         size: int | None = None,
     ) -> None:
-        """`size` of the file from here on: needed only where it cannot be sought."""
+        """`size` is that of the rest of the file; required only if it is not seekable."""
         if not re.fullmatch(r"[\x21-\x7e]+(; ?[\x21-\x7e]+)*", mime_type):
-            raise ValueError("this is no media type")
+            raise ValueError(f"{mime_type!r} is no media type")
         self.repeatable = file.seekable()
         self._file = file
         self._start = file.tell() if self.repeatable else 0
         if size is None:
             if not self.repeatable:
-                raise ValueError("a file that cannot be sought needs its size told")
+                raise ValueError("a file that is not seekable needs a size")
             size = file.seek(0, os.SEEK_END) - self._start
         self._size = size
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         parts = [
-            _part_header(boundary, RequestField(key, b""), None) + word.encode(errors="replace") + b"\r\n"
-            for key, word in fields.items()
+            _part_header(boundary, RequestField(key, b""), None) + value.encode(errors="replace") + b"\r\n"
+            for key, value in fields.items()
         ]
         self._prefix = b"".join(
             [*parts, _part_header(boundary, RequestField(field_name, b"", filename=file_name), mime_type)]
@@ -62,12 +64,12 @@ class MultipartUpload:
         if self.repeatable:
             self._file.seek(self._start)
         yield self._prefix
-        left = self._size
-        while left:
-            chunk = self._file.read(min(CHUNK_BYTES, left))
+        remaining = self._size
+        while remaining:
+            chunk = self._file.read(min(CHUNK_BYTES, remaining))
             if not chunk:
-                raise IncompleteFileError(f"the file ended {left} bytes before its announced size; nothing was sent")
-            left -= len(chunk)
+                raise IncompleteFileError(f"the file ended {remaining} bytes before its declared size; not sent")
+            remaining -= len(chunk)
             yield chunk
         yield self._suffix
 

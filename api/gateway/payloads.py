@@ -1,4 +1,4 @@
-"""What SAK's answers say, read without trusting that they keep to their form."""
+"""Parses the `data` of SAK's responses, which may differ from their documented form."""
 
 import json
 import re
@@ -15,10 +15,10 @@ class WebhookRegistration:
     webhook_id: str
     url: str
     secret: str = field(repr=False)
-    """Signs the webhook's events; SAK tells it only here."""
+    """Signs the events of the webhook; SAK reveals it only here."""
     events: tuple[str, ...]
     new: bool
-    """False: SAK knew this URL, and its secret is what it was."""
+    """False: the URL was registered already, and its secret is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class PingResult:
-    """How one webhook answered SAK's test."""
+    """The response of one webhook to SAK's test."""
 
     webhook_id: str | None
     url: str | None
@@ -46,24 +46,24 @@ class PingResult:
 class SendResponse:
     status: SendStatus
     message_id: str | None
-    """WhatsApp's, where sent. Where queued, a number that WhatsApp will never know. Where failed, None."""
+    """If sent, WhatsApp's id; if queued, SAK's own, which WhatsApp never uses; if failed, None."""
     code: str | None = None
     reason: str | None = None
-    """Why it failed, where SAK tells: of images and videos only."""
+    """Why it failed; SAK says so only for images and videos."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message of `GET /messages/history`."""
+    """An entry of `GET /messages/history`."""
 
     message_id: str | None
     to: str
-    """As it was given to SAK."""
+    """As given to SAK."""
     type: str
     status: str
-    """As it was answered then; SAK never updates it."""
+    """As at the time of the send; SAK never updates it."""
     created_at: str
-    """As SAK writes it: ISO 8601, or what its database prints."""
+    """ISO 8601, or the format of SAK's database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ def parse_ping_results(data: object) -> list[PingResult]:
 
 
 def parse_send_response(data: object) -> SendResponse:
-    """The status is what counts: SAK says `success` of failed messages too."""
+    """By `status`, as SAK responds with `success` also for failed messages."""
     row = _as_object(data)
     status = row.get("status")
     if status not in ("sent", "queued", "failed"):
-        raise OutcomeUnknownError("SAK's answer to a send has no status that we know", status=200)
+        raise OutcomeUnknownError("SAK's response to a send has no known status", status=200)
     return SendResponse(status, None if status == "failed" else _optional_text(row, "messageId"))
 
 
@@ -137,7 +137,7 @@ def parse_sent_messages(data: object) -> list[SentMessage]:
 def parse_session_state(data: object) -> SessionState:
     row = _as_object(data)
     if not isinstance(row.get("connected"), bool):
-        raise OutcomeUnknownError("SAK's answer does not say whether the session is connected", status=200)
+        raise OutcomeUnknownError("SAK's response does not say whether the session is connected", status=200)
     return SessionState(
         session_id=_optional_text(row, "sessionId"),
         connected=row["connected"] is True,
@@ -148,14 +148,14 @@ def parse_session_state(data: object) -> SessionState:
 
 def _as_object(data: object) -> dict[str, object]:
     if not isinstance(data, dict):
-        raise OutcomeUnknownError("SAK's answer has no data", status=200)
+        raise OutcomeUnknownError("SAK's response has no data", status=200)
     return cast("dict[str, object]", data)
 
 
 def _objects(data: object, name: str) -> list[dict[str, object]]:
     rows = cast("dict[str, object]", data).get(name) if isinstance(data, dict) else data
     if not isinstance(rows, list):
-        raise OutcomeUnknownError(f"SAK's answer has no list of {name}", status=200)
+        raise OutcomeUnknownError(f"SAK's response has no list of {name}", status=200)
     return [_as_object(row) for row in cast("list[object]", rows)]
 
 
@@ -168,18 +168,18 @@ def _optional_text(fields: dict[str, object], *names: str) -> str | None:
 
 
 def _required_text(fields: dict[str, object], *names: str) -> str:
-    word = _optional_text(fields, *names)
-    if word is None:
-        raise OutcomeUnknownError(f"SAK's answer lacks {names[0]}", status=200)
-    return word
+    value = _optional_text(fields, *names)
+    if value is None:
+        raise OutcomeUnknownError(f"SAK's response lacks {names[0]}", status=200)
+    return value
 
 
 def _event_names(value: object) -> tuple[str, ...]:
-    """A list, or its text as a database prints it: `["a","b"]`, `{a,b}`, `a`."""
+    """Of a list, or of its text in the format of a database: `["a","b"]`, `{a,b}`, `a`."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            value = [word.strip(' "') for word in value.strip("{}").split(",")]
-    words = cast("list[object]", value) if isinstance(value, list) else []
-    return tuple(word for word in words if isinstance(word, str) and word)
+            value = [name.strip(' "') for name in value.strip("{}").split(",")]
+    names = cast("list[object]", value) if isinstance(value, list) else []
+    return tuple(name for name in names if isinstance(name, str) and name)

@@ -1,29 +1,31 @@
+"""Normalizes phone numbers the way SAK does."""
+
 import re
 
 
 class InvalidRecipientError(ValueError):
-    """A sentence that says why nothing can be sent there."""
+    """The recipient is no phone number; the message says why."""
 
 
 JID_KINDS = {
     "g.us": "a group",
-    "lid": "a private identity (LID)",
+    "lid": "a LID",
     "newsletter": "a newsletter",
     "broadcast": "a broadcast",
 }
 
 
 def normalize(to: str) -> str:
-    """The digits that SAK would dial, and so the chat in which the reply will be; raises InvalidRecipientError.
+    """The digits that SAK dials, and so the address of the chat; raises InvalidRecipientError.
 
-    SAK strips everything but 0-9, puts 91 before ten digits that do not begin with it, and takes 8 to 15 digits.
-    A phone's JID (`…@s.whatsapp.net`, `…@c.us`) loses its server and device first. Normalising twice changes nothing.
+    SAK removes everything but 0-9, prepends 91 to ten digits that do not start with it, and accepts 8 to 15 digits.
+    The JID of a phone (`…@s.whatsapp.net`, `…@c.us`) first loses its server and device. Idempotent.
     """
     user, at, server = to.strip().partition("@")
     if at:
         if server.lower() not in ("s.whatsapp.net", "c.us"):
-            kind = JID_KINDS.get(server.lower(), "not a phone")
-            raise InvalidRecipientError(f"SAK can send to phone numbers only, and this is {kind}")
+            kind = JID_KINDS.get(server.lower(), "no phone number")
+            raise InvalidRecipientError(f"SAK sends only to phone numbers, and this is {kind}")
         user = user.partition(":")[0]
     digits = re.sub(r"[^0-9]", "", user)
     if len(digits) == 10 and not digits.startswith("91"):

@@ -1,3 +1,5 @@
+"""Reads where SAK is and our credentials there from the environment."""
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,26 +8,26 @@ from urllib.parse import urlsplit
 
 
 class GatewaySettingsError(ValueError):
-    """A sentence that names the variable and what is wrong with it; never its value."""
+    """A variable is invalid; the message names it, and never contains its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where SAK is and who we are there. Each call says which of these it cannot do without."""
+    """The URL of SAK and our credentials. A call raises NotConfiguredError for one that it needs and lacks."""
 
     base_url: str
-    """Such as `https://sak.example/api/v1`, without a slash at the end."""
+    """Such as `https://sak.example/api/v1`, without a trailing slash."""
     jwt: str | None = field(default=None, repr=False)
-    """The owner's token: webhooks and the session's state."""
+    """The owner's token, for webhooks and the state of a session."""
     api_key: str | None = field(default=None, repr=False)
-    """Messages. A session's own key, or the owner's, which needs `session_id`."""
+    """For messages: the key of a session, or the owner's, which needs `session_id`."""
     session_id: str | None = None
     own_phone: str | None = None
-    """The session's own number, digits only."""
+    """The phone number of the session, digits only."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
-        """None where SAK_BASE_URL is not set: there is no SAK to call. Raises SettingsError."""
+        """None where SAK_BASE_URL is not set. Raises GatewaySettingsError."""
         base_url = environ.get("SAK_BASE_URL", "").strip().rstrip("/")
         if not base_url:
             return None
@@ -33,7 +35,7 @@ class Settings:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise GatewaySettingsError("SAK_BASE_URL must be a URL such as https://sak.example/api/v1")
         if parts.username is not None or parts.query or parts.fragment:
-            raise GatewaySettingsError("SAK_BASE_URL must hold no user, query or fragment; credentials go into SAK_JWT")
+            raise GatewaySettingsError("SAK_BASE_URL must have no user, query or fragment; credentials go into SAK_JWT")
         return cls(
             base_url=base_url,
             jwt=_header_value(environ, "SAK_JWT"),
@@ -44,14 +46,14 @@ class Settings:
 
 
 def is_header_safe(value: str) -> bool:
-    """Whether a word can be a header's value as it is."""
+    """Whether a value can be sent as an HTTP header."""
     return re.fullmatch(r"[\x21-\x7e]+", value) is not None
 
 
 def _header_value(environ: Mapping[str, str], name: str) -> str | None:
-    word = environ.get(name, "").strip()
-    if not word:
+    value = environ.get(name, "").strip()
+    if not value:
         return None
-    if not is_header_safe(word):
-        raise GatewaySettingsError(f"{name} holds a character that no HTTP header can carry")
-    return word
+    if not is_header_safe(value):
+        raise GatewaySettingsError(f"{name} has a character that no HTTP header can carry")
+    return value

@@ -1,4 +1,4 @@
-"""How long SAK is waited for, and what is asked again."""
+"""Time limits and retries of calls to SAK."""
 
 import random
 from dataclasses import dataclass
@@ -8,30 +8,30 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from api.gateway.errors import OutcomeUnknownError, RateLimitedError, SakError, UnreachableError
 
 RETRYABLE_IF_IDEMPOTENT: tuple[type[SakError], ...] = (UnreachableError, RateLimitedError, OutcomeUnknownError)
-"""For calls whose repetition changes nothing: ask again after every failure that may pass."""
+"""For idempotent calls: retry after every transient failure."""
 RETRYABLE_IF_NOT_EXECUTED: tuple[type[SakError], ...] = (UnreachableError, RateLimitedError)
-"""For sends: ask again only where it was certainly not done."""
+"""For sends: retry only what was certainly not executed."""
 RETRYABLE_IF_NOT_SENT: tuple[type[SakError], ...] = (UnreachableError,)
 """For a file that can be read only once."""
+AMBIGUOUS_FAILURE_SECONDS = 20.0
+"""SAK reports a send as failed also after a time-out: a failure that took so long may have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds, unless they say otherwise."""
+    """Limits of a call; times in seconds."""
 
     connect: float = 5.0
     attempt: float = 10.0
-    """One attempt of a call that may be repeated."""
+    """One attempt of an idempotent call."""
     total: float = 30.0
-    """A call with all its attempts and pauses; SAK's own send gives up after 25, for a video after 45."""
-    ambiguous_failure: float = 20.0
-    """SAK calls a send failed when it only gave up waiting: a failure that took so long may have gone out."""
+    """A call with all attempts and pauses; SAK itself times out a send after 25, a video after 45."""
+    ambiguous_failure: float = AMBIGUOUS_FAILURE_SECONDS
     pause: float = 0.25
-    """Between two attempts, about doubled each time, where SAK tells no other."""
+    """Before the first retry; doubles with each, unless SAK names another."""
     max_pause: float = 10.0
-    """A rate limit that asks for more is reported instead of waited for."""
+    """A rate limit with a longer pause is reported as an error."""
     max_attempts: int = 3
-    """A number, not seconds."""
 
     def retrying(self, retry_on: tuple[type[SakError], ...]) -> Retrying:
         return Retrying(
@@ -40,7 +40,7 @@ class Timeouts:
 
     def _next_pause(self, state: RetryCallState) -> float:
         error = None if state.outcome is None else state.outcome.exception()
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 -- spreads callers, hides nothing
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
             return error.retry_after + self.pause * jitter
         return self.pause * jitter * 2**state.attempt_number

@@ -1,7 +1,7 @@
-"""Connections that know whether a request went out, and that a deadline can end whatever they wait for.
+"""Connections that record whether a request was sent, and that a deadline can interrupt.
 
-requests' time-outs count from byte to byte: a server that drips holds a caller for ever. And its exceptions do not
-tell a request that never left from one whose answer is missing, which for a send is the difference that counts.
+The time-outs of requests apply between two bytes, so a slow server can hold a caller forever. Its exceptions do not
+distinguish a request that was never sent from one without a response, which for a send makes all the difference.
 """
 
 import socket
@@ -17,17 +17,17 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 MAX_IDLE_SECONDS = 3.0
-"""A connection idle for longer is not used again: Node closes it after 5, perhaps just as we write."""
+"""A connection idle for longer is not reused: Node closes it after 5 s, possibly during a write."""
 MAX_CONNECTIONS = 40
-"""Starlette's, each of which may be calling."""
+"""One for each thread of Starlette, all of which may call at the same time."""
 
 
 class RequestAttempt:
-    """One request on its way."""
+    """One attempt of a request, with a deadline."""
 
     def __init__(self, seconds: float) -> None:
         self.was_sent = False
-        """Whether any of its bytes was given to a connection."""
+        """Whether any byte of it was written to a connection."""
         self.expired = False
         self.started = time.monotonic()
         self._socket: Any = None
@@ -36,7 +36,6 @@ class RequestAttempt:
 
     @property
     def elapsed_seconds(self) -> float:
-        """How long it has taken so far."""
         return time.monotonic() - self.started
 
     def attach(self, connection: HTTPConnection) -> None:
@@ -48,14 +47,14 @@ class RequestAttempt:
         self.expired = True
         if isinstance(self._socket, socket.socket):
             try:
-                # Not the TLS layer's shutdown, which is not made for a second thread: this wakes the one that reads.
+                # Not the shutdown of the TLS layer, which is not thread-safe: this one wakes the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             except OSError:
-                return  # it is closed already
+                return  # closed already
 
     @contextmanager
     def within_deadline(self) -> Generator[None]:
-        """While this lasts, requests of this thread belong to the attempt, and end when its time is up."""
+        """In the block, requests of this thread belong to the attempt and end at its deadline."""
         token = _current_attempt.set(self)
         self._timer.start()
         try:
@@ -69,7 +68,7 @@ _current_attempt: ContextVar[RequestAttempt | None] = ContextVar("attempt", defa
 
 
 class _TrackedConnection(HTTPConnection):
-    """Tells the current attempt when its first byte leaves."""
+    """Marks the current attempt as sent when its first byte is written."""
 
     _requesting = False
     _last_used = 0.0
@@ -78,18 +77,18 @@ class _TrackedConnection(HTTPConnection):
     def is_connected(self) -> bool:
         return super().is_connected and time.monotonic() - self._last_used < MAX_IDLE_SECONDS
 
-    def request(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 -- handed on as it came
+    def request(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
         self._requesting = True
         try:
             super().request(*args, **options)
         finally:
             self._requesting = False
 
-    def send(self, data: Any) -> None:  # noqa: ANN401 -- handed on as it came
+    def send(self, data: Any) -> None:  # noqa: ANN401 - passed through
         if self.sock is None:
             self.connect()
         attempt = _current_attempt.get()
-        if attempt is not None and self._requesting:  # and not while a proxy's tunnel is being opened
+        if attempt is not None and self._requesting:  # not while the tunnel of a proxy is opened
             attempt.attach(self)
             attempt.was_sent = True
         super().send(data)
@@ -101,27 +100,27 @@ class _TrackedTlsConnection(_TrackedConnection, HTTPSConnection):
 
 
 class _TrackedPool(HTTPConnectionPool):
-    ConnectionCls = _TrackedConnection  # pyright: ignore[reportAssignmentType] -- nor do urllib3's own classes meet its protocol
+    ConnectionCls = _TrackedConnection  # pyright: ignore[reportAssignmentType] - urllib3's own classes do not match its protocol either
 
 
 class _TrackedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TrackedTlsConnection  # pyright: ignore[reportAssignmentType] -- nor do urllib3's own classes meet its protocol
+    ConnectionCls = _TrackedTlsConnection  # pyright: ignore[reportAssignmentType] - urllib3's own classes do not match its protocol either
 
 
 POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "https": _TrackedTlsPool}
 
 
 class TrackingAdapter(HTTPAdapter):
-    """For a requests session: watched connections, and no retries of its own."""
+    """For a session of requests: tracked connections, and no retries."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0, pool_maxsize=MAX_CONNECTIONS)
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 -- handed on as it came
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
         super().init_poolmanager(*args, **options)
         _use_tracked_pools(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **options: Any) -> PoolManager:  # noqa: ANN401 -- handed on as it came
+    def proxy_manager_for(self, *args: Any, **options: Any) -> PoolManager:  # noqa: ANN401 - passed through
         return _use_tracked_pools(super().proxy_manager_for(*args, **options))
 
 

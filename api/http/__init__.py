@@ -1,1 +1,1 @@
-"""What every endpoint shares: responses, errors, parameters, the database, the request log."""
+"""Shared by all endpoints: responses, errors, parameters, the database, the request log."""

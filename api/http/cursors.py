@@ -1,4 +1,4 @@
-"""Positions and snapshots as opaque texts: what we gave out comes back unchanged, or is refused."""
+"""Encodes positions and snapshots as opaque text with a checksum, so that only unchanged ones are accepted."""
 
 import base64
 import binascii
@@ -6,7 +6,8 @@ import json
 import zlib
 from typing import TypeAlias, cast
 
-from api.http import errors
+from api.http import errors, parameters
+from api.http.errors import ApiError
 
 CursorValue: TypeAlias = str | int
 
@@ -15,30 +16,35 @@ _BIGINT_LIMIT = 2**63
 
 
 def encode(kind: str, *values: CursorValue) -> str:
-    """A text of letters, digits, '-' and '_' that `unseal` turns back into the parts."""
+    """Text of letters, digits, '-' and '_' that `decode` turns back into the values."""
     plain = json.dumps([kind, *values], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(zlib.crc32(plain).to_bytes(4) + plain).decode().rstrip("=")
 
 
 def decode(kind: str, parameter: str, text: str, *types: type[CursorValue]) -> list[CursorValue]:
-    """The parts of a text that `seal` made for this kind; raises Refusal, naming the parameter, for any other."""
-    parts = try_decode(kind, text, *types)
-    if parts is None:
-        raise errors.bad_request("bad_cursor", f"{parameter} is not a value that this API gave out for this list.")
-    return parts
+    """The values of a cursor of this kind; raises ApiError, which names the parameter, for any other text."""
+    values = try_decode(kind, text, *types)
+    if values is None:
+        raise invalid(parameter)
+    return values
 
 
 def try_decode(kind: str, text: str, *types: type[CursorValue]) -> list[CursorValue] | None:
-    """The parts if `seal` made the text for this kind, else None."""
-    found = _load(text)
-    if not isinstance(found, list):
+    """The values of a cursor of this kind; None for any other text."""
+    parts = _load(text)
+    if not isinstance(parts, list):
         return None
-    head, *parts = cast("list[object]", found) or [None]
-    if head != kind or len(parts) != len(types):
+    cursor_kind, *values = cast("list[object]", parts) or [None]
+    if cursor_kind != kind or len(values) != len(types):
         return None
-    if not all(_is_valid(part, wanted) for part, wanted in zip(parts, types, strict=True)):
+    if not all(_is_valid(value, type_) for value, type_ in zip(values, types, strict=True)):
         return None
-    return cast("list[CursorValue]", parts)
+    return cast("list[CursorValue]", values)
+
+
+def invalid(parameter: str) -> ApiError:
+    """The error for a parameter whose value is no cursor of the requested list."""
+    return errors.bad_request("bad_cursor", f"{parameter} is not a cursor of this list: use one from its response.")
 
 
 def _load(text: str) -> object:
@@ -52,9 +58,9 @@ def _load(text: str) -> object:
 
 
 def _is_valid(value: object, type_: type[CursorValue]) -> bool:
-    """What PostgreSQL takes, too: bigints, and text without NUL and lone surrogates."""
+    """Whether PostgreSQL accepts the value: bigint, or text without NUL and lone surrogates."""
     if isinstance(value, str):
-        return type_ is str and "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
+        return type_ is str and parameters.is_storable(value)
     return (
         type_ is int
         and isinstance(value, int)

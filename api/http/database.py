@@ -1,4 +1,4 @@
-"""What endpoints share: the two pools, and how a question gets to one of them."""
+"""Runs the queries of endpoints on the primary or on a replica, through pools of connections."""
 
 import contextlib
 from collections.abc import Callable
@@ -18,27 +18,29 @@ from store.reading.replica_snapshots import SnapshotTooLargeError
 T = TypeVar("T")
 
 _WRITE_POOL_SIZE = 2
-"""Read flags and the like are small and rare."""
+"""Writes such as read flags are small and rare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
+    """The pools of one process. Every method raises StoreError."""
+
     settings: Settings
     read_pool: Pool
-    """PostgreSQL itself refuses writes on these."""
+    """PostgreSQL itself rejects writes on these connections."""
     write_pool: Pool
     replica: Replica | None = None
-    """Where `look` asks first."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        writes = Pool(settings.database_url, "api writes", size=_WRITE_POOL_SIZE, read_only=False)
+        """Pools that are not open yet."""
+        write_pool = Pool(settings.database_url, "api writes", size=_WRITE_POOL_SIZE, read_only=False)
         replica = None
         if settings.replica_url is not None:
             replica = Replica(settings.replica_url, settings.direct_database_url, size=settings.pool_size)
-            writes.on_write = replica.require_lsn
-        reads = Pool(settings.database_url, "api", size=settings.pool_size, read_only=True)
-        return cls(settings, reads, writes, replica)
+            write_pool.on_write = replica.require_lsn
+        read_pool = Pool(settings.database_url, "api", size=settings.pool_size, read_only=True)
+        return cls(settings, read_pool, write_pool, replica)
 
     def open(self) -> None:
         self.read_pool.open()
@@ -53,18 +55,18 @@ class Database:
             self.replica.close()
 
     def read_primary(self, query: Callable[[Connection], T]) -> T:
-        """The answer to a question that only reads: the primary's, which is the newest there is."""
+        """The result on the primary, which is always current."""
         return self.read_pool.read(query)
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """The same, from a replica that has all that this process wrote or told of; from the primary if none has."""
+        """The result on a replica that has all writes and fenced reads of this process; else on the primary."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError):
                 return self.replica.read(query)
         return self.read_pool.read(query)
 
     def read_page(self, query: Callable[[Connection], MessagePage]) -> MessagePage:
-        """The same for a page of a conversation, whose snapshot a replica tells in another way."""
+        """The same for a page of a conversation, whose snapshot must be reconstructed on a replica."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError, SnapshotTooLargeError):
                 return self.replica.read(
@@ -73,20 +75,19 @@ class Database:
         return self.read_pool.read(query)
 
     def read_and_fence(self, query: Callable[[Connection], T]) -> T:
-        """The primary's answer, which somebody will be told of: no replica's is older from then on."""
+        """The result on the primary; no later read sees an older state, so that clients can be notified of it."""
         if self.replica is None:
             return self.read_pool.read(query)
 
-        def both(connection: Connection) -> tuple[T, str]:
+        def query_and_position(connection: Connection) -> tuple[T, str]:
             return query(connection), wal_position(connection)
 
-        answer, lsn = self.read_pool.read(both)
+        result, lsn = self.read_pool.read(query_and_position)
         self.replica.require_lsn(lsn)
-        return answer
+        return result
 
 
 def from_request(request: Request) -> Database:
-    """The backend of the application that serves a request."""
-    backend: object = request.app.state.backend
-    assert isinstance(backend, Database)
-    return backend
+    """The database of the application that serves the request."""
+    database: Database = request.app.state.database
+    return database

@@ -1,4 +1,4 @@
-"""What a caller did that cannot be answered, with a sentence for people and a code for programs."""
+"""Errors that become responses: a sentence for people, a code for programs."""
 
 from collections.abc import Mapping
 
@@ -15,5 +15,5 @@ class ApiError(Exception):
 
 
 def bad_request(code: str, message: str) -> ApiError:
-    """A request that will be as wrong the next time."""
+    """A request that fails the same way when it is repeated."""
     return ApiError(400, code, message)

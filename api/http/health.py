@@ -9,26 +9,27 @@ from store.postgres import errors, migrator
 
 
 def alive(_: Request) -> JSONResponse:
-    """200 as long as requests are answered."""
+    """200 while the process serves requests."""
     return JSONResponse({"alive": True})
 
 
 def ready(request: Request) -> JSONResponse:
-    """200 if questions can be answered; 503 with the reasons if not."""
+    """200 if PostgreSQL can be queried and has every migration; else 503 with the reasons."""
     reasons: list[str] = []
     pools = database.from_request(request)
     try:
         missing = pools.read_primary(migrator.missing)
     except errors.StoreError:
-        reasons.append(pools.read_pool.last_failure or "The database does not answer.")
+        reasons.append(pools.read_pool.last_failure or "The database does not respond.")
     else:
         if missing:
             reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
-    more = {} if pools.replica is None else {"replica": replica_metrics.status(pools.replica)}
-    return JSONResponse({"ready": not reasons, "reasons": reasons, **more}, 503 if reasons else 200)
+    replica = {} if pools.replica is None else {"replica": replica_metrics.status(pools.replica)}
+    return JSONResponse({"ready": not reasons, "reasons": reasons, **replica}, 503 if reasons else 200)
 
 
 def metrics(request: Request) -> Response:
+    """The metrics of the process in Prometheus' text format."""
     return Response(
         prometheus_client.generate_latest(request.app.state.registry),
         headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST},

@@ -1,4 +1,4 @@
-"""What every answer goes through: counted, safe headers, and nothing sent again to whoever has it."""
+"""Counts responses, adds security headers, and answers 304 where the client has the response already."""
 
 import hashlib
 import re
@@ -12,10 +12,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import request_log
+from api.http import request_log, responses
 
 _SECURITY_HEADERS = {
-    # Nobody but the caller keeps it, and not without asking whether it is still so.
+    # Only the client may store a response, and must revalidate it.
     "cache-control": "private, no-cache",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
@@ -25,29 +25,29 @@ _SECURITY_HEADERS = {
     "x-frame-options": "DENY",
 }
 _AS_OF_FIELD = re.compile(rb'"as_of":"[A-Za-z0-9_-]*"')
-"""Differs with every transaction anywhere; a page that is otherwise the same is the same, and an older as_of of it
-marks no more as read than the newer one."""
+"""Not part of a page's ETag: it differs with every transaction anywhere. A client that keeps the older one marks no
+more as read than it would with the newer one."""
 
 
 class ResponseMiddleware:
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self.app = app
-        self._requests = Counter("sak_api_requests", "Answers.", ["endpoint", "method", "status"], registry=registry)
-        self._latency = Histogram("sak_api_seconds", "Until an answer began.", ["endpoint"], registry=registry)
-        self.open_streams = Gauge(
-            "sak_api_streams", "Clients that are told of changes as they happen.", registry=registry
+        self._requests = Counter("sak_api_requests", "Responses.", ["endpoint", "method", "status"], registry=registry)
+        self._latency = Histogram(
+            "sak_api_response_seconds", "Time until a response began.", ["endpoint"], registry=registry
         )
+        self.open_streams = Gauge("sak_api_open_streams", "Open event streams.", registry=registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        with request_log.request_context() as name:
-            answer = _OutgoingResponse(self, scope, send, name)
+        with request_log.request_context() as request_id:
+            response = _OutgoingResponse(self, scope, send, request_id)
             try:
-                await self.app(scope, receive, answer.send)
+                await self.app(scope, receive, response.send)
             finally:
-                if answer.is_stream:
+                if response.is_stream:
                     self.open_streams.dec()
 
     def record(self, scope: Scope, status: int, seconds: float) -> None:
@@ -59,11 +59,11 @@ class ResponseMiddleware:
 
 
 class _OutgoingResponse:
-    """One answer on its way out."""
+    """The messages of one response, on their way to the server."""
 
     def __init__(self, middleware: ResponseMiddleware, scope: Scope, send: Send, request_id: str) -> None:
         self.is_stream = False
-        """Whether it is a stream, which lasts."""
+        """Whether it is an event stream, which is open until the client leaves."""
         self._middleware = middleware
         self._request_id = request_id
         self._scope = scope
@@ -85,10 +85,10 @@ class _OutgoingResponse:
                 self._held_start = message
                 return
         elif self._held_start is not None and message["type"] == "http.response.body":
-            head, self._held_start = self._held_start, None
+            start, self._held_start = self._held_start, None
             if not message.get("more_body"):
-                message = self._apply_etag(head, message)
-            await self._send(head)
+                message = self._apply_etag(start, message)
+            await self._send(start)
         await self._send(message)
 
     def _supports_etag(self, status: int, headers: MutableHeaders) -> bool:
@@ -101,13 +101,12 @@ class _OutgoingResponse:
         )
 
     def _apply_etag(self, start: Message, message: Message) -> Message:
-        """The body with its tag among the headers; 304 and no body if the caller has it."""
+        """Add the ETag; without a body and with 304 if the client has the response already."""
         body: bytes = message.get("body", b"")
         tag = f'W/"{hashlib.blake2b(_AS_OF_FIELD.sub(b"", body), digest_size=12).hexdigest()}"'
         headers = MutableHeaders(raw=start["headers"])
         headers["etag"] = tag
-        known = {one.strip() for one in Headers(scope=self._scope).get("if-none-match", "").split(",")}
-        if tag in known or "*" in known:
+        if responses.matches_etag(Headers(scope=self._scope), tag):
             start["status"] = 304
             del headers["content-length"]
             del headers["content-type"]
@@ -116,7 +115,7 @@ class _OutgoingResponse:
 
 
 def build(environ: Mapping[str, str], registry: CollectorRegistry) -> list[Middleware]:
-    """From the outside to the inside; other sites may read answers only if API_CORS_ORIGINS names them."""
+    """From the outermost to the innermost; other sites may read responses only if API_CORS_ORIGINS lists them."""
     origins = [origin.strip() for origin in environ.get("API_CORS_ORIGINS", "").split(",") if origin.strip()]
     cors = [
         Middleware(

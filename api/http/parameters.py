@@ -1,4 +1,4 @@
-"""Query parameters: each either means something or is refused with a sentence that names it."""
+"""Parses query parameters; a value that cannot be used is rejected with an error that names the parameter."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -15,35 +15,34 @@ _MAX_TEXT_LENGTH = 512
 
 
 def reject_repeated(request: Request, names: Collection[str]) -> None:
-    """Refuse a parameter given twice: which of the two was meant is anybody's guess. Unknown ones are ignored."""
+    """Raise ApiError for a parameter that is given twice, as its meaning is ambiguous. Unknown ones are ignored."""
     for name in names:
         if len(request.query_params.getlist(name)) > 1:
             raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
 
 
 def text(request: Request, name: str) -> str | None:
-    """A parameter as it is; None where it is absent or empty."""
+    """The value as it is; None where it is absent or empty."""
     value = request.query_params.get(name)
     if not value:
         return None
     if "\0" in value or len(value) > _MAX_TEXT_LENGTH:
-        raise errors.bad_request(
-            "bad_parameter", f"{name} has a NUL in it or is longer than {_MAX_TEXT_LENGTH} characters."
-        )
+        raise errors.bad_request("bad_parameter", f"{name} must have at most {_MAX_TEXT_LENGTH} characters and no NUL.")
     return value
 
 
 def is_storable(value: str) -> bool:
-    """Whether PostgreSQL takes it: neither NUL nor lone surrogates."""
+    """Whether PostgreSQL accepts the text: it has neither NUL nor lone surrogates."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def cursor(request: Request, name: str) -> str | None:
-    """A cursor, whose own reader checks it."""
+    """A cursor, not decoded yet; None where it is absent or empty."""
     return request.query_params.get(name) or None
 
 
 def limit(request: Request, default: int) -> int:
+    """The page size, from 1 to MAX_LIMIT."""
     value = request.query_params.get("limit")
     if value is None:
         return default
@@ -71,14 +70,14 @@ def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
 
 
 def timestamp(request: Request, name: str) -> int | None:
-    """A time, as milliseconds since 1970 or as ISO 8601 (without an offset: UTC), in ms."""
+    """Milliseconds since 1970, given as such or as ISO 8601 (without an offset: UTC)."""
     value = request.query_params.get(name)
     if not value:
         return None
     if _DIGITS.fullmatch(value):
         return int(value)
     try:
-        # A '+' that nobody escaped arrives as a space.
+        # A '+' that was not escaped arrives as a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value)
     except ValueError as error:
         raise errors.bad_request(
@@ -86,17 +85,3 @@ def timestamp(request: Request, name: str) -> int | None:
         ) from error
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The whole body; raises Refusal as soon as it is longer than `most` bytes, whatever it claimed to be."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > max_bytes:
-            # What is still on its way is not waited for.
-            sentence = f"The body is larger than {max_bytes} bytes."
-            raise errors.ApiError(413, "body_too_large", sentence, {"connection": "close"})
-        parts.append(part)
-    return b"".join(parts)

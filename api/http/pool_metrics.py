@@ -1,4 +1,4 @@
-"""How much of the pools of connections is in use, for Prometheus, read when somebody asks."""
+"""Exports the use of the connection pools to Prometheus, read at each scrape."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,13 +18,15 @@ class PoolMetrics(Collector):
             "sak_api_pool_connections", "Connections to PostgreSQL, by pool and state.", labels=["pool", "state"]
         )
         waiting = GaugeMetricFamily(
-            "sak_api_pool_waiting", "Requests that wait for a connection, by pool.", labels=["pool"]
+            "sak_api_pool_waiting", "Requests waiting for a connection, by pool.", labels=["pool"]
         )
-        failed = CounterMetricFamily("sak_api_pool_timeouts", "Requests that waited in vain, by pool.", labels=["pool"])
+        timeouts = CounterMetricFamily(
+            "sak_api_pool_timeouts", "Requests that got no connection, by pool.", labels=["pool"]
+        )
         for pool in self._pools:
-            use = pool.usage()
-            for state, number in (("idle", use.idle), ("busy", use.in_use), ("limit", pool.size)):
-                connections.add_metric([pool.name, state], number)
-            waiting.add_metric([pool.name], use.waiting)
-            failed.add_metric([pool.name], use.timeouts)
-        yield from (connections, waiting, failed)
+            usage = pool.usage()
+            for state, count in (("idle", usage.idle), ("busy", usage.in_use), ("limit", pool.size)):
+                connections.add_metric([pool.name, state], count)
+            waiting.add_metric([pool.name], usage.waiting)
+            timeouts.add_metric([pool.name], usage.timeouts)
+        yield from (connections, waiting, timeouts)

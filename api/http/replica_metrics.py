@@ -1,4 +1,4 @@
-"""What is told of the replica that answers for the primary: to probes and to Prometheus."""
+"""Reports the state of the read replica to readiness probes and to Prometheus."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from store.postgres.replica import Replica
 
 
 def status(replica: Replica) -> dict[str, object]:
-    """For `/readyz`; a replica that cannot be used makes nobody unready, as the primary answers."""
+    """For `/readyz`. An unusable replica does not make the process unready, as the primary takes its reads."""
     lag = None if replica.lag_seconds is None else round(replica.lag_seconds, 3)
     return {"answers": replica.unavailable_reason is None, "lag_seconds": lag, "reason": replica.unavailable_reason}
 
@@ -19,13 +19,15 @@ class ReplicaMetrics(Collector):
         self._replica = replica
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        answers = 0 if self._replica.unavailable_reason else 1
-        yield GaugeMetricFamily("sak_api_replica_answers", "1 while the replica is asked first.", answers)
+        in_use = 0 if self._replica.unavailable_reason else 1
+        yield GaugeMetricFamily("sak_api_replica_in_use", "1 while reads go to the replica first.", in_use)
         if self._replica.lag_seconds is not None:
             yield GaugeMetricFamily(
-                "sak_api_replica_lag_seconds", "By how much the replica lags at most.", self._replica.lag_seconds
+                "sak_api_replica_lag_seconds", "Upper bound of the replica's lag.", self._replica.lag_seconds
             )
-        reads = CounterMetricFamily("sak_api_reads", "Questions that a replica could answer.", labels=["server"])
+        reads = CounterMetricFamily(
+            "sak_api_replica_eligible_reads", "Reads that a replica may serve, by server.", labels=["server"]
+        )
         reads.add_metric(["replica"], self._replica.served)
         reads.add_metric(["primary"], self._replica.fallbacks)
         yield reads

@@ -1,4 +1,4 @@
-"""Each request has a name, which its answer tells and every line of the log about it bears."""
+"""Logs responses, and gives each request an id that its response and its log lines carry."""
 
 import logging
 import secrets
@@ -11,27 +11,29 @@ log = logging.getLogger("api.requests")
 
 REQUEST_ID_HEADER = "x-request-id"
 SLOW_SECONDS = 1.0
-"""Seconds from which an answer is worth a line."""
+"""Seconds from which a response is logged as slow."""
 _PROBE_ENDPOINTS = {"alive", "ready", "metrics"}
 
 
 @contextmanager
 def request_context() -> Generator[str]:
-    """Draw a name; it is ours alone, as what a caller sends may be anything."""
-    name = secrets.token_hex(8)
-    token = log_format.LOG_CONTEXT.set({"request": name})
+    """A new id, in the log context until the block ends. A client's own id is not used, as it may hold anything."""
+    request_id = secrets.token_hex(8)
+    token = log_format.LOG_CONTEXT.set({"request_id": request_id})
     try:
-        yield name
+        yield request_id
     finally:
         log_format.LOG_CONTEXT.reset(token)
 
 
 def log_response(method: str, endpoint: str, status: int, seconds: float) -> None:
-    """Say what was answered; the path is not told, as it names people."""
-    told = {"method": method, "route": endpoint, "status": status, "seconds": round(seconds, 4)}
+    """Log a response; without its path, which may contain phone numbers."""
+    fields = {"method": method, "endpoint": endpoint, "status": status, "seconds": round(seconds, 4)}
     if status >= 500:
-        log.error("failed", extra=told)
-    elif status >= 400 or (seconds >= SLOW_SECONDS and endpoint not in _PROBE_ENDPOINTS):
-        log.info("refused" if status >= 400 else "slow", extra=told)
+        log.error("request failed", extra=fields)
+    elif status >= 400:
+        log.info("request rejected", extra=fields)
+    elif seconds >= SLOW_SECONDS and endpoint not in _PROBE_ENDPOINTS:
+        log.info("request slow", extra=fields)
     elif log.isEnabledFor(logging.DEBUG):
-        log.debug("answered", extra=told)
+        log.debug("request served", extra=fields)

@@ -1,4 +1,4 @@
-"""The two shapes of an answer: `{"success":true,"data":…}` and `{"success":false,"error":…,"code":…}`."""
+"""Builds the two envelopes: `{"success":true,"data":…}` and `{"success":false,"error":…,"code":…}`."""
 
 import json
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import cast
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,23 +19,30 @@ log = logging.getLogger(__name__)
 
 JSON_MEDIA_TYPE = "application/json"
 RETRY_AFTER_SECONDS = "2"
-"""Seconds. PostgreSQL that restarts is back by then, or the caller is told so again."""
+"""Seconds; a restart of PostgreSQL takes about as long."""
 
 _HTTP_ERRORS = {
     400: ("bad_request", "The request cannot be read."),
     404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not know this method; Allow names those it knows."),
+    405: ("method_not_allowed", "This address does not support this method; the Allow header lists those it does."),
 }
 
 
 def success(data_json: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer around a text that is JSON already."""
+    """The success envelope around JSON text."""
     return Response(f'{{"success":true,"data":{data_json}}}', media_type=JSON_MEDIA_TYPE, headers=headers)
 
 
 def failure(error: ApiError) -> Response:
+    """The error envelope."""
     body = json.dumps({"success": False, "error": error.message, "code": error.code}, ensure_ascii=False)
     return Response(body, error.status, headers=error.headers, media_type=JSON_MEDIA_TYPE)
+
+
+def matches_etag(headers: Headers, etag: str) -> bool:
+    """Whether If-None-Match names the tag, by weak comparison (RFC 9110, 13.1.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
+    return etag.removeprefix("W/") in tags or "*" in tags
 
 
 def handle_api_error(_: Request, error: Exception) -> Response:
@@ -54,7 +62,7 @@ def handle_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> set[str]:
-    """The methods that an address knows, which may be spread over several routes."""
+    """The methods of all routes that match the path; Starlette names those of one of them."""
     routes = cast("Iterable[BaseRoute]", request.app.routes)
     here = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
     return {method for route in here for method in route.methods or ()}
@@ -65,18 +73,21 @@ def handle_transient_error(_: Request, error: Exception) -> Response:
 
 
 def database_unavailable(error: Exception) -> Response:
-    """PostgreSQL is away, or does not answer in time: it may the next time, so the answer is 503 and not 500."""
-    log.warning("no answer from the database: %s", error)
+    """PostgreSQL is unreachable or too slow: 503 with Retry-After, as a later request may succeed."""
+    log.warning("database unavailable: %s", error)
     return failure(
         ApiError(
-            503, "database_unavailable", "The database does not answer just now.", {"retry-after": RETRY_AFTER_SECONDS}
+            503,
+            "database_unavailable",
+            f"The database is unavailable; try again in {RETRY_AFTER_SECONDS} seconds.",
+            {"retry-after": RETRY_AFTER_SECONDS},
         )
     )
 
 
 def handle_unexpected_error(_: Request, __: Exception) -> Response:
-    """A fault of ours: the log has the traceback, the caller learns nothing of our inside."""
-    return failure(ApiError(500, "internal_error", "This is a fault of the server; its log says more."))
+    """A bug: the log has the traceback; the response reveals nothing of it."""
+    return failure(ApiError(500, "internal_error", "Internal error; the server's log has the details."))
 
 
 EXCEPTION_HANDLERS = {

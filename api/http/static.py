@@ -1,4 +1,4 @@
-"""The dashboard's files: `/` and `/assets/…`, from memory, and from nowhere else (api/dashboard/)."""
+"""Serves the dashboard's files (api/dashboard/) from memory: `/` and `/assets/…`."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.http import responses
+
 DASHBOARD_FOLDER = Path(__file__).parent.parent / "dashboard"
 _MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -15,7 +17,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Trusted types: not even a script of ours can turn a text into HTML.
+# Trusted types: not even the dashboard's own scripts can turn text into HTML.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
@@ -25,12 +27,9 @@ _HEADERS = {
     "cache-control": "no-cache",
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
 }
+"""Beside those of every response (api/http/middleware.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,15 @@ class StaticFile:
         return cls(body, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
     async def serve_file(self, request: Request) -> Response:
-        """The file, or 304 for whoever has it. `async`: it waits for nothing, so it needs no thread."""
+        """The file, or 304. `async`: it never blocks, so it needs no thread."""
         headers = _HEADERS | {"etag": self.etag}
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if known & {self.etag, "*"}:
+        if responses.matches_etag(request.headers, self.etag):
             return Response(status_code=304, headers=headers)
         return Response(self.body, headers=headers | {"content-type": self.media_type})
 
 
 def routes() -> list[Route]:
-    """Reads all files; nothing that a request names is ever looked for on the disk."""
+    """A route for each file; reads them all now, so that no request can reach the file system."""
     files = {
         path.name: StaticFile.load(path) for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES
     }

@@ -1,1 +1,1 @@
-"""Serves changes as they happen."""
+"""Serves the change feed: to polling clients and as an event stream."""

@@ -1,4 +1,4 @@
-"""Ids of changes: where a reader of the feed goes on, in this life of the database and no other."""
+"""Encodes positions in the change feed as the ids of changes; they are valid within one epoch of the database."""
 
 from typing import cast
 
@@ -14,17 +14,17 @@ def encode(epoch: str, position: FeedPosition) -> str:
 
 
 def decode(parameter: str, text: str) -> tuple[str, FeedPosition]:
-    """The epoch and the place; raises Refusal."""
+    """The epoch and the position; raises ApiError."""
     epoch, xid, change_id = cursors.decode(_CURSOR_KIND, parameter, text, str, int, int)
-    place = FeedPosition(cast("int", xid), cast("int", change_id))
-    if place < FeedPosition(0, 0):
-        raise ApiError(400, "bad_cursor", f"{parameter} is not a value that this API gave out.")
-    return cast("str", epoch), place
+    position = FeedPosition(cast("int", xid), cast("int", change_id))
+    if position < FeedPosition(0, 0):
+        raise cursors.invalid(parameter)
+    return cast("str", epoch), position
 
 
-def check_continuity(delivery: FeedPage, epoch: str) -> None:
-    """Raise Refusal if there is a gap between a reader of this epoch and the delivery."""
-    if delivery.epoch != epoch:
-        raise ApiError(410, "epoch_changed", "Restored, or somebody forgotten, since then: load everything again.")
-    if delivery.is_pruned:
-        raise ApiError(410, "changes_pruned", "Changes since then are no longer kept: load everything again.")
+def check_continuity(page: FeedPage, epoch: str) -> None:
+    """Raise ApiError if changes are missing between a client of this epoch and the page."""
+    if page.epoch != epoch:
+        raise ApiError(410, "epoch_changed", "Restored, or a person erased, since then: load everything again.")
+    if page.is_pruned:
+        raise ApiError(410, "changes_pruned", "Changes since then were pruned: load everything again.")

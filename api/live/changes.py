@@ -1,4 +1,4 @@
-"""`GET /api/changes`: what changed since a cursor, for readers that come back now and then."""
+"""`GET /api/changes`: the changes since a cursor, for clients that poll."""
 
 import json
 from collections.abc import Iterable
@@ -17,26 +17,25 @@ DEFAULT_LIMIT = 100
 
 
 def list_changes(request: Request) -> Response:
-    """A page of changes, oldest first; without `since` none, and the cursor that means now."""
-    parameters.reject_repeated(request, ("limit", "since"))
+    """A page of changes, oldest first; without `since`, no changes and the current cursor."""
+    parameters.reject_repeated(request, ("limit", "since", "session_id"))
     limit = parameters.limit(request, DEFAULT_LIMIT)
     since = parameters.cursor(request, "since")
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     if since is None:
-        epoch, upto = database.from_request(request).read_primary(change_feed.current_position)
-        return _changes_response((), change_ids.encode(epoch, upto), more=False)
-    epoch, place = change_ids.decode("since", since)
+        epoch, position = database.from_request(request).read_primary(change_feed.current_position)
+        return _changes_response((), change_ids.encode(epoch, position), more=False)
+    epoch, position = change_ids.decode("since", since)
 
-    def question(connection: Connection) -> FeedPage:
-        return change_feed.read(connection, place, limit, sessions)
+    def query(connection: Connection) -> FeedPage:
+        return change_feed.read(connection, position, limit, sessions)
 
-    delivery = database.from_request(request).read_and_fence(question)
-    change_ids.check_continuity(delivery, epoch)
-    told = (
-        f'{{"id":{json.dumps(change_ids.encode(epoch, change.position))},{change.json[1:]}'
-        for change in delivery.entries
+    page = database.from_request(request).read_and_fence(query)
+    change_ids.check_continuity(page, epoch)
+    items = (
+        f'{{"id":{json.dumps(change_ids.encode(epoch, change.position))},{change.json[1:]}' for change in page.entries
     )
-    return _changes_response(told, change_ids.encode(epoch, delivery.next_position), more=delivery.has_more)
+    return _changes_response(items, change_ids.encode(epoch, page.next_position), more=page.has_more)
 
 
 def _changes_response(items: Iterable[str], cursor: str, *, more: bool) -> Response:

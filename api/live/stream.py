@@ -1,4 +1,4 @@
-"""`GET /api/stream`: every change as it happens, as server-sent events that can be resumed.
+"""`GET /api/stream`: sends changes as they happen, as server-sent events that a client can resume.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -29,9 +29,9 @@ from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
 
 HEARTBEAT_SECONDS = 15.0
-"""Seconds without an event after which a comment shows that the stream lives."""
+"""Seconds without an event after which a comment shows that the connection is alive."""
 _SEND_TIMEOUT_SECONDS = 20.0
-"""Seconds that a client may take to accept what it is sent; then it is dropped, and can resume."""
+"""Seconds that a client has to accept a chunk; then it is disconnected, and can resume."""
 _PAGE_SIZE = 200
 _EVENT_STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -41,7 +41,7 @@ _EVENT_STREAM_HEADERS = {
 
 
 class EventStreamResponse(Response):
-    """Sends until the client is gone, too slow, or cannot be told everything any more."""
+    """Sends events until the client disconnects, is too slow, or cannot receive a complete sequence any more."""
 
     def __init__(self, events: AsyncGenerator[bytes]) -> None:
         super().__init__(headers=_EVENT_STREAM_HEADERS)
@@ -80,59 +80,59 @@ class _StreamReader:
     limiter: anyio.CapacityLimiter
 
     async def events(self, position: FeedPosition) -> AsyncGenerator[bytes]:
-        """From a place on, for ever."""
+        """The events after a position; ends at shutdown, when the token is revoked, or after an error."""
         # An id without data moves the client's Last-Event-ID, so that it can resume before its first event.
         yield f"retry: 2000\nid: {change_ids.encode(self.epoch, position)}\n\n".encode()
-        checked = time.monotonic()
+        checked_at = time.monotonic()
         while not self.broadcaster.closed:
-            if time.monotonic() - checked >= HEARTBEAT_SECONDS:
-                checked = time.monotonic()
+            if time.monotonic() - checked_at >= HEARTBEAT_SECONDS:
+                checked_at = time.monotonic()
                 if not await self._is_still_authorized():
                     return
-            news = self.broadcaster.updated
-            found: Sequence[StreamEvent] | None = self.broadcaster.events_after(self.epoch, position)
-            if found is None:
+            updated = self.broadcaster.updated
+            events: Sequence[StreamEvent] | None = self.broadcaster.events_after(self.epoch, position)
+            if events is None:
                 try:
-                    found, position = await self._read_feed(position)
+                    events, position = await self._read_feed(position)
                 except (ApiError, errors.TransientError):
                     return
-            elif found:
-                found = found[:_PAGE_SIZE]
-                position = found[-1].position
+            elif events:
+                events = events[:_PAGE_SIZE]
+                position = events[-1].position
             else:
                 try:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
-                        await news.wait()
+                        await updated.wait()
                 except TimeoutError:
                     yield b": still here\n\n"
                 continue
-            if lines := b"".join(one.frame for one in found if self._can_see(one.session_id)):
-                yield lines
+            if frames := b"".join(event.frame for event in events if self._can_see(event.session_id)):
+                yield frames
 
     async def _read_feed(self, position: FeedPosition) -> tuple[list[StreamEvent], FeedPosition]:
-        delivery = await anyio.to_thread.run_sync(
+        page = await anyio.to_thread.run_sync(
             lambda: self.database.read_and_fence(
                 lambda connection: change_feed.read(connection, position, _PAGE_SIZE, self.sessions)
             ),
             limiter=self.limiter,
         )
-        change_ids.check_continuity(delivery, self.epoch)
-        return [broadcaster.encode_event(self.epoch, change) for change in delivery.entries], delivery.next_position
+        change_ids.check_continuity(page, self.epoch)
+        return [broadcaster.encode_event(self.epoch, change) for change in page.entries], page.next_position
 
     async def _is_still_authorized(self) -> bool:
-        """Whether the token was not revoked meanwhile, nor the sign-in ended; also while nobody can tell."""
+        """Whether neither the token was revoked nor the sign-in ended; True while the database is unavailable."""
         name = None if self.caller == access.BOOTSTRAP_CALLER else self.caller.name
         sign_in = self.caller.sign_in_nonce
         if name is None and sign_in is None:
             return True
 
-        def question(connection: Connection) -> bool:
+        def query(connection: Connection) -> bool:
             return (name is None or tokens.is_name_in_use(connection, name)) and (
                 sign_in is None or not signouts.is_signed_out(connection, sign_in)
             )
 
         try:
-            return await anyio.to_thread.run_sync(lambda: self.database.read_primary(question), limiter=self.limiter)
+            return await anyio.to_thread.run_sync(lambda: self.database.read_primary(query), limiter=self.limiter)
         except errors.TransientError:
             return True
 
@@ -141,25 +141,20 @@ class _StreamReader:
 
 
 async def stream(request: Request) -> Response:
-    """From Last-Event-ID (or `since`) on, else from now."""
+    """The changes after Last-Event-ID (or `since`), else from now on."""
     parameters.reject_repeated(request, ("since", "session_id"))
     caller = access.caller(request)
     sessions = caller.visible_sessions(parameters.text(request, "session_id"))
-    pools, center = database.from_request(request), broadcaster_from(request)
-    named = request.headers.get("last-event-id") or parameters.cursor(request, "since")
-    if named is None:
-        epoch, place = await anyio.to_thread.run_sync(lambda: pools.read_primary(change_feed.current_position))
+    pools = database.from_request(request)
+    last_id = request.headers.get("last-event-id") or parameters.cursor(request, "since")
+    if last_id is None:
+        epoch, position = await anyio.to_thread.run_sync(lambda: pools.read_primary(change_feed.current_position))
     else:
-        epoch, place = change_ids.decode("Last-Event-ID", named)
-        delivery = await anyio.to_thread.run_sync(
-            lambda: pools.read_primary(lambda connection: change_feed.read(connection, place, 1, sessions))
+        epoch, position = change_ids.decode("Last-Event-ID", last_id)
+        page = await anyio.to_thread.run_sync(
+            lambda: pools.read_primary(lambda connection: change_feed.read(connection, position, 1, sessions))
         )
-        change_ids.check_continuity(delivery, epoch)
-    reader = _StreamReader(pools, center, caller, sessions, epoch, request.app.state.catching_up)
-    return EventStreamResponse(reader.events(place))
-
-
-def broadcaster_from(request: Request) -> Broadcaster:
-    center: object = request.app.state.hub
-    assert isinstance(center, Broadcaster)
-    return center
+        change_ids.check_continuity(page, epoch)
+    state = request.app.state
+    reader = _StreamReader(pools, state.broadcaster, caller, sessions, epoch, state.stream_limiter)
+    return EventStreamResponse(reader.events(position))

@@ -1,17 +1,24 @@
-"""What `/openapi.json` says of the calls that read, and of marking as read."""
+"""Describes chats, messages, search and exports (api/chats)."""
 
 from api.chats import export_formats, messages, routes
-from api.http import parameters
 from api.openapi.builders import (
     BOOLEAN,
     INTEGER,
+    LIMIT_PARAMETER,
     NO_NUL_PATTERN,
+    NULLABLE_CURSOR,
+    NULLABLE_STRING,
+    SESSION_PARAMETER,
     STRING,
+    TIME_RANGE_PARAMETERS,
     Schema,
     array_schema,
+    cursor_schema,
+    enum_schema,
     error_responses,
     formatted_string,
     get_operation,
+    links,
     object_schema,
     path_parameter,
     post_operation,
@@ -19,47 +26,32 @@ from api.openapi.builders import (
     schema_ref,
     success_response,
 )
-from api.openapi.schemas import DIRECTION, NULLABLE_CURSOR
 
-_LIMIT_PARAMETER: Schema = query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT})
-_BOOLEAN: Schema = {"type": "boolean"}
 _PHONE_PARAMETER = path_parameter(
     "phone",
     {"type": "string", "format": "address", "minLength": 1, "maxLength": 128},
-    "A phone with its country code in any spelling, or a WhatsApp id such as …@g.us.",
+    "A phone number with its country code in any spelling, or a WhatsApp id such as …@g.us.",
 )
-_MESSAGE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 512, "pattern": NO_NUL_PATTERN}
-SESSION_PARAMETER = query_parameter(
-    "session_id", _MESSAGE_ID | {"minLength": 0}, "One session instead of all that the token sees."
-)
-_TIME_RANGE_PARAMETERS = [
-    query_parameter(
-        "since", formatted_string("moment", "ISO 8601 (without an offset: UTC) or milliseconds, inclusive.")
-    ),
-    query_parameter(
-        "until", formatted_string("moment", "ISO 8601 (without an offset: UTC) or milliseconds, exclusive.")
-    ),
-]
 _MESSAGE_FILTERS = [
     SESSION_PARAMETER,
-    query_parameter("direction", DIRECTION),
-    query_parameter("type", {"type": "string", "enum": list(messages.MESSAGE_TYPES)}),
-    *_TIME_RANGE_PARAMETERS,
+    query_parameter("direction", enum_schema(*messages.DIRECTIONS)),
+    query_parameter("type", enum_schema(*messages.MESSAGE_TYPES)),
+    *TIME_RANGE_PARAMETERS,
 ]
-_FORMAT_PARAMETER = query_parameter("format", {"type": "string", "enum": list(export_formats.FORMATS)})
-_CHATS_CURSOR, _MESSAGES_CURSOR, _SEARCH_CURSOR, _PARKED_CURSOR = (
-    formatted_string(f"cursor-of-{name}", "As an answer gave it.", 8192)
-    for name in ("chats", "messages", "search", "parked")
-)
+_FORMAT_PARAMETER = query_parameter("format", enum_schema(*export_formats.FORMATS))
+_CHATS_CURSOR, _MESSAGES_CURSOR = cursor_schema("chats"), cursor_schema("messages")
 
 
-def _export_path(summary: str, parameter_schemas: list[Schema]) -> Schema:
-    kinds = {one.media_type.partition(";")[0]: {"schema": STRING} for one in export_formats.FORMATS.values()}
-    answers = {
-        "200": {"description": "The file; its last line is a manifest.", "content": kinds},
+def _export_path(summary: str, parameters: list[Schema]) -> Schema:
+    media_types = {
+        export_format.media_type.partition(";")[0]: {"schema": STRING}
+        for export_format in export_formats.FORMATS.values()
+    }
+    responses = {
+        "200": {"description": "The file; its last line is a manifest.", "content": media_types},
         **error_responses(404),
     }
-    return {"get": {"summary": summary, "parameters": parameter_schemas, "responses": answers}}
+    return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 
 _AS_OF: Schema = {
@@ -67,7 +59,7 @@ _AS_OF: Schema = {
     "format": "as-of",
     "minLength": 1,
     "maxLength": 8192,
-    "description": "Of the page that was read; without it: this moment.",
+    "description": "From the page that was read; without it, the current state.",
 }
 _READ_FLAG_BODY: Schema = {
     "anyOf": [
@@ -79,7 +71,7 @@ _READ_FLAG_BODY: Schema = {
                     "type": ["string", "null"],
                     "minLength": 1,
                     "pattern": NO_NUL_PATTERN,
-                    "description": "A message_id; without it: everything.",
+                    "description": "A message_id; without it, all messages.",
                 },
                 "as_of": _AS_OF,
                 "unread": {"enum": [False, None]},
@@ -87,36 +79,30 @@ _READ_FLAG_BODY: Schema = {
         },
         {
             "type": "object",
-            "description": "Show the chat as unread again.",
+            "description": "Mark the chat as unread.",
             "properties": {"up_to": {"type": "null"}, "as_of": {"type": "null"}, "unread": {"const": True}},
             "required": ["unread"],
         },
     ]
 }
-_CHAT_LINK: Schema = {
-    "messages": {
-        "operationRef": "#/paths/~1api~1chats~1{phone}/get",
-        "parameters": {"phone": "$response.body#/data/contacts/0/address"},
-    },
-}
 
 PATHS: Schema = {
     "/api/chats": {
         "get": get_operation(
-            "The chats, newest first.",
+            "List the chats, newest first.",
             [
-                _LIMIT_PARAMETER,
-                query_parameter("cursor", _CHATS_CURSOR, "Of the page before: goes on with older chats."),
+                LIMIT_PARAMETER,
+                query_parameter("cursor", _CHATS_CURSOR, "From the previous page: continues with older chats."),
                 query_parameter("before", _CHATS_CURSOR, "The same as cursor."),
-                query_parameter("after", _CHATS_CURSOR, "What came to the top since; not together with the two above."),
+                query_parameter("after", _CHATS_CURSOR, "Chats that are newer since; not with cursor or before."),
                 SESSION_PARAMETER,
-                query_parameter("unread", _BOOLEAN),
-                query_parameter("waiting", _BOOLEAN),
-                query_parameter("kind", {"type": "string", "enum": list(routes.CHAT_KINDS)}),
+                query_parameter("unread", BOOLEAN, "Only chats with unread messages or marked as unread."),
+                query_parameter("waiting", BOOLEAN, "Only chats whose last message has no response."),
+                query_parameter("kind", enum_schema(*routes.CHAT_KINDS)),
                 query_parameter(
                     "q",
                     {"type": "string", "maxLength": 512, "pattern": NO_NUL_PATTERN},
-                    "Part of a name or number, or how the last text begins.",
+                    "Part of a name or number, or the start of the last text.",
                 ),
             ],
             object_schema(
@@ -127,25 +113,29 @@ PATHS: Schema = {
                     "after": NULLABLE_CURSOR,
                 }
             ),
-            links=_CHAT_LINK,
+            links=links(messages=("/api/chats/{phone}/get", "phone", "contacts/0/address")),
         )
     },
     "/api/chats/{phone}": {
         "get": get_operation(
-            "A page of a conversation, oldest message first.",
+            "Get a page of a conversation, oldest message first.",
             [
                 _PHONE_PARAMETER,
-                _LIMIT_PARAMETER,
-                query_parameter("before", _MESSAGES_CURSOR, "Of before, after, around and at, one."),
+                LIMIT_PARAMETER,
+                query_parameter("before", _MESSAGES_CURSOR, "At most one of before, after, around and at."),
                 query_parameter("after", _MESSAGES_CURSOR),
-                query_parameter("around", _MESSAGE_ID | {"minLength": 0}, "A message_id or a cursor."),
+                query_parameter(
+                    "around",
+                    {"type": "string", "maxLength": 512, "pattern": NO_NUL_PATTERN},
+                    "A message_id or a cursor.",
+                ),
                 query_parameter("at", formatted_string("moment", "ISO 8601 or milliseconds: the page around a time.")),
-                query_parameter("versions", _BOOLEAN, "Whether each message tells its texts before edits."),
+                query_parameter("versions", BOOLEAN, "Include the texts before each edit."),
                 *_MESSAGE_FILTERS,
             ],
             object_schema(
                 {
-                    "phoneNumber": {"type": ["string", "null"]},
+                    "phoneNumber": NULLABLE_STRING,
                     "address": STRING,
                     "messages": array_schema(schema_ref("Message")),
                     "before": NULLABLE_CURSOR,
@@ -164,30 +154,30 @@ PATHS: Schema = {
             _READ_FLAG_BODY,
             {
                 "200": success_response(
-                    "What is unread now.", object_schema({"unread_count": INTEGER, "marked_unread": BOOLEAN})
+                    "What is still unread.", object_schema({"unread_count": INTEGER, "marked_unread": BOOLEAN})
                 ),
                 **error_responses(404, 410, 413),
             },
         )
     },
     "/api/chats/{phone}/export": _export_path(
-        "A whole chat as a file.", [_PHONE_PARAMETER, SESSION_PARAMETER, _FORMAT_PARAMETER]
+        "Export a chat as a file.", [_PHONE_PARAMETER, SESSION_PARAMETER, _FORMAT_PARAMETER]
     ),
     "/api/sessions/{session_id}/export": _export_path(
-        "A whole session as a file.",
+        "Export a session as a file.",
         [path_parameter("session_id", {"type": "string", "minLength": 1}), _FORMAT_PARAMETER],
     ),
     "/api/search": {
         "get": get_operation(
-            "Messages in which all the words occur, newest first.",
+            "Search messages that contain all the words, newest first.",
             [
                 query_parameter(
                     "q",
                     formatted_string("words", "Words, parts of words, or numbers.") | {"minLength": 1},
                     required=True,
                 ),
-                _LIMIT_PARAMETER,
-                query_parameter("cursor", _SEARCH_CURSOR),
+                LIMIT_PARAMETER,
+                query_parameter("cursor", cursor_schema("search")),
                 query_parameter("address", formatted_string("address", "One chat.")),
                 *_MESSAGE_FILTERS,
             ],
@@ -199,29 +189,6 @@ PATHS: Schema = {
                     "complete": BOOLEAN,
                 }
             ),
-        )
-    },
-    "/api/stats": {
-        "get": get_operation(
-            "Messages per minute, hour or day, response times, who waits, what is unread.",
-            [
-                *_TIME_RANGE_PARAMETERS,
-                query_parameter("step", {"type": "string", "enum": ["minute", "hour", "day"]}),
-                query_parameter("zone", formatted_string("time-zone", "Such as Asia/Kolkata.", 64)),
-                SESSION_PARAMETER,
-            ],
-            schema_ref("Stats"),
-        )
-    },
-    "/api/sessions": {
-        "get": get_operation("The sessions.", [], object_schema({"sessions": array_schema(schema_ref("Session"))}))
-    },
-    "/api/ledger": {"get": get_operation("What was received and what became of it.", [], schema_ref("Ledger"))},
-    "/api/parked": {
-        "get": get_operation(
-            "Events that nobody understood, newest first.",
-            [_LIMIT_PARAMETER, query_parameter("cursor", _PARKED_CURSOR), SESSION_PARAMETER],
-            object_schema({"parked": array_schema(schema_ref("Parked")), "cursor": NULLABLE_CURSOR}),
         )
     },
 }

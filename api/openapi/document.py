@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: what the API takes and gives, for programs that read such things."""
+"""`GET /openapi.json`: serves the description of the API."""
 
 import json
 
@@ -6,21 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http import responses
-from api.openapi import chats_paths, live_paths, schemas, sending_paths
-from api.openapi.builders import Schema
+from api.openapi import auth_paths, chats_paths, live_paths, operations_paths, schemas, sending_paths
 
-SCHEMAS: Schema = schemas.SCHEMAS | sending_paths.SCHEMAS
 DOCUMENT = json.dumps(
     {
         "openapi": "3.1.0",
         "info": {
             "title": "WhatsApp history",
             "version": "1",
-            "description": "HEAD is answered wherever GET is.",
+            "description": "Every path that supports GET supports HEAD, too.",
         },
         "security": [{"bearer": []}],
-        "paths": chats_paths.PATHS | live_paths.PATHS | sending_paths.PATHS,
-        "components": {"schemas": SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "paths": chats_paths.PATHS | operations_paths.PATHS | live_paths.PATHS | auth_paths.PATHS | sending_paths.PATHS,
+        "components": {"schemas": schemas.SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     }
 )
 

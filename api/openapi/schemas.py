@@ -1,8 +1,9 @@
-"""What `/openapi.json` says of the things that answers are made of."""
+"""Describes the objects in requests and responses."""
 
 from collections.abc import Mapping
 
 from api.chats import messages, routes
+from api.gateway.client import MEDIA_KINDS
 from api.openapi.builders import (
     BOOLEAN,
     DATE_TIME,
@@ -14,14 +15,17 @@ from api.openapi.builders import (
     STRING,
     Schema,
     array_schema,
+    enum_schema,
     object_schema,
     schema_ref,
 )
 from store.model import message_columns
 
-DIRECTION: Schema = {"type": "string", "enum": list(messages.DIRECTIONS)}
-NULLABLE_CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque; null at the end."}
-_REV: Schema = {"type": "integer", "description": "Grows: of two states of one thing the greater is newer."}
+_DIRECTION = enum_schema(*messages.DIRECTIONS)
+_REV: Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
+_WAITING_CHAT = object_schema(
+    {"session_id": STRING, "address": STRING, "name": NULLABLE_STRING, "waiting_since": DATE_TIME}
+)
 _CHANGE_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
 _LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
@@ -31,37 +35,37 @@ _CONTENT: Schema = {column.name: _NULLABLE[column.type] for column in message_co
 SCHEMAS: Schema = {
     "Error": object_schema({"success": {"const": False}, "error": STRING, "code": STRING}),
     "Reaction": object_schema(
-        {"emoji": STRING, "direction": DIRECTION, "sender": NULLABLE_STRING, "reacted_at": DATE_TIME}
+        {"emoji": STRING, "direction": _DIRECTION, "sender": NULLABLE_STRING, "reacted_at": DATE_TIME}
     ),
     "Version": object_schema({"text": NULLABLE_STRING, "written_at": DATE_TIME}),
     "Message": object_schema(
         {
-            "id": {"type": ["integer", "null"], "description": "Null for a send that is no message yet."},
+            "id": {"type": ["integer", "null"], "description": "Null for a send that is not a message yet."},
             "message_id": NULLABLE_STRING,
             "session_id": STRING,
             "address": STRING,
-            "direction": DIRECTION,
+            "direction": _DIRECTION,
             "from_number": NULLABLE_STRING,
             "to_number": NULLABLE_STRING,
             **_CONTENT,
-            "message_type": {"type": "string", "enum": list(messages.MESSAGE_TYPES)},
+            "message_type": enum_schema(*messages.MESSAGE_TYPES),
             "status": NULLABLE_STRING,
             "timestamp": {"type": "integer", "description": "Milliseconds since 1970, UTC."},
             "created_at": DATE_TIME,
-            "time_source": {"type": "string", "enum": ["message", "receipt"]},
-            "content_state": {"type": "string", "enum": ["complete", "media_missing", "undecrypted"]},
+            "time_source": enum_schema("message", "receipt"),
+            "content_state": enum_schema("complete", "media_missing", "undecrypted"),
             "sender": NULLABLE_STRING,
             "sender_name": NULLABLE_STRING,
             "unread": BOOLEAN,
             "edited": BOOLEAN,
             "edited_at": NULLABLE_DATE_TIME,
-            "deleted": {"type": "boolean", "description": "For everyone: texts and media are null then."},
+            "deleted": {"type": "boolean", "description": "Deleted for everyone: texts and media are null."},
             "deleted_at": NULLABLE_DATE_TIME,
             "reactions": array_schema(schema_ref("Reaction")),
             "versions": {
                 "type": ["array", "null"],
                 "items": schema_ref("Version"),
-                "description": "Null unless asked for.",
+                "description": "Null unless requested.",
             },
             "send_id": NULLABLE_STRING,
             "reason": NULLABLE_STRING,
@@ -72,7 +76,7 @@ SCHEMAS: Schema = {
         {
             "id": INTEGER,
             "message_id": STRING,
-            "direction": DIRECTION,
+            "direction": _DIRECTION,
             "message_type": STRING,
             "preview": {"type": "string", "description": "The text, or a word such as [image]."},
             "status": NULLABLE_STRING,
@@ -88,7 +92,7 @@ SCHEMAS: Schema = {
             "unread_count": INTEGER,
             "session_id": STRING,
             "address": STRING,
-            "kind": {"type": "string", "enum": list(routes.CHAT_KINDS)},
+            "kind": enum_schema(*routes.CHAT_KINDS),
             "marked_unread": BOOLEAN,
             "waiting_since": NULLABLE_DATE_TIME,
             "last_message": {"oneOf": [schema_ref("Preview"), {"type": "null"}]},
@@ -105,7 +109,7 @@ SCHEMAS: Schema = {
                     "ranges": {
                         "type": "array",
                         "items": array_schema(INTEGER),
-                        "description": "Pairs: where in the snippet a word begins and ends, in characters.",
+                        "description": "Start and end of each match, in characters.",
                     },
                 }
             ),
@@ -113,8 +117,11 @@ SCHEMAS: Schema = {
     },
     "Change": object_schema(
         {
-            "id": {"type": "string", "description": "Of the stream, its id; what `since` and Last-Event-ID take."},
-            "kind": {"type": "string", "enum": list(_CHANGE_KINDS)},
+            "id": {
+                "type": "string",
+                "description": "A value for `since` and Last-Event-ID.",
+            },
+            "kind": enum_schema(*_CHANGE_KINDS),
             "session_id": NULLABLE_STRING,
             "address": NULLABLE_STRING,
             "rev": NULLABLE_INTEGER,
@@ -126,7 +133,7 @@ SCHEMAS: Schema = {
     ),
     "Outage": object_schema(
         {
-            "kind": {"type": "string", "enum": ["disconnected", "unreachable"]},
+            "kind": enum_schema("disconnected", "unreachable"),
             "reason": STRING,
             "looks": INTEGER,
             "connected_at": NULLABLE_DATE_TIME,
@@ -145,7 +152,11 @@ SCHEMAS: Schema = {
             "state_at": NULLABLE_DATE_TIME,
             "last_event_at": NULLABLE_DATE_TIME,
             "last_ping_at": NULLABLE_DATE_TIME,
-            "events": {"type": "object", "additionalProperties": DATE_TIME, "description": "When each kind last came."},
+            "events": {
+                "type": "object",
+                "additionalProperties": DATE_TIME,
+                "description": "The last time of each kind of event.",
+            },
             "never_seen": array_schema(STRING),
             "outages": array_schema(schema_ref("Outage")),
             "rev": _REV,
@@ -167,16 +178,7 @@ SCHEMAS: Schema = {
             "waiting": object_schema(
                 {
                     "chats": INTEGER,
-                    "longest": array_schema(
-                        object_schema(
-                            {
-                                "session_id": STRING,
-                                "address": STRING,
-                                "name": NULLABLE_STRING,
-                                "waiting_since": DATE_TIME,
-                            }
-                        )
-                    ),
+                    "longest": array_schema(_WAITING_CHAT),
                 }
             ),
             "unread": object_schema({"messages": INTEGER, "chats": INTEGER}),
@@ -186,7 +188,7 @@ SCHEMAS: Schema = {
     "Ledger": object_schema(
         {
             **dict.fromkeys(_LEDGER_COUNTS, INTEGER),
-            "waiting": {"type": ["integer", "null"], "description": "Null: no worker is alive to know."},
+            "waiting": {"type": ["integer", "null"], "description": "Null if no worker is running."},
             "as_of": NULLABLE_DATE_TIME,
             "oldest_waiting_at": NULLABLE_DATE_TIME,
             "lost": array_schema(schema_ref("Gap")),
@@ -202,20 +204,37 @@ SCHEMAS: Schema = {
             "received_at": DATE_TIME,
             "parked_at": DATE_TIME,
             "size": NULLABLE_INTEGER,
-            "body": {"type": ["string", "null"], "description": "How it begins; null once it was pruned."},
+            "body": {"type": ["string", "null"], "description": "The start of the body; null after it was pruned."},
         }
     ),
     "Redrive": object_schema(
         {
             "id": INTEGER,
-            "state": {"type": "string", "enum": ["waiting", "running", "done", "failed"]},
+            "state": enum_schema("waiting", "running", "done", "failed"),
             "asked_by": STRING,
             "asked_at": DATE_TIME,
             "began_at": NULLABLE_DATE_TIME,
             "finished_at": NULLABLE_DATE_TIME,
-            "events": {"type": ["integer", "null"], "description": "How many it is about; null: nobody looked yet."},
+            "events": {
+                "type": ["integer", "null"],
+                "description": "Selected events; null until a worker starts.",
+            },
             "still_parked": NULLABLE_INTEGER,
             "failure": NULLABLE_STRING,
+        }
+    ),
+    "Send": object_schema(
+        {
+            "messageId": {"type": ["string", "null"], "description": "If sent, WhatsApp's; if queued, the gateway's."},
+            "status": enum_schema("pending", "sent", "queued", "failed", "unknown"),
+            "send_id": {"type": "string", "format": "uuid"},
+            "session_id": STRING,
+            "to": STRING,
+            "message_type": enum_schema("text", *MEDIA_KINDS),
+            "code": NULLABLE_STRING,
+            "reason": NULLABLE_STRING,
+            "timestamp": INTEGER,
+            "created_at": DATE_TIME,
         }
     ),
     "Caller": object_schema(

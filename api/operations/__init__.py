@@ -1,1 +1,1 @@
-"""Serves the numbers that an operator needs."""
+"""Serves statistics, the ledger, sessions and parked events to operators."""

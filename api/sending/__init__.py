@@ -1,1 +1,1 @@
-"""Sends messages through the gateway and records what became of them."""
+"""Sends messages through the gateway and records their outcomes."""

@@ -1,4 +1,4 @@
-"""Sends among the requests of a process: side by side within bounds, and copies of one request wait for the first."""
+"""Runs the sends of a process: limits how many run at the same time, and lets duplicates wait for the original."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ from store.sending import unsettled
 log = logging.getLogger(__name__)
 
 _MAX_GATEWAY_CALLS = 40
-"""Requests to the gateway at the same time, as many as its client has connections."""
+"""Calls to the gateway at the same time, as many as its client has connections."""
 _MAX_WAITING = 1_000
-"""Requests that wait for their turn; more are told to come back."""
+"""Requests waiting for a call; more are rejected."""
 _DUPLICATE_WAIT_SECONDS = 40.0
-"""Seconds that a copy of a request waits for the first one's answer, which takes at most 30 and a little."""
+"""Seconds that a duplicate waits for the outcome of the original, whose call takes little more than 30."""
 _SWEEP_INTERVAL = 5.0
-"""Seconds between two looks for what a process left behind that is gone."""
+"""Seconds between two searches for sends of processes that died."""
 
 
 class SendDispatcher:
@@ -41,33 +41,33 @@ class SendDispatcher:
 
     @classmethod
     def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
-        """Without a gateway in the settings it refuses to send."""
+        """Without a gateway in the settings, `send` raises ApiError."""
         if settings.gateway is None:
             return cls(None)
         outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts)
-        watch = None
+        session_monitor = None
         if settings.session_poll_seconds and settings.gateway.session_id:
-            watch = SessionMonitor(
+            session_monitor = SessionMonitor(
                 outbox.pool, outbox.client, settings.gateway.session_id, settings.session_poll_seconds
             )
-        return cls(outbox, watch)
+        return cls(outbox, session_monitor)
 
     def observe_writes(self, on_write: Callable[[str], None]) -> None:
-        """Have it told after every write of ours up to where PostgreSQL's log reaches."""
+        """Call `on_write` after every write, with the WAL position that PostgreSQL has reached."""
         if self._outbox is not None:
             self._outbox.pool.on_write = on_write
 
     @property
     def outbox(self) -> Outbox:
-        """Raises Refusal where there is no gateway."""
+        """Raises ApiError where no gateway is configured."""
         if self._outbox is None or self._outbox.settings.api_key is None:
             missing = "SAK_BASE_URL and SAK_API_KEY are" if self._outbox is None else "SAK_API_KEY is"
-            raise ApiError(503, "sak_not_configured", f"There is no gateway to send with: {missing} not set.")
+            raise ApiError(503, "sak_not_configured", f"No gateway is configured: {missing} not set.")
         return self._outbox
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
-        """While this lasts, sends are taken, and those that nobody will answer any more are found."""
+        """Accepts sends until the block ends, and marks those of processes that died."""
         if self._outbox is None:
             yield
             return
@@ -84,9 +84,14 @@ class SendDispatcher:
     async def send(
         self, request: SendRequest, *, token_name: str, session_id: str, idempotency_key: str | None
     ) -> SendOutcome:
-        """Send a letter, or say what became of it; raises Refusal and StoreError before the gateway is asked."""
+        """The outcome of a send; raises ApiError and StoreError only before the gateway is called."""
         if self._gateway_limiter.statistics().tasks_waiting >= _MAX_WAITING:
-            raise ApiError(503, "too_many_sends", "Too many sends are waiting for the gateway.", {"retry-after": "5"})
+            raise ApiError(
+                503,
+                "too_many_sends",
+                "Too many sends are waiting for the gateway; try again in 5 seconds.",
+                {"retry-after": "5"},
+            )
         outbox = self.outbox
         draft = await anyio.to_thread.run_sync(
             lambda: outbox.prepare(
@@ -94,18 +99,18 @@ class SendDispatcher:
             ),
             limiter=self._gateway_limiter,
         )
-        landed = self._in_flight[draft.send_id] = asyncio.Event()
+        done = self._in_flight[draft.send_id] = asyncio.Event()
         try:
-            posted = await anyio.to_thread.run_sync(
+            outcome = await anyio.to_thread.run_sync(
                 lambda: outbox.submit(draft, request), limiter=self._gateway_limiter
             )
         finally:
             del self._in_flight[draft.send_id]
-            landed.set()
-        return posted if posted.is_new else await self._wait_for_original(posted)
+            done.set()
+        return outcome if outcome.is_new else await self._wait_for_original(outcome)
 
     async def _wait_for_original(self, outcome: SendOutcome) -> SendOutcome:
-        """The answer to a copy: the first one's, which may be on its way here or in another process."""
+        """The outcome of the original, which may be running in this process or in another."""
         pause = 0.05
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DUPLICATE_WAIT_SECONDS):
@@ -114,11 +119,11 @@ class SendDispatcher:
                         async with asyncio.timeout(pause):
                             await self._in_flight.get(outcome.send.send_id, asyncio.Event()).wait()
                     pause = min(2 * pause, 1.0)
-                    found = await anyio.to_thread.run_sync(
+                    send = await anyio.to_thread.run_sync(
                         self.outbox.get, outcome.send.send_id, limiter=self._database_limiter
                     )
-                    assert found is not None, "sends are not deleted while somebody asks"
-                    outcome = SendOutcome(found, is_new=False)
+                    assert send is not None, "sends are not deleted while a request waits for them"
+                    outcome = SendOutcome(send, is_new=False)
         return outcome
 
     async def _abandon_interrupted(self, outbox: Outbox) -> None:
@@ -128,10 +133,10 @@ class SendDispatcher:
 
         while True:
             try:
-                lost = await anyio.to_thread.run_sync(abandon, limiter=self._database_limiter)
+                send_ids = await anyio.to_thread.run_sync(abandon, limiter=self._database_limiter)
             except errors.StoreError as error:
-                log.warning("not looking for interrupted sends: %s", error)
+                log.warning("cannot check for interrupted sends: %s", error)
             else:
-                for send_id in lost:
-                    log.warning("send %s was interrupted: nobody knows whether it went out", send_id)
+                for send_id in send_ids:
+                    log.warning("send %s was interrupted; its outcome is unknown", send_id)
             await asyncio.sleep(_SWEEP_INTERVAL)

@@ -1,11 +1,11 @@
-"""What a file is, by its content: its name and what its sender says of it may be anything."""
+"""Detects the media type of a file from its content, as its name and declared type may be wrong."""
 
 import mimetypes
 
 from api.http.errors import ApiError
 
 SNIFF_BYTES = 4096
-"""As much of a file as is looked at."""
+"""Bytes from the start of a file that are examined."""
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -40,7 +40,7 @@ _DETECTABLE_TYPES = frozenset(
     | _ALLOWED_TYPES["image"]
     | {"video/mp4", "video/quicktime"}
 )
-"""Types of which every file is recognised: a name that claims one of them is believed only if it is."""
+"""Types that are always detected; a file whose name claims one of them must be of it."""
 _ZIP_BASED_TYPES = (
     "application/vnd.openxmlformats-",
     "application/vnd.oasis.",
@@ -51,7 +51,7 @@ _OLE_BASED_TYPES = ("application/msword", "application/vnd.ms-")
 
 
 def detect(head: bytes) -> str:
-    """The media type of a file that begins so; `application/octet-stream` where nobody knows."""
+    """The media type of a file that starts with `head`; `application/octet-stream` if it is unknown."""
     for magic, kind in _SIGNATURES:
         if head.startswith(magic):
             return kind
@@ -65,28 +65,28 @@ def detect(head: bytes) -> str:
 
 
 def validate(kind: str, head: bytes, name: str) -> str:
-    """The media type of a file that is to be sent as an image, a video or a document; raises Refusal."""
-    found = detect(head)
+    """The media type of a file to send as an image, a video or a document; raises ApiError."""
+    detected = detect(head)
     if not head:
         raise ApiError(400, "empty_file", "The file is empty.")
     if kind in _ALLOWED_TYPES:
-        if found not in _ALLOWED_TYPES[kind]:
+        if detected not in _ALLOWED_TYPES[kind]:
             kinds = ", ".join(sorted(word.partition("/")[2] for word in _ALLOWED_TYPES[kind]))
             raise ApiError(
-                415, "bad_file_type", f"By its content this file is {found}; as {kind} can be sent: {kinds}."
+                415, "bad_file_type", f"The content of the file is {detected}; {kind} must be one of: {kinds}."
             )
-        return found
+        return detected
     claimed = mimetypes.guess_type(name)[0]
-    if claimed is None or claimed == found:
-        return found
-    if found == "application/zip" and claimed.startswith(_ZIP_BASED_TYPES):
+    if claimed is None or claimed == detected:
+        return detected
+    if detected == "application/zip" and claimed.startswith(_ZIP_BASED_TYPES):
         return claimed
-    if found == "application/x-ole-storage" and claimed.startswith(_OLE_BASED_TYPES):
+    if detected == "application/x-ole-storage" and claimed.startswith(_OLE_BASED_TYPES):
         return claimed
     if claimed in _DETECTABLE_TYPES or claimed.startswith((*_ZIP_BASED_TYPES, *_OLE_BASED_TYPES)):
-        raise ApiError(415, "bad_file_type", f"By its name this file is {claimed}, by its content {found}.")
-    # Of text there are many kinds, and only the name tells which; unknown content is anybody's.
-    return claimed if found == "text/plain" and claimed.startswith("text/") else found
+        raise ApiError(415, "bad_file_type", f"The name of the file says {claimed}, its content is {detected}.")
+    # Kinds of text differ only by name.
+    return claimed if detected == "text/plain" and claimed.startswith("text/") else detected
 
 
 def _is_text(head: bytes) -> bool:
@@ -95,6 +95,6 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        # The last character may be cut in two by the end of what is looked at.
+        # The end of the examined bytes may split the last character.
         return len(head) == SNIFF_BYTES and error.start > SNIFF_BYTES - 4
     return True

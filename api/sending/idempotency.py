@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request again gives the same answer, and sends nothing twice.
+"""Reads `Idempotency-Key`: a repeated request gets the response of the first and sends nothing.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -16,12 +16,12 @@ _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
 
 
 def key(request: Request) -> str | None:
-    """The request's key; raises Refusal. In quotes, as the draft wants it, and bare it is the same key."""
-    given = request.headers.getlist("idempotency-key")
-    if not given:
+    """The key of a request, or None; raises ApiError. Quoted (as in the draft) and bare are the same key."""
+    values = request.headers.getlist("idempotency-key")
+    if not values:
         return None
-    text = given[0].strip()
-    if len(given) == 1:
+    text = values[0].strip()
+    if len(values) == 1:
         if quoted := _QUOTED.fullmatch(text):
             return re.sub(r"\\(.)", r"\1", quoted[1])
         if _BARE.fullmatch(text):
@@ -32,5 +32,5 @@ def key(request: Request) -> str | None:
 
 
 def fingerprint(*parts: str | None) -> bytes:
-    """What a request asks for, whatever its spelling: equal for equal parts."""
+    """A digest of the content of a request; equal for equal parts."""
     return hashlib.sha256(json.dumps(parts).encode()).digest()

@@ -1,4 +1,4 @@
-"""Sends through the gateway: each is written down before the gateway is asked, and again when it has answered."""
+"""Sends messages through the gateway; records each send before the call, and its outcome after it."""
 
 import dataclasses
 import logging
@@ -33,29 +33,29 @@ log = logging.getLogger(__name__)
 
 _POOL_SIZE = 4
 _RECORD_RETRY_SECONDS = 3.0
-"""Seconds in which a database that just restarts is asked again before anything is sent."""
+"""Seconds of retries while the database is unavailable, before the gateway is called."""
 _COMPLETE_RETRY_SECONDS = 45.0
-"""The same after the gateway was asked: what it answered is told nowhere else."""
+"""The same after the call, whose outcome is recorded nowhere else."""
 _CLOSE_WAIT_SECONDS = 4.0
-"""Seconds that a process which is asked to end waits for the gateway's answers, after those that its requests have."""
+"""Seconds that `close` waits for running calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
     send: Send
     is_new: bool
-    """False: its idempotency key had sent it before."""
+    """False: an earlier request with the same idempotency key sent it."""
 
 
 class Outbox:
-    """Blocking, for threads. `owner` names the process: PostgreSQL shows by it whether the process lives."""
+    """Blocks; for threads. `owner` is the application name of its connections, by which others see that it lives."""
 
     def __init__(self, database_url: str, settings: Settings, timeouts: Timeouts | None = None) -> None:
         self.owner = f"sends {uuid.uuid4().hex}"
         self.settings = settings
         self.client = SakClient(settings, timeouts)
         self.pool = Pool(database_url, self.owner, size=_POOL_SIZE, read_only=False)
-        # A burst waits here instead of in the pool, which soon tells who waits to go away.
+        # A burst waits here, not in the pool, whose time-out is short.
         self._pool_slots = threading.BoundedSemaphore(_POOL_SIZE)
         self._database_url = database_url
         self._closed = False
@@ -66,7 +66,7 @@ class Outbox:
         self.pool.open()
 
     def close(self) -> None:
-        """Wait a little for answers, then let go; one that comes later is written down over a connection of its own."""
+        """Wait briefly for running calls; a later outcome is recorded over a separate connection."""
         with self._in_flight_changed:
             self._in_flight_changed.wait_for(lambda: not self._in_flight_count, _CLOSE_WAIT_SECONDS)
         self._closed = True
@@ -83,7 +83,7 @@ class Outbox:
     def prepare(
         self, request: SendRequest, *, token_name: str, session_id: str, idempotency_key: str | None
     ) -> SendDraft:
-        """What the letter comes to in a session; raises Refusal, and then nothing was kept or asked."""
+        """The send to record for a request; raises ApiError. Neither records nor sends anything."""
         address = recipient.resolve(self._query, session_id, request.to)
         file = request.attachment
         fingerprint = None
@@ -107,16 +107,19 @@ class Outbox:
         )
 
     def submit(self, draft: SendDraft, request: SendRequest) -> SendOutcome:
-        """Send it, unless its key did; raises Refusal if the key sent something else, and StoreError before sending."""
-        with_key = self._record(draft)
-        if with_key.send_id != draft.send_id:
-            if with_key.fingerprint != draft.fingerprint:
+        """Send, unless the idempotency key did before.
+
+        Raises ApiError if the key was used for another request, and StoreError; both before the gateway is called.
+        """
+        send = self._record(draft)
+        if send.send_id != draft.send_id:
+            if send.fingerprint != draft.fingerprint:
                 raise ApiError(
-                    422, "idempotency_key_reused", "This Idempotency-Key was used for another request: take a new one."
+                    422, "idempotency_key_reused", "This Idempotency-Key was used for another request: use a new one."
                 )
-            return SendOutcome(with_key, is_new=False)
+            return SendOutcome(send, is_new=False)
         with self._in_flight():
-            return SendOutcome(self.complete(with_key, self._call_gateway(draft, request)), is_new=True)
+            return SendOutcome(self.complete(send, self._call_gateway(draft, request)), is_new=True)
 
     @contextmanager
     def _in_flight(self) -> Generator[None]:
@@ -130,14 +133,14 @@ class Outbox:
                 self._in_flight_changed.notify_all()
 
     def complete(self, send: Send, result: SendResult) -> Send:
-        """Write down what is known now; if the database stays away, say it all the same."""
+        """The send with its result, which is recorded; if the database stays unavailable, it is only returned."""
         try:
             for attempt in _retrying(_COMPLETE_RETRY_SECONDS):
                 with attempt, self._pool_slots, self._final_connection() as connection:
                     return sends.complete(connection, send.send_id, result, own_phone=self.settings.own_phone)
         except StoreError:
             log.exception(
-                "send %s is %s (%s), which could not be written down: it will be shown as unknown",
+                "send %s is %s (%s), but could not be recorded: it will appear as unknown",
                 send.send_id, result.state, result.message_id,
             )  # fmt: skip
         return dataclasses.replace(
@@ -166,13 +169,13 @@ class Outbox:
         raise AssertionError("the last attempt raises")
 
     def _call_gateway(self, draft: SendDraft, request: SendRequest) -> SendResult:
-        """What comes of asking the gateway: a result, whatever happens."""
+        """Call the gateway; errors become results."""
         try:
             if request.attachment is None or request.kind == "text":
-                sent = self.client.send_text(draft.address, draft.text or "", draft.session_id)
+                response = self.client.send_text(draft.address, draft.text or "", draft.session_id)
             else:
                 request.attachment.stream.seek(0)
-                sent = self.client.send_media(
+                response = self.client.send_media(
                     request.kind,
                     draft.address,
                     request.attachment.stream,
@@ -186,22 +189,22 @@ class Outbox:
             return SendResult("unknown", code=error.code or "no_answer", reason=str(error))
         except errors.SakError as error:
             return SendResult("failed", code=error.code or _ERROR_CODES.get(type(error), "refused"), reason=str(error))
-        return result_from_gateway(sent)
+        return result_from_gateway(response)
 
 
 def result_from_gateway(response: payloads.SendResponse) -> SendResult:
-    """What the gateway's answer says of a send."""
+    """The result in a response of the gateway."""
     if response.status == "sent":
         return SendResult("sent", message_id=_valid_message_id(response.message_id))
     if response.status == "queued":
         return SendResult("queued", gateway_id=_valid_message_id(response.message_id))
     return SendResult(
-        "failed", code=response.code or "failed", reason=response.reason or "SAK could not send it, and says no more"
+        "failed", code=response.code or "failed", reason=response.reason or "SAK could not send it and gave no reason"
     )
 
 
 def _valid_message_id(message_id: str | None) -> str | None:
-    """A number that can be a message's id; one that cannot is as good as none."""
+    """The id if it is valid, else None."""
     if message_id is None or len(message_id) > 200 or not message_id.isprintable():
         return None
     return message_id
@@ -213,7 +216,7 @@ _ERROR_CODES: Mapping[type[errors.SakError], str] = {
     errors.IncompleteFileError: "incomplete_file",
     errors.NotConfiguredError: "not_configured",
 }
-"""What kind of failure it was, where SAK gave no code."""
+"""The code of a failure where SAK gave none."""
 
 
 def _retrying(seconds: float) -> Retrying:

@@ -1,4 +1,4 @@
-"""Whom a send goes to: the digits that the gateway will dial, which name the chat that the answer will be in."""
+"""Resolves the recipient of a send to the digits that the gateway dials, which are also the address of the chat."""
 
 import unicodedata
 from collections.abc import Callable
@@ -6,20 +6,19 @@ from collections.abc import Callable
 from api.chats import address
 from api.gateway import phone_number
 from api.http import errors
+from api.sending.requests import MAX_RECIPIENT_LENGTH
 from store.history import lid_aliases
 from store.postgres.connections import Connection
 
-_MAX_LENGTH = 128
-
 
 def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], session_id: str, to: str) -> str:
-    """The digits that `to` means in a session; a LID means its phone, for which alone the database is asked.
+    """The digits of `to` in a session; only for a LID, whose phone is looked up, the database is queried.
 
-    Raises Refusal, with the reason.
+    Raises ApiError.
     """
-    if len(to) > _MAX_LENGTH:
-        raise errors.bad_request("bad_recipient", f"to is longer than {_MAX_LENGTH} characters.")
-    # The gateway drops what is no ASCII digit. Of a number in another script it would dial what is left.
+    if len(to) > MAX_RECIPIENT_LENGTH:
+        raise errors.bad_request("bad_recipient", f"to is longer than {MAX_RECIPIENT_LENGTH} characters.")
+    # The gateway drops everything but ASCII digits, and would dial the rest of a number in another script.
     if any(not character.isascii() and unicodedata.decimal(character, None) is not None for character in to):
         raise errors.bad_request("bad_recipient", "to must be written with the digits 0 to 9.")
     if to.strip().lower().endswith("@lid"):
@@ -27,7 +26,7 @@ def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], s
         phone = query(lambda connection: lid_aliases.phone_of(connection, session_id, lid))
         if phone is None:
             raise errors.bad_request(
-                "unknown_lid", "to is a private identity (LID) whose phone is not known here: send to the phone number."
+                "unknown_lid", "to is a LID whose phone number is not known: send to the phone number."
             )
         to = phone
     try:

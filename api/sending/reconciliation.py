@@ -1,14 +1,14 @@
-"""Compares a send that nobody knows the end of with SAK's own list of what was sent through its API.
+"""Reconciles a send of unknown outcome with SAK's own list of sent messages.
 
-SAK's list has number, type, time and what was answered; no text. So a send is settled only if exactly one entry can
-be meant by it, and it is the only send that can be meant by that entry.
+The list has number, type, time and status, but no text. So a send is settled only if exactly one entry matches it and
+no other send matches that entry.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from api.gateway import errors, phone_number
+from api.gateway import errors, phone_number, timeouts
 from api.gateway.payloads import SendResponse, SentMessage
 from api.http.errors import ApiError
 from api.sending import outbox
@@ -17,77 +17,77 @@ from store.sending import unsettled
 from store.sending.sends import Send, SendResult
 
 WINDOW_BEFORE_MS, WINDOW_AFTER_MS = 60_000, 120_000
-"""How far, in ms, SAK's time of a message may lie before ours (its clock) and after it (its clock, and its 45 s)."""
+"""How far, in ms, SAK's timestamp may lie before ours (clock skew) and after it (clock skew and SAK's 45 s)."""
 _PAGE_SIZE, _MAX_PAGES = 100, 10
-"""At most a tenth of what SAK allows in a minute."""
-_AMBIGUOUS_FAILURE_MS = 20_000
-"""SAK calls failed what it gave up waiting for: after so many ms its `failed` is no knowledge."""
+"""At most a tenth of SAK's rate limit."""
+_AMBIGUOUS_FAILURE_MS = int(timeouts.AMBIGUOUS_FAILURE_SECONDS * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     send: Send
-    """As it is now."""
+    """Its state now."""
     is_settled: bool
     explanation: str
 
 
 def reconcile(sending: Outbox, send: Send) -> Reconciliation:
-    """Look the send up at SAK and write down what is certain; raises Refusal if SAK does not tell."""
+    """Look the send up at SAK and record its outcome if that is certain; raises ApiError if SAK fails."""
     if send.state == "accepted":
-        return Reconciliation(send, is_settled=False, explanation="SAK is just being asked.")
+        return Reconciliation(send, is_settled=False, explanation="The call to SAK is still running.")
     if send.state not in ("unknown", "queued"):
-        return Reconciliation(send, is_settled=True, explanation="Its end is known.")
+        return Reconciliation(send, is_settled=True, explanation="Its outcome is known already.")
     try:
-        past = _list_sent(sending, send)
+        entries = _list_sent(sending, send)
     except errors.SakError as error:
-        raise ApiError(502, "sak_unavailable", f"SAK does not show its list: {error}.") from error
+        raise ApiError(502, "sak_unavailable", f"SAK did not return its list: {error}.") from error
     if send.state == "queued":
-        there = any(one.message_id == send.gateway_id for one in past)
-        return Reconciliation(send, is_settled=False, explanation=_STILL_QUEUED if there else _MISSING_QUEUED)
-    found = _match(sending, send, [one for one in past if _is_candidate(one, send)])
-    if isinstance(found, str):
-        return Reconciliation(send, is_settled=False, explanation=found)
-    explanation = f"SAK's list has exactly one entry that can be meant: {found.state}."
-    return Reconciliation(sending.complete(send, found), is_settled=True, explanation=explanation)
+        is_listed = any(entry.message_id == send.gateway_id for entry in entries)
+        return Reconciliation(send, is_settled=False, explanation=_STILL_QUEUED if is_listed else _MISSING_QUEUED)
+    result = _match(sending, send, [entry for entry in entries if _is_candidate(entry, send)])
+    if isinstance(result, str):
+        return Reconciliation(send, is_settled=False, explanation=result)
+    explanation = f"Exactly one entry of SAK's list matches: {result.state}."
+    return Reconciliation(sending.complete(send, result), is_settled=True, explanation=explanation)
 
 
 _STILL_QUEUED = (
-    "SAK queued it, and its list says so for ever: the queue is in SAK's memory, drops it after three tries, and "
-    "nothing ties its number to WhatsApp's. If it goes out, it is a message of its own."
+    "SAK queued it, and its list never changes: the queue is in SAK's memory, drops it after three attempts, and "
+    "nothing links its id to WhatsApp's. If it is sent, it appears as a separate message."
 )
-_MISSING_QUEUED = "SAK said that it queued it, and its list has no entry for it."
-_NO_ENTRY = "SAK's list has no entry for it, which does not prove that it was not sent."
-_AMBIGUOUS_FAILURE = "SAK calls it failed, which it also says when it only gave up waiting: it may have gone out."
+_MISSING_QUEUED = "SAK reported it as queued, but its list has no entry for it."
+_NO_ENTRY = "No entry of SAK's list matches, which does not prove that it was not sent."
+_AMBIGUOUS_FAILURE = "SAK reports it as failed, which may mean a timeout: it may have been sent."
 
 
 def _match(sending: Outbox, send: Send, candidates: Sequence[SentMessage]) -> SendResult | str:
-    """What the one entry says that can be meant, or why there is none."""
+    """The result in the one matching entry, or the reason why there is none."""
     with sending.pool.connection() as connection:
-        taken = unsettled.ids_of_other_sends(connection, send, [one.message_id for one in candidates if one.message_id])
-        entries = [one for one in candidates if one.message_id not in taken]
+        message_ids = [entry.message_id for entry in candidates if entry.message_id]
+        claimed_ids = unsettled.ids_of_other_sends(connection, send, message_ids)
+        entries = [entry for entry in candidates if entry.message_id not in claimed_ids]
         if not entries:
             return _NO_ENTRY
         if len(entries) > 1:
-            return f"SAK's list has {len(entries)} entries that could be meant, and no text."
+            return f"{len(entries)} entries of SAK's list match, and they have no text to compare."
         others = unsettled.count_indistinguishable(
             connection, send, entries[0].status, WINDOW_BEFORE_MS + WINDOW_AFTER_MS
         )
     if others:
-        return f"SAK's list has one entry, which {others} other sends like it could have made as well."
+        return f"One entry of SAK's list matches, but so do {others} other sends of ours."
     return _result_from_entry(entries[0], send) or _AMBIGUOUS_FAILURE
 
 
 def _list_sent(sending: Outbox, send: Send) -> list[SentMessage]:
-    """SAK's list, newest first, back to before the send."""
-    found: list[SentMessage] = []
+    """SAK's list, newest first, back to the time of the send."""
+    entries: list[SentMessage] = []
     for page in range(_MAX_PAGES):
-        part = sending.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
-        found += part
-        times = [at for at in map(_timestamp_ms, part) if at is not None]
-        if len(part) < _PAGE_SIZE or (times and min(times) < send.timestamp - WINDOW_BEFORE_MS):
+        page_entries = sending.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
+        entries += page_entries
+        times = [at for at in map(_timestamp_ms, page_entries) if at is not None]
+        if len(page_entries) < _PAGE_SIZE or (times and min(times) < send.timestamp - WINDOW_BEFORE_MS):
             break
-    return found
+    return entries
 
 
 def _is_candidate(entry: SentMessage, send: Send) -> bool:
@@ -108,7 +108,7 @@ def _recipient_digits(to: str) -> str | None:
 
 
 def _timestamp_ms(entry: SentMessage) -> int | None:
-    """In ms; a time without an offset is UTC."""
+    """Milliseconds since 1970; a time without an offset is UTC."""
     try:
         at = datetime.fromisoformat(entry.created_at)
     except ValueError:
@@ -117,14 +117,14 @@ def _timestamp_ms(entry: SentMessage) -> int | None:
 
 
 def _result_from_entry(entry: SentMessage, send: Send) -> SendResult | None:
-    """What an entry says of the send; None if even that is not certain."""
+    """The result in an entry; None if it is ambiguous."""
     if entry.status in ("sent", "delivered", "read"):
         return outbox.result_from_gateway(SendResponse("sent", entry.message_id))
     if entry.status == "queued":
         return outbox.result_from_gateway(SendResponse("queued", entry.message_id))
-    late = (_timestamp_ms(entry) or 0) - send.timestamp >= _AMBIGUOUS_FAILURE_MS or (
+    may_be_timeout = (_timestamp_ms(entry) or 0) - send.timestamp >= _AMBIGUOUS_FAILURE_MS or (
         send.duration_ms or 0
     ) >= _AMBIGUOUS_FAILURE_MS
-    if entry.status != "failed" or late:
+    if entry.status != "failed" or may_be_timeout:
         return None
-    return outbox.result_from_gateway(SendResponse("failed", None, "failed", "SAK's list says that it failed"))
+    return outbox.result_from_gateway(SendResponse("failed", None, "failed", "SAK's list has it as failed"))

@@ -1,9 +1,7 @@
-"""What a client asks to have sent: `{to, text, session_id?}`, or a form with a file and its caption."""
+"""Parses requests to send: `{to, text, session_id?}`, or a form with a file and its caption."""
 
 import hashlib
-import json
 import re
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -11,33 +9,34 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from api.gateway.client import MediaKind
-from api.http import errors, parameters
+from api.gateway.client import MEDIA_KINDS, MediaKind
+from api.http import errors, parameters, request_body
 from api.http.errors import ApiError
 from api.sending import filetype
 from store.sending.sends import SendKind
 
 MAX_TEXT_LENGTH = 65_536
-"""Characters, as WhatsApp's own clients take."""
+"""Characters, as in WhatsApp's own clients."""
 MAX_CAPTION_LENGTH = 1_024
+MAX_RECIPIENT_LENGTH = 128
+MAX_SESSION_ID_LENGTH = 200
 _MAX_JSON_BYTES = 1 << 20
 _MAX_FORM_OVERHEAD = 1 << 16
-"""What a form may hold beside its file."""
+"""Bytes of a form beside its file."""
 _CHUNK_BYTES = 1 << 16
-_MEDIA_FIELDS: tuple[MediaKind, ...] = ("image", "document", "video")
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
     stream: BinaryIO
-    """Open as long as the form is."""
+    """Open until the form is closed."""
     name: str
     mime_type: str
-    """By its content."""
+    """Detected from the content."""
     size: int
 
     def digest(self) -> str:
-        """Tells it from every other file."""
+        """The SHA-256 of the content, in hexadecimal."""
         digest = hashlib.sha256()
         self.stream.seek(0)
         while chunk := self.stream.read(_CHUNK_BYTES):
@@ -50,24 +49,17 @@ class SendRequest:
     to: str
     kind: SendKind
     text: str | None
-    """Of a file, the caption."""
+    """The caption of a file."""
     session_id: str | None
     attachment: Attachment | None = None
 
 
 async def read_json(request: Request) -> SendRequest:
-    """The letter in a JSON body; raises Refusal."""
-    body = await parameters.read_body(request, _MAX_JSON_BYTES)
-    try:
-        found: object = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise errors.bad_request("bad_json", "The body is not JSON.") from error
-    if not isinstance(found, dict):
-        raise errors.bad_request("bad_json", "The body must be a JSON object.")
-    fields = cast("dict[str, object]", found)
+    """The request in a JSON body; raises ApiError."""
+    fields = request_body.parse_object(await request_body.read(request, _MAX_JSON_BYTES))
     text = fields.get("text")
     if not isinstance(text, str) or not text.strip():
-        raise errors.bad_request("bad_parameter", "text must be a text that is not empty.")
+        raise errors.bad_request("bad_parameter", "text must be a string that is not blank.")
     return SendRequest(
         _parse_recipient(fields.get("to")), "text", check_text("text", text, MAX_TEXT_LENGTH), _parse_session_id(fields)
     )
@@ -78,7 +70,7 @@ def is_multipart(request: Request) -> bool:
 
 
 class _CompleteFormParser(MultiPartParser):
-    """Knows whether the form came to its end: without it, the last part may be half of what was sent."""
+    """Rejects a form without its closing boundary, whose last part may be truncated."""
 
     reached_end = False
 
@@ -90,14 +82,17 @@ class _CompleteFormParser(MultiPartParser):
         if not self.reached_end:
             for file in self._files_to_close_on_error:
                 file.close()
-            raise MultiPartException("it breaks off")
+            raise MultiPartException("it is incomplete")
         return form
 
 
 async def read_form(request: Request, max_file_bytes: int) -> FormData:
-    """The form, whose file is on disk if it is not small; to be closed. Raises Refusal beyond `most` bytes of file."""
+    """The form, which the caller closes; a large file is on disk. Raises ApiError above `max_file_bytes`."""
     parser = _CompleteFormParser(
-        request.headers, _limited_stream(request, max_file_bytes + _MAX_FORM_OVERHEAD), max_files=1, max_fields=8
+        request.headers,
+        request_body.chunks(request, max_file_bytes + _MAX_FORM_OVERHEAD),
+        max_files=1,
+        max_fields=8,
     )
     try:
         return await parser.parse_complete()
@@ -105,25 +100,14 @@ async def read_form(request: Request, max_file_bytes: int) -> FormData:
         raise errors.bad_request("bad_form", f"The form cannot be read: {error.message.rstrip('.')}.") from error
 
 
-async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > max_bytes:
-            # What is still on its way is not waited for.
-            sentence = f"The form is larger than {max_bytes} bytes."
-            raise ApiError(413, "body_too_large", sentence, {"connection": "close"})
-        yield part
-
-
 def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
-    """The letter in a form; raises Refusal."""
-    for name in ("to", "caption", "session_id", *_MEDIA_FIELDS):
+    """The request in a form; raises ApiError."""
+    for name in ("to", "caption", "session_id", *MEDIA_KINDS):
         if len(form.getlist(name)) > 1:
             raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
-    kinds: list[MediaKind] = [kind for kind in _MEDIA_FIELDS if isinstance(form.get(kind), UploadFile)]
+    kinds: list[MediaKind] = [kind for kind in MEDIA_KINDS if isinstance(form.get(kind), UploadFile)]
     if len(kinds) != 1:
-        raise errors.bad_request("bad_parameter", f"The form must have one file, named {', '.join(_MEDIA_FIELDS)}.")
+        raise errors.bad_request("bad_parameter", f"The form must have one file, named {', '.join(MEDIA_KINDS)}.")
     upload = cast("UploadFile", form[kinds[0]])
     size = upload.size or 0
     if size > max_file_bytes:
@@ -141,7 +125,7 @@ def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
 
 
 def attachment(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Attachment:
-    """A file that may be sent as this kind; raises Refusal."""
+    """A file with its detected type; raises ApiError if it cannot be sent as this kind."""
     stream.seek(0)
     mime_type = filetype.validate(kind, stream.read(filetype.SNIFF_BYTES), name)
     stream.seek(0)
@@ -149,20 +133,20 @@ def attachment(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Attac
 
 
 def check_text(field: str, text: str, max_length: int) -> str:
-    """A text that PostgreSQL and the gateway can keep; raises Refusal."""
+    """The text; raises ApiError if it is too long or PostgreSQL cannot store it."""
     if len(text) > max_length:
         raise errors.bad_request("bad_parameter", f"{field} is longer than {max_length} characters.")
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise errors.bad_request("bad_parameter", f"{field} has a NUL or half of a surrogate pair in it.")
+    if not parameters.is_storable(text):
+        raise errors.bad_request("bad_parameter", f"{field} must not contain NUL or a lone surrogate.")
     return text
 
 
 def _parse_recipient(value: object) -> str:
-    # A number that a program did not put into quotes means the same.
+    # A JSON number means the same as a string of its digits.
     to = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(to, str) or not to.strip():
         raise errors.bad_request("bad_parameter", "to must be a phone number with its country code.")
-    return check_text("to", to, 128)
+    return check_text("to", to, MAX_RECIPIENT_LENGTH)
 
 
 def _parse_session_id(fields: "dict[str, object] | FormData") -> str | None:
@@ -170,13 +154,13 @@ def _parse_session_id(fields: "dict[str, object] | FormData") -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise errors.bad_request("bad_parameter", "session_id must be a text.")
-    return check_text("session_id", value, 200)
+        raise errors.bad_request("bad_parameter", "session_id must be a string.")
+    return check_text("session_id", value, MAX_SESSION_ID_LENGTH)
 
 
 def _sanitize_file_name(given: str | None, kind: MediaKind) -> str:
-    """The name without folders and without what would break a header."""
-    last = re.split(r"[/\\]", given or "")[-1]
-    name = "".join(character for character in last if character.isprintable() and not "\ud800" <= character <= "\udfff")
+    """The file name without folders and without characters that cannot stand in a header."""
+    base = re.split(r"[/\\]", given or "")[-1]
+    name = "".join(character for character in base if character.isprintable() and not "\ud800" <= character <= "\udfff")
     stem, dot, suffix = name.strip().rpartition(".")
     return f"{(stem or suffix)[:120]}{dot}{suffix[:16]}" if stem else (suffix[:120] or kind)

@@ -1,7 +1,6 @@
-"""`POST /api/send` and what became of it: `GET /api/sends/{id}`, `POST /api/sends/{id}/reconcile`."""
+"""`POST /api/send`, `GET /api/sends/{id}` and `POST /api/sends/{id}/reconcile`."""
 
 import json
-from datetime import UTC, datetime
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -10,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth import access
 from api.auth.access import Caller
-from api.http import database, parameters, responses
+from api.http import database, responses, timestamps
 from api.http.errors import ApiError
 from api.sending import idempotency, reconciliation, requests
 from api.sending.dispatch import SendDispatcher
@@ -22,9 +21,9 @@ from store.sending.sends import Send
 
 _HTTP_STATUS = {"sent": 200, "queued": 202, "accepted": 409, "failed": 502, "unknown": 504}
 _ERROR_MESSAGES = {
-    "accepted": "This Idempotency-Key's first request is still waiting for SAK: ask again.",
-    "failed": "It was not sent",
-    "unknown": "It may have been sent or not, and is not sent again by itself",
+    "accepted": "The first request with this Idempotency-Key is still running: try again.",
+    "failed": "Not sent",
+    "unknown": "The outcome is unknown, and it is not sent again automatically",
 }
 _ERROR_CODES = {"accepted": "send_in_progress", "failed": "send_failed", "unknown": "send_unknown"}
 
@@ -34,15 +33,16 @@ async def create_send(request: Request) -> Response:
     caller = access.caller(request)
     caller.require_scope("write")
     key = idempotency.key(request)
-    dispatch = _dispatcher_from(request)
-    _ = dispatch.outbox  # refuses where there is no gateway, before a file is taken in for nothing
+    dispatcher = _dispatcher_from(request)
+    _ = dispatcher.outbox  # raises ApiError without a gateway, before a file is uploaded in vain
     if not requests.is_multipart(request):
-        return await _send(dispatch, caller, await requests.read_json(request), key)
-    most = database.from_request(request).settings.max_file_bytes
-    form = await requests.read_form(request, most)
+        return await _send(dispatcher, caller, await requests.read_json(request), key)
+    max_file_bytes = database.from_request(request).settings.max_file_bytes
+    form = await requests.read_form(request, max_file_bytes)
     try:
-        # Reading the file's first bytes may mean reading a disk.
-        return await _send(dispatch, caller, await run_in_threadpool(requests.from_form, form, most), key)
+        # In a thread, as it may read the file from a disk.
+        send_request = await run_in_threadpool(requests.from_form, form, max_file_bytes)
+        return await _send(dispatcher, caller, send_request, key)
     finally:
         await form.close()
 
@@ -55,23 +55,23 @@ async def _send(dispatcher: SendDispatcher, caller: Caller, send_request: SendRe
 
 
 def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str | None) -> str:
-    """The session that is sent from; raises Refusal."""
+    """The session to send from; raises ApiError."""
     configured = dispatcher.outbox.settings.session_id
     session_id = requested or configured
     if session_id is None:
-        raise ApiError(400, "session_missing", "session_id says which session to send from; SAK_SESSION_ID is not set.")
+        raise ApiError(400, "session_missing", "session_id is required, as SAK_SESSION_ID is not set.")
     if caller.sessions is not None and session_id not in caller.sessions:
         raise ApiError(403, "session_forbidden", "This token may not send from that session.")
-    # A session's own key sends from its session, whatever it is told: the send would be kept in the wrong one.
+    # The key of a session always sends from it: the send would be recorded in the wrong session.
     if configured is not None and session_id != configured:
         raise ApiError(
-            400, "wrong_session", "SAK_SESSION_ID is another session: leave it unset to choose, with an owner's key."
+            400, "wrong_session", "SAK_SESSION_ID is another session; to choose one, use an owner's key and unset it."
         )
     return session_id
 
 
 def outcome_response(outcome: SendOutcome) -> Response:
-    """The answer to a send: the guide's shape, and `data` also where it is not a success."""
+    """The response to a send, which has `data` also in the error envelope."""
     send = outcome.send
     status = _HTTP_STATUS[send.state]
     data = json.dumps(as_json(send), ensure_ascii=False)
@@ -87,8 +87,7 @@ def outcome_response(outcome: SendOutcome) -> Response:
 
 
 def as_json(send: Send) -> dict[str, object]:
-    """A send as clients see it."""
-    at = datetime.fromtimestamp(send.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
+    """A send in the format of the API."""
     return {
         "messageId": send.message_id or send.gateway_id,
         "status": "pending" if send.state == "accepted" else send.state,
@@ -99,24 +98,23 @@ def as_json(send: Send) -> dict[str, object]:
         "code": send.code,
         "reason": send.reason,
         "timestamp": send.timestamp,
-        "created_at": at.replace("+00:00", "Z"),
+        "created_at": timestamps.format_utc(send.timestamp),
     }
 
 
 def get_send(request: Request) -> Response:
-    """What is known of a send."""
-    parameters.reject_repeated(request, ())
+    """A send and its state."""
     return responses.success(json.dumps(as_json(_load_send(request)), ensure_ascii=False))
 
 
 def reconcile_send(request: Request) -> Response:
-    """Compare an unknown or a queued send with the gateway's own list, once, because somebody asks."""
+    """Compare an unknown or queued send with the gateway's own list."""
     access.caller(request).require_scope("write")
     send = _load_send(request)
-    verdict = reconciliation.reconcile(_dispatcher_from(request).outbox, send)
+    result = reconciliation.reconcile(_dispatcher_from(request).outbox, send)
     return responses.success(
         json.dumps(
-            {**as_json(verdict.send), "settled": verdict.is_settled, "explanation": verdict.explanation},
+            {**as_json(result.send), "settled": result.is_settled, "explanation": result.explanation},
             ensure_ascii=False,
         )
     )
@@ -129,16 +127,15 @@ def _load_send(request: Request) -> Send:
     except ValueError:
         send_id = None
 
-    def question(connection: Connection) -> Send | None:
+    def query(connection: Connection) -> Send | None:
         return None if send_id is None else sends.get(connection, send_id)
 
-    found = database.from_request(request).read_primary(question)
-    if found is None or (caller.sessions is not None and found.session_id not in caller.sessions):
+    send = database.from_request(request).read_primary(query)
+    if send is None or (caller.sessions is not None and send.session_id not in caller.sessions):
         raise ApiError(404, "send_not_found", "There is no send with that id.")
-    return found
+    return send
 
 
 def _dispatcher_from(request: Request) -> SendDispatcher:
-    dispatch: object = request.app.state.dispatch
-    assert isinstance(dispatch, SendDispatcher)
-    return dispatch
+    dispatcher: SendDispatcher = request.app.state.dispatcher
+    return dispatcher

@@ -1,7 +1,7 @@
-"""Looks now and then whether SAK's session is connected, so that a chat can say when messages may be missing.
+"""Polls the state of SAK's session and records outages, so that a chat can show when messages may be missing.
 
-Frugal: SAK allows 100 requests a minute for everything, and asking about a session that is away can make SAK reconnect
-it. So one process looks for all, and looks less and less often while the session is away.
+SAK allows 100 requests a minute in total, and a poll of a disconnected session can make SAK reconnect it. So one
+process polls for all, and the interval grows while the session is away.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from store.postgres.pool import Pool
 log = logging.getLogger(__name__)
 
 _MAX_INTERVAL = 900.0
-"""Seconds between looks that led nowhere for long."""
+"""Seconds between two polls, at most, unless the configured interval is longer."""
 _CLAIM_INTERVAL = 5.0
-"""Seconds after which a process asks the database whether it is time to look."""
+"""Seconds between two checks whether a poll is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +41,36 @@ class SessionMonitor:
             try:
                 await anyio.to_thread.run_sync(self.poll, limiter=thread)
             except StoreError as error:
-                log.warning("the session is not watched just now: %s", error)
+                log.warning("session poll failed: %s", error)
             await asyncio.sleep(min(self.interval_seconds, _CLAIM_INTERVAL))
 
     def poll(self) -> ConnectionCheck | None:
-        """Look, if it is time, and write down what was seen; None if it was not, or nothing was seen."""
+        """Poll if it is due, and record the result; None if it is not due or the state remained unknown."""
         with self.pool.connection() as connection:
-            # Longer than a look takes: whoever dies while looking delays the next look, no more.
+            # Longer than a poll takes: a process that dies during one only delays the next.
             if not outages.claim_check(connection, self.session_id, max(self.interval_seconds, 60.0)):
                 return None
         now = time.time_ns() // 1_000_000
         pause = self.interval_seconds
-        look = None
+        check = None
         try:
             connected = self.client.session_state(self.session_id).connected
-            look = (
+            check = (
                 ConnectionCheck(now, None)
                 if connected
-                else ConnectionCheck(now, "disconnected", "SAK says that it is not connected")
+                else ConnectionCheck(now, "disconnected", "SAK reports it as not connected")
             )
         except (errors.UnreachableError, errors.OutcomeUnknownError) as error:
-            look = ConnectionCheck(now, "unreachable", str(error))
+            check = ConnectionCheck(now, "unreachable", str(error))
         except errors.RateLimitedError as error:
             pause = max(2 * self.interval_seconds, error.retry_after or 0.0)
         except errors.SakError as error:
-            # It tells nothing of the session, and will be the same the next time.
-            log.warning("the session cannot be watched: %s", error)
+            # Says nothing about the session, and will not change soon.
+            log.warning("session poll rejected: %s", error)
             pause = _MAX_INTERVAL
         with self.pool.connection() as connection:
-            if look is not None:
-                away = outages.record_check(connection, self.session_id, look)
-                pause = min(self.interval_seconds * 2 ** min(away, 10), max(_MAX_INTERVAL, self.interval_seconds))
+            if check is not None:
+                failures = outages.record_check(connection, self.session_id, check)
+                pause = min(self.interval_seconds * 2 ** min(failures, 10), max(_MAX_INTERVAL, self.interval_seconds))
             outages.postpone_check(connection, self.session_id, pause)
-        return look
+        return check

@@ -1,4 +1,4 @@
-"""Serves the API to tests: uvicorn on a free port of the loopback interface."""
+"""Serves the API to tests: uvicorn on a free port of the loopback interface, beside the indexer of a worker."""
 
 import contextlib
 import socket
@@ -9,6 +9,7 @@ import uvicorn
 
 from api.app import create_app
 from api.gateway.timeouts import Timeouts
+from worker.housekeeping.indexer import Indexer
 
 
 @contextlib.contextmanager
@@ -19,9 +20,12 @@ def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) ->
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
+    indexer = Indexer(environ.get("DIRECT_DATABASE_URL") or environ["DATABASE_URL"])
+    indexer.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        indexer.stop()
         server.should_exit = True
         thread.join()
         listener.close()

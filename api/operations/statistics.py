@@ -1,0 +1,61 @@
+"""`GET /api/stats`: message counts, response times, waiting chats and unread messages."""
+
+import re
+import time
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.http import database, errors, parameters, responses
+from store.postgres import errors as store_errors
+from store.postgres.connections import Connection
+from store.reading import statistics
+from store.reading.statistics import StatisticsPeriod, TimeStep
+
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+_DEFAULT_RANGES: dict[TimeStep, int] = {"minute": _HOUR, "hour": 2 * _DAY, "day": 30 * _DAY}
+"""The default length of the period, in ms."""
+_MAX_RANGES: dict[TimeStep, int] = {"minute": 6 * _HOUR, "hour": 62 * _DAY, "day": 3 * 366 * _DAY}
+_TIME_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
+_BAD_ZONE = errors.bad_request("bad_parameter", "zone must be the name of a time zone, such as Asia/Kolkata.")
+
+
+def get_statistics(request: Request) -> Response:
+    """Messages per minute, hour or day in a time zone, response times, waiting chats, unread messages."""
+    parameters.reject_repeated(request, ("since", "until", "step", "zone", "session_id"))
+    period = _parse_period(request)
+
+    def query(connection: Connection) -> str:
+        statistics.require_time_zone(connection, period)
+        parts = {
+            "messages": statistics.message_counts(connection, period),
+            "first_responses": statistics.response_times(connection, period),
+            "waiting": statistics.waiting_chats(connection, period),
+            "unread": statistics.unread_totals(connection, period),
+        }
+        return "{" + ",".join(f'"{name}":{part}' for name, part in parts.items()) + "}"
+
+    try:
+        return responses.success(database.from_request(request).read(query))
+    except store_errors.PermanentError as error:
+        raise _BAD_ZONE from error
+
+
+def _parse_period(request: Request) -> StatisticsPeriod:
+    step = cast("TimeStep", parameters.choice(request, "step", _DEFAULT_RANGES) or "day")
+    zone = parameters.text(request, "zone") or "UTC"
+    if not _TIME_ZONE.fullmatch(zone):
+        raise _BAD_ZONE
+    until = parameters.timestamp(request, "until")
+    until = int(time.time() * 1000) + _DAY if until is None else until
+    since = parameters.timestamp(request, "since")
+    since = until - _DEFAULT_RANGES[step] if since is None else since
+    if not 0 <= until - since <= _MAX_RANGES[step]:
+        raise errors.bad_request(
+            "bad_parameter", f"since must be before until, by at most {_MAX_RANGES[step] // _HOUR} hours."
+        )
+    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    return StatisticsPeriod(since, until, zone, step, sessions)

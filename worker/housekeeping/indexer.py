@@ -1,0 +1,58 @@
+"""Keeps the search index and the ledger's batch runs up to date, in its own thread, so that drains do not delay it."""
+
+import logging
+import threading
+import time
+
+from store.feed import search_index
+from store.ledger import batch_runs
+from store.postgres import errors
+from store.postgres.pool import Pool
+
+log = logging.getLogger("worker.housekeeping.indexer")
+
+IDLE_SECONDS = 0.5
+"""Seconds between two looks for new changes."""
+ERROR_SECONDS = 5.0
+BATCH_RUNS_INTERVAL = 10.0
+"""Seconds between two looks for batches that are in no run."""
+CHANGES_PER_TRANSACTION = 250
+"""Few, as an open transaction holds younger changes back from readers of the feed."""
+MIN_BATCHES = 500
+"""A run is extended once so many batches are in none."""
+
+
+class Indexer:
+    """One worker's indexer; of several, one works at a time."""
+
+    def __init__(self, database_url: str) -> None:
+        self._pool = Pool(database_url, "indexer", size=1, read_only=False)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
+
+    def start(self) -> None:
+        """Index until `stop`."""
+        self._pool.open()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for the current transaction, and close the connection."""
+        self._stopping.set()
+        self._thread.join()
+        self._pool.close()
+
+    def _run(self) -> None:
+        next_extension_at = 0.0
+        while not self._stopping.is_set():
+            try:
+                with self._pool.connection() as connection:
+                    has_more = search_index.advance(connection, CHANGES_PER_TRANSACTION)
+                    if time.monotonic() >= next_extension_at:
+                        next_extension_at = time.monotonic() + BATCH_RUNS_INTERVAL
+                        batch_runs.extend(connection, MIN_BATCHES)
+            except errors.StoreError as error:
+                log.warning("indexing failed: %s", error)
+                self._stopping.wait(ERROR_SECONDS)
+            else:
+                if not has_more:
+                    self._stopping.wait(IDLE_SECONDS)
