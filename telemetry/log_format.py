@@ -14,9 +14,9 @@ from typing import TypeAlias
 LogValue: TypeAlias = "str | int | float | bool | list[str] | dict[str, int] | None"
 
 ALLOWED_FIELDS = (
-    "request",  # the API's id of a request, as in X-Request-Id
+    "request_id",  # the API's id of a request, as in X-Request-Id
     "method",
-    "route",
+    "endpoint",
     "status",
     "batch",  # writer:number, as in acknowledgements and the ledger
     "batches",

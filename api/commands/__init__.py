@@ -1,1 +1,1 @@
-"""Commands of `python -m api`."""
+"""The commands of `python -m api`."""

@@ -1,4 +1,4 @@
-"""Reads a `.env` file, and puts a webhook's secret into one without touching the rest of it."""
+"""Reads `.env` files, and adds the secret of a webhook to one."""
 
 import os
 import re
@@ -12,9 +12,9 @@ _ASSIGNMENT = re.compile(
 
 
 def add_secret(path: Path, secret: str) -> bool:
-    """Makes `secret` the first of WEBHOOK_SECRETS in the file, readable by its owner only; says whether it was new.
+    """Make `secret` the first of WEBHOOK_SECRETS in the file, which only its owner may read; returns whether it is new.
 
-    The others stay behind it: webhooks signed with them may still be on their way. Raises OSError.
+    The other secrets remain, as webhooks signed with them may still arrive. Raises OSError.
     """
     path = path.resolve()
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -24,22 +24,21 @@ def add_secret(path: Path, secret: str) -> bool:
         assignment = re.match(rf"\s*(?:export\s+)?{SECRETS_VARIABLE}\s*=(.*)", line)
         if assignment is None:
             others.append(line)
-        else:  # as with a shell, the last one counts
+        else:  # as in a shell, the last one applies
             value = assignment.group(1).partition(" #")[0].strip().strip("\"'")
-            known = [word.strip() for word in value.split(",") if word.strip()]
+            known = [known_secret.strip() for known_secret in value.split(",") if known_secret.strip()]
     if known[:1] == [secret]:
         return False
-    new = secret not in known
-    kept = [word for word in known if word != secret]
-    _write_atomically(path, [*others, f"{SECRETS_VARIABLE}={','.join([secret, *kept])}"])
-    return new
+    secrets = [secret, *(known_secret for known_secret in known if known_secret != secret)]
+    _write_atomically(path, [*others, f"{SECRETS_VARIABLE}={','.join(secrets)}"])
+    return secret not in known
 
 
 def _write_atomically(path: Path, lines: list[str]) -> None:
-    """All or nothing: whoever reads the file meanwhile sees the old one or the new one."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
+    """Replace the file; a concurrent reader sees either the old or the new content."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
     try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write("\n".join([*lines, ""]))
             file.flush()
             os.fsync(file.fileno())
@@ -50,13 +49,16 @@ def _write_atomically(path: Path, lines: list[str]) -> None:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of a `.env` file, as `./run` reads them; nothing where there is no file. Raises OSError."""
+    """The variables in a `.env` file; none if there is no file. Ignores invalid lines. Raises OSError."""
     if not path.exists():
         return {}
-    variables: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        found = _ASSIGNMENT.fullmatch(line.strip())
-        if found:
-            name, single, double, bare = found.groups()
-            variables[name] = next(value for value in (single, double, bare, "") if value is not None)
-    return variables
+    return dict(filter(None, map(parse_line, path.read_text(encoding="utf-8").splitlines())))
+
+
+def parse_line(line: str) -> tuple[str, str] | None:
+    """The name and value in `NAME=value`, whose quotes are optional; None for any other line."""
+    match = _ASSIGNMENT.fullmatch(line.strip())
+    if match is None:
+        return None
+    name, single, double, bare = match.groups()
+    return name, next(value for value in (single, double, bare, "") if value is not None)

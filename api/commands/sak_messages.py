@@ -1,27 +1,20 @@
-"""What the commands do that need the database: send, reconcile, and prove the whole path with a ping."""
+"""`python -m api sak send|reconcile`: sends messages and reconciles sends of unknown outcome."""
 
 import argparse
-import time
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
-from api.commands.sak_webhooks import EXIT_NEGATIVE, EXIT_OK, CommandResult
-from api.gateway import client, errors
-from api.gateway.client import MediaKind
+from api.commands.results import EXIT_NEGATIVE, EXIT_OK, EXIT_UNKNOWN, CommandResult
+from api.gateway import errors
+from api.gateway.client import MEDIA_KINDS, MediaKind
 from api.gateway.settings import Settings
 from api.sending import reconciliation, requests, routes
 from api.sending.outbox import Outbox
 from api.sending.requests import SendRequest
-from store.history import sessions
-from store.postgres import connections
-from store.postgres.errors import StoreError
 from store.sending import unsettled
 
-COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - a name, as tokens have one
-EXIT_UNKNOWN = 5
-_MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "document", "video")
+COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - the name that sends have in place of a token's
 _EXIT_CODES = {
     "sent": EXIT_OK,
     "queued": EXIT_OK,
@@ -31,35 +24,43 @@ _EXIT_CODES = {
 }
 
 
-class PathCheckError(Exception):
-    """Which step of the path failed, and what to look at."""
+def add_send_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", required=True, help="the phone number, with its country code")
+    parser.add_argument("--text", help="the text, or the caption of a file")
+    files = parser.add_mutually_exclusive_group()
+    for kind in MEDIA_KINDS:
+        files.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"send FILE as {kind}")
+    parser.add_argument("--key", metavar="KEY", help="an idempotency key: repeated, it sends nothing")
 
 
 def send(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
-    """Send a text or a file, kept like every other send."""
+    """Send a text or a file; it is recorded like every other send."""
     if gateway_settings.session_id is None:
         raise errors.NotConfiguredError("SAK_SESSION_ID is not set: name the session with --session")
     if gateway_settings.api_key is None:
-        raise errors.NotConfiguredError("SAK_API_KEY is not set: SAK wants it for messages")
+        raise errors.NotConfiguredError("SAK_API_KEY is not set: SAK requires it for messages")
     with ExitStack() as open_until_sent:
-        wanted = _send_request(arguments, open_until_sent)
+        request = _send_request(arguments, open_until_sent)
         outbox = open_until_sent.enter_context(Outbox(database_url, gateway_settings))
         draft = outbox.prepare(
-            wanted, token_name=COMMAND_LINE_TOKEN, session_id=gateway_settings.session_id, idempotency_key=arguments.key
+            request,
+            token_name=COMMAND_LINE_TOKEN,
+            session_id=gateway_settings.session_id,
+            idempotency_key=arguments.key,
         )
-        send = outbox.submit(draft, wanted).send
+        send = outbox.submit(draft, request).send
     lines = [f"{send.state}: {send.address}", f"send     {send.send_id}"]
-    if number := send.message_id or send.gateway_id:
-        lines.append(f"message  {number}")
+    if message_id := send.message_id or send.gateway_id:
+        lines.append(f"message  {message_id}")
     if send.reason:
         lines.append(send.reason)
     if send.state == "unknown":
-        lines.append(f"do not send it again before you know: python -m api sak reconcile {send.send_id}")
+        lines.append(f"before you send it again, run: python -m api sak reconcile {send.send_id}")
     return CommandResult(tuple(lines), routes.as_json(send), _EXIT_CODES[send.state])
 
 
 def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendRequest:
-    kinds: list[MediaKind] = [kind for kind in _MEDIA_KINDS if getattr(arguments, kind) is not None]
+    kinds: list[MediaKind] = [kind for kind in MEDIA_KINDS if getattr(arguments, kind) is not None]
     if not kinds:
         if not (arguments.text or "").strip():
             raise OSError("there is nothing to send: give --text, or a file")
@@ -74,105 +75,31 @@ def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendReques
     )
 
 
+def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:
+    selection = parser.add_mutually_exclusive_group(required=True)
+    selection.add_argument("send", nargs="?", type=UUID, metavar="ID", help="the id of the send")
+    selection.add_argument("--all", action="store_true", help="every send that is unknown or queued")
+
+
 def reconcile(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
-    """Compare one send, or all that are unknown or queued, with SAK's list."""
+    """Compare one send, or all that are unknown or queued, with SAK's own list."""
     with Outbox(database_url, gateway_settings) as outbox:
         if arguments.send is None:
             with outbox.pool.connection() as connection:
-                wanted = unsettled.find(connection)
+                unsettled_sends = unsettled.find(connection)
         else:
-            found = outbox.get(arguments.send)
-            if found is None:
+            send = outbox.get(arguments.send)
+            if send is None:
                 return CommandResult(("there is no send with that id",), {"sends": []}, EXIT_NEGATIVE)
-            wanted = [found]
-        verdicts = [reconciliation.reconcile(outbox, one) for one in wanted]
-    lines = [f"{one.send.send_id}  {one.send.state:<8} {one.send.address}  {one.explanation}" for one in verdicts] or [
-        "nothing is unknown or queued"
+            unsettled_sends = [send]
+        results = [reconciliation.reconcile(outbox, send) for send in unsettled_sends]
+    lines = [
+        f"{result.send.send_id}  {result.send.state:<8} {result.send.address}  {result.explanation}"
+        for result in results
+    ] or ["no send is unknown or queued"]
+    data = [
+        {**routes.as_json(result.send), "settled": result.is_settled, "explanation": result.explanation}
+        for result in results
     ]
-    data = [{**routes.as_json(one.send), "settled": one.is_settled, "explanation": one.explanation} for one in verdicts]
-    return CommandResult(
-        tuple(lines), {"sends": data}, EXIT_OK if all(one.is_settled for one in verdicts) else EXIT_NEGATIVE
-    )
-
-
-def test(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
-    """Prove the path from SAK to PostgreSQL: SAK posts a ping, ingest takes it, a worker stores it.
-
-    Raises StepError, naming the step that failed; SakError where SAK itself says no.
-    """
-    try:
-        with connections.open(database_url, "sak test") as connection:
-            before = sessions.last_pings(connection)
-            lines = ["1 database  reached", *_request_ping(gateway_settings, arguments)]
-            seen = _poll(
-                lambda: _new_ping_session(before, sessions.last_pings(connection), gateway_settings.session_id),
-                arguments.seconds,
-            )
-    except StoreError as error:
-        raise PathCheckError(f"step 1, database: {error}") from error
-    if seen is None:
-        raise PathCheckError(
-            f"step 4, worker: ingest took the ping, and PostgreSQL did not show it within {arguments.seconds:g} s: "
-            "is a worker running, on the Redis of ingest and on the database of this command?"
-        )
-    lines += [f"4 worker    stored it: seen in PostgreSQL for session {seen}", "the whole path works"]
-    return CommandResult(tuple(lines), {"session_id": seen, "steps": lines[:-1]})
-
-
-def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> list[str]:
-    with client.SakClient(gateway_settings) as gateway:
-        try:
-            results = gateway.test_webhooks(arguments.webhook, arguments.url)
-        except errors.SakError as error:
-            raise PathCheckError(f"step 2, SAK: {error}") from error
-    taken = [result for result in results if result.succeeded]
-    if not taken:
-        told = "; ".join(f"{one.url} {_describe_response(one.status, one.response_preview)}" for one in results)
-        raise PathCheckError(f"step 3, ingest: no webhook took the ping: {told or 'SAK tried none'}")
-    return [
-        f"2 SAK       posted a ping to {len(results)} webhook{'s' if len(results) > 1 else ''}",
-        f"3 ingest    took it at {', '.join(result.url or '?' for result in taken)}",
-    ]
-
-
-def _describe_response(status: int | None, preview: str) -> str:
-    if status is None:
-        return f"could not be reached by SAK ({preview})"
-    hint = ": its secret is not in WEBHOOK_SECRETS of ingest (register --write-env)" if status == 401 else ""
-    return f"answered {status}{hint}"
-
-
-def _new_ping_session(before: Mapping[str, int], now: Mapping[str, int], session_id: str | None) -> str | None:
-    """The session whose ping is new."""
-    for session, at in now.items():
-        if at > before.get(session, 0) and session_id in (None, session):
-            return session
-    return None
-
-
-def _poll(probe: Callable[[], str | None], seconds: float) -> str | None:
-    end = time.monotonic() + seconds
-    while (answer := probe()) is None and time.monotonic() < end:
-        time.sleep(0.1)
-    return answer
-
-
-def add_send_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--to", required=True, help="the phone number, with its country code")
-    parser.add_argument("--text", help="the text, or the caption of a file")
-    files = parser.add_mutually_exclusive_group()
-    for kind in _MEDIA_KINDS:
-        files.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"send FILE as {kind}")
-    parser.add_argument("--key", metavar="KEY", help="an idempotency key: the same one again sends nothing twice")
-
-
-def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("send", nargs="?", type=UUID, metavar="ID", help="the send's id")
-    which.add_argument("--all", action="store_true", help="every send that is unknown or queued")
-
-
-def add_test_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--webhook", metavar="ID", help="only this webhook")
-    parser.add_argument("--url", help="only the webhook at this URL")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to wait for PostgreSQL (default: 20)")
+    exit_code = EXIT_OK if all(result.is_settled for result in results) else EXIT_NEGATIVE
+    return CommandResult(tuple(lines), {"sends": data}, exit_code)

@@ -24,8 +24,8 @@ def normalize(to: str) -> str:
     user, at, server = to.strip().partition("@")
     if at:
         if server.lower() not in ("s.whatsapp.net", "c.us"):
-            kind = JID_KINDS.get(server.lower(), "no phone number")
-            raise InvalidRecipientError(f"SAK sends only to phone numbers, and this is {kind}")
+            kind = JID_KINDS.get(server.lower(), "other addresses")
+            raise InvalidRecipientError(f"SAK sends only to phone numbers, not to {kind}")
         user = user.partition(":")[0]
     digits = re.sub(r"[^0-9]", "", user)
     if len(digits) == 10 and not digits.startswith("91"):

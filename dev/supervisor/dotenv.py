@@ -1,13 +1,13 @@
-import re
+"""Reads `.env` for `./run`, and rejects invalid lines."""
+
 from pathlib import Path
 
+from api.commands import env_file
 from dev.errors import StartError
-
-_LINE = re.compile(r"""(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^#]*?))\s*(?:\#.*)?""", re.ASCII)
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of a `.env` file: NAME=value a line, quotes optional; nothing where there is no file."""
+    """The variables in a `.env` file; none if there is no file. Raises StartError."""
     if not path.exists():
         return {}
     variables: dict[str, str] = {}
@@ -15,9 +15,8 @@ def read(path: Path) -> dict[str, str]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        found = _LINE.fullmatch(text)
-        if not found:
+        assignment = env_file.parse_line(text)
+        if assignment is None:
             raise StartError(f"{path} line {number} is not NAME=value.")
-        name, single, double, bare = found.groups()
-        variables[name] = next(value for value in (single, double, bare, "") if value is not None)
+        variables[assignment[0]] = assignment[1]
     return variables

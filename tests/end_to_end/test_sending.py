@@ -55,13 +55,13 @@ def test_the_lines_of_the_page_paste(demo: LocalStack) -> None:
     assert pasted.returncode == 0, pasted.stdout + pasted.stderr
     for said in (
         "state    connected",
-        "was registered already",
+        "already registered",
         "1 database  reached",
         "4 worker    stored it",
         "the whole path works",
         f"sent: {PHONE}",
         '"status": "sent"',
-        "nothing is unknown or queued",
+        "no send is unknown or queued",
     ):
         assert said in pasted.stdout
     assert f"WEBHOOK_SECRETS={WEBHOOK_SECRET}" in (demo.data_dir / ".env").read_text()

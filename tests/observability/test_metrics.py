@@ -69,13 +69,13 @@ def test_a_client_of_the_stream_is_counted_while_it_is_there(observed_system: Ob
     request = urllib.request.Request(
         observed_system.urls["api"] + "/api/stream", headers={"Authorization": f"Bearer {API_TOKEN}"}
     )
-    before = observed_system.metric_samples()["sak_api_streams"]
+    before = observed_system.metric_samples()["sak_api_open_streams"]
     with urllib.request.urlopen(request, timeout=10) as answer:
         answer.readline()
-        during = observed_system.metric_samples()["sak_api_streams"]
+        during = observed_system.metric_samples()["sak_api_open_streams"]
 
     assert (before, during) == (0, 1)
-    assert wait_until(lambda: observed_system.metric_samples()["sak_api_streams"] == 0, 30)
+    assert wait_until(lambda: observed_system.metric_samples()["sak_api_open_streams"] == 0, 30)
 
 
 def test_what_strangers_send_makes_no_new_series(observed_system: ObservedSystem) -> None:

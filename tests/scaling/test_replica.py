@@ -78,7 +78,7 @@ def answered(client: ApiClient, server: str = "replica") -> float:
     [line] = [
         line
         for line in client.get("/metrics").text.splitlines()
-        if line.startswith(f'sak_api_reads_total{{server="{server}"}}')
+        if line.startswith(f'sak_api_replica_eligible_reads_total{{server="{server}"}}')
     ]
     return float(line.rpartition(" ")[2])
 

@@ -109,14 +109,14 @@ def test_one_record_is_one_line_whatever_is_in_it() -> None:
 
 def test_what_a_request_logs_bears_its_name() -> None:
     stream = told({})
-    token = telemetry_log_format.LOG_CONTEXT.set({"request": "0123456789abcdef"})
+    token = telemetry_log_format.LOG_CONTEXT.set({"request_id": "0123456789abcdef"})
     log.info("inside")
     telemetry_log_format.LOG_CONTEXT.reset(token)
     log.info("outside")
     inside, outside = machine(stream)
 
-    assert inside["request"] == "0123456789abcdef"
-    assert "request" not in outside
+    assert inside["request_id"] == "0123456789abcdef"
+    assert "request_id" not in outside
 
 
 def test_the_level_is_asked_for_by_name() -> None:

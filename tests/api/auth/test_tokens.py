@@ -142,10 +142,10 @@ def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: Histo
         )
         return done.stdout.strip()
 
-    token = command("make", "wall", "--scope", "read", "--session", "s1")
+    token = command("create", "wall", "--scope", "read", "--session", "s1")
     answer = requests.get(f"{api_url}/api/chats", headers={"authorization": f"Bearer {token}"}, timeout=30)
 
     assert answer.status_code == 200
-    assert command("list") == "wall: read, s1, 600/min, works"
+    assert command("list") == "wall: read, s1, 600/min, active"
     assert command("revoke", "wall") == "revoked wall"
     assert "revoked" in command("list")

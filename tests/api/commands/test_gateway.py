@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.commands import sak as commands_sak
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
+from tests.support.gateway_commands import run_sak
 
 URL = "http://127.0.0.1:9/whatsapp-webhook"
 
@@ -23,7 +23,7 @@ def sak(environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> Calla
     """Runs a command and gives its exit code and all that it printed."""
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
-        code = commands_sak.main(["sak", *words], {**environ, **changed})
+        code = run_sak([*words], {**environ, **changed})
         out, err = capsys.readouterr()
         return code, out + err
 
@@ -86,7 +86,7 @@ def test_a_secret_that_cannot_be_written_is_still_printed(
 
     assert code == 1
     assert gateway.state.webhooks()[0].secret in said
-    assert "by hand" in said
+    assert "add it yourself" in said
 
 
 def test_the_only_webhook_moves_without_being_named(

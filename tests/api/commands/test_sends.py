@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from api.commands import sak as commands_sak
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
+from tests.support.gateway_commands import run_sak
 from tests.support.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact
 
 PHONE = "919811000009"
@@ -30,7 +30,7 @@ def sak(
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
-        code = commands_sak.main(["sak", *words], {**environ, **changed})
+        code = run_sak([*words], {**environ, **changed})
         out, err = capsys.readouterr()
         return code, out + err
 
@@ -84,7 +84,7 @@ def test_a_script_knows_by_the_exit_code_whether_it_may_send_again(
 
     assert said[0] == code
     assert said[1].startswith(f"{state}: ")
-    assert ("do not send it again" in said[1]) == (state == "unknown")
+    assert ("before you send it again" in said[1]) == (state == "unknown")
 
 
 def test_wrong_usage_sends_nothing(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
@@ -159,7 +159,7 @@ def test_what_the_environment_does_not_name_is_read_from_the_env_file(
     """`./run` and the commands must mean the same gateway."""
     lines = [f"{name}='{value}'  # ours" for name, value in environ.items()]
     (tmp_path / ".env").write_text("\n".join(["# a comment", "export OTHER=1", *lines]))
-    code = commands_sak.main(["sak", "status"], {})
+    code = run_sak(["status"], {})
     said = capsys.readouterr().out
 
     assert code == 0

@@ -32,10 +32,10 @@ def test_a_number_becomes_what_sak_dials(to: str, digits: str) -> None:
     ("to", "says"),
     [
         ("120363041234567890@g.us", "a group"),
-        ("200000000000011@lid", "private identity"),
+        ("200000000000011@lid", "a LID"),
         ("120363999999@newsletter", "a newsletter"),
         ("status@broadcast", "a broadcast"),
-        ("somebody@example.com", "not a phone"),
+        ("somebody@example.com", "other addresses"),
         ("9811000", "has 7"),
         ("9811000001234567", "has 16"),
         ("٩٨١١٠٠٠٠٠٩", "has 0"),

@@ -83,5 +83,5 @@ def test_requests_are_counted(client: ApiClient) -> None:
     client.get(f"/api/chats/{SENDER_PHONE}")
     metrics = client.get("/metrics").text
 
-    assert 'sak_api_requests_total{endpoint="messages",method="GET",status="200"} 1.0' in metrics
+    assert 'sak_api_requests_total{endpoint="list_messages",method="GET",status="200"} 1.0' in metrics
     assert SENDER_PHONE not in metrics

@@ -31,7 +31,7 @@ def test_who_is_refused_can_name_the_line_that_says_why(database_url: str, tmp_p
             assert wait_until(lambda: name in api.output, 10)
             (said,) = [json.loads(each) for each in api.output.splitlines() if name in each]
 
-    assert (said["route"], said["status"], said["method"]) == ("messages", 400, "GET")
+    assert (said["endpoint"], said["status"], said["method"]) == ("list_messages", 400, "GET")
     assert "919811000007" not in api.output
 
 

@@ -85,7 +85,7 @@ def test_failed_because_sak_gave_up_waiting_stays_unknown(
     data = reconciled(hasty, send_id)
 
     assert (data["settled"], data["status"]) == (False, "unknown")
-    assert "gave up waiting" in data["explanation"]
+    assert "timeout" in data["explanation"]
 
 
 def test_without_an_entry_nothing_is_settled(gateway: PretendGateway, hasty: ApiClient) -> None:
@@ -93,7 +93,7 @@ def test_without_an_entry_nothing_is_settled(gateway: PretendGateway, hasty: Api
     data = reconciled(hasty, lost(gateway, hasty, "hang"))
 
     assert (data["settled"], data["status"]) == (False, "unknown")
-    assert "no entry" in data["explanation"]
+    assert "No entry" in data["explanation"]
 
 
 def test_entries_of_another_number_type_or_time_are_not_meant(gateway: PretendGateway, hasty: ApiClient) -> None:
@@ -110,8 +110,8 @@ def test_entries_that_other_sends_have_are_not_meant(gateway: PretendGateway, ha
     hasty.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
     lost_one = lost(gateway, hasty, "hang")
 
-    assert "no entry" in reconciled(hasty, lost_one)["explanation"]
-    assert "exactly one" in reconciled(hasty, lost(gateway, hasty, to="919811000002"))["explanation"]
+    assert "No entry" in reconciled(hasty, lost_one)["explanation"]
+    assert "Exactly one" in reconciled(hasty, lost(gateway, hasty, to="919811000002"))["explanation"]
 
 
 def test_two_sends_and_one_entry_are_left_alone(gateway: PretendGateway, hasty: ApiClient) -> None:
