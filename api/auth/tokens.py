@@ -8,7 +8,7 @@ import anyio.to_thread
 from api.auth.rate_limit import RateLimiter
 from api.http.database import Database
 from api.http.errors import ApiError
-from store.access import signouts, tokens
+from store.access import audit, signouts, tokens
 from store.access.tokens import Token
 from store.postgres.connections import Connection
 
@@ -48,6 +48,6 @@ class TokenAuthenticator:
 
         def write() -> None:
             with self._database.write_pool.connection() as connection:
-                tokens.record_audit(connection, caller, method, path, status)
+                audit.record(connection, caller, method, path, status)
 
         await anyio.to_thread.run_sync(write)

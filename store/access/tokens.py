@@ -5,12 +5,16 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import LiteralString, cast
 
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 PREFIX = "sakt_"
+_SELECT: LiteralString = """
+SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
+FROM api_tokens AS t
+"""
 
 
 class TokenNameTakenError(Exception):
@@ -59,29 +63,13 @@ def create(
 
 
 def find_by_secret(connection: Connection, secret: str) -> Token | None:
-    """Whose token it is; None for one that was never made, or was revoked."""
-    row = connection.execute(
-        """
-        SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
-        FROM api_tokens AS t
-        WHERE t.hash = %(hash)s AND t.revoked_at IS NULL
-        """,
-        {"hash": _hash(secret)},
-    ).fetchone()
-    return None if row is None else _from_row(row)
+    """The token with this secret; None if there is none, or it was revoked."""
+    return _find(connection, "t.hash = %s", _hash(secret))
 
 
 def find_by_id(connection: Connection, token_id: int) -> Token | None:
-    """The token of this number, unless it was revoked."""
-    row = connection.execute(
-        """
-        SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
-        FROM api_tokens AS t
-        WHERE t.token_id = %(token_id)s AND t.revoked_at IS NULL
-        """,
-        {"token_id": token_id},
-    ).fetchone()
-    return None if row is None else _from_row(row)
+    """The token with this id; None if there is none, or it was revoked."""
+    return _find(connection, "t.token_id = %s", token_id)
 
 
 def is_name_in_use(connection: Connection, name: str) -> bool:
@@ -93,14 +81,7 @@ def is_name_in_use(connection: Connection, name: str) -> bool:
 def list_all(connection: Connection) -> list[Token]:
     """All that were ever made, oldest first."""
     with errors.translated():
-        found = connection.execute(
-            """
-            SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
-            FROM api_tokens AS t
-            ORDER BY t.token_id
-            """
-        )
-        return [_from_row(row) for row in found]
+        return [_from_row(row) for row in connection.execute(f"{_SELECT} ORDER BY t.token_id")]
 
 
 def revoke(connection: Connection, name: str) -> bool:
@@ -112,11 +93,9 @@ def revoke(connection: Connection, name: str) -> bool:
         return revoked.rowcount > 0
 
 
-def record_audit(connection: Connection, caller: str, method: str, path: str, status: int) -> None:
-    """Write down who changed something, or tried to."""
-    connection.execute(
-        "INSERT INTO audit_log (caller, method, path, status) VALUES (%s, %s, %s, %s)", [caller, method, path, status]
-    )
+def _find(connection: Connection, condition: LiteralString, value: object) -> Token | None:
+    row = connection.execute(f"{_SELECT} WHERE {condition} AND t.revoked_at IS NULL", [value]).fetchone()
+    return None if row is None else _from_row(row)
 
 
 def _hash(secret: str) -> bytes:

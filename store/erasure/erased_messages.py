@@ -222,8 +222,7 @@ def _refresh_chats(
     """Recompute what remains, and publish changes of chats that are not the subject's own."""
     message_updates.recompute(connection, key_ids)
     sessions_by_chat = {chat.canonical_chat_id: session_id for (session_id, _), chat in locked_chats.items()}
-    if sessions_by_chat:
-        chat_summaries.refresh(connection, dict.fromkeys(sessions_by_chat, 0), recount=sessions_by_chat)
+    chat_summaries.recount(connection, sessions_by_chat)
     own_chats = set(chat_ids)
     published = [
         Change("merge", session_id, chat_id)

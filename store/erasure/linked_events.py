@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store.erasure.subjects import ErasureSubject
-from store.history import raw_events
+from store.history import event_digests, message_keys, raw_events
 from store.postgres.connections import Connection
 
 ID_WINDOW = 50_000
@@ -122,14 +122,9 @@ def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[Lin
 
 def lock_and_mark_erased(connection: Connection, digests: Collection[bytes], key_ids: Collection[int]) -> None:
     """Lock digests and then message keys, as every writer does, and set the digests' outcome to `forgotten`."""
-    connection.execute(
-        "SELECT FROM event_digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE", [list(digests)]
-    )
+    event_digests.lock(connection, digests)
     connection.execute("UPDATE event_digests SET outcome = 'forgotten' WHERE digest = ANY(%s)", [list(digests)])
-    connection.execute(
-        "SELECT FROM message_keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session_number, k.message_id FOR UPDATE",
-        [list(key_ids)],
-    )
+    message_keys.lock_ids(connection, key_ids)
 
 
 def delete(connection: Connection, events: Sequence[LinkedEvent], key_ids: Collection[int]) -> None:
@@ -138,12 +133,4 @@ def delete(connection: Connection, events: Sequence[LinkedEvent], key_ids: Colle
     connection.execute("DELETE FROM event_keys WHERE event_id = ANY(%s)", [event_ids])
     connection.execute("DELETE FROM parked_events WHERE digest = ANY(%s)", [sorted({event.digest for event in events})])
     connection.execute("DELETE FROM raw_events WHERE event_id = ANY(%s)", [event_ids])
-    mark_source_pruned(connection, key_ids)
-
-
-def mark_source_pruned(connection: Connection, key_ids: Collection[int]) -> None:
-    """Record that these locked keys lost a source, so that replay does not take the remaining sources for all."""
-    connection.execute(
-        "UPDATE message_keys SET has_pruned_sources = true WHERE key_id = ANY(%s) AND NOT has_pruned_sources",
-        [sorted(set(key_ids))],
-    )
+    message_keys.mark_pruned(connection, key_ids)

@@ -28,14 +28,6 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     locked_chats = chats.lock(connection, addresses | lid_aliases.candidate_phones(connection, addresses))
     sends = _erase_sends(connection, subject, chat_ids)
     names = _erase_names(connection, subject, chat_ids)
-    connection.execute(
-        """
-        DELETE FROM lid_splits AS s
-        WHERE s.lid = ANY(%(addresses)s) AND s.created_at <= to_timestamp(%(received_until)s / 1000.0)
-            AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
-        """,
-        subject.sql_parameters,
-    )
     tombstones.convert_expired(connection, key, subject, chat_ids)
     lids = [
         address
@@ -47,8 +39,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     affected = {chat.chat_id for chat in folding.chats_by_address.values()} | {
         chat.canonical_chat_id for chat in folding.chats_by_address.values()
     }
-    if affected:
-        chat_summaries.refresh(connection, dict.fromkeys(affected, 0), recount=affected)
+    chat_summaries.recount(connection, affected)
     deleted_chats = _delete_empty_chats(connection, chat_ids)
     _erase_references(connection, subject, chat_ids)
     return {"sends": sends, "lid_evidence": lid_evidence, "names": names, "chats": deleted_chats}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from store.access import tokens
+from store.access import audit
 from store.erasure import batch_filter, jobs, linked_events, subjects, suppressions
 from store.erasure.jobs import ErasureJob
 from store.erasure.key_store import SuppressionKeyStore
@@ -99,7 +99,7 @@ def record(
         key_store.append_suppressions(suppressions.read_all(connection) | received_until_by_hash)
         suppressions.record(connection, key, received_until_by_hash)
         suppressions.enqueue_erasure(connection, session_id, subject.addresses, subject.received_until)
-        tokens.record_audit(connection, AUDIT_CALLER, "FORGET", key.hash_address(session_id, address).hex()[:16], 200)
+        audit.record(connection, AUDIT_CALLER, "FORGET", key.hash_address(session_id, address).hex()[:16], 200)
     return subject
 
 
@@ -128,7 +128,7 @@ def reapply(
             for scope in {None, session_id}:
                 if (received_until := suppressed.received_until_in_scope(scope, address)) is not None:
                     _enqueue_again(connection, scope, address, received_until)
-        tokens.record_audit(connection, AUDIT_CALLER, "REAPPLY", str(len(received_until_by_hash)), 200)
+        audit.record(connection, AUDIT_CALLER, "REAPPLY", str(len(received_until_by_hash)), 200)
     jobs.run_all(connection, key_store, on_progress or (lambda _: None))
     return len(received_until_by_hash)
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from store.erasure.key_store import SuppressionKey, SuppressionKeyError
-from store.postgres import errors
+from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 
-ADVISORY_LOCK = 5_520_318_846_120_947_713
-"""The erasure lock: shared by writers, exclusive while suppressions are added (store/migrations/0009_erasure.sql)."""
 _MAX_CACHED_HASHES = 65_536
 """Addresses whose hashes are cached: most events are from people who wrote before."""
 
@@ -116,12 +114,12 @@ def read_all(connection: Connection) -> dict[bytes, int]:
 
 def lock_shared(connection: Connection) -> None:
     """Take the erasure lock, shared: no suppression is added before the caller's transaction ends."""
-    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ADVISORY_LOCK])
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [advisory_locks.SUPPRESSIONS])
 
 
 def lock_exclusive(connection: Connection) -> None:
     """Take the erasure lock exclusively: wait for running writers, and hold up others until the transaction ends."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SUPPRESSIONS])
 
 
 def record(connection: Connection, key: SuppressionKey, received_until_by_hash: Mapping[bytes, int]) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import cast
 
-from store.postgres import errors
+from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
-
-_ADVISORY_LOCK = 4_910_223_774_310_982_651  # any number that no other program picks
 
 
 def advance(connection: Connection, limit: int) -> bool:
     """Take in the next changes; returns whether there are more. Does nothing while another process does it."""
     with errors.translated(), connection.transaction():
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX]).fetchone() != (
+            True,
+        ):
             return False
         return _advance_locked(connection, limit)
 
@@ -22,7 +22,7 @@ def remove(connection: Connection, row_ids: Sequence[int]) -> None:
 
     Nobody follows the feed until its end: whoever did would find that what he takes in is gone.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX])
     connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [list(row_ids)])
 
 
@@ -80,25 +80,3 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
         {"at_most": limit},
     ).fetchone()
     return cast("int", row[0]) == limit if row else False
-
-
-def rebuild(connection: Connection) -> None:
-    """Begin anew from the messages themselves: for what was written without telling the feed."""
-    with errors.translated(), connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute(
-            "UPDATE search_index_position SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0"
-        )
-        connection.execute("TRUNCATE search_index")
-        connection.execute("DROP INDEX searchable_text")
-        connection.execute(
-            """
-            INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
-            SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
-                search_document(concat_ws(' ', m.message_text, m.caption, m.file_name))
-            FROM whatsapp_messages AS m
-            WHERE m.deleted_at IS NULL AND concat_ws('', m.message_text, m.caption, m.file_name) <> ''
-            """
-        )
-        connection.execute("CREATE INDEX search_index_by_trigram ON search_index USING gin (text gin_trgm_ops)")

@@ -5,7 +5,7 @@ Mostly messages only come, and then what is shown follows from what was shown (`
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store.history import chats
@@ -91,7 +91,7 @@ class SummaryChanges:
         shown = {growth.chat_id for growth in plain} - apply_increments(connection, plain)
         chats.set_names(connection, [called for chat, called in names if chat.canonical_chat_id not in shown])
         if rest := {head: unread for head, unread in self._unread_deltas.items() if head not in shown}:
-            refresh(connection, rest, recount=self._to_recount)
+            _refresh(connection, rest, self._to_recount)
 
     def _increment(self, canonical_chat_id: int) -> SummaryIncrement:
         return self._increments.setdefault(canonical_chat_id, SummaryIncrement(canonical_chat_id))
@@ -160,7 +160,13 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
     return {int(str(chat_id)) for (chat_id,) in left}
 
 
-def refresh(connection: Connection, unread_deltas: Mapping[int, int], *, recount: Iterable[int] = ()) -> None:
+def recount(connection: Connection, canonical_chat_ids: Collection[int]) -> None:
+    """Recompute everything that the chat list shows of these locked chats, the unread count included."""
+    if canonical_chat_ids:
+        _refresh(connection, dict.fromkeys(canonical_chat_ids, 0), canonical_chat_ids)
+
+
+def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recount: Collection[int]) -> None:
     """Bring these locked heads up to date, whatever happened to them.
 
     `heads` says by how much each head's unread grew; those in `recount` are counted anew. Rows that are no head
@@ -244,6 +250,6 @@ def refresh(connection: Connection, unread_deltas: Mapping[int, int], *, recount
         """,
         {
             "rows": json_rows.encode({"chat_id": chat_id, "unread": grown} for chat_id, grown in unread_deltas.items()),
-            "recount": list(recount),
+            "recount": list(to_recount),
         },
     )

@@ -1,6 +1,6 @@
 """The identities of events: which were seen before, and between which receipts their copies came."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -70,6 +70,13 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
         {"rows": document, "ahead": timestamps.MAX_CLOCK_SKEW, "fresh": list(fresh)},
     )
     return fresh | {bytes(digest): False for (digest,) in redated if isinstance(digest, bytes)}
+
+
+def lock(connection: Connection, digests: Collection[bytes]) -> None:
+    """Lock existing digests: in their order, and before message keys, as every writer does."""
+    connection.execute(
+        "SELECT FROM event_digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE", [list(digests)]
+    )
 
 
 def _to_json_row(event_copy: EventCopy) -> json_rows.JsonRow:

@@ -16,7 +16,8 @@ from store.history import (
     sessions,
 )
 from store.history.chats import Chat, ChatAddress
-from store.history.parsed_events import MessageFact, ParsedEvent
+from store.history.messages import MessageIdentity
+from store.history.parsed_events import KeyedFact, ParsedEvent
 from store.model import timestamps
 from store.model.facts import Ack, Delete, DisplayName, Edit, LidAlias, Message, Reaction, SessionReport
 from store.postgres.connections import Connection
@@ -67,7 +68,7 @@ class Fold:
 
     connection: Connection
     parsed_events: Sequence[ParsedEvent]
-    keyed_facts: Sequence[tuple[ParsedEvent, MessageFact, message_keys.MessageKey]]
+    keyed_facts: Sequence[KeyedFact]
     locked_keys: Mapping[message_keys.MessageKey, message_keys.LockedKey]
     chats_by_address: dict[ChatAddress, Chat]
     summary_changes: chat_summaries.SummaryChanges = field(default_factory=chat_summaries.SummaryChanges)
@@ -104,7 +105,7 @@ class Fold:
                 self.changes.append(Change("merge", place[0], move.new_canonical_chat_id))
         return lid_aliases.affected_key_ids(self.connection, moves)
 
-    def drop_tombstoned_facts(self) -> set[message_tombstones.MessageIdentity]:
+    def drop_tombstoned_facts(self) -> set[MessageIdentity]:
         """Leave out what is said about messages that were forgotten because of their age; returns where it was new."""
         self.keyed_facts, news = message_tombstones.exclude_tombstoned(
             self.connection, self.keyed_facts, self.locked_keys, self.chats_by_address

@@ -66,8 +66,8 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
 def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[LidRemap]:
     """Point each of these locked LIDs to the phone that its evidence names now; returns those that moved.
 
-    Per LID, the evidence with the greatest (time, digest) wins; a split that is not withdrawn outranks all of it. The
-    phones' chats are locked and exist: whoever told of a pair locked both.
+    Per LID, the evidence with the greatest (time, digest) wins. Its phone's chat exists and is locked: the fold that
+    adds a pair locks both chats.
     """
     wanted = list(lids)
     if not wanted:
@@ -82,10 +82,6 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
                 SELECT a.phone
                 FROM lid_aliases AS a
                 WHERE a.session_id = r.session_id AND a.lid = r.lid
-                    AND NOT EXISTS (
-                        SELECT FROM lid_splits AS s
-                        WHERE s.session_id = r.session_id AND s.lid = r.lid AND s.withdrawn_at IS NULL
-                    )
                 ORDER BY a.observed_at DESC, a.digest DESC, a.phone
                 LIMIT 1
             ) AS winner ON true

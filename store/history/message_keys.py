@@ -4,7 +4,7 @@ Lock first, look afterwards: an ack and its message that commit side by side bot
 what the earlier one left. Looking before locking lets them miss each other for ever.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -63,3 +63,55 @@ def lock(
         for key_id, session, message_id, retired in cast("Iterable[tuple[int, int, str, bool]]", locked):
             found.setdefault(wanted[session, message_id], LockedKey(key_id, is_new=False, has_tombstone=retired))
     return found
+
+
+def lock_ids(connection: Connection, key_ids: Collection[int]) -> None:
+    """Lock existing keys, in the same order as `lock`."""
+    connection.execute(
+        "SELECT FROM message_keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session_number, k.message_id FOR UPDATE",
+        [list(key_ids)],
+    )
+
+
+def lock_of_events(
+    connection: Connection, events: Collection[tuple[int, int | None]], *, only_unpruned: bool = False
+) -> list[int]:
+    """Lock the keys of these events, given as (event_id, key_id), and return them, with those of event_keys.
+
+    With `only_unpruned`, leave out keys that are marked as having lost a source.
+    """
+    locked = connection.execute(
+        """
+        SELECT k.key_id
+        FROM message_keys AS k
+        WHERE k.key_id IN (
+            SELECT unnest(%(keys)s::bigint[])
+            UNION
+            SELECT more.key_id FROM event_keys AS more WHERE more.event_id = ANY(%(events)s)
+        ) AND NOT (%(only_unpruned)s AND k.has_pruned_sources)
+        ORDER BY k.session_number, k.message_id
+        FOR UPDATE
+        """,
+        {
+            "keys": [key_id for _, key_id in events if key_id is not None],
+            "events": [event_id for event_id, _ in events],
+            "only_unpruned": only_unpruned,
+        },
+    )
+    return [cast("int", key_id) for (key_id,) in locked]
+
+
+def mark_pruned(connection: Connection, key_ids: Iterable[int]) -> None:
+    """Mark locked keys as having lost a source, so that a replay does not take the remaining ones for all."""
+    connection.execute(
+        "UPDATE message_keys SET has_pruned_sources = true WHERE key_id = ANY(%s) AND NOT has_pruned_sources",
+        [sorted(set(key_ids))],
+    )
+
+
+def mark_tombstoned(connection: Connection, key_ids: Iterable[int]) -> None:
+    """Mark locked keys as having a tombstone, so that later events about them look it up."""
+    connection.execute(
+        "UPDATE message_keys SET has_tombstone = true WHERE key_id = ANY(%s) AND NOT has_tombstone",
+        [sorted(set(key_ids))],
+    )

@@ -6,18 +6,15 @@ the same id in another chat is none of this.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias, cast
+from typing import Self, cast
 
 from store.history.chats import Chat, ChatAddress
 from store.history.message_keys import LockedKey, MessageKey
-from store.history.parsed_events import MessageFact, ParsedEvent
+from store.history.messages import MessageIdentity
+from store.history.parsed_events import KeyedFact
 from store.model.facts import Ack, Direction, Message
 from store.postgres import json_rows
 from store.postgres.connections import Connection
-
-KeyedFact: TypeAlias = tuple[ParsedEvent, MessageFact, MessageKey]
-MessageIdentity: TypeAlias = tuple[int, int, Direction]
-"""(key_id, chat_id, direction)"""
 
 
 def chat_addresses(connection: Connection, locked_keys: Iterable[LockedKey]) -> set[ChatAddress]:

@@ -10,7 +10,7 @@ from store.model.facts import Direction, Message, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
-MessageIdentity: TypeAlias = tuple[int, int, str]
+MessageIdentity: TypeAlias = tuple[int, int, Direction]
 """(key_id, chat_id, direction): the identity of a row."""
 
 
@@ -115,7 +115,7 @@ def _insert(
     of_slot = {copy.identity: copy for copy in copies}
     made = [
         (row_id, of_slot.pop((key_id, chat_id, direction)))
-        for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, str]]", inserted.fetchall())
+        for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, Direction]]", inserted.fetchall())
     ]
     return made, list(of_slot.values())
 

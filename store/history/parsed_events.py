@@ -63,3 +63,7 @@ class ParsedEvent:
             fact.media_url,
         ]
         return "~" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+KeyedFact: TypeAlias = tuple[ParsedEvent, MessageFact, MessageKey]
+"""What one event says about one message, with the key of that message."""

@@ -2,10 +2,8 @@
 
 from typing import LiteralString
 
-from store.postgres import errors
+from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
-
-_ADVISORY_LOCK = 3_318_804_557_190_266_473  # any number that no other program picks
 
 UNMERGED_BATCHES: LiteralString = """
 -- Every writer by a look into the index each.
@@ -64,7 +62,9 @@ def extend(connection: Connection, min_batches: int) -> int:
     Does nothing while another process does it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [advisory_locks.BATCH_RUNS]).fetchone() != (
+            True,
+        ):
             return 0
         # The first time, all there ever was is added up.
         connection.execute("SET LOCAL statement_timeout = '10min'")

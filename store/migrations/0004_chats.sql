@@ -73,15 +73,6 @@ CREATE TABLE lid_aliases (
     PRIMARY KEY (session_id, lid, phone)
 );
 
--- Merges that were undone by hand. They outrank evidence until they are withdrawn.
-CREATE TABLE lid_splits (
-    session_id text NOT NULL,
-    lid text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    withdrawn_at timestamptz,
-    PRIMARY KEY (session_id, lid)
-);
-
 -- The guide's table of contacts: its column names, and four of ours. Only phones have a phone_number.
 CREATE VIEW whatsapp_contacts AS
 SELECT

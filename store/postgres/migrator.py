@@ -1,20 +1,17 @@
 """Migrations: numbered `.sql` files, forward only, each once, one migrator at a time, while others read and write."""
 
 import re
-import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import cast
 
-from store.postgres import connections, errors
+from store.postgres import advisory_locks, connections, errors, lock_retry
 
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK_WAIT = 300.0
 """Seconds for which a migration tries to get its locks, and for which another migrator is waited for."""
-_ADVISORY_LOCK = 7_347_120_481_912_004_217  # any number that no other program picks
 _SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 """Whoever waits for a table's strongest lock has everybody else wait behind it: better given up and tried again."""
-_LOCK_FAILURES = frozenset({"55P03", "40P01"})  # the lock was not to be had in time; a deadlock
 _FIRST_RETRY_DELAY, _MAX_RETRY_DELAY = 0.1, 5.0
 _NON_TRANSACTIONAL = b"-- outside a transaction"
 """The first line of a file whose statements each run by themselves, as CREATE INDEX CONCURRENTLY must."""
@@ -79,7 +76,7 @@ def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAI
     """
 
     def take() -> None:
-        if connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
+        if not advisory_locks.try_acquire_for_connection(connection, advisory_locks.MIGRATION):
             raise errors.TransientError("Another migration runs on this database", "55P03")
 
     _retry_on_lock(take, lock_wait)
@@ -143,20 +140,7 @@ def _build_index(connection: connections.Connection, statement: str, lock_wait: 
 
 
 def _retry_on_lock(attempt: Callable[[], None], lock_wait: float) -> None:
-    """Try until it works; whatever else fails than getting a lock is raised at once."""
-    deadline = time.monotonic() + lock_wait
-    pause = _FIRST_RETRY_DELAY
-    while True:
-        try:
-            with errors.translated():
-                attempt()
-        except errors.TransientError as error:
-            if error.sqlstate not in _LOCK_FAILURES or time.monotonic() + pause > deadline:
-                raise
-        else:
-            return
-        time.sleep(pause)
-        pause = min(pause * 2, _MAX_RETRY_DELAY)
+    lock_retry.retry_on_lock(attempt, lock_wait, first_delay=_FIRST_RETRY_DELAY, max_delay=_MAX_RETRY_DELAY)
 
 
 def applied(connection: connections.Connection) -> set[str]:

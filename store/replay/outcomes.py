@@ -9,14 +9,6 @@ from store.postgres.connections import Connection
 from store.replay.sources import SourceEvent
 
 
-def lock_digests(connection: Connection, sources: Sequence[SourceEvent]) -> None:
-    """Lock the events' digests, as everybody does before keys."""
-    connection.execute(
-        "SELECT FROM event_digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE",
-        [[source.digest for source in sources]],
-    )
-
-
 def replace_links(
     connection: Connection, sources: Sequence[SourceEvent], key_id_by_message: Mapping[MessageKey, int]
 ) -> None:

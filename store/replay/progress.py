@@ -5,12 +5,11 @@ import time
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
+from store.postgres import advisory_locks
 from store.postgres.connections import Connection
 from store.replay.report import ReplayReport
 
 ReplayStage: TypeAlias = Literal["retractions", "events", "removals", "chats", "done"]
-
-_ADVISORY_LOCK = 7_347_120_481_912_004_218  # any number that no other program picks
 
 
 LOCK_WAIT = 6.0
@@ -36,7 +35,7 @@ def lock(connection: Connection, wait_seconds: float = LOCK_WAIT) -> None:
     Waits a little: of a replay that was killed, PostgreSQL may still have the connection.
     """
     deadline = time.monotonic() + wait_seconds
-    while connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
+    while not advisory_locks.try_acquire_for_connection(connection, advisory_locks.REPLAY):
         if time.monotonic() > deadline:
             raise ReplayRunningError("Another replay runs on this database.")
         time.sleep(0.05)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store.history import chats, fold, message_keys, message_tombstones, raw_events, sessions
+from store.history import chats, event_digests, fold, message_keys, message_tombstones, raw_events, sessions
 from store.history.chats import ChatAddress
 from store.history.message_keys import LockedKey, MessageKey
 from store.history.parsed_events import ParsedEvent
@@ -83,7 +83,7 @@ class Refolder:
 
     def repair(self, connection: Connection, comparison: RefoldComparison, reason: str) -> list[Difference]:
         """Make what differs what the sources say, in the caller's transaction; returns what that was."""
-        outcomes.lock_digests(connection, comparison.reclassified)
+        event_digests.lock(connection, [source.digest for source in comparison.reclassified])
         key_ids = {key_id for key_id in comparison.diff.key_ids if key_id > 0}
         key_ids |= {key_id for source in comparison.relinked for key_id in source.linked_key_ids}
         names = _message_keys(comparison.relinked) | _message_keys_of(connection, key_ids)

@@ -34,8 +34,7 @@ def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEve
     _replace_updates(connection, key_ids)
     settled = [one.row_id for one in message_updates.recompute(connection, key_ids)]
     after = _canonical_chats(connection, [*changed.values(), *added, *settled])
-    if heads := {head for _, head in (*before.values(), *after.values())}:
-        chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
+    chat_summaries.recount(connection, {head for _, head in (*before.values(), *after.values())})
     changes.publish(connection, _feed_changes(connection, diff, before, after))
 
 

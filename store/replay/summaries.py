@@ -29,7 +29,7 @@ def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequen
         return [], []
     chats.lock(connection, places.values())
     before = _read_summaries(connection, places)
-    chat_summaries.refresh(connection, dict.fromkeys(places, 0), recount=places)
+    chat_summaries.recount(connection, places)
     after_it = _read_summaries(connection, places)
     return list(places), [
         Difference(f"chat {column}", " ".join(places[chat_id]), was, now)

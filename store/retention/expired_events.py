@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store.history import pruned_sources
+from store.history import message_keys
 from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 from store.retention import partition_drop, partitions
@@ -18,8 +18,6 @@ BATCH_SIZE = 1_000
 """Bodies deleted in one transaction."""
 MAX_MOVED_BODIES = 5_000
 """A partition is not dropped but emptied where more of it is to stay."""
-LOCK_WAIT = 60.0
-"""Seconds for which a batch gives way to others' locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +84,10 @@ def prune(connection: Connection, policy: RetentionPolicy) -> Iterator[DeletedBo
     for partition in whole:
         yield _drop_partition(connection, partition, policy)
     after = 0
-    while page := lock_retry.retry_on_lock(lambda after=after: _next_event_ids(connection, policy, after), LOCK_WAIT):
-        yield lock_retry.retry_on_lock(lambda page=page: _delete_batch(connection, policy, page), LOCK_WAIT)
+    while page := lock_retry.retry_on_lock(lambda after=after: _next_event_ids(connection, policy, after)):
+        yield lock_retry.retry_on_lock(lambda page=page: _delete_batch(connection, policy, page))
         after = page[-1]
-    lock_retry.retry_on_lock(lambda: _remove_dangling_references(connection), LOCK_WAIT)
+    lock_retry.retry_on_lock(lambda: _remove_dangling_references(connection))
 
 
 def _droppable_partitions(connection: Connection, policy: RetentionPolicy) -> list[Partition]:
@@ -147,7 +145,8 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
         told = connection.execute(
             "SELECT e.event_id, e.key_id FROM raw_events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
         ).fetchall()
-        locked = pruned_sources.mark_pruned(connection, cast("Sequence[tuple[int, int | None]]", told))
+        locked = message_keys.lock_of_events(connection, cast("Sequence[tuple[int, int | None]]", told))
+        message_keys.mark_pruned(connection, locked)
         gone = connection.execute(
             """
             WITH gone AS (

@@ -10,15 +10,13 @@ from typing import TypeAlias, cast
 
 from store.feed import changes, search_index
 from store.feed.changes import Change
-from store.history import chat_summaries, chats
+from store.history import chat_summaries, chats, message_keys
 from store.postgres import lock_retry
 from store.postgres.connections import Connection
 from store.retention import orphans
 
 BATCH_SIZE = 500
 """Messages in one transaction."""
-LOCK_WAIT = 60.0
-"""Seconds for which a batch gives way to others' locks."""
 
 PruneCursor: TypeAlias = tuple[int, int, int]
 """(chat_id, timestamp, id): messages go chat by chat, so that readers are told of each chat a few times at most."""
@@ -94,7 +92,7 @@ def prune(connection: Connection, before: int) -> Iterator[DeletedMessages]:
     """
     last: PruneCursor | None = (0, 0, 0)
     while last is not None:
-        last, gone = lock_retry.retry_on_lock(lambda last=last: _prune_page(connection, before, last), LOCK_WAIT)
+        last, gone = lock_retry.retry_on_lock(lambda last=last: _prune_page(connection, before, last))
         yield gone
     for marks, sends in orphans.prune(connection, before):
         yield DeletedMessages(0, marks, sends)
@@ -139,7 +137,7 @@ def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tup
 
 def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -> _ExpiredBatch:
     """What goes of the messages with these ids, found under their locks and those of their chats."""
-    orphans.lock_keys(connection, key_ids)
+    message_keys.lock_ids(connection, key_ids)
     chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
     going = connection.execute(
         """
@@ -182,10 +180,7 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
         """,
         rows,
     )
-    connection.execute(
-        "UPDATE message_keys SET has_tombstone = true WHERE key_id = ANY(%s) AND NOT has_tombstone",
-        [list(batch.key_ids)],
-    )
+    message_keys.mark_tombstoned(connection, batch.key_ids)
     marks = connection.execute(
         """
         DELETE FROM message_updates AS k
@@ -211,6 +206,6 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
     search_index.remove(connection, batch.row_ids)
     connection.execute("DELETE FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)", rows)
     heads = [head for _, head in batch.canonical_chats]
-    chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
+    chat_summaries.recount(connection, heads)
     changes.publish(connection, [Change("merge", session_id, head) for session_id, head in batch.canonical_chats])
     return marks, sends

@@ -6,14 +6,12 @@ from typing import cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chats
+from store.history import chats, message_keys
 from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 
 BATCH_SIZE = 500
 """Ids of messages, or sends, in one transaction."""
-LOCK_WAIT = 60.0
-"""Seconds for which a batch gives way to others' locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +36,10 @@ def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
         left = list(_count_orphaned_updates(connection, before))
     while left:
         some = left[:BATCH_SIZE]
-        yield lock_retry.retry_on_lock(lambda some=some: _prune_updates(connection, before, some), LOCK_WAIT), 0
+        yield lock_retry.retry_on_lock(lambda some=some: _prune_updates(connection, before, some)), 0
         del left[:BATCH_SIZE]
-    while sends := lock_retry.retry_on_lock(lambda: _prune_sends(connection, before), LOCK_WAIT):
+    while sends := lock_retry.retry_on_lock(lambda: _prune_sends(connection, before)):
         yield 0, sends
-
-
-def lock_keys(connection: Connection, key_ids: Sequence[int]) -> None:
-    """Lock these keys in the order in which everybody locks them."""
-    connection.execute(
-        "SELECT FROM message_keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session_number, k.message_id FOR UPDATE",
-        [list(key_ids)],
-    )
 
 
 def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, int]:
@@ -86,7 +76,7 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
 
 def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) -> int:
     with connection.transaction():
-        lock_keys(connection, key_ids)
+        message_keys.lock_ids(connection, key_ids)
         chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
         # A later statement: the message may have come while we waited for its lock.
         still = connection.execute(
@@ -113,9 +103,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             """,
             going,
         )
-        connection.execute(
-            "UPDATE message_keys SET has_tombstone = true WHERE key_id = ANY(%(keys)s) AND NOT has_tombstone", going
-        )
+        message_keys.mark_tombstoned(connection, going["keys"])
         # Exactly what would be passed over if it were said again (store/history/message_tombstones.py).
         return connection.execute(
             """

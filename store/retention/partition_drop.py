@@ -6,7 +6,7 @@ from typing import cast
 
 from psycopg import sql
 
-from store.history import pruned_sources
+from store.history import message_keys
 from store.postgres import lock_retry
 from store.postgres.connections import Connection
 from store.retention import partitions
@@ -14,8 +14,6 @@ from store.retention.partitions import Partition
 
 PAGE_SIZE = 5_000
 """Bodies whose messages are marked in one transaction."""
-LOCK_WAIT = 60.0
-"""Seconds for which the locks are tried for, each time for one: everybody else waits behind us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +31,9 @@ def drop(connection: Connection, partition: Partition, *, include_parked: bool) 
     while True:
         after: int | None = 0
         while after is not None:
-            after = lock_retry.retry_on_lock(
-                lambda after=after: _mark_next_page(connection, partition, after), LOCK_WAIT
-            )
+            after = lock_retry.retry_on_lock(lambda after=after: _mark_next_page(connection, partition, after))
         dropped = lock_retry.retry_on_lock(
-            lambda: _drop_if_marked(connection, partition, include_parked=include_parked), LOCK_WAIT
+            lambda: _drop_if_marked(connection, partition, include_parked=include_parked)
         )
         if dropped is not None:
             return dropped
@@ -57,7 +53,7 @@ def _mark_next_page(connection: Connection, partition: Partition, after: int) ->
             {"start": partition.start_ms, "end": partition.end_ms, "after": after, "limit": PAGE_SIZE},
         ).fetchall()
         told = cast("Sequence[tuple[int, int | None]]", page)
-        pruned_sources.mark_pruned(connection, told, only_unpruned=True)
+        message_keys.mark_pruned(connection, message_keys.lock_of_events(connection, told, only_unpruned=True))
     return told[-1][0] if told else None
 
 

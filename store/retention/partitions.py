@@ -8,14 +8,13 @@ from typing import cast
 
 from psycopg import sql
 
-from store.postgres import connections, errors
+from store.postgres import advisory_locks, connections, errors
 from store.postgres.connections import Connection
 
 MONTHS_AHEAD = 2
 """Months after this one for which there is to be a partition."""
 MAX_STRAYS = 20_000
 """So many bodies at most are moved into the partition that they lacked, as readers wait; more stay where they are."""
-_ADVISORY_LOCK = 7_347_120_481_912_004_219  # any number that no other program picks
 _MIN_BIGINT, _MAX_BIGINT = -(2**63), 2**63 - 1
 _BOUNDS_PATTERN = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALUE|'?(-?\d+)'?)\)")
 
@@ -74,7 +73,9 @@ def create_missing(connection: Connection) -> list[str]:
 def _create(connection: Connection, month: Partition) -> bool:
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchone() != (True,):
+        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [advisory_locks.PARTITIONS]).fetchone() != (
+            True,
+        ):
             return False
         if month not in missing(connection) or not _has_few_strays(connection, month):
             return False

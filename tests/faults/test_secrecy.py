@@ -120,10 +120,10 @@ def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
 def test_what_a_drain_dies_of_is_logged_without_its_words(pipeline: WorkerPipeline) -> None:
     """PostgreSQL's errors quote the row that it refuses, and Python's often the value."""
     prelude = """
-from store.ingestion import apply as store_apply
-def apply(*arguments, **options):
+from store.ingestion import apply
+def batches(*arguments, **options):
     raise ValueError("Failing row contains (secret words).") from KeyError("other secret words")
-store_apply.apply = apply
+apply.batches = batches
 """
     pipeline.feed.append(EventGenerator(82).take(3))
     worker = pipeline.create_worker(prelude=prelude).start()

@@ -40,7 +40,7 @@ def park_event(history: HistoryWriter, body: bytes) -> None:
     outcome = Outcome("parked", "unknown_event", "s1", "call.offer", BASE_TIME)
     event = Event(0, BASE_TIME, body, hashlib.sha256(body).digest(), outcome)
     with connections.open(history.database_url, "test") as connection:
-        apply.apply(connection, [Batch(history.writer, number, history.event_count, (event,))])
+        apply.batches(connection, [Batch(history.writer, number, history.event_count, (event,))])
 
 
 def phone_number(n: int) -> str:

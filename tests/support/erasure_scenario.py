@@ -102,7 +102,7 @@ class ErasureScenario:
         """As a worker does."""
         with connections.open(self.url, "worker") as connection:
             read = [decoding.batch(contract.to_fields(batch)) for batch in batches]
-            return apply.apply(connection, read, suppressions=self.suppressions)
+            return apply.batches(connection, read, suppressions=self.suppressions)
 
     def receive(self, *bodies: bytes, received_at: int | None = None) -> Counter[str]:
         return self.drain([self.acknowledge(bodies, received_at)])

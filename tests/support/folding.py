@@ -78,7 +78,7 @@ def store_transactions(connection: Connection, numbers: Iterable[int], *transact
     """Each sequence as one transaction of one batch, the only one of its writer."""
     for number, events in zip(numbers, transactions, strict=False):
         batch = Batch(f"{number:032x}", 1, len(events), tuple(event.event(i) for i, event in enumerate(events)))
-        apply.apply(connection, [batch])
+        apply.batches(connection, [batch])
 
 
 def assert_order_independent(memory: HistoryDatabase, *events: DeliveredEvent) -> snapshot.Snapshot:

@@ -68,7 +68,7 @@ class HistoryWriter:
             for index, fact in enumerate(facts)
         )
         with connections.open(self.database_url, "test") as connection:
-            apply.apply(connection, [Batch(self.writer, number, self.event_count, events)])
+            apply.batches(connection, [Batch(self.writer, number, self.event_count, events)])
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:

@@ -44,7 +44,7 @@ def store_transaction(connection: Connection, batches: Sequence[RawBatch], parse
         replace(batch, events=tuple(replace(event, outcome=parse(event.body)) for event in batch.events))
         for batch in generated_history_batches.parse_batches(batches)
     ]
-    apply.apply(connection, misread)
+    apply.batches(connection, misread)
 
 
 def run_replay(database_url: str, parse: FaultyParser, *, dry_run: bool = False, size: int = 100) -> ReplayReport:

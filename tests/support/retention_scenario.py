@@ -17,7 +17,7 @@ NOW_TIME = int(datetime.now(UTC).timestamp()) * 1000
 OLD_TIME = NOW_TIME - 800 * world.DAY
 CUTOFF_TIME = NOW_TIME - 730 * world.DAY
 SESSION_ID = world.SESSIONS[0]
-LID_WITH_PHONE: Mapping[str, Any] = {"from": world.LID_OF_ASHA, "senderPn": world.spell_jid(world.ASHA)}
+LID_WITH_PHONE: dict[str, Any] = {"from": world.LID_OF_ASHA, "senderPn": world.spell_jid(world.ASHA)}
 """How Asha's messages come under her other address, with the evidence that it is hers."""
 LID_WITHOUT_PHONE: Mapping[str, Any] = {"from": world.LID_OF_ASHA}
 """And without."""

@@ -199,7 +199,7 @@ class Drainer:
             connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS),
             self._tracing.step("PostgreSQL transaction"),
         ):
-            counted = apply.apply(connection, batches, own_phone=self._own_phone, suppressions=self.suppressions)
+            counted = apply.batches(connection, batches, own_phone=self._own_phone, suppressions=self.suppressions)
         batch_log.log_stored(batches, counted, time.monotonic() - began)
         self._metrics.record_transaction(batches)
         return counted

@@ -93,7 +93,7 @@ def test_parked_events_are_listed_newest_first_with_their_bytes(history: History
         for index, body in enumerate([b"zero", b"\xff\x00one", b"two", b"three", b"four"])
     )
     with connections.open(history.database_url, "test") as connection:
-        apply.apply(connection, [Batch(history.writer, 1, 5, events)])
+        apply.batches(connection, [Batch(history.writer, 1, 5, events)])
     first = client.get_data("/api/parked", limit=3)
     rest = client.get_data("/api/parked", limit=3, cursor=first["cursor"])
 

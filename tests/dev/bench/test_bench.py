@@ -110,7 +110,7 @@ def test_a_lost_event_stops_the_figure(database_url: str) -> None:
     with connections.open(database_url, "test") as connection:
         bodies = tuple(crowd.body(number) for number in range(10))
         batch = contract.RawBatch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
-        apply.apply(connection, [decoding.batch(contract.to_fields(batch))])
+        apply.batches(connection, [decoding.batch(contract.to_fields(batch))])
 
     with pytest.raises(BrokenPromiseError, match="11 events were acknowledged"):
         verification.verify_all_stored(database_url, 11, timeout_seconds=0.3)

@@ -65,7 +65,7 @@ def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(da
         connection.execute("DELETE FROM message_updates WHERE chat_id = %s", [chat_id])
         connection.execute("DELETE FROM whatsapp_messages WHERE chat_id = %s", [chat_id])
         connection.execute("DELETE FROM event_digests WHERE digest = ANY(%s)", [[event.digest for event in events]])
-        apply.apply(connection, [Batch("f" * 32, 1, len(events), tuple(events))])
+        apply.batches(connection, [Batch("f" * 32, 1, len(events), tuple(events))])
 
         assert connection.execute(MARKS, [chat_id]).fetchall() == marks
         assert connection.execute(MESSAGES, [chat_id]).fetchall() == messages

@@ -19,7 +19,7 @@ def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:
     """One event, through the store's own door."""
     event = Event(0, received_at, b"{}", hashlib.sha256(uuid.uuid4().bytes).digest(), outcome)
     with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
-        apply.apply(connection, [Batch(uuid.uuid4().hex, 1, 1, (event,))])
+        apply.batches(connection, [Batch(uuid.uuid4().hex, 1, 1, (event,))])
 
 
 def test_a_system_without_a_worker_is_broken(examined_system: ExaminedSystem) -> None:

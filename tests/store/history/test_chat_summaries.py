@@ -55,10 +55,10 @@ def test_what_grew_is_what_is_there(database_url: str) -> None:
                     Event(index // 2, T0 + 10_000 + number // 3, b"", digest(), outcome(something(chance)))
                     for index in range(chance.randint(1, 3))
                 )
-                apply.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+                apply.batches(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
             shown = connection.execute(SHOWN).fetchall()
             heads = [int(str(head)) for (head,) in connection.execute("SELECT chat_id FROM chats").fetchall()]
-            chat_summaries.refresh(connection, dict.fromkeys(heads, 0), recount=heads)
+            chat_summaries.recount(connection, heads)
 
             assert connection.execute(SHOWN).fetchall() == shown, seed
 
@@ -80,7 +80,7 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
         told = [message(PHONE, "incoming", 1, T0 + 5000)]
         told += [message(PHONE, "outgoing", 2, T0 + 9000)] if answered else []
         events = tuple(Event(i, T0 + 10_000, b"", digest(), outcome(fact)) for i, fact in enumerate(told))
-        apply.apply(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+        apply.batches(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
         row = connection.execute("SELECT chat_id FROM chats").fetchone()
         assert row
         head = int(str(row[0]))

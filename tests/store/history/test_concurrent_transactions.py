@@ -11,7 +11,6 @@ from itertools import count
 
 import pytest
 
-from store.history import splits
 from store.model.facts import Ack, Delete, DisplayName, Edit, LidAlias, Reaction
 from store.postgres import connections
 from store.postgres.connections import Connection
@@ -140,32 +139,3 @@ def test_what_commits_side_by_side_is_not_missed(
 
     assert waited, "these two have nothing to do with each other: the pair proves nothing"
     assert not snapshot.differences(expected, snapshot.read(history_database.connection))
-
-
-@pytest.mark.parametrize("splitting_first", [False, True], ids=["evidence first", "split first"])
-def test_a_split_and_evidence_side_by_side_leave_the_lid_alone(
-    history_database: HistoryDatabase, database_url: str, *, splitting_first: bool
-) -> None:
-    """Somebody splits a LID off that nobody merged yet, and a worker is just about to merge it."""
-    folding.store_transactions(history_database.connection, count(1), [UNDER_LID])
-    with (
-        connections.open(database_url, "first") as first,
-        connections.open(database_url, "second") as second,
-        ThreadPoolExecutor(1) as thread,
-    ):
-        with first.transaction():
-            if splitting_first:
-                splits.split(first, folding.SESSION, LID)
-                work: Future[None] | Future[bool] = thread.submit(
-                    folding.store_transactions, second, count(2), [EVIDENCE]
-                )
-            else:
-                folding.store_transactions(first, count(2), [EVIDENCE])
-                work = thread.submit(splits.split, second, folding.SESSION, LID)
-            waited = _until_waiting_or_done(history_database.connection, second, work)
-        work.result()
-
-    assert waited
-    assert folding.visible_message(history_database)["shown_in"] == LID
-    assert folding.visible_message(history_database)["from_number"] is None
-    assert folding.visible_chats(history_database)[LID]["unread"] == 1

@@ -16,16 +16,14 @@ from store.postgres.connections import Connection
 from tests.support.generated_history import database as told
 from tests.support.generated_history import histories, snapshot
 from tests.support.generated_history.database import HistoryDatabase
-from tests.support.generated_history.histories import Delivery, DrawnHistory, SplitDecision
+from tests.support.generated_history.histories import Delivery, DrawnHistory
 from tests.support.generated_history.statistics import DrawStatistics
 from worker.drain import retry
 
 WRITERS = 4
 
 
-def _write(
-    connection: Connection, steps: "queue.SimpleQueue[Sequence[RawBatch] | SplitDecision]", retries: Counter[str]
-) -> None:
+def _write(connection: Connection, steps: "queue.SimpleQueue[Sequence[RawBatch]]", retries: Counter[str]) -> None:
     """Take steps until there are none, each again after a deadlock, as the worker does."""
 
     def again() -> None:
@@ -42,7 +40,7 @@ def _write(
 
 
 def _tell_at_once(connections: Sequence[Connection], telling: Delivery, retries: Counter[str]) -> None:
-    steps: queue.SimpleQueue[Sequence[RawBatch] | SplitDecision] = queue.SimpleQueue()
+    steps: queue.SimpleQueue[Sequence[RawBatch]] = queue.SimpleQueue()
     for step in telling:
         steps.put(step)
     with ThreadPoolExecutor(len(connections)) as pool:
@@ -67,8 +65,7 @@ def _check(
         )
         @given(histories.draw_histories())
         def converges(drawn: DrawnHistory) -> None:
-            # Decisions are a person's, one after the other: of several, workers would not know the order.
-            history = replace(drawn, decisions=drawn.decisions[:1], batch_granularity=(drawn.batch_granularity[0], 3))
+            history = replace(drawn, batch_granularity=(drawn.batch_granularity[0], 3))
             shares.count(history)
             alone, together = history.two_deliveries()
             store.clear()

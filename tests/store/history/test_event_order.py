@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, note, settings
 
 from tests.support.generated_history import histories, snapshot
 from tests.support.generated_history.database import HistoryDatabase
-from tests.support.generated_history.histories import DrawnHistory, SplitDecision
+from tests.support.generated_history.histories import DrawnHistory
 from tests.support.generated_history.statistics import DrawStatistics
 
 
@@ -43,9 +43,6 @@ def _written(history: DrawnHistory) -> str:
     for telling in history.two_deliveries():
         lines.append("told as:")
         for step in telling:
-            if isinstance(step, SplitDecision):
-                lines.append(f"  {step}")
-                continue
             batches = [[of_content[told] for told in zip(b.bodies, b.received_at, strict=True)] for b in step]
             lines.append(f"  {batches}")
     return "\n".join(lines)

@@ -2,11 +2,10 @@
 
 import pytest
 
-from store.history import splits
 from store.model.facts import DisplayName, LidAlias
 from tests.support import folding
 from tests.support.folding import BASE_TIME, message_fact, told
-from tests.support.generated_history import snapshot, world
+from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase
 
 ASHA, RAVI, LID = world.ASHA, world.RAVI, world.LID_OF_ASHA
@@ -107,66 +106,3 @@ def test_one_message_under_both_addresses_is_shown_once_and_two_again_when_they_
         ASHA: 1,
         RAVI: 1,
     }
-
-
-def test_a_split_outranks_evidence_until_it_is_withdrawn(history_database: HistoryDatabase) -> None:
-    """Whoever undid a merge must not have to undo it again with the next message."""
-    folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE)
-    merged = snapshot.read(history_database.connection)
-
-    assert splits.split(history_database.connection, SESSION, LID)
-    assert {address: chat["unread"] for address, chat in folding.visible_chats(history_database).items()} == {
-        ASHA: 1,
-        LID: 1,
-    }
-    assert folding.visible_message(history_database, "B")["from_number"] is None
-
-    folding.store_transactions(
-        history_database.connection, iter([9]), [told(LidAlias(LID, ASHA, BASE_TIME + world.DAY))]
-    )
-    assert folding.visible_message(history_database, "B")["shown_in"] == LID
-
-    assert splits.withdraw(history_database.connection, SESSION, LID)
-    assert snapshot.read(history_database.connection)["messages"] == merged["messages"]
-    assert snapshot.read(history_database.connection)["chats"] == merged["chats"]
-
-
-def test_a_withdrawn_split_lets_the_evidence_of_meanwhile_count(history_database: HistoryDatabase) -> None:
-    """Newer evidence came while it was split off: the LID goes where that says, not back."""
-    folding.store_transactions(history_database.connection, iter([1]), [UNDER_LID, EVIDENCE])
-    splits.split(history_database.connection, SESSION, LID)
-    folding.store_transactions(history_database.connection, iter([2]), [told(LidAlias(LID, RAVI, BASE_TIME + 1))])
-    splits.withdraw(history_database.connection, SESSION, LID)
-
-    assert folding.visible_message(history_database, "B")["shown_in"] == RAVI
-    assert folding.visible_chats(history_database)[RAVI]["unread"] == 1
-
-
-def test_splitting_twice_and_withdrawing_nothing_say_so(history_database: HistoryDatabase) -> None:
-    """A person who presses twice has not changed anything twice."""
-    folding.store_transactions(history_database.connection, iter([1]), [UNDER_LID, EVIDENCE])
-
-    assert not splits.withdraw(history_database.connection, SESSION, LID)
-    assert splits.split(history_database.connection, SESSION, LID)
-    assert not splits.split(history_database.connection, SESSION, LID)
-    assert splits.withdraw(history_database.connection, SESSION, LID)
-    assert splits.split(history_database.connection, SESSION, LID)
-
-
-def test_a_split_and_its_withdrawal_are_told_to_whoever_follows(history_database: HistoryDatabase) -> None:
-    """A dashboard that is open must see the chat part, as it saw it merge."""
-    folding.store_transactions(history_database.connection, iter([1]), [UNDER_PHONE, UNDER_LID, EVIDENCE])
-    for decide, shown_in in ((splits.split, LID), (splits.withdraw, ASHA)):
-        history_database.connection.execute("DELETE FROM changes")
-        decide(history_database.connection, SESSION, LID)
-
-        told = history_database.connection.execute(
-            "SELECT h.kind, c.address FROM changes AS h JOIN chats AS c USING (chat_id)"
-        )
-        assert ("merge", shown_in) in told.fetchall()
-
-
-def test_only_a_lid_can_be_split_off(history_database: HistoryDatabase) -> None:
-    """A phone is never merged, so there is nothing to undo."""
-    with pytest.raises(splits.NotALidError):
-        splits.split(history_database.connection, SESSION, ASHA)

@@ -1,10 +1,9 @@
-"""What outlives a replay: read flags, splits, sends of our own, and what only pruned bodies said."""
+"""What outlives a replay: read flags, sends of our own, and what only pruned bodies said."""
 
 from dataclasses import replace
 from uuid import uuid4
 
 from store.feed import search_index
-from store.history import chats, fold
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.reading import read_flags
@@ -89,24 +88,6 @@ def test_readers_are_told_of_every_message_and_chat_that_changed(database_url: s
         "SELECT f.kind, c.address, f.message IS NOT NULL FROM changes AS f JOIN chats AS c USING (chat_id)"
         " ORDER BY f.change_id",
     ) == [("message", world.ASHA, True), ("merge", "7", False)]
-
-
-def test_a_split_survives(database_url: str) -> None:
-    """Somebody undid a merge; a replay finds the same evidence again and must not redo it."""
-    lid = world.LID_OF_ASHA
-    store_batches(
-        database_url,
-        [generated_history_batches.make_batch([(text_event("one", from_lid=lid), world.BASE_TIME)])],
-        parse_correctly,
-    )
-    with connections.open(database_url, "test") as connection, connection.transaction():
-        connection.execute("INSERT INTO lid_splits (session_id, lid) VALUES (%s, %s)", [world.SESSIONS[0], lid])
-        located = chats.lock(connection, {(world.SESSIONS[0], lid)})
-        folding = fold.Fold(connection, [], [], {}, located)
-        folding.remap_lids({(world.SESSIONS[0], lid)})
-
-    assert run_replay(database_url, parse_correctly).difference_counts == {}
-    assert fetch_rows(database_url, "SELECT merged_into FROM chats WHERE address = %s", lid) == [(None,)]
 
 
 def test_our_sends_are_sources_too(database_url: str) -> None:

@@ -32,8 +32,11 @@ def test_what_is_old_goes_with_all_that_was_said_of_it(database_url: str) -> Non
     receive(database_url, message_at(OLD_TIME, "mango"), message_at(NOW_TIME, "lemon", 2))
     receive(database_url, update_event("message.ack", status="read"))
     for kind in ("edit", "reaction", "delete"):
-        mark = "INSERT INTO message_updates SELECT key_id, %s, %s, chat_id, 'incoming', NULL, %s, NULL, 'guava' FROM"
-        fetch_rows(database_url, f"{mark} whatsapp_messages WHERE message_id = 'ID1'", kind, kind.encode(), OLD_TIME)
+        add_update = """
+            INSERT INTO message_updates (key_id, kind, digest, chat_id, direction, occurred_at, text)
+            SELECT key_id, %s, %s, chat_id, 'incoming', %s, 'guava' FROM whatsapp_messages WHERE message_id = 'ID1'
+        """
+        fetch_rows(database_url, add_update, kind, kind.encode(), OLD_TIME)
     with connections.open(database_url, "test") as connection:
         search_index.advance(connection, 1000)
         draft = SendDraft(uuid4(), SESSION_ID, world.ASHA, "text", "papaya", OLD_TIME, "t", "o")
@@ -99,8 +102,11 @@ def test_what_was_said_of_a_message_that_never_came_goes_as_well(database_url: s
         message_at(OLD_TIME, "two", 2),
         update_event("message.ack", 3, status="read"),
     )
-    mark = "INSERT INTO message_updates SELECT key_id, 'edit', '\\x01', chat_id, 'incoming', NULL, %s, NULL, 'x' FROM"
-    fetch_rows(database_url, f"{mark} whatsapp_messages", OLD_TIME)
+    add_edit = """
+        INSERT INTO message_updates (key_id, kind, digest, chat_id, direction, occurred_at, text)
+        SELECT key_id, 'edit', '\\x01', chat_id, 'incoming', %s, 'x' FROM whatsapp_messages
+    """
+    fetch_rows(database_url, add_edit, OLD_TIME)
     fetch_rows(database_url, "DELETE FROM whatsapp_messages WHERE message_id = 'ID1'")
 
     assert expire_messages(database_url) == DeletedMessages(1, 2, 0)

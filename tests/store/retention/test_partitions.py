@@ -1,82 +1,29 @@
-"""Raw bodies by month: made in time, upgraded to without moving a row, and found without reading them all."""
+"""Monthly partitions of raw bodies: created in time, and read by index."""
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from store.history import raw_events
-from store.postgres import connections, migrator
+from store.postgres import connections
 from store.postgres.errors import TransientError
 from store.reading import operations, raw_tail
 from store.replay import retractions, sources
 from store.retention import partitions
 from tests.support.faulty_parsers import parse_correctly
 from tests.support.partition_names import month_ms, partition_name
-from tests.support.replaying import fetch_rows, replay_parser
+from tests.support.replaying import replay_parser
 
 COPY = "COPY raw_events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
-INSERT = "INSERT INTO raw_events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id"
 PLACES = "SELECT e.event_id, e.tableoid::regclass::text FROM raw_events AS e ORDER BY e.event_id"
 
 
 def write(connection: connections.Connection, *receipts: int) -> None:
-    """As the release before partitions did it, and every one since."""
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(["bytea", "int8", "int8", "bytea"])
         for receipt in receipts:
             copy.write_row((b"%d" % receipt, receipt, None, b"{}"))
-
-
-@pytest.fixture
-def before(second_database_url: str, tmp_path: Path) -> str:
-    """A database as the release before partitions left it."""
-    old = tmp_path / "migrations"
-    old.mkdir()
-    for file in migrator.available():
-        if file < "0040":
-            shutil.copy(migrator.MIGRATIONS_FOLDER / file, old)
-    fetch_rows(second_database_url, "DROP SCHEMA public CASCADE")
-    fetch_rows(second_database_url, "CREATE SCHEMA public")
-    migrator.migrate(second_database_url, folder=old)
-    return second_database_url
-
-
-def test_a_history_of_months_becomes_the_first_partition(before: str) -> None:
-    """An upgrade must neither rewrite what years have left nor lose or renumber any of it."""
-    with connections.open(before, "old") as old:
-        write(old, *(month_ms(-ago) for ago in (14, 9, 2, 1, 0)))
-        written = old.execute("SELECT e.event_id, e.digest FROM raw_events AS e ORDER BY e.event_id").fetchall()
-        file = old.execute("SELECT pg_relation_filenode('raw_events')").fetchone()
-
-    migrator.migrate(before)
-
-    with connections.open(before, "new") as new:
-        assert new.execute("SELECT e.event_id, e.digest FROM raw_events AS e ORDER BY e.event_id").fetchall() == written
-        assert new.execute("SELECT pg_relation_filenode('raw_events_first')").fetchone() == file
-        assert new.execute(INSERT, [b"x", month_ms(0), None, b"{}"]).fetchone() == (len(written) + 1,)
-
-
-def test_the_last_release_goes_on_writing_while_and_after_it_is_upgraded(before: str) -> None:
-    """Old and new code run side by side: what a worker of the old one has prepared goes on to work unchanged."""
-    with connections.open(before, "old worker") as old:
-        for _ in range(8):  # often enough to be prepared by the server
-            write(old, month_ms(0))
-            old.execute(INSERT, [b"x", month_ms(0), None, b"{}"])
-
-        migrator.migrate(before)
-
-        write(old, month_ms(0), month_ms(5))
-        numbered = old.execute(INSERT, [b"y", month_ms(0), None, b"{}"]).fetchone()
-
-    assert numbered == (19,)
-    assert fetch_rows(before, PLACES)[-3:] == [
-        (17, "raw_events_first"),
-        (18, "raw_events_default"),
-        (19, "raw_events_first"),
-    ]
 
 
 def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: str) -> None:
@@ -92,10 +39,14 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
     with connections.open(database_url, "test") as connection:
         assert made == [partition_name(2)]
         assert partitions.missing(connection) == []
-        assert [one.name for one in partitions.list_monthly(connection)] == ["raw_events_first", partition_name(2)]
-        write(connection, month_ms(2) - 1, month_ms(2), month_ms(3) - 1, month_ms(3))
+        assert [one.name for one in partitions.list_monthly(connection)] == [
+            partition_name(0),
+            partition_name(1),
+            partition_name(2),
+        ]
+        write(connection, month_ms(-1), month_ms(2) - 1, month_ms(2), month_ms(3) - 1, month_ms(3))
         assert [place for _, place in connection.execute(PLACES)] == [
-            *("raw_events_first", partition_name(2), partition_name(2), "raw_events_default")
+            *("raw_events_default", partition_name(1), partition_name(2), partition_name(2), "raw_events_default")
         ]
 
 
@@ -141,11 +92,11 @@ def test_no_reader_of_bodies_reads_them_all(database_url: str) -> None:
         connection.execute(
             """
             INSERT INTO raw_events (digest, received_at, key_id, body)
-            SELECT sha256(n::text::bytea), (ARRAY[1, %(next)s, 9e15::bigint])[n %% 3 + 1], n / 2,
+            SELECT sha256(n::text::bytea), (%(receipts)s::bigint[])[n %% 4 + 1], n / 2,
                 convert_to(repeat('x', 1000), 'UTF8')
             FROM generate_series(1, 12000) AS n
             """,
-            {"next": month_ms(2)},
+            {"receipts": [month_ms(0), month_ms(1), month_ms(2), month_ms(9)]},
         )
         connection.execute(
             "INSERT INTO event_digests (digest, received_at, outcome) SELECT digest, received_at, 'stored' "

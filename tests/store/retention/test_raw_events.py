@@ -8,7 +8,7 @@ import pytest
 
 from store.ledger import ledger
 from store.model.facts import Outcome
-from store.postgres import connections
+from store.postgres import connections, lock_retry
 from store.replay import replay
 from store.replay.replay import Replay, ReplayPlan
 from store.retention import expired_events, partition_drop, partitions
@@ -28,7 +28,7 @@ from tests.support.replaying import (
 )
 
 BEFORE = month_ms(3) + 5 * world.DAY
-"""The first partition and the next are older as a whole, the one after it is in part."""
+"""Three partitions are older as a whole, the next one is in part."""
 RECEIPTS = (
     month_ms(0),
     month_ms(1),
@@ -39,6 +39,7 @@ RECEIPTS = (
     BEFORE,
     month_ms(4),
 )
+OLD_MONTHS = [partition_name(0), partition_name(1), partition_name(2)]
 OLD = 6
 """How many of them are before."""
 
@@ -88,7 +89,11 @@ def test_what_is_old_goes_and_nothing_else(kept: str) -> None:
     gone = prune(kept)
 
     after = comparable_snapshot(kept)
-    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", partition_name(2)]
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == [
+        partition_name(0),
+        partition_name(1),
+        partition_name(2),
+    ]
     assert receipts(kept) == list(RECEIPTS[OLD:])
     assert fetch_rows(kept, "SELECT count(*) FROM message_keys WHERE has_pruned_sources") == [(OLD,)]
     assert {table for table in before if before[table] != after[table]} == {"bodies"}
@@ -130,7 +135,11 @@ def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatc
 
     gone = prune(database_url)
 
-    assert [one.dropped_partition for one in gone if one.dropped_partition] == ["raw_events_first", partition_name(2)]
+    assert [one.dropped_partition for one in gone if one.dropped_partition] == [
+        partition_name(0),
+        partition_name(1),
+        partition_name(2),
+    ]
     assert fetch_rows(database_url, "SELECT event_id, tableoid::regclass::text FROM raw_events ORDER BY 1") == [
         (number, "raw_events_default") for number in (1, 2, 3)
     ]
@@ -181,23 +190,31 @@ def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.M
             steps += len([next(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))])
         assert run_replay(kept, parse_correctly).difference_counts == {}
 
-    assert steps == 4
+    assert steps == 5
 
 
 def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dump that runs for hours keeps no body alive, and retention keeps no writer waiting for it."""
-    monkeypatch.setattr(partition_drop, "LOCK_WAIT", 1)
+    monkeypatch.setattr(lock_retry, "LOCK_WAIT", 1)
     with psycopg.connect(kept) as dump, connections.open(kept, "retain") as connection:
         dump.execute("SELECT FROM raw_events LIMIT 1")
         gone = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
         dump.rollback()
         later = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
 
-    assert [one.busy_partition for one in gone if one.busy_partition] == ["raw_events_first", partition_name(2)]
+    assert [one.busy_partition for one in gone if one.busy_partition] == [
+        partition_name(0),
+        partition_name(1),
+        partition_name(2),
+    ]
     assert sum(one.bodies for one in gone) == OLD
-    assert [one.dropped_partition for one in later if one.dropped_partition] == ["raw_events_first", partition_name(2)]
+    assert [one.dropped_partition for one in later if one.dropped_partition] == [
+        partition_name(0),
+        partition_name(1),
+        partition_name(2),
+    ]
     assert receipts(kept) == list(RECEIPTS[OLD:])
 
 

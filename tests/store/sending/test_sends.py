@@ -28,7 +28,7 @@ def telling(url: str, fact: Message | Ack, number: int) -> None:
     name = repr(fact).encode()
     event = Event(0, T0 + 2000, name, hashlib.sha256(name).digest(), Outcome("stored", None, "s1", "x", T0, (fact,)))
     with connections.open(url, "test") as connection:
-        apply.apply(connection, [Batch(f"{number:032x}", 1, 1, (event,))])
+        apply.batches(connection, [Batch(f"{number:032x}", 1, 1, (event,))])
 
 
 def rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:

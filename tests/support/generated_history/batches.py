@@ -49,7 +49,7 @@ def parse_batches(batches: Sequence[RawBatch]) -> list[Kept]:
 
 def store_batches(connection: Connection, batches: Sequence[RawBatch]) -> None:
     """One transaction, as the worker makes it."""
-    apply.apply(connection, parse_batches(batches))
+    apply.batches(connection, parse_batches(batches))
 
 
 def _draw_copies(chance: random.Random, world_number: int) -> list[BodyReceipt]:
@@ -81,7 +81,7 @@ _TABLES: Final[tuple[LiteralString, ...]] = (
         "session_events",
         "message_keys",
     ),
-    *("chats", "whatsapp_messages", "message_updates", "lid_aliases", "lid_splits", "changes"),
+    *("chats", "whatsapp_messages", "message_updates", "lid_aliases", "changes"),
 )
 
 

@@ -5,10 +5,9 @@ from typing import Final, LiteralString
 
 from ingest.queue import contract
 from ingest.queue.contract import RawBatch
-from store.history import splits
 from store.ingestion import apply
 from store.postgres.connections import Connection
-from tests.support.generated_history.histories import Delivery, SplitDecision
+from tests.support.generated_history.histories import Delivery
 from worker.drain import decoding
 
 _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
@@ -23,7 +22,7 @@ _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
         "message_keys",
         "chats",
     ),
-    *("whatsapp_messages", "message_updates", "lid_aliases", "lid_splits", "changes"),
+    *("whatsapp_messages", "message_updates", "lid_aliases", "changes"),
 )
 _DELETE_ALL: Final[LiteralString] = "; ".join(
     ("SET LOCAL session_replication_role = replica", *(f"DELETE FROM {table}" for table in _EMPTIED_TABLES))
@@ -48,10 +47,6 @@ class HistoryDatabase:
             apply_step(self.connection, step)
 
 
-def apply_step(connection: Connection, step: Sequence[RawBatch] | SplitDecision) -> None:
-    """One transaction: of stream entries, as the worker makes it, or of a decision."""
-    if isinstance(step, SplitDecision):
-        decide = splits.split if step.is_split else splits.withdraw
-        decide(connection, step.session_id, step.lid)
-    else:
-        apply.apply(connection, [decoding.batch(contract.to_fields(batch)) for batch in step])
+def apply_step(connection: Connection, step: Sequence[RawBatch]) -> None:
+    """Write stream entries in one transaction, as the worker does."""
+    apply.batches(connection, [decoding.batch(contract.to_fields(batch)) for batch in step])

@@ -35,20 +35,9 @@ class DrawnEvent:
     """How long the event is held up in the first and in the second telling, 0 to 255."""
 
 
-@dataclass(frozen=True, slots=True)
-class SplitDecision:
-    """What a person decides about a LID, at any time: that it is somebody else, or that it is not after all."""
-
-    session_id: str
-    lid: str
-    is_split: bool
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class DrawnHistory:
     events: tuple[DrawnEvent, ...]
-    decisions: tuple[SplitDecision, ...]
-    """In the order in which they are made; they come anywhere between the events."""
     batch_granularity: tuple[int, int]
     """How finely each telling is cut, 0 (one batch) to 3."""
     seed: int
@@ -66,32 +55,11 @@ class DrawnHistory:
 
     def _deliver(self, copies: Sequence[DeliveredCopy], which: int) -> "Delivery":
         chance = random.Random(f"{self.seed} {which}")
-        steps: list[Sequence[RawBatch] | SplitDecision] = list(
-            _cut_into_transactions(copies, self.batch_granularity[which], chance)
-        )
-        places = sorted(chance.randint(0, len(steps)) for _ in self.decisions)
-        for place, decision in reversed(list(zip(places, self.decisions, strict=True))):
-            steps.insert(place, decision)
-        return tuple(steps)
+        return tuple(_cut_into_transactions(copies, self.batch_granularity[which], chance))
 
 
-Delivery = tuple[Sequence[RawBatch] | SplitDecision, ...]
-"""Transactions: of batches, or a decision."""
-
-_DECISION_CHOICES = (
-    (),
-    (),
-    (SplitDecision(world.SESSIONS[0], world.LID_OF_ASHA, is_split=True),),
-    (
-        SplitDecision(world.SESSIONS[0], world.LID_OF_ASHA, is_split=True),
-        SplitDecision(world.SESSIONS[0], world.LID_OF_ASHA, is_split=False),
-    ),
-    (
-        SplitDecision(world.SESSIONS[0], world.LID_OF_RAVI, is_split=True),
-        SplitDecision(world.SESSIONS[0], world.LID_OF_RAVI, is_split=False),
-        SplitDecision(world.SESSIONS[0], world.LID_OF_RAVI, is_split=True),
-    ),
-)
+Delivery = tuple[Sequence[RawBatch], ...]
+"""Transactions of batches."""
 
 
 def draw_histories(*, min_events: int = 20, max_events: int = 200) -> st.SearchStrategy[DrawnHistory]:
@@ -106,18 +74,15 @@ def draw_histories(*, min_events: int = 20, max_events: int = 200) -> st.SearchS
             )
         ),
         st.tuples(st.integers(1, 2), st.integers(4, 40)),
-        st.integers(0, 4),
         st.tuples(st.integers(0, 3), st.integers(0, 3)),
         st.integers(0, 2**16),
     )
 
 
-def _history(
-    rolls: Sequence[bytes], width: tuple[int, int], decided: int, cuts: tuple[int, int], seed: int
-) -> DrawnHistory:
+def _history(rolls: Sequence[bytes], width: tuple[int, int], cuts: tuple[int, int], seed: int) -> DrawnHistory:
     """`width` is how many sessions and how many message ids there are."""
     events = tuple(_event(i, roll, *width) for i, roll in enumerate(rolls))
-    return DrawnHistory(events, _DECISION_CHOICES[decided], cuts, seed)
+    return DrawnHistory(events, cuts, seed)
 
 
 def _event(index: int, roll: bytes, sessions: int, ids: int) -> DrawnEvent:

@@ -31,7 +31,6 @@ _QUERIES: Final[Mapping[str, LiteralString]] = {
         LEFT JOIN chats AS c USING (chat_id)
     """,
     "evidence": "SELECT session_id, lid, phone, observed_at, encode(digest, 'hex') FROM lid_aliases",
-    "splits": "SELECT session_id, lid, withdrawn_at IS NULL FROM lid_splits",
     "chats": """
         SELECT c.session_id, c.address, c.kind, canonical.address AS shown_in, c.name, c.last_timestamp,
             c.waiting_since,

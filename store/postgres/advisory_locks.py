@@ -1,0 +1,21 @@
+"""Advisory locks, one for each kind of work that runs once at a time; no other program picks these numbers."""
+
+from store.postgres.connections import Connection
+
+MIGRATION = 7_347_120_481_912_004_217
+REPLAY = 7_347_120_481_912_004_218
+PARTITIONS = 7_347_120_481_912_004_219
+SEARCH_INDEX = 4_910_223_774_310_982_651
+BATCH_RUNS = 3_318_804_557_190_266_473
+SUPPRESSIONS = 5_520_318_846_120_947_713
+"""Writers share it; erasure takes it exclusively. A trigger in store/migrations/0009_erasure.sql names it, too."""
+
+
+def try_acquire(connection: Connection, number: int) -> bool:
+    """Take a lock until the caller's transaction ends; false if another transaction or connection has it."""
+    return connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [number]).fetchone() == (True,)
+
+
+def try_acquire_for_connection(connection: Connection, number: int) -> bool:
+    """Take a lock until the connection ends; false if another has it."""
+    return connection.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone() == (True,)
