@@ -10,9 +10,7 @@ from store.postgres.connections import Connection
 def advance(connection: Connection, limit: int) -> bool:
     """Take in the next changes; returns whether there are more. Does nothing while another process does it."""
     with errors.translated(), connection.transaction():
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX]).fetchone() != (
-            True,
-        ):
+        if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
             return False
         return _advance_locked(connection, limit)
 

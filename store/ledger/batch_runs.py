@@ -62,9 +62,7 @@ def extend(connection: Connection, min_batches: int) -> int:
     Does nothing while another process does it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [advisory_locks.BATCH_RUNS]).fetchone() != (
-            True,
-        ):
+        if not advisory_locks.try_acquire(connection, advisory_locks.BATCH_RUNS):
             return 0
         # The first time, all there ever was is added up.
         connection.execute("SET LOCAL statement_timeout = '10min'")

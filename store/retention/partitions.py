@@ -73,9 +73,7 @@ def create_missing(connection: Connection) -> list[str]:
 def _create(connection: Connection, month: Partition) -> bool:
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [advisory_locks.PARTITIONS]).fetchone() != (
-            True,
-        ):
+        if not advisory_locks.try_acquire(connection, advisory_locks.PARTITIONS):
             return False
         if month not in missing(connection) or not _has_few_strays(connection, month):
             return False
