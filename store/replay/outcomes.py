@@ -1,4 +1,4 @@
-"""What events are taken for: outcome, links and reasons, and the ledger's corrections when that changes."""
+"""Updates the outcomes of events, their links to messages and their parked reasons, and corrects the ledger."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from store.replay.sources import SourceEvent
 def replace_links(
     connection: Connection, sources: Sequence[SourceEvent], key_id_by_message: Mapping[MessageKey, int]
 ) -> None:
-    """Note which messages these events tell of now."""
+    """Replace the links of these events by links to the messages that they are about now."""
     for source in sources:
         first, *further = sorted({key_id_by_message[name] for name in source.message_keys}) or [None]
         connection.execute("UPDATE raw_events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
@@ -22,7 +22,7 @@ def replace_links(
 
 
 def update(connection: Connection, sources: Collection[SourceEvent], reason: str) -> None:
-    """Note what these events are taken for now, in one correction of the ledger."""
+    """Store the current outcomes of these events, with one correction of the ledger."""
     moved = Counter[str]()
     for source in sources:
         if _update_one(connection, source) and source.stored_outcome != source.outcome.kind:
@@ -39,12 +39,12 @@ def update(connection: Connection, sources: Collection[SourceEvent], reason: str
 
 
 def _update_one(connection: Connection, source: SourceEvent) -> bool:
-    """Whether that was for it to say: not of what was forgotten since it was read."""
-    noted = connection.execute(
+    """Returns False for an event that was erased since it was read."""
+    updated = connection.execute(
         "UPDATE event_digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
         [source.outcome.kind, source.digest],
     )
-    if not noted.rowcount:
+    if not updated.rowcount:
         return False
     if (reasons := source.current_reason) is None:
         connection.execute("DELETE FROM parked_events WHERE digest = %s", [source.digest])

@@ -1,4 +1,4 @@
-"""How far replays are: one at a time, each resumed where it was interrupted."""
+"""Stores the progress of replays, so that an interrupted one resumes; and lets one replay run at a time."""
 
 import json
 import time
@@ -13,36 +13,36 @@ ReplayStage: TypeAlias = Literal["retractions", "events", "removals", "chats", "
 
 
 LOCK_WAIT = 6.0
-"""Seconds; PostgreSQL looks after its clients every five (store/postgres/connections.py)."""
+"""Seconds. PostgreSQL notices after five that a client died (store/postgres/connections.py)."""
 
 
 class ReplayRunningError(Exception):
-    """Another replay runs on this database."""
+    """Another replay or redrive runs on this database."""
 
 
 @dataclass(slots=True)
 class ReplayProgress:
     replay_id: int | None
-    """None: a dry run, of which nothing is noted."""
+    """None: a dry run, whose progress is not stored."""
     stage: ReplayStage
     last_event_id: int
     report: ReplayReport
 
 
 def lock(connection: Connection, wait_seconds: float = LOCK_WAIT) -> None:
-    """Be the only replay for as long as the connection lives; raises BusyError.
+    """Take the replay lock for the life of the connection; raises ReplayRunningError.
 
-    Waits a little: of a replay that was killed, PostgreSQL may still have the connection.
+    Waits a little, because PostgreSQL may still hold the connection of a replay that was killed.
     """
     deadline = time.monotonic() + wait_seconds
     while not advisory_locks.try_acquire_for_connection(connection, advisory_locks.REPLAY):
         if time.monotonic() > deadline:
-            raise ReplayRunningError("Another replay runs on this database.")
+            raise ReplayRunningError("Another replay or redrive runs on this database: wait until it ends.")
         time.sleep(0.05)
 
 
 def resume(connection: Connection, parser: str) -> ReplayProgress | None:
-    """The newest replay, if it was interrupted and began with the same parser."""
+    """The newest replay, if it is unfinished and began with the same parser."""
     row = connection.execute(
         """
         SELECT r.replay_id, r.stage, r.last_event_id, r.report, r.parser = %s AND r.finished_at IS NULL
@@ -59,14 +59,14 @@ def resume(connection: Connection, parser: str) -> ReplayProgress | None:
 
 
 def start(connection: Connection, parser: str) -> ReplayProgress:
-    """A new replay, from the first event; an interrupted one is given up."""
+    """Store a new replay, which begins at the first event."""
     row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
     assert row is not None
     return ReplayProgress(cast("int", row[0]), "retractions", 0, ReplayReport())
 
 
 def save(connection: Connection, progress: ReplayProgress) -> None:
-    """Note how far it is, in the transaction that got it there."""
+    """Store the progress in the transaction that made it."""
     if progress.replay_id is None:
         return
     connection.execute(

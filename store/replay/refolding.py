@@ -57,7 +57,7 @@ class Refolder:
         Needs a snapshot (REPEATABLE READ), in which events and what was folded from them are of one moment. A message
         is looked at with its first event: with those up to `after` that was done. None: only with moved events.
         """
-        batch = [self._retry_rejected(connection, source) for source in self._load(connection, event_ids)]
+        batch = [self._retry_rejected(connection, source) for source in self.load(connection, event_ids)]
         named = shadow.find_keys(connection, _message_keys(batch))
         moved = [source for source in batch if _is_relinked(source, named)]
         due = {key_id for source in moved for key_id in source.linked_key_ids}
@@ -91,7 +91,7 @@ class Refolder:
         locked = message_keys.lock(connection, names, numbers)
         key_ids = {key.key_id for key in locked.values()}
         moved = {source.event_id for source in comparison.relinked}
-        loaded = {source.event_id: source for source in self._load(connection, moved)}
+        loaded = {source.event_id: source for source in self.load(connection, moved)}
         self._load_linked(connection, key_ids, loaded)
         tellings = _parsed_events(connection, loaded.values(), key_ids)
         places = _chat_addresses(tellings) | chats.addresses_of_keys(connection, sorted(key_ids))
@@ -108,7 +108,7 @@ class Refolder:
 
     def find_rejected(self, connection: Connection, event_ids: Collection[int]) -> bool:
         """Find which of these events, or of the other sources of their messages, the store refuses."""
-        batch = self._load(connection, event_ids)
+        batch = self.load(connection, event_ids)
         loaded = {source.event_id: source for source in batch}
         named = shadow.find_keys(connection, _message_keys(batch))
         self._load_linked(connection, {key.key_id for key in named.values() if not key.is_new}, loaded)
@@ -116,14 +116,15 @@ class Refolder:
         self.rejected_event_ids.update(found)
         return bool(found)
 
-    def _load(self, connection: Connection, event_ids: Collection[int]) -> list[SourceEvent]:
+    def load(self, connection: Connection, event_ids: Collection[int]) -> list[SourceEvent]:
+        """Parse these events again, except the rejected ones."""
         return sources.load(connection, event_ids, self.parser, self.rejected_event_ids)
 
     def _load_linked(self, connection: Connection, key_ids: Collection[int], loaded: dict[int, SourceEvent]) -> None:
         """Add all that is known to tell of these keys."""
         linked = raw_events.event_ids_by_key(connection, key_ids)
         if missing := {event_id for events in linked.values() for event_id in events} - set(loaded):
-            loaded |= {source.event_id: source for source in self._load(connection, missing)}
+            loaded |= {source.event_id: source for source in self.load(connection, missing)}
 
     def _keys_first_seen(self, connection: Connection, batch: Iterable[SourceEvent], after: int) -> set[int]:
         linked = raw_events.event_ids_by_key(
@@ -142,7 +143,7 @@ class Refolder:
         if self._is_accepted(connection, source):
             return source
         self.rejected_event_ids.add(source.event_id)
-        return self._load(connection, [source.event_id])[0]
+        return self.load(connection, [source.event_id])[0]
 
     def _is_accepted(self, connection: Connection, source: SourceEvent) -> bool:
         try:

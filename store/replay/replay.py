@@ -1,8 +1,14 @@
-"""Replays the history from its sources, a step at a time, online; interrupted, it goes on where it was."""
+"""Replays the history: parses all raw events again and repairs rows that differ, while workers go on writing.
+
+A replay runs in steps of a few short transactions, each of which also stores its progress, so an interrupted replay
+resumes. Its stages: retract wrong names, LID evidence and session reports; fold all events again; remove the wrong
+facts that no event replaced; recompute the summaries of all chats.
+"""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from store.erasure import suppressions
 from store.postgres import connections, errors
@@ -13,30 +19,30 @@ from store.replay.latest_facts import FactKey, LatestFact
 from store.replay.progress import ReplayProgress, ReplayStage
 from store.replay.refolding import Refolder
 from store.replay.report import Difference, ReplayReport, not_yet_counted
-from store.replay.sources import EventParser, SourceEvent
+from store.replay.sources import EventParser
 
 _PAGE_SIZE = 200
 """Facts or chats in one transaction, which locks them."""
 _SUSPECT_WINDOW = 50_000
 """Events that are searched at a time for those that names, LID evidence and session reports came from."""
 _SESSION_SETTINGS = {"statement_timeout": "300s"}
-"""Finding those events compares all chats with a window of events."""
+"""Finding those events joins all chats with a window of events."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """What is to be replayed, and how."""
+    """The options of a replay."""
 
     parser: EventParser
     own_phone: str | None = None
     batch_size: int = 512
     """Events in one step."""
     dry_run: bool = False
-    """Only find out what would change."""
+    """Report differences and change nothing."""
 
 
 def open_connection(database_url: str, wait_seconds: float = progress.LOCK_WAIT) -> Connection:
-    """A connection that is the only one to replay; raises BusyError and TransientError."""
+    """A connection that holds the replay lock; raises ReplayRunningError and TransientError."""
     connection = connections.open(database_url, "replay", overrides=_SESSION_SETTINGS, dedicated=True)
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
@@ -48,7 +54,7 @@ def open_connection(database_url: str, wait_seconds: float = progress.LOCK_WAIT)
 
 
 class Replay:
-    """One replay of everything; `step` until it says that nothing is left."""
+    """One replay; call `step` until it returns False."""
 
     def __init__(self, connection: Connection, plan: ReplayPlan, *, restart: bool = False) -> None:
         self.connection = connection
@@ -64,10 +70,10 @@ class Replay:
         with errors.translated():
             self.progress: ReplayProgress = self._start_or_resume(restart=restart)
             self.target_event_id = sources.last_visible_event(connection)
-            """The last event that is to be replayed, as far as is known."""
+            """The last event to replay; grows as events arrive."""
 
     def reconnect(self, connection: Connection) -> None:
-        """Take another of `open`, as the last broke; not in a dry run, which remembers in its connection."""
+        """Continue on another connection of `open_connection`; not in a dry run, whose state is in its connection."""
         self.connection = connection
         self._suspects = {}
         self._unreplaced = None
@@ -75,24 +81,19 @@ class Replay:
     def _start_or_resume(self, *, restart: bool) -> ReplayProgress:
         if self._plan.dry_run:
             return ReplayProgress(None, "retractions", 0, ReplayReport())
-        known = None if restart else progress.resume(self.connection, self._plan.parser.name)
-        return known or progress.start(self.connection, self._plan.parser.name)
+        interrupted = None if restart else progress.resume(self.connection, self._plan.parser.name)
+        return interrupted or progress.start(self.connection, self._plan.parser.name)
 
     @property
     def report(self) -> ReplayReport:
-        """What was different so far, also before an interruption."""
         return self.progress.report
 
     @property
     def progress_text(self) -> str:
-        """How far it is, in words."""
         return f"{self.progress.stage}: event {self.progress.last_event_id:,} of {self.target_event_id:,}"
 
     def step(self) -> bool:
-        """Do the next bit, in a transaction or two; returns whether there is more to do.
-
-        Raises TransientError, after which the same step can be tried again.
-        """
+        """Run the next step; returns whether more remain. Raises TransientError: repeat the step."""
         with errors.translated():
             match self.progress.stage:
                 case "retractions":
@@ -115,17 +116,17 @@ class Replay:
         last_event_id: int | None = None,
         stage: ReplayStage | None = None,
     ) -> ReplayProgress:
-        """Store the progress that the caller's transaction makes; it is current once that is committed."""
+        """Store the progress of the caller's transaction and return it; it holds once that has committed."""
         if event_ids:
             last_event_id = event_ids[-1]
-        known = self.progress.report.copy()
-        known.event_count += len(event_ids)
-        known.add(not_yet_counted(self.connection, differences))
+        updated = self.progress.report.copy()
+        updated.event_count += len(event_ids)
+        updated.add(not_yet_counted(self.connection, differences))
         reached = replace(
             self.progress,
             stage=stage or self.progress.stage,
             last_event_id=self.progress.last_event_id if last_event_id is None else last_event_id,
-            report=known,
+            report=updated,
         )
         progress.save(self.connection, reached)
         return reached
@@ -141,47 +142,45 @@ class Replay:
             self._window_end = min(after + _SUSPECT_WINDOW, self.target_event_id)
             self._suspects = retractions.find_suspects(connection, after, self._window_end)
         page = list(self._suspects)[: self._plan.batch_size]
-        is_last = len(page) == len(self._suspects)
+        self._run_page(page, lambda: self._retract_page(page))
+        if self.progress.last_event_id >= self.target_event_id:
+            self._start_stage("events")
+
+    def _retract_page(self, event_ids: Sequence[int]) -> None:
+        connection = self.connection
+        is_last = len(event_ids) == len(self._suspects)
         with connection.transaction():
             suppressions.lock_shared(connection)
-            replacements = retractions.find_wrong(self._suspects, self._load(page))
-            if replacements and not self._plan.dry_run:
-                locked = retractions.lock(connection, replacements)
-                # Read again under the locks: a copy of the event may have dated a fact anew.
-                still_wrong = retractions.find_wrong(self._suspects, self._load(page))
-                replacements = {fact: still_wrong[fact] for fact in replacements if fact in still_wrong}
-                retractions.replace_facts(
-                    connection, locked, {fact: to or retractions.demoted(fact) for fact, to in replacements.items()}
-                )
+            load = partial(self._refolder.load, connection, event_ids)
+            replacements = retractions.retract(connection, self._suspects, load, dry_run=self._plan.dry_run)
             reached = self._record_progress(
                 [latest_facts.describe_retraction(fact, to) for fact, to in replacements.items() if to is not None],
-                last_event_id=self._window_end if is_last else page[-1],
+                last_event_id=self._window_end if is_last else event_ids[-1],
             )
         self.progress = reached
         self._wrong_facts |= {fact.key: fact for fact, to in replacements.items() if to is None}
-        for event_id in page:
+        for event_id in event_ids:
             del self._suspects[event_id]
-        if reached.last_event_id >= self.target_event_id:
-            self._start_stage("events")
-
-    def _load(self, event_ids: Sequence[int]) -> list[SourceEvent]:
-        return sources.load(self.connection, event_ids, self._plan.parser, self._refolder.rejected_event_ids)
 
     def _replay_events(self) -> None:
         after = self.progress.last_event_id
         page = sources.page_of_ids(self.connection, after, self.target_event_id, self._plan.batch_size)
         if page:
-            try:
-                with errors.translated():
-                    self._refold_page(page, after)
-            except PermanentError:
-                if not self._refolder.find_rejected(self.connection, page):
-                    raise
+            self._run_page(page, lambda: self._refold_page(page, after))
         elif self._plan.dry_run or not self._needs_another_round():
             self._start_stage("removals")
 
+    def _run_page(self, event_ids: Sequence[int], work: Callable[[], None]) -> None:
+        """Run the work on these events; if PostgreSQL rejects one, mark it, and the next step repeats the work."""
+        try:
+            with errors.translated():
+                work()
+        except PermanentError:
+            if not self._refolder.find_rejected(self.connection, event_ids):
+                raise
+
     def _needs_another_round(self) -> bool:
-        """Whether so many events came meanwhile that they are worth another round; ever fewer, or it is given up."""
+        """Whether more than a page of events arrived during the last round, and fewer than during the one before."""
         last, self.target_event_id = self.target_event_id, sources.last_visible_event(self.connection)
         before, self._last_growth = self._last_growth, self.target_event_id - last
         return self._last_growth > self._plan.batch_size and (before is None or self._last_growth < before)
@@ -233,7 +232,7 @@ class Replay:
         with connection.transaction():
             if not self._plan.dry_run:
                 suppressions.lock_shared(connection)
-                retractions.replace_facts(connection, retractions.lock(connection, page), dict.fromkeys(page))
+                retractions.remove(connection, page)
             reached = self._record_progress([latest_facts.describe_retraction(fact, None) for fact in page])
         self.progress = reached
         del self._unreplaced[:_PAGE_SIZE]
@@ -241,10 +240,10 @@ class Replay:
     def _refresh_summaries(self) -> None:
         with self.connection.transaction(force_rollback=self._plan.dry_run):
             suppressions.lock_shared(self.connection)
-            shown, differences = summaries.refresh_page(self.connection, self._last_chat_id, _PAGE_SIZE)
+            chat_ids, differences = summaries.refresh_page(self.connection, self._last_chat_id, _PAGE_SIZE)
             reached = self._record_progress(differences)
         self.progress = reached
-        if shown:
-            self._last_chat_id = shown[-1]
+        if chat_ids:
+            self._last_chat_id = chat_ids[-1]
         else:
             self._start_stage("done")

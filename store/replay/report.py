@@ -1,4 +1,4 @@
-"""What a replay found different: counts by kind, and a few examples of each."""
+"""The report of a replay: differences counted by kind, with a few examples of each."""
 
 import hashlib
 from collections import Counter
@@ -17,29 +17,29 @@ class Difference:
     kind: str
     """Such as `message timestamp` or `event parked to stored`."""
     location: str
-    """Which message, chat, session or event."""
+    """The message, chat, session or event."""
     before: object
     after: object
     discriminator: str = ""
-    """Tells those apart that are of one kind and at one place."""
+    """Distinguishes differences of one kind in one location."""
 
     @property
     def identity(self) -> int:
-        """The same for the same difference, found again with further events; as a bigint."""
-        said = f"{self.kind}\n{self.location}\n{self.discriminator}".encode(errors="replace")
-        return int.from_bytes(hashlib.sha256(said).digest()[:8], signed=True)
+        """A hash, as a bigint, that a difference keeps when it is found again with further events."""
+        text = f"{self.kind}\n{self.location}\n{self.discriminator}".encode(errors="replace")
+        return int.from_bytes(hashlib.sha256(text).digest()[:8], signed=True)
 
 
 @dataclass(slots=True)
 class ReplayReport:
     event_count: int = 0
-    """How many were read."""
+    """Number of events read."""
     difference_counts: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[dict[str, object]]] = field(default_factory=dict[str, list[dict[str, object]]])
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> "ReplayReport":
-        """What `document` made."""
+        """The report that `to_json` returned."""
         return cls(
             cast("int", document.get("events", 0)),
             Counter(cast("dict[str, int]", document.get("differences", {}))),
@@ -54,12 +54,12 @@ class ReplayReport:
     def add(self, differences: Iterable[Difference]) -> None:
         for one in differences:
             self.difference_counts[one.kind] += 1
-            shown = self.examples.setdefault(one.kind, [])
-            if len(shown) < MAX_EXAMPLES:
-                shown.append({"where": one.location, "was": _truncate(one.before), "now": _truncate(one.after)})
+            examples = self.examples.setdefault(one.kind, [])
+            if len(examples) < MAX_EXAMPLES:
+                examples.append({"where": one.location, "was": _truncate(one.before), "now": _truncate(one.after)})
 
     def to_json(self) -> dict[str, object]:
-        """As JSON can hold it."""
+        """The report as a JSON object."""
         return {
             "events": self.event_count,
             "differences": dict(sorted(self.difference_counts.items())),
@@ -68,18 +68,18 @@ class ReplayReport:
 
 
 def create_table(connection: Connection) -> None:
-    """Make room to remember what was counted, for the life of this connection."""
-    connection.execute("CREATE TEMPORARY TABLE counted (identity bigint PRIMARY KEY)")
+    """Create the temporary table of the differences counted so far."""
+    connection.execute("CREATE TEMPORARY TABLE counted_differences (identity bigint PRIMARY KEY)")
 
 
 def not_yet_counted(connection: Connection, differences: Iterable[Difference]) -> list[Difference]:
-    """Those that were not counted yet: a message is looked at with its first event, and again with all that join it."""
+    """The differences that were not counted yet; a message is compared again with each event that joins it."""
     distinct = {one.identity: one for one in differences}
     if not distinct:
         return []
     new = connection.execute(
         """
-        INSERT INTO counted (identity)
+        INSERT INTO counted_differences (identity)
         SELECT c.identity FROM unnest(%s::bigint[]) AS c (identity)
         ON CONFLICT DO NOTHING
         RETURNING identity

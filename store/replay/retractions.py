@@ -74,7 +74,7 @@ def find_wrong(suspects: Suspects, events: Iterable[SourceEvent]) -> Replacement
     return wrong
 
 
-def demoted(fact: LatestFact) -> LatestFact:
+def _demoted(fact: LatestFact) -> LatestFact:
     """The fact in the lowest place."""
     return replace(fact, rank=0, effective_at=0, digest=b"")
 
@@ -93,14 +93,34 @@ def find_unreplaced(connection: Connection) -> list[LatestFact]:
     return [LatestFact(*cast("_FactRow", row)) for row in found]
 
 
-def lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAddress, Chat]:
+def retract(
+    connection: Connection, suspects: Suspects, load: Callable[[], Iterable[SourceEvent]], *, dry_run: bool
+) -> Replacements:
+    """Replace the facts that the loaded events do not state any more, in the caller's transaction; returns them."""
+    wrong = find_wrong(suspects, load())
+    if not wrong or dry_run:
+        return wrong
+    locked = _lock(connection, wrong)
+    # Loaded again under the locks: a copy of an event may have dated a fact anew.
+    still_wrong = find_wrong(suspects, load())
+    wrong = {fact: still_wrong[fact] for fact in wrong if fact in still_wrong}
+    _replace(connection, locked, {fact: replacement or _demoted(fact) for fact, replacement in wrong.items()})
+    return wrong
+
+
+def remove(connection: Connection, facts: Collection[LatestFact]) -> None:
+    """Remove these facts, in the caller's transaction."""
+    _replace(connection, _lock(connection, facts), dict.fromkeys(facts))
+
+
+def _lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAddress, Chat]:
     """Lock the chats whose names and addresses may change when these facts are replaced."""
     lids = {(one.session_id, one.subject) for one in facts if one.kind == "alias"}
     names = {(one.session_id, one.subject) for one in facts if one.kind == "name"}
     return chats.lock(connection, names | lids | lid_aliases.candidate_phones(connection, lids))
 
 
-def replace_facts(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
+def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
     """Store each replacement, or remove the fact where there is none; a fact that changed meanwhile stays."""
     folding = Fold(connection, [], [], {}, locked)
     for fact, replacement in replacements.items():

@@ -1,4 +1,4 @@
-"""The events that the history was folded from, read anew."""
+"""Reads raw events and parses them with the current parser."""
 
 import itertools
 import time
@@ -19,57 +19,56 @@ ParkedReason: TypeAlias = tuple[str, str | None, str | None]
 _MAX_TRANSACTION_SECONDS = 30.0
 """Seconds after which no transaction of a worker still runs (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20
-"""About as many bytes of bodies are read at a time."""
+"""Bytes of bodies in one page."""
 _SourceRow: TypeAlias = tuple[int, bytes, bytes, int | None, int, int | None, str, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class EventParser:
-    """What reads the bodies."""
+    """The parser of a replay, and how it classifies events that it does not parse."""
 
     parse: Callable[[bytes], Outcome]
     name: str
-    """Tells this parser from every other."""
+    """Identifies this version of the parser."""
     rejected_reason: str
-    """The reason for which events are parked that the store refused, however well they were read."""
+    """The parked reason of events that parse but that PostgreSQL rejects."""
     poison_reason: str
-    """The reason for which events are parked that kill who reads them: those are not read."""
+    """The parked reason of events that kill the worker that parses them; they are not parsed."""
     suppressions: SuppressionCache = field(default_factory=SuppressionCache)
-    """Who is forgotten: what a newer parser finds out to be about them is not read either."""
+    """The erased people; an event that turns out to be about one of them is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """An event with what it was taken for and what it is taken for now."""
+    """A raw event with its stored outcome and its current one."""
 
     event_id: int
     digest: bytes
     linked_key_ids: frozenset[int]
-    """The keys of the messages that it was known to tell of."""
+    """The keys of the messages that it is linked to."""
     stored_outcome: str
-    """Its outcome so far."""
     stored_reason: ParkedReason | None
     outcome: Outcome
-    """What it says now."""
+    """The outcome under the current parser."""
     last_received_at: int
-    """Its last receipt that we know of, in ms."""
+    """Its last known receipt, in ms."""
     parsed_events: Sequence[ParsedEvent]
-    """One per receipt that matters, the earliest first."""
+    """One per receipt that dates something, the earliest first."""
     message_keys: frozenset[MessageKey] = field(default_factory=frozenset[MessageKey])
-    """The keys of the messages that it tells of now."""
+    """The keys of the messages that it is about now."""
 
     @property
     def current_reason(self) -> ParkedReason | None:
-        """Why it is parked now, if it is."""
+        """The reason for parking it now, if it is parked."""
         if self.outcome.kind != "parked":
             return None
         return self.outcome.reason or "unknown", self.outcome.session_id, self.outcome.event_type
 
 
 def last_visible_event(connection: Connection) -> int:
-    """The last event for now: once this returns, whatever has a number up to it can be seen.
+    """The greatest event id, once all events below it are visible.
 
-    Numbers are given before COMMIT, so the events below the greatest may still be on their way.
+    Ids are assigned before COMMIT, so smaller ids may commit later: this waits for the transactions that run now.
     """
     row = connection.execute(
         """
@@ -87,7 +86,7 @@ def last_visible_event(connection: Connection) -> int:
 
 
 def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: int) -> list[int]:
-    """The next events, in the order of their numbers: as many as `limit`, but not too many bytes of bodies."""
+    """The next event ids, sorted; at most `limit` of them and about 8 MiB of bodies."""
     found = connection.execute(
         """
         SELECT e.event_id, octet_length(e.body) FROM raw_events AS e
@@ -101,7 +100,7 @@ def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: i
 
 
 def first_within_limit(connection: Connection, event_ids: Collection[int]) -> list[int]:
-    """The first of these events whose bodies are not too many bytes together; at least one."""
+    """The first of these ids, with about 8 MiB of bodies; at least one, unless none has a body."""
     found = connection.execute(
         "SELECT e.event_id, octet_length(e.body) FROM raw_events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
         [list(event_ids)],
@@ -118,9 +117,9 @@ def _within_byte_limit(sizes: Sequence[tuple[int, int]]) -> list[int]:
 def load(
     connection: Connection, event_ids: Collection[int], parser: EventParser, rejected: Collection[int] = ()
 ) -> list[SourceEvent]:
-    """Read these events anew, sorted by number; `refused` are those that the store does not take.
+    """Parse these events again, sorted by id; `rejected` are the ids of those that PostgreSQL rejects.
 
-    Raises MissingKeyError.
+    Raises SuppressionKeyError.
     """
     forgotten = parser.suppressions.current(connection)
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""Heads of chats: counts anew what a list of chats shows of them."""
+"""Recomputes the summaries of canonical chats: name, last message, unread count, waiting time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
@@ -11,7 +11,7 @@ _COMPARED_COLUMNS = ("name", "last_timestamp", "unread", "waiting_since")
 
 
 def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int], list[Difference]]:
-    """Bring the next heads up to date, in the caller's transaction; returns them, and what was not."""
+    """Recompute the next page in the caller's transaction; returns the chat ids and the differences."""
     found = connection.execute(
         """
         SELECT c.chat_id, c.session_id, c.address
