@@ -8,8 +8,8 @@ from typing import TypeAlias
 import psycopg
 
 from dev.chaos.fault_proxy import FaultProxy
-from dev.chaos.managed_process import ManagedProcess
 from dev.chaos.system_under_test import SystemUnderTest
+from dev.embedded.managed_process import ManagedProcess
 
 Undo: TypeAlias = Callable[[], None]
 Fault: TypeAlias = Callable[[SystemUnderTest, random.Random], tuple[float, Undo]]
@@ -129,5 +129,3 @@ FAULTS: Mapping[str, Fault] = {
 }
 WEIGHTS: Mapping[str, int] = {"ingest killed": 3, "worker killed": 3, "Redis killed": 3, "PostgreSQL killed": 3}
 """How many times likelier than the others."""
-RESETS = frozenset({"ingest killed", "ingest told to stop"})
-"""Those after which a request may go unanswered, because the process that had it in hand is gone."""

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from dev.chaos import event_generator
 from dev.chaos.fault_proxy import FaultProxy
-from dev.chaos.managed_process import ManagedProcess
 from dev.embedded import data_folder, postgres
+from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners

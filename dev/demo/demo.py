@@ -1,16 +1,12 @@
-"""`python -m dev.demo.demo`: a pretend gateway whose people keep writing, and answer when they are written to."""
+"""A pretend gateway whose people keep writing, and reply to messages that they receive."""
 
 import heapq
 import itertools
-import os
 import queue
-import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Self
 
 from dev.demo.chat_generator import ChatGenerator, WebhookEvent
@@ -18,7 +14,6 @@ from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.gateway.state import SentMessage
 
-SUBSCRIBED_EVENTS = ("message.received", "message.sent", "status.change")
 HISTORY_INTERVAL = 0.02
 RETRY_SECONDS = 0.5
 
@@ -109,40 +104,3 @@ class DemoConversation:
 def _unix_seconds() -> Iterator[int]:
     while True:
         yield int(time.time())
-
-
-def main(environ: Mapping[str, str] = os.environ) -> int:
-    try:
-        settings = DemoSettings.from_environ(environ)
-    except ValueError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    gateway = PretendGateway(settings.gateway_port, reports=True)
-    try:
-        gateway.start()
-    except OSError as error:
-        print(
-            f"demo: port {settings.gateway_port} cannot be used ({error.strerror}); GATEWAY_PORT names another",
-            file=sys.stderr,
-        )
-        return 1
-    gateway.state.register(settings.webhook_url, SUBSCRIBED_EVENTS, settings.webhook_secret)
-    demo = DemoConversation(gateway, settings.seed)
-    # A daemon: a webhook that hangs does not delay the end.
-    threading.Thread(target=demo.run, name="demo", daemon=True).start()
-    print(f"demo: pretend SAK at {gateway.base_url}, writing to {settings.webhook_url}", flush=True)
-    stopped.wait()
-    demo.stop()
-    gateway.stop()
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

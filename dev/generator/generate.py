@@ -1,19 +1,11 @@
-"""`python -m dev.generator.generate`: fills a migrated, empty database with a generated history.
+"""Writes a generated history into a migrated, empty database."""
 
-A few chats hold a hundredth of all messages each, the others fewer and fewer. There are no raw events behind it, so
-nothing of it can be replayed. Interrupted, it goes on where it was.
-"""
-
-import argparse
-import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
 import psycopg
 
-from dev.errors import StartError
 from dev.generator import steps
 from dev.generator.steps import Connection, HistorySize
 
@@ -90,22 +82,3 @@ def generate(
     with psycopg.connect(database_url, autocommit=True) as connection:
         plan = steps.start_or_resume(connection, messages, chats)
     HistoryGenerator(database_url, plan, verbose=verbose).run(connections)
-
-
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m dev.generator.generate", description=__doc__)
-    parser.add_argument("--database-url", required=True, help="migrated (python -m store migrate), and empty")
-    parser.add_argument("--messages", type=int, default=10_000_000)
-    parser.add_argument("--chats", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=CONNECTIONS, help="connections that write at the same time")
-    chosen = parser.parse_args(arguments)
-    try:
-        generate(chosen.database_url, chosen.messages, chosen.chats, connections=chosen.jobs, verbose=True)
-    except (StartError, psycopg.Error) as error:
-        print(f"generator: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

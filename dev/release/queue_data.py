@@ -12,9 +12,9 @@ from typing import Any
 import requests
 from redis import Redis
 
-from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
 from dev.embedded import data_folder
+from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 

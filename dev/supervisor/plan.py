@@ -77,7 +77,7 @@ def build(  # noqa: PLR0913 - all that is known by then
         ingest=_server_program("ingest", shared, ingest_listener, urls.ingest),
         workers=tuple(_worker_program(number, settings, shared) for number in range(1, settings.worker_count + 1)),
         api=_server_program("api", shared, api_listener, urls.api),
-        demo=ProcessSpec("demo", "dev.demo.demo", shared | talk) if demo else None,
+        demo=ProcessSpec("demo", "dev.demo", shared | talk) if demo else None,
         webhook_url=urls.ingest + WEBHOOK_PATH,
         api_url=urls.api,
         dashboard_url=f"{urls.api}/#token={token}",

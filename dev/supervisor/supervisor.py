@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Never, Protocol
+from typing import Never
 
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
+from dev.embedded.server import EmbeddedServer
 from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 from dev.supervisor import listeners, plan, readiness, secret_files
@@ -33,17 +34,6 @@ SERVER_RETRY_SECONDS = 2.0
 
 class StartInterruptedError(Exception):
     """A signal ended the start before it was done."""
-
-
-class EmbeddedServer(Protocol):
-    """An embedded server, as far as it is watched."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def running(self) -> bool: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: PrintLine, *, demo: bool) -> None:

@@ -13,11 +13,11 @@ import requests
 
 from dev.chaos import event_generator, verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
 from dev.chaos.stream_writer import connect
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WEBHOOK_PATH, WebhookSender
 from dev.embedded.child_process import wait_until
+from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from ingest.queue import contract
 

@@ -11,11 +11,11 @@ import pytest
 
 from dev.chaos import event_generator
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WebhookSender
 from dev.checkout import ROOT
 from dev.embedded import child_process
+from dev.embedded.managed_process import ManagedProcess
 from tests.support.pipeline import WorkerPipeline
 
 PASSWORD = "correct-horse-9811"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
 from tests.support.pipeline import WorkerPipeline
 

@@ -12,9 +12,9 @@ import pytest
 
 from dev.chaos import event_generator
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
+from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from ingest.queue import contract
 from tests.support.observed_system import ObservedSystem

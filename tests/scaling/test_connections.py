@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from dev.chaos.fault_proxy import FaultProxy
-from dev.chaos.managed_process import ManagedProcess
 from dev.embedded import postgres
+from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import ROLE, EmbeddedPostgres
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections, errors, pool

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from dev.chaos import verdict
-from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from tests.support.fleet import ProcessFleet

@@ -12,10 +12,10 @@ import psycopg
 import requests
 
 from dev.chaos.event_generator import SECRET, EventGenerator, sign
-from dev.chaos.managed_process import ManagedProcess
 from dev.chaos.stream_writer import connect
 from dev.chaos.webhook_sender import WebhookSender
 from dev.checkout import ROOT
+from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners

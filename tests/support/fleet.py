@@ -11,8 +11,8 @@ from typing import Self
 import requests
 
 from dev.chaos import event_generator, ledger_command, verdict
-from dev.chaos.managed_process import ManagedProcess
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
+from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 
 

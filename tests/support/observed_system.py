@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dev.chaos import event_generator
-from dev.chaos.managed_process import ManagedProcess
 from dev.embedded.child_process import wait_until
+from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 
 API_TOKEN = "made-up-token-0123456789abcdef"

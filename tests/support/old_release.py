@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.managed_process import ManagedProcess
 from dev.release import queue_data, releases
 from store.postgres import migrator
 from tests.support.pipeline import WorkerPipeline

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import psycopg
 
 from dev.chaos import verdict
-from dev.chaos.managed_process import ManagedProcess
 from dev.chaos.stream_writer import StreamWriter, connect
+from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
 
 

@@ -4,7 +4,7 @@ import re
 import urllib.error
 import urllib.request
 
-from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 
 

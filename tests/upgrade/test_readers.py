@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.managed_process import ManagedProcess
 from tests.support import worker_http
 from tests.support.old_release import OldRelease
 from tests.support.pipeline import WorkerPipeline

@@ -13,8 +13,8 @@ from typing import Any, Final
 import pytest
 
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
 from dev.checkout import ROOT
+from dev.embedded.managed_process import ManagedProcess
 from dev.release import releases
 from ingest.queue import contract
 from store.postgres import migrator

@@ -10,7 +10,7 @@ from rq import Callback, Queue, Retry
 from rq.serializers import JSONSerializer
 
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.managed_process import ManagedProcess
+from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
 from tests.support import worker_http
 from tests.support.pipeline import WorkerPipeline

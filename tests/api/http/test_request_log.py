@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos.managed_process import ManagedProcess
 from dev.embedded.child_process import wait_until
+from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from tests.support.history_writer import API_TOKEN
 

@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from dev.checkout import ROOT
-from dev.demo import chat_generator, demo, personas
+from dev.demo import chat_generator, personas
+from dev.demo.__main__ import main
 from dev.gateway.account import GatewayAccount
 
 SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000002"
@@ -124,7 +125,7 @@ def test_only_made_up_numbers_occur() -> None:
 )
 def test_what_the_demo_lacks_is_named(environ: dict[str, str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A sentence instead of a traceback."""
-    assert demo.main(environ) == 2
+    assert main(environ) == 2
     assert named in capsys.readouterr().err
 
 
@@ -163,7 +164,7 @@ def ingest() -> Iterator[Ingest]:
 
 
 def test_the_demo_waits_for_ingest_talks_answers_and_stops_at_once(ingest: Ingest) -> None:
-    """The whole of `python -m dev.demo.demo`, as `./run --demo` starts and ends it."""
+    """The whole of `python -m dev.demo`, as `./run --demo` starts and ends it."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     environ = os.environ | {
@@ -172,7 +173,7 @@ def test_the_demo_waits_for_ingest_talks_answers_and_stops_at_once(ingest: Inges
         "GATEWAY_PORT": str(port),
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "dev.demo.demo"], env=environ, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "dev.demo"], env=environ, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         try:

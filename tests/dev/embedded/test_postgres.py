@@ -136,11 +136,11 @@ def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
         EmbeddedPostgres(folder / "home", ephemeral=True, settings={"no_such_setting": "1"}).start()
 
 
-def test_the_server_ends_with_whoever_started_it(folder: Path) -> None:
-    """Also as another user than ours, where the death signal is easily lost."""
+def test_the_server_ends_with_its_parent(folder: Path) -> None:
+    """Also as another user, because changing the user clears the death signal."""
     program = (
-        "import pathlib, sys, time; from dev.embedded.postgres import Postgres; "
-        "server = Postgres(pathlib.Path(sys.argv[1]), ephemeral=True); server.start(); "
+        "import pathlib, sys, time; from dev.embedded.postgres import EmbeddedPostgres; "
+        "server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), ephemeral=True); server.start(); "
         "print(server.pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(folder / "home")], stdout=subprocess.PIPE) as owner:

@@ -1,0 +1,112 @@
+"""The life of an embedded server: one folder, one process, one lock."""
+
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from dev.embedded import child_process, data_folder
+from dev.embedded.system_user import SystemUser
+from dev.errors import StartError
+
+START_SECONDS = 120.0
+
+
+class EmbeddedServer(ABC):
+    """Keeps its data across `stop`, `kill` and `start`."""
+
+    name: ClassVar[str]
+    stop_steps: ClassVar[tuple[tuple[signal.Signals, float], ...]]
+    """Signals in order, each with the seconds that the server has to end; then it is killed."""
+    death_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    """The signal that the server receives when its parent dies."""
+    server_environment: ClassVar[Mapping[str, str]]
+
+    def __init__(self, folder: Path, log_name: str, account: SystemUser | None = None) -> None:
+        """`account` is the user that the server runs as, if not ours."""
+        self.folder = data_folder.prepare(folder, account)
+        self.lock = data_folder.FolderLock(self.folder)
+        self._account = account
+        self._log = self.folder / log_name
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str: ...
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server; raises StartError if it does not run."""
+        if not self.running or self._process is None:
+            raise StartError(f"{self.name} on {self.folder} does not run.")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Return when the server accepts connections; raise StartError with its log if it does not start."""
+        if self.running:
+            raise StartError(f"{self.name} on {self.folder} is running.")
+        self.lock.acquire()
+        try:
+            self._start_locked()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        if self._process:
+            child_process.stop(self._process, *self.stop_steps)
+            self._process = None
+        self.lock.release()
+
+    def kill(self) -> None:
+        """End the server as a power failure would; `start` recovers the data."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @abstractmethod
+    def _start_locked(self) -> None:
+        """Start the server while this process holds the folder's lock."""
+
+    def _stop_orphan(self, pid_file: Path, marker: str) -> None:
+        """End the server of an earlier run that was killed; the marker is part of its command line."""
+        if pid_file.exists():
+            pid = pid_file.read_text().partition("\n")[0].strip()
+            if pid.isdigit():
+                child_process.stop_orphan(int(pid), marker, *self.stop_steps)
+
+    def _launch(self, command: Sequence[str], is_ready: Callable[[int], bool], deadline: float) -> str | None:
+        """Start the program and wait until it is ready; otherwise return the new part of its log."""
+        with data_folder.open_log(self._log) as log:
+            log_start = log.seek(0, 2)
+            process = child_process.start(
+                command,
+                log,
+                environment=self.server_environment,
+                user=self._account,
+                death_signal=self.death_signal,
+            )
+        self._process = process
+        child_process.wait_until(
+            lambda: process.poll() is not None or is_ready(process.pid), deadline - time.monotonic()
+        )
+        if process.poll() is None and is_ready(process.pid):
+            return None
+        return self._log.read_bytes()[log_start:].decode(errors="replace").strip()
