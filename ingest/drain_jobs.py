@@ -89,7 +89,7 @@ class DrainJobs:
                 failure_ttl=contract.RQ_FAILURE_TTL_SECONDS,
                 description=contract.RQ_JOB,
             )
-            # RQ only buffers commands here, as an async pipeline does (tests/ingest/test_drain_hint.py).
+            # RQ only buffers commands here, as an async pipeline does (tests/ingest/test_drain_jobs.py).
             self._queue.enqueue_many([data], pipeline=cast("Any", pipeline))
             await pipeline.execute()
         except (RedisError, OSError):

@@ -38,7 +38,7 @@ def test_identities_count_without_gaps(own_ingest: IngestProcess, redis_url: str
     )
 
 
-def test_an_idle_writer_tells_its_tail_once(own_ingest: IngestProcess, redis_url: str) -> None:
+def test_an_idle_writer_sends_one_progress_batch(own_ingest: IngestProcess, redis_url: str) -> None:
     """Without it, nobody could know that the last batch was lost: nothing after it would show the gap."""
     own_ingest.post_webhook(b"x")
     own_ingest.post_webhook(b"y")
@@ -50,7 +50,7 @@ def test_an_idle_writer_tells_its_tail_once(own_ingest: IngestProcess, redis_url
     assert len(stream_batches(redis_url)) == 3
 
 
-def test_a_writer_that_ends_tells_its_tail(own_ingest: IngestProcess, redis_url: str) -> None:
+def test_a_writer_that_shuts_down_sends_a_progress_batch(own_ingest: IngestProcess, redis_url: str) -> None:
     """A deploy is an idle writer too."""
     own_ingest.post_webhook(b"x")
     own_ingest.stop()

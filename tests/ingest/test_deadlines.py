@@ -11,7 +11,7 @@ SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 WHOLE = encode_request(b"hello", SIGNED, "Content-Length: 5")
 
 
-def test_slow_headers_and_bodies_are_ended_and_good_clients_do_not_notice(
+def test_slow_headers_and_bodies_time_out_without_affecting_other_clients(
     ingest: IngestProcess, redis_url: str
 ) -> None:
     """200 half-open connections cost a beginner one laptop; they must not cost us one event."""
@@ -55,7 +55,7 @@ def _drip(connection: socket.socket) -> None:
             connection.sendall(b"x")
 
 
-def test_a_client_that_ends_its_side_still_gets_its_answer(ingest: IngestProcess, redis_url: str) -> None:
+def test_a_half_closed_connection_still_gets_its_answer(ingest: IngestProcess, redis_url: str) -> None:
     """Small HTTP clients shut down their half after the request."""
     assert ingest.send_raw(WHOLE).startswith(b"HTTP/1.1 200 ")
     assert stream_bodies(redis_url) == [b"hello"]
@@ -87,7 +87,7 @@ def test_requests_in_one_go_are_answered_in_their_order(ingest: IngestProcess, r
     assert stream_bodies(redis_url) == [b"hello"] * 3
 
 
-def test_rubbish_after_a_request_does_not_take_its_answer_away(ingest: IngestProcess, redis_url: str) -> None:
+def test_a_request_followed_by_garbage_is_still_answered(ingest: IngestProcess, redis_url: str) -> None:
     """The event is kept; a 400 in the place of its answer would say it is not."""
     answer = ingest.send_raw(WHOLE + b"RUBBISH\r\n\r\n")
 

@@ -30,7 +30,7 @@ def test_a_durable_redis_and_a_spool_are_ready(own_valkey: EmbeddedValkey, tmp_p
 
 
 @pytest.mark.parametrize(("name", "value"), [("maxmemory-policy", "allkeys-lru"), ("appendonly", "no")])
-def test_a_redis_that_forgets_what_it_confirmed_is_not_ready(
+def test_a_redis_that_loses_confirmed_events_is_not_ready(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path, name: str, value: str
 ) -> None:
     """Both are common defaults of caches, and both lose acknowledged events without a word."""
@@ -43,7 +43,7 @@ def test_a_redis_that_forgets_what_it_confirmed_is_not_ready(
     assert any(f"{name} is {value}" in reason for reason in answer.json["reasons"])
 
 
-def test_a_redis_that_hides_its_configuration_is_believed_and_that_is_said(
+def test_a_redis_that_hides_its_configuration_is_ready_with_a_note(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """Managed ones do: refusing to serve would help nobody, silence would promise too much."""
@@ -105,7 +105,7 @@ def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(own_valkey: Embedde
         assert ingest.get("/healthz").status == 200
 
 
-def test_a_spool_on_a_disk_that_does_not_last_is_pointed_out(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+def test_a_spool_on_an_ephemeral_disk_is_noted(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """In a container without a volume the spool is gone exactly when it was needed."""
     with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(own_valkey.folder / "spool")) as ingest:
         notes = ingest.get("/readyz").json["notes"]

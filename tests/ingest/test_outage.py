@@ -57,7 +57,7 @@ def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(own_valkey: Embe
     )
 
 
-def test_what_a_killed_process_spooled_is_adopted_by_the_next(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+def test_the_spool_of_a_killed_process_is_adopted_by_the_next(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Redis and ingest down together is one power cut; the spool is what survives it."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
@@ -126,7 +126,7 @@ def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: Embedde
     assert newest.acknowledged_events == 5 - len(refused) + 1
 
 
-def test_without_a_spool_events_go_to_redis_and_a_failure_is_said(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+def test_without_a_spool_events_go_to_redis_and_readyz_notes_it(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """A container may come without a volume; that must be seen before Redis fails."""
     (tmp_path / "file").write_text("not a folder")
     with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest:
@@ -145,7 +145,7 @@ def test_without_a_spool_events_go_to_redis_and_a_failure_is_said(own_valkey: Em
     assert unready.status == 503
 
 
-def test_a_damaged_spool_file_is_kept_aside_and_another_is_used(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+def test_a_damaged_spool_file_is_set_aside_and_replaced(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """What a dying disk left may still be read by a human; it must not stop what comes now."""
     folder = tmp_path / "spool"
     folder.mkdir()
@@ -160,7 +160,7 @@ def test_a_damaged_spool_file_is_kept_aside_and_another_is_used(own_valkey: Embe
     assert "damaged" in log
 
 
-def test_a_spool_holds_what_the_queue_says_it_holds(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+def test_the_spool_holds_as_many_events_as_the_batches_report(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Whoever opens the file by hand after a disaster finds the entry as the stream would have had it."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
@@ -175,7 +175,7 @@ def test_a_spool_holds_what_the_queue_says_it_holds(own_valkey: EmbeddedValkey, 
     assert f"{json.loads(head)['writer']}:{json.loads(head)['number']}" == answer.json["batch"]
 
 
-def test_an_emptied_redis_takes_events_again(redis_url: str, tmp_path: Path) -> None:
+def test_an_emptied_redis_accepts_events_again(redis_url: str, tmp_path: Path) -> None:
     """Somebody will FLUSHALL; nothing of ours may have to exist for an append."""
     with IngestProcess(redis_url, tmp_path) as ingest:
         ingest.post_webhook(b"before")

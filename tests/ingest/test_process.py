@@ -57,7 +57,7 @@ def test_it_refuses_to_start_with_a_sentence_that_names_the_variable(
     assert "private" not in ended.stderr
 
 
-def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_in_the_error(tmp_path: Path) -> None:
     """The commonest reason of all not to start."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -73,7 +73,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert f"Cannot listen on 0.0.0.0:{port}" in ended.stderr
 
 
-def test_sigterm_under_load_loses_no_event_and_ends_well(redis_url: str, tmp_path: Path) -> None:
+def test_sigterm_under_load_loses_no_event_and_exits_with_zero(redis_url: str, tmp_path: Path) -> None:
     """Deploys happen during business hours. The socket is the supervisor's: clients wait for the next process."""
     with IngestProcess(redis_url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
@@ -89,7 +89,7 @@ def test_sigterm_under_load_loses_no_event_and_ends_well(redis_url: str, tmp_pat
     assert load.failures == []
 
 
-def test_a_request_that_arrives_as_the_end_begins_is_answered(own_ingest: IngestProcess) -> None:
+def test_a_request_that_arrives_at_shutdown_is_answered(own_ingest: IngestProcess) -> None:
     """A sender keeps its connection; what it sends in the moment of our end must not meet a closed door."""
     with own_ingest.connect() as connection:
         connection.sendall(WHOLE)
@@ -101,7 +101,7 @@ def test_a_request_that_arrives_as_the_end_begins_is_answered(own_ingest: Ingest
         assert own_ingest.process.wait(20) == 0
 
 
-def test_half_open_connections_do_not_hold_up_the_end(own_ingest: IngestProcess) -> None:
+def test_half_open_connections_do_not_delay_the_shutdown(own_ingest: IngestProcess) -> None:
     """The supervisor kills what does not end; a stranger must not be able to bring that about."""
     with own_ingest.connect() as head, own_ingest.connect() as body:
         head.sendall(WHOLE[:30])
@@ -112,9 +112,7 @@ def test_half_open_connections_do_not_hold_up_the_end(own_ingest: IngestProcess)
 
 
 @pytest.mark.parametrize("place", ["ingest.before_xadd", "ingest.after_xadd", "ingest.before_spool"])
-def test_killed_before_it_answers_it_has_promised_nothing_and_lost_nothing(
-    place: str, redis_url: str, tmp_path: Path
-) -> None:
+def test_a_kill_before_the_answer_loses_no_acknowledged_event(place: str, redis_url: str, tmp_path: Path) -> None:
     """The fault rig ends the process at these places; this is what shows that they are reached."""
     url = redis_url if place != "ingest.before_spool" else "redis://127.0.0.1:1"
     with IngestProcess(url, tmp_path, SAK_FAILPOINT=f"{place}:kill@2") as ingest:

@@ -75,7 +75,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize("refused", [pytest.param(row, id=row.name) for row in TABLE])
-def test_a_refusal_has_its_status_and_its_code_and_keeps_nothing(
+def test_a_refusal_has_its_status_and_code_and_stores_nothing(
     ingest: IngestProcess, redis_url: str, refused: Refused
 ) -> None:
     """What we answer is the only thing the other side's log will hold; and a 500 here would be a lost event there."""
@@ -100,7 +100,7 @@ def test_head_and_options_are_answered_without_a_body(ingest: IngestProcess) -> 
     assert b"allow: POST, OPTIONS\r\n" in options
 
 
-def test_a_slash_too_many_still_finds_the_webhook(ingest: IngestProcess) -> None:
+def test_a_trailing_slash_still_reaches_the_webhook(ingest: IngestProcess) -> None:
     """A redirect would be lost on a sender that tries once."""
     answer = ingest.request("POST", "/whatsapp-webhook/", b"hello", {"X-Webhook-Signature": sign(b"hello")})
 

@@ -30,7 +30,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("reason", list(ERRORS))
-def test_every_refusal_of_redis_means_the_spool(tmp_path: Path, reason: str) -> None:
+def test_every_error_of_redis_sends_the_batch_to_the_spool(tmp_path: Path, reason: str) -> None:
     """All of these pass by themselves or with an operator's help; none is the sender's business."""
 
     def answer(word: bytes) -> bytes:
@@ -44,7 +44,7 @@ def test_every_refusal_of_redis_means_the_spool(tmp_path: Path, reason: str) -> 
         assert ingest.get("/readyz").json["redis"]["refusal"] == reason
 
 
-def test_a_redis_that_says_nothing_costs_one_deadline_and_then_nobody_waits(tmp_path: Path) -> None:
+def test_a_silent_redis_delays_one_batch_by_one_deadline(tmp_path: Path) -> None:
     """A hanging Redis is worse than a dead one: without a breaker every sender would wait for it."""
 
     def silence(word: bytes) -> bytes | None:
@@ -62,9 +62,7 @@ def test_a_redis_that_says_nothing_costs_one_deadline_and_then_nobody_waits(tmp_
     assert taken < 20
 
 
-def test_a_lost_reply_makes_a_copy_under_the_same_identity_and_not_another_event(
-    own_valkey: EmbeddedValkey, tmp_path: Path
-) -> None:
+def test_a_lost_reply_stores_a_copy_under_the_same_identity(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """The write arrived, its reply did not: ingest cannot know. redis-py by itself would have sent it eleven times."""
     swallow = threading.Event()
     with (
@@ -84,7 +82,7 @@ def test_a_lost_reply_makes_a_copy_under_the_same_identity_and_not_another_event
     assert sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url)) == 2
 
 
-def test_a_redis_that_fills_up_is_left_room_and_takes_the_rest_when_it_has_some(
+def test_a_redis_that_fills_up_keeps_room_and_gets_the_rest_later(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """At maxmemory no worker can take anything out either: full for ever. So ingest stops before."""

@@ -19,7 +19,7 @@ CAPTURED = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 CAPTURED_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000001"
 
 
-def test_captured_webhooks_are_taken_with_their_headers_and_kept_byte_for_byte(redis_url: str, tmp_path: Path) -> None:
+def test_captured_webhooks_are_stored_byte_for_byte(redis_url: str, tmp_path: Path) -> None:
     """SAK's signature covers its raw bytes; whatever we changed could never be verified or replayed again."""
     captured = [json.loads(line) for line in CAPTURED.read_text().splitlines()]
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS=CAPTURED_SECRET) as ingest:
@@ -30,7 +30,7 @@ def test_captured_webhooks_are_taken_with_their_headers_and_kept_byte_for_byte(r
     assert stream_bodies(redis_url) == [webhook["body"].encode() for webhook in captured * 2]
 
 
-def test_an_answer_says_where_the_event_is_kept(ingest: IngestProcess, redis_url: str) -> None:
+def test_an_acknowledgement_names_the_batch_and_the_path(ingest: IngestProcess, redis_url: str) -> None:
     """A sender that logs it can name the batch when somebody asks where a message went."""
     answer = ingest.post_webhook(b"{}")
     (batch,) = (batch for batch in stream_batches(redis_url) if batch.bodies)
@@ -59,7 +59,7 @@ def test_an_answer_says_where_the_event_is_kept(ingest: IngestProcess, redis_url
         pytest.param(b"x" * (1 << 20), id="exactly the limit"),
     ],
 )
-def test_a_signed_body_is_taken_whatever_it_says(ingest: IngestProcess, redis_url: str, body: bytes) -> None:
+def test_a_signed_body_is_accepted_whatever_its_content(ingest: IngestProcess, redis_url: str, body: bytes) -> None:
     """SAK sends once: a 4xx for its content would lose an event that a later parser may understand."""
     assert ingest.post_webhook(body).status == 200
     assert stream_bodies(redis_url) == [body]
@@ -92,7 +92,9 @@ def test_a_chunked_body_is_one_body(ingest: IngestProcess, redis_url: str) -> No
         pytest.param([sign(b"hello"), "sha256=0"], id="once right and once wrong"),
     ],
 )
-def test_without_a_good_signature_nothing_is_kept(ingest: IngestProcess, redis_url: str, signature: list[str]) -> None:
+def test_without_a_valid_signature_nothing_is_stored(
+    ingest: IngestProcess, redis_url: str, signature: list[str]
+) -> None:
     """Whoever finds the address could otherwise write into conversations; and no header may cause a 500."""
     headers = [f"X-Webhook-Signature: {value}" for value in signature]
     answer = ingest.send_raw(encode_request(b"hello", *headers, "Content-Length: 5"))
@@ -102,7 +104,7 @@ def test_without_a_good_signature_nothing_is_kept(ingest: IngestProcess, redis_u
     assert stream_bodies(redis_url) == []
 
 
-def test_the_digits_of_a_signature_may_be_capitals(ingest: IngestProcess) -> None:
+def test_a_signature_may_be_in_capitals(ingest: IngestProcess) -> None:
     """Hexadecimal is the same number either way, and senders differ."""
     assert ingest.post_webhook(b"hello", {"X-Webhook-Signature": "sha256=" + sign(b"hello")[7:].upper()}).status == 200
 
@@ -118,7 +120,7 @@ def test_any_of_the_secrets_signs_while_they_are_rotated(redis_url: str, tmp_pat
     assert statuses == [200, 200, 401]
 
 
-def test_a_trial_takes_unsigned_webhooks_and_says_so(redis_url: str, tmp_path: Path) -> None:
+def test_a_trial_accepts_unsigned_webhooks_and_logs_a_warning(redis_url: str, tmp_path: Path) -> None:
     """The first curl should work; that the door is open must be seen by whoever forgets to close it."""
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS="", WEBHOOK_ALLOW_UNSIGNED="1") as ingest:
         assert ingest.post_webhook(b"x", {}).status == 200

@@ -31,16 +31,16 @@ def alerts() -> dict[str, str]:
     return {part.split("\n", 1)[0]: part for part in parts}
 
 
-def test_prometheus_takes_the_rules() -> None:
+def test_prometheus_accepts_the_rules() -> None:
     promtool("check", "rules", str(ALERTS))
 
 
-def test_prometheus_takes_the_configuration() -> None:
+def test_prometheus_accepts_the_configuration() -> None:
     """The first thing that somebody copies."""
     promtool("check", "config", str(ALERTS.parent / "prometheus.yml"))
 
 
-def test_each_alert_fires_on_its_trouble_and_is_silent_otherwise() -> None:
+def test_each_alert_fires_on_its_cause_only() -> None:
     """An alert that cannot fire is worse than none: somebody sleeps well on it."""
     promtool("test", "rules", *map(str, CASES))
     cases = "".join(path.read_text() for path in CASES)
@@ -60,7 +60,7 @@ def test_each_alert_has_a_cure_in_the_runbook_and_each_cure_an_alert() -> None:
             assert ["**Meaning.**" in part, "**Check.**" in part, "**Cure.**" in part] == [True] * 3, part[:40]
 
 
-def test_every_metric_that_is_asked_for_is_told_by_a_running_process(observed_system: ObservedSystem) -> None:
+def test_every_queried_metric_is_exported_by_a_running_process(observed_system: ObservedSystem) -> None:
     """A dashboard of names that nobody exports is empty, which looks like peace."""
     observed_system.post_webhook(UNKNOWN_EVENT)
     observed_system.get("api", "/api/chats")
@@ -83,7 +83,7 @@ def test_the_runbook_lists_every_metric_of_ours(observed_system: ObservedSystem)
     assert told - listed == set()
 
 
-def test_prometheus_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
+def test_prometheus_parses_the_dashboards_queries(tmp_path: Path) -> None:
     """promtool reads rules only, so each question becomes one."""
     lines = ["groups:", "  - name: dashboard", "    rules:"]
     for number, expression in enumerate(dashboard_expressions()):

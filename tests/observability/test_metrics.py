@@ -46,7 +46,7 @@ def test_every_stage_counts_the_same_events(observed_system: ObservedSystem) -> 
     )
 
 
-def test_what_is_too_dear_for_a_scrape_is_looked_at_beside_it(observed_system: ObservedSystem) -> None:
+def test_slow_metrics_are_read_outside_the_scrape(observed_system: ObservedSystem) -> None:
     """The ledger, the sessions and Redis' settings, of which alerts speak."""
     body = EventGenerator(72).take(1)[0]
     assert observed_system.post_webhook(body) == 200
@@ -78,7 +78,7 @@ def test_a_client_of_the_stream_is_counted_while_it_is_there(observed_system: Ob
     assert wait_until(lambda: observed_system.metric_samples()["sak_api_open_streams"] == 0, 30)
 
 
-def test_what_strangers_send_makes_no_new_series(observed_system: ObservedSystem) -> None:
+def test_requests_of_strangers_create_no_new_series(observed_system: ObservedSystem) -> None:
     """A label with somebody else's words in it fills Prometheus' memory."""
     observed_system.get("api", "/api/chats/919811000001")
     observed_system.get("api", "/nothing")
@@ -96,7 +96,7 @@ def test_what_strangers_send_makes_no_new_series(observed_system: ObservedSystem
     assert not any("91981100" in name for name in after)
 
 
-def test_the_pools_tell_their_use(observed_system: ObservedSystem) -> None:
+def test_the_pools_export_their_use(observed_system: ObservedSystem) -> None:
     observed_system.get("api", "/api/chats")
     now = observed_system.metric_samples()
 

@@ -71,7 +71,7 @@ def prometheus(tmp_path: Path, observed_system: ObservedSystem) -> Iterator[Prom
 
 
 @pytest.mark.long
-def test_what_the_dashboard_asks_has_answers(prometheus: Prometheus, observed_system: ObservedSystem) -> None:
+def test_the_dashboards_queries_have_results(prometheus: Prometheus, observed_system: ObservedSystem) -> None:
     """An empty panel looks like peace."""
     assert wait_until(lambda: prometheus.is_watching(3), 60)
     story = EventGenerator(91)

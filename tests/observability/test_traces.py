@@ -80,7 +80,7 @@ def _linked(collector: OtlpCollector) -> set[str]:
     }
 
 
-def test_a_collector_that_is_away_costs_no_event_and_no_end(
+def test_an_absent_collector_costs_no_event_and_delays_no_shutdown(
     database_url: str, redis_url: str, tmp_path: Path, exit_stack: ExitStack
 ) -> None:
     """Looking on must not be able to stop what is looked at."""
@@ -92,7 +92,7 @@ def test_a_collector_that_is_away_costs_no_event_and_no_end(
     assert [watched.programs[name].terminate() for name in ("ingest", "worker")] == [0, 0]
 
 
-def test_without_its_variables_nothing_of_it_is_there() -> None:
+def test_without_its_variables_opentelemetry_is_not_imported() -> None:
     """Neither a module nor a byte of an entry: who does not look does not pay."""
     program = """
 import sys
@@ -111,7 +111,7 @@ print([name for name in sys.modules if name.startswith(heavy)])
     assert "trace" not in json.loads(contract.to_fields(BATCH)[b"head"])
 
 
-def test_a_worker_that_does_not_know_traces_reads_the_batch_all_the_same() -> None:
+def test_a_reader_without_tracing_reads_a_traced_batch() -> None:
     """Ingest may be the first that is upgraded, or the only one that is told to trace."""
     fields = contract.to_fields(replace(BATCH, traceparents=("a", "b")))
 
@@ -121,7 +121,7 @@ def test_a_worker_that_does_not_know_traces_reads_the_batch_all_the_same() -> No
 
 
 @pytest.mark.parametrize("head", [b"", b"[]", b'{"trace":7}', b'{"trace":{}}', b"\xff", b"[" * 100_000])
-def test_what_is_no_trace_is_none(head: bytes) -> None:
+def test_a_malformed_trace_counts_as_none(head: bytes) -> None:
     """Whoever can write to Redis must not stop a drain with an odd trace."""
     assert contract.traceparents({b"head": head}) == ()
 
@@ -137,7 +137,7 @@ def test_what_is_no_trace_is_none(head: bytes) -> None:
         ),
     ],
 )
-def test_traces_that_cannot_be_had_end_the_process_with_a_sentence(
+def test_traces_that_cannot_start_end_the_process_with_a_sentence(
     prelude: str | None, environment: dict[str, str], sentence: str, tmp_path: Path
 ) -> None:
     """Somebody who asked for traces and gets none would look for them in the wrong place."""

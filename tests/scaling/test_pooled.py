@@ -39,7 +39,7 @@ MORE: list[Callable[[HistoryWriter, ApiClient], None]] = [
 ]
 
 OF_WORKERS: tuple[Callable[[WorkerPipeline], None], ...] = (
-    test_drainer.test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying,
+    test_drainer.test_a_job_past_its_timeout_ends_despite_retries,
     test_poison.test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_stored,
     test_poison.test_poison_in_several_batches_at_once_is_found_in_each,
     test_worker_deaths.test_killed_during_its_commit_it_stores_the_batch_once,

@@ -66,16 +66,14 @@ def test_a_person_gets_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(("stream", "is_json"), [(Terminal(), False), (io.StringIO(), True)])
-def test_where_nobody_asked_a_terminal_gets_sentences_and_a_collector_json(
-    stream: io.StringIO, *, is_json: bool
-) -> None:
+def test_by_default_a_terminal_gets_text_and_a_collector_json(stream: io.StringIO, *, is_json: bool) -> None:
     told({}, stream)
     log.info("hello")
 
     assert stream.getvalue().startswith("{") is is_json
 
 
-def test_a_field_that_is_not_on_the_list_is_not_told() -> None:
+def test_a_field_that_is_not_allowed_is_not_logged() -> None:
     """A slip of the pen in one place must not put a message's words into a log."""
     stream = told({})
     log.warning("odd", extra={"text": "words of a stranger", "batch": "ab:1"})
@@ -85,7 +83,7 @@ def test_a_field_that_is_not_on_the_list_is_not_told() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_a_failure_is_told_by_kind_and_place_and_not_in_its_words(log_format: str) -> None:
+def test_an_error_is_logged_by_type_and_place_without_its_message(log_format: str) -> None:
     """PostgreSQL's errors quote the row that it refuses."""
     stream = told({"LOG_FORMAT": log_format})
     try:
@@ -107,7 +105,7 @@ def test_one_record_is_one_line_whatever_is_in_it() -> None:
         assert len(stream.getvalue().splitlines()) == 1, log_format
 
 
-def test_what_a_request_logs_bears_its_name() -> None:
+def test_a_requests_log_lines_have_its_id() -> None:
     stream = told({})
     token = telemetry_log_format.LOG_CONTEXT.set({"request_id": "0123456789abcdef"})
     log.info("inside")
@@ -119,7 +117,7 @@ def test_what_a_request_logs_bears_its_name() -> None:
     assert "request_id" not in outside
 
 
-def test_the_level_is_asked_for_by_name() -> None:
+def test_the_level_is_set_by_name() -> None:
     stream = told({"LOG_LEVEL": "warning"})
     log.info("unheard")
     log.warning("heard")
@@ -128,6 +126,6 @@ def test_the_level_is_asked_for_by_name() -> None:
 
 
 @pytest.mark.parametrize("environ", [{"LOG_LEVEL": "LOUD"}, {"LOG_FORMAT": "xml"}])
-def test_a_log_that_there_is_not_is_refused_by_name(environ: dict[str, str]) -> None:
+def test_an_unknown_log_setting_is_refused_by_name(environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=next(iter(environ))):
         told(environ)

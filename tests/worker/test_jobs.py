@@ -28,7 +28,7 @@ def worker(pipeline: WorkerPipeline) -> ManagedProcess:
     return pipeline.create_worker(WORKER_PORT=worker_http.free_port())
 
 
-def test_whatever_else_redis_names_is_refused_and_counted(
+def test_every_other_job_in_redis_is_refused_and_counted(
     pipeline: WorkerPipeline, worker: ManagedProcess, tmp_path: Path
 ) -> None:
     """Who can write to Redis must not thereby run programs here: RQ imports and calls any dotted path."""
@@ -54,7 +54,7 @@ def test_whatever_else_redis_names_is_refused_and_counted(
     assert touch not in worker.output
 
 
-def test_a_job_that_is_no_job_at_all_does_not_stop_the_worker(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
+def test_a_malformed_job_does_not_stop_the_worker(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
     """A hash that somebody else wrote, or half of one, costs a hint, which is worth nothing."""
     damaged: dict[str, dict[str, bytes]] = {
         "not-json": {"created_at": b"2025-01-01T00:00:00.000000Z", "data": b"\x80\x04pickle", "origin": b"drain"},
@@ -91,7 +91,7 @@ def test_commands_in_redis_are_not_obeyed(pipeline: WorkerPipeline, worker: Mana
     assert pipeline.wait_until_drained(restart_workers=False), worker.output
 
 
-def test_a_hint_that_a_dead_worker_took_does_not_keep_others_from_working(
+def test_a_job_that_a_dead_worker_took_does_not_block_other_workers(
     pipeline: WorkerPipeline, worker: ManagedProcess
 ) -> None:
     """Killed between taking a hint and running it, RQ would find out after a minute, or never."""

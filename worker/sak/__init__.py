@@ -1,1 +1,1 @@
-"""What SAK says, in every dialect, read into the store's own words."""
+"""Parses SAK's events, in every dialect, into the store's facts."""

@@ -1,4 +1,4 @@
-"""How far a message got: by word, by number, by WhatsApp's own names."""
+"""Parses delivery statuses: words, numbers and WhatsApp's own names."""
 
 from typing import Final
 
@@ -39,34 +39,34 @@ _STATUS_BY_NUMERAL: Final[dict[str, Status]] = {
 
 
 def parse_status(value: object) -> Status | None:
-    """The status that a word or a number means; None if it is none."""
+    """The status of a word or a number; None for any other value."""
     if isinstance(value, str):
-        spelled = (text.label(value) or "").lower()
-        return _STATUS_BY_WORD.get(spelled) or _STATUS_BY_NUMERAL.get(spelled)
+        word = (text.label(value) or "").lower()
+        return _STATUS_BY_WORD.get(word) or _STATUS_BY_NUMERAL.get(word)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 4 and value == int(value):
         return _STATUS_BY_NUMBER[int(value) + 1]
     return None
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
-    """The acknowledgements that an event tells. Raises UnreadableError if it lacks the message or the status."""
-    reached = find_status(envelope)
-    if reached is None:
-        is_told = first_value(envelope.all_objects, _STATUS_KEYS) is not None
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS if is_told else Reason.NO_STATUS)
-    return read_as(envelope, reached)
+    """The acknowledgements of an event. Raises UnreadableEventError if it names no message or no status."""
+    status = find_status(envelope)
+    if status is None:
+        is_present = first_value(envelope.all_objects, _STATUS_KEYS) is not None
+        raise UnreadableEventError(Reason.UNKNOWN_STATUS if is_present else Reason.NO_STATUS)
+    return read_as(envelope, status)
 
 
 def find_status(envelope: Envelope) -> Status | None:
-    """The first status in the event that we know."""
+    """The first known status in the event."""
     for key in _STATUS_KEYS:
-        if (reached := parse_status(first_value(envelope.all_objects, (key,)))) is not None:
-            return reached
+        if (status := parse_status(first_value(envelope.all_objects, (key,)))) is not None:
+            return status
     return None
 
 
 def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
-    """The same where the event's name tells the status."""
+    """The acknowledgements of an event whose name is the status."""
     ids = message_ids(envelope)
     if not ids:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
@@ -76,9 +76,9 @@ def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
 
 
 def message_ids(envelope: Envelope) -> list[str]:
-    """The messages that an event is about: the one that it names, or all that it lists."""
+    """The ids of an event's messages: the one that it names, or all that it lists."""
     if (single := envelope.message_id) is not None:
         return [single]
     many = json_document.as_list(first_value(envelope.all_objects, _MESSAGE_IDS_KEYS)) or []
-    found = (text.identifier(value) for value in many[:_MAX_IDS])
-    return list(dict.fromkeys(identifier for identifier in found if identifier is not None))
+    identifiers = (text.identifier(value) for value in many[:_MAX_IDS])
+    return list(dict.fromkeys(identifier for identifier in identifiers if identifier is not None))

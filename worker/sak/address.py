@@ -1,4 +1,4 @@
-"""Addresses as gateways spell them, in the one spelling that the store knows (store/model/facts.py)."""
+"""Normalises addresses as gateways spell them to the store's spelling (store/model/facts.py)."""
 
 import re
 
@@ -7,12 +7,12 @@ _MAX_LENGTH = 128
 _JID_PATTERN = re.compile(
     r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:_[0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII
 )
-"""`user_agent:device@server`; agent and device tell which of somebody's devices it was."""
+"""`user_agent:device@server`; agent and device identify one of a person's devices."""
 _PHONE_PATTERN = re.compile(r"(?:\+|00)?([1-9][0-9]{6,14})(?::[0-9]{1,5})?", re.ASCII)
 _BARE_PHONE_PATTERN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
 _IGNORED_CHARACTERS = {ord(character): None for character in "\t ()-./\xa0\u202f\u2009"} | {
-    # Hyphens and dashes; and the invisible marks of direction that come along when a number is copied.
+    # Hyphens, dashes, and the invisible direction marks that come with a copied number.
     code: None
     for first, last in ((0x2010, 0x2015), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069))
     for code in range(first, last + 1)
@@ -25,9 +25,9 @@ _OTHER_SERVERS = frozenset(
 
 
 def parse(value: object) -> str | None:
-    """The address in the store's spelling: a phone's digits, or a JID without device; None if it is none."""
+    """The normalised address: a phone's digits, or a JID without device; None for any other value."""
     if isinstance(value, str) and "@" in value:
-        # Nearly all that comes.
+        # The common case.
         user = value.removesuffix("@s.whatsapp.net")
         return user if _BARE_PHONE_PATTERN.fullmatch(user) else _parse_jid(value)
     return parse_phone(value)
@@ -51,7 +51,7 @@ def _is_valid_user(user: str, server: str) -> bool:
 
 
 def parse_phone(value: object) -> str | None:
-    """The digits of a bare or formatted number, with or without a device suffix; None if it is none."""
+    """The digits of a bare or formatted number, with or without a device suffix; None for any other value."""
     if isinstance(value, int) and value > 0 and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
@@ -61,7 +61,7 @@ def parse_phone(value: object) -> str | None:
 
 
 def parse_unambiguous_phone(value: object) -> str | None:
-    """The phone that a value beyond doubt names: a phone's JID, or a number with '+'. Bare digits may be a LID's."""
+    """The phone of a phone's JID or of a number with '+'; None otherwise, as bare digits may be a LID's."""
     if not isinstance(value, str):
         return None
     if "@" in value:
@@ -76,7 +76,7 @@ def is_phone(address: str) -> bool:
 
 
 def parse_lid(value: object) -> str | None:
-    """The LID that a value names, by JID or, in a field made for LIDs, by digits; None if it is none."""
+    """The LID of a JID or, as the field is for LIDs, of digits; None for any other value."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
@@ -86,10 +86,10 @@ def parse_lid(value: object) -> str | None:
 
 
 def is_lid(address: str) -> bool:
-    """Whether a normalised address is a private identity."""
+    """Whether a normalised address is a LID."""
     return address.endswith("@lid")
 
 
 def is_person(address: str) -> bool:
-    """Whether a normalised address is one person, so that what is said there is said by them."""
+    """Whether a normalised address is one person, the sender of every incoming message of that chat."""
     return is_phone(address) or is_lid(address)

@@ -1,4 +1,4 @@
-"""What a message holds: its type, its words, its media, and the message that it answers."""
+"""Extracts a message's content: type, text, media, and the message that it replies to."""
 
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ _REPLY_ID_KEYS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
 
 class MessageContent(NamedTuple):
-    """What is in the message, not whose it is; a tuple, as every event makes one."""
+    """A message's content. A tuple, as one is made for each event."""
 
     type: MessageType
     raw_type: str | None
@@ -48,36 +48,36 @@ class MessageContent(NamedTuple):
     media_seconds: int | None
     reply_to: str | None
     proto_type: str | None
-    """The type inside the wrappers, where the protobuf message came along."""
+    """The type inside the wrappers, if the event has the protobuf message."""
 
     @property
     def effective_type(self) -> str | None:
-        """The innermost type that is told."""
+        """The innermost type in the event."""
         return self.proto_type or self.raw_type
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing can be seen of it."""
+        """Whether it has neither text nor media."""
         return not (self.text or self.caption or self.media_url or self.file_name)
 
 
 def read(envelope: Envelope) -> MessageContent:
-    """The message's content, from wherever the dialect puts it."""
+    """The message's content, from the places of every dialect."""
     places = envelope.message_objects
     raw_type = text.label(envelope.first_value(_TYPE_KEYS))
-    # SAK's flat events pass no protobuf on; looking for it in each would cost them a tenth of the time.
-    found = proto.find(places) if envelope.message is not None or raw_type is None else None
+    # SAK's flat events have no protobuf message; searching each would take a tenth of the time.
+    protobuf = proto.find(places) if envelope.message is not None or raw_type is None else None
     proto_type = None
-    if found is not None:
-        proto_type = found[0]
-        places = (found[1], *places)
+    if protobuf is not None:
+        proto_type = protobuf[0]
+        places = (protobuf[1], *places)
     raw_type = raw_type or proto_type
-    words = text.message_text(_find_text(places))
-    named = _known_type(proto_type or raw_type)
-    if found is None and envelope.has_none_of(_OPTIONAL_KEYS):
-        kind = named or _infer_type(raw_type, words, None)
-        state = _content_state(kind, raw_type, has_text=words is not None, has_media=False)
-        return MessageContent(kind, raw_type, state, words, None, None, None, None, None, None, None)
+    message_text = text.message_text(_find_text(places))
+    known_type = _known_type(proto_type or raw_type)
+    if protobuf is None and envelope.has_none_of(_OPTIONAL_KEYS):
+        kind = known_type or _infer_type(raw_type, message_text, None)
+        state = _content_state(kind, raw_type, has_text=message_text is not None, has_media=False)
+        return MessageContent(kind, raw_type, state, message_text, None, None, None, None, None, None, None)
     caption = text.message_text(first_value(places, _CAPTION_KEYS))
     media = first_value(places, _MEDIA_KEYS)
     media_places = places
@@ -88,16 +88,16 @@ def read(envelope: Envelope) -> MessageContent:
     file_name = text.label(first_value(media_places, _FILE_NAME_KEYS), text.MAX_NAME)
     if media_fields is not None:
         file_name = file_name or text.label(media_fields.get("name"), text.MAX_NAME)
-    # WhatsApp's own links lead to encrypted files: what is inside the protobuf message is no link for people.
-    media_url = _find_link(media, envelope.message_objects, named)
-    kind = named or _infer_type(raw_type, words, mime_type or file_name or media_url)
+    # Links inside the protobuf message lead to WhatsApp's encrypted files, so they do not count.
+    media_url = _find_link(media, envelope.message_objects, known_type)
+    kind = known_type or _infer_type(raw_type, message_text, mime_type or file_name or media_url)
     return MessageContent(
         type=kind,
         raw_type=raw_type,
         state=_content_state(
-            kind, proto_type or raw_type, has_text=bool(words or caption), has_media=media_url is not None
+            kind, proto_type or raw_type, has_text=bool(message_text or caption), has_media=media_url is not None
         ),
-        text=words,
+        text=message_text,
         caption=caption,
         media_url=media_url,
         mime_type=mime_type,
@@ -115,9 +115,9 @@ def _known_type(raw_type: str | None) -> MessageType | None:
 
 
 def _infer_type(raw_type: str | None, text_content: str | None, file: str | None) -> MessageType:
-    """What a message is that does not say so, or wraps what is not told, or comes behind a key or a context.
+    """The type of a message without a known type: one without any, a wrapper, or a key or context before a message.
 
-    `file` is what is known of its file: the MIME type, else the name, else the link.
+    `file` is the file's MIME type, else its name, else its link.
     """
     if (
         raw_type is not None
@@ -153,7 +153,7 @@ def _media_seconds(value: object) -> int | None:
 def _find_text(objects: tuple[JsonObject, ...]) -> object:
     value = first_value(objects, ("text", "body", "conversation"))
     if value is None:
-        # `"message": "Hello"`, where there is no object of that name.
+        # `"message": "Hello"`: a string instead of an object.
         value = first_value(objects, ("message",))
         return value if isinstance(value, str) else None
     fields = json_document.as_object(value)
@@ -161,7 +161,7 @@ def _find_text(objects: tuple[JsonObject, ...]) -> object:
 
 
 def _find_link(media: object, objects: tuple[JsonObject, ...], known_type: MessageType | None) -> str | None:
-    """The media's link. A bare `url` may be what a text is about: it counts where a file is expected, or seen."""
+    """The media's link. A bare `url` may be a link in a text: it counts for media types and file names only."""
     for key in _LINK_KEYS:
         if (link := text.url(first_value(objects, (key,)))) is not None:
             return link

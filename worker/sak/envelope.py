@@ -1,4 +1,4 @@
-"""An event's JSON with its parts where the dialects put them: flat beside `event`, or nested in `data`."""
+"""Locates an event's parts in its JSON: flat beside `event`, or nested in `data`."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ _TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "dat
 
 
 class Envelope(NamedTuple):
-    """One event, before anybody asks what it means; a tuple, as every event makes one."""
+    """One event's parts, not yet interpreted. A tuple, as one is made for each event."""
 
     root: JsonObject
     data: JsonObject | None
@@ -20,30 +20,30 @@ class Envelope(NamedTuple):
     message: JsonObject | None
     """`message`, in `data` or beside `event`."""
     message_objects: tuple[JsonObject, ...]
-    """Where what belongs to the message may be, the innermost first."""
+    """The objects that may hold the message's fields, the innermost first."""
     all_objects: tuple[JsonObject, ...]
-    """The same and the top level: for keys that mean one thing only."""
+    """The same and the top level, for keys with a single meaning."""
     session_id: str | None
 
     message_key: JsonObject | None
     """Baileys' name for a message: `{remoteJid, fromMe, id, participant}`."""
     time: int | None
-    """When it happened, as the innermost place that names a time claims."""
+    """The event's time, from the innermost object that has one."""
 
     def first_value(self, keys: tuple[str, ...]) -> object:
-        """The first value in the places of the message that is there and not empty; None if there is none."""
+        """The first non-empty value of `message_objects`; None if there is none."""
         return first_value(self.message_objects, keys)
 
     def has_none_of(self, keys: frozenset[str]) -> bool:
-        """Whether none of these keys is anywhere: one look instead of many, as most events carry nothing rare."""
-        for place in self.all_objects:  # noqa: SIM110 - a generator would cost more than the looks
+        """Whether no object has any of these keys; one check instead of many, as most events have no rare keys."""
+        for place in self.all_objects:  # noqa: SIM110 - a generator is slower
             if not keys.isdisjoint(place):
                 return False
         return True
 
     @property
     def message_id(self) -> str | None:
-        """The id of the message that the event tells of. Not the top level's `id`, which may be the event's own."""
+        """The id of the event's message. Not the top level's `id`, which may be the event's own."""
         found = (
             None if self.message is None else text.identifier(first_value((self.message,), ("id", *_MESSAGE_ID_KEYS)))
         )
@@ -57,24 +57,24 @@ class Envelope(NamedTuple):
 
     @property
     def is_from_me(self) -> bool:
-        """Whether the message was written by the session's owner."""
+        """Whether the session's owner wrote the message."""
         if is_true(self.first_value(("fromMe", "from_me", "isFromMe", "is_from_me"))):
             return True
         return self.message_key is not None and is_true(self.message_key.get("fromMe"))
 
 
 def is_flat(fields: JsonObject) -> bool:
-    """Whether what belongs to the message is on the top level."""
+    """Whether the message's fields are on the top level."""
     return any(fields.get(mark) for mark in _FLAT_KEYS)
 
 
 def is_true(value: object) -> bool:
-    """Whether a flag is set, as JSON, as a word or as a number."""
+    """Whether a flag is set: true, "true" or 1."""
     return value in (1, "true")
 
 
 def first_value(objects: tuple[JsonObject, ...], keys: tuple[str, ...]) -> object:
-    """The first value under one of these keys that is there and not empty; None if there is none."""
+    """The first non-empty value under one of these keys; None if there is none."""
     for place in objects:
         for key in keys:
             value = place.get(key)
@@ -84,7 +84,7 @@ def first_value(objects: tuple[JsonObject, ...], keys: tuple[str, ...]) -> objec
 
 
 def open_envelope(fields: JsonObject) -> Envelope:
-    """The event's parts. What is told on top is flat, whatever else comes along; else `data` holds it."""
+    """The event's parts: flat if message fields are on the top level, otherwise from `data`."""
     data = json_document.as_object(fields.get("data")) or None
     if data is None:
         message = json_document.as_object(fields.get("message"))

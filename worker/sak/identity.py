@@ -1,8 +1,8 @@
-"""What makes two deliveries the same event.
+"""Computes an event's digest, by which a repeated delivery is recognised.
 
-Two bodies with equal bytes are one event only if something in them would differ if they were two: an id, or a time.
-Which keys count, and where, is frozen here and not left to the parser, which learns: what an event's digest was when it
-came must be what it is when it comes again. A change is a new version, and needs a way to find what has the old digest.
+Two bodies with equal bytes are one event only if they carry an id or a time, which would differ between two events.
+The keys that count are frozen here, independent of the parser: an event's digest must stay the same for ever. A change
+needs a new version, and a way to find events under their old digest.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ VERSION: Final = 1
 _TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date", "createdAt", "created_at")
 _MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id")
 
-# `id` beside an event's fields may be the session's or the contact's, and then two reports with equal bytes are two
-# events: it counts only where it can be nothing but the event's or a message's.
+# `id` beside an event's fields may be the session's or the contact's, in which case two reports with equal bytes are
+# two events: it counts only where it must be the event's or a message's.
 IDENTIFYING_KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     ((), (*_TIME_KEYS, *_MESSAGE_ID_KEYS, "id", "eventId", "event_id", "deliveryId", "delivery_id", "idempotencyKey")),
     (("key",), ("id",)),
@@ -33,11 +33,11 @@ IDENTIFYING_KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
 )
 
 POSITION_PREFIX: Final = b"\x00sak event by position 1\x00"
-"""Before what is hashed for an event without an identity: no JSON begins with NUL, so no body has such a digest."""
+"""Prefix of the hash input of an event without an identity: no JSON begins with NUL, so no body has such a digest."""
 
 
 def is_self_identifying(fields: JsonObject) -> bool:
-    """Whether a body with these fields is the same event whenever it comes with the same bytes."""
+    """Whether bodies with these fields and equal bytes are the same event."""
     for path, keys in IDENTIFYING_KEYS:
         place: JsonObject | None = fields
         for step in path:
@@ -46,14 +46,14 @@ def is_self_identifying(fields: JsonObject) -> bool:
             continue
         for key in keys:
             value = place.get(key)
-            # Nothing, zero, and a flag identify nothing.
+            # Empty values, zero and flags identify nothing.
             if value and value is not True:
                 return True
     return False
 
 
 def digest(body: bytes, *, writer: str, number: int, index: int, is_self_identifying: bool) -> bytes:
-    """The event's identity, 32 bytes: its bytes if it identifies itself, else its place in its writer's batch."""
+    """The event's SHA-256, 32 bytes: of its body if self-identifying, else of its position in its writer's batch."""
     if is_self_identifying:
         return hashlib.sha256(body).digest()
     return hashlib.sha256(POSITION_PREFIX + f"{writer} {number} {index}".encode()).digest()

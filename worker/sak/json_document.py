@@ -1,7 +1,7 @@
-"""Bytes to JSON, for any bytes, in time and memory proportional to their number.
+"""Decodes any bytes as JSON, in time and memory proportional to their number.
 
-What this module can read is part of an event's identity (worker/sak/identity.py): a body that starts or stops to be
-readable changes its digest. So the depth is counted here; the interpreter's own limit differs by version.
+What this module can decode is part of an event's identity (worker/sak/identity.py): a body that becomes readable or
+unreadable changes its digest. The depth is therefore limited here; the interpreter's own limit differs by version.
 """
 
 import json
@@ -19,28 +19,28 @@ _MAX_DIGITS = 40
 _OPENING = frozenset("[{")
 _CLOSING = frozenset("]}")
 _STRUCTURE_PATTERN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-"""A string or a bracket. A string may lack its end, or a body of quotes alone would take quadratic time."""
+"""A string or a bracket. A string may be unterminated: otherwise a body of quotes would take quadratic time."""
 
 
 def _parse_integer(digits: str) -> int | None:
-    """No field of ours needs more digits; beyond 4,300 Python refuses, and would cost the whole event."""
+    """None for more digits than any field needs; beyond 4,300 Python would reject the whole event."""
     return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
 def _drop_constant(_: str) -> None:
-    """NaN and Infinity are no JSON, but Python's own encoder writes them: the field is lost, the message is not."""
+    """Read NaN and Infinity, which Python's encoder writes, as null: the field is lost, the message is not."""
 
 
 _DECODER = json.JSONDecoder(
     parse_int=_parse_integer,
     parse_constant=_drop_constant,
-    # A raw line break inside a string: what people type into curl.
+    # Accepts a raw line break inside a string, as typed into curl.
     strict=False,
 )
 
 
 def decode(body: bytes) -> JsonObject:
-    """The JSON object that the body holds; of a repeated key the last value. Raises UnreadableError."""
+    """The body's JSON object, with the last value of a repeated key. Raises UnreadableEventError."""
     if not body:
         raise UnreadableEventError(Reason.EMPTY_BODY)
     try:
@@ -74,11 +74,11 @@ def as_list(value: object) -> list[object] | None:
 def _is_too_deep(text: str) -> bool:
     depth = 0
     for match in _STRUCTURE_PATTERN.finditer(text):
-        found = match[0]
-        if found in _OPENING:
+        token = match[0]
+        if token in _OPENING:
             depth += 1
             if depth > MAX_DEPTH:
                 return True
-        elif found in _CLOSING:
+        elif token in _CLOSING:
             depth -= 1
     return False

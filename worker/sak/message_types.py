@@ -1,4 +1,4 @@
-"""The gateway's words for what a message is: names of WhatsApp's protobuf fields, the guide's words, and siblings'."""
+"""Maps gateways' message types to the store's: WhatsApp's protobuf fields, the guide's words, other gateways' words."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from store.model.facts import MessageType
 from worker.sak.reasons import Reason
 
 PLAIN_TEXT_TYPES: Final = frozenset({"conversation", "extendedTextMessage", "text", "chat"})
-"""Types that are nothing but their text: one that comes without has not been decrypted."""
+"""Types that consist of text only: such a message without text is not decrypted yet."""
 
 MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(PLAIN_TEXT_TYPES, "text"),
-    # What businesses send to be tapped on, and what tapping sends back: text with decoration.
+    # Businesses' buttons and lists, and the replies to them: text with decoration.
     **dict.fromkeys(("templateMessage", "templateButtonReplyMessage", "highlyStructuredMessage", "template"), "text"),
     **dict.fromkeys(("buttonsMessage", "buttonsResponseMessage", "buttons_response", "listMessage"), "text"),
     **dict.fromkeys(("listResponseMessage", "list_response", "interactiveMessage", "interactive"), "text"),
@@ -29,7 +29,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
     **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6"), "poll"),
     **dict.fromkeys(("orderMessage", "order"), "order"),
-    # Calls, and what WhatsApp itself says in a chat.
+    # Calls, and WhatsApp's own notices in a chat.
     **dict.fromkeys(("call", "call_log", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
     **dict.fromkeys(("scheduledCallCreationMessage", "requestPhoneNumberMessage", "system"), "system"),
     **dict.fromkeys(("notification", "notification_template", "e2e_notification", "gp2"), "system"),
@@ -51,10 +51,10 @@ WRAPPER_TYPES: Final = frozenset(
         *("statusMentionMessage", "groupStatusMentionMessage", "statusAddYours", "pollCreationMessageV4"),
     }
 )
-"""Envelopes around another message, which they hold as `message`. Where that is not told, only some say what it is."""
+"""Wrappers, which hold another message as `message`; without it only some determine the type."""
 
 UNDECRYPTED_TYPES: Final = frozenset({"placeholderMessage", "ciphertext", "undecryptable"})
-"""Types that say themselves that the content is still to come."""
+"""Types of messages whose content comes later."""
 
 REACTION_TYPES: Final = frozenset({"reactionMessage", "reaction"})
 PROTOCOL_TYPES: Final = frozenset({"protocolMessage", "protocol", "revoked"})
@@ -77,8 +77,8 @@ NOISE_REASONS: Final[dict[str, Reason]] = {
     **dict.fromkeys(("secretEncryptedMessage", "encEventResponseMessage"), Reason.DEVICE_HOUSEKEEPING),
     **dict.fromkeys(("encCommentMessage", "scheduledCallEditMessage"), Reason.DEVICE_HOUSEKEEPING),
 }
-"""Types that are no message of their own. A key or a context can come first in a message that also has a text, and SAK
-names only what comes first: with a text they are messages all the same."""
+"""Types that are no message of their own, unless they have a text: SAK names only a message's first field, which may
+be a key or a context before the text."""
 
 _TYPE_BY_MIME: Final[dict[str, MessageType]] = {
     "image": "image",
@@ -96,7 +96,7 @@ _TYPE_BY_EXTENSION: Final[dict[str, MessageType]] = {
 
 
 def media_type(file: str) -> MessageType | None:
-    """What a file is, by its MIME type, its name or its link; None if that does not tell."""
+    """A file's message type, by its MIME type, name or link; None if unknown."""
     if "://" not in file and (known := _TYPE_BY_MIME.get(file.partition("/")[0].lower())) is not None:
         return known
     path = file.partition("?")[0].partition("#")[0]

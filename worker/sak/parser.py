@@ -1,4 +1,4 @@
-"""One event in, one outcome out: for any bytes, without clock, network or database."""
+"""Parses one event into one outcome, for any bytes, without clock, network or database."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ _EventReader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
 
 
 class ParseResult(NamedTuple):
-    """What one body turned out to be."""
+    """The outcome of one body."""
 
     outcome: Outcome
     is_self_identifying: bool
@@ -42,7 +42,7 @@ _READERS: Final[dict[str, _EventReader]] = {
 
 
 def parse(body: bytes) -> ParseResult:
-    """What an event says. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises; time and memory are proportional to the body's length."""
     try:
         fields = json_document.decode(body)
     except UnreadableEventError as error:
@@ -70,7 +70,7 @@ def _facts(envelope: Envelope, event: str | None) -> tuple[Fact, ...]:
     if reader is None:
         raise UnreadableEventError(Reason.UNKNOWN_EVENT)
     if envelope.session_id is None:
-        # A session of our own making would show the message to readers whose token was never meant for it.
+        # An invented session would show the message to readers whose token must not see it.
         raise UnreadableEventError(Reason.NO_SESSION)
     if _has_opaque_data(envelope):
         raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
@@ -85,13 +85,13 @@ def _is_foreign_envelope(envelope: Envelope) -> bool:
 
 
 def _has_opaque_data(envelope: Envelope) -> bool:
-    """Whether what the event tells must be in a `data` that is no object: a list, or JSON in a string."""
+    """Whether the event's fields must be in a `data` that is no object: a list, or JSON in a string."""
     fields = envelope.root
     return envelope.data is None and bool(fields.get("data")) and not is_flat(fields)
 
 
 def _is_ping(envelope: Envelope) -> bool:
-    """The gateway's test carries a flag, and names neither a message nor a sender: with those it is a message."""
+    """Whether the event is the gateway's test: flagged so, with neither a message nor a sender."""
     fields = envelope.root
     if not is_true(fields.get("test")) and not (envelope.data is not None and is_true(envelope.data.get("test"))):
         return False

@@ -1,7 +1,7 @@
-"""Who speaks to whom: the chat, the direction, in a group the sender, and what that tells about people.
+"""Finds a message's chat, direction and sender, and the evidence on LIDs and names that they carry.
 
-A number may be trusted as a phone only where it is a phone's JID or starts with '+': in the chat of a LID, the gateway
-puts the LID's digits into `wa_id` and `from_number`.
+A number counts as a phone only as a phone's JID or with '+': in the chat of a LID, the gateway puts the LID's digits
+into `wa_id` and `from_number`.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _PUSH_NAME_KEYS = ("pushName", "push_name", "pushname", "notifyName", "senderNam
 _CONTACT_NAME_KEYS = ("contactName", "contact_name")
 _CONTACT_KEYS = frozenset((*_CONTACT_NAME_KEYS, "contact"))
 
-# The other address of one person, by whose it is.
+# Keys of a person's other address: of the sender, the recipient, and a group's sender.
 _FROM_ALIAS_KEYS = (
     "from_lid",
     "fromLid",
@@ -41,19 +41,19 @@ _SENDER_ALIAS_KEYS = (
 
 
 class Parties(NamedTuple):
-    """The two sides of a message, and what it tells about the people on them; a tuple, as every event makes one."""
+    """A message's two sides and the evidence about them. A tuple, as one is made for each event."""
 
     chat: str
     direction: Direction
     sender: str | None
-    """In a group or a broadcast: who wrote it, if it was not we and is told."""
+    """In a group or a broadcast: the sender of an incoming message, if known."""
     sender_name: str | None
-    """In a group or a broadcast: what the writer is called."""
+    """In a group or a broadcast: the sender's name."""
     evidence: tuple[LidAlias | DisplayName, ...]
 
 
 def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
-    """The parties of an event; `is_sent` if its name says that we wrote it. Raises UnreadableError without a chat."""
+    """The parties of an event; `is_sent` if its name implies outgoing. Raises UnreadableEventError without a chat."""
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)
     evidence: list[LidAlias | DisplayName] = []
@@ -74,16 +74,16 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
 
 
 def find_chat(envelope: Envelope) -> str | None:
-    """The chat of an event about a message of ours, if it names the other side; None if not or not clearly.
+    """The chat of an event about an outgoing message; None if the other side is absent or ambiguous.
 
-    Not `from`: in an acknowledgement that may be either side.
+    `from` does not count: in an acknowledgement it may be either side.
     """
     chat = _find_chat_jid(envelope)
     return address.parse(first_value(envelope.all_objects, _TO_KEYS)) if chat is None else chat
 
 
 def is_implicitly_sent(envelope: Envelope) -> bool:
-    """Whether an event whose name does not say so is about us: it names whom it went to, and not whom it came from."""
+    """Whether an event whose name has no direction is outgoing: it has a recipient and no sender."""
     return (
         first_value(envelope.all_objects, _FROM_KEYS) is None
         and first_value(envelope.all_objects, _TO_KEYS) is not None
@@ -91,21 +91,21 @@ def is_implicitly_sent(envelope: Envelope) -> bool:
 
 
 def _resolve_chat(envelope: Envelope, *, is_sent: bool, is_ours: bool) -> tuple[str, tuple[str, ...]]:
-    """The chat's address, and the keys under which the same person's other address may be."""
+    """The chat's address, and the keys of the same person's other address."""
     places = envelope.all_objects
-    told: object = _find_chat_jid(envelope)
-    if is_ours and told is None:
-        told = first_value(places, _TO_KEYS)
-        if told is None and (not is_sent or first_value(places, ("from_jid",)) is not None):
-            # SAK's flat events say `from` for the chat, whoever wrote. Otherwise it would be our own number.
+    chat: object = _find_chat_jid(envelope)
+    if is_ours and chat is None:
+        chat = first_value(places, _TO_KEYS)
+        if chat is None and (not is_sent or first_value(places, ("from_jid",)) is not None):
+            # In SAK's flat events `from` is the chat in both directions; elsewhere it would be the owner's number.
             return _parse_chat(envelope, first_value(places, _FROM_KEYS)), _FROM_ALIAS_KEYS
     if is_ours:
-        return _parse_chat(envelope, told), _TO_ALIAS_KEYS
-    return _parse_chat(envelope, told or _find_from(envelope)), _FROM_ALIAS_KEYS
+        return _parse_chat(envelope, chat), _TO_ALIAS_KEYS
+    return _parse_chat(envelope, chat or _find_from(envelope)), _FROM_ALIAS_KEYS
 
 
 def _find_chat_jid(envelope: Envelope) -> str | None:
-    """The chat where a field is made for it and holds a JID: a bare number there may be a gateway's own."""
+    """The JID in a field for the chat; a bare number there may be the gateway's own."""
     if envelope.has_none_of(_CHAT_HINT_KEYS):
         return None
     key = envelope.message_key
@@ -123,7 +123,7 @@ def _parse_chat(envelope: Envelope, value: object) -> str:
         raise UnreadableEventError(Reason.BAD_ADDRESS)
     is_number = not isinstance(value, str) or "@" not in value
     if is_number and (lid := address.parse_lid(first_value(envelope.all_objects, _LID_KEYS))) is not None:
-        # Digits that are the LID's own name no phone, with or without '+'.
+        # The LID's own digits are no phone, with or without '+'.
         return lid if lid.removesuffix("@lid") == chat else chat
     return chat
 
@@ -156,12 +156,12 @@ def _find_sender(envelope: Envelope, chat: str) -> str | None:
 
 
 def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: int | None) -> list[LidAlias]:
-    """What proves that a LID and a phone are the same person."""
+    """Evidence that a LID and a phone are the same person."""
     key = envelope.message_key
     places = envelope.all_objects if key is None else (*envelope.all_objects, key)
     aliases: list[LidAlias] = []
-    told = [(name, place[name]) for place in places for name in keys if place.get(name) is not None]
-    for name, value in told:
+    values = [(name, place[name]) for place in places for name in keys if place.get(name) is not None]
+    for name, value in values:
         if address.is_lid(person):
             lid, phone = person, address.parse_unambiguous_phone(value)
         else:
@@ -177,13 +177,13 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
 def _parse_lid_field(name: str, value: object) -> str | None:
     if name.lower().endswith("lid"):
         return address.parse_lid(value)
-    told = address.parse(value)
-    return told if told is not None and address.is_lid(told) else None
+    parsed = address.parse(value)
+    return parsed if parsed is not None and address.is_lid(parsed) else None
 
 
 def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) -> list[DisplayName]:
     names = list(_find_contact_names(envelope, chat, time))
-    # What we wrote carries our own push name.
+    # An outgoing message carries the owner's own push name.
     push_name = None if is_ours else text.label(first_value(envelope.all_objects, _PUSH_NAME_KEYS), text.MAX_NAME)
     if push_name is not None and _is_informative_name(push_name, chat):
         names.append(DisplayName(chat, push_name, 1, time))
@@ -191,29 +191,29 @@ def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: boo
 
 
 def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tuple[DisplayName, ...]:
-    """The gateway's address book on the chat, or on whoever the contact's own number says.
+    """The chat's name in the gateway's address book, or that of the contact's own number.
 
-    Not the message's own `contact`: that is a card that somebody sent.
+    The message's own `contact` does not count: it is a contact card that was sent.
     """
     if envelope.has_none_of(_CONTACT_KEYS):
         return ()
     places = tuple(place for place in envelope.all_objects if place is not envelope.message)
     contact = json_document.as_object(first_value(places, ("contact",)))
     if contact is None:
-        name, whose = text.label(first_value(places, _CONTACT_NAME_KEYS), text.MAX_NAME), None
+        name, number = text.label(first_value(places, _CONTACT_NAME_KEYS), text.MAX_NAME), None
     else:
         name = text.label(first_value((contact,), ("name", "pushName", "pushname")), text.MAX_NAME)
-        whose = first_value((contact,), ("number", "phone", "jid", "id"))
+        number = first_value((contact,), ("number", "phone", "jid", "id"))
     if name is None:
         return ()
-    if whose is not None:
-        told = address.parse(whose)
-        if told is not None and (not address.is_lid(chat) or not address.is_phone(told)):
-            chat = told
+    if number is not None:
+        person = address.parse(number)
+        if person is not None and (not address.is_lid(chat) or not address.is_phone(person)):
+            chat = person
             return (DisplayName(chat, name, 2, time),) if _is_informative_name(name, chat) else ()
     return (DisplayName(chat, name, 2, time),) if address.is_person(chat) and _is_informative_name(name, chat) else ()
 
 
 def _is_informative_name(name: str, person: str) -> bool:
-    """Whether it tells more than the address: some gateways put the number where they know no name."""
+    """Whether the name adds to the address: some gateways repeat the number as the name."""
     return address.parse_phone(name) is None and name != person and name != person.partition("@")[0]

@@ -1,4 +1,4 @@
-"""A message as WhatsApp's own protobuf has it, `{"imageMessage": {"caption": …}}`, where a gateway passes it on."""
+"""Finds WhatsApp's protobuf message, `{"imageMessage": {"caption": …}}`, in an event that includes it."""
 
 from worker.sak import json_document
 from worker.sak.json_document import JsonObject
@@ -8,15 +8,15 @@ _MAX_WRAPPERS = 8
 _AUXILIARY_FIELDS = frozenset(
     {"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage", "messageContextInfo"}
 )
-"""They come along with the message proper, often first."""
+"""Fields beside the message proper, often before it."""
 
 
 def find(objects: tuple[JsonObject, ...]) -> tuple[str, JsonObject] | None:
-    """The first protobuf message that is, or lies in, one of these places."""
+    """The first protobuf message that is, or lies in, one of these objects."""
     for place in objects:
-        found = unwrap(place)
-        if found is not None:
-            return found
+        message = unwrap(place)
+        if message is not None:
+            return message
     return None
 
 
@@ -51,11 +51,11 @@ def _unwrap_once(message: JsonObject) -> JsonObject | None:
 
 
 def find_text(message: JsonObject) -> str | None:
-    """What a protobuf message says in words, as its text or its caption."""
-    found = unwrap(message)
-    if found is None:
+    """A protobuf message's text or caption; None if it has none."""
+    unwrapped = unwrap(message)
+    if unwrapped is None:
         return None
-    _, fields = found
+    _, fields = unwrapped
     for key in ("text", "caption", "conversation"):
         value = fields.get(key)
         if isinstance(value, str) and value:

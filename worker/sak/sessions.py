@@ -1,4 +1,4 @@
-"""What a session says of itself, in four dialects; and `status.change`, which is a message's or a session's."""
+"""Parses sessions' reports in four dialects, and `status.change`, which concerns a message or a session."""
 
 from typing import Final
 
@@ -20,33 +20,33 @@ _STATE_BY_WORD: Final[dict[str, SessionState]] = {
 
 
 def read_status_change(envelope: Envelope) -> tuple[Fact, ...]:
-    """A status of a message carries its id; one of a session does not."""
+    """A status of a message, which has an id, or of a session, which has none."""
     return acks.read(envelope) if acks.message_ids(envelope) else read(envelope)
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
-    """The report of a session whose state is told beside the event's name."""
-    told = first_value(envelope.all_objects, _STATE_KEYS)
-    if told is None and isinstance(connected := first_value(envelope.all_objects, ("connected",)), bool):
-        told = "connected" if connected else "disconnected"
+    """The report of a session from the event's fields."""
+    state_value = first_value(envelope.all_objects, _STATE_KEYS)
+    if state_value is None and isinstance(connected := first_value(envelope.all_objects, ("connected",)), bool):
+        state_value = "connected" if connected else "disconnected"
     phone = _find_phone(envelope)
-    if told is None:
+    if state_value is None:
         if phone is None:
             raise UnreadableEventError(Reason.NO_STATUS)
         return (SessionReport(None, phone, envelope.time),)
-    state = _STATE_BY_WORD.get((text.label(told) or "").lower().replace("-", "_").replace(" ", "_"))
+    state = _STATE_BY_WORD.get((text.label(state_value) or "").lower().replace("-", "_").replace(" ", "_"))
     if state is None:
         raise UnreadableEventError(Reason.UNKNOWN_STATUS)
     return (SessionReport(state, phone, envelope.time),)
 
 
 def read_as(envelope: Envelope, state: SessionState) -> tuple[Fact, ...]:
-    """The report of a session whose event's name says it all."""
+    """The report of a session whose state is the event's name."""
     return (SessionReport(state, _find_phone(envelope), envelope.time),)
 
 
 def _find_phone(envelope: Envelope) -> str | None:
-    """The session's own number; a field of this name is about a phone, so bare digits are one."""
+    """The session's own number; these fields are for phones, so bare digits count."""
     for key in _PHONE_KEYS:
         value = first_value(envelope.all_objects, (key,))
         fields = json_document.as_object(value)

@@ -1,32 +1,32 @@
-"""Strings that PostgreSQL takes as text and as jsonb, and gives back."""
+"""Makes strings that PostgreSQL stores as text and jsonb without loss."""
 
 import hashlib
 import re
 
 MAX_TEXT = 65_536
-"""What WhatsApp allows in one message."""
+"""WhatsApp's limit for one message."""
 MAX_NAME = 256
 MAX_LABEL = 128
 MAX_URL = 8_192
 MAX_ID_BYTES = 256
-"""An index row holds at most 2,704 bytes, and a key has up to three ids beside an address."""
+"""An index row has at most 2,704 bytes, and a key has up to three ids and an address."""
 
 _UNSTORABLE_PATTERN = re.compile("[\x00\ud800-\udfff]")
 
 
 def sanitize(value: str, limit: int = MAX_TEXT) -> str:
-    """The text with U+FFFD for each NUL and lone surrogate; what is cut off is counted at the end."""
+    """The text with U+FFFD for each NUL and lone surrogate, cut at the limit with a note of the characters lost."""
     if len(value) > limit:
         note = f" [… {len(value) - limit} more characters]"
         value = value[:limit] + note
-    # Looking is a third of the price of replacing, and nearly all text is as it should be.
+    # A check takes a third of the time of replacing, and nearly all text is clean.
     if value.isascii() and "\x00" not in value:
         return value
     return _UNSTORABLE_PATTERN.sub("\ufffd", value)
 
 
 def message_text(value: object) -> str | None:
-    """What somebody wrote; None if there is nothing."""
+    """A message's text; None if it is empty."""
     if isinstance(value, str):
         return sanitize(value) if value else None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -35,10 +35,10 @@ def message_text(value: object) -> str | None:
 
 
 def label(value: object, limit: int = MAX_LABEL) -> str | None:
-    """A short string without space around it, such as a name or a type; cut at the limit. None if there is nothing."""
+    """A short string such as a name or a type, stripped and cut at the limit; None if it is empty."""
     if not isinstance(value, str):
         return None
-    # Cut first: stripping a megabyte to keep a word of it would be work that a stranger orders.
+    # Cuts first: stripping a megabyte for a short word would let a sender order expensive work.
     stripped = value[: 2 * limit].strip()[:limit]
     if not stripped or (stripped.isascii() and "\x00" not in stripped):
         return stripped or None
@@ -46,10 +46,10 @@ def label(value: object, limit: int = MAX_LABEL) -> str | None:
 
 
 def identifier(value: object) -> str | None:
-    """An id as it came; None if there is none.
+    """An id, unchanged; None if it is empty.
 
-    One that cannot be kept as it is (too long for an index, or with characters that PostgreSQL has not) is named by its
-    hash instead: what carries the same id still finds the message, and no two ids become one.
+    An id that cannot be stored (too long for an index, or with characters that PostgreSQL rejects) becomes its hash, so
+    that equal ids stay equal and different ids stay different.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -64,7 +64,7 @@ def identifier(value: object) -> str | None:
 
 
 def url(value: object) -> str | None:
-    """A link that a browser may follow; None for anything else. Half a link is none, so it is never cut."""
+    """A link that a browser may follow; None for any other value. A link is never cut."""
     if not isinstance(value, str) or len(value) > MAX_URL or not value[:8].lower().startswith(("http://", "https://")):
         return None
     return None if _UNSTORABLE_PATTERN.search(value) else value

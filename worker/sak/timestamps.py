@@ -1,4 +1,4 @@
-"""Points in time as gateways spell them, as milliseconds since 1970 (UTC)."""
+"""Parses timestamps in any unit or spelling to milliseconds since 1970 (UTC)."""
 
 import math
 import re
@@ -22,7 +22,7 @@ _NANOSECONDS_BELOW = 10**20
 
 
 def parse(value: object) -> int | None:
-    """Milliseconds since 1970, whatever the unit or the spelling; None for what is no time between 1970 and 9999."""
+    """Milliseconds since 1970; None for any value that is no time between 1970 and 9999."""
     if isinstance(value, int):
         return None if isinstance(value, bool) else _to_milliseconds(value)
     if isinstance(value, float):
@@ -50,7 +50,7 @@ def _to_milliseconds(number: int) -> int | None:
 def _fraction_to_milliseconds(number: float) -> int | None:
     if not math.isfinite(number):
         return None
-    # Only seconds have a fraction that matters; the others are finer than what is kept.
+    # Only seconds have a fraction that matters; the other units are finer than a millisecond.
     return _to_milliseconds(round(number * 1000)) if _SECONDS_BELOW > number >= 10**8 else _to_milliseconds(int(number))
 
 
@@ -80,7 +80,7 @@ def _parse_object(fields: json_document.JsonObject) -> int | None:
 
 
 def _parse_long(fields: json_document.JsonObject) -> int | None:
-    """`low` and `high` are 32 bits each, signed as JavaScript has them; `unsigned` says what they mean together."""
+    """`low` and `high` are signed 32-bit halves as in JavaScript; `unsigned` applies to the whole."""
     low = fields.get("low")
     high = fields.get("high", 0)
     if not isinstance(low, int) or not isinstance(high, int):

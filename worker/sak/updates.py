@@ -1,4 +1,4 @@
-"""What becomes of a message later: reactions, edits and deletes, told by an event's name or inside a message."""
+"""Parses reactions, edits and deletes, from an event's name or from inside a message."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -28,7 +28,7 @@ _EDIT_TYPES: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edi
 
 @dataclass(frozen=True, slots=True)
 class MessageUpdate:
-    """What a message does to another one."""
+    """The update of a message that another message carries."""
 
     action: Literal["react", "edit", "delete"]
     target_id: str
@@ -37,7 +37,7 @@ class MessageUpdate:
 
 
 def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | None:
-    """The change that a message of this type carries; None if it carries none that can be read."""
+    """The update that a message of this type carries; None if it carries no readable one."""
     if raw_type in REACTION_TYPES:
         target, emoji = _parse_reaction(envelope)
         return None if target is None or emoji is None else MessageUpdate("react", target, emoji)
@@ -55,21 +55,21 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | N
 
 
 def to_facts(update: MessageUpdate, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
-    """The change as a fact, with what the event tells about people. Raises UnreadableError without a chat."""
+    """The update as a fact, with the event's evidence about people. Raises UnreadableEventError without a chat."""
     time = envelope.time
-    who = parties.read(envelope, is_sent=is_sent, time=time)
+    sides = parties.read(envelope, is_sent=is_sent, time=time)
     match update.action:
         case "react":
-            fact = Reaction(update.target_id, who.chat, who.direction, who.sender, update.content, time)
+            fact = Reaction(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
         case "edit":
-            fact = Edit(update.target_id, who.chat, who.direction, who.sender, update.content, time)
+            fact = Edit(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
         case "delete":
-            fact = Delete(update.target_id, who.chat, who.direction, who.sender, time)
-    return (fact, *who.evidence)
+            fact = Delete(update.target_id, sides.chat, sides.direction, sides.sender, time)
+    return (fact, *sides.evidence)
 
 
 def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
-    """`message.reaction`: to what is in the reaction, or else the message that the event names."""
+    """`message.reaction`: to the message in the reaction, otherwise to the one that the event names."""
     target, emoji = _parse_reaction(envelope)
     target = target or envelope.message_id
     if target is None or emoji is None:
@@ -99,12 +99,12 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
     if not targets:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     time = envelope.time
-    who = parties.read(envelope, is_sent=parties.is_implicitly_sent(envelope), time=time)
-    return (*(Delete(target, who.chat, who.direction, who.sender, time) for target in targets), *who.evidence)
+    sides = parties.read(envelope, is_sent=parties.is_implicitly_sent(envelope), time=time)
+    return (*(Delete(target, sides.chat, sides.direction, sides.sender, time) for target in targets), *sides.evidence)
 
 
 def _find_fields(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> JsonObject | None:
-    """The fields of a change, wherever it lies, wrappers included."""
+    """The fields of an update, wherever they are, wrappers included."""
     found = proto.find(envelope.all_objects)
     if found is not None and found[0] in raw_types:
         return found[1]
@@ -132,17 +132,17 @@ def _protocol_text(protocol: JsonObject) -> str | None:
 
 
 def _find_new_text(envelope: Envelope) -> str | None:
-    """The new text, from what is made for it before what may hold any text."""
+    """The new text, from keys for it before keys of any text."""
     for keys in (_NEW_TEXT_KEYS, _EDITED_KEYS, ("text", "body", "message", "caption")):
         for place in envelope.all_objects:
-            written = _parse_text(first_value((place,), keys))
-            if written is not None:
-                return written
+            new_text = _parse_text(first_value((place,), keys))
+            if new_text is not None:
+                return new_text
     return None
 
 
 def _parse_text(value: object) -> str | None:
-    """What a text, a message of ours or one of protobuf's says."""
+    """The text of a string, of a message object or of a protobuf message."""
     fields = json_document.as_object(value)
     if fields is None:
         return text.message_text(value)
@@ -153,7 +153,7 @@ def _parse_text(value: object) -> str | None:
 
 
 def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
-    """The id of the message that is reacted to, and the emoji; '' takes a reaction back."""
+    """The id of the reaction's message, and the emoji; '' removes a reaction."""
     fields = _find_fields(envelope, _REACTION_KEYS, REACTION_TYPES)
     places = envelope.message_objects if fields is None else (fields,)
     target = first_value(envelope.message_objects, _TARGET_ID_KEYS)
@@ -165,7 +165,7 @@ def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
     for place in places:
         for name in _EMOJI_KEYS:
             emoji = place.get(name)
-            # Beside the event, an empty `text` is what SAK sends for all that is no text: it takes nothing back.
+            # Beside the event SAK sends an empty `text` for everything without text: it removes no reaction.
             if isinstance(emoji, str) and (emoji or fields is not None or name != "text"):
                 return text.identifier(target), text.sanitize(emoji, _MAX_EMOJI_LENGTH) if len(
                     emoji

@@ -66,12 +66,12 @@ def test_the_report_can_be_read_by_people_and_machines(database_url: str) -> Non
     ("arguments", "code"),
     [(["--batch", "0"], 2), (["--reason", "x"], 2), (["--nonsense"], 2)],
 )
-def test_what_makes_no_sense_is_refused(arguments: Sequence[str], code: int, database_url: str) -> None:
+def test_invalid_arguments_are_refused(arguments: Sequence[str], code: int, database_url: str) -> None:
     """Before anything is touched."""
     assert run(database_url, *arguments)[0] == code
 
 
-def test_without_a_database_it_says_so() -> None:
+def test_a_missing_database_is_reported() -> None:
     """In a sentence, not with a traceback."""
     code, _, err = run("postgresql://app@127.0.0.1:1/history")
 
@@ -80,7 +80,7 @@ def test_without_a_database_it_says_so() -> None:
     assert "Traceback" not in err
 
 
-def test_a_killed_replay_leaves_nothing_half_done_and_goes_on(database_url: str) -> None:
+def test_a_killed_replay_leaves_no_partial_step_and_resumes(database_url: str) -> None:
     """Whenever it dies, each message is either as it was or as it should be, and the next run finishes the rest."""
     batches = list(generated_history_batches.generate_batches(400, seed=11))
     replaying.store_batches(database_url, batches, FAULTY_PARSERS["not understood"])
@@ -107,7 +107,7 @@ def test_a_killed_replay_leaves_nothing_half_done_and_goes_on(database_url: str)
     assert snapshot.differences(said, replaying.comparable_snapshot(database_url)) == []
 
 
-def test_a_stopped_replay_says_that_it_goes_on_from_there(database_url: str) -> None:
+def test_a_stopped_replay_reports_that_it_resumes(database_url: str) -> None:
     """SIGTERM is how a deployment ends a process: the batch in hand is finished, and its exit code tells."""
     replaying.store_batches(database_url, list(generated_history_batches.generate_batches(400)), parse_correctly)
 

@@ -9,7 +9,7 @@ from tests.support.pipeline import WorkerPipeline
 from worker.drain import batch_log
 
 
-def test_batches_that_follow_each_other_are_told_as_one_range() -> None:
+def test_consecutive_batches_are_logged_as_one_range() -> None:
     """A line a transaction, however many batches are in it."""
     one, other = uuid.uuid4().hex, uuid.uuid4().hex
     batches = [Batch(one, number, 0, ()) for number in (4, 2, 3, 9, 7)] + [Batch(other, 1, 0, ())]

@@ -22,7 +22,7 @@ SLOW = """
 IMPATIENT = "from worker import drainer; drainer.ANSWER = 1.0"
 
 
-def test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying(pipeline: WorkerPipeline) -> None:
+def test_a_job_past_its_timeout_ends_despite_retries(pipeline: WorkerPipeline) -> None:
     """RQ's time-out is an exception like any other: a retry that catches everything ran a 1 s job for 4 s."""
     worker = pipeline.create_worker().start()
     with pipeline.hold_session(LOCK):
@@ -42,7 +42,7 @@ def test_a_job_past_its_time_ends_and_is_not_swallowed_by_retrying(pipeline: Wor
 
 
 @pytest.mark.long
-def test_a_batch_that_takes_long_is_not_taken_for_a_dead_workers(pipeline: WorkerPipeline) -> None:
+def test_a_slow_batch_is_not_claimed_by_another_worker(pipeline: WorkerPipeline) -> None:
     """Who works on something says so every other second; without that, two workers would do everything twice."""
     for _ in range(2):
         pipeline.create_worker().start()
@@ -63,7 +63,7 @@ def test_a_batch_that_takes_long_is_not_taken_for_a_dead_workers(pipeline: Worke
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_more_than_fits_into_one_transaction_is_done_in_smaller_ones(pipeline: WorkerPipeline) -> None:
+def test_entries_too_large_for_one_transaction_are_stored_in_smaller_ones(pipeline: WorkerPipeline) -> None:
     """How much is taken at a time follows from what came before: large entries after small ones must not block."""
     pipeline.execute(SLOW)
     pipeline.feed.append_all(EventGenerator(103).take(400), events_per_batch=2)

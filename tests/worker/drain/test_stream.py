@@ -14,7 +14,7 @@ NEWER = {b"head": b'{"v":99,"chunks":[]}', b"bodies": b"", b"index": b"?"}
 FOREIGN = {b"something": b"else"}
 
 
-def test_a_lost_hint_is_noticed_by_whoever_lives(pipeline: WorkerPipeline) -> None:
+def test_a_lost_drain_job_is_replaced_by_any_running_worker(pipeline: WorkerPipeline) -> None:
     """The hint is worth nothing: losing it must cost seconds, never an event."""
     worker = pipeline.create_worker().start()
     assert pipeline.wait_until(lambda: pipeline.redis.scard("rq:workers") == 1), worker.output
@@ -63,7 +63,7 @@ def ids(redis: Any) -> list[bytes]:  # noqa: ANN401 - see Pipeline.redis
     ]
 
 
-def test_a_batch_that_is_in_the_stream_twice_is_counted_as_what_it_is(pipeline: WorkerPipeline) -> None:
+def test_a_batch_that_is_in_the_stream_twice_is_counted_once(pipeline: WorkerPipeline) -> None:
     """Its confirmation was lost, so it went through the spool as well; both copies may come in one hand."""
     pipeline.feed.append(EventGenerator(54).take(20))
     [(_, fields)] = pipeline.redis.xrange(contract.STREAM)
@@ -75,7 +75,7 @@ def test_a_batch_that_is_in_the_stream_twice_is_counted_as_what_it_is(pipeline: 
     assert verdict.is_clean, verdict
 
 
-def test_a_redis_that_comes_back_empty_is_worked_with_again(pipeline: WorkerPipeline) -> None:
+def test_a_redis_that_comes_back_empty_is_used_again(pipeline: WorkerPipeline) -> None:
     """A flush, a replica that knew nothing, a new machine: group and keys are made again without a restart."""
     worker = pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(44).take(10))
@@ -89,7 +89,7 @@ def test_a_redis_that_comes_back_empty_is_worked_with_again(pipeline: WorkerPipe
     assert len(stored) == 10
 
 
-def test_an_entry_that_this_worker_cannot_read_is_put_aside_and_blocks_nobody(pipeline: WorkerPipeline) -> None:
+def test_an_unreadable_entry_is_set_aside_and_blocks_no_other(pipeline: WorkerPipeline) -> None:
     """During a rollout a newer ingest may write what an older worker does not know; it must stay, and wait."""
     pipeline.feed.append_fields(NEWER)
     pipeline.feed.append(EventGenerator(46).take(10))
@@ -104,7 +104,7 @@ def test_an_entry_that_this_worker_cannot_read_is_put_aside_and_blocks_nobody(pi
     assert "Traceback" not in worker.output
 
 
-def test_an_unreadable_entry_on_top_of_the_stream_blocks_nobody(pipeline: WorkerPipeline) -> None:
+def test_an_unreadable_newest_entry_blocks_no_other(pipeline: WorkerPipeline) -> None:
     """The newest entries are looked at every second for the ledger, so a strange one there meets another eye first."""
     worker = pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(46).take(10))
@@ -121,7 +121,7 @@ def test_an_unreadable_entry_on_top_of_the_stream_blocks_nobody(pipeline: Worker
     assert "Traceback" not in worker.output
 
 
-def test_what_was_put_aside_comes_back_once_to_workers_that_start_together(pipeline: WorkerPipeline) -> None:
+def test_unreadable_entries_are_requeued_once_by_workers_that_start_together(pipeline: WorkerPipeline) -> None:
     """Every start gives it another chance; if each of many workers gave it back, it would multiply."""
     for number in range(40):
         pipeline.redis.xadd(stream.UNREADABLE_STREAM, {**NEWER, b"number": str(number).encode()})
@@ -135,7 +135,7 @@ def test_what_was_put_aside_comes_back_once_to_workers_that_start_together(pipel
     assert sorted(numbers, key=int) == [str(number).encode() for number in range(40)]
 
 
-def test_what_is_acknowledged_and_still_there_is_stored_and_removed_by_the_living(pipeline: WorkerPipeline) -> None:
+def test_an_acknowledged_entry_that_was_not_deleted_is_stored_and_deleted(pipeline: WorkerPipeline) -> None:
     """A failover may keep the acknowledgement and lose the removal; no restart should be needed to tidy up."""
     worker = pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(50).take(10))
@@ -151,7 +151,7 @@ def test_what_is_acknowledged_and_still_there_is_stored_and_removed_by_the_livin
     assert pipeline.judge().is_clean
 
 
-def test_consumers_of_workers_that_died_are_buried(pipeline: WorkerPipeline) -> None:
+def test_consumers_of_dead_workers_are_removed(pipeline: WorkerPipeline) -> None:
     """A killed worker cannot take its leave; what it has in hand must survive its burial."""
     pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(52).take(5))

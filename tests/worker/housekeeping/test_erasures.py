@@ -40,7 +40,7 @@ def words(pipeline: WorkerPipeline) -> list[str]:
     return [text for (text,) in pipeline.fetch_rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
 
 
-def test_what_waits_in_the_stream_is_counted_forgotten_and_the_rest_is_erased(
+def test_queued_events_of_an_erased_person_are_counted_forgotten_and_the_rest_is_erased(
     pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
     """The command may run, and be killed, while workers are down and the stream is full of the person's messages."""
@@ -64,7 +64,7 @@ def test_what_waits_in_the_stream_is_counted_forgotten_and_the_rest_is_erased(
     ) == [(0,)]
 
 
-def test_a_lid_that_proves_to_be_somebody_forgotten_is_erased_by_the_worker(
+def test_a_lid_that_proves_to_be_an_erased_persons_is_erased_by_the_worker(
     pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
     """Nobody runs a command then: the evidence comes with a message, years later perhaps."""
@@ -86,7 +86,7 @@ def test_a_lid_that_proves_to_be_somebody_forgotten_is_erased_by_the_worker(
     assert len(keeping.read_suppressions()) == 2
 
 
-def test_a_worker_without_the_key_says_so_and_keeps_nothing(
+def test_a_worker_without_the_key_is_not_ready_and_stores_nothing(
     pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
     """It cannot tell who is forgotten, so that the stream keeps what comes until somebody gives it the key."""

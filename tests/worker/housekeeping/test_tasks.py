@@ -3,7 +3,7 @@
 from tests.support.pipeline import WorkerPipeline
 
 
-def test_a_worker_forgets_changes_that_are_old_enough(pipeline: WorkerPipeline) -> None:
+def test_a_worker_prunes_expired_changes(pipeline: WorkerPipeline) -> None:
     """With or without an API: the feed must not outgrow the history."""
     pipeline.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '49 hours')")
     pipeline.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '25 hours')")
@@ -14,7 +14,7 @@ def test_a_worker_forgets_changes_that_are_old_enough(pipeline: WorkerPipeline) 
     ), pipeline.worker_output
 
 
-def test_how_long_changes_are_kept_is_a_number_of_days(pipeline: WorkerPipeline) -> None:
+def test_feed_days_must_be_a_number_of_days(pipeline: WorkerPipeline) -> None:
     """A typing error must not empty the feed."""
     worker = pipeline.create_worker(FEED_DAYS="0").start()
 
@@ -22,7 +22,7 @@ def test_how_long_changes_are_kept_is_a_number_of_days(pipeline: WorkerPipeline)
     assert "FEED_DAYS" in worker.output
 
 
-def test_a_worker_makes_room_for_the_coming_months(pipeline: WorkerPipeline) -> None:
+def test_a_worker_creates_partitions_for_the_coming_months(pipeline: WorkerPipeline) -> None:
     """Nobody is to remember that raw events need a partition in time."""
     made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'raw_events'::regclass"
     before = pipeline.fetch_rows(made)

@@ -25,9 +25,7 @@ def take(client: redis.Redis) -> bool:
     return cast("bytes | None", client.lpop(f"rq:queue:{contract.RQ_QUEUE}")) is not None
 
 
-def test_the_hint_is_a_job_that_rq_itself_reads(
-    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
-) -> None:
+def test_a_drain_job_is_readable_by_rq_itself(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
     """rq buffers its commands into a foreign pipeline here, which it does not promise: this is what holds it to it."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"x")
@@ -40,7 +38,9 @@ def test_the_hint_is_a_job_that_rq_itself_reads(
     assert client.smembers("rq:queues") == {b"rq:queue:drain"}
 
 
-def test_a_queued_hint_is_enough(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_no_second_drain_job_is_enqueued_while_one_waits(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
     """One job per event is what makes RQ slow; one job says all there is to say."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest):
@@ -51,7 +51,7 @@ def test_a_queued_hint_is_enough(own_valkey: EmbeddedValkey, client: redis.Redis
     assert 1 <= queued <= 2
 
 
-def test_workers_that_keep_up_are_told_at_once_about_every_event(
+def test_workers_that_keep_up_get_a_job_for_every_event_at_once(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """A message should be on the dashboard before its sender looks up; no interval may stand in between."""
@@ -64,7 +64,7 @@ def test_workers_that_keep_up_are_told_at_once_about_every_event(
         assert ingest.read_metric("sak_ingest_drain_jobs_total") == 20
 
 
-def test_drains_that_fail_at_once_are_not_hinted_by_every_request(
+def test_failing_drains_do_not_get_a_job_for_every_request(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """Without a back-off every request would start a job that fails: hundreds a second, while PostgreSQL is away."""
@@ -81,7 +81,9 @@ def test_drains_that_fail_at_once_are_not_hinted_by_every_request(
         assert len(load.acknowledged) > 100
 
 
-def test_spooled_events_bring_their_hint_along(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
+def test_draining_the_spool_enqueues_a_drain_job(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
     """After an outage nobody may post for hours; what is in the spool must not wait for that."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
@@ -91,7 +93,7 @@ def test_spooled_events_bring_their_hint_along(own_valkey: EmbeddedValkey, clien
         wait_until(lambda: len(jobs(client)) == 1)
 
 
-def test_a_hint_that_cannot_be_given_costs_nothing(
+def test_a_drain_job_that_cannot_be_enqueued_costs_no_event(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
     """It is a hint: the event is kept, and a worker looks by itself after a while."""

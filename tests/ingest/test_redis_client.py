@@ -21,7 +21,7 @@ async def ask_thrice(line: AbstractConnection) -> None:
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_writing_to_a_connection_that_was_reset_is_an_error_of_redis(
+def test_writing_to_a_reset_connection_raises_a_redis_error(
     redis_url: str, new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     """uvloop raises RuntimeError where asyncio says nothing: ingest ended itself at every reset, and answered 500."""
