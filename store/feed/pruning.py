@@ -3,79 +3,51 @@
 from datetime import timedelta
 from typing import cast
 
-from store.feed import search_index
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 
 def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
-    """Delete up to `limit` changes older than `max_age`, and return how many; the search index takes them in first."""
-    if _search_index_is_behind(connection, max_age):
-        search_index.advance(connection, limit)
-    with errors.translated():
-        return delete_old(connection, max_age, limit)
-
-
-def _search_index_is_behind(connection: Connection, max_age: timedelta) -> bool:
-    """Whether the search index lacks changes that are old enough to delete."""
-    with errors.translated():
-        row = connection.execute(
-            """
-            SELECT c.changed_at < now() - %(age)s
-            FROM search_index_position AS u
-            CROSS JOIN LATERAL (
-                SELECT c.changed_at
-                FROM changes AS c
-                WHERE (c.xid, c.change_id) > (u.xid, u.change_id)
-                ORDER BY c.xid, c.change_id
-                LIMIT 1
-            ) AS c
-            """,
-            {"age": max_age},
-        ).fetchone()
-    return row == (True,)
-
-
-def delete_old(connection: Connection, max_age: timedelta, limit: int) -> int:
-    """Delete the oldest changes that the search index has; returns how many.
+    """Delete up to `limit` changes older than `max_age` that the search index has; returns how many.
 
     The floor rises with them: a reader whose position is below it must load its state anew.
     """
-    row = connection.execute(
-        """
-        WITH old AS (
-            SELECT c.xid, c.change_id
-            FROM changes AS c
-            WHERE c.xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY c.xid, c.change_id
-            LIMIT %(at_most)s
-        ),
-        upto AS (
-            SELECT o.xid, o.change_id
-            FROM old AS o
-            JOIN changes AS c USING (xid, change_id)
-            -- The search index is built from the feed (store/feed/search_index.py).
-            JOIN search_index_position AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
-            WHERE c.changed_at < now() - %(age)s
-            ORDER BY o.xid DESC, o.change_id DESC
-            LIMIT 1
-        ),
-        gone AS (
-            DELETE FROM changes AS c
-            USING upto AS u
-            WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)
-            RETURNING 1
-        ),
-        floor AS (
-            UPDATE feed_floor AS f
-            SET xid = u.xid, change_id = u.change_id
-            FROM upto AS u
-            WHERE (f.xid, f.change_id) < (u.xid, u.change_id)
-        )
-        SELECT count(*) FROM gone
-        """,
-        {"age": max_age, "at_most": limit},
-    ).fetchone()
+    with errors.translated():
+        row = connection.execute(
+            """
+            WITH old AS (
+                SELECT c.xid, c.change_id
+                FROM changes AS c
+                WHERE c.xid < pg_snapshot_xmin(pg_current_snapshot())
+                ORDER BY c.xid, c.change_id
+                LIMIT %(at_most)s
+            ),
+            upto AS (
+                SELECT o.xid, o.change_id
+                FROM old AS o
+                JOIN changes AS c USING (xid, change_id)
+                -- The search index is built from the feed (store/feed/search_index.py).
+                JOIN search_index_position AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
+                WHERE c.changed_at < now() - %(age)s
+                ORDER BY o.xid DESC, o.change_id DESC
+                LIMIT 1
+            ),
+            gone AS (
+                DELETE FROM changes AS c
+                USING upto AS u
+                WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)
+                RETURNING 1
+            ),
+            floor AS (
+                UPDATE feed_floor AS f
+                SET xid = u.xid, change_id = u.change_id
+                FROM upto AS u
+                WHERE (f.xid, f.change_id) < (u.xid, u.change_id)
+            )
+            SELECT count(*) FROM gone
+            """,
+            {"age": max_age, "at_most": limit},
+        ).fetchone()
     return cast("int", row[0]) if row else 0
 
 

@@ -1,4 +1,4 @@
-"""The dashboard's files as they are served: small, whole, from here alone, and known by their tags."""
+"""The files of the dashboard as they are served: small, self-contained and cached by their ETags."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ import requests
 from api.http import static
 
 FILES = sorted(path for path in static.DASHBOARD_FOLDER.iterdir() if path.is_file())
-MOST = 120_000
-"""Bytes, before anything is compressed."""
+MAX_BYTES = 120_000
+"""Uncompressed."""
 
 
-def test_the_page_may_load_and_ask_nothing_but_this_server(api_url: str) -> None:
-    """A text that became a script by accident would find nobody to talk to, and would not run to begin with."""
+def test_the_page_may_connect_only_to_its_own_server(api_url: str) -> None:
+    """Text that became a script by mistake does not run, and could not send data anywhere."""
     policy = requests.get(api_url, timeout=30).headers["content-security-policy"]
 
     assert policy == static.CONTENT_SECURITY_POLICY
@@ -22,8 +22,8 @@ def test_the_page_may_load_and_ask_nothing_but_this_server(api_url: str) -> None
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
 
 
-def test_a_file_that_is_known_is_not_sent_again(api_url: str) -> None:
-    """Opening the dashboard costs a few empty answers, and an update is seen at once."""
+def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
+    """Opening the dashboard again costs a few empty responses, and shows an update at once."""
     first = requests.get(f"{api_url}/assets/main.js", timeout=30)
     again = requests.get(f"{api_url}/assets/main.js", headers={"if-none-match": first.headers["etag"]}, timeout=30)
 
@@ -33,8 +33,8 @@ def test_a_file_that_is_known_is_not_sent_again(api_url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/assets/", "/assets/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"])
-def test_what_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
-    """Names of requests are compared with names that are known, and never become paths."""
+def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
+    """The name in a request is only compared with known names; it never becomes a path on disk."""
     with requests.Session() as http:
         request = requests.Request("GET", api_url).prepare()
         request.url = api_url + path
@@ -43,16 +43,16 @@ def test_what_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) 
 
 
 def test_the_dashboard_is_small() -> None:
-    """Everything there is, in every language: what a phone on a poor line may have to load."""
+    """All files in every language: the most that a phone on a slow connection must load."""
     size = sum(path.stat().st_size for path in FILES)
     print(f"\n{size:,} bytes")
 
-    assert size < MOST
+    assert size < MAX_BYTES
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_file_names_no_other_server_and_nothing_inline(path: Path) -> None:
-    """Nothing is fetched from elsewhere; what the policy would block is not written in the first place."""
+def test_a_file_refers_to_no_other_server_and_has_no_inline_code(path: Path) -> None:
+    """The content security policy would block both."""
     text = path.read_text()
 
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)\w[^\s'\"]*", text) == []
@@ -61,15 +61,15 @@ def test_a_file_names_no_other_server_and_nothing_inline(path: Path) -> None:
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
 
 
-def test_every_file_is_asked_for_by_another() -> None:
+def test_every_file_is_referenced_by_another() -> None:
     texts = {path.name: path.read_text() for path in FILES}
     asked = {name for text in texts.values() for name in re.findall(r"(?:\./|/assets/)([\w]+\.\w+)", text)}
 
     assert asked | {"index.html"} == set(texts)
 
 
-def test_every_text_is_there_in_every_language_and_used() -> None:
-    """A key that is missing is shown as it is; one that nobody uses is translated for nothing."""
+def test_every_text_exists_in_every_language_and_is_used() -> None:
+    """A missing key appears on the page; an unused one is translated in vain."""
     source = (static.DASHBOARD_FOLDER / "texts.js").read_text()
     rows = dict(re.findall(r"^\t(\w+): (\[.*\]),$", source, re.MULTILINE))
     code = "\n".join(path.read_text() for path in FILES if path.suffix == ".js" and path.name != "texts.js")

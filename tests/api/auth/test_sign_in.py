@@ -1,4 +1,4 @@
-"""Signing in: what a cookie may do, and what it may not."""
+"""Signing in with a token, and the permissions of the cookie."""
 
 import pytest
 import requests
@@ -13,7 +13,7 @@ from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
 def signed_in(api_url: str, token: str = API_TOKEN) -> requests.Session:
-    """As a browser is that went through the door."""
+    """A session with the cookie and CSRF token of a signed-in browser."""
     http = requests.Session()
     answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {token}"}, timeout=30)
     assert answer.status_code == 200, answer.text
@@ -21,8 +21,8 @@ def signed_in(api_url: str, token: str = API_TOKEN) -> requests.Session:
     return http
 
 
-def test_a_token_is_shown_once_and_a_cookie_takes_its_place(api_url: str) -> None:
-    """The cookie is out of reach of scripts and of other sites, and is not the token."""
+def test_signing_in_exchanges_the_token_for_a_cookie(api_url: str) -> None:
+    """Scripts and other sites cannot read the cookie, and it does not contain the token."""
     with requests.Session() as http:
         answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {API_TOKEN}"}, timeout=30)
         cookie = answer.headers["set-cookie"]
@@ -32,13 +32,13 @@ def test_a_token_is_shown_once_and_a_cookie_takes_its_place(api_url: str) -> Non
         assert http.get(f"{api_url}/api/chats", timeout=30).status_code == 200
 
 
-def test_without_cookie_and_token_there_is_nothing(api_url: str) -> None:
+def test_a_request_without_cookie_and_token_is_unauthorized(api_url: str) -> None:
     assert requests.get(f"{api_url}/api/session", timeout=30).status_code == 401
     assert requests.post(f"{api_url}/api/session", timeout=30).status_code == 401
 
 
-def test_a_cookie_alone_does_not_write(api_url: str, history: HistoryWriter) -> None:
-    """Another site can make a browser send a request with its cookie, and cannot know what our page knows."""
+def test_a_cookie_without_csrf_token_cannot_write(api_url: str, history: HistoryWriter) -> None:
+    """Another site can make a browser send its cookie, but cannot read the CSRF token of our page."""
     history.store(message_fact())
     url = f"{api_url}/api/chats/919811000001/read"
     with signed_in(api_url) as http:
@@ -54,7 +54,7 @@ def test_a_cookie_alone_does_not_write(api_url: str, history: HistoryWriter) -> 
     assert ours.status_code == 200
 
 
-def test_signing_out_takes_the_cookie_back(api_url: str) -> None:
+def test_signing_out_deletes_the_cookie(api_url: str) -> None:
     with signed_in(api_url) as http:
         http.delete(f"{api_url}/api/session", timeout=30)
 
@@ -63,7 +63,7 @@ def test_signing_out_takes_the_cookie_back(api_url: str) -> None:
 
 
 def test_signing_out_ends_every_copy_of_the_cookie(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever stole it is signed out too, and hears nothing more; and nobody else is."""
+    """A stolen copy is invalid, too, and its streams end; other sign-ins remain."""
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.1)
     with signed_in(api_url) as http, signed_in(api_url) as other:
         stolen = {"cookie": "; ".join(f"{one.name}={one.value}" for one in http.cookies)}
@@ -76,10 +76,8 @@ def test_signing_out_ends_every_copy_of_the_cookie(api_url: str, monkeypatch: py
         assert other.get(f"{api_url}/api/chats", timeout=30).status_code == 200
 
 
-def test_a_token_that_is_revoked_takes_its_cookies_with_it(
-    api_url: str, history: HistoryWriter, database_url: str
-) -> None:
-    """Whoever loses a laptop revokes its token, and need not find the laptop."""
+def test_revoking_a_token_invalidates_its_cookies(api_url: str, history: HistoryWriter, database_url: str) -> None:
+    """A lost laptop can be locked out without having it."""
     history.store(message_fact(), session="mine")
     history.store(message_fact(address="919811000002"), session="yours")
     with connections.open(database_url, "test") as connection:
@@ -96,17 +94,17 @@ def test_a_token_that_is_revoked_takes_its_cookies_with_it(
     assert after.status_code == 401
 
 
-def test_a_cookie_lasts_its_time_and_is_nobody_elses_to_make() -> None:
-    """What was changed by a letter, was made with another token, or is over, is no cookie."""
+def test_only_unexpired_cookies_with_a_valid_signature_are_accepted() -> None:
+    """A cookie that was modified, signed with another API_TOKEN, or has expired is rejected."""
     ours, others = SignInCookies(API_TOKEN), SignInCookies("another token")
-    ticket = SignIn(7, "aa")
-    value = ours.encode(ticket, now=1000.0)
+    sign_in = SignIn(7, "aa")
+    value = ours.encode(sign_in, now=1000.0)
 
     def read(value: str, now: float = 1000.0) -> SignIn | None:
         return ours.decode(Headers({"cookie": f"{ours.name}={value}"}), now)
 
-    assert read(value) == ticket
+    assert read(value) == sign_in
     assert read(value, 1000.0 + cookies.LIFETIME_SECONDS + 1) is None
-    assert read(others.encode(ticket, now=1000.0)) is None
+    assert read(others.encode(sign_in, now=1000.0)) is None
     assert read("8" + value[1:]) is None
     assert [read(odd) for odd in ("", ".", "...", "7.aa.x.", "é.é.é.é")] == [None] * 5

@@ -1,4 +1,4 @@
-"""How PostgreSQL answers the calls that dashboards make all the time."""
+"""The query plans of the most frequent requests of a dashboard."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ ANALYZE;
 """
 PLACE = ChatScope("919800000001", None)
 MIDDLE = message_pages.MessagePosition(1_700_030_000_000, 0, "", 0)
-QUESTIONS: dict[str, Callable[[Connection], object]] = {
+QUERIES: dict[str, Callable[[Connection], object]] = {
     "chats": lambda c: chat_list.newest(c, chat_list.ChatFilter(), 100),
     "chats of sessions": lambda c: chat_list.newest(c, chat_list.ChatFilter(sessions=("s1", "s2")), 100),
     "chats unread": lambda c: chat_list.newest(c, chat_list.ChatFilter(unread=True), 20),
@@ -72,13 +72,13 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "newer messages": lambda c: message_pages.newer(c, MessageQuery(PLACE, 50), MIDDLE),
     "messages around": lambda c: message_pages.around(c, MessageQuery(PLACE, 50), MIDDLE),
     "messages since": lambda c: message_pages.newest(c, MessageQuery(PLACE, 50, since=1_700_030_000_000)),
-    "a message's place": lambda c: message_pages.locate(c, PLACE, "M30000"),
+    "position of a message": lambda c: message_pages.locate(c, PLACE, "M30000"),
     "search for a number": lambda c: search.find(c, search.SearchQuery(("30001",), 20), None),
-    "search for a number and what everybody says": lambda c: search.find(
+    "search for a number and a frequent word": lambda c: search.find(
         c, search.SearchQuery(("order", "30001"), 20), None
     ),
     "search in a chat": lambda c: search.find(c, search.SearchQuery(("order",), 20, address=PLACE.address), None),
-    "search for what nobody said": lambda c: search.find(c, search.SearchQuery(("zebedee",), 20), None),
+    "search for a word that does not occur": lambda c: search.find(c, search.SearchQuery(("zebedee",), 20), None),
     "changes": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100),
     "changes of a session": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100, ("s1",)),
 }
@@ -86,7 +86,7 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
 
 @pytest.fixture(scope="module")
 def explained(servers: Any, template_database: str) -> Iterator[Callable[[Callable[[Connection], object]], list[Any]]]:  # noqa: ANN401 - dev's
-    """Runs a question on a filled database and gives the plans that PostgreSQL really executed."""
+    """Runs a query on a filled database; returns the plans that PostgreSQL executed."""
     admin = servers.postgres.url_of("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE plans TEMPLATE {template_database}")  # pyright: ignore[reportArgumentType, reportCallIssue] - our own name
@@ -103,11 +103,11 @@ def explained(servers: Any, template_database: str) -> Iterator[Callable[[Callab
             lambda notice: plans.append(json.loads((notice.message_primary or "").partition("plan:\n")[2]))
         )
 
-        def explain(question: Callable[[Connection], object]) -> list[Any]:
-            # Beyond the fifth time PostgreSQL may plan once for all values: that plan has to be good, too.
+        def explain(query: Callable[[Connection], object]) -> list[Any]:
+            # After five executions PostgreSQL may use a generic plan, which must be good, too.
             for _ in range(8):
                 plans.clear()
-                question(connection)  # pyright: ignore[reportArgumentType] - a row is a tuple either way
+                query(connection)  # pyright: ignore[reportArgumentType] - a row is a tuple either way
             return [plan["Plan"] for plan in plans]
 
         yield explain
@@ -121,12 +121,12 @@ def nodes(plan: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
         yield from nodes(child)
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_a_hot_question_reads_indexes_and_sorts_no_more_than_a_page(
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_frequent_query_reads_indexes_and_sorts_at_most_a_page(
     explained: Callable[[Callable[[Connection], object]], list[Any]], name: str
 ) -> None:
-    """What reads or sorts a table is fast on a laptop and slow with ten million messages."""
-    plans = explained(QUESTIONS[name])
+    """A query that scans or sorts a table is fast on a laptop and slow with ten million messages."""
+    plans = explained(QUERIES[name])
 
     assert plans
     for node in (node for plan in plans for node in nodes(plan)):
