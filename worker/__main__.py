@@ -13,15 +13,15 @@ from ingest.queue.failpoints import Failpoints
 from store.erasure.suppressions import SuppressionCache
 from store.postgres import connections, migrator
 from store.postgres.errors import TransientError
+from store.replay.parked_retry import RedriveRunner
 from telemetry import logs, traces
 from telemetry.errors import SettingsError
-from worker import health, redis_client
+from worker import health, parsers, redis_client
 from worker.commands import doctor, replay
 from worker.drain.drainer import Drainer
 from worker.housekeeping.erasures import ErasureRunner
 from worker.housekeeping.indexer import Indexer
 from worker.housekeeping.monitor import StreamMonitor
-from worker.housekeeping.redrives import RedriveRunner
 from worker.housekeeping.slow_metrics import SlowMetrics
 from worker.housekeeping.tasks import Housekeeping
 from worker.metrics.worker import WorkerMetrics
@@ -75,7 +75,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
     if settings.port is not None:
         health.serve(settings.host, settings.port, monitor, metrics)
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
-    redrives = RedriveRunner(settings.direct_url, settings.own_phone, suppressions)
+    redrives = RedriveRunner(settings.direct_url, lambda: parsers.current(suppressions), settings.own_phone)
     erasures = ErasureRunner(settings.suppression_key_store)
     housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)
     indexer = Indexer(settings.database_url)

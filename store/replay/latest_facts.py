@@ -4,16 +4,15 @@ The history stores a fact with its precedence, so folding an event again raises 
 else. A wrong fact that outranks the right one is retracted first (store/replay/retractions.py).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeAlias, cast
 
 from store.erasure import suppressions
 from store.feed import changes
 from store.history import fold, sessions
 from store.history.parsed_events import ParsedEvent
-from store.model.facts import DisplayName, Fact, LidAlias, SessionReport, SessionState
+from store.model.facts import DisplayName, Fact, LidAlias, SessionReport
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 from store.replay.report import Difference
@@ -22,6 +21,9 @@ from store.replay.sources import SourceEvent
 FactKind: TypeAlias = Literal["name", "alias", "state", "phone", "seen"]
 FactKey: TypeAlias = tuple[FactKind, str, str, str]
 """(kind, session_id, subject, object)"""
+
+
+_FACT_TYPES = (DisplayName, LidAlias, SessionReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,40 +134,23 @@ def missing(connection: Connection, facts: Iterable[LatestFact]) -> list[tuple[L
     ]
 
 
-def apply_missing(connection: Connection, facts: Iterable[LatestFact]) -> list[Difference]:
-    """Fold those that outrank what the history has, in the caller's transaction; returns what changed."""
+def apply_missing(connection: Connection, sources: Sequence[SourceEvent]) -> list[Difference]:
+    """Fold the facts that outrank what the history has, in the caller's transaction; returns what changed."""
     suppressions.lock_shared(connection)
-    found = missing(connection, facts)
-    _fold(connection, [fact for fact, _ in found])
+    found = missing(connection, extract_latest(sources).values())
+    digests = {fact.digest for fact, _ in found if fact.kind != "seen"}
+    events = [
+        _without_messages(event) for source in sources if source.digest in digests for event in source.parsed_events
+    ]
+    changes.publish(connection, fold.apply(connection, events).changes)
+    if seen := {(fact.session_id, fact.subject): fact.effective_at for fact, _ in found if fact.kind == "seen"}:
+        sessions.ensure(connection, {session_id for session_id, _ in seen})
+        sessions.record_last_seen(connection, seen)
     return [describe(fact, value) for fact, value in found]
 
 
-def _fold(connection: Connection, latest_facts: Sequence[LatestFact]) -> None:
-    facts: defaultdict[tuple[bytes, str, int], list[Fact]] = defaultdict(list)
-    seen: dict[tuple[str, str], int] = {}
-    for one in latest_facts:
-        if one.kind == "seen":
-            seen[one.session_id, one.subject] = one.effective_at
-        else:
-            facts[one.digest, one.session_id, one.effective_at].append(_to_fact(one))
-    events = [ParsedEvent(digest, at, 0, session_id, tuple(some)) for (digest, session_id, at), some in facts.items()]
-    changes.publish(connection, fold.apply(connection, events).changes)
-    if seen:
-        sessions.ensure(connection, {session_id for session_id, _ in seen})
-        sessions.record_last_seen(connection, seen)
-
-
-def _to_fact(latest_fact: LatestFact) -> Fact:
-    # Without a time of its own: it takes effect at the receipt of its event, which is the effective time.
-    match latest_fact.kind:
-        case "name":
-            return DisplayName(latest_fact.subject, latest_fact.value or "", 2 if latest_fact.rank == 2 else 1, None)
-        case "alias":
-            return LidAlias(latest_fact.subject, latest_fact.object, None)
-        case "state":
-            return SessionReport(cast("SessionState", latest_fact.value), None, None)
-        case "phone" | "seen":
-            return SessionReport(None, latest_fact.value, None)
+def _without_messages(event: ParsedEvent) -> ParsedEvent:
+    return replace(event, facts=tuple(fact for fact in event.facts if isinstance(fact, _FACT_TYPES)))
 
 
 def describe(latest_fact: LatestFact, before: str | None) -> Difference:

@@ -1,15 +1,33 @@
-"""Retries parked events with the current parser; events that it understands are stored and leave the list."""
+"""Retries parked events with the current parser: a given list of them, or those of the queued redrive requests.
 
-from collections.abc import Sequence
+Events that the parser understands by now are stored and leave the list.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from store.erasure import suppressions
-from store.postgres import errors
+from store.postgres import connections, errors
 from store.postgres.connections import Connection
-from store.postgres.errors import PermanentError
-from store.replay import latest_facts, sources
+from store.postgres.errors import PermanentError, TransientError
+from store.replay import latest_facts, progress, redrive_requests, replay, sources
+from store.replay.redrive_requests import RedriveRequest
 from store.replay.refolding import Refolder
 from store.replay.replay import ReplayPlan
 from store.replay.report import ReplayReport, not_yet_counted
+from store.replay.sources import EventParser
+
+log = logging.getLogger(__name__)
+
+STEP_EVENTS = 64
+"""Events in one step of a redrive: a drain waits for a step to end."""
+SLICE_SECONDS = 2.0
+"""Seconds that a worker spends on a redrive before its other duties."""
+STEP_DEADLINE_SECONDS = 20.0
+"""Seconds that PostgreSQL has for a step of a redrive."""
 
 
 class ParkedRetry:
@@ -62,9 +80,88 @@ class ParkedRetry:
             understood = [source for source in found.reclassified if source.outcome.kind != "parked"]
             # Names, LIDs and sessions first, in their own transaction: an interruption repeats them without effect.
             with connection.transaction():
-                latest_facts.apply_missing(connection, latest_facts.extract_latest(understood).values())
+                latest_facts.apply_missing(connection, understood)
             with connection.transaction():
                 suppressions.lock_shared(connection)
                 differences = self._refolder.repair(connection, found, "retry of parked events")
         with connection.transaction():
             self.report.add(not_yet_counted(connection, differences))
+
+
+@dataclass(frozen=True, slots=True)
+class _ActiveRedrive:
+    connection: Connection
+    request: RedriveRequest
+    retry: ParkedRetry
+
+
+class RedriveRunner:
+    """Runs queued redrives; one worker at a time, and another resumes the redrive of a dead one."""
+
+    def __init__(self, database_url: str, get_parser: Callable[[], EventParser], own_phone: str | None) -> None:
+        self._database_url = database_url
+        self._get_parser = get_parser
+        self._own_phone = own_phone
+        self._active: _ActiveRedrive | None = None
+        self._interrupted_id: int | None = None
+
+    def run_slice(self, connection: Connection, may_continue: Callable[[], bool]) -> bool:
+        """Run steps of a queued redrive for a slice of time, asking `may_continue` after each.
+
+        Returns whether there may be more. Raises TransientError: the next slice resumes the redrive.
+        """
+        try:
+            if self._active is None:
+                self._active = self._start(connection)
+            if self._active is None:
+                return False
+            self._run_steps(self._active, may_continue)
+        except progress.ReplayRunningError:
+            return False
+        except TransientError:
+            self.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        """Leave the active redrive to the worker that looks next."""
+        if self._active is not None:
+            self._interrupted_id = self._active.request.redrive_id
+            self._active.connection.close()
+            self._active = None
+
+    def _start(self, connection: Connection) -> _ActiveRedrive | None:
+        with connections.deadline(connection, STEP_DEADLINE_SECONDS):
+            if not redrive_requests.has_pending(connection):
+                return None
+        plan = ReplayPlan(self._get_parser(), own_phone=self._own_phone, batch_size=STEP_EVENTS)
+        # Does not wait for the replay lock: another worker may hold it, and new events come first.
+        own_connection = replay.open_connection(self._database_url, wait_seconds=0)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(own_connection.close)
+            with connections.deadline(own_connection, STEP_DEADLINE_SECONDS):
+                request = redrive_requests.claim(own_connection, survived=self._interrupted_id)
+                if request is None:
+                    return None
+                event_ids = redrive_requests.start(own_connection, request)
+                active = _ActiveRedrive(own_connection, request, ParkedRetry(own_connection, plan, event_ids))
+            on_failure.pop_all()
+        log.info("redrive %d of %d events, requested by %s", request.redrive_id, active.retry.total, request.caller)
+        return active
+
+    def _run_steps(self, active: _ActiveRedrive, may_continue: Callable[[], bool]) -> None:
+        until = time.monotonic() + SLICE_SECONDS
+        while True:
+            failure: str | None = None
+            with connections.deadline(active.connection, STEP_DEADLINE_SECONDS):
+                try:
+                    has_more = active.retry.step()
+                except PermanentError as error:
+                    has_more, failure = False, str(error)
+                redrive_requests.save_progress(active.connection, active.request, done=not has_more, failure=failure)
+            if not has_more:
+                log.info("redrive %d is done", active.request.redrive_id)
+                self.release()
+                return
+            if time.monotonic() >= until or not may_continue():
+                return

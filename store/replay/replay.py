@@ -202,7 +202,7 @@ class Replay:
         if missing and not self._plan.dry_run:
             # Apart from the repair, which takes locks in another order; an interruption repeats this without effect.
             with connection.transaction():
-                applied = latest_facts.apply_missing(connection, facts.values())
+                applied = latest_facts.apply_missing(connection, found.sources)
                 reached = self._record_progress(applied, event_ids=() if found.differs else event_ids)
             self.progress = reached
         if found.differs and not self._plan.dry_run:

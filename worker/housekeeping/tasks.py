@@ -6,17 +6,19 @@ from datetime import timedelta
 
 from store.feed import pruning
 from store.postgres import connections
+from store.replay.parked_retry import RedriveRunner
 from store.retention import partitions
 from worker.drain.drainer import Drainer
 from worker.housekeeping.erasures import ErasureRunner
 from worker.housekeeping.periodic import Periodic
-from worker.housekeeping.redrives import RedriveRunner
 from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.housekeeping.tasks")
 
 INTERVAL_SECONDS = 60.0
 """Seconds between two looks for expired changes, and for months without a partition."""
+REDRIVE_POLL_SECONDS = 1.0
+"""Seconds between two looks for queued redrives, and before a retry."""
 PRUNE_LIMIT = 2_000
 """Changes deleted in one transaction: it hides younger changes from the feed's readers, so it is short."""
 DATABASE_DEADLINE_SECONDS = 20.0
@@ -41,12 +43,13 @@ class Housekeeping:
         self._metrics = metrics
         self._feed_retention = timedelta(days=feed_days)
         self._pruning = Periodic(INTERVAL_SECONDS, "pruning of the change feed postponed")
+        self._redriving = Periodic(REDRIVE_POLL_SECONDS, "redrive paused; retrying")
         self._partitioning = Periodic(INTERVAL_SECONDS, "creation of event partitions postponed")
 
     def run_due(self, may_continue: Callable[[], bool]) -> None:
         """Run a slice of each duty that is due; `may_continue` is whether nothing waits to be drained."""
         self._erasures.run(self._drainer.connection, may_continue)
-        self._redrives.run(self._drainer.connection, may_continue)
+        self._redriving.run(lambda: self._redrives.run_slice(self._drainer.connection(), may_continue))
         self._pruning.run(self._prune)
         self._partitioning.run(self._create_partitions)
 

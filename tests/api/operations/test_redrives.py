@@ -9,15 +9,17 @@ import pytest
 import requests
 
 from store.access import tokens
+from store.erasure.suppressions import SuppressionCache
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.replay import redrive_requests
+from store.replay.parked_retry import RedriveRunner
 from store.replay.redrive_requests import RedriveSelection
 from tests.support.generated_history import batches, world
 from tests.support.history_writer import ApiClient, HistoryWriter
 from tests.support.pipeline import WorkerPipeline
 from tests.support.replaying import store_batches, text_event
-from worker.housekeeping.redrives import RedriveRunner
+from worker import parsers
 
 SESSION, OTHER = world.SESSIONS[:2]
 DIGEST = "ab" * 32
@@ -53,12 +55,16 @@ def done(client: ApiClient, redrive_id: int) -> dict[str, Any]:
     raise AssertionError("the redrive is never done")
 
 
+def new_runner(history: HistoryWriter) -> RedriveRunner:
+    return RedriveRunner(history.database_url, lambda: parsers.current(SuppressionCache()), None)
+
+
 def work(history: HistoryWriter) -> None:
     """What a worker does with redrives, until nothing is left to do."""
-    mine = RedriveRunner(history.database_url, None)
+    mine = new_runner(history)
     with connections.open(history.database_url, "test") as connection:
         while redrive_requests.has_pending(connection):
-            mine.run(lambda: connection, lambda: True)
+            mine.run_slice(connection, lambda: True)
 
 
 def test_a_worker_tries_again_what_somebody_asks_for(
@@ -144,9 +150,9 @@ def test_what_one_worker_leaves_another_one_finishes(history: HistoryWriter, cli
         not_yet,
     )
     asked = client.post("/api/parked/redrive").json()["data"]["id"]
-    first = RedriveRunner(history.database_url, None)
+    first = new_runner(history)
     with connections.open(history.database_url, "test") as connection:
-        first.run(lambda: connection, lambda: False)
+        first.run_slice(connection, lambda: False)
     part = client.get_data(f"/api/parked/redrive/{asked}")
     first.release()
     work(history)
