@@ -161,7 +161,7 @@ def test_a_larger_lock_file_agrees_with_what_runs(lock: str) -> None:
     assert {name: version for name, version in runtime.items() if larger.get(name) != version} == {}
 
 
-def test_what_is_deployed_is_what_runs_here_without_servers_for_laptops() -> None:
+def test_the_deployment_lock_has_the_tested_versions_without_embedded_servers() -> None:
     """An image with a second PostgreSQL in it is large, and one that nobody patches."""
     laptop, deployed, tracing = (dict(PINNED.findall((ROOT / LOCKS[at]).read_text())) for at in (0, 3, 4))
 

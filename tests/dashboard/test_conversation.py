@@ -20,7 +20,7 @@ def distance_from_end(reader: BrowserUser) -> float:
     )
 
 
-def test_what_arrives_appears_at_the_end_and_in_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
+def test_a_new_message_appears_at_the_end_and_in_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A reader at the newest message stays at the newest message."""
     store_messages(history, 60)
     mark_all_read(history)
@@ -32,7 +32,9 @@ def test_what_arrives_appears_at_the_end_and_in_the_list(browser_user: BrowserUs
     assert distance_from_end(browser_user) < 5
 
 
-def test_what_arrives_does_not_move_a_reader_of_old_messages(browser_user: BrowserUser, history: HistoryWriter) -> None:
+def test_a_new_message_does_not_move_a_reader_of_old_messages(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
     """Losing the place in the middle of a sentence is what makes people turn live updates off."""
     store_messages(history, 60)
     mark_all_read(history)

@@ -107,9 +107,7 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     assert page.evaluate("window.mark") == "the same page"
 
 
-def test_what_is_parked_is_tried_again_on_request(
-    reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
-) -> None:
+def test_parked_events_are_retried_on_request(reader: BrowserUser, gateway: PretendGateway, stack: LocalStack) -> None:
     """One event that the parser understands by now, and one that it still does not."""
     history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
     park_event(history, b'{"event":"call.offer"}')

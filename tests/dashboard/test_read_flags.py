@@ -17,9 +17,7 @@ from tests.support.dashboard_actions import (
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
-def test_what_a_message_said_before_its_edits_is_shown_on_request(
-    browser_user: BrowserUser, history: HistoryWriter
-) -> None:
+def test_texts_before_edits_are_shown_on_request(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Who promised what, and when it was changed: asked for, shown, and put away again."""
     history.store(message_fact("5 pieces for 40", 0, id="a"), message_fact("Thank you", 9000, id="b"))
     history.store(
@@ -59,9 +57,7 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(
     expect(page.locator(".badge")).to_have_count(0)
 
 
-def test_what_comes_while_a_conversation_is_loaded_is_not_missed(
-    browser_user: BrowserUser, history: HistoryWriter
-) -> None:
+def test_a_message_that_arrives_during_loading_is_not_missed(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The page was read before the message was there, and the stream told of it before the page was here."""
     store_messages(history, 3)
     mark_all_read(history)

@@ -40,7 +40,7 @@ def write(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_what_is_sent_is_shown_once_with_its_state(writer: BrowserUser, gateway: PretendGateway) -> None:
+def test_a_sent_message_is_shown_once_with_its_state(writer: BrowserUser, gateway: PretendGateway) -> None:
     """Ours, the server's and the stream's word for it are one bubble."""
     page = writer.page
     write(page, "Yes, we do 👍")
@@ -134,7 +134,7 @@ def test_a_file_goes_with_its_caption(writer: BrowserUser, gateway: PretendGatew
     assert (sent.name, sent.size) == ("bill.pdf", 14)
 
 
-def test_what_cannot_be_sent_is_refused_in_words(writer: BrowserUser) -> None:
+def test_an_impossible_send_is_refused_with_a_sentence(writer: BrowserUser) -> None:
     """A picture that is none: the server looks at the content, and says what it thinks of it."""
     page = writer.page
     page.set_input_files("input[type=file]", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not an image"})

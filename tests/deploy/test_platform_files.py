@@ -61,7 +61,7 @@ def test_there_is_every_process_on_every_platform() -> None:
 
 
 @pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
-def test_what_is_started_exists(one: DeclaredProcess) -> None:
+def test_every_started_module_exists(one: DeclaredProcess) -> None:
     """A module or command that was renamed would otherwise be missed by whoever deploys next."""
     assert one.command[:2] == ("python", "-m")
     assert (ROOT / one.module / "__main__.py").exists()

@@ -67,7 +67,7 @@ def test_the_lines_of_the_page_paste(demo: LocalStack) -> None:
     assert f"WEBHOOK_SECRETS={WEBHOOK_SECRET}" in (demo.data_dir / ".env").read_text()
 
 
-def test_what_was_sent_is_one_row_each_when_its_webhooks_have_come(demo: LocalStack) -> None:
+def test_a_send_and_its_webhooks_are_one_row(demo: LocalStack) -> None:
     """The demo's gateway reports what it sent, and how far it got: answer and webhooks race."""
     bearer = {"Authorization": f"Bearer {demo.token}"}
     phone = "919811000077"

@@ -90,7 +90,7 @@ def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them
     assert sorted(texts, key=str) == sorted((f"text {n}" for n in range(2000)), key=str)
 
 
-def test_what_the_flow_costs_is_measured_and_printed(system: RunningSystem) -> None:
+def test_the_time_from_webhook_to_conversation_is_measured_and_printed(system: RunningSystem) -> None:
     """Figures for whoever changes something: no assertion on time, as machines differ."""
     many = [message_webhook("919811002000", n, f"many {n}") for n in range(1500)]
     started = time.perf_counter()

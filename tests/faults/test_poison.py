@@ -77,7 +77,7 @@ def test_an_event_that_is_refused_even_as_parked_is_parked_without_its_names(pip
     assert (found.missing_events, found.duplicate_rows, found.unexpected_events) == (0, 0, 0), found
 
 
-def test_what_is_parked_is_kept_byte_by_byte(pipeline: WorkerPipeline) -> None:
+def test_a_parked_body_is_stored_byte_by_byte(pipeline: WorkerPipeline) -> None:
     """Nothing is unreadable for ever: the bytes wait for a parser or a store that takes them."""
     pipeline.execute(REFUSE_TEXT)
     pipeline.feed.append([poison(1)])

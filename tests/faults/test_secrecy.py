@@ -117,7 +117,7 @@ def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
         assert PASSWORD not in done.stdout + done.stderr
 
 
-def test_what_a_drain_dies_of_is_logged_without_its_words(pipeline: WorkerPipeline) -> None:
+def test_the_cause_of_a_dead_drain_is_logged_without_message_texts(pipeline: WorkerPipeline) -> None:
     """PostgreSQL's errors quote the row that it refuses, and Python's often the value."""
     prelude = """
 from store.ingestion import apply

@@ -84,7 +84,7 @@ def test_a_reading_pool_cannot_write_through_a_pooler_either(pgbouncer_url: str)
         reads.close()
 
 
-def test_what_needs_a_session_of_its_own_is_refused_through_a_pooler(pgbouncer_url: str, direct_url: str) -> None:
+def test_commands_that_need_a_session_are_refused_through_a_pooler(pgbouncer_url: str, direct_url: str) -> None:
     """A lock that stays with somebody else's session is never given back."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
         connections.open(pgbouncer_url, "test", dedicated=True)

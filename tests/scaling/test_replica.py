@@ -100,7 +100,7 @@ def texts(client: ApiClient) -> list[str]:
     return [one["message_text"] for one in client.get_data(f"/api/chats/{SENDER_PHONE}")["messages"]]
 
 
-def test_what_only_reads_is_answered_by_the_replica(history: HistoryWriter, client: ApiClient) -> None:
+def test_read_requests_are_served_by_the_replica(history: HistoryWriter, client: ApiClient) -> None:
     """Lists, conversations, search and numbers are nearly all that dashboards ask."""
     history.store(message_fact("from afar", id="A"))
     before = answered(client)
@@ -153,9 +153,7 @@ def test_a_replicas_snapshot_does_not_tell_what_is_running(pair: Pair, history: 
     assert running == 0, "but nothing is said to be running"
 
 
-def test_what_was_running_when_the_replica_showed_a_page_stays_unread(
-    history: HistoryWriter, client: ApiClient
-) -> None:
+def test_messages_of_a_transaction_unseen_by_the_replica_stay_unread(history: HistoryWriter, client: ApiClient) -> None:
     """It commits after the page was drawn; by the replica's own snapshot it would pass for shown."""
     history.store(message_fact("shown", id="A"))
     with psycopg.connect(history.database_url) as slow:

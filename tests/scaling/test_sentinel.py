@@ -23,7 +23,7 @@ def redis_servers(folder: Path) -> Iterator[SentinelDeployment]:
         yield both
 
 
-def test_what_enough_replicas_have_survives_every_failover(
+def test_events_on_enough_replicas_survive_every_failover(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
     """The primary dies for good, and later one is told to step down: each event is answered with 200 and kept once."""
@@ -78,7 +78,7 @@ def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
         assert not (wrong := fleet.find_problems(sender.deliveries)), wrong
 
 
-def test_what_only_the_dead_primary_had_is_named_by_the_ledger(
+def test_the_ledger_names_events_that_only_the_dead_primary_had(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
     """Without REDIS_MIN_REPLICAS an acknowledgement is the primary's word alone: what dies with it is named."""

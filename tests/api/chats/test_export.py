@@ -104,7 +104,7 @@ def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiC
 
 
 @pytest.mark.parametrize("path", [f"/api/chats/{SENDER_PHONE}/export?format=exe", "/api/chats/x/export"])
-def test_what_cannot_be_exported_is_refused_in_the_envelope(client: ApiClient, path: str) -> None:
+def test_an_impossible_export_is_refused_in_the_envelope(client: ApiClient, path: str) -> None:
     """Before anything is streamed."""
     assert client.get(path).status_code == 400
 
@@ -163,7 +163,7 @@ def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, 
         answer.close()
 
 
-def test_whoever_stops_reading_gives_its_turn_back(
+def test_a_client_that_stops_reading_frees_its_place(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Four clients that fell asleep would otherwise be the last that this process ever served a file."""

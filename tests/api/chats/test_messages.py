@@ -114,7 +114,7 @@ def test_an_address_is_understood_in_any_spelling(history: HistoryWriter, client
 
 
 @pytest.mark.parametrize("spelling", ["hello", "@", "+", "%00", "a@b@c", "x" * 500])
-def test_what_cannot_be_an_address_is_refused(client: ApiClient, spelling: str) -> None:
+def test_an_impossible_address_is_refused(client: ApiClient, spelling: str) -> None:
     """A typing error is not an empty chat."""
     answer = client.get(f"/api/chats/{spelling}")
 

@@ -174,7 +174,7 @@ COMMON = """
 
 @pytest.mark.parametrize("q", ["please order", "please ordr", "please", "5512 please", "pleese 5512", "ease", "or"])
 @pytest.mark.parametrize("address", [None, SENDER_PHONE])
-def test_what_is_rare_is_found_however_much_is_newer(
+def test_rare_words_are_found_below_many_newer_messages(
     history: HistoryWriter, client: ApiClient, q: str, address: str | None
 ) -> None:
     """Which index is asked, and for which words, depends on what everybody says; what is found does not."""

@@ -41,7 +41,7 @@ def machine(sak: Callable[..., tuple[int, str]], *words: str) -> Any:  # noqa: A
     return json.loads(sak(*words, "--json")[1])
 
 
-def test_what_the_shell_sends_is_kept_like_every_other_send(
+def test_a_send_from_the_shell_is_stored_like_every_other_send(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]], history: HistoryWriter
 ) -> None:
     """Whoever answers from a terminal answers in the same history."""
@@ -153,7 +153,7 @@ def test_a_ping_that_somebody_took_and_nobody_stored_is_the_workers_step(
     assert "step 4, worker" in said
 
 
-def test_what_the_environment_does_not_name_is_read_from_the_env_file(
+def test_missing_variables_are_read_from_the_env_file(
     environ: Mapping[str, str], sak: Callable[..., tuple[int, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`./run` and the commands must mean the same gateway."""

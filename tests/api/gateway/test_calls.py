@@ -140,7 +140,7 @@ LACKING: list[tuple[Callable[[SakClient], object], str, str]] = [
 
 
 @pytest.mark.parametrize(("call", "missing", "named"), LACKING)
-def test_what_a_call_lacks_is_named_before_sak_is_asked(
+def test_a_missing_argument_is_named_before_sak_is_called(
     call: Callable[[SakClient], object], missing: str, named: str, gateway: PretendGateway, settings: Settings
 ) -> None:
     """`SAK_JWT is not set` helps more than a 401."""

@@ -42,7 +42,7 @@ def test_a_number_becomes_what_sak_dials(to: str, digits: str) -> None:
         ("", "has 0"),
     ],
 )
-def test_what_sak_cannot_dial_is_refused_with_the_reason(to: str, says: str) -> None:
+def test_a_number_that_sak_cannot_dial_is_refused_with_the_reason(to: str, says: str) -> None:
     """Digits of other scripts are no digits to SAK either."""
     with pytest.raises(InvalidRecipientError, match=re.escape(says)):
         normalize(to)

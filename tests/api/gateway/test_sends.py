@@ -113,9 +113,7 @@ def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: Prete
     assert arrived[0].message_id != queued.message_id
 
 
-def test_what_is_sent_goes_to_the_number_that_the_chat_is_stored_under(
-    gateway: PretendGateway, client: SakClient
-) -> None:
+def test_a_send_goes_to_the_number_of_the_chat(gateway: PretendGateway, client: SakClient) -> None:
     """Otherwise the reply lands in another chat than the question."""
     client.send_text("+91 98110-00009", "hello")
 
@@ -123,7 +121,7 @@ def test_what_is_sent_goes_to_the_number_that_the_chat_is_stored_under(
 
 
 @pytest.mark.parametrize("to", ["120363041234567890@g.us", "200000000000011@lid", "123", ""])
-def test_what_is_no_phone_is_refused_before_sak_is_asked(to: str, gateway: PretendGateway, client: SakClient) -> None:
+def test_an_invalid_phone_is_refused_before_sak_is_called(to: str, gateway: PretendGateway, client: SakClient) -> None:
     """SAK would strip the letters and dial what is left."""
     with pytest.raises(InvalidRecipientError):
         client.send_text(to, "hello")

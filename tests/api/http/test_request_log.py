@@ -16,7 +16,7 @@ from dev.supervisor import listeners
 from tests.support.history_writer import API_TOKEN
 
 
-def test_who_is_refused_can_name_the_line_that_says_why(database_url: str, tmp_path: Path) -> None:
+def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: Path) -> None:
     """A user's report holds one id; the log line with it has route, status and time, and no path: that names people."""
     with listeners.open_listener("127.0.0.1", 0, "API_PORT") as listener:
         number = listener.fileno()

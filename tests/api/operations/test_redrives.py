@@ -142,7 +142,7 @@ def test_a_redrive_that_nobody_asked_for_is_404(client: ApiClient, named: str) -
     assert client.get(f"/api/parked/redrive/{named}").json()["code"] == "redrive_not_found"
 
 
-def test_what_one_worker_leaves_another_one_finishes(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_redrive_that_a_worker_leaves_is_finished_by_another(history: HistoryWriter, client: ApiClient) -> None:
     """Deployments end workers at any time."""
     store_batches(
         history.database_url,

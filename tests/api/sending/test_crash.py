@@ -69,7 +69,7 @@ def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_
     assert gateway.call_count("POST /messages/send") == 1
 
 
-def test_what_another_living_process_is_sending_is_left_alone(
+def test_a_send_of_another_running_process_is_left_alone(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """A second process that starts must not call the first one's sends lost."""

@@ -91,7 +91,7 @@ def test_a_file_that_is_not_what_it_claims_is_refused(
     assert gateway.state.call_counts() == {}
 
 
-def test_what_is_too_large_is_refused_without_being_taken_in(gateway: PretendGateway, start_api: ApiStarter) -> None:
+def test_a_file_that_is_too_large_is_refused_without_being_read(gateway: PretendGateway, start_api: ApiStarter) -> None:
     """A file of any size must not fill a disk of ours."""
     sender = start_api(SEND_MAX_FILE_BYTES="1000")
     little = post(sender, "document", PDF + b"x" * 1000)

@@ -72,7 +72,7 @@ def test_the_same_key_for_something_else_is_refused(gateway: PretendGateway, sen
 @pytest.mark.parametrize(
     ("goes", "http"), [(Misbehaviour("hang_after"), 504), (Misbehaviour("failed"), 502), (Misbehaviour("queued"), 202)]
 )
-def test_whatever_became_of_it_is_the_answer_again(
+def test_a_repeated_key_gets_the_outcome_of_the_first_request(
     goes: Misbehaviour, http: int, gateway: PretendGateway, start_api: ApiStarter
 ) -> None:
     """Above all an unknown send: nothing sends it again by itself."""

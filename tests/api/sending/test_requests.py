@@ -62,7 +62,7 @@ def test_a_private_identity_is_sent_to_by_its_phone(
         ("9198\0" + "11000009", "bad_parameter"),
     ],
 )
-def test_what_cannot_be_sent_to_is_refused_up_front(
+def test_an_impossible_recipient_is_refused_at_once(
     to: object, code: str, gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """SAK would strip what it does not know, and dial what is left."""

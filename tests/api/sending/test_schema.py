@@ -36,7 +36,7 @@ def test_every_answer_to_a_send_is_described_with_its_fields(gateway: PretendGat
     assert all(sorted(answer.json()) == ["code", "error", "success"] for answer in refused)
 
 
-def test_what_is_known_of_a_send_is_described(gateway: PretendGateway, sending_client: ApiClient) -> None:
+def test_every_field_of_a_send_is_described(gateway: PretendGateway, sending_client: ApiClient) -> None:
     """The two calls that follow an answer of 202 or 504."""
     gateway.misbehave(Misbehaviour("queued"))
     send_id = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["data"]["send_id"]

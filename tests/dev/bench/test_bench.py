@@ -94,7 +94,7 @@ def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) 
         outcome.require_all_acknowledged()
 
 
-def test_what_is_acknowledged_under_load_is_in_the_stream(servers: EmbeddedServers, tmp_path: Path) -> None:
+def test_events_acknowledged_under_load_are_in_the_stream(servers: EmbeddedServers, tmp_path: Path) -> None:
     """The generator's count of answers and Redis' count of events are made apart, and must agree."""
     lab = BenchServers(tmp_path, servers.postgres, servers.valkey)
     with lab.redis() as client, lab.start_module("ingest") as ingest:

@@ -104,7 +104,7 @@ def test_it_refuses_new_connections_while_told_to(proxy: FaultProxy) -> None:
         assert ask(connection, b"hello") == b"hello"
 
 
-def test_what_it_swallows_is_never_answered_and_its_connection_stays_dead(proxy: FaultProxy, echo: Echo) -> None:
+def test_a_blackholed_connection_gets_no_response_and_stays_dead(proxy: FaultProxy, echo: Echo) -> None:
     """As a firewall that forgot the connection: only the waiting side's own patience ends it."""
     with connect(proxy) as connection:
         ask(connection, b"hello")

@@ -46,7 +46,7 @@ def stored(pipeline: WorkerPipeline) -> WorkerPipeline:
     return pipeline
 
 
-def test_what_a_worker_stores_is_what_the_descriptions_say(stored: WorkerPipeline) -> None:
+def test_a_worker_stores_the_rows_of_the_reference_model(stored: WorkerPipeline) -> None:
     """The model shares no line with the parser and the store: both follow the descriptions of SAK alone."""
     found = stored.judge()
 

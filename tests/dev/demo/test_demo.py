@@ -123,7 +123,9 @@ def test_only_made_up_numbers_occur() -> None:
     ("environ", "named"),
     [({}, "WEBHOOK_SECRETS"), ({"WEBHOOK_SECRETS": SECRET, "GATEWAY_PORT": "x"}, "GATEWAY_PORT")],
 )
-def test_what_the_demo_lacks_is_named(environ: dict[str, str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_setting_of_the_demo_is_named(
+    environ: dict[str, str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A sentence instead of a traceback."""
     assert main(environ) == 2
     assert named in capsys.readouterr().err

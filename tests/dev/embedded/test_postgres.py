@@ -32,7 +32,7 @@ def keep(postgres: EmbeddedPostgres, number: int) -> None:
         connection.execute("INSERT INTO kept VALUES (%s)", [number])
 
 
-def test_what_was_committed_is_there_after_a_kill_and_after_a_stop(folder: Path) -> None:
+def test_committed_data_survives_a_kill_and_a_stop(folder: Path) -> None:
     """Data kept between runs is what makes it more than a demonstration."""
     with EmbeddedPostgres(folder / "home") as postgres:
         keep(postgres, 1)

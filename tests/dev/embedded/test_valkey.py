@@ -23,7 +23,7 @@ def ask(valkey: EmbeddedValkey, *command: str) -> object:
         return client.execute_command(*command)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - *args
 
 
-def test_what_was_confirmed_is_there_after_a_kill(folder: Path) -> None:
+def test_confirmed_data_survives_a_kill(folder: Path) -> None:
     """An acknowledged webhook may exist nowhere else."""
     with EmbeddedValkey(folder / "home") as valkey:
         ask(valkey, "SET", "kept", "1")

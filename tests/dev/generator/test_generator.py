@@ -29,7 +29,7 @@ MARKS = """
 """
 
 
-def test_what_is_generated_is_what_the_store_would_have_counted(database_url: str) -> None:
+def test_generated_counts_equal_those_that_the_store_computes(database_url: str) -> None:
     """Figures measured on a history that cannot be would say nothing."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         indexes = connection.execute("SELECT indexdef FROM pg_indexes ORDER BY 1").fetchall()

@@ -54,9 +54,7 @@ def test_every_locked_version_is_asked_about(database: Database, capsys: pytest.
     assert f"{len(asked)} packages audited, 0 with" in capsys.readouterr().out
 
 
-def test_what_is_known_against_a_version_fails_the_build(
-    database: Database, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_known_vulnerability_fails_the_build(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     """The id is what a maintainer looks up."""
     database.against = "redis"
 

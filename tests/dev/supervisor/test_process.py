@@ -34,7 +34,7 @@ def test_a_program_is_started_again_whatever_its_exit_code_and_ever_more_slowly(
     assert said[:3] == [f"ended with exit code 0; starting it again in {pause:g} s" for pause in (0.1, 0.2, 0.4)]
 
 
-def test_what_a_program_says_is_passed_on_line_by_line() -> None:
+def test_the_output_of_a_program_is_passed_on_line_by_line() -> None:
     """Its reasons must reach the terminal, the last one above all, even without an end of line."""
     said = words_of("this", 21)
 

@@ -43,7 +43,7 @@ def test_an_entry_of_this_version_is_written_as_it_was() -> None:
     upto=st.integers(0, (1 << 63) - 1),
     spooled=st.integers(0, 1 << 40),
 )
-def test_whatever_is_written_is_read_back(bodies: list[bytes], number: int, upto: int, spooled: int) -> None:
+def test_every_written_batch_is_read_back(bodies: list[bytes], number: int, upto: int, spooled: int) -> None:
     """Bodies are nobody's business: any bytes, none, or many."""
     batch = contract.RawBatch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
 
@@ -74,7 +74,7 @@ HEAD = {"v": 1, "writer": "a" * 32, "number": 1, "upto": 1, "receipts": [1], "si
         pytest.param({}, id="nothing"),
     ],
 )
-def test_what_is_no_batch_is_one_kind_of_error(head: bytes | dict[str, object]) -> None:
+def test_every_invalid_entry_raises_the_same_error(head: bytes | dict[str, object]) -> None:
     """A foreign entry must be set aside by name, never be mistaken for an infrastructure error that passes."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
 

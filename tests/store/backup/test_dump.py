@@ -64,7 +64,7 @@ def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: 
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_fails_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
+def test_a_failed_dump_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
     """Half a backup under its full name would be taken for one."""
     code, said = run_store_command("backup", tmp_path / "none", url=empty_url)
 

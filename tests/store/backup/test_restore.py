@@ -21,7 +21,7 @@ from tests.support.databases import run_admin
 from tests.support.generated_history import batches
 
 
-def test_what_was_backed_up_is_what_is_restored(populated_url: str, empty_url: str, tmp_path: Path) -> None:
+def test_a_restored_database_equals_the_dumped_one(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """Every row, every index, every function: a backup that lacks one of them is found out on the worst of days."""
     file = tmp_path / "history.backup"
     made, words = run_store_command("backup", file, url=populated_url)
@@ -118,9 +118,7 @@ def test_a_database_with_something_in_it_is_replaced_only_when_told(
     assert table_contents(second_database_url) == table_contents(populated_url)
 
 
-def test_who_was_forgotten_after_the_backup_is_forgotten_again(
-    populated_url: str, empty_url: str, tmp_path: Path
-) -> None:
+def test_a_person_erased_after_the_backup_is_erased_again(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """A backup remembers everybody; the list beside the key remembers who asked not to be."""
     [(address,)] = fetch_rows(
         populated_url, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1"

@@ -109,7 +109,7 @@ def test_parked_events_are_told_by_reason_while_they_are_news(examined_system: E
     assert "unknown_event: 1" in fresh.message
 
 
-def test_what_a_session_never_told_and_since_when_it_is_silent_is_told(examined_system: ExaminedSystem) -> None:
+def test_a_silent_session_is_reported_with_its_last_event(examined_system: ExaminedSystem) -> None:
     """A webhook that is subscribed to the wrong events looks exactly like a quiet day."""
     now = time.time_ns() // 1_000_000
     tell(examined_system, Outcome("noise", None, "talks", "message.received", now), now)

@@ -191,7 +191,7 @@ def test_a_missing_key_to_who_is_forgotten_is_told(examined_system: ExaminedSyst
     assert examined_system.results()["secrets.forget"] == "broken"
 
 
-def test_who_may_not_look_is_told_so(examined_system: ExaminedSystem) -> None:
+def test_missing_privileges_are_reported(examined_system: ExaminedSystem) -> None:
     """A check that cannot be made is not a check that passed."""
     examined_system.execute("REVOKE EXECUTE ON FUNCTION pg_current_xact_id() FROM PUBLIC")
     examined_system.execute("ALTER TABLE parked_events RENAME TO elsewhere")

@@ -16,7 +16,7 @@ def test_secrets_that_are_not_set_are_missed(examined_system: ExaminedSystem) ->
     assert (found["secrets.webhook"], found["secrets.api"]) == ("broken", "broken")
 
 
-def test_what_run_keeps_in_its_folder_counts(examined_system: ExaminedSystem, tmp_path: Path) -> None:
+def test_secrets_in_the_data_folder_count(examined_system: ExaminedSystem, tmp_path: Path) -> None:
     for name in ("webhook-secret", "api-token"):
         (tmp_path / name).write_text(API_TOKEN)
         (tmp_path / name).chmod(0o600)

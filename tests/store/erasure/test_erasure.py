@@ -45,7 +45,7 @@ def test_nothing_of_them_is_left_anywhere_in_the_database(erasure_scenario: Eras
     assert before == {"stored": 12, "parked": 2}
 
 
-def test_what_others_wrote_stays_as_it_was(erasure_scenario: ErasureScenario) -> None:
+def test_messages_of_other_people_stay_unchanged(erasure_scenario: ErasureScenario) -> None:
     """Only one of two in a conversation asked to be forgotten."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)

@@ -85,7 +85,7 @@ def test_the_lines_of_the_documentation_do_it(erasure_scenario: ErasureScenario)
     assert erasure_scenario.find_words(*ERASED_WORDS) == []
 
 
-def test_what_was_killed_midway_goes_on_where_it_was(erasure_scenario: ErasureScenario) -> None:
+def test_a_killed_erasure_continues_where_it_was(erasure_scenario: ErasureScenario) -> None:
     """kill -9 at whatever step: nothing is half erased, and the next run, or a worker, erases the rest."""
     store_asha_history(erasure_scenario)
     erasure_scenario.receive(*(message_event(f"zebra one {number}", number) for number in range(100, 700)))
@@ -214,7 +214,7 @@ def test_two_at_once_share_the_work(erasure_scenario: ErasureScenario) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("nobody",), ("--reapply", ASHA), (RAVI,)])
-def test_what_names_nobody_or_ourselves_is_refused(
+def test_an_address_of_nobody_or_of_ourselves_is_refused(
     erasure_scenario: ErasureScenario, arguments: tuple[str, ...]
 ) -> None:
     """Whoever forgets to say whom must not find out by what is gone."""

@@ -47,7 +47,7 @@ def test_late_copies_are_duplicates_or_forgotten(erasure_scenario: ErasureScenar
     assert erasure_scenario.ledger_counts() == {"stored": 2, "duplicate": 2, "forgotten": 3}
 
 
-def test_what_was_on_its_way_is_counted_forgotten_and_not_kept(erasure_scenario: ErasureScenario) -> None:
+def test_queued_events_of_an_erased_person_are_counted_and_dropped(erasure_scenario: ErasureScenario) -> None:
     """Spool and stream hold events that were acknowledged before somebody was forgotten and are drained after."""
     waiting = erasure_scenario.acknowledge(
         [
@@ -69,7 +69,7 @@ def test_what_was_on_its_way_is_counted_forgotten_and_not_kept(erasure_scenario:
     assert erasure_scenario.message_texts() == ["ravi quotes", "hello"]
 
 
-def test_whoever_writes_again_is_a_new_history(erasure_scenario: ErasureScenario) -> None:
+def test_an_erased_person_who_writes_again_has_a_new_history(erasure_scenario: ErasureScenario) -> None:
     """Forgetting is not blocking: the next message is stored as anybody's, with nothing of the old beside it."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)
@@ -162,7 +162,7 @@ def test_nothing_is_written_by_whoever_cannot_tell_who_is_forgotten(
     assert erasure_scenario.drain([waiting]) == {"forgotten": 1}
 
 
-def test_what_was_retired_by_age_before_stays_away_too(erasure_scenario: ErasureScenario) -> None:
+def test_messages_expired_before_the_erasure_stay_away(erasure_scenario: ErasureScenario) -> None:
     """Of a retired message there is only a note that names its chat, and the chat goes."""
     erasure_scenario.receive(message_event("zebra one", 1), message_event("hello", 2, RAVI))
     with connections.open(erasure_scenario.url, "retain") as connection:

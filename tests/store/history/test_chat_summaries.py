@@ -43,7 +43,7 @@ def something(chance: random.Random) -> Fact:
     return message(address, direction, chance.randrange(10_000), time)
 
 
-def test_what_grew_is_what_is_there(database_url: str) -> None:
+def test_incremental_summaries_equal_recomputed_ones(database_url: str) -> None:
     """The quick way is taken by nearly every message: where it is wrong, the inbox stays wrong."""
     with connections.open(database_url, "test") as connection:
         for seed in range(WORLDS):

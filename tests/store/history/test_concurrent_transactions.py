@@ -114,7 +114,7 @@ def _until_waiting_or_done(observer: Connection, second: Connection, work: Futur
 
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "the other way round"])
 @pytest.mark.parametrize("pair", PAIRS)
-def test_what_commits_side_by_side_is_not_missed(
+def test_concurrent_commits_are_not_missed(
     history_database: HistoryDatabase, database_url: str, pair: str, *, swapped: bool
 ) -> None:
     """The first transaction has done all its work and is still open when the second does its own."""

@@ -20,7 +20,7 @@ WRITINGS: dict[str, Fact] = {
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
-def test_what_is_said_in_another_chat_about_an_id_touches_nothing_here(
+def test_updates_of_another_chat_with_the_same_id_change_nothing(
     history_database: HistoryDatabase, writing: str
 ) -> None:
     """Whoever knows an id, as everybody in a group does, could otherwise rewrite a private chat."""

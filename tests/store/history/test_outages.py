@@ -42,7 +42,7 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
     ]
 
 
-def test_what_touches_a_time_is_found_and_what_does_not_is_not(database_url: str) -> None:
+def test_exactly_the_outages_that_overlap_a_period_are_found(database_url: str) -> None:
     """A page of a conversation asks for its own time."""
     looked(database_url, ConnectionCheck(100, None), away(200), ConnectionCheck(300, None), away(5000))
     with connections.open(database_url, "test") as connection:

@@ -49,7 +49,7 @@ def agree(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_was_added_up_before_the_ledger_is_the_same(database_url: str, seed: int) -> None:
+def test_the_ledger_is_the_same_with_and_without_runs(database_url: str, seed: int) -> None:
     """Batches come late, out of order and with holes; a sum that was taken too early must not hide any of them."""
     chance = random.Random(seed)
     writers = [uuid.UUID(int=chance.getrandbits(128)) for _ in range(3)]
@@ -139,7 +139,7 @@ def reads_batches(node: Any) -> bool:  # noqa: ANN401 - JSON
     return node.get("Relation Name") == "batches"
 
 
-def test_whatever_empties_the_ledger_empties_its_sums(database_url: str) -> None:
+def test_emptying_the_ledger_empties_its_sums(database_url: str) -> None:
     """Else a ledger that begins anew would begin with what is gone."""
     with connections.open(database_url, "test") as connection:
         keep(connection, uuid.uuid4(), 1)

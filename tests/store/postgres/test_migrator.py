@@ -134,7 +134,7 @@ def test_an_index_whose_building_was_interrupted_is_built_anew(empty_url: str, f
 
 
 @pytest.mark.parametrize("statement", ["CREATE INDEX things_by_size ON things (size)", "UPDATE things SET size = 1"])
-def test_what_could_not_be_repeated_does_not_run_outside_a_transaction(
+def test_statements_that_cannot_be_repeated_are_refused_outside_a_transaction(
     empty_url: str, folder: Path, statement: str
 ) -> None:
     (folder / "0001_unfit.sql").write_text(f"-- outside a transaction\n{statement};")

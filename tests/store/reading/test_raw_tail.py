@@ -46,7 +46,7 @@ def test_the_last_payloads_are_printed_as_they_came(database_url: str) -> None:
     )
 
 
-def test_whoever_follows_sees_each_payload_when_it_arrives(database_url: str) -> None:
+def test_a_follower_sees_each_payload_when_it_arrives(database_url: str) -> None:
     """The guide's readers look at a web page for this; here it is a command."""
     keep(database_url, 1, [text_event("before", 1)])
     process = command(database_url, "--follow", "--json", "--last", "1")

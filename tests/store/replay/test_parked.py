@@ -48,9 +48,7 @@ def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(
     assert (read.stored, read.parked) == (2, 0)
 
 
-def test_what_is_parked_is_retried_without_looking_at_anything_else(
-    database_url: str, second_database_url: str
-) -> None:
+def test_parked_events_are_retried_alone(database_url: str, second_database_url: str) -> None:
     """The everyday case: a dialect was learnt, and what waited for it is taken off the list, once, with a trace."""
     batches = list(generated_history_batches.generate_batches(250, seed=3))
     store_batches(database_url, batches, FAULTY_PARSERS["not understood"])

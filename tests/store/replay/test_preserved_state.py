@@ -16,7 +16,7 @@ from tests.support.generated_history import world
 from tests.support.replaying import fetch_rows, parser_with_wrong_fields, run_replay, store_batches, text_event
 
 
-def test_what_was_read_stays_read_where_it_belongs_now(database_url: str) -> None:
+def test_read_flags_follow_their_messages(database_url: str) -> None:
     """A fix that moves a message to its right chat, or under its right id, must not show it as new again."""
     store_batches(
         database_url,
@@ -49,7 +49,7 @@ def test_what_was_read_stays_read_where_it_belongs_now(database_url: str) -> Non
     ]
 
 
-def test_what_was_read_as_one_message_is_read_as_two(database_url: str) -> None:
+def test_a_read_message_that_becomes_two_is_read_twice(database_url: str) -> None:
     """Two messages that were mistaken for one were both on the page that was read."""
     one_id = parser_with_wrong_fields(message_id="SAME")
     store_batches(
@@ -121,7 +121,7 @@ def test_our_sends_are_sources_too(database_url: str) -> None:
     ) == [("ID1", "text", "alone", "sent"), ("ID2", "text", "confirmed", "read")]
 
 
-def test_what_has_lost_a_source_is_folded_upon_and_never_emptied(database_url: str) -> None:
+def test_a_row_without_its_source_is_extended_and_never_emptied(database_url: str) -> None:
     """Bodies are pruned by age: what only they said is all there is, while what can be read again is repaired."""
     copies = [
         (text_event("one"), world.BASE_TIME),
@@ -149,7 +149,7 @@ def test_what_has_lost_a_source_is_folded_upon_and_never_emptied(database_url: s
     ]
 
 
-def test_what_can_be_searched_follows(database_url: str) -> None:
+def test_the_search_index_follows(database_url: str) -> None:
     """A message that turned out to be another session's must not be found by readers of the wrong one."""
 
     def of_the_wrong_session(body: bytes) -> Outcome:

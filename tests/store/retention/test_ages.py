@@ -28,7 +28,7 @@ def test_an_age_is_what_the_calendar_says(written: str, then: datetime) -> None:
 @pytest.mark.parametrize(
     "written", ["", "90", "d", "0d", "-1d", "1.5y", "90 d", "90D", "2years", "101y", "99999d", "1h", "٩d", "1d "]
 )
-def test_what_is_no_age_is_refused_with_a_sentence(written: str) -> None:
+def test_an_invalid_age_is_refused_with_a_sentence(written: str) -> None:
     """A slip of the finger must not delete anything."""
     with pytest.raises(AgeError, match="is not an age: a number of days, weeks, months or years, such as 90d"):
         ages.parse(written)

@@ -149,7 +149,7 @@ def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: 
 
 
 @pytest.mark.parametrize("seed", [5, 8])
-def test_what_is_left_of_a_mixed_history_stays_as_it_is(database_url: str, seed: int) -> None:
+def test_the_rest_of_a_mixed_history_stays_unchanged(database_url: str, seed: int) -> None:
     """A cut through everything: a replay finds nothing to change, copies of all that was told bring nothing back."""
     batches = list(generated_history_batches.generate_batches(150, seed))
     store_batches(database_url, batches, parse_correctly)

@@ -27,7 +27,7 @@ from tests.support.retention_scenario import (
 )
 
 
-def test_what_is_old_goes_with_all_that_was_said_of_it(database_url: str) -> None:
+def test_old_messages_are_deleted_with_their_updates(database_url: str) -> None:
     """A message that is gone but for its text in the search, its first version or a reaction is not gone."""
     receive(database_url, message_at(OLD_TIME, "mango"), message_at(NOW_TIME, "lemon", 2))
     receive(database_url, update_event("message.ack", status="read"))
@@ -94,7 +94,7 @@ def test_a_message_is_as_old_as_its_youngest_copy(database_url: str) -> None:
     assert fetch_rows(database_url, "SELECT count(*) FROM chats WHERE last_timestamp IS NOT NULL") == [(0,)]
 
 
-def test_what_was_said_of_a_message_that_never_came_goes_as_well(database_url: str) -> None:
+def test_old_updates_without_a_message_are_deleted(database_url: str) -> None:
     """An edit has a text, with or without the message that it changed; an ack alone says nothing."""
     receive(
         database_url,

@@ -50,7 +50,7 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
         ]
 
 
-def test_what_came_before_its_partition_moves_into_it(database_url: str) -> None:
+def test_rows_received_before_their_partition_move_into_it(database_url: str) -> None:
     """No event waits for a partition; and when there is one, the month can be dropped whole some day."""
     with connections.open(database_url, "test") as connection:
         write(connection, month_ms(2), month_ms(2) + 1, month_ms(9))
@@ -73,7 +73,7 @@ def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkey
         assert {place for _, place in connection.execute(PLACES)} == {"raw_events_default"}
 
 
-def test_whoever_reads_is_waited_for_only_briefly(database_url: str) -> None:
+def test_readers_are_waited_for_only_briefly(database_url: str) -> None:
     """A dump reads all tables for an hour: until it is over, events of a new month are kept among the rest."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
         dump.execute("SELECT FROM raw_events LIMIT 1")

@@ -82,7 +82,7 @@ def counted(database_url: str) -> object:
     return read.stored, read.duplicate, read.noise, read.ping, read.parked, read.forgotten
 
 
-def test_what_is_old_goes_and_nothing_else(kept: str) -> None:
+def test_exactly_the_old_bodies_are_deleted(kept: str) -> None:
     """Whole months at once, the rest of the age one by one; digests, counts and messages are not touched."""
     before = comparable_snapshot(kept)
 
@@ -117,7 +117,7 @@ def test_replays_keep_what_only_pruned_bodies_said(kept: str) -> None:
     assert comparable_snapshot(kept)["messages"] == before["messages"]
 
 
-def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parked_events_keep_their_bodies(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pruning it would make it unreadable for ever: it leaves its month, and can be retried as before."""
     monkeypatch.setattr(partitions, "MONTHS_AHEAD", 2)
     with connections.open(database_url, "test") as connection:
@@ -144,7 +144,7 @@ def test_what_nobody_understood_yet_keeps_its_body(database_url: str, monkeypatc
     assert counted(database_url) == (3, 0, 0, 0, 0, 0)
 
 
-def test_what_nobody_understood_goes_if_somebody_says_so(database_url: str) -> None:
+def test_parked_events_are_deleted_on_request(database_url: str) -> None:
     """Then it can never be replayed; it stays on the list, and in the ledger, as what it is."""
     store_batches(
         database_url,

@@ -77,7 +77,7 @@ def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_
     assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(1,)]
 
 
-def test_what_is_settled_stays_so(database_url: str) -> None:
+def test_a_settled_send_stays_settled(database_url: str) -> None:
     """A late time-out must not take back what the gateway answered."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)

@@ -52,7 +52,7 @@ def test_one_chat_has_one_address_however_it_is_spelled(spelled: object, kept: s
         *(None, True, False, 0, -919811000001, 919811000001.0, [], {}, {"id": "919811000001"}),
     ],
 )
-def test_what_is_no_address_is_none(spelled: object) -> None:
+def test_an_invalid_address_is_none(spelled: object) -> None:
     """An address made up from nonsense would be a chat that nobody has."""
     assert address.parse(spelled) is None
 

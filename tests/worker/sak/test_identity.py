@@ -73,7 +73,7 @@ def test_places_that_are_spelled_alike_differ() -> None:
     assert digest_of(b"{}", number=1, index=23) != digest_of(b"{}", number=12, index=3)
 
 
-def test_what_identifies_an_event_is_frozen() -> None:
+def test_the_identity_of_an_event_is_frozen() -> None:
     """A changed list gives new digests to events that were counted under their old ones: copies would count anew.
 
     If this fails, raise VERSION and give the store a way to find what has the digest of the version before.

@@ -51,6 +51,6 @@ def test_one_moment_is_one_number_however_it_is_spelled(spelled: object, time: i
         *({"low": 10**40, "high": 10**40}, {"high": 403}),
     ],
 )
-def test_what_is_no_moment_is_none(spelled: object) -> None:
+def test_an_invalid_timestamp_is_none(spelled: object) -> None:
     """The receipt takes its place; a made-up time would put a message where nobody looks for it."""
     assert timestamps.parse(spelled) is None
