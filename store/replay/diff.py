@@ -1,4 +1,4 @@
-"""Where the real history and its shadow differ."""
+"""Compares the real history with its shadow, and describes the differences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _VISIBLE_COLUMNS: Final = (
     *("sender", "sender_name", "status", "timestamp", "time_source", "edited_at", "deleted_at", "is_duplicate"),
     "number",
 )
-"""What of a message readers see; what they do not see only decides it."""
+"""The columns that readers see, as opposed to those that decide among copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageDifference:
-    """A row that is not as its sources have it: of one side, or on both and different."""
+    """A message row that only one side has, or that differs."""
 
     key_id: int
     real_id: int | None
-    """The row's id in the real history; None where it lacks."""
+    """Id in the real history; None if it has no such row."""
     shadow_id: int | None
-    """The row's id in the shadow; None where no source tells of it."""
+    """Id in the shadow; None if no source has the message."""
     before: ColumnValues | None
     after: ColumnValues | None
 
@@ -64,7 +64,7 @@ class HistoryDiff:
         return {one.key_id for one in self.messages} | {one.key_id for one in self.updates}
 
     def moves(self) -> dict[int, int]:
-        """Per shadow row that the real history lacks, the real row that is the same message at another place.
+        """Map new shadow rows to the real rows that are the same message in another chat or under another key.
 
         It is the same where the same event gave its content, or else where it has the same id. Moving instead of
         deleting and making keeps what only the real row knows: when it arrived, and whether it was read.
@@ -90,7 +90,7 @@ def _key_identity(one: MessageDifference) -> object:
 
 
 def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
-    """Compare what is kept of these keys with their shadow, which knows keys and chats that are not there yet."""
+    """Compare the real rows of these keys with their shadow."""
     addresses = {chat.chat_id: address for (_, address), chat in scope.chats_by_address.items()}
     names = {key.key_id: f"{name[0]} {name[1]}" for name, key in scope.locked_keys.items()}
     keys = {"keys": list(scope.key_ids)}
@@ -120,7 +120,7 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
 
 
 def describe(diff: HistoryDiff) -> Iterator[Difference]:
-    """The differences in words."""
+    """The differences for the report."""
     moves = diff.moves()
     moved = set(moves.values())
     olds = {one.real_id: one for one in diff.messages if one.real_id in moved}
@@ -166,7 +166,7 @@ def _summarize_update(columns: ColumnValues | None) -> str | None:
 
 
 def describe_event(source: SourceEvent) -> Difference | None:
-    """What the event is taken for, where that is something else now."""
+    """The change of the event's outcome or parked reason; None if there is none."""
     where = f"event {source.event_id}"
     if source.stored_outcome == "forgotten":
         return None

@@ -1,4 +1,4 @@
-"""Refolds a handful of events: finds what differs without a lock, and repairs it under all that are needed."""
+"""Folds a page of events again: compares without locks, then repairs what differs under locks."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,68 +21,70 @@ from store.sending import sends
 
 @dataclass(frozen=True, slots=True)
 class RefoldComparison:
-    """A handful of events and the messages they tell of, in one snapshot."""
+    """A page of events and the differences of their messages, in one snapshot."""
 
     sources: Sequence[SourceEvent]
     relinked: Sequence[SourceEvent]
-    """Events, of these or sources of the same messages, that tell of other messages than was known."""
+    """Events of the page, or other sources of its messages, that are about other messages than they are linked to."""
     diff: HistoryDiff
 
     @property
     def reclassified(self) -> list[SourceEvent]:
-        """The events that are taken for something else now."""
+        """The events whose outcome or parked reason changes."""
         return [source for source in self.sources if diff.describe_event(source) is not None]
 
     @property
     def differs(self) -> bool:
         return bool(self.diff.messages or self.diff.updates or self.relinked or self.reclassified)
 
-    def describe(self, found: HistoryDiff | None = None) -> list[Difference]:
-        """Everything that is different, in words; `found` is what was found later, under locks."""
-        return [*filter(None, map(diff.describe_event, self.sources)), *diff.describe(found or self.diff)]
+    def describe(self, locked_diff: HistoryDiff | None = None) -> list[Difference]:
+        """All differences; `locked_diff`, if given, is the diff that was found under locks."""
+        return [*filter(None, map(diff.describe_event, self.sources)), *diff.describe(locked_diff or self.diff)]
 
 
 @dataclass(frozen=True, slots=True)
 class Refolder:
-    """How to read, and what is known not to fit."""
+    """Parses, compares and repairs pages of events."""
 
     parser: EventParser
     own_phone: str | None
     rejected_event_ids: set[int]
-    """Events that the store refuses, found so far."""
+    """Events that PostgreSQL rejects, found so far."""
 
     def compare(self, connection: Connection, event_ids: Collection[int], after: int | None) -> RefoldComparison:
-        """Compare what is kept with what these events, and the other sources of their messages, say now.
+        """Compare the messages of these events, folded from all their sources, with the history.
 
-        Needs a snapshot (REPEATABLE READ), in which events and what was folded from them are of one moment. A message
-        is looked at with its first event: with those up to `after` that was done. None: only with moved events.
+        Needs a REPEATABLE READ transaction, so that events and history are of one moment. A message is compared with
+        its first event; events up to `after` are done. If `after` is None, only relinked events are compared.
         """
         batch = [self._retry_rejected(connection, source) for source in self.load(connection, event_ids)]
-        named = shadow.find_keys(connection, _message_keys(batch))
-        moved = [source for source in batch if _is_relinked(source, named)]
-        due = {key_id for source in moved for key_id in source.linked_key_ids}
-        due |= self._keys_first_seen(connection, batch, after) if after is not None else set()
-        due |= {key.key_id for source in moved for name in source.message_keys if not (key := named[name]).is_new}
+        keys_by_name = shadow.find_keys(connection, _message_keys(batch))
+        relinked = [source for source in batch if _is_relinked(source, keys_by_name)]
+        due_key_ids = {key_id for source in relinked for key_id in source.linked_key_ids}
+        due_key_ids |= self._keys_first_seen(connection, batch, after) if after is not None else set()
+        due_key_ids |= {
+            key.key_id for source in relinked for name in source.message_keys if not (key := keys_by_name[name]).is_new
+        }
         loaded = {source.event_id: source for source in batch}
-        self._load_linked(connection, due, loaded)
-        # A moved source takes its message away from one key and brings it to another: both in one transaction.
-        named = shadow.find_keys(connection, _message_keys(loaded.values()))
-        moved = [source for source in loaded.values() if _is_relinked(source, named)]
-        due |= {key_id for source in moved for key_id in source.linked_key_ids}
-        due |= {named[name].key_id for source in moved for name in source.message_keys}
-        self._load_linked(connection, due, loaded)
-        named = shadow.find_keys(connection, _message_keys(loaded.values()))
-        due = {key_id for key_id in due if key_id > 0}
-        due |= {named[name].key_id for source in moved for name in source.message_keys}
-        wanted = {name: key for name, key in named.items() if key.key_id in due}
-        tellings = _parsed_events(connection, loaded.values(), due)
-        located = shadow.find_chats(connection, _chat_addresses(tellings))
-        ground = ShadowScope(due, wanted, located)
-        shadow.build(connection, tellings, ground, self.own_phone)
-        return RefoldComparison(batch, moved, diff.compare(connection, ground))
+        self._load_linked(connection, due_key_ids, loaded)
+        # A relinked event takes its message from one key to another: both belong in one transaction.
+        keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
+        relinked = [source for source in loaded.values() if _is_relinked(source, keys_by_name)]
+        due_key_ids |= {key_id for source in relinked for key_id in source.linked_key_ids}
+        due_key_ids |= {keys_by_name[name].key_id for source in relinked for name in source.message_keys}
+        self._load_linked(connection, due_key_ids, loaded)
+        keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
+        due_key_ids = {key_id for key_id in due_key_ids if key_id > 0}
+        due_key_ids |= {keys_by_name[name].key_id for source in relinked for name in source.message_keys}
+        locked_keys = {name: key for name, key in keys_by_name.items() if key.key_id in due_key_ids}
+        parsed_events = _parsed_events(connection, loaded.values(), due_key_ids)
+        chats_by_address = shadow.find_chats(connection, _chat_addresses(parsed_events))
+        scope = ShadowScope(due_key_ids, locked_keys, chats_by_address)
+        shadow.build(connection, parsed_events, scope, self.own_phone)
+        return RefoldComparison(batch, relinked, diff.compare(connection, scope))
 
     def repair(self, connection: Connection, comparison: RefoldComparison, reason: str) -> list[Difference]:
-        """Make what differs what the sources say, in the caller's transaction; returns what that was."""
+        """Repair what differs, in the caller's transaction; returns the differences found under locks."""
         event_digests.lock(connection, [source.digest for source in comparison.reclassified])
         key_ids = {key_id for key_id in comparison.diff.key_ids if key_id > 0}
         key_ids |= {key_id for source in comparison.relinked for key_id in source.linked_key_ids}
@@ -90,28 +92,30 @@ class Refolder:
         numbers = sessions.ensure(connection, {session_id for session_id, _ in names})
         locked = message_keys.lock(connection, names, numbers)
         key_ids = {key.key_id for key in locked.values()}
-        moved = {source.event_id for source in comparison.relinked}
-        loaded = {source.event_id: source for source in self.load(connection, moved)}
+        relinked = {source.event_id for source in comparison.relinked}
+        loaded = {source.event_id: source for source in self.load(connection, relinked)}
         self._load_linked(connection, key_ids, loaded)
-        tellings = _parsed_events(connection, loaded.values(), key_ids)
-        places = _chat_addresses(tellings) | chats.addresses_of_keys(connection, sorted(key_ids))
-        located = chats.lock(connection, places | message_tombstones.chat_addresses(connection, locked.values()))
-        ground = ShadowScope(key_ids, locked, located)
-        shadow.build(connection, tellings, ground, self.own_phone)
-        found = diff.compare(connection, ground)
+        parsed_events = _parsed_events(connection, loaded.values(), key_ids)
+        addresses = _chat_addresses(parsed_events) | chats.addresses_of_keys(connection, sorted(key_ids))
+        chats_by_address = chats.lock(
+            connection, addresses | message_tombstones.chat_addresses(connection, locked.values())
+        )
+        scope = ShadowScope(key_ids, locked, chats_by_address)
+        shadow.build(connection, parsed_events, scope, self.own_phone)
+        found = diff.compare(connection, scope)
         repair.apply(connection, found, loaded.values())
         outcomes.replace_links(
-            connection, [loaded[event_id] for event_id in sorted(moved)], {n: k.key_id for n, k in locked.items()}
+            connection, [loaded[event_id] for event_id in sorted(relinked)], {n: k.key_id for n, k in locked.items()}
         )
         outcomes.update(connection, comparison.reclassified, reason)
         return comparison.describe(found)
 
     def find_rejected(self, connection: Connection, event_ids: Collection[int]) -> bool:
-        """Find which of these events, or of the other sources of their messages, the store refuses."""
+        """Find and remember which of these events, or other sources of their messages, PostgreSQL rejects."""
         batch = self.load(connection, event_ids)
         loaded = {source.event_id: source for source in batch}
-        named = shadow.find_keys(connection, _message_keys(batch))
-        self._load_linked(connection, {key.key_id for key in named.values() if not key.is_new}, loaded)
+        keys_by_name = shadow.find_keys(connection, _message_keys(batch))
+        self._load_linked(connection, {key.key_id for key in keys_by_name.values() if not key.is_new}, loaded)
         found = {source.event_id for source in loaded.values() if not self._is_accepted(connection, source)}
         self.rejected_event_ids.update(found)
         return bool(found)
@@ -121,7 +125,7 @@ class Refolder:
         return sources.load(connection, event_ids, self.parser, self.rejected_event_ids)
 
     def _load_linked(self, connection: Connection, key_ids: Collection[int], loaded: dict[int, SourceEvent]) -> None:
-        """Add all that is known to tell of these keys."""
+        """Add the events that are linked to these keys."""
         linked = raw_events.event_ids_by_key(connection, key_ids)
         if missing := {event_id for events in linked.values() for event_id in events} - set(loaded):
             loaded |= {source.event_id: source for source in self.load(connection, missing)}
@@ -133,7 +137,7 @@ class Refolder:
         return {key_id for key_id, events in linked.items() if min(events) > after}
 
     def _retry_rejected(self, connection: Connection, source: SourceEvent) -> SourceEvent:
-        """What the store refused once and the parser reads is tried: it may fit by now."""
+        """Try an event that was rejected before and that parses now."""
         if (
             source.stored_reason is None
             or source.stored_reason[0] != self.parser.rejected_reason
@@ -157,17 +161,18 @@ class Refolder:
 def _parsed_events(
     connection: Connection, loaded: Iterable[SourceEvent], key_ids: Collection[int]
 ) -> list[ParsedEvent]:
-    """What events and sends of our own tell."""
-    ours = [telling for told in sends.parsed_events(connection, key_ids).values() for telling in told]
-    return ours + [t for source in sorted(loaded, key=lambda source: source.event_id) for t in source.parsed_events]
+    """The parsed events of these sources and of our own sends, in order."""
+    ours = [event for events in sends.parsed_events(connection, key_ids).values() for event in events]
+    by_id = sorted(loaded, key=lambda source: source.event_id)
+    return ours + [event for source in by_id for event in source.parsed_events]
 
 
 def _chat_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
-    """The chats in which something is said about messages."""
+    """The chats of these message facts."""
     return {
-        (telling.session_id, fact.address)
-        for telling in parsed_events
-        for fact, _ in telling.keyed_message_facts()
+        (event.session_id, fact.address)
+        for event in parsed_events
+        for fact, _ in event.keyed_message_facts()
         if fact.address is not None
     }
 
@@ -176,8 +181,8 @@ def _message_keys(loaded: Iterable[SourceEvent]) -> set[MessageKey]:
     return {name for source in loaded for name in source.message_keys}
 
 
-def _is_relinked(source: SourceEvent, named: Mapping[MessageKey, LockedKey]) -> bool:
-    return source.linked_key_ids != frozenset(named[name].key_id for name in source.message_keys)
+def _is_relinked(source: SourceEvent, keys_by_name: Mapping[MessageKey, LockedKey]) -> bool:
+    return source.linked_key_ids != frozenset(keys_by_name[name].key_id for name in source.message_keys)
 
 
 def _message_keys_of(connection: Connection, key_ids: Collection[int]) -> set[MessageKey]:

@@ -1,4 +1,4 @@
-"""Makes the real history what its shadow is, under the locks of the keys and chats concerned."""
+"""Changes the real history to match its shadow; the keys and chats are locked by the caller."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import LiteralString, TypeAlias, cast
@@ -17,7 +17,7 @@ CanonicalChat: TypeAlias = tuple[str, int]
 
 
 def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEvent]) -> None:
-    """Bring rows, marks, chats and the feed up to date; the keys and chats of what was found are locked."""
+    """Update messages, updates, chat summaries and the change feed."""
     key_ids = sorted(diff.key_ids)
     moves = diff.moves()
     stay = {
@@ -54,12 +54,12 @@ def _canonical_chats(connection: Connection, row_ids: Sequence[int | None]) -> d
 def _feed_changes(
     connection: Connection, diff: HistoryDiff, before: Mapping[int, CanonicalChat], after: Mapping[int, CanonicalChat]
 ) -> list[Change]:
-    """What readers are told: each message that is another now, and each chat that a message left."""
-    told = [Change("message", *after[row_id], row_id) for row_id in sorted(after)]
+    """A change for each message that differs, and for each chat that a message left."""
+    published = [Change("message", *after[row_id], row_id) for row_id in sorted(after)]
     left = {head for row_id, head in before.items() if after.get(row_id) != head}
-    told += [Change("merge", *head) for head in sorted(left)]
+    published += [Change("merge", *head) for head in sorted(left)]
     reacted = sorted({mark.key_id for mark in diff.updates if mark.kind == "reaction"})
-    return told + [
+    return published + [
         Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
         for row_id, chat_id in message_updates.find_visible(connection, reacted)
     ]
@@ -68,7 +68,7 @@ def _feed_changes(
 def _previously_read(
     connection: Connection, added: Sequence[MessageDifference], sources: Iterable[SourceEvent]
 ) -> list[int]:
-    """Of the shadow's rows that are to be made, those whose event was another message before, and read as that."""
+    """The new shadow rows whose event was another message before, which was read."""
     links = {
         messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources if source.linked_key_ids
     }

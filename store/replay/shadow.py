@@ -1,7 +1,7 @@
-"""A second history beside the real one: what it would be if it were folded from its sources now.
+"""Folds events into a shadow of the history: temporary tables, to be compared with the real ones.
 
-Temporary tables bear the names of the real ones, so the statements that fold the real history fold the shadow, too;
-only where they look first differs. Nothing that is not written is written to the log, locked or left dead.
+The temporary tables have the names of the real ones, so the statements of the fold work on either, depending on the
+search path. A comparison writes no WAL, takes no row locks and leaves no dead rows.
 """
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from store.postgres.connections import Connection
 
 
 def create_tables(connection: Connection) -> None:
-    """Make the shadow's tables, for the life of this connection; the real ones are still what plain names mean."""
+    """Create the temporary tables of this connection; unqualified names still mean the real tables."""
     connection.execute("SET search_path TO public, pg_temp")
     connection.execute(
         """
@@ -36,7 +36,7 @@ def create_tables(connection: Connection) -> None:
         ) ON COMMIT DELETE ROWS
         """
     )
-    # Only what statements about messages ask of a chat; a shadow may need chats that are not there yet.
+    # Only the columns that statements about messages read; a shadow may need chats that do not exist yet.
     connection.execute(
         """
         CREATE TEMPORARY TABLE chats (
@@ -49,14 +49,14 @@ def create_tables(connection: Connection) -> None:
 
 @contextmanager
 def shadow_search_path(connection: Connection) -> Generator[None]:
-    """Let plain names mean temporary tables where there are any, for the block, within a transaction."""
+    """Within the block, in a transaction, unqualified names mean the temporary tables where they exist."""
     connection.execute("SET LOCAL search_path TO pg_temp, public")
     yield
     connection.execute("SET LOCAL search_path TO public, pg_temp")
 
 
 def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> dict[MessageKey, LockedKey]:
-    """The keys, not locked; those that are not there get numbers below 0, which nothing real has."""
+    """The keys, not locked; missing ones get negative ids."""
     found = connection.execute(
         """
         SELECT s.session_id, k.message_id, k.key_id, k.has_tombstone
@@ -75,7 +75,7 @@ def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> d
 
 
 def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> dict[ChatAddress, Chat]:
-    """The chats and their heads, not locked; those that are not there get numbers below 0."""
+    """The chats and their canonical chats, not locked; missing ones get negative ids."""
     found = connection.execute(
         """
         SELECT c.session_id, c.address, c.chat_id, canonical.chat_id, canonical.session_id, canonical.address
@@ -83,7 +83,7 @@ def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> di
         JOIN chats AS c USING (session_id, address)
         JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
         """,
-        {"rows": json_rows.encode({"session_id": place[0], "address": place[1]} for place in addresses)},
+        {"rows": json_rows.encode({"session_id": session_id, "address": address} for session_id, address in addresses)},
     )
     known: dict[ChatAddress, Chat] = {}
     for session_id, address, chat_id, head, its_session, its_address in cast(
@@ -97,20 +97,20 @@ def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> di
 
 @dataclass(frozen=True, slots=True)
 class ShadowScope:
-    """What a shadow is cast of."""
+    """The part of the history that a shadow covers."""
 
     key_ids: Collection[int]
     locked_keys: Mapping[MessageKey, LockedKey]
-    """Those of the keys that a source names; of the others no source tells any more."""
+    """The keys that a source is about; the others have lost their sources."""
     chats_by_address: Mapping[ChatAddress, Chat]
 
 
 def build(
     connection: Connection, parsed_events: Sequence[ParsedEvent], scope: ShadowScope, own_phone: str | None
 ) -> None:
-    """Fold what is told about these keys, and about no others, into an empty shadow.
+    """Fold the facts about these keys, and no others, into an empty shadow.
 
-    A key with a pruned source keeps what it has, and is folded upon.
+    A key with a pruned source starts with its real rows, because its remaining sources are not all of them.
     """
     said = [
         (t, fact, name) for t in parsed_events for fact, name in t.keyed_message_facts() if name in scope.locked_keys
@@ -183,7 +183,7 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
 
 
 def _restore_content_rank(connection: Connection) -> None:
-    """Content that gave way to nothing stays: its message may be a pruned source's as well."""
+    """Restore the rank of content that no source replaced: a pruned source may have had the message as well."""
     connection.execute(
         """
         UPDATE pg_temp.whatsapp_messages AS s

@@ -121,7 +121,7 @@ def load(
 
     Raises SuppressionKeyError.
     """
-    forgotten = parser.suppressions.current(connection)
+    suppressions = parser.suppressions.current(connection)
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id, d.received_at, d.last_received_at, d.outcome,
@@ -135,15 +135,15 @@ def load(
         {"events": list(event_ids)},
         binary=True,
     ).fetchall()
-    further: defaultdict[int, set[int]] = defaultdict(set)
+    additional_keys: defaultdict[int, set[int]] = defaultdict(set)
     for key_id, event_id in cast(
         "Iterable[tuple[int, int]]",
         connection.execute(
             "SELECT k.key_id, k.event_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)]
         ),
     ):
-        further[event_id].add(key_id)
-    return [_source_from_row(cast("_SourceRow", row), further, parser, rejected, forgotten) for row in found]
+        additional_keys[event_id].add(key_id)
+    return [_source_from_row(cast("_SourceRow", row), additional_keys, parser, rejected, suppressions) for row in found]
 
 
 def _source_from_row(
@@ -153,7 +153,7 @@ def _source_from_row(
     rejected: Collection[int],
     suppressions: SuppressionSet | None,
 ) -> SourceEvent:
-    event_id, digest, body, key_id, first, last, was, reason, session_id, event = row
+    event_id, digest, body, key_id, first, last, stored_outcome, reason, session_id, event = row
     outcome = (
         Outcome("parked", reason, session_id, event, None) if reason == parser.poison_reason else parser.parse(body)
     )
@@ -162,11 +162,11 @@ def _source_from_row(
     elif event_id in rejected:
         outcome = Outcome("parked", parser.rejected_reason, outcome.session_id, outcome.event_type, outcome.time)
     links = additional_keys[event_id] if key_id is None else additional_keys[event_id] | {key_id}
-    tellings: tuple[ParsedEvent, ...] = ()
-    # What was forgotten stays so, should its body still be here.
-    if outcome.facts and outcome.session_id is not None and was != "forgotten":
-        tellings = tuple(
-            # Events are numbered in the order of their places, so their numbers break ties between receipts as well.
+    parsed_events: tuple[ParsedEvent, ...] = ()
+    # An erased event stays erased, even if its body still exists.
+    if outcome.facts and outcome.session_id is not None and stored_outcome != "forgotten":
+        parsed_events = tuple(
+            # Event ids grow with the position in the batch, so they break ties between receipts as it does.
             ParsedEvent(digest, receipt, event_id % 65536, outcome.session_id, outcome.facts)
             for receipt in sorted({first, last if last is not None else first})
         )
@@ -174,10 +174,12 @@ def _source_from_row(
         event_id=event_id,
         digest=digest,
         linked_key_ids=frozenset(links),
-        stored_outcome=was,
+        stored_outcome=stored_outcome,
         stored_reason=None if reason is None else (reason, session_id, event),
         outcome=outcome,
         last_received_at=first if last is None else last,
-        parsed_events=tellings,
-        message_keys=frozenset(name for _, name in tellings[0].keyed_message_facts()) if tellings else frozenset(),
+        parsed_events=parsed_events,
+        message_keys=frozenset(key for _, key in parsed_events[0].keyed_message_facts())
+        if parsed_events
+        else frozenset(),
     )

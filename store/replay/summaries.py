@@ -22,18 +22,18 @@ def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequen
         """,
         {"after": after, "limit": limit},
     ).fetchall()
-    places = {
+    chat_addresses = {
         chat_id: (session_id, address) for chat_id, session_id, address in cast("Iterable[tuple[int, str, str]]", found)
     }
-    if not places:
+    if not chat_addresses:
         return [], []
-    chats.lock(connection, places.values())
-    before = _read_summaries(connection, places)
-    chat_summaries.recount(connection, places)
-    after_it = _read_summaries(connection, places)
-    return list(places), [
-        Difference(f"chat {column}", " ".join(places[chat_id]), was, now)
-        for chat_id in places
+    chats.lock(connection, chat_addresses.values())
+    before = _read_summaries(connection, chat_addresses)
+    chat_summaries.recount(connection, chat_addresses)
+    after_it = _read_summaries(connection, chat_addresses)
+    return list(chat_addresses), [
+        Difference(f"chat {column}", " ".join(chat_addresses[chat_id]), was, now)
+        for chat_id in chat_addresses
         for column, was, now in zip(_COMPARED_COLUMNS, before[chat_id], after_it[chat_id], strict=True)
         if was != now
     ]
