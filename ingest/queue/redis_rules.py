@@ -5,6 +5,7 @@ Pure, so that ingest's asynchronous client and the worker's synchronous one shar
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 SETTINGS = ("maxmemory-policy", "appendonly", "appendfsync")
@@ -20,71 +21,42 @@ class DurabilityFinding:
     """One setting against its rule."""
 
     name: Literal["policy", "persistence"]
-    severity: Literal["ok", "warning", "broken"]
     setting: str
     """The setting that decided."""
+    severity: Literal["ok", "warning", "broken"]
     message: str
     remedy: str | None = None
 
 
 def check_durability(settings: Mapping[str, str | None]) -> list[DurabilityFinding]:
     """A finding on eviction and one on persistence; a setting that Redis does not show is None or absent."""
-    return [_check_eviction(settings.get("maxmemory-policy")), _check_persistence(settings)]
+    policy, append_only, fsync = (settings.get(name) for name in SETTINGS)
+    return [_check_eviction(policy), _check_persistence(append_only, fsync)]
 
 
 def _check_eviction(policy: str | None) -> DurabilityFinding:
-    setting = "maxmemory-policy"
+    finding = partial(DurabilityFinding, "policy", "maxmemory-policy")
     if policy == "noeviction":
-        return DurabilityFinding("policy", "ok", setting, "maxmemory-policy is noeviction.")
+        return finding("ok", "maxmemory-policy is noeviction.")
     if policy is None:
-        return DurabilityFinding(
-            "policy",
-            "warning",
-            setting,
-            "Redis does not show maxmemory-policy.",
-            "Check where your provider shows it that it is noeviction.",
-        )
-    return DurabilityFinding(
-        "policy",
-        "broken",
-        setting,
-        f"maxmemory-policy is {policy}: Redis may delete acknowledged events.",
-        "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file (CONFIG REWRITE).",
-    )
+        remedy = "Check where your provider shows it that it is noeviction."
+        return finding("warning", "Redis does not show maxmemory-policy.", remedy)
+    remedy = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file (CONFIG REWRITE)."
+    return finding("broken", f"maxmemory-policy is {policy}: Redis may delete acknowledged events.", remedy)
 
 
-def _check_persistence(settings: Mapping[str, str | None]) -> DurabilityFinding:
-    append_only, fsync = settings.get("appendonly"), settings.get("appendfsync")
+def _check_persistence(append_only: str | None, fsync: str | None) -> DurabilityFinding:
+    finding = partial(DurabilityFinding, "persistence", "appendonly" if append_only != "yes" else "appendfsync")
     if append_only is None or fsync is None:
-        return DurabilityFinding(
-            "persistence",
-            "warning",
-            "appendonly",
-            "Redis does not show appendonly and appendfsync.",
-            "Check where your provider shows them that they are yes and always.",
-        )
+        remedy = "Check where your provider shows them that they are yes and always."
+        return finding("warning", "Redis does not show appendonly and appendfsync.", remedy)
     if append_only != "yes":
-        return DurabilityFinding(
-            "persistence",
-            "broken",
-            "appendonly",
-            f"appendonly is {append_only}: a restart of Redis loses acknowledged events.",
-            "CONFIG SET appendonly yes, then CONFIG SET appendfsync always, and CONFIG REWRITE.",
-        )
+        remedy = "CONFIG SET appendonly yes, then CONFIG SET appendfsync always, and CONFIG REWRITE."
+        return finding("broken", f"appendonly is {append_only}: a restart of Redis loses acknowledged events.", remedy)
     if fsync == "always":
-        return DurabilityFinding("persistence", "ok", "appendfsync", "appendonly is yes, with appendfsync always.")
+        return finding("ok", "appendonly is yes, with appendfsync always.")
+    loss = "appendfsync is {}: a crash of Redis' host may lose {}acknowledged events."
     if fsync == "everysec":
-        return DurabilityFinding(
-            "persistence",
-            "warning",
-            "appendfsync",
-            "appendfsync is everysec: a crash of Redis' host may lose a second of acknowledged events.",
-            "CONFIG SET appendfsync always, or REDIS_MIN_REPLICAS=1 with a replica on another host.",
-        )
-    return DurabilityFinding(
-        "persistence",
-        "broken",
-        "appendfsync",
-        f"appendfsync is {fsync}: a crash of Redis' host may lose acknowledged events.",
-        "CONFIG SET appendfsync always, and CONFIG REWRITE.",
-    )
+        remedy = "CONFIG SET appendfsync always, or REDIS_MIN_REPLICAS=1 with a replica on another host."
+        return finding("warning", loss.format(fsync, "a second of "), remedy)
+    return finding("broken", loss.format(fsync, ""), "CONFIG SET appendfsync always, and CONFIG REWRITE.")
