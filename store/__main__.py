@@ -1,4 +1,4 @@
-"""`python -m store …`: what an operator asks of the database."""
+"""`python -m store …`: administers the database."""
 
 import argparse
 import os
@@ -24,21 +24,21 @@ COMMANDS: Sequence[Command] = (
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The exit code (store/commands/command.py)."""
+    """Run the command; return its exit code (store/commands/command.py)."""
     parser = argparse.ArgumentParser(prog="python -m store", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:
-        own = commands.add_parser(command.name, help=command.help)
-        command.add_arguments(own)
-        own.set_defaults(run=command.run)
-    chosen = parser.parse_args(arguments)
+        subparser = commands.add_parser(command.name, help=command.help)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    options = parser.parse_args(arguments)
     try:
-        return chosen.run(chosen, environ)
+        return options.run(options, environ)
     except (StoreError, DatabaseUrlError, UnknownMigrationError) as error:
         print(f"store: {error}", file=sys.stderr)
         return CANNOT_RUN
     except (KeyboardInterrupt, BrokenPipeError):
-        # Whoever follows ends so, and so does `| head`; Python would complain once more about what is left to print.
+        # The normal end of `raw --follow` and of `| head`. Without a standard output Python flushes nothing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
 

@@ -1,4 +1,4 @@
-"""What a restored database has to forget of the server that it was: transaction ids, cursors, the queue."""
+"""Adapts a restored database to its new server: transaction ids, the feed's epoch, the state of the stream."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ from store.postgres.connections import Connection
 
 
 def reset_server_state(connection: Connection, migrations: Sequence[str]) -> None:
-    """Make what was restored this server's own, under a new epoch, and note its migrations; in one transaction.
+    """Replace the old server's transaction ids, start a new epoch, and record the migrations, in one transaction.
 
-    Transaction ids count anew on every server: those of the old one are no place in this one's order. Every column that
-    holds any is dealt with here, which a test sees to.
+    Every server counts transaction ids from its own start, so stored ones have no meaning on another server. A test
+    ensures that every column with transaction ids is replaced here.
     """
     with errors.translated(), connection.transaction():
-        # Cursors and pages of before are refused from now on: what was delivered by them may not have happened.
+        # Cursors and pages of earlier epochs are refused: they may have delivered changes that the backup lacks.
         connection.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
-        # Rows that were restored could be shown by every page of this epoch: born before anything. The column is made
-        # anew, which costs no time, where an update would write every message twice.
+        # Restored messages are visible to every page of this epoch, so their transaction is the oldest possible one. A
+        # new column with a default takes no time; an UPDATE would rewrite every message.
         connection.execute(
             """
             ALTER TABLE whatsapp_messages
@@ -25,7 +25,7 @@ def reset_server_state(connection: Connection, migrations: Sequence[str]) -> Non
             """
         )
         connection.execute("ALTER TABLE whatsapp_messages ALTER COLUMN created_xid SET DEFAULT pg_current_xact_id()")
-        # What the search has not taken in yet goes on waiting for it, as if it had been written just now.
+        # Changes that are not indexed yet are kept, as changes of this transaction.
         connection.execute(
             "DELETE FROM changes AS c USING search_index_position AS u WHERE (c.xid, c.change_id) <= (u.xid, "
             "u.change_id)"
@@ -33,21 +33,21 @@ def reset_server_state(connection: Connection, migrations: Sequence[str]) -> Non
         connection.execute("UPDATE changes SET xid = pg_current_xact_id()")
         connection.execute("UPDATE search_index_position SET xid = pg_current_xact_id(), change_id = 0")
         connection.execute("UPDATE feed_floor SET xid = '0', change_id = 0")
-        # What workers saw of the queue then says nothing about now, least of all that it has been empty for long.
+        # The observed state of the stream was that of the old system.
         connection.execute("DELETE FROM stream_status")
         record_migrations(connection, migrations)
 
 
 def reset_timeline(connection: Connection) -> None:
-    """The old server's timeline is none of this one's: the epoch that was drawn is good for whichever this is on.
+    """Clear the old server's timeline, so that the new epoch is valid on whichever timeline this server has.
 
-    After all migrations, as older backups have no such column.
+    Call it after all migrations, because older backups may lack the column.
     """
     with errors.translated():
         connection.execute("UPDATE feed_epoch SET timeline = NULL")
 
 
 def record_migrations(connection: Connection, migrations: Sequence[str]) -> None:
-    """Note that these migrations are applied."""
+    """Record that these migrations are applied."""
     with errors.translated():
         connection.execute("INSERT INTO migrations (name) SELECT unnest(%s::text[])", [list(migrations)])

@@ -1,4 +1,4 @@
-"""A backup's file, as pg_restore tells of it before anything is restored."""
+"""Inspects a backup file with pg_restore before anything is restored."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 from store.postgres import client_programs
 from store.postgres.client_programs import Program, ProgramError
 
-# What any server has or has to itself; and the rows that say that the database may be used.
+# Entries that every server has, and the recorded migrations: while they are missing, no process is ready.
 _EXCLUDED_ENTRIES = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA - public |COMMENT |ACL |TABLE DATA public migrations )")
 _REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public event_digests ", "TABLE DATA public migrations ")
 
@@ -17,38 +17,38 @@ _REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public event_digests ", "TA
 class BackupArchive:
     path: Path
     server_major: int
-    """The major version of the server that it was made from."""
+    """The major version of the dumped server."""
     migrations: tuple[str, ...]
-    """Those that the database had, in order."""
+    """The migrations of the dumped database, in order."""
     restore_list: str
-    """pg_restore's list of what is to be restored."""
+    """pg_restore's list of the entries to restore."""
 
 
 def inspect(path: Path, pg_restore: Program, environment: Mapping[str, str]) -> BackupArchive:
-    """Read the file from its beginning to its end; raises ProgramError if it is damaged, or is no backup of ours."""
+    """Read the whole file; raises ProgramError if it is damaged or not a backup of a history."""
     try:
         with path.open("rb") as file:
             is_archive = file.read(5) == b"PGDMP"
     except OSError as error:
-        raise ProgramError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ProgramError(f"Cannot read {path}: {error.strerror}.") from None
     if not is_archive:
-        raise ProgramError(f"{path} is no backup that `python -m store backup` made.")
+        raise ProgramError(f"{path} is not a backup by `python -m store backup`.")
     try:
-        listed = client_programs.run(pg_restore, ["--list", str(path)], environment)
+        entries = client_programs.run(pg_restore, ["--list", str(path)], environment)
     except ProgramError as error:
         if "unsupported version" not in str(error):
             raise
         raise ProgramError(
-            f"{path} was written by a newer PostgreSQL than {pg_restore.major}: restore it into a server as new."
+            f"{path} was written by a PostgreSQL newer than {pg_restore.major}. Restore it into such a server."
         ) from error
-    if any(essential not in listed for essential in _REQUIRED_ENTRIES):
-        raise ProgramError(f"{path} is a backup of another database: it has no history of ours in it.")
-    server = re.search(r"Dumped from database version: (\d+)", listed)
+    if any(required not in entries for required in _REQUIRED_ENTRIES):
+        raise ProgramError(f"{path} is a backup of another database: it contains no history.")
+    server = re.search(r"Dumped from database version: (\d+)", entries)
     if server is None:
-        raise ProgramError(f"{path} does not say which PostgreSQL it was made from.")
-    # Everything is unpacked once, into nowhere: what was cut short or has decayed is found before anything is replaced.
+        raise ProgramError(f"{path} does not contain the version of the dumped PostgreSQL.")
+    # Unpack everything once: a truncated or damaged file is refused before the database is changed.
     client_programs.run(pg_restore, ["--file=/dev/null", str(path)], environment)
     rows = client_programs.run(pg_restore, ["--data-only", "--table=migrations", "--file=-", str(path)], environment)
     names = sorted(re.findall(r"^(\d[^\t\n]*\.sql)\t", rows, re.MULTILINE))
-    kept = [line for line in listed.splitlines() if not line.startswith(";") and not _EXCLUDED_ENTRIES.match(line)]
-    return BackupArchive(path, int(server[1]), tuple(names), "\n".join(kept) + "\n")
+    restored = [line for line in entries.splitlines() if not line.startswith(";") and not _EXCLUDED_ENTRIES.match(line)]
+    return BackupArchive(path, int(server[1]), tuple(names), "\n".join(restored) + "\n")

@@ -1,4 +1,4 @@
-"""Backups: one file of pg_dump's, of one moment, whatever is written meanwhile."""
+"""Creates a backup: one file of pg_dump, from one snapshot, while other processes write."""
 
 import os
 import secrets
@@ -18,9 +18,9 @@ ProgressCallback = Callable[[str], None]
 
 SCHEMA = "public"
 _SESSION_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-"""The moment is held open for as long as pg_dump reads."""
+"""The snapshot stays open as long as pg_dump reads."""
 _LOCK_WAIT_TIMEOUT = "30s"
-"""For so long pg_dump waits for a migration; its reading disturbs nobody but migrations."""
+"""The time that pg_dump waits for a migration, the only writer that it conflicts with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +29,34 @@ class Backup:
     size: int
     """In bytes."""
     totals: Ledger
-    """The ledger of the moment that the backup is of."""
+    """The ledger in the snapshot."""
     server_major: int
-    """PostgreSQL's major version."""
+    """The major version of PostgreSQL."""
 
 
 def create(database_url: str, path: Path, environ: Mapping[str, str], on_progress: ProgressCallback) -> Backup:
-    """Back the database up into a file that is not there yet; `tell` gets a line about how far it is now and then.
+    """Back up the database into a new file; `on_progress` is called with a line of text every few seconds.
 
-    The file appears under its name when all of it is on the disk. Raises ProgramError and
-    TransientError, and leaves nothing behind.
+    The file gets its name when it is complete and on disk. Raises ProgramError and TransientError, and then leaves no
+    file.
     """
     if os.path.lexists(path):
-        raise ProgramError(f"{path} is there already, and a backup is never overwritten: choose another name.")
+        raise ProgramError(f"{path} exists, and a backup is never overwritten. Choose another name.")
     if not path.parent.is_dir():
-        raise ProgramError(f"There is no folder {path.parent}.")
+        raise ProgramError(f"The folder {path.parent} does not exist. Create it or choose another name.")
     with connections.open(database_url, "backup", overrides=_SESSION_SETTINGS, dedicated=True) as connection:
         major = connection.info.server_version // 10000
         dump = client_programs.find("pg_dump", major)
         with errors.translated(), connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            moment = _export_snapshot(connection)
-            holds = ledger.read_in_transaction(connection)
+            snapshot = _export_snapshot(connection)
+            totals = ledger.read_in_transaction(connection)
             partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
             try:
                 _run_pg_dump(
                     dump,
                     client_programs.connection_target(database_url, "backup", environ),
-                    moment,
+                    snapshot,
                     partial,
                     on_progress,
                 )
@@ -64,15 +64,15 @@ def create(database_url: str, path: Path, environ: Mapping[str, str], on_progres
                 _publish(partial, path)
             finally:
                 partial.unlink(missing_ok=True)
-    return Backup(path, size, holds, major)
+    return Backup(path, size, totals, major)
 
 
 def _export_snapshot(connection: Connection) -> str:
-    """The name under which pg_dump finds the very snapshot of this transaction."""
+    """Return the name by which pg_dump uses the snapshot of this transaction."""
     row = connection.execute("SELECT pg_export_snapshot(), to_regclass('public.migrations') IS NOT NULL").fetchone()
     name, is_ours = cast("tuple[str, bool]", row)
     if not is_ours:
-        raise ProgramError("This database has no history in it: `python -m store migrate` makes the tables.")
+        raise ProgramError("The database contains no history. Run `python -m store migrate` to create the tables.")
     return name
 
 
@@ -83,7 +83,7 @@ def _run_pg_dump(
     partial: Path,
     on_progress: ProgressCallback,
 ) -> None:
-    # Made first, so that nobody else can read it: pg_dump writes into what is there.
+    # Created here, readable by the owner only; pg_dump writes into it.
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     arguments = [
         "--format=custom",
@@ -93,7 +93,7 @@ def _run_pg_dump(
     ]
     if pg_dump.major >= 14:
         arguments.append("--extension=pg_trgm")
-    # Whose the tables are and who may read them is the business of the server that they are restored into.
+    # Owners and privileges belong to the server that the backup is restored into.
     arguments += ["--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-password"]
     client_programs.run(
         pg_dump,
@@ -104,17 +104,19 @@ def _run_pg_dump(
 
 
 def _publish(partial: Path, path: Path) -> None:
-    """Give the file its name once the disk has it; raises ProgramError if somebody else took the name meanwhile."""
+    """Sync the file and give it its name; raises ProgramError if the name was taken meanwhile."""
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     try:
-        # A link does not replace what is there, as a rename would.
+        # Unlike a rename, a link does not replace an existing file.
         os.link(partial, path)
     except FileExistsError:
-        raise ProgramError(f"{path} has appeared meanwhile, and a backup is never overwritten.") from None
+        raise ProgramError(
+            f"{path} was created meanwhile, and a backup is never overwritten. Choose another name."
+        ) from None
     except OSError:
-        partial.rename(path)  # a disk without links
-    with suppress(OSError):  # some network disks cannot
+        partial.rename(path)  # a file system without links
+    with suppress(OSError):  # not supported by some network file systems
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

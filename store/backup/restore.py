@@ -1,4 +1,4 @@
-"""Restores: a backup becomes a database that workers and readers can go on with, whatever server it is on."""
+"""Restores a backup into a database of any server, ready for workers and readers."""
 
 import tempfile
 from collections.abc import Mapping
@@ -20,49 +20,48 @@ _SESSION_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_time
 
 
 class DatabaseNotEmptyError(Exception):
-    """Restoring would replace something, and nobody said that it may."""
+    """The database contains tables, and `replace` was not given."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
     applied_migrations: tuple[str, ...]
-    """What was applied after it, as the backup is of an older version."""
+    """Migrations that the backup lacked and that were applied."""
     reapplied_suppressions: int
-    """How many hashes of addresses were forgotten again."""
+    """The number of suppressions that were applied again."""
     totals: Ledger
 
 
 def restore(
     database_url: str, path: Path, environ: Mapping[str, str], on_progress: ProgressCallback, *, replace: bool
 ) -> RestoreResult:
-    """Restore a backup into an empty database, or with `replace` into any, whose tables are dropped.
+    """Restore a backup into an empty database, or with `replace` into any database after dropping its tables.
 
-    The file is read to its end before anything is changed. Processes that are connected meanwhile lose nothing: they
-    fail and try again until the database lacks no migration, which is the last thing that it gets.
+    The whole file is read before anything changes. Processes that are connected meanwhile lose nothing: they retry
+    until all migrations are recorded, which is the last step.
 
-    Raises NotEmptyError, ProgramError, UnknownMigrationError,
-    MissingKeyError and TransientError; after any of them the same call can be made again,
-    with `replace` if need be.
+    Raises DatabaseNotEmptyError, ProgramError, UnknownMigrationError, SuppressionKeyError and TransientError. The call
+    can be repeated after any of them, with `replace` if tables exist by then.
     """
     with connections.open(database_url, "restore", overrides=_SESSION_SETTINGS, dedicated=True) as connection:
         migrator.acquire_lock(connection)
         major = connection.info.server_version // 10000
         program = client_programs.find("pg_restore", major)
         server = client_programs.connection_target(database_url, "restore", environ)
-        about = connection.info
-        where = f"{about.dbname} at {about.host}:{about.port}"
-        on_progress(f"reading {path}, for database {where}")
-        found = archive.inspect(path, program, server.environment)
-        require_compatible(found, major)
-        if there := _count_tables(connection):
+        info = connection.info
+        database = f"{info.dbname} at {info.host}:{info.port}"
+        on_progress(f"reading {path}, for database {database}")
+        backup = archive.inspect(path, program, server.environment)
+        require_compatible(backup, major)
+        if table_count := _count_tables(connection):
             if not replace:
                 raise DatabaseNotEmptyError(
-                    f"Database {where} has {there} tables and {_count_events(connection):,} events in it already"
+                    f"Database {database} contains {table_count} tables and {_count_events(connection):,} events"
                 )
             _drop_schema_objects(connection)
         on_progress("restoring")
         with tempfile.NamedTemporaryFile("w", prefix="restore-", suffix=".list") as contents:
-            contents.write(found.restore_list)
+            contents.write(backup.restore_list)
             contents.flush()
             client_programs.run(
                 program,
@@ -80,35 +79,35 @@ def restore(
                 server.environment,
                 on_progress=lambda: on_progress(f"{format_megabytes(_database_size(connection))} in the database"),
             )
-        return _adopt(connection, found, environ, on_progress)
+        return _adopt(connection, backup, environ, on_progress)
 
 
 def _adopt(
     connection: Connection, backup: BackupArchive, environ: Mapping[str, str], on_progress: ProgressCallback
 ) -> RestoreResult:
-    # One name is held back until everything is done: as long as it is missing, no process is ready.
+    # One migration is recorded last: while it is missing, no process is ready.
     withheld, *others = backup.migrations
     adopt.reset_server_state(connection, others)
-    migrated = migrator.apply_pending(connection, unrecorded=[withheld])
+    applied = migrator.apply_pending(connection, unrecorded=[withheld])
     adopt.reset_timeline(connection)
-    on_progress("forgetting again who was forgotten")
-    forgotten = requests.reapply(connection, environ)
-    on_progress("looking at what is there")
+    on_progress("erasing again")
+    suppression_count = requests.reapply(connection, environ)
+    on_progress("collecting statistics for the planner")
     with errors.translated():
         connection.execute("ANALYZE")
     adopt.record_migrations(connection, [withheld])
-    return RestoreResult(tuple(migrated), forgotten, ledger.read(connection))
+    return RestoreResult(tuple(applied), suppression_count, ledger.read(connection))
 
 
 def require_compatible(backup: BackupArchive, server_major: int) -> None:
-    """Raise where this code or a server of this major version could not go on with the backup."""
+    """Raise if this version or a server of this major version cannot use the backup."""
     if not backup.migrations:
-        raise ProgramError(f"{backup.path} says of no migration that it was applied: it cannot be brought up to date.")
+        raise ProgramError(f"{backup.path} contains no recorded migration and cannot be migrated. Use another backup.")
     migrator.reject_unknown(backup.migrations, migrator.available())
     if backup.server_major > server_major:
         raise ProgramError(
-            f"{backup.path} was made from PostgreSQL {backup.server_major}, and the server is {server_major}: it needs"
-            f" {backup.server_major} or newer."
+            f"{backup.path} was made from PostgreSQL {backup.server_major}, and the server is {server_major}."
+            f" Restore it into PostgreSQL {backup.server_major} or newer."
         )
 
 
@@ -119,7 +118,7 @@ def _database_size(connection: Connection) -> int:
 
 
 def _count_tables(connection: Connection) -> int:
-    """How many tables and views are there; those of extensions do not count."""
+    """Count tables and views, except those of extensions."""
     with errors.translated():
         row = connection.execute(
             """
@@ -144,7 +143,7 @@ def _count_events(connection: Connection) -> int:
 
 
 def _drop_schema_objects(connection: Connection) -> None:
-    """Drop what is in the schema and what depends on it, but for what belongs to extensions."""
+    """Drop everything in the schema, with dependents, except objects of extensions."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """
@@ -160,7 +159,7 @@ def _drop_schema_objects(connection: Connection) -> None:
                     FROM pg_class AS c
                     JOIN pg_namespace AS n ON n.oid = c.relnamespace
                     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
-                        -- Sequences of columns go with them, and tables of extensions with those.
+                        -- Sequences of columns are dropped with the columns, and objects of extensions stay.
                         AND NOT EXISTS (
                             SELECT FROM pg_depend AS d
                             WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid

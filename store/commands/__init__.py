@@ -1,1 +1,1 @@
-"""What an operator asks of the database, a module per command."""
+"""The commands of `python -m store`, a module per command."""

@@ -1,4 +1,4 @@
-"""`backup`: the whole database, as of one moment, in one file."""
+"""`backup`: writes the whole database, from one snapshot, into one file."""
 
 import signal
 import sys
@@ -14,27 +14,27 @@ from store.postgres.client_programs import ProgramError
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="a new file; one that is there is never overwritten")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a new file; an existing one is never overwritten")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
-    # Ended by whatever runs it, it ends pg_dump and leaves nothing, as after Ctrl-C.
+    # SIGTERM ends pg_dump and removes the partial file, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        made = dump.create(connections.direct_url(environ), options.file, environ, print_progress)
+        backup = dump.create(connections.direct_url(environ), options.file, environ, print_progress)
     except ProgramError as error:
         print(f"backup: {error}", file=sys.stderr)
         return CANNOT_RUN
     except KeyboardInterrupt:
-        print("backup: interrupted, and nothing was kept", file=sys.stderr)
+        print("backup: interrupted; no file was written", file=sys.stderr)
         return CANNOT_RUN
-    print(f"{made.path}: {dump.format_megabytes(made.size)}, from PostgreSQL {made.server_major}. It holds:")
-    ledger.print_totals(made.totals)
+    print(f"{backup.path}: {dump.format_megabytes(backup.size)}, from PostgreSQL {backup.server_major}. Its ledger:")
+    ledger.print_totals(backup.totals)
     return OK
 
 
 def print_progress(text: str) -> None:
-    """How far it is, where it is not in the way of what the command prints."""
+    """Print a line of progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 

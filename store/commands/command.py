@@ -1,4 +1,4 @@
-"""What every command of `python -m store` is."""
+"""The interface of a command of `python -m store`, and the exit codes."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 OK, INCOMPLETE, CANNOT_RUN, UNKNOWN = 0, 1, 2, 3
-"""Exit codes: done; something does not add up; the command could not run; nobody knows."""
+"""Exit codes: done; done in part, or events are lost; the command could not run; the result is unknown."""
 
 CommandFunction: TypeAlias = Callable[[Namespace, Mapping[str, str]], int]
-"""From the arguments and the environment to the exit code; raises what store/__main__.py makes a sentence of."""
+"""Takes the arguments and the environment, returns the exit code; store/__main__.py prints StoreErrors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     name: str
     help: str
-    """One line, for the list of commands."""
+    """One line in the list of commands."""
     run: CommandFunction
     add_arguments: Callable[[ArgumentParser], None] = lambda _: None
-    """Adds its own arguments."""
+    """Adds the arguments of the command."""

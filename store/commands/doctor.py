@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong, and what to do; the exit code is for monitors."""
+"""`doctor`: runs all checks and prints findings with remedies; the exit code is for monitors."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -9,33 +9,33 @@ from store.doctor import checks
 from store.doctor.finding import Finding, Severity
 
 EXIT_CODES: Mapping[Severity, int] = {"ok": 0, "warning": 1, "broken": 2}
-"""By the worst finding, as monitors in the manner of Nagios understand it."""
+"""By the worst finding, as in Nagios."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--quiet", action="store_true", help="leave out what is fine")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print only warnings and what is broken")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
-    found = checks.run(environ)
-    worst = max(found, key=lambda one: EXIT_CODES[one.severity]).severity
-    shown = [one for one in found if one.severity != "ok" or not options.quiet]
+    findings = checks.run(environ)
+    worst = max(findings, key=lambda finding: EXIT_CODES[finding.severity]).severity
+    printed = [finding for finding in findings if finding.severity != "ok" or not options.quiet]
     if options.json:
-        print(json.dumps({"severity": worst, "findings": [one.to_json() for one in shown]}))
+        print(json.dumps({"severity": worst, "findings": [finding.to_json() for finding in printed]}))
     else:
-        _print_findings(shown, worst)
+        _print_findings(printed, worst)
     return EXIT_CODES[worst]
 
 
 def _print_findings(findings: list[Finding], worst: Severity) -> None:
-    for one in findings:
-        print(f"{one.severity:>7}  {one.name}: {one.message}")
-        if one.remedy is not None:
-            print(f"{'':>9}{one.remedy}")
-    print({"ok": "Nothing is wrong.", "warning": "Worth a look.", "broken": "Broken."}[worst])
+    for finding in findings:
+        print(f"{finding.severity:>7}  {finding.name}: {finding.message}")
+        if finding.remedy is not None:
+            print(f"{'':>9}{finding.remedy}")
+    print({"ok": "No problem found.", "warning": "There are warnings.", "broken": "Something is broken."}[worst])
 
 
 COMMAND = Command(
-    "doctor", "say what is wrong and what to do; exit code 0 fine, 1 warnings, 2 broken", _run, _add_arguments
+    "doctor", "check everything and print remedies; exit code 0: fine, 1: warnings, 2: broken", _run, _add_arguments
 )

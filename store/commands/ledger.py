@@ -1,4 +1,4 @@
-"""`ledger`: what was received, what became of it, and whether that adds up."""
+"""`ledger`: prints the account of all events, and whether any are lost."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -10,39 +10,38 @@ from store.postgres import connections
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     with connections.open(connections.url(environ), "ledger") as connection:
-        read = ledger.read(connection)
+        totals = ledger.read(connection)
     if options.json:
-        print(json.dumps(read.document()))
+        print(json.dumps(totals.document()))
     else:
-        print_totals(read)
-    if read.waiting is None:
+        print_totals(totals)
+    if totals.waiting is None:
         return UNKNOWN
-    return OK if read.exact else INCOMPLETE
+    return OK if totals.exact else INCOMPLETE
 
 
 def print_totals(totals: ledger.Ledger) -> None:
-    """Print it for people."""
     for name in ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten"):
         print(f"{name:>10} {getattr(totals, name):>12,}")
     if totals.waiting is None:
-        seen = (
-            "no worker ever looked"
+        last_read = (
+            "no worker has ever read the stream"
             if totals.as_of is None
-            else f"a worker last looked at {totals.as_of:%Y-%m-%d %H:%M:%S} UTC"
+            else f"a worker last read the stream at {totals.as_of:%Y-%m-%d %H:%M:%S} UTC"
         )
-        print(f"{'waiting':>10} {'unknown':>12}  ({seen}: start one)")
+        print(f"{'waiting':>10} {'unknown':>12}  ({last_read}; start one)")
         return
     print(f"{'waiting':>10} {totals.waiting:>12,}")
     for gap in totals.lost:
         numbers = f"batch {gap.first}" if gap.first == gap.last else f"batches {gap.first} to {gap.last}"
-        where = f"; its spool last held {gap.spooled} events, so start an ingest on that spool" if gap.spooled else ""
-        print(f"LOST: {gap.events} events of writer {gap.writer}, {numbers}{where}")
-    print("exact" if totals.exact else "NOT EXACT: events were acknowledged and are nowhere")
+        spool = f"; its spool last contained {gap.spooled} events: start an ingest on it" if gap.spooled else ""
+        print(f"LOST: {gap.events} events of writer {gap.writer}, {numbers}{spool}")
+    print("exact" if totals.exact else "NOT EXACT: acknowledged events are lost")
 
 
-COMMAND = Command("ledger", "print what was received and what became of it", _run, _add_arguments)
+COMMAND = Command("ledger", "print the account of all events", _run, _add_arguments)

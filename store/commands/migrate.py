@@ -1,4 +1,4 @@
-"""`migrate`: bring the database up to this version."""
+"""`migrate`: applies pending migrations."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -13,4 +13,4 @@ def _run(_: Namespace, environ: Mapping[str, str]) -> int:
     return OK
 
 
-COMMAND = Command("migrate", "bring the database up to this version", _run)
+COMMAND = Command("migrate", "apply pending migrations", _run)

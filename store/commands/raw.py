@@ -1,4 +1,4 @@
-"""`raw`: the last raw payloads, and those that come."""
+"""`raw`: prints the latest raw events, and follows new ones."""
 
 import json
 import sys
@@ -11,13 +11,15 @@ from store.postgres import connections, errors
 from store.reading import raw_tail
 
 POLL_SECONDS = 0.25
-"""Seconds between two looks at what arrived."""
+"""Seconds between two polls."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--follow", action="store_true", help="and then each as it arrives")
-    parser.add_argument("--last", type=int, default=10, metavar="N", help="how many to begin with (10)")
-    parser.add_argument("--json", action="store_true", help="for machines, one a line")
+    parser.add_argument("--follow", action="store_true", help="then print each new one")
+    parser.add_argument(
+        "--last", type=int, default=10, metavar="N", help="the number of stored events to print first (10)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one event a line")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
@@ -26,8 +28,8 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
             tail = raw_tail.RawTail(raw_tail.event_id_before_last(connection, max(options.last, 0)))
         while True:
             with errors.translated():
-                new = tail.poll(connection)
-            for payload in new:
+                payloads = tail.poll(connection)
+            for payload in payloads:
                 if options.json:
                     print(json.dumps(payload.to_json(), ensure_ascii=False))
                 else:
@@ -38,4 +40,4 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
             time.sleep(POLL_SECONDS)
 
 
-COMMAND = Command("raw", "print the last raw payloads", _run, _add_arguments)
+COMMAND = Command("raw", "print the latest raw events", _run, _add_arguments)

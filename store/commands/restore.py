@@ -1,4 +1,4 @@
-"""`restore`: make a database of a backup."""
+"""`restore`: replaces a database by a backup."""
 
 import signal
 import sys
@@ -14,15 +14,15 @@ from store.postgres import connections
 from store.postgres.client_programs import ProgramError
 
 AFTER_RESTORE_NOTE = """
-What was acknowledged after the backup is not in it. What of that still waits in the stream or in a spool is stored,
-once, as soon as workers run. The rest is lost here, and as soon as its writer is heard of again, with its next webhook,
-`python -m store ledger` names the batches. A writer that was never heard of again is not known to be missing.
-Clients that follow the feed get 410 once and begin anew. A token that was revoked after the backup works again."""
+Events that were acknowledged after the backup are not in it. Those that are still in the stream or in a spool are
+stored, once, as soon as workers run. The others are lost here; `python -m store ledger` names their batches after the
+next webhook of the same ingest process. It cannot name those of an ingest process that never writes again.
+Clients that follow the feed get 410 once and reload. Tokens that were revoked after the backup are valid again."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `backup` wrote")
-    parser.add_argument("--yes", action="store_true", help="drop what the database has in it now")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a file that `backup` wrote")
+    parser.add_argument("--yes", action="store_true", help="drop all tables of the database first")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
@@ -32,25 +32,28 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
             connections.direct_url(environ), options.file, environ, backup.print_progress, replace=options.yes
         )
     except restore.DatabaseNotEmptyError as error:
-        print(f"restore: {error}: --yes drops them. Nothing was changed.", file=sys.stderr)
+        print(f"restore: {error}. Nothing was changed. Add --yes to drop them.", file=sys.stderr)
         return CANNOT_RUN
     except ProgramError as error:
         print(f"restore: {error}", file=sys.stderr)
         return CANNOT_RUN
     except SuppressionKeyError as error:
-        print(f"restore: {error} Then restore again, with --yes: nobody is served what was forgotten.", file=sys.stderr)
+        print(
+            f"restore: {error} Then restore again with --yes. No process serves the database until then.",
+            file=sys.stderr,
+        )
         return CANNOT_RUN
     except KeyboardInterrupt:
-        print("restore: interrupted: run it again with --yes", file=sys.stderr)
+        print("restore: interrupted. Run it again with --yes.", file=sys.stderr)
         return CANNOT_RUN
     for name in restored.applied_migrations:
         print(f"applied {name}")
     if restored.reapplied_suppressions:
-        print(f"forgot {restored.reapplied_suppressions:,} addresses again")
-    print(f"restored {options.file}, which holds:")
+        print(f"applied {restored.reapplied_suppressions:,} suppressions again")
+    print(f"restored {options.file}. Its ledger:")
     ledger.print_totals(restored.totals)
     print(AFTER_RESTORE_NOTE)
     return OK
 
 
-COMMAND = Command("restore", "make the database what a backup holds", _run, _add_arguments)
+COMMAND = Command("restore", "replace the database by a backup", _run, _add_arguments)

@@ -1,4 +1,4 @@
-"""`retain`: forget what is older than it is to be kept; without `--yes` only say what that is."""
+"""`retain`: deletes raw events and messages by age; without `--yes` it only counts."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
+from store.backup.dump import format_megabytes
 from store.commands.command import CANNOT_RUN, INCOMPLETE, OK, Command
 from store.postgres import connections, errors, migrator
 from store.postgres.connections import Connection
@@ -19,9 +20,9 @@ from store.retention import expired_messages as retention_messages
 from store.retention.ages import Age, AgeError
 
 PROGRESS_SECONDS = 5.0
-"""Seconds between two lines that say how far it is."""
+"""Seconds between two lines of progress."""
 _SESSION_SETTINGS = {"statement_timeout": "3600s", "idle_in_transaction_session_timeout": "60s"}
-"""What is counted for a dry run is all that is old."""
+"""Counting everything that expired takes long."""
 
 
 Step = TypeVar("Step")
@@ -31,7 +32,7 @@ Step = TypeVar("Step")
 class _RetentionRequest:
     raw: expired_events.RetentionPolicy | None
     messages: int | None
-    """Messages from before this, in ms."""
+    """Messages before this time, in ms, are deleted."""
 
 
 def _parse_age(text: str) -> Age:
@@ -42,41 +43,38 @@ def _parse_age(text: str) -> Age:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--raw", type=_parse_age, metavar="AGE", help="keep raw events for so long: 90d, 12w, 18m, 2y")
-    parser.add_argument("--messages", type=_parse_age, metavar="AGE", help="keep messages for so long")
-    parser.add_argument("--parked", action="store_true", help="with --raw: parked ones, too; none can be replayed then")
-    parser.add_argument("--yes", action="store_true", help="do it")
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument(
+        "--raw", type=_parse_age, metavar="AGE", help="the age from which raw events are deleted: 90d, 12w, 18m, 2y"
+    )
+    parser.add_argument("--messages", type=_parse_age, metavar="AGE", help="the age from which messages are deleted")
+    parser.add_argument(
+        "--parked", action="store_true", help="with --raw: also parked events, which can then not be retried"
+    )
+    parser.add_argument("--yes", action="store_true", help="delete; without it only count")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     raw, messages = cast("Age | None", options.raw), cast("Age | None", options.messages)
     if raw is None and messages is None:
-        print("retain: say what is to be kept for how long, with --raw, --messages or both", file=sys.stderr)
+        print("retain: give an age with --raw, --messages or both", file=sys.stderr)
         return CANNOT_RUN
     with connections.open(connections.url(environ), "retain", overrides=_SESSION_SETTINGS) as connection:
         if missing := migrator.missing(connection):
-            print(f"retain: the database lacks {', '.join(missing)}: run `python -m store migrate`", file=sys.stderr)
+            print(f"retain: the database lacks {', '.join(missing)}. Run `python -m store migrate`.", file=sys.stderr)
             return CANNOT_RUN
-        now = _database_time(connection)
-        wish = _RetentionRequest(
+        now = connections.server_time(connection)
+        request = _RetentionRequest(
             None if raw is None else expired_events.RetentionPolicy(_to_ms(raw.before(now)), options.parked),
             None if messages is None else _to_ms(messages.before(now)),
         )
         if not options.yes:
-            return _print_preview(connection, wish, as_json=options.json)
+            return _print_preview(connection, request, as_json=options.json)
         try:
-            return _delete(connection, wish, as_json=options.json)
+            return _delete(connection, request, as_json=options.json)
         except KeyboardInterrupt:
-            print("retain: interrupted: run it again to go on from here", file=sys.stderr)
+            print("retain: interrupted. Run it again to continue.", file=sys.stderr)
             return INCOMPLETE
-
-
-def _database_time(connection: Connection) -> datetime:
-    with errors.translated():
-        row = connection.execute("SELECT now()").fetchone()
-    assert row is not None, "a clock has a time"
-    return cast("datetime", row[0]).astimezone(UTC)
 
 
 def _print_preview(connection: Connection, request: _RetentionRequest, *, as_json: bool) -> int:
@@ -85,22 +83,20 @@ def _print_preview(connection: Connection, request: _RetentionRequest, *, as_jso
         raw = None if request.raw is None else expired_events.preview(connection, request.raw)
         messages = None if request.messages is None else retention_messages.preview(connection, request.messages)
     if as_json:
-        told = {"raw": raw, "messages": messages}
-        print(json.dumps({name: None if one is None else asdict(one) for name, one in told.items()}))
+        previews = {"raw": raw, "messages": messages}
+        print(json.dumps({name: None if preview is None else asdict(preview) for name, preview in previews.items()}))
         return OK
     if raw is not None and request.raw is not None:
         print(f"raw bodies received before {_format_time(request.raw.received_before)}:")
-        print(
-            f"{raw.bodies:>12,} bodies of {_format_megabytes(raw.size)}, the first received {_format_time(raw.since)}"
-        )
-        print(f"{len(raw.partitions):>12,} months go whole: {', '.join(raw.partitions) or 'none'}")
+        print(f"{raw.bodies:>12,} bodies of {format_megabytes(raw.size)}, the first received {_format_time(raw.since)}")
+        print(f"{len(raw.partitions):>12,} months are dropped: {', '.join(raw.partitions) or 'none'}")
         if raw.parked:
-            print(f"{raw.parked:>12,} parked events stay (--parked: they go, and nobody can replay them)")
+            print(f"{raw.parked:>12,} parked events are kept (--parked deletes them; they can then not be retried)")
     if messages is not None and request.messages is not None:
-        print(f"messages from before {_format_time(request.messages)}:")
+        print(f"messages before {_format_time(request.messages)}:")
         since = _format_time(messages.since)
-        print(f"{messages.messages:>12,} messages in {messages.chats:,} chats, the first from {since}")
-        print(f"{messages.updates:>12,} acks, edits, deletes and reactions")
+        print(f"{messages.messages:>12,} messages in {messages.chats:,} chats, the first of {since}")
+        print(f"{messages.updates:>12,} acknowledgements, edits, deletions and reactions")
         print(f"{messages.sends:>12,} sends")
     print("nothing was deleted: add --yes")
     return OK
@@ -112,8 +108,8 @@ def _delete(connection: Connection, request: _RetentionRequest, *, as_json: bool
     busy: list[str] = []
     if request.messages is not None:
         sums.update(messages=0, updates=0, sends=0)
-        for gone in _with_progress(retention_messages.prune(connection, request.messages), "messages", sums):
-            sums.update(asdict(gone))
+        for deleted in _with_progress(retention_messages.prune(connection, request.messages), "messages", sums):
+            sums.update(asdict(deleted))
     if request.raw is not None:
         sums.update(bodies=0, bytes=0)
         for part in _with_progress(expired_events.prune(connection, request.raw), "bodies", sums):
@@ -126,20 +122,21 @@ def _delete(connection: Connection, request: _RetentionRequest, *, as_json: bool
     else:
         print("\n".join(f"{name:>10} {_format_value(value)}" for name, value in done.items() if value != []))
     if busy:
-        said = f"{', '.join(busy)} was read by others all the time (a dump?)"
-        print(f"retain: {said}: it was emptied, and is dropped by the next run", file=sys.stderr)
+        partitions = ", ".join(busy)
+        print(f"retain: emptied {partitions}; a long read, such as a dump, prevents dropping it", file=sys.stderr)
+        print("retain: run it again to drop it", file=sys.stderr)
         return INCOMPLETE
     return OK
 
 
 def _with_progress(steps: Iterator[Step], name: str, sums: Counter[str]) -> Iterator[Step]:
-    """The steps, saying how far they are from time to time."""
-    told = time.monotonic()
+    """Yield the steps and print the progress."""
+    printed_at = time.monotonic()
     for step in steps:
         yield step
-        if time.monotonic() - told >= PROGRESS_SECONDS:
-            told = time.monotonic()
-            print(f"retain: {sums[name]:,} {name} are deleted", file=sys.stderr)
+        if time.monotonic() - printed_at >= PROGRESS_SECONDS:
+            printed_at = time.monotonic()
+            print(f"retain: {sums[name]:,} {name} deleted", file=sys.stderr)
 
 
 def _format_value(value: object) -> str:
@@ -154,8 +151,4 @@ def _format_time(ms: int | None) -> str:
     return "never" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _format_megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
-
-
-COMMAND = Command("retain", "forget what is older than it is to be kept", _run, _add_arguments)
+COMMAND = Command("retain", "delete raw events and messages by age (without --yes: count)", _run, _add_arguments)

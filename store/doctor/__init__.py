@@ -1,1 +1,1 @@
-"""Looks at everything that keeps the history from being true, and says what to do."""
+"""Checks everything that the history depends on, and names a remedy for each problem."""

@@ -1,4 +1,4 @@
-"""What becomes of events: whether a worker lives, the ledger adds up, and nothing waits, spools or parks unseen."""
+"""Checks the flow of events: workers, the stream, the ledger, spools, parked events and sessions."""
 
 import time
 from typing import cast
@@ -15,54 +15,54 @@ _MAX_REASONS = 5
 
 
 def worker_alive(connection: Connection) -> list[Finding]:
-    """Whether any worker is alive, by what it wrote last."""
+    """Any worker counts: each records the status of the stream."""
     row = connection.execute(
-        "SELECT extract(epoch FROM now() - p.as_of)::float8, extract(epoch FROM now() - p.oldest_at)::float8, p.length"
-        " FROM stream_status AS p"
+        "SELECT extract(epoch FROM now() - s.as_of)::float8, extract(epoch FROM now() - s.oldest_at)::float8, s.length"
+        " FROM stream_status AS s"
     ).fetchone()
-    cure = "Start a worker (`python -m worker`), or read its log: events wait in Redis until one lives."
+    remedy = "Start a worker (`python -m worker`), or read its log. Until then events wait in Redis."
     if row is None:
-        return [finding.broken("worker.pulse", "No worker ever looked at the stream.", cure)]
+        return [finding.broken("worker.alive", "No worker has ever read the stream.", remedy)]
     age, oldest, length = cast("tuple[float, float | None, int]", row)
     if age > ledger.STALE_AFTER:
-        return [finding.broken("worker.pulse", f"No worker looked at the stream for {age:.0f} s.", cure)]
-    waiting = "Nothing waits in the stream."
+        return [finding.broken("worker.alive", f"No worker has read the stream for {age:.0f} s.", remedy)]
+    waiting = "The stream is empty."
     if length and oldest is not None:
         waiting = f"{length} batches are in the stream, the oldest for {max(oldest, 0):.0f} s."
     return [
-        finding.ok("worker.pulse", "A worker looked at the stream just now."),
+        finding.ok("worker.alive", "A worker reads the stream."),
         finding.by_threshold(
             "queue.age",
             oldest or 0,
             30,
             600,
             waiting,
-            "Start more workers (WORKERS, or another machine), and see what PostgreSQL does (the other findings).",
+            "Start more workers (WORKERS, or another machine), and see the findings about PostgreSQL.",
         ),
     ]
 
 
 def ledger_balance(connection: Connection) -> list[Finding]:
-    read = ledger.read(connection)
+    totals = ledger.read(connection)
     name = "ledger"
-    if read.lost:
-        lost = sum(gap.events for gap in read.lost)
-        spooled = any(gap.spooled for gap in read.lost)
-        cure = (
+    if totals.lost:
+        lost = sum(gap.events for gap in totals.lost)
+        spooled = any(gap.spooled for gap in totals.lost)
+        remedy = (
             "Their writer had a spool: start an ingest on that SPOOL_DIR."
             if spooled
-            else "`python -m store ledger` names writer and numbers; look at Redis' persistence and what it was told."
+            else "`python -m store ledger` names the writer and the batches. Check the persistence of Redis."
         )
-        return [finding.broken(name, f"{lost} acknowledged events are nowhere.", cure)]
-    if read.waiting is None:
-        cure = "Start a worker; only one that lives knows what the stream holds."
-        return [finding.warning(name, f"Nobody knows whether all of {read.received:,} events are kept.", cure)]
-    sentence = f"{read.received:,} events were received, and all are accounted for ({read.waiting:,} of them wait)."
-    return [finding.ok(name, sentence)]
+        return [finding.broken(name, f"{lost} acknowledged events are lost.", remedy)]
+    if totals.waiting is None:
+        remedy = "Start a worker: only a running one knows the content of the stream."
+        return [finding.warning(name, f"It is unknown whether all of {totals.received:,} events are stored.", remedy)]
+    message = f"All of {totals.received:,} received events are accounted for ({totals.waiting:,} wait)."
+    return [finding.ok(name, message)]
 
 
 def reported_spools(connection: Connection) -> list[Finding]:
-    """What ingests that spoke within the last minute said of their spools."""
+    """The spools that ingest processes reported within the last minute."""
     row = connection.execute(
         """
         SELECT count(*) FILTER (WHERE w.spooled > 0), coalesce(sum(w.spooled), 0)::bigint
@@ -73,11 +73,11 @@ def reported_spools(connection: Connection) -> list[Finding]:
     writers, events = cast("tuple[int, int]", row)
     name = "spool.reported"
     if writers:
-        cure = "See why Redis did not confirm (ingest's /readyz and the findings about Redis); it drains by itself."
-        return [
-            finding.warning(name, f"{writers} ingest processes said lately that {events} events are spooled.", cure)
-        ]
-    return [finding.ok(name, "No ingest said lately that its spool is in use.")]
+        remedy = (
+            "Find out why Redis did not confirm (ingest's /readyz, findings about Redis); the spool drains by itself."
+        )
+        return [finding.warning(name, f"{writers} ingest processes reported {events} events in their spools.", remedy)]
+    return [finding.ok(name, "No ingest reported events in its spool.")]
 
 
 def parked_events(connection: Connection) -> list[Finding]:
@@ -89,22 +89,22 @@ def parked_events(connection: Connection) -> list[Finding]:
         ORDER BY 3 DESC, 2 DESC, 1
         """
     ).fetchall()
-    counted = [(str(reason), cast("int", all_), cast("int", lately)) for reason, all_, lately in rows]
-    total, lately = sum(number for _, number, _ in counted), sum(number for _, _, number in counted)
-    reasons = ", ".join(f"{reason}: {number}" for reason, number, _ in counted[:_MAX_REASONS])
-    if lately:
-        cure = (
-            "Look at them (GET /api/parked, or the dashboard's operations page); after an upgrade that reads them: "
+    counted = [(str(reason), cast("int", count), cast("int", recent)) for reason, count, recent in rows]
+    total, recent = sum(count for _, count, _ in counted), sum(recent for *_, recent in counted)
+    reasons = ", ".join(f"{reason}: {count}" for reason, count, _ in counted[:_MAX_REASONS])
+    if recent:
+        remedy = (
+            "List them (GET /api/parked, or the operations page of the dashboard). After an upgrade of the parser: "
             "`python -m worker replay --parked`."
         )
-        sentence = f"{total} events are parked, {lately} of them since yesterday ({reasons})."
-        return [finding.warning("events.parked", sentence, cure)]
-    sentence = f"{total} events are parked, none since yesterday ({reasons})." if total else "No event is parked."
-    return [finding.ok("events.parked", sentence)]
+        message = f"{total} events are parked, {recent} of them since yesterday ({reasons})."
+        return [finding.warning("events.parked", message, remedy)]
+    message = f"{total} events are parked, none since yesterday ({reasons})." if total else "No event is parked."
+    return [finding.ok("events.parked", message)]
 
 
 def session_activity(connection: Connection) -> list[Finding]:
-    """For each session, what the guide lets it send and it never sent, and whether it fell silent in the last week."""
+    """For each session, the types of event that never arrived, and whether it fell silent within the last week."""
     rows = connection.execute(
         """
         SELECT s.session_id, max(e.last_at) FILTER (WHERE e.event <> %(ping)s),
@@ -121,22 +121,24 @@ def session_activity(connection: Connection) -> list[Finding]:
         """,
         {"ping": sessions.PING_EVENT, "known": list(operations.WEBHOOK_EVENTS)},
     ).fetchall()
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for session_id, last_at, never in cast("list[tuple[str, int | None, list[str]]]", rows):
         unseen = f"; never seen: {', '.join(never)}" if never else ""
-        cure = (
-            "If it was subscribed to: `python -m api sak test` tries the whole path; what phones send themselves and "
-            "acks are not reported by SAK today."
+        remedy = (
+            "If the webhook subscribes to them, `python -m api sak test` tests the whole path. SAK does not report "
+            "acknowledgements or messages sent from the phone."
         )
         if last_at is None or "message.received" in never:
-            sentence = f"Session {session_id} never told of a received message{unseen}."
-            found.append(finding.warning("sessions", sentence, cure))
+            message = f"Session {session_id} has never reported a received message{unseen}."
+            findings.append(finding.warning("sessions", message, remedy))
             continue
         age = time.time() - last_at / 1000
-        sentence = f"Session {session_id} last told something {_format_age(age)}{unseen}."
-        silent = _DAY < age < 7 * _DAY
-        found.append(finding.warning("sessions", sentence, cure) if silent else finding.ok("sessions", sentence))
-    return found or [finding.ok("sessions", "No session ever told anything: nothing was received yet.")]
+        message = f"The last event of session {session_id} was {_format_age(age)}{unseen}."
+        fell_silent = _DAY < age < 7 * _DAY
+        findings.append(
+            finding.warning("sessions", message, remedy) if fell_silent else finding.ok("sessions", message)
+        )
+    return findings or [finding.ok("sessions", "No event of a session was received yet.")]
 
 
 def _format_age(seconds: float) -> str:

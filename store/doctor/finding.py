@@ -1,4 +1,4 @@
-"""What the doctor says of one thing: a word that a monitor understands, a sentence, and what to do."""
+"""The result of one check: a severity for monitors, a message and a remedy."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal, Self, TypeAlias, cast, get_args
@@ -9,22 +9,21 @@ Severity: TypeAlias = Literal["ok", "warning", "broken"]
 @dataclass(frozen=True, slots=True)
 class Finding:
     name: str
-    """What was looked at: words with dots, the same in every version."""
+    """Words with dots that identify the check, the same in every version."""
     severity: Severity
     message: str
-    """Without a secret, an address or a word of a message."""
+    """Contains no secret, no address and no text of a message."""
     remedy: str | None = None
-    """What to do; None where there is nothing to do."""
+    """The next step; None if nothing is wrong."""
 
     def to_json(self) -> dict[str, object]:
-        """As JSON can hold it."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, object]) -> Self:
-        """Raises KeyError, TypeError or ValueError for what is no finding."""
+        """Raises KeyError, TypeError or ValueError if the document is not a finding."""
         if document["severity"] not in get_args(Severity):
-            raise ValueError("no severity")
+            raise ValueError(f"unknown severity {document['severity']!r}")
         remedy = document.get("remedy")
         return cls(
             str(document["name"]),
@@ -46,10 +45,10 @@ def broken(name: str, message: str, remedy: str) -> Finding:
     return Finding(name, "broken", message, remedy)
 
 
-def by_threshold(  # noqa: PLR0913, PLR0917 - two bounds and what to say of them
+def by_threshold(  # noqa: PLR0913, PLR0917 - a value, two thresholds and the texts
     name: str, value: float, warning_above: float, broken_above: float, message: str, remedy: str
 ) -> Finding:
-    """Fine up to the first bound, broken above the second."""
+    """OK up to the first threshold, broken above the second."""
     if value <= warning_above:
         return ok(name, message)
     return (broken if value > broken_above else warning)(name, message, remedy)

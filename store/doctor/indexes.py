@@ -1,4 +1,4 @@
-"""Indexes: those that the migrations made must be there and valid; those that nobody uses cost every write."""
+"""Checks indexes (missing, invalid, unused) and dead rows."""
 
 import re
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ from store.postgres import migrator
 from store.postgres.connections import Connection
 
 _DDL_PATTERN = re.compile(
-    r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?P<made>\w+)\s+ON\s+(?:ONLY\s+)?(?P<on>\w+)"
+    r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?P<created>\w+)\s+ON\s+(?:ONLY\s+)?(?P<indexed>\w+)"
     r"|DROP\s+INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+EXISTS\s+)?(?P<dropped>\w+(?:\s*,\s*\w+)*)"
     r"|ALTER\s+INDEX\s+(?:IF\s+EXISTS\s+)?(?P<old>\w+)\s+RENAME\s+TO\s+(?P<new>\w+)"
-    r"|DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?P<gone>\w+(?:\s*,\s*\w+)*)"
+    r"|DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?P<dropped_tables>\w+(?:\s*,\s*\w+)*)"
     r"|ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?P<table>\w+)\s+RENAME\s+TO\s+(?P<name>\w+)",
     re.IGNORECASE,
 )
@@ -23,46 +23,48 @@ _DEAD_ROWS = 100_000
 
 
 def expected_indexes(migrations: Iterable[str]) -> dict[str, str]:
-    """The indexes that these migrations, as text and in order, leave behind: name to table."""
-    there: dict[str, str] = {}
+    """Return the indexes that exist after these migrations (SQL texts, in order): name → table."""
+    tables: dict[str, str] = {}
     for text in migrations:
-        for word in _DDL_PATTERN.finditer(re.sub(r"--[^\n]*", "", text)):
-            part = word.groupdict()
-            if part["made"]:
-                there[part["made"]] = part["on"]
+        for statement in _DDL_PATTERN.finditer(re.sub(r"--[^\n]*", "", text)):
+            part = statement.groupdict()
+            if part["created"]:
+                tables[part["created"]] = part["indexed"]
             elif part["dropped"]:
                 for name in re.split(r"\s*,\s*", part["dropped"]):
-                    there.pop(name, None)
+                    tables.pop(name, None)
             elif part["old"]:
-                there[part["new"]] = there.pop(part["old"], "")
-            elif part["gone"]:
-                gone = re.split(r"\s*,\s*", part["gone"])
-                there = {name: table for name, table in there.items() if table not in gone}
+                tables[part["new"]] = tables.pop(part["old"], "")
+            elif part["dropped_tables"]:
+                dropped = re.split(r"\s*,\s*", part["dropped_tables"])
+                tables = {name: table for name, table in tables.items() if table not in dropped}
             else:
-                there = {name: part["name"] if table == part["table"] else table for name, table in there.items()}
-    return there
+                tables = {name: part["name"] if table == part["table"] else table for name, table in tables.items()}
+    return tables
 
 
 def missing(connection: Connection) -> list[Finding]:
-    """Of the migrations that the database has; what others are missing is another finding."""
-    done = migrator.applied(connection)
+    """Indexes of the migrations that the database has; a missing migration is another finding."""
+    applied = migrator.applied(connection)
     texts = [
-        (migrator.MIGRATIONS_FOLDER / name).read_text(encoding="utf-8") for name in migrator.available() if name in done
+        (migrator.MIGRATIONS_FOLDER / name).read_text(encoding="utf-8")
+        for name in migrator.available()
+        if name in applied
     ]
-    wanted = expected_indexes(texts)
+    expected = expected_indexes(texts)
     rows = connection.execute(
         "SELECT w.name FROM unnest(%s::text[]) AS w (name) WHERE to_regclass(quote_ident(w.name)) IS NULL ORDER BY 1",
-        [sorted(wanted)],
+        [sorted(expected)],
     ).fetchall()
-    if gone := [str(name) for (name,) in rows]:
-        cure = f"Create it anew, with CONCURRENTLY, as store/migrations says: grep -n {gone[0]} store/migrations/*.sql"
-        sentence = f"Indexes that a migration made are gone: {', '.join(gone)}. Reading gets slower with every message."
-        return [finding.broken("postgresql.indexes.missing", sentence, cure)]
-    return [finding.ok("postgresql.indexes.missing", f"All {len(wanted)} indexes of the migrations are there.")]
+    if absent := [str(name) for (name,) in rows]:
+        remedy = f"Create it with CONCURRENTLY; its definition: grep -n {absent[0]} store/migrations/*.sql"
+        message = f"Indexes of the migrations are missing: {', '.join(absent)}. Queries get slower with every message."
+        return [finding.broken("postgresql.indexes.missing", message, remedy)]
+    return [finding.ok("postgresql.indexes.missing", f"All {len(expected)} indexes of the migrations exist.")]
 
 
 def invalid(connection: Connection) -> list[Finding]:
-    """What a CREATE INDEX CONCURRENTLY leaves behind that was cut short: written to, and never read."""
+    """Indexes of an interrupted CREATE INDEX CONCURRENTLY, which every write updates and no query uses."""
     rows = connection.execute(
         """
         SELECT c.relname, EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
@@ -74,20 +76,20 @@ def invalid(connection: Connection) -> list[Finding]:
         """
     ).fetchall()
     name = "postgresql.indexes.invalid"
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for index, building in cast("list[tuple[str, bool]]", rows):
         if building:
-            sentence = f"The index {index} is being built."
-            found.append(finding.warning(name, sentence, "Wait: SELECT * FROM pg_stat_progress_create_index;"))
+            message = f"The index {index} is being built."
+            findings.append(finding.warning(name, message, "Wait: SELECT * FROM pg_stat_progress_create_index;"))
         else:
-            sentence = (
-                f"The index {index} is invalid: its making was cut short. Every write pays for it, no read uses it."
+            message = (
+                f"The index {index} is invalid: its creation was interrupted. Every write updates it, no query uses it."
             )
-            cure = (
-                f"REINDEX INDEX CONCURRENTLY {index}; or DROP INDEX CONCURRENTLY {index}; where no migration made it."
+            remedy = (
+                f"REINDEX INDEX CONCURRENTLY {index}; or, if no migration created it, DROP INDEX CONCURRENTLY {index};"
             )
-            found.append(finding.broken(name, sentence, cure))
-    return found or [finding.ok(name, "Every index is valid.")]
+            findings.append(finding.broken(name, message, remedy))
+    return findings or [finding.ok(name, "Every index is valid.")]
 
 
 def unused(connection: Connection) -> list[Finding]:
@@ -106,14 +108,13 @@ def unused(connection: Connection) -> list[Finding]:
     name = "postgresql.indexes.unused"
     if rows:
         largest, size = cast("tuple[str, int]", rows[0])
-        sentence = f"{len(rows)} large indexes were not read for {_UNUSED_DAYS} days: {largest} has {size >> 20} MiB."
-        cure = "If replicas do not read it either: DROP INDEX CONCURRENTLY, and tell us, as a migration made it."
-        return [finding.warning(name, sentence, cure)]
-    return [finding.ok(name, "No large index is known to be unused.")]
+        message = f"{len(rows)} large indexes were not used for {_UNUSED_DAYS} days; {largest} has {size >> 20} MiB."
+        remedy = "If no replica uses it either: DROP INDEX CONCURRENTLY, and report it, because a migration created it."
+        return [finding.warning(name, message, remedy)]
+    return [finding.ok(name, "No large index is unused.")]
 
 
 def dead_rows(connection: Connection) -> list[Finding]:
-    """A hint: tables with many rows that are dead and not vacuumed away."""
     rows = connection.execute(
         """
         SELECT t.relname, t.n_dead_tup, t.n_live_tup
@@ -126,10 +127,10 @@ def dead_rows(connection: Connection) -> list[Finding]:
     name = "postgresql.bloat"
     if rows:
         table, dead, live = cast("tuple[str, int, int]", rows[0])
-        sentence = f"{table} has {dead:,} dead rows beside {live:,} living ones."
-        cure = f"VACUUM (ANALYZE) {table}; and see what keeps autovacuum away (finding postgresql.transactions)."
-        return [finding.warning(name, sentence, cure)]
-    return [finding.ok(name, "No table has more dead rows than vacuum keeps up with.")]
+        message = f"{table} has {dead:,} dead and {live:,} live rows."
+        remedy = f"VACUUM (ANALYZE) {table}; and find out what holds autovacuum back (finding postgresql.transactions)."
+        return [finding.warning(name, message, remedy)]
+    return [finding.ok(name, "Vacuum keeps up with dead rows.")]
 
 
 CHECKS = (missing, invalid, unused, dead_rows)

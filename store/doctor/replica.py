@@ -1,4 +1,4 @@
-"""The replica that readers may be sent to, where there is one."""
+"""Checks the replica that serves reads, if one is configured."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -9,11 +9,11 @@ from store.postgres import connections, errors, replica
 from store.postgres.connections import DatabaseUrlError
 
 _FINDING_NAME = "replica"
-_REMEDY = "Readers go to the primary meanwhile. Bring it back, or take READ_DATABASE_URL away."
+_REMEDY = "The primary serves reads meanwhile. Repair the replica, or unset READ_DATABASE_URL."
 
 
 def check(environ: Mapping[str, str]) -> list[Finding]:
-    """Nothing where READ_DATABASE_URL is not set."""
+    """Return no finding if READ_DATABASE_URL is not set."""
     try:
         url = connections.replica_url(environ)
         if url is None:
@@ -31,12 +31,12 @@ def check(environ: Mapping[str, str]) -> list[Finding]:
         return [finding.broken(_FINDING_NAME, str(error), _REMEDY)]
     except errors.StoreError as error:
         return [finding.warning(_FINDING_NAME, f"The replica of READ_DATABASE_URL does not answer: {error}", _REMEDY)]
-    follows, lag, receives = cast("tuple[bool, float | None, bool]", row)
-    if not follows:
-        cure = "It may have been promoted: name it in DATABASE_URL, or make it follow the primary again."
-        return [finding.warning(_FINDING_NAME, "READ_DATABASE_URL names a server that follows nobody.", cure)]
-    if not receives:
-        return [finding.warning(_FINDING_NAME, "The replica receives nothing from its primary.", _REMEDY)]
+    in_recovery, lag, is_connected = cast("tuple[bool, float | None, bool]", row)
+    if not in_recovery:
+        remedy = "It may have been promoted: set DATABASE_URL to it, or make it a replica again."
+        return [finding.warning(_FINDING_NAME, "READ_DATABASE_URL names a server that is not a replica.", remedy)]
+    if not is_connected:
+        return [finding.warning(_FINDING_NAME, "The replica is not connected to its primary.", _REMEDY)]
     return [
         finding.by_threshold(
             _FINDING_NAME, lag or 0, replica.MAX_LAG, 300, f"The replica is {lag or 0:.1f} s behind.", _REMEDY

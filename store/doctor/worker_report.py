@@ -1,4 +1,4 @@
-"""What the worker says of Redis. The store knows no Redis (a contract in pyproject.toml), so it asks as you would."""
+"""Runs the worker's checks of Redis as a command, because the store must not import Redis."""
 
 import json
 import subprocess
@@ -11,23 +11,23 @@ from store.doctor.finding import Finding
 
 WORKER_COMMAND = ("-m", "worker", "doctor")
 TIMEOUT_SECONDS = 60.0
-"""Far above its own time-outs."""
+"""More than all timeouts of the command."""
 
 
 def check(environ: Mapping[str, str]) -> list[Finding]:
-    """What `python -m worker doctor` finds, with the Redis of the stack that runs on DATA_DIR if none is named."""
+    """Return the findings of `python -m worker doctor`, with the Redis of DATA_DIR if REDIS_URL is not set."""
     environment = dict(environ)
     if not environ.get("REDIS_URL"):
         try:
             environment["REDIS_URL"] = (Path(environ.get("DATA_DIR") or "var") / "redis-url").read_text().strip()
         except OSError:
-            cure = "Name your server in REDIS_URL, or start ./run."
-            return [finding.broken("redis", "REDIS_URL is not set, and no stack is running here.", cure)]
+            remedy = "Set REDIS_URL to your server, or start ./run."
+            return [finding.broken("redis", "REDIS_URL is not set, and DATA_DIR contains no redis-url.", remedy)]
     try:
-        done = subprocess.run(  # noqa: S603 - our own program
+        completed = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, *WORKER_COMMAND], env=environment, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
         )
-        return [Finding.from_json(document) for document in json.loads(done.stdout)]
+        return [Finding.from_json(document) for document in json.loads(completed.stdout)]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        cure = f"Run `python {' '.join(WORKER_COMMAND)}` from the checkout to see why."
-        return [finding.broken("redis", f"The worker's part of the doctor ended with {type(error).__name__}.", cure)]
+        remedy = f"Run `python {' '.join(WORKER_COMMAND)}` in the checkout to see the error."
+        return [finding.broken("redis", f"The checks of Redis failed with {type(error).__name__}.", remedy)]

@@ -27,7 +27,7 @@ class KeyStoreUnwritableError(errors.TransientError):
 
 @dataclass(frozen=True, slots=True)
 class SuppressionKey:
-    """Hashes addresses and messages (HMAC-SHA256), so that nobody without the key can reverse the hashes."""
+    """Hashes addresses and messages (HMAC-SHA256), so that hashes cannot be reversed without the key."""
 
     _secret: bytes = field(repr=False)
 

@@ -35,7 +35,7 @@ CREATE TABLE raw_events_default PARTITION OF raw_events (
 CREATE INDEX raw_events_default_by_key ON raw_events_default (key_id)
     WHERE key_id IS NOT NULL;
 
--- This month and the next. Workers create later months in time (partitions.py), in the same shape.
+-- This month and the next. Workers create later months in time, in the same shape (store/retention/partitions.py).
 DO $$
 DECLARE
     month timestamp;

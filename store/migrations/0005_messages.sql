@@ -10,7 +10,7 @@ CREATE TABLE message_keys (
     message_id text NOT NULL,
     -- A source was pruned: replay must not assume that the remaining sources are all there were.
     has_pruned_sources boolean NOT NULL DEFAULT false,
-    -- expired_message_tombstones has rows of this key: while it is false, whoever holds the lock need not look there.
+    -- expired_message_tombstones has rows of this key. While this is false, the holder of the lock need not read them.
     has_tombstone boolean NOT NULL DEFAULT false,
     UNIQUE (session_number, message_id)
 );
@@ -66,7 +66,7 @@ CREATE TABLE whatsapp_messages (
 );
 -- Pages of a conversation, in either direction of time. Further ties are rare and sorted when read.
 CREATE INDEX whatsapp_messages_in_order ON whatsapp_messages (chat_id, timestamp, receive_order);
--- The last answer in a chat, after which somebody waits.
+-- The last answer in a chat, after which an unanswered customer waits.
 CREATE INDEX whatsapp_messages_answers ON whatsapp_messages (chat_id, timestamp)
     WHERE direction = 'outgoing' AND status IS DISTINCT FROM 'failed';
 -- The unread messages of a chat, always read together: without further columns equal keys share one entry.

@@ -8,7 +8,7 @@ CREATE TABLE suppressions (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- One row. Writers compare the version with that of the suppressions they have loaded; 0: nobody was ever erased.
+-- One row. Writers compare the version with that of the suppressions they have loaded; 0: there was no erasure yet.
 CREATE TABLE suppression_version (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     version bigint NOT NULL DEFAULT 0,
@@ -17,9 +17,9 @@ CREATE TABLE suppression_version (
 );
 INSERT INTO suppression_version DEFAULT VALUES;
 
--- Takes the erasure lock, shared, and returns the version. Whoever adds suppressions takes the lock exclusively: after
--- that no writer is left that has read an older version. A function, because the snapshot of a plain statement is older
--- than its lock.
+-- Takes the erasure lock, shared, and returns the version. A transaction that adds suppressions takes it exclusively,
+-- so that no writer with an older version is left. A function, because the snapshot of a plain statement is older than
+-- its lock.
 CREATE FUNCTION lock_suppressions() RETURNS bigint
     LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,1 +1,1 @@
-"""Records the messages that we send."""
+"""Records messages that the API sends."""

@@ -1,7 +1,7 @@
-"""Sends: recorded before the gateway is asked, completed with what it answered.
+"""Records sends before the request to the gateway, and completes them with its answer.
 
-A send becomes a message when its WhatsApp id is known, by the fold that every event goes through: so answer,
-`message.sent` and acks make one row in whatever order they come.
+A send becomes a message through the same fold as events once its WhatsApp id is known, so the answer, the event
+`message.sent` and acknowledgements make one row in any order.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ SendKind: TypeAlias = Literal["text", "image", "document", "video"]
 SendState: TypeAlias = Literal["accepted", "sent", "queued", "failed", "unknown"]
 
 IDEMPOTENCY_KEY_HOURS = 24
-"""How long an idempotency key is remembered."""
+"""Hours for which an idempotency key refers to its send."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendDraft:
-    """What is to be sent."""
+    """A send to record; its fields are the columns."""
 
     send_id: UUID
     session_id: str
@@ -35,28 +35,28 @@ class SendDraft:
     """The digits that the gateway dials."""
     kind: SendKind
     text: str | None
-    """Of a file, the caption."""
+    """The text, or the caption of a file."""
     timestamp: int
-    """Now, in ms."""
+    """The time of the request, in ms."""
     token: str
-    """Whose request it is: idempotency keys are a token's own."""
+    """The requesting token, to which the idempotency key belongs."""
     owner: str
-    """The application name of the connections of the process that asks the gateway (store/postgres/pool.py)."""
+    """The application_name of the process that executes it (store/postgres/pool.py)."""
     file_name: str | None = None
     mime_type: str | None = None
     file_size: int | None = None
     idempotency_key: str | None = None
     fingerprint: bytes | None = None
-    """What the key stands for; the same for every copy of one request."""
+    """Hash of the request, to refuse another request under the same key."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What is known of a send after the gateway was asked."""
+    """The outcome of the request to the gateway."""
 
     state: Literal["sent", "queued", "failed", "unknown"]
     message_id: str | None = None
-    """WhatsApp's; only of what was sent."""
+    """WhatsApp's id, if the message was sent."""
     gateway_id: str | None = None
     code: str | None = None
     reason: str | None = None
@@ -64,7 +64,7 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A send as it is now."""
+    """A recorded send; its fields are the selected columns, in order."""
 
     send_id: UUID
     session_id: str
@@ -82,7 +82,7 @@ class Send:
     timestamp: int
     """In ms."""
     duration_ms: int | None
-    """How long the gateway took, or was waited for, in ms; None while it is being asked."""
+    """Time until the answer or the timeout, in ms; None while the request runs."""
     fingerprint: bytes | None
     rev: int
 
@@ -91,15 +91,17 @@ _FIELD_COUNT = len(fields(Send))
 
 
 def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> tuple[Send, bool]:
-    """Keep the draft, and say whether it is new; if its idempotency key was used before, the send that used it.
+    """Record a draft; return its send and whether it is new.
 
-    After a TransientError the same draft may be recorded again: it is kept once.
+    If the idempotency key was used before, returns the send that used it. After a TransientError the same draft can be
+    recorded again; it is stored once.
     """
-    place = (draft.session_id, draft.address)
+    address = (draft.session_id, draft.address)
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {draft.session_id})
-        chat = chats.lock(connection, {place})[place]
-    # Apart: a copy that waited for the first one's row while it held the chat would keep that one from its chat.
+        chat = chats.lock(connection, {address})[address]
+    # A second transaction: a copy of the request that held the chat's lock while it waits for the first one's row would
+    # deadlock with it.
     with errors.translated(), chats.transient_if_chat_erased(), connection.transaction():
         if draft.idempotency_key is not None:
             connection.execute(
@@ -111,8 +113,8 @@ def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = 
                 """,
                 {"token": draft.token, "key": draft.idempotency_key, "hours": IDEMPOTENCY_KEY_HOURS},
             )
-        own = sessions.own_phones(connection, {draft.session_id}).get(draft.session_id, own_phone)
-        made = connection.execute(
+        from_number = sessions.own_phones(connection, {draft.session_id}).get(draft.session_id, own_phone)
+        inserted = connection.execute(
             """
             INSERT INTO sends (
                 send_id, session_id, chat_id, address, kind, text, file_name, mime_type, file_size, from_number,
@@ -125,15 +127,15 @@ def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = 
             )
             ON CONFLICT DO NOTHING
             """,
-            {**asdict(draft), "chat_id": chat.chat_id, "from_number": own},
+            {**asdict(draft), "chat_id": chat.chat_id, "from_number": from_number},
         )
-        found = get(connection, draft.send_id) or _get_by_idempotency_key(connection, draft)
-        if made.rowcount:
+        send = get(connection, draft.send_id) or _get_by_idempotency_key(connection, draft)
+        if inserted.rowcount:
             changes.publish(
                 connection, [Change("send", draft.session_id, chat.canonical_chat_id, send_id=str(draft.send_id))]
             )
-    assert found is not None, "sends are not deleted while somebody asks"
-    return found, found.send_id == draft.send_id
+    assert send is not None, "the transaction inserted it, or conflicted with it"
+    return send, send.send_id == draft.send_id
 
 
 def complete(
@@ -144,9 +146,9 @@ def complete(
     own_phone: str | None = None,
     from_states: Collection[SendState] = ("accepted", "unknown"),
 ) -> Send:
-    """Write down what became of a send that is in one of the states `onto`; another one stays as it is.
+    """Record the result of a send that is in one of `from_states`; return the send, changed or not.
 
-    An answer that comes after the send was given up as unknown still counts: it is what somebody knows.
+    A result may replace `unknown`: an answer that arrives late is better than none.
     """
     with errors.translated(), connection.transaction():
         updated = connection.execute(
@@ -154,7 +156,7 @@ def complete(
             UPDATE sends
             SET state = %(state)s, code = %(code)s, reason = %(reason)s, message_id = %(message_id)s,
                 gateway_id = coalesce(%(gateway_id)s, gateway_id), completed_at = clock_timestamp(), rev = rev + 1
-            WHERE send_id = %(send_id)s AND state = ANY(%(onto)s)
+            WHERE send_id = %(send_id)s AND state = ANY(%(from_states)s)
             RETURNING session_id, chat_id
             """,
             {
@@ -164,32 +166,32 @@ def complete(
                 "message_id": result.message_id,
                 "gateway_id": result.gateway_id,
                 "send_id": send_id,
-                "onto": list(from_states),
+                "from_states": list(from_states),
             },
         ).fetchone()
         send = get(connection, send_id)
         if send is None:
-            raise errors.PermanentError("The send was forgotten, as was whom it went to, before it was answered.")
+            raise errors.PermanentError("The send was erased, with its recipient, before the gateway answered.")
         if updated is not None:
             folded = _fold_message(connection, send, own_phone)
-            session_id, head = chats.find_canonical(connection, cast("int", updated[1]))
-            changes.publish(connection, [*folded, Change("send", session_id, head, send_id=str(send_id))])
+            session_id, chat_id = chats.find_canonical(connection, cast("int", updated[1]))
+            changes.publish(connection, [*folded, Change("send", session_id, chat_id, send_id=str(send_id))])
     return send
 
 
 def _fold_message(connection: Connection, send: Send, own_phone: str | None) -> list[Change]:
-    told = parsed_event(send)
-    if told is None:
+    parsed = parsed_event(send)
+    if parsed is None:
         return []
-    folded = fold.apply(connection, [told], own_phone=own_phone)
+    folded = fold.apply(connection, [parsed], own_phone=own_phone)
     connection.execute(
-        "UPDATE sends SET key_id = %s WHERE send_id = %s", [folded.key_ids_by_digest[told.digest][0], send.send_id]
+        "UPDATE sends SET key_id = %s WHERE send_id = %s", [folded.key_ids_by_digest[parsed.digest][0], send.send_id]
     )
     return list(folded.changes)
 
 
 def parsed_event(send: Send) -> ParsedEvent | None:
-    """What the send tells of its message; None while it has none."""
+    """Return the send as an event about its message, None while it has no WhatsApp id."""
     if send.message_id is None:
         return None
     is_text = send.kind == "text"
@@ -200,7 +202,7 @@ def parsed_event(send: Send) -> ParsedEvent | None:
         time=send.timestamp,
         type=send.kind,
         raw_type=None,
-        # The file went through us and is not kept.
+        # The file itself is not stored.
         content_state="complete" if is_text else "media_missing",
         text=send.text if is_text else None,
         caption=None if is_text else send.text,
@@ -213,14 +215,14 @@ def parsed_event(send: Send) -> ParsedEvent | None:
 
 
 def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int, list[ParsedEvent]]:
-    """Per key what our sends tell of it: sources of the history, as events are, when it is folded anew."""
+    """Return the sends of these keys as events: replay needs them, because they are sources of the history."""
     rows = connection.execute(f"{_SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
-    found: dict[int, list[ParsedEvent]] = {}
+    events: dict[int, list[ParsedEvent]] = {}
     for *columns, key_id in rows:
-        told = parsed_event(_send_from_row(columns))
-        if told is not None:
-            found.setdefault(cast("int", key_id), []).append(told)
-    return found
+        parsed = parsed_event(_send_from_row(columns))
+        if parsed is not None:
+            events.setdefault(cast("int", key_id), []).append(parsed)
+    return events
 
 
 def get(connection: Connection, send_id: UUID) -> Send | None:
@@ -239,10 +241,10 @@ def _get_by_idempotency_key(connection: Connection, draft: SendDraft) -> Send | 
 _SELECT = """
 SELECT s.send_id, s.session_id, s.address, s.kind, s.text, s.file_name, s.mime_type, s.file_size, s.state, s.code,
     s.reason, s.message_id, s.gateway_id, s.timestamp,
-    (extract(epoch FROM s.completed_at - s.created_at) * 1000)::bigint AS lasted, s.fingerprint, s.rev, s.key_id
+    (extract(epoch FROM s.completed_at - s.created_at) * 1000)::bigint AS duration_ms, s.fingerprint, s.rev, s.key_id
 FROM sends AS s
 """
 
 
 def _send_from_row(row: Collection[object]) -> Send:
-    return Send(*row)  # pyright: ignore[reportArgumentType] - the columns are the fields, in their order
+    return Send(*row)  # pyright: ignore[reportArgumentType] - _SELECT lists the fields in order

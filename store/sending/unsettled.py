@@ -1,4 +1,4 @@
-"""Sends of which nobody knows yet what became: those that a crash left behind, and those worth another look."""
+"""Finds sends without a known result: those of crashed processes, and those to reconcile with the gateway."""
 
 from collections.abc import Collection
 from typing import cast
@@ -12,49 +12,49 @@ from store.sending import sends
 from store.sending.sends import Send
 
 MAX_ANSWER_SECONDS = 90
-"""Seconds after which nobody can still be waiting for the gateway's answer, three times what it is given."""
+"""Seconds after which no process can still wait for an answer: three times the gateway's timeout."""
 
 
 def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
-    """Mark as unknown what was recorded and will never be answered: its process is gone, or it is too old.
+    """Mark sends as unknown that will never be answered, because their process is gone or they are too old.
 
-    A process lives while one of its connections does. `owner` is the asking process: if PostgreSQL does not show it
-    itself, as behind some poolers, it shows nobody, and age alone decides.
+    A process is alive while one of its connections is. `owner` is the calling process: if PostgreSQL does not list its
+    connections, as behind some poolers, it lists no process's, and only age decides. Returns the send ids.
     """
     with errors.translated(), connection.transaction():
-        found = connection.execute(
+        rows = connection.execute(
             """
-            WITH living AS MATERIALIZED (SELECT application_name AS owner FROM pg_stat_activity)
+            WITH alive AS MATERIALIZED (SELECT application_name AS owner FROM pg_stat_activity)
             UPDATE sends AS s
             SET state = 'unknown', code = 'interrupted', completed_at = clock_timestamp(), rev = s.rev + 1,
-                reason = 'the process that asked the gateway ended before its answer was written down'
+                reason = 'the process ended before it recorded the answer of the gateway'
             FROM chats AS c
             WHERE s.state = 'accepted' AND c.chat_id = s.chat_id
                 AND (
-                    s.created_at < now() - make_interval(secs => %(longest)s)
+                    s.created_at < now() - make_interval(secs => %(max_seconds)s)
                     OR (
-                        EXISTS (SELECT FROM living AS l WHERE l.owner = %(owner)s)
-                        AND NOT EXISTS (SELECT FROM living AS l WHERE l.owner = s.owner)
+                        EXISTS (SELECT FROM alive AS a WHERE a.owner = %(owner)s)
+                        AND NOT EXISTS (SELECT FROM alive AS a WHERE a.owner = s.owner)
                     )
                 )
             RETURNING s.send_id, s.session_id, c.canonical_chat_id
             """,
-            {"longest": MAX_ANSWER_SECONDS, "owner": owner},
+            {"max_seconds": MAX_ANSWER_SECONDS, "owner": owner},
         ).fetchall()
         changes.publish(
             connection,
             [
-                Change("send", cast("str", session_id), cast("int", head), send_id=str(send_id))
-                for send_id, session_id, head in found
+                Change("send", cast("str", session_id), cast("int", chat_id), send_id=str(send_id))
+                for send_id, session_id, chat_id in rows
             ],
         )
-    return [cast("UUID", send_id) for send_id, _, _ in found]
+    return [cast("UUID", send_id) for send_id, _, _ in rows]
 
 
 def find(connection: Connection, sessions: Collection[str] | None = None, limit: int = 500) -> list[Send]:
-    """The unknown and the queued sends, oldest first."""
+    """Return the unknown and the queued sends, oldest first."""
     with errors.translated():
-        found = connection.execute(
+        rows = connection.execute(
             """
             SELECT s.send_id
             FROM sends AS s
@@ -65,43 +65,44 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
             """,
             {"sessions": None if sessions is None else list(sessions), "limit": limit},
         ).fetchall()
-        known = [sends.get(connection, cast("UUID", send_id)) for (send_id,) in found]
-    return [send for send in known if send is not None]
+        unsettled = [sends.get(connection, cast("UUID", send_id)) for (send_id,) in rows]
+    return [send for send in unsettled if send is not None]
 
 
 def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collection[str]) -> set[str]:
-    """Which of these numbers of the gateway's belong to other sends."""
+    """Return those of the gateway's message ids that belong to other sends."""
     with errors.translated():
-        found = connection.execute(
+        rows = connection.execute(
             """
             SELECT s.message_id FROM sends AS s
-            WHERE s.session_id = %(session_id)s AND s.message_id = ANY(%(numbers)s) AND s.send_id <> %(send_id)s
+            WHERE s.session_id = %(session_id)s AND s.message_id = ANY(%(candidates)s) AND s.send_id <> %(send_id)s
             UNION
             SELECT s.gateway_id FROM sends AS s
-            WHERE s.session_id = %(session_id)s AND s.gateway_id = ANY(%(numbers)s) AND s.send_id <> %(send_id)s
+            WHERE s.session_id = %(session_id)s AND s.gateway_id = ANY(%(candidates)s) AND s.send_id <> %(send_id)s
             """,
-            {"session_id": send.session_id, "numbers": list(candidate_ids), "send_id": send.send_id},
+            {"session_id": send.session_id, "candidates": list(candidate_ids), "send_id": send.send_id},
         ).fetchall()
-    return {cast("str", number) for (number,) in found}
+    return {cast("str", candidate) for (candidate,) in rows}
 
 
 def count_indistinguishable(connection: Connection, send: Send, status: str, window_ms: int) -> int:
-    """How many other sends could have made an entry of the gateway's that has this status, `around` ms of the send.
+    """Count the other sends that an entry in the gateway's log with this status could belong to.
 
-    Those that may still have had any end, and those that had this one without a number to tell them by.
+    They are in the same chat and within `window_ms` of the send, and have an unknown result, or this status and no id
+    of the gateway.
     """
     with errors.translated():
         row = connection.execute(
             """
             SELECT count(*)
             FROM sends AS s
-            JOIN sends AS about ON about.chat_id = s.chat_id
-            WHERE about.send_id = %(send_id)s AND s.send_id <> %(send_id)s AND s.key_id IS NULL
-                AND s.kind = about.kind
-                AND s.timestamp BETWEEN about.timestamp - %(around)s AND about.timestamp + %(around)s
+            JOIN sends AS original ON original.chat_id = s.chat_id
+            WHERE original.send_id = %(send_id)s AND s.send_id <> %(send_id)s AND s.key_id IS NULL
+                AND s.kind = original.kind
+                AND s.timestamp BETWEEN original.timestamp - %(window_ms)s AND original.timestamp + %(window_ms)s
                 AND (s.state IN ('accepted', 'unknown') OR (s.state = %(status)s AND s.gateway_id IS NULL))
             """,
-            {"send_id": send.send_id, "status": status, "around": window_ms},
+            {"send_id": send.send_id, "status": status, "window_ms": window_ms},
         ).fetchone()
     assert row is not None, "a count is a row"
     return cast("int", row[0])

@@ -1,4 +1,4 @@
-"""Histories in which somebody is to be forgotten, and what is to be found of them afterwards: nothing."""
+"""Builds histories with a person to erase, and searches the database for traces."""
 
 import itertools
 import subprocess
@@ -44,7 +44,7 @@ ERASED_WORDS = (
     "zebra five",
     "🦓",
 )
-"""Her addresses, her name, her words."""
+"""Her addresses, her name and her words."""
 SCENARIO_NUMBERS = itertools.count(1)
 
 
@@ -59,8 +59,8 @@ def message_event(text: str, number: int, sender: str = ASHA, **more: object) ->
         "from": world.spell_jid(sender),
         "messageId": f"ID{number}",
     }
-    told = {"timestamp": world.BASE_TIME // 1000 + number, "type": "conversation", "text": text}
-    return world.encode_event({**fields, **told, **more})
+    content = {"timestamp": world.BASE_TIME // 1000 + number, "type": "conversation", "text": text}
+    return world.encode_event({**fields, **content, **more})
 
 
 def group_message_event(text: str, number: int, sender: str = ASHA, **more: object) -> bytes:
@@ -68,17 +68,17 @@ def group_message_event(text: str, number: int, sender: str = ASHA, **more: obje
 
 
 def reaction_event(emoji: str, to: int, number: int, sender: str = ASHA) -> bytes:
-    told = {
+    content = {
         "messageId": f"ID{number}",
         "timestamp": world.BASE_TIME // 1000 + number,
         "participant": world.spell_jid(sender),
     }
-    fields = {"event": "message.reaction", "sessionId": SESSION, "from": GROUP, **told}
+    fields = {"event": "message.reaction", "sessionId": SESSION, "from": GROUP, **content}
     return world.encode_event({**fields, "reaction": {"text": emoji, "key": {"id": f"ID{to}"}}})
 
 
 class ErasureScenario:
-    """A database with what keeps its forgets, and what workers and operators do in it."""
+    """A database with its suppression key store, and the actions of workers and operators."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self.url = database_url
@@ -86,12 +86,12 @@ class ErasureScenario:
         self.key_store = SuppressionKeyStore.from_environ(self.environ)
         self.suppressions = SuppressionCache(self.key_store.find_key)
         self.received = 0
-        """How many events were acknowledged."""
+        """The number of acknowledged events."""
         self._number = 0
         self._writer = f"{next(SCENARIO_NUMBERS):032x}"
 
     def acknowledge(self, bodies: Sequence[bytes], received_at: int | None = None) -> contract.RawBatch:
-        """As ingest acknowledges it; not drained yet."""
+        """Return the events as a batch that ingest acknowledged and no worker has drained."""
         at = now_ms() - 1000 if received_at is None else received_at
         self._number, self.received = self._number + 1, self.received + len(bodies)
         return generated_history_batches.make_batch(
@@ -99,7 +99,7 @@ class ErasureScenario:
         )
 
     def drain(self, batches: Iterable[contract.RawBatch]) -> Counter[str]:
-        """As a worker does."""
+        """Store batches as a worker does."""
         with connections.open(self.url, "worker") as connection:
             read = [decoding.batch(contract.to_fields(batch)) for batch in batches]
             return apply.batches(connection, read, suppressions=self.suppressions)
@@ -141,7 +141,7 @@ class ErasureScenario:
         return job.report.difference_counts
 
     def update_search_index(self) -> None:
-        """Let the search take in what is there."""
+        """Index all messages for the search."""
         with connections.open(self.url, "search") as connection:
             while search_index.advance(connection, 1000):
                 pass
@@ -155,7 +155,7 @@ class ErasureScenario:
         return [text for (text,) in self.fetch_rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
 
     def ledger_counts(self) -> dict[str, int]:
-        """The ledger; fails if it does not add up."""
+        """Return the counts of the ledger; fails if events are lost."""
         with connections.open(self.url, "ledger") as connection:
             read = ledger.read(connection)
         columns = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
@@ -164,7 +164,7 @@ class ErasureScenario:
         return counts
 
     def dump(self) -> str:
-        """Everything that a backup would have, with the raw bodies as they were."""
+        """Return the contents of all tables, with raw bodies."""
         with connections.open(self.url, "test") as connection:
             program = client_programs.find("pg_dump", connection.info.server_version // 10000)
         done = subprocess.run(
@@ -176,13 +176,13 @@ class ErasureScenario:
         return done.stdout
 
     def find_words(self, *words: str) -> list[str]:
-        """Which of these words are anywhere in the database."""
+        """Return the words that occur anywhere in the database."""
         dump = self.dump()
         return [word for word in words if word in dump or word.encode().hex() in dump]
 
 
 def store_asha_history(house: ErasureScenario) -> None:
-    """Every kind of trace that somebody leaves, among what others wrote; nine events of hers, five of others."""
+    """Store nine events about Asha, one for each kind of trace, and five about others."""
     house.receive(
         message_event("zebra one", 1, pushName="Asha Rao"),
         message_event("zebra two", 2, LID, from_lid=LID, from_number=f"+{ASHA}"),

@@ -23,7 +23,7 @@ API_TOKEN = "made-up-token-0123456789abcdef"
 
 
 class ExaminedSystem:
-    """One database of the server's, and what the processes' environment says."""
+    """A database, a Redis, and the environment of the processes that use them."""
 
     def __init__(self, database_url: str, valkey: EmbeddedValkey, data_dir: Path) -> None:
         self.environ = {
@@ -43,12 +43,12 @@ class ExaminedSystem:
             connection.execute(statement, values)  # pyright: ignore[reportArgumentType] - a test's own
 
     def record_stream_status(self) -> None:
-        """As a worker does once a second."""
+        """Record the status of the stream as a worker does every second."""
         with connections.open(self.environ["DATABASE_URL"], "test") as connection:
             stream_status.record(connection, stream_length=0, oldest_received_at=None, writers=())
 
     def findings(self, **environ: str) -> dict[str, Finding]:
-        """The findings by name, where a name has several the last; Redis is asked without a process in between."""
+        """The findings by name, the last one of each; Redis is checked in this process."""
         said = self.environ | environ
         all_ = [*checks.check_database(said), *doctor.examine(said), *checks.check_machine(said)]
         return {one.name: one for one in all_}
@@ -67,7 +67,7 @@ class ExaminedSystem:
         )
 
     def command_results(self, **environ: str) -> dict[str, str]:
-        """As `answers`, through the command."""
+        """The same as `results`, by the command."""
         return {
             one["name"]: one["severity"] for one in json.loads(self.run_doctor("--json", **environ).stdout)["findings"]
         }

@@ -1,4 +1,4 @@
-"""A backup is one moment in one file."""
+"""A backup is one snapshot in one file."""
 
 import os
 import subprocess
@@ -19,8 +19,8 @@ from tests.support.generated_history import batches
 from tests.support.waiting import wait_until
 
 
-def test_the_lines_of_the_documentation_do_it(populated_url: str, empty_url: str, tmp_path: Path) -> None:
-    """docs/keeping.md is what somebody pastes on a bad day."""
+def test_the_documented_commands_work(populated_url: str, empty_url: str, tmp_path: Path) -> None:
+    """Operators paste the commands of docs/keeping.md during an incident."""
     lines = documentation.tested_commands("docs/keeping.md", "tests/store/backup/test_dump.py")
     environment = {"DATABASE_URL": populated_url, "NEW_DATABASE_URL": empty_url, "BACKUPS": str(tmp_path)}
     done = subprocess.run(
@@ -31,8 +31,8 @@ def test_the_lines_of_the_documentation_do_it(populated_url: str, empty_url: str
     assert table_contents(empty_url) == table_contents(populated_url)
 
 
-def test_a_backup_is_of_one_moment_while_others_write(populated_url: str, empty_url: str, tmp_path: Path) -> None:
-    """What it says that it holds is what it holds, however much is written before pg_dump gets to it."""
+def test_a_backup_is_one_snapshot_while_others_write(populated_url: str, empty_url: str, tmp_path: Path) -> None:
+    """The printed ledger is that of the backup, whatever is written before pg_dump reads the tables."""
     waits = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
     before = table_contents(populated_url)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(populated_url) as holding:
@@ -52,8 +52,8 @@ def test_a_backup_is_of_one_moment_while_others_write(populated_url: str, empty_
     assert restored.totals.received == fetch_rows(empty_url, "SELECT sum(size)::int FROM batches")[0][0]
 
 
-def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
-    """The one backup that somebody has may be the file whose name was typed by mistake."""
+def test_an_existing_file_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
+    """The mistyped name may be that of the only backup."""
     file = tmp_path / "only"
     file.write_text("the only one")
 
@@ -64,8 +64,8 @@ def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: 
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_failed_dump_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
-    """Half a backup under its full name would be taken for one."""
+def test_a_failed_backup_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
+    """Half a backup under its final name would pass for a complete one."""
     code, said = run_store_command("backup", tmp_path / "none", url=empty_url)
 
     assert code == 2, said
@@ -73,8 +73,8 @@ def test_a_failed_dump_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(populated_url: str, tmp_path: Path) -> None:
-    """A container that is stopped, a cron job that takes too long: SIGTERM comes in the middle."""
+def test_a_terminated_backup_leaves_no_file_and_no_process(populated_url: str, tmp_path: Path) -> None:
+    """SIGTERM arrives when a container stops or a cron job takes too long."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'backup' AND wait_event_type = 'Lock'"
     with psycopg.connect(populated_url) as holding:
         holding.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
@@ -95,18 +95,18 @@ def test_a_backup_that_is_ended_leaves_no_file_and_nobody_at_work(populated_url:
 
 
 def test_programs_older_than_the_server_are_not_used() -> None:
-    """pg_dump refuses newer servers with a sentence about versions; ours says what to install."""
+    """pg_dump only says that versions differ; our message says what to install."""
     with pytest.raises(ProgramError, match="install pg_dump 99 or newer"):
         client_programs.find("pg_dump", 99)
 
 
 def test_no_password_is_on_a_command_line() -> None:
-    """Everybody on a machine can read the arguments of every process."""
-    told = client_programs.connection_target(
+    """Every user of a machine can read the arguments of all processes."""
+    target = client_programs.connection_target(
         "postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {}
     )
 
-    assert "hunter2" not in told.dbname
-    assert told.environment["PGPASSWORD"] == "hunter2-made-up"
-    assert "db.example" in told.dbname
-    assert "sslmode=require" in told.dbname
+    assert "hunter2" not in target.dbname
+    assert target.environment["PGPASSWORD"] == "hunter2-made-up"
+    assert "db.example" in target.dbname
+    assert "sslmode=require" in target.dbname

@@ -1,4 +1,4 @@
-"""A restore makes a database of a backup that everybody can go on with, or changes nothing."""
+"""A restore makes a usable database of a backup, or changes nothing."""
 
 import os
 import re
@@ -21,8 +21,8 @@ from tests.support.databases import run_admin
 from tests.support.generated_history import batches
 
 
-def test_a_restored_database_equals_the_dumped_one(populated_url: str, empty_url: str, tmp_path: Path) -> None:
-    """Every row, every index, every function: a backup that lacks one of them is found out on the worst of days."""
+def test_a_restore_restores_everything(populated_url: str, empty_url: str, tmp_path: Path) -> None:
+    """A backup must contain every row, index and function."""
     file = tmp_path / "history.backup"
     made, words = run_store_command("backup", file, url=populated_url)
     restored, said = run_store_command("restore", file, url=empty_url)
@@ -40,7 +40,7 @@ def test_a_restored_database_equals_the_dumped_one(populated_url: str, empty_url
     assert run_store_command("migrate", url=empty_url) == (0, "nothing to apply: the database is up to date\n")
 
 
-def test_a_server_that_is_far_behind_in_transactions_goes_on(
+def test_a_restore_works_on_a_server_with_lower_transaction_ids(
     populated_url: str, empty_url: str, tmp_path: Path
 ) -> None:
     """A new server has been through a thousand transactions, the old one perhaps through a billion."""
@@ -58,9 +58,9 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(
     with connections.open(empty_url, "test") as connection:
         epoch, now = change_feed.current_position(connection)
         batches.store_batches(connection, list(batches.generate_batches(40, seed=3)))
-        told_of = change_feed.read(connection, now, 1000)
-        assert (told_of.epoch, told_of.is_pruned) == (epoch, False)
-        assert len(told_of.entries) > 10
+        page = change_feed.read(connection, now, 1000)
+        assert (page.epoch, page.is_pruned) == (epoch, False)
+        assert len(page.entries) > 10
         while search_index.advance(connection, 1000):
             pass
     # All of it: what the search had not taken in when it was backed up, and what came since.
@@ -74,7 +74,7 @@ def test_a_server_that_is_far_behind_in_transactions_goes_on(
 
 
 def test_an_ordinary_role_that_owns_its_database_is_enough(servers: EmbeddedServers, tmp_path: Path) -> None:
-    """Nobody is a superuser on a server that somebody else runs."""
+    """Managed servers give no superuser."""
     role = f"ordinary_{uuid.uuid4().hex}"
     names = [f"{role}_from", f"{role}_to"]
     run_admin(servers, "CREATE ROLE {} LOGIN", role)
@@ -97,14 +97,14 @@ def test_an_ordinary_role_that_owns_its_database_is_enough(servers: EmbeddedServ
     run_admin(servers, "DROP ROLE {}", role)
 
 
-def test_a_database_with_something_in_it_is_replaced_only_when_told(
+def test_a_database_with_tables_is_replaced_only_with_yes(
     populated_url: str, second_database_url: str, tmp_path: Path
 ) -> None:
     """A restore into the wrong database is worse than what it was to repair."""
     backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
     with connections.open(second_database_url, "test") as connection:
         batches.store_batches(connection, list(batches.generate_batches(40, seed=7)))
-        connection.execute("CREATE TABLE somebody_elses AS SELECT 1 AS one")
+        connection.execute("CREATE TABLE foreign_table AS SELECT 1 AS one")
         connection.execute("CREATE VIEW of_messages AS SELECT m.id, m.created_xid FROM whatsapp_messages AS m")
     before = table_contents(second_database_url)
 
@@ -118,7 +118,7 @@ def test_a_database_with_something_in_it_is_replaced_only_when_told(
     assert table_contents(second_database_url) == table_contents(populated_url)
 
 
-def test_a_person_erased_after_the_backup_is_erased_again(populated_url: str, empty_url: str, tmp_path: Path) -> None:
+def test_people_erased_after_the_backup_are_erased_again(populated_url: str, empty_url: str, tmp_path: Path) -> None:
     """A backup remembers everybody; the list beside the key remembers who asked not to be."""
     [(address,)] = fetch_rows(
         populated_url, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1"
@@ -140,7 +140,7 @@ def test_a_person_erased_after_the_backup_is_erased_again(populated_url: str, em
     assert holders == []
 
 
-def test_without_the_key_to_who_is_forgotten_nobody_is_served(
+def test_without_the_suppression_key_the_database_is_not_served(
     populated_url: str, empty_url: str, tmp_path: Path
 ) -> None:
     """The backup says that people were forgotten, and nobody here can tell who: better no database than theirs."""
@@ -165,10 +165,8 @@ def test_without_the_key_to_who_is_forgotten_nobody_is_served(
 
 
 @pytest.mark.parametrize("damage", ["cut", "other bytes", "no archive", "missing"])
-def test_a_damaged_file_is_found_out_before_anything_is_dropped(
-    populated_url: str, tmp_path: Path, damage: str
-) -> None:
-    """Whoever restores needs what the database has now all the more if the file turns out to be worth nothing."""
+def test_a_damaged_file_is_refused_before_anything_is_dropped(populated_url: str, tmp_path: Path, damage: str) -> None:
+    """If the file is damaged, the current content of the database is all there is."""
     file = tmp_path / "file"
     backup_dump.create(populated_url, file, os.environ, print)
     whole = file.read_bytes()
@@ -191,7 +189,7 @@ def test_a_damaged_file_is_found_out_before_anything_is_dropped(
     assert table_contents(populated_url) == before
 
 
-def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -> None:
+def test_a_backup_of_another_database_is_refused(empty_url: str, tmp_path: Path) -> None:
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE recipes (name text)")
     dump = client_programs.find("pg_dump", connection_major(empty_url))
@@ -205,7 +203,7 @@ def test_a_backup_of_something_else_is_refused(empty_url: str, tmp_path: Path) -
 
 
 def test_a_backup_of_a_newer_version_is_refused(populated_url: str, empty_url: str, tmp_path: Path) -> None:
-    """This code would not know what to do with its tables."""
+    """This version cannot use the tables of a newer one."""
     fetch_rows(populated_url, "INSERT INTO migrations (name) VALUES ('9999_later.sql') RETURNING name")
     backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
 
@@ -221,12 +219,12 @@ def test_a_backup_from_a_newer_postgresql_is_refused(populated_url: str, tmp_pat
     program = client_programs.find("pg_restore", made.server_major)
     found = archive.inspect(made.path, program, os.environ)
 
-    with pytest.raises(ProgramError, match="needs 18 or newer"):
+    with pytest.raises(ProgramError, match="PostgreSQL 18 or newer"):
         restore.require_compatible(BackupArchive(found.path, 18, found.migrations, found.restore_list), 17)
 
 
-def test_every_column_that_holds_a_transaction_id_is_dealt_with(database_url: str) -> None:
-    """On another server the same number is another time: one that store/backup/adopt.py forgets is read wrongly."""
+def test_every_column_with_transaction_ids_is_replaced(database_url: str) -> None:
+    """On another server the same transaction id means another time, so store/backup/adopt.py must replace it."""
     found = fetch_rows(
         database_url,
         """

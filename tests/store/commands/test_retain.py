@@ -1,4 +1,4 @@
-"""`python -m store retain`: says first, does when told to, and goes on after it was killed."""
+"""`python -m store retain`: counts, deletes with --yes, and continues after it was killed."""
 
 import json
 import os
@@ -23,8 +23,8 @@ def run(database_url: str, *arguments: str) -> int:
     return store.main(["retain", *arguments], {"DATABASE_URL": database_url})
 
 
-def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody reads this before years of messages are gone for good."""
+def test_without_yes_it_only_counts(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The operator sees the counts before years of messages are deleted."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "two", 2))
     store_batches(database_url, [batches.make_batch([(text_event("three", 3), OLD_TIME)])], parse_correctly)
 
@@ -32,7 +32,7 @@ def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.Cap
     printed = capsys.readouterr().out
     size = len(text_event("three", 3))
     assert "1 bodies of 0.0 MB, the first received 20" in printed
-    assert "2 messages in 1 chats, the first from 20" in printed
+    assert "2 messages in 1 chats, the first of 20" in printed
     assert printed.endswith("nothing was deleted: add --yes\n")
     assert fetch_rows(database_url, "SELECT count(*) FROM raw_events") == [(3,)]
     assert fetch_rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(3,)]
@@ -42,8 +42,8 @@ def test_without_yes_it_says_what_would_go(database_url: str, capsys: pytest.Cap
     assert done == {"messages": 2, "updates": 0, "sends": 0, "bodies": 1, "bytes": size, "dropped": [], "busy": []}
 
 
-def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
-    """docs/keeping.md is what somebody puts into a crontab."""
+def test_the_documented_commands_work(database_url: str) -> None:
+    """Operators put the commands of docs/keeping.md into a crontab."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "two", 2), received_at=OLD_TIME)
     lines = documentation.tested_commands("docs/keeping.md", "tests/store/commands/test_retain.py")
     environment = os.environ | {"DATABASE_URL": database_url}
@@ -57,16 +57,14 @@ def test_the_lines_of_the_documentation_do_it(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--yes"], ["--parked"]])
-def test_it_wants_to_know_what_is_to_be_kept(
-    database_url: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """No default is right for everybody, and a wrong one deletes."""
+def test_an_age_is_required(database_url: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """No default suits everybody, and a wrong one deletes data."""
     assert run(database_url, *arguments) == 2
-    assert "say what is to be kept for how long" in capsys.readouterr().err
+    assert "give an age with --raw, --messages or both" in capsys.readouterr().err
 
 
 def test_a_bad_age_is_refused(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Before anything is looked at."""
+    """A bad age is refused before the database is read."""
     with pytest.raises(SystemExit) as ended:
         run(database_url, "--raw", "90", "--yes")
 
@@ -74,8 +72,8 @@ def test_a_bad_age_is_refused(database_url: str, capsys: pytest.CaptureFixture[s
     assert "'90' is not an age: a number of days, weeks, months or years, such as 90d" in capsys.readouterr().err
 
 
-def test_killed_at_any_moment_it_goes_on(database_url: str) -> None:
-    """A host that is rebooted in the middle leaves a history that is whole, with a little less in it."""
+def test_a_killed_run_can_be_repeated(database_url: str) -> None:
+    """A reboot in the middle leaves a consistent history."""
     many(database_url)
     command = [sys.executable, "-m", "store", "retain", "--raw", "90d", "--messages", "2y", "--yes"]
     environment = {**os.environ, "DATABASE_URL": database_url}
@@ -100,7 +98,7 @@ def test_killed_at_any_moment_it_goes_on(database_url: str) -> None:
 
 
 def many(database_url: str) -> None:
-    """A thousandfold message, with its event."""
+    """Store MANY old messages with their events, and a new one."""
     receive(database_url, message_at(NOW_TIME, "new", 9))
     fetch_rows(
         database_url,
@@ -146,7 +144,7 @@ def count(database_url: str, table: str) -> int:
 
 
 def whole(database_url: str) -> bool:
-    """Whether no message has lost its place, its source or its being counted without anybody's note of it."""
+    """Return whether every deleted message and event left its tombstone or mark, and the counts agree."""
     unread = fetch_rows(database_url, "SELECT sum(c.unread) = (SELECT count(*) FROM whatsapp_messages) FROM chats AS c")
     noted = fetch_rows(
         database_url,

@@ -19,7 +19,7 @@ DATABASE_NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def doctor_servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
-    """Servers that wait for the disk, as the doctor wants them."""
+    """Servers with fsync, which the doctor requires."""
     folder = data_folder.create_temporary()
     with (
         EmbeddedPostgres(folder / "postgres", settings={"max_connections": "24"}) as postgres,

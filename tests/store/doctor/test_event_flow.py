@@ -1,4 +1,4 @@
-"""What can become of events, done to a real system."""
+"""Checks of the flow of events, on a real system."""
 
 import hashlib
 import time
@@ -23,17 +23,17 @@ def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:
 
 
 def test_a_system_without_a_worker_is_broken(examined_system: ExaminedSystem) -> None:
-    """Everything is acknowledged and nothing is stored: from outside it looks alive."""
+    """Everything is acknowledged and nothing is stored, which looks healthy from outside."""
     examined_system.execute("UPDATE stream_status SET as_of = now() - interval '1 minute'")
     old = examined_system.results()
     examined_system.execute("DELETE FROM stream_status")
     never = examined_system.results()
 
-    assert (old["worker.pulse"], old["ledger"]) == ("broken", "warning")
-    assert never["worker.pulse"] == "broken"
+    assert (old["worker.alive"], old["ledger"]) == ("broken", "warning")
+    assert never["worker.alive"] == "broken"
 
 
-def test_events_that_wait_for_long_are_told(examined_system: ExaminedSystem) -> None:
+def test_events_that_wait_for_long_are_reported(examined_system: ExaminedSystem) -> None:
     for seconds, answer in ((5, "ok"), (120, "warning"), (3600, "broken")):
         with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
             stream_status.record(
@@ -43,8 +43,8 @@ def test_events_that_wait_for_long_are_told(examined_system: ExaminedSystem) -> 
         assert examined_system.results()["queue.age"] == answer
 
 
-def test_acknowledged_events_that_are_nowhere_are_told(examined_system: ExaminedSystem) -> None:
-    """The one thing that must never happen; whoever finds out first should be the operator."""
+def test_lost_events_are_reported(examined_system: ExaminedSystem) -> None:
+    """The one thing that must never happen, and the operator should be the first to know."""
     with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
         stream_status.record(
             connection,
@@ -61,7 +61,7 @@ def test_acknowledged_events_that_are_nowhere_are_told(examined_system: Examined
     assert "17 acknowledged events" in found.message
 
 
-def test_a_spool_that_is_in_use_is_told_by_whoever_spoke_last(examined_system: ExaminedSystem) -> None:
+def test_a_spool_that_ingest_reports_is_reported(examined_system: ExaminedSystem) -> None:
     with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
         stream_status.record(
             connection,
@@ -75,8 +75,8 @@ def test_a_spool_that_is_in_use_is_told_by_whoever_spoke_last(examined_system: E
     assert "250 events" in found.message
 
 
-def test_a_spool_on_this_machine_is_told_held_or_left(examined_system: ExaminedSystem, tmp_path: Path) -> None:
-    """What an ingest holds drains by itself; what a dead one left waits for somebody to start one."""
+def test_a_spool_file_is_reported_as_held_or_abandoned(examined_system: ExaminedSystem, tmp_path: Path) -> None:
+    """A file that ingest holds drains by itself; an abandoned one waits for an ingest."""
     (tmp_path / "spool").mkdir()
     file = SpoolFile.try_open(tmp_path / "spool" / "000000000001-aa.spool")
     assert file
@@ -94,12 +94,12 @@ def test_a_spool_on_this_machine_is_told_held_or_left(examined_system: ExaminedS
     again.close()
 
 
-def test_a_spool_that_may_outgrow_its_disk_is_told(examined_system: ExaminedSystem) -> None:
+def test_a_spool_that_may_outgrow_its_disk_is_reported(examined_system: ExaminedSystem) -> None:
     assert examined_system.results(SPOOL_MAX_BYTES=str(1 << 60))["spool.bound"] == "warning"
 
 
-def test_parked_events_are_told_by_reason_while_they_are_news(examined_system: ExaminedSystem) -> None:
-    """Yesterday's are known; a monitor that never turns green is switched off."""
+def test_recent_parked_events_are_reported_by_reason(examined_system: ExaminedSystem) -> None:
+    """Older parked events are known; a monitor that never turns green gets switched off."""
     tell(examined_system, Outcome("parked", "unknown_event", "s1", "call.missed", None), 1_734_621_000_000)
     fresh = examined_system.findings()["events.parked"]
     examined_system.execute("UPDATE parked_events SET parked_at = now() - interval '3 days'")
@@ -109,7 +109,7 @@ def test_parked_events_are_told_by_reason_while_they_are_news(examined_system: E
     assert "unknown_event: 1" in fresh.message
 
 
-def test_a_silent_session_is_reported_with_its_last_event(examined_system: ExaminedSystem) -> None:
+def test_missing_event_types_and_silent_sessions_are_reported(examined_system: ExaminedSystem) -> None:
     """A webhook that is subscribed to the wrong events looks exactly like a quiet day."""
     now = time.time_ns() // 1_000_000
     tell(examined_system, Outcome("noise", None, "talks", "message.received", now), now)

@@ -1,4 +1,4 @@
-"""The command as a whole: what it says of a healthy system, of one that is not there, and to whom."""
+"""The doctor command: its output, its exit code and its side effects."""
 
 import json
 from pathlib import Path
@@ -16,8 +16,8 @@ DISKS = {"disk.data", "disk.spool", "disk.postgresql", "spool.bound"}
 """These judge the machine that runs the tests."""
 
 
-def test_nothing_is_wrong_with_a_healthy_system(examined_system: ExaminedSystem, tmp_path: Path) -> None:
-    """A doctor who always finds something is not asked again."""
+def test_a_healthy_system_has_no_problem(examined_system: ExaminedSystem, tmp_path: Path) -> None:
+    """A doctor that always reports a problem gets ignored."""
     pipeline = WorkerPipeline(examined_system.environ["DATABASE_URL"], examined_system.environ["REDIS_URL"], tmp_path)
     pipeline.feed.append(EventGenerator(51).take(20))
     pipeline.create_worker().start()
@@ -33,19 +33,20 @@ def test_nothing_is_wrong_with_a_healthy_system(examined_system: ExaminedSystem,
 
 
 def test_the_exit_code_is_that_of_the_worst_finding(examined_system: ExaminedSystem) -> None:
-    """A monitor reads nothing but the code: 0 fine, 1 warnings, 2 broken."""
+    """Monitors read only the exit code: 0 fine, 1 warnings, 2 broken."""
     fine = examined_system.run_doctor("--quiet")
     examined_system.environ["API_TOKEN"] = "short"
+    examined_system.record_stream_status()
     warned = examined_system.run_doctor("--quiet")
     broken = examined_system.run_doctor("--json", REDIS_URL="redis://127.0.0.1:1/0")
 
-    assert (fine.returncode, fine.stdout.strip()) == (0, "Nothing is wrong."), fine.stdout
+    assert (fine.returncode, fine.stdout.strip()) == (0, "No problem found."), fine.stdout
     assert (warned.returncode, broken.returncode) == (1, 2)
     assert json.loads(broken.stdout)["severity"] == "broken"
 
 
-def test_everything_that_is_wrong_comes_with_what_to_do(examined_system: ExaminedSystem) -> None:
-    """Who is woken at night by it knows least about it."""
+def test_every_problem_has_a_remedy(examined_system: ExaminedSystem) -> None:
+    """The person on call may know little about the system."""
     examined_system.environ |= {
         "WEBHOOK_SECRETS": "",
         "DATABASE_URL": "postgresql://app@127.0.0.1:1/x",
@@ -58,7 +59,7 @@ def test_everything_that_is_wrong_comes_with_what_to_do(examined_system: Examine
 
 
 def test_no_secret_is_ever_printed(examined_system: ExaminedSystem) -> None:
-    """What an operator's terminal shows lands in chats and tickets."""
+    """The output is pasted into chats and tickets."""
     password = "correct-horse-9811"
     urls = {
         "DATABASE_URL": f"postgresql://app:{password}@127.0.0.1:1/x",
@@ -75,8 +76,8 @@ def test_no_secret_is_ever_printed(examined_system: ExaminedSystem) -> None:
     assert [secret for secret in (WEBHOOK_SECRET, API_TOKEN, password) if secret in said] == []
 
 
-def test_looking_changes_nothing(examined_system: ExaminedSystem) -> None:
-    """It is run while things are bad: PostgreSQL itself refuses writes on its connection."""
+def test_the_doctor_changes_nothing(examined_system: ExaminedSystem) -> None:
+    """It runs during incidents, so PostgreSQL refuses writes on its connection."""
     before = examined_system.redis.info("persistence")["rdb_changes_since_last_save"]
     examined_system.findings()
     after = examined_system.redis.info("persistence")["rdb_changes_since_last_save"]

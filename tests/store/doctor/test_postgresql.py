@@ -1,4 +1,4 @@
-"""What can be wrong with PostgreSQL, done to a real one."""
+"""Checks of PostgreSQL, on a real server."""
 
 import contextlib
 import subprocess
@@ -25,12 +25,12 @@ SKEWED = "&options=-csearch_path%3Dskewed%2Cpg_catalog%2Cpublic"
 """A PostgreSQL whose clock_timestamp() is another."""
 
 
-def test_a_server_that_is_away_is_said_to_be(examined_system: ExaminedSystem) -> None:
+def test_an_unreachable_server_is_reported(examined_system: ExaminedSystem) -> None:
     assert examined_system.results(DATABASE_URL="postgresql://app@127.0.0.1:1/x")["postgresql"] == "broken"
 
 
-def test_migrations_that_lack_and_that_nobody_knows_are_told(examined_system: ExaminedSystem) -> None:
-    """A half-upgraded system is not ready, and a downgraded one writes what the other does not expect."""
+def test_missing_and_unknown_migrations_are_reported(examined_system: ExaminedSystem) -> None:
+    """A half-upgraded system is not ready; a downgraded one writes rows that the newer version does not expect."""
     last = migrator.available()[-1]
     examined_system.execute("INSERT INTO migrations (name) VALUES ('9999_of_tomorrow.sql')")
     ahead = examined_system.findings()["postgresql.migrations"]
@@ -42,10 +42,10 @@ def test_migrations_that_lack_and_that_nobody_knows_are_told(examined_system: Ex
     assert last in behind.message
 
 
-def test_an_empty_database_is_judged_as_far_as_it_goes(
+def test_an_empty_database_is_checked_as_far_as_possible(
     servers: EmbeddedServers, examined_system: ExaminedSystem
 ) -> None:
-    """The first thing that somebody does with a new server is to ask why nothing works."""
+    """On a new server the doctor is run before the migrations."""
     found = examined_system.findings(DATABASE_URL=servers.postgres.url_of("postgres"))
 
     assert found["postgresql.migrations"].severity == "broken"
@@ -53,17 +53,15 @@ def test_an_empty_database_is_judged_as_far_as_it_goes(
     assert found["redis.policy"].severity == "ok"
 
 
-def test_a_server_that_does_not_wait_for_its_disk_is_broken(
-    servers: EmbeddedServers, examined_system: ExaminedSystem
-) -> None:
-    """The tests' own servers forget on a power cut: fine for tests, and for nobody else."""
+def test_a_server_without_fsync_is_broken(servers: EmbeddedServers, examined_system: ExaminedSystem) -> None:
+    """The servers of the tests run without fsync, which only tests can afford."""
     answers = examined_system.results(DATABASE_URL=servers.postgres.url_of("postgres"))
 
     assert (answers["postgresql.fsync"], answers["postgresql.synchronous_commit"]) == ("broken", "broken")
 
 
-def test_a_setting_of_the_database_alone_is_seen(examined_system: ExaminedSystem) -> None:
-    """synchronous_commit is turned off for one database or role, and postgresql.conf looks innocent."""
+def test_a_setting_of_one_database_is_found(examined_system: ExaminedSystem) -> None:
+    """synchronous_commit may be off for one database or role and on in postgresql.conf."""
     before = examined_system.results()["postgresql.synchronous_commit"]
     with psycopg.connect(examined_system.environ["DATABASE_URL"], autocommit=True) as connection:
         name = connection.info.dbname
@@ -72,8 +70,8 @@ def test_a_setting_of_the_database_alone_is_seen(examined_system: ExaminedSystem
     assert (before, examined_system.results()["postgresql.synchronous_commit"]) == ("ok", "broken")
 
 
-def test_an_index_that_was_cut_short_is_found(examined_system: ExaminedSystem) -> None:
-    """CREATE INDEX CONCURRENTLY that fails leaves an index that every write pays for and no read uses."""
+def test_an_invalid_index_is_found(examined_system: ExaminedSystem) -> None:
+    """A failed CREATE INDEX CONCURRENTLY leaves an index that every write updates and no query uses."""
     examined_system.execute("INSERT INTO ledger_corrections (reason) VALUES ('same'), ('same')")
     with contextlib.suppress(errors.UniqueViolation):
         examined_system.execute("CREATE UNIQUE INDEX CONCURRENTLY cut_short ON ledger_corrections (reason)")
@@ -85,7 +83,7 @@ def test_an_index_that_was_cut_short_is_found(examined_system: ExaminedSystem) -
     assert examined_system.results()["postgresql.indexes.invalid"] == "ok"
 
 
-def test_an_index_that_somebody_dropped_is_missed(examined_system: ExaminedSystem) -> None:
+def test_a_dropped_index_is_found(examined_system: ExaminedSystem) -> None:
     before = examined_system.results()["postgresql.indexes.missing"]
     examined_system.execute("DROP INDEX chats_newest")
     found = examined_system.findings()["postgresql.indexes.missing"]
@@ -94,8 +92,8 @@ def test_an_index_that_somebody_dropped_is_missed(examined_system: ExaminedSyste
     assert "chats_newest" in found.message
 
 
-def test_the_indexes_of_the_migrations_are_read_from_them() -> None:
-    """Whatever a migration makes, drops or renames: what is left is what must be there."""
+def test_the_expected_indexes_are_read_from_the_migrations() -> None:
+    """The expected indexes are those that remain after all CREATE, DROP and RENAME statements."""
     texts = (
         "CREATE INDEX a ON t (x); CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS b ON ONLY t (x);",
         "-- CREATE INDEX never ON t (x)\nDROP INDEX a; CREATE INDEX c ON u (x); ALTER INDEX c RENAME TO d;",
@@ -106,8 +104,8 @@ def test_the_indexes_of_the_migrations_are_read_from_them() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "answer"), [("20 seconds", "warning"), ("-2 hours", "broken"), ("0", "ok")])
-def test_a_clock_that_is_off_is_told(examined_system: ExaminedSystem, ahead: str, answer: str) -> None:
-    """The pulse is judged by PostgreSQL's clock, and a message without a time is dated by ingest's."""
+def test_a_wrong_clock_is_reported(examined_system: ExaminedSystem, ahead: str, answer: str) -> None:
+    """PostgreSQL's clock dates the stream's status, and ingest's clock dates messages without a time."""
     examined_system.execute(LATER % ahead)
 
     assert (
@@ -116,8 +114,8 @@ def test_a_clock_that_is_off_is_told(examined_system: ExaminedSystem, ahead: str
     )
 
 
-def test_a_transaction_that_nobody_ends_is_told_by_its_process(examined_system: ExaminedSystem) -> None:
-    """It stops the feed of every dashboard; what it runs is not said, as that may quote a message."""
+def test_an_old_transaction_is_reported_with_its_process(examined_system: ExaminedSystem) -> None:
+    """It holds back every reader of the feed. Its query is not printed, because it may contain a message."""
     examined_system.execute(LATER % "5 minutes")
     with psycopg.connect(examined_system.environ["DATABASE_URL"], application_name="left open") as connection:
         connection.execute("SELECT 'words of a stranger'")
@@ -132,7 +130,7 @@ def test_a_transaction_that_nobody_ends_is_told_by_its_process(examined_system: 
     assert "stranger" not in found.message
 
 
-def test_a_slot_that_nobody_reads_is_told(examined_system: ExaminedSystem) -> None:
+def test_an_idle_replication_slot_is_reported(examined_system: ExaminedSystem) -> None:
     """It keeps the write-ahead log until the disk is full, and then PostgreSQL stops."""
     examined_system.execute("SELECT pg_create_physical_replication_slot('forgotten', true)")
     found = examined_system.findings()["postgresql.slots"]
@@ -143,7 +141,7 @@ def test_a_slot_that_nobody_reads_is_told(examined_system: ExaminedSystem) -> No
     assert examined_system.results()["postgresql.slots"] == "ok"
 
 
-def test_few_free_connections_are_told_before_there_are_none(examined_system: ExaminedSystem) -> None:
+def test_few_free_connections_are_reported(examined_system: ExaminedSystem) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(18):
             stack.enter_context(psycopg.connect(examined_system.environ["DATABASE_URL"]))
@@ -152,8 +150,8 @@ def test_few_free_connections_are_told_before_there_are_none(examined_system: Ex
     assert crowded in {"warning", "broken"}
 
 
-def test_a_replica_that_follows_nobody_or_is_away_is_told(examined_system: ExaminedSystem) -> None:
-    """Readers go to the primary without a word: it works, until the primary has too many of them."""
+def test_a_replica_that_is_promoted_or_unreachable_is_reported(examined_system: ExaminedSystem) -> None:
+    """Reads fall back to the primary silently, until it is overloaded."""
     none = replica.check(examined_system.environ)
     away, promoted = (
         {one.name: one.severity for one in replica.check(examined_system.environ | {"READ_DATABASE_URL": url})}
@@ -163,8 +161,8 @@ def test_a_replica_that_follows_nobody_or_is_away_is_told(examined_system: Exami
     assert (none, away, promoted) == ([], {"replica": "warning"}, {"replica": "warning"})
 
 
-def test_a_month_without_a_partition_is_told(examined_system: ExaminedSystem) -> None:
-    """Its bodies lie among the rest, where nothing can be dropped whole."""
+def test_a_month_without_a_partition_is_reported(examined_system: ExaminedSystem) -> None:
+    """Its raw events are in the default partition, which cannot be dropped."""
     with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
         partitions.create_missing(connection)
         last = partitions.list_monthly(connection)[-1].name
@@ -174,8 +172,8 @@ def test_a_month_without_a_partition_is_told(examined_system: ExaminedSystem) ->
     assert (before, examined_system.results()["postgresql.partitions"]) == ("ok", "warning")
 
 
-def test_a_missing_key_to_who_is_forgotten_is_told(examined_system: ExaminedSystem, tmp_path: Path) -> None:
-    """Nothing is written without it, and a restored machine is where it is missing."""
+def test_a_missing_suppression_key_is_reported(examined_system: ExaminedSystem, tmp_path: Path) -> None:
+    """Nothing is written without it, and a restored machine may lack it."""
     kept = examined_system.environ | {"DATA_DIR": str(tmp_path / "old")}
     done = subprocess.run(
         [sys.executable, "-m", "store", "forget", "919811000001", "--yes"],
@@ -187,12 +185,12 @@ def test_a_missing_key_to_who_is_forgotten_is_told(examined_system: ExaminedSyst
     )
     assert done.returncode == 0, done.stderr
 
-    assert examined_system.results(DATA_DIR=kept["DATA_DIR"])["secrets.forget"] == "ok"
-    assert examined_system.results()["secrets.forget"] == "broken"
+    assert examined_system.results(DATA_DIR=kept["DATA_DIR"])["secrets.suppression_key"] == "ok"
+    assert examined_system.results()["secrets.suppression_key"] == "broken"
 
 
-def test_missing_privileges_are_reported(examined_system: ExaminedSystem) -> None:
-    """A check that cannot be made is not a check that passed."""
+def test_a_check_without_permission_is_reported(examined_system: ExaminedSystem) -> None:
+    """A check that failed to run has not passed."""
     examined_system.execute("REVOKE EXECUTE ON FUNCTION pg_current_xact_id() FROM PUBLIC")
     examined_system.execute("ALTER TABLE parked_events RENAME TO elsewhere")
     found = examined_system.findings()

@@ -1,4 +1,4 @@
-"""What can be wrong with Redis, done to a real one."""
+"""Checks of Redis, on a real server."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.support.examined_system import ExaminedSystem
         ("maxmemory", "0", "redis.memory", "warning"),
     ],
 )
-def test_a_setting_that_loses_events_is_told(
+def test_a_setting_that_loses_events_is_reported(
     examined_system: ExaminedSystem, setting: str, value: str, name: str, answer: str
 ) -> None:
     """A Redis made for a cache deletes or forgets; it takes acknowledged events as willingly."""
@@ -33,8 +33,8 @@ def test_a_setting_that_loses_events_is_told(
     assert examined_system.results()[name] == "ok"
 
 
-def test_a_redis_that_is_nearly_full_is_told(examined_system: ExaminedSystem) -> None:
-    """Above the mark new events go to the spool, and nobody sees why."""
+def test_a_redis_that_is_nearly_full_is_reported(examined_system: ExaminedSystem) -> None:
+    """Above the limit new events go to the spool without a visible reason."""
     before = examined_system.redis.config_get("maxmemory")["maxmemory"]
     examined_system.redis.config_set("maxmemory", int(examined_system.redis.info("memory")["used_memory"] * 1.1))
     try:
@@ -48,14 +48,14 @@ def test_a_redis_that_is_nearly_full_is_told(examined_system: ExaminedSystem) ->
 @pytest.mark.parametrize(
     "url", ["redis://127.0.0.1:1/0", "redis+sentinel://127.0.0.1:1,127.0.0.1:2/main/0", "nonsense", ""]
 )
-def test_a_redis_that_is_away_is_said_to_be(examined_system: ExaminedSystem, url: str) -> None:
-    """And what does not need it is judged all the same."""
+def test_an_unreachable_redis_is_reported(examined_system: ExaminedSystem, url: str) -> None:
+    """The checks that do not need it still run."""
     found = examined_system.results(REDIS_URL=url)
 
     assert (found["redis"], found["postgresql.fsync"], found["secrets.api"]) == ("broken", "ok", "ok")
 
 
-def test_a_replica_is_no_place_for_events(examined_system: ExaminedSystem) -> None:
+def test_a_redis_replica_is_broken(examined_system: ExaminedSystem) -> None:
     """After a failover REDIS_URL may name yesterday's primary."""
     examined_system.redis.replicaof("127.0.0.1", "1")
     try:
@@ -66,18 +66,18 @@ def test_a_replica_is_no_place_for_events(examined_system: ExaminedSystem) -> No
     assert (answer, examined_system.results()["redis.role"]) == ("broken", "ok")
 
 
-def test_fewer_replicas_than_asked_for_are_told(examined_system: ExaminedSystem) -> None:
+def test_too_few_replicas_are_reported(examined_system: ExaminedSystem) -> None:
     assert examined_system.results(REDIS_MIN_REPLICAS="1")["redis.role"] == "broken"
 
 
-def test_entries_that_were_put_aside_are_told(examined_system: ExaminedSystem) -> None:
+def test_unreadable_entries_are_reported(examined_system: ExaminedSystem) -> None:
     """They are acknowledged events that only a newer worker can read."""
     examined_system.redis.xadd(f"{contract.STREAM}:unreadable", {"head": "{}"})
 
     assert examined_system.results()["queue.unreadable"] == "broken"
 
 
-def test_this_machines_clock_is_held_against_both_servers(examined_system: ExaminedSystem, tmp_path: Path) -> None:
+def test_this_machines_clock_is_compared_with_both_servers(examined_system: ExaminedSystem, tmp_path: Path) -> None:
     """Ingest dates every event by it."""
     (tmp_path / "sitecustomize.py").write_text("import time\nreal = time.time\ntime.time = lambda: real() + 90\n")
     found = examined_system.command_results(PYTHONPATH=str(tmp_path))
@@ -85,8 +85,8 @@ def test_this_machines_clock_is_held_against_both_servers(examined_system: Exami
     assert (found["postgresql.clock"], found["redis.clock"]) == ("broken", "broken")
 
 
-def test_a_configuration_that_is_hidden_is_a_warning(examined_system: ExaminedSystem) -> None:
-    """Managed Redis forbids CONFIG: then somebody has to look there."""
+def test_a_hidden_configuration_is_a_warning(examined_system: ExaminedSystem) -> None:
+    """Managed Redis forbids CONFIG, so the operator must check it there."""
     examined_system.redis.acl_setuser(
         "limited", enabled=True, passwords=["+made-up-1"], commands=["+@all", "-config"], keys=["*"], channels=["*"]
     )

@@ -1,4 +1,4 @@
-"""The doctor where servers are watched and followed by others."""
+"""The doctor with sentinels and replicas."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def answers(url: str, **environ: str) -> dict[str, str]:
 
 
 def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder: Path) -> None:
-    """Whoever they name is looked at, and whether it has the replicas that acknowledgements wait for."""
+    """The named primary is checked, and whether it has the replicas that acknowledgements wait for."""
     with sentinels.running_sentinels(folder) as redis:
         old = redis.primary
         wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
@@ -38,7 +38,7 @@ def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder
     assert (alone["redis"], alone["redis.role"]) == ("ok", "ok"), "where none is asked for, none is missed"
 
 
-def test_a_replica_that_follows_is_fine_and_one_that_lost_its_primary_is_told(folder: Path) -> None:
+def test_a_replica_that_lost_its_primary_is_reported(folder: Path) -> None:
     with (
         replication.running_primary(folder) as primary,
         replication.create_standby(primary, folder / "standby") as follower,
@@ -49,4 +49,4 @@ def test_a_replica_that_follows_is_fine_and_one_that_lost_its_primary_is_told(fo
         wait_until(lambda: [one.severity for one in replica.check(environ)] == ["warning"])
         (left,) = replica.check(environ)
 
-    assert left.message == "The replica receives nothing from its primary."
+    assert left.message == "The replica is not connected to its primary."

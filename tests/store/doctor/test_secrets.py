@@ -1,4 +1,4 @@
-"""Secrets that are missing, weak, or lie about."""
+"""Missing, weak and exposed secrets."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from tests.support.examined_system import API_TOKEN, ExaminedSystem
 UNSET = {"WEBHOOK_SECRETS": "", "API_TOKEN": ""}
 
 
-def test_secrets_that_are_not_set_are_missed(examined_system: ExaminedSystem) -> None:
+def test_missing_secrets_are_reported(examined_system: ExaminedSystem) -> None:
     """Ingest and api do not start without them."""
     found = examined_system.results(**UNSET)
 
     assert (found["secrets.webhook"], found["secrets.api"]) == ("broken", "broken")
 
 
-def test_secrets_in_the_data_folder_count(examined_system: ExaminedSystem, tmp_path: Path) -> None:
+def test_secrets_in_data_dir_are_found(examined_system: ExaminedSystem, tmp_path: Path) -> None:
     for name in ("webhook-secret", "api-token"):
         (tmp_path / name).write_text(API_TOKEN)
         (tmp_path / name).chmod(0o600)
@@ -30,16 +30,16 @@ def test_secrets_in_the_data_folder_count(examined_system: ExaminedSystem, tmp_p
 
 
 @pytest.mark.parametrize("weak", ["hunter2", "a" * 64, f"{API_TOKEN},hunter2"])
-def test_a_secret_that_can_be_guessed_is_told_and_not_shown(examined_system: ExaminedSystem, weak: str) -> None:
-    """One weak one among several is as good as the door open."""
+def test_a_weak_secret_is_reported_and_not_shown(examined_system: ExaminedSystem, weak: str) -> None:
+    """One weak secret among several is enough for an attacker."""
     found = examined_system.findings(WEBHOOK_SECRETS=weak)["secrets.webhook"]
 
     assert found.severity == "warning"
     assert weak.rsplit(",", maxsplit=1)[-1] not in found.message + str(found.remedy)
 
 
-def test_unsigned_webhooks_are_for_trials(examined_system: ExaminedSystem) -> None:
-    """It is set for an afternoon and forgotten for a year."""
+def test_unsigned_webhooks_are_a_warning(examined_system: ExaminedSystem) -> None:
+    """The setting is for trials and easily forgotten."""
     found = examined_system.results(WEBHOOK_ALLOW_UNSIGNED="1", WEBHOOK_SECRETS="")
 
     assert found["secrets.unsigned"] == "warning"

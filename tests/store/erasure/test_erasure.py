@@ -1,4 +1,4 @@
-"""Somebody is forgotten: nothing of them is left or comes back, nothing of others is missing, and the ledger stays."""
+"""An erasure leaves no trace of a person, nothing comes back, and the rest stays."""
 
 import uuid
 
@@ -23,8 +23,8 @@ from tests.support.erasure_scenario import (
 from tests.support.generated_history import world
 
 
-def test_nothing_of_them_is_left_anywhere_in_the_database(erasure_scenario: ErasureScenario) -> None:
-    """The claim as an auditor would try it: neither number nor words in a dump of every table, raw bytes included."""
+def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: ErasureScenario) -> None:
+    """An auditor's check: a dump of every table, with raw bytes, contains neither the number nor the words."""
     store_asha_history(erasure_scenario)
     before = erasure_scenario.ledger_counts()
     assert erasure_scenario.find_words(*ERASED_WORDS) == list(ERASED_WORDS)
@@ -45,8 +45,8 @@ def test_nothing_of_them_is_left_anywhere_in_the_database(erasure_scenario: Eras
     assert before == {"stored": 12, "parked": 2}
 
 
-def test_messages_of_other_people_stay_unchanged(erasure_scenario: ErasureScenario) -> None:
-    """Only one of two in a conversation asked to be forgotten."""
+def test_messages_of_others_stay(erasure_scenario: ErasureScenario) -> None:
+    """Only one of the people in a conversation asked for erasure."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)
 
@@ -63,8 +63,8 @@ def test_messages_of_other_people_stay_unchanged(erasure_scenario: ErasureScenar
 
 
 @pytest.mark.parametrize("parked", [False, True])
-def test_a_replay_brings_nothing_back(erasure_scenario: ErasureScenario, *, parked: bool) -> None:
-    """A replay reads all that is kept; what it finds must be what is there, or it would repair people back to life."""
+def test_a_replay_restores_nothing(erasure_scenario: ErasureScenario, *, parked: bool) -> None:
+    """A replay folds all stored events and repairs differences; none may be about an erased person."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)
     before = erasure_scenario.ledger_counts()
@@ -76,8 +76,8 @@ def test_a_replay_brings_nothing_back(erasure_scenario: ErasureScenario, *, park
     assert erasure_scenario.ledger_counts() == before
 
 
-def test_readers_of_the_feed_have_to_load_everything_anew(erasure_scenario: ErasureScenario) -> None:
-    """Whoever goes on where they were would keep showing what was forgotten."""
+def test_readers_of_the_feed_must_reload(erasure_scenario: ErasureScenario) -> None:
+    """A reader that resumed from its cursor would keep showing erased messages."""
     store_asha_history(erasure_scenario)
     with connections.open(erasure_scenario.url, "api") as connection:
         epoch, _ = change_feed.current_position(connection)
@@ -89,7 +89,7 @@ def test_readers_of_the_feed_have_to_load_everything_anew(erasure_scenario: Eras
     assert not [change.json for change in delivery.entries if any(word in change.json for word in ERASED_WORDS)]
 
 
-def test_a_send_that_is_answered_after_its_recipient_was_forgotten_stays_forgotten(
+def test_a_send_whose_recipient_was_erased_before_the_answer_stays_erased(
     erasure_scenario: ErasureScenario,
 ) -> None:
     """The gateway takes seconds, and what it says then must not be written under a name that is gone."""
@@ -98,15 +98,15 @@ def test_a_send_that_is_answered_after_its_recipient_was_forgotten_stays_forgott
         sends.record(connection, made)
         erasure_scenario.erase_person(ASHA)
 
-        with pytest.raises(requests.errors.PermanentError, match="forgotten"):
+        with pytest.raises(requests.errors.PermanentError, match="erased"):
             sends.complete(connection, made.send_id, SendResult("sent", "SENT1"))
         assert erasure_scenario.find_words(*ERASED_WORDS) == []
         again = SendDraft(uuid.uuid4(), SESSION, ASHA, "text", "hello", now_ms(), "token", "api")
         assert sends.record(connection, again)[1]
 
 
-def test_the_number_of_a_session_itself_is_refused(erasure_scenario: ErasureScenario) -> None:
-    """Our own number is in every message: whoever mistypes it must not erase a company's history."""
+def test_the_own_number_of_a_session_is_refused(erasure_scenario: ErasureScenario) -> None:
+    """Our own number is in every message, so erasing it would erase the whole history."""
     erasure_scenario.receive(
         world.encode_event(
             {

@@ -1,4 +1,4 @@
-"""Erasing takes its time: it is killed, goes on beside workers, and is done again after a restore."""
+"""Erasures that are killed, run beside workers, and are repeated after a restore."""
 
 import os
 import subprocess
@@ -41,8 +41,8 @@ def environment(house: ErasureScenario) -> dict[str, str]:
     return {**os.environ, "FORGET_KEY": "", **house.environ}
 
 
-def test_the_command_counts_first_and_erases_when_told_to(erasure_scenario: ErasureScenario) -> None:
-    """A number mistyped erases a stranger: what would go is said before, and nothing else is printed of it."""
+def test_the_command_counts_and_erases_only_with_yes(erasure_scenario: ErasureScenario) -> None:
+    """A mistyped number would erase a stranger, so the command prints counts first, and no content."""
     store_asha_history(erasure_scenario)
 
     spelled = f"+{ASHA[:2]} {ASHA[2:7]}-{ASHA[7:]}"
@@ -72,8 +72,8 @@ def test_the_command_counts_first_and_erases_when_told_to(erasure_scenario: Eras
     assert said == [("python -m store forget", "FORGET", 200)]
 
 
-def test_the_lines_of_the_documentation_do_it(erasure_scenario: ErasureScenario) -> None:
-    """docs/keeping.md is what somebody pastes who answers a request with a legal deadline."""
+def test_the_documented_commands_work(erasure_scenario: ErasureScenario) -> None:
+    """Operators paste the commands of docs/keeping.md under a legal deadline."""
     store_asha_history(erasure_scenario)
     lines = documentation.tested_commands("docs/keeping.md", "tests/store/erasure/test_interruption.py")
     assert lines.count("store forget") == 3
@@ -85,8 +85,8 @@ def test_the_lines_of_the_documentation_do_it(erasure_scenario: ErasureScenario)
     assert erasure_scenario.find_words(*ERASED_WORDS) == []
 
 
-def test_a_killed_erasure_continues_where_it_was(erasure_scenario: ErasureScenario) -> None:
-    """kill -9 at whatever step: nothing is half erased, and the next run, or a worker, erases the rest."""
+def test_a_killed_erasure_resumes(erasure_scenario: ErasureScenario) -> None:
+    """After kill -9 at any step no message is half erased, and the next run or a worker erases the rest."""
     store_asha_history(erasure_scenario)
     erasure_scenario.receive(*(message_event(f"zebra one {number}", number) for number in range(100, 700)))
     before = erasure_scenario.ledger_counts()
@@ -121,8 +121,8 @@ def test_a_killed_erasure_continues_where_it_was(erasure_scenario: ErasureScenar
     assert erasure_scenario.fetch_rows("SELECT count(*) FROM erasures") == [(0,)]
 
 
-def test_workers_go_on_beside_it(erasure_scenario: ErasureScenario) -> None:
-    """Nobody stops a system for one person: what others write is kept, and of hers nothing that was sent before."""
+def test_workers_write_during_an_erasure(erasure_scenario: ErasureScenario) -> None:
+    """Events of others are stored during an erasure, and earlier events of the person are not."""
     store_asha_history(erasure_scenario)
     at = now_ms() - 1
     hers = [
@@ -162,10 +162,10 @@ def test_workers_go_on_beside_it(erasure_scenario: ErasureScenario) -> None:
     assert erasure_scenario.replay(dry=True) == {}
 
 
-def test_after_a_restore_from_an_older_backup_they_are_forgotten_again(
+def test_a_person_is_erased_again_after_a_restore_from_an_older_backup(
     erasure_scenario: ErasureScenario, servers: EmbeddedServers, database_url: str
 ) -> None:
-    """The backup knows neither that she is forgotten nor that the LID is hers; the list beside the key does."""
+    """The backup contains neither the erasure nor the LID evidence; the list beside the key does."""
     store_asha_history(erasure_scenario)
     erasure_scenario.receive(message_event("zebra two", 30, world.LID_OF_RAVI))
     copy = sql.Identifier(f"{database_url.rpartition('/')[2].partition('?')[0]}_restored")
@@ -196,8 +196,8 @@ def test_after_a_restore_from_an_older_backup_they_are_forgotten_again(
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 
 
-def test_two_at_once_share_the_work(erasure_scenario: ErasureScenario) -> None:
-    """A worker erases between drains, and so does the command: neither waits for the other, nor does it twice."""
+def test_two_processes_share_the_erasures(erasure_scenario: ErasureScenario) -> None:
+    """A worker and the command erase concurrently; neither repeats the other's steps."""
     store_asha_history(erasure_scenario)
     erasure_scenario.record_request(ASHA)
     erasure_scenario.record_request(LID, SESSION)
@@ -214,10 +214,8 @@ def test_two_at_once_share_the_work(erasure_scenario: ErasureScenario) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("nobody",), ("--reapply", ASHA), (RAVI,)])
-def test_an_address_of_nobody_or_of_ourselves_is_refused(
-    erasure_scenario: ErasureScenario, arguments: tuple[str, ...]
-) -> None:
-    """Whoever forgets to say whom must not find out by what is gone."""
+def test_an_invalid_or_own_address_is_refused(erasure_scenario: ErasureScenario, arguments: tuple[str, ...]) -> None:
+    """A command without a valid address must erase nothing."""
     done = subprocess.run(
         command(*arguments, "--yes"),
         env={**environment(erasure_scenario), "SAK_PHONE": f"+{RAVI}"},

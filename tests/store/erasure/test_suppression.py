@@ -1,4 +1,4 @@
-"""What comes after somebody was forgotten: late, again, under another address, or to whom cannot tell."""
+"""Events that arrive after an erasure: late, again, under another address, or without the key."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import world
 
 
-def test_late_copies_are_duplicates_or_forgotten(erasure_scenario: ErasureScenario) -> None:
-    """After a reconnect the gateway sends old messages again: the same bytes, or other bytes under the same id."""
+def test_late_copies_count_as_duplicates_or_forgotten(erasure_scenario: ErasureScenario) -> None:
+    """After a reconnect the gateway sends old messages again, with the same bytes or other bytes and the same id."""
     erasure_scenario.receive(message_event("zebra one", 1), group_message_event("zebra three", 4))
     erasure_scenario.erase_person(ASHA)
 
@@ -47,8 +47,8 @@ def test_late_copies_are_duplicates_or_forgotten(erasure_scenario: ErasureScenar
     assert erasure_scenario.ledger_counts() == {"stored": 2, "duplicate": 2, "forgotten": 3}
 
 
-def test_queued_events_of_an_erased_person_are_counted_and_dropped(erasure_scenario: ErasureScenario) -> None:
-    """Spool and stream hold events that were acknowledged before somebody was forgotten and are drained after."""
+def test_waiting_events_count_as_forgotten_and_are_not_stored(erasure_scenario: ErasureScenario) -> None:
+    """The spool and the stream contain events that were acknowledged before the erasure and are drained after it."""
     waiting = erasure_scenario.acknowledge(
         [
             message_event("zebra one", 1),
@@ -69,8 +69,8 @@ def test_queued_events_of_an_erased_person_are_counted_and_dropped(erasure_scena
     assert erasure_scenario.message_texts() == ["ravi quotes", "hello"]
 
 
-def test_an_erased_person_who_writes_again_has_a_new_history(erasure_scenario: ErasureScenario) -> None:
-    """Forgetting is not blocking: the next message is stored as anybody's, with nothing of the old beside it."""
+def test_a_later_message_starts_a_new_history(erasure_scenario: ErasureScenario) -> None:
+    """An erasure does not block a person: the next message is stored, without the old history."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)
 
@@ -86,8 +86,8 @@ def test_an_erased_person_who_writes_again_has_a_new_history(erasure_scenario: E
 
 
 @pytest.mark.parametrize("forgotten", [ASHA, LID])
-def test_a_lid_that_is_proven_later_is_forgotten_too(erasure_scenario: ErasureScenario, forgotten: str) -> None:
-    """Who is forgotten by one address has a history under another, and nobody knows yet that they are one person."""
+def test_an_alias_that_becomes_known_later_is_erased_too(erasure_scenario: ErasureScenario, forgotten: str) -> None:
+    """A person erased by one address has a history under another, and the evidence arrives later."""
     other = LID if forgotten == ASHA else ASHA
     erasure_scenario.receive(
         message_event("zebra one", 1, ASHA), message_event("zebra two", 2, LID), message_event("hello", 3, RAVI)
@@ -109,8 +109,8 @@ def test_a_lid_that_is_proven_later_is_forgotten_too(erasure_scenario: ErasureSc
     assert erasure_scenario.message_texts() == ["hello", "it is me"]
 
 
-def test_only_the_session_that_was_named_forgets(erasure_scenario: ErasureScenario) -> None:
-    """Two sessions are two businesses: a request to one is none of the other's."""
+def test_an_erasure_can_be_limited_to_a_session(erasure_scenario: ErasureScenario) -> None:
+    """Two sessions may be two businesses; a request to one does not concern the other."""
     erasure_scenario.receive(message_event("zebra one", 1), message_event("still here", 1, sessionId=OTHER_SESSION))
     waiting = erasure_scenario.acknowledge(
         [message_event("zebra two", 2), message_event("still here, too", 2, sessionId=OTHER_SESSION)]
@@ -124,8 +124,10 @@ def test_only_the_session_that_was_named_forgets(erasure_scenario: ErasureScenar
     assert erasure_scenario.ledger_counts() == {"stored": 3, "forgotten": 1}
 
 
-def test_a_newer_parser_that_finds_out_about_whom_an_event_is_forgets_it(erasure_scenario: ErasureScenario) -> None:
-    """What nobody understood names her in a way that only the next version reads: it moves from parked to forgotten."""
+def test_an_event_that_a_newer_parser_attributes_to_an_erased_person_is_dropped(
+    erasure_scenario: ErasureScenario,
+) -> None:
+    """A parked event that only the next parser can read moves from parked to forgotten."""
     written = "".join(chr(0x0660 + int(digit)) for digit in ASHA)
     erasure_scenario.receive(
         world.encode_event({"event": "new.dialect", "sessionId": SESSION, "who": written, "x": "zebra one"})
@@ -143,10 +145,10 @@ def test_a_newer_parser_that_finds_out_about_whom_an_event_is_forgets_it(erasure
     assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(0,)]
 
 
-def test_nothing_is_written_by_whoever_cannot_tell_who_is_forgotten(
+def test_a_process_without_the_suppression_key_writes_nothing(
     erasure_scenario: ErasureScenario, tmp_path: Path
 ) -> None:
-    """A process without the key, or with another one, would keep what is to be forgotten; it waits instead."""
+    """A process without the key, or with another one, would store suppressed events; it waits instead."""
     erasure_scenario.erase_person(ASHA)
     waiting = erasure_scenario.acknowledge([message_event("zebra one", 1)])
     another = tmp_path / "another"
@@ -162,8 +164,8 @@ def test_nothing_is_written_by_whoever_cannot_tell_who_is_forgotten(
     assert erasure_scenario.drain([waiting]) == {"forgotten": 1}
 
 
-def test_messages_expired_before_the_erasure_stay_away(erasure_scenario: ErasureScenario) -> None:
-    """Of a retired message there is only a note that names its chat, and the chat goes."""
+def test_expired_messages_of_an_erased_person_do_not_return(erasure_scenario: ErasureScenario) -> None:
+    """The tombstone of an expired message refers to its chat, which is erased."""
     erasure_scenario.receive(message_event("zebra one", 1), message_event("hello", 2, RAVI))
     with connections.open(erasure_scenario.url, "retain") as connection:
         assert sum(gone.messages for gone in expired_messages.prune(connection, now_ms())) == 2
@@ -180,10 +182,8 @@ def test_messages_expired_before_the_erasure_stay_away(erasure_scenario: Erasure
     assert erasure_scenario.ledger_counts() == {"stored": 3, "duplicate": 1, "forgotten": 1}
 
 
-def test_where_the_list_cannot_be_written_nobody_is_forgotten_by_halves(
-    erasure_scenario: ErasureScenario, tmp_path: Path
-) -> None:
-    """A restore would bring back whoever is not on the list; a worker that proves a LID goes on, on whatever disk."""
+def test_nothing_is_erased_if_the_list_cannot_be_written(erasure_scenario: ErasureScenario, tmp_path: Path) -> None:
+    """A restore would bring back people missing in the list. A worker that finds an alias continues regardless."""
     erasure_scenario.receive(message_event("zebra one", 1), message_event("zebra two", 2, LID))
     (tmp_path / "file").touch()
     unwritable = ErasureScenario(erasure_scenario.url, tmp_path / "file" / "data")

@@ -1,4 +1,4 @@
-"""The change feed's reading end."""
+"""Reading the change feed."""
 
 import shutil
 
@@ -9,8 +9,8 @@ from store.postgres import connections, migrator
 from store.reading import change_feed
 
 
-def test_a_number_that_a_crash_has_given_out_twice_is_not_skipped() -> None:
-    """What was rolled back in the moment before leaves no trace on disk, and its numbers come again for others."""
+def test_a_transaction_id_that_is_reused_after_a_crash_is_not_skipped() -> None:
+    """Transactions rolled back just before a crash leave no trace on disk, and their ids are assigned again."""
     folder = data_folder.create_temporary()
     lazy = {"wal_writer_delay": "10s", "autovacuum": "off"}
     with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS | lazy) as server:
@@ -26,8 +26,8 @@ def test_a_number_that_a_crash_has_given_out_twice_is_not_skipped() -> None:
             server.kill()
         server.start()
         with connections.open(server.url, "test") as connection:
-            told = connection.execute("INSERT INTO changes (kind) VALUES ('session') RETURNING xid::text::bigint")
-            [(xid,)] = told.fetchall()
+            cursor = connection.execute("INSERT INTO changes (kind) VALUES ('session') RETURNING xid::text::bigint")
+            [(xid,)] = cursor.fetchall()
             assert int(str(xid)) < int(str(asked and asked[0])), "the number came again, or this test shows nothing"
 
             assert [change.position.xid for change in change_feed.read(connection, upto, 10).entries] == [xid]

@@ -1,4 +1,4 @@
-"""The names and numbers by which chats are found, kept beside them."""
+"""The index of chats' names and addresses."""
 
 from store.postgres import connections
 from tests.support.history_writer import HistoryWriter, alias_fact, message_fact, name_fact
@@ -10,8 +10,8 @@ DIFFERENT = """
 """
 
 
-def test_names_follow_their_chats_through_whatever_is_written(database_url: str) -> None:
-    """A name that only the chat knows is never found, and one that only the index knows outlives being forgotten."""
+def test_chat_names_follow_every_change_of_chats(database_url: str) -> None:
+    """A name missing in the index is never found; one that only the index has would survive an erasure."""
     history = HistoryWriter(database_url)
     history.store(
         message_fact(),
@@ -33,7 +33,7 @@ def test_names_follow_their_chats_through_whatever_is_written(database_url: str)
 
 
 def test_a_batch_that_changes_no_name_writes_none(database_url: str) -> None:
-    """Chats change with every message; their names do not, and must not be paid for."""
+    """Chats change with every message and names rarely do, so most batches must not write any."""
     history = HistoryWriter(database_url)
     history.store(message_fact(), name_fact("John"))
     before = history.rows("SELECT xmin::text FROM chat_names")

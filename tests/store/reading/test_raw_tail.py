@@ -1,4 +1,4 @@
-"""`python -m store raw`: the guide's inspection site, at home."""
+"""`python -m store raw`."""
 
 import json
 import os
@@ -33,8 +33,8 @@ def keep(database_url: str, number: int, bodies: Sequence[bytes]) -> None:
         )
 
 
-def test_the_last_payloads_are_printed_as_they_came(database_url: str) -> None:
-    """Who connects a gateway wants to see what it really sends, and what we made of it."""
+def test_the_latest_events_are_printed_unchanged(database_url: str) -> None:
+    """While connecting a gateway, an operator needs the exact events and their outcomes."""
     keep(database_url, 1, [text_event(f"text {number}", number) for number in range(12)])
     keep(database_url, 2, [b"\x1b[31m not JSON"])
 
@@ -46,8 +46,8 @@ def test_the_last_payloads_are_printed_as_they_came(database_url: str) -> None:
     )
 
 
-def test_a_follower_sees_each_payload_when_it_arrives(database_url: str) -> None:
-    """The guide's readers look at a web page for this; here it is a command."""
+def test_follow_prints_each_event_when_it_arrives(database_url: str) -> None:
+    """The guide uses a web page for this; here it is a command."""
     keep(database_url, 1, [text_event("before", 1)])
     process = command(database_url, "--follow", "--json", "--last", "1")
     assert process.stdout is not None
@@ -63,8 +63,8 @@ def test_a_follower_sees_each_payload_when_it_arrives(database_url: str) -> None
     assert [json.loads(json.loads(line)["body"])["text"] for line in (first, second)] == ["before", "after"]
 
 
-def test_a_payload_that_becomes_visible_late_is_not_passed_over(database_url: str) -> None:
-    """Two workers commit in another order than their events are numbered: a cursor that only grows would miss one."""
+def test_an_event_that_becomes_visible_late_is_not_skipped(database_url: str) -> None:
+    """Two workers commit in another order than their events are numbered, so a growing cursor would miss one."""
     digests = "INSERT INTO event_digests (digest, received_at, outcome) VALUES (%s, 0, 'noise')"
     events = "INSERT INTO raw_events (digest, received_at, body) VALUES (%s, 0, %s)"
     with connections.open(database_url, "test") as reader, psycopg.connect(database_url) as slow:

@@ -1,4 +1,4 @@
-"""A send, and what the gateway's answer and its webhooks make of it."""
+"""Sends, the gateway's answers and its webhooks."""
 
 import hashlib
 import itertools
@@ -20,11 +20,11 @@ from store.sending.sends import SendDraft, SendResult
 T0 = 1_750_000_000_000
 PHONE = "919811000009"
 DRAFT = SendDraft(uuid.UUID(int=1), "s1", PHONE, "text", "hello", T0, "t", "sends nobody")
-SAID = Message(PHONE, "outgoing", "WA1", T0 + 900, "text", "conversation", "complete", "hello", status="sent")
+SENT = Message(PHONE, "outgoing", "WA1", T0 + 900, "text", "conversation", "complete", "hello", status="sent")
 
 
-def telling(url: str, fact: Message | Ack, number: int) -> None:
-    """The gateway's webhook, as a batch of its own."""
+def receive(url: str, fact: Message | Ack, number: int) -> None:
+    """Store a webhook event as a batch."""
     name = repr(fact).encode()
     event = Event(0, T0 + 2000, name, hashlib.sha256(name).digest(), Outcome("stored", None, "s1", "x", T0, (fact,)))
     with connections.open(url, "test") as connection:
@@ -49,9 +49,9 @@ def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, or
             with connections.open(database_url, "test") as connection:
                 sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"), own_phone="919800000000")
         elif step == "message.sent":
-            telling(database_url, SAID, number)
+            receive(database_url, SENT, number)
         else:
-            telling(database_url, Ack("WA1", "delivered" if step == "delivered" else "read", PHONE, T0 + 1000), number)
+            receive(database_url, Ack("WA1", "delivered" if step == "delivered" else "read", PHONE, T0 + 1000), number)
 
     assert rows(
         database_url,
@@ -62,8 +62,8 @@ def test_answer_message_and_acks_make_one_row_in_any_order(database_url: str, or
     ]
 
 
-def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_url: str) -> None:
-    """Unknown is what nobody knows; once somebody does, it is not."""
+def test_a_late_answer_replaces_unknown(database_url: str) -> None:
+    """An answer that arrives after the send became unknown is still recorded."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         given_up = unsettled.mark_interrupted(connection, "sends nobody else")
@@ -77,8 +77,8 @@ def test_an_answer_that_comes_after_the_send_was_given_up_still_counts(database_
     assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(1,)]
 
 
-def test_a_settled_send_stays_settled(database_url: str) -> None:
-    """A late time-out must not take back what the gateway answered."""
+def test_a_result_is_not_replaced(database_url: str) -> None:
+    """A late timeout must not replace the answer of the gateway."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         sends.complete(connection, DRAFT.send_id, SendResult("queued", gateway_id="q1"))
@@ -87,8 +87,8 @@ def test_a_settled_send_stays_settled(database_url: str) -> None:
     assert (late.state, late.gateway_id, late.reason) == ("queued", "q1", None)
 
 
-def test_only_the_sends_of_a_process_that_is_gone_are_given_up(database_url: str) -> None:
-    """Another process's send is on its way, not lost."""
+def test_only_sends_of_dead_processes_become_unknown(database_url: str) -> None:
+    """A send of another living process is still in progress."""
     with (
         connections.open(database_url, "sends me") as me,
         connections.open(database_url, "sends other"),
@@ -100,10 +100,10 @@ def test_only_the_sends_of_a_process_that_is_gone_are_given_up(database_url: str
     assert given_up == [uuid.UUID(int=3)]
 
 
-def test_an_answer_that_may_not_have_arrived_leaves_who_waits_waiting(database_url: str) -> None:
-    """One too many on the waiting list costs a look, one too few costs a customer."""
+def test_a_chat_waits_until_an_answer_is_certainly_sent(database_url: str) -> None:
+    """A chat that waits needlessly costs a glance; a missing one costs a customer."""
     asked = Message(PHONE, "incoming", "Q", T0 - 60_000, "text", None, "complete", "in stock?")
-    telling(database_url, asked, 1)
+    receive(database_url, asked, 1)
     waiting: list[Any] = []
     with connections.open(database_url, "test") as connection:
         for number, result in enumerate(
@@ -118,21 +118,21 @@ def test_an_answer_that_may_not_have_arrived_leaves_who_waits_waiting(database_u
 
 
 def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
-    """Replay folds a message from all of them: one that nobody sent a webhook for has no other."""
+    """Replay folds a message from all its sources; without a webhook the send is the only one."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         send = sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"))
         ((key_id,),) = rows(database_url, "SELECT key_id FROM sends")
-        told = sends.parsed_events(connection, [key_id, -1])
+        events = sends.parsed_events(connection, [key_id, -1])
 
-    assert list(told) == [key_id]
-    assert [fact for telling in told[key_id] for fact in telling.facts] == [
-        replace(SAID, time=T0, raw_type=None, text=send.text)
+    assert list(events) == [key_id]
+    assert [fact for event in events[key_id] for fact in event.facts] == [
+        replace(SENT, time=T0, raw_type=None, text=send.text)
     ]
 
 
-def test_a_copy_that_waits_for_the_first_one_holds_nothing_that_the_first_one_needs(database_url: str) -> None:
-    """Completing takes the send and then its chat; a copy that held the chat and waited for the send was a deadlock."""
+def test_a_concurrent_copy_of_a_request_causes_no_deadlock(database_url: str) -> None:
+    """`complete` locks the send and then its chat; a copy must not hold the chat while it waits for the send."""
     draft = replace(DRAFT, idempotency_key="k", fingerprint=b"f")
     copies: list[tuple[sends.Send, bool]] = []
 

@@ -1,4 +1,4 @@
-"""What holds back vacuum and the readers of the change feed: transactions and replication slots that do not move."""
+"""Checks what holds back vacuum and the change feed: old transactions and idle replication slots."""
 
 from typing import cast
 
@@ -8,12 +8,12 @@ from store.feed import pruning
 from store.postgres.connections import Connection
 
 _WARN_SECONDS, _BROKEN_SECONDS = 60, 900
-"""Seconds. A transaction of ours takes 20 at most."""
+"""Our own transactions last 20 s at most."""
 _GIB = 1 << 30
 
 
 def oldest_transaction(connection: Connection) -> list[Finding]:
-    """The oldest transaction of anybody; what it runs is not told, as it may quote messages."""
+    """The oldest transaction of any client. Its query is not shown, because it may contain messages."""
     row = connection.execute(
         """
         SELECT extract(epoch FROM clock_timestamp() - a.xact_start)::float8, a.pid, a.state, a.application_name
@@ -26,15 +26,14 @@ def oldest_transaction(connection: Connection) -> list[Finding]:
     ).fetchone()
     name = "postgresql.transactions"
     if row is None:
-        return [finding.ok(name, "No transaction of anybody is running."), *_prepared_transactions(connection)]
+        return [finding.ok(name, "No other transaction is running."), *_prepared_transactions(connection)]
     seconds, pid, state, application = cast("tuple[float, int, str, str]", row)
-    sentence = f"The oldest transaction has run for {max(seconds, 0):.0f} s (process {pid}, {state}, {application!r})."
-    cure = (
-        "It keeps changes from the feed's readers and dead rows from vacuum: end it in its program, "
-        f"or with SELECT pg_terminate_backend({pid});"
+    message = f"The oldest transaction has run for {max(seconds, 0):.0f} s (process {pid}, {state}, {application!r})."
+    remedy = (
+        f"It holds back the change feed and vacuum. End it in its program, or with SELECT pg_terminate_backend({pid});"
     )
     return [
-        finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, sentence, cure),
+        finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, message, remedy),
         *_prepared_transactions(connection),
     ]
 
@@ -50,10 +49,12 @@ def _prepared_transactions(connection: Connection) -> list[Finding]:
     count, gid, seconds = cast("tuple[int, str | None, float | None]", row)
     name = "postgresql.prepared"
     if not count or seconds is None:
-        return [finding.ok(name, "No prepared transaction waits for its second half.")]
-    sentence = f"{count} prepared transactions wait for their second half, the oldest for {seconds:.0f} s."
-    cure = f"They hold the feed for ever: COMMIT PREPARED or ROLLBACK PREPARED each (SELECT gid …; the oldest: {gid})."
-    return [finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, sentence, cure)]
+        return [finding.ok(name, "There is no prepared transaction.")]
+    message = f"{count} prepared transactions are open, the oldest for {seconds:.0f} s."
+    remedy = (
+        f"They hold back the change feed: COMMIT PREPARED or ROLLBACK PREPARED each of pg_prepared_xacts (first {gid})."
+    )
+    return [finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, message, remedy)]
 
 
 def feed_lag(connection: Connection) -> list[Finding]:
@@ -64,14 +65,14 @@ def feed_lag(connection: Connection) -> list[Finding]:
             lag,
             5,
             60,
-            f"The oldest change that the feed's readers do not see yet is {lag:.0f} s old.",
-            "End the transaction that holds it (finding postgresql.transactions).",
+            f"The oldest change that readers cannot see yet is {lag:.0f} s old.",
+            "End the transaction that holds it back (finding postgresql.transactions).",
         )
     ]
 
 
 def replication_slots(connection: Connection) -> list[Finding]:
-    """Slots that nobody reads keep every byte of the write-ahead log until the disk is full."""
+    """A slot without a reader keeps the write-ahead log until the disk is full."""
     rows = connection.execute(
         """
         SELECT s.slot_name, s.active, s.wal_status,
@@ -82,17 +83,19 @@ def replication_slots(connection: Connection) -> list[Finding]:
         """
     ).fetchall()
     name = "postgresql.slots"
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for slot, active, status, behind in cast("list[tuple[str, bool, str | None, int]]", rows):
-        kept = f"The replication slot {slot} is {behind / _GIB:.1f} GiB behind and {'active' if active else 'inactive'}"
-        cure = f"Bring its reader back, or SELECT pg_drop_replication_slot('{slot}'); and set max_slot_wal_keep_size."
+        state = (
+            f"The replication slot {slot} is {behind / _GIB:.1f} GiB behind and {'active' if active else 'inactive'}"
+        )
+        remedy = f"Restart its reader, or SELECT pg_drop_replication_slot('{slot}'); and set max_slot_wal_keep_size."
         if status in {"lost", "unreserved"}:
-            found.append(finding.broken(name, f"{kept}, and its log is {status}.", cure))
+            findings.append(finding.broken(name, f"{state}, and its log is {status}.", remedy))
         elif not active:
-            found.append(finding.warning(name, f"{kept}: the write-ahead log grows until somebody reads it.", cure))
+            findings.append(finding.warning(name, f"{state}: the write-ahead log grows.", remedy))
         else:
-            found.append(finding.by_threshold(name, behind / _GIB, 1, 16, f"{kept}.", cure))
-    return found or [finding.ok(name, "There is no replication slot.")]
+            findings.append(finding.by_threshold(name, behind / _GIB, 1, 16, f"{state}.", remedy))
+    return findings or [finding.ok(name, "There is no replication slot.")]
 
 
 CHECKS = (oldest_transaction, feed_lag, replication_slots)
