@@ -1,4 +1,4 @@
-"""`python -m dev [--demo]`: what `./run` becomes once everything is installed."""
+"""`python -m dev [--demo]`: starts the local system; `./run` calls it once everything is installed."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from dev.supervisor.settings import SupervisorSettings
 
 def main(arguments: Sequence[str]) -> int:
     if unknown := set(arguments) - {"--demo"}:
-        print(f"./run does not know {' '.join(sorted(unknown))}: ./run --help tells what it does.", file=sys.stderr)
+        print(f"Unknown arguments: {' '.join(sorted(unknown))}. See ./run --help.", file=sys.stderr)
         return 2
     try:
         environ = dotenv.read(ROOT / ".env") | os.environ
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def print_line(source: str, line: str) -> None:
-    """One line of the terminal, which tells whose it is; nothing stops because nobody reads any more."""
+    """Print a line with its source; a closed terminal or a full disk is ignored."""
     try:
         print(f"{source:<8} | {line}", flush=True)
     except OSError:  # `./run | grep -m1 ready`, a closed terminal, a full disk

@@ -1,4 +1,4 @@
-"""The folder that the project lies in."""
+"""The root folder of the repository."""
 
 from pathlib import Path
 from typing import Final

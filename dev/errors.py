@@ -1,2 +1,2 @@
 class StartError(RuntimeError):
-    """Something could not be started; the message is the sentence that the terminal shows."""
+    """Something could not be started; the message is shown in the terminal."""

@@ -1,4 +1,4 @@
-"""Makes `.venv` and installs a lock file into it: `python3 dev/install.py LOCK STAMP`, with any Python and no package.
+"""Creates `.venv` and installs a lock file: `python3 dev/install.py LOCK STAMP`, with any Python and no package.
 
 The stamp is written last, so that an interrupted installation is taken up again.
 """
@@ -24,7 +24,7 @@ def main(lock_file_name: str, stamp: str) -> int:
         if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
             return 0
         if not os.access(VENV if VENV.exists() else ROOT, os.W_OK):
-            print(f"{ROOT} belongs to somebody else, and nothing can be installed there: use a copy.", file=sys.stderr)
+            print(f"{ROOT} belongs to another user, so nothing can be installed there: use a copy.", file=sys.stderr)
             return 1
         start = time.monotonic()
         if not _environment_is_usable():
@@ -39,7 +39,7 @@ def main(lock_file_name: str, stamp: str) -> int:
 
 
 def _environment_is_usable() -> bool:
-    """Whether the environment is there and runs with a Python that still exists and has its pip."""
+    """True if the environment exists and its Python runs and has pip."""
     if not PYTHON.exists():
         return False
     check = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))"

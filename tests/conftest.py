@@ -20,6 +20,11 @@ TEMPLATE_DATABASE = "migrated"
 DATABASE_NUMBERS = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the slowest tests first: with several workers, the last test to start decides when the run ends."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
     """The PostgreSQL and the Valkey of this xdist worker; a test that stops one starts its own."""

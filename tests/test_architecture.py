@@ -75,6 +75,7 @@ def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.early
 def test_types_hold_in_the_strict_sense() -> None:
     """Pyright is also what refuses SQL that is put together at run time."""
     assert not (said := complaints("-m", "pyright")), said

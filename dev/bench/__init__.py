@@ -1,1 +1,1 @@
-"""Measures speed and cost against what somebody would run instead; checks every promise before it prints a figure."""
+"""Measures speed and cost beside the alternatives; checks every promise before it prints a figure."""

@@ -1,4 +1,4 @@
-"""`./run bench`: measure, check, and print."""
+"""`./run bench`: measures, checks the results and prints them."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""The calls of dashboards, each as a path of the API and as what the store asks PostgreSQL for it."""
+"""The calls of a dashboard, each as an API path and as the SQL query behind it."""
 
 import hashlib
 import random
@@ -27,12 +27,12 @@ CallFactory: TypeAlias = Callable[[random.Random], ApiCall]
 
 @dataclass(frozen=True, slots=True)
 class SampledHistory:
-    """What there is to ask for."""
+    """The chats and messages that calls ask for."""
 
     connection: Connection
     addresses: list[str]
     recent_chats: list[tuple[int, str]]
-    """Numbers and addresses of the chats that were active last, which are those that somebody reads."""
+    """Ids and addresses of the most recently active chats, which are those that users open."""
     last_message_id: int
     """The newest message's id."""
     feed_position: change_feed.FeedPosition
@@ -65,7 +65,7 @@ class SampledHistory:
         )
 
     def random_recent_message(self, rng: random.Random) -> tuple[str, str, message_pages.MessagePosition]:
-        """A chat that somebody reads, a message in it, and where that is."""
+        """A recently active chat, a message in it, and its position."""
         chat_id, address = rng.choice(self.recent_chats)
         return address, *self._first_message(
             """
@@ -129,7 +129,7 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
         "chats": lambda _: _list_chats("", chat_list.ChatFilter()),
         "chats unread": lambda _: _list_chats("?unread=true", chat_list.ChatFilter(unread=True)),
         "chats named": lambda chance: _search_chats(f"Meera {chance.randrange(len(history.addresses))}"),
-        "chats that nobody is called": lambda chance: _search_chats(f"Zebedee {chance.randrange(1000)}"),
+        "chats by an unknown name": lambda chance: _search_chats(f"Zebedee {chance.randrange(1000)}"),
         "messages": lambda chance: _latest_messages(chance.choice(history.recent_chats)[1]),
         "messages, large chat": lambda chance: _latest_messages(big(chance)),
         "messages before": before,

@@ -1,4 +1,4 @@
-"""A connection to an HTTP server with as little of a client on it as can be: its time would count as the server's."""
+"""A minimal HTTP connection, because the client's time counts as the server's."""
 
 import socket
 import time

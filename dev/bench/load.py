@@ -1,4 +1,4 @@
-"""A load to put on a server, and what came of it."""
+"""The description of a load, and its result."""
 
 import json
 import subprocess

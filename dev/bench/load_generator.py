@@ -1,4 +1,4 @@
-"""The load, in a process of its own: `python -m dev.bench.load_generator SPEC`, SPEC being a Load as JSON.
+"""Runs a load in its own process: `python -m dev.bench.load_generator SPEC`, SPEC being a LoadSpec as JSON.
 
 Requests are made and signed beforehand. Latencies are corrected for coordinated omission: at a given rate they count
 from when a request was due; as fast as it goes, a late answer stands for those that would have been asked meanwhile.
@@ -28,7 +28,7 @@ DRAIN_SECONDS = 15.0
 
 
 class LoadRun:
-    """What all connections share."""
+    """State shared by all connections."""
 
     def __init__(self, load: LoadSpec) -> None:
         self.load = load
@@ -141,7 +141,7 @@ async def _connect(run: LoadRun) -> None:
 
 
 async def _send_at_rate(run: LoadRun) -> None:
-    """Hand out what is due, to whoever is free; what nobody is free for waits, and its wait counts."""
+    """Give each due request to a free connection; the time that it waits for one counts."""
     rate, seconds, start = run.load.rate, run.load.seconds, time.perf_counter()
     assert rate is not None
     assert seconds is not None

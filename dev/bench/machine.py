@@ -1,4 +1,4 @@
-"""What machine the figures are from: without that they mean nothing."""
+"""Describes the machine, without which the figures mean nothing."""
 
 import os
 import platform

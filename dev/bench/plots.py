@@ -1,4 +1,4 @@
-"""`python -m dev.bench.plots RESULTS FOLDER`: draws what `./run bench --json` found for growing numbers."""
+"""`python -m dev.bench.plots RESULTS FOLDER`: plots the series of `./run bench --json`."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What processes use: seconds of processor and resident bytes, on Linux; elsewhere 0, which is printed as unknown."""
+"""Reads CPU seconds and resident bytes of processes on Linux; elsewhere 0, which is printed as unknown."""
 
 import os
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Tables for people, and the same as a document for machines."""
+"""Formats results as tables and as a JSON document."""
 
 from dev.bench.results import ResultRow, ResultTable, Samples
 

@@ -1,4 +1,4 @@
-"""What was measured: samples of alternating runs, what they are compared with, and whether that is good enough."""
+"""Results: samples of alternating runs, their reference and their target."""
 
 import statistics
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure, or with a reference its ratio to that, has to be."""
+    """The limit of a figure or, with a reference, of its ratio."""
 
     comparison: Comparison
     value: float
@@ -53,7 +53,7 @@ class ResultRow:
     reference_samples: Samples | None = None
     target: Target | None = None
     miss_reason: str | None = None
-    """Why the target is missed, where a profile told."""
+    """The reason for a missed target, from a profile."""
 
     @property
     def ratio(self) -> float | None:
@@ -64,7 +64,7 @@ class ResultRow:
 
     @property
     def target_met(self) -> bool | None:
-        """Whether the target is met; None without one."""
+        """True if the target is met; None without a target."""
         if self.target is None:
             return None
         return self.target.is_met(self.ours.median if self.ratio is None else self.ratio)

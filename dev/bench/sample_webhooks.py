@@ -31,7 +31,7 @@ class Senders:
     chat_count: int = CHAT_COUNT
 
     def phone(self, number: int) -> bytes:
-        """Who writes the event of this number."""
+        """The sender of the event with this number."""
         return b"9198%08d" % (number % self.chat_count)
 
     def body(self, number: int, text: bytes | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The size of a benchmark run."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class BenchmarkScale:
     run_seconds: float
     """How long a short run lasts."""
     full: bool = False
-    """Whether the parts that take minutes are measured as well."""
+    """True to measure the parts that take minutes, too."""
 
     @classmethod
     def default(cls) -> "BenchmarkScale":

@@ -1,4 +1,4 @@
-"""The stream as ingest leaves it while no worker runs: filled directly, and watched until it is empty."""
+"""Fills the stream as ingest does without a worker, and waits until it is empty."""
 
 import json
 import time
@@ -41,7 +41,7 @@ def entry_count(client: "redis.Redis") -> int:
 
 
 def measure(client: "redis.Redis") -> Backlog:
-    """What the stream holds, entry by entry."""
+    """The entries of the stream."""
     events = size = 0
     last = "-"
     while entries := cast(

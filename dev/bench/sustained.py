@@ -1,4 +1,4 @@
-"""Acknowledged and stored, for as long as one likes: the whole of ours against the whole of what others would run."""
+"""Measures the sustained rate of acknowledged and stored events: the whole system beside whole alternatives."""
 
 import contextlib
 import time
@@ -53,7 +53,7 @@ def measure(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
                 "guide's Flask receiver",
                 _rates(flask),
                 Target("at least", 25),
-                "Both cores are used up, docs/performance.md tells by what: seven rows are kept of an event, not two.",
+                "Both cores are used up, docs/performance.md explains: seven rows are kept of an event, not two.",
             ),
             ResultRow("sustained", "/s", mine, "a job per event", _rates(jobs), Target("at least", 40)),
         ),
@@ -66,7 +66,7 @@ def _rates(runs: list[SustainedRate]) -> Samples:
 
 
 def _measure_ours(lab: BenchServers, plan: BenchmarkScale, seconds: float) -> SustainedRate:
-    """A burst tells what to try; the rate goes down until neither a short nor a long run has a growing backlog."""
+    """Start at the rate of a burst; lower it until neither a short nor a long run has a growing backlog."""
     burst = _burst_rate(lab, plan)
     rate = burst * INITIAL_RATE_FACTOR
     note = ""
@@ -103,7 +103,7 @@ def _burst_rate(lab: BenchServers, plan: BenchmarkScale) -> float:
 
 
 def _run_at_rate(lab: BenchServers, rate: float, seconds: float) -> tuple[bool, str]:
-    """Whether the backlog grew while events came at this rate, and a sentence about the run."""
+    """True if the backlog grew at this rate, and a sentence about the run."""
     with (
         lab.redis() as client,
         lab.database() as database_url,

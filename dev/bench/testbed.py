@@ -1,4 +1,4 @@
-"""Where measuring happens: servers set up as `./run` sets them up, and processes started as `./run` starts them."""
+"""Starts servers and processes as `./run` does, for benchmarks."""
 
 import os
 import shutil
@@ -29,13 +29,13 @@ from dev.supervisor import listeners
 from store.postgres import migrator
 
 HOST = "127.0.0.1"
-API_TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that nobody else reaches
+API_TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that only this machine reaches
 START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class StartedProcess:
-    """A process that answers."""
+    """A process that is ready."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -57,7 +57,7 @@ class BenchServers:
     @classmethod
     @contextmanager
     def create(cls, parent: Path) -> Generator[Self]:
-        """A lab in a folder of its own below `parent`, on whose disk everything is synced; it is gone afterwards."""
+        """Servers in a temporary folder below `parent`, whose disk they sync to."""
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="lab-", dir=parent))
         folder.chmod(0o711)
@@ -122,7 +122,7 @@ class BenchServers:
     def start_python(
         self, arguments: Sequence[str], port: int, environment: Mapping[str, str], ready_url: str | None
     ) -> Generator[StartedProcess]:
-        """A Python program; without a URL that tells when it is ready, it is given a second."""
+        """Run a Python program until the block ends; without a URL for its readiness, wait one second."""
         log = (self.folder / "processes.log").open("ab")
         process = child_process.start(
             [sys.executable, *arguments], log, environment={**os.environ, **environment}, cwd=str(ROOT)
@@ -143,7 +143,7 @@ class BenchServers:
         return listeners.free_port(HOST, 0, "PORT")
 
     def server_cpu_seconds(self) -> dict[str, float]:
-        """Seconds of processor that each server has used."""
+        """The CPU seconds that each server has used."""
         return {
             "postgres": process_usage.cpu_seconds(self.postgres.pid),
             "valkey": process_usage.cpu_seconds(self.valkey.pid),

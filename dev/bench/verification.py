@@ -1,4 +1,4 @@
-"""The promises, checked on what a measured run left: no figure is printed of a run that broke one."""
+"""Checks the promises after a measured run; a run that broke one prints no figure."""
 
 import time
 from typing import cast

@@ -1,4 +1,4 @@
-"""`./run chaos`: a campaign of faults against a system of its own, and a table of what came of it."""
+"""`./run chaos`: runs a campaign of faults against its own system and prints a report."""
 
 import argparse
 import random

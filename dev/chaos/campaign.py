@@ -1,4 +1,4 @@
-"""A campaign: events at a steady rate, a fault every few seconds, and then the judgement."""
+"""Runs a campaign: events at a steady rate, a fault every few seconds, then the verdict."""
 
 import hashlib
 import random
@@ -26,7 +26,7 @@ RECOVERY_SAMPLE = 50
 
 @dataclass(slots=True)
 class CampaignResult:
-    """What a campaign found."""
+    """The result of a campaign."""
 
     seed: int
     seconds: float
@@ -34,7 +34,7 @@ class CampaignResult:
     deliveries: DeliveryLog
     verdict: Verdict
     ledger_problem: str
-    """What `python -m store ledger` says; empty if it is exact."""
+    """The output of `python -m store ledger`; empty if the ledger is exact."""
     recoveries: dict[str, float] = field(default_factory=dict[str, float])
     """Per kind of fault, the longest time until what was acknowledged by its end was readable, in s."""
 
@@ -97,7 +97,7 @@ class Campaign:
             self._undo_due(system, record)
 
     def _servers_running(self, system: SystemUnderTest) -> bool:
-        """Whether both servers run: with both gone an event could be kept nowhere but in the spool."""
+        """True if both servers run; with both down, only the spool could store an event."""
         return system.valkey.running and system.postgres.running
 
     def _inject(
@@ -180,6 +180,6 @@ def format_report(result: CampaignResult) -> str:
     }
     lines += ["", *(f"{name:<26}{value!s:>16}" for name, value in figures.items())]
     lines += [f"WRONG: {sentence}" for sentence in (*found.wrong_rows, *found.ledger_problems)]
-    lines += [f"WRONG: {found.unexpected_events} events that nobody sent"] * bool(found.unexpected_events)
+    lines += [f"WRONG: {found.unexpected_events} events that were never sent"] * bool(found.unexpected_events)
     lines += [f"WRONG: {count} answers with status {status}" for status, count in sorted(record.refused.items())]
     return "\n".join(lines)

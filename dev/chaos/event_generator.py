@@ -1,4 +1,4 @@
-"""Made-up events of the gateway, each different from all others, the same ones for the same seed.
+"""Generates gateway events: all different, and the same for the same seed.
 
 The shapes are those of SAK's real and documented webhooks; the mix has what makes order and repetition matter.
 """
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 SECRET = "5ec4e7" * 8
 SESSION = "33333333-4444-4555-8666-777777777777"
 START_SECONDS = 1_760_000_000
-"""When the story begins, in s; what it tells is in the past and after 2009, so its times are believed."""
+"""Unix time of the first event: in the past and after 2009, so that the parser accepts it."""
 PERSON_COUNT = 60
 WORDS = ("order", "price", "कीमत", "شكرا", "thanks", "tomorrow", "😀", "stock", "invoice", "yes", "no", "please")
 RESEND_PROBABILITY = 0.3
@@ -79,7 +79,7 @@ class EventGenerator:
         return _encode(event="billing.updated", sessionId=SESSION, id=self._message_id(number))
 
     def _repeated_event(self, number: int) -> bytes:
-        """A copy, byte by byte, of something told before."""
+        """A byte-by-byte copy of an earlier event."""
         return self._random.choice(self._told) or self._text_event(number)
 
     def _received_event(self, number: int, **fields: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A proxy between two of the processes, which can do what networks do."""
+"""A proxy between two processes that injects network faults."""
 
 import asyncio
 import socket
@@ -44,7 +44,7 @@ class FaultProxy:
         self.refuse_connections = False
         """New connections are reset at once."""
         self.blackhole = False
-        """What is sent vanishes; a connection that this happened to stays dead, as behind a router that forgot it."""
+        """Data is discarded; an affected connection stays dead, as behind a router that lost its state."""
         self.dropped_replies = 0
         """How often a reply was dropped as `drop_reply_after` asked."""
         self._upstream = upstream
@@ -124,7 +124,7 @@ class FaultProxy:
                 self._forward(reader, link, to_server=True), self._forward(from_server, link, to_server=False)
             )
         except (OSError, asyncio.CancelledError):
-            pass  # either side went away, which is what the other side is told; or the proxy itself is closed
+            pass  # either side closed, which the other side receives as a reset; or the proxy is closed
         finally:
             self._links.discard(link)
             link.abort()

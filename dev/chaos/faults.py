@@ -1,4 +1,4 @@
-"""The faults of a campaign: each is done to a running system, and undone after a while."""
+"""The faults of a campaign: each is injected into a running system and undone after a while."""
 
 import random
 import signal
@@ -13,11 +13,11 @@ from dev.embedded.managed_process import ManagedProcess
 
 Undo: TypeAlias = Callable[[], None]
 Fault: TypeAlias = Callable[[SystemUnderTest, random.Random], tuple[float, Undo]]
-"""Does it, and says after how many seconds to call what undoes it."""
+"""Injects the fault; returns the seconds until its undo, and the undo."""
 
 
 def _no_undo() -> None:
-    """What there is to undo where the supervisor does it."""
+    """Nothing: the supervisor restarts the process."""
 
 
 def _kill_ingest(system: SystemUnderTest, _: random.Random) -> tuple[float, Undo]:
@@ -45,7 +45,7 @@ def _stop_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, U
 
 
 def _freeze_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    """For longer than it takes others to think it dead."""
+    """Longer than the others need to consider it dead."""
     worker = _random_worker(system, dice)
     worker.send_signal(signal.SIGSTOP)
     return 7.0, lambda: worker.send_signal(signal.SIGCONT)
@@ -112,20 +112,20 @@ def _drop_commit_reply(system: SystemUnderTest, _: random.Random) -> tuple[float
 
 FAULTS: Mapping[str, Fault] = {
     "ingest killed": _kill_ingest,
-    "ingest told to stop": _stop_ingest,
+    "ingest terminated": _stop_ingest,
     "worker killed": _kill_worker,
-    "worker told to stop": _stop_worker,
+    "worker terminated": _stop_worker,
     "worker frozen": _freeze_worker,
     "Redis killed": _kill_redis,
     "PostgreSQL killed": _kill_postgres,
     "sessions ended": _terminate_backends,
     "connections cut": _reset_connections,
     "connections refused": _refuse_connections,
-    "network swallows": _blackhole,
+    "network blackholed": _blackhole,
     "network slow": _add_latency,
     "reply to XADD lost": _drop_xadd_reply,
     "reply to XACK lost": _drop_xack_reply,
     "reply to COMMIT lost": _drop_commit_reply,
 }
 WEIGHTS: Mapping[str, int] = {"ingest killed": 3, "worker killed": 3, "Redis killed": 3, "PostgreSQL killed": 3}
-"""How many times likelier than the others."""
+"""How many times more likely than the others."""

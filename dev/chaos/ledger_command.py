@@ -1,4 +1,4 @@
-"""Asks the ledger as an operator does, from outside."""
+"""Runs the ledger command as an operator does."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def read(database_url: str) -> tuple[int, dict[str, Any]]:
 
 
 def is_settled(database_url: str) -> bool:
-    """Whether everything received is accounted for."""
+    """True if every received event is accounted for."""
     _, document = read(database_url)
     return document.get("waiting") == 0
 

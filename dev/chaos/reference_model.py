@@ -1,6 +1,6 @@
-"""What the history must be after a set of events: written from the descriptions of SAK and of the design alone.
+"""Computes the expected history of a set of events, from the descriptions of SAK and of the design alone.
 
-It knows only the events that the rig's story tells, and shares no line with what it checks.
+It covers only the events of dev/chaos/event_generator.py and shares no code with the product.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Puts events into the stream as ingest does, without ingest: whole batches, numbered, all acknowledged."""
+"""Writes events into the stream as ingest does: whole, numbered, acknowledged batches."""
 
 import secrets
 import time

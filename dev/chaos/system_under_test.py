@@ -1,4 +1,4 @@
-"""A whole system under the rig: private servers, a proxy between every pair, and our processes, kept alive."""
+"""The system of a campaign: private servers, a proxy in front of each, and processes that are restarted."""
 
 import shutil
 import time
@@ -18,7 +18,7 @@ from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from store.postgres import migrator
 
-# Nothing here survives a power cut, which nobody can cause; what survives the death of a process is as in production.
+# Nothing here survives a power failure; a killed process loses no more than in production.
 POSTGRES_SETTINGS = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
 
 
@@ -93,7 +93,7 @@ class SystemUnderTest:
 
     @property
     def log_paths(self) -> list[Path]:
-        """What was written by everybody, servers included."""
+        """The output of all processes and servers."""
         return [*self.folder.glob("*.log"), *self.folder.glob("*/*.log")]
 
     def restart_ended(self) -> None:

@@ -1,4 +1,4 @@
-"""Compares the database with the model: nothing missing, nothing twice, every row as it must be, the ledger exact."""
+"""Compares the database with the reference model: missing events, duplicates, wrong rows, the ledger."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found wrong, by kind; all zero and empty is what there must be."""
+    """The damage by kind; all zero and empty in a correct database."""
 
     stored_events: int
     """Different events that are in the database."""
@@ -23,7 +23,7 @@ class Verdict:
     duplicate_rows: int
     """Rows beyond the one that a message may have."""
     unexpected_events: int
-    """Events in the database that nobody sent."""
+    """Events in the database that were never sent."""
     wrong_rows: Sequence[str]
     """Rows that are not what the model says, as sentences; some examples of each kind."""
     ledger_problems: Sequence[str]
@@ -48,10 +48,10 @@ class Verdict:
 
 
 def judge(database_url: str, acknowledged: Iterable[bytes], unanswered: Iterable[bytes] = ()) -> Verdict:
-    """The verdict on a database in which all has come to rest.
+    """The verdict on a database that no process writes to any more.
 
-    `acknowledged` has a body as often as it was acknowledged; `doubtful` are events whose sender never got an answer:
-    they may be there or not.
+    `acknowledged` has a body as often as it was acknowledged; `unanswered` are events without a response:
+    they may be stored or not.
     """
     sure = Counter(acknowledged)
     perhaps = Counter(unanswered)
@@ -134,7 +134,7 @@ _CONTACTS: LiteralString = "SELECT phone_number, name, last_message_at, unread_c
 _LEDGER: LiteralString = """
     WITH ends AS (
         SELECT writer, max(upto) AS upto
-        FROM (SELECT writer, upto FROM batches UNION ALL SELECT writer, upto FROM writers) AS told
+        FROM (SELECT writer, upto FROM batches UNION ALL SELECT writer, upto FROM writers) AS counts
         GROUP BY writer
     )
     SELECT (SELECT coalesce(sum(upto), 0) FROM ends), coalesce(sum(size), 0), coalesce(sum(stored), 0),

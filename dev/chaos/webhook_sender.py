@@ -1,4 +1,4 @@
-"""Sends a story's events as the gateway does: signed, one try each, a connection each, at a steady rate."""
+"""Sends generated events as the gateway does: signed, one attempt and one connection each, at a steady rate."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ WEBHOOK_PATH = "/whatsapp-webhook"
 
 @dataclass(slots=True)
 class DeliveryLog:
-    """What became of the events that were sent."""
+    """The outcomes of the sent events."""
 
     acknowledged: list[bytes] = field(default_factory=list[bytes])
     unanswered: list[bytes] = field(default_factory=list[bytes])

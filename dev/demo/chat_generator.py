@@ -1,4 +1,4 @@
-"""What the demo's people write, as the events that a real gateway would send: flat, one try, not always in order."""
+"""Generates the demo's messages as the events of a real gateway: flat, one attempt, not always in order."""
 
 import random
 from collections.abc import Iterator

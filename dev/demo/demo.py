@@ -25,7 +25,7 @@ class DemoSettings:
     webhook_secret: str = field(repr=False)
     gateway_port: int
     seed: str | None
-    """Makes the chatter repeatable; without it, the talk is new at each start."""
+    """Makes the conversation repeatable; without it, it is new at each start."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -45,7 +45,7 @@ class DemoSettings:
 
 
 class DemoConversation:
-    """The talk: what people write by themselves, and their answers when they are due."""
+    """The conversation: messages that people write, and their replies when they are due."""
 
     def __init__(self, gateway: PretendGateway, seed: str | None) -> None:
         self._gateway = gateway
@@ -71,7 +71,7 @@ class DemoConversation:
         self._stop.set()
 
     def _wait_for_receiver(self) -> None:
-        """Waits for somebody to listen, since nobody repeats a webhook that found no listener."""
+        """Waits until the receiver listens, because a webhook without a receiver is not repeated."""
         while not any(result.status for result in self._deliver(self._past[0])):
             if self._stop.wait(RETRY_SECONDS):
                 return

@@ -1,4 +1,4 @@
-"""The made-up people of the demo, and what they say."""
+"""The fictitious people of the demo and their sentences."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Finds the servers' programs: those of the wheels, or where there is no wheel those of the system."""
+"""Finds the server programs: those of the wheels, otherwise those of the system."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""Programs that we start: each in a session of its own, and none outlives us.
+"""Starts programs, each in its own session; none outlives this process.
 
 The death signal follows the thread that starts a child, so children are started from the main thread only.
 """
@@ -30,7 +30,7 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
 ) -> subprocess.Popen[bytes]:
     """Start a program, whose output and errors go to `output`; `command[0]` is its full path.
 
-    Its own session keeps the terminal's Ctrl-C away from it: whoever started it stops it, in order.
+    Its own session keeps the terminal's Ctrl-C away from it: its parent stops it in order.
     """
     uid, gid = (user.uid, user.gid) if user else (-1, -1)
     launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
@@ -69,7 +69,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def command_line(pid: int) -> str:
-    """How a running process was called; empty if there is none."""
+    """The command line of a running process; empty if there is none."""
     if Path("/proc/self/cmdline").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -90,7 +90,7 @@ def stop_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> 
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
-    """Look every few milliseconds whether something is so; False when the time is over."""
+    """Poll until the condition holds; False if it does not within the time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

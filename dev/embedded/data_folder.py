@@ -1,4 +1,4 @@
-"""Where an embedded server lives: its folder, the lock on it, and a place for its socket."""
+"""The folder of an embedded server, the lock on it, and the folder of its socket."""
 
 import fcntl
 import hashlib
@@ -14,19 +14,19 @@ from dev.errors import StartError
 
 APPLICATION = "sak-history"
 MAX_SOCKET_PATH_BYTES = 103
-"""What fits into a socket's address: 104 bytes with the closing NUL on macOS, 108 on Linux."""
+"""The longest path of a Unix socket: 104 bytes with the final NUL on macOS, 108 on Linux."""
 MAX_LOG_BYTES = 10_000_000
 
 
 class FolderLock:
-    """A folder in use: kept as long as the process that took it lives, whatever becomes of that process."""
+    """The lock on a folder, held until released or until the process ends."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lock"
         self._file: IO[bytes] | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or raise StartError naming who has it."""
+        """Acquire the lock; raise StartError naming its holder."""
         if self._file:
             return
         file = self._path.open("a+b")
@@ -36,7 +36,7 @@ class FolderLock:
             file.seek(0)
             holder = file.read(20).decode(errors="replace").strip() or "unknown"
             file.close()
-            raise StartError(f"{self._path.parent} is in use by process {holder}, which has to stop first.") from None
+            raise StartError(f"{self._path.parent} is in use by process {holder}: stop it first.") from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n".encode())
         file.flush()
@@ -49,8 +49,8 @@ class FolderLock:
 
 
 def prepare(folder: Path, user: SystemUser | None) -> Path:
-    """Make the folder; one that the server's user cannot reach is moved below /var/lib, and a link tells where."""
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow the link that tells where it lies
+    """Create the folder; where the server's user cannot reach it, as a link to a folder below /var/lib."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow the link
     folder.parent.mkdir(parents=True, exist_ok=True)
     if user and not folder.exists() and not folder.is_symlink() and not user.can_reach(folder.parent):
         elsewhere = Path("/var/lib") / APPLICATION / _path_digest(folder)
@@ -74,7 +74,7 @@ def prepare_socket_folder(data_folder: Path, longest_name: str, user: SystemUser
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()
     if folder.is_symlink() or facts.st_uid not in {os.geteuid(), user.uid if user else os.geteuid()}:
-        raise StartError(f"{folder} belongs to somebody else, and the server's socket cannot lie there.")
+        raise StartError(f"{folder} belongs to another user: remove it, because the server's socket is created there.")
     folder.chmod(0o700)
     if user:
         user.give_ownership(folder)
@@ -89,7 +89,7 @@ def open_log(path: Path) -> IO[bytes]:
 
 
 def create_temporary() -> Path:
-    """A folder for servers whose data nobody will miss: in memory if there is room; whoever asked removes it."""
+    """A folder for temporary servers, in memory if there is room; the caller removes it."""
     memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
     parent = memory if roomy else Path("/tmp")  # noqa: S108 - the same; $TMPDIR may lie where the server's user cannot go

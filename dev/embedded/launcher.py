@@ -1,4 +1,4 @@
-"""Becomes another program that ends with its parent: `python -I -S launch.py PARENT SIGNAL UID GID PROGRAM ARGUMENTS…`.
+"""Runs a program that ends with its parent: `python -I -S launcher.py PARENT SIGNAL UID GID PROGRAM ARGUMENTS…`.
 
 A program of its own, because `preexec_fn` runs Python between fork and exec, which is not safe in a process that has
 threads, and because changing the user clears the death signal, so that it must come after.
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
         library.prctl(PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != parent:
         sys.exit("the parent ended before its child began")
-    # Python ignores SIGPIPE, whoever started us may ignore others, and the next program would inherit that.
+    # Python ignores SIGPIPE, our parent may ignore others, and the program would inherit that.
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.execv(arguments[4], arguments[4:])  # noqa: S606 - running a program is what this one is for

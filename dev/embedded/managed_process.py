@@ -1,4 +1,4 @@
-"""One process of ours under the rig: started, killed and started again on the same listening socket."""
+"""One of our processes: started, killed and restarted on the same listening socket."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ SCRUBBED_VARIABLES = (
     "LISTEN_FD", "PORT", "SPOOL_DIR", "DATA_DIR",
 )
 # fmt: on
-"""What the rig's own environment must not decide for its processes."""
+"""Variables of our own environment that must not reach the processes."""
 STOP_SECONDS = 20.0
 
 
@@ -37,7 +37,7 @@ class ManagedProcess:
     ) -> None:
         """`prelude` is Python that runs in the process before the module does, for limits and log levels.
 
-        `code` is the folder with the module: another release's, for one.
+        `code_folder` is the folder with the module, which may be another release's.
         """
         self.module = module
         self.environment = {name: value for name, value in os.environ.items() if name not in SCRUBBED_VARIABLES} | dict(
@@ -62,11 +62,11 @@ class ManagedProcess:
 
     @property
     def output(self) -> str:
-        """All that it wrote, over all its lives."""
+        """Its output, across restarts."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def start(self, **extra: str) -> Self:
-        """Start it; `extra` is added to the environment of this one life."""
+        """Start it; `extra` is added to the environment of this start only."""
         assert not self.is_running, f"{self.module} runs"
         with self.log_path.open("ab") as log:
             self._popen = child_process.start(
@@ -76,7 +76,7 @@ class ManagedProcess:
         return self
 
     def restart_if_ended(self) -> None:
-        """Start it again if it has ended, as a supervisor would, whatever its exit code."""
+        """Restart it if it has ended, as a supervisor does."""
         if not self.is_running:
             self.start()
 
@@ -85,17 +85,17 @@ class ManagedProcess:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it as the kernel would, and wait until it is gone."""
+        """Kill it, and wait until it is gone."""
         self.send_signal(signal.SIGKILL)
         self.wait()
 
     def terminate(self) -> int:
-        """Ask it to end, and return its exit code."""
+        """Send SIGTERM and return its exit code."""
         self.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
-        """The exit code; raises subprocess.TimeoutExpired if it goes on."""
+        """The exit code; raises subprocess.TimeoutExpired if it does not end in time."""
         assert self._popen is not None
         return self._popen.wait(seconds)
 

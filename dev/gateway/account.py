@@ -14,7 +14,7 @@ class GatewayAccount:
     phone: str = "919800000000"
 
     def to_environ(self, base_url: str) -> dict[str, str]:
-        """What a process needs in its environment to call the gateway at `base_url` with this account."""
+        """The variables of a process that calls the gateway at `base_url` with this account."""
         return {
             "SAK_BASE_URL": base_url,
             "SAK_JWT": self.jwt,

@@ -1,4 +1,4 @@
-"""The connections themselves: what HTTP has no word for, such as breaking one off."""
+"""Connections of the pretend gateway, which can be aborted."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ class OpenConnections:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
     def protocol_class(self) -> type[H11Protocol]:
-        """The protocol of uvicorn, which tells us of its connections."""
+        """The protocol of uvicorn, which reports its connections."""
         wires = self._open
 
         class Protocol(H11Protocol):

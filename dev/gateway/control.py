@@ -1,4 +1,4 @@
-"""`/_pretend`: what only a pretend gateway has, to tell it how to behave and to ask what it saw."""
+"""`/_pretend`: the control API: sets the behaviour of the pretend gateway and returns the calls that it received."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ async def call_counts(request: Request) -> JSONResponse:
 
 
 async def configure(request: Request) -> JSONResponse:
-    """`{"connected": bool, "reports": bool, "per_minute": number or null}`, each if told; says how they are now."""
+    """`{"connected": bool, "reports": bool, "per_minute": number or null}`, each optional; returns the current ones."""
     state = request.app.state
     memory: GatewayState = state.memory
     reports: MessageReports = state.reports

@@ -1,4 +1,4 @@
-"""One try to deliver a webhook, as SAK makes it: signed, 8 seconds, whatever the answer."""
+"""Delivers a webhook as SAK does: signed, one attempt, 8 seconds."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ PREVIEW_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What the receiver answered; `status` is None where it did not."""
+    """The receiver's response; `status` is None without one."""
 
     ok: bool
     status: int | None
@@ -42,7 +42,7 @@ def signed_headers(body: bytes, secret: str, event_name: str) -> dict[str, str]:
 def deliver(url: str, secret: str, event: Mapping[str, Any]) -> DeliveryResult:
     body = encode(event)
     with requests.Session() as session:
-        session.trust_env = False  # a webhook to this machine goes through nobody's proxy
+        session.trust_env = False  # a webhook to this machine never goes through a proxy
         try:
             answer = session.post(
                 url, data=body, headers=signed_headers(body, secret, str(event.get("event"))), timeout=TIMEOUT_SECONDS

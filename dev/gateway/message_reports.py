@@ -1,4 +1,4 @@
-"""What a gateway better than today's would report of a sent message: `message.sent`, and how far it got."""
+"""Reports of a sent message that SAK documents and does not send: `message.sent` and its status."""
 
 import threading
 import time

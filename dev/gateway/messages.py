@@ -1,4 +1,4 @@
-"""`/messages`: send text and files, list what was sent; and the state of the session."""
+"""`/messages`: sends text and files, lists sent messages; and the state of the session."""
 
 from collections.abc import Iterator
 from typing import IO
@@ -24,7 +24,7 @@ async def send(request: Request) -> JSONResponse:
     responses.require_key(request, state.account, body.get("sessionId"))
     if not body.get("to") or not body.get("text"):
         raise responses.GatewayError(400, "VALIDATION_ERROR", "to and text are required")
-    # In a thread: whoever listens to what was sent may call back.
+    # In a thread, because listeners of sent messages may call back.
     sent = await run_in_threadpool(
         state.send, str(body["to"]), "text", str(body["text"]), None, misbehaviour.forced_outcome(request)
     )

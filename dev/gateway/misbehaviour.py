@@ -1,4 +1,4 @@
-"""Misbehaviour on request: the next calls of a kind fail in the way that a test wants to see."""
+"""Misbehaviour on request: the next calls of a kind fail as a test demands."""
 
 import asyncio
 import threading
@@ -38,26 +38,26 @@ class Misbehaviour:
     call: str = "*"
     """Such as `POST /messages/send`; `*` is every call."""
     times: int | None = 1
-    """How many calls; None is all until told otherwise."""
+    """How many calls; None is all until changed."""
     status: int = 500
     code: str = "SEND_MESSAGE_FAILED"
     message: str = "Failed to send message"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     outcome: SendStatus | None = None
-    """What becomes of the message, for the kinds that do it before they go wrong."""
+    """The outcome of the message, for the kinds that send it before they fail."""
     seconds: float | None = None
     """How long a hang or a delay takes (default: until the gateway stops), or the pause after a dripped byte (0.2)."""
 
 
 def parse(body: Mapping[str, Any]) -> Misbehaviour:
-    """A misbehaviour as told to the control call; raises Refusal where it makes no sense."""
+    """The misbehaviour of a control call; raises an error where it is invalid."""
     if body.get("kind") not in MISBEHAVIOUR_KINDS or not set(body) <= set(Misbehaviour.__dataclass_fields__):
         raise responses.GatewayError(400, "VALIDATION_ERROR", f"kind is one of {', '.join(MISBEHAVIOUR_KINDS)}")
     return Misbehaviour(**cast("dict[str, Any]", body))
 
 
 class MisbehaviourQueue:
-    """What is still to go wrong: the first that fits a call is used up by it."""
+    """The pending misbehaviours; the first that matches a call is consumed by it."""
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
@@ -93,7 +93,7 @@ class MisbehaviourQueue:
 
 
 def forced_outcome(request: Request) -> SendStatus | None:
-    """The outcome that a send was told to have."""
+    """The outcome that was set for a send."""
     return request.scope.get("outcome")
 
 

@@ -1,4 +1,4 @@
-"""SAK's rate limit: so many requests a minute per address, on everything."""
+"""SAK's rate limit: requests per minute and address, for all calls."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""SAK's two envelopes, and what it says to a caller whom it does not know."""
+"""SAK's two response envelopes, and its response to an unknown caller."""
 
 from datetime import UTC, datetime
 

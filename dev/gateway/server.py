@@ -19,7 +19,7 @@ START_SECONDS = 10.0
 
 
 class PretendGateway:
-    """A pretend SAK in a thread of this process, on a port of its own unless told one.
+    """A pretend SAK in a thread of this process, on a free port unless one is given.
 
     `with Gateway() as gateway: requests.get(gateway.base_url + "/webhooks", …)`
     """

@@ -1,4 +1,4 @@
-"""All that the pretend gateway knows: it forgets it when it stops."""
+"""The state of the pretend gateway, in memory."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ class RegisteredWebhook:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message: enough of it to tell that it arrived whole."""
+    """A file of a message: enough to check that it arrived whole."""
 
     name: str
     mime_type: str
@@ -146,7 +146,7 @@ class GatewayState:
         return sent
 
     def send_queued(self) -> list[SentMessage]:
-        """Sends what is queued, under new ids; as with SAK, history keeps the old ids and never hears of it."""
+        """Sends the queue under new ids; as with SAK, the history keeps the old ids."""
         with self._lock:
             queued, self._queue = self._queue, []
         arrived = [replace(message, message_id=_new_message_id(), status="sent") for message in queued]
@@ -160,7 +160,7 @@ class GatewayState:
             return list(self._history)
 
     def delivered_messages(self) -> list[SentMessage]:
-        """What really went to WhatsApp, the oldest first, whatever the client heard of it."""
+        """The messages that went to WhatsApp, oldest first, whatever the response was."""
         with self._lock:
             return list(self._reached)
 

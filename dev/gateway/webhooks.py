@@ -1,4 +1,4 @@
-"""`/webhooks`: register, list, change, delete, test."""
+"""`/webhooks`: registers, lists, changes, deletes and tests webhooks."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +103,7 @@ async def delete(request: Request) -> JSONResponse:
 
 
 async def send_test_ping(request: Request) -> JSONResponse:
-    """Really posts the ping to every active webhook that is meant, all at once, and tells what they answered."""
+    """Posts the ping to every matching active webhook at once, and returns their responses."""
     memory = _state(request)
     body = await json_body(request)
     responses.require_key(request, memory.account, body.get("sessionId"))

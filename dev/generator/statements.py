@@ -1,4 +1,4 @@
-"""The statements that make up a history (dev/generator/steps.py), in the order in which they run.
+"""The statements that generate a history (dev/generator/steps.py), in the order in which they run.
 
 PostgreSQL makes up everything itself, in parts that know nothing of each other: what a message is follows from its
 number alone. The rows are what the worker would have written of such events, which a test holds them to.

@@ -1,4 +1,4 @@
-"""The steps of making up a history (dev/generator/generate.py): each is done once, whoever was interrupted."""
+"""The steps of generating a history (dev/generator/generate.py): each runs once, across interruptions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class HistorySize:
 
 
 def start_or_resume(connection: Connection, messages: int, chats: int) -> HistorySize:
-    """What is to be made; raises StartError where something else is, or was begun."""
+    """Record the run; raises StartError where the database has other data or another run."""
     with connection.transaction():
         if connection.execute("SELECT to_regclass('generator')").fetchone() == (None,):
             found = connection.execute(
@@ -74,7 +74,7 @@ def set_up(connection: Connection, size: HistorySize, batch_messages: int) -> No
 
 
 def write_batch(connection: Connection, size: HistorySize) -> int | None:
-    """Write the next part that nobody else writes, and return its last message; None: there is none."""
+    """Write the next part that no other connection writes; returns its last message, or None at the end."""
     with connection.transaction():
         taken = connection.execute(statements.CLAIM_BATCH).fetchone()
         if taken is None:
@@ -107,7 +107,7 @@ def create_index(connection: Connection, definition: str) -> None:
 
 
 def finish(connection: Connection, size: HistorySize) -> None:
-    """What is shown of chats, the feed, how far the search and the sequences are."""
+    """Set chat summaries, the feed, the search position and the sequences."""
     with connection.transaction():
         if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
             for statement in statements.FINISH:

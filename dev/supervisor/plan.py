@@ -1,4 +1,4 @@
-"""Which programs run, and what each of them finds in its environment."""
+"""Decides which programs run, and the environment of each."""
 
 import socket
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from dev.supervisor.settings import SupervisorSettings
 
 WEBHOOK_PATH = "/whatsapp-webhook"
 OVERRIDDEN_VARIABLES = {"PORT", "LISTEN_FD"}
-"""They would send a process to another port than the one that it is given."""
+"""They would move a process to another port."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceUrls:
-    """Where everything is found while it runs."""
+    """The URLs of the running system."""
 
     ingest: str
     api: str
@@ -37,7 +37,7 @@ class ProcessPlan:
 
     @property
     def programs(self) -> tuple[ProcessSpec, ...]:
-        """What has to answer before anything is ready; the demo only comes then."""
+        """The programs that must be ready before the demo starts."""
         return (self.ingest, *self.workers, self.api)
 
 
@@ -52,7 +52,7 @@ def build(  # noqa: PLR0913 - all that is known by then
 ) -> ProcessPlan:
     secrets = settings.webhook_secrets or secret_files.read_or_create(settings.data_dir / "webhook-secret")
     token = settings.api_token or secret_files.read_or_create(settings.data_dir / "api-token")
-    # Their lines are read here, by a person, although what they write to is no terminal.
+    # People read these lines, although the processes do not write to a terminal.
     shared = (
         {"LOG_FORMAT": "text"}
         | {name: value for name, value in environ.items() if name not in OVERRIDDEN_VARIABLES}
@@ -90,7 +90,7 @@ def _server_program(name: str, shared: Mapping[str, str], listener: socket.socke
 
 
 def _worker_program(number: int, settings: SupervisorSettings, shared: Mapping[str, str]) -> ProcessSpec:
-    """A worker's port only tells how it does, so any free one is good enough unless one was asked for."""
+    """A worker's port serves only its status, so any free one will do unless one is configured."""
     asked = settings.worker_port + number - 1 if settings.worker_port else 0
     port = listeners.free_port(settings.host, asked, "WORKER_PORT")
     name = "worker" if settings.worker_count == 1 else f"worker-{number}"

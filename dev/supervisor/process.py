@@ -1,4 +1,4 @@
-"""One of our programs, kept running: whatever it ends with, it is started again until it is told to stop."""
+"""Keeps one program running: whatever its exit code, it is restarted until it is stopped."""
 
 import asyncio
 import signal
@@ -14,14 +14,14 @@ from dev.embedded import child_process
 MIN_RESTART_DELAY = 0.1
 MAX_RESTART_DELAY = 10.0
 BACKOFF_RESET_SECONDS = 30.0
-"""Who ran as long as this may fall again without being punished for what was before."""
+"""A program that ran this long restarts with the shortest delay."""
 POLL_SECONDS = 0.05
 OUTPUT_GRACE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """What to run, and where it says whether it is ready."""
+    """A program to run, and the URL of its readiness."""
 
     name: str
     module: str
@@ -34,7 +34,7 @@ class SupervisedProcess:
     """Runs in the event loop of the main thread, because a child's death signal follows the thread that starts it."""
 
     def __init__(self, spec: ProcessSpec, print_line: Callable[[str, str], None]) -> None:
-        """`say(name, line)` takes every line that the program writes, and every word about it."""
+        """`print_line(name, line)` receives every line of the program, and every line about it."""
         self.spec = spec
         self._say = print_line
         self._popen: subprocess.Popen[bytes] | None = None
@@ -49,7 +49,7 @@ class SupervisedProcess:
         self._task = asyncio.create_task(self._restart_until_stopped())
 
     async def stop(self, seconds: float, kill_now: asyncio.Event) -> None:
-        """SIGTERM, and SIGKILL when the seconds are over or `hurry` is set; return when it is gone."""
+        """Send SIGTERM, and SIGKILL after the seconds or when `kill_now` is set; return when it is gone."""
         self._stopping.set()
         if self._task is None:
             return
@@ -59,7 +59,7 @@ class SupervisedProcess:
         await asyncio.wait({self._task, rush}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         rush.cancel()
         if self._popen and self._popen.poll() is None:
-            self._say(self.spec.name, "did not stop when asked, and is killed")
+            self._say(self.spec.name, "did not stop in time: killing it")
             self._popen.kill()
         await self._task
 
@@ -72,14 +72,14 @@ class SupervisedProcess:
                 return
             if time.monotonic() - start > BACKOFF_RESET_SECONDS:
                 pause = MIN_RESTART_DELAY
-            self._say(self.spec.name, f"{ending}; starting it again in {pause:g} s")
+            self._say(self.spec.name, f"{ending}; restarting in {pause:g} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             except TimeoutError:
                 pause = min(pause * 2, MAX_RESTART_DELAY)
 
     async def _run_once(self) -> str:
-        """Run it once, pass on what it says, and return how it ended."""
+        """Run it once, pass on its output, and return how it ended."""
         try:
             self._popen = popen = child_process.start(
                 [sys.executable, "-m", self.spec.module],
@@ -91,12 +91,12 @@ class SupervisedProcess:
         except OSError as error:  # no process or memory to be had just now
             return f"could not be started ({error.strerror})"
         relay = asyncio.create_task(self._relay_output(popen))
-        while (code := popen.poll()) is None:  # noqa: ASYNC110 - nothing but looking tells it on every system
+        while (code := popen.poll()) is None:  # noqa: ASYNC110 - polling is the only way that works on every system
             await asyncio.sleep(POLL_SECONDS)
-        # A child of the child may hold the pipe open: what is in it by now is all that we wait for.
+        # A child of the child may hold the pipe open: only wait for the output so far.
         await asyncio.wait([relay], timeout=OUTPUT_GRACE_SECONDS)
         relay.cancel()
-        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     async def _relay_output(self, popen: subprocess.Popen[bytes]) -> None:
         assert popen.stdout is not None

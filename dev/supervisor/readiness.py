@@ -9,14 +9,14 @@ MAX_RESPONSE_BYTES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a process says of its readiness."""
+    """The readiness of a process."""
 
     ready: bool
     reasons: tuple[str, ...]
 
 
 async def check(url: str) -> Readiness:
-    """GET the URL; whoever does not answer in time, or not in HTTP, is not ready."""
+    """GET the URL; a process that does not respond in time with HTTP is not ready."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             head, _, body = (await _http_get(url)).partition(b"\r\n\r\n")

@@ -8,7 +8,7 @@ from dev.errors import StartError
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """What `./run` wants to know itself; whatever else the environment names goes to the processes untouched."""
+    """The settings of `./run` itself; all other variables go to the processes unchanged."""
 
     data_dir: Path
     host: str

@@ -1,4 +1,4 @@
-"""A whole system of its own, as `./run` starts it, for whoever wants to try, measure or hurt one."""
+"""A private system as `./run` starts it, for tests and measurements."""
 
 import os
 import re
@@ -29,18 +29,18 @@ ISOLATED_ENVIRONMENT = {
     "REDIS_URL": "",
     "WORKER_PORT": "",
 }
-"""Free ports, and servers of its own whatever a `.env` says."""
+"""Free ports and private servers, whatever `.env` contains."""
 
 
 class LocalStack:
-    """Stays on its data folder: `start` after `stop` or `kill` goes on where it was."""
+    """Keeps its data folder: `start` after `stop` or `kill` continues."""
 
     def __init__(
         self, data_dir: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
     ) -> None:
         self.data_dir = data_dir
         self.output_lines: list[str] = []
-        """All that was said since the last start."""
+        """The output since the last start."""
         self.webhook_url = self.api_url = self.token = ""
         self._environment = os.environ | ISOLATED_ENVIRONMENT | {"DATA_DIR": str(data_dir)} | dict(environment or {})
         self._arguments = arguments
@@ -62,7 +62,7 @@ class LocalStack:
         self._reader.start()
 
     def start(self) -> None:
-        """Return when it has said that it is ready; raise StartError with all its words if it never does."""
+        """Return when it is ready; raise StartError with its output if that never happens."""
         self.launch()
         self.wait_for_output("ready: ", START_SECONDS)
         found = READY_LINE.search(self.output)
@@ -70,10 +70,10 @@ class LocalStack:
         self.webhook_url, self.api_url, self.token = found["webhook"], found["api"], found["token"]
 
     def wait_for_output(self, text: str, seconds: float = 30.0, occurrences: int = 1) -> None:
-        """Return when the text has been said so often; raise StartError if that never comes."""
+        """Return when the output has the text that often; raise StartError if that never happens."""
         child_process.wait_until(lambda: self.output.count(text) >= occurrences or not self.is_running, seconds)
         if self.output.count(text) < occurrences:
-            raise StartError(f"{text!r} was never said {occurrences} times, but:\n{self.output}")
+            raise StartError(f"{text!r} did not appear {occurrences} times in the output:\n{self.output}")
 
     @property
     def is_running(self) -> bool:
@@ -84,7 +84,7 @@ class LocalStack:
         self._supervisor.send_signal(signal_number)
 
     def wait(self, seconds: float = 60.0) -> int:
-        """The exit code of the supervisor, once it has ended and its last word is read."""
+        """The exit code of the supervisor, once it has ended and its output is read."""
         assert self._supervisor
         assert self._reader
         code = self._supervisor.wait(seconds)
@@ -92,7 +92,7 @@ class LocalStack:
         return code
 
     def stop(self) -> int:
-        """End it in order, if it runs, and return its exit code."""
+        """Stop it, if it runs, and return its exit code."""
         if self.is_running:
             self.send_signal(signal.SIGTERM)
         return self.wait()
@@ -111,7 +111,7 @@ class LocalStack:
         raise StartError(f"There is no process {name}.")
 
     def pids_using_data_dir(self) -> list[int]:
-        """Whoever works on this data folder, wherever it came from, on Linux."""
+        """The ids of all processes that use this data folder, on Linux."""
         return [pid for pid in _running_pids() if pid != os.getpid() and self._uses_data_dir(pid)]
 
     def __enter__(self) -> Self:
@@ -127,7 +127,7 @@ class LocalStack:
         mark = str(self.data_dir)
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
-            folder = os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 - a path that is gone is told as it was
+            folder = os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 - a removed path is returned as it was
         except OSError:
             return False
         return (
@@ -141,7 +141,7 @@ class LocalStack:
         assert supervisor.stdout
         with supervisor.stdout as output:
             for line in output:
-                lines.append(line.decode(errors="replace").rstrip())  # noqa: PERF401 - each is wanted as soon as it is said
+                lines.append(line.decode(errors="replace").rstrip())  # noqa: PERF401 - each is needed at once
 
 
 def _running_pids() -> list[int]:

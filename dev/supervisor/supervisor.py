@@ -27,17 +27,17 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 15.0
 READINESS_POLL_SECONDS = 0.05
 SLOW_START_SECONDS = 10.0
-"""How long a start may be silent before it says what it waits for."""
+"""Seconds before a slow start prints the processes that it waits for."""
 SERVER_POLL_SECONDS = 0.2
 SERVER_RETRY_SECONDS = 2.0
 
 
 class StartInterruptedError(Exception):
-    """A signal ended the start before it was done."""
+    """A signal interrupted the start."""
 
 
 def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: PrintLine, *, demo: bool) -> None:
-    """Return when everything has stopped, as a signal asked; raise StartError or StoppedError if it never began."""
+    """Return when a signal has stopped everything; raise StartError or StartInterruptedError if the start failed."""
     with contextlib.ExitStack() as stack:
         for number in STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup means it
@@ -47,7 +47,7 @@ def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: Pr
         ingest = stack.enter_context(listeners.open_listener(settings.host, settings.ingest_port, "INGEST_PORT"))
         api = stack.enter_context(listeners.open_listener(settings.host, settings.api_port, "API_PORT"))
         gateway = listeners.free_port("127.0.0.1", settings.gateway_port, "GATEWAY_PORT") if demo else 0
-        stack.callback(_ignore_signals)  # the first thing that the end does: what comes below must not be cut short
+        stack.callback(_ignore_signals)  # runs first at the end: the rest must not be interrupted
         servers: dict[str, EmbeddedServer] = {}
         if not settings.redis_url:
             servers["valkey"] = EmbeddedValkey(settings.data_dir / "valkey")
@@ -73,7 +73,7 @@ def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: Pr
 
 
 def _lock_data_dir(folder: Path) -> data_folder.FolderLock:
-    """Make the folder, and take it; as root others may pass through, because PostgreSQL is another user there."""
+    """Create and lock the folder; as root, others may pass through it, because PostgreSQL runs as another user."""
     lock = data_folder.FolderLock(folder)
     try:
         folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ async def _supervise(
     listeners: tuple[socket.socket, socket.socket],
     print_line: PrintLine,
 ) -> None:
-    """Run until a signal comes; a second one means that waiting for a tidy end takes too long."""
+    """Run until a signal; a second signal kills the processes."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
@@ -131,7 +131,7 @@ async def _supervise(
                 task.cancel()
         print_line("dev", "stopping")
     finally:
-        for listener in listeners:  # nobody shall wait for an answer that will not come
+        for listener in listeners:  # so that no client waits for a response
             listener.close()
         for process in ([demo] if demo else []) + processes:
             await process.stop(STOP_SECONDS, hurry)
@@ -142,18 +142,18 @@ async def _restart_server(name: str, server: EmbeddedServer, print_line: PrintLi
         await asyncio.sleep(SERVER_POLL_SECONDS)
         if server.running:
             continue
-        print_line(name, "has ended; starting it again")
+        print_line(name, "exited; restarting")
         try:
             server.start()
         except StartError as error:
             print_line(name, str(error))
             await asyncio.sleep(SERVER_RETRY_SECONDS)
         else:
-            print_line(name, "is back")
+            print_line(name, "restarted")
 
 
 async def _announce_ready(plan: ProcessPlan, demo: SupervisedProcess | None, print_line: PrintLine) -> None:
-    """Wait until every process has said that it is ready, and print where everything is."""
+    """Wait until every process is ready, and print the URLs."""
     waiting: dict[str, str] = {program.name: program.ready_url for program in plan.programs if program.ready_url}
     patience = time.monotonic() + SLOW_START_SECONDS
     while waiting:

@@ -1,4 +1,4 @@
-"""What the calls of dashboards take on a large history, against their bare SQL and against a small history."""
+"""Measures dashboard calls on a large history, beside their bare SQL and beside a small history."""
 
 import contextlib
 import random
@@ -28,7 +28,7 @@ FREQUENT_CALLS = frozenset({"chats", "messages", "messages before", "messages ar
 
 @dataclass(slots=True)
 class _FetchedRows:
-    """What a statement returned, fetched already."""
+    """The fetched rows of a statement."""
 
     rows: list[tuple[Any, ...]]
 

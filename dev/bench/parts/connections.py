@@ -1,4 +1,4 @@
-"""How ingest's figures change with the number of connections."""
+"""Measures ingest with growing numbers of connections."""
 
 from dev.bench.parts import ingest
 from dev.bench.results import ResultRow, ResultTable

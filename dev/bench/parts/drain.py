@@ -1,4 +1,4 @@
-"""How fast a backlog of events that came one by one is stored, against COPY, and what a message takes on disk."""
+"""Measures how fast a backlog of single events is stored, beside COPY, and the disk space per message."""
 
 import contextlib
 import time

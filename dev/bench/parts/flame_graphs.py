@@ -1,4 +1,4 @@
-"""Where the time goes under load: a flame graph of each process, by py-spy, into `docs/performance/`.
+"""Records a flame graph of each process under load with py-spy, into `docs/performance/`.
 
 Only what holds Python's lock is drawn: waiting for a server is no work of ours.
 """
@@ -28,7 +28,7 @@ SAMPLES_PER_SECOND = 200
 INTERACTIVE_MARKUP = re.compile(
     r"<script.*?</script>|<text id=\"(?:unzoom|search|matched)\".*?</text>| onload=\"[^\"]*\"", re.DOTALL
 )
-"""What py-spy adds for clicking: a page that shows the picture does not run it."""
+"""The script that py-spy adds for clicking: a page that embeds the image does not run it."""
 TITLE_MARKUP = re.compile(r"(<text id=\"title\"[^>]*>)[^<]*")
 BACKLOG_EVENTS_PER_SECOND = 15_000
 """More events per second of looking than a worker drains."""

@@ -1,4 +1,4 @@
-"""How soon what was acknowledged can be read over the API, and how soon a warm `./run` is ready."""
+"""Measures the time from acknowledgement to the API, and the time until a warm `./run` is ready."""
 
 import http.client
 import json

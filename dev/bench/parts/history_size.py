@@ -1,4 +1,4 @@
-"""How fast a backlog drains onto a history that is large already: made up, and without raw bodies."""
+"""Measures how fast a backlog drains onto a large generated history without raw bodies."""
 
 from dev.bench.parts import drain
 from dev.bench.results import ResultRow, ResultTable, Samples

@@ -1,4 +1,4 @@
-"""What ingest acknowledges: alone against a bare endpoint, and with everything behind it against the alternatives."""
+"""Measures acknowledgements: ingest alone beside a bare endpoint, the whole system beside the alternatives."""
 
 from collections.abc import Callable, Sequence
 

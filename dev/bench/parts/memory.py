@@ -1,4 +1,4 @@
-"""What is resident under load, whether it grows, and what waiting events take in Redis."""
+"""Measures resident memory under load, its growth, and the memory of queued events in Redis."""
 
 import itertools
 import threading

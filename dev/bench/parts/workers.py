@@ -1,4 +1,4 @@
-"""How fast a backlog drains with more workers."""
+"""Measures how fast a backlog drains with more workers."""
 
 from dev.bench.parts import drain
 from dev.bench.results import ResultRow, ResultTable, Samples

@@ -1,1 +1,1 @@
-"""What somebody would run instead, each written the way its own guide would."""
+"""Alternatives to this system, each written as its own documentation recommends."""

@@ -1,4 +1,4 @@
-"""The least that Starlette can do with a webhook: read its body and answer. Keeps nothing."""
+"""The minimum that Starlette can do with a webhook: read its body and respond. Stores nothing."""
 
 import os
 

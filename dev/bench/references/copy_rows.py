@@ -1,4 +1,4 @@
-"""COPY of already parsed rows, which is as fast as psycopg and PostgreSQL take messages at all.
+"""Copies parsed rows with COPY: the upper limit of psycopg and PostgreSQL.
 
 Into the history's own table of messages, with the indexes that readers need; into all the tables that a message has
 rows in; and into the guide's, with its four indexes.
@@ -33,7 +33,7 @@ FROM STDIN
 
 
 def build_rows(senders: Senders, count: int) -> tuple[list[ParsedRow], list[ParsedRow]]:
-    """What the parser makes of a crowd's webhooks, for our table and for the guide's."""
+    """The parsed rows of the senders' webhooks, for our table and for the guide's."""
     ours: list[ParsedRow] = []
     guides: list[ParsedRow] = []
     now = int(time.time() * 1000)

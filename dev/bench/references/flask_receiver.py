@@ -1,4 +1,4 @@
-"""The guide's Flask receiver, written anew after its steps, for gunicorn: answers once the message is committed."""
+"""The guide's Flask receiver, rewritten for gunicorn: it responds once the message is committed."""
 
 import importlib
 import os

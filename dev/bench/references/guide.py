@@ -1,4 +1,4 @@
-"""What the published guide's receiver does with a message: two statements and a commit, on a connection of its own."""
+"""Stores a message as the published guide's receiver does: two statements and a commit on one connection."""
 
 import json
 from pathlib import Path

@@ -38,7 +38,13 @@ def test_the_report_names_each_kind_of_damage() -> None:
 
     report = campaign.format_report(outcome)
     assert not outcome.is_clean
-    for words in ("2 answers with status 503", "1 message rows lack", "7 received", "3 events that nobody", "exit 1"):
+    for words in (
+        "2 answers with status 503",
+        "1 message rows lack",
+        "7 received",
+        "3 events that were never sent",
+        "exit 1",
+    ):
         assert words in report
     assert re.search(r"Redis killed +4 +1.5 s", report)
     assert re.search(r"missing +1\n", report)

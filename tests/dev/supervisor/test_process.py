@@ -31,7 +31,7 @@ def test_a_program_is_started_again_whatever_its_exit_code_and_ever_more_slowly(
     # A module that has nothing to do ends at once, and well.
     said = words_of("dev.errors", 3)
 
-    assert said[:3] == [f"ended with exit code 0; starting it again in {pause:g} s" for pause in (0.1, 0.2, 0.4)]
+    assert said[:3] == [f"ended with exit code 0; restarting in {pause:g} s" for pause in (0.1, 0.2, 0.4)]
 
 
 def test_the_output_of_a_program_is_passed_on_line_by_line() -> None:

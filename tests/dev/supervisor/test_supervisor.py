@@ -59,7 +59,7 @@ def test_a_killed_process_is_started_again_and_said_so(stack: LocalStack, name: 
     before = stack.pid_of(name)
 
     os.kill(before, signal.SIGKILL)
-    stack.wait_for_output("was ended by SIGKILL; starting it again")
+    stack.wait_for_output("was killed by SIGKILL; restarting")
 
     assert child_process.wait_until(lambda: pid_or_none(stack, name) not in {None, before}, 10)
 
@@ -70,7 +70,7 @@ def test_a_killed_server_is_started_again_on_its_data(stack: LocalStack, name: s
     before = stack.pid_of(name)
 
     os.kill(before, signal.SIGKILL)
-    stack.wait_for_output("is back")
+    stack.wait_for_output("restarted")
 
     assert stack.pid_of(name) != before
 
@@ -127,7 +127,7 @@ def test_a_second_start_on_the_same_data_is_refused(stack: LocalStack) -> None:
     second.launch()
 
     assert second.wait() == 1
-    assert re.search(r"is in use by process \d+, which has to stop first", second.output)
+    assert re.search(r"is in use by process \d+: stop it first", second.output)
     assert requests.get(url_of(stack.webhook_url, "/readyz"), timeout=5).status_code == 200
 
 
@@ -220,7 +220,7 @@ def test_a_second_signal_ends_what_does_not_want_to_end(stack: LocalStack) -> No
     stack.send_signal(signal.SIGINT)
 
     assert stack.wait() == 0
-    assert "did not stop when asked, and is killed" in stack.output
+    assert "did not stop in time: killing it" in stack.output
     assert stack.pids_using_data_dir() == []
 
 
