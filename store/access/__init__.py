@@ -1,1 +1,1 @@
-"""API tokens and ended sign-ins."""
+"""API tokens, ended sign-ins and the audit log."""

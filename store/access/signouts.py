@@ -1,11 +1,11 @@
-"""Sign-ins that were ended: the only thing about them that is kept."""
+"""Ended sign-ins: cookies that are refused before they expire."""
 
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 
 def record(connection: Connection, nonce: str, cookie_lifetime: int) -> None:
-    """Refuse a sign-in whose cookies would last for so long; forgets those that are over anyway."""
+    """End a sign-in whose cookies last `cookie_lifetime` seconds; deletes ended sign-ins that have expired."""
     with errors.translated(), connection.transaction():
         connection.execute("DELETE FROM signouts WHERE expires_at < now()")
         connection.execute(
@@ -19,5 +19,4 @@ def record(connection: Connection, nonce: str, cookie_lifetime: int) -> None:
 
 
 def is_signed_out(connection: Connection, nonce: str) -> bool:
-    found = connection.execute("SELECT FROM signouts WHERE nonce = %s", [nonce])
-    return found.fetchone() is not None
+    return connection.execute("SELECT FROM signouts WHERE nonce = %s", [nonce]).fetchone() is not None

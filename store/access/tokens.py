@@ -1,4 +1,4 @@
-"""Tokens: made once, kept as hashes, looked up with every request so that a revoked one is refused at once."""
+"""API tokens: stored as hashes, and looked up with every request, so that a revoked one is refused at once."""
 
 import hashlib
 import secrets
@@ -18,7 +18,7 @@ FROM api_tokens AS t
 
 
 class TokenNameTakenError(Exception):
-    """There is a working token of this name."""
+    """A token with this name exists and is not revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ def create(
     session_ids: Iterable[str] | None = None,
     per_minute: int | None = None,
 ) -> str:
-    """A new token, which is told this once. Raises NameTakenError."""
+    """Create a token and return its secret, which is not stored. Raises TokenNameTakenError."""
     token = PREFIX + secrets.token_urlsafe(32)
     with errors.translated():
-        made = connection.execute(
+        inserted = connection.execute(
             """
             INSERT INTO api_tokens (name, hash, scopes, sessions, per_minute)
             VALUES (%(name)s, %(hash)s, %(scopes)s, %(sessions)s, %(per_minute)s)
@@ -57,8 +57,8 @@ def create(
                 "per_minute": per_minute,
             },
         )
-    if not made.rowcount:
-        raise TokenNameTakenError(f"There is a token named {name!r}: revoke it first, or choose another name.")
+    if not inserted.rowcount:
+        raise TokenNameTakenError(f"A token named {name!r} exists: revoke it first, or choose another name.")
     return token
 
 
@@ -73,19 +73,19 @@ def find_by_id(connection: Connection, token_id: int) -> Token | None:
 
 
 def is_name_in_use(connection: Connection, name: str) -> bool:
-    """Whether a token of this name was not revoked yet."""
-    found = connection.execute("SELECT FROM api_tokens WHERE name = %s AND revoked_at IS NULL", [name])
-    return found.fetchone() is not None
+    """True if a token with this name exists and is not revoked."""
+    row = connection.execute("SELECT FROM api_tokens WHERE name = %s AND revoked_at IS NULL", [name]).fetchone()
+    return row is not None
 
 
 def list_all(connection: Connection) -> list[Token]:
-    """All that were ever made, oldest first."""
+    """All tokens, revoked ones included, oldest first."""
     with errors.translated():
         return [_from_row(row) for row in connection.execute(f"{_SELECT} ORDER BY t.token_id")]
 
 
 def revoke(connection: Connection, name: str) -> bool:
-    """Whether there was a working token of this name."""
+    """Revoke the token with this name; returns false if there was none."""
     with errors.translated():
         revoked = connection.execute(
             "UPDATE api_tokens SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL", {"name": name}

@@ -1,4 +1,4 @@
-"""The change feed's writing end: what changed, by name; readers fetch the state when they deliver it."""
+"""Writes the change feed: names of what changed; readers load the state when they deliver it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 CHANNEL = "sak_changes"
-"""Where each transaction that changed anything wakes the readers, once and without a payload."""
+"""Each transaction with changes notifies this channel once, without a payload."""
 
 ChangeKind: TypeAlias = Literal["message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send"]
 
@@ -18,15 +18,15 @@ class Change:
     kind: ChangeKind
     session_id: str | None
     chat_id: int | None = None
-    """The head of the chat."""
+    """The canonical chat."""
     message_row_id: int | None = None
-    """The row's id in whatsapp_messages."""
+    """whatsapp_messages.id."""
     send_id: str | None = None
-    """The send's id, of what is no message yet."""
+    """The id of a send that has no message yet."""
 
 
 def publish(connection: Connection, changes: Iterable[Change]) -> None:
-    """Write the changes, each once, in the order given, and wake the readers at COMMIT."""
+    """Write the changes in this order, each once, and notify readers at COMMIT."""
     distinct = dict.fromkeys(changes)
     if not distinct:
         return

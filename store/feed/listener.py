@@ -1,4 +1,4 @@
-"""One connection that hears, for a whole process, that something changed."""
+"""Listens for changes of the feed, on one connection for the whole process."""
 
 import logging
 import threading
@@ -12,12 +12,12 @@ from store.postgres import connections, errors
 log = logging.getLogger(__name__)
 
 _STOP_CHECK_INTERVAL = 1.0
-"""Seconds after which the thread looks whether it is to stop."""
+"""Seconds between two checks for a request to stop."""
 _RECONNECT_DELAY = 1.0
 
 
 class ChangeListener:
-    """A thread that calls `wake` whenever a transaction changed something, and whenever it may have missed one."""
+    """A thread that calls `on_change` after each transaction with changes, and whenever it may have missed one."""
 
     def __init__(self, database_url: str, on_change: Callable[[], None]) -> None:
         self._database_url = database_url
@@ -33,14 +33,14 @@ class ChangeListener:
         self._stopping.set()
 
     def _run(self) -> None:
-        said = ""
+        last_error = ""
         while not self._stopping.is_set():
             try:
                 self._listen()
             except errors.StoreError as error:
-                if str(error) != said:
-                    log.warning("not listening for changes, only looking every second: %s", error)
-                said = str(error)
+                if str(error) != last_error:
+                    log.warning("LISTEN failed, polling every second: %s", error)
+                last_error = str(error)
                 self._stopping.wait(_RECONNECT_DELAY)
 
     def _listen(self) -> None:

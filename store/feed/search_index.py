@@ -1,4 +1,4 @@
-"""Keeps what can be searched up with the messages, by following the change feed."""
+"""Keeps the search index up to date with the messages, by following the change feed."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -8,7 +8,7 @@ from store.postgres.connections import Connection
 
 
 def advance(connection: Connection, limit: int) -> bool:
-    """Take in the next changes; returns whether there are more. Does nothing while another process does it."""
+    """Index the next `limit` changes; returns true if there may be more. Does nothing while another process does it."""
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
             return False
@@ -16,9 +16,9 @@ def advance(connection: Connection, limit: int) -> bool:
 
 
 def remove(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Let these messages, which are about to be deleted, not be found any more, in the caller's transaction.
+    """Remove messages that are about to be deleted, in the caller's transaction.
 
-    Nobody follows the feed until its end: whoever did would find that what he takes in is gone.
+    Holds up `advance` until the transaction ends: it would index messages that are gone.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX])
     connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [list(row_ids)])
@@ -38,7 +38,7 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
                 LIMIT %(at_most)s
             ) AS c
         ),
-        told AS MATERIALIZED (
+        documents AS MATERIALIZED (
             SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
                 CASE WHEN m.deleted_at IS NULL
                     THEN search_document(concat_ws(' ', m.message_text, m.caption, m.file_name)) ELSE '' END AS text
@@ -50,25 +50,25 @@ def _advance_locked(connection: Connection, limit: int) -> bool:
             ) AS b
             JOIN whatsapp_messages AS m ON m.id = b.message
         ),
-        gone AS (
+        deleted AS (
             DELETE FROM search_index AS s
-            USING told AS t
+            USING documents AS t
             WHERE s.id = t.id AND t.text = ''
         ),
-        kept AS (
+        indexed AS (
             INSERT INTO search_index AS s (id, chat_id, session_id, direction, message_type, timestamp, text)
             SELECT t.id, t.chat_id, t.session_id, t.direction, t.message_type, t.timestamp, t.text
-            FROM told AS t
+            FROM documents AS t
             WHERE t.text <> ''
             ON CONFLICT (id) DO UPDATE
-            -- A replay may find that a message belongs to another chat.
+            -- A replay may move a message to another chat.
             SET chat_id = excluded.chat_id, session_id = excluded.session_id, direction = excluded.direction,
                 message_type = excluded.message_type, timestamp = excluded.timestamp, text = excluded.text
             WHERE (s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text) IS DISTINCT FROM
                 (excluded.chat_id, excluded.session_id, excluded.direction, excluded.message_type, excluded.timestamp,
                     excluded.text)
         ),
-        moved AS (
+        advanced AS (
             UPDATE search_index_position AS u
             SET xid = b.xid, change_id = b.change_id
             FROM (SELECT b.xid, b.change_id FROM batch AS b ORDER BY b.xid DESC, b.change_id DESC LIMIT 1) AS b

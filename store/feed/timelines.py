@@ -1,8 +1,7 @@
-"""Whether this is still the same life of the database: after a promotion or a recovery to a point in time it is not.
+"""Detects a PostgreSQL timeline change, and starts a new epoch of the feed.
 
-Each begins a new timeline of PostgreSQL's. What the last one had and this one lacks, readers of the feed have seen; and
-the numbers of its transactions may come again for others. So each timeline is an epoch of its own, and whoever comes
-with a cursor of another one loads everything anew.
+A promotion or a point-in-time recovery begins a new timeline. It may lack changes that readers of the feed have seen,
+and may reuse their transaction ids. So a reader whose cursor is from another epoch must load its state anew.
 """
 
 import logging
@@ -13,13 +12,13 @@ from store.postgres.connections import Connection
 log = logging.getLogger(__name__)
 
 _QUERY_TIMEOUT = 5.0
-"""Seconds that PostgreSQL has to say on which timeline it is."""
+"""Seconds that the query for the timeline may take."""
 
 
 def check(connection: Connection) -> None:
-    """Begin another epoch if need be, on a connection that is new: an old one leads where it always led.
+    """Start a new epoch if the timeline changed. The connection must be new, as an old one may lead to the old server.
 
-    A server that does not tell its timeline is left at that; raises TransientError if it is gone.
+    Only logs if the server does not report its timeline; raises TransientError if the server is gone.
     """
     try:
         with connections.deadline(connection, _QUERY_TIMEOUT):
@@ -27,20 +26,20 @@ def check(connection: Connection) -> None:
     except errors.StoreError as error:
         if error.sqlstate is None:
             raise
-        log.warning("%s: the server does not tell its timeline, so a promotion is not noticed", error)
+        log.warning("%s: the server does not report its timeline, so promotions are not detected", error)
     else:
         if epoch is not None:
-            log.warning("PostgreSQL is on a timeline of which nothing was known: the epoch of the feed is %s", epoch)
+            log.warning("PostgreSQL is on a new timeline: the feed has the new epoch %s", epoch)
 
 
 def advance_epoch(connection: Connection) -> str | None:
-    """The new epoch, if this timeline has none yet; None if nothing changed. Raises StoreError."""
+    """Start a new epoch if the timeline changed, and return it; None if it did not change. Raises StoreError."""
     with errors.translated():
         row = connection.execute(
             """
             UPDATE feed_epoch AS e
             SET timeline = now.timeline,
-                -- A database that never noted one has only now learned to.
+                -- A new database records its first timeline without a new epoch.
                 epoch = CASE WHEN e.timeline IS NULL THEN e.epoch ELSE gen_random_uuid() END
             FROM (SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline) AS now
             WHERE e.timeline IS DISTINCT FROM now.timeline

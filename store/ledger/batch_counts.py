@@ -1,4 +1,4 @@
-"""The ledger's rows: which batches were kept, and how their events were counted."""
+"""Writes the rows of the ledger: one per batch, with the outcomes of its events."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +12,13 @@ BatchId: TypeAlias = tuple[str, int]
 """(writer, number)"""
 
 OUTCOME_COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
-"""What an event can be counted as."""
+"""The outcomes under which an event is counted, and `duplicate`."""
 
 
 def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
-    """Take the batches that nobody has kept; the others are to be skipped whole.
+    """Insert the batches that are not in the ledger yet, and return their ids; the others must be skipped.
 
-    A batch is claimed as if all of it were stored, which is mostly true; `count` corrects that in the same transaction.
+    Every event is counted as stored, which is mostly true; `record_counts` corrects that in the same transaction.
     """
     claimed = connection.execute(
         """
@@ -40,12 +40,12 @@ def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
 
 
 def record_counts(connection: Connection, counts: Mapping[BatchId, Counter[str]]) -> None:
-    """Say what became of the events of claimed batches that were not stored whole."""
-    mixed: Sequence[json_rows.JsonRow] = [
-        {"writer": writer, "number": number, **{column: counted[column] for column in OUTCOME_COLUMNS}}
-        for (writer, number), counted in sorted(counts.items())
+    """Correct the counts of claimed batches whose events were not all stored."""
+    rows: Sequence[json_rows.JsonRow] = [
+        {"writer": writer, "number": number, **{column: outcomes[column] for column in OUTCOME_COLUMNS}}
+        for (writer, number), outcomes in sorted(counts.items())
     ]
-    if mixed:
+    if rows:
         connection.execute(
             """
             UPDATE batches AS b
@@ -57,5 +57,5 @@ def record_counts(connection: Connection, counts: Mapping[BatchId, Counter[str]]
             )
             WHERE b.writer = r.writer AND b.number = r.number
             """,
-            {"rows": json_rows.encode(mixed)},
+            {"rows": json_rows.encode(rows)},
         )

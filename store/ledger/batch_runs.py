@@ -1,4 +1,4 @@
-"""Runs of batches that follow each other, added up, so that the ledger reads what is new and not all there ever was."""
+"""Sums consecutive batches into runs, so that reading the ledger does not read every batch."""
 
 from typing import LiteralString
 
@@ -6,7 +6,7 @@ from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 
 UNMERGED_BATCHES: LiteralString = """
--- Every writer by a look into the index each.
+-- The distinct writers, by one index lookup each.
 walk AS (
     (SELECT b.writer FROM batches AS b ORDER BY b.writer LIMIT 1)
     UNION ALL
@@ -14,7 +14,7 @@ walk AS (
     FROM walk AS w
     WHERE w.writer IS NOT NULL
 ),
--- What no run covers: before a writer's first run, between two of them, and after the last.
+-- Numbers outside any run: before a writer's first run, between two runs, and after the last.
 spans AS (
     SELECT w.writer, coalesce(r.last, 0) AS after, coalesce(r.next, 9223372036854775807) AS until
     FROM walk AS w
@@ -40,7 +40,7 @@ fresh AS (
     ) AS b
 )
 """
-"""The batches that are in no run yet, as `fresh`. A fragment of the queries below WITH RECURSIVE."""
+"""The batches that are in no run yet, as `fresh`; a fragment for queries that begin with WITH RECURSIVE."""
 
 SEGMENTS: LiteralString = f"""{UNMERGED_BATCHES},
 segments AS (
@@ -53,18 +53,18 @@ segments AS (
     FROM fresh AS f
 )
 """  # noqa: S608 - assembled from literals only, which the type proves
-"""All batches, each once: runs, and as runs of one those that are in none."""
+"""All batches, each once: the runs, and the other batches as runs of one."""
 
 
 def extend(connection: Connection, min_batches: int) -> int:
-    """Take in the batches that are in no run, where there are so many; returns how many runs that changed.
+    """Add the batches that are in no run, if there are at least `min_batches`; returns the number of changed runs.
 
     Does nothing while another process does it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.BATCH_RUNS):
             return 0
-        # The first time, all there ever was is added up.
+        # The first call sums all batches that there are.
         connection.execute("SET LOCAL statement_timeout = '10min'")
         row = connection.execute(
             f"WITH RECURSIVE {UNMERGED_BATCHES} SELECT count(*) >= %(at_least)s FROM fresh",  # noqa: S608 - literals only
@@ -72,7 +72,7 @@ def extend(connection: Connection, min_batches: int) -> int:
         ).fetchone()
         if row != (True,):
             return 0
-        # One statement, so that what is added up is what is replaced.
+        # One statement, so that the rows that are summed are the rows that are replaced.
         return connection.execute(
             f"""
             WITH RECURSIVE {SEGMENTS},
@@ -94,7 +94,7 @@ def extend(connection: Connection, min_batches: int) -> int:
                 JOIN numbered AS n USING (writer, first)
                 GROUP BY s.writer, n.run
             ),
-            swallowed AS (
+            absorbed AS (
                 DELETE FROM batch_runs AS r
                 USING merged AS m
                 WHERE r.writer = m.writer AND r.first > m.first AND r.first <= m.last

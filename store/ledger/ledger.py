@@ -1,4 +1,4 @@
-"""The ledger: what was received, what became of it, and what is missing.
+"""Reads the ledger: how many events were received, their outcomes, and which batches are lost.
 
 In every snapshot: received = stored + duplicate + noise + ping + parked + forgotten + waiting.
 """
@@ -13,21 +13,21 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 LOST_AFTER = 15
-"""Seconds that the stream has to have been empty before what is still waiting is called lost."""
+"""Seconds for which the stream must be empty before missing events count as lost."""
 STALE_AFTER = 5
-"""Seconds after which what workers last saw is no longer called known."""
+"""Seconds after which the status of the stream is too old to use."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostBatches:
-    """Batches of one writer that were acknowledged and are neither in PostgreSQL nor on their way."""
+    """Consecutive batches of one writer that were acknowledged and are neither in PostgreSQL nor in the stream."""
 
     writer: str
     first: int
     last: int
     events: int
     spooled: int
-    """How many events the writer said its spool held; where that is not 0, they may still be there."""
+    """The number of events in the writer's spool as last reported; if it is not 0, the events may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,24 @@ class Ledger:
     parked: int
     forgotten: int
     waiting: int | None
-    """None: no worker is alive to know how much was received."""
+    """None if no worker runs, so that the number received is unknown."""
     as_of: datetime | None
-    """When a worker last looked at the stream."""
+    """The time at which a worker last read the length of the stream."""
     lost: tuple[LostBatches, ...]
-    """Empty while anything may still be on its way."""
+    """Empty while the stream is not."""
     oldest_waiting_at: datetime | None = None
-    """When the oldest event in the stream was received; None: there is none, or nobody knows."""
+    """The receipt of the oldest event in the stream; None if there is none, or it is unknown."""
 
     @property
     def exact(self) -> bool:
-        """Whether every acknowledged event is accounted for."""
+        """True if every acknowledged event is accounted for."""
         return self.waiting is not None and not self.lost
 
     def document(self) -> dict[str, object]:
-        """As JSON can hold it."""
+        """The ledger as a JSON object."""
         times = {"as_of": self.as_of, "oldest_waiting_at": self.oldest_waiting_at}
-        told = {name: None if at is None else at.isoformat() for name, at in times.items()}
-        return {**asdict(self), **told, "exact": self.exact}
+        iso_times = {name: None if at is None else at.isoformat() for name, at in times.items()}
+        return {**asdict(self), **iso_times, "exact": self.exact}
 
 
 def read(connection: Connection) -> Ledger:
@@ -68,18 +68,18 @@ def read(connection: Connection) -> Ledger:
 
 
 def read_in_transaction(connection: Connection) -> Ledger:
-    """The ledger of the snapshot that the caller's transaction has."""
-    counted = connection.execute(
+    """The ledger in the snapshot of the caller's transaction."""
+    row = connection.execute(
         f"""
         WITH RECURSIVE {SEGMENTS},
-        kept AS (
+        stored_batches AS (
             SELECT writer, max(upto) AS upto, sum(size) AS size, sum(stored) AS stored,
                 sum(duplicate) AS duplicate, sum(noise) AS noise, sum(ping) AS ping, sum(parked) AS parked,
                 sum(forgotten) AS forgotten
             FROM segments
             GROUP BY writer
         ),
-        moved AS (
+        corrections AS (
             SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(duplicate), 0) AS duplicate,
                 coalesce(sum(noise), 0) AS noise, coalesce(sum(ping), 0) AS ping,
                 coalesce(sum(parked), 0) AS parked, coalesce(sum(forgotten), 0) AS forgotten
@@ -91,7 +91,7 @@ def read_in_transaction(connection: Connection) -> Ledger:
                 coalesce(sum(k.stored), 0) AS stored, coalesce(sum(k.duplicate), 0) AS duplicate,
                 coalesce(sum(k.noise), 0) AS noise, coalesce(sum(k.ping), 0) AS ping,
                 coalesce(sum(k.parked), 0) AS parked, coalesce(sum(k.forgotten), 0) AS forgotten
-            FROM kept AS k
+            FROM stored_batches AS k
             FULL JOIN writers AS w USING (writer)
         )
         SELECT s.received, (s.stored + m.stored)::bigint, (s.duplicate + m.duplicate)::bigint,
@@ -100,15 +100,15 @@ def read_in_transaction(connection: Connection) -> Ledger:
             p.as_of > now() - make_interval(secs => %(stale)s),
             p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
         FROM summed AS s
-        CROSS JOIN moved AS m
+        CROSS JOIN corrections AS m
         LEFT JOIN stream_status AS p ON true
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {"stale": STALE_AFTER, "patience": LOST_AFTER},
     ).fetchone()
-    assert counted is not None
-    received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", counted[:8])
-    as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", counted[8:11])
-    oldest = cast("datetime | None", counted[11])
+    assert row is not None
+    received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", row[:8])
+    as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", row[8:11])
+    oldest = cast("datetime | None", row[11])
     lost = _lost_batches(connection) if waiting and is_known and is_idle else ()
     return Ledger(
         received,
@@ -126,8 +126,8 @@ def read_in_transaction(connection: Connection) -> Ledger:
 
 
 def _lost_batches(connection: Connection) -> tuple[LostBatches, ...]:
-    """The numbers that are missing between a writer's batches, and after the last of them."""
-    found = connection.execute(
+    """The batches that are missing between those of a writer, and after its last one."""
+    rows = connection.execute(
         f"""
         WITH RECURSIVE {SEGMENTS},
         steps AS (
@@ -154,5 +154,5 @@ def _lost_batches(connection: Connection) -> tuple[LostBatches, ...]:
         """  # noqa: S608 - assembled from literals only, which the type proves
     )
     return tuple(
-        LostBatches(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in found
+        LostBatches(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in rows
     )

@@ -1,4 +1,4 @@
-"""What workers see of the queue, once a second, so that the ledger can tell waiting from lost."""
+"""Records the state of the stream once a second, so that the ledger can distinguish waiting from lost events."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class WriterPosition:
-    """How far a writer was, as its newest entry said."""
+    """The position of a writer, according to its newest entry."""
 
     writer: str
     number: int
@@ -20,7 +20,7 @@ class WriterPosition:
 def record(
     connection: Connection, *, stream_length: int, oldest_received_at: int | None, writers: Iterable[WriterPosition]
 ) -> None:
-    """Note how many entries wait, since when (in ms) the oldest does, and what the newest entries said."""
+    """Record the length of the stream, the receipt of its oldest event in ms, and the positions of writers."""
     with errors.translated(), connection.transaction():
         newest = {writer.writer: writer for writer in sorted(writers, key=lambda writer: writer.number)}
         if newest:

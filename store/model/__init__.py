@@ -1,1 +1,1 @@
-"""The nouns: what events say and what batches are. Imports nothing of ours."""
+"""Facts, batches, addresses and timestamps; imports nothing of ours."""

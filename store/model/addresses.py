@@ -1,4 +1,4 @@
-"""Chat addresses as people and programs spell them, in the one spelling that is stored (store/model/facts.py)."""
+"""Normalises the spellings of a chat address to the one that is stored (store/model/facts.py)."""
 
 import re
 import unicodedata
@@ -10,9 +10,9 @@ _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us"})
 
 
 def parse(value: str) -> str | None:
-    """The address that a spelling means: `+91 98…`, digits in any script, a JID with or without device, a LID.
+    """The normalised address of `+91 98…`, digits in any script, a JID with or without device, or a LID.
 
-    Bare digits always mean a phone. None for what cannot be an address; one that was never seen is fine.
+    Bare digits are a phone number. None if the text cannot be an address; the address need not be known.
     """
     if len(value) > _MAX_LENGTH:
         return None
@@ -29,13 +29,13 @@ def _normalize_jid(text: str) -> str | None:
 
 
 def _normalize_phone(text: str) -> str | None:
-    """The digits of a number; 00 in front means +, since no country code begins with 0."""
-    kept: list[str] = []
+    """The digits of a phone number; a leading 00 means +, since no country code begins with 0."""
+    digits: list[str] = []
     for character in text:
         digit = unicodedata.decimal(character, None)
         if digit is not None:
-            kept.append(str(digit))
+            digits.append(str(digit))
         elif unicodedata.category(character)[0] in "LNC" and unicodedata.category(character) != "Cf":
             return None
-    digits = "".join(kept).removeprefix("00")
-    return digits if _PHONE_PATTERN.fullmatch(digits) else None
+    phone = "".join(digits).removeprefix("00")
+    return phone if _PHONE_PATTERN.fullmatch(phone) else None

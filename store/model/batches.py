@@ -1,4 +1,4 @@
-"""What a worker hands to the store: batches as they came through the queue, and what became of each event."""
+"""Batches of parsed events, as a worker passes them to the store."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,21 @@ from store.model.facts import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a batch."""
+    """One copy of an event, in a batch."""
 
     batch_index: int
-    """Its place in the batch, from 0."""
+    """Its index in the batch, from 0."""
     received_at: int
-    """When ingest received it, in ms."""
+    """The time at which ingest received it, in ms."""
     body: bytes
     digest: bytes
-    """Its identity: 32 bytes, the same for every copy of one event."""
+    """The identity of the event: 32 bytes, the same for every copy."""
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The unit that is kept whole or not at all."""
+    """The unit that is written whole or not at all: (writer, number) identifies it."""
 
     writer: str
     number: int

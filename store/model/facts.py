@@ -1,9 +1,9 @@
-"""What an event says, in the store's own words: parsers produce it, `writes.apply` keeps it.
+"""The facts of an event: parsers produce them, store/ingestion/apply.py writes them.
 
-Strings are clean when they get here: no NUL, no lone surrogate, bounded in length. Times are milliseconds since 1970
-(UTC) as the sender claims them, None where the event names none; how far a claim is believed is the store's decision.
+Strings contain no NUL and no lone surrogate, and their length is bounded. Times are milliseconds since 1970 (UTC) as
+the sender claims them, None if the event has none; store/model/timestamps.py decides which claims are credible.
 
-An address is a chat's name within a session: a phone's digits (`919811000001`), or a JID for what has no phone:
+An address is the name of a chat within a session: a phone's digits (`919811000001`), or a JID for what has no phone:
 `120363041234567890@g.us`, `200000000000011@lid`, `120363999999@newsletter`, `status@broadcast`. No device suffix.
 """
 
@@ -27,21 +27,21 @@ MessageType: TypeAlias = Literal[
 ]
 Status: TypeAlias = Literal["pending", "sent", "failed", "delivered", "read", "played"]
 ContentState: TypeAlias = Literal["complete", "media_missing", "undecrypted"]
-"""`complete`: all there is. `media_missing`: the gateway names media, a place or the like and sends no link to it; a
-caption may be there. `undecrypted`: the message came empty, and a resend with the same id may bring its content."""
+"""`complete`: all content is there. `media_missing`: the gateway names media or a place without a link; a caption may
+be there. `undecrypted`: the message came empty, and a resend with the same id may bring its content."""
 ChatKind: TypeAlias = Literal["phone", "group", "lid", "newsletter", "broadcast", "other"]
 SessionState: TypeAlias = Literal["connected", "disconnected", "connecting", "logged_out"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as one event tells it; several events may tell of one message."""
+    """A message as one event reports it; several events may report the same message."""
 
     address: str
-    """The chat's address as the event spells it (normalised, not resolved): a LID stays a LID here."""
+    """The chat's address as the event has it: normalised, not resolved, so a LID remains a LID."""
     direction: Direction
     message_id: str | None
-    """WhatsApp's id; None where the event has none, and its identity then comes from its content."""
+    """WhatsApp's id; None if the event has none: the content then identifies the message."""
     time: int | None
     type: MessageType
     raw_type: str | None
@@ -57,20 +57,20 @@ class Message:
     reply_to: str | None = None
     """The message id that this one quotes."""
     sender: str | None = None
-    """In a group: the address of who wrote it, where the event tells."""
+    """In a group: the author's address, if the event has it."""
     sender_name: str | None = None
-    """In a group: the push name of who wrote it."""
+    """In a group: the author's push name."""
     status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """How far a message got."""
+    """A delivery status of a message."""
 
     message_id: str
     status: Status
     address: str | None
-    """The chat, where the event tells; without it the ack applies only if one message of the session has the id."""
+    """The chat, if the event names it; without it the ack applies only if one message of the session has the id."""
     time: int | None
 
 
@@ -82,9 +82,9 @@ class Edit:
     """The edited message's id."""
     address: str
     direction: Direction
-    """Who edits: `incoming` the other side, `outgoing` we. Only the author's edit counts."""
+    """The editor: `incoming` the other side, `outgoing` we. Only the author's edit counts."""
     sender: str | None
-    """In a group: the editor's address, where the event tells."""
+    """In a group: the editor's address, if the event has it."""
     text: str
     time: int | None
 
@@ -102,23 +102,23 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """Somebody's reaction to a message; the newest of one reactor counts."""
+    """A reaction to a message; of each reactor, the newest counts."""
 
     message_id: str
-    """The id of the message that is reacted to."""
+    """The id of the message."""
     address: str
     direction: Direction
-    """Who reacts: `incoming` the other side, `outgoing` we."""
+    """The reactor: `incoming` the other side, `outgoing` we."""
     sender: str | None
-    """In a group: the reactor's address, where the event tells."""
+    """In a group: the reactor's address, if the event has it."""
     emoji: str
-    """Empty: the reaction is taken back."""
+    """Empty if the reaction is withdrawn."""
     time: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class LidAlias:
-    """Evidence that a LID and a phone are one person."""
+    """Evidence that a LID and a phone belong to one person."""
 
     lid: str
     """`…@lid`"""
@@ -129,23 +129,23 @@ class LidAlias:
 
 @dataclass(frozen=True, slots=True)
 class DisplayName:
-    """What somebody at an address is called; in groups it names the sender, so it is no fact about the group."""
+    """The name of the person at an address; in groups that of the sender, not of the group."""
 
     address: str
     name: str
     quality: Literal[1, 2]
-    """1: a push name, chosen by its bearer. 2: a contact's name, told by the gateway's address book."""
+    """1: a push name, chosen by the person. 2: a contact name from the gateway's address book."""
     time: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """What a session says of itself."""
+    """The state or phone that a session reports about itself."""
 
     state: SessionState | None
-    """None: the report names only the phone."""
+    """None if the report names only the phone."""
     phone: str | None
-    """Digits of the session's own number, where told."""
+    """Digits of the session's own number, if the report has it."""
     time: int | None
 
 
@@ -154,16 +154,16 @@ Fact: TypeAlias = Message | Ack | Edit | Delete | Reaction | LidAlias | DisplayN
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one event."""
+    """The result of parsing one event."""
 
     kind: Literal["stored", "noise", "ping", "parked", "forgotten"]
-    """`forgotten`: it concerns an erased person, so that nothing of it is kept (store/erasure/batch_filter.py)."""
+    """`forgotten`: the event concerns an erased person and is not stored (store/erasure/batch_filter.py)."""
     reason: str | None
-    """A stable code: why it is noise, or why it was parked; None for what is stored or a ping."""
+    """A stable code for noise and parked events; None for the others."""
     session_id: str | None
     event_type: str | None
-    """The event's own name, such as `message.received`; None where it has none."""
+    """The event's own name, such as `message.received`; None if it has none."""
     time: int | None
-    """When it happened, as it claims."""
+    """The time that the event claims."""
     facts: tuple[Fact, ...] = ()
     """Empty unless stored."""

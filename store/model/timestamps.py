@@ -1,4 +1,4 @@
-"""How far a sender's clock is believed."""
+"""Chooses between the time that an event claims and the time of its receipt."""
 
 from typing import Literal, TypeAlias
 
@@ -7,11 +7,11 @@ TimeSource: TypeAlias = Literal["message", "receipt"]
 EARLIEST_PLAUSIBLE = 1_230_768_000_000
 """2009-01-01, in ms: WhatsApp's first year, so no message is older."""
 MAX_CLOCK_SKEW = 24 * 3_600_000
-"""How far, in ms, a sender's clock may be ahead of our receipt: a day covers every time zone set wrongly."""
+"""Milliseconds by which a sender's clock may be ahead of the receipt: a day covers every wrong time zone."""
 
 
 def effective(claimed_at: int | None, received_at: int) -> tuple[int, TimeSource]:
-    """The time that counts, in ms, and whose it is: the claimed one if it can be believed, else the receipt."""
+    """The effective time, in ms, and its source: the claimed time if it is credible, else the receipt."""
     if claimed_at is not None and EARLIEST_PLAUSIBLE <= claimed_at <= received_at + MAX_CLOCK_SKEW:
         return claimed_at, "message"
     return received_at, "receipt"

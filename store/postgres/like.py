@@ -1,4 +1,4 @@
-"""Patterns for LIKE of what somebody typed."""
+"""Builds LIKE patterns that match a text literally."""
 
 
 def containing(text: str) -> str:

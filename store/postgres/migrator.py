@@ -1,4 +1,4 @@
-"""Migrations: numbered `.sql` files, forward only, each once, one migrator at a time, while others read and write."""
+"""Applies migrations: numbered `.sql` files, forward only, each once, while other processes read and write."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -9,23 +9,23 @@ from store.postgres import advisory_locks, connections, errors, lock_retry
 
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK_WAIT = 300.0
-"""Seconds for which a migration tries to get its locks, and for which another migrator is waited for."""
+"""Seconds to wait for the locks of a migration, and for another migrator."""
 _SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
-"""Whoever waits for a table's strongest lock has everybody else wait behind it: better given up and tried again."""
+"""Short, because every other process queues behind a wait for a table's strongest lock; the migration retries."""
 _FIRST_RETRY_DELAY, _MAX_RETRY_DELAY = 0.1, 5.0
 _NON_TRANSACTIONAL = b"-- outside a transaction"
-"""The first line of a file whose statements each run by themselves, as CREATE INDEX CONCURRENTLY must."""
+"""The first line of a file whose statements run outside a transaction, as CREATE INDEX CONCURRENTLY must."""
 _CONCURRENT_INDEX = re.compile(
     r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)|DROP INDEX CONCURRENTLY IF EXISTS \w+"
 )
 
 
 class UnknownMigrationError(Exception):
-    """The database is ahead of this code."""
+    """The database has a migration that this code lacks."""
 
 
 class UnrepeatableMigrationError(Exception):
-    """A file that is to run outside a transaction has a statement that could not be tried again."""
+    """A file that runs outside a transaction has a statement that cannot be repeated."""
 
 
 def available(folder: Path = MIGRATIONS_FOLDER) -> list[str]:
@@ -34,11 +34,11 @@ def available(folder: Path = MIGRATIONS_FOLDER) -> list[str]:
 
 
 def migrate(database_url: str, *, folder: Path = MIGRATIONS_FOLDER, lock_wait: float = LOCK_WAIT) -> list[str]:
-    """Bring the database up to this code; returns what was applied. Safe to call from several processes at once.
+    """Apply the missing migrations and return their names. Several processes may call this at once.
 
-    Raises UnknownMigrationError, and TransientError where locks were not to be had for `patience` seconds.
+    Raises UnknownMigrationError, and TransientError if locks are not granted within `lock_wait` seconds.
     """
-    # A migration may take its time (an index over ten million rows); waiting for a lock may not, as it queues others.
+    # A migration may take long (an index over ten million rows); a wait for a lock may not, as others queue behind it.
     with connections.open(
         database_url, "migrate", overrides={"statement_timeout": "0", "lock_timeout": "0"}, dedicated=True
     ) as connection:
@@ -53,7 +53,7 @@ def apply_pending(
     folder: Path = MIGRATIONS_FOLDER,
     lock_wait: float = LOCK_WAIT,
 ) -> list[str]:
-    """What `migrate` does, by whoever is `alone`; `withheld` are applied, but their names are not there yet."""
+    """Do what `migrate` does, under its lock; `unrecorded` migrations are applied but not yet in the table."""
     with errors.translated():
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"
@@ -62,17 +62,17 @@ def apply_pending(
     done = applied(connection) | set(unrecorded)
     known = available(folder)
     reject_unknown(done, known)
-    todo = [name for name in known if name not in done]
-    for name in todo:
+    pending = [name for name in known if name not in done]
+    for name in pending:
         _apply_file(connection, folder / name, lock_wait)
-    return todo
+    return pending
 
 
 def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAIT) -> None:
-    """Be the only migrator for as long as the connection lives; raises TransientError.
+    """Be the only migrator until the connection ends; raises TransientError.
 
-    Asks again and again instead of waiting inside PostgreSQL: a session that waits there has a snapshot, and an index
-    that is built concurrently by the migrator that is waited for would wait for that snapshot in turn.
+    Polls instead of waiting inside PostgreSQL: a connection that waits there holds a snapshot, and the other migrator's
+    CREATE INDEX CONCURRENTLY would wait for that snapshot.
     """
 
     def take() -> None:
@@ -83,10 +83,10 @@ def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAI
 
 
 def reject_unknown(done: Iterable[str], known: Iterable[str]) -> None:
-    """Raise UnknownMigrationError if something was applied that this code does not know."""
+    """Raise UnknownMigrationError if a migration was applied that this code lacks."""
     if unknown := sorted(set(done) - set(known)):
         raise UnknownMigrationError(
-            f"The database has migrations that this version does not know ({', '.join(unknown)}): run a newer version."
+            f"The database has migrations that this version lacks ({', '.join(unknown)}): run a newer version."
         )
 
 
@@ -109,31 +109,30 @@ def _apply_file(connection: connections.Connection, path: Path, lock_wait: float
 
 
 def _split_statements(script: bytes, name: str) -> list[str]:
-    """The statements of a file that runs outside a transaction: each can be repeated, wherever the last try ended."""
+    """The statements of a file that runs outside a transaction; each can be repeated after an interruption."""
     text = re.sub(r"--[^\n]*", "", script.decode())
-    found = [" ".join(statement.split()) for statement in text.split(";")]
-    statements = [statement for statement in found if statement]
+    statements = [" ".join(statement.split()) for statement in text.split(";") if statement.strip()]
     for statement in statements:
         if not _CONCURRENT_INDEX.match(statement):
             raise UnrepeatableMigrationError(
                 f"{name}: outside a transaction only CREATE INDEX CONCURRENTLY IF NOT EXISTS"
-                f" and DROP INDEX CONCURRENTLY IF EXISTS can be tried again, and this cannot: {statement[:60]}"
+                f" and DROP INDEX CONCURRENTLY IF EXISTS can be repeated, and this cannot: {statement[:60]}"
             )
     return statements
 
 
 def _build_index(connection: connections.Connection, statement: str, lock_wait: float) -> None:
-    """Build or drop one index beside readers and writers; of one that an interrupted try left, begin anew."""
+    """Build or drop one index beside readers and writers; an index left invalid by an interruption is built again."""
     matched = _CONCURRENT_INDEX.match(statement)
     index = matched[1] if matched else None
 
     def attempt() -> None:
         if index is not None:
-            # Left by a try that was interrupted: it is kept up to date and never used, and IF NOT EXISTS would keep it.
+            # An interrupted build leaves an index that is maintained and never used, and IF NOT EXISTS would keep it.
             broken = "SELECT FROM pg_index AS i WHERE i.indexrelid = to_regclass(%s) AND NOT i.indisvalid"
             if connection.execute(broken, [index]).fetchone() is not None:
                 connection.execute(f'DROP INDEX CONCURRENTLY "{index}"'.encode())
-        # It waits only for transactions that are older, and nobody waits for it.
+        # This waits only for older transactions, and none waits for it.
         connection.execute(statement.encode())
 
     _retry_on_lock(attempt, lock_wait)
@@ -144,7 +143,7 @@ def _retry_on_lock(attempt: Callable[[], None], lock_wait: float) -> None:
 
 
 def applied(connection: connections.Connection) -> set[str]:
-    """The migrations that the database has."""
+    """The names of the migrations that the database has."""
     with errors.translated():
         if connection.execute("SELECT to_regclass('migrations')").fetchone() == (None,):
             return set()
@@ -152,6 +151,6 @@ def applied(connection: connections.Connection) -> set[str]:
 
 
 def missing(connection: connections.Connection) -> list[str]:
-    """The migrations that this code needs and the database lacks: no process is ready while there are any."""
+    """The migrations that the database lacks: no process is ready while there are any."""
     done = applied(connection)
     return [name for name in available() if name not in done]

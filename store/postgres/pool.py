@@ -1,4 +1,4 @@
-"""Connections that the threads of one process share."""
+"""A pool of connections that the threads of one process share."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,27 +15,26 @@ from store.postgres.pooler import PoolerSafeConnection
 T = TypeVar("T")
 
 _ACQUIRE_TIMEOUT = 2.0
-"""Seconds that a caller waits for a connection: whoever asks over HTTP is better told to come back."""
+"""Seconds that a caller waits for a connection: an HTTP client does better to retry."""
 _RECONNECT_TIMEOUT = 5.0
-"""Seconds after which the pool stops trying to connect by itself; the next caller makes it try at once, so that a
-server that is back is not found only when an exponential back-off ends."""
+"""Seconds after which the pool stops reconnecting by itself. The next caller makes it connect at once, so that a server
+that is back is found before an exponential back-off ends."""
 _QUERY_TIMEOUT = 20.0
-"""Seconds that a question or a write may take before the connection is given up: above PostgreSQL's own limit of a
-statement, for a server that does not even say that."""
+"""Seconds before a connection is given up; above statement_timeout, for a server that does not answer at all."""
 
 READ_SETTINGS = {
-    # A page is made by reading an index in its order. For a chat of average size a sort looks as cheap, and PostgreSQL
-    # plans one statement for all chats: the chat of a hundred thousand messages would be sorted for every page.
+    # A page reads an index in its order. For a chat of average size a sort looks as cheap, and one plan serves all
+    # chats: a chat of a hundred thousand messages would be sorted for every page.
     "enable_sort": "off",
-    # A table that was empty when a statement was planned fills up, and the plan stays.
+    # The plan of a statement stays while a table that was empty grows.
     "enable_seqscan": "off",
 }
-"""Settings of connections that only read."""
+"""Settings of read-only connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolUsage:
-    """Connections and callers of one moment, and since the beginning how many waited in vain."""
+    """Connections and waiting callers now, and the number of callers that ever timed out."""
 
     idle: int
     in_use: int
@@ -44,7 +43,7 @@ class PoolUsage:
 
 
 class Pool:
-    """Opened connections in autocommit; every failure of PostgreSQL comes out as a StoreError."""
+    """Connections in autocommit; every failure of PostgreSQL is raised as a StoreError."""
 
     def __init__(self, database_url: str, application_name: str, *, size: int, read_only: bool) -> None:
         self.name = application_name
@@ -53,11 +52,11 @@ class Pool:
             database_url, read_only=read_only, overrides=READ_SETTINGS if read_only else None
         )
         self.on_write: Callable[[str], None] | None = None
-        """Told after each use of `connection` up to where PostgreSQL's log reaches."""
+        """Called after each use of `connection` with the WAL position up to which others may see its writes."""
         self._pool = ConnectionPool[PoolerSafeConnection](
             connection_class=PoolerSafeConnection,
             kwargs=connections.parameters(database_url, application_name, self._profile),
-            # What reads is simply asked again; of a write nobody would know whether it got through.
+            # A failed read is repeated. A failed write is not, as it may have been committed: so check before it.
             check=None if read_only else _check_alive,
             min_size=1,
             max_size=size,
@@ -69,22 +68,22 @@ class Pool:
 
     @property
     def last_failure(self) -> str | None:
-        """Why the last connection could not be made, in a sentence; None if it could."""
+        """The reason why the last attempt to connect failed, a sentence; None if it succeeded."""
         return self._profile.last_failure
 
     @property
     def behind_pooler(self) -> bool:
-        """Whether a pooler stands between, as far as is known by now."""
+        """True if a pooler was seen between us and PostgreSQL."""
         return self._profile.behind_pooler
 
     def usage(self) -> PoolUsage:
-        """What it is doing now; asking costs nothing."""
+        """The current usage, without a query."""
         stats = self._pool.get_stats()
         size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
         return PoolUsage(idle, size - idle, stats.get("requests_waiting", 0), stats.get("requests_errors", 0))
 
     def open(self) -> None:
-        """Return at once: a database that is away now may be there when it is asked."""
+        """Start connecting and return at once: the database may be up when the first query comes."""
         self._pool.open(wait=False)
 
     def close(self) -> None:
@@ -92,14 +91,14 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Generator[Connection]:
-        """A connection for the block; what is left in a transaction at its end is rolled back."""
+        """A connection for the block; an open transaction is rolled back at its end."""
         with self._acquire() as connection, connections.deadline(connection, _QUERY_TIMEOUT):
             yield connection
             if self.on_write is not None:
                 self.on_write(wal_position(connection))
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """The answer to a question that only reads: asked again, once, if the connection turns out to be dead."""
+        """The result of a read-only query; repeated once if the connection turns out to be dead."""
         with errors.translated():
             with self._acquire() as connection:
                 try:
@@ -107,7 +106,7 @@ class Pool:
                 except psycopg.OperationalError:
                     if not connections.is_broken(connection):
                         raise
-            # The server was restarted, so that the others are as dead as this one.
+            # The server was restarted: the other connections are dead, too.
             self._pool.drain()
             with self._acquire() as connection:
                 return self._run_query(connection, query)
@@ -129,9 +128,9 @@ class Pool:
 
 
 def wal_position(connection: Connection) -> str:
-    """Up to where the primary's log reaches: all that anybody can see by now lies before it."""
+    """The primary's WAL position: all that is visible now lies before it."""
     row = connection.execute(
-        # What is visible is on disk, unless somebody chose that it need not be.
+        # Visible changes are flushed, unless synchronous_commit is off.
         """
         SELECT CASE current_setting('synchronous_commit')
             WHEN 'off' THEN pg_current_wal_insert_lsn()
@@ -144,6 +143,6 @@ def wal_position(connection: Connection) -> str:
 
 
 def _check_alive(connection: PoolerSafeConnection) -> None:
-    """Raises psycopg.OperationalError for a connection whose server was restarted, or can no longer be reached."""
+    """Raise psycopg.OperationalError if the server was restarted or cannot be reached."""
     with connections.deadline(connection, _ACQUIRE_TIMEOUT):
         connection.execute("")

@@ -1,7 +1,7 @@
-"""A streaming replica that answers what only reads, as long as nobody can tell the difference.
+"""Reads from a streaming replica while its answers match the primary's.
 
-It lags behind. So it is asked for nothing before it has replayed all that this process wrote itself or has told
-somebody of; it is not asked at all while it lags too far, does not answer, or is no replica of our primary's.
+A query runs on the replica once it has replayed all that this process wrote or has shown to a client. None does while
+it lags too far, does not answer, or is not a replica of our primary.
 """
 
 import logging
@@ -21,23 +21,23 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_LAG = 10.0
-"""Seconds that it may lag behind and still be asked."""
+"""Seconds of lag above which the replica is not used."""
 _CHECK_INTERVAL = 1.0
-"""Seconds between two looks at how far it is."""
+"""Seconds between two checks of its position."""
 _POSITION_TIMEOUT = 3.0
-"""Seconds that either server has to say how far it is."""
+"""Seconds that a query for a WAL position may take."""
 _QUERY_CANCELED = "57014"
 _CATCH_UP_WAITS = (0.0, 0.003, 0.01, 0.02)
-"""Seconds that a question waits, in several steps, for what it must not miss; then the primary is asked."""
+"""Seconds that a query waits, in steps, for the replica to catch up; then the primary answers."""
 
 
 class ReplicaUnavailableError(Exception):
-    """It cannot answer this question now: the primary has to."""
+    """The replica cannot answer now: the primary must."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalSample:
-    """A place in the primary's log, and when it was there, by the monotonic clock."""
+    """A WAL position of the primary, and the time on the monotonic clock when it was read."""
 
     observed_at: float
     epoch: str
@@ -45,7 +45,7 @@ class WalSample:
 
 
 class Replica:
-    """Watched from a thread of its own; the reasons why it is not asked are sentences without names."""
+    """A pool on the replica, and a thread that checks its lag."""
 
     def __init__(self, read_url: str, primary_url: str, *, size: int) -> None:
         self._pool = Pool(read_url, "api reads", size=size, read_only=True)
@@ -56,12 +56,12 @@ class Replica:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._monitor, name="replica", daemon=True)
-        self.unavailable_reason: str | None = "The replica was not asked yet."
-        """Why it is not asked; None while it is."""
+        self.unavailable_reason: str | None = "The replica has not been checked yet."
+        """The reason why it is not used, a sentence without names; None while it is used."""
         self.served = self.fallbacks = 0
-        """Questions that it answered, and that the primary had to."""
+        """Queries that the replica answered, and queries that the primary answered instead."""
         self.lag_seconds: float | None = None
-        """By how many seconds it lags at most; None if that is not known."""
+        """The upper bound of its lag, in seconds; None if unknown."""
 
     def open(self) -> None:
         self._pool.open()
@@ -72,27 +72,27 @@ class Replica:
         self._pool.close()
 
     def require_lsn(self, lsn: str) -> None:
-        """Answer nothing from now on that does not know what the primary had written up to there."""
-        place = lsn_to_int(lsn)
+        """From now on, answer only after replaying up to this position."""
+        position = lsn_to_int(lsn)
         with self._lock:
-            self._required_lsn = max(self._required_lsn, place)
+            self._required_lsn = max(self._required_lsn, position)
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """The answer; raises BehindError where the primary must be asked, and what the question raises."""
+        """The result of the query, with its own errors; raises ReplicaUnavailableError if the primary must answer."""
         self.fallbacks += 1
         if self.unavailable_reason is not None:
             raise ReplicaUnavailableError
         try:
-            answer = self._pool.read(lambda connection: self._read_when_caught_up(connection, query))
+            result = self._pool.read(lambda connection: self._read_when_caught_up(connection, query))
         except errors.TransientError as error:
             if error.sqlstate == _QUERY_CANCELED:
-                raise  # too much for any server
+                raise  # the query is too slow for any server
             if error.sqlstate is None:
                 self._mark_unavailable("The replica does not answer.")
             raise ReplicaUnavailableError from error
         self.fallbacks -= 1
         self.served += 1
-        return answer
+        return result
 
     def _read_when_caught_up(self, connection: Connection, query: Callable[[Connection], T]) -> T:
         needed = self._required_lsn
@@ -101,7 +101,7 @@ class Replica:
             with connections.deadline(connection, _POSITION_TIMEOUT):
                 row = connection.execute("SELECT pg_last_wal_replay_lsn()::text WHERE pg_is_in_recovery()").fetchone()
             if row is None:
-                self._mark_unavailable("READ_DATABASE_URL leads to no replica.")
+                self._mark_unavailable("READ_DATABASE_URL is not a replica.")
                 raise ReplicaUnavailableError
             if row[0] is not None and lsn_to_int(str(row[0])) >= needed:
                 return query(connection)
@@ -109,7 +109,7 @@ class Replica:
 
     def _mark_unavailable(self, reason: str) -> None:
         if self.unavailable_reason != reason:
-            log.warning("%s The primary answers alone.", reason)
+            log.warning("reading from the primary only: %s", reason)
         self.unavailable_reason = reason
 
     def _monitor(self) -> None:
@@ -120,7 +120,7 @@ class Replica:
             connection.close()
 
     def _sample_primary(self) -> None:
-        """While it is away nothing new is known to lag behind, and its replica goes on answering."""
+        """Record the primary's position. While it is down, nothing new can lag behind, and the replica stays in use."""
         try:
             found = self._fetch_position(
                 "primary",
@@ -131,16 +131,16 @@ class Replica:
             return
         if found is None:
             return
-        mark = WalSample(time.monotonic(), str(found[0]), lsn_to_int(str(found[1])))
+        sample = WalSample(time.monotonic(), str(found[0]), lsn_to_int(str(found[1])))
         with self._lock:
-            if self._samples and self._samples[-1].epoch != mark.epoch:
-                # Another life of the database, whose log may be shorter than what is remembered of the last.
+            if self._samples and self._samples[-1].epoch != sample.epoch:
+                # A new timeline, whose positions may be lower than those of the last one.
                 self._samples.clear()
-                self._required_lsn = mark.lsn
-            self._samples.append(mark)
+                self._required_lsn = sample.lsn
+            self._samples.append(sample)
 
     def _check_replica(self) -> None:
-        began = time.monotonic()
+        started_at = time.monotonic()
         try:
             found = self._fetch_position(
                 "replica",
@@ -150,41 +150,41 @@ class Replica:
             self._mark_unavailable("The replica does not answer.")
             return
         if found is None or found[1] is None:
-            self._mark_unavailable("READ_DATABASE_URL leads to no replica.")
+            self._mark_unavailable("READ_DATABASE_URL is not a replica.")
             return
         if not self._samples:
-            self._mark_unavailable("The primary does not say how far it is.")
+            self._mark_unavailable("The primary's WAL position is unknown.")
             return
         if found[0] != self._samples[-1].epoch:
-            # It has not replayed that far, or follows a primary that is none any more.
-            self._mark_unavailable("The replica knows nothing of the primary's newest life.")
+            # It has not replayed the promotion yet, or follows the former primary.
+            self._mark_unavailable("The replica has not replayed the primary's current timeline.")
             return
-        self.lag_seconds = self._measure_lag(began, lsn_to_int(str(found[1])))
+        self.lag_seconds = self._measure_lag(started_at, lsn_to_int(str(found[1])))
         if self.lag_seconds > MAX_LAG:
             self._mark_unavailable("The replica lags behind.")
         elif self.unavailable_reason is not None:
-            log.info("the replica answers, %.1f s behind", self.lag_seconds)
+            log.info("replica in use, lag %.1f s", self.lag_seconds)
             self.unavailable_reason = None
 
     def _measure_lag(self, now: float, replayed_lsn: int) -> float:
-        """At most by how many seconds: since the primary was last seen where the replica is by now, or before it."""
+        """The upper bound of the lag: seconds since the primary was last seen at or before the replica's position."""
         if self._samples[-1].lsn <= replayed_lsn:
             return 0.0
-        passed = [mark.observed_at for mark in self._samples if mark.lsn <= replayed_lsn]
-        return now - (passed[-1] if passed else self._samples[0].observed_at)
+        reached = [sample.observed_at for sample in self._samples if sample.lsn <= replayed_lsn]
+        return now - (reached[-1] if reached else self._samples[0].observed_at)
 
     def _fetch_position(self, server: str, statement: LiteralString) -> tuple[object, ...] | None:
         connection = self._monitor_connections.get(server)
         if connection is None or not connections.is_idle(connection):
             self._monitor_connections.pop(server, None)
             self._monitor_connections[server] = connection = connections.open(
-                self._urls[server], f"api looks at {server}"
+                self._urls[server], f"api replica monitor ({server})"
             )
         with errors.translated(), connections.deadline(connection, _POSITION_TIMEOUT):
             return connection.execute(statement).fetchone()
 
 
 def lsn_to_int(lsn: str) -> int:
-    """A place in PostgreSQL's log as a number."""
+    """A WAL position as a number of bytes."""
     high, low = lsn.split("/")
     return (int(high, 16) << 32) + int(low, 16)

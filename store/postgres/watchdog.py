@@ -1,4 +1,4 @@
-"""Ends waits that nobody else would end: one thread for all of a process."""
+"""Closes connections whose server does not answer in time, from one thread for the whole process."""
 
 import os
 import socket
@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 _CHECK_INTERVAL = 0.25
-"""Seconds between two looks for waits that are over; a wait may take so much longer than it is given."""
+"""Seconds between two checks; a wait may exceed its limit by as much."""
 
 
 class Watchdog:
-    """Hangs up on servers that let somebody wait longer than agreed."""
+    """Shuts down connections that exceed their time limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class Watchdog:
         try:
             yield
         finally:
-            # Under the lock, so that nothing is shut down that has gone on to other work by now.
+            # Under the lock, so that no connection is shut down after its block ended.
             with self._lock:
                 del self._watched[number]
 
@@ -49,5 +49,5 @@ class Watchdog:
 
 
 def _shut_down_socket(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)
+    with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)

@@ -154,7 +154,7 @@ def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
         environ = {"DATABASE_URL": standby.url, "READ_DATABASE_URL": left.url, "API_TOKEN": API_TOKEN}
         with running_api(environ) as url:
             client = named(url)
-            wait_until(lambda: "newest life" in client.get("/readyz").json()["replica"]["reason"])
+            wait_until(lambda: "current timeline" in client.get("/readyz").json()["replica"]["reason"])
             data = client.get_data(f"/api/chats/{SENDER_PHONE}")
 
     assert [one["message_text"] for one in data["messages"]] == ["common"]
