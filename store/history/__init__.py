@@ -1,1 +1,1 @@
-"""Folds events into chats and messages."""
+"""Folds events into sessions, chats and messages."""

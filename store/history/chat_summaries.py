@@ -1,7 +1,7 @@
-"""What a list of chats shows of each head: its name, its last message, what is unread, and since when somebody waits.
+"""Maintains the summary of each chat in the chat list: name, last message, unread count, and waiting time.
 
-Mostly messages only come, and then what is shown follows from what was shown (`grow`); else it is looked up anew
-(`refresh`).
+Usually messages are only added, and the new summary follows from the old one (`apply_increments`); otherwise it is
+computed from the messages.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from store.postgres.connections import Connection
 
 @dataclass(slots=True)
 class SummaryIncrement:
-    """What was added to a head and to nothing else of its chat: incoming messages, and a name."""
+    """Additions to a chat that has one address: incoming messages, and a name."""
 
     chat_id: int
     incoming_messages: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
@@ -48,29 +48,29 @@ class SummaryIncrement:
 
     @property
     def has_unique_latest(self) -> bool:
-        """Whether the messages themselves tell which of them is the last: not if two arrived as one."""
-        return len({place[:2] for place in self.incoming_messages}) == len(self.incoming_messages)
+        """True if the order of the messages is clear: no two have the same time and receive_order."""
+        return len({message[:2] for message in self.incoming_messages}) == len(self.incoming_messages)
 
 
 @dataclass(slots=True)
 class SummaryChanges:
-    """Heads to show anew, and what happened to each."""
+    """Canonical chats whose summaries change, and how."""
 
     _unread_deltas: Counter[int] = field(default_factory=Counter[int])
-    """By how much each head's unread grew; every head is in it."""
+    """The growth of the unread count of each chat; contains every chat that changes."""
     _increments: dict[int, SummaryIncrement] = field(default_factory=dict[int, SummaryIncrement])
     _to_refresh: set[int] = field(default_factory=set[int])
     _to_recount: set[int] = field(default_factory=set[int])
 
     def mark_stale(self, canonical_chat_id: int, *, recount: bool = False) -> None:
-        """Something happened that is to be looked up; `recount` if its unread cannot be told from what grew."""
+        """Compute this summary from the messages; `recount` also the unread ones, instead of adding the growth."""
         self._unread_deltas[canonical_chat_id] += 0
         self._to_refresh.add(canonical_chat_id)
         if recount:
             self._to_recount.add(canonical_chat_id)
 
     def add_incoming(self, canonical_chat_id: int, chat_id: int, message: tuple[int, int, int]) -> None:
-        """An incoming message came (timestamp, receive_order, id), under the head's own or under another address."""
+        """Add an incoming message, as (timestamp, receive_order, id)."""
         self._unread_deltas[canonical_chat_id] += 1
         if chat_id == canonical_chat_id:
             self._increment(canonical_chat_id).incoming_messages.append(message)
@@ -78,36 +78,38 @@ class SummaryChanges:
             self._to_refresh.add(canonical_chat_id)
 
     def apply(self, connection: Connection, names: Collection[tuple[Chat, ObservedName]]) -> None:
-        """Take in the names, at most one per address, and bring all of these locked heads up to date."""
-        for chat, called in names:
+        """Set the names, at most one per address, and update the summaries of all these locked chats."""
+        for chat, name in names:
             self._unread_deltas[chat.canonical_chat_id] += 0
             if chat.chat_id == chat.canonical_chat_id:
-                self._increment(chat.canonical_chat_id).observed_name = called
+                self._increment(chat.canonical_chat_id).observed_name = name
             else:
                 self._to_refresh.add(chat.canonical_chat_id)
-        plain = [
-            one for head, one in self._increments.items() if one.has_unique_latest and head not in self._to_refresh
+        increments = [
+            increment
+            for chat_id, increment in self._increments.items()
+            if increment.has_unique_latest and chat_id not in self._to_refresh
         ]
-        shown = {growth.chat_id for growth in plain} - apply_increments(connection, plain)
-        chats.set_names(connection, [called for chat, called in names if chat.canonical_chat_id not in shown])
-        if rest := {head: unread for head, unread in self._unread_deltas.items() if head not in shown}:
-            _refresh(connection, rest, self._to_recount)
+        done = {increment.chat_id for increment in increments} - apply_increments(connection, increments)
+        chats.set_names(connection, [name for chat, name in names if chat.canonical_chat_id not in done])
+        if others := {chat_id: unread for chat_id, unread in self._unread_deltas.items() if chat_id not in done}:
+            _refresh(connection, others, self._to_recount)
 
     def _increment(self, canonical_chat_id: int) -> SummaryIncrement:
         return self._increments.setdefault(canonical_chat_id, SummaryIncrement(canonical_chat_id))
 
 
 def apply_increments(connection: Connection, increments: Sequence[SummaryIncrement]) -> set[int]:
-    """Add to these locked heads what came; returns those where that does not tell what is shown.
+    """Add these to the summaries of locked chats; returns the chats whose summaries must be computed instead.
 
-    It does not where other addresses belong to the chat, and where a message came before one that is there already in
-    a chat in which nobody waits: since when somebody waits depends on where the last answer is.
+    These are chats with several addresses, and chats without waiting time in which a message is older than the last
+    one: the waiting time depends on the position of the last answer.
     """
     if not increments:
         return set()
-    left = connection.execute(
+    remaining = connection.execute(
         """
-        WITH told AS MATERIALIZED (
+        WITH increments AS MATERIALIZED (
             SELECT r.chat_id, r.unread, r.first, r.timestamp, r.receive_order, r.id, r.name, r.quality, r.at,
                 decode(r.digest, 'hex') AS digest
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
@@ -115,7 +117,7 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
                 name text, quality smallint, at bigint, digest text
             )
         ),
-        clear AS MATERIALIZED (
+        applicable AS MATERIALIZED (
             SELECT c.chat_id, t.unread, t.first, t.timestamp, t.receive_order, t.id, t.name, t.quality, t.at, t.digest,
                 t.name IS NOT NULL AND (
                     c.own_name IS NULL
@@ -125,7 +127,7 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
                     c.last_timestamp IS NULL OR (c.last_timestamp, c.last_receive_order) < (t.timestamp,
                         t.receive_order)
                 ) AS newest
-            FROM told AS t
+            FROM increments AS t
             JOIN chats AS c USING (chat_id)
             WHERE c.merged_into IS NULL
                 AND NOT EXISTS (SELECT FROM chats AS lid WHERE lid.merged_into = c.chat_id)
@@ -137,7 +139,7 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
                         AND (t.timestamp, t.receive_order) <> (c.last_timestamp, c.last_receive_order)
                 )
         ),
-        grown AS (
+        updated AS (
             UPDATE chats AS c
             SET own_name = CASE WHEN x.named THEN x.name ELSE c.own_name END,
                 own_name_quality = CASE WHEN x.named THEN x.quality ELSE c.own_name_quality END,
@@ -150,14 +152,14 @@ def apply_increments(connection: Connection, increments: Sequence[SummaryIncreme
                 unread = c.unread + x.unread,
                 waiting_since = coalesce(c.waiting_since, x.first),
                 rev = c.rev + (x.unread > 0 OR x.name IS DISTINCT FROM c.name)::integer
-            FROM clear AS x
+            FROM applicable AS x
             WHERE c.chat_id = x.chat_id AND (x.unread > 0 OR x.named)
         )
-        SELECT t.chat_id FROM told AS t WHERE NOT EXISTS (SELECT FROM clear AS x WHERE x.chat_id = t.chat_id)
+        SELECT t.chat_id FROM increments AS t WHERE NOT EXISTS (SELECT FROM applicable AS x WHERE x.chat_id = t.chat_id)
         """,
-        {"rows": json_rows.encode(growth.to_json_row() for growth in increments)},
+        {"rows": json_rows.encode(increment.to_json_row() for increment in increments)},
     )
-    return {int(str(chat_id)) for (chat_id,) in left}
+    return {int(str(chat_id)) for (chat_id,) in remaining}
 
 
 def recount(connection: Connection, canonical_chat_ids: Collection[int]) -> None:
@@ -167,10 +169,10 @@ def recount(connection: Connection, canonical_chat_ids: Collection[int]) -> None
 
 
 def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recount: Collection[int]) -> None:
-    """Bring these locked heads up to date, whatever happened to them.
+    """Compute the summaries of these locked chats from their messages.
 
-    `heads` says by how much each head's unread grew; those in `recount` are counted anew. Rows that are no head
-    (any more) show nothing of their own.
+    The unread count of a chat grows by its delta, or is counted if it is in `to_recount`. Rows that are merged into
+    another chat have an empty summary.
     """
     connection.execute(
         """
@@ -217,8 +219,8 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
                     LIMIT 1
                 ) AS m
             ) AS answer ON h.merged_into IS NULL
-            -- The first incoming message after the last answer. What came in the answer's own second counts as
-            -- answered: seconds are all that SAK tells, and a bot answers within them.
+            -- The first incoming message after the last answer. A message in the same second counts as answered:
+            -- SAK reports seconds only, and a bot answers within one.
             LEFT JOIN LATERAL (
                 SELECT min(m.timestamp) AS timestamp
                 FROM chat_ids_of(h.chat_id) AS c

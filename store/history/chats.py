@@ -1,4 +1,4 @@
-"""Chats: one row per address, and a head for all the addresses of one chat."""
+"""Chats: one row per address; addresses of one person share a canonical chat."""
 
 from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -19,12 +19,12 @@ ChatAddress: TypeAlias = tuple[str, str]
 class Chat:
     chat_id: int
     canonical_chat_id: int
-    """The chat_id of the chat that this address is shown in; its own, unless it is a LID known to be a phone."""
+    """The chat_id under which this address is shown: its own, unless it is a LID that was resolved to a phone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedName:
-    """A name with what orders it among others."""
+    """A name, with the time and digest that order it among others."""
 
     session_id: str
     observed_at: int
@@ -33,7 +33,7 @@ class ObservedName:
 
 
 def kind_of(address: str) -> ChatKind:
-    """What an address is; bare digits always mean a phone."""
+    """The kind of an address; bare digits are a phone."""
     _, at, server = address.partition("@")
     if not at:
         return "phone"
@@ -47,7 +47,7 @@ def kind_of(address: str) -> ChatKind:
 
 
 def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAddress]:
-    """The addresses at which something was said about these messages."""
+    """The addresses of the messages with these keys, and of their updates."""
     if not key_ids:
         return set()
     found = connection.execute(
@@ -66,22 +66,22 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
 
 
 def lock(connection: Connection, addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
-    """Lock the chats at these addresses and the heads they are shown in, making rows that are not there.
+    """Lock the chats at these addresses and their canonical chats, and insert missing rows.
 
-    LIDs first, then all others with the heads that the LIDs named: a head is never a LID, so every transaction takes
-    its locks in the same order, although whom a LID belongs to is known only once it is locked.
+    LIDs are locked first, then the others with the canonical chats of the LIDs. A LID is never merged into a LID, so
+    every transaction takes its locks in the same order.
     """
     wanted = set(addresses)
-    lids = {place for place in wanted if kind_of(place[1]) == "lid"}
+    lids = {address for address in wanted if kind_of(address[1]) == "lid"}
     locked = _lock_until_found(connection, lids)
-    heads = _addresses(connection, [head for _, head in locked.values() if head is not None])
-    locked |= _lock_until_found(connection, (wanted - lids) | heads)
-    return {place: Chat(chat_id, head or chat_id) for place, (chat_id, head) in locked.items()}
+    canonical = _addresses(connection, [merged_into for _, merged_into in locked.values() if merged_into is not None])
+    locked |= _lock_until_found(connection, (wanted - lids) | canonical)
+    return {address: Chat(chat_id, merged_into or chat_id) for address, (chat_id, merged_into) in locked.items()}
 
 
 def _lock_until_found(connection: Connection, addresses: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
     locked: dict[ChatAddress, tuple[int, int | None]] = {}
-    # A row that was there and is being deleted, because its address is forgotten, is found by neither statement.
+    # A row that erasure is deleting is found by neither statement.
     while missing := addresses - set(locked):
         locked |= _lock_once(connection, missing)
     return locked
@@ -113,8 +113,10 @@ def _lock_once(connection: Connection, addresses: set[ChatAddress]) -> dict[Chat
         {"rows": wanted},
     )
     return {
-        (session_id, address): (chat_id, head)
-        for session_id, address, chat_id, head in cast("list[tuple[str, str, int, int | None]]", locked.fetchall())
+        (session_id, address): (chat_id, merged_into)
+        for session_id, address, chat_id, merged_into in cast(
+            "list[tuple[str, str, int, int | None]]", locked.fetchall()
+        )
     }
 
 
@@ -127,15 +129,15 @@ def _addresses(connection: Connection, chat_ids: list[int]) -> set[ChatAddress]:
 
 @contextmanager
 def transient_if_chat_erased() -> Generator[None]:
-    """For what points to a chat that is not locked: if it was forgotten meanwhile, trying again is a new history."""
+    """Turn a missing chat into a TransientError: erasure deleted a chat that was not locked, and a retry inserts it."""
     try:
         yield
     except psycopg.errors.ForeignKeyViolation as error:
-        raise errors.TransientError("The chat was forgotten in this very moment", error.sqlstate) from error
+        raise errors.TransientError("The chat was erased at the same moment; try again", error.sqlstate) from error
 
 
 def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
-    """(session_id, head) of a chat."""
+    """(session_id, canonical_chat_id) of a chat."""
     found = connection.execute(
         "SELECT session_id, canonical_chat_id FROM chats WHERE chat_id = %s", [chat_id]
     ).fetchone()
@@ -144,17 +146,17 @@ def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
 
 
 def preferred_names(names: Iterable[ObservedName]) -> dict[ChatAddress, ObservedName]:
-    """The greatest name of each address by (quality, time, digest)."""
-    found: dict[ChatAddress, ObservedName] = {}
-    for called in names:
-        place = (called.session_id, called.display_name.address)
-        if place not in found or _precedence(called) > _precedence(found[place]):
-            found[place] = called
-    return found
+    """The best name of each address: the greatest by (quality, time, digest)."""
+    preferred: dict[ChatAddress, ObservedName] = {}
+    for name in names:
+        address = (name.session_id, name.display_name.address)
+        if address not in preferred or _precedence(name) > _precedence(preferred[address]):
+            preferred[address] = name
+    return preferred
 
 
 def set_names(connection: Connection, names: Collection[ObservedName]) -> None:
-    """Let each of these names win at its address if it is greater by (quality, time, digest); one per address."""
+    """Set these names, one per address, where they are greater than the stored ones by (quality, time, digest)."""
     if names:
         connection.execute(
             """
@@ -170,14 +172,14 @@ def set_names(connection: Connection, names: Collection[ObservedName]) -> None:
             {
                 "rows": json_rows.encode(
                     {
-                        "session_id": one.session_id,
-                        "address": one.display_name.address,
-                        "name": one.display_name.name,
-                        "quality": one.display_name.quality,
-                        "at": one.observed_at,
-                        "digest": one.digest,
+                        "session_id": name.session_id,
+                        "address": name.display_name.address,
+                        "name": name.display_name.name,
+                        "quality": name.display_name.quality,
+                        "at": name.observed_at,
+                        "digest": name.digest,
                     }
-                    for one in names
+                    for name in names
                 )
             },
         )

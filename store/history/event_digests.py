@@ -1,4 +1,4 @@
-"""The identities of events: which were seen before, and between which receipts their copies came."""
+"""Records the identity of every event, with the earliest and latest receipts of its copies."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class EventCopy:
-    """One copy of an event, as it is noted."""
+    """One copy of an event, as it is recorded."""
 
     digest: bytes
     received_at: int
@@ -21,14 +21,14 @@ class EventCopy:
 
 
 def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[bytes, bool]:
-    """Note one copy each of distinct events; says of those whose copy tells something new whether the event is.
+    """Record one copy each of distinct events; returns, per digest, if the event is new.
 
-    True: never seen before. False: seen, but this copy's receipt dates something anew, because it is the least so far
-    or because the event's own times cannot be believed. Left out: a copy that changes nothing.
+    False: the event is known, but this copy's receipt changes a date, because it is the earliest or because the event's
+    own times are not credible. Copies that change nothing are not in the result.
     """
     copies = list(event_copies)
-    document = json_rows.encode(_to_json_row(copy) for copy in copies)
-    noted = connection.execute(
+    rows = json_rows.encode(_to_json_row(copy) for copy in copies)
+    inserted = connection.execute(
         """
         INSERT INTO event_digests AS d (digest, received_at, outcome)
         SELECT decode(r.digest, 'hex'), r.received_at, r.outcome
@@ -37,11 +37,11 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
         ON CONFLICT (digest) DO NOTHING
         RETURNING d.digest
         """,
-        {"rows": document},
+        {"rows": rows},
     )
-    fresh = dict.fromkeys((digest for (digest,) in cast("list[tuple[bytes]]", noted.fetchall())), True)
-    if len(fresh) == len(copies):
-        return fresh
+    new = dict.fromkeys((digest for (digest,) in cast("list[tuple[bytes]]", inserted.fetchall())), True)
+    if len(new) == len(copies):
+        return new
     redated = connection.execute(
         """
         UPDATE event_digests AS d
@@ -57,8 +57,8 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
                 AS r (digest text, received_at bigint, outcome text, claimed bigint)
             ORDER BY r.digest
         ) AS r
-        WHERE d.digest = r.digest AND NOT d.digest = ANY(%(fresh)s)
-            -- What was forgotten dates nothing any more.
+        WHERE d.digest = r.digest AND NOT d.digest = ANY(%(new)s)
+            -- Erased events keep no dates.
             AND d.outcome <> 'forgotten'
             AND (
                 r.received_at < d.received_at
@@ -67,9 +67,9 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
             )
         RETURNING d.digest
         """,
-        {"rows": document, "ahead": timestamps.MAX_CLOCK_SKEW, "fresh": list(fresh)},
+        {"rows": rows, "ahead": timestamps.MAX_CLOCK_SKEW, "new": list(new)},
     )
-    return fresh | {bytes(digest): False for (digest,) in redated if isinstance(digest, bytes)}
+    return new | {bytes(digest): False for (digest,) in redated if isinstance(digest, bytes)}
 
 
 def lock(connection: Connection, digests: Collection[bytes]) -> None:

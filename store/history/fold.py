@@ -1,4 +1,4 @@
-"""Folds what events tell into the history. Any order, number and cut of the same tellings gives the same history."""
+"""Folds parsed events into the history: the same events give the same history in any order, number and batches."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,46 +25,46 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """What a fold touched."""
+    """The result of a fold."""
 
     key_ids_by_digest: Mapping[bytes, Sequence[int]]
-    """Per digest, the keys of the messages that the event tells of."""
+    """Per digest, the keys of the messages that the event is about."""
     changes: Sequence[Change]
-    """What readers can see now and could not before."""
+    """The changes to publish in the feed."""
 
 
 def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_phone: str | None = None) -> FoldResult:
-    """Fold the tellings in the caller's transaction.
+    """Fold the events in the caller's transaction.
 
-    Locks are taken in one order by everybody: keys, LIDs, other chats. Everything is looked up after its lock.
-    `own_phone` is the number of sessions that never reported one.
+    Every transaction takes its locks in one order: message keys, LIDs, other chats; and reads nothing before its lock.
+    `own_phone` is the number of sessions that reported none.
     """
-    numbers = sessions.ensure(connection, {telling.session_id for telling in parsed_events})
-    said = [(telling, fact, name) for telling in parsed_events for fact, name in telling.keyed_message_facts()]
-    locked = message_keys.lock(connection, {name for _, _, name in said}, numbers)
+    numbers = sessions.ensure(connection, {event.session_id for event in parsed_events})
+    keyed_facts = [(event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts()]
+    locked = message_keys.lock(connection, {key for _, _, key in keyed_facts}, numbers)
     known = [key.key_id for key in locked.values() if not key.is_new]
-    places = {place for t in parsed_events for place in t.chat_addresses()}
-    places |= chats.addresses_of_keys(connection, known) | message_tombstones.chat_addresses(
+    addresses = {address for event in parsed_events for address in event.chat_addresses()}
+    addresses |= chats.addresses_of_keys(connection, known) | message_tombstones.chat_addresses(
         connection, locked.values()
     )
-    folding = Fold(connection, parsed_events, said, locked, chats.lock(connection, places))
-    moved = folding.resolve_lids()
-    message_tombstones.add(connection, folding.drop_tombstoned_facts())
-    merged = folding.store_messages(own_phone)
-    marked = folding.store_updates()
-    folding.recompute(sorted({*known, *merged, *marked, *moved}))
-    folding.refresh_summaries()
-    folding.apply_session_reports()
-    keys_of: defaultdict[bytes, list[int]] = defaultdict(list)
-    for telling, _, name in said:
-        if (key_id := locked[name].key_id) not in keys_of[telling.digest]:
-            keys_of[telling.digest].append(key_id)
-    return FoldResult(keys_of, folding.changes)
+    state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, addresses))
+    remapped = state.resolve_lids()
+    message_tombstones.add(connection, state.drop_tombstoned_facts())
+    repeated = state.store_messages(own_phone)
+    updated = state.store_updates()
+    state.recompute(sorted({*known, *repeated, *updated, *remapped}))
+    state.refresh_summaries()
+    state.apply_session_reports()
+    key_ids_by_digest: defaultdict[bytes, list[int]] = defaultdict(list)
+    for event, _, key in keyed_facts:
+        if (key_id := locked[key].key_id) not in key_ids_by_digest[event.digest]:
+            key_ids_by_digest[event.digest].append(key_id)
+    return FoldResult(key_ids_by_digest, state.changes)
 
 
 @dataclass(slots=True)
 class Fold:
-    """One fold under its locks: each step writes, and notes what is to be shown anew."""
+    """One fold, under its locks: each step writes, and collects changes and stale summaries."""
 
     connection: Connection
     parsed_events: Sequence[ParsedEvent]
@@ -72,132 +72,136 @@ class Fold:
     locked_keys: Mapping[message_keys.MessageKey, message_keys.LockedKey]
     chats_by_address: dict[ChatAddress, Chat]
     summary_changes: chat_summaries.SummaryChanges = field(default_factory=chat_summaries.SummaryChanges)
-    """What is to be shown anew."""
     changes: list[Change] = field(default_factory=list[Change])
     address_by_chat_id: dict[int, ChatAddress] = field(init=False)
-    """Where each locked chat is."""
+    """The address of each locked chat."""
 
     def __post_init__(self) -> None:
-        self.address_by_chat_id = {chat.chat_id: place for place, chat in self.chats_by_address.items()}
+        self.address_by_chat_id = {chat.chat_id: address for address, chat in self.chats_by_address.items()}
 
     def resolve_lids(self) -> list[int]:
-        """Take in evidence on LIDs; returns the keys to settle because a LID is shown elsewhere now."""
+        """Add evidence on LIDs; returns the keys to recompute because a LID moved to another chat."""
         evidence = [
-            lid_aliases.ObservedLidAlias(t.session_id, t.effective_time(fact.time), t.digest, fact)
-            for t in self.parsed_events
-            for fact in t.facts
+            lid_aliases.ObservedLidAlias(event.session_id, event.effective_time(fact.time), event.digest, fact)
+            for event in self.parsed_events
+            for fact in event.facts
             if isinstance(fact, LidAlias)
         ]
         return self.remap_lids(lid_aliases.add_evidence(self.connection, evidence)) if evidence else []
 
     def remap_lids(self, lids: Iterable[ChatAddress]) -> list[int]:
-        """Show these locked LIDs where their evidence says now; returns the keys to settle because of that."""
+        """Merge these locked LIDs into the chats that their evidence names; returns the keys to recompute."""
         moves = lid_aliases.resolve_lids(self.connection, lids)
         if not moves:
             return []
         lid_aliases.rewrite_phone_numbers(self.connection, moves)
-        moved = {move.chat_id: move for move in moves}
-        for place, chat in list(self.chats_by_address.items()):
-            if move := moved.get(chat.chat_id):
-                self.chats_by_address[place] = Chat(chat.chat_id, move.new_canonical_chat_id)
-                for head in (move.chat_id, move.old_canonical_chat_id, move.new_canonical_chat_id):
-                    self.summary_changes.mark_stale(head, recount=True)
-                self.changes.append(Change("merge", place[0], move.new_canonical_chat_id))
+        remapped = {move.chat_id: move for move in moves}
+        for address, chat in list(self.chats_by_address.items()):
+            if move := remapped.get(chat.chat_id):
+                self.chats_by_address[address] = Chat(chat.chat_id, move.new_canonical_chat_id)
+                for canonical_chat_id in (move.chat_id, move.old_canonical_chat_id, move.new_canonical_chat_id):
+                    self.summary_changes.mark_stale(canonical_chat_id, recount=True)
+                self.changes.append(Change("merge", address[0], move.new_canonical_chat_id))
         return lid_aliases.affected_key_ids(self.connection, moves)
 
     def drop_tombstoned_facts(self) -> set[MessageIdentity]:
-        """Leave out what is said about messages that were forgotten because of their age; returns where it was new."""
-        self.keyed_facts, news = message_tombstones.exclude_tombstoned(
+        """Drop the facts about expired messages; returns the tombstones to add."""
+        self.keyed_facts, tombstones = message_tombstones.exclude_tombstoned(
             self.connection, self.keyed_facts, self.locked_keys, self.chats_by_address
         )
-        return news
+        return tombstones
 
     def store_messages(self, own_phone: str | None) -> set[int]:
-        """Make or merge the rows of the messages that are told of; returns the keys of which there were several copies.
+        """Insert or merge the messages; returns the keys of which there are several copies in this fold.
 
-        Also where nobody knew the message: its copies here may differ in status, or be shown as one.
+        These must be recomputed even if they are new: the copies may differ in status, or be duplicates.
         """
-        told = [(telling, fact, name) for telling, fact, name in self.keyed_facts if isinstance(fact, Message)]
-        if not told:
+        facts = [(event, fact, key) for event, fact, key in self.keyed_facts if isinstance(fact, Message)]
+        if not facts:
             return set()
-        own = sessions.own_phones(self.connection, {t.session_id for t, _, _ in told})
-        made, changed = messages.upsert(
+        own = sessions.own_phones(self.connection, {event.session_id for event, _, _ in facts})
+        inserted, changed = messages.upsert(
             self.connection,
-            [
-                self._message_copy(telling, fact, name, own.get(telling.session_id, own_phone))
-                for telling, fact, name in told
-            ],
+            [self._message_copy(event, fact, key, own.get(event.session_id, own_phone)) for event, fact, key in facts],
         )
-        for row_id, copy in made:
-            session_id, head = self._canonical_chat(copy.chat_id)
-            self.changes.append(Change("message", session_id, head, row_id))
+        for row_id, copy in inserted:
+            session_id, canonical_chat_id = self._canonical_chat(copy.chat_id)
+            self.changes.append(Change("message", session_id, canonical_chat_id, row_id))
             if copy.direction == "incoming":
-                self.summary_changes.add_incoming(head, copy.chat_id, (copy.timestamp, copy.receive_order, row_id))
+                self.summary_changes.add_incoming(
+                    canonical_chat_id, copy.chat_id, (copy.timestamp, copy.receive_order, row_id)
+                )
             else:
-                self.summary_changes.mark_stale(head)
+                self.summary_changes.mark_stale(canonical_chat_id)
         for row in changed:
-            session_id, head = self._canonical_chat(row.chat_id)
-            self.summary_changes.mark_stale(head)
-            self.changes.append(Change("message", session_id, head, row.row_id))
-        copies = Counter(name for _, _, name in told)
-        return {self.locked_keys[name].key_id for name, count in copies.items() if count > 1}
+            session_id, canonical_chat_id = self._canonical_chat(row.chat_id)
+            self.summary_changes.mark_stale(canonical_chat_id)
+            self.changes.append(Change("message", session_id, canonical_chat_id, row.row_id))
+        copies = Counter(key for _, _, key in facts)
+        return {self.locked_keys[key].key_id for key, count in copies.items() if count > 1}
 
     def store_updates(self) -> set[int]:
-        """Keep acks, edits, deletes and reactions; returns the keys that they mark."""
-        found: dict[tuple[int, str, bytes], message_updates.MessageUpdate] = {}
-        for telling, fact, name in self.keyed_facts:
+        """Store acks, edits, deletes and reactions; returns the keys of their messages."""
+        updates: dict[tuple[int, str, bytes], message_updates.MessageUpdate] = {}
+        for event, fact, key in self.keyed_facts:
             if not isinstance(fact, Message):
-                mark = self._message_update(telling, fact, self.locked_keys[name].key_id)
-                found.setdefault((mark.key_id, mark.kind, mark.digest), mark)
-        if found:
-            message_updates.add(self.connection, found.values())
-        return {key_id for key_id, _, _ in found}
+                update = self._message_update(event, fact, self.locked_keys[key].key_id)
+                updates.setdefault((update.key_id, update.kind, update.digest), update)
+        if updates:
+            message_updates.add(self.connection, updates.values())
+        return {key_id for key_id, _, _ in updates}
 
     def recompute(self, key_ids: list[int]) -> None:
-        """Bring these messages to what their copies and marks amount to."""
-        for settled in message_updates.recompute(self.connection, key_ids):
-            session_id, head = self._canonical_chat(settled.chat_id)
-            self.summary_changes.mark_stale(head, recount=settled.copies_changed)
+        """Recompute these messages from their copies and updates, and collect the changes."""
+        for recomputed in message_updates.recompute(self.connection, key_ids):
+            session_id, canonical_chat_id = self._canonical_chat(recomputed.chat_id)
+            self.summary_changes.mark_stale(canonical_chat_id, recount=recomputed.copies_changed)
             changed: Mapping[ChangeKind, bool] = {
-                "message": settled.copies_changed,
-                "status": settled.status_changed,
-                "edit": settled.edit_changed,
-                "delete": settled.delete_changed,
+                "message": recomputed.copies_changed,
+                "status": recomputed.status_changed,
+                "edit": recomputed.edit_changed,
+                "delete": recomputed.delete_changed,
             }
-            self.changes += [Change(kind, session_id, head, settled.row_id) for kind, did in changed.items() if did]
-        reacted = [self.locked_keys[name].key_id for _, fact, name in self.keyed_facts if isinstance(fact, Reaction)]
-        for row_id, chat_id in message_updates.find_visible(self.connection, reacted):
+            self.changes += [
+                Change(kind, session_id, canonical_chat_id, recomputed.row_id)
+                for kind, is_changed in changed.items()
+                if is_changed
+            ]
+        reaction_keys = [
+            self.locked_keys[key].key_id for _, fact, key in self.keyed_facts if isinstance(fact, Reaction)
+        ]
+        for row_id, chat_id in message_updates.find_visible(self.connection, reaction_keys):
             self.changes.append(Change("reaction", *self._canonical_chat(chat_id), row_id))
 
     def refresh_summaries(self) -> None:
-        """Take in what addresses are called, and bring the list of chats up to date."""
+        """Set the names of chats, and refresh the summaries of the chats that changed."""
         names = chats.preferred_names(
-            chats.ObservedName(t.session_id, t.effective_time(fact.time), t.digest, fact)
-            for t in self.parsed_events
-            for fact in t.facts
+            chats.ObservedName(event.session_id, event.effective_time(fact.time), event.digest, fact)
+            for event in self.parsed_events
+            for fact in event.facts
             if isinstance(fact, DisplayName)
         )
         self.summary_changes.apply(
-            self.connection, [(self.chats_by_address[place], called) for place, called in names.items()]
+            self.connection, [(self.chats_by_address[address], name) for address, name in names.items()]
         )
 
     def apply_session_reports(self) -> None:
-        """Take in what sessions say of themselves; last, as every worker wants the few rows of sessions."""
-        told = [
-            sessions.ObservedReport(t.session_id, t.effective_time(fact.time), t.digest, fact)
-            for t in self.parsed_events
-            for fact in t.facts
+        """Apply the reports of sessions; last, because all workers update the same few rows."""
+        facts = [
+            sessions.ObservedReport(event.session_id, event.effective_time(fact.time), event.digest, fact)
+            for event in self.parsed_events
+            for fact in event.facts
             if isinstance(fact, SessionReport)
         ]
         self.changes += [
-            Change("session", session_id) for session_id in sorted(sessions.apply_reports(self.connection, told))
+            Change("session", session_id) for session_id in sorted(sessions.apply_reports(self.connection, facts))
         ]
 
     def _canonical_chat(self, chat_id: int) -> tuple[str, int]:
-        """(session_id, head) of a chat; of another LID in a chat that we locked, it is not at hand."""
-        if (place := self.address_by_chat_id.get(chat_id)) is None:
+        """(session_id, canonical_chat_id); looked up for a LID that was not locked itself."""
+        if (address := self.address_by_chat_id.get(chat_id)) is None:
             return chats.find_canonical(self.connection, chat_id)
-        return place[0], self.chats_by_address[place].canonical_chat_id
+        return address[0], self.chats_by_address[address].canonical_chat_id
 
     def _message_copy(
         self, parsed_event: ParsedEvent, fact: Message, message_key: message_keys.MessageKey, own_phone: str | None
@@ -227,11 +231,11 @@ class Fold:
         )
 
     def _peer_phone(self, canonical_chat_id: int, fact: Message) -> str | None:
-        """The phone on the other side: the chat's, or in a group the sender's, where it is known."""
-        shown_as = self.address_by_chat_id[canonical_chat_id][1]
-        if chats.kind_of(shown_as) == "group" and fact.sender is not None:
-            shown_as = fact.sender
-        return shown_as if chats.kind_of(shown_as) == "phone" else None
+        """The phone of the other side: the chat's, or in a group the sender's, if it is known."""
+        address = self.address_by_chat_id[canonical_chat_id][1]
+        if chats.kind_of(address) == "group" and fact.sender is not None:
+            address = fact.sender
+        return address if chats.kind_of(address) == "phone" else None
 
     def _message_update(
         self, parsed_event: ParsedEvent, fact: Ack | Edit | Delete | Reaction, key_id: int

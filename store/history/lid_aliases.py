@@ -1,4 +1,4 @@
-"""Which LID is which phone: evidence, what it amounts to, and what follows when that changes."""
+"""Resolves LIDs to phones by evidence, and moves their messages when the evidence changes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class ObservedLidAlias:
-    """Evidence with what orders it among others."""
+    """Evidence, with the time and digest that order it among others."""
 
     session_id: str
     observed_at: int
@@ -21,7 +21,7 @@ class ObservedLidAlias:
 
 @dataclass(frozen=True, slots=True)
 class LidRemap:
-    """A LID's row that is shown in another chat from now on."""
+    """The row of a LID whose canonical chat changed."""
 
     chat_id: int
     old_canonical_chat_id: int
@@ -29,12 +29,13 @@ class LidRemap:
 
 
 def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -> set[ChatAddress]:
-    """Keep the newest evidence of each pair; returns the LIDs that anything was told of."""
+    """Store the newest evidence of each pair of LID and phone; returns the LIDs."""
     newest: dict[tuple[str, str, str], ObservedLidAlias] = {}
-    for told in evidence:
-        pair = (told.session_id, told.alias.lid, told.alias.phone)
-        if pair not in newest or (told.observed_at, told.digest) > (newest[pair].observed_at, newest[pair].digest):
-            newest[pair] = told
+    for observed in evidence:
+        pair = (observed.session_id, observed.alias.lid, observed.alias.phone)
+        current = newest.get(pair)
+        if current is None or (observed.observed_at, observed.digest) > (current.observed_at, current.digest):
+            newest[pair] = observed
     if newest:
         connection.execute(
             """
@@ -53,10 +54,10 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
                         "session_id": session_id,
                         "lid": lid,
                         "phone": phone,
-                        "observed_at": told.observed_at,
-                        "digest": told.digest,
+                        "observed_at": observed.observed_at,
+                        "digest": observed.digest,
                     }
-                    for (session_id, lid, phone), told in newest.items()
+                    for (session_id, lid, phone), observed in newest.items()
                 )
             },
         )
@@ -64,7 +65,7 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
 
 
 def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[LidRemap]:
-    """Point each of these locked LIDs to the phone that its evidence names now; returns those that moved.
+    """Merge each of these locked LIDs into the phone that its evidence names; returns those that changed.
 
     Per LID, the evidence with the greatest (time, digest) wins. Its phone's chat exists and is locked: the fold that
     adds a pair locks both chats.
@@ -72,9 +73,9 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
     wanted = list(lids)
     if not wanted:
         return []
-    moved = connection.execute(
+    changed = connection.execute(
         """
-        WITH meant AS (
+        WITH resolved AS (
             SELECT l.chat_id, l.merged_into AS old_canonical_chat_id, phone.chat_id AS new_canonical_chat_id
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, lid text)
             JOIN chats AS l ON l.session_id = r.session_id AND l.address = r.lid
@@ -89,17 +90,17 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
         )
         UPDATE chats AS c
         SET merged_into = m.new_canonical_chat_id, rev = c.rev + 1
-        FROM meant AS m
+        FROM resolved AS m
         WHERE c.chat_id = m.chat_id AND c.merged_into IS DISTINCT FROM m.new_canonical_chat_id
         RETURNING c.chat_id, coalesce(m.old_canonical_chat_id, c.chat_id), coalesce(m.new_canonical_chat_id, c.chat_id)
         """,
         {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
     )
-    return [LidRemap(int(str(chat)), int(str(old)), int(str(new))) for chat, old, new in moved]
+    return [LidRemap(int(str(chat)), int(str(old)), int(str(new))) for chat, old, new in changed]
 
 
 def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
-    """Let the guide's columns name the phone of messages whose LID moved, or nobody where it is a LID again."""
+    """Set from_number and to_number of the messages of these LIDs to their phones, or to null."""
     connection.execute(
         """
         UPDATE whatsapp_messages AS m
@@ -109,12 +110,12 @@ def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) ->
         LEFT JOIN chats AS phone ON phone.chat_id = c.merged_into
         WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s)
         """,
-        {"chats": [move.chat_id for move in remaps]},
+        {"chats": [remap.chat_id for remap in remaps]},
     )
 
 
 def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
-    """The keys whose messages may amount to something else now that these LIDs are shown elsewhere."""
+    """The keys of messages that must be recomputed because these LIDs moved to another chat."""
     found = connection.execute(
         """
         SELECT k.key_id FROM message_updates AS k WHERE k.chat_id = ANY(%(chats)s)
@@ -127,7 +128,7 @@ def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list
                 OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
             )
         """,
-        {"chats": [move.chat_id for move in remaps]},
+        {"chats": [remap.chat_id for remap in remaps]},
     )
     return [int(str(key_id)) for (key_id,) in found]
 
@@ -146,7 +147,7 @@ def candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set
 
 
 def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
-    """The phone that a LID is known to be, in this session."""
+    """The phone to which a LID is resolved in this session; None if it is not."""
     row = connection.execute(
         """
         SELECT phone.address

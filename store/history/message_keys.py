@@ -1,7 +1,7 @@
-"""Message keys: the rows to lock before anything is written about a message.
+"""Locks message keys: rows that a transaction locks before it reads or writes anything about a message.
 
-Lock first, look afterwards: an ack and its message that commit side by side both take the key, so the later one sees
-what the earlier one left. Looking before locking lets them miss each other for ever.
+An ack and its message in two transactions lock the same key, so the later transaction sees what the earlier one wrote.
+Reading before locking would let them miss each other for ever.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,23 +19,23 @@ MessageKey: TypeAlias = tuple[str, str]
 class LockedKey:
     key_id: int
     is_new: bool
-    """Nothing was ever said about the message before this transaction."""
+    """This transaction inserted the key, so nothing about the message is stored."""
     has_tombstone: bool = False
-    """A message with this id was forgotten because of its age (store/history/message_tombstones.py)."""
+    """A message with this key has expired (store/history/message_tombstones.py)."""
 
 
 def lock(
     connection: Connection, message_keys: Iterable[MessageKey], session_numbers: Mapping[str, int]
 ) -> dict[MessageKey, LockedKey]:
-    """Lock the keys, making those that are not there; sorted, so that two transactions never wait for each other."""
+    """Lock the keys and insert missing ones; in order, so that transactions do not deadlock."""
     wanted = {
         (session_numbers[session_id], message_id): (session_id, message_id) for session_id, message_id in message_keys
     }
     if not wanted:
         return {}
-    document = json_rows.encode({"session_number": session, "message_id": message_id} for session, message_id in wanted)
-    found: dict[MessageKey, LockedKey] = {}
-    made = connection.execute(
+    rows = json_rows.encode({"session_number": session, "message_id": message_id} for session, message_id in wanted)
+    locked: dict[MessageKey, LockedKey] = {}
+    inserted = connection.execute(
         """
         INSERT INTO message_keys (session_number, message_id)
         SELECT r.session_number, r.message_id
@@ -44,12 +44,12 @@ def lock(
         ON CONFLICT (session_number, message_id) DO NOTHING
         RETURNING key_id, session_number, message_id
         """,
-        {"rows": document},
+        {"rows": rows},
     )
-    for key_id, session, message_id in cast("list[tuple[int, int, str]]", made.fetchall()):
-        found[wanted[session, message_id]] = LockedKey(key_id, is_new=True)
-    if len(found) < len(wanted):
-        locked = connection.execute(
+    for key_id, session, message_id in cast("list[tuple[int, int, str]]", inserted.fetchall()):
+        locked[wanted[session, message_id]] = LockedKey(key_id, is_new=True)
+    if len(locked) < len(wanted):
+        existing = connection.execute(
             """
             SELECT k.key_id, k.session_number, k.message_id, k.has_tombstone
             FROM message_keys AS k
@@ -58,11 +58,11 @@ def lock(
             ORDER BY k.session_number, k.message_id
             FOR UPDATE OF k
             """,
-            {"rows": document},
+            {"rows": rows},
         )
-        for key_id, session, message_id, retired in cast("Iterable[tuple[int, int, str, bool]]", locked):
-            found.setdefault(wanted[session, message_id], LockedKey(key_id, is_new=False, has_tombstone=retired))
-    return found
+        for key_id, session, message_id, tombstone in cast("Iterable[tuple[int, int, str, bool]]", existing):
+            locked.setdefault(wanted[session, message_id], LockedKey(key_id, is_new=False, has_tombstone=tombstone))
+    return locked
 
 
 def lock_ids(connection: Connection, key_ids: Collection[int]) -> None:

@@ -1,7 +1,6 @@
-"""Which messages were forgotten because of their age: no late copy, ack or replay of one brings it back.
+"""Tombstones of expired messages: they keep a late copy, ack or replay from bringing an expired message back.
 
-A message is retired in its chat, under whatever address of that chat it came, so that a stranger's message that bears
-the same id in another chat is none of this.
+A tombstone applies to all addresses of its chat. A message in another chat with the same id is unaffected.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,15 +17,15 @@ from store.postgres.connections import Connection
 
 
 def chat_addresses(connection: Connection, locked_keys: Iterable[LockedKey]) -> set[ChatAddress]:
-    """Where messages of these locked keys were retired; of most keys, which costs nothing, nowhere."""
-    if not (some := _tombstoned_key_ids(locked_keys)):
+    """The chats in which messages of these locked keys have tombstones; without tombstones, no query runs."""
+    if not (key_ids := _tombstoned_key_ids(locked_keys)):
         return set()
     found = connection.execute(
         """
         SELECT c.session_id, c.address FROM expired_message_tombstones AS r JOIN chats AS c USING (chat_id)
             WHERE r.key_id = ANY(%s)
         """,
-        [some],
+        [key_ids],
     )
     return {(session_id, address) for session_id, address in cast("Iterable[tuple[str, str]]", found)}
 
@@ -37,34 +36,37 @@ def exclude_tombstoned(
     locked_keys: Mapping[MessageKey, LockedKey],
     chats_by_address: Mapping[ChatAddress, Chat],
 ) -> tuple[Sequence[KeyedFact], set[MessageIdentity]]:
-    """What is said, but for what is said about retired messages; their chats are locked and where they belong now.
+    """The facts without those about expired messages, and the tombstones to add.
 
-    Also where that was said about them and nothing was retired so far: to be noted, as addresses part again.
+    Chats are locked and LIDs resolved. A tombstone must be added for each other address of the chat at which a fact was
+    excluded, because the addresses may part again.
     """
-    if not (some := _tombstoned_key_ids(locked_keys.values())):
+    if not (key_ids := _tombstoned_key_ids(locked_keys.values())):
         return keyed_facts, set()
-    retired = _Tombstones.load(connection, some)
-    left: list[KeyedFact] = []
-    news: set[MessageIdentity] = set()
-    for telling, fact, name in keyed_facts:
+    tombstones = _Tombstones.load(connection, key_ids)
+    remaining: list[KeyedFact] = []
+    added: set[MessageIdentity] = set()
+    for event, fact, name in keyed_facts:
         key = locked_keys[name]
         if not key.has_tombstone:
-            left.append((telling, fact, name))
-        # An ack that names no chat may mean the message that was retired.
+            remaining.append((event, fact, name))
+        # An ack without a chat may mean the expired message.
         elif fact.address is not None:
-            chat = chats_by_address[telling.session_id, fact.address]
-            slot = (key.key_id, chat.chat_id, "outgoing" if isinstance(fact, Ack) else fact.direction)
-            if retired.covers_other_address(slot, chat.canonical_chat_id, is_message=isinstance(fact, Message)):
-                news.add(slot)
-            elif not retired.covers_address(slot, is_message=isinstance(fact, Message)):
-                left.append((telling, fact, name))
-    return left, news
+            chat = chats_by_address[event.session_id, fact.address]
+            identity = (key.key_id, chat.chat_id, "outgoing" if isinstance(fact, Ack) else fact.direction)
+            if tombstones.covers_other_address(identity, chat.canonical_chat_id, is_message=isinstance(fact, Message)):
+                added.add(identity)
+            elif not tombstones.covers_address(identity, is_message=isinstance(fact, Message)):
+                remaining.append((event, fact, name))
+    return remaining, added
 
 
 def add(connection: Connection, identities: Collection[MessageIdentity]) -> None:
-    """Note that there is nothing at these places either any more, whatever was said there before."""
+    """Add tombstones, and delete the updates at these addresses."""
     if identities:
-        noted = json_rows.encode({"key_id": key, "chat_id": chat, "direction": way} for key, chat, way in identities)
+        rows = json_rows.encode(
+            {"key_id": key, "chat_id": chat, "direction": direction} for key, chat, direction in identities
+        )
         connection.execute(
             """
             INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
@@ -73,7 +75,7 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
             ORDER BY r.key_id, r.chat_id, r.direction
             ON CONFLICT DO NOTHING
             """,
-            [noted],
+            [rows],
         )
         connection.execute(
             """
@@ -81,25 +83,25 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
             USING jsonb_to_recordset(%s::jsonb) AS r (key_id bigint, chat_id bigint)
             WHERE k.key_id = r.key_id AND k.chat_id = r.chat_id
             """,
-            [noted],
+            [rows],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Tombstones:
-    """What was retired of a few ids, and what there is of them."""
+    """The tombstones of a few keys, and the stored messages and updates of the same keys."""
 
     identities: set[MessageIdentity]
     canonical_identities: set[MessageIdentity]
-    """The same, but with the head of each chat."""
+    """The same, with the canonical chat."""
     existing_identities: set[MessageIdentity]
-    """Where there is a message with such an id, by the heads of chats: younger, or of an address that came later."""
+    """Stored messages, by canonical chat: younger ones, or of an address that was merged later."""
     with_updates: set[tuple[int, int]]
-    """Where something is said about such an id, by the very address."""
+    """(key_id, chat_id) of stored updates."""
 
     @classmethod
     def load(cls, connection: Connection, key_ids: list[int]) -> Self:
-        slots = connection.execute(
+        tombstones = connection.execute(
             """
             SELECT r.key_id, r.chat_id, r.direction, c.canonical_chat_id
             FROM expired_message_tombstones AS r
@@ -108,7 +110,7 @@ class _Tombstones:
             """,
             [key_ids],
         ).fetchall()
-        living = connection.execute(
+        existing = connection.execute(
             """
             SELECT DISTINCT m.key_id, c.canonical_chat_id, m.direction
             FROM whatsapp_messages AS m
@@ -117,25 +119,25 @@ class _Tombstones:
             """,
             [key_ids],
         ).fetchall()
-        marked = connection.execute(
+        updated = connection.execute(
             "SELECT DISTINCT k.key_id, k.chat_id FROM message_updates AS k WHERE k.key_id = ANY(%s) AND k.chat_id "
             "IS NOT NULL",
             [key_ids],
         ).fetchall()
-        found = cast("Sequence[tuple[int, int, Direction, int]]", slots)
+        rows = cast("Sequence[tuple[int, int, Direction, int]]", tombstones)
         return cls(
-            {(key_id, chat_id, direction) for key_id, chat_id, direction, _ in found},
-            {(key_id, head, direction) for key_id, _, direction, head in found},
-            set(cast("Sequence[MessageIdentity]", living)),
-            set(cast("Sequence[tuple[int, int]]", marked)),
+            {(key_id, chat_id, direction) for key_id, chat_id, direction, _ in rows},
+            {(key_id, canonical, direction) for key_id, _, direction, canonical in rows},
+            set(cast("Sequence[MessageIdentity]", existing)),
+            set(cast("Sequence[tuple[int, int]]", updated)),
         )
 
     def covers_address(self, identity: MessageIdentity, *, is_message: bool) -> bool:
-        """Whether a message was retired at this very address; what is said of one, in either direction."""
+        """True if a message at this address has a tombstone; for an update, in either direction."""
         return _contains(self.identities, identity, is_message=is_message)
 
     def covers_other_address(self, identity: MessageIdentity, canonical_chat_id: int, *, is_message: bool) -> bool:
-        """Whether it was retired at another address only, and nothing is left of it in the chat."""
+        """True if only another address of the chat has a tombstone, and the chat has neither message nor update."""
         shown = (identity[0], canonical_chat_id, identity[2])
         return (
             not self.covers_address(identity, is_message=is_message)

@@ -1,7 +1,7 @@
-"""Marks: what is said about a message apart from it, and what messages and marks together amount to.
+"""Stores message updates (acks, edits, deletes, reactions), and recomputes messages from them.
 
-Marks are a set that only grows, and so are the copies of a message; `settle` is a function of the two sets. That is
-why it does not matter which of them came first.
+The updates and the copies of a message are sets that only grow, and `recompute` is a function of the two. So the order
+in which they come does not matter.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class MessageUpdate:
 
 @dataclass(frozen=True, slots=True)
 class RecomputedMessage:
-    """A message row that amounts to something else than before, and in what."""
+    """A message row that changed, and in what."""
 
     row_id: int
     chat_id: int
@@ -39,27 +39,27 @@ class RecomputedMessage:
     edit_changed: bool
     delete_changed: bool
     copies_changed: bool
-    """Which copy is shown, or whether it is read, changed: the chat's unread is to be counted anew."""
+    """True if another copy is shown, or its unread flag changed: the chat's unread messages must be recounted."""
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
-    """Add the marks to their messages; a copy that came earlier dates its mark."""
+    """Add the updates; of several copies of an update, the earliest dates it."""
     connection.execute(
         _ADD,
-        {"rows": json_rows.encode(asdict(mark) for mark in updates)},
+        {"rows": json_rows.encode(asdict(update) for update in updates)},
     )
 
 
 def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMessage]:
-    """Bring the messages of these keys to what their copies and marks amount to; returns the rows that changed."""
+    """Recompute the messages of these keys from their copies and updates; returns the rows that changed."""
     if not key_ids:
         return []
-    settled = connection.execute(
+    recomputed = connection.execute(
         """
         WITH copies AS (
             SELECT m.id, m.key_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
                 c.canonical_chat_id,
-                -- What edits replace: of media the caption, else the text.
+                -- An edit replaces the caption of media, else the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
                     WHEN m.edited_at IS NOT NULL THEN m.original_text
@@ -78,11 +78,11 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         messages AS (
             SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
                 bool_and(unread) AS unread,
-                count(*) OVER (PARTITION BY key_id) AS with_this_id
+                count(*) OVER (PARTITION BY key_id) AS same_key
             FROM copies
             GROUP BY key_id, canonical_chat_id, direction
         ),
-        settled AS (
+        recomputed AS (
             SELECT copies.id, copies.is_media, copies.original, copies.is_duplicate, messages.unread,
                 status_from_rank(greatest(messages.rank, acked.rank)) AS status,
                 edited.text, edited.occurred_at AS edited_at, deleted.deleted_at
@@ -93,9 +93,9 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 FROM message_updates AS k
                 LEFT JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'ack'
-                    -- Without an address it counts only where it cannot mean another message.
+                    -- An ack without an address counts only if it cannot mean another message.
                     AND (c.canonical_chat_id = copies.canonical_chat_id
-                        OR (k.chat_id IS NULL AND messages.with_this_id = 1))
+                        OR (k.chat_id IS NULL AND messages.same_key = 1))
             ) AS acked ON true
             LEFT JOIN LATERAL (
                 SELECT k.text, k.occurred_at
@@ -116,7 +116,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                     AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
             ) AS deleted ON true
         ),
-        amounts AS (
+        changes AS (
             SELECT m.id, s.status, s.edited_at, s.deleted_at, s.is_duplicate, s.unread,
                 CASE WHEN s.is_media THEN m.message_text
                     WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS message_text,
@@ -127,14 +127,14 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 m.edited_at IS DISTINCT FROM s.edited_at AS edit_changed,
                 m.deleted_at IS DISTINCT FROM s.deleted_at AS delete_changed,
                 (m.is_duplicate, m.unread) IS DISTINCT FROM (s.is_duplicate, s.unread) AS copies_changed
-            FROM settled AS s
+            FROM recomputed AS s
             JOIN whatsapp_messages AS m USING (id)
         )
         UPDATE whatsapp_messages AS m
         SET status = a.status, message_text = a.message_text, caption = a.caption, original_text = a.original_text,
             edited_at = a.edited_at, deleted_at = a.deleted_at, is_duplicate = a.is_duplicate, unread = a.unread,
             rev = m.rev + 1
-        FROM amounts AS a
+        FROM changes AS a
         WHERE m.id = a.id
             AND (a.status_changed OR a.edit_changed OR a.delete_changed OR a.copies_changed
                 OR (m.message_text, m.caption) IS DISTINCT FROM (a.message_text, a.caption))
@@ -144,12 +144,12 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
     )
     return [
         RecomputedMessage(int(str(row_id)), int(str(chat_id)), bool(status), bool(edit), bool(delete), bool(copies))
-        for row_id, chat_id, status, edit, delete, copies in settled
+        for row_id, chat_id, status, edit, delete, copies in recomputed
     ]
 
 
 def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
-    """(row id, chat_id) of the shown messages that have these keys: whose reactions may have changed."""
+    """(row id, chat_id) of the messages with these keys, without duplicates."""
     if not key_ids:
         return []
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""The messages: made once, and from then on the greatest of what their copies say."""
+"""Inserts messages, and merges further copies of them into the same row: the best content wins."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MessageIdentity: TypeAlias = tuple[int, int, Direction]
 
 
 class MessageCopy(NamedTuple):
-    """One event's account of a message, as a row: a tuple, as there is one for every event and it has many columns."""
+    """One copy of a message, as a row. A tuple for speed, as there is one for every event."""
 
     key_id: int
     chat_id: int
@@ -42,7 +42,7 @@ class MessageCopy(NamedTuple):
 
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
-    # Nulls are left out: a third of the columns, which neither end then reads.
+    # A third of the columns is null: leaving those out saves time on both sides.
     values = (*copy[:_CONTENT_FIELD], *copy.content, *copy[_CONTENT_FIELD + 1 :])
     return {name: value for name, value in zip(_COPY_NAMES, values, strict=True) if value is not None}
 
@@ -55,7 +55,7 @@ content_of: Callable[[Message], tuple[object, ...]] = attrgetter(*(column.field 
 
 @dataclass(frozen=True, slots=True)
 class ChangedMessage:
-    """A row that a statement made or changed."""
+    """A row that a statement changed."""
 
     row_id: int
     chat_id: int
@@ -63,36 +63,36 @@ class ChangedMessage:
 
 
 def rank(message: Message) -> int:
-    """How complete the content is: emptiness never replaces content, and media with a caption beats media without."""
+    """The completeness of the content; a copy of a lower rank never replaces one of a higher rank."""
     state = {"undecrypted": 0, "media_missing": 2, "complete": 4}[message.content_state]
     return state + (1 if message.text or message.caption or message.media_url else 0)
 
 
 def content_tiebreaker(digest: bytes) -> int:
-    """The digest as far as it breaks ties: its first 8 bytes, as a bigint in the digest's own order."""
+    """The first 8 bytes of a digest as a bigint, in the same order as digests: breaks ties between copies."""
     return int.from_bytes(digest[:8]) - 2**63
 
 
 def upsert(
     connection: Connection, copies: Iterable[MessageCopy]
 ) -> tuple[list[tuple[int, MessageCopy]], list[ChangedMessage]]:
-    """Make or merge the rows of these copies, whose keys and chats are locked.
+    """Insert or merge the rows of these copies, whose keys and chats are locked.
 
-    Returns those made, by their ids and what they were made of, and those changed.
+    Returns the inserted rows, as (row id, copy), and the changed ones.
     """
-    made: list[tuple[int, MessageCopy]] = []
+    inserted_rows: list[tuple[int, MessageCopy]] = []
     changed: list[ChangedMessage] = []
     for number, layer in enumerate(_conflict_free_layers(copies)):
         rest: Sequence[MessageCopy] = layer
         if number == 0:
-            made, rest = _insert(connection, layer)
+            inserted_rows, rest = _insert(connection, layer)
         if rest:
             changed += _merge(connection, rest)
-    return made, changed
+    return inserted_rows, changed
 
 
 def _conflict_free_layers(copies: Iterable[MessageCopy]) -> list[list[MessageCopy]]:
-    """The copies in layers that hold each row once: a statement can change a row only once."""
+    """Divide the copies into layers with one copy per row each: a statement can change a row only once."""
     layers: list[list[MessageCopy]] = []
     depth: dict[MessageIdentity, int] = {}
     for copy in copies:
@@ -107,30 +107,30 @@ def _conflict_free_layers(copies: Iterable[MessageCopy]) -> list[list[MessageCop
 def _insert(
     connection: Connection, copies: Sequence[MessageCopy]
 ) -> tuple[list[tuple[int, MessageCopy]], list[MessageCopy]]:
-    """The rows that were made, and the copies of those that were there."""
+    """The inserted rows, and the copies of rows that exist already."""
     inserted = connection.execute(
         _INSERT,
         {"rows": json_rows.encode(_to_json_row(copy) for copy in copies)},
     )
-    of_slot = {copy.identity: copy for copy in copies}
-    made = [
-        (row_id, of_slot.pop((key_id, chat_id, direction)))
+    by_identity = {copy.identity: copy for copy in copies}
+    inserted_rows = [
+        (row_id, by_identity.pop((key_id, chat_id, direction)))
         for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, Direction]]", inserted.fetchall())
     ]
-    return made, list(of_slot.values())
+    return inserted_rows, list(by_identity.values())
 
 
 def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[ChangedMessage]:
     document = json_rows.encode(_to_json_row(copy) for copy in copies)
-    # Content is one tuple, never mixed from two copies. A better copy also takes the overlay of an edit away, which
-    # marks.settle lays on again.
-    better = connection.execute(
+    # Content is one tuple, never mixed from two copies. A better copy also removes the text of an edit, which
+    # message_updates.recompute applies again.
+    replaced = connection.execute(
         _REPLACE_CONTENT,
         {"rows": document},
     )
-    changed = [ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in better]
-    # What is not content commutes value by value: the least time, the greatest of the rest.
-    grown = connection.execute(
+    changed = [ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in replaced]
+    # The other columns merge one by one: the least time, the greatest of the rest.
+    merged = connection.execute(
         """
         UPDATE whatsapp_messages AS m
         SET timestamp = n.timestamp, time_source = n.time_source, base_status = n.base_status,
@@ -145,7 +145,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
                 status_from_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
                 greatest(m.sender, r.sender) AS sender,
                 greatest(m.sender_name, r.sender_name) AS sender_name,
-                -- In a group, only some copies tell whose number it is; our own number stays what it was then.
+                -- In a group, only some copies have the sender's number. Our own number stays as it was.
                 CASE m.direction
                     WHEN 'incoming' THEN greatest(m.from_number, r.from_number)
                     ELSE m.from_number
@@ -164,7 +164,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
         {"rows": document},
     )
     return changed + [
-        ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in grown
+        ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in merged
     ]
 
 

@@ -1,4 +1,4 @@
-"""Outages: windows in which a session was seen away from WhatsApp, with what was seen when."""
+"""Records outages: times in which checks found a session disconnected from WhatsApp."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 OutageKind: TypeAlias = Literal["disconnected", "unreachable"]
-"""The gateway says so, or the gateway does not answer."""
+"""The gateway reports it, or the gateway does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """What one look at a session saw, at a time in ms."""
+    """The result of one check of a session; times in ms."""
 
     checked_at: int
     outage_kind: OutageKind | None
-    """None: it is connected."""
+    """None if it is connected."""
     reason: str = ""
 
 
@@ -31,18 +31,18 @@ class Outage:
     session_id: str
     kind: OutageKind
     connected_at: int | None
-    """When it was last seen connected before; the outage began after that."""
+    """The last time at which it was connected; the outage began later."""
     first_at: int
-    """When it was first seen away."""
+    """The first check that found it disconnected."""
     last_at: int
     ended_at: int | None
-    """When it was seen connected again; None: not yet."""
+    """The first check that found it connected again; None if none did."""
     looks: int
     reason: str
 
 
 def claim_check(connection: Connection, session_id: str, seconds: float) -> bool:
-    """Whether the caller is to look now: nobody else looks for these seconds."""
+    """True if the caller shall check the session now; no other process does for so many seconds."""
     with errors.translated():
         claimed = connection.execute(
             """
@@ -56,7 +56,7 @@ def claim_check(connection: Connection, session_id: str, seconds: float) -> bool
 
 
 def postpone_check(connection: Connection, session_id: str, seconds: float) -> None:
-    """Let nobody look at a session for so long."""
+    """Let no process check the session for so many seconds."""
     with errors.translated():
         connection.execute(
             "UPDATE session_checks SET next_check_at = now() + make_interval(secs => %s) WHERE session_id = %s",
@@ -65,7 +65,7 @@ def postpone_check(connection: Connection, session_id: str, seconds: float) -> N
 
 
 def record_check(connection: Connection, session_id: str, check: ConnectionCheck) -> int:
-    """Write down a look; returns how many looks in a row have seen the session away."""
+    """Record a check; returns the number of consecutive checks that found the session disconnected."""
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {session_id})
         watched = connection.execute(
@@ -121,7 +121,7 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
 def between(
     connection: Connection, session_ids: Collection[str] | None, since: int, until: int, limit: int = 100
 ) -> list[Outage]:
-    """The newest outages of these sessions (None: of all) that touch a time between two, in ms; oldest first."""
+    """The newest outages of these sessions (None: all) that overlap a period in ms; the oldest first."""
     with errors.translated():
         found = connection.execute(
             """

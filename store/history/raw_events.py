@@ -1,4 +1,4 @@
-"""The raw bodies, and which messages each tells of."""
+"""Stores raw bodies, with links to the messages that each is about."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,13 +10,12 @@ from store.postgres.connections import Connection
 
 
 def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: Mapping[bytes, Sequence[int]]) -> None:
-    """Keep the bodies of events that were never seen before; `keys` has the message keys of those that have any."""
+    """Insert the bodies of new events, with links to their message keys."""
     plain: list[Event] = []
-    special: list[Event] = []
+    referenced: list[Event] = []
     for event in events:
-        (
-            special if event.outcome.kind == "parked" or len(key_ids_by_digest.get(event.digest, ())) > 1 else plain
-        ).append(event)
+        is_referenced = event.outcome.kind == "parked" or len(key_ids_by_digest.get(event.digest, ())) > 1
+        (referenced if is_referenced else plain).append(event)
     if plain:
         with (
             connection.cursor() as cursor,
@@ -24,24 +23,24 @@ def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: M
         ):
             copy.set_types(["bytea", "int8", "int8", "bytea"])
             for event in plain:
-                first = key_ids_by_digest.get(event.digest, ())
-                copy.write_row((event.digest, event.received_at, first[0] if first else None, event.body))
-    for event in special:
+                key_ids = key_ids_by_digest.get(event.digest, ())
+                copy.write_row((event.digest, event.received_at, key_ids[0] if key_ids else None, event.body))
+    for event in referenced:
         _insert_referenced(connection, event, key_ids_by_digest.get(event.digest, ()))
 
 
 def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[int]) -> None:
-    """An event whose number others refer to: it is parked, or tells of several messages."""
-    kept = connection.execute(
+    """Insert an event whose event_id other rows refer to: it is parked, or is about several messages."""
+    row = connection.execute(
         "INSERT INTO raw_events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id",
         [event.digest, event.received_at, key_ids[0] if key_ids else None, event.body],
     ).fetchone()
-    assert kept is not None
+    assert row is not None
     if key_ids[1:]:
         connection.execute(
             "INSERT INTO event_keys (key_id, event_id)"
             " SELECT DISTINCT k, %s FROM unnest(%s::bigint[]) AS k ON CONFLICT DO NOTHING",
-            [kept[0], list(key_ids[1:])],
+            [row[0], list(key_ids[1:])],
         )
     if event.outcome.kind == "parked":
         connection.execute(
@@ -57,7 +56,7 @@ def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[i
                     [
                         {
                             "digest": event.digest,
-                            "event_id": kept[0],
+                            "event_id": row[0],
                             "reason": event.outcome.reason or "unknown",
                             "session_id": event.outcome.session_id,
                             "event": event.outcome.event_type,
@@ -70,8 +69,8 @@ def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[i
 
 
 def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:
-    """Per key the events that are known to tell of it."""
-    found = connection.execute(
+    """Per key, the events that are linked to it."""
+    rows = connection.execute(
         """
         SELECT e.key_id, e.event_id FROM raw_events AS e WHERE e.key_id = ANY(%(keys)s)
         UNION
@@ -80,12 +79,12 @@ def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[i
         {"keys": list(key_ids)},
     )
     events: defaultdict[int, list[int]] = defaultdict(list)
-    for key_id, event_id in cast("Iterable[tuple[int, int]]", found):
+    for key_id, event_id in cast("Iterable[tuple[int, int]]", rows):
         events[key_id].append(event_id)
     return events
 
 
 def additional_key_ids(connection: Connection, event_ids: Collection[int]) -> set[int]:
-    """The further keys that these events are known to tell of."""
-    found = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
-    return {cast("int", key_id) for (key_id,) in found}
+    """The second and further keys that these events are linked to."""
+    rows = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
+    return {cast("int", key_id) for (key_id,) in rows}

@@ -1,4 +1,4 @@
-"""Sessions: what each said of itself last, and when each kind of event last came."""
+"""Sessions: the last report of each, and the last receipt of each kind of event."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
 PING_EVENT = "test ping"
-"""The name under which the gateway's test is noted among the kinds of events."""
+"""The event name under which the gateway's test is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedReport:
-    """A report with what orders it among others."""
+    """A report, with the time and digest that order it among others."""
 
     session_id: str
     observed_at: int
@@ -22,7 +22,7 @@ class ObservedReport:
 
 
 def ensure(connection: Connection, session_ids: Iterable[str]) -> dict[str, int]:
-    """The short number of each session, made where there was none."""
+    """The session_number of each session; inserts missing sessions."""
     wanted = sorted(set(session_ids))
     known = _numbers(connection, wanted)
     if len(known) < len(wanted):
@@ -46,7 +46,7 @@ def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
 
 
 def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
-    """The phone that each session last reported as its own, where it did."""
+    """The phone that each session last reported as its own, if any."""
     found = connection.execute(
         "SELECT session_id, phone FROM sessions WHERE session_id = ANY(%s) AND phone IS NOT NULL", [list(session_ids)]
     )
@@ -54,7 +54,7 @@ def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, 
 
 
 def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str], int]) -> None:
-    """Note when each (session, kind of event) last came."""
+    """Record the last receipt, in ms, of each (session_id, event)."""
     connection.execute(
         """
         INSERT INTO session_events AS e (session_number, event, last_at)
@@ -74,16 +74,16 @@ def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str],
 
 
 def apply_reports(connection: Connection, reports: Iterable[ObservedReport]) -> set[str]:
-    """Let the newest report of each session win, state and phone apart; returns the sessions that changed."""
+    """Apply the newest report of each session, separately for state and phone; returns the sessions that changed."""
     changed: set[str] = set()
     # One report at a time: they are rare, and two of one session in a statement would be a conflict with itself.
-    for one in sorted(reports, key=lambda one: (one.session_id, one.observed_at, one.digest)):
+    for observed in sorted(reports, key=lambda observed: (observed.session_id, observed.observed_at, observed.digest)):
         values = {
-            "session_id": one.session_id,
-            "at": one.observed_at,
-            "digest": one.digest,
-            "state": one.report.state,
-            "phone": one.report.phone,
+            "session_id": observed.session_id,
+            "at": observed.observed_at,
+            "digest": observed.digest,
+            "state": observed.report.state,
+            "phone": observed.report.phone,
         }
         state = connection.execute(
             """
@@ -104,12 +104,12 @@ def apply_reports(connection: Connection, reports: Iterable[ObservedReport]) -> 
             values,
         )
         if state.rowcount or phone.rowcount:
-            changed.add(one.session_id)
+            changed.add(observed.session_id)
     return changed
 
 
 def last_activity(connection: Connection, limit: int) -> dict[str, int]:
-    """When each session last told anything but a test ping, in ms: of those that spoke last."""
+    """The last receipt of each session, in ms, without test pings; the most recently active sessions first."""
     with errors.translated():
         found = connection.execute(
             """
@@ -127,7 +127,7 @@ def last_activity(connection: Connection, limit: int) -> dict[str, int]:
 
 
 def last_pings(connection: Connection) -> dict[str, int]:
-    """When each session's last test ping was received, in ms."""
+    """The receipt of each session's last test ping, in ms."""
     with errors.translated():
         found = connection.execute(
             "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session_number)"
