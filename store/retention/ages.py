@@ -1,4 +1,4 @@
-"""Ages as people write them: 90d, 12w, 18m, 2y."""
+"""Parses ages such as 90d, 12w, 18m and 2y."""
 
 import calendar
 import re
@@ -12,7 +12,7 @@ _MAX_DAYS = 100 * 366
 
 
 class AgeError(Exception):
-    """It is no age; says so in a sentence."""
+    """The text is not an age; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Age:
         return f"{self.count}{self.unit}"
 
     def before(self, moment: datetime) -> datetime:
-        """The moment this long ago; months and years are the calendar's, and end where theirs do."""
+        """The time of this age before `moment`; months and years are those of the calendar."""
         if self.unit in ("d", "w"):
             return moment - timedelta(days=self.count * (7 if self.unit == "w" else 1))
         months = moment.year * 12 + moment.month - 1 - self.count * (12 if self.unit == "y" else 1)
@@ -33,12 +33,12 @@ class Age:
 
 
 def parse(text: str) -> Age:
-    """Raises AgeError."""
-    written = _AGE_PATTERN.fullmatch(text)
+    """The age that the text means; raises AgeError."""
+    match = _AGE_PATTERN.fullmatch(text)
     days = {"d": 1, "w": 7, "m": 30, "y": 365}
-    if written is None or not 1 <= int(written[1]) * days[written[2]] <= _MAX_DAYS:
+    if match is None or not 1 <= int(match[1]) * days[match[2]] <= _MAX_DAYS:
         raise AgeError(
-            f"{text!r} is not an age: a number of days, weeks, months or years, such as 90d, 12w, 18m or 2y,"
+            f"{text!r} is not an age: write a number of days, weeks, months or years, such as 90d, 12w, 18m or 2y,"
             " at most a hundred years."
         )
-    return Age(int(written[1]), cast("AgeUnit", written[2]))
+    return Age(int(match[1]), cast("AgeUnit", match[2]))

@@ -1,7 +1,7 @@
-"""Raw bodies that are older than somebody wants to keep them: how many they are, and how they go.
+"""Deletes raw bodies that are older than the retention policy allows, and previews how many.
 
-Whole months go as partitions, the rest in batches. Digests and what was counted stay for good, so a late copy stays a
-duplicate; every message that loses a source is marked, so that no replay takes what is left for all there was.
+Whole months go as partitions, the rest in batches. Digests and counts remain, so a late copy is still a duplicate. Each
+message that loses a source is marked, so that a replay does not take the remaining sources for all.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,22 +17,22 @@ from store.retention.partitions import Partition
 BATCH_SIZE = 1_000
 """Bodies deleted in one transaction."""
 MAX_MOVED_BODIES = 5_000
-"""A partition is not dropped but emptied where more of it is to stay."""
+"""If more bodies of a partition than this remain, it is emptied instead of dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredBodies:
-    """What goes, and what stays although it is as old."""
+    """A preview: the bodies to delete, and the parked ones of the same age that remain."""
 
     bodies: int
     size: int
     """In bytes."""
     since: int | None
-    """The first receipt among them, in ms."""
+    """The earliest receipt, in ms."""
     parked: int
-    """Parked events that stay, as nobody could ever replay them without their bodies."""
+    """Parked events that remain, because a retry needs their bodies."""
     partitions: tuple[str, ...]
-    """Those that go whole."""
+    """The partitions to drop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +40,27 @@ class DeletedBodies:
     bodies: int
     size: int
     dropped_partition: str | None = None
-    """The partition that went whole."""
+    """The partition that was dropped."""
     busy_partition: str | None = None
-    """A partition that was being read for so long that it is emptied instead, and dropped the next time."""
+    """A partition that could not be locked: it is emptied now and dropped the next time."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
     received_before: int
-    """Received before this, in ms."""
+    """Delete bodies received before this time, in ms."""
     include_parked: bool
-    """Parked events, too."""
+    """Also delete the bodies of parked events."""
 
 
 def preview(connection: Connection, policy: RetentionPolicy) -> ExpiredBodies:
-    """What would go; in the caller's transaction, for a snapshot."""
+    """What `prune` would delete, in the snapshot of the caller's transaction."""
     row = connection.execute(
         """
-        SELECT count(*) FILTER (WHERE o.goes), coalesce(sum(o.size) FILTER (WHERE o.goes), 0)::bigint,
-            min(o.received_at) FILTER (WHERE o.goes), count(*) FILTER (WHERE NOT o.goes)
+        SELECT count(*) FILTER (WHERE o.expires), coalesce(sum(o.size) FILTER (WHERE o.expires), 0)::bigint,
+            min(o.received_at) FILTER (WHERE o.expires), count(*) FILTER (WHERE NOT o.expires)
         FROM (
-            SELECT e.received_at, octet_length(e.body) AS size, %(parked)s OR p.digest IS NULL AS goes
+            SELECT e.received_at, octet_length(e.body) AS size, %(parked)s OR p.digest IS NULL AS expires
             FROM raw_events AS e
             LEFT JOIN parked_events AS p USING (digest)
             WHERE e.received_at < %(before)s
@@ -70,18 +70,18 @@ def preview(connection: Connection, policy: RetentionPolicy) -> ExpiredBodies:
     ).fetchone()
     bodies, size, since, parked = cast("tuple[int, int, int | None, int]", row)
     return ExpiredBodies(
-        bodies, size, since, parked, tuple(one.name for one in _droppable_partitions(connection, policy))
+        bodies, size, since, parked, tuple(partition.name for partition in _droppable_partitions(connection, policy))
     )
 
 
 def prune(connection: Connection, policy: RetentionPolicy) -> Iterator[DeletedBodies]:
-    """Delete it, a transaction at a time; interrupted anywhere, the next call goes on. Raises StoreError.
+    """Delete expired bodies, one transaction at a time; an interrupted call can be repeated.
 
-    Safe beside writers, readers, replays and another one of this.
+    Safe beside writers, readers, replays and another call. Raises StoreError.
     """
     with errors.translated():
-        whole = _droppable_partitions(connection, policy)
-    for partition in whole:
+        droppable = _droppable_partitions(connection, policy)
+    for partition in droppable:
         yield _drop_partition(connection, partition, policy)
     after = 0
     while page := lock_retry.retry_on_lock(lambda after=after: _next_event_ids(connection, policy, after)):
@@ -91,12 +91,12 @@ def prune(connection: Connection, policy: RetentionPolicy) -> Iterator[DeletedBo
 
 
 def _droppable_partitions(connection: Connection, policy: RetentionPolicy) -> list[Partition]:
-    """The partitions that are old as a whole, and of which little is to stay."""
+    """Partitions that have expired as a whole, and of which few parked bodies remain."""
     return [
-        one
-        for one in partitions.list_monthly(connection)
-        if one.end_ms <= policy.received_before
-        and (policy.include_parked or _count_parked(connection, one) <= MAX_MOVED_BODIES)
+        partition
+        for partition in partitions.list_monthly(connection)
+        if partition.end_ms <= policy.received_before
+        and (policy.include_parked or _count_parked(connection, partition) <= MAX_MOVED_BODIES)
     ]
 
 
@@ -125,7 +125,7 @@ def _drop_partition(connection: Connection, partition: Partition, policy: Retent
 
 
 def _next_event_ids(connection: Connection, policy: RetentionPolicy, after: int) -> list[int]:
-    found = connection.execute(
+    rows = connection.execute(
         """
         SELECT e.event_id
         FROM raw_events AS e
@@ -136,20 +136,20 @@ def _next_event_ids(connection: Connection, policy: RetentionPolicy, after: int)
         """,
         {"before": policy.received_before, "after": after, "parked": policy.include_parked, "limit": BATCH_SIZE},
     )
-    return [cast("int", event_id) for (event_id,) in found]
+    return [cast("int", event_id) for (event_id,) in rows]
 
 
 def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Collection[int]) -> DeletedBodies:
-    """Delete these; but for those that a replay linked to other messages, or parked, since they were found."""
+    """Delete these, except those that a replay has linked to other messages or parked meanwhile."""
     with connection.transaction():
-        told = connection.execute(
+        events = connection.execute(
             "SELECT e.event_id, e.key_id FROM raw_events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
         ).fetchall()
-        locked = message_keys.lock_of_events(connection, cast("Sequence[tuple[int, int | None]]", told))
+        locked = message_keys.lock_of_events(connection, cast("Sequence[tuple[int, int | None]]", events))
         message_keys.mark_pruned(connection, locked)
-        gone = connection.execute(
+        deleted = connection.execute(
             """
-            WITH gone AS (
+            WITH deleted AS (
                 DELETE FROM raw_events AS e
                 WHERE e.event_id = ANY(%(events)s) AND e.received_at < %(before)s
                     AND (e.key_id IS NULL OR e.key_id = ANY(%(keys)s))
@@ -160,8 +160,8 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
                     AND (%(parked)s OR NOT EXISTS (SELECT FROM parked_events AS p WHERE p.digest = e.digest))
                 RETURNING e.event_id, octet_length(e.body) AS size
             ),
-            unlinked AS (DELETE FROM event_keys AS more USING gone AS g WHERE more.event_id = g.event_id)
-            SELECT count(*), coalesce(sum(g.size), 0)::bigint FROM gone AS g
+            unlinked AS (DELETE FROM event_keys AS more USING deleted AS g WHERE more.event_id = g.event_id)
+            SELECT count(*), coalesce(sum(g.size), 0)::bigint FROM deleted AS g
             """,
             {
                 "events": list(event_ids),
@@ -170,11 +170,11 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
                 "parked": policy.include_parked,
             },
         ).fetchone()
-    return DeletedBodies(*cast("tuple[int, int]", gone))
+    return DeletedBodies(*cast("tuple[int, int]", deleted))
 
 
 def _remove_dangling_references(connection: Connection) -> None:
-    """What refers to bodies that are gone: of partitions, and of runs that were interrupted."""
+    """Remove references to deleted bodies: of dropped partitions, and of interrupted calls."""
     connection.execute(
         "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = more.event_id)"
     )

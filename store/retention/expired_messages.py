@@ -1,7 +1,7 @@
-"""Messages that are older than somebody wants to keep them: how many they are, and how they go, with all about them.
+"""Deletes messages older than their retention, with their updates and sends, and previews how many.
 
-A message goes when every copy of it in its chat is old enough. What remains of it is that it was retired
-(store/history/message_tombstones.py), so that nothing brings it back.
+A message expires when all its copies in the chat are old enough. A tombstone remains
+(store/history/message_tombstones.py), so that no late copy brings it back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,15 @@ BATCH_SIZE = 500
 """Messages in one transaction."""
 
 PruneCursor: TypeAlias = tuple[int, int, int]
-"""(chat_id, timestamp, id): messages go chat by chat, so that readers are told of each chat a few times at most."""
+"""(chat_id, timestamp, id): messages expire chat by chat, so that the feed has few changes per chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredMessages:
     messages: int
-    """Rows: a message that came under two addresses of one chat has two."""
+    """Rows: a message under two addresses of one chat has two."""
     since: int | None
-    """The time of the first, in ms."""
+    """The time of the oldest, in ms."""
     chats: int
     updates: int
     """Acks, edits, deletes and reactions."""
@@ -49,7 +49,7 @@ class _ExpiredBatch:
 
 
 def preview(connection: Connection, before: int) -> ExpiredMessages:
-    """What would go that happened before this, in ms; in the caller's transaction, for a snapshot."""
+    """What `prune` would delete with this limit, in ms, in the snapshot of the caller's transaction."""
     row = connection.execute(
         """
         WITH old AS MATERIALIZED (
@@ -80,22 +80,22 @@ def preview(connection: Connection, before: int) -> ExpiredMessages:
         """,
         {"before": before},
     ).fetchone()
-    messages, since, in_chats, marks, sends = cast("tuple[int, int | None, int, int, int]", row)
-    alone = orphans.preview(connection, before)
-    return ExpiredMessages(messages, since, in_chats, marks + alone.updates, sends + alone.sends)
+    messages, since, in_chats, updates, sends = cast("tuple[int, int | None, int, int, int]", row)
+    orphaned = orphans.preview(connection, before)
+    return ExpiredMessages(messages, since, in_chats, updates + orphaned.updates, sends + orphaned.sends)
 
 
 def prune(connection: Connection, before: int) -> Iterator[DeletedMessages]:
-    """Let it go, a transaction at a time; interrupted anywhere, the next call goes on. Raises StoreError.
+    """Delete messages older than `before`, in ms, one transaction at a time; an interrupted call can be repeated.
 
-    Safe beside writers, readers, replays and another one of this.
+    Safe beside writers, readers, replays and another call. Raises StoreError.
     """
     last: PruneCursor | None = (0, 0, 0)
     while last is not None:
-        last, gone = lock_retry.retry_on_lock(lambda last=last: _prune_page(connection, before, last))
-        yield gone
-    for marks, sends in orphans.prune(connection, before):
-        yield DeletedMessages(0, marks, sends)
+        last, deleted = lock_retry.retry_on_lock(lambda last=last: _prune_page(connection, before, last))
+        yield deleted
+    for updates, sends in orphans.prune(connection, before):
+        yield DeletedMessages(0, updates, sends)
 
 
 def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tuple[PruneCursor | None, DeletedMessages]:
@@ -108,7 +108,7 @@ def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tup
                 SELECT m.chat_id, m.timestamp, m.id, m.key_id
                 FROM whatsapp_messages AS m
                 WHERE m.chat_id = c.chat_id AND m.timestamp < %(before)s
-                    -- What went before is not read again, although it is still in the index.
+                    -- Skips deleted rows, which are still in the index.
                     AND m.timestamp >= CASE WHEN c.chat_id = %(chat)s THEN %(timestamp)s ELSE %(least)s END
                     AND (c.chat_id > %(chat)s OR (m.timestamp, m.id) > (%(timestamp)s, %(id)s))
                 ORDER BY m.timestamp, m.id
@@ -127,19 +127,19 @@ def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tup
                 "limit": BATCH_SIZE,
             },
         ).fetchall()
-        found = cast("Sequence[tuple[int, int, int, int]]", page)
-        if not found:
+        rows = cast("Sequence[tuple[int, int, int, int]]", page)
+        if not rows:
             return None, DeletedMessages(0, 0, 0)
-        going = _lock_expired(connection, before, sorted({key_id for *_, key_id in found}))
-        marks, sends = _delete_batch(connection, going) if going.row_ids else (0, 0)
-    return found[-1][:3], DeletedMessages(len(going.row_ids), marks, sends)
+        batch = _lock_expired(connection, before, sorted({key_id for *_, key_id in rows}))
+        updates, sends = _delete_batch(connection, batch) if batch.row_ids else (0, 0)
+    return rows[-1][:3], DeletedMessages(len(batch.row_ids), updates, sends)
 
 
 def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -> _ExpiredBatch:
-    """What goes of the messages with these ids, found under their locks and those of their chats."""
+    """Lock these keys and their chats, and return the messages among them that have expired."""
     message_keys.lock_ids(connection, key_ids)
     chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
-    going = connection.execute(
+    expired = connection.execute(
         """
         SELECT m.id, m.key_id, c.session_id, c.canonical_chat_id
         FROM whatsapp_messages AS m
@@ -153,23 +153,23 @@ def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -
         """,
         {"keys": key_ids, "before": before},
     ).fetchall()
-    rows = cast("Sequence[tuple[int, int, str, int]]", going)
+    rows = cast("Sequence[tuple[int, int, str, int]]", expired)
     return _ExpiredBatch(
         [row_id for row_id, *_ in rows],
         sorted({key_id for _, key_id, _, _ in rows}),
-        sorted({(session_id, head) for _, _, session_id, head in rows}),
+        sorted({(session_id, chat_id) for _, _, session_id, chat_id in rows}),
     )
 
 
 def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, int]:
-    """Delete messages and what is said about them, and show their chats without them; how many marks and sends went."""
+    """Delete the messages with their updates and sends, and update their chats; returns (updates, sends)."""
     rows = {"rows": list(batch.row_ids)}
     connection.execute(
         """
         INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
         SELECT m.key_id, m.chat_id, m.direction FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)
         UNION
-        -- Something was said of it under another address: addresses part again.
+        -- Updates came under another address of the chat, and addresses may part again.
         SELECT k.key_id, k.chat_id, coalesce(k.direction, 'outgoing')
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
@@ -181,7 +181,7 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
         rows,
     )
     message_keys.mark_tombstoned(connection, batch.key_ids)
-    marks = connection.execute(
+    updates = connection.execute(
         """
         DELETE FROM message_updates AS k
         USING whatsapp_messages AS m
@@ -205,7 +205,6 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
     ).rowcount
     search_index.remove(connection, batch.row_ids)
     connection.execute("DELETE FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)", rows)
-    heads = [head for _, head in batch.canonical_chats]
-    chat_summaries.recount(connection, heads)
-    changes.publish(connection, [Change("merge", session_id, head) for session_id, head in batch.canonical_chats])
-    return marks, sends
+    chat_summaries.recount(connection, [chat_id for _, chat_id in batch.canonical_chats])
+    changes.publish(connection, [Change("merge", session_id, chat_id) for session_id, chat_id in batch.canonical_chats])
+    return updates, sends

@@ -1,4 +1,4 @@
-"""What was said about messages that are not there, and sends that became none: it grows old without them."""
+"""Expires updates whose message never came, and sends that became no message."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 
 BATCH_SIZE = 500
-"""Ids of messages, or sends, in one transaction."""
+"""Message keys, or sends, in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ExpiredOrphans:
 
 
 def preview(connection: Connection, before: int) -> ExpiredOrphans:
-    """What would go that was said before this, in ms; in the caller's transaction, for a snapshot."""
+    """What `prune` would delete with this limit, in ms, in the snapshot of the caller's transaction."""
     sends = connection.execute(
         "SELECT count(*) FROM sends AS s WHERE s.key_id IS NULL AND s.state <> 'accepted' AND s.timestamp < %s",
         [before],
@@ -31,27 +31,26 @@ def preview(connection: Connection, before: int) -> ExpiredOrphans:
 
 
 def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
-    """Let it go, a transaction at a time: how many marks, how many sends. Raises StoreError."""
+    """Delete, one transaction at a time; yields (updates, sends). Raises StoreError."""
     with errors.translated():
-        left = list(_count_orphaned_updates(connection, before))
-    while left:
-        some = left[:BATCH_SIZE]
-        yield lock_retry.retry_on_lock(lambda some=some: _prune_updates(connection, before, some)), 0
-        del left[:BATCH_SIZE]
+        key_ids = list(_count_orphaned_updates(connection, before))
+    for start in range(0, len(key_ids), BATCH_SIZE):
+        page = key_ids[start : start + BATCH_SIZE]
+        yield lock_retry.retry_on_lock(lambda page=page: _prune_updates(connection, before, page)), 0
     while sends := lock_retry.retry_on_lock(lambda: _prune_sends(connection, before)):
         yield 0, sends
 
 
 def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, int]:
-    """How many marks go with each id of which no message stays, and of which nobody said anything lately.
+    """Per key without a remaining message and without recent updates, the number of updates to delete.
 
-    What goes with a message is not among them; nor are acks in chats where only acks are: they say too little.
+    Excludes updates of expired messages, and acks in chats with nothing but acks: they contain no content.
     """
     found = connection.execute(
         """
-        WITH said AS (
+        WITH updates AS (
             SELECT k.key_id, k.kind, k.occurred_at, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
-                OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS goes
+                OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS expires
             FROM message_updates AS k
             LEFT JOIN chats AS c USING (chat_id)
             WHERE NOT EXISTS (
@@ -63,8 +62,8 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
                     AND (k.chat_id IS NULL OR mc.canonical_chat_id = c.canonical_chat_id)
             )
         )
-        SELECT s.key_id, count(*) FILTER (WHERE s.goes)
-        FROM said AS s
+        SELECT s.key_id, count(*) FILTER (WHERE s.expires)
+        FROM updates AS s
         GROUP BY s.key_id
         HAVING max(s.occurred_at) < %(before)s AND bool_or(s.kind <> 'ack')
         ORDER BY s.key_id
@@ -78,8 +77,8 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
     with connection.transaction():
         message_keys.lock_ids(connection, key_ids)
         chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
-        # A later statement: the message may have come while we waited for its lock.
-        still = connection.execute(
+        # Read again: the message may have come during the wait for its lock.
+        expired = connection.execute(
             """
             SELECT k.key_id
             FROM message_updates AS k
@@ -90,7 +89,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             """,
             {"keys": list(key_ids), "before": before},
         ).fetchall()
-        going = {"keys": [cast("int", key_id) for (key_id,) in still]}
+        parameters = {"keys": [cast("int", key_id) for (key_id,) in expired]}
         connection.execute(
             """
             INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
@@ -101,30 +100,30 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             WHERE k.key_id = ANY(%(keys)s) AND k.kind <> 'ack'
             ON CONFLICT DO NOTHING
             """,
-            going,
+            parameters,
         )
-        message_keys.mark_tombstoned(connection, going["keys"])
-        # Exactly what would be passed over if it were said again (store/history/message_tombstones.py).
+        message_keys.mark_tombstoned(connection, parameters["keys"])
+        # Exactly the updates that the tombstones exclude from now on (store/history/message_tombstones.py).
         return connection.execute(
             """
-            WITH said AS (
+            WITH updates AS (
                 SELECT k.key_id, k.kind, k.digest, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
-                    OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS goes
+                    OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS expires
                 FROM message_updates AS k
                 LEFT JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = ANY(%(keys)s)
             )
             DELETE FROM message_updates AS k
-            USING said AS s
-            WHERE s.goes AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
+            USING updates AS s
+            WHERE s.expires AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
             """,
-            going,
+            parameters,
         ).rowcount
 
 
 def _prune_sends(connection: Connection, before: int) -> int:
     with connection.transaction():
-        gone = connection.execute(
+        deleted = connection.execute(
             """
             DELETE FROM sends AS s
             USING (
@@ -140,6 +139,6 @@ def _prune_sends(connection: Connection, before: int) -> int:
             """,
             {"before": before, "limit": BATCH_SIZE},
         ).fetchall()
-        heads = sorted(set(cast("Sequence[tuple[str, int]]", gone)))
-        changes.publish(connection, [Change("merge", session_id, head) for session_id, head in heads])
-    return len(gone)
+        affected = sorted(set(cast("Sequence[tuple[str, int]]", deleted)))
+        changes.publish(connection, [Change("merge", session_id, chat_id) for session_id, chat_id in affected])
+    return len(deleted)

@@ -1,4 +1,4 @@
-"""Drops a partition of raw bodies whole: marks the messages that lose a source, and moves what is parked elsewhere."""
+"""Drops a partition of raw bodies, after marking the messages that lose a source and moving parked bodies out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class DroppedPartition:
 
 
 def drop(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition:
-    """Drop it; `parked` events, too, or they are kept. Raises StoreError; may be called again.
+    """Drop it; without `include_parked`, keep the bodies of parked events. Raises StoreError; may be repeated.
 
-    What comes into it meanwhile is marked as well before it goes.
+    Bodies that arrive meanwhile are marked, too.
     """
     while True:
         after: int | None = 0
@@ -40,7 +40,7 @@ def drop(connection: Connection, partition: Partition, *, include_parked: bool) 
 
 
 def _mark_next_page(connection: Connection, partition: Partition, after: int) -> int | None:
-    """Mark the messages that the next bodies tell of; returns where to go on."""
+    """Mark the messages of the next bodies; returns the last event_id, or None at the end."""
     with connection.transaction():
         page = connection.execute(
             """
@@ -52,13 +52,13 @@ def _mark_next_page(connection: Connection, partition: Partition, after: int) ->
             """,
             {"start": partition.start_ms, "end": partition.end_ms, "after": after, "limit": PAGE_SIZE},
         ).fetchall()
-        told = cast("Sequence[tuple[int, int | None]]", page)
-        message_keys.mark_pruned(connection, message_keys.lock_of_events(connection, told, only_unpruned=True))
-    return told[-1][0] if told else None
+        events = cast("Sequence[tuple[int, int | None]]", page)
+        message_keys.mark_pruned(connection, message_keys.lock_of_events(connection, events, only_unpruned=True))
+    return events[-1][0] if events else None
 
 
 def _drop_if_marked(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition | None:
-    """Drop it, unless something came into it that is not marked yet; what is parked moves among the rest."""
+    """Drop the partition and move parked bodies; returns None if bodies with unmarked messages have arrived."""
     name = sql.Identifier(partition.name)
     within = {"start": partition.start_ms, "end": partition.end_ms, "parked": include_parked}
     with connection.transaction():

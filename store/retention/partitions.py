@@ -1,4 +1,4 @@
-"""The partitions of the raw bodies: one a month of receipt, made in time, and one for what no other is for."""
+"""Creates the monthly partitions of raw bodies in time; the default partition takes bodies of other months."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from store.postgres import advisory_locks, connections, errors
 from store.postgres.connections import Connection
 
 MONTHS_AHEAD = 2
-"""Months after this one for which there is to be a partition."""
+"""The number of coming months that have partitions."""
 MAX_STRAYS = 20_000
-"""So many bodies at most are moved into the partition that they lacked, as readers wait; more stay where they are."""
+"""The most bodies that are moved from the default partition into a new one, as readers wait meanwhile."""
 _MIN_BIGINT, _MAX_BIGINT = -(2**63), 2**63 - 1
 _BOUNDS_PATTERN = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALUE|'?(-?\d+)'?)\)")
 
@@ -23,14 +23,14 @@ _BOUNDS_PATTERN = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALU
 class Partition:
     name: str
     start_ms: int
-    """Receipts from here, in ms."""
+    """The first receipt, in ms."""
     end_ms: int
-    """Up to here, and without it."""
+    """The end of the receipts, exclusive."""
 
 
 def list_monthly(connection: Connection) -> list[Partition]:
-    """All but the one for the rest, the oldest first."""
-    found = connection.execute(
+    """The partitions without the default one, the oldest first."""
+    rows = connection.execute(
         """
         SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)
         FROM pg_inherits AS i
@@ -41,30 +41,30 @@ def list_monthly(connection: Connection) -> list[Partition]:
     return sorted(
         (
             Partition(name, int(bounds[1] or _MIN_BIGINT), int(bounds[2] or _MAX_BIGINT))
-            for name, told in cast("Sequence[tuple[str, str]]", found)
-            if (bounds := _BOUNDS_PATTERN.search(told))
+            for name, expression in cast("Sequence[tuple[str, str]]", rows)
+            if (bounds := _BOUNDS_PATTERN.search(expression))
         ),
         key=lambda partition: partition.start_ms,
     )
 
 
 def missing(connection: Connection) -> list[Partition]:
-    """Those that are to be there for this month and the next ones, and are not."""
+    """The partitions of this month and the coming ones that do not exist."""
     now = connections.server_time(connection)
     wanted = [_for_month(now.year * 12 + now.month - 1 + ahead) for ahead in range(MONTHS_AHEAD + 1)]
-    there = list_monthly(connection)
+    existing = list_monthly(connection)
     return [
         month
         for month in wanted
-        if not any(one.start_ms < month.end_ms and month.start_ms < one.end_ms for one in there)
+        if not any(partition.start_ms < month.end_ms and month.start_ms < partition.end_ms for partition in existing)
     ]
 
 
 def create_missing(connection: Connection) -> list[str]:
-    """Make those that are missing, one in a transaction; returns their names. Any number of processes may do so.
+    """Create the missing partitions, each in a transaction, and return their names. Several processes may call this.
 
-    A month stays without a partition where more than STRAYS of its bodies lie among the rest already: there they are
-    read, and pruned by their age, as well. Raises TransientError where a lock is not to be had within a second.
+    A month gets no partition if the default one has more than MAX_STRAYS of its bodies; they are read and pruned there.
+    Raises TransientError if a lock is not granted within a second.
     """
     with errors.translated():
         return [month.name for month in missing(connection) if _create(connection, month)]
@@ -77,7 +77,7 @@ def _create(connection: Connection, month: Partition) -> bool:
             return False
         if month not in missing(connection) or not _has_few_strays(connection, month):
             return False
-        # In the order in which readers take them. Writers come to the second one with strays only.
+        # In the order in which readers take the locks. Writers need the second one for strays only.
         connection.execute("LOCK TABLE ONLY raw_events IN SHARE UPDATE EXCLUSIVE MODE")
         connection.execute("LOCK TABLE ONLY raw_events_default IN ACCESS EXCLUSIVE MODE")
         if not _has_few_strays(connection, month):
@@ -126,7 +126,7 @@ def _has_few_strays(connection: Connection, month: Partition) -> bool:
 
 
 def _for_month(number: int) -> Partition:
-    """The partition of a month, counted from the year 0."""
+    """The partition of a month, numbered from the year 0."""
     return Partition(
         f"raw_events_{number // 12}_{number % 12 + 1:02}", _month_start_ms(number), _month_start_ms(number + 1)
     )
