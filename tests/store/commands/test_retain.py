@@ -69,7 +69,7 @@ def test_a_bad_age_is_refused(database_url: str, capsys: pytest.CaptureFixture[s
         run(database_url, "--raw", "90", "--yes")
 
     assert ended.value.code == 2
-    assert "'90' is not an age: a number of days, weeks, months or years, such as 90d" in capsys.readouterr().err
+    assert "'90' is not an age: write a number of days, weeks, months or years, such as 90d" in capsys.readouterr().err
 
 
 def test_a_killed_run_can_be_repeated(database_url: str) -> None:

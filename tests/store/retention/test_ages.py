@@ -30,5 +30,5 @@ def test_an_age_is_what_the_calendar_says(written: str, then: datetime) -> None:
 )
 def test_an_invalid_age_is_refused_with_a_sentence(written: str) -> None:
     """A slip of the finger must not delete anything."""
-    with pytest.raises(AgeError, match="is not an age: a number of days, weeks, months or years, such as 90d"):
+    with pytest.raises(AgeError, match="is not an age: write a number of days, weeks, months or years, such as 90d"):
         ages.parse(written)
