@@ -34,7 +34,7 @@ def search_messages(request: Request) -> Response:
 
     def query(connection: Connection) -> SearchPage:
         nonlocal words
-        words = search.tokenize(connection, q)
+        words = search_terms.tokenize(connection, q)
         if not 0 < len(words) <= search_terms.MAX_WORDS:
             raise errors.bad_request("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
         search_query = SearchQuery(

@@ -18,7 +18,7 @@ class Snippet:
 
 
 def extract(text: str, terms: tuple[str, ...], *, fuzzy: bool) -> Snippet:
-    """The snippet around the first match; `terms` as `store.reading.search.tokenize` returns them."""
+    """The snippet around the first match; `terms` as `store.reading.search_terms.tokenize` returns them."""
     text = unicodedata.normalize("NFC", text)
     normalized, offsets = _normalize(text)
     matches = sorted({match for term in terms for match in _matches(normalized, term, fuzzy=fuzzy)})

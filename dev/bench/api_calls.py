@@ -8,7 +8,7 @@ from typing import LiteralString, TypeAlias, cast
 
 from api.live import change_ids
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, message_pages, search
+from store.reading import change_feed, chat_list, message_pages, search, search_terms
 from store.reading.chat_scope import ChatScope
 
 BIG_CHATS = 10
@@ -175,8 +175,10 @@ def _rare_word(rng: random.Random) -> str:
 
 
 def _search_messages(text: str, address: str | None = None) -> ApiCall:
-    def question(connection: Connection) -> object:
-        return search.find(connection, search.SearchQuery(search.tokenize(connection, text), 20, address=address), None)
+    def query(connection: Connection) -> object:
+        return search.find(
+            connection, search.SearchQuery(search_terms.tokenize(connection, text), 20, address=address), None
+        )
 
     more = "" if address is None else f"&address={address}"
-    return ApiCall(f"/api/search?q={text.replace(' ', '%20')}{more}", question)
+    return ApiCall(f"/api/search?q={text.replace(' ', '%20')}{more}", query)

@@ -6,7 +6,7 @@ from typing import Literal, LiteralString, TypeAlias, cast
 from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
-from store.reading import search, search_terms
+from store.reading import search_terms
 from store.reading.json_views import CHAT_JSON, MAX_BIGINT
 
 ChatSource: TypeAlias = Literal["list", "window", "candidates"]
@@ -186,7 +186,7 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a page and its direction
         return rows
     words = [
         word
-        for word in search.tokenize(connection, chat_filter.search_text)
+        for word in search_terms.tokenize(connection, chat_filter.search_text)
         if len(word) >= search_terms.MIN_TRIGRAM_LENGTH
     ][: search_terms.MAX_WORDS]
     if not words:

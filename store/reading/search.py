@@ -1,6 +1,5 @@
 """Finds messages by words, parts of words and numbers, newest first."""
 
-import re
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
@@ -14,10 +13,6 @@ _CHAT_SCAN_WINDOW = 200
 _STATEMENT_TIMEOUT = "2500ms"
 _WORD_SIMILARITY = "0.35"
 """The share of a word's trigrams that a similar word must contain: `recieve` contains 0.375 of `receive`."""
-_NUMBER_PATTERN = re.compile(r"\+?\(?[0-9]+(?:[ ().\u00a0\u2010-\u2015/-]+[0-9]+)+")
-_CJK_CHARACTER = re.compile("[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_EMOJI_CHARACTER = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
-_INVISIBLE_CHARACTER = re.compile("[\ufe0e\ufe0f\u200b-\u200f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,7 @@ _AFTER_LAST = SearchPosition(MAX_BIGINT, MAX_BIGINT, fuzzy=False)
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     words: tuple[str, ...]
-    """The result of `tokenize`, not empty."""
+    """The result of `search_terms.tokenize`, not empty."""
     limit: int
     sessions: tuple[str, ...] | None = None
     address: str | None = None
@@ -61,24 +56,6 @@ class SearchPage:
     fuzzy: bool
     index_complete: bool
     """False while stored messages are not indexed yet."""
-
-
-def tokenize(connection: Connection, text: str) -> tuple[str, ...]:
-    """Split a query into words, spelled as in the index (store/migrations/0008_search.sql)."""
-    row = connection.execute("SELECT search_normalized(%s)", [text]).fetchone()
-    plain = _INVISIBLE_CHARACTER.sub("", cast("str", row[0]) if row else "")
-    numbers = [re.sub("[^0-9]", "", number) for number in _NUMBER_PATTERN.findall(plain)]
-    rest = _NUMBER_PATTERN.sub(" ", plain)
-    emoji = [f"emoji{ord(character)}x" for character in _EMOJI_CHARACTER.findall(rest)]
-    words = [
-        re.sub(" +", " ", _CJK_CHARACTER.sub(lambda match: f" {match[0]} ", word)).strip()
-        for word in _EMOJI_CHARACTER.sub(" ", rest).split()
-    ]
-    # `+91…` without separators is a number, too.
-    words = [word.lstrip("+") if word.lstrip("+").isdigit() else word for word in words]
-    # In scripts without spaces, neighbouring characters are two spaces apart.
-    words = [word.replace(" ", "  ") for word in words]
-    return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
 
 def _search_sql(

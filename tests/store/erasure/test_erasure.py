@@ -7,7 +7,8 @@ import pytest
 from store.erasure import requests
 from store.postgres import connections
 from store.reading import change_feed
-from store.reading.search import SearchQuery, find, tokenize
+from store.reading.search import SearchQuery, find
+from store.reading.search_terms import tokenize
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.erasure_scenario import (
