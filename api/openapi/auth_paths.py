@@ -1,22 +1,15 @@
 """Describes signing in and out (api/auth)."""
 
-from api.openapi.builders import Schema, error_responses, schema_ref, success_response
+from api.openapi import spec
+from api.openapi.spec import Schema
 
-_CALLER_RESPONSE = success_response("The caller; Set-Cookie has the cookie.", schema_ref("Caller"))
+_CALLER = {"200": spec.success("The caller; Set-Cookie has the cookie.", spec.ref("Caller")), **spec.errors()}
+_SIGNED_OUT = {"200": spec.success("Signed out.", {"type": "object"}), **spec.errors()}
 
 PATHS: Schema = {
     "/api/session": {
-        "get": {
-            "summary": "Get the signed-in caller.",
-            "responses": {"200": _CALLER_RESPONSE, **error_responses()},
-        },
-        "post": {
-            "summary": "Sign in: exchange a token for a cookie.",
-            "responses": {"200": _CALLER_RESPONSE, **error_responses()},
-        },
-        "delete": {
-            "summary": "Sign out: invalidate the cookie.",
-            "responses": {"200": success_response("Signed out.", {"type": "object"}), **error_responses()},
-        },
+        "get": {"summary": "Get the signed-in caller.", "responses": _CALLER},
+        "post": {"summary": "Sign in: exchange a token for a cookie.", "responses": _CALLER},
+        "delete": {"summary": "Sign out: invalidate the cookie.", "responses": _SIGNED_OUT},
     },
 }

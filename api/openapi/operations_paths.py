@@ -1,26 +1,7 @@
 """Describes statistics, the ledger, sessions and parked events (api/operations)."""
 
-from api.openapi.builders import (
-    LIMIT_PARAMETER,
-    NO_NUL_PATTERN,
-    NULLABLE_CURSOR,
-    SESSION_PARAMETER,
-    TIME_RANGE_PARAMETERS,
-    Schema,
-    array_schema,
-    cursor_schema,
-    enum_schema,
-    error_responses,
-    formatted_string,
-    get_operation,
-    links,
-    object_schema,
-    path_parameter,
-    post_operation,
-    query_parameter,
-    schema_ref,
-    success_response,
-)
+from api.openapi import spec
+from api.openapi.spec import NULLABLE_CURSOR, Schema
 from api.operations.redrives import MAX_DIGESTS
 
 _REDRIVE_BODY: Schema = {
@@ -36,57 +17,42 @@ _REDRIVE_BODY: Schema = {
         "reason": {
             "type": ["string", "null"],
             "minLength": 1,
-            "pattern": NO_NUL_PATTERN,
+            "pattern": spec.NO_NUL_PATTERN,
             "description": "Only events parked for this reason.",
         },
     },
 }
+_REQUESTED = spec.success(
+    "Requested; the same as an open request with the same selection.",
+    spec.ref("Redrive"),
+    links=spec.links(redrive=("/api/parked/redrive/{id}/get", "id", "id")),
+)
 
 PATHS: Schema = {
-    "/api/stats": {
-        "get": get_operation(
-            "Get message counts per minute, hour or day, response times, waiting chats and unread messages.",
-            [
-                *TIME_RANGE_PARAMETERS,
-                query_parameter("step", enum_schema("minute", "hour", "day")),
-                query_parameter("zone", formatted_string("time-zone", "Such as Asia/Kolkata.", 64)),
-                SESSION_PARAMETER,
-            ],
-            schema_ref("Stats"),
-        )
-    },
-    "/api/sessions": {
-        "get": get_operation("List the sessions.", [], object_schema({"sessions": array_schema(schema_ref("Session"))}))
-    },
-    "/api/ledger": {"get": get_operation("Get the counts of received events, by outcome.", [], schema_ref("Ledger"))},
-    "/api/parked": {
-        "get": get_operation(
-            "List parked events, newest first.",
-            [LIMIT_PARAMETER, query_parameter("cursor", cursor_schema("parked")), SESSION_PARAMETER],
-            object_schema({"parked": array_schema(schema_ref("Parked")), "cursor": NULLABLE_CURSOR}),
-        )
-    },
-    "/api/parked/redrive": {
-        "post": post_operation(
-            "Request that parked events are parsed again, within seconds, by a worker. Requires the scope admin.",
-            [],
-            _REDRIVE_BODY,
-            {
-                "202": success_response(
-                    "Requested; the same as an open request with the same selection.",
-                    schema_ref("Redrive"),
-                    links=links(redrive=("/api/parked/redrive/{id}/get", "id", "id")),
-                ),
-                **error_responses(413),
-            },
-        )
-    },
-    "/api/parked/redrive/{id}": {
-        "get": get_operation(
-            "Get the state of a redrive.",
-            [path_parameter("id", {"type": "integer", "minimum": 1})],
-            schema_ref("Redrive"),
-            404,
-        )
-    },
+    "/api/stats": spec.get(
+        "Get message counts per minute, hour or day, response times, waiting chats and unread messages.",
+        [
+            *spec.TIME_RANGE,
+            spec.query("step", spec.enum("minute", "hour", "day")),
+            spec.query("zone", spec.formatted("time-zone", "Such as Asia/Kolkata.", 64)),
+            spec.SESSION,
+        ],
+        spec.ref("Stats"),
+    ),
+    "/api/sessions": spec.get("List the sessions.", [], spec.record(sessions=spec.array(spec.ref("Session")))),
+    "/api/ledger": spec.get("Get the counts of received events, by outcome.", [], spec.ref("Ledger")),
+    "/api/parked": spec.get(
+        "List parked events, newest first.",
+        [spec.LIMIT, spec.query("cursor", spec.cursor("parked")), spec.SESSION],
+        spec.record(parked=spec.array(spec.ref("Parked")), cursor=NULLABLE_CURSOR),
+    ),
+    "/api/parked/redrive": spec.post(
+        "Request that parked events are parsed again, within seconds, by a worker. Requires the scope admin.",
+        [],
+        {"202": _REQUESTED, **spec.errors(413)},
+        _REDRIVE_BODY,
+    ),
+    "/api/parked/redrive/{id}": spec.get(
+        "Get the state of a redrive.", [spec.path("id", {"type": "integer", "minimum": 1})], spec.ref("Redrive"), 404
+    ),
 }

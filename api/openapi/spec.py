@@ -1,5 +1,6 @@
 """Builds the pieces of the document: JSON Schemas, and parameters, responses and operations of OpenAPI 3.1."""
 
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from api.http import parameters
@@ -17,72 +18,68 @@ NULLABLE_DATE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 NULLABLE_CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque; null at the end of the list."}
 NO_NUL_PATTERN = r"^[^\u0000]*$"
 """PostgreSQL cannot store text with a NUL."""
+SHORT_TEXT: Schema = {"type": "string", "maxLength": 512, "pattern": NO_NUL_PATTERN}
 
 
-def object_schema(properties: Schema, *optional: str) -> Schema:
+def record(optional: Collection[str] = (), /, **properties: Schema) -> Schema:
     """An object whose properties are required, except for the optional ones."""
     required = sorted(set(properties) - set(optional))
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
-def array_schema(items: Schema) -> Schema:
+def array(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-def enum_schema(*values: str) -> Schema:
+def enum(*values: str) -> Schema:
     return {"type": "string", "enum": list(values)}
 
 
-def schema_ref(name: str) -> Schema:
+def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def formatted_string(format_name: str, description: str, max_length: int = 512) -> Schema:
+def formatted(format_name: str, description: str, max_length: int = 512) -> Schema:
     """Text such as a cursor, whose syntax a JSON Schema cannot express: `format` names it."""
     return {"type": "string", "format": format_name, "maxLength": max_length, "description": description}
 
 
-def cursor_schema(list_name: str, description: str = "From a response.") -> Schema:
-    return formatted_string(f"cursor-of-{list_name}", description, 8192)
+def cursor(list_name: str, description: str = "From a response.") -> Schema:
+    return formatted(f"cursor-of-{list_name}", description, 8192)
 
 
-def query_parameter(name: str, schema: Schema, description: str = "", *, required: bool = False) -> Schema:
+def query(name: str, schema: Schema, description: str = "", *, required: bool = False) -> Schema:
     return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
 
 
-def path_parameter(name: str, schema: Schema, description: str = "") -> Schema:
+def path(name: str, schema: Schema, description: str = "") -> Schema:
     return {"name": name, "in": "path", "required": True, "schema": schema, "description": description}
 
 
-def header_parameter(name: str, schema: Schema, description: str = "") -> Schema:
+def header(name: str, schema: Schema, description: str = "") -> Schema:
     return {"name": name, "in": "header", "required": False, "schema": schema, "description": description}
 
 
-LIMIT_PARAMETER = query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT})
-SESSION_PARAMETER = query_parameter(
-    "session_id",
-    {"type": "string", "maxLength": 512, "pattern": NO_NUL_PATTERN},
-    "One session; without it, all that the token may see.",
-)
-TIME_RANGE_PARAMETERS = [
-    query_parameter(name, formatted_string("moment", f"ISO 8601 (without an offset: UTC) or milliseconds, {bound}."))
+LIMIT = query("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT})
+SESSION = query("session_id", SHORT_TEXT, "One session; without it, all that the token may see.")
+TIME_RANGE = [
+    query(name, formatted("moment", f"ISO 8601 (without an offset: UTC) or milliseconds, {bound}."))
     for name, bound in (("since", "inclusive"), ("until", "exclusive"))
 ]
 
 
-def json_response(description: str, schema: Schema, **more: Schema) -> Schema:
+def response(description: str, schema: Schema, **more: Schema) -> Schema:
     return {"description": description, "content": {"application/json": {"schema": schema}}, **more}
 
 
-def success_response(description: str, data: Schema, **more: Schema) -> Schema:
+def success(description: str, data: Schema, **more: Schema) -> Schema:
     """The success envelope around `data`."""
-    return json_response(description, object_schema({"success": {"const": True}, "data": data}), **more)
+    return response(description, record(success={"const": True}, data=data), **more)
 
 
-def error_responses(*statuses: int) -> Schema:
+def errors(*statuses: int) -> Schema:
     """The error envelope, for the statuses of every operation and for these."""
-    error = json_response("Error.", schema_ref("Error"))
-    return {str(status): error for status in sorted({400, 401, 403, 429, 503, *statuses})}
+    return {str(status): response("Error.", ref("Error")) for status in sorted({400, 401, 403, 429, 503, *statuses})}
 
 
 def links(**operations: tuple[str, str, str]) -> Schema:
@@ -96,18 +93,15 @@ def links(**operations: tuple[str, str, str]) -> Schema:
     }
 
 
-def get_operation(summary: str, parameters: list[Schema], data: Schema, *extra_statuses: int, **more: Schema) -> Schema:
+def get(summary: str, parameters: list[Schema], data: Schema, *extra_statuses: int, **more: Schema) -> Schema:
     """An operation that reads, and responds with 304 to a client that has the response already."""
-    responses = {
-        "200": success_response("Success.", data, **more),
-        "304": {"description": "Not modified."},
-        **error_responses(*extra_statuses),
-    }
-    return {"summary": summary, "parameters": parameters, "responses": responses}
+    not_modified = {"description": "Not modified."}
+    responses = {"200": success("Success.", data, **more), "304": not_modified, **errors(*extra_statuses)}
+    return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 
-def post_operation(summary: str, parameters: list[Schema], body: Schema | None, responses: Schema) -> Schema:
+def post(summary: str, parameters: list[Schema], responses: Schema, body: Schema | None = None) -> Schema:
     """An operation that writes; its JSON body is optional."""
     content = {"application/json": {"schema": body}}
     request = {} if body is None else {"requestBody": {"required": False, "content": content}}
-    return {"summary": summary, "parameters": parameters, **request, "responses": responses}
+    return {"post": {"summary": summary, "parameters": parameters, **request, "responses": responses}}
