@@ -29,14 +29,12 @@ SEND_TIMEOUT_SECONDS = 120.0
 
 def export_chat(request: Request) -> Response:
     """All messages of a chat, oldest first."""
-    parameters.reject_repeated(request, ("format", "session_id"))
     scope = messages.requested_scope(request)
     return _export_response(request, lambda snapshot: snapshot.chat_messages(scope), scope.address)
 
 
 def export_session(request: Request) -> Response:
     """All messages of a session, chat by chat."""
-    parameters.reject_repeated(request, ("format",))
     session_id = request.path_params["session_id"]
     if access.caller(request).visible_sessions(session_id) == () or "\0" in session_id:
         raise ApiError(404, "session_not_found", "There is no session with that id that this token may see.")

@@ -1,7 +1,8 @@
 """`GET /api/chats/{phone}`: a page of a conversation, oldest first."""
 
 import json
-from typing import cast, get_args
+from dataclasses import astuple
+from typing import get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,25 +21,12 @@ DEFAULT_LIMIT = 50
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 MESSAGE_TYPES: tuple[str, ...] = get_args(MessageType)
 _CURSOR_KIND = "messages"
+_CURSOR_TYPES = (int, int, str, int)
 _SNAPSHOT_KIND = "as_of"
-_PARAMETERS = (
-    "limit",
-    "before",
-    "after",
-    "around",
-    "at",
-    "session_id",
-    "direction",
-    "type",
-    "since",
-    "until",
-    "versions",
-)
 
 
 def list_messages(request: Request) -> Response:
     """The newest messages of a chat, or those before, after or around a position or time."""
-    parameters.reject_repeated(request, _PARAMETERS)
     scope = requested_scope(request)
     message_query = MessageQuery(
         scope,
@@ -68,9 +56,10 @@ def list_messages(request: Request) -> Response:
     page = database.from_request(request).read_page(query)
     canonical = page.canonical_address or scope.address
     phone = json.dumps(None if "@" in canonical else canonical)
+    as_of = cursors.encode(_SNAPSHOT_KIND, page.as_of.epoch, page.as_of.pg_snapshot)
     return responses.success(
         f'{{"phoneNumber":{phone},"address":{json.dumps(canonical)},"messages":[{",".join(page.messages)}],'
-        f'"before":{_encode_position(page.older)},"after":{_encode_position(page.newer)},"as_of":{json.dumps(_encode_snapshot(page.as_of))},'
+        f'"before":{_position_json(page.older)},"after":{_position_json(page.newer)},"as_of":{json.dumps(as_of)},'
         f'"outages":{outages.page_json(request, page)}}}'
     )
 
@@ -83,9 +72,9 @@ def requested_scope(request: Request) -> ChatScope:
 
 def resolve_anchor(connection: Connection, scope: ChatScope, anchor: str) -> MessagePosition:
     """The position of a cursor or of a message id in this chat; raises ApiError."""
-    values = cursors.try_decode(_CURSOR_KIND, anchor, int, int, str, int)
+    values = cursors.try_decode(_CURSOR_KIND, anchor, *_CURSOR_TYPES)
     if values is not None:
-        return _position_from_values(values)
+        return MessagePosition(*values)
     position = message_pages.locate(connection, scope, anchor)
     if position is None:
         raise ApiError(404, "message_not_found", "This chat has no message with that id.")
@@ -94,30 +83,13 @@ def resolve_anchor(connection: Connection, scope: ChatScope, anchor: str) -> Mes
 
 def decode_snapshot(text: str) -> ReadSnapshot:
     """The snapshot of a page from its `as_of`; raises ApiError."""
-    epoch, pg_snapshot = cursors.decode(_SNAPSHOT_KIND, "as_of", text, str, str)
-    return ReadSnapshot(cast("str", epoch), cast("str", pg_snapshot))
+    return ReadSnapshot(*cursors.decode(_SNAPSHOT_KIND, "as_of", text, str, str))
 
 
 def _decode_position(request: Request, parameter: str) -> MessagePosition | None:
-    text = parameters.cursor(request, parameter)
-    return (
-        None
-        if text is None
-        else _position_from_values(cursors.decode(_CURSOR_KIND, parameter, text, int, int, str, int))
-    )
+    values = cursors.requested(request, parameter, _CURSOR_KIND, *_CURSOR_TYPES)
+    return None if values is None else MessagePosition(*values)
 
 
-def _position_from_values(values: list[cursors.CursorValue]) -> MessagePosition:
-    return MessagePosition(*cast("tuple[int, int, str, int]", values))
-
-
-def _encode_position(position: MessagePosition | None) -> str:
-    if position is None:
-        return "null"
-    return json.dumps(
-        cursors.encode(_CURSOR_KIND, position.timestamp, position.receive_order, position.message_id, position.id)
-    )
-
-
-def _encode_snapshot(as_of: ReadSnapshot) -> str:
-    return cursors.encode(_SNAPSHOT_KIND, as_of.epoch, as_of.pg_snapshot)
+def _position_json(position: MessagePosition | None) -> str:
+    return "null" if position is None else json.dumps(cursors.encode(_CURSOR_KIND, *astuple(position)))

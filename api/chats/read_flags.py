@@ -40,9 +40,8 @@ class ReadFlagRequest:
         if not (unread is None or isinstance(unread, bool)):
             raise errors.bad_request("bad_parameter", "unread must be true or false.")
         if unread and (up_to or as_of):
-            raise errors.bad_request(
-                "bad_parameter", "unread marks the whole chat: give neither up_to nor as_of with it."
-            )
+            sentence = "unread marks the whole chat: give neither up_to nor as_of with it."
+            raise errors.bad_request("bad_parameter", sentence)
         return cls(up_to, messages.decode_snapshot(as_of) if as_of is not None else None, unread is True)
 
 
@@ -54,7 +53,6 @@ async def update_read_flag(request: Request) -> Response:
 
 def _update(request: Request, body: bytes) -> Response:
     access.caller(request).require_scope("write")
-    parameters.reject_repeated(request, ("session_id",))
     scope = messages.requested_scope(request)
     flags = ReadFlagRequest.parse(body)
     pools = database.from_request(request)

@@ -1,6 +1,7 @@
 """`GET /api/chats`: the list of chats, newest first."""
 
 import json
+from dataclasses import astuple
 from typing import cast
 
 from starlette.requests import Request
@@ -20,9 +21,6 @@ _CURSOR_KIND = "chats"
 
 def list_chats(request: Request) -> Response:
     """A page of chats; `cursor` (or `before`) continues with older ones, `after` with those that are newer since."""
-    parameters.reject_repeated(
-        request, ("limit", "cursor", "before", "after", "session_id", "unread", "waiting", "kind", "q")
-    )
     limit = parameters.limit(request, DEFAULT_LIMIT)
     chat_filter = ChatFilter(
         sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
@@ -31,8 +29,8 @@ def list_chats(request: Request) -> Response:
         kind=cast("ChatKind | None", parameters.choice(request, "kind", CHAT_KINDS)),
         search_text=parameters.text(request, "q"),
     )
-    before = _decode_position(request, "cursor") or _decode_position(request, "before")
-    after = _decode_position(request, "after")
+    cursor, before, after = (_decode_position(request, name) for name in ("cursor", "before", "after"))
+    before = cursor or before
     if before and after:
         raise errors.bad_request("bad_parameter", "Give either before (or cursor) or after, not both.")
 
@@ -44,21 +42,14 @@ def list_chats(request: Request) -> Response:
         return chat_list.newest(connection, chat_filter, limit)
 
     page = database.from_request(request).read(query)
-    cursor = _encode_position(page.older)
-    return responses.success(
-        f'{{"contacts":[{",".join(page.chats)}],"cursor":{cursor},"before":{cursor},"after":{_encode_position(page.newer)}}}'
-    )
+    chats, older, newer = ",".join(page.chats), _position_json(page.older), _position_json(page.newer)
+    return responses.success(f'{{"contacts":[{chats}],"cursor":{older},"before":{older},"after":{newer}}}')
 
 
 def _decode_position(request: Request, parameter: str) -> ChatPosition | None:
-    text = parameters.cursor(request, parameter)
-    if text is None:
-        return None
-    timestamp, chat_id = cursors.decode(_CURSOR_KIND, parameter, text, int, int)
-    return ChatPosition(cast("int", timestamp), cast("int", chat_id))
+    values = cursors.requested(request, parameter, _CURSOR_KIND, int, int)
+    return None if values is None else ChatPosition(*values)
 
 
-def _encode_position(position: ChatPosition | None) -> str:
-    return (
-        "null" if position is None else json.dumps(cursors.encode(_CURSOR_KIND, position.timestamp, position.chat_id))
-    )
+def _position_json(position: ChatPosition | None) -> str:
+    return "null" if position is None else json.dumps(cursors.encode(_CURSOR_KIND, *astuple(position)))

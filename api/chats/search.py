@@ -1,7 +1,6 @@
 """`GET /api/search`: messages that contain all the words, newest first."""
 
 import json
-from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,13 +16,11 @@ from store.reading.search import SearchHit, SearchPage, SearchPosition, SearchQu
 
 DEFAULT_LIMIT = 20
 _CURSOR_KIND = "search"
-_PARAMETERS = ("q", "limit", "cursor", "session_id", "address", "direction", "type", "since", "until")
 _QUERY_CANCELED = "57014"
 
 
 def search_messages(request: Request) -> Response:
     """A page of results; `cursor` continues with older ones."""
-    parameters.reject_repeated(request, _PARAMETERS)
     q = parameters.text(request, "q")
     if q is None:
         raise errors.bad_request("bad_parameter", "q is required: the words to search for.")
@@ -57,8 +54,10 @@ def search_messages(request: Request) -> Response:
         sentence = "Too many messages contain these words: use longer or more words, a chat or a period."
         raise ApiError(400, "query_too_broad", sentence) from error
     results = ",".join(_hit_json(hit, words, fuzzy=page.fuzzy) for hit in page.hits)
+    last = page.next_position
+    cursor = last and cursors.encode(_CURSOR_KIND, last.timestamp, last.id, int(last.fuzzy))
     return responses.success(
-        f'{{"results":[{results}],"cursor":{_encode_position(page.next_position)},"fuzzy":{json.dumps(page.fuzzy)},'
+        f'{{"results":[{results}],"cursor":{json.dumps(cursor)},"fuzzy":{json.dumps(page.fuzzy)},'
         f'"complete":{json.dumps(page.index_complete)}}}'
     )
 
@@ -70,14 +69,5 @@ def _hit_json(hit: SearchHit, terms: tuple[str, ...], *, fuzzy: bool) -> str:
 
 
 def _decode_position(request: Request) -> SearchPosition | None:
-    text = parameters.cursor(request, "cursor")
-    if text is None:
-        return None
-    timestamp, row_id, fuzzy = cursors.decode(_CURSOR_KIND, "cursor", text, int, int, int)
-    return SearchPosition(cast("int", timestamp), cast("int", row_id), fuzzy == 1)
-
-
-def _encode_position(position: SearchPosition | None) -> str:
-    if position is None:
-        return "null"
-    return json.dumps(cursors.encode(_CURSOR_KIND, position.timestamp, position.id, int(position.fuzzy)))
+    values = cursors.requested(request, "cursor", _CURSOR_KIND, int, int, int)
+    return None if values is None else SearchPosition(values[0], values[1], fuzzy=values[2] == 1)

@@ -15,13 +15,8 @@ from api.sending.requests import SendRequest
 from store.sending import unsettled
 
 COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - the name that sends have in place of a token's
-_EXIT_CODES = {
-    "sent": EXIT_OK,
-    "queued": EXIT_OK,
-    "failed": EXIT_NEGATIVE,
-    "accepted": EXIT_UNKNOWN,
-    "unknown": EXIT_UNKNOWN,
-}
+_EXIT_CODES = {"sent": EXIT_OK, "queued": EXIT_OK, "failed": EXIT_NEGATIVE}
+"""By state; EXIT_UNKNOWN for the others."""
 
 
 def add_send_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +37,7 @@ def send(gateway_settings: Settings, database_url: str, arguments: argparse.Name
     with ExitStack() as open_until_sent:
         request = _send_request(arguments, open_until_sent)
         outbox = open_until_sent.enter_context(Outbox(database_url, gateway_settings))
-        draft = outbox.prepare(
-            request,
-            token_name=COMMAND_LINE_TOKEN,
-            session_id=gateway_settings.session_id,
-            idempotency_key=arguments.key,
-        )
+        draft = outbox.prepare(request, COMMAND_LINE_TOKEN, gateway_settings.session_id, arguments.key)
         send = outbox.submit(draft, request).send
     lines = [f"{send.state}: {send.address}", f"send     {send.send_id}"]
     if message_id := send.message_id or send.gateway_id:
@@ -56,7 +46,7 @@ def send(gateway_settings: Settings, database_url: str, arguments: argparse.Name
         lines.append(send.reason)
     if send.state == "unknown":
         lines.append(f"before you send it again, run: python -m api sak reconcile {send.send_id}")
-    return CommandResult(tuple(lines), routes.as_json(send), _EXIT_CODES[send.state])
+    return CommandResult(tuple(lines), routes.as_json(send), _EXIT_CODES.get(send.state, EXIT_UNKNOWN))
 
 
 def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendRequest:
@@ -64,15 +54,13 @@ def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendReques
     if not kinds:
         if not (arguments.text or "").strip():
             raise OSError("there is nothing to send: give --text, or a file")
-        return SendRequest(
-            arguments.to, "text", requests.check_text("text", arguments.text, requests.MAX_TEXT_LENGTH), None
-        )
+        text = requests.check_text("text", arguments.text, requests.MAX_TEXT_LENGTH)
+        return SendRequest(arguments.to, "text", text, None)
     path: Path = getattr(arguments, kinds[0])
     content = stack.enter_context(path.open("rb"))
     caption = requests.check_text("caption", arguments.text, requests.MAX_CAPTION_LENGTH) if arguments.text else None
-    return SendRequest(
-        arguments.to, kinds[0], caption, None, requests.attachment(kinds[0], content, path.name, path.stat().st_size)
-    )
+    file = requests.attachment(kinds[0], content, path.name, path.stat().st_size)
+    return SendRequest(arguments.to, kinds[0], caption, None, file)
 
 
 def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,9 +85,6 @@ def reconcile(gateway_settings: Settings, database_url: str, arguments: argparse
         f"{result.send.send_id}  {result.send.state:<8} {result.send.address}  {result.explanation}"
         for result in results
     ] or ["no send is unknown or queued"]
-    data = [
-        {**routes.as_json(result.send), "settled": result.is_settled, "explanation": result.explanation}
-        for result in results
-    ]
+    data = [routes.reconciliation_json(result) for result in results]
     exit_code = EXIT_OK if all(result.is_settled for result in results) else EXIT_NEGATIVE
     return CommandResult(tuple(lines), {"sends": data}, exit_code)

@@ -54,7 +54,7 @@ def move(sak: client.SakClient, arguments: argparse.Namespace) -> CommandResult:
         if at_target:
             return CommandResult((f"already at {arguments.url}",), _moved_json(at_target[0], arguments.url))
     webhook = _select_webhook(sak, arguments)
-    sak.update_webhook(webhook.webhook_id, url=arguments.url)
+    sak.update_webhook(webhook.webhook_id, arguments.url)
     return CommandResult(
         (f"moved: {webhook.url} -> {arguments.url}", "its secret is unchanged"), _moved_json(webhook, arguments.url)
     )

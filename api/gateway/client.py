@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Literal, Self, TypeAlias, get_args
+from typing import BinaryIO, Literal, Self, TypeAlias, get_args
 from urllib.parse import quote
 
 from api.gateway import errors, payloads, timeouts
 from api.gateway.http_client import GatewayRequest, GatewayResponse, HttpClient
-from api.gateway.multipart_upload import MultipartUpload, ReadableFile
+from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.phone_number import normalize
 from api.gateway.settings import Settings, is_header_safe
 from api.gateway.timeouts import Timeouts
@@ -42,39 +41,24 @@ class SakClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def register_webhook(
-        self, url: str, events: Sequence[str] = WEBHOOK_EVENTS, session_id: str | None = None
-    ) -> payloads.WebhookRegistration:
+    def register_webhook(self, url: str, events: Sequence[str] = WEBHOOK_EVENTS) -> payloads.WebhookRegistration:
         """Register `url` for webhooks. Idempotent: repeated, it returns the same webhook with the same secret."""
-        body = {"sessionId": self._require_session(session_id), "url": url, "events": list(events)}
+        body = {"sessionId": self._require_session(None), "url": url, "events": list(events)}
         response = self._call_repeatable(GatewayRequest("POST", "/webhooks", self._owner_headers(), json=body))
         return payloads.parse_registration(response.data, url=url, new=response.status == 201)
 
     def list_webhooks(self, session_id: str | None = None) -> list[payloads.Webhook]:
         """The webhooks of one session; without one, of all that the token may see."""
         query = {"sessionId": session_id} if session_id else None
-        return payloads.parse_webhooks(
-            self._call_repeatable(GatewayRequest("GET", "/webhooks", self._owner_headers(), query=query)).data
-        )
+        request = GatewayRequest("GET", "/webhooks", self._owner_headers(), query=query)
+        return payloads.parse_webhooks(self._call_repeatable(request).data)
 
-    def update_webhook(
-        self,
-        webhook_id: str,
-        *,
-        url: str | None = None,
-        events: Sequence[str] | None = None,
-        active: bool | None = None,
-    ) -> None:
-        fields = {"url": url, "events": None if events is None else list(events), "isActive": active}
-        body = {name: value for name, value in fields.items() if value is not None}
-        self._call_repeatable(
-            GatewayRequest("PUT", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers(), json=body)
-        )
+    def update_webhook(self, webhook_id: str, url: str) -> None:
+        path = f"/webhooks/{quote(webhook_id, safe='')}"
+        self._call_repeatable(GatewayRequest("PUT", path, self._owner_headers(), json={"url": url}))
 
     def delete_webhook(self, webhook_id: str) -> None:
         self._call_once(GatewayRequest("DELETE", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers()))
@@ -83,9 +67,8 @@ class SakClient:
         """Make SAK post a ping to the selected active webhooks; without a selection, to all."""
         fields = {"webhookId": webhook_id, "url": url}
         body = {name: value for name, value in fields.items() if value is not None}
-        return payloads.parse_ping_results(
-            self._call_once(GatewayRequest("POST", "/webhooks/test", self._message_headers(None), json=body)).data
-        )
+        request = GatewayRequest("POST", "/webhooks/test", self._message_headers(None), json=body)
+        return payloads.parse_ping_results(self._call_once(request).data)
 
     def send_text(self, to: str, text: str, session_id: str | None = None) -> payloads.SendResponse:
         """Send a text; raises InvalidRecipientError before the call.
@@ -101,43 +84,33 @@ class SakClient:
         self,
         kind: MediaKind,
         to: str,
-        file: ReadableFile,
+        file: BinaryIO,
         *,
-        file_name: str,
+        name: str,
         mime_type: str,
+        size: int,
         caption: str = "",
-        size: int | None = None,
         session_id: str | None = None,
     ) -> payloads.SendResponse:
-        """Send a file, which is read during the call; a file that is not seekable needs `size`."""
+        """Send a file, or its rest, of `size` bytes; it is read during the call, again by each attempt."""
         fields = {"to": normalize(to)} | ({"caption": caption} if caption else {})
-        upload = MultipartUpload(fields, kind, file, file_name=file_name, mime_type=mime_type, size=size)
-        request = GatewayRequest(
-            "POST",
-            f"/messages/send-{kind}",
-            self._message_headers(session_id),
-            body=upload,
-            content_type=upload.content_type,
-        )
-        retry_on = timeouts.RETRYABLE_IF_NOT_EXECUTED if upload.repeatable else timeouts.RETRYABLE_IF_NOT_SENT
-        return self._send(lambda: self._call(request, retry_on, self._timeouts.total), kind)
+        upload = MultipartUpload(fields, kind, file, name=name, mime_type=mime_type, size=size)
+        headers, media_type = self._message_headers(session_id), upload.content_type
+        request = GatewayRequest("POST", f"/messages/send-{kind}", headers, body=upload, content_type=media_type)
+        return self._send(lambda: self._call_once(request), kind)
 
-    def list_sent_messages(
-        self, limit: int = 50, offset: int = 0, session_id: str | None = None
-    ) -> list[payloads.SentMessage]:
+    def list_sent_messages(self, limit: int, offset: int, session_id: str | None = None) -> list[payloads.SentMessage]:
         """The messages sent through SAK's API, newest first."""
-        request = GatewayRequest(
-            "GET", "/messages/history", self._message_headers(session_id), query={"limit": limit, "offset": offset}
-        )
+        query = {"limit": limit, "offset": offset}
+        request = GatewayRequest("GET", "/messages/history", self._message_headers(session_id), query=query)
         return payloads.parse_sent_messages(self._call_repeatable(request).data)
 
     def session_state(self, session_id: str | None = None) -> payloads.SessionState:
         """Whether the session is connected. Not retried after a time-out, as the call can make SAK reconnect."""
         session = self._require_session(session_id)
         credentials = self._owner_headers() if self._settings.jwt else self._message_headers(None)
-        return payloads.parse_session_state(
-            self._call_once(GatewayRequest("GET", f"/sessions/{quote(session, safe='')}/status", credentials)).data
-        )
+        request = GatewayRequest("GET", f"/sessions/{quote(session, safe='')}/status", credentials)
+        return payloads.parse_session_state(self._call_once(request).data)
 
     def _send(self, call: Callable[[], GatewayResponse], kind: MediaKind | None = None) -> payloads.SendResponse:
         try:
@@ -147,16 +120,11 @@ class SakClient:
             # SAK reports a failed image or video with status 500, texts and documents with `failed`.
             if kind not in ("image", "video") or error.status != 500 or error.code != f"SEND_{kind.upper()}_FAILED":
                 raise
-            result, seconds = (
-                payloads.SendResponse("failed", None, error.code, str(error)),
-                error.elapsed_seconds or 0.0,
-            )
+            result = payloads.SendResponse("failed", None, error.code, str(error))
+            seconds = error.elapsed_seconds or 0.0
         if result.status == "failed" and seconds >= self._timeouts.ambiguous_failure:
-            raise errors.OutcomeUnknownError(
-                "SAK reports it as failed, but after a time-out: it may have been sent",
-                code=result.code,
-                elapsed_seconds=seconds,
-            )
+            sentence = "SAK reports it as failed, but after a time-out: it may have been sent"
+            raise errors.OutcomeUnknownError(sentence, code=result.code, elapsed_seconds=seconds)
         return result
 
     def _call_repeatable(self, request: GatewayRequest) -> GatewayResponse:
@@ -165,9 +133,7 @@ class SakClient:
     def _call_once(self, request: GatewayRequest) -> GatewayResponse:
         return self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, self._timeouts.total)
 
-    def _call(
-        self, request: GatewayRequest, retry_on: tuple[type[errors.SakError], ...], seconds: float
-    ) -> GatewayResponse:
+    def _call(self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, seconds: float) -> GatewayResponse:
         end = time.monotonic() + self._timeouts.total
 
         def attempt() -> GatewayResponse:

@@ -111,26 +111,22 @@ class HttpClient:
             return errors.OutcomeUnknownError(f"SAK did not respond within {attempt.elapsed_seconds:.1f} s")
         return errors.OutcomeUnknownError(f"the connection to SAK broke before its response was complete ({cause})")
 
-    def _parse_response(
-        self, status: int, headers: Mapping[str, str], body: bytes, elapsed_seconds: float
-    ) -> GatewayResponse:
+    def _parse_response(self, status: int, headers: Mapping[str, str], body: bytes, elapsed: float) -> GatewayResponse:
         envelope = _parse_object(body)
         if 200 <= status < 300 and envelope is not None and envelope.get("success") is True:
-            return GatewayResponse(status, envelope.get("data"), elapsed_seconds)
+            return GatewayResponse(status, envelope.get("data"), elapsed)
         code, sentence = self._error_details(envelope)
         if status == 429:
             retry_after = parse_retry_after(headers, time.time())
-            raise errors.RateLimitedError(
-                f"SAK's rate limit is reached: {sentence}", code=code, retry_after=retry_after
-            )
+            sentence = f"SAK's rate limit is reached: {sentence}"
+            raise errors.RateLimitedError(sentence, code=code, retry_after=retry_after)
         if 300 <= status < 400:
             raise errors.RefusedError("SAK_BASE_URL redirects; set it to the target of the redirect", status=status)
         # 408 comes from a proxy in front of SAK and says nothing about the request's execution.
         if 400 <= status < 500 and status != 408:
             raise errors.RefusedError(f"SAK rejected the request: {sentence}", code=code, status=status)
-        raise errors.OutcomeUnknownError(
-            f"SAK responded with status {status}: {sentence}", code=code, status=status, elapsed_seconds=elapsed_seconds
-        )
+        sentence = f"SAK responded with status {status}: {sentence}"
+        raise errors.OutcomeUnknownError(sentence, code=code, status=status, elapsed_seconds=elapsed)
 
     def _error_details(self, envelope: Mapping[str, object] | None) -> tuple[str | None, str]:
         if envelope is None:

@@ -1,10 +1,9 @@
 """Encodes a file as a multipart body, in chunks, so that it is never in memory as a whole."""
 
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import BinaryIO
 
 from urllib3.fields import RequestField
 
@@ -13,38 +12,17 @@ from api.gateway.errors import IncompleteFileError
 CHUNK_BYTES = 65536
 
 
-class ReadableFile(Protocol):
-    """The methods of a binary file that an upload needs."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def seekable(self) -> bool: ...
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
-    def tell(self) -> int: ...
-
-
 class MultipartUpload:
-    """An iterable of chunks that has a length; it can be iterated again if the file is seekable."""
+    """An iterable of chunks that has a length, and can be iterated again."""
 
     def __init__(  # noqa: PLR0913 -- a part of a form has that many properties
-        self,
-        fields: Mapping[str, str],
-        field_name: str,
-        file: ReadableFile,
-        *,
-        file_name: str,
-        mime_type: str,
-        size: int | None = None,
+        self, fields: Mapping[str, str], field_name: str, file: BinaryIO, *, name: str, mime_type: str, size: int
     ) -> None:
-        """`size` is that of the rest of the file; required only if it is not seekable."""
+        """`size` is that of the rest of the file."""
         if not re.fullmatch(r"[\x21-\x7e]+(; ?[\x21-\x7e]+)*", mime_type):
             raise ValueError(f"{mime_type!r} is no media type")
-        self.repeatable = file.seekable()
         self._file = file
-        self._start = file.tell() if self.repeatable else 0
-        if size is None:
-            if not self.repeatable:
-                raise ValueError("a file that is not seekable needs a size")
-            size = file.seek(0, os.SEEK_END) - self._start
+        self._start = file.tell()
         self._size = size
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
@@ -52,17 +30,15 @@ class MultipartUpload:
             _part_header(boundary, RequestField(key, b""), None) + value.encode(errors="replace") + b"\r\n"
             for key, value in fields.items()
         ]
-        self._prefix = b"".join(
-            [*parts, _part_header(boundary, RequestField(field_name, b"", filename=file_name), mime_type)]
-        )
+        header = _part_header(boundary, RequestField(field_name, b"", filename=name), mime_type)
+        self._prefix = b"".join([*parts, header])
         self._suffix = f"\r\n--{boundary}--\r\n".encode()
 
     def __len__(self) -> int:
         return len(self._prefix) + self._size + len(self._suffix)
 
     def __iter__(self) -> Iterator[bytes]:
-        if self.repeatable:
-            self._file.seek(self._start)
+        self._file.seek(self._start)
         yield self._prefix
         remaining = self._size
         while remaining:

@@ -7,12 +7,7 @@ class InvalidRecipientError(ValueError):
     """The recipient is no phone number; the message says why."""
 
 
-JID_KINDS = {
-    "g.us": "a group",
-    "lid": "a LID",
-    "newsletter": "a newsletter",
-    "broadcast": "a broadcast",
-}
+_JID_KINDS = {"g.us": "a group", "lid": "a LID", "newsletter": "a newsletter", "broadcast": "a broadcast"}
 
 
 def normalize(to: str) -> str:
@@ -24,7 +19,7 @@ def normalize(to: str) -> str:
     user, at, server = to.strip().partition("@")
     if at:
         if server.lower() not in ("s.whatsapp.net", "c.us"):
-            kind = JID_KINDS.get(server.lower(), "other addresses")
+            kind = _JID_KINDS.get(server.lower(), "other addresses")
             raise InvalidRecipientError(f"SAK sends only to phone numbers, not to {kind}")
         user = user.partition(":")[0]
     digits = re.sub(r"[^0-9]", "", user)

@@ -2,17 +2,18 @@
 
 import random
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from api.gateway.errors import OutcomeUnknownError, RateLimitedError, SakError, UnreachableError
 
-RETRYABLE_IF_IDEMPOTENT: tuple[type[SakError], ...] = (UnreachableError, RateLimitedError, OutcomeUnknownError)
+ErrorTypes: TypeAlias = tuple[type[SakError], ...]
+
+RETRYABLE_IF_IDEMPOTENT: ErrorTypes = (UnreachableError, RateLimitedError, OutcomeUnknownError)
 """For idempotent calls: retry after every transient failure."""
-RETRYABLE_IF_NOT_EXECUTED: tuple[type[SakError], ...] = (UnreachableError, RateLimitedError)
+RETRYABLE_IF_NOT_EXECUTED: ErrorTypes = (UnreachableError, RateLimitedError)
 """For sends: retry only what was certainly not executed."""
-RETRYABLE_IF_NOT_SENT: tuple[type[SakError], ...] = (UnreachableError,)
-"""For a file that can be read only once."""
 AMBIGUOUS_FAILURE_SECONDS = 20.0
 """SAK reports a send as failed also after a time-out: a failure that took so long may have been sent."""
 
@@ -33,10 +34,9 @@ class Timeouts:
     """A rate limit with a longer pause is reported as an error."""
     max_attempts: int = 3
 
-    def retrying(self, retry_on: tuple[type[SakError], ...]) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception_type(retry_on), wait=self._next_pause, stop=self._should_stop, reraise=True
-        )
+    def retrying(self, retry_on: ErrorTypes) -> Retrying:
+        retry = retry_if_exception_type(retry_on)
+        return Retrying(retry=retry, wait=self._next_pause, stop=self._should_stop, reraise=True)
 
     def _next_pause(self, state: RetryCallState) -> float:
         error = None if state.outcome is None else state.outcome.exception()

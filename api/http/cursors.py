@@ -4,24 +4,30 @@ import base64
 import binascii
 import json
 import zlib
-from typing import TypeAlias, cast
+from typing import Any, cast
+
+from starlette.requests import Request
 
 from api.http import errors, parameters
 from api.http.errors import ApiError
-
-CursorValue: TypeAlias = str | int
 
 _MAX_LENGTH = 8192
 _BIGINT_LIMIT = 2**63
 
 
-def encode(kind: str, *values: CursorValue) -> str:
+def encode(kind: str, *values: str | int) -> str:
     """Text of letters, digits, '-' and '_' that `decode` turns back into the values."""
     plain = json.dumps([kind, *values], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(zlib.crc32(plain).to_bytes(4) + plain).decode().rstrip("=")
 
 
-def decode(kind: str, parameter: str, text: str, *types: type[CursorValue]) -> list[CursorValue]:
+def requested(request: Request, parameter: str, kind: str, *types: type[str | int]) -> tuple[Any, ...] | None:
+    """The values, of these types, of a cursor in the query; None where it is absent or empty. Raises ApiError."""
+    text = parameters.cursor(request, parameter)
+    return None if text is None else decode(kind, parameter, text, *types)
+
+
+def decode(kind: str, parameter: str, text: str, *types: type[str | int]) -> tuple[Any, ...]:
     """The values of a cursor of this kind; raises ApiError, which names the parameter, for any other text."""
     values = try_decode(kind, text, *types)
     if values is None:
@@ -29,7 +35,7 @@ def decode(kind: str, parameter: str, text: str, *types: type[CursorValue]) -> l
     return values
 
 
-def try_decode(kind: str, text: str, *types: type[CursorValue]) -> list[CursorValue] | None:
+def try_decode(kind: str, text: str, *types: type[str | int]) -> tuple[Any, ...] | None:
     """The values of a cursor of this kind; None for any other text."""
     parts = _load(text)
     if not isinstance(parts, list):
@@ -39,7 +45,7 @@ def try_decode(kind: str, text: str, *types: type[CursorValue]) -> list[CursorVa
         return None
     if not all(_is_valid(value, type_) for value, type_ in zip(values, types, strict=True)):
         return None
-    return cast("list[CursorValue]", values)
+    return tuple(values)
 
 
 def invalid(parameter: str) -> ApiError:
@@ -57,13 +63,10 @@ def _load(text: str) -> object:
         return None
 
 
-def _is_valid(value: object, type_: type[CursorValue]) -> bool:
+def _is_valid(value: object, type_: type[str | int]) -> bool:
     """Whether PostgreSQL accepts the value: bigint, or text without NUL and lone surrogates."""
     if isinstance(value, str):
         return type_ is str and parameters.is_storable(value)
-    return (
-        type_ is int
-        and isinstance(value, int)
-        and not isinstance(value, bool)
-        and -_BIGINT_LIMIT <= value < _BIGINT_LIMIT
-    )
+    if type_ is not int or isinstance(value, bool):
+        return False
+    return isinstance(value, int) and -_BIGINT_LIMIT <= value < _BIGINT_LIMIT

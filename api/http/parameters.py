@@ -1,7 +1,10 @@
-"""Parses query parameters; a value that cannot be used is rejected with an error that names the parameter."""
+"""Parses query parameters; a value that cannot be used is rejected with an error that names the parameter.
+
+So is a parameter that is given twice, as its meaning is ambiguous. Unknown parameters are ignored.
+"""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -14,16 +17,9 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _MAX_TEXT_LENGTH = 512
 
 
-def reject_repeated(request: Request, names: Collection[str]) -> None:
-    """Raise ApiError for a parameter that is given twice, as its meaning is ambiguous. Unknown ones are ignored."""
-    for name in names:
-        if len(request.query_params.getlist(name)) > 1:
-            raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
-
-
 def text(request: Request, name: str) -> str | None:
     """The value as it is; None where it is absent or empty."""
-    value = request.query_params.get(name)
+    value = _value(request, name)
     if not value:
         return None
     if "\0" in value or len(value) > _MAX_TEXT_LENGTH:
@@ -38,12 +34,12 @@ def is_storable(value: str) -> bool:
 
 def cursor(request: Request, name: str) -> str | None:
     """A cursor, not decoded yet; None where it is absent or empty."""
-    return request.query_params.get(name) or None
+    return _value(request, name) or None
 
 
 def limit(request: Request, default: int) -> int:
     """The page size, from 1 to MAX_LIMIT."""
-    value = request.query_params.get("limit")
+    value = _value(request, "limit")
     if value is None:
         return default
     if not _DIGITS.fullmatch(value) or not 1 <= int(value) <= MAX_LIMIT:
@@ -52,7 +48,7 @@ def limit(request: Request, default: int) -> int:
 
 
 def boolean(request: Request, name: str) -> bool:
-    value = request.query_params.get(name)
+    value = _value(request, name)
     if value is None:
         return False
     if value.lower() not in _BOOLEANS:
@@ -61,7 +57,7 @@ def boolean(request: Request, name: str) -> bool:
 
 
 def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
-    value = request.query_params.get(name)
+    value = _value(request, name)
     if value is None:
         return None
     if value not in choices:
@@ -71,7 +67,7 @@ def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
 
 def timestamp(request: Request, name: str) -> int | None:
     """Milliseconds since 1970, given as such or as ISO 8601 (without an offset: UTC)."""
-    value = request.query_params.get(name)
+    value = _value(request, name)
     if not value:
         return None
     if _DIGITS.fullmatch(value):
@@ -80,8 +76,14 @@ def timestamp(request: Request, name: str) -> int | None:
         # A '+' that was not escaped arrives as a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value)
     except ValueError as error:
-        raise errors.bad_request(
-            "bad_parameter", f"{name} must be a time: ISO 8601, or milliseconds since 1970."
-        ) from error
+        sentence = f"{name} must be a time: ISO 8601, or milliseconds since 1970."
+        raise errors.bad_request("bad_parameter", sentence) from error
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
+
+
+def _value(request: Request, name: str) -> str | None:
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
+    return values[0] if values else None

@@ -1,7 +1,5 @@
 """Encodes positions in the change feed as the ids of changes; they are valid within one epoch of the database."""
 
-from typing import cast
-
 from api.http import cursors
 from api.http.errors import ApiError
 from store.reading.change_feed import FeedPage, FeedPosition
@@ -16,10 +14,10 @@ def encode(epoch: str, position: FeedPosition) -> str:
 def decode(parameter: str, text: str) -> tuple[str, FeedPosition]:
     """The epoch and the position; raises ApiError."""
     epoch, xid, change_id = cursors.decode(_CURSOR_KIND, parameter, text, str, int, int)
-    position = FeedPosition(cast("int", xid), cast("int", change_id))
+    position = FeedPosition(xid, change_id)
     if position < FeedPosition(0, 0):
         raise cursors.invalid(parameter)
-    return cast("str", epoch), position
+    return epoch, position
 
 
 def check_continuity(page: FeedPage, epoch: str) -> None:

@@ -142,11 +142,11 @@ class _StreamReader:
 
 async def stream(request: Request) -> Response:
     """The changes after Last-Event-ID (or `since`), else from now on."""
-    parameters.reject_repeated(request, ("since", "session_id"))
     caller = access.caller(request)
     sessions = caller.visible_sessions(parameters.text(request, "session_id"))
     pools = database.from_request(request)
-    last_id = request.headers.get("last-event-id") or parameters.cursor(request, "since")
+    since = parameters.cursor(request, "since")
+    last_id = request.headers.get("last-event-id") or since
     if last_id is None:
         epoch, position = await anyio.to_thread.run_sync(lambda: pools.read_primary(change_feed.current_position))
     else:

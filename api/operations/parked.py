@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,22 +16,13 @@ _DEFAULT_LIMIT = 50
 
 def list_parked(request: Request) -> Response:
     """A page of parked events, newest first."""
-    parameters.reject_repeated(request, ("limit", "cursor", "session_id"))
     limit = parameters.limit(request, _DEFAULT_LIMIT)
-    before = _decode_position(request)
+    before = cursors.requested(request, "cursor", _CURSOR_KIND, int, str)
+    if before is not None and not re.fullmatch("(?:[0-9a-f]{2}){0,64}", before[1]):
+        raise cursors.invalid("cursor")
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     events, last = database.from_request(request).read_primary(
         lambda connection: operations.parked_events(connection, sessions, before, limit)
     )
     cursor = "null" if last is None else json.dumps(cursors.encode(_CURSOR_KIND, *last))
     return responses.success(f'{{"parked":[{",".join(events)}],"cursor":{cursor}}}')
-
-
-def _decode_position(request: Request) -> tuple[int, str] | None:
-    text = parameters.cursor(request, "cursor")
-    if text is None:
-        return None
-    received_at, digest = cursors.decode(_CURSOR_KIND, "cursor", text, int, str)
-    if not re.fullmatch("(?:[0-9a-f]{2}){0,64}", cast("str", digest)):
-        raise cursors.invalid("cursor")
-    return cast("int", received_at), cast("str", digest)

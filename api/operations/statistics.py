@@ -25,7 +25,6 @@ _BAD_ZONE = errors.bad_request("bad_parameter", "zone must be the name of a time
 
 def get_statistics(request: Request) -> Response:
     """Messages per minute, hour or day in a time zone, response times, waiting chats, unread messages."""
-    parameters.reject_repeated(request, ("since", "until", "step", "zone", "session_id"))
     period = _parse_period(request)
 
     def query(connection: Connection) -> str:
@@ -49,13 +48,11 @@ def _parse_period(request: Request) -> StatisticsPeriod:
     zone = parameters.text(request, "zone") or "UTC"
     if not _TIME_ZONE.fullmatch(zone):
         raise _BAD_ZONE
-    until = parameters.timestamp(request, "until")
+    since, until = parameters.timestamp(request, "since"), parameters.timestamp(request, "until")
     until = int(time.time() * 1000) + _DAY if until is None else until
-    since = parameters.timestamp(request, "since")
     since = until - _DEFAULT_RANGES[step] if since is None else since
+    max_hours = _MAX_RANGES[step] // _HOUR
     if not 0 <= until - since <= _MAX_RANGES[step]:
-        raise errors.bad_request(
-            "bad_parameter", f"since must be before until, by at most {_MAX_RANGES[step] // _HOUR} hours."
-        )
+        raise errors.bad_request("bad_parameter", f"since must be before until, by at most {max_hours} hours.")
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     return StatisticsPeriod(since, until, zone, step, sessions)

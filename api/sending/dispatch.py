@@ -47,9 +47,8 @@ class SendDispatcher:
         outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts)
         session_monitor = None
         if settings.session_poll_seconds and settings.gateway.session_id:
-            session_monitor = SessionMonitor(
-                outbox.pool, outbox.client, settings.gateway.session_id, settings.session_poll_seconds
-            )
+            session_id, seconds = settings.gateway.session_id, settings.session_poll_seconds
+            session_monitor = SessionMonitor(outbox.pool, outbox.client, session_id, seconds)
         return cls(outbox, session_monitor)
 
     def observe_writes(self, on_write: Callable[[str], None]) -> None:
@@ -81,29 +80,18 @@ class SendDispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await anyio.to_thread.run_sync(self._outbox.close)
 
-    async def send(
-        self, request: SendRequest, *, token_name: str, session_id: str, idempotency_key: str | None
-    ) -> SendOutcome:
+    async def send(self, request: SendRequest, token_name: str, session_id: str, key: str | None) -> SendOutcome:
         """The outcome of a send; raises ApiError and StoreError only before the gateway is called."""
         if self._gateway_limiter.statistics().tasks_waiting >= _MAX_WAITING:
-            raise ApiError(
-                503,
-                "too_many_sends",
-                "Too many sends are waiting for the gateway; try again in 5 seconds.",
-                {"retry-after": "5"},
-            )
+            sentence = "Too many sends are waiting for the gateway; try again in 5 seconds."
+            raise ApiError(503, "too_many_sends", sentence, {"retry-after": "5"})
         outbox = self.outbox
         draft = await anyio.to_thread.run_sync(
-            lambda: outbox.prepare(
-                request, token_name=token_name, session_id=session_id, idempotency_key=idempotency_key
-            ),
-            limiter=self._gateway_limiter,
+            outbox.prepare, request, token_name, session_id, key, limiter=self._gateway_limiter
         )
         done = self._in_flight[draft.send_id] = asyncio.Event()
         try:
-            outcome = await anyio.to_thread.run_sync(
-                lambda: outbox.submit(draft, request), limiter=self._gateway_limiter
-            )
+            outcome = await anyio.to_thread.run_sync(outbox.submit, draft, request, limiter=self._gateway_limiter)
         finally:
             del self._in_flight[draft.send_id]
             done.set()
@@ -111,17 +99,15 @@ class SendDispatcher:
 
     async def _wait_for_original(self, outcome: SendOutcome) -> SendOutcome:
         """The outcome of the original, which may be running in this process or in another."""
-        pause = 0.05
+        send_id, pause = outcome.send.send_id, 0.05
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DUPLICATE_WAIT_SECONDS):
                 while outcome.send.state == "accepted":
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(pause):
-                            await self._in_flight.get(outcome.send.send_id, asyncio.Event()).wait()
+                            await self._in_flight.get(send_id, asyncio.Event()).wait()
                     pause = min(2 * pause, 1.0)
-                    send = await anyio.to_thread.run_sync(
-                        self.outbox.get, outcome.send.send_id, limiter=self._database_limiter
-                    )
+                    send = await anyio.to_thread.run_sync(self.outbox.get, send_id, limiter=self._database_limiter)
                     assert send is not None, "sends are not deleted while a request waits for them"
                     outcome = SendOutcome(send, is_new=False)
         return outcome

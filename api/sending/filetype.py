@@ -72,9 +72,8 @@ def validate(kind: str, head: bytes, name: str) -> str:
     if kind in _ALLOWED_TYPES:
         if detected not in _ALLOWED_TYPES[kind]:
             kinds = ", ".join(sorted(word.partition("/")[2] for word in _ALLOWED_TYPES[kind]))
-            raise ApiError(
-                415, "bad_file_type", f"The content of the file is {detected}; {kind} must be one of: {kinds}."
-            )
+            sentence = f"The content of the file is {detected}; {kind} must be one of: {kinds}."
+            raise ApiError(415, "bad_file_type", sentence)
         return detected
     claimed = mimetypes.guess_type(name)[0]
     if claimed is None or claimed == detected:

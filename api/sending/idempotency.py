@@ -26,9 +26,8 @@ def key(request: Request) -> str | None:
             return re.sub(r"\\(.)", r"\1", quoted[1])
         if _BARE.fullmatch(text):
             return text
-    raise errors.bad_request(
-        "bad_idempotency_key", "Idempotency-Key must be given once, with 1 to 255 printable ASCII characters."
-    )
+    sentence = "Idempotency-Key must be given once, with 1 to 255 printable ASCII characters."
+    raise errors.bad_request("bad_idempotency_key", sentence)
 
 
 def fingerprint(*parts: str | None) -> bytes:

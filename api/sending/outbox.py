@@ -80,14 +80,12 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(
-        self, request: SendRequest, *, token_name: str, session_id: str, idempotency_key: str | None
-    ) -> SendDraft:
-        """The send to record for a request; raises ApiError. Neither records nor sends anything."""
+    def prepare(self, request: SendRequest, token_name: str, session_id: str, key: str | None) -> SendDraft:
+        """The send to record for a request and its idempotency key; raises ApiError. Neither records nor sends it."""
         address = recipient.resolve(self._query, session_id, request.to)
         file = request.attachment
         fingerprint = None
-        if idempotency_key is not None:
+        if key is not None:
             digest = None if file is None else file.digest()
             fingerprint = idempotency.fingerprint(session_id, address, request.kind, request.text, digest)
         return SendDraft(
@@ -102,7 +100,7 @@ class Outbox:
             file_name=None if file is None else file.name,
             mime_type=None if file is None else file.mime_type,
             file_size=None if file is None else file.size,
-            idempotency_key=idempotency_key,
+            idempotency_key=key,
             fingerprint=fingerprint,
         )
 
@@ -114,9 +112,8 @@ class Outbox:
         send = self._record(draft)
         if send.send_id != draft.send_id:
             if send.fingerprint != draft.fingerprint:
-                raise ApiError(
-                    422, "idempotency_key_reused", "This Idempotency-Key was used for another request: use a new one."
-                )
+                sentence = "This Idempotency-Key was used for another request: use a new one."
+                raise ApiError(422, "idempotency_key_reused", sentence)
             return SendOutcome(send, is_new=False)
         with self._in_flight():
             return SendOutcome(self.complete(send, self._call_gateway(draft, request)), is_new=True)
@@ -143,14 +140,7 @@ class Outbox:
                 "send %s is %s (%s), but could not be recorded: it will appear as unknown",
                 send.send_id, result.state, result.message_id,
             )  # fmt: skip
-        return dataclasses.replace(
-            send,
-            state=result.state,
-            message_id=result.message_id,
-            gateway_id=result.gateway_id,
-            code=result.code,
-            reason=result.reason,
-        )
+        return dataclasses.replace(send, **dataclasses.asdict(result))
 
     def get(self, send_id: UUID) -> Send | None:
         return self._query(lambda connection: sends.get(connection, send_id))
@@ -179,7 +169,7 @@ class Outbox:
                     request.kind,
                     draft.address,
                     request.attachment.stream,
-                    file_name=request.attachment.name,
+                    name=request.attachment.name,
                     mime_type=request.attachment.mime_type,
                     caption=draft.text or "",
                     size=request.attachment.size,
@@ -198,16 +188,12 @@ def result_from_gateway(response: payloads.SendResponse) -> SendResult:
         return SendResult("sent", message_id=_valid_message_id(response.message_id))
     if response.status == "queued":
         return SendResult("queued", gateway_id=_valid_message_id(response.message_id))
-    return SendResult(
-        "failed", code=response.code or "failed", reason=response.reason or "SAK could not send it and gave no reason"
-    )
+    reason = response.reason or "SAK could not send it and gave no reason"
+    return SendResult("failed", code=response.code or "failed", reason=reason)
 
 
 def _valid_message_id(message_id: str | None) -> str | None:
-    """The id if it is valid, else None."""
-    if message_id is None or len(message_id) > 200 or not message_id.isprintable():
-        return None
-    return message_id
+    return message_id if message_id and len(message_id) <= 200 and message_id.isprintable() else None
 
 
 _ERROR_CODES: Mapping[type[errors.SakError], str] = {

@@ -25,9 +25,8 @@ def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], s
         lid = address.parse(to)
         phone = query(lambda connection: lid_aliases.phone_of(connection, session_id, lid))
         if phone is None:
-            raise errors.bad_request(
-                "unknown_lid", "to is a LID whose phone number is not known: send to the phone number."
-            )
+            sentence = "to is a LID whose phone number is not known: send to the phone number."
+            raise errors.bad_request("unknown_lid", sentence)
         to = phone
     try:
         return phone_number.normalize(to)

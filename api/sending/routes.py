@@ -14,6 +14,7 @@ from api.http.errors import ApiError
 from api.sending import idempotency, reconciliation, requests
 from api.sending.dispatch import SendDispatcher
 from api.sending.outbox import SendOutcome
+from api.sending.reconciliation import Reconciliation
 from api.sending.requests import SendRequest
 from store.postgres.connections import Connection
 from store.sending import sends
@@ -49,9 +50,7 @@ async def create_send(request: Request) -> Response:
 
 async def _send(dispatcher: SendDispatcher, caller: Caller, send_request: SendRequest, key: str | None) -> Response:
     session_id = _select_session(dispatcher, caller, send_request.session_id)
-    return outcome_response(
-        await dispatcher.send(send_request, token_name=caller.name, session_id=session_id, idempotency_key=key)
-    )
+    return outcome_response(await dispatcher.send(send_request, caller.name, session_id, key))
 
 
 def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str | None) -> str:
@@ -64,9 +63,8 @@ def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str |
         raise ApiError(403, "session_forbidden", "This token may not send from that session.")
     # The key of a session always sends from it: the send would be recorded in the wrong session.
     if configured is not None and session_id != configured:
-        raise ApiError(
-            400, "wrong_session", "SAK_SESSION_ID is another session; to choose one, use an owner's key and unset it."
-        )
+        sentence = "SAK_SESSION_ID is another session; to choose one, use an owner's key and unset it."
+        raise ApiError(400, "wrong_session", sentence)
     return session_id
 
 
@@ -102,6 +100,10 @@ def as_json(send: Send) -> dict[str, object]:
     }
 
 
+def reconciliation_json(result: Reconciliation) -> dict[str, object]:
+    return {**as_json(result.send), "settled": result.is_settled, "explanation": result.explanation}
+
+
 def get_send(request: Request) -> Response:
     """A send and its state."""
     return responses.success(json.dumps(as_json(_load_send(request)), ensure_ascii=False))
@@ -112,12 +114,7 @@ def reconcile_send(request: Request) -> Response:
     access.caller(request).require_scope("write")
     send = _load_send(request)
     result = reconciliation.reconcile(_dispatcher_from(request).outbox, send)
-    return responses.success(
-        json.dumps(
-            {**as_json(result.send), "settled": result.is_settled, "explanation": result.explanation},
-            ensure_ascii=False,
-        )
-    )
+    return responses.success(json.dumps(reconciliation_json(result), ensure_ascii=False))
 
 
 def _load_send(request: Request) -> Send:

@@ -193,9 +193,8 @@ def test_a_failed_image_or_video_is_a_500_that_means_failed(
 ) -> None:
     """SAK says so of these two only; a text's 500 tells nothing."""
     gateway.misbehave(Misbehaviour("failed"))
-    sent = client.send_media(
-        "image" if kind == "image" else "video", TO, io.BytesIO(b"x"), file_name="x", mime_type="image/png"
-    )
+    media_kind = "image" if kind == "image" else "video"
+    sent = client.send_media(media_kind, TO, io.BytesIO(b"x"), name="x", mime_type="image/png", size=1)
 
     assert (sent.status, sent.code) == ("failed", f"SEND_{kind.upper()}_FAILED")
 
@@ -203,6 +202,6 @@ def test_a_failed_image_or_video_is_a_500_that_means_failed(
 def test_a_failed_document_is_a_200(gateway: PretendGateway, client: SakClient) -> None:
     """The third kind of file answers like a text."""
     gateway.misbehave(Misbehaviour("failed"))
-    sent = client.send_media("document", TO, io.BytesIO(b"x"), file_name="x.pdf", mime_type="application/pdf")
+    sent = client.send_media("document", TO, io.BytesIO(b"x"), name="x.pdf", mime_type="application/pdf", size=1)
 
     assert sent == payloads.SendResponse("failed", None)
