@@ -77,11 +77,11 @@ def run_worker(environ: Mapping[str, str]) -> int:
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
     redrives = RedriveRunner(settings.direct_url, lambda: parsers.current(suppressions), settings.own_phone)
     erasures = ErasureRunner(settings.suppression_key_store)
-    housekeeping = Housekeeping(drainer, redrives, erasures, metrics, feed_days=settings.feed_days)
+    housekeeping = Housekeeping(drainer, redrives, erasures, metrics, settings.feed_days)
     indexer = Indexer(settings.database_url)
     indexer.start()
     try:
-        _run_until_due(settings, drainer, monitor, lambda: DrainWorker(redis, drainer, monitor, housekeeping, metrics))
+        _work(settings, drainer, monitor, lambda: DrainWorker(redis, drainer, monitor, housekeeping, metrics))
     finally:
         indexer.stop()
         housekeeping.close()
@@ -89,9 +89,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _run_until_due(
-    settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_worker: Callable[[], DrainWorker]
-) -> None:
+def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_worker: Callable[[], DrainWorker]) -> None:
     # RQ ends its loop on many errors; unfinished batches are still in the stream, so a new loop resumes them.
     done = 0
     due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that workers do not all restart at once
@@ -105,7 +103,7 @@ def _run_until_due(
             worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
             done += worker.jobs_taken
         except (RedisError, TransientError) as error:
-            monitor.not_ready_reason = _describe(error)
+            monitor.not_ready_reason = f"Redis: {type(error).__name__}" if isinstance(error, RedisError) else str(error)
             log.warning("%s: retrying", monitor.not_ready_reason)
             time.sleep(RETRY_SECONDS)
 
@@ -123,10 +121,6 @@ def _await_schema(settings: Settings, drainer: Drainer, monitor: StreamMonitor) 
         monitor.not_ready_reason = f"The database lacks {', '.join(missing)}: run `python -m store migrate`."
         log.warning(monitor.not_ready_reason)
         time.sleep(RETRY_SECONDS)
-
-
-def _describe(error: Exception) -> str:
-    return f"Redis: {type(error).__name__}" if isinstance(error, RedisError) else str(error)
 
 
 if __name__ == "__main__":

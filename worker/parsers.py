@@ -8,7 +8,6 @@ from pathlib import Path
 
 import store
 from store.erasure.suppressions import SuppressionCache
-from store.model.facts import Outcome
 from store.replay.sources import EventParser
 from worker import sak
 from worker.drain import poison
@@ -24,7 +23,7 @@ def current(suppressions: SuppressionCache) -> EventParser:
     for path in source_files():
         digest.update(path.read_bytes())
     return EventParser(
-        _parse,
+        lambda body: parser.parse(body).outcome,
         digest.hexdigest()[:16],
         rejected_reason=poison.REJECTED_BY_STORE,
         poison_reason=poison.KILLS_WORKER,
@@ -35,7 +34,3 @@ def current(suppressions: SuppressionCache) -> EventParser:
 def source_files() -> list[Path]:
     """The Python files of PACKAGES and their sub-packages, sorted."""
     return sorted(path for package in PACKAGES for folder in package.__path__ for path in Path(folder).rglob("*.py"))
-
-
-def _parse(body: bytes) -> Outcome:
-    return parser.parse(body).outcome

@@ -83,12 +83,12 @@ class DrainWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """Drop jobs that a dead worker took; their events are in the stream."""
         self.last_cleaned_at = datetime.now(UTC)
-        for job_id in cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)):
-            # A taken job runs within milliseconds and is deleted, so one that is still there a pass later is orphaned.
-            if job_id in self._seen_intermediate:
-                self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 1, cast("str", job_id))
-                self.connection.delete(b"rq:job:" + job_id)
-        self._seen_intermediate = set(cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)))
+        taken = set(cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)))
+        # A taken job runs within milliseconds and is deleted, so one that is still there a pass later is orphaned.
+        for job_id in taken & self._seen_intermediate:
+            self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 1, cast("str", job_id))
+            self.connection.delete(b"rq:job:" + job_id)
+        self._seen_intermediate = taken
         self.connection.zremrangebyscore(contract.RQ_STARTED_KEY, 0, time.time() - ORPHANED_JOB_SECONDS)
         worker_registration.clean_worker_registry(self.queues[0])
         self._drainer.stream.remove_dead_consumers()
@@ -113,7 +113,7 @@ class DrainWorker(SimpleWorker):
             super().execute_job(job, queue)
             return
         log.error("dropped a job that is not the drain: check who can write to Redis")
-        self._metrics.record_refused_job()
+        self._metrics.refused_jobs.inc()
         self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 0, job.id)
         self.connection.delete(job.key)
 

@@ -9,8 +9,8 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from ingest.queue import contract, redis_rules
-from store.doctor import clock, finding
-from store.doctor.finding import Finding
+from store.doctor import clock
+from store.doctor.finding import Finding, broken, by_threshold, ok, warning
 from telemetry.errors import SettingsError
 from worker import redis_client, redis_settings
 from worker.drain.stream import UNREADABLE_STREAM
@@ -34,23 +34,24 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     try:
         client = redis_client.connect(environ.get("REDIS_URL", ""))
     except SettingsError as error:
-        return [finding.broken("redis", str(error), remedy)]
+        return [broken("redis", str(error), remedy)]
     try:
         with client:
             info = client.info()  # pyright: ignore[reportUnknownMemberType] - **kwargs
             replicas = environ.get("REDIS_MIN_REPLICAS", "").strip()
             return [
-                finding.ok("redis", "Redis answers."),
+                ok("redis", "Redis answers."),
                 _check_version(info),
                 _check_role(info, int(replicas) if replicas.isdecimal() else 0),
                 *redis_settings.check(client),
                 _check_memory(info),
                 _check_persistence(info),
                 _check_clock(client),
-                *_check_queue(client),
+                _check_stuck(client),
+                _check_unreadable(client),
             ]
     except (RedisError, OSError) as error:
-        return [finding.broken("redis", f"Redis does not answer ({type(error).__name__}).", remedy)]
+        return [broken("redis", f"Redis does not answer ({type(error).__name__}).", remedy)]
 
 
 def _check_version(info: Mapping[str, Any]) -> Finding:
@@ -59,25 +60,23 @@ def _check_version(info: Mapping[str, Any]) -> Finding:
     # Valkey's redis_version is the version of Redis that it is compatible with.
     numbers = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdecimal())
     if numbers < MIN_VERSION:
-        return finding.broken("redis.version", f"{server} {version} is too old.", "Upgrade to Valkey 9 or Redis 7.2.")
+        return broken("redis.version", f"{server} {version} is too old.", "Upgrade to Valkey 9 or Redis 7.2.")
     if numbers < TESTED_VERSION:
         remedy = "Upgrade to Valkey 9 or Redis 7.2, which are tested."
-        return finding.warning("redis.version", f"{server} {version} is older than the tested versions.", remedy)
-    return finding.ok("redis.version", f"{server} {version}.")
+        return warning("redis.version", f"{server} {version} is older than the tested versions.", remedy)
+    return ok("redis.version", f"{server} {version}.")
 
 
 def _check_role(info: Mapping[str, Any], min_replicas: int) -> Finding:
     name = "redis.role"
     if info.get("role") != "master":
         remedy = "Name the primary in REDIS_URL, or the Sentinels: redis+sentinel://host:port,host:port/name/db"
-        return finding.broken(name, "REDIS_URL names a replica, which accepts no events.", remedy)
+        return broken(name, "REDIS_URL names a replica, which accepts no events.", remedy)
     replicas = int(info.get("connected_slaves", 0))
     if replicas < min_replicas:
         remedy = "Bring the replicas back: until then new events go to the spool."
-        return finding.broken(
-            name, f"{replicas} replicas are connected; REDIS_MIN_REPLICAS requires {min_replicas}.", remedy
-        )
-    return finding.ok(name, f"Redis is a primary with {replicas} replicas.")
+        return broken(name, f"{replicas} replicas are connected; REDIS_MIN_REPLICAS requires {min_replicas}.", remedy)
+    return ok(name, f"Redis is a primary with {replicas} replicas.")
 
 
 def _check_memory(info: Mapping[str, Any]) -> Finding:
@@ -85,8 +84,8 @@ def _check_memory(info: Mapping[str, Any]) -> Finding:
     name, mib = "redis.memory", 1 << 20
     if not limit:
         remedy = "CONFIG SET maxmemory to what the machine can spare: ingest spools above 80 % of it."
-        return finding.warning(name, f"Redis uses {used / mib:.0f} MiB and has no limit (maxmemory 0).", remedy)
-    return finding.by_threshold(
+        return warning(name, f"Redis uses {used / mib:.0f} MiB and has no limit (maxmemory 0).", remedy)
+    return by_threshold(
         name,
         used / limit,
         redis_rules.MEMORY_LOW_WATER,
@@ -100,10 +99,8 @@ def _check_persistence(info: Mapping[str, Any]) -> Finding:
     name = "redis.disk"
     failed = [key for key in ("aof_last_write_status", "aof_last_bgrewrite_status") if info.get(key, "ok") != "ok"]
     if failed:
-        return finding.broken(
-            name, f"Redis could not write its append-only file ({failed[0]}).", "Free space on Redis' disk."
-        )
-    return finding.ok(name, "Redis' last write of its append-only file succeeded.")
+        return broken(name, f"Redis could not write its append-only file ({failed[0]}).", "Free space on Redis' disk.")
+    return ok(name, "Redis' last write of its append-only file succeeded.")
 
 
 def _check_clock(client: Redis) -> Finding:
@@ -113,31 +110,21 @@ def _check_clock(client: Redis) -> Finding:
     return clock.check_offset("redis.clock", "Redis'", seconds + micros / 1e6 - (before + after) / 2)
 
 
-def _check_queue(client: Redis) -> list[Finding]:
-    """Findings on entries that are stuck with a dead worker or unreadable."""
-    length, unreadable = client.xlen(contract.STREAM), client.xlen(UNREADABLE_STREAM)
-    findings: list[Finding] = []
-    stuck: list[Any] = []
-    if client.exists(contract.STREAM):
-        try:
-            stuck = client.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100, idle=STUCK_AFTER_MS)
-        except ResponseError:  # no consumer group yet
-            stuck = []
+def _check_stuck(client: Redis) -> Finding:
+    """Whether a dead worker holds entries."""
+    try:
+        stuck = client.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100, idle=STUCK_AFTER_MS)
+    except ResponseError:  # no stream or no consumer group yet
+        stuck = []
     if stuck:
         remedy = "Start a worker: it claims a dead worker's entries, and parks an event that kills workers."
-        message = f"{len(stuck)} batches are held by a worker that no longer responds."
-        findings.append(finding.warning("queue.stuck", message, remedy))
-    else:
-        findings.append(
-            finding.ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker.")
-        )
-    if unreadable:
+        return warning("queue.stuck", f"{len(stuck)} batches are held by a worker that no longer responds.", remedy)
+    length = client.xlen(contract.STREAM)
+    return ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker.")
+
+
+def _check_unreadable(client: Redis) -> Finding:
+    if unreadable := client.xlen(UNREADABLE_STREAM):
         remedy = "Start a newer worker, which requeues them; keep the stream sak:events:unreadable until then."
-        findings.append(
-            finding.broken(
-                "queue.unreadable", f"{unreadable} entries that no worker could read were set aside.", remedy
-            )
-        )
-    else:
-        findings.append(finding.ok("queue.unreadable", "No entry is unreadable."))
-    return findings
+        return broken("queue.unreadable", f"{unreadable} entries that no worker could read were set aside.", remedy)
+    return ok("queue.unreadable", "No entry is unreadable.")

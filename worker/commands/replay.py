@@ -21,7 +21,6 @@ from store.replay import progress, redrive_requests, replay
 from store.replay.parked_retry import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
-from store.replay.report import ReplayReport
 from store.replay.sources import EventParser
 from worker import parsers, settings
 from worker.drain import retry
@@ -77,9 +76,7 @@ def _parse_options(arguments: Sequence[str]) -> ReplayOptions:
     options.add_argument("--dry-run", action="store_true", help="report differences, change nothing")
     options.add_argument("--parked", action="store_true", help="retry parked events only")
     options.add_argument("--reason", help="with --parked: retry only events parked for this reason")
-    options.add_argument(
-        "--batch", type=_parse_batch_size, default=512, metavar="N", help="events in one transaction (512)"
-    )
+    options.add_argument("--batch", type=_batch_size, default=512, metavar="N", help="events in one transaction (512)")
     options.add_argument("--restart", action="store_true", help="start over instead of resuming an interrupted replay")
     options.add_argument("--json", action="store_true", help="print the report as JSON")
     chosen = options.parse_args(arguments)
@@ -88,7 +85,7 @@ def _parse_options(arguments: Sequence[str]) -> ReplayOptions:
     return ReplayOptions(chosen.dry_run, chosen.parked, chosen.reason, chosen.batch, chosen.restart, chosen.json)
 
 
-def _parse_batch_size(text: str) -> int:
+def _batch_size(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 10_000:
         raise argparse.ArgumentTypeError("must be between 1 and 10000")
@@ -170,27 +167,18 @@ def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, s
 def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: float, *, done: bool) -> None:
     report = job.report
     if options.as_json:
-        summary = {
-            "dry_run": options.dry_run,
-            "parked": options.parked_only,
-            "done": done,
-            "seconds": round(seconds, 3),
-        }
-        print(json.dumps({**summary, **report.to_json()}, ensure_ascii=False))
+        head = {"dry_run": options.dry_run, "parked": options.parked_only, "done": done, "seconds": round(seconds, 3)}
+        print(json.dumps(head | report.to_json(), ensure_ascii=False))
         return
-    print(f"{report.event_count:,} events read in {seconds:.1f} s; {_summary(report, options)}")
+    changes = "would change:" if options.dry_run else "repaired:"
+    summary = changes if report.difference_counts else "no differences"
+    print(f"{report.event_count:,} events read in {seconds:.1f} s; {summary}")
     for kind, count in sorted(report.difference_counts.items()):
         print(f"{count:>10,} {kind}")
         for example in report.examples[kind]:
             print(f"{'':>11}{example['where']}: {_format_value(example['was'])} -> {_format_value(example['now'])}")
     if not done:
         print("interrupted" + ("" if options.dry_run or options.parked_only else ": run it again to resume"))
-
-
-def _summary(report: ReplayReport, options: ReplayOptions) -> str:
-    if not report.difference_counts:
-        return "no differences"
-    return "would change:" if options.dry_run else "repaired:"
 
 
 def _format_value(value: object) -> str:

@@ -1,7 +1,7 @@
 """Logs a transaction: its batches, the outcomes of their events, and each parked event."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from store.model.batches import Batch
@@ -29,18 +29,10 @@ def log_stored(batches: Sequence[Batch], outcome_counts: Counter[str], seconds: 
 
 def ranges(batches: Iterable[Batch]) -> list[str]:
     """`writer:number` for one batch, `writer:first-last` for consecutive ones."""
-    numbers: defaultdict[str, list[int]] = defaultdict(list)
-    for batch in batches:
-        numbers[batch.writer].append(batch.number)
-    names: list[str] = []
-    for writer, batch_numbers in sorted(numbers.items()):
-        first = last = None
-        for number in [*sorted(set(batch_numbers)), None]:
-            if first is None or last is None:
-                first = last = number
-            elif number == last + 1:
-                last = number
-            else:
-                names.append(f"{writer}:{first}" if first == last else f"{writer}:{first}-{last}")
-                first = last = number
-    return names
+    spans: list[tuple[str, int, int]] = []
+    for writer, number in sorted({(batch.writer, batch.number) for batch in batches}):
+        first = number
+        if spans and (spans[-1][0], spans[-1][2]) == (writer, number - 1):
+            first = spans.pop()[1]
+        spans.append((writer, first, number))
+    return [f"{writer}:{first}" if first == last else f"{writer}:{first}-{last}" for writer, first, last in spans]

@@ -9,9 +9,8 @@ from worker.sak import identity, parser
 def batch(fields: dict[bytes, bytes]) -> Batch:
     """The entry's batch with every event parsed; raises UnreadableEntryError."""
     raw = contract.from_fields(fields)
-    return Batch(
-        raw.writer, raw.number, raw.acknowledged_events, tuple([event(raw, index) for index in range(len(raw.bodies))])
-    )
+    events = [event(raw, index) for index in range(len(raw.bodies))]
+    return Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events))
 
 
 def event(raw: contract.RawBatch, index: int) -> Event:

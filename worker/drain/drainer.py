@@ -103,9 +103,7 @@ class Drainer:
             elif time.monotonic() - last_entries_at > IDLE_SECONDS:
                 self.remove_acknowledged()
                 break
-        if self.stopping:
-            return False
-        return self.stream.has_work()
+        return not self.stopping and self.stream.has_work()
 
     def remove_acknowledged(self) -> None:
         """Store and remove entries that are acknowledged and still in the stream."""
@@ -169,11 +167,7 @@ class Drainer:
             try:
                 counted += self._with_retries(lambda batch=batch: self._commit([batch]))
             except PermanentError:
-                counted += self._with_retries(
-                    lambda batch=batch: self._commit(
-                        [poison.bisect(self.connection(), batch, self._own_phone, self.suppressions)]
-                    )
-                )
+                counted += self._with_retries(lambda batch=batch: self._commit([poison.bisect(batch, self._dry_run)]))
         return counted
 
     def _apply_suspect(self, entry: StreamEntry) -> Counter[str]:
@@ -181,9 +175,7 @@ class Drainer:
             "entry %s was delivered to %d workers that died; decoding event by event", entry.id.decode(), entry.deaths
         )
         try:
-            batch = self._with_retries(
-                lambda: poison.decode_suspect(self._redis, self.connection(), entry, self._own_phone, self.suppressions)
-            )
+            batch = self._with_retries(lambda: poison.decode_suspect(self._redis, entry, self._dry_run))
         except contract.UnreadableEntryError:
             self.stream.set_aside_unreadable(entry)
             return Counter()
@@ -195,18 +187,19 @@ class Drainer:
         connection = self.connection()
         self._failpoints.reach("worker.before_commit")
         began = time.monotonic()
-        with (
-            connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS),
-            self._tracing.step("PostgreSQL transaction"),
-        ):
+        deadline = connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS)
+        with deadline, self._tracing.step("PostgreSQL transaction"):
             counted = apply.batches(connection, batches, own_phone=self._own_phone, suppressions=self.suppressions)
         batch_log.log_stored(batches, counted, time.monotonic() - began)
         self._metrics.record_transaction(batches)
         return counted
 
+    def _dry_run(self, batch: Batch) -> None:
+        apply.dry_run(self.connection(), [batch], own_phone=self._own_phone, suppressions=self.suppressions)
+
     def _with_retries(self, work: Callable[[], Result]) -> Result:
         return retry.retry_transient(
-            work, seconds=DRAIN_SECONDS, should_stop=lambda: self.stopping, on_retry=self._metrics.record_retry
+            work, seconds=DRAIN_SECONDS, should_stop=lambda: self.stopping, on_retry=self._metrics.retries.inc
         )
 
     def _adjust_read_count(self, entries: Sequence[StreamEntry], events: int) -> None:

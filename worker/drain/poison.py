@@ -1,16 +1,14 @@
 """Finds and parks the event that PostgreSQL rejects or that kills workers, so that its neighbours are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from redis import Redis
 from rq.timeouts import JobTimeoutException
 
 from ingest.queue import contract
-from store.erasure.suppressions import SuppressionCache
-from store.ingestion import apply
 from store.model.batches import Batch, Event
-from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError, TransientError
 from worker.drain import decoding
 from worker.drain.stream import StreamEntry
@@ -21,13 +19,16 @@ MAX_DEATHS = 3
 """Deaths of workers after which an entry is decoded event by event, and an event is parked unparsed."""
 _ATTEMPTS_TTL_SECONDS = 24 * 3600
 
+DryRun: TypeAlias = Callable[[Batch], None]
+"""Applies a batch in a transaction that is rolled back; raises what the store raises."""
 
-def bisect(connection: Connection, batch: Batch, own_phone: str | None, suppressions: SuppressionCache) -> Batch:
+
+def bisect(batch: Batch, dry_run: DryRun) -> Batch:
     """The batch with its rejected events parked, found by bisection in transactions that are rolled back."""
-    rejected = {event.batch_index for event in _find_rejected(connection, batch, batch.events, own_phone, suppressions)}
+    rejected = {event.batch_index for event in _find_rejected(batch, batch.events, dry_run)}
     parked = _park(batch, rejected)
     try:
-        apply.dry_run(connection, [parked], own_phone=own_phone, suppressions=suppressions)
+        dry_run(parked)
     except PermanentError:
         # PostgreSQL rejects the session id or event name stored beside a parked event; its body has both.
         return _park(batch, rejected, without_names=True)
@@ -39,32 +40,25 @@ def _park(batch: Batch, indexes: set[int], *, without_names: bool = False) -> Ba
         outcome = replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=())
         return replace(event, outcome=replace(outcome, session_id=None, event=None) if without_names else outcome)
 
-    return replace(
-        batch, events=tuple(parked(event) if event.batch_index in indexes else event for event in batch.events)
-    )
+    events = tuple(parked(event) if event.batch_index in indexes else event for event in batch.events)
+    return replace(batch, events=events)
 
 
-def _find_rejected(
-    connection: Connection, batch: Batch, events: Sequence[Event], own_phone: str | None, suppressions: SuppressionCache
-) -> list[Event]:
+def _find_rejected(batch: Batch, events: Sequence[Event], dry_run: DryRun) -> list[Event]:
     try:
-        apply.dry_run(
-            connection, [replace(batch, events=tuple(events))], own_phone=own_phone, suppressions=suppressions
-        )
+        dry_run(replace(batch, events=tuple(events)))
     except PermanentError:
         if len(events) <= 1:
             return list(events)
         half = len(events) // 2
-        first = _find_rejected(connection, batch, events[:half], own_phone, suppressions)
-        second = _find_rejected(connection, batch, events[half:], own_phone, suppressions)
+        first = _find_rejected(batch, events[:half], dry_run)
+        second = _find_rejected(batch, events[half:], dry_run)
         # Both halves may be accepted alone and rejected together: then the second half is parked.
         return first + second or list(events[half:])
     return []
 
 
-def decode_suspect(
-    redis: Redis, connection: Connection, entry: StreamEntry, own_phone: str | None, suppressions: SuppressionCache
-) -> Batch:
+def decode_suspect(redis: Redis, entry: StreamEntry, dry_run: DryRun) -> Batch:
     """Decode an entry that killed several workers, counting each event's attempts before it is parsed.
 
     An event with MAX_DEATHS failed attempts is parked unparsed. The counts outlive this process in Redis.
@@ -79,9 +73,8 @@ def decode_suspect(
             events.append(decoding.parked_event(raw, index, KILLS_WORKER))
             continue
         event = decoding.event(raw, index)
-        single = Batch(raw.writer, raw.number, raw.acknowledged_events, (event,))
         try:
-            apply.dry_run(connection, [single], own_phone=own_phone, suppressions=suppressions)
+            dry_run(Batch(raw.writer, raw.number, raw.acknowledged_events, (event,)))
         except PermanentError:
             event = replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=()))
         except (TransientError, JobTimeoutException):

@@ -24,13 +24,10 @@ def retry_transient(
     def stop(state: RetryCallState) -> bool:
         return should_stop() or (state.seconds_since_start or 0.0) >= seconds
 
-    def before_retry(_: RetryCallState) -> None:
-        on_retry()
-
     return Retrying(
         retry=retry_if_exception_type(TransientError),
         stop=stop,
         wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.1),
-        before_sleep=before_retry,
+        before_sleep=lambda _: on_retry(),
         reraise=True,
     )(work)

@@ -1,13 +1,13 @@
 """Consumes the stream: reads entries, claims abandoned ones, and removes them after COMMIT."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from redis import Redis
 from redis.exceptions import ResponseError, WatchError
 
-from ingest.queue import contract
+from ingest.queue.contract import CONSUMER_GROUP, STREAM
 
 ABANDONED_AFTER_MS = 5_000
 """Milliseconds without a refresh after which an entry counts as left by a dead worker."""
@@ -15,10 +15,12 @@ ABANDONED_AFTER_MS = 5_000
 DEAD_CONSUMER_AFTER_MS = 86_400_000
 """Idle milliseconds after which a consumer without pending entries counts as a dead worker's."""
 
-UNREADABLE_STREAM = f"{contract.STREAM}:unreadable"
+UNREADABLE_STREAM = f"{STREAM}:unreadable"
 """The stream of entries that no worker could read so far."""
 
 EntryFields: TypeAlias = dict[bytes, bytes]
+_Reply: TypeAlias = list[tuple[bytes, EntryFields | None]]
+"""Ids and fields; the fields of a deleted entry are None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class StreamConsumer:
     def ensure_group(self) -> None:
         """Create stream and group if they are absent: at first, and after Redis lost its data."""
         try:
-            self.redis.xgroup_create(contract.STREAM, contract.CONSUMER_GROUP, id="0", mkstream=True)
+            self.redis.xgroup_create(STREAM, CONSUMER_GROUP, id="0", mkstream=True)
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
@@ -48,27 +50,20 @@ class StreamConsumer:
         """Up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
         try:
             reply = self.redis.xreadgroup(
-                contract.CONSUMER_GROUP, self.consumer_name, {contract.STREAM: ">"}, count=count, block=block_ms
+                CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms
             )
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self.ensure_group()
             return []
-        streams = cast("list[tuple[bytes, list[tuple[bytes, EntryFields | None]]]]", reply or [])
-        return [
-            StreamEntry(entry, fields, 0) for _, entries in streams for entry, fields in entries if fields is not None
-        ]
+        streams = cast("list[tuple[bytes, _Reply]]", reply or [])
+        return [StreamEntry(id_, fields, 0) for _, entries in streams for id_, fields in entries if fields is not None]
 
     def claim_abandoned(self, count: int) -> list[StreamEntry]:
         """Up to `count` entries of dead workers, claimed for this consumer."""
         try:
-            pending = cast(
-                "list[dict[str, int | bytes]]",
-                self.redis.xpending_range(
-                    contract.STREAM, contract.CONSUMER_GROUP, "-", "+", count, idle=ABANDONED_AFTER_MS
-                ),
-            )
+            pending = self._pending(count, idle_ms=ABANDONED_AFTER_MS)
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
@@ -77,54 +72,42 @@ class StreamConsumer:
         if not deaths:
             return []
         # Claims only entries that are still idle: of two workers that claim at once, one gets them.
-        claimed = cast(
-            "list[tuple[bytes, EntryFields | None]]",
-            self.redis.xclaim(
-                contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths)
-            ),
-        )
-        return [StreamEntry(entry, fields, deaths[entry]) for entry, fields in claimed if fields is not None]
+        claimed = self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
+        return [StreamEntry(id_, fields, deaths[id_]) for id_, fields in cast("_Reply", claimed) if fields is not None]
 
     def read_acknowledged(self, count: int) -> list[StreamEntry]:
         """Entries that are acknowledged and not deleted: a failover may keep the one and lose the other."""
         info = self._group_info()
         if info is None:
             return []
-        pending = {entry["message_id"] for entry in self._pending_entries(count)}
-        entries = cast(
-            "list[tuple[bytes, EntryFields | None]]",
-            self.redis.xrange(contract.STREAM, "-", cast("bytes", info["last-delivered-id"]), count=count),
-        )
-        return [
-            StreamEntry(entry, fields, 0) for entry, fields in entries if entry not in pending and fields is not None
-        ]
+        pending = {entry["message_id"] for entry in self._pending(count)}
+        delivered = self._entries(self.redis.xrange(STREAM, "-", cast("bytes", info["last-delivered-id"]), count=count))
+        return [StreamEntry(id_, fields, 0) for id_, fields in delivered if id_ not in pending]
 
     def refresh_claims(self, ids: Sequence[bytes]) -> None:
         """Refresh this consumer's claim on the entries."""
         if ids:
-            self.redis.xclaim(contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name, 0, list(ids), justid=True)
+            self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, 0, list(ids), justid=True)
 
     def reset_delivery_counts(self, ids: Sequence[bytes]) -> None:
         """Reset the entries' deliveries: this worker could not store them and did not die."""
         if ids:
-            self.redis.xclaim(
-                contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name, 0, list(ids), retrycount=0, justid=True
-            )
+            self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, 0, list(ids), retrycount=0, justid=True)
 
     def acknowledge_and_delete(self, ids: Sequence[bytes]) -> None:
         """Acknowledge and delete entries in one transaction; only after COMMIT."""
         for chunk in (ids[start : start + 1000] for start in range(0, len(ids), 1000)):
             with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-                pipe.xack(contract.STREAM, contract.CONSUMER_GROUP, *chunk)
-                pipe.xdel(contract.STREAM, *chunk)
+                pipe.xack(STREAM, CONSUMER_GROUP, *chunk)
+                pipe.xdel(STREAM, *chunk)
                 pipe.execute()
 
     def set_aside_unreadable(self, entry: StreamEntry) -> None:
         """Move an entry that this worker cannot read to UNREADABLE_STREAM, from which a newer worker requeues it."""
         with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
             pipe.xadd(UNREADABLE_STREAM, cast("dict[Any, Any]", entry.fields))
-            pipe.xack(contract.STREAM, contract.CONSUMER_GROUP, entry.id)
-            pipe.xdel(contract.STREAM, entry.id)
+            pipe.xack(STREAM, CONSUMER_GROUP, entry.id)
+            pipe.xdel(STREAM, entry.id)
             pipe.execute()
 
     def requeue_unreadable(self) -> int:
@@ -134,10 +117,10 @@ class StreamConsumer:
         """
         with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
             pipe.watch(UNREADABLE_STREAM)
-            unreadable = self._as_entries(pipe.xrange(UNREADABLE_STREAM, count=1000))
+            unreadable = self._entries(pipe.xrange(UNREADABLE_STREAM, count=1000))
             pipe.multi()
             for entry_id, fields in unreadable:
-                pipe.xadd(contract.STREAM, cast("dict[Any, Any]", fields))
+                pipe.xadd(STREAM, cast("dict[Any, Any]", fields))
                 pipe.xdel(UNREADABLE_STREAM, entry_id)
             try:
                 pipe.execute()
@@ -147,56 +130,45 @@ class StreamConsumer:
 
     def remove_consumer(self) -> None:
         """Remove this consumer, unless it has pending entries, which other workers then claim."""
-        consumers = self.redis.xinfo_consumers(contract.STREAM, contract.CONSUMER_GROUP)
-        for consumer in cast("list[dict[str, object]]", consumers):
+        for consumer in self.redis.xinfo_consumers(STREAM, CONSUMER_GROUP):
             if consumer["name"] == self.consumer_name.encode() and not consumer["pending"]:
-                self.redis.xgroup_delconsumer(contract.STREAM, contract.CONSUMER_GROUP, self.consumer_name)
+                self.redis.xgroup_delconsumer(STREAM, CONSUMER_GROUP, self.consumer_name)
 
     def remove_dead_consumers(self, idle_ms: int = DEAD_CONSUMER_AFTER_MS) -> None:
         """Remove consumers without pending entries that have been idle for `idle_ms`."""
-        consumers = self.redis.xinfo_consumers(contract.STREAM, contract.CONSUMER_GROUP)
-        for consumer in consumers:
+        for consumer in self.redis.xinfo_consumers(STREAM, CONSUMER_GROUP):
             if not consumer["pending"] and consumer["idle"] >= idle_ms:
-                self.redis.xgroup_delconsumer(contract.STREAM, contract.CONSUMER_GROUP, consumer["name"])
+                self.redis.xgroup_delconsumer(STREAM, CONSUMER_GROUP, consumer["name"])
 
     def has_work(self) -> bool:
         """Whether a drain would find entries: new, abandoned, or acknowledged and not deleted."""
         info = self._group_info()
-        if info is None:
-            return self.redis.xlen(contract.STREAM) > 0
-        pending = cast("int", info["pending"])
-        length = self.redis.xlen(contract.STREAM)
-        if length > pending:
-            return True
-        return pending > 0 and bool(
-            self.redis.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 1, idle=ABANDONED_AFTER_MS)
-        )
+        pending = 0 if info is None else cast("int", info["pending"])
+        return self.length() > pending or (pending > 0 and bool(self._pending(1, idle_ms=ABANDONED_AFTER_MS)))
 
     def length(self) -> int:
-        return self.redis.xlen(contract.STREAM)
+        return self.redis.xlen(STREAM)
 
     def newest_fields(self, count: int) -> list[EntryFields]:
         """The newest entries' fields."""
-        return [fields for _, fields in self._as_entries(self.redis.xrevrange(contract.STREAM, count=count))]
+        return [fields for _, fields in self._entries(self.redis.xrevrange(STREAM, count=count))]
 
     def oldest_appended_at(self) -> int | None:
         """Time of the oldest entry's append in milliseconds by Redis' clock; None for an empty stream."""
-        oldest = self._as_entries(self.redis.xrange(contract.STREAM, count=1))
+        oldest = self._entries(self.redis.xrange(STREAM, count=1))
         return int(oldest[0][0].split(b"-")[0]) if oldest else None
 
     @staticmethod
-    def _as_entries(reply: object) -> list[tuple[bytes, EntryFields]]:
+    def _entries(reply: object) -> list[tuple[bytes, EntryFields]]:
         return cast("list[tuple[bytes, EntryFields]]", reply)
 
-    def _pending_entries(self, count: int) -> Iterable[dict[str, object]]:
-        return cast(
-            "list[dict[str, object]]",
-            self.redis.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", count),
-        )
+    def _pending(self, count: int, *, idle_ms: int | None = None) -> Sequence[dict[str, object]]:
+        pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, "-", "+", count, idle=idle_ms)
+        return cast("list[dict[str, object]]", pending)
 
     def _group_info(self) -> dict[str, object] | None:
         try:
-            groups = cast("list[dict[str, object]]", self.redis.xinfo_groups(contract.STREAM))
+            groups = cast("list[dict[str, object]]", self.redis.xinfo_groups(STREAM))
         except ResponseError:  # no such key
             return None
-        return next((group for group in groups if group["name"] == contract.CONSUMER_GROUP.encode()), None)
+        return next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)

@@ -46,21 +46,15 @@ class StreamMonitor:
             return
         self._next_tick_at = now + INTERVAL_SECONDS
         stream = self._drainer.stream
-        length = stream.length()
-        oldest_at = stream.oldest_appended_at() if length else None
-        self._metrics.set_stream(
-            length=length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000)
-        )
-        writers = (
-            [writer for fields in stream.newest_fields(_NEWEST_ENTRIES) if (writer := _writer_progress(fields))]
-            if length
-            else []
-        )
+        length, oldest_at = stream.length(), stream.oldest_appended_at()
+        self._metrics.set_stream(length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
+        newest = stream.newest_fields(_NEWEST_ENTRIES)
+        writers = [writer for fields in newest if (writer := _writer_progress(fields)) is not None]
         try:
             connection = self._drainer.connection()
             with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
                 stream_status.record(connection, stream_length=length, oldest_received_at=oldest_at, writers=writers)
-                self._metrics.set_feed_lag(pruning.horizon_lag(connection))
+                self._metrics.feed_lag.set(pruning.horizon_lag(connection))
                 # Without the key of erased people's fingerprints nothing may be stored: not ready.
                 suppressions.check_key(connection, self._drainer.suppressions)
             self.not_ready_reason = None
@@ -76,12 +70,12 @@ class StreamMonitor:
 
     def ensure_drain_queued(self) -> None:
         """Enqueue a drain job if the stream has entries and no job waits."""
-        if self._queue.count == 0 and self._drainer.stream.has_work():
+        if self._drainer.stream.has_work():
             self.enqueue_drain()
 
     def enqueue_drain(self) -> None:
         """Enqueue a drain job unless one waits."""
-        if self._queue.count == 0:
+        if self.is_queue_empty:
             self._queue.enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
                 contract.RQ_JOB,
                 job_timeout=contract.RQ_JOB_TIMEOUT_SECONDS,

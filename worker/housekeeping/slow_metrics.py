@@ -32,7 +32,7 @@ class SlowMetrics:
     def __init__(self, database_url: str, redis: Redis, metrics: WorkerMetrics) -> None:
         self._database_url = database_url
         self._redis = redis
-        self._metrics = metrics
+        self._snapshot = metrics.snapshot
 
     def start(self) -> None:
         """Refresh in a background thread until the process ends."""
@@ -47,18 +47,18 @@ class SlowMetrics:
                 connections.deadline(connection, DATABASE_DEADLINE_SECONDS),
             ):
                 totals = ledger.read(connection)
-                self._metrics.set_ledger(totals)
+                self._snapshot.ledger = totals
                 is_complete = totals.waiting is not None
-                self._metrics.set_session_times(sessions.last_activity(connection, MAX_SESSIONS))
+                self._snapshot.last_event_at = sessions.last_activity(connection, MAX_SESSIONS)
         except errors.StoreError as error:
             log.info("%s: no slow metrics", error)
-            self._metrics.clear_database()
+            self._snapshot.ledger, self._snapshot.last_event_at = None, {}
             is_complete = False
         try:
             findings = redis_settings.check(self._redis)
-            self._metrics.set_redis_settings({finding.name: finding.severity == "ok" for finding in findings})
+            self._snapshot.redis_settings = {finding.name: finding.severity == "ok" for finding in findings}
         except RedisError:
-            self._metrics.set_redis_settings({})
+            self._snapshot.redis_settings = {}
             is_complete = False
         return is_complete
 

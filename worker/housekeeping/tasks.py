@@ -29,13 +29,7 @@ class Housekeeping:
     """One worker's duties; several workers do not disturb each other."""
 
     def __init__(
-        self,
-        drainer: Drainer,
-        redrives: RedriveRunner,
-        erasures: ErasureRunner,
-        metrics: WorkerMetrics,
-        *,
-        feed_days: int,
+        self, drainer: Drainer, redrives: RedriveRunner, erasures: ErasureRunner, metrics: WorkerMetrics, feed_days: int
     ) -> None:
         self._drainer = drainer
         self._redrives = redrives
@@ -60,7 +54,7 @@ class Housekeeping:
         connection = self._drainer.connection()
         with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
             pruned = pruning.prune(connection, self._feed_retention, PRUNE_LIMIT)
-        self._metrics.record_pruned(pruned)
+        self._metrics.feed_pruned.inc(pruned)
         return pruned > 0
 
     def _create_partitions(self) -> bool:

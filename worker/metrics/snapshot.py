@@ -11,7 +11,7 @@ from store.ledger.ledger import Ledger
 
 
 class SnapshotCollector(Collector):
-    """Reads three attributes; a scrape asks nothing of PostgreSQL or Redis."""
+    """Reads these attributes, which SlowMetrics sets; a scrape asks nothing of PostgreSQL or Redis."""
 
     def __init__(self) -> None:
         self.ledger: Ledger | None = None

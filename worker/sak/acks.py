@@ -12,37 +12,21 @@ _MESSAGE_IDS_KEYS = ("messageIds", "message_ids", "ids")
 _MAX_IDS = 1_000
 
 _STATUS_BY_WORD: Final[dict[str, Status]] = {
-    "pending": "pending",
-    "queued": "pending",
-    "clock": "pending",
-    "sent": "sent",
-    "server": "sent",
-    "server_ack": "sent",
-    "delivered": "delivered",
-    "device": "delivered",
-    "delivery_ack": "delivered",
-    "read": "read",
-    "seen": "read",
-    "read_ack": "read",
-    "played": "played",
-    "played_ack": "played",
-    "failed": "failed",
-    "error": "failed",
-    "error_ack": "failed",
-    "pending_ack": "pending",
+    **dict.fromkeys(("failed", "error", "error_ack", "-1"), "failed"),
+    **dict.fromkeys(("pending", "queued", "clock", "pending_ack", "0"), "pending"),
+    **dict.fromkeys(("sent", "server", "server_ack", "1"), "sent"),
+    **dict.fromkeys(("delivered", "device", "delivery_ack", "2"), "delivered"),
+    **dict.fromkeys(("read", "seen", "read_ack", "3"), "read"),
+    **dict.fromkeys(("played", "played_ack", "4"), "played"),
 }
 _STATUS_BY_NUMBER: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
 """From -1 to 4."""
-_STATUS_BY_NUMERAL: Final[dict[str, Status]] = {
-    str(number - 1): status for number, status in enumerate(_STATUS_BY_NUMBER)
-}
 
 
 def parse_status(value: object) -> Status | None:
     """The status of a word or a number; None for any other value."""
     if isinstance(value, str):
-        word = (text.label(value) or "").lower()
-        return _STATUS_BY_WORD.get(word) or _STATUS_BY_NUMERAL.get(word)
+        return _STATUS_BY_WORD.get((text.label(value) or "").lower())
     if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 4 and value == int(value):
         return _STATUS_BY_NUMBER[int(value) + 1]
     return None

@@ -4,12 +4,10 @@ import re
 
 _MAX_LENGTH = 128
 
-_JID_PATTERN = re.compile(
-    r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:_[0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII
-)
+_JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:_[0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
 """`user_agent:device@server`; agent and device identify one of a person's devices."""
-_PHONE_PATTERN = re.compile(r"(?:\+|00)?([1-9][0-9]{6,14})(?::[0-9]{1,5})?", re.ASCII)
-_BARE_PHONE_PATTERN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+_PHONE = re.compile(r"(?:\+|00)?([1-9][0-9]{6,14})(?::[0-9]{1,5})?", re.ASCII)
+_BARE_PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
 _IGNORED_CHARACTERS = {ord(character): None for character in "\t ()-./\xa0\u202f\u2009"} | {
     # Hyphens, dashes, and the invisible direction marks that come with a copied number.
@@ -29,12 +27,12 @@ def parse(value: object) -> str | None:
     if isinstance(value, str) and "@" in value:
         # The common case.
         user = value.removesuffix("@s.whatsapp.net")
-        return user if _BARE_PHONE_PATTERN.fullmatch(user) else _parse_jid(value)
+        return user if _BARE_PHONE.fullmatch(user) else _parse_jid(value)
     return parse_phone(value)
 
 
 def _parse_jid(value: str) -> str | None:
-    match = None if len(value) > _MAX_LENGTH else _JID_PATTERN.fullmatch(value.strip().lower())
+    match = None if len(value) > _MAX_LENGTH else _JID.fullmatch(value.strip().lower())
     if match is None:
         return None
     user, server = match.groups()
@@ -56,7 +54,7 @@ def parse_phone(value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
         return None
-    match = _PHONE_PATTERN.fullmatch(value.translate(_IGNORED_CHARACTERS))
+    match = _PHONE.fullmatch(value.translate(_IGNORED_CHARACTERS))
     return match[1] if match else None
 
 

@@ -15,17 +15,8 @@ _FILE_NAME_KEYS = ("fileName", "filename", "file_name")
 _LENGTH_KEYS = ("seconds", "duration")
 _MAX_MEDIA_SECONDS = 7 * 24 * 3600
 _REPLY_KEYS = (
-    *(
-        "quotedMessageId",
-        "quoted_message_id",
-        "quotedMsgId",
-        "quotedId",
-        "replyTo",
-        "reply_to",
-        "replyToId",
-        "reply_to_id",
-    ),
-    *("inReplyTo", "quoted", "quotedMessage", "quotedMsg", "contextInfo", "context"),
+    *("quotedMessageId", "quoted_message_id", "quotedMsgId", "quotedId", "replyTo", "reply_to", "replyToId"),
+    *("reply_to_id", "inReplyTo", "quoted", "quotedMessage", "quotedMsg", "contextInfo", "context"),
 )
 _MEDIA_KEYS = ("media", "file", "attachment")
 _OPTIONAL_KEYS = frozenset(
@@ -91,12 +82,11 @@ def read(envelope: Envelope) -> MessageContent:
     # Links inside the protobuf message lead to WhatsApp's encrypted files, so they do not count.
     media_url = _find_link(media, envelope.message_objects, known_type)
     kind = known_type or _infer_type(raw_type, message_text, mime_type or file_name or media_url)
+    has_text, has_media = bool(message_text or caption), media_url is not None
     return MessageContent(
         type=kind,
         raw_type=raw_type,
-        state=_content_state(
-            kind, proto_type or raw_type, has_text=bool(message_text or caption), has_media=media_url is not None
-        ),
+        state=_content_state(kind, proto_type or raw_type, has_text=has_text, has_media=has_media),
         text=message_text,
         caption=caption,
         media_url=media_url,
@@ -119,11 +109,7 @@ def _infer_type(raw_type: str | None, text_content: str | None, file: str | None
 
     `file` is the file's MIME type, else its name, else its link.
     """
-    if (
-        raw_type is not None
-        and raw_type not in message_types.WRAPPER_TYPES
-        and raw_type not in message_types.NOISE_REASONS
-    ):
+    if not (raw_type is None or raw_type in message_types.WRAPPER_TYPES or raw_type in message_types.NOISE_REASONS):
         return "unknown"
     if file is not None:
         return message_types.media_type(file) or "unknown"

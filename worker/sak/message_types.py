@@ -22,9 +22,8 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("documentMessage", "documentWithCaptionMessage", "document", "file"), "document"),
     **dict.fromkeys(("stickerMessage", "lottieStickerMessage", "stickerPackMessage", "sticker"), "sticker"),
     **dict.fromkeys(("locationMessage", "liveLocationMessage", "location", "live_location"), "location"),
-    **dict.fromkeys(
-        ("contactMessage", "contactsArrayMessage", "contact", "contacts", "vcard", "multi_vcard"), "contact"
-    ),
+    **dict.fromkeys(("contactMessage", "contactsArrayMessage", "contact"), "contact"),
+    **dict.fromkeys(("contacts", "vcard", "multi_vcard"), "contact"),
     **dict.fromkeys(("pollCreationMessage", "poll", "poll_creation", "pollResultSnapshotMessage"), "poll"),
     **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
     **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6"), "poll"),
@@ -39,14 +38,14 @@ MEDIA_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker"
 
 WRAPPER_TYPES: Final = frozenset(
     {
+        *("ephemeralMessage", "deviceSentMessage", "viewOnceMessage", "viewOnceMessageV2"),
         *(
-            "ephemeralMessage",
-            "deviceSentMessage",
-            "viewOnceMessage",
-            "viewOnceMessageV2",
             "viewOnceMessageV2Extension",
+            "documentWithCaptionMessage",
+            "editedMessage",
+            "lottieStickerMessage",
+            "groupMentionedMessage",
         ),
-        *("documentWithCaptionMessage", "editedMessage", "lottieStickerMessage", "groupMentionedMessage"),
         *("botInvokeMessage", "associatedChildMessage", "groupStatusMessage", "groupStatusMessageV2"),
         *("statusMentionMessage", "groupStatusMentionMessage", "statusAddYours", "pollCreationMessageV4"),
     }
@@ -71,11 +70,10 @@ NOISE_REASONS: Final[dict[str, Reason]] = {
     "pollUpdateMessage": Reason.POLL_VOTE,
     **dict.fromkeys(("keepInChatMessage", "pinInChatMessage"), Reason.PIN_OR_KEEP),
     "albumMessage": Reason.ALBUM_HEADER,
-    **dict.fromkeys(
-        ("stickerSyncRmrMessage", "messageHistoryBundle", "messageHistoryNotice"), Reason.DEVICE_HOUSEKEEPING
-    ),
-    **dict.fromkeys(("secretEncryptedMessage", "encEventResponseMessage"), Reason.DEVICE_HOUSEKEEPING),
-    **dict.fromkeys(("encCommentMessage", "scheduledCallEditMessage"), Reason.DEVICE_HOUSEKEEPING),
+    **dict.fromkeys(("stickerSyncRmrMessage", "messageHistoryBundle"), Reason.DEVICE_HOUSEKEEPING),
+    **dict.fromkeys(("messageHistoryNotice", "secretEncryptedMessage"), Reason.DEVICE_HOUSEKEEPING),
+    **dict.fromkeys(("encEventResponseMessage", "encCommentMessage"), Reason.DEVICE_HOUSEKEEPING),
+    "scheduledCallEditMessage": Reason.DEVICE_HOUSEKEEPING,
 }
 """Types that are no message of their own, unless they have a text: SAK names only a message's first field, which may
 be a key or a context before the text."""
@@ -84,8 +82,7 @@ _TYPE_BY_MIME: Final[dict[str, MessageType]] = {
     "image": "image",
     "video": "video",
     "audio": "audio",
-    "application": "document",
-    "text": "document",
+    **dict.fromkeys(("application", "text"), "document"),
 }
 _TYPE_BY_EXTENSION: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("jpg", "jpeg", "png", "webp", "heic", "gif"), "image"),

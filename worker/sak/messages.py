@@ -1,6 +1,6 @@
 """Parses `message.received` and `message.sent`, flat and nested."""
 
-from store.model.facts import Fact, Message, Status
+from store.model.facts import Fact, Message
 from worker.sak import acks, content, json_document, parties, updates
 from worker.sak.envelope import Envelope
 from worker.sak.message_types import EDITED_TYPES, NOISE_REASONS, PROTOCOL_TYPES, REACTION_TYPES
@@ -20,16 +20,13 @@ def read_sent(envelope: Envelope) -> tuple[Fact, ...]:
 def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     message_content = content.read(envelope)
     raw_type = message_content.effective_type
-    if (
-        raw_type is None
-        and message_content.is_empty
-        and json_document.as_object(envelope.first_value(("reaction",))) is not None
-    ):
-        raw_type = "reaction"
+    if raw_type is None and message_content.is_empty:
+        has_reaction = json_document.as_object(envelope.first_value(("reaction",))) is not None
+        raw_type = "reaction" if has_reaction else None
     if (update := updates.read_embedded(envelope, raw_type)) is not None:
         return updates.to_facts(update, envelope, is_sent=is_sent)
-    noise = None if raw_type is None else NOISE_REASONS.get(raw_type)
-    if noise is not None and raw_type is not None:
+    noise = NOISE_REASONS.get(raw_type or "")
+    if noise is not None:
         if raw_type in EDITED_TYPES or raw_type in PROTOCOL_TYPES:
             raise UnreadableEventError(noise if message_content.is_empty else Reason.EDIT_WITHOUT_TARGET)
         if message_content.is_empty or raw_type in REACTION_TYPES:
@@ -56,11 +53,7 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
         reply_to=message_content.reply_to,
         sender=sides.sender,
         sender_name=sides.sender_name,
-        status=_outgoing_status(envelope) if sides.direction == "outgoing" else None,
+        # A message of our own is at least sent.
+        status=(acks.find_status(envelope) or "sent") if sides.direction == "outgoing" else None,
     )
     return (message, *sides.evidence)
-
-
-def _outgoing_status(envelope: Envelope) -> Status:
-    """The event's status; a message of our own is at least sent."""
-    return acks.find_status(envelope) or "sent"

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from store.model.facts import Fact, Outcome
 from worker.sak import acks, identity, json_document, messages, sessions, text, updates
 from worker.sak.envelope import Envelope, is_flat, is_true, open_envelope
 from worker.sak.json_document import JsonObject
 from worker.sak.reasons import Reason, UnreadableEventError
-
-_EventReader: TypeAlias = Callable[[Envelope], tuple[Fact, ...]]
 
 
 class ParseResult(NamedTuple):
@@ -21,7 +19,7 @@ class ParseResult(NamedTuple):
     """Whether equal bytes are the same event (worker/sak/identity.py)."""
 
 
-_READERS: Final[dict[str, _EventReader]] = {
+_READERS: Final[dict[str, Callable[[Envelope], tuple[Fact, ...]]]] = {
     "message.received": messages.read_received,
     "message.sent": messages.read_sent,
     **dict.fromkeys(("message.reaction", "message.reacted"), updates.read_reaction),
@@ -46,7 +44,8 @@ def parse(body: bytes) -> ParseResult:
     try:
         fields = json_document.decode(body)
     except UnreadableEventError as error:
-        return ParseResult(_unreadable(error.reason), is_self_identifying=False)
+        outcome = Outcome(error.reason.kind, error.reason.value, None, None, None)
+        return ParseResult(outcome, is_self_identifying=False)
     return ParseResult(_outcome(fields), identity.is_self_identifying(fields))
 
 
@@ -58,7 +57,7 @@ def _outcome(fields: JsonObject) -> Outcome:
     try:
         return Outcome("stored", None, envelope.session_id, event, envelope.time, _facts(envelope, event))
     except UnreadableEventError as error:
-        return _unreadable(error.reason, envelope.session_id, event, envelope.time)
+        return Outcome(error.reason.kind, error.reason.value, envelope.session_id, event, envelope.time)
 
 
 def _facts(envelope: Envelope, event: str | None) -> tuple[Fact, ...]:
@@ -97,9 +96,3 @@ def _is_ping(envelope: Envelope) -> bool:
         return False
     names_sender = any(place.get(key) for place in envelope.all_objects for key in ("from", "to", "from_jid"))
     return not names_sender and envelope.message_id is None
-
-
-def _unreadable(
-    reason: Reason, session_id: str | None = None, event: str | None = None, time: int | None = None
-) -> Outcome:
-    return Outcome(reason.kind, reason.value, session_id, event, time)

@@ -23,15 +23,8 @@ _CONTACT_KEYS = frozenset((*_CONTACT_NAME_KEYS, "contact"))
 
 # Keys of a person's other address: of the sender, the recipient, and a group's sender.
 _FROM_ALIAS_KEYS = (
-    "from_lid",
-    "fromLid",
-    "from_number",
-    "fromNumber",
-    "senderPn",
-    "sender_pn",
-    "senderLid",
-    "sender_lid",
-    "remoteJidAlt",
+    *("from_lid", "fromLid", "from_number", "fromNumber"),
+    *("senderPn", "sender_pn", "senderLid", "sender_lid", "remoteJidAlt"),
 )
 _TO_ALIAS_KEYS = ("to_lid", "toLid", "to_number", "toNumber", "recipientPn", "recipientLid", "remoteJidAlt")
 _SENDER_ALIAS_KEYS = (
@@ -84,10 +77,8 @@ def find_chat(envelope: Envelope) -> str | None:
 
 def is_implicitly_sent(envelope: Envelope) -> bool:
     """Whether an event whose name has no direction is outgoing: it has a recipient and no sender."""
-    return (
-        first_value(envelope.all_objects, _FROM_KEYS) is None
-        and first_value(envelope.all_objects, _TO_KEYS) is not None
-    )
+    places = envelope.all_objects
+    return first_value(places, _FROM_KEYS) is None and first_value(places, _TO_KEYS) is not None
 
 
 def _resolve_chat(envelope: Envelope, *, is_sent: bool, is_ours: bool) -> tuple[str, tuple[str, ...]]:
@@ -147,9 +138,8 @@ def _find_sender(envelope: Envelope, chat: str) -> str | None:
         candidates.append(key.get("participant"))
     for candidate in candidates:
         fields = json_document.as_object(candidate)
-        sender = address.parse(
-            candidate if fields is None else first_value((fields,), ("id", "jid", "phone", "number"))
-        )
+        value = candidate if fields is None else first_value((fields,), ("id", "jid", "phone", "number"))
+        sender = address.parse(value)
         if sender is not None and sender != chat and address.is_person(sender):
             return sender
     return None
@@ -206,12 +196,12 @@ def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tupl
         number = first_value((contact,), ("number", "phone", "jid", "id"))
     if name is None:
         return ()
-    if number is not None:
-        person = address.parse(number)
-        if person is not None and (not address.is_lid(chat) or not address.is_phone(person)):
-            chat = person
-            return (DisplayName(chat, name, 2, time),) if _is_informative_name(name, chat) else ()
-    return (DisplayName(chat, name, 2, time),) if address.is_person(chat) and _is_informative_name(name, chat) else ()
+    person = address.parse(number)
+    if person is not None and not (address.is_lid(chat) and address.is_phone(person)):
+        chat = person
+    elif not address.is_person(chat):
+        return ()
+    return (DisplayName(chat, name, 2, time),) if _is_informative_name(name, chat) else ()
 
 
 def _is_informative_name(name: str, person: str) -> bool:

@@ -38,22 +38,14 @@ class Reason(StrEnum):
     NO_MESSAGE_ID = "no_message_id", "parked", "The event concerns a message and has no message id."
     NO_STATUS = "no_status", "parked", "The event concerns a status and has none."
     UNKNOWN_STATUS = "unknown_status", "parked", "The status is unknown."
-    EDIT_WITHOUT_TARGET = (
-        "edit_without_target",
-        "parked",
-        "The edit has new text and no id of the edited message.",
-    )
+    EDIT_WITHOUT_TARGET = "edit_without_target", "parked", "The edit has new text and no id of the edited message."
     EDIT_WITHOUT_TEXT = "edit_without_text", "parked", "The edit has no new text."
     REACTION_UNREADABLE = "reaction_unreadable", "parked", "The reaction has no emoji or no message id."
 
     # WhatsApp's own protocol; never a row in a chat.
     KEY_DISTRIBUTION = "key_distribution", "noise", "A key for a group's encryption."
     CONTEXT_ONLY = "context_only", "noise", "Context without a message."
-    PROTOCOL_MESSAGE = (
-        "protocol_message",
-        "noise",
-        "A delete, an edit or a setting without its details.",
-    )
+    PROTOCOL_MESSAGE = "protocol_message", "noise", "A delete, an edit or a setting without its details."
     EDIT_UNTOLD = "edit_untold", "noise", "An edit without the message and the new text."
     REACTION_UNTOLD = "reaction_untold", "noise", "A reaction without the message or the emoji."
     POLL_VOTE = "poll_vote", "noise", "A vote in a poll; votes are encrypted."

@@ -147,9 +147,8 @@ def _parse_text(value: object) -> str | None:
     if fields is None:
         return text.message_text(value)
     inner = json_document.as_object(fields.get("message")) or fields
-    return text.message_text(first_value((inner,), ("text", "body", "caption"))) or text.message_text(
-        proto.find_text(inner)
-    )
+    plain_text = text.message_text(first_value((inner,), ("text", "body", "caption")))
+    return plain_text or text.message_text(proto.find_text(inner))
 
 
 def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
@@ -159,15 +158,12 @@ def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
     target = first_value(envelope.message_objects, _TARGET_ID_KEYS)
     if fields is not None:
         key = json_document.as_object(fields.get("key"))
-        target = (
-            first_value((fields,) if key is None else (key, fields), (*_TARGET_ID_KEYS, *_MESSAGE_ID_KEYS)) or target
-        )
+        objects = (fields,) if key is None else (key, fields)
+        target = first_value(objects, (*_TARGET_ID_KEYS, *_MESSAGE_ID_KEYS)) or target
     for place in places:
         for name in _EMOJI_KEYS:
             emoji = place.get(name)
             # Beside the event SAK sends an empty `text` for everything without text: it removes no reaction.
             if isinstance(emoji, str) and (emoji or fields is not None or name != "text"):
-                return text.identifier(target), text.sanitize(emoji, _MAX_EMOJI_LENGTH) if len(
-                    emoji
-                ) <= _MAX_EMOJI_LENGTH else None
+                return text.identifier(target), text.sanitize(emoji) if len(emoji) <= _MAX_EMOJI_LENGTH else None
     return text.identifier(target), None
