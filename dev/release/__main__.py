@@ -28,18 +28,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def record(commit: str, version: str) -> None:
-    """Record the release; raises StartError where it is recorded already or cannot be run."""
-    if version in releases.load():
-        raise StartError(f"Release {version} is in {releases.RELEASES_FILE.name} already: remove it there first.")
+    """Record the release, or record it again; raises StartError where its code cannot be read or run."""
     with tempfile.TemporaryDirectory() as name:
-        code = Path(name)
-        releases.extract(commit, code)
+        releases.extract(commit, Path(name))
         target = releases.RELEASES_FOLDER / version
         target.mkdir(parents=True, exist_ok=True)
-        queue_data.record(code, target)
-        last_migration = max(path.name for path in (code / "store" / "migrations").glob("*.sql"))
-    with releases.RELEASES_FILE.open("a", encoding="utf-8") as file:
-        file.write(f'\n["{version}"]\ncommit = "{commit}"\nlast_migration = "{last_migration}"\n')
+        queue_data.record(Path(name), target)
+    releases.save(releases.Release(version, commit, releases.migrations_id(commit)))
 
 
 if __name__ == "__main__":

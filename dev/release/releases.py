@@ -12,6 +12,7 @@ from dev.errors import StartError
 
 RELEASES_FOLDER = ROOT / "tests" / "upgrade"
 RELEASES_FILE = RELEASES_FOLDER / "releases.toml"
+MIGRATIONS = "store/migrations"
 
 
 class ReleaseNotFoundError(StartError):
@@ -25,34 +26,45 @@ class Release:
     version: str
     commit: str
     """The full hash; landing may have rewritten it."""
-    last_migration: str
-    """The name of the newest file that the release has in store/migrations."""
+    migrations: str
+    """The git id of its folder store/migrations, which depends on nothing but the content."""
 
     def find_commit(self, repository: Path = ROOT) -> str:
         """The hash of the release's commit in this history; raises ReleaseNotFoundError."""
         if _run_git(repository, "cat-file", "-e", f"{self.commit}^{{commit}}").returncode == 0:
             return self.commit
-        migration = f"store/migrations/{self.last_migration}"
-        changes = _run_git(repository, "rev-list", "--reverse", "HEAD", "--", "pyproject.toml", migration)
+        changes = _run_git(repository, "rev-list", "--reverse", "HEAD", "--", "pyproject.toml", MIGRATIONS)
         for commit in changes.stdout.decode().split():
-            if self._is_content_of(repository, commit, migration):
+            project = _run_git(repository, "show", f"{commit}:pyproject.toml").stdout.decode()
+            if f'\nversion = "{self.version}"\n' in project and migrations_id(commit, repository) == self.migrations:
                 return commit
         raise ReleaseNotFoundError(
-            f"The git history has no commit of release {self.version} ({self.commit[:12]}, or one with {migration}). "
-            "Fetch the whole history: git fetch --unshallow. "
+            f"The git history has no commit of release {self.version}: neither {self.commit[:12]} nor one with the "
+            f"migrations {self.migrations[:12]}. Fetch the whole history (git fetch --unshallow); if the release has "
+            f"changed since, record it: python -m dev.release COMMIT {self.version}. "
             f"{changes.stderr.decode().strip()}".strip()
         )
 
-    def _is_content_of(self, repository: Path, commit: str, migration: str) -> bool:
-        project = _run_git(repository, "show", f"{commit}:pyproject.toml").stdout.decode()
-        has_migration = _run_git(repository, "cat-file", "-e", f"{commit}:{migration}").returncode == 0
-        return has_migration and f'\nversion = "{self.version}"\n' in project
+
+def migrations_id(commit: str, repository: Path = ROOT) -> str:
+    """The git id of the commit's migrations; empty if it has none."""
+    return _run_git(repository, "rev-parse", "--verify", "--quiet", f"{commit}:{MIGRATIONS}").stdout.decode().strip()
 
 
 def load(path: Path = RELEASES_FILE) -> dict[str, Release]:
     """The releases by version."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     return {version: Release(version, **entry) for version, entry in entries.items()}
+
+
+def save(release: Release, path: Path = RELEASES_FILE) -> None:
+    """Add the release to the file, or replace its entry."""
+    head, _, _ = path.read_text(encoding="utf-8").partition("\n[")
+    entries = [
+        f'\n["{entry.version}"]\ncommit = "{entry.commit}"\nmigrations = "{entry.migrations}"\n'
+        for entry in (load(path) | {release.version: release}).values()
+    ]
+    path.write_text(head.rstrip() + "\n" + "".join(entries), encoding="utf-8")
 
 
 def is_source_archive(repository: Path = ROOT) -> bool:

@@ -7,7 +7,8 @@ import pytest
 from dev.release import queue_data, releases
 from ingest.spool_file import SpoolFile
 
-RELEASE = releases.Release("1.0.0", commit="0" * 40, last_migration="0002_last.sql")
+REWRITTEN = "0" * 40
+"""A hash that the history does not have."""
 
 
 def commit(repository: Path, *, version: str, migrations: list[str]) -> str:
@@ -41,23 +42,36 @@ def test_a_release_is_found_by_its_commit(repository: Path) -> None:
     released = commit(repository, version="1.0.0", migrations=["0002_last.sql"])
     commit(repository, version="1.1.0", migrations=["0003_next.sql"])
 
-    assert replace(RELEASE, commit=released).find_commit(repository) == released
+    assert releases.Release("1.0.0", released, "").find_commit(repository) == released
 
 
 def test_a_release_is_found_by_content_where_the_history_was_rewritten(repository: Path) -> None:
-    """The oldest commit with the version and the last migration, however the two came together."""
+    """The oldest commit with the version and the migrations, however the two came together."""
     commit(repository, version="1.0.0", migrations=[])
     released = commit(repository, version="1.0.0", migrations=["0002_last.sql"])
     commit(repository, version="1.1.0", migrations=["0003_next.sql"])
+    migrations = releases.migrations_id(released, repository)
 
-    assert RELEASE.find_commit(repository) == released
+    assert releases.Release("1.0.0", REWRITTEN, migrations).find_commit(repository) == released
 
 
 def test_a_missing_release_is_an_error_that_asks_for_the_history(repository: Path) -> None:
-    commit(repository, version="1.1.0", migrations=["0002_last.sql", "0003_next.sql"])
+    latest = commit(repository, version="1.1.0", migrations=["0002_last.sql", "0003_next.sql"])
+    migrations = releases.migrations_id(latest, repository)
 
-    with pytest.raises(releases.ReleaseNotFoundError, match=r"no commit of release 1\.0\.0 .*git fetch --unshallow"):
-        RELEASE.find_commit(repository)
+    with pytest.raises(releases.ReleaseNotFoundError, match=r"no commit of release 1\.0\.0: .*git fetch --unshallow"):
+        releases.Release("1.0.0", REWRITTEN, migrations).find_commit(repository)
+
+
+def test_a_saved_release_replaces_its_entry_and_keeps_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "releases.toml"
+    path.write_text("# Releases.\n")
+    first, second = releases.Release("1.0.0", "a", "b"), releases.Release("1.1.0", "c", "d")
+    for release in (first, second, replace(second, commit="e")):
+        releases.save(release, path)
+
+    assert releases.load(path) == {"1.0.0": first, "1.1.0": replace(second, commit="e")}
+    assert path.read_text().startswith("# Releases.\n")
 
 
 def test_a_broken_repository_is_an_error(tmp_path: Path) -> None:
@@ -65,7 +79,7 @@ def test_a_broken_repository_is_an_error(tmp_path: Path) -> None:
 
     assert not releases.is_source_archive(tmp_path)
     with pytest.raises(releases.ReleaseNotFoundError, match="not a git repository"):
-        RELEASE.find_commit(tmp_path)
+        releases.Release("1.0.0", REWRITTEN, "").find_commit(tmp_path)
 
 
 def test_a_source_archive_has_no_repository(tmp_path: Path, repository: Path) -> None:
