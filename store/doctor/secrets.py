@@ -24,7 +24,7 @@ def configured(environ: Mapping[str, str]) -> list[Finding]:
     webhook = webhook or _read_secret_file(data_dir / "webhook-secret")
     token = [environ.get("API_TOKEN", "").strip()] if environ.get("API_TOKEN", "").strip() else []
     token = token or _read_secret_file(data_dir / "api-token")
-    found = [
+    findings = [
         _strength_finding(
             "secrets.webhook",
             "WEBHOOK_SECRETS",
@@ -34,14 +34,14 @@ def configured(environ: Mapping[str, str]) -> list[Finding]:
         _strength_finding("secrets.api", "API_TOKEN", token, "Set it to the output of `openssl rand -hex 32`."),
     ]
     if unsigned:
-        sentence = "WEBHOOK_ALLOW_UNSIGNED is on: anybody who can reach ingest can write messages."
-        cure = "Remove it once SAK signs with a secret of WEBHOOK_SECRETS."
-        found.append(finding.warning("secrets.unsigned", sentence, cure))
+        message = "WEBHOOK_ALLOW_UNSIGNED is on: anybody who can reach ingest can write messages."
+        remedy = "Remove it once SAK signs with a secret of WEBHOOK_SECRETS."
+        findings.append(finding.warning("secrets.unsigned", message, remedy))
         if not webhook:
-            found = [each for each in found if each.name != "secrets.webhook"]
+            findings = [each for each in findings if each.name != "secrets.webhook"]
     else:
-        found.append(finding.ok("secrets.unsigned", "Unsigned webhooks are refused."))
-    return found
+        findings.append(finding.ok("secrets.unsigned", "Unsigned webhooks are refused."))
+    return findings
 
 
 def file_modes(environ: Mapping[str, str]) -> list[Finding]:
@@ -50,9 +50,9 @@ def file_modes(environ: Mapping[str, str]) -> list[Finding]:
     files = [*(data_dir / name for name in _SECRET_FILES), Path(".env")]
     open_ = [str(path) for path in files if path.is_file() and path.stat().st_mode & 0o077]
     if open_:
-        cure = f"chmod 600 {' '.join(open_)}"
-        sentence = f"Other users of this machine can read the secrets in {', '.join(open_)}."
-        return [finding.warning("secrets.files", sentence, cure)]
+        remedy = f"chmod 600 {' '.join(open_)}"
+        message = f"Other users of this machine can read the secrets in {', '.join(open_)}."
+        return [finding.warning("secrets.files", message, remedy)]
     return [finding.ok("secrets.files", "No file with secrets is readable by other users.")]
 
 
