@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncGenerator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -45,24 +46,16 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     failpoints = Failpoints(config.failpoints)
     client = redis_client.connect(config.redis_url)
     append_client = redis_client.connect(config.redis_url, reply_timeout=None)  # the appender sets its own deadline
-    appenders = [StreamAppender(append_client, config.min_replicas, failpoints) for _ in range(2)]
     spool = Spool(config.spool_dir, config.spool_max_bytes)
     breaker, memory, drain_jobs = CircuitBreaker(counters), RedisMemory(client), DrainJobs(client, counters)
-    batch_store = BatchStore(appenders[0], spool, breaker, memory, drain_jobs, counters, failpoints)
+    appenders = [
+        StreamAppender(append_client, config.min_replicas, failpoints, breaker, memory, drain_jobs) for _ in range(2)
+    ]
+    batch_store = BatchStore(appenders[0], spool, breaker, memory, counters, failpoints)
     tracer = traces.configure("ingest", environ)
     batcher = Batcher(batch_store, spool, counters, tracer)
-    drainer = SpoolDrainer(
-        client,
-        appenders[1],
-        spool,
-        breaker,
-        memory,
-        drain_jobs,
-        counters,
-        failpoints,
-        config.min_replicas,
-        batcher.schedule_progress_batch,
-    )
+    schedule = batcher.schedule_progress_batch
+    drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, on_empty=schedule)
     verifier = None if config.allow_unsigned else SignatureVerifier(config.webhook_secrets)
 
     @contextlib.asynccontextmanager
@@ -103,7 +96,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         Route("/readyz", health.readiness),
         Route("/metrics", metrics),
     ]
-    handlers: dict[Any, Any] = {404: _not_found, 405: _method_not_allowed, Exception: _internal_error}
+    handlers: dict[Any, Any] = {404: _refuse, 405: _refuse, Exception: _refuse}
     return Starlette(lifespan=lifespan, routes=routes, exception_handlers=handlers)
 
 
@@ -114,19 +107,10 @@ def _terminate_on_failure(task: asyncio.Task[None]) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-async def _not_found(_: Request, __: Exception) -> Response:
-    return _error_response(responses.NOT_FOUND)
-
-
-async def _method_not_allowed(_: Request, error: HTTPException) -> Response:
-    response = _error_response(responses.METHOD_NOT_ALLOWED)
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _internal_error(_: Request, __: Exception) -> Response:
-    return _error_response(responses.INTERNAL_ERROR)
-
-
-def _error_response(error: responses.ErrorResponse) -> Response:
-    return Response(error.body, error.status, media_type="application/json")
+async def _refuse(_: Request, error: Exception) -> Response:
+    headers: Mapping[str, str] | None = None
+    answer = responses.INTERNAL_ERROR
+    if isinstance(error, HTTPException):
+        headers = error.headers  # for 405: the methods that are allowed
+        answer = responses.NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else responses.METHOD_NOT_ALLOWED
+    return Response(answer.body, answer.status, headers, "application/json")

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
-from ingest.drain_jobs import DrainJobs
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
@@ -32,7 +31,6 @@ class BatchStore:
     spool: Spool
     breaker: CircuitBreaker
     redis_memory: RedisMemory
-    drain_jobs: DrainJobs
     counters: Counters
     failpoints: Failpoints
 
@@ -69,13 +67,6 @@ class BatchStore:
         raise BatchNotStoredError(may_be_stored=may_be_stored)
 
     async def _append(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
-        try:
-            appended = await self.appender.append([fields])
-        except AppendError as error:
-            self.breaker.open(error.reason)
-            raise
-        self.breaker.close()
-        self.redis_memory.record_append(len(fields[b"bodies"]))
+        await self.appender.append([fields], len(fields[b"bodies"]))
         self.counters.acknowledged_by_stream += len(batch.bodies)
-        self.drain_jobs.enqueue_if_needed(appended)
         return VIA_STREAM

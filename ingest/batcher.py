@@ -99,10 +99,8 @@ class Batcher:
         self._work_available.set()
 
     async def _wait_for_work(self) -> bool:
-        if not self._progress_batch_due:
-            return await self._work_available.wait()
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(IDLE_SECONDS if self._progress_batch_due else None):
                 return await self._work_available.wait()
         except TimeoutError:
             return False

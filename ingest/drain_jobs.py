@@ -1,6 +1,7 @@
 """Enqueues the RQ job that makes a worker drain the stream. A lost job costs seconds, never an event."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, cast
 
 import redis
@@ -11,10 +12,19 @@ from rq.serializers import JSONSerializer
 
 from ingest.counters import Counters
 from ingest.queue import contract
-from ingest.stream_appender import QueueLengths
 
 MIN_INTERVAL_SECONDS = 0.05
 MAX_INTERVAL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLengths:
+    """Lengths that Redis reports with its confirmation."""
+
+    jobs: int
+    """Jobs in the RQ queue."""
+    entries: int
+    """Entries in the stream, including those just appended."""
 
 
 class DrainJobs:

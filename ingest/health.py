@@ -39,14 +39,13 @@ class Health:
         """200 if an event acknowledged now is safe, 503 with `reasons` otherwise; `notes` are for the operator."""
         reasons: list[str] = []
         notes: list[str] = []
+        spool = self.spool
         redis = await self._redis_state(reasons, notes)
-        if self.spool.unusable_reason is not None:
-            notes.append(
-                f"SPOOL_DIR cannot be used ({self.spool.unusable_reason}): without Redis, webhooks are refused."
-            )
+        if spool.unusable_reason is not None:
+            notes.append(f"SPOOL_DIR cannot be used ({spool.unusable_reason}): without Redis, webhooks are refused.")
             if not redis["reachable"]:
                 reasons.append("Neither Redis nor the spool can store events.")
-        elif self.spool.size_bytes > SPOOL_HIGH_WATER * self.spool.max_bytes:
+        elif spool.size_bytes > SPOOL_HIGH_WATER * spool.max_bytes:
             notes.append("The spool is nearly full (SPOOL_MAX_BYTES).")
         kind = await asyncio.to_thread(_file_system_type, self.settings.spool_dir)
         if kind in EPHEMERAL_FILE_SYSTEMS:
@@ -59,10 +58,10 @@ class Health:
             "notes": notes,
             "redis": redis,
             "spool": {
-                "usable": self.spool.unusable_reason is None,
-                "events": self.spool.events,
-                "bytes": self.spool.size_bytes,
-                "max_bytes": self.spool.max_bytes,
+                "usable": spool.unusable_reason is None,
+                "events": spool.events,
+                "bytes": spool.size_bytes,
+                "max_bytes": spool.max_bytes,
             },
             "signatures": not self.settings.allow_unsigned,
         }
@@ -110,9 +109,9 @@ def _file_system_type(folder: Path) -> str | None:
         lines = Path("/proc/mounts").read_text(errors="replace").splitlines()
     except OSError:
         return None
-    deepest: tuple[int, str | None] = (0, None)
+    deepest, deepest_kind = "", None
     for line in lines:
         _, point, kind, *_ = line.split(" ")
-        if folder.resolve().is_relative_to(point.replace("\\040", " ")):
-            deepest = max(deepest, (len(point), kind), key=lambda item: item[0])
-    return deepest[1]
+        if len(point) > len(deepest) and folder.resolve().is_relative_to(point.replace("\\040", " ")):
+            deepest, deepest_kind = point, kind
+    return deepest_kind

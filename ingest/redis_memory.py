@@ -16,15 +16,11 @@ class RedisMemory:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self._is_full = False
+        self.is_full = False
+        """Whether Redis has too little room for new events."""
         self.used_bytes = 0
         self.limit_bytes = 0
         """maxmemory; 0: no limit."""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether Redis has too little room for new events."""
-        return self._is_full
 
     @property
     def used_share(self) -> float:
@@ -41,8 +37,8 @@ class RedisMemory:
     def fits(self, size_bytes: int) -> bool:
         """Whether so many bytes of bodies may be appended; after a no, Redis counts as full until it has room again."""
         if size_bytes > self.available_bytes and self.used_share > ALWAYS_APPEND_BELOW:
-            self._is_full = True
-        return not self._is_full
+            self.is_full = True
+        return not self.is_full
 
     def record_append(self, size_bytes: int) -> None:
         """Count an append of so many bytes of bodies."""
@@ -60,4 +56,4 @@ class RedisMemory:
         self._update_fullness()
 
     def _update_fullness(self) -> None:
-        self._is_full = self.used_share > (MEMORY_LOW_WATER if self._is_full else MEMORY_HIGH_WATER)
+        self.is_full = self.used_share > (MEMORY_LOW_WATER if self.is_full else MEMORY_HIGH_WATER)

@@ -2,13 +2,9 @@
 
 import functools
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-AsgiMessage: TypeAlias = MutableMapping[str, Any]
-Send: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
-Headers: TypeAlias = list[tuple[bytes, bytes]]
+from starlette.types import Message, Send
 
 JSON_CONTENT_TYPE = (b"content-type", b"application/json")
 
@@ -27,26 +23,24 @@ class ErrorResponse:
         return json.dumps({"success": False, "error": self.message, "code": self.code}).encode()
 
 
+_ALLOW = ((b"allow", b"POST, OPTIONS"),)
+_CLOSE = ((b"connection", b"close"),)
+_RETRY = ((b"retry-after", b"1"),)
+
 BAD_SIGNATURE = ErrorResponse(401, "bad_signature", "The X-Webhook-Signature header does not sign this body.")
 NOT_FOUND = ErrorResponse(404, "not_found", "Not found: webhooks go to POST /whatsapp-webhook.")
-METHOD_NOT_ALLOWED = ErrorResponse(
-    405, "method_not_allowed", "This address accepts POST only.", ((b"allow", b"POST, OPTIONS"),)
-)
-REQUEST_TIMEOUT = ErrorResponse(
-    408, "request_timeout", "The request did not arrive in time.", ((b"connection", b"close"),)
-)
+METHOD_NOT_ALLOWED = ErrorResponse(405, "method_not_allowed", "This address accepts POST only.", _ALLOW)
+REQUEST_TIMEOUT = ErrorResponse(408, "request_timeout", "The request did not arrive in time.", _CLOSE)
 BODY_TOO_LARGE = ErrorResponse(413, "body_too_large", "The body is larger than MAX_BODY_BYTES.")
 UNSUPPORTED_ENCODING = ErrorResponse(415, "content_encoding", "The body must come without Content-Encoding.")
-HEADERS_TOO_LARGE = ErrorResponse(431, "headers_too_large", "The headers are too large.", ((b"connection", b"close"),))
-BAD_REQUEST = ErrorResponse(400, "bad_request", "This is not a well-formed HTTP request.", ((b"connection", b"close"),))
-NOT_KEPT = ErrorResponse(
-    503, "not_kept", "The event could be stored neither in Redis nor in the spool.", ((b"retry-after", b"1"),)
-)
-OVERLOADED = ErrorResponse(503, "overloaded", "Too many events are waiting to be stored.", ((b"retry-after", b"1"),))
+HEADERS_TOO_LARGE = ErrorResponse(431, "headers_too_large", "The headers are too large.", _CLOSE)
+BAD_REQUEST = ErrorResponse(400, "bad_request", "This is not a well-formed HTTP request.", _CLOSE)
+NOT_KEPT = ErrorResponse(503, "not_kept", "The event could be stored neither in Redis nor in the spool.", _RETRY)
+OVERLOADED = ErrorResponse(503, "overloaded", "Too many events are waiting to be stored.", _RETRY)
 INTERNAL_ERROR = ErrorResponse(500, "internal", "Internal error; the event was not acknowledged.")
 
 
-def response_headers(error: ErrorResponse) -> Headers:
+def response_headers(error: ErrorResponse) -> list[tuple[bytes, bytes]]:
     """All headers of the refusal."""
     return [JSON_CONTENT_TYPE, (b"content-length", str(len(error.body)).encode()), *error.headers]
 
@@ -66,13 +60,13 @@ class BatchAcknowledgement:
         fields = {"success": True, "accepted": True, "batch": batch, "path": via}
         self._head = json.dumps(fields, separators=(",", ":"))[:-1].encode() + b',"index":'
 
-    def response(self, index: int) -> tuple[AsgiMessage, AsgiMessage]:
+    def response(self, index: int) -> tuple[Message, Message]:
         """The two ASGI messages that acknowledge the event at this index of the batch."""
         body = b"%b%d}" % (self._head, index)
         return _response_start(len(body)), {"type": "http.response.body", "body": body}
 
 
 @functools.cache  # a handful of lengths
-def _response_start(length: int) -> AsgiMessage:
-    fields: Headers = [JSON_CONTENT_TYPE, (b"content-length", str(length).encode())]
-    return {"type": "http.response.start", "status": 200, "headers": fields}
+def _response_start(length: int) -> Message:
+    headers = [JSON_CONTENT_TYPE, (b"content-length", str(length).encode())]
+    return {"type": "http.response.start", "status": 200, "headers": headers}

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-from types import FrameType
 from typing import cast
 
 import uvicorn
@@ -47,9 +46,5 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
     )
     # uvicorn raises the signal again after a graceful shutdown, which would turn the exit code into that of a kill.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore_signal)
+        signal.signal(number, lambda _number, _frame: None)
     DeadlineServer(config).run(sockets=[listener])
-
-
-def _ignore_signal(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: the shutdown is complete."""

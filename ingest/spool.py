@@ -107,7 +107,8 @@ class Spool:
             self._mark_unusable("the disk does not respond")
             raise SpoolError("timeout", may_be_stored=may_be_stored) from None
         except (sqlite3.Error, OSError) as error:
-            self._mark_unusable(f"{type(error).__name__}: {_error_text(error)}")
+            text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            self._mark_unusable(f"{type(error).__name__}: {text}")
             raise SpoolError("disk", may_be_stored=may_be_stored) from error
         self.unusable_reason = None
         return result
@@ -124,9 +125,9 @@ class Spool:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Reuses a dead process's file, so that restarts do not add files.
             self._adopt_orphans()
-            self._own_file = (
-                self._adopted_files.pop() if self._adopted_files else self._try_open(self.directory / _new_file_name())
-            )
+            # The name starts with the time, so that files are drained in order of creation.
+            path = self.directory / f"{int(time.time()):012d}-{secrets.token_hex(4)}{SUFFIX}"
+            self._own_file = self._adopted_files.pop() if self._adopted_files else self._try_open(path)
         if self._own_file is None:
             raise FileExistsError("no spool file could be created")
         return self._own_file
@@ -138,9 +139,8 @@ class Spool:
         self._adopt_orphans()
 
     def _adopt_orphans(self) -> None:
-        for path in sorted(self.directory.glob("*" + SUFFIX), key=lambda path: path.name):
-            file = self._try_open(path)
-            if file is not None:
+        for path in sorted(self.directory.glob(f"*{SUFFIX}")):
+            if (file := self._try_open(path)) is not None:
                 self._adopted_files.append(file)
 
     def _try_open(self, path: Path) -> SpoolFile | None:
@@ -198,18 +198,9 @@ class Spool:
         self._own_file = None
 
 
-def _new_file_name() -> str:
-    # Starts with the time, so that files are drained in order of creation.
-    return f"{int(time.time()):012d}-{secrets.token_hex(4)}{SUFFIX}"
-
-
 def _quarantine(path: Path) -> None:
     log.error("the spool file %s is damaged and was renamed to %s", path.name, path.name + ".damaged")
     for suffix in ("", "-wal"):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(path.with_name(f"{path.name}.damaged{suffix}"))
-
-
-def _error_text(error: Exception) -> str:
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)

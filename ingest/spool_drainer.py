@@ -10,7 +10,6 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
-from ingest.drain_jobs import DrainJobs
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
 from ingest.spool import Spool, SpoolChunk, SpoolError
@@ -34,10 +33,8 @@ class SpoolDrainer:
     spool: Spool
     breaker: CircuitBreaker
     redis_memory: RedisMemory
-    drain_jobs: DrainJobs
     counters: Counters
     failpoints: Failpoints
-    min_replicas: int
     on_empty: Callable[[], None]
     """Called when the spool becomes empty."""
     _awaiting_removal: SpoolChunk | None = None
@@ -69,21 +66,14 @@ class SpoolDrainer:
             return False
         chunk = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.events else None
         if chunk is None:
-            if self.breaker.open_reason is not None:
-                self.breaker.half_open()
+            self.breaker.half_open()
             return False
-        if not self.redis_memory.fits(sum(batch.size_bytes for batch in chunk.batches)):
+        size_bytes = sum(batch.size_bytes for batch in chunk.batches)
+        if not self.redis_memory.fits(size_bytes):
             return False
-        try:
-            appended = await self.appender.append([batch.fields for batch in chunk.batches])
-        except AppendError as error:
-            self.breaker.open(error.reason)
-            raise
+        await self.appender.append([batch.fields for batch in chunk.batches], size_bytes)
         self.failpoints.reach("spool.after_xadd")
         self._awaiting_removal = chunk
-        self.breaker.close()
-        self.redis_memory.record_append(sum(batch.size_bytes for batch in chunk.batches))
-        self.drain_jobs.enqueue_if_needed(appended)
         await self._remove_appended()
         return True
 
@@ -100,10 +90,10 @@ class SpoolDrainer:
             self.on_empty()
 
     async def _has_enough_replicas(self) -> bool:
-        if not self.min_replicas or self.breaker.open_reason != "replicas":
+        if not self.appender.min_replicas or self.breaker.open_reason != "replicas":
             return True
         try:
             info = await self.client.info("replication")  # pyright: ignore[reportUnknownMemberType] - **kwargs
         except NoPermissionError:
             return True
-        return int(info.get("connected_slaves", 0)) >= self.min_replicas
+        return int(info.get("connected_slaves", 0)) >= self.appender.min_replicas

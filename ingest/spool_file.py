@@ -18,10 +18,7 @@ BATCH_OVERHEAD_BYTES = 256
 # No unique index over the identity: a batch is spooled once, and the worker skips a copy anyway.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    events INTEGER NOT NULL,
-    head BLOB NOT NULL,
-    bodies BLOB NOT NULL
+    position INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, head BLOB NOT NULL, bodies BLOB NOT NULL
 )
 """
 

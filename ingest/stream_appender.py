@@ -10,8 +10,11 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
+from ingest.circuit_breaker import CircuitBreaker
+from ingest.drain_jobs import DrainJobs, QueueLengths
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
+from ingest.redis_memory import RedisMemory
 
 APPEND_TIMEOUT_SECONDS = 1.0
 """Seconds within which Redis must confirm; SAK itself gives up after 8."""
@@ -25,60 +28,54 @@ REDIS_ERROR_CODES = frozenset({
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLengths:
-    """Lengths that Redis reports with its confirmation."""
-
-    jobs: int
-    """Jobs in the RQ queue."""
-    entries: int
-    """Entries in the stream, including those just appended."""
-
-
 class AppendError(Exception):
     """Redis did not confirm the batches; the message never holds the URL."""
 
     def __init__(self, reason: str, *, may_be_stored: bool) -> None:
+        """`reason` is a stable code such as `oom` or `unreachable`."""
         super().__init__(reason)
-        self.reason = reason
-        """A stable code such as `oom` or `unreachable`."""
         self.may_be_stored = may_be_stored
         """Whether the stream may hold them nevertheless."""
 
 
+@dataclass(slots=True)
 class StreamAppender:
     """One connection, for one append at a time; concurrent writers have one each."""
 
-    def __init__(self, client: Redis, min_replicas: int, failpoints: Failpoints) -> None:
-        self._pool = client.connection_pool
-        self._min_replicas = min_replicas
-        self._failpoints = failpoints
-        self._connection: AbstractConnection | None = None
+    client: Redis
+    min_replicas: int
+    failpoints: Failpoints
+    breaker: CircuitBreaker
+    redis_memory: RedisMemory
+    drain_jobs: DrainJobs
+    _connection: AbstractConnection | None = None
 
-    async def append(self, entries: Sequence[Mapping[bytes, bytes]]) -> QueueLengths:
-        """Add each batch's fields as an entry; raises AppendError, after which the next append connects anew."""
+    async def append(self, entries: Sequence[Mapping[bytes, bytes]], size_bytes: int) -> None:
+        """Add each batch's fields as an entry, close the circuit, and enqueue a drain job if none is queued.
+
+        After an AppendError the circuit is open, and the next append connects anew.
+        """
         sent = False
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
                 connection = await self._ensure_connected()
-                self._failpoints.reach("ingest.before_xadd")
+                self.failpoints.reach("ingest.before_xadd")
                 sent = True
-                await connection.send_packed_command(
-                    connection.pack_commands(_append_commands(entries)), check_health=False
-                )
-                appended = await self._read_confirmation(connection, len(entries))
-                self._failpoints.reach("ingest.after_xadd")
-                if self._min_replicas:
+                commands = connection.pack_commands(_append_commands(entries))
+                await connection.send_packed_command(commands, check_health=False)
+                lengths = await self._read_confirmation(connection, len(entries))
+                self.failpoints.reach("ingest.after_xadd")
+                if self.min_replicas:
                     await self._await_replicas(connection)
-                return appended
-        except TimeoutError:
+        except (TimeoutError, redis.exceptions.TimeoutError):
             raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
         except (ResponseError, BusyLoadingError, AuthenticationError) as error:
             raise await self._disconnect_with_error(_error_code(error), may_be_stored=False) from None
-        except redis.exceptions.TimeoutError:
-            raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
         except (RedisError, OSError):
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
+        self.breaker.close()
+        self.redis_memory.record_append(size_bytes)
+        self.drain_jobs.enqueue_if_needed(lengths)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -89,7 +86,7 @@ class StreamAppender:
     async def _ensure_connected(self) -> AbstractConnection:
         connection = self._connection
         if connection is None:
-            self._connection = connection = self._pool.make_connection()
+            self._connection = connection = self.client.connection_pool.make_connection()
         await connection.connect()
         if await connection.can_read():
             # Closed by the server while idle, or a stray reply: both need a new connection.
@@ -109,12 +106,13 @@ class StreamAppender:
 
     async def _await_replicas(self, connection: AbstractConnection) -> None:
         milliseconds = int(APPEND_TIMEOUT_SECONDS * REPLICA_WAIT_SHARE * 1000)
-        await connection.send_command("WAIT", self._min_replicas, milliseconds, check_health=False)
-        if cast("int", await connection.read_response()) < self._min_replicas:
+        await connection.send_command("WAIT", self.min_replicas, milliseconds, check_health=False)
+        if cast("int", await connection.read_response()) < self.min_replicas:
             raise await self._disconnect_with_error("replicas", may_be_stored=True)
 
     async def _disconnect_with_error(self, reason: str, *, may_be_stored: bool) -> AppendError:
         await self.close()
+        self.breaker.open(reason)
         return AppendError(reason, may_be_stored=may_be_stored)
 
 

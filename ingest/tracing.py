@@ -26,13 +26,10 @@ class AppendSpan:
             request.end({"sak.event": f"{name}:{index}", "sak.batch": name}, failure=failure)
 
 
-NO_SPAN = AppendSpan()
-
-
 def start_append(tracer: Tracer | None, request_spans: Sequence[Span]) -> AppendSpan:
-    """Start the span of storing these requests' batch; NO_SPAN without tracing."""
+    """Start the span of storing these requests' batch; without tracing, a span that does nothing."""
     if tracer is None or not request_spans:
-        return NO_SPAN
+        return AppendSpan()
     contexts = tuple(request.traceparent for request in request_spans)
     span = tracer.start_span("XADD", "producer", parent=contexts[0], links=contexts[1:])
     return AppendSpan(request_spans, span, (span.traceparent, *contexts))

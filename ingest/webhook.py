@@ -3,32 +3,28 @@
 It never parses the body. Any signed body is acknowledged with 2xx: SAK does not retry a refused one.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
 
 from ingest import responses
 from ingest.batcher import Batcher
 from ingest.counters import Counters
-from ingest.responses import AsgiMessage, ErrorResponse, Send
+from ingest.responses import ErrorResponse
 from ingest.signature import SIGNATURE_HEADER, SignatureVerifier
 
 WEBHOOK_PATH = "/whatsapp-webhook"
 
-Scope: TypeAlias = Any
-Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
 
-
+@dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
     """The endpoint; an instance is an ASGI application."""
 
-    def __init__(
-        self, verifier: SignatureVerifier | None, batcher: Batcher, counters: Counters, max_body_bytes: int
-    ) -> None:
-        """`verifier` is None where unsigned webhooks are accepted."""
-        self._verifier = verifier
-        self._batcher = batcher
-        self._counters = counters
-        self._max_body_bytes = max_body_bytes
+    verifier: SignatureVerifier | None
+    """None where unsigned webhooks are accepted."""
+    batcher: Batcher
+    counters: Counters
+    max_body_bytes: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -40,13 +36,13 @@ class WebhookEndpoint:
             if name == SIGNATURE_HEADER:
                 # Two signatures count as none: a proxy in front may have checked either.
                 signature = value if signature is None else b""
-            elif name == b"content-length" and int(value) > self._max_body_bytes:
+            elif name == b"content-length" and int(value) > self.max_body_bytes:
                 refusal = responses.BODY_TOO_LARGE
             elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
                 name == b"transfer-encoding" and value.strip().lower() != b"chunked"
             ):
                 refusal = responses.UNSUPPORTED_ENCODING
-        if signature is None and self._verifier:
+        if signature is None and self.verifier:
             refusal = responses.BAD_SIGNATURE
         if refusal is not None:
             # Refuses before reading the body, which would be discarded.
@@ -61,15 +57,15 @@ class WebhookEndpoint:
         if message["type"] == "http.disconnect":
             return
         body = message["body"]
-        if len(body) > self._max_body_bytes:
+        if len(body) > self.max_body_bytes:
             await self._send_error(responses.BODY_TOO_LARGE, send)
-        elif self._verifier and not self._verifier.verify(body, signature):
+        elif self.verifier and not self.verifier.verify(body, signature):
             await self._send_error(responses.BAD_SIGNATURE, send)
         else:
             await self._store_and_acknowledge(body, send)
 
     async def _store_and_acknowledge(self, body: bytes, send: Send) -> None:
-        pending = self._batcher.add(body)
+        pending = self.batcher.add(body)
         if pending is None:
             await self._send_error(responses.OVERLOADED, send)
             return
@@ -83,10 +79,10 @@ class WebhookEndpoint:
         await send(start)
         await send(content)
 
-    async def _read_body(self, first: bytes, receive: Receive) -> AsgiMessage:
+    async def _read_body(self, first: bytes, receive: Receive) -> Message:
         """The message with the whole body, or with its first part once that is too large."""
         body = bytearray(first)
-        while len(body) <= self._max_body_bytes:
+        while len(body) <= self.max_body_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return message
@@ -97,13 +93,12 @@ class WebhookEndpoint:
 
     async def _answer_other_method(self, method: str, send: Send) -> None:
         if method == "OPTIONS":
-            await send(
-                {"type": "http.response.start", "status": 204, "headers": list(responses.METHOD_NOT_ALLOWED.headers)}
-            )
+            headers = list(responses.METHOD_NOT_ALLOWED.headers)
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
             await send({"type": "http.response.body"})
         else:
             await self._send_error(responses.METHOD_NOT_ALLOWED, send)
 
     async def _send_error(self, error: ErrorResponse, send: Send) -> None:
-        self._counters.count_refusal(error.code)
+        self.counters.count_refusal(error.code)
         await responses.send_error(send, error)

@@ -14,22 +14,13 @@ from typing import TypeAlias
 LogValue: TypeAlias = "str | int | float | bool | list[str] | dict[str, int] | None"
 
 ALLOWED_FIELDS = (
-    "request_id",  # the API's id of a request, as in X-Request-Id
-    "method",
-    "endpoint",
-    "status",
-    "batch",  # writer:number, as in acknowledgements and the ledger
-    "batches",
-    "event",  # writer:number:index
-    "digest",
-    "reason",
-    "events",
-    "outcomes",
-    "seconds",
-    "path",
-    "trace_id",
+    *("request_id", "method", "endpoint", "status", "batch", "batches", "event"),
+    *("digest", "reason", "events", "outcomes", "seconds", "path", "trace_id"),
 )
-"""In the order of output: identities and counts, never a message's text or a person."""
+"""In the order of output: identities and counts, never a message's text or a person.
+
+`request_id` is as in X-Request-Id, `batch` writer:number as in acknowledgements, `event` writer:number:index.
+"""
 LOG_CONTEXT: ContextVar[dict[str, LogValue]] = ContextVar("log_context")
 """Fields of every record logged in this context, such as the current request's."""
 _MAX_FRAMES = 8
@@ -53,9 +44,8 @@ def exception_fields(record: logging.LogRecord) -> dict[str, LogValue]:
 
 def _short_path(filename: str) -> str:
     path = Path(filename)
-    return (
-        str(path.relative_to(_REPOSITORY_ROOT)) if path.is_relative_to(_REPOSITORY_ROOT) else "/".join(path.parts[-2:])
-    )
+    short = path.relative_to(_REPOSITORY_ROOT) if path.is_relative_to(_REPOSITORY_ROOT) else Path(*path.parts[-2:])
+    return str(short)
 
 
 def _timestamp(record: logging.LogRecord) -> str:

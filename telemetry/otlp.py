@@ -42,9 +42,8 @@ class OtlpTracer:
         parent_span = _parse_traceparent(parent) if parent else None
         context = trace.set_span_in_context(NonRecordingSpan(parent_span)) if parent_span else None
         span_links = [Link(linked) for linked in map(_parse_traceparent, links) if linked]
-        return OtlpSpan(
-            self._tracer.start_span(name, context, _SPAN_KINDS[kind], attributes=attributes, links=span_links)
-        )
+        span = self._tracer.start_span(name, context, _SPAN_KINDS[kind], attributes=attributes, links=span_links)
+        return OtlpSpan(span)
 
     def close(self) -> None:
         # A collector that does not answer must not keep the process from ending.

@@ -3,25 +3,17 @@
 Commas separate several. `ingest.after_xadd:kill@100` lets 100 passes by first. Without the variable nothing happens.
 """
 
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from telemetry.errors import SettingsError
 
-STALL_SECONDS = 5.0
-
-
-def _kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _stall() -> None:
-    time.sleep(STALL_SECONDS)
-
-
-ACTIONS: Mapping[str, Callable[[], None]] = {"kill": _kill, "stall": _stall}
+ACTIONS: Mapping[str, Callable[[], None]] = {
+    "kill": partial(signal.raise_signal, signal.SIGKILL),
+    "stall": partial(time.sleep, 5.0),
+}
 
 
 class Failpoints:
@@ -39,7 +31,7 @@ class Failpoints:
 
     def reach(self, name: str) -> None:
         """Run the action of this failpoint, if it has one."""
-        if not self._plan or name not in self._plan:
+        if name not in self._plan:
             return
         action, passes = self._plan[name]
         if passes:
