@@ -51,12 +51,10 @@ BOOTSTRAP_CALLER = Caller("bootstrap", None, frozenset({"read", "write", "admin"
 class AuthMiddleware:
     """Rejects requests under /api that have neither a valid token nor a valid sign-in cookie."""
 
-    def __init__(
-        self, app: ASGIApp, bootstrap_token: str, cookies: SignInCookies, authenticator: TokenAuthenticator
-    ) -> None:
+    def __init__(self, app: ASGIApp, bootstrap_token: str, cookies: SignInCookies, tokens: TokenAuthenticator) -> None:
         self.app = app
         self._bootstrap_token = bootstrap_token.encode()
-        self._authenticator = authenticator
+        self._tokens = tokens
         self._cookies = cookies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +70,7 @@ class AuthMiddleware:
             await responses.failure(error)(scope, receive, send)
             return
         except errors.TransientError as error:
-            await responses.database_unavailable(error)(scope, receive, send)
+            await responses.handle_transient_error(Request(scope), error)(scope, receive, send)
             return
         if caller is None:
             await _UNAUTHORIZED(scope, receive, send)
@@ -89,9 +87,7 @@ class AuthMiddleware:
         async def record_then_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 try:
-                    await self._authenticator.record_audit(
-                        caller.name, scope["method"], scope["path"], message["status"]
-                    )
+                    await self._tokens.record_audit(caller.name, scope["method"], scope["path"], message["status"])
                 except errors.StoreError as error:
                     # The change is committed: a response that reports a failure would be wrong.
                     log.error("audit record failed: %s", error)  # noqa: TRY400 - the traceback adds nothing
@@ -107,31 +103,27 @@ class AuthMiddleware:
             if sign_in is None:
                 return None
             self._cookies.check_csrf(sign_in, method, headers)
-            if await self._authenticator.is_signed_out(sign_in.nonce):
+            if await self._tokens.is_signed_out(sign_in.nonce):
                 return None
             caller = BOOTSTRAP_CALLER
             if sign_in.token_id is not None:
-                caller = _caller_from_token(await self._authenticator.find_by_id(sign_in.token_id))
+                caller = _caller_from_token(await self._tokens.find_by_id(sign_in.token_id))
             return caller and replace(caller, sign_in_nonce=sign_in.nonce)
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
         if hmac.compare_digest(bearer.strip().encode(), self._bootstrap_token):
             return BOOTSTRAP_CALLER
-        return _caller_from_token(await self._authenticator.authenticate(bearer.strip()))
+        return _caller_from_token(await self._tokens.authenticate(bearer.strip()))
 
 
 def _caller_from_token(token: Token | None) -> Caller | None:
     return None if token is None else Caller(token.name, token.session_ids, token.scopes, token.token_id)
 
 
+_CHALLENGE = {"www-authenticate": 'Bearer realm="api"'}
 _UNAUTHORIZED = responses.failure(
-    ApiError(
-        401,
-        "unauthorized",
-        "A valid token is required: Authorization: Bearer <token>.",
-        {"www-authenticate": 'Bearer realm="api"'},
-    )
+    ApiError(401, "unauthorized", "A valid token is required: Authorization: Bearer <token>.", _CHALLENGE)
 )
 
 

@@ -30,10 +30,8 @@ def extract(text: str, terms: tuple[str, ...], *, fuzzy: bool) -> Snippet:
             ranges.append((start, end))
     begin = max(0, ranges[0][0] - _CONTEXT_LENGTH) if ranges else 0
     end = begin + _SNIPPET_LENGTH
-    return Snippet(
-        text[begin:end],
-        tuple((start - begin, min(stop, end) - begin) for start, stop in ranges if start < end),
-    )
+    visible = tuple((start - begin, min(stop, end) - begin) for start, stop in ranges if start < end)
+    return Snippet(text[begin:end], visible)
 
 
 def _normalize(text: str) -> tuple[str, list[int]]:

@@ -13,14 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from api.commands import env_file, sak_check, sak_messages, sak_webhooks
-from api.commands.results import (
-    EXIT_NEGATIVE,
-    EXIT_NOT_DONE,
-    EXIT_REFUSED,
-    EXIT_UNKNOWN,
-    EXIT_USAGE,
-    CommandResult,
-)
+from api.commands.results import EXIT_NEGATIVE, EXIT_NOT_DONE, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, CommandResult
 from api.gateway import client, errors
 from api.gateway.settings import GatewaySettingsError, Settings
 from api.http.errors import ApiError
@@ -41,7 +34,6 @@ _ERROR_CODES: Mapping[type[Exception], str] = {
     GatewaySettingsError: "settings",
     sak_webhooks.WebhookSelectionError: "no_match",
 }
-
 
 GatewayCommand: TypeAlias = Callable[[client.SakClient, argparse.Namespace], CommandResult]
 DatabaseCommand: TypeAlias = Callable[[Settings, str, argparse.Namespace], CommandResult]
@@ -78,27 +70,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     remove.add_argument("--url", dest="old", metavar="URL", help="its URL, if the session has several webhooks")
     remove.add_argument("--webhook", metavar="ID", help="its id, if the session has several webhooks")
 
-    _add_command(
-        commands,
-        "status",
-        "show the state of the session; the call can make SAK reconnect it",
-        sak_webhooks.status,
-    )
+    summary = "show the state of the session; the call can make SAK reconnect it"
+    _add_command(commands, "status", summary, sak_webhooks.status)
 
-    sak_check.add_arguments(
-        _add_command(commands, "test", "make SAK post a ping, and wait until it is in PostgreSQL", sak_check.run)
-    )
-    sak_messages.add_send_arguments(
-        _add_command(commands, "send", "send a text or a file, and record it", sak_messages.send)
-    )
-    sak_messages.add_reconcile_arguments(
-        _add_command(
-            commands,
-            "reconcile",
-            "compare unknown and queued sends with SAK's own list",
-            sak_messages.reconcile,
-        )
-    )
+    test = _add_command(commands, "test", "make SAK post a ping, and wait until it is in PostgreSQL", sak_check.run)
+    sak_check.add_arguments(test)
+
+    send = _add_command(commands, "send", "send a text or a file, and record it", sak_messages.send)
+    sak_messages.add_send_arguments(send)
+
+    summary = "compare unknown and queued sends with SAK's own list"
+    sak_messages.add_reconcile_arguments(_add_command(commands, "reconcile", summary, sak_messages.reconcile))
 
 
 def _add_command(
@@ -141,9 +123,8 @@ def _execute(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Comma
 def _settings(environ: Mapping[str, str], session_id: str | None) -> Settings:
     settings = Settings.from_environ(environ)
     if settings is None:
-        raise GatewaySettingsError(
-            "SAK_BASE_URL is not set: set it to the URL of SAK, such as https://sak.example/api/v1"
-        )
+        sentence = "SAK_BASE_URL is not set: set it to the URL of SAK, such as https://sak.example/api/v1"
+        raise GatewaySettingsError(sentence)
     return dataclasses.replace(settings, session_id=session_id) if session_id else settings
 
 

@@ -51,9 +51,7 @@ def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> 
             raise PathCheckError(f"step 2, SAK: {error}") from error
     urls = [result.url or "?" for result in results if result.succeeded]
     if not urls:
-        failures = "; ".join(
-            f"{result.url} {_describe_response(result.status, result.response_preview)}" for result in results
-        )
+        failures = "; ".join(f"{result.url} {_describe(result.status, result.response_preview)}" for result in results)
         raise PathCheckError(f"step 3, ingest: no webhook accepted the ping: {failures or 'SAK tried none'}")
     return [
         f"2 SAK       posted a ping to {len(results)} webhook{'s' if len(results) > 1 else ''}",
@@ -61,7 +59,7 @@ def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> 
     ]
 
 
-def _describe_response(status: int | None, preview: str) -> str:
+def _describe(status: int | None, preview: str) -> str:
     if status is None:
         return f"could not be reached by SAK ({preview})"
     hint = ": its secret is not in WEBHOOK_SECRETS of ingest (register --write-env)" if status == 401 else ""

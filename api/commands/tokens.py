@@ -12,9 +12,8 @@ SCOPES = ("read", "write", "admin")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # pyright: ignore[reportPrivateUsage] - argparse names no public type
     """Add `token create|list|revoke` to a parser."""
-    verbs = subparsers.add_parser("token", help="create, list and revoke API tokens").add_subparsers(
-        dest="verb", required=True
-    )
+    parser = subparsers.add_parser("token", help="create, list and revoke API tokens")
+    verbs = parser.add_subparsers(dest="verb", required=True)
     create = verbs.add_parser("create", help="create a token and print it; it cannot be shown again")
     create.add_argument("name")
     create.add_argument("--scope", action="append", choices=SCOPES, help="may be repeated; default: read")

@@ -69,9 +69,7 @@ class Database:
         """The same for a page of a conversation, whose snapshot must be reconstructed on a replica."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError, SnapshotTooLargeError):
-                return self.replica.read(
-                    lambda connection: replica_snapshots.reconstruct(connection, query(connection))
-                )
+                return self.replica.read(lambda replica: replica_snapshots.reconstruct(replica, query(replica)))
         return self.read_pool.read(query)
 
     def read_and_fence(self, query: Callable[[Connection], T]) -> T:

@@ -21,10 +21,8 @@ class ReplicaMetrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         in_use = 0 if self._replica.unavailable_reason else 1
         yield GaugeMetricFamily("sak_api_replica_in_use", "1 while reads go to the replica first.", in_use)
-        if self._replica.lag_seconds is not None:
-            yield GaugeMetricFamily(
-                "sak_api_replica_lag_seconds", "Upper bound of the replica's lag.", self._replica.lag_seconds
-            )
+        if (lag := self._replica.lag_seconds) is not None:
+            yield GaugeMetricFamily("sak_api_replica_lag_seconds", "Upper bound of the replica's lag.", lag)
         reads = CounterMetricFamily(
             "sak_api_replica_eligible_reads", "Reads that a replica may serve, by server.", labels=["server"]
         )

@@ -69,20 +69,10 @@ def _allowed_methods(request: Request) -> set[str]:
 
 
 def handle_transient_error(_: Request, error: Exception) -> Response:
-    return database_unavailable(error)
-
-
-def database_unavailable(error: Exception) -> Response:
     """PostgreSQL is unreachable or too slow: 503 with Retry-After, as a later request may succeed."""
     log.warning("database unavailable: %s", error)
-    return failure(
-        ApiError(
-            503,
-            "database_unavailable",
-            f"The database is unavailable; try again in {RETRY_AFTER_SECONDS} seconds.",
-            {"retry-after": RETRY_AFTER_SECONDS},
-        )
-    )
+    sentence = f"The database is unavailable; try again in {RETRY_AFTER_SECONDS} seconds."
+    return failure(ApiError(503, "database_unavailable", sentence, {"retry-after": RETRY_AFTER_SECONDS}))
 
 
 def handle_unexpected_error(_: Request, __: Exception) -> Response:

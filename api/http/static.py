@@ -53,8 +53,7 @@ class StaticFile:
 
 def routes() -> list[Route]:
     """A route for each file; reads them all now, so that no request can reach the file system."""
-    files = {
-        path.name: StaticFile.load(path) for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES
-    }
+    paths = [path for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES]
+    files = {path.name: StaticFile.load(path) for path in paths}
     page = files.pop("index.html")
     return [Route("/", page.serve_file), *(Route(f"/assets/{name}", file.serve_file) for name, file in files.items())]

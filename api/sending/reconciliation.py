@@ -70,9 +70,8 @@ def _match(sending: Outbox, send: Send, candidates: Sequence[SentMessage]) -> Se
             return _NO_ENTRY
         if len(entries) > 1:
             return f"{len(entries)} entries of SAK's list match, and they have no text to compare."
-        others = unsettled.count_indistinguishable(
-            connection, send, entries[0].status, WINDOW_BEFORE_MS + WINDOW_AFTER_MS
-        )
+        window = WINDOW_BEFORE_MS + WINDOW_AFTER_MS
+        others = unsettled.count_indistinguishable(connection, send, entries[0].status, window)
     if others:
         return f"One entry of SAK's list matches, but so do {others} other sends of ours."
     return _result_from_entry(entries[0], send) or _AMBIGUOUS_FAILURE
@@ -122,9 +121,7 @@ def _result_from_entry(entry: SentMessage, send: Send) -> SendResult | None:
         return outbox.result_from_gateway(SendResponse("sent", entry.message_id))
     if entry.status == "queued":
         return outbox.result_from_gateway(SendResponse("queued", entry.message_id))
-    may_be_timeout = (_timestamp_ms(entry) or 0) - send.timestamp >= _AMBIGUOUS_FAILURE_MS or (
-        send.duration_ms or 0
-    ) >= _AMBIGUOUS_FAILURE_MS
-    if entry.status != "failed" or may_be_timeout:
+    duration_ms = max((_timestamp_ms(entry) or 0) - send.timestamp, send.duration_ms or 0)
+    if entry.status != "failed" or duration_ms >= _AMBIGUOUS_FAILURE_MS:
         return None
     return outbox.result_from_gateway(SendResponse("failed", None, "failed", "SAK's list has it as failed"))

@@ -88,12 +88,8 @@ class _CompleteFormParser(MultiPartParser):
 
 async def read_form(request: Request, max_file_bytes: int) -> FormData:
     """The form, which the caller closes; a large file is on disk. Raises ApiError above `max_file_bytes`."""
-    parser = _CompleteFormParser(
-        request.headers,
-        request_body.chunks(request, max_file_bytes + _MAX_FORM_OVERHEAD),
-        max_files=1,
-        max_fields=8,
-    )
+    chunks = request_body.chunks(request, max_file_bytes + _MAX_FORM_OVERHEAD)
+    parser = _CompleteFormParser(request.headers, chunks, max_files=1, max_fields=8)
     try:
         return await parser.parse_complete()
     except MultiPartException as error:

@@ -54,12 +54,10 @@ class SessionMonitor:
         pause = self.interval_seconds
         check = None
         try:
-            connected = self.client.session_state(self.session_id).connected
-            check = (
-                ConnectionCheck(now, None)
-                if connected
-                else ConnectionCheck(now, "disconnected", "SAK reports it as not connected")
-            )
+            if self.client.session_state(self.session_id).connected:
+                check = ConnectionCheck(now, None)
+            else:
+                check = ConnectionCheck(now, "disconnected", "SAK reports it as not connected")
         except (errors.UnreachableError, errors.OutcomeUnknownError) as error:
             check = ConnectionCheck(now, "unreachable", str(error))
         except errors.RateLimitedError as error:
