@@ -10,7 +10,7 @@ from store.postgres.connections import Connection
 def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
     """Delete up to `limit` changes older than `max_age` that the search index has; returns how many.
 
-    The floor rises with them: a reader whose position is below it must load its state anew.
+    The floor rises with them: a reader whose position is below it must reload its state.
     """
     with errors.translated():
         row = connection.execute(
@@ -32,7 +32,7 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
                 ORDER BY o.xid DESC, o.change_id DESC
                 LIMIT 1
             ),
-            gone AS (
+            deleted AS (
                 DELETE FROM changes AS c
                 USING upto AS u
                 WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)
@@ -44,7 +44,7 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
                 FROM upto AS u
                 WHERE (f.xid, f.change_id) < (u.xid, u.change_id)
             )
-            SELECT count(*) FROM gone
+            SELECT count(*) FROM deleted
             """,
             {"age": max_age, "at_most": limit},
         ).fetchone()

@@ -1,7 +1,7 @@
 """Detects a PostgreSQL timeline change, and starts a new epoch of the feed.
 
 A promotion or a point-in-time recovery begins a new timeline. It may lack changes that readers of the feed have seen,
-and may reuse their transaction ids. So a reader whose cursor is from another epoch must load its state anew.
+and may reuse their transaction ids. So a reader whose cursor is from another epoch must reload its state.
 """
 
 import logging

@@ -62,7 +62,7 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
         """,
         {"keys": key_ids},
     )
-    return {(str(session_id), str(address)) for session_id, address in found}
+    return set(cast("Iterable[ChatAddress]", found))
 
 
 def lock(connection: Connection, addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
@@ -124,7 +124,7 @@ def _addresses(connection: Connection, chat_ids: list[int]) -> set[ChatAddress]:
     if not chat_ids:
         return set()
     found = connection.execute("SELECT session_id, address FROM chats WHERE chat_id = ANY(%s)", [chat_ids])
-    return {(str(session_id), str(address)) for session_id, address in found}
+    return set(cast("Iterable[ChatAddress]", found))
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
         "SELECT session_id, canonical_chat_id FROM chats WHERE chat_id = %s", [chat_id]
     ).fetchone()
     assert found is not None, "chats are never deleted while messages are in them"
-    return str(found[0]), int(str(found[1]))
+    return cast("tuple[str, int]", found)
 
 
 def preferred_names(names: Iterable[ObservedName]) -> dict[ChatAddress, ObservedName]:

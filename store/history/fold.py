@@ -19,7 +19,7 @@ from store.history.chats import Chat, ChatAddress
 from store.history.messages import MessageIdentity
 from store.history.parsed_events import KeyedFact, ParsedEvent
 from store.model import timestamps
-from store.model.facts import Ack, Delete, DisplayName, Edit, LidAlias, Message, Reaction, SessionReport
+from store.model.facts import DisplayName, LidAlias, Message, Reaction, SessionReport
 from store.postgres.connections import Connection
 
 
@@ -145,7 +145,10 @@ class Fold:
         updates: dict[tuple[int, str, bytes], message_updates.MessageUpdate] = {}
         for event, fact, key in self.keyed_facts:
             if not isinstance(fact, Message):
-                update = self._message_update(event, fact, self.locked_keys[key].key_id)
+                chat = None if fact.address is None else self.chats_by_address[event.session_id, fact.address]
+                update = message_updates.from_fact(
+                    event, fact, self.locked_keys[key].key_id, None if chat is None else chat.chat_id
+                )
                 updates.setdefault((update.key_id, update.kind, update.digest), update)
         if updates:
             message_updates.add(self.connection, updates.values())
@@ -236,29 +239,3 @@ class Fold:
         if chats.kind_of(address) == "group" and fact.sender is not None:
             address = fact.sender
         return address if chats.kind_of(address) == "phone" else None
-
-    def _message_update(
-        self, parsed_event: ParsedEvent, fact: Ack | Edit | Delete | Reaction, key_id: int
-    ) -> message_updates.MessageUpdate:
-        is_ack = isinstance(fact, Ack)
-        return message_updates.MessageUpdate(
-            key_id=key_id,
-            kind=_UPDATE_KINDS[type(fact)],
-            digest=parsed_event.digest,
-            chat_id=None
-            if fact.address is None
-            else self.chats_by_address[parsed_event.session_id, fact.address].chat_id,
-            direction=None if is_ack else fact.direction,
-            sender=None if is_ack else fact.sender,
-            occurred_at=parsed_event.effective_time(fact.time),
-            status=fact.status if is_ack else None,
-            text=fact.text if isinstance(fact, Edit) else fact.emoji if isinstance(fact, Reaction) else None,
-        )
-
-
-_UPDATE_KINDS: Mapping[type, message_updates.UpdateKind] = {
-    Ack: "ack",
-    Edit: "edit",
-    Delete: "delete",
-    Reaction: "reaction",
-}

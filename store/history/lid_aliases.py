@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from store.history.chats import ChatAddress
 from store.model.facts import LidAlias
@@ -96,7 +97,7 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
         """,
         {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
     )
-    return [LidRemap(int(str(chat)), int(str(old)), int(str(new))) for chat, old, new in changed]
+    return [LidRemap(*row) for row in cast("Iterable[tuple[int, int, int]]", changed)]
 
 
 def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
@@ -130,7 +131,7 @@ def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list
         """,
         {"chats": [remap.chat_id for remap in remaps]},
     )
-    return [int(str(key_id)) for (key_id,) in found]
+    return [cast("int", key_id) for (key_id,) in found]
 
 
 def candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set[ChatAddress]:
@@ -143,7 +144,7 @@ def candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set
         """,
         [json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
     )
-    return {(str(session_id), str(phone)) for session_id, phone in found}
+    return set(cast("Iterable[ChatAddress]", found))
 
 
 def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:

@@ -4,16 +4,18 @@ The updates and the copies of a message are sets that only grow, and `recompute`
 in which they come does not matter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, LiteralString, TypeAlias
+from typing import Literal, LiteralString, TypeAlias, cast
 
+from store.history.parsed_events import ParsedEvent
 from store.model import message_columns
-from store.model.facts import Direction, Status
+from store.model.facts import Ack, Delete, Direction, Edit, Reaction, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 UpdateKind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
+_KINDS: Mapping[type, UpdateKind] = {Ack: "ack", Edit: "edit", Delete: "delete", Reaction: "reaction"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,23 @@ class RecomputedMessage:
     delete_changed: bool
     copies_changed: bool
     """True if another copy is shown, or its unread flag changed: the chat's unread messages must be recounted."""
+
+
+def from_fact(
+    event: ParsedEvent, fact: Ack | Edit | Delete | Reaction, key_id: int, chat_id: int | None
+) -> MessageUpdate:
+    is_ack = isinstance(fact, Ack)
+    return MessageUpdate(
+        key_id=key_id,
+        kind=_KINDS[type(fact)],
+        digest=event.digest,
+        chat_id=chat_id,
+        direction=None if is_ack else fact.direction,
+        sender=None if is_ack else fact.sender,
+        occurred_at=event.effective_time(fact.time),
+        status=fact.status if is_ack else None,
+        text=fact.text if isinstance(fact, Edit) else fact.emoji if isinstance(fact, Reaction) else None,
+    )
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
@@ -142,10 +161,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         """,
         {"keys": key_ids},
     )
-    return [
-        RecomputedMessage(int(str(row_id)), int(str(chat_id)), bool(status), bool(edit), bool(delete), bool(copies))
-        for row_id, chat_id, status, edit, delete, copies in recomputed
-    ]
+    return [RecomputedMessage(*row) for row in cast("Iterable[tuple[int, int, bool, bool, bool, bool]]", recomputed)]
 
 
 def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
@@ -155,7 +171,7 @@ def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, 
     found = connection.execute(
         "SELECT id, chat_id FROM whatsapp_messages WHERE key_id = ANY(%s) AND NOT is_duplicate", [key_ids]
     )
-    return [(int(str(row_id)), int(str(chat_id))) for row_id, chat_id in found]
+    return list(cast("Iterable[tuple[int, int]]", found))
 
 
 _BESIDE_DIGEST = tuple(column for column in message_columns.UPDATE if column.name != "digest")

@@ -59,7 +59,6 @@ class ChangedMessage:
 
     row_id: int
     chat_id: int
-    direction: str
 
 
 def rank(message: Message) -> int:
@@ -128,7 +127,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
         _REPLACE_CONTENT,
         {"rows": document},
     )
-    changed = [ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in replaced]
+    changed = [ChangedMessage(*row) for row in cast("Iterable[tuple[int, int]]", replaced)]
     # The other columns merge one by one: the least time, the greatest of the rest.
     merged = connection.execute(
         """
@@ -159,13 +158,11 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
         WHERE m.id = n.id
             AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name, m.from_number)
                 IS DISTINCT FROM (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name, n.from_number)
-        RETURNING m.id, m.chat_id, m.direction
+        RETURNING m.id, m.chat_id
         """,
         {"rows": document},
     )
-    return changed + [
-        ChangedMessage(int(str(row_id)), int(str(chat)), str(direction)) for row_id, chat, direction in merged
-    ]
+    return changed + [ChangedMessage(*row) for row in cast("Iterable[tuple[int, int]]", merged)]
 
 
 _INSERT: LiteralString = f"""
@@ -186,5 +183,5 @@ _REPLACE_CONTENT: LiteralString = f"""
     )
     WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
         AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)
-    RETURNING m.id, m.chat_id, m.direction
+    RETURNING m.id, m.chat_id
 """  # noqa: S608 - assembled from literals only, which the type proves

@@ -38,6 +38,7 @@ class Outage:
     ended_at: int | None
     """The first check that found it connected again; None if none did."""
     looks: int
+    """The number of checks that found it disconnected."""
     reason: str
 
 

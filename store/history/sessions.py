@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from store.model.facts import SessionReport
 from store.postgres import errors, json_rows
@@ -42,7 +43,7 @@ def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
     found = connection.execute(
         "SELECT session_id, session_number FROM sessions WHERE session_id = ANY(%s)", [session_ids]
     ).fetchall()
-    return {str(session_id): int(str(session)) for session_id, session in found}
+    return dict(cast("Iterable[tuple[str, int]]", found))
 
 
 def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
@@ -50,7 +51,7 @@ def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, 
     found = connection.execute(
         "SELECT session_id, phone FROM sessions WHERE session_id = ANY(%s) AND phone IS NOT NULL", [list(session_ids)]
     )
-    return {str(session_id): str(phone) for session_id, phone in found}
+    return dict(cast("Iterable[tuple[str, str]]", found))
 
 
 def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str], int]) -> None:
@@ -123,7 +124,7 @@ def last_activity(connection: Connection, limit: int) -> dict[str, int]:
             """,
             {"ping": PING_EVENT, "at_most": limit},
         ).fetchall()
-    return {str(session_id): int(str(at)) for session_id, at in found}
+    return dict(cast("Iterable[tuple[str, int]]", found))
 
 
 def last_pings(connection: Connection) -> dict[str, int]:
@@ -134,4 +135,4 @@ def last_pings(connection: Connection) -> dict[str, int]:
             " WHERE e.event = %s",
             [PING_EVENT],
         ).fetchall()
-    return {str(session_id): int(str(at)) for session_id, at in found}
+    return dict(cast("Iterable[tuple[str, int]]", found))

@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from store.history import chat_summaries
+from store.history import chat_summaries, summary_increments
+from store.history.summary_increments import SummaryIncrement
 from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import Direction, DisplayName, Fact, LidAlias, Message, Outcome
@@ -85,8 +86,8 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
         assert row
         head = int(str(row[0]))
 
-        newer = chat_summaries.SummaryIncrement(head, [(T0 + 7000, 1, 77)])
-        older = chat_summaries.SummaryIncrement(head, [(T0 + 3000, 1, 78)])
+        newer = SummaryIncrement(head, [(T0 + 7000, 1, 77)])
+        older = SummaryIncrement(head, [(T0 + 3000, 1, 78)])
 
-        assert chat_summaries.apply_increments(connection, [newer]) == ({head} if answered else set())
-        assert chat_summaries.apply_increments(connection, [older]) == {head}
+        assert summary_increments.apply(connection, [newer]) == ({head} if answered else set())
+        assert summary_increments.apply(connection, [older]) == {head}
