@@ -14,8 +14,8 @@ ColumnValues: TypeAlias = Mapping[str, object]
 
 _VISIBLE_COLUMNS: Final = (
     *(column.name for column in message_columns.CONTENT),
-    *("sender", "sender_name", "status", "timestamp", "time_source", "edited_at", "deleted_at", "is_duplicate"),
-    "number",
+    *("sender", "sender_name", "number", "status", "timestamp", "time_source"),
+    *("edited_at", "deleted_at", "is_duplicate"),
 )
 """The columns that readers see, as opposed to those that decide among copies."""
 
@@ -34,9 +34,7 @@ class MessageDifference:
 
     @property
     def columns(self) -> ColumnValues:
-        columns = self.after if self.before is None else self.before
-        assert columns is not None, "one side is there"
-        return columns
+        return self.before or self.after or {}
 
     @property
     def location(self) -> str:
@@ -91,32 +89,18 @@ def _key_identity(one: MessageDifference) -> object:
 
 def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
     """Compare the real rows of these keys with their shadow."""
-    addresses = {chat.chat_id: address for (_, address), chat in scope.chats_by_address.items()}
-    names = {key.key_id: f"{name[0]} {name[1]}" for name, key in scope.locked_keys.items()}
     keys = {"keys": list(scope.key_ids)}
-    found = connection.execute(
-        _COMPARE_MESSAGES,
-        keys,
-    ).fetchall()
     messages = [
-        MessageDifference(
-            key_id, real, shadow, was, now and {"address": addresses.get(cast("int", now["chat_id"])), **now}
-        )
-        for key_id, real, shadow, was, now in cast(
-            "Iterable[tuple[int, int | None, int | None, ColumnValues | None, ColumnValues | None]]", found
-        )
+        MessageDifference(*cast("tuple[int, int | None, int | None, ColumnValues | None, ColumnValues | None]", row))
+        for row in connection.execute(_COMPARE_MESSAGES, keys)
     ]
-    marked = connection.execute(
-        _COMPARE_UPDATES,
-        keys,
-    ).fetchall()
-    marks = [
+    names = {key.key_id: " ".join(name) for name, key in scope.locked_keys.items()}
+    found = connection.execute(_COMPARE_UPDATES, keys)
+    updates = [
         UpdateDifference(key_id, names.get(key_id, f"key {key_id}"), kind, was, now)
-        for key_id, kind, was, now in cast(
-            "Iterable[tuple[int, str, ColumnValues | None, ColumnValues | None]]", marked
-        )
+        for key_id, kind, was, now in cast("Iterable[tuple[int, str, ColumnValues | None, ColumnValues | None]]", found)
     ]
-    return HistoryDiff(messages, marks)
+    return HistoryDiff(messages, updates)
 
 
 def describe(diff: HistoryDiff) -> Iterator[Difference]:
@@ -137,14 +121,9 @@ def describe(diff: HistoryDiff) -> Iterator[Difference]:
             yield Difference("message removed", one.location, _summarize_message(one.before), None)
     for mark in diff.updates:
         what = "added" if mark.before is None else "removed" if mark.after is None else "changed"
-        either = mark.before or mark.after or {}
-        yield Difference(
-            f"{mark.kind} {what}",
-            mark.location,
-            _summarize_update(mark.before),
-            _summarize_update(mark.after),
-            discriminator=str(either["digest"]),
-        )
+        digest = str((mark.before or mark.after or {})["digest"])
+        before, after = _summarize_update(mark.before), _summarize_update(mark.after)
+        yield Difference(f"{mark.kind} {what}", mark.location, before, after, discriminator=digest)
 
 
 def _describe_columns(location: str, before: ColumnValues, after: ColumnValues) -> Iterator[Difference]:
@@ -171,20 +150,16 @@ def describe_event(source: SourceEvent) -> Difference | None:
     if source.stored_outcome == "forgotten":
         return None
     if source.stored_outcome != source.outcome.kind:
+        kind = f"event {source.stored_outcome} to {source.outcome.kind}"
         was = source.stored_reason[0] if source.stored_reason else source.stored_outcome
-        return Difference(
-            f"event {source.stored_outcome} to {source.outcome.kind}",
-            where,
-            was,
-            source.outcome.reason or source.outcome.kind,
-        )
+        return Difference(kind, where, was, source.outcome.reason or source.outcome.kind)
     if source.stored_reason is not None and source.stored_reason != source.current_reason:
         return Difference("event parked for another reason", where, source.stored_reason[0], source.outcome.reason)
     return None
 
 
 _COMPARED: LiteralString = f"""
-    SELECT m.id, m.key_id, m.chat_id, m.session_id, m.direction, m.message_id,
+    SELECT m.id, m.key_id, m.chat_id, c.address, m.session_id, m.direction, m.message_id,
         {message_columns.names((*message_columns.CONTENT, *message_columns.MERGED), "m")},
         {message_columns.names((*message_columns.CONTENT_RANK, *message_columns.RECOMPUTED), "m")},
         -- Our own side's number is what the session had reported when the row was made.
@@ -192,20 +167,21 @@ _COMPARED: LiteralString = f"""
 """
 _COMPARE_MESSAGES: LiteralString = f"""
     WITH real AS (
-        {_COMPARED}, c.address
-        FROM whatsapp_messages AS m
-        JOIN chats AS c USING (chat_id)
+        {_COMPARED}
+        FROM public.whatsapp_messages AS m
+        JOIN public.chats AS c USING (chat_id)
         WHERE m.key_id = ANY(%(keys)s)
     ),
     shadow AS (
         {_COMPARED}
         FROM pg_temp.whatsapp_messages AS m
+        LEFT JOIN pg_temp.chats AS c USING (chat_id)
     )
     SELECT key_id, r.id, s.id, to_jsonb(r), to_jsonb(s)
     FROM real AS r
     FULL JOIN shadow AS s USING (key_id, chat_id, direction)
     WHERE r.id IS NULL OR s.id IS NULL OR
-        to_jsonb(r) - '{{id,address}}'::text[] IS DISTINCT FROM to_jsonb(s) - 'id'
+        to_jsonb(r) - '{{id,address}}'::text[] IS DISTINCT FROM to_jsonb(s) - '{{id,address}}'::text[]
     ORDER BY key_id, r.id, s.id
 """  # noqa: S608 - assembled from literals only, which the type proves
 _COMPARE_UPDATES: LiteralString = f"""

@@ -21,7 +21,7 @@ from store.replay.sources import SourceEvent
 FactKind: TypeAlias = Literal["name", "alias", "state", "phone", "seen"]
 FactKey: TypeAlias = tuple[FactKind, str, str, str]
 """(kind, session_id, subject, object)"""
-
+FactRow: TypeAlias = tuple[FactKind, str, str, str, int, int, bytes, str | None]
 
 _FACT_TYPES = (DisplayName, LidAlias, SessionReport)
 
@@ -62,14 +62,12 @@ def extract(source: SourceEvent) -> Iterator[LatestFact]:
 
 def _extract_from_fact(parsed_event: ParsedEvent, fact: Fact) -> Iterator[LatestFact]:
     session_id, digest = parsed_event.session_id, parsed_event.digest
+    at = parsed_event.effective_time(fact.time)
     if isinstance(fact, DisplayName):
-        at = parsed_event.effective_time(fact.time)
         yield LatestFact("name", session_id, fact.address, "", fact.quality, at, digest, fact.name)
     elif isinstance(fact, LidAlias):
-        at = parsed_event.effective_time(fact.time)
         yield LatestFact("alias", session_id, fact.lid, fact.phone, 0, at, digest, None)
     elif isinstance(fact, SessionReport):
-        at = parsed_event.effective_time(fact.time)
         if fact.state is not None:
             yield LatestFact("state", session_id, "", "", 0, at, digest, fact.state)
         if fact.phone is not None:
@@ -125,23 +123,15 @@ def missing(connection: Connection, facts: Iterable[LatestFact]) -> list[tuple[L
         {"rows": json_rows.encode(asdict(fact) for fact in facts)},
         binary=True,
     )
-    return [
-        (
-            LatestFact(*cast("tuple[FactKind, str, str, str, int, int, bytes, str | None]", row[:8])),
-            cast("str | None", row[8]),
-        )
-        for row in found
-    ]
+    return [(LatestFact(*cast("FactRow", row[:8])), cast("str | None", row[8])) for row in found]
 
 
 def apply_missing(connection: Connection, sources: Sequence[SourceEvent]) -> list[Difference]:
     """Fold the facts that outrank what the history has, in the caller's transaction; returns what changed."""
     suppressions.lock_shared(connection)
     found = missing(connection, extract_latest(sources).values())
-    digests = {fact.digest for fact, _ in found if fact.kind != "seen"}
-    events = [
-        _without_messages(event) for source in sources if source.digest in digests for event in source.parsed_events
-    ]
+    due = {fact.digest for fact, _ in found if fact.kind != "seen"}
+    events = [_without_messages(event) for source in sources if source.digest in due for event in source.parsed_events]
     changes.publish(connection, fold.apply(connection, events).changes)
     if seen := {(fact.session_id, fact.subject): fact.effective_at for fact, _ in found if fact.kind == "seen"}:
         sessions.ensure(connection, {session_id for session_id, _ in seen})
@@ -155,19 +145,18 @@ def _without_messages(event: ParsedEvent) -> ParsedEvent:
 
 def describe(latest_fact: LatestFact, before: str | None) -> Difference:
     """The difference that a missing fact is."""
-    after = latest_fact.value or latest_fact.object or latest_fact.effective_at
-    return Difference(_DIFFERENCE_KINDS[latest_fact.kind], _location(latest_fact), before, after)
+    return _difference(latest_fact, before, latest_fact.value or latest_fact.object or latest_fact.effective_at)
 
 
 def describe_retraction(retracted: LatestFact, replacement: LatestFact | None) -> Difference:
     """The difference that a wrong fact is."""
-    before = retracted.value or retracted.object
     after = None if replacement is None else (replacement.value or replacement.object)
-    return Difference(_DIFFERENCE_KINDS[retracted.kind], _location(retracted), before, after)
+    return _difference(retracted, retracted.value or retracted.object, after)
 
 
-def _location(latest_fact: LatestFact) -> str:
-    return " ".join(part for part in (latest_fact.session_id, latest_fact.subject, latest_fact.object) if part)
+def _difference(latest_fact: LatestFact, before: object, after: object) -> Difference:
+    location = " ".join(part for part in latest_fact.key[1:] if part)
+    return Difference(_DIFFERENCE_KINDS[latest_fact.kind], location, before, after)
 
 
 _DIFFERENCE_KINDS: dict[FactKind, str] = {

@@ -3,18 +3,16 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from store.history.message_keys import MessageKey
+from store.history.message_keys import LockedKey, MessageKey
 from store.ledger import batch_counts
 from store.postgres.connections import Connection
 from store.replay.sources import SourceEvent
 
 
-def replace_links(
-    connection: Connection, sources: Sequence[SourceEvent], key_id_by_message: Mapping[MessageKey, int]
-) -> None:
+def replace_links(connection: Connection, sources: Sequence[SourceEvent], keys: Mapping[MessageKey, LockedKey]) -> None:
     """Replace the links of these events by links to the messages that they are about now."""
     for source in sources:
-        first, *further = sorted({key_id_by_message[name] for name in source.message_keys}) or [None]
+        first, *further = sorted({keys[name].key_id for name in source.message_keys}) or [None]
         connection.execute("UPDATE raw_events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
         connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
         for key_id in further:
@@ -56,18 +54,12 @@ def _update_one(connection: Connection, source: SourceEvent) -> bool:
     connection.execute(
         """
         INSERT INTO parked_events (digest, event_id, reason, session_id, event, received_at)
-        SELECT d.digest, %(event_id)s, %(reason)s, %(session_id)s, %(event)s, d.received_at
+        SELECT d.digest, %(id)s, %(reason)s, %(session_id)s, %(event)s, d.received_at
         FROM event_digests AS d
         WHERE d.digest = %(digest)s
         ON CONFLICT (digest) DO UPDATE
         SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
         """,
-        {
-            "digest": source.digest,
-            "event_id": source.event_id,
-            "reason": reason,
-            "session_id": session_id,
-            "event": event,
-        },
+        {"digest": source.digest, "id": source.event_id, "reason": reason, "session_id": session_id, "event": event},
     )
     return True

@@ -90,7 +90,6 @@ class ParkedRetry:
 
 @dataclass(frozen=True, slots=True)
 class _ActiveRedrive:
-    connection: Connection
     request: RedriveRequest
     retry: ParkedRetry
 
@@ -111,8 +110,7 @@ class RedriveRunner:
         Returns whether there may be more. Raises TransientError: the next slice resumes the redrive.
         """
         try:
-            if self._active is None:
-                self._active = self._start(connection)
+            self._active = self._active or self._start(connection)
             if self._active is None:
                 return False
             self._run_steps(self._active, may_continue)
@@ -127,7 +125,7 @@ class RedriveRunner:
         """Leave the active redrive to the worker that looks next."""
         if self._active is not None:
             self._interrupted_id = self._active.request.redrive_id
-            self._active.connection.close()
+            self._active.retry.connection.close()
             self._active = None
 
     def _start(self, connection: Connection) -> _ActiveRedrive | None:
@@ -144,21 +142,21 @@ class RedriveRunner:
                 if request is None:
                     return None
                 event_ids = redrive_requests.start(own_connection, request)
-                active = _ActiveRedrive(own_connection, request, ParkedRetry(own_connection, plan, event_ids))
+                active = _ActiveRedrive(request, ParkedRetry(own_connection, plan, event_ids))
             on_failure.pop_all()
         log.info("redrive %d of %d events, requested by %s", request.redrive_id, active.retry.total, request.caller)
         return active
 
     def _run_steps(self, active: _ActiveRedrive, may_continue: Callable[[], bool]) -> None:
-        until = time.monotonic() + SLICE_SECONDS
+        until, connection = time.monotonic() + SLICE_SECONDS, active.retry.connection
         while True:
             failure: str | None = None
-            with connections.deadline(active.connection, STEP_DEADLINE_SECONDS):
+            with connections.deadline(connection, STEP_DEADLINE_SECONDS):
                 try:
                     has_more = active.retry.step()
                 except PermanentError as error:
                     has_more, failure = False, str(error)
-                redrive_requests.save_progress(active.connection, active.request, done=not has_more, failure=failure)
+                redrive_requests.save_progress(connection, active.request, done=not has_more, failure=failure)
             if not has_more:
                 log.info("redrive %d is done", active.request.redrive_id)
                 self.release()

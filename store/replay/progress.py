@@ -11,7 +11,6 @@ from store.replay.report import ReplayReport
 
 ReplayStage: TypeAlias = Literal["retractions", "events", "removals", "chats", "done"]
 
-
 LOCK_WAIT = 6.0
 """Seconds. PostgreSQL notices after five that a client died (store/postgres/connections.py)."""
 
@@ -45,16 +44,15 @@ def resume(connection: Connection, parser: str) -> ReplayProgress | None:
     """The newest replay, if it is unfinished and began with the same parser."""
     row = connection.execute(
         """
-        SELECT r.replay_id, r.stage, r.last_event_id, r.report, r.parser = %s AND r.finished_at IS NULL
+        SELECT r.replay_id, r.stage, r.last_event_id, r.report
         FROM replays AS r
-        ORDER BY r.replay_id DESC
-        LIMIT 1
+        WHERE r.parser = %s AND r.finished_at IS NULL AND r.replay_id = (SELECT max(n.replay_id) FROM replays AS n)
         """,
         [parser],
     ).fetchone()
-    if row is None or not row[4]:
+    if row is None:
         return None
-    replay_id, stage, last_event_id, report = cast("tuple[int, ReplayStage, int, dict[str, object]]", row[:4])
+    replay_id, stage, last_event_id, report = cast("tuple[int, ReplayStage, int, dict[str, object]]", row)
     return ReplayProgress(replay_id, stage, last_event_id, ReplayReport.from_json(report))
 
 

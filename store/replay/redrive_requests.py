@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString, cast
@@ -20,9 +20,9 @@ _COLUMNS: LiteralString = """r.redrive_id, r.caller, r.sessions, r.digests, r.re
 class RedriveSelection:
     """The selected parked events; the default is all of them."""
 
-    sessions: tuple[str, ...] | None = None
+    sessions: Sequence[str] | None = None
     """The sessions that the caller may see; None: all, and the events without a session."""
-    digests: tuple[bytes, ...] | None = None
+    digests: Sequence[bytes] | None = None
     reason: str | None = None
 
     @property
@@ -103,9 +103,8 @@ def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
 def has_pending(connection: Connection) -> bool:
     """Whether a request is open."""
     with errors.translated():
-        return (
-            connection.execute("SELECT FROM redrive_requests WHERE finished_at IS NULL LIMIT 1").fetchone() is not None
-        )
+        found = connection.execute("SELECT FROM redrive_requests WHERE finished_at IS NULL LIMIT 1")
+        return found.fetchone() is not None
 
 
 def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequest | None:
@@ -171,36 +170,25 @@ def save_progress(connection: Connection, request: RedriveRequest, *, done: bool
         )
 
 
-def select_event_ids(
-    connection: Connection, selection: RedriveSelection, parked_until: datetime | None = None
-) -> list[int]:
-    """The ids of the selected events that are parked and have a body, sorted."""
+def select_event_ids(connection: Connection, selection: RedriveSelection, until: datetime | None = None) -> list[int]:
+    """The ids of the selected events that are parked, by default until now, and have a body, sorted."""
     found = connection.execute(
         """
         SELECT p.event_id
         FROM parked_events AS p
         WHERE p.event_id IS NOT NULL
-            AND (%(parked_until)s::timestamptz IS NULL OR p.parked_at <= %(parked_until)s)
+            AND (%(until)s::timestamptz IS NULL OR p.parked_at <= %(until)s)
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
             AND (%(digests)s::bytea[] IS NULL OR p.digest = ANY(%(digests)s))
             AND (%(reason)s::text IS NULL OR p.reason = %(reason)s)
         ORDER BY p.event_id
         """,
-        {"parked_until": parked_until, **selection.sql_parameters},
+        {"until": until, **selection.sql_parameters},
     )
     return [cast("int", event_id) for (event_id,) in found]
 
 
 def _request_from_row(row: tuple[object, ...]) -> RedriveRequest:
-    redrive_id, caller, sessions, digests, reason, *rest = row
-    selection = RedriveSelection(
-        None if sessions is None else tuple(cast("Collection[str]", sessions)),
-        None if digests is None else tuple(cast("Collection[bytes]", digests)),
-        cast("str | None", reason),
-    )
-    return RedriveRequest(
-        cast("int", redrive_id),
-        cast("str", caller),
-        selection,
-        *rest,  # pyright: ignore[reportArgumentType] - the columns are the fields
-    )
+    selection = RedriveSelection(*cast("tuple[list[str] | None, list[bytes] | None, str | None]", row[2:5]))
+    # The columns are the fields.
+    return RedriveRequest(cast("int", row[0]), cast("str", row[1]), selection, *row[5:])  # pyright: ignore[reportArgumentType]

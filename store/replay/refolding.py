@@ -60,22 +60,20 @@ class Refolder:
         batch = [self._retry_rejected(connection, source) for source in self.load(connection, event_ids)]
         keys_by_name = shadow.find_keys(connection, _message_keys(batch))
         relinked = [source for source in batch if _is_relinked(source, keys_by_name)]
-        due_key_ids = {key_id for source in relinked for key_id in source.linked_key_ids}
-        due_key_ids |= self._keys_first_seen(connection, batch, after) if after is not None else set()
-        due_key_ids |= {
-            key.key_id for source in relinked for name in source.message_keys if not (key := keys_by_name[name]).is_new
-        }
+        due_key_ids = _affected_key_ids(relinked, keys_by_name)
+        if after is not None:
+            linked = raw_events.event_ids_by_key(connection, _linked_key_ids(batch))
+            due_key_ids |= {key_id for key_id, events in linked.items() if min(events) > after}
         loaded = {source.event_id: source for source in batch}
         self._load_linked(connection, due_key_ids, loaded)
         # A relinked event takes its message from one key to another: both belong in one transaction.
         keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
         relinked = [source for source in loaded.values() if _is_relinked(source, keys_by_name)]
-        due_key_ids |= {key_id for source in relinked for key_id in source.linked_key_ids}
-        due_key_ids |= {keys_by_name[name].key_id for source in relinked for name in source.message_keys}
+        due_key_ids |= _affected_key_ids(relinked, keys_by_name)
         self._load_linked(connection, due_key_ids, loaded)
+        # Keys that do not exist yet have other negative ids now.
         keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
-        due_key_ids = {key_id for key_id in due_key_ids if key_id > 0}
-        due_key_ids |= {keys_by_name[name].key_id for source in relinked for name in source.message_keys}
+        due_key_ids = {key_id for key_id in due_key_ids if key_id > 0} | _affected_key_ids(relinked, keys_by_name)
         locked_keys = {name: key for name, key in keys_by_name.items() if key.key_id in due_key_ids}
         parsed_events = _parsed_events(connection, loaded.values(), due_key_ids)
         chats_by_address = shadow.find_chats(connection, _chat_addresses(parsed_events))
@@ -87,26 +85,22 @@ class Refolder:
         """Repair what differs, in the caller's transaction; returns the differences found under locks."""
         event_digests.lock(connection, [source.digest for source in comparison.reclassified])
         key_ids = {key_id for key_id in comparison.diff.key_ids if key_id > 0}
-        key_ids |= {key_id for source in comparison.relinked for key_id in source.linked_key_ids}
+        key_ids |= _linked_key_ids(comparison.relinked)
         names = _message_keys(comparison.relinked) | _message_keys_of(connection, key_ids)
         numbers = sessions.ensure(connection, {session_id for session_id, _ in names})
         locked = message_keys.lock(connection, names, numbers)
         key_ids = {key.key_id for key in locked.values()}
-        relinked = {source.event_id for source in comparison.relinked}
-        loaded = {source.event_id: source for source in self.load(connection, relinked)}
+        relinked = self.load(connection, {source.event_id for source in comparison.relinked})
+        loaded = {source.event_id: source for source in relinked}
         self._load_linked(connection, key_ids, loaded)
         parsed_events = _parsed_events(connection, loaded.values(), key_ids)
         addresses = _chat_addresses(parsed_events) | chats.addresses_of_keys(connection, sorted(key_ids))
-        chats_by_address = chats.lock(
-            connection, addresses | message_tombstones.chat_addresses(connection, locked.values())
-        )
-        scope = ShadowScope(key_ids, locked, chats_by_address)
+        addresses |= message_tombstones.chat_addresses(connection, locked.values())
+        scope = ShadowScope(key_ids, locked, chats.lock(connection, addresses))
         shadow.build(connection, parsed_events, scope, self.own_phone)
         found = diff.compare(connection, scope)
         repair.apply(connection, found, loaded.values())
-        outcomes.replace_links(
-            connection, [loaded[event_id] for event_id in sorted(relinked)], {n: k.key_id for n, k in locked.items()}
-        )
+        outcomes.replace_links(connection, relinked, locked)
         outcomes.update(connection, comparison.reclassified, reason)
         return comparison.describe(found)
 
@@ -130,21 +124,10 @@ class Refolder:
         if missing := {event_id for events in linked.values() for event_id in events} - set(loaded):
             loaded |= {source.event_id: source for source in self.load(connection, missing)}
 
-    def _keys_first_seen(self, connection: Connection, batch: Iterable[SourceEvent], after: int) -> set[int]:
-        linked = raw_events.event_ids_by_key(
-            connection, {key_id for source in batch for key_id in source.linked_key_ids}
-        )
-        return {key_id for key_id, events in linked.items() if min(events) > after}
-
     def _retry_rejected(self, connection: Connection, source: SourceEvent) -> SourceEvent:
         """Try an event that was rejected before and that parses now."""
-        if (
-            source.stored_reason is None
-            or source.stored_reason[0] != self.parser.rejected_reason
-            or not source.parsed_events
-        ):
-            return source
-        if self._is_accepted(connection, source):
+        rejected = source.stored_reason is not None and source.stored_reason[0] == self.parser.rejected_reason
+        if not rejected or not source.parsed_events or self._is_accepted(connection, source):
             return source
         self.rejected_event_ids.add(source.event_id)
         return self.load(connection, [source.event_id])[0]
@@ -158,9 +141,7 @@ class Refolder:
         return True
 
 
-def _parsed_events(
-    connection: Connection, loaded: Iterable[SourceEvent], key_ids: Collection[int]
-) -> list[ParsedEvent]:
+def _parsed_events(connection: Connection, loaded: Iterable[SourceEvent], key_ids: set[int]) -> list[ParsedEvent]:
     """The parsed events of these sources and of our own sends, in order."""
     ours = [event for events in sends.parsed_events(connection, key_ids).values() for event in events]
     by_id = sorted(loaded, key=lambda source: source.event_id)
@@ -168,7 +149,6 @@ def _parsed_events(
 
 
 def _chat_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
-    """The chats of these message facts."""
     return {
         (event.session_id, fact.address)
         for event in parsed_events
@@ -179,6 +159,15 @@ def _chat_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
 
 def _message_keys(loaded: Iterable[SourceEvent]) -> set[MessageKey]:
     return {name for source in loaded for name in source.message_keys}
+
+
+def _linked_key_ids(loaded: Iterable[SourceEvent]) -> set[int]:
+    return {key_id for source in loaded for key_id in source.linked_key_ids}
+
+
+def _affected_key_ids(relinked: Collection[SourceEvent], keys_by_name: Mapping[MessageKey, LockedKey]) -> set[int]:
+    """The keys that these events were linked to and those that they are about."""
+    return _linked_key_ids(relinked) | {keys_by_name[name].key_id for name in _message_keys(relinked)}
 
 
 def _is_relinked(source: SourceEvent, keys_by_name: Mapping[MessageKey, LockedKey]) -> bool:

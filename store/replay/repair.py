@@ -20,13 +20,12 @@ def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEve
     """Update messages, updates, chat summaries and the change feed."""
     key_ids = sorted(diff.key_ids)
     moves = diff.moves()
-    stay = {
-        one.shadow_id: one.real_id for one in diff.messages if one.shadow_id is not None and one.real_id is not None
-    }
+    ids = [(one.shadow_id, one.real_id) for one in diff.messages]
+    stay = {shadow: real for shadow, real in ids if shadow is not None and real is not None}
     made = [one for one in diff.messages if one.before is None and one.shadow_id not in moves]
     gone = [one.real_id for one in diff.messages if one.after is None and one.real_id not in moves.values()]
-    before = _canonical_chats(connection, [one.real_id for one in diff.messages if one.real_id is not None])
-    read = _previously_read(connection, made, sources)
+    before = _canonical_chats(connection, [real for _, real in ids if real is not None])
+    read = _find_read(connection, made, sources)
     _delete_messages(connection, gone)
     changed = stay | moves
     _update_messages(connection, changed)
@@ -65,16 +64,12 @@ def _feed_changes(
     ]
 
 
-def _previously_read(
-    connection: Connection, added: Sequence[MessageDifference], sources: Iterable[SourceEvent]
-) -> list[int]:
+def _find_read(connection: Connection, made: Sequence[MessageDifference], sources: Iterable[SourceEvent]) -> list[int]:
     """The new shadow rows whose event was another message before, which was read."""
-    links = {
-        messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources if source.linked_key_ids
-    }
+    links = {messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources}
     wanted = {
         one.shadow_id: links[tie]
-        for one in added
+        for one in made
         if one.shadow_id is not None and (tie := cast("int", one.columns["content_tie"])) in links
     }
     if not wanted:
@@ -101,22 +96,14 @@ def _delete_messages(connection: Connection, row_ids: Sequence[int | None]) -> N
 
 def _update_messages(connection: Connection, real_by_shadow: Mapping[int, int]) -> None:
     """Make real rows what their shadows are; what only they know stays: id, arrived, born, and whether it was read."""
-    if not real_by_shadow:
-        return
-    connection.execute(
-        _UPDATE_MESSAGES,
-        {"rows": json_rows.encode({"shadow": shadow, "real": real} for shadow, real in real_by_shadow.items())},
-    )
+    if real_by_shadow:
+        rows = json_rows.encode({"shadow": shadow, "real": real} for shadow, real in real_by_shadow.items())
+        connection.execute(_UPDATE_MESSAGES, {"rows": rows})
 
 
 def _insert_messages(connection: Connection, shadow_ids: Sequence[int], read_shadow_ids: Sequence[int]) -> list[int]:
     """Make rows that the real history lacks; returns their ids."""
-    if not shadow_ids:
-        return []
-    added = connection.execute(
-        _INSERT_MESSAGES,
-        {"shadows": shadow_ids, "read": read_shadow_ids},
-    )
+    added = connection.execute(_INSERT_MESSAGES, {"shadows": shadow_ids, "read": read_shadow_ids})
     return [cast("int", row_id) for (row_id,) in added]
 
 
@@ -125,25 +112,16 @@ def _replace_updates(connection: Connection, key_ids: Sequence[int]) -> None:
         """
         DELETE FROM message_updates AS m
         WHERE m.key_id = ANY(%s) AND NOT EXISTS (
-            SELECT FROM pg_temp.message_updates AS s WHERE s.key_id = m.key_id AND s.kind = m.kind
-                AND s.digest = m.digest
+            SELECT FROM pg_temp.message_updates AS s WHERE (s.key_id, s.kind, s.digest) = (m.key_id, m.kind, m.digest)
         )
         """,
         [key_ids],
     )
-    connection.execute(
-        _REPLACE_UPDATES,
-        [key_ids],
-    )
+    connection.execute(_REPLACE_UPDATES, [key_ids])
 
 
-_REWRITTEN = (
-    *message_columns.IDENTITY,
-    *message_columns.CONTENT,
-    *message_columns.CONTENT_RANK,
-    *message_columns.MERGED,
-    *message_columns.RECOMPUTED,
-)
+_KEPT = ("from_number", "to_number", "receive_order")
+_REWRITTEN = tuple(column for column in message_columns.STORED if column.name not in _KEPT)
 _UPDATE_MESSAGES: LiteralString = f"""
     UPDATE whatsapp_messages AS m
     SET {message_columns.assignments(_REWRITTEN, "s")}, rev = m.rev + 1,
@@ -166,8 +144,7 @@ _INSERT_MESSAGES: LiteralString = f"""
     RETURNING id
 """  # noqa: S608 - assembled from literals only, which the type proves
 
-_UPDATE_KEY = ("key_id", "kind", "digest")
-_UPDATE_VALUES = tuple(column for column in message_columns.UPDATE if column.name not in _UPDATE_KEY)
+_UPDATE_VALUES = tuple(column for column in message_columns.UPDATE if column.name not in ("key_id", "kind", "digest"))
 _REPLACE_UPDATES: LiteralString = f"""
     INSERT INTO message_updates AS m ({message_columns.names(message_columns.UPDATE)})
     SELECT {message_columns.names(message_columns.UPDATE, "s")}

@@ -7,6 +7,7 @@ facts that no event replaced; recompute the summaries of all chats.
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -109,31 +110,22 @@ class Replay:
         return self.progress.stage != "done"
 
     def _record_progress(
-        self,
-        differences: Sequence[Difference] = (),
-        *,
-        event_ids: Sequence[int] = (),
-        last_event_id: int | None = None,
-        stage: ReplayStage | None = None,
+        self, differences: Sequence[Difference] = (), *, event_ids: Sequence[int] = (), last_event_id: int | None = None
     ) -> ReplayProgress:
         """Store the progress of the caller's transaction and return it; it holds once that has committed."""
-        if event_ids:
-            last_event_id = event_ids[-1]
-        updated = self.progress.report.copy()
-        updated.event_count += len(event_ids)
-        updated.add(not_yet_counted(self.connection, differences))
-        reached = replace(
-            self.progress,
-            stage=stage or self.progress.stage,
-            last_event_id=self.progress.last_event_id if last_event_id is None else last_event_id,
-            report=updated,
-        )
+        reached = replace(self.progress, report=deepcopy(self.progress.report))
+        reached.report.event_count += len(event_ids)
+        reached.report.add(not_yet_counted(self.connection, differences))
+        if event_ids or last_event_id is not None:
+            reached.last_event_id = event_ids[-1] if last_event_id is None else last_event_id
         progress.save(self.connection, reached)
         return reached
 
     def _start_stage(self, stage: ReplayStage) -> None:
+        last_event_id = 0 if stage == "events" else self.progress.last_event_id
+        reached = replace(self.progress, stage=stage, last_event_id=last_event_id)
         with self.connection.transaction():
-            reached = self._record_progress(stage=stage, last_event_id=0 if stage == "events" else None)
+            progress.save(self.connection, reached)
         self.progress = reached
 
     def _retract_facts(self) -> None:
@@ -220,17 +212,16 @@ class Replay:
         ]
 
     def _remove_facts(self) -> None:
-        connection = self.connection
+        connection, dry_run = self.connection, self._plan.dry_run
         if self._unreplaced is None:
-            self._unreplaced = (
-                list(self._wrong_facts.values()) if self._plan.dry_run else retractions.find_unreplaced(connection)
-            )
+            wrong = self._wrong_facts.values()
+            self._unreplaced = list(wrong) if dry_run else retractions.find_unreplaced(connection)
         page = self._unreplaced[:_PAGE_SIZE]
         if not page:
             self._start_stage("chats")
             return
         with connection.transaction():
-            if not self._plan.dry_run:
+            if not dry_run:
                 suppressions.lock_shared(connection)
                 retractions.remove(connection, page)
             reached = self._record_progress([latest_facts.describe_retraction(fact, None) for fact in page])

@@ -46,11 +46,6 @@ class ReplayReport:
             cast("dict[str, list[dict[str, object]]]", document.get("examples", {})),
         )
 
-    def copy(self) -> "ReplayReport":
-        return ReplayReport(
-            self.event_count, self.difference_counts.copy(), {kind: list(some) for kind, some in self.examples.items()}
-        )
-
     def add(self, differences: Iterable[Difference]) -> None:
         for one in differences:
             self.difference_counts[one.kind] += 1

@@ -8,7 +8,7 @@ removed in the end. A fact whose event was pruned stays.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
@@ -18,14 +18,13 @@ from store.history.chats import Chat, ChatAddress
 from store.history.fold import Fold
 from store.postgres.connections import Connection
 from store.replay import latest_facts
-from store.replay.latest_facts import FactKind, LatestFact
+from store.replay.latest_facts import FactKind, FactRow, LatestFact
 from store.replay.sources import SourceEvent
 
 Suspects: TypeAlias = Mapping[int, Sequence[LatestFact]]
 """Per event id, the facts of the history that came from it."""
 Replacements: TypeAlias = Mapping[LatestFact, LatestFact | None]
 """Per fact, what takes its place; None: nothing."""
-_FactRow: TypeAlias = tuple[FactKind, str, str, str, int, int, bytes, str | None]
 
 _STORED_FACTS: LiteralString = """(
     SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality::integer AS rank,
@@ -35,12 +34,10 @@ _STORED_FACTS: LiteralString = """(
     UNION ALL
     SELECT 'alias', a.session_id, a.lid, a.phone, 0, a.observed_at, a.digest, NULL FROM lid_aliases AS a
     UNION ALL
-    SELECT 'state', n.session_id, '', '', 0, n.state_at, n.state_digest, n.state
-    FROM sessions AS n
+    SELECT 'state', n.session_id, '', '', 0, n.state_at, n.state_digest, n.state FROM sessions AS n
     WHERE n.state IS NOT NULL
     UNION ALL
-    SELECT 'phone', n.session_id, '', '', 0, n.phone_at, n.phone_digest, n.phone
-    FROM sessions AS n
+    SELECT 'phone', n.session_id, '', '', 0, n.phone_at, n.phone_digest, n.phone FROM sessions AS n
     WHERE n.phone IS NOT NULL
 )"""
 
@@ -60,7 +57,7 @@ def find_suspects(connection: Connection, after: int, last_event_id: int) -> dic
     )
     suspects: defaultdict[int, list[LatestFact]] = defaultdict(list)
     for row in found:
-        suspects[cast("int", row[0])].append(LatestFact(*cast("_FactRow", row[1:])))
+        suspects[cast("int", row[0])].append(LatestFact(*cast("FactRow", row[1:])))
     return suspects
 
 
@@ -74,11 +71,6 @@ def find_wrong(suspects: Suspects, events: Iterable[SourceEvent]) -> Replacement
     return wrong
 
 
-def _demoted(fact: LatestFact) -> LatestFact:
-    """The fact in the lowest place."""
-    return replace(fact, rank=0, effective_at=0, digest=b"")
-
-
 def find_unreplaced(connection: Connection) -> list[LatestFact]:
     """The facts in the lowest place."""
     found = connection.execute(
@@ -90,7 +82,7 @@ def find_unreplaced(connection: Connection) -> list[LatestFact]:
         """,  # noqa: S608 - literals
         binary=True,
     )
-    return [LatestFact(*cast("_FactRow", row)) for row in found]
+    return [LatestFact(*cast("FactRow", row)) for row in found]
 
 
 def retract(
@@ -104,7 +96,8 @@ def retract(
     # Loaded again under the locks: a copy of an event may have dated a fact anew.
     still_wrong = find_wrong(suspects, load())
     wrong = {fact: still_wrong[fact] for fact in wrong if fact in still_wrong}
-    _replace(connection, locked, {fact: replacement or _demoted(fact) for fact, replacement in wrong.items()})
+    lowest = {fact: replace(fact, rank=0, effective_at=0, digest=b"") for fact in wrong}
+    _replace(connection, locked, {fact: replacement or lowest[fact] for fact, replacement in wrong.items()})
     return wrong
 
 
@@ -124,7 +117,7 @@ def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacemen
     """Store each replacement, or remove the fact where there is none; a fact that changed meanwhile stays."""
     folding = Fold(connection, [], [], {}, locked)
     for fact, replacement in replacements.items():
-        _WRITERS[fact.kind](connection, _parameters(fact, replacement))
+        _replace_one(connection, fact, replacement)
         if fact.kind == "name":
             folding.summary_changes.mark_stale(locked[fact.session_id, fact.subject].canonical_chat_id)
     lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
@@ -134,79 +127,40 @@ def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacemen
     changes.publish(connection, [*folding.changes, *(Change("session", session_id) for session_id in sorted(reported))])
 
 
-def _parameters(fact: LatestFact, replacement: LatestFact | None) -> Mapping[str, object]:
-    return {
-        "session_id": fact.session_id,
-        "subject": fact.subject,
-        "object": fact.object,
-        "wrong_at": fact.effective_at,
-        "wrong_digest": fact.digest,
-        "rank": 0 if replacement is None else replacement.rank,
-        "at": None if replacement is None else replacement.effective_at,
-        "digest": None if replacement is None else replacement.digest,
-        "value": None if replacement is None else replacement.value,
-    }
+def _replace_one(connection: Connection, fact: LatestFact, replacement: LatestFact | None) -> None:
+    rank, at, digest, value = (*replacement.precedence, replacement.value) if replacement else (0, None, None, None)
+    statement = _REMOVE_LID_EVIDENCE if fact.kind == "alias" and replacement is None else _REPLACE[fact.kind]
+    replaced_by = {"new_rank": rank, "new_at": at, "new_digest": digest, "new_value": value}
+    connection.execute(statement, asdict(fact) | replaced_by)
 
 
-def _replace_name(connection: Connection, parameters: Mapping[str, object]) -> None:
-    connection.execute(
-        """
+def _replace_report(column: LiteralString) -> LiteralString:
+    return f"""
+        UPDATE sessions
+        SET {column} = %(new_value)s, {column}_at = %(new_at)s, {column}_digest = %(new_digest)s, rev = rev + 1
+        WHERE session_id = %(session_id)s AND {column}_at = %(effective_at)s AND {column}_digest = %(digest)s
+    """  # noqa: S608 - literals
+
+
+_REPLACE: Mapping[FactKind, LiteralString] = {
+    "name": """
         UPDATE chats
-        SET own_name = %(value)s, own_name_quality = %(rank)s, own_name_at = %(at)s, own_name_digest = %(digest)s
+        SET own_name = %(new_value)s, own_name_quality = %(new_rank)s, own_name_at = %(new_at)s,
+            own_name_digest = %(new_digest)s
         WHERE session_id = %(session_id)s AND address = %(subject)s
-            AND own_name_at = %(wrong_at)s AND own_name_digest = %(wrong_digest)s
-        """,
-        parameters,
-    )
-
-
-def _replace_lid_evidence(connection: Connection, parameters: Mapping[str, object]) -> None:
-    if parameters["digest"] is None:
-        connection.execute(
-            """
-            DELETE FROM lid_aliases
-            WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
-                AND observed_at = %(wrong_at)s AND digest = %(wrong_digest)s
-            """,
-            parameters,
-        )
-        return
-    connection.execute(
-        """
+            AND own_name_at = %(effective_at)s AND own_name_digest = %(digest)s
+    """,
+    "alias": """
         UPDATE lid_aliases
-        SET observed_at = %(at)s, digest = %(digest)s
+        SET observed_at = %(new_at)s, digest = %(new_digest)s
         WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
-            AND observed_at = %(wrong_at)s AND digest = %(wrong_digest)s
-        """,
-        parameters,
-    )
-
-
-def _replace_state(connection: Connection, parameters: Mapping[str, object]) -> None:
-    connection.execute(
-        """
-        UPDATE sessions
-        SET state = %(value)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
-        WHERE session_id = %(session_id)s AND state_at = %(wrong_at)s AND state_digest = %(wrong_digest)s
-        """,
-        parameters,
-    )
-
-
-def _replace_phone(connection: Connection, parameters: Mapping[str, object]) -> None:
-    connection.execute(
-        """
-        UPDATE sessions
-        SET phone = %(value)s, phone_at = %(at)s, phone_digest = %(digest)s, rev = rev + 1
-        WHERE session_id = %(session_id)s AND phone_at = %(wrong_at)s AND phone_digest = %(wrong_digest)s
-        """,
-        parameters,
-    )
-
-
-_WRITERS: Mapping[FactKind, Callable[[Connection, Mapping[str, object]], None]] = {
-    "name": _replace_name,
-    "alias": _replace_lid_evidence,
-    "state": _replace_state,
-    "phone": _replace_phone,
+            AND observed_at = %(effective_at)s AND digest = %(digest)s
+    """,
+    "state": _replace_report("state"),
+    "phone": _replace_report("phone"),
 }
+_REMOVE_LID_EVIDENCE: LiteralString = """
+    DELETE FROM lid_aliases
+    WHERE session_id = %(session_id)s AND lid = %(subject)s AND phone = %(object)s
+        AND observed_at = %(effective_at)s AND digest = %(digest)s
+"""

@@ -20,29 +20,21 @@ from store.postgres.connections import Connection
 
 def create_tables(connection: Connection) -> None:
     """Create the temporary tables of this connection; unqualified names still mean the real tables."""
-    connection.execute("SET search_path TO public, pg_temp")
     connection.execute(
         """
+        SET search_path TO public, pg_temp;
         CREATE TEMPORARY TABLE whatsapp_messages (
             LIKE public.whatsapp_messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING IDENTITY,
             UNIQUE (key_id, chat_id, direction)
-        ) ON COMMIT DELETE ROWS
-        """
-    )
-    connection.execute(
-        """
+        ) ON COMMIT DELETE ROWS;
         CREATE TEMPORARY TABLE message_updates (
             LIKE public.message_updates INCLUDING CONSTRAINTS, PRIMARY KEY (key_id, kind, digest)
-        ) ON COMMIT DELETE ROWS
-        """
-    )
-    # Only the columns that statements about messages read; a shadow may need chats that do not exist yet.
-    connection.execute(
-        """
+        ) ON COMMIT DELETE ROWS;
+        -- Only the columns that statements about messages read; a shadow may need chats that do not exist yet.
         CREATE TEMPORARY TABLE chats (
             chat_id bigint PRIMARY KEY, session_id text NOT NULL, address text NOT NULL, merged_into bigint,
             canonical_chat_id bigint NOT NULL GENERATED ALWAYS AS (coalesce(merged_into, chat_id)) STORED
-        ) ON COMMIT DELETE ROWS
+        ) ON COMMIT DELETE ROWS;
         """
     )
 
@@ -86,9 +78,8 @@ def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> di
         {"rows": json_rows.encode({"session_id": session_id, "address": address} for session_id, address in addresses)},
     )
     known: dict[ChatAddress, Chat] = {}
-    for session_id, address, chat_id, head, its_session, its_address in cast(
-        "Iterable[tuple[str, str, int, int, str, str]]", found
-    ):
+    rows = cast("Iterable[tuple[str, str, int, int, str, str]]", found)
+    for session_id, address, chat_id, head, its_session, its_address in rows:
         known[its_session, its_address] = Chat(head, head)
         known[session_id, address] = Chat(chat_id, head)
     missing = sorted(set(addresses) - set(known))
@@ -105,19 +96,16 @@ class ShadowScope:
     chats_by_address: Mapping[ChatAddress, Chat]
 
 
-def build(
-    connection: Connection, parsed_events: Sequence[ParsedEvent], scope: ShadowScope, own_phone: str | None
-) -> None:
+def build(connection: Connection, events: Sequence[ParsedEvent], scope: ShadowScope, own_phone: str | None) -> None:
     """Fold the facts about these keys, and no others, into an empty shadow.
 
     A key with a pruned source starts with its real rows, because its remaining sources are not all of them.
     """
-    said = [
-        (t, fact, name) for t in parsed_events for fact, name in t.keyed_message_facts() if name in scope.locked_keys
-    ]
+    keys = scope.locked_keys
+    keyed = [(event, fact, key) for event in events for fact, key in event.keyed_message_facts() if key in keys]
     _copy_chats(connection, scope.chats_by_address)
-    _copy_pruned(connection, scope.key_ids, parsed_events)
-    folding = fold.Fold(connection, parsed_events, said, scope.locked_keys, dict(scope.chats_by_address))
+    _copy_pruned(connection, scope.key_ids, events)
+    folding = fold.Fold(connection, events, keyed, keys, dict(scope.chats_by_address))
     folding.drop_tombstoned_facts()
     with shadow_search_path(connection):
         folding.store_messages(own_phone)
@@ -126,35 +114,26 @@ def build(
         message_updates.recompute(connection, sorted(scope.key_ids))
 
 
-def _copy_chats(connection: Connection, located: Mapping[ChatAddress, Chat]) -> None:
+def _copy_chats(connection: Connection, chats_by_address: Mapping[ChatAddress, Chat]) -> None:
+    rows = json_rows.encode(
+        {"chat_id": chat.chat_id, "session_id": session_id, "address": address, "canonical": chat.canonical_chat_id}
+        for (session_id, address), chat in chats_by_address.items()
+    )
     connection.execute(
         """
         INSERT INTO pg_temp.chats (chat_id, session_id, address, merged_into)
-        SELECT r.chat_id, r.session_id, r.address, nullif(r.canonical_chat_id, r.chat_id)
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text,
-            canonical_chat_id bigint)
+        SELECT r.chat_id, r.session_id, r.address, nullif(r.canonical, r.chat_id)
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, session_id text, address text, canonical bigint)
         """,
-        {
-            "rows": json_rows.encode(
-                {
-                    "chat_id": chat.chat_id,
-                    "session_id": place[0],
-                    "address": place[1],
-                    "canonical_chat_id": chat.canonical_chat_id,
-                }
-                for place, chat in located.items()
-            )
-        },
+        {"rows": rows},
     )
 
 
-def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events: Iterable[ParsedEvent]) -> None:
-    pruned = [
-        key_id
-        for (key_id,) in connection.execute(
-            "SELECT k.key_id FROM message_keys AS k WHERE k.has_pruned_sources AND k.key_id = ANY(%s)", [list(key_ids)]
-        )
-    ]
+def _copy_pruned(connection: Connection, key_ids: Collection[int], events: Iterable[ParsedEvent]) -> None:
+    found = connection.execute(
+        "SELECT k.key_id FROM message_keys AS k WHERE k.has_pruned_sources AND k.key_id = ANY(%s)", [list(key_ids)]
+    )
+    pruned = [key_id for (key_id,) in found]
     if not pruned:
         return
     connection.execute(
@@ -171,15 +150,10 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], parsed_events
         """,
         {"keys": pruned},
     )
-    digests = [telling.digest for telling in parsed_events]
-    connection.execute(
-        _COPY_PRUNED_UPDATES,
-        {"keys": pruned, "digests": digests},
-    )
-    connection.execute(
-        _COPY_PRUNED_MESSAGES,
-        {"keys": pruned, "ties": [messages.content_tiebreaker(digest) for digest in digests]},
-    )
+    digests = [event.digest for event in events]
+    connection.execute(_COPY_PRUNED_UPDATES, {"keys": pruned, "digests": digests})
+    ties = [messages.content_tiebreaker(digest) for digest in digests]
+    connection.execute(_COPY_PRUNED_MESSAGES, {"keys": pruned, "ties": ties})
 
 
 def _restore_content_rank(connection: Connection) -> None:

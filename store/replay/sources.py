@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
@@ -20,7 +19,7 @@ _MAX_TRANSACTION_SECONDS = 30.0
 """Seconds after which no transaction of a worker still runs (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20
 """Bytes of bodies in one page."""
-_SourceRow: TypeAlias = tuple[int, bytes, bytes, int | None, int, int | None, str, str | None, str | None, str | None]
+_SourceRow: TypeAlias = tuple[int, bytes, bytes, list[int], int, int, str, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class SourceEvent:
     """Its last known receipt, in ms."""
     parsed_events: Sequence[ParsedEvent]
     """One per receipt that dates something, the earliest first."""
-    message_keys: frozenset[MessageKey] = field(default_factory=frozenset[MessageKey])
+    message_keys: frozenset[MessageKey]
     """The keys of the messages that it is about now."""
 
     @property
@@ -71,16 +70,12 @@ def last_visible_event(connection: Connection) -> int:
     Ids are assigned before COMMIT, so smaller ids may commit later: this waits for the transactions that run now.
     """
     row = connection.execute(
-        """
-        SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM raw_events AS e
-        """
+        "SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmax(pg_current_snapshot())::text FROM raw_events AS e"
     ).fetchone()
-    last, running = cast("tuple[int, int]", row)
+    last, running = cast("tuple[int, str]", row)
     deadline = time.monotonic() + _MAX_TRANSACTION_SECONDS
-    while time.monotonic() < deadline:
-        found = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
-        if cast("tuple[int]", found)[0] >= running:
-            break
+    have_ended = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::text::xid8"
+    while connection.execute(have_ended, [running]).fetchone() != (True,) and time.monotonic() < deadline:
         time.sleep(0.01)
     return last
 
@@ -95,8 +90,8 @@ def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: i
         LIMIT %(limit)s
         """,
         {"after": after, "upto": last_event_id, "limit": limit},
-    ).fetchall()
-    return _within_byte_limit(cast("Sequence[tuple[int, int]]", found))
+    )
+    return _within_byte_limit(cast("Iterable[tuple[int, int]]", found))
 
 
 def first_within_limit(connection: Connection, event_ids: Collection[int]) -> list[int]:
@@ -104,14 +99,14 @@ def first_within_limit(connection: Connection, event_ids: Collection[int]) -> li
     found = connection.execute(
         "SELECT e.event_id, octet_length(e.body) FROM raw_events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
         [list(event_ids)],
-    ).fetchall()
-    return _within_byte_limit(cast("Sequence[tuple[int, int]]", found))
+    )
+    return _within_byte_limit(cast("Iterable[tuple[int, int]]", found))
 
 
-def _within_byte_limit(sizes: Sequence[tuple[int, int]]) -> list[int]:
-    sums = itertools.accumulate(size for _, size in sizes)
-    fit = sum(size <= _MAX_PAGE_BYTES for size in sums)
-    return [event_id for event_id, _ in sizes[: max(fit, 1)]]
+def _within_byte_limit(found: Iterable[tuple[int, int]]) -> list[int]:
+    sizes = dict(found)
+    fit = sum(size <= _MAX_PAGE_BYTES for size in itertools.accumulate(sizes.values()))
+    return list(sizes)[: max(fit, 1)]
 
 
 def load(
@@ -124,8 +119,9 @@ def load(
     suppressions = parser.suppressions.current(connection)
     found = connection.execute(
         """
-        SELECT e.event_id, e.digest, e.body, e.key_id, d.received_at, d.last_received_at, d.outcome,
-            p.reason, p.session_id, p.event
+        SELECT e.event_id, e.digest, e.body,
+            array_remove(ARRAY(SELECT k.key_id FROM event_keys AS k WHERE k.event_id = e.event_id) || e.key_id, NULL),
+            d.received_at, coalesce(d.last_received_at, d.received_at), d.outcome, p.reason, p.session_id, p.event
         FROM raw_events AS e
         JOIN event_digests AS d USING (digest)
         LEFT JOIN parked_events AS p USING (digest)
@@ -134,52 +130,36 @@ def load(
         """,
         {"events": list(event_ids)},
         binary=True,
-    ).fetchall()
-    additional_keys: defaultdict[int, set[int]] = defaultdict(set)
-    for key_id, event_id in cast(
-        "Iterable[tuple[int, int]]",
-        connection.execute(
-            "SELECT k.key_id, k.event_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)]
-        ),
-    ):
-        additional_keys[event_id].add(key_id)
-    return [_source_from_row(cast("_SourceRow", row), additional_keys, parser, rejected, suppressions) for row in found]
+    )
+    return [_source_from_row(cast("_SourceRow", row), parser, rejected, suppressions) for row in found]
 
 
 def _source_from_row(
-    row: _SourceRow,
-    additional_keys: defaultdict[int, set[int]],
-    parser: EventParser,
-    rejected: Collection[int],
-    suppressions: SuppressionSet | None,
+    row: _SourceRow, parser: EventParser, rejected: Collection[int], suppressions: SuppressionSet | None
 ) -> SourceEvent:
-    event_id, digest, body, key_id, first, last, stored_outcome, reason, session_id, event = row
-    outcome = (
-        Outcome("parked", reason, session_id, event, None) if reason == parser.poison_reason else parser.parse(body)
-    )
+    event_id, digest, body, key_ids, first, last, stored_outcome, reason, session_id, event = row
+    poisoned = reason == parser.poison_reason
+    outcome = Outcome("parked", reason, session_id, event, None) if poisoned else parser.parse(body)
     if suppressions is not None and batch_filter.is_suppressed(suppressions, outcome, first, body):
         outcome = Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)
     elif event_id in rejected:
         outcome = Outcome("parked", parser.rejected_reason, outcome.session_id, outcome.event_type, outcome.time)
-    links = additional_keys[event_id] if key_id is None else additional_keys[event_id] | {key_id}
     parsed_events: tuple[ParsedEvent, ...] = ()
     # An erased event stays erased, even if its body still exists.
     if outcome.facts and outcome.session_id is not None and stored_outcome != "forgotten":
         parsed_events = tuple(
             # Event ids grow with the position in the batch, so they break ties between receipts as it does.
             ParsedEvent(digest, receipt, event_id % 65536, outcome.session_id, outcome.facts)
-            for receipt in sorted({first, last if last is not None else first})
+            for receipt in sorted({first, last})
         )
     return SourceEvent(
         event_id=event_id,
         digest=digest,
-        linked_key_ids=frozenset(links),
+        linked_key_ids=frozenset(key_ids),
         stored_outcome=stored_outcome,
         stored_reason=None if reason is None else (reason, session_id, event),
         outcome=outcome,
-        last_received_at=first if last is None else last,
+        last_received_at=last,
         parsed_events=parsed_events,
-        message_keys=frozenset(key for _, key in parsed_events[0].keyed_message_facts())
-        if parsed_events
-        else frozenset(),
+        message_keys=frozenset(key for parsed in parsed_events[:1] for _, key in parsed.keyed_message_facts()),
     )

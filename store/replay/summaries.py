@@ -42,8 +42,7 @@ def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequen
 def _read_summaries(connection: Connection, chat_ids: Collection[int]) -> Mapping[int, tuple[object, ...]]:
     found = connection.execute(
         """
-        SELECT c.chat_id, c.name, c.last_timestamp, c.unread, c.waiting_since
-        FROM chats AS c
+        SELECT c.chat_id, c.name, c.last_timestamp, c.unread, c.waiting_since FROM chats AS c
         WHERE c.chat_id = ANY(%s)
         """,
         [list(chat_ids)],
