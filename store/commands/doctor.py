@@ -37,5 +37,5 @@ def _print_findings(findings: list[Finding], worst: Severity) -> None:
 
 
 COMMAND = Command(
-    "doctor", "check everything and print remedies; exit code 0: fine, 1: warnings, 2: broken", _run, _add_arguments
+    "doctor", "check everything and print remedies; exits with 0: fine, 1: warnings, 2: broken", _run, _add_arguments
 )

@@ -29,9 +29,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("address", nargs="?", help="a phone number in any spelling, a JID or a LID")
     parser.add_argument("--session", metavar="ID", help="erase only in this session; default: in all")
     parser.add_argument("--yes", action="store_true", help="erase; without it only count")
-    parser.add_argument(
-        "--reapply", action="store_true", help="after a restore: erase again everybody in the list in DATA_DIR"
-    )
+    parser.add_argument("--reapply", action="store_true", help="after a restore: erase again all in DATA_DIR's list")
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
@@ -58,35 +56,25 @@ def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
     with connections.open(connections.url(environ), "forget", overrides=_SESSION_SETTINGS) as connection:
         if missing := migrator.missing(connection):
             raise _UsageError(f"The database lacks {', '.join(missing)}. Run `python -m store migrate`.")
-        erased = ErasedCounts()
-        if address is None:
-            count = requests.reapply(connection, environ, erased)
-            print(f"Applied {count:,} suppressions. Erased:")
-            return _print_counts(erased.total)
-        if not options.yes:
+        if address is not None and not options.yes:
             print("This would be erased, and nothing was (add --yes):")
             return _print_counts(requests.preview(connection, address, options.session).counts)
-        key_store = SuppressionKeyStore.from_environ(environ)
-        subject = lock_retry.retry_on_lock(
-            lambda: requests.record(connection, key_store, address, options.session), jobs.STEP_RETRY_SECONDS
-        )
-        jobs.run_all(connection, key_store, erased)
-        print(f"Erased, with {len(subject.addresses)} known addresses:")
-        return _print_counts(erased.total)
+        erased: dict[int, Counter[str]] = {}
 
+        def keep_counts(job: ErasureJob) -> None:
+            erased[job.erasure_id] = job.erased_counts
 
-class ErasedCounts:
-    """Sums the counts of all erasures that a command runs."""
-
-    def __init__(self) -> None:
-        self._counts_by_job = dict[int, Counter[str]]()
-
-    def __call__(self, job: ErasureJob) -> None:
-        self._counts_by_job[job.erasure_id] = job.erased_counts
-
-    @property
-    def total(self) -> Counter[str]:
-        return sum(self._counts_by_job.values(), Counter[str]())
+        if address is None:
+            count = requests.reapply(connection, environ, keep_counts)
+            print(f"Applied {count:,} suppressions. Erased:")
+        else:
+            key_store = SuppressionKeyStore.from_environ(environ)
+            subject = lock_retry.retry_on_lock(
+                lambda: requests.record(connection, key_store, address, options.session), jobs.STEP_RETRY_SECONDS
+            )
+            jobs.run_all(connection, key_store, keep_counts)
+            print(f"Erased, with {len(subject.addresses)} known addresses:")
+        return _print_counts(sum(erased.values(), Counter[str]()))
 
 
 def _print_counts(counts: Mapping[str, int]) -> int:

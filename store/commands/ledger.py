@@ -29,11 +29,9 @@ def print_totals(totals: ledger.Ledger) -> None:
     for name in ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten"):
         print(f"{name:>10} {getattr(totals, name):>12,}")
     if totals.waiting is None:
-        last_read = (
-            "no worker has ever read the stream"
-            if totals.as_of is None
-            else f"a worker last read the stream at {totals.as_of:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        last_read = "no worker has ever read the stream"
+        if totals.as_of is not None:
+            last_read = f"a worker last read the stream at {totals.as_of:%Y-%m-%d %H:%M:%S} UTC"
         print(f"{'waiting':>10} {'unknown':>12}  ({last_read}; start one)")
         return
     print(f"{'waiting':>10} {totals.waiting:>12,}")

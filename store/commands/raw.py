@@ -16,9 +16,7 @@ POLL_SECONDS = 0.25
 
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--follow", action="store_true", help="then print each new one")
-    parser.add_argument(
-        "--last", type=int, default=10, metavar="N", help="the number of stored events to print first (10)"
-    )
+    parser.add_argument("--last", type=int, default=10, metavar="N", help="how many stored events to print first (10)")
     parser.add_argument("--json", action="store_true", help="print JSON, one event a line")
 
 

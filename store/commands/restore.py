@@ -32,28 +32,24 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
             connections.direct_url(environ), options.file, environ, backup.print_progress, replace=options.yes
         )
     except restore.DatabaseNotEmptyError as error:
-        print(f"restore: {error}. Nothing was changed. Add --yes to drop them.", file=sys.stderr)
-        return CANNOT_RUN
+        failure = f"{error}. Nothing was changed. Add --yes to drop them."
     except ProgramError as error:
-        print(f"restore: {error}", file=sys.stderr)
-        return CANNOT_RUN
+        failure = str(error)
     except SuppressionKeyError as error:
-        print(
-            f"restore: {error} Then restore again with --yes. No process serves the database until then.",
-            file=sys.stderr,
-        )
-        return CANNOT_RUN
+        failure = f"{error} Then restore again with --yes. No process serves the database until then."
     except KeyboardInterrupt:
-        print("restore: interrupted. Run it again with --yes.", file=sys.stderr)
-        return CANNOT_RUN
-    for name in restored.applied_migrations:
-        print(f"applied {name}")
-    if restored.reapplied_suppressions:
-        print(f"applied {restored.reapplied_suppressions:,} suppressions again")
-    print(f"restored {options.file}. Its ledger:")
-    ledger.print_totals(restored.totals)
-    print(AFTER_RESTORE_NOTE)
-    return OK
+        failure = "interrupted. Run it again with --yes."
+    else:
+        for name in restored.applied_migrations:
+            print(f"applied {name}")
+        if restored.reapplied_suppressions:
+            print(f"applied {restored.reapplied_suppressions:,} suppressions again")
+        print(f"restored {options.file}. Its ledger:")
+        ledger.print_totals(restored.totals)
+        print(AFTER_RESTORE_NOTE)
+        return OK
+    print(f"restore: {failure}", file=sys.stderr)
+    return CANNOT_RUN
 
 
 COMMAND = Command("restore", "replace the database by a backup", _run, _add_arguments)

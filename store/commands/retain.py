@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
@@ -15,24 +15,15 @@ from store.backup.dump import format_megabytes
 from store.commands.command import CANNOT_RUN, INCOMPLETE, OK, Command
 from store.postgres import connections, errors, migrator
 from store.postgres.connections import Connection
-from store.retention import ages, expired_events
-from store.retention import expired_messages as retention_messages
+from store.retention import ages, expired_events, expired_messages
 from store.retention.ages import Age, AgeError
+from store.retention.expired_events import RetentionPolicy
 
 PROGRESS_SECONDS = 5.0
 """Seconds between two lines of progress."""
 _SESSION_SETTINGS = {"statement_timeout": "3600s", "idle_in_transaction_session_timeout": "60s"}
 """Counting everything that expired takes long."""
-
-
 Step = TypeVar("Step")
-
-
-@dataclass(frozen=True, slots=True)
-class _RetentionRequest:
-    raw: expired_events.RetentionPolicy | None
-    messages: int | None
-    """Messages before this time, in ms, are deleted."""
 
 
 def _parse_age(text: str) -> Age:
@@ -44,11 +35,11 @@ def _parse_age(text: str) -> Age:
 
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--raw", type=_parse_age, metavar="AGE", help="the age from which raw events are deleted: 90d, 12w, 18m, 2y"
+        "--raw", type=_parse_age, metavar="AGE", help="delete raw events from this age: 90d, 12w, 18m, 2y"
     )
-    parser.add_argument("--messages", type=_parse_age, metavar="AGE", help="the age from which messages are deleted")
+    parser.add_argument("--messages", type=_parse_age, metavar="AGE", help="delete messages from this age")
     parser.add_argument(
-        "--parked", action="store_true", help="with --raw: also parked events, which can then not be retried"
+        "--parked", action="store_true", help="with --raw: parked events, too; none can be retried then"
     )
     parser.add_argument("--yes", action="store_true", help="delete; without it only count")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -64,36 +55,34 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
             print(f"retain: the database lacks {', '.join(missing)}. Run `python -m store migrate`.", file=sys.stderr)
             return CANNOT_RUN
         now = connections.server_time(connection)
-        request = _RetentionRequest(
-            None if raw is None else expired_events.RetentionPolicy(_to_ms(raw.before(now)), options.parked),
-            None if messages is None else _to_ms(messages.before(now)),
-        )
+        policy = None if raw is None else RetentionPolicy(_to_ms(raw.before(now)), options.parked)
+        before = None if messages is None else _to_ms(messages.before(now))
         if not options.yes:
-            return _print_preview(connection, request, as_json=options.json)
+            return _print_preview(connection, policy, before, as_json=options.json)
         try:
-            return _delete(connection, request, as_json=options.json)
+            return _delete(connection, policy, before, as_json=options.json)
         except KeyboardInterrupt:
             print("retain: interrupted. Run it again to continue.", file=sys.stderr)
             return INCOMPLETE
 
 
-def _print_preview(connection: Connection, request: _RetentionRequest, *, as_json: bool) -> int:
+def _print_preview(connection: Connection, policy: RetentionPolicy | None, before: int | None, *, as_json: bool) -> int:
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        raw = None if request.raw is None else expired_events.preview(connection, request.raw)
-        messages = None if request.messages is None else retention_messages.preview(connection, request.messages)
+        raw = None if policy is None else expired_events.preview(connection, policy)
+        messages = None if before is None else expired_messages.preview(connection, before)
     if as_json:
         previews = {"raw": raw, "messages": messages}
         print(json.dumps({name: None if preview is None else asdict(preview) for name, preview in previews.items()}))
         return OK
-    if raw is not None and request.raw is not None:
-        print(f"raw bodies received before {_format_time(request.raw.received_before)}:")
+    if raw is not None and policy is not None:
+        print(f"raw bodies received before {_format_time(policy.received_before)}:")
         print(f"{raw.bodies:>12,} bodies of {format_megabytes(raw.size)}, the first received {_format_time(raw.since)}")
         print(f"{len(raw.partitions):>12,} months are dropped: {', '.join(raw.partitions) or 'none'}")
         if raw.parked:
             print(f"{raw.parked:>12,} parked events are kept (--parked deletes them; they can then not be retried)")
-    if messages is not None and request.messages is not None:
-        print(f"messages before {_format_time(request.messages)}:")
+    if messages is not None:
+        print(f"messages before {_format_time(before)}:")
         since = _format_time(messages.since)
         print(f"{messages.messages:>12,} messages in {messages.chats:,} chats, the first of {since}")
         print(f"{messages.updates:>12,} acknowledgements, edits, deletions and reactions")
@@ -102,21 +91,22 @@ def _print_preview(connection: Connection, request: _RetentionRequest, *, as_jso
     return OK
 
 
-def _delete(connection: Connection, request: _RetentionRequest, *, as_json: bool) -> int:
+def _delete(connection: Connection, policy: RetentionPolicy | None, before: int | None, *, as_json: bool) -> int:
+    """Delete the raw events of this policy, and the messages before this time, in ms."""
     sums = Counter[str]()
     dropped: list[str] = []
     busy: list[str] = []
-    if request.messages is not None:
+    if before is not None:
         sums.update(messages=0, updates=0, sends=0)
-        for deleted in _with_progress(retention_messages.prune(connection, request.messages), "messages", sums):
+        for deleted in _with_progress(expired_messages.prune(connection, before), "messages", sums):
             sums.update(asdict(deleted))
-    if request.raw is not None:
+    if policy is not None:
         sums.update(bodies=0, bytes=0)
-        for part in _with_progress(expired_events.prune(connection, request.raw), "bodies", sums):
+        for part in _with_progress(expired_events.prune(connection, policy), "bodies", sums):
             sums.update(bodies=part.bodies, bytes=part.size)
             dropped += [part.dropped_partition] if part.dropped_partition else []
             busy += [part.busy_partition] if part.busy_partition else []
-    done: dict[str, object] = {**sums, **({} if request.raw is None else {"dropped": dropped, "busy": busy})}
+    done: dict[str, object] = {**sums, **({} if policy is None else {"dropped": dropped, "busy": busy})}
     if as_json:
         print(json.dumps(done))
     else:

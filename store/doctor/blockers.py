@@ -26,19 +26,14 @@ def oldest_transaction(connection: Connection) -> list[Finding]:
     ).fetchone()
     name = "postgresql.transactions"
     if row is None:
-        return [finding.ok(name, "No other transaction is running."), *_prepared_transactions(connection)]
+        return [finding.ok(name, "No other transaction is running.")]
     seconds, pid, state, application = cast("tuple[float, int, str, str]", row)
     message = f"The oldest transaction has run for {max(seconds, 0):.0f} s (process {pid}, {state}, {application!r})."
-    remedy = (
-        f"It holds back the change feed and vacuum. End it in its program, or with SELECT pg_terminate_backend({pid});"
-    )
-    return [
-        finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, message, remedy),
-        *_prepared_transactions(connection),
-    ]
+    remedy = f"It holds back the change feed and vacuum. End it in its program, or SELECT pg_terminate_backend({pid});"
+    return [finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, message, remedy)]
 
 
-def _prepared_transactions(connection: Connection) -> list[Finding]:
+def prepared_transactions(connection: Connection) -> list[Finding]:
     row = connection.execute(
         """
         SELECT count(*), min(p.gid), extract(epoch FROM clock_timestamp() - min(p.prepared))::float8
@@ -51,24 +46,15 @@ def _prepared_transactions(connection: Connection) -> list[Finding]:
     if not count or seconds is None:
         return [finding.ok(name, "There is no prepared transaction.")]
     message = f"{count} prepared transactions are open, the oldest for {seconds:.0f} s."
-    remedy = (
-        f"They hold back the change feed: COMMIT PREPARED or ROLLBACK PREPARED each of pg_prepared_xacts (first {gid})."
-    )
+    remedy = f"They hold back the change feed: COMMIT or ROLLBACK PREPARED each of pg_prepared_xacts (first {gid})."
     return [finding.by_threshold(name, seconds, _WARN_SECONDS, _BROKEN_SECONDS, message, remedy)]
 
 
 def feed_lag(connection: Connection) -> list[Finding]:
     lag = pruning.horizon_lag(connection)
-    return [
-        finding.by_threshold(
-            "feed.lag",
-            lag,
-            5,
-            60,
-            f"The oldest change that readers cannot see yet is {lag:.0f} s old.",
-            "End the transaction that holds it back (finding postgresql.transactions).",
-        )
-    ]
+    message = f"The oldest change that readers cannot see yet is {lag:.0f} s old."
+    remedy = "End the transaction that holds it back (finding postgresql.transactions)."
+    return [finding.by_threshold("feed.lag", lag, 5, 60, message, remedy)]
 
 
 def replication_slots(connection: Connection) -> list[Finding]:
@@ -85,9 +71,8 @@ def replication_slots(connection: Connection) -> list[Finding]:
     name = "postgresql.slots"
     findings: list[Finding] = []
     for slot, active, status, behind in cast("list[tuple[str, bool, str | None, int]]", rows):
-        state = (
-            f"The replication slot {slot} is {behind / _GIB:.1f} GiB behind and {'active' if active else 'inactive'}"
-        )
+        activity = "active" if active else "inactive"
+        state = f"The replication slot {slot} is {behind / _GIB:.1f} GiB behind and {activity}"
         remedy = f"Restart its reader, or SELECT pg_drop_replication_slot('{slot}'); and set max_slot_wal_keep_size."
         if status in {"lost", "unreserved"}:
             findings.append(finding.broken(name, f"{state}, and its log is {status}.", remedy))
@@ -98,4 +83,4 @@ def replication_slots(connection: Connection) -> list[Finding]:
     return findings or [finding.ok(name, "There is no replication slot.")]
 
 
-CHECKS = (oldest_transaction, feed_lag, replication_slots)
+CHECKS = (oldest_transaction, prepared_transactions, feed_lag, replication_slots)

@@ -76,17 +76,14 @@ def check_database(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _unreachable(error: errors.StoreError) -> Finding:
-    remedy = (
-        "Start it, and check host, user, password and database in DATABASE_URL: psql \"$DATABASE_URL\" -c 'SELECT 1'"
-    )
+    remedy = 'Start it, and check host, user, password and database in DATABASE_URL, with psql "$DATABASE_URL".'
     return finding.broken("postgresql", f"PostgreSQL does not answer. {error}", remedy)
 
 
 def _not_checked(check_name: str, error: errors.StoreError) -> Finding:
+    name = "postgresql.unseen"
     if error.sqlstate in _UNDEFINED_OBJECT_CODES:
-        remedy = "Run `python -m store migrate`."
-        return finding.warning(
-            "postgresql.unseen", f"A table, column or function that the check {check_name} needs is missing.", remedy
-        )
+        message = f"A table, column or function that the check {check_name} needs is missing."
+        return finding.warning(name, message, "Run `python -m store migrate`.")
     remedy = "Grant pg_monitor to the user, or read the log of PostgreSQL."
-    return finding.warning("postgresql.unseen", f"The check {check_name} failed ({error}).", remedy)
+    return finding.warning(name, f"The check {check_name} failed ({error}).", remedy)

@@ -12,11 +12,6 @@ def check_offset(name: str, owner: str, offset_seconds: float) -> Finding:
     direction = "ahead of" if offset_seconds > 0 else "behind"
     if abs(offset_seconds) <= WARN_SECONDS:
         return finding.ok(name, f"{owner} clock and this machine's agree within {WARN_SECONDS:g} s.")
-    return finding.by_threshold(
-        name,
-        abs(offset_seconds),
-        WARN_SECONDS,
-        BROKEN_SECONDS,
-        f"{owner} clock is {abs(offset_seconds):.1f} s {direction} this machine's.",
-        "Synchronize both machines by NTP; `timedatectl status` shows whether they are.",
-    )
+    message = f"{owner} clock is {abs(offset_seconds):.1f} s {direction} this machine's."
+    remedy = "Synchronize both machines by NTP; `timedatectl status` shows whether they are."
+    return finding.by_threshold(name, abs(offset_seconds), WARN_SECONDS, BROKEN_SECONDS, message, remedy)

@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,9 @@ _GIB = 1 << 30
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _EMPTY_SPOOL_BYTES = 64 << 10
 """A spool file in use cannot be read; one without events is smaller than this."""
+SPOOL_IN_USE_REMEDY = (
+    "Find out why Redis did not confirm (findings about Redis, ingest's /readyz). The spool drains by itself."
+)
 
 
 def free_space(environ: Mapping[str, str]) -> list[Finding]:
@@ -25,14 +28,11 @@ def free_space(environ: Mapping[str, str]) -> list[Finding]:
     limit = environ.get("SPOOL_MAX_BYTES", "").strip()
     max_bytes = int(limit) if limit.isdecimal() else _GIB
     free = shutil.disk_usage(_nearest_existing(spool_dir)).free
-    if max_bytes > free:
-        message = f"The spool may grow to {max_bytes / _GIB:.1f} GiB, and its disk has {free / _GIB:.1f} GiB left."
-        findings.append(
-            finding.warning("spool.bound", message, "Lower SPOOL_MAX_BYTES, or move SPOOL_DIR to a larger disk.")
-        )
-    else:
-        findings.append(finding.ok("spool.bound", "The spool's disk has room for SPOOL_MAX_BYTES."))
-    return findings
+    if max_bytes <= free:
+        return [*findings, finding.ok("spool.bound", "The spool's disk has room for SPOOL_MAX_BYTES.")]
+    message = f"The spool may grow to {max_bytes / _GIB:.1f} GiB, and its disk has {free / _GIB:.1f} GiB left."
+    remedy = "Lower SPOOL_MAX_BYTES, or move SPOOL_DIR to a larger disk."
+    return [*findings, finding.warning("spool.bound", message, remedy)]
 
 
 def postgresql_space(connection: Connection) -> list[Finding]:
@@ -41,9 +41,8 @@ def postgresql_space(connection: Connection) -> list[Finding]:
     row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'").fetchone()
     if not (host.startswith("/") or host in _LOCAL_HOSTS) or row is None:
         return []
-    folder = Path(str(row[0]))
     try:
-        return [_space_finding("disk.postgresql", "PostgreSQL's data folder", folder)]
+        return [_space_finding("disk.postgresql", "PostgreSQL's data folder", Path(str(row[0])))]
     except OSError:
         return []  # of another user or container
 
@@ -53,7 +52,6 @@ def spool_files(environ: Mapping[str, str]) -> list[Finding]:
     name = "spool.files"
     _, folder = _data_and_spool_dirs(environ)
     abandoned = held = 0
-    damaged: list[str] = []
     try:
         for path in sorted(folder.glob("*.spool")):
             events = _count_events(path)
@@ -72,10 +70,7 @@ def spool_files(environ: Mapping[str, str]) -> list[Finding]:
         remedy = "Keep the file: `.recover` of sqlite3 may read it. `python -m store ledger` names the missing events."
         return [finding.broken(name, f"A damaged spool file was set aside: {damaged[0]}.", remedy)]
     if held:
-        remedy = (
-            "Find out why Redis did not confirm (ingest's /readyz, findings about Redis); the spool drains by itself."
-        )
-        return [finding.warning(name, f"{held} spool files are in use.", remedy)]
+        return [finding.warning(name, f"{held} spool files are in use.", SPOOL_IN_USE_REMEDY)]
     return [finding.ok(name, "No spool on this machine contains events.")]
 
 
@@ -93,7 +88,7 @@ def _count_events(path: Path) -> int | None:
 
 
 def _size(path: Path) -> int:
-    parts: Iterable[Path] = (path, path.with_name(path.name + "-wal"))
+    parts = (path, path.with_name(path.name + "-wal"))
     return sum(part.stat().st_size for part in parts if part.exists())
 
 

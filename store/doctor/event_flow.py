@@ -3,7 +3,7 @@
 import time
 from typing import cast
 
-from store.doctor import finding
+from store.doctor import disks, finding
 from store.doctor.finding import Finding
 from store.history import sessions
 from store.ledger import ledger
@@ -29,16 +29,10 @@ def worker_alive(connection: Connection) -> list[Finding]:
     waiting = "The stream is empty."
     if length and oldest is not None:
         waiting = f"{length} batches are in the stream, the oldest for {max(oldest, 0):.0f} s."
+    remedy = "Start more workers (WORKERS, or another machine), and see the findings about PostgreSQL."
     return [
         finding.ok("worker.alive", "A worker reads the stream."),
-        finding.by_threshold(
-            "queue.age",
-            oldest or 0,
-            30,
-            600,
-            waiting,
-            "Start more workers (WORKERS, or another machine), and see the findings about PostgreSQL.",
-        ),
+        finding.by_threshold("queue.age", oldest or 0, 30, 600, waiting, remedy),
     ]
 
 
@@ -47,12 +41,9 @@ def ledger_balance(connection: Connection) -> list[Finding]:
     name = "ledger"
     if totals.lost:
         lost = sum(gap.events for gap in totals.lost)
-        spooled = any(gap.spooled for gap in totals.lost)
-        remedy = (
-            "Their writer had a spool: start an ingest on that SPOOL_DIR."
-            if spooled
-            else "`python -m store ledger` names the writer and the batches. Check the persistence of Redis."
-        )
+        remedy = "`python -m store ledger` names the writer and the batches. Check the persistence of Redis."
+        if any(gap.spooled for gap in totals.lost):
+            remedy = "Their writer had a spool: start an ingest on that SPOOL_DIR."
         return [finding.broken(name, f"{lost} acknowledged events are lost.", remedy)]
     if totals.waiting is None:
         remedy = "Start a worker: only a running one knows the content of the stream."
@@ -73,10 +64,8 @@ def reported_spools(connection: Connection) -> list[Finding]:
     writers, events = cast("tuple[int, int]", row)
     name = "spool.reported"
     if writers:
-        remedy = (
-            "Find out why Redis did not confirm (ingest's /readyz, findings about Redis); the spool drains by itself."
-        )
-        return [finding.warning(name, f"{writers} ingest processes reported {events} events in their spools.", remedy)]
+        message = f"{writers} ingest processes reported {events} events in their spools."
+        return [finding.warning(name, message, disks.SPOOL_IN_USE_REMEDY)]
     return [finding.ok(name, "No ingest reported events in its spool.")]
 
 
@@ -110,8 +99,7 @@ def session_activity(connection: Connection) -> list[Finding]:
         SELECT s.session_id, max(e.last_at) FILTER (WHERE e.event <> %(ping)s),
             ARRAY(
                 SELECT k.event FROM unnest(%(known)s::text[]) AS k (event)
-                WHERE NOT EXISTS (SELECT FROM session_events AS x WHERE x.session_number = s.session_number
-                    AND x.event = k.event)
+                WHERE k.event NOT IN (SELECT x.event FROM session_events AS x WHERE x.session_number = s.session_number)
             )
         FROM sessions AS s
         LEFT JOIN session_events AS e USING (session_number)
@@ -134,10 +122,8 @@ def session_activity(connection: Connection) -> list[Finding]:
             continue
         age = time.time() - last_at / 1000
         message = f"The last event of session {session_id} was {_format_age(age)}{unseen}."
-        fell_silent = _DAY < age < 7 * _DAY
-        findings.append(
-            finding.warning("sessions", message, remedy) if fell_silent else finding.ok("sessions", message)
-        )
+        silent = _DAY < age < 7 * _DAY
+        findings.append(finding.warning("sessions", message, remedy) if silent else finding.ok("sessions", message))
     return findings or [finding.ok("sessions", "No event of a session was received yet.")]
 
 

@@ -17,9 +17,7 @@ _DDL_PATTERN = re.compile(
     r"|ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?P<table>\w+)\s+RENAME\s+TO\s+(?P<name>\w+)",
     re.IGNORECASE,
 )
-_UNUSED_BYTES = 100 << 20
 _UNUSED_DAYS = 7
-_DEAD_ROWS = 100_000
 
 
 def expected_indexes(migrations: Iterable[str]) -> dict[str, str]:
@@ -46,12 +44,8 @@ def expected_indexes(migrations: Iterable[str]) -> dict[str, str]:
 def missing(connection: Connection) -> list[Finding]:
     """Indexes of the migrations that the database has; a missing migration is another finding."""
     applied = migrator.applied(connection)
-    texts = [
-        (migrator.MIGRATIONS_FOLDER / name).read_text(encoding="utf-8")
-        for name in migrator.available()
-        if name in applied
-    ]
-    expected = expected_indexes(texts)
+    paths = [migrator.MIGRATIONS_FOLDER / name for name in migrator.available() if name in applied]
+    expected = expected_indexes(path.read_text(encoding="utf-8") for path in paths)
     rows = connection.execute(
         "SELECT w.name FROM unnest(%s::text[]) AS w (name) WHERE to_regclass(quote_ident(w.name)) IS NULL ORDER BY 1",
         [sorted(expected)],
@@ -82,11 +76,9 @@ def invalid(connection: Connection) -> list[Finding]:
             message = f"The index {index} is being built."
             findings.append(finding.warning(name, message, "Wait: SELECT * FROM pg_stat_progress_create_index;"))
         else:
-            message = (
-                f"The index {index} is invalid: its creation was interrupted. Every write updates it, no query uses it."
-            )
+            message = f"The index {index} is invalid: its creation was interrupted. Writes update it, no query uses it."
             remedy = (
-                f"REINDEX INDEX CONCURRENTLY {index}; or, if no migration created it, DROP INDEX CONCURRENTLY {index};"
+                f"REINDEX INDEX CONCURRENTLY {index}; or DROP INDEX CONCURRENTLY {index}; if no migration created it"
             )
             findings.append(finding.broken(name, message, remedy))
     return findings or [finding.ok(name, "Every index is valid.")]
@@ -99,11 +91,11 @@ def unused(connection: Connection) -> list[Finding]:
         FROM pg_stat_user_indexes AS u
         JOIN pg_index AS i USING (indexrelid)
         JOIN pg_stat_database AS d ON d.datname = current_database()
-        WHERE u.idx_scan = 0 AND NOT i.indisunique AND pg_relation_size(u.indexrelid) > %(bytes)s
+        WHERE u.idx_scan = 0 AND NOT i.indisunique AND pg_relation_size(u.indexrelid) > pg_size_bytes('100 MB')
             AND coalesce(d.stats_reset, pg_postmaster_start_time()) < now() - make_interval(days => %(days)s)
         ORDER BY 2 DESC
         """,
-        {"bytes": _UNUSED_BYTES, "days": _UNUSED_DAYS},
+        {"days": _UNUSED_DAYS},
     ).fetchall()
     name = "postgresql.indexes.unused"
     if rows:
@@ -119,10 +111,9 @@ def dead_rows(connection: Connection) -> list[Finding]:
         """
         SELECT t.relname, t.n_dead_tup, t.n_live_tup
         FROM pg_stat_user_tables AS t
-        WHERE t.n_dead_tup > %(rows)s AND t.n_dead_tup > t.n_live_tup / 2
+        WHERE t.n_dead_tup > 100000 AND t.n_dead_tup > t.n_live_tup / 2
         ORDER BY t.n_dead_tup DESC
-        """,
-        {"rows": _DEAD_ROWS},
+        """
     ).fetchall()
     name = "postgresql.bloat"
     if rows:

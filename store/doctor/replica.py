@@ -37,8 +37,5 @@ def check(environ: Mapping[str, str]) -> list[Finding]:
         return [finding.warning(_FINDING_NAME, "READ_DATABASE_URL names a server that is not a replica.", remedy)]
     if not is_connected:
         return [finding.warning(_FINDING_NAME, "The replica is not connected to its primary.", _REMEDY)]
-    return [
-        finding.by_threshold(
-            _FINDING_NAME, lag or 0, replica.MAX_LAG, 300, f"The replica is {lag or 0:.1f} s behind.", _REMEDY
-        )
-    ]
+    message = f"The replica is {lag or 0:.1f} s behind."
+    return [finding.by_threshold(_FINDING_NAME, lag or 0, replica.MAX_LAG, 300, message, _REMEDY)]

@@ -10,28 +10,17 @@ from store.postgres import migrator
 from store.postgres.connections import Connection
 
 OLDEST_VERSION, NEWEST_TESTED_VERSION = 15, 18
-_XID_LIMIT = 2**31
-_VACUUM_REMEDY = "Find out what holds vacuum back (finding postgresql.transactions), then run VACUUM (FREEZE)."
 
 
 def version(connection: Connection) -> list[Finding]:
     name, number = "postgresql.version", connection.info.server_version // 10_000
     if number < OLDEST_VERSION:
-        remedy = (
-            f"Upgrade to PostgreSQL {OLDEST_VERSION} or newer: dump, restore, and set DATABASE_URL to the new server."
-        )
-        return [
-            finding.broken(
-                name, f"PostgreSQL {number} is older than {OLDEST_VERSION}, the oldest supported version.", remedy
-            )
-        ]
+        message = f"PostgreSQL {number} is older than {OLDEST_VERSION}, the oldest supported version."
+        remedy = "Upgrade to a supported version: dump, restore, and set DATABASE_URL to the new server."
+        return [finding.broken(name, message, remedy)]
     if number > NEWEST_TESTED_VERSION:
-        remedy = "Run the tests against it (./run test) before relying on it."
-        return [
-            finding.warning(
-                name, f"PostgreSQL {number} is newer than the newest tested version, {NEWEST_TESTED_VERSION}.", remedy
-            )
-        ]
+        message = f"PostgreSQL {number} is newer than the newest tested version, {NEWEST_TESTED_VERSION}."
+        return [finding.warning(name, message, "Run the tests against it (./run test) before relying on it.")]
     return [finding.ok(name, f"PostgreSQL {number}.")]
 
 
@@ -48,18 +37,14 @@ def durability_settings(connection: Connection) -> list[Finding]:
     """Settings that durability and vacuum depend on."""
     rows = connection.execute(
         """
-        SELECT s.name, s.setting
-        FROM pg_settings AS s
+        SELECT s.name, s.setting FROM pg_settings AS s
         WHERE s.name = ANY(ARRAY['fsync', 'full_page_writes', 'synchronous_commit', 'autovacuum', 'track_counts',
             'server_encoding'])
         """
     ).fetchall()
     settings = {str(name): str(setting) for name, setting in rows}
-    safe = {
-        "fsync": ("on",),
-        "full_page_writes": ("on",),
-        "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
-    }
+    commit_levels = {"on", "remote_apply", "remote_write", "local"}
+    safe = {"fsync": {"on"}, "full_page_writes": {"on"}, "synchronous_commit": commit_levels}
     findings = [
         finding.broken(
             f"postgresql.{name}",
@@ -74,19 +59,14 @@ def durability_settings(connection: Connection) -> list[Finding]:
     name = "postgresql.autovacuum"
     if disabled:
         remedy = f"ALTER SYSTEM SET {disabled[0]} = 'on'; then SELECT pg_reload_conf();"
-        findings.append(
-            finding.broken(
-                name, f"{disabled[0]} is off: dead rows are not removed, and transaction ids run out.", remedy
-            )
-        )
+        message = f"{disabled[0]} is off: dead rows are not removed, and transaction ids run out."
+        findings.append(finding.broken(name, message, remedy))
     else:
         findings.append(finding.ok(name, "Autovacuum is on."))
     name = "postgresql.encoding"
-    if settings["server_encoding"] != "UTF8":
+    if (encoding := settings["server_encoding"]) != "UTF8":
         remedy = "Create another database with ENCODING 'UTF8', and restore a backup into it."
-        findings.append(
-            finding.broken(name, f"The database's encoding is {settings['server_encoding']}, not UTF8.", remedy)
-        )
+        findings.append(finding.broken(name, f"The database's encoding is {encoding}, not UTF8.", remedy))
     else:
         findings.append(finding.ok(name, "The database's encoding is UTF8."))
     return findings
@@ -107,16 +87,9 @@ def connections(connection: Connection) -> list[Finding]:
         """
     ).fetchone()
     used, limit = cast("tuple[int, int]", row)
-    return [
-        finding.by_threshold(
-            "postgresql.connections",
-            used / limit,
-            0.8,
-            0.95,
-            f"{used} of {limit} connections are in use.",
-            "Lower API_CONNECTIONS, use PgBouncer, or raise max_connections.",
-        )
-    ]
+    message = f"{used} of {limit} connections are in use."
+    remedy = "Lower API_CONNECTIONS, use PgBouncer, or raise max_connections."
+    return [finding.by_threshold("postgresql.connections", used / limit, 0.8, 0.95, message, remedy)]
 
 
 def wraparound(connection: Connection) -> list[Finding]:
@@ -128,11 +101,10 @@ def wraparound(connection: Connection) -> list[Finding]:
         WHERE d.datname = current_database()
         """
     ).fetchone()
-    (age,) = cast("tuple[int]", row)
-    message = f"{age / _XID_LIMIT:.0%} of the transaction ids are used since the last freeze."
-    return [
-        finding.by_threshold("postgresql.wraparound", age, 0.2 * _XID_LIMIT, 0.5 * _XID_LIMIT, message, _VACUUM_REMEDY)
-    ]
+    used = cast("tuple[int]", row)[0] / 2**31
+    message = f"{used:.0%} of the transaction ids are used since the last freeze."
+    remedy = "Find out what holds vacuum back (finding postgresql.transactions), then run VACUUM (FREEZE)."
+    return [finding.by_threshold("postgresql.wraparound", used, 0.2, 0.5, message, remedy)]
 
 
 def migrations(connection: Connection) -> list[Finding]:
