@@ -18,17 +18,13 @@ def reset_server_state(connection: Connection, migrations: Sequence[str]) -> Non
         # Restored messages are visible to every page of this epoch, so their transaction is the oldest possible one. A
         # new column with a default takes no time; an UPDATE would rewrite every message.
         connection.execute(
-            """
-            ALTER TABLE whatsapp_messages
-                DROP COLUMN created_xid,
-                ADD COLUMN created_xid xid8 NOT NULL DEFAULT '2'
-            """
+            "ALTER TABLE whatsapp_messages DROP COLUMN created_xid, ADD COLUMN created_xid xid8 NOT NULL DEFAULT '2'"
         )
         connection.execute("ALTER TABLE whatsapp_messages ALTER COLUMN created_xid SET DEFAULT pg_current_xact_id()")
         # Changes that are not indexed yet are kept, as changes of this transaction.
         connection.execute(
-            "DELETE FROM changes AS c USING search_index_position AS u WHERE (c.xid, c.change_id) <= (u.xid, "
-            "u.change_id)"
+            "DELETE FROM changes AS c USING search_index_position AS u"
+            " WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)"
         )
         connection.execute("UPDATE changes SET xid = pg_current_xact_id()")
         connection.execute("UPDATE search_index_position SET xid = pg_current_xact_id(), change_id = 0")

@@ -11,7 +11,7 @@ from typing import cast
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
 from store.postgres import client_programs, connections, errors
-from store.postgres.client_programs import Program, ProgramError
+from store.postgres.client_programs import ConnectionTarget, Program, ProgramError
 from store.postgres.connections import Connection
 
 ProgressCallback = Callable[[str], None]
@@ -53,13 +53,8 @@ def create(database_url: str, path: Path, environ: Mapping[str, str], on_progres
             totals = ledger.read_in_transaction(connection)
             partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
             try:
-                _run_pg_dump(
-                    dump,
-                    client_programs.connection_target(database_url, "backup", environ),
-                    snapshot,
-                    partial,
-                    on_progress,
-                )
+                target = client_programs.connection_target(database_url, "backup", environ)
+                _run_pg_dump(dump, target, snapshot, partial, on_progress)
                 size = partial.stat().st_size
                 _publish(partial, path)
             finally:
@@ -78,26 +73,22 @@ def _export_snapshot(connection: Connection) -> str:
 
 def _run_pg_dump(
     pg_dump: Program,
-    server: client_programs.ConnectionTarget,
+    server: ConnectionTarget,
     snapshot: str,
     partial: Path,
     on_progress: ProgressCallback,
 ) -> None:
     # Created here, readable by the owner only; pg_dump writes into it.
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    arguments = [
-        "--format=custom",
-        f"--schema={SCHEMA}",
-        f"--snapshot={snapshot}",
-        f"--lock-wait-timeout={_LOCK_WAIT_TIMEOUT}",
-    ]
+    # Owners and privileges belong to the server that the backup is restored into.
+    arguments = ["--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-password"]
     if pg_dump.major >= 14:
         arguments.append("--extension=pg_trgm")
-    # Owners and privileges belong to the server that the backup is restored into.
-    arguments += ["--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-password"]
+    arguments += [f"--schema={SCHEMA}", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_TIMEOUT}"]
+    arguments += ["--format=custom", f"--file={partial}", f"--dbname={server.dbname}"]
     client_programs.run(
         pg_dump,
-        [*arguments, f"--file={partial}", f"--dbname={server.dbname}"],
+        arguments,
         server.environment,
         on_progress=lambda: on_progress(f"{format_megabytes(partial.stat().st_size)} written"),
     )
@@ -111,9 +102,8 @@ def _publish(partial: Path, path: Path) -> None:
         # Unlike a rename, a link does not replace an existing file.
         os.link(partial, path)
     except FileExistsError:
-        raise ProgramError(
-            f"{path} was created meanwhile, and a backup is never overwritten. Choose another name."
-        ) from None
+        message = f"{path} was created meanwhile, and a backup is never overwritten. Choose another name."
+        raise ProgramError(message) from None
     except OSError:
         partial.rename(path)  # a file system without links
     with suppress(OSError):  # not supported by some network file systems

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import LiteralString, cast
 
 from store.backup import adopt, archive
 from store.backup.archive import BackupArchive
@@ -17,6 +17,8 @@ from store.postgres.client_programs import ProgramError
 from store.postgres.connections import Connection
 
 _SESSION_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "30s"}
+_DATABASE_SIZE = "SELECT pg_database_size(current_database())"
+_OPTIONS = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments"]
 
 
 class DatabaseNotEmptyError(Exception):
@@ -55,9 +57,8 @@ def restore(
         require_compatible(backup, major)
         if table_count := _count_tables(connection):
             if not replace:
-                raise DatabaseNotEmptyError(
-                    f"Database {database} contains {table_count} tables and {_count_events(connection):,} events"
-                )
+                events = f"{_count_events(connection):,} events"
+                raise DatabaseNotEmptyError(f"Database {database} contains {table_count} tables and {events}")
             _drop_schema_objects(connection)
         on_progress("restoring")
         with tempfile.NamedTemporaryFile("w", prefix="restore-", suffix=".list") as contents:
@@ -65,19 +66,11 @@ def restore(
             contents.flush()
             client_programs.run(
                 program,
-                [
-                    "--single-transaction",
-                    "--exit-on-error",
-                    "--no-owner",
-                    "--no-privileges",
-                    "--no-comments",
-                    "--no-password",
-                    f"--use-list={contents.name}",
-                    f"--dbname={server.dbname}",
-                    str(path),
-                ],
+                [*_OPTIONS, "--no-password", f"--use-list={contents.name}", f"--dbname={server.dbname}", str(path)],
                 server.environment,
-                on_progress=lambda: on_progress(f"{format_megabytes(_database_size(connection))} in the database"),
+                on_progress=lambda: on_progress(
+                    f"{format_megabytes(_read_number(connection, _DATABASE_SIZE))} in the database"
+                ),
             )
         return _adopt(connection, backup, environ, on_progress)
 
@@ -111,35 +104,32 @@ def require_compatible(backup: BackupArchive, server_major: int) -> None:
         )
 
 
-def _database_size(connection: Connection) -> int:
+def _read_number(connection: Connection, query: LiteralString) -> int:
     with errors.translated():
-        row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        row = connection.execute(query).fetchone()
     return cast("int", row[0]) if row else 0
 
 
 def _count_tables(connection: Connection) -> int:
     """Count tables and views, except those of extensions."""
-    with errors.translated():
-        row = connection.execute(
-            """
-            SELECT count(*)
-            FROM pg_class AS c
-            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-                AND NOT EXISTS (
-                    SELECT FROM pg_depend AS d
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-                )
-            """
-        ).fetchone()
-    return cast("int", row[0]) if row else 0
+    return _read_number(
+        connection,
+        """
+        SELECT count(*)
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND NOT EXISTS (
+                SELECT FROM pg_depend AS d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+            )
+        """,
+    )
 
 
 def _count_events(connection: Connection) -> int:
-    with errors.translated():
-        if connection.execute("SELECT to_regclass('public.batches')").fetchone() == (None,):
-            return 0
-        row = connection.execute("SELECT coalesce(sum(size), 0)::bigint FROM batches").fetchone()
-    return cast("int", row[0]) if row else 0
+    if not _read_number(connection, "SELECT count(to_regclass('public.batches'))"):
+        return 0
+    return _read_number(connection, "SELECT coalesce(sum(size), 0)::bigint FROM batches")
 
 
 def _drop_schema_objects(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from store.erasure.suppressions import Suppression, SuppressionSet
+from store.erasure.suppressions import Suppression, SuppressionSet, latest_time
 from store.history.parsed_events import ParsedEvent
 from store.model.batches import Batch, Event
 from store.model.facts import Ack, Delete, DisplayName, Edit, Fact, LidAlias, Message, Outcome, Reaction
@@ -37,29 +37,21 @@ class FilteredBatches:
 
 def filter_batches(connection: Connection, suppressions: SuppressionSet, batches: Sequence[Batch]) -> FilteredBatches:
     events = [event for batch in batches for event in batch.events]
-    dropped = {
-        event.digest for event in events if is_suppressed(suppressions, event.outcome, event.received_at, event.body)
-    }
-    dropped |= _copies_of_erased_messages(
-        connection, suppressions, [event for event in events if event.digest not in dropped]
-    )
-    without_body = {
+    dropped = {e.digest for e in events if is_suppressed(suppressions, e.outcome, e.received_at, e.body)}
+    dropped |= _erased_copies(connection, suppressions, [event for event in events if event.digest not in dropped])
+    without_body = frozenset(
         event.digest
         for event in events
         if event.digest not in dropped
         and event.received_at <= suppressions.latest_received_until
         and _mentions_suppressed(suppressions, event)
-    }
+    )
+
+    def without_dropped_facts(batch: Batch) -> Batch:
+        return replace(batch, events=tuple(_drop_facts(e) if e.digest in dropped else e for e in batch.events))
+
     return FilteredBatches(
-        [
-            replace(
-                batch,
-                events=tuple(_drop_facts(event) if event.digest in dropped else event for event in batch.events),
-            )
-            for batch in batches
-        ],
-        frozenset(without_body),
-        _aliases_of_suppressed(suppressions, events),
+        [without_dropped_facts(batch) for batch in batches], without_body, _aliases_of_suppressed(suppressions, events)
     )
 
 
@@ -68,11 +60,9 @@ def is_suppressed(suppressions: SuppressionSet, outcome: Outcome, received_at: i
     if received_at > suppressions.latest_received_until:
         return False
     session_id = outcome.session_id
-    received_until = _latest_time(
-        suppressions.received_until(session_id, address) for address in affected_addresses(outcome.facts)
-    )
+    received_until = suppressions.latest_of(session_id, affected_addresses(outcome.facts))
     if received_until is None and not outcome.facts and outcome.kind != "ping":
-        received_until = _mentioned_received_until(suppressions, session_id, body)
+        received_until = suppressions.latest_of(session_id, addresses_in_body(body))
     return received_until is not None and received_at <= received_until
 
 
@@ -104,21 +94,20 @@ def _drop_facts(event: Event) -> Event:
     return replace(event, outcome=Outcome("forgotten", None, outcome.session_id, outcome.event_type, None))
 
 
-def _copies_of_erased_messages(
-    connection: Connection, suppressions: SuppressionSet, events: Sequence[Event]
-) -> set[bytes]:
+def _erased_copies(connection: Connection, suppressions: SuppressionSet, events: Sequence[Event]) -> set[bytes]:
     """The digests of events about messages that were erased, found by their tombstones."""
     digests_by_mac: dict[bytes, set[bytes]] = {}
     for event in events:
         session_id = event.outcome.session_id
-        if session_id is None or not _concerns_suppressed(suppressions, event):
+        addresses = affected_addresses(event.outcome.facts)
+        if session_id is None or suppressions.latest_of(session_id, addresses) is None:
             continue
         parsed = ParsedEvent(event.digest, event.received_at, event.batch_index, session_id, event.outcome.facts)
         for fact, (_, message_id) in parsed.keyed_message_facts():
             if isinstance(fact, Reaction):
                 continue
             # Any address of the event: this copy may be the evidence that two addresses belong to one person.
-            for address in affected_addresses(event.outcome.facts):
+            for address in addresses:
                 mac = suppressions.key.hash_message(session_id, address, message_id)
                 digests_by_mac.setdefault(mac, set()).add(event.digest)
     if not digests_by_mac:
@@ -129,26 +118,9 @@ def _copies_of_erased_messages(
     return {digest for (mac,) in cursor for digest in digests_by_mac[cast("bytes", mac)]}
 
 
-def _concerns_suppressed(suppressions: SuppressionSet, event: Event) -> bool:
-    """Return whether the facts concern a person who was ever erased."""
-    return any(
-        suppressions.received_until(event.outcome.session_id, address) is not None
-        for address in affected_addresses(event.outcome.facts)
-    )
-
-
 def _mentions_suppressed(suppressions: SuppressionSet, event: Event) -> bool:
-    received_until = _mentioned_received_until(suppressions, event.outcome.session_id, event.body)
+    received_until = suppressions.latest_of(event.outcome.session_id, addresses_in_body(event.body))
     return received_until is not None and event.received_at <= received_until
-
-
-def _mentioned_received_until(suppressions: SuppressionSet, session_id: str | None, body: bytes) -> int | None:
-    """The latest suppression of any address in the body."""
-    return _latest_time(suppressions.received_until(session_id, address) for address in addresses_in_body(body))
-
-
-def _latest_time(times: Iterable[int | None]) -> int | None:
-    return max((time for time in times if time is not None), default=None)
 
 
 def _aliases_of_suppressed(suppressions: SuppressionSet, events: Collection[Event]) -> list[Suppression]:
@@ -161,10 +133,8 @@ def _aliases_of_suppressed(suppressions: SuppressionSet, events: Collection[Even
         if isinstance(fact, LidAlias)
     }:
         for scope in (None, session_id):
-            pair = {
-                address: suppressions.received_until_in_scope(scope, address) for address in (alias.lid, alias.phone)
-            }
-            received_until = _latest_time(pair.values())
+            pair = {each: suppressions.received_until_in_scope(scope, each) for each in (alias.lid, alias.phone)}
+            received_until = latest_time(pair.values())
             for address, current in pair.items():
                 if received_until is not None and (current is None or current < received_until):
                     latest[scope, address] = max(received_until, latest.get((scope, address), received_until))

@@ -15,6 +15,7 @@ from store.erasure.subjects import ErasureSubject
 from store.feed import changes, search_index
 from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_updates
+from store.history.chats import Chat, ChatAddress
 from store.postgres import errors
 from store.postgres.connections import Connection
 
@@ -26,30 +27,22 @@ class ConcurrentChangeError(errors.TransientError):
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, after: int) -> ErasureStep:
     """Erase the next messages of the person's chats, and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
-    rows = cast(
-        "Sequence[tuple[int, int]]",
-        connection.execute(
-            """
-            SELECT m.id, m.key_id
-            FROM whatsapp_messages AS m
-            WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s
-                AND m.receive_order <= %(received_until)s * 65536 + 65535
-                AND (
-                    m.chat_id = ANY(%(chats)s)
-                    OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
-                )
-            ORDER BY m.id
-            LIMIT %(limit)s
-            """,
-            {
-                **subject.sql_parameters,
-                "chats": chat_ids,
-                "after": after,
-                "window": linked_events.ID_WINDOW,
-                "limit": linked_events.BATCH_SIZE,
-            },
-        ).fetchall(),
+    cursor = connection.execute(
+        """
+        SELECT m.id, m.key_id
+        FROM whatsapp_messages AS m
+        WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s
+            AND m.receive_order <= %(received_until)s * 65536 + 65535
+            AND (
+                m.chat_id = ANY(%(chats)s)
+                OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
+            )
+        ORDER BY m.id
+        LIMIT %(limit)s
+        """,
+        {**subject.sql_parameters, **linked_events.step_parameters(after), "chats": chat_ids},
     )
+    rows = cast("list[tuple[int, int]]", cursor.fetchall())
     last_id = linked_events.last_erased_id(
         connection, "SELECT coalesce(max(m.id), 0) FROM whatsapp_messages AS m", [row_id for row_id, _ in rows], after
     )
@@ -65,18 +58,16 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
     locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
     search_index.remove(connection, [row_id for row_id, _ in rows])
     parameters = {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": digests}
-    erased = cast(
-        "list[tuple[str, str, int]]",
-        connection.execute(
-            """
-            DELETE FROM whatsapp_messages AS m
-            WHERE m.key_id = ANY(%(keys)s) AND m.receive_order <= %(received_until)s * 65536 + 65535
-                AND (m.chat_id = ANY(%(chats)s) OR m.sender = ANY(%(addresses)s))
-            RETURNING m.session_id, m.message_id, m.chat_id
-            """,
-            parameters,
-        ).fetchall(),
+    deleted = connection.execute(
+        """
+        DELETE FROM whatsapp_messages AS m
+        WHERE m.key_id = ANY(%(keys)s) AND m.receive_order <= %(received_until)s * 65536 + 65535
+            AND (m.chat_id = ANY(%(chats)s) OR m.sender = ANY(%(addresses)s))
+        RETURNING m.session_id, m.message_id, m.chat_id
+        """,
+        parameters,
     )
+    erased = cast("list[tuple[str, str, int]]", deleted.fetchall())
     updates = connection.execute(
         """
         DELETE FROM message_updates AS u
@@ -111,34 +102,26 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
 def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -> ErasureStep:
     """Erase the next message updates of the person's chats, and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
-    rows = cast(
-        "Sequence[tuple[int, bytes]]",
-        connection.execute(
-            """
-            SELECT u.key_id, u.digest
-            FROM message_updates AS u
-            JOIN message_keys AS k ON k.key_id = u.key_id
-            JOIN sessions AS s ON s.session_number = k.session_number
-            LEFT JOIN event_digests AS d ON d.digest = u.digest
-            WHERE u.key_id > %(after)s AND u.key_id <= %(after)s + %(window)s
-                AND (
-                    u.chat_id = ANY(%(chats)s)
-                    OR u.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
-                )
-                AND (d.received_at IS NULL OR d.received_at <= %(received_until)s)
-            ORDER BY u.key_id
-            FETCH FIRST %(limit)s ROWS WITH TIES
-            """,
-            {
-                **subject.sql_parameters,
-                "chats": chat_ids,
-                "after": after,
-                "window": linked_events.ID_WINDOW,
-                "limit": linked_events.BATCH_SIZE,
-            },
-            binary=True,
-        ).fetchall(),
+    cursor = connection.execute(
+        """
+        SELECT u.key_id, u.digest
+        FROM message_updates AS u
+        JOIN message_keys AS k ON k.key_id = u.key_id
+        JOIN sessions AS s ON s.session_number = k.session_number
+        LEFT JOIN event_digests AS d ON d.digest = u.digest
+        WHERE u.key_id > %(after)s AND u.key_id <= %(after)s + %(window)s
+            AND (
+                u.chat_id = ANY(%(chats)s)
+                OR u.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
+            )
+            AND (d.received_at IS NULL OR d.received_at <= %(received_until)s)
+        ORDER BY u.key_id
+        FETCH FIRST %(limit)s ROWS WITH TIES
+        """,
+        {**subject.sql_parameters, **linked_events.step_parameters(after), "chats": chat_ids},
+        binary=True,
     )
+    rows = cast("list[tuple[int, bytes]]", cursor.fetchall())
     last_id = linked_events.last_erased_id(
         connection, "SELECT coalesce(max(u.key_id), 0) FROM message_updates AS u", [key_id for key_id, _ in rows], after
     )
@@ -214,16 +197,12 @@ def _matches_subject_chat(chat_users: Mapping[bool, Collection[bytes]] | None, b
 
 
 def _refresh_chats(
-    connection: Connection,
-    key_ids: list[int],
-    locked_chats: Mapping[chats.ChatAddress, chats.Chat],
-    chat_ids: Collection[int],
+    connection: Connection, key_ids: list[int], locked_chats: Mapping[ChatAddress, Chat], own_chats: Collection[int]
 ) -> None:
     """Recompute what remains, and publish changes of chats that are not the subject's own."""
     message_updates.recompute(connection, key_ids)
     sessions_by_chat = {chat.canonical_chat_id: session_id for (session_id, _), chat in locked_chats.items()}
     chat_summaries.recount(connection, sessions_by_chat)
-    own_chats = set(chat_ids)
     published = [
         Change("merge", session_id, chat_id)
         for chat_id, session_id in sorted(sessions_by_chat.items())

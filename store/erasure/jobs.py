@@ -114,7 +114,8 @@ def _run_stage(
     match job.stage:
         case "addresses":
             extended = replace(job, subject=_suppress_aliases(connection, key, key_store, job.subject))
-            return _start_stage(connection, extended, "messages")
+            _save_progress(connection, extended, "messages", 0)
+            return extended
         case "messages":
             step = erased_messages.erase(connection, key, job.subject, job.last_id)
             return _record_step(connection, job, step, "updates")
@@ -137,12 +138,11 @@ def _suppress_aliases(
     # No writer with older suppressions is left after this lock: what is erased from now on is not stored again.
     suppressions.lock_exclusive(connection)
     addresses = subjects.find_aliases(connection, subject.session_id, subject.addresses)
-    received_until_by_hash = {
-        key.hash_address(subject.session_id, address): subject.received_until for address in addresses
-    }
+    extended = replace(subject, addresses=addresses)
+    received_until_by_hash = extended.suppressions(key)
     append_to_key_store(key_store, received_until_by_hash)
     suppressions.record(connection, key, received_until_by_hash)
-    return replace(subject, addresses=addresses)
+    return extended
 
 
 def append_to_key_store(key_store: SuppressionKeyStore, received_until_by_hash: Mapping[bytes, int]) -> None:
@@ -159,15 +159,10 @@ def append_to_key_store(key_store: SuppressionKeyStore, received_until_by_hash: 
 def _record_step(connection: Connection, job: ErasureJob, step: ErasureStep, next_stage: ErasureStage) -> ErasureJob:
     advanced = replace(job, erased_counts=job.erased_counts + Counter(step.erased_counts))
     if step.last_id is None:
-        return _start_stage(connection, advanced, next_stage)
-    advanced = replace(advanced, last_id=step.last_id)
-    _save_progress(connection, advanced, advanced.stage, step.last_id)
-    return advanced
-
-
-def _start_stage(connection: Connection, job: ErasureJob, stage: ErasureStage) -> ErasureJob:
-    _save_progress(connection, job, stage, 0)
-    return job
+        _save_progress(connection, advanced, next_stage, 0)
+        return advanced
+    _save_progress(connection, advanced, job.stage, step.last_id)
+    return replace(advanced, last_id=step.last_id)
 
 
 def _save_progress(connection: Connection, job: ErasureJob, stage: ErasureStage, last_id: int) -> None:

@@ -6,7 +6,7 @@ Both outlive the database: after a restore from an older backup the list contain
 import hmac
 import os
 import secrets
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,10 +89,7 @@ class SuppressionKeyStore:
         self.directory.mkdir(parents=True, exist_ok=True)
         # Linked when complete: no reader sees a part of it, and of two processes that create it one wins.
         temporary = self.directory / f".forget-key-{secrets.token_hex(8)}"
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _write(temporary, os.O_EXCL, secrets.token_hex(32) + "\n")
         try:
             os.link(temporary, self.key_file)
         except FileExistsError:
@@ -106,17 +103,12 @@ class SuppressionKeyStore:
         new = [entry for entry in sorted(received_until_by_hash.items()) if known.get(entry[0], -1) < entry[1]]
         if not new:
             return
+        # The full stop marks a complete line. The newline ends a line that a crash cut short; its erasure was never
+        # recorded.
+        lines = "".join(f"\n{mac.hex()} {received_until}." for mac, received_until in new) + "\n"
         with _translate_write_errors(self.suppression_list_file):
-            self._append_lines("".join(_format_lines(new)), first=not known)
-
-    def _append_lines(self, lines: str, *, first: bool) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with os.fdopen(os.open(self.suppression_list_file, flags, 0o600), "w", encoding="utf-8") as file:
-            # The newline ends a line that a crash cut short; its erasure was never recorded.
-            file.write(lines if first and not self.suppression_list_file.stat().st_size else f"\n{lines}")
-            file.flush()
-            os.fsync(file.fileno())
+            self.directory.mkdir(parents=True, exist_ok=True)
+            _write(self.suppression_list_file, os.O_APPEND, lines)
 
     def read_suppressions(self) -> dict[bytes, int]:
         """Return the list as hash → received_until, empty if there is no file. Raises KeyStoreUnwritableError."""
@@ -147,14 +139,16 @@ def _translate_write_errors(path: Path) -> Generator[None]:
         ) from error
 
 
-def _format_lines(suppressions: Iterable[tuple[bytes, int]]) -> list[str]:
-    # The full stop marks a complete line.
-    return [f"{mac.hex()} {received_until}.\n" for mac, received_until in suppressions]
+def _write(path: Path, flag: int, text: str) -> None:
+    """Create or open a file that only its owner may read, write the text, and sync it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _parse_key(text: str, name: str) -> SuppressionKey:
     if len(text.strip()) < MIN_KEY_LENGTH:
-        raise SuppressionKeyError(
-            f"{name} is shorter than {MIN_KEY_LENGTH} characters. Use the generated key or a longer one."
-        )
+        too_short = f"{name} is shorter than {MIN_KEY_LENGTH} characters."
+        raise SuppressionKeyError(f"{too_short} Use the generated key or a longer one.")
     return SuppressionKey(text.strip().encode())

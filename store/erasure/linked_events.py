@@ -1,6 +1,5 @@
 """Erases raw events: those about a person's messages, and those that mention the person."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -31,6 +30,11 @@ class LinkedEvent:
     """The messages that the event is about: an acknowledgement may list several, of several people."""
 
 
+def step_parameters(after: int, window: int = ID_WINDOW) -> dict[str, object]:
+    """The SQL parameters of a step's SELECT."""
+    return {"after": after, "window": window, "limit": BATCH_SIZE}
+
+
 def erase_mentions(
     connection: Connection, subject: ErasureSubject, after: int, *, dry_run: bool = False
 ) -> ErasureStep:
@@ -39,44 +43,30 @@ def erase_mentions(
     The messages of other people stay in the history; only the bodies are erased.
     """
     window = ID_WINDOW // 10
-    candidates = cast(
-        "Sequence[tuple[int, bytes, bytes, int | None]]",
-        connection.execute(
-            """
-            SELECT e.event_id, e.digest, e.body, e.key_id
-            FROM raw_events AS e
-            WHERE e.event_id > %(after)s AND e.event_id <= %(after)s + %(window)s
-                AND e.received_at <= %(received_until)s
-                AND EXISTS (
-                    SELECT
-                    FROM unnest(%(numbers)s::text[]) AS n (number)
-                    WHERE position(n.number IN translate(encode(e.body, 'escape'), ' ()./', '')) > 0
-                        OR position(
-                            translate(n.number, '-', '') IN translate(encode(e.body, 'escape'), ' ()./-', '')
-                        ) > 0
-                )
-            ORDER BY e.event_id
-            LIMIT %(limit)s
-            """,
-            {
-                **subject.sql_parameters,
-                "numbers": subject.user_parts,
-                "after": after,
-                "window": window,
-                "limit": BATCH_SIZE,
-            },
-            binary=True,
-        ).fetchall(),
+    cursor = connection.execute(
+        """
+        SELECT e.event_id, e.digest, e.body, e.key_id
+        FROM raw_events AS e
+        WHERE e.event_id > %(after)s AND e.event_id <= %(after)s + %(window)s
+            AND e.received_at <= %(received_until)s
+            AND EXISTS (
+                SELECT
+                FROM unnest(%(numbers)s::text[]) AS n (number)
+                WHERE position(n.number IN translate(encode(e.body, 'escape'), ' ()./', '')) > 0
+                    OR position(translate(n.number, '-', '') IN translate(encode(e.body, 'escape'), ' ()./-', '')) > 0
+            )
+        ORDER BY e.event_id
+        LIMIT %(limit)s
+        """,
+        {**subject.sql_parameters, **step_parameters(after, window), "numbers": subject.user_parts},
+        binary=True,
     )
-    last_id = last_erased_id(
-        connection,
-        "SELECT coalesce(max(e.event_id), 0) FROM raw_events AS e",
-        [event_id for event_id, *_ in candidates],
-        after,
-        window=window,
-    )
+    candidates = cast("list[tuple[int, bytes, bytes, int | None]]", cursor.fetchall())
+    max_id_query: LiteralString = "SELECT coalesce(max(e.event_id), 0) FROM raw_events AS e"
+    last_id = last_erased_id(connection, max_id_query, [row[0] for row in candidates], after, window=window)
     pattern = subject.body_pattern()
-    mentions = [row for row in candidates if _mentions_subject(subject, pattern, row[2])]
+    session = (subject.session_id or "").encode()
+    mentions = [row for row in candidates if session in row[2] and pattern.search(row[2])]
     if mentions and not dry_run:
         additional = raw_events.additional_key_ids(connection, [event_id for event_id, *_ in mentions])
         key_ids = sorted({*additional, *(key_id for *_, key_id in mentions if key_id is not None)})
@@ -84,11 +74,6 @@ def erase_mentions(
         lock_and_mark_erased(connection, [digest for _, digest, _, key_id in mentions if key_id is None], key_ids)
         delete(connection, [LinkedEvent(*row[:3], frozenset()) for row in mentions], key_ids)
     return ErasureStep(last_id, {"raw_events": len(mentions)})
-
-
-def _mentions_subject(subject: ErasureSubject, pattern: re.Pattern[bytes], body: bytes) -> bool:
-    in_session = subject.session_id is None or subject.session_id.encode() in body
-    return in_session and pattern.search(body) is not None
 
 
 def last_erased_id(

@@ -29,17 +29,11 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     sends = _erase_sends(connection, subject, chat_ids)
     names = _erase_names(connection, subject, chat_ids)
     tombstones.convert_expired(connection, key, subject, chat_ids)
-    lids = [
-        address
-        for address, chat in locked_chats.items()
-        if chats.kind_of(address[1]) == "lid" and chat.chat_id in chat_ids
-    ]
+    own_addresses = [address for address, chat in locked_chats.items() if chat.chat_id in chat_ids]
     folding = Fold(connection, (), (), {}, locked_chats)
-    folding.recompute(sorted(folding.remap_lids(lids)))
-    affected = {chat.chat_id for chat in folding.chats_by_address.values()} | {
-        chat.canonical_chat_id for chat in folding.chats_by_address.values()
-    }
-    chat_summaries.recount(connection, affected)
+    folding.recompute(sorted(folding.remap_lids([a for a in own_addresses if chats.kind_of(a[1]) == "lid"])))
+    folded = folding.chats_by_address.values()
+    chat_summaries.recount(connection, {each for chat in folded for each in (chat.chat_id, chat.canonical_chat_id)})
     deleted_chats = _delete_empty_chats(connection, chat_ids)
     _erase_references(connection, subject, chat_ids)
     return {"sends": sends, "lid_evidence": lid_evidence, "names": names, "chats": deleted_chats}

@@ -58,25 +58,14 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
             """,
             {**subject.sql_parameters, "chats": chat_ids},
         ).fetchone()
-        messages, updates, sends, lid_evidence = cast("tuple[int, int, int, int]", row)
+        assert row is not None, "a SELECT of counts has a row"
+        counts = dict(zip(("messages", "updates", "sends", "lid_evidence"), cast("tuple[int, ...]", row), strict=True))
         raw_events, after = 0, 0
-        while True:
+        while after is not None:
             step = linked_events.erase_mentions(connection, subject, after, dry_run=True)
             raw_events += step.erased_counts["raw_events"]
-            if step.last_id is None:
-                break
             after = step.last_id
-    return ErasurePreview(
-        subject,
-        {
-            "messages": messages,
-            "updates": updates,
-            "sends": sends,
-            "lid_evidence": lid_evidence,
-            "raw_events": raw_events,
-            "chats": len(chat_ids),
-        },
-    )
+    return ErasurePreview(subject, {**counts, "raw_events": raw_events, "chats": len(chat_ids)})
 
 
 def record(
@@ -92,9 +81,7 @@ def record(
         find_key = key_store.find_or_create_key if is_first else key_store.find_key
         key = suppressions.require_key(connection, find_key)
         subject = _resolve_subject(connection, address, session_id)
-        received_until_by_hash = {
-            key.hash_address(session_id, alias): subject.received_until for alias in subject.addresses
-        }
+        received_until_by_hash = subject.suppressions(key)
         # The list first: `reapply` repeats an erasure that is only in the list.
         key_store.append_suppressions(suppressions.read_all(connection) | received_until_by_hash)
         suppressions.record(connection, key, received_until_by_hash)

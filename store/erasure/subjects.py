@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from store.erasure.key_store import SuppressionKey
 from store.history import chats
 from store.postgres.connections import Connection
 
@@ -28,11 +29,11 @@ class ErasureSubject:
 
     @property
     def sql_parameters(self) -> dict[str, object]:
-        return {
-            "session": self.session_id,
-            "addresses": list(self.addresses),
-            "received_until": self.received_until,
-        }
+        return {"session": self.session_id, "addresses": list(self.addresses), "received_until": self.received_until}
+
+    def suppressions(self, key: SuppressionKey) -> dict[bytes, int]:
+        """The hash of each address, with the time until which its events are suppressed."""
+        return {key.hash_address(self.session_id, address): self.received_until for address in self.addresses}
 
     @property
     def user_parts(self) -> list[str]:

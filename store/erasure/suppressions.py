@@ -43,11 +43,15 @@ class SuppressionSet:
 
     def received_until(self, session_id: str | None, address: str) -> int | None:
         """The suppression of an address in a session, by that session or by all; None: there is none."""
-        times = [
-            self.received_until_in_scope(None, address),
-            None if session_id is None else self.received_until_in_scope(session_id, address),
-        ]
-        return max((time for time in times if time is not None), default=None)
+        return latest_time(self.received_until_in_scope(scope, address) for scope in {None, session_id})
+
+    def latest_of(self, session_id: str | None, addresses: Iterable[str]) -> int | None:
+        """The latest suppression of any of these addresses in a session; None: there is none."""
+        return latest_time(self.received_until(session_id, address) for address in addresses)
+
+
+def latest_time(times: Iterable[int | None]) -> int | None:
+    return max((time for time in times if time is not None), default=None)
 
 
 class SuppressionCache:
@@ -56,7 +60,7 @@ class SuppressionCache:
     `find_key` is called at each load, because the first erasure creates the key while the process runs.
     """
 
-    def __init__(self, find_key: Callable[[], SuppressionKey | None] | None = None) -> None:
+    def __init__(self, find_key: Callable[[], SuppressionKey | None] = lambda: None) -> None:
         self._find_key = find_key
         self._cached: SuppressionSet | None = None
 
@@ -70,13 +74,10 @@ class SuppressionCache:
         if version == 0:
             return None
         if self._cached is None or self._cached.version != version:
-            self._cached = self._load(connection, version)
+            key = require_key(connection, self._find_key)
+            times = read_all(connection)
+            self._cached = SuppressionSet(key, version, times, max(times.values(), default=-1))
         return self._cached
-
-    def _load(self, connection: Connection, version: int) -> SuppressionSet:
-        key = require_key(connection, self._find_key or (lambda: None))
-        received_until_by_hash = read_all(connection)
-        return SuppressionSet(key, version, received_until_by_hash, max(received_until_by_hash.values(), default=-1))
 
 
 def read_fingerprint(connection: Connection) -> bytes | None:
@@ -138,13 +139,11 @@ def record(connection: Connection, key: SuppressionKey, received_until_by_hash: 
     connection.execute("UPDATE suppression_version SET version = version + 1, key_check = %s", [key.fingerprint])
 
 
-def enqueue_erasure(
-    connection: Connection, session_id: str | None, addresses: Collection[str], received_until: int
-) -> None:
+def enqueue_erasure(connection: Connection, session_id: str | None, addresses: Iterable[str], until: int) -> None:
     """Record an erasure of one person's addresses; store/erasure/jobs.py executes it."""
     connection.execute(
         "INSERT INTO erasures (session_id, addresses, received_until) VALUES (%s, %s, %s)",
-        [session_id, sorted(addresses), received_until],
+        [session_id, sorted(addresses), until],
     )
 
 
@@ -153,8 +152,5 @@ def add_aliases(connection: Connection, suppression_set: SuppressionSet, aliases
     if aliases:
         for alias in aliases:
             enqueue_erasure(connection, alias.session_id, [alias.address], alias.received_until)
-        record(
-            connection,
-            suppression_set.key,
-            {suppression_set.key.hash_address(s.session_id, s.address): s.received_until for s in aliases},
-        )
+        key = suppression_set.key
+        record(connection, key, {key.hash_address(s.session_id, s.address): s.received_until for s in aliases})

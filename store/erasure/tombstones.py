@@ -1,6 +1,6 @@
 """Tombstones of erased messages: one keyed hash each, by which a late copy is recognized."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import cast
 
 from store.erasure.key_store import SuppressionKey
@@ -19,9 +19,7 @@ def add(connection: Connection, hashes: Collection[bytes]) -> None:
     )
 
 
-def convert_expired(
-    connection: Connection, key: SuppressionKey, subject: ErasureSubject, chat_ids: Collection[int]
-) -> None:
+def convert_expired(connection: Connection, key: SuppressionKey, subject: ErasureSubject, chat_ids: list[int]) -> None:
     """Replace the tombstones of these chats' expired messages, which name the chat, by hashes."""
     cursor = connection.execute(
         """
@@ -30,13 +28,8 @@ def convert_expired(
         WHERE t.chat_id = ANY(%s) AND k.key_id = t.key_id AND s.session_number = k.session_number
         RETURNING s.session_id, k.message_id
         """,
-        [list(chat_ids)],
+        [chat_ids],
     )
-    add(
-        connection,
-        {
-            key.hash_message(session_id, address, message_id)
-            for session_id, message_id in cast("Iterable[tuple[str, str]]", cursor)
-            for address in subject.addresses
-        },
-    )
+    expired = cast("list[tuple[str, str]]", cursor.fetchall())
+    addresses = subject.addresses
+    add(connection, {key.hash_message(session, each, message) for session, message in expired for each in addresses})

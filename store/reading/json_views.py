@@ -49,13 +49,10 @@ MESSAGE_JSON: LiteralString = f"""(
     FROM (
         SELECT m.id, m.message_id, m.session_id, canonical.address, m.direction, m.from_number, m.to_number,
             {_CONTENT},
-            m.status, m.timestamp,
-            {iso_time("m.created_at")} AS created_at,
+            m.status, m.timestamp, {iso_time("m.created_at")} AS created_at,
             m.time_source, m.sender, m.sender_name, m.unread,
-            m.edited_at IS NOT NULL AS edited,
-            {iso_ms("m.edited_at")} AS edited_at,
-            m.deleted_at IS NOT NULL AS deleted,
-            {iso_ms("m.deleted_at")} AS deleted_at,
+            m.edited_at IS NOT NULL AS edited, {iso_ms("m.edited_at")} AS edited_at,
+            m.deleted_at IS NOT NULL AS deleted, {iso_ms("m.deleted_at")} AS deleted_at,
             coalesce((
                 SELECT json_agg(
                     json_build_object(
@@ -69,18 +66,14 @@ MESSAGE_JSON: LiteralString = f"""(
                     SELECT DISTINCT ON (u.direction, u.sender) u.text, u.direction, u.sender, u.occurred_at, u.digest
                     FROM message_updates AS u
                     JOIN chats AS c ON c.chat_id = u.chat_id
-                    WHERE u.key_id = m.key_id AND u.kind = 'reaction'
-                        AND c.canonical_chat_id = canonical.chat_id
+                    WHERE u.key_id = m.key_id AND u.kind = 'reaction' AND c.canonical_chat_id = canonical.chat_id
                     ORDER BY u.direction, u.sender, u.occurred_at DESC, u.digest DESC
                 ) AS r
                 WHERE r.text <> ''
             ), '[]') AS reactions,
             CASE WHEN %(versions)s THEN coalesce((
                 SELECT json_agg(
-                    json_build_object(
-                        'text', v.text,
-                        'written_at', {iso_ms("v.at")}
-                    )
+                    json_build_object('text', v.text, 'written_at', {iso_ms("v.at")})
                     ORDER BY v.at, v.digest NULLS FIRST
                 )
                 FROM (
@@ -114,9 +107,7 @@ SEND_JSON: LiteralString = f"""(
             'outgoing' AS direction, s.from_number, s.address AS to_number,
             {_SEND_CONTENT},
             CASE s.state WHEN 'accepted' THEN 'pending' ELSE s.state END AS status,
-            s.timestamp,
-            {iso_time("s.created_at")} AS created_at,
-            'message' AS time_source,
+            s.timestamp, {iso_time("s.created_at")} AS created_at, 'message' AS time_source,
             NULL::text AS sender, NULL::text AS sender_name, false AS unread,
             false AS edited, NULL::text AS edited_at, false AS deleted, NULL::text AS deleted_at,
             '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,

@@ -15,10 +15,8 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
         f"""
         SELECT coalesce(json_agg(row_to_json(view) ORDER BY view.session_id), '[]')::text
         FROM (
-            SELECT s.session_id, s.state, s.phone,
-                {iso_ms("s.state_at")} AS state_at,
-                {iso_ms("latest.last_at")} AS last_event_at,
-                {iso_ms("latest.ping_at")} AS last_ping_at,
+            SELECT s.session_id, s.state, s.phone, {iso_ms("s.state_at")} AS state_at,
+                {iso_ms("latest.last_at")} AS last_event_at, {iso_ms("latest.ping_at")} AS last_ping_at,
                 coalesce(latest.events, '{{}}') AS events,
                 (
                     SELECT coalesce(json_agg(k.event ORDER BY k.event), '[]')
@@ -30,10 +28,8 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                 (
                     SELECT coalesce(json_agg(row_to_json(outage) ORDER BY outage.first_at DESC), '[]')
                     FROM (
-                        SELECT o.kind, o.reason, o.looks,
-                            {iso_ms("o.connected_at")} AS connected_at,
-                            {iso_ms("o.first_at")} AS first_at,
-                            {iso_ms("o.last_at")} AS last_at,
+                        SELECT o.kind, o.reason, o.looks, {iso_ms("o.connected_at")} AS connected_at,
+                            {iso_ms("o.first_at")} AS first_at, {iso_ms("o.last_at")} AS last_at,
                             {iso_ms("o.ended_at")} AS ended_at
                         FROM outages AS o
                         WHERE o.session_id = s.session_id
@@ -46,19 +42,14 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
             LEFT JOIN LATERAL (
                 SELECT max(e.last_at) FILTER (WHERE e.event <> 'test ping') AS last_at,
                     max(e.last_at) FILTER (WHERE e.event = 'test ping') AS ping_at,
-                    json_object_agg(
-                        e.event, {iso_ms("e.last_at")} ORDER BY e.event
-                    ) AS events
+                    json_object_agg(e.event, {iso_ms("e.last_at")} ORDER BY e.event) AS events
                 FROM session_events AS e
                 WHERE e.session_number = s.session_number
             ) AS latest ON true
             WHERE %(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s)
         ) AS view
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {
-            "known": list(WEBHOOK_EVENTS),
-            "sessions": None if visible_sessions is None else list(visible_sessions),
-        },
+        {"known": list(WEBHOOK_EVENTS), "sessions": None if visible_sessions is None else list(visible_sessions)},
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return cast("str", row[0])
@@ -75,8 +66,7 @@ def parked_events(
                 SELECT row_to_json(view)::text
                 FROM (
                     SELECT encode(p.digest, 'hex') AS digest, p.reason, p.session_id, p.event,
-                        {iso_ms("p.received_at")} AS received_at,
-                        {iso_time("p.parked_at")} AS parked_at,
+                        {iso_ms("p.received_at")} AS received_at, {iso_time("p.parked_at")} AS parked_at,
                         octet_length(e.body) AS size,
                         -- Escaped, because a body may contain bytes that are not text.
                         encode(substr(e.body, 1, 2000), 'escape') AS body

@@ -1,6 +1,6 @@
 """Statistics of conversations: counts of messages, response times, waiting and unread chats."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.postgres.connections import Connection
@@ -21,14 +21,8 @@ class StatisticsPeriod:
     sessions: tuple[str, ...] | None
 
     def parameters(self) -> dict[str, object]:
-        return {
-            "since": self.since,
-            "until": self.until,
-            "zone": self.time_zone,
-            "step": self.step,
-            "interval": f"1 {self.step}",
-            "sessions": None if self.sessions is None else list(self.sessions),
-        }
+        sessions = None if self.sessions is None else list(self.sessions)
+        return {**asdict(self), "zone": self.time_zone, "sessions": sessions}
 
 
 def require_time_zone(connection: Connection, period: StatisticsPeriod) -> None:
@@ -75,9 +69,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
             JOIN chats AS c USING (chat_id)
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
-            WINDOW w AS (
-                PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id
-            )
+            WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id)
         )
         SELECT json_build_object(
             'asked', count(*),
@@ -108,8 +100,7 @@ def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
             'longest', (
                 SELECT coalesce(json_agg(row_to_json(longest)), '[]')
                 FROM (
-                    SELECT w.session_id, w.address, w.name,
-                        {iso_ms("w.waiting_since")} AS waiting_since
+                    SELECT w.session_id, w.address, w.name, {iso_ms("w.waiting_since")} AS waiting_since
                     FROM waiting AS w
                     ORDER BY w.waiting_since, w.session_id, w.address
                     LIMIT 10

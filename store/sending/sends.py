@@ -6,7 +6,7 @@ A send becomes a message through the same fold as events once its WhatsApp id is
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias, cast
 from uuid import UUID
 
@@ -52,7 +52,7 @@ class SendDraft:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The outcome of the request to the gateway."""
+    """The outcome of the request to the gateway; its fields are columns."""
 
     state: Literal["sent", "queued", "failed", "unknown"]
     message_id: str | None = None
@@ -85,9 +85,6 @@ class Send:
     """Time until the answer or the timeout, in ms; None while the request runs."""
     fingerprint: bytes | None
     rev: int
-
-
-_FIELD_COUNT = len(fields(Send))
 
 
 def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> tuple[Send, bool]:
@@ -131,9 +128,8 @@ def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = 
         )
         send = get(connection, draft.send_id) or _get_by_idempotency_key(connection, draft)
         if inserted.rowcount:
-            changes.publish(
-                connection, [Change("send", draft.session_id, chat.canonical_chat_id, send_id=str(draft.send_id))]
-            )
+            change = Change("send", draft.session_id, chat.canonical_chat_id, send_id=str(draft.send_id))
+            changes.publish(connection, [change])
     assert send is not None, "the transaction inserted it, or conflicted with it"
     return send, send.send_id == draft.send_id
 
@@ -159,15 +155,7 @@ def complete(
             WHERE send_id = %(send_id)s AND state = ANY(%(from_states)s)
             RETURNING session_id, chat_id
             """,
-            {
-                "state": result.state,
-                "code": result.code,
-                "reason": result.reason,
-                "message_id": result.message_id,
-                "gateway_id": result.gateway_id,
-                "send_id": send_id,
-                "from_states": list(from_states),
-            },
+            {**asdict(result), "send_id": send_id, "from_states": list(from_states)},
         ).fetchone()
         send = get(connection, send_id)
         if send is None:
@@ -180,17 +168,16 @@ def complete(
 
 
 def _fold_message(connection: Connection, send: Send, own_phone: str | None) -> list[Change]:
-    parsed = parsed_event(send)
+    parsed = _parsed_event(send)
     if parsed is None:
         return []
     folded = fold.apply(connection, [parsed], own_phone=own_phone)
-    connection.execute(
-        "UPDATE sends SET key_id = %s WHERE send_id = %s", [folded.key_ids_by_digest[parsed.digest][0], send.send_id]
-    )
+    key_id = folded.key_ids_by_digest[parsed.digest][0]
+    connection.execute("UPDATE sends SET key_id = %s WHERE send_id = %s", [key_id, send.send_id])
     return list(folded.changes)
 
 
-def parsed_event(send: Send) -> ParsedEvent | None:
+def _parsed_event(send: Send) -> ParsedEvent | None:
     """Return the send as an event about its message, None while it has no WhatsApp id."""
     if send.message_id is None:
         return None
@@ -218,24 +205,21 @@ def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int,
     """Return the sends of these keys as events: replay needs them, because they are sources of the history."""
     rows = connection.execute(f"{_SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
     events: dict[int, list[ParsedEvent]] = {}
-    for *columns, key_id in rows:
-        parsed = parsed_event(_send_from_row(columns))
-        if parsed is not None:
-            events.setdefault(cast("int", key_id), []).append(parsed)
+    for row in rows:
+        if (parsed := _parsed_event(_send_from_row(row))) is not None:
+            events.setdefault(cast("int", row[-1]), []).append(parsed)
     return events
 
 
 def get(connection: Connection, send_id: UUID) -> Send | None:
     row = connection.execute(f"{_SELECT} WHERE s.send_id = %s", [send_id]).fetchone()
-    return None if row is None else _send_from_row(row[:_FIELD_COUNT])
+    return None if row is None else _send_from_row(row)
 
 
 def _get_by_idempotency_key(connection: Connection, draft: SendDraft) -> Send | None:
-    row = connection.execute(
-        f"{_SELECT} WHERE s.token = %s AND s.idempotency_key = %s",
-        [draft.token, draft.idempotency_key],
-    ).fetchone()
-    return None if row is None else _send_from_row(row[:_FIELD_COUNT])
+    query = f"{_SELECT} WHERE s.token = %s AND s.idempotency_key = %s"
+    row = connection.execute(query, [draft.token, draft.idempotency_key]).fetchone()
+    return None if row is None else _send_from_row(row)
 
 
 _SELECT = """
@@ -246,5 +230,6 @@ FROM sends AS s
 """
 
 
-def _send_from_row(row: Collection[object]) -> Send:
-    return Send(*row)  # pyright: ignore[reportArgumentType] - _SELECT lists the fields in order
+def _send_from_row(row: tuple[object, ...]) -> Send:
+    # _SELECT lists the fields in order, and then the key.
+    return Send(*row[:-1])  # pyright: ignore[reportArgumentType]

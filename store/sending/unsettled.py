@@ -41,14 +41,9 @@ def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
             """,
             {"max_seconds": MAX_ANSWER_SECONDS, "owner": owner},
         ).fetchall()
-        changes.publish(
-            connection,
-            [
-                Change("send", cast("str", session_id), cast("int", chat_id), send_id=str(send_id))
-                for send_id, session_id, chat_id in rows
-            ],
-        )
-    return [cast("UUID", send_id) for send_id, _, _ in rows]
+        interrupted = cast("list[tuple[UUID, str, int]]", rows)
+        changes.publish(connection, [Change("send", name, chat, send_id=str(send)) for send, name, chat in interrupted])
+    return [send_id for send_id, _, _ in interrupted]
 
 
 def find(connection: Connection, sessions: Collection[str] | None = None, limit: int = 500) -> list[Send]:
