@@ -34,15 +34,6 @@ def reset_server_state(connection: Connection, migrations: Sequence[str]) -> Non
         record_migrations(connection, migrations)
 
 
-def reset_timeline(connection: Connection) -> None:
-    """Clear the old server's timeline, so that the new epoch is valid on whichever timeline this server has.
-
-    Call it after all migrations, because older backups may lack the column.
-    """
-    with errors.translated():
-        connection.execute("UPDATE feed_epoch SET timeline = NULL")
-
-
 def record_migrations(connection: Connection, migrations: Sequence[str]) -> None:
     """Record that these migrations are applied."""
     with errors.translated():

@@ -82,7 +82,9 @@ def _adopt(
     withheld, *others = backup.migrations
     adopt.reset_server_state(connection, others)
     applied = migrator.apply_pending(connection, unrecorded=[withheld])
-    adopt.reset_timeline(connection)
+    with errors.translated():
+        # The new epoch is valid on whichever timeline this server has. Older backups lacked the column until now.
+        connection.execute("UPDATE feed_epoch SET timeline = NULL")
     on_progress("erasing again")
     suppression_count = requests.reapply(connection, environ)
     on_progress("collecting statistics for the planner")

@@ -53,9 +53,7 @@ def run_next_step(connection: Connection, key_store: SuppressionKeyStore) -> Era
     """
     with errors.translated(), connection.transaction():
         job = _claim(connection)
-        if job is None:
-            return None
-        return _run_stage(connection, suppressions.require_key(connection, key_store.find_key), key_store, job)
+        return None if job is None else _run_stage(connection, key_store, job)
 
 
 def run_all(connection: Connection, key_store: SuppressionKeyStore, on_progress: Callable[[ErasureJob], None]) -> None:
@@ -108,9 +106,8 @@ def _claim(connection: Connection) -> ErasureJob | None:
     return ErasureJob(erasure_id, subject, stage, last_id, Counter(erased))
 
 
-def _run_stage(
-    connection: Connection, key: SuppressionKey, key_store: SuppressionKeyStore, job: ErasureJob
-) -> ErasureJob:
+def _run_stage(connection: Connection, key_store: SuppressionKeyStore, job: ErasureJob) -> ErasureJob:
+    key = suppressions.require_key(connection, key_store.find_key)
     match job.stage:
         case "addresses":
             extended = replace(job, subject=_suppress_aliases(connection, key, key_store, job.subject))
@@ -166,17 +163,12 @@ def _record_step(connection: Connection, job: ErasureJob, step: ErasureStep, nex
 
 
 def _save_progress(connection: Connection, job: ErasureJob, stage: ErasureStage, last_id: int) -> None:
+    addresses, erased = list(job.subject.addresses), json.dumps(job.erased_counts)
     connection.execute(
         """
         UPDATE erasures
         SET stage = %(stage)s, last_id = %(last_id)s, addresses = %(addresses)s, erased = %(erased)s::jsonb
         WHERE erasure_id = %(erasure_id)s
         """,
-        {
-            "stage": stage,
-            "last_id": last_id,
-            "addresses": list(job.subject.addresses),
-            "erased": json.dumps(job.erased_counts),
-            "erasure_id": job.erasure_id,
-        },
+        {"stage": stage, "last_id": last_id, "addresses": addresses, "erased": erased, "erasure_id": job.erasure_id},
     )

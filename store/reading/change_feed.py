@@ -4,7 +4,7 @@ Transactions commit in another order than their changes are numbered. A reader t
 miss the changes that a slower transaction commits below it, so pages end before the oldest running transaction.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
@@ -148,32 +148,19 @@ def current_position(connection: Connection) -> tuple[str, FeedPosition]:
 
 def read(connection: Connection, after: FeedPosition, limit: int, sessions: tuple[str, ...] | None = None) -> FeedPage:
     """Return the changes of these sessions (None: all) after a position."""
+    visible = None if sessions is None else list(sessions)
     rows = connection.execute(
         _READ_QUERY,
-        {
-            "xid": str(after.xid),
-            "change_id": after.change_id,
-            "sessions": None if sessions is None else list(sessions),
-            "limit": limit + 1,
-            "versions": False,
-        },
+        {**asdict(after), "xid": str(after.xid), "sessions": visible, "limit": limit + 1, "versions": False},
     ).fetchall()
-    epoch, newest_xid, newest_change_id, is_pruned, has_held_back = rows[0][:5]
-    newest = FeedPosition(cast("int", newest_xid), cast("int", newest_change_id))
+    epoch, *newest_columns, is_pruned, has_held_back = cast("tuple[str, int, int, bool, bool]", rows[0][:5])
+    newest = FeedPosition(*newest_columns)
+    changes = cast("list[tuple[int | None, int, str | None, str]]", [row[5:] for row in rows])
     entries = [
-        FeedEntry(
-            FeedPosition(cast("int", xid), cast("int", change_id)), cast("str | None", session_id), cast("str", json)
-        )
-        for *_, xid, change_id, session_id, json in rows
+        FeedEntry(FeedPosition(xid, change_id), session_id, json)
+        for xid, change_id, session_id, json in changes
         if xid is not None
     ]
     has_more = len(entries) > limit
-    return FeedPage(
-        cast("str", epoch),
-        tuple(entries[:limit]),
-        entries[limit - 1].position if has_more else max(after, newest),
-        newest,
-        has_more,
-        cast("bool", has_held_back),
-        cast("bool", is_pruned),
-    )
+    next_position = entries[limit - 1].position if has_more else max(after, newest)
+    return FeedPage(epoch, tuple(entries[:limit]), next_position, newest, has_more, has_held_back, is_pruned)

@@ -1,6 +1,6 @@
 """Pages of the list of chats, newest first, filtered by state, kind and text."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.model.facts import ChatKind
@@ -9,6 +9,8 @@ from store.postgres.connections import Connection
 from store.reading import search_terms
 from store.reading.json_views import CHAT_JSON, MAX_BIGINT
 
+_Row: TypeAlias = tuple[object, ...]
+_Order: TypeAlias = tuple[LiteralString, LiteralString]
 ChatSource: TypeAlias = Literal["list", "window", "candidates"]
 """All chats in order, a window of the next ones, or the candidates that indexes find."""
 
@@ -22,6 +24,8 @@ class ChatPosition:
 
 
 _BEFORE_FIRST = ChatPosition(MAX_BIGINT, MAX_BIGINT)
+_NEWEST_FIRST: _Order = "<", "c.last_timestamp DESC, c.chat_id DESC"
+_OLDEST_FIRST: _Order = ">", "c.last_timestamp, c.chat_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,8 @@ class ChatListPage:
     """The position after which chats with newer messages appear; None: the page is empty."""
 
 
-_KIND_CLAUSES: dict[ChatKind, LiteralString] = {
-    "phone": "AND c.kind = 'phone'",
-    "group": "AND c.kind = 'group'",
-    "lid": "AND c.kind = 'lid'",
-    "newsletter": "AND c.kind = 'newsletter'",
-    "broadcast": "AND c.kind = 'broadcast'",
-    "other": "AND c.kind = 'other'",
-}
+_KINDS: tuple[ChatKind, ...] = ("phone", "group", "lid", "newsletter", "broadcast", "other")
+_KIND_CLAUSES: dict[ChatKind, LiteralString] = {kind: f"AND c.kind = '{kind}'" for kind in _KINDS}
 _SCAN_WINDOW = 1_000
 """Chats that are scanned in order before indexes are used: a frequent text is found there at once."""
 _SEARCH_CLAUSE: LiteralString = """
@@ -88,12 +86,9 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
 
 
 def _page_query(
-    chat_filter: ChatFilter,
-    operator: LiteralString,
-    order_by: LiteralString,
-    source: ChatSource = "list",
-    text_condition: LiteralString = "",
+    chat_filter: ChatFilter, order: _Order, source: ChatSource = "list", text_condition: LiteralString = ""
 ) -> LiteralString:
+    operator, order_by = order
     # Clauses, not parameters: PostgreSQL uses a partial index only if the text of the query implies its condition.
     unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if chat_filter.unread else ""
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
@@ -144,75 +139,59 @@ def newest(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatL
 
 def older(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
     """The page below a position."""
-    rows = _fetch(connection, chat_filter, position, limit, "<", "c.last_timestamp DESC, c.chat_id DESC")
+    rows = _fetch(connection, chat_filter, position, limit, _NEWEST_FIRST)
     page = rows[:limit]
-    return ChatListPage(
-        tuple(cast("str", view) for _, _, view in page),
-        _position_of(page[-1]) if len(rows) > limit else None,
-        _position_of(page[0]) if page else None,
-    )
+    below = _position_of(page[-1]) if len(rows) > limit else None
+    return _chats_page(page, below, _position_of(page[0]) if page else None)
 
 
 def newer(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
     """The page above a position: chats with messages that are newer than the page that the position comes from."""
-    page = _fetch(connection, chat_filter, position, limit, ">", "c.last_timestamp, c.chat_id")[:limit][::-1]
-    return ChatListPage(
-        tuple(cast("str", view) for _, _, view in page),
-        _position_of(page[-1]) if page else None,
-        _position_of(page[0]) if page else position,
-    )
+    page = _fetch(connection, chat_filter, position, limit, _OLDEST_FIRST)[:limit][::-1]
+    return _chats_page(page, _position_of(page[-1]) if page else None, _position_of(page[0]) if page else position)
 
 
-def _fetch(  # noqa: PLR0913, PLR0917 - a page and its direction
-    connection: Connection,
-    chat_filter: ChatFilter,
-    position: ChatPosition,
-    limit: int,
-    operator: LiteralString,
-    order_by: LiteralString,
-) -> list[tuple[object, ...]]:
+def _fetch(
+    connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int, order: _Order
+) -> list[_Row]:
     """Fetch up to `limit` + 1 rows; the last one shows that there are more."""
-    values: dict[str, object] = {
-        "timestamp": position.timestamp,
-        "chat_id": position.chat_id,
-        "sessions": None if chat_filter.sessions is None else list(chat_filter.sessions),
-        "limit": limit + 1,
-    }
+    sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
+    values: dict[str, object] = {**asdict(position), "sessions": sessions, "limit": limit + 1}
     if chat_filter.search_text is None:
-        return connection.execute(_page_query(chat_filter, operator, order_by), values).fetchall()
+        return connection.execute(_page_query(chat_filter, order), values).fetchall()
     values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text)}
-    rows = _execute_unprepared(connection, _page_query(chat_filter, operator, order_by, "window"), values)
+    rows = _execute_unprepared(connection, _page_query(chat_filter, order, "window"), values)
     if len(rows) > limit:
         return rows
-    words = [
-        word
-        for word in search_terms.tokenize(connection, chat_filter.search_text)
-        if len(word) >= search_terms.MIN_TRIGRAM_LENGTH
-    ][: search_terms.MAX_WORDS]
+    words = search_terms.tokenize(connection, chat_filter.search_text)
+    words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:
         # Too short for the trigram indexes; a text this short is usually frequent.
-        return _execute_unprepared(connection, _page_query(chat_filter, operator, order_by), values)
+        return _execute_unprepared(connection, _page_query(chat_filter, order), values)
     text_condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
-    query = _page_query(chat_filter, operator, order_by, "candidates", text_condition)
+    query = _page_query(chat_filter, order, "candidates", text_condition)
     return _execute_unprepared(connection, query, values | search_terms.like_parameters(words))
 
 
-def _execute_unprepared(
-    connection: Connection, query: LiteralString, values: dict[str, object]
-) -> list[tuple[object, ...]]:
+def _execute_unprepared(connection: Connection, query: LiteralString, values: dict[str, object]) -> list[_Row]:
     # Not prepared, because the plan depends on the words' frequencies.
     return connection.execute(query, values, prepare=False).fetchall()
 
 
 def _like_parameters(search_text: str) -> dict[str, object]:
-    digits = "".join(character for character in search_text if character.isdecimal())
-    is_number = bool(digits) and not any(character.isalpha() for character in search_text)
+    text = search_text.strip()
+    digits = "".join(character for character in text if character.isdecimal())
+    number = digits if digits and not any(character.isalpha() for character in text) else text
     return {
-        "containing": like.containing(search_text.strip()),
-        "beginning": like.starting_with(search_text.strip()),
-        "digits": like.containing(digits if is_number else search_text.strip()),
+        "containing": like.containing(text),
+        "beginning": like.starting_with(text),
+        "digits": like.containing(number),
     }
 
 
-def _position_of(row: tuple[object, ...]) -> ChatPosition:
+def _chats_page(rows: list[_Row], older: ChatPosition | None, newer: ChatPosition | None) -> ChatListPage:
+    return ChatListPage(tuple(cast("str", view) for _, _, view in rows), older, newer)
+
+
+def _position_of(row: _Row) -> ChatPosition:
     return ChatPosition(cast("int", row[0]), cast("int", row[1]))

@@ -90,4 +90,4 @@ def _chat_page(connection: Connection, session_id: str, after: int) -> list[tupl
         """,
         {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
     )
-    return [(cast("int", chat_id), cast("str", address)) for chat_id, address in cursor]
+    return cast("list[tuple[int, str]]", cursor.fetchall())

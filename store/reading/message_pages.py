@@ -1,6 +1,6 @@
 """Pages of a chat's messages, in the order (timestamp, receive_order, message_id, id)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import LiteralString, cast
 from uuid import UUID
 
@@ -119,26 +119,19 @@ _FROM_POSITION_QUERY = _page_query(">=", _OLDEST_FIRST)
 def newest(connection: Connection, query: MessageQuery) -> MessagePage:
     """The newest page."""
     fetched = _fetch(connection, _OLDER_QUERY, query, _AFTER_LAST, query.limit)
-    rows = fetched.rows[::-1]
-    return fetched.to_page(rows, _position_of(rows[0]) if fetched.has_more else None, None)
+    return fetched.to_page(fetched.rows[::-1], has_older=fetched.has_more, has_newer=False)
 
 
 def older(connection: Connection, query: MessageQuery, before: MessagePosition) -> MessagePage:
     """The page before a position."""
     fetched = _fetch(connection, _OLDER_QUERY, query, before, query.limit)
-    rows = fetched.rows[::-1]
-    return fetched.to_page(
-        rows, _position_of(rows[0]) if fetched.has_more else None, _position_of(rows[-1]) if rows else None
-    )
+    return fetched.to_page(fetched.rows[::-1], has_older=fetched.has_more, has_newer=True)
 
 
 def newer(connection: Connection, query: MessageQuery, after: MessagePosition) -> MessagePage:
     """The page after a position."""
     fetched = _fetch(connection, _NEWER_QUERY, query, after, query.limit)
-    rows = fetched.rows
-    return fetched.to_page(
-        rows, _position_of(rows[0]) if rows else None, _position_of(rows[-1]) if fetched.has_more else None
-    )
+    return fetched.to_page(fetched.rows, has_older=True, has_newer=fetched.has_more)
 
 
 def around(connection: Connection, query: MessageQuery, position: MessagePosition) -> MessagePage:
@@ -146,12 +139,8 @@ def around(connection: Connection, query: MessageQuery, position: MessagePositio
     # `as_of` is the first query's snapshot. A message that only the second one sees stays unread, which is correct.
     past = _fetch(connection, _OLDER_QUERY, query, position, query.limit // 2)
     rest = _fetch(connection, _FROM_POSITION_QUERY, query, position, query.limit - query.limit // 2)
-    rows = [*past.rows[::-1], *rest.rows]
-    return past.to_page(
-        rows,
-        (_position_of(rows[0]) if rows else position) if past.has_more else None,
-        _position_of(rows[-1]) if rest.has_more else None,
-    )
+    page = past.to_page([*past.rows[::-1], *rest.rows], has_older=past.has_more, has_newer=rest.has_more)
+    return page if page.messages or not past.has_more else replace(page, older=position)
 
 
 def locate(connection: Connection, scope: ChatScope, message_id: str) -> MessagePosition | None:
@@ -198,9 +187,9 @@ class _FetchedRows:
     as_of: ReadSnapshot
     address: str | None
 
-    def to_page(
-        self, rows: list[tuple[object, ...]], older: MessagePosition | None, newer: MessagePosition | None
-    ) -> MessagePage:
+    def to_page(self, rows: list[tuple[object, ...]], *, has_older: bool, has_newer: bool) -> MessagePage:
+        older = _position_of(rows[0]) if rows and has_older else None
+        newer = _position_of(rows[-1]) if rows and has_newer else None
         return MessagePage(tuple(cast("str", row[4]) for row in rows), older, newer, self.as_of, self.address)
 
 
@@ -212,10 +201,7 @@ def _fetch(
         sql,
         {
             **query.scope.parameters(),
-            "timestamp": position.timestamp,
-            "receive_order": position.receive_order,
-            "message_id": position.message_id,
-            "id": position.id,
+            **asdict(position),
             "since": 0 if query.since is None else query.since,
             "until": MAX_BIGINT if query.until is None else query.until,
             "direction": query.direction,
@@ -224,15 +210,10 @@ def _fetch(
             "limit": limit + 1,
         },
     ).fetchall()
-    epoch, snapshot, address = rows[0][5:]
+    epoch, snapshot, address = cast("tuple[str, str, str | None]", rows[0][5:])
     if rows[0][4] is None:
         rows = []
-    return _FetchedRows(
-        rows[:limit],
-        len(rows) > limit,
-        ReadSnapshot(cast("str", epoch), cast("str", snapshot)),
-        cast("str | None", address),
-    )
+    return _FetchedRows(rows[:limit], len(rows) > limit, ReadSnapshot(epoch, snapshot), address)
 
 
 def _position_of(row: tuple[object, ...]) -> MessagePosition:

@@ -60,6 +60,7 @@ def parked_events(
 ) -> tuple[list[str], tuple[int, str] | None]:
     """Return a page of parked events as JSON texts, newest first, and the position of the next page."""
     received_at, digest = before or (MAX_BIGINT, "ff" * 33)
+    sessions_array = None if visible_sessions is None else list(visible_sessions)
     rows = connection.execute(
         f"""
         SELECT p.received_at, encode(p.digest, 'hex'), (
@@ -79,13 +80,7 @@ def parked_events(
         ORDER BY p.received_at DESC, p.digest DESC
         LIMIT %(limit)s
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {
-            "received_at": received_at,
-            "digest": digest,
-            "sessions": None if visible_sessions is None else list(visible_sessions),
-            "limit": limit + 1,
-        },
+        {"received_at": received_at, "digest": digest, "sessions": sessions_array, "limit": limit + 1},
     ).fetchall()
-    page = rows[:limit]
-    last = (cast("int", page[-1][0]), cast("str", page[-1][1])) if len(rows) > limit else None
-    return [cast("str", row[2]) for row in page], last
+    page = cast("list[tuple[int, str, str]]", rows[:limit])
+    return [view for _, _, view in page], page[-1][:2] if len(rows) > limit else None

@@ -75,9 +75,8 @@ class RawTail:
             new += [payload for payload in page if payload.event_id not in self._returned_ids]
             after = page[-1].event_id
         self.settled_event_id = settled
-        self._returned_ids = {
-            event_id for event_id in self._returned_ids | {p.event_id for p in new} if event_id > settled
-        }
+        returned = self._returned_ids.union(payload.event_id for payload in new)
+        self._returned_ids = {event_id for event_id in returned if event_id > settled}
         if self._next_settled is None:
             self._next_settled = last, newest
         return new

@@ -1,7 +1,8 @@
 """Marks chats as read or unread: the only changes that a reader can make to the history."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import cast
 
 from store.feed import changes
@@ -39,11 +40,7 @@ def mark_read(
     `up_to` None: all messages. `as_of` None: the time of the call. Raises EpochChangedError, TransientError, and
     PermanentError if `as_of` is not a snapshot.
     """
-
-    def clear_unread() -> None:
-        _check_epoch(connection, as_of)
-        _clear_unread(connection, scope, up_to, as_of)
-
+    clear_unread = partial(_clear_unread, connection, scope, up_to, as_of)
     return _update(connection, scope, clear_unread, marked_unread=False)
 
 
@@ -52,15 +49,13 @@ def mark_unread(connection: Connection, scope: ChatScope) -> UnreadState:
     return _update(connection, scope, lambda: None, marked_unread=True)
 
 
-def _update(
-    connection: Connection, scope: ChatScope, change: Callable[[], None], *, marked_unread: bool
-) -> UnreadState:
+def _update(connection: Connection, scope: ChatScope, act: Callable[[], None], *, marked_unread: bool) -> UnreadState:
     with errors.translated():
         for _ in range(_MAX_ATTEMPTS):
             try:
                 with connection.transaction():
                     canonical_ids = _lock_chats(connection, scope)
-                    change()
+                    act()
                     return _refresh_chats(connection, canonical_ids, marked_unread=marked_unread)
             except ChatMovedError:
                 continue
@@ -77,10 +72,8 @@ def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[i
         """,  # noqa: S608 - assembled from literals only, which the type proves
         scope.parameters(),
     )
-    return {
-        cast("int", chat_id): (cast("int", canonical_id), cast("bool", is_lid))
-        for chat_id, canonical_id, is_lid in cursor
-    }
+    rows = cast("list[tuple[int, int, bool]]", cursor.fetchall())
+    return {chat_id: (canonical_id, is_lid) for chat_id, canonical_id, is_lid in rows}
 
 
 def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
@@ -103,17 +96,12 @@ def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
     return sorted({canonical_id for canonical_id, _ in members.values()})
 
 
-def _check_epoch(connection: Connection, as_of: ReadSnapshot | None) -> None:
-    if as_of is not None:
-        row = connection.execute("SELECT epoch::text FROM feed_epoch").fetchone()
-        if row != (as_of.epoch,):
-            raise EpochChangedError
-
-
 def _clear_unread(
     connection: Connection, scope: ChatScope, up_to: MessagePosition | None, as_of: ReadSnapshot | None
 ) -> None:
     """Clear the flags of the shown messages and of their hidden copies."""
+    if as_of and connection.execute("SELECT epoch::text FROM feed_epoch").fetchone() != (as_of.epoch,):
+        raise EpochChangedError
     connection.execute(
         f"""
         WITH {MEMBERS_CTE},
@@ -133,11 +121,8 @@ def _clear_unread(
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {
             **scope.parameters(),
+            **asdict(up_to or MessagePosition(0, 0, "", 0)),
             "everything": up_to is None,
-            "timestamp": up_to.timestamp if up_to else 0,
-            "receive_order": up_to.receive_order if up_to else 0,
-            "message_id": up_to.message_id if up_to else "",
-            "id": up_to.id if up_to else 0,
             "now": as_of is None,
             "snapshot": as_of.pg_snapshot if as_of else "1:1:",
         },
@@ -165,9 +150,8 @@ def _refresh_chats(connection: Connection, canonical_ids: list[int], *, marked_u
         """,
         {"chats": canonical_ids, "marked": marked_unread},
     ).fetchall()
-    changes.publish(
-        connection, [Change("read", cast("str", session_id), cast("int", chat_id)) for chat_id, session_id in changed]
-    )
+    published = cast("list[tuple[int, str]]", changed)
+    changes.publish(connection, [Change("read", session_id, chat_id) for chat_id, session_id in published])
     row = connection.execute(
         """
         SELECT coalesce(sum(c.unread), 0)::bigint, coalesce(bool_or(c.marked_unread), false)

@@ -40,9 +40,8 @@ def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
     )
     shown = {int(str(created_xid)) for (created_xid,) in cursor}
     end = max(shown, default=xmin - 1) + 1
-    hidden = [
-        xid for xid in range(xmin, min(end, xmin + _MAX_LISTED_TRANSACTIONS + len(shown) + 1)) if xid not in shown
-    ]
+    last = min(end, xmin + _MAX_LISTED_TRANSACTIONS + len(shown) + 1)
+    hidden = [xid for xid in range(xmin, last) if xid not in shown]
     if len(hidden) > _MAX_LISTED_TRANSACTIONS:
         raise SnapshotTooLargeError
     # A pg_snapshot begins with its first running transaction and ends after its last.

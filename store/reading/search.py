@@ -1,6 +1,6 @@
 """Finds messages by words, parts of words and numbers, newest first."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
@@ -62,7 +62,7 @@ def _search_sql(
     conditions: LiteralString,
     query: SearchQuery,
     *,
-    newest_only: bool,
+    newest_only: bool = False,
     scan_chat: bool = False,
     sort_matches: bool = False,
 ) -> LiteralString:
@@ -74,11 +74,8 @@ def _search_sql(
     in_chat: LiteralString = "true"
     if query.address is not None:
         # `+ 0` keeps PostgreSQL from using the index by chat.
-        in_chat = (
-            "s.chat_id = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
-            if scan_chat
-            else "s.chat_id + 0 = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"
-        )
+        chat_id: LiteralString = "s.chat_id" if scan_chat else "s.chat_id + 0"
+        in_chat = f"{chat_id} = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"  # noqa: S608 - as below
     source: LiteralString = "search_index"
     if sort_matches and not scan_chat:
         source = f"(SELECT s.* FROM search_index AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - as below
@@ -151,16 +148,10 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
         fuzzy = start.fuzzy
         if fuzzy or len(rows) <= query.limit:
             rows, fuzzy = _search_all(connection, query, start, is_first_page=after is None)
-    page = rows[: query.limit]
-    next_position = (
-        SearchPosition(cast("int", page[-1][0]), cast("int", page[-1][1]), fuzzy) if len(rows) > query.limit else None
-    )
-    return SearchPage(
-        tuple(SearchHit(cast("str", row[2]), cast("str | None", row[3]), cast("str", row[4])) for row in page),
-        next_position,
-        fuzzy and bool(page),
-        is_complete,
-    )
+    page = cast("list[tuple[int, int, str, str | None, str]]", rows[: query.limit])
+    next_position = SearchPosition(*page[-1][:2], fuzzy) if len(rows) > query.limit else None
+    hits = tuple(SearchHit(*row[2:]) for row in page)
+    return SearchPage(hits, next_position, fuzzy and bool(page), is_complete)
 
 
 def _is_index_complete(connection: Connection) -> bool:
@@ -199,13 +190,8 @@ def _search_all(
     connection.execute("SELECT set_config('enable_sort', 'on', true)")
 
     def run(condition: LiteralString, parameters: dict[str, str]) -> list[tuple[object, ...]]:
-        sql = _search_sql(
-            condition,
-            query,
-            newest_only=False,
-            scan_chat=not any(frequencies.use_index),
-            sort_matches=frequencies.has_rare_word,
-        )
+        scan_chat = not any(frequencies.use_index)
+        sql = _search_sql(condition, query, scan_chat=scan_chat, sort_matches=frequencies.has_rare_word)
         return _fetch(connection, sql, query, start, parameters)
 
     if not start.fuzzy:
@@ -227,8 +213,7 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a query and its parameters
         sql,
         {
             **word_parameters,
-            "timestamp": start.timestamp,
-            "id": start.id,
+            **asdict(start),
             "window": scan_window,
             "sessions": None if query.sessions is None else list(query.sessions),
             "address": query.address,

@@ -106,9 +106,8 @@ def measure_frequencies(connection: Connection, words: Sequence[str], *, in_chat
         for word, count in zip(words, row, strict=False)
     ]
     use_index = [count <= _FREQUENT_THRESHOLD for count in counts]
-    return TermFrequencies(
-        use_index if any(use_index) or in_chat else [True] * len(words), min(counts) <= _RARE_THRESHOLD
-    )
+    has_rare_word = min(counts) <= _RARE_THRESHOLD
+    return TermFrequencies(use_index if any(use_index) or in_chat else [True] * len(words), has_rare_word)
 
 
 def like_parameters(words: Iterable[str]) -> dict[str, str]:
