@@ -42,31 +42,25 @@ class BatchStore:
     async def store(self, batch: contract.RawBatch) -> str:
         """Store the batch; returns VIA_STREAM or VIA_SPOOL, raises BatchNotStoredError."""
         fields = contract.to_fields(batch)
-        stream_first = self.breaker.open_reason is None and self.redis_memory.fits(len(fields[b"bodies"]))
+        attempts = [self._append_to_stream, self._append_to_spool]
+        if self.breaker.open_reason is not None or not self.redis_memory.fits(len(fields[b"bodies"])):
+            attempts.reverse()  # Redis failed lately or is nearly full, but is tried before the batch is refused
         may_be_stored = False
-        if stream_first:
+        for attempt in attempts:
             try:
-                return await self._append(batch, fields)
-            except AppendError as error:
-                may_be_stored = error.may_be_stored
-        try:
-            self.failpoints.reach("ingest.before_spool")
-            await self.spool.append(fields, len(batch.bodies))
-        except SpoolError as error:
-            may_be_stored = may_be_stored or error.may_be_stored
-        else:
-            self.failpoints.reach("ingest.after_spool")
-            self.counters.acknowledged_by_spool += len(batch.bodies)
-            return VIA_SPOOL
-        if not stream_first:
-            # Redis was skipped because it failed lately or is nearly full: try it before refusing the batch.
-            try:
-                return await self._append(batch, fields)
-            except AppendError as error:
+                return await attempt(batch, fields)
+            except (AppendError, SpoolError) as error:
                 may_be_stored = may_be_stored or error.may_be_stored
         raise BatchNotStoredError(may_be_stored=may_be_stored)
 
-    async def _append(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
+    async def _append_to_stream(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
         await self.appender.append([fields], len(fields[b"bodies"]))
         self.counters.acknowledged_by_stream += len(batch.bodies)
         return VIA_STREAM
+
+    async def _append_to_spool(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
+        self.failpoints.reach("ingest.before_spool")
+        await self.spool.append(fields, len(batch.bodies))
+        self.failpoints.reach("ingest.after_spool")
+        self.counters.acknowledged_by_spool += len(batch.bodies)
+        return VIA_SPOOL

@@ -88,7 +88,11 @@ class DrainJobs:
     async def _enqueue(self, lengths: QueueLengths | None) -> None:
         try:
             if lengths is None:
-                lengths = await self._read_lengths()
+                reading = self._client.pipeline(transaction=False)
+                reading.llen(contract.RQ_QUEUE_KEY)
+                reading.xlen(contract.STREAM)
+                jobs, entries = cast("list[int]", await reading.execute())
+                lengths = QueueLengths(jobs, entries)
                 if lengths.jobs or not lengths.entries:
                     return
             pipeline = self._client.pipeline(transaction=True)
@@ -109,10 +113,3 @@ class DrainJobs:
         self._previous_entries = lengths.entries
         self._last_enqueued_at = asyncio.get_running_loop().time()
         self._counters.drain_jobs += 1
-
-    async def _read_lengths(self) -> QueueLengths:
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.llen(contract.RQ_QUEUE_KEY)
-        pipeline.xlen(contract.STREAM)
-        jobs, entries = cast("list[int]", await pipeline.execute())
-        return QueueLengths(jobs, entries)

@@ -10,11 +10,9 @@ LISTEN_BACKLOG = 2048
 
 def open_socket(environ: Mapping[str, str]) -> socket.socket:
     """The listening socket; raises SettingsError for a malformed number and OSError for a foreign address."""
-    inherited = environ.get("LISTEN_FD")
-    if inherited:
+    if inherited := environ.get("LISTEN_FD"):
         return socket.socket(fileno=_parse_number("LISTEN_FD", inherited))
-    port = environ.get("PORT")
-    if port:
+    if port := environ.get("PORT"):
         return _bind("0.0.0.0", _parse_number("PORT", port))  # noqa: S104 - platforms that set PORT route to this process
     return _bind(environ.get("HOST") or "127.0.0.1", _parse_number("INGEST_PORT", environ.get("INGEST_PORT") or "3000"))
 

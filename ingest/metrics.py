@@ -32,10 +32,8 @@ class IngestCollector(Collector):
         yield _by_label("sak_ingest_acknowledged_events", "Webhooks stored, by where first.", "path", acknowledged)
         refusals = counters.refusals
         yield _by_label("sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", refusals)
-        reasons = counters.unconfirmed_batches
-        yield _by_label(
-            "sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", reasons
-        )
+        counts = counters.unconfirmed_batches
+        yield _by_label("sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts)
         yield self._batch_sizes()
         yield Counter("sak_ingest_drain_jobs", "Drain jobs enqueued for workers.", counters.drain_jobs)
         yield Counter("sak_spool_drained_events", "Events moved from the spool to the stream.", counters.drained_events)

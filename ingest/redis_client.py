@@ -33,17 +33,15 @@ def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
         "client_name": "sak-ingest",
         "protocol": 2,
     }
-    sentinel_url = redis_url.parse(url)
-    if sentinel_url is None:
+    sentinels = redis_url.parse(url)
+    if sentinels is None:
         pool = ConnectionPool.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
         client = Redis.from_pool(pool)
     else:
         timeouts = {"socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_timeout": SENTINEL_TIMEOUT_SECONDS}
-        sentinel = Sentinel(
-            sentinel_url.addresses, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts}
-        )
+        sentinel = Sentinel(sentinels.addresses, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts})
         client = sentinel.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
-            sentinel_url.service_name, **sentinel_url.connection_options(), **options
+            sentinels.service_name, **sentinels.connection_options(), **options
         )
     pool = client.connection_pool
     pool.connection_class = type("Connection", (_ResetTranslatingConnection, pool.connection_class), {})

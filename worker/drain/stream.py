@@ -49,15 +49,13 @@ class StreamConsumer:
     def read_new(self, count: int, *, block_ms: int | None = None) -> list[StreamEntry]:
         """Up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
         try:
-            reply = self.redis.xreadgroup(
-                CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms
-            )
+            read = self.redis.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms)
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self.ensure_group()
             return []
-        streams = cast("list[tuple[bytes, _Reply]]", reply or [])
+        streams = cast("list[tuple[bytes, _Reply]]", read or [])
         return [StreamEntry(id_, fields, 0) for _, entries in streams for id_, fields in entries if fields is not None]
 
     def claim_abandoned(self, count: int) -> list[StreamEntry]:
