@@ -4,23 +4,19 @@ from dataclasses import dataclass
 
 from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
+from ingest.errors import NotConfirmedError
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
-from ingest.spool import Spool, SpoolError
-from ingest.stream_appender import AppendError, StreamAppender
+from ingest.spool import Spool
+from ingest.stream_appender import StreamAppender
 
 VIA_STREAM = "stream"
 VIA_SPOOL = "spool"
 
 
-class BatchNotStoredError(Exception):
+class BatchNotStoredError(NotConfirmedError):
     """Neither Redis nor the spool confirmed the batch."""
-
-    def __init__(self, *, may_be_stored: bool) -> None:
-        super().__init__("not stored")
-        self.may_be_stored = may_be_stored
-        """Whether either may hold it nevertheless, because a confirmation was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +45,9 @@ class BatchStore:
         for attempt in attempts:
             try:
                 return await attempt(batch, fields)
-            except (AppendError, SpoolError) as error:
+            except NotConfirmedError as error:
                 may_be_stored = may_be_stored or error.may_be_stored
-        raise BatchNotStoredError(may_be_stored=may_be_stored)
+        raise BatchNotStoredError("not stored", may_be_stored=may_be_stored)
 
     async def _append_to_stream(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
         await self.appender.append([fields], len(fields[b"bodies"]))

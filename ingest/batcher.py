@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from ingest import tracing
 from ingest.batch_store import BatchNotStoredError, BatchStore
@@ -26,19 +27,17 @@ IDLE_SECONDS = 1.0
 """After this long without events, one empty progress batch reports the writer's position."""
 
 
+@dataclass(slots=True)
 class PendingBatch:
     """Events that wait to be stored together."""
 
-    __slots__ = ("acknowledgement", "bodies", "received_at", "request_spans", "size_bytes")
-
-    def __init__(self, acknowledgement: asyncio.Future[BatchAcknowledgement | None]) -> None:
-        self.bodies: list[bytes] = []
-        self.received_at: list[int] = []
-        self.size_bytes = 0
-        self.request_spans: list[Span] = []
-        """The spans of its requests, if tracing is on."""
-        self.acknowledgement = acknowledgement
-        """Resolves to the acknowledgement, or to None if the batch could not be stored."""
+    acknowledgement: asyncio.Future[BatchAcknowledgement | None]
+    """Resolves to the acknowledgement, or to None if the batch could not be stored."""
+    bodies: list[bytes] = field(default_factory=list[bytes])
+    received_at: list[int] = field(default_factory=list[int])
+    size_bytes: int = 0
+    request_spans: list[Span] = field(default_factory=list[Span])
+    """The spans of its requests, if tracing is on."""
 
 
 class Batcher:

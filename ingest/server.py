@@ -11,8 +11,6 @@ from starlette.types import ASGIApp
 from ingest.listener import LISTEN_BACKLOG
 from ingest.protocol import DeadlineProtocol
 
-KEEP_ALIVE_SECONDS = 75
-GRACEFUL_SHUTDOWN_SECONDS = 5
 SWEEP_EVERY_TICKS = 5
 """uvicorn ticks ten times a second."""
 
@@ -41,8 +39,8 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=LISTEN_BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
     )
     # uvicorn raises the signal again after a graceful shutdown, which would turn the exit code into that of a kill.
     for number in (signal.SIGTERM, signal.SIGINT):

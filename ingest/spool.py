@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ingest.errors import NotConfirmedError
 from ingest.spool_file import SUFFIX, SpooledBatch, SpoolFile, accounted_bytes
 
 DISK_TIMEOUT_SECONDS = 3.0
@@ -24,13 +25,8 @@ log = logging.getLogger("ingest")
 T = TypeVar("T")
 
 
-class SpoolError(Exception):
+class SpoolError(NotConfirmedError):
     """The spool did not confirm the batch."""
-
-    def __init__(self, reason: str, *, may_be_stored: bool) -> None:
-        super().__init__(reason)
-        self.may_be_stored = may_be_stored
-        """Whether the spool may hold the batch nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)

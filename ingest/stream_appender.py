@@ -12,6 +12,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 
 from ingest.circuit_breaker import CircuitBreaker
 from ingest.drain_jobs import DrainJobs, QueueLengths
+from ingest.errors import NotConfirmedError
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
@@ -28,14 +29,8 @@ REDIS_ERROR_CODES = frozenset({
 # fmt: on
 
 
-class AppendError(Exception):
+class AppendError(NotConfirmedError):
     """Redis did not confirm the batches; the message never holds the URL."""
-
-    def __init__(self, reason: str, *, may_be_stored: bool) -> None:
-        """`reason` is a stable code such as `oom` or `unreachable`."""
-        super().__init__(reason)
-        self.may_be_stored = may_be_stored
-        """Whether the stream may hold them nevertheless."""
 
 
 @dataclass(slots=True)

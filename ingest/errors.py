@@ -1,0 +1,10 @@
+"""The error of a batch that was not confirmed as stored."""
+
+
+class NotConfirmedError(Exception):
+    """A place to store batches did not confirm one; `reason` is a stable code such as `oom` or `unreachable`."""
+
+    def __init__(self, reason: str, *, may_be_stored: bool) -> None:
+        super().__init__(reason)
+        self.may_be_stored = may_be_stored
+        """Whether the batch may be stored nevertheless, because a confirmation was lost."""
