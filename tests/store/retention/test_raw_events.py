@@ -29,16 +29,8 @@ from tests.support.replaying import (
 
 BEFORE = month_ms(3) + 5 * world.DAY
 """Three partitions are older as a whole, the next one is in part."""
-RECEIPTS = (
-    month_ms(0),
-    month_ms(1),
-    month_ms(2),
-    month_ms(2) + world.DAY,
-    month_ms(3),
-    BEFORE - 1,
-    BEFORE,
-    month_ms(4),
-)
+POLICY = RetentionPolicy(BEFORE, include_parked=False)
+RECEIPTS = (*map(month_ms, range(3)), month_ms(2) + world.DAY, month_ms(3), BEFORE - 1, BEFORE, month_ms(4))
 OLD_MONTHS = [partition_name(0), partition_name(1), partition_name(2)]
 OLD = 6
 """How many of them are before."""
@@ -179,7 +171,7 @@ def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.M
     steps = 0
     while receipts(kept) != list(RECEIPTS[OLD:]):
         with connections.open(kept, "retain") as connection:
-            steps += len([next(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))])
+            steps += len([next(expired_events.prune(connection, POLICY))])
         assert run_replay(kept, parse_correctly).difference_counts == {}
 
     assert steps == 5
@@ -192,9 +184,9 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     monkeypatch.setattr(lock_retry, "LOCK_WAIT", 1)
     with psycopg.connect(kept) as dump, connections.open(kept, "retain") as connection:
         dump.execute("SELECT FROM raw_events LIMIT 1")
-        gone = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
+        gone = list(expired_events.prune(connection, POLICY))
         dump.rollback()
-        later = list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False)))
+        later = list(expired_events.prune(connection, POLICY))
 
     assert [one.busy_partition for one in gone if one.busy_partition] == OLD_MONTHS
     assert sum(one.bodies for one in gone) == OLD
@@ -220,7 +212,7 @@ def test_writers_go_on_beside_it(kept: str) -> None:
     try:
         for _ in range(3):
             with connections.open(kept, "retain") as connection:
-                assert list(expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False))) is not None
+                assert list(expired_events.prune(connection, POLICY)) is not None
     finally:
         over.set()
         thread.join()
@@ -246,7 +238,7 @@ def interleaved(database_url: str) -> Iterator[None]:
     plan = ReplayPlan(replay_parser(parse_correctly), batch_size=2)
     with replay.open_connection(database_url) as ours, connections.open(database_url, "retain") as connection:
         job = Replay(ours, plan)
-        steps = expired_events.prune(connection, RetentionPolicy(BEFORE, include_parked=False))
+        steps = expired_events.prune(connection, POLICY)
         while job.step():
             next(steps, None)
             yield
