@@ -103,7 +103,7 @@ def test_a_question_on_a_line_that_went_dead_is_asked_again_on_another(
     try:
         assert reads.read(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
         proxy.blackhole = True
-        heal = threading.Timer(0.5, setattr, [proxy, "swallowing", False])  # what is open stays as dead as it is
+        heal = threading.Timer(0.5, setattr, [proxy, "blackhole", False])  # what is open stays as dead as it is
         heal.start()
 
         assert reads.read(lambda connection: connection.execute("SELECT 2").fetchone()) == (2,)
