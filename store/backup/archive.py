@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.backup import checksum
 from store.postgres import client_programs
 from store.postgres.client_programs import Program, ProgramError
 
@@ -33,6 +34,8 @@ def inspect(path: Path, pg_restore: Program, environment: Mapping[str, str]) -> 
         raise ProgramError(f"Cannot read {path}: {error.strerror}.") from None
     if not is_archive:
         raise ProgramError(f"{path} is not a backup by `python -m store backup`.")
+    if checksum.is_wrong(path):
+        raise ProgramError(f"{path} is damaged: its checksum does not match. Use another backup.")
     try:
         entries = client_programs.run(pg_restore, ["--list", str(path)], environment)
     except ProgramError as error:

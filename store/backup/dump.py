@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from store.backup import checksum
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
 from store.postgres import client_programs, connections, errors
@@ -55,6 +56,7 @@ def create(database_url: str, path: Path, environ: Mapping[str, str], on_progres
             try:
                 target = client_programs.connection_target(database_url, "backup", environ)
                 _run_pg_dump(dump, target, snapshot, partial, on_progress)
+                checksum.append(partial)
                 size = partial.stat().st_size
                 _publish(partial, path)
             finally:
