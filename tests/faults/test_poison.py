@@ -18,12 +18,12 @@ REFUSE_SESSION = """
 """
 BREAKING = """
 from worker.sak import parser
-read = parser.read
+parse = parser.parse
 def touch(body):
     if b"BREAKER" in body:
         raise RecursionError("made up")
-    return read(body)
-parser.read = touch
+    return parse(body)
+parser.parse = touch
 """
 
 

@@ -27,12 +27,12 @@ AT_COMMIT = """
 KILLER = """
 import os, signal
 from worker.sak import parser
-read = parser.read
+parse = parser.parse
 def touch(body):
     if b"KILLER" in body:
         os.kill(os.getpid(), signal.SIGKILL)
-    return read(body)
-parser.read = touch
+    return parse(body)
+parser.parse = touch
 """
 
 

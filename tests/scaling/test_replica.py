@@ -215,7 +215,7 @@ def test_a_server_that_is_no_replica_is_not_read_from(pair: Pair, history: Histo
     with running_api(environ) as url, requests.Session() as http:
         http.headers["authorization"] = f"Bearer {API_TOKEN}"
         client = ApiClient(url, http)
-        wait_until(lambda: "no replica" in str(state(client)["reason"]))
+        wait_until(lambda: "not a replica" in str(state(client)["reason"]))
 
         assert texts(client) == ["one"]
         assert answered(client) == 0

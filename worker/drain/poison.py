@@ -38,7 +38,7 @@ def bisect(batch: Batch, dry_run: DryRun) -> Batch:
 def _park(batch: Batch, indexes: set[int], *, without_names: bool = False) -> Batch:
     def parked(event: Event) -> Event:
         outcome = replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=())
-        return replace(event, outcome=replace(outcome, session_id=None, event=None) if without_names else outcome)
+        return replace(event, outcome=replace(outcome, session_id=None, event_type=None) if without_names else outcome)
 
     events = tuple(parked(event) if event.batch_index in indexes else event for event in batch.events)
     return replace(batch, events=events)
