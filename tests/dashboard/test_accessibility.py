@@ -58,7 +58,7 @@ VIEWS = (list_of_chats, conversation, found, nothing_found, operations, settings
 
 
 @pytest.fixture
-def told(history: HistoryWriter) -> None:
+def populated_history(history: HistoryWriter) -> None:
     """Something of everything."""
     history.store(
         name_fact("Asha"),
@@ -97,7 +97,7 @@ def told(history: HistoryWriter) -> None:
     park_event(history, b"{}")
 
 
-@pytest.mark.usefixtures("populated_url")
+@pytest.mark.usefixtures("populated_history")
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: Callable[[BrowserUser], None]) -> None:
     """Names, roles, contrast, focus order: what a machine can find, it does not find."""
