@@ -19,7 +19,7 @@ SLOW = """
     END $$;
     CREATE TRIGGER slowly BEFORE INSERT ON batches FOR EACH ROW EXECUTE FUNCTION slowly();
 """
-IMPATIENT = "from worker import drainer; drainer.ANSWER = 1.0"
+IMPATIENT = "from worker.drain import drainer; drainer.TRANSACTION_DEADLINE_SECONDS = 1.0"
 
 
 def test_a_job_past_its_timeout_ends_despite_retries(pipeline: WorkerPipeline) -> None:
