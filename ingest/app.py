@@ -23,6 +23,7 @@ from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
 from ingest.drain_jobs import DrainJobs
 from ingest.health import Health
+from ingest.heartbeat import Heartbeat
 from ingest.metrics import IngestCollector
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
@@ -56,6 +57,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     batcher = Batcher(batch_store, spool, counters, tracer)
     schedule = batcher.schedule_progress_batch
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, on_empty=schedule)
+    heartbeat = Heartbeat(client, batcher, spool)
     verifier = None if config.allow_unsigned else SignatureVerifier(config.webhook_secrets)
 
     @contextlib.asynccontextmanager
@@ -65,13 +67,16 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await spool.open()
         batching = asyncio.create_task(batcher.run())
         draining = asyncio.create_task(drainer.run())
-        for task in (batching, draining):
+        reporting = asyncio.create_task(heartbeat.run())
+        for task in (batching, draining, reporting):
             task.add_done_callback(_terminate_on_failure)
         yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
         draining.cancel()
-        await asyncio.wait([draining], timeout=SHUTDOWN_SECONDS)
+        reporting.cancel()
+        await asyncio.wait([draining, reporting], timeout=SHUTDOWN_SECONDS)
+        await heartbeat.close()
         await drain_jobs.close()
         await spool.close()
         for appender in appenders:
@@ -82,7 +87,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await append_client.aclose()
 
     webhook = WebhookEndpoint(verifier, batcher, counters, config.max_body_bytes)
-    health = Health(config, client, spool, breaker, memory)
+    health = Health(config, client, spool, breaker, memory, heartbeat)
     registry = CollectorRegistry()
     registry.register(IngestCollector(counters, spool, breaker, memory))
 

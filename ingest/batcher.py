@@ -27,6 +27,16 @@ IDLE_SECONDS = 1.0
 """After this long without events, one empty progress batch reports the writer's position."""
 
 
+@dataclass(frozen=True, slots=True)
+class WriterPosition:
+    """What a writer has acknowledged so far."""
+
+    writer: str
+    number: int = 0
+    """The number of its newest batch; 0 before the first."""
+    acknowledged_events: int = 0
+
+
 @dataclass(slots=True)
 class PendingBatch:
     """Events that wait to be stored together."""
@@ -53,7 +63,10 @@ class Batcher:
         self._work_available = asyncio.Event()
         self._closing = False
         self._progress_batch_due = False
-        self._reset_writer()
+        self.position = WriterPosition(_new_writer())
+        """The position of the writer that numbers the batches now."""
+        self.former_positions: list[WriterPosition] = []
+        """The last positions of writers that were replaced and may still have batches in the spool."""
 
     def add(self, body: bytes) -> PendingBatch | None:
         """Add the event as the last one of the returned batch; None if too many bytes wait already."""
@@ -132,9 +145,9 @@ class Batcher:
     ) -> contract.RawBatch:
         """The identity, once, before the first attempt."""
         return contract.RawBatch(
-            writer=self._writer,
-            number=self._number + 1,
-            acknowledged_events=self._acknowledged_events + len(bodies),
+            writer=self.position.writer,
+            number=self.position.number + 1,
+            acknowledged_events=self.position.acknowledged_events + len(bodies),
             received_at=tuple(received_at),
             bodies=tuple(bodies),
             spooled_events=self._spool.events,
@@ -147,13 +160,15 @@ class Batcher:
         except BatchNotStoredError as error:
             if error.may_be_stored:
                 # The batch may be stored although its senders received 503: the next batch must not share its number.
-                self._reset_writer()
+                self._replace_writer()
             return None
-        self._number = batch.number
-        self._acknowledged_events = batch.acknowledged_events
+        self.position = WriterPosition(batch.writer, batch.number, batch.acknowledged_events)
         return path
 
-    def _reset_writer(self) -> None:
-        self._writer = secrets.token_hex(16)
-        self._number = 0
-        self._acknowledged_events = 0
+    def _replace_writer(self) -> None:
+        self.former_positions.append(self.position)
+        self.position = WriterPosition(_new_writer())
+
+
+def _new_writer() -> str:
+    return secrets.token_hex(16)

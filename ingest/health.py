@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from ingest.circuit_breaker import CircuitBreaker
-from ingest.queue import redis_rules
+from ingest.heartbeat import Heartbeat
+from ingest.queue import contract, redis_rules
 from ingest.redis_memory import RedisMemory
 from ingest.settings import Settings
 from ingest.spool import Spool
@@ -30,6 +31,7 @@ class Health:
     spool: Spool
     breaker: CircuitBreaker
     redis_memory: RedisMemory
+    heartbeat: Heartbeat
 
     async def liveness(self, _: Request) -> JSONResponse:
         """200 as long as the event loop runs."""
@@ -50,6 +52,8 @@ class Health:
         kind = await asyncio.to_thread(_file_system_type, self.settings.spool_dir)
         if kind in EPHEMERAL_FILE_SYSTEMS:
             notes.append(f"SPOOL_DIR is on {kind}, which is lost with this container or host.")
+        if self.heartbeat.is_forbidden:
+            notes.append(f"The Redis user may not write {contract.WRITERS}: the ledger cannot see that ingest lives.")
         if self.settings.allow_unsigned:
             notes.append("WEBHOOK_ALLOW_UNSIGNED is set: anyone who can reach this server can write messages.")
         body = {

@@ -12,6 +12,8 @@ from typing import cast
 
 STREAM = "sak:events"
 CONSUMER_GROUP = "workers"
+WRITERS = "sak:writers"
+"""The hash in which every writer reports its state once a second (`ingest/queue/writer_reports.py`)."""
 RQ_QUEUE = "drain"
 RQ_JOB = "worker.jobs.drain"
 RQ_JOB_TIMEOUT_SECONDS = 30

@@ -1,0 +1,77 @@
+"""Every writer says each second that it lives and how far it is, and at the end that nothing of it is left."""
+
+import socket
+import time
+from pathlib import Path
+from typing import cast
+
+import redis
+
+from dev.embedded.valkey import EmbeddedValkey
+from ingest.queue import contract, writer_reports
+from ingest.queue.writer_reports import WriterReport
+from tests.support.ingest_process import IngestProcess
+from tests.support.waiting import wait_until
+
+
+def reports(client: redis.Redis) -> list[WriterReport]:
+    return writer_reports.from_hash(cast("dict[bytes, bytes]", client.hgetall(contract.WRITERS)))
+
+
+def test_a_writer_reports_its_position_before_and_after_its_batches(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """A writer of which nothing arrives must be known nevertheless: its silence is what an outage looks like."""
+    before = time.time_ns() // 1_000_000
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        wait_until(lambda: reports(client))
+        [silent] = reports(client)
+        writer, number = ingest.post_webhook(b"x").json["batch"].split(":")
+        wait_until(lambda: reports(client)[0].number)
+        [busy] = reports(client)
+
+    assert (silent.number, silent.acknowledged_events, silent.spooled_events, silent.ended) == (0, 0, 0, False)
+    assert silent.host == socket.gethostname()
+    assert before <= silent.seen_at < busy.seen_at <= time.time_ns() // 1_000_000
+    assert (busy.writer, busy.number, busy.acknowledged_events) == (writer, int(number), 1)
+    assert busy.writer == silent.writer
+
+
+def test_a_writer_that_shuts_down_reports_its_end(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Its last report is also its final count: nothing after it would show that its last batch was lost."""
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        ingest.post_webhook(b"x")
+        ingest.stop()
+        [report] = reports(client)
+
+    assert (report.acknowledged_events, report.spooled_events, report.ended) == (1, 0, True)
+
+
+def test_a_writer_that_leaves_a_spool_has_not_ended(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Its events are safe on its disk, and missing in Redis until somebody adopts them."""
+    client.config_set("maxmemory", 1 << 20)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        wait_until(lambda: ingest.post_webhook(b"x" * 1000).json["path"] == "spool")
+        ingest.stop()
+        [report] = reports(client)
+
+    assert report.spooled_events >= 1
+    assert not report.ended
+
+
+def test_a_redis_user_that_may_not_report_is_noted(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Rules of an older release do not name the key: events go on, and the operator learns what is missing."""
+    client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        "sak", enabled=True, passwords=["+pw"], keys=[contract.STREAM, "rq:*"], commands=["+@all"]
+    )
+    with IngestProcess(own_valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
+        path = ingest.post_webhook(b"x").json["path"]
+        wait_until(lambda: any(contract.WRITERS in note for note in ingest.get("/readyz").json["notes"]))
+
+    assert path == "stream"
