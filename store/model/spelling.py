@@ -1,0 +1,117 @@
+"""Normalises the spelling of text; search, erasure, addresses and exports compare text in no other way.
+
+The time is proportional to the length, whatever the text: https://unicode.org/reports/tr15/ bounds what composition
+takes only for runs of combining marks that are bounded.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+VERSION: Final = 2
+"""Increment it whenever a text gets another spelling: the search index is then rebuilt."""
+
+MAX_MARKS: Final = 8
+"""Marks in a row that are kept; no script writes more."""
+
+_TOO_MANY_MARKS = re.compile(rb"(?<=[^\0]{%d})[^\0]+" % MAX_MARKS)
+_MAX_CACHED_CHARACTERS: Final = 20_000
+_REPLACEMENTS: Final = {
+    # Apostrophes and quotation marks.
+    **dict.fromkeys("\u00b4\u2018\u2019\u201a\u201b\u02bc\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
+    **dict.fromkeys("\u2212\u2043\u30fb", "-"),
+    **dict.fromkeys("\u2044\u2215", "/"),
+    # A blank of its own script.
+    "\u2800": " ",
+    # The dotless i of Turkish, whose capital is I.
+    "\u0131": "i",
+    # Arabic yeh and kaf as keyboards for Persian and Urdu write them.
+    **dict.fromkeys("\u0649\u06cc", "\u064a"),
+    "\u06a9": "\u0643",
+    # Invisible, although letters or marks: tatweel, Hangul fillers, a joiner, Khmer vowels, variation selectors.
+    **dict.fromkeys("\u0640\u115f\u1160\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f", ""),
+    **{chr(code): "" for code in range(0xFE00, 0xFE10)},
+}
+_INVISIBLE_PLANE: Final = range(0xE0000, 0xE1000)
+"""Tags and variation selectors."""
+
+
+class _Spellings(dict[int, str]):
+    """The spelling of each character that occurred."""
+
+    def __missing__(self, code: int) -> str:
+        spelling = _spell(chr(code))
+        if len(self) < _MAX_CACHED_CHARACTERS:
+            self[code] = spelling
+        return spelling
+
+
+def compose(text: str) -> str:
+    """The text in the form NFC, without the marks that exceed MAX_MARKS in a row."""
+    if text.isascii():
+        return text
+    classes = bytes(map(unicodedata.combining, text))
+    if len(classes) - classes.count(0) > MAX_MARKS:
+        kept: list[str] = []
+        end = 0
+        for excess in _TOO_MANY_MARKS.finditer(classes):
+            kept.append(text[end : excess.start()])
+            end = excess.end()
+        text = "".join((*kept, text[end:]))
+    return unicodedata.normalize("NFC", text)
+
+
+def normalize(text: str) -> str:
+    """The text with one spelling for what reads alike; equal for a normalised text.
+
+    Characters are decomposed (NFKD); case, accents and vowel points are dropped; digits of every script are 0-9, every
+    space and control character is a space, every dash a hyphen; joiners, marks of direction and other invisible
+    characters are removed.
+    """
+    return compose(text).translate(_SPELLINGS)
+
+
+def normalize_with_offsets(composed: str) -> tuple[str, list[int]]:
+    """The normalised spelling of a text that `compose` returned, and the offset of each of its characters in it."""
+    parts = [_SPELLINGS[ord(character)] for character in composed]
+    return "".join(parts), [offset for offset, part in enumerate(parts) for _ in part]
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text is visible."""
+    return not normalize(text).strip(" ")
+
+
+def _spell(character: str) -> str:
+    if character in _REPLACEMENTS:
+        return _REPLACEMENTS[character]
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+    return "".join(map(_spell_decomposed, decomposed))
+
+
+def _spell_decomposed(character: str) -> str:
+    if character in _REPLACEMENTS:
+        return _REPLACEMENTS[character]
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    category = unicodedata.category(character)
+    if category in ("Zs", "Zl", "Zp", "Cc"):
+        return " "
+    if category == "Pd":
+        return "-"
+    is_mark = category == "Mn" and _is_optional(unicodedata.combining(character))
+    is_invisible = category in ("Cf", "Me") or ord(character) in _INVISIBLE_PLANE
+    return "" if is_mark or is_invisible else character
+
+
+def _is_optional(combining_class: int) -> bool:
+    """Whether a mark is an accent, an overlay, or a vowel point of Hebrew, Arabic or Syriac.
+
+    Others change the letter: vowel signs, viramas and tones of the scripts of India and Southeast Asia.
+    """
+    return combining_class == 1 or 10 <= combining_class <= 36 or combining_class >= 200
+
+
+_SPELLINGS: Final = _Spellings()
