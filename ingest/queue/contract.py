@@ -25,7 +25,7 @@ RQ_INTERMEDIATE_KEY = f"{RQ_QUEUE_KEY}:intermediate"
 RQ_STARTED_KEY = f"rq:wip:{RQ_QUEUE}"
 """Jobs that are running, by the time at which RQ gives them up."""
 
-WRITER_PATTERN = re.compile("[0-9A-Za-z_-]{1,64}")
+WRITER_PATTERN = re.compile("[0-9a-f]{32}")
 FORMAT_VERSION = 1
 """The version of an entry. A reader accepts every version up to its own; `tests/payloads/queue/` has one of each."""
 
@@ -49,7 +49,7 @@ class RawBatch:
     bodies: tuple[bytes, ...]
     """The raw bodies, unchanged; as many as `received_at`. Both are empty in a progress batch."""
     spooled_events: int = 0
-    """Events in the writer's spool when it made this batch."""
+    """Events in the writer's spool when it made this batch; 0 if the entry does not say a number."""
     traceparents: tuple[str, ...] = ()
     """The batch's traceparent, then those of its requests; empty without tracing."""
 
@@ -76,7 +76,10 @@ def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
 
 
 def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
-    """The batch of a stream entry; raises UnreadableEntryError for any other entry."""
+    """The batch of a stream entry; raises UnreadableEntryError for any other entry.
+
+    Only what identifies and delimits the events is required: any other fact of the head may be absent or wrong.
+    """
     try:
         head = json.loads(fields[b"head"])
         blob = fields[b"bodies"]
@@ -92,7 +95,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
             acknowledged_events=_parse_number(head["upto"]),
             received_at=tuple(map(_parse_number, head["receipts"])),
             bodies=tuple(bodies),
-            spooled_events=_parse_number(head.get("spooled", 0)),
+            spooled_events=_parse_optional_number(head.get("spooled")),
         )
     except UnreadableEntryError:
         raise
@@ -122,6 +125,13 @@ def _parse_number(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 63:
         raise ValueError
     return value
+
+
+def _parse_optional_number(value: object) -> int:
+    try:
+        return _parse_number(value)
+    except ValueError:
+        return 0
 
 
 def _parse_writer(value: object) -> str:
