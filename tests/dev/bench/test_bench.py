@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pkgutil
 import subprocess
 import sys
 from array import array
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.bench import load_generator, report, stream_backlog, verification
+from dev.bench import load_generator, parts, report, stream_backlog, verification
+from dev.bench.__main__ import DEFAULT_PARTS, FULL_PARTS
 from dev.bench.errors import BrokenPromiseError
 from dev.bench.load import LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
@@ -22,6 +24,10 @@ from ingest.queue import contract
 from store.ingestion import apply
 from store.postgres import connections
 from worker.drain import decoding
+
+
+def test_the_parts_of_the_command_are_the_modules_of_parts() -> None:
+    assert sorted(DEFAULT_PARTS + FULL_PARTS) == sorted(module.name for module in pkgutil.iter_modules(parts.__path__))
 
 
 def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
