@@ -54,6 +54,7 @@ def test_killed_at_any_step_it_loses_and_doubles_nothing(make_pipeline: Callable
         assert verdict.is_clean, f"{place}: {verdict}"
 
 
+@pytest.mark.long
 def test_killed_again_and_again_in_two_thousand_events_it_stores_each_once(pipeline: WorkerPipeline) -> None:
     """The everyday case: a deployment that kills instead of asking, while a backlog is being worked off."""
     worker = pipeline.create_worker().start()

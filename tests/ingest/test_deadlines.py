@@ -5,12 +5,15 @@ import socket
 import threading
 import time
 
+import pytest
+
 from tests.support.ingest_process import IngestProcess, encode_request, read_all, read_response, sign, stream_bodies
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 WHOLE = encode_request(b"hello", SIGNED, "Content-Length: 5")
 
 
+@pytest.mark.long
 def test_slow_headers_and_bodies_time_out_without_affecting_other_clients(
     ingest: IngestProcess, redis_url: str
 ) -> None:

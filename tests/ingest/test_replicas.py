@@ -40,6 +40,7 @@ def server(folder: Path, port: int, **settings: str) -> Generator[EmbeddedValkey
         yield it
 
 
+@pytest.mark.long
 def test_an_event_is_acknowledged_by_the_spool_until_enough_replicas_have_it(folder: Path, tmp_path: Path) -> None:
     """A primary that dies takes what nobody else has along; REDIS_MIN_REPLICAS is the promise that somebody has."""
     first, second = free_port(), free_port()
@@ -59,6 +60,7 @@ def test_an_event_is_acknowledged_by_the_spool_until_enough_replicas_have_it(fol
     assert there[-1] == b"together"
 
 
+@pytest.mark.long
 def test_a_sentinel_leads_to_the_new_primary_after_a_failover(folder: Path, tmp_path: Path) -> None:
     """The old primary still answers, read-only: whoever keeps to its address would spool for ever."""
     first, second, watch = free_port(), free_port(), free_port()

@@ -80,6 +80,7 @@ def _linked(collector: OtlpCollector) -> set[str]:
     }
 
 
+@pytest.mark.long
 def test_an_absent_collector_costs_no_event_and_delays_no_shutdown(
     database_url: str, redis_url: str, tmp_path: Path, exit_stack: ExitStack
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import Thread
 
+import pytest
 import requests
 
 from dev.gateway.misbehaviour import Misbehaviour
@@ -69,6 +70,7 @@ def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_
     assert gateway.call_count("POST /messages/send") == 1
 
 
+@pytest.mark.long
 def test_a_send_of_another_running_process_is_left_alone(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:

@@ -129,6 +129,7 @@ def test_the_generator_ends_when_nobody_listens() -> None:
     assert (outcome.acknowledged, outcome.other_statuses) == (0, {"refused": 2})
 
 
+@pytest.mark.long
 def test_a_part_measures_checks_and_prints_a_document(tmp_path: Path) -> None:
     """The whole way once, small: servers, processes, load, truth, table."""
     printed = subprocess.run(

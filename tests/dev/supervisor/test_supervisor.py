@@ -98,6 +98,7 @@ def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals
     assert not (stack.data_dir / "database-url").exists()
 
 
+@pytest.mark.long
 def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
     """Nobody can stop in order what lost its supervisor to -9: it has to end by itself."""
     stack = LocalStack(folder / "data")

@@ -24,6 +24,7 @@ def answers(url: str, **environ: str) -> dict[str, str]:
     return {one.name: one.severity for one in doctor.examine({"REDIS_URL": url, **environ})}
 
 
+@pytest.mark.long
 def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder: Path) -> None:
     """The named primary is checked, and whether it has the replicas that acknowledgements wait for."""
     with sentinels.running_sentinels(folder) as redis:

@@ -79,6 +79,7 @@ def _check(
         converges()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_four_writers_at_once_find_what_one_alone_finds(
     history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]

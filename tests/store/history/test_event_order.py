@@ -49,7 +49,7 @@ def _written(history: DrawnHistory) -> str:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
+@pytest.mark.parametrize("quarter", [1, *(pytest.param(quarter, marks=pytest.mark.long) for quarter in (2, 3, 4))])
 def test_a_history_is_the_same_however_it_is_told(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_history_is_the_same_however_it_is_told(
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("quarter", [1, 2, 3, 4])
+@pytest.mark.parametrize("quarter", [1, *(pytest.param(quarter, marks=pytest.mark.long) for quarter in (2, 3, 4))])
 def test_thousands_of_histories_are_the_same_however_they_are_told(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:

@@ -22,6 +22,7 @@ SLOW = """
 IMPATIENT = "from worker.drain import drainer; drainer.TRANSACTION_DEADLINE_SECONDS = 1.0"
 
 
+@pytest.mark.long
 def test_a_job_past_its_timeout_ends_despite_retries(pipeline: WorkerPipeline) -> None:
     """RQ's time-out is an exception like any other: a retry that catches everything ran a 1 s job for 4 s."""
     worker = pipeline.create_worker().start()
