@@ -1,0 +1,40 @@
+"""Disks that are slow, failing, small or full, for tests; where the machine cannot have them, the test is skipped."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from dev.chaos import disk_shim
+from dev.chaos.disk_shim import DiskShim
+
+
+def build_shim(home: Path, disk: Path) -> DiskShim:
+    """A shim for the files below `disk`, healthy at first."""
+    if disk_shim.find_compiler() is None:
+        pytest.skip("slow and failing disks need a C compiler (cc) and Linux")
+    return DiskShim(home, disk)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size_bytes: int) -> Generator[Path]:
+    """A file system of its own on the folder, which is created."""
+    folder.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a small disk of its own needs root on Linux, who may mount one")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk of its own cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
