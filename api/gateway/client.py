@@ -8,7 +8,6 @@ from urllib.parse import quote
 from api.gateway import errors, payloads, timeouts
 from api.gateway.http_client import GatewayRequest, GatewayResponse, HttpClient
 from api.gateway.multipart_upload import MultipartUpload
-from api.gateway.phone_number import normalize
 from api.gateway.settings import Settings, is_header_safe
 from api.gateway.timeouts import Timeouts
 
@@ -71,12 +70,12 @@ class SakClient:
         return payloads.parse_ping_results(self._call_once(request).data)
 
     def send_text(self, to: str, text: str, session_id: str | None = None) -> payloads.SendResponse:
-        """Send a text; raises InvalidRecipientError before the call.
+        """Send a text to the digits `to`, which SAK must dial unchanged (store/model/addresses.py).
 
         After OutcomeUnknownError it may have been sent: do not repeat it automatically. The key of a session always
         sends from that session, whatever `session_id` is; only an owner's key can choose.
         """
-        body = {"to": normalize(to), "text": text}
+        body = {"to": to, "text": text}
         request = GatewayRequest("POST", "/messages/send", self._message_headers(session_id), json=body)
         return self._send(lambda: self._call_once(request))
 
@@ -93,7 +92,7 @@ class SakClient:
         session_id: str | None = None,
     ) -> payloads.SendResponse:
         """Send a file, or its rest, of `size` bytes; it is read during the call, again by each attempt."""
-        fields = {"to": normalize(to)} | ({"caption": caption} if caption else {})
+        fields = {"to": to} | ({"caption": caption} if caption else {})
         upload = MultipartUpload(fields, kind, file, name=name, mime_type=mime_type, size=size)
         headers, media_type = self._message_headers(session_id), upload.content_type
         request = GatewayRequest("POST", f"/messages/send-{kind}", headers, body=upload, content_type=media_type)

@@ -1,34 +1,32 @@
 """Resolves the recipient of a send to the digits that the gateway dials, which are also the address of the chat."""
 
-import unicodedata
 from collections.abc import Callable
 
-from api.chats import address
-from api.gateway import phone_number
 from api.http import errors
 from api.sending.requests import MAX_RECIPIENT_LENGTH
-from store.history import lid_aliases
+from store.history import chats, lid_aliases
+from store.model import addresses
 from store.postgres.connections import Connection
 
 
 def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], session_id: str, to: str) -> str:
-    """The digits of `to` in a session; only for a LID, whose phone is looked up, the database is queried.
+    """The digits of `to` in a session; raises ApiError.
 
-    Raises ApiError.
+    The database is queried only for the phone of a LID, and for ten digits to which the gateway would add 91 although a
+    chat has exactly these.
     """
     if len(to) > MAX_RECIPIENT_LENGTH:
         raise errors.bad_request("bad_recipient", f"to is longer than {MAX_RECIPIENT_LENGTH} characters.")
-    # The gateway drops everything but ASCII digits, and would dial the rest of a number in another script.
-    if any(not character.isascii() and unicodedata.decimal(character, None) is not None for character in to):
-        raise errors.bad_request("bad_recipient", "to must be written with the digits 0 to 9.")
-    if to.strip().lower().endswith("@lid"):
-        lid = address.parse(to)
-        phone = query(lambda connection: lid_aliases.phone_of(connection, session_id, lid))
+    address = addresses.parse(to)
+    if address is not None and addresses.is_lid(address):
+        phone = query(lambda connection: lid_aliases.phone_of(connection, session_id, address))
         if phone is None:
             sentence = "to is a LID whose phone number is not known: send to the phone number."
             raise errors.bad_request("unknown_lid", sentence)
-        to = phone
+        to = f"+{phone}"
+    elif address is not None and len(address) == 10 and query(lambda c: chats.find(c, session_id, address)):
+        to = f"+{address}"
     try:
-        return phone_number.normalize(to)
-    except phone_number.InvalidRecipientError as error:
+        return addresses.dialled(to)
+    except addresses.RecipientError as error:
         raise errors.bad_request("bad_recipient", f"{str(error)[:1].upper()}{str(error)[1:]}.") from error

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from api.gateway import errors, phone_number, timeouts
+from api.gateway import errors, timeouts
 from api.gateway.payloads import SendResponse, SentMessage
 from api.http.errors import ApiError
 from api.sending import outbox
 from api.sending.outbox import Outbox
+from store.model import addresses
 from store.sending import unsettled
 from store.sending.sends import Send, SendResult
 
@@ -101,8 +102,8 @@ def _is_candidate(entry: SentMessage, send: Send) -> bool:
 
 def _recipient_digits(to: str) -> str | None:
     try:
-        return phone_number.normalize(to)
-    except phone_number.InvalidRecipientError:
+        return addresses.dialled(to)
+    except addresses.RecipientError:
         return None
 
 

@@ -12,6 +12,7 @@ from store.erasure.subjects import ErasureSubject
 from store.feed import changes
 from store.history import chat_summaries, chats, lid_aliases
 from store.history.fold import Fold
+from store.model import addresses
 from store.postgres.connections import Connection
 
 _DIGIT_SEPARATORS = "[ ().+/-]*"
@@ -24,14 +25,14 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     suppressions.lock_exclusive(connection)
     chat_ids = subject.chat_ids(connection)
     lid_evidence = _erase_lid_evidence(connection, subject)
-    addresses = subjects.chat_addresses(connection, chat_ids)
-    locked_chats = chats.lock(connection, addresses | lid_aliases.candidate_phones(connection, addresses))
+    wanted = subjects.chat_addresses(connection, chat_ids)
+    locked_chats = chats.lock(connection, wanted | lid_aliases.candidate_phones(connection, wanted))
     sends = _erase_sends(connection, subject, chat_ids)
     names = _erase_names(connection, subject, chat_ids)
     tombstones.convert_expired(connection, key, subject, chat_ids)
     own_addresses = [address for address, chat in locked_chats.items() if chat.chat_id in chat_ids]
     folding = Fold(connection, (), (), {}, locked_chats)
-    folding.recompute(sorted(folding.remap_lids([a for a in own_addresses if chats.kind_of(a[1]) == "lid"])))
+    folding.recompute(sorted(folding.remap_lids([a for a in own_addresses if addresses.is_lid(a[1])])))
     folded = folding.chats_by_address.values()
     chat_summaries.recount(connection, {each for chat in folded for each in (chat.chat_id, chat.canonical_chat_id)})
     deleted_chats = _delete_empty_chats(connection, chat_ids)

@@ -1,13 +1,14 @@
 """Chats: one row per address; addresses of one person share a canonical chat."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import psycopg
 
-from store.model.facts import ChatKind, DisplayName
+from store.model import addresses
+from store.model.facts import DisplayName
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
@@ -32,20 +33,6 @@ class ObservedName:
     display_name: DisplayName
 
 
-def kind_of(address: str) -> ChatKind:
-    """The kind of an address; bare digits are a phone."""
-    _, at, server = address.partition("@")
-    if not at:
-        return "phone"
-    kinds: Mapping[str, ChatKind] = {
-        "g.us": "group",
-        "lid": "lid",
-        "newsletter": "newsletter",
-        "broadcast": "broadcast",
-    }
-    return kinds.get(server, "other")
-
-
 def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAddress]:
     """The addresses of the messages with these keys, and of their updates."""
     if not key_ids:
@@ -65,31 +52,32 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
     return set(cast("Iterable[ChatAddress]", found))
 
 
-def lock(connection: Connection, addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
+def lock(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
     """Lock the chats at these addresses and their canonical chats, and insert missing rows.
 
     LIDs are locked first, then the others with the canonical chats of the LIDs. A LID is never merged into a LID, so
     every transaction takes its locks in the same order.
     """
-    wanted = set(addresses)
-    lids = {address for address in wanted if kind_of(address[1]) == "lid"}
+    wanted = set(chat_addresses)
+    lids = {address for address in wanted if addresses.is_lid(address[1])}
     locked = _lock_until_found(connection, lids)
     canonical = _addresses(connection, [merged_into for _, merged_into in locked.values() if merged_into is not None])
     locked |= _lock_until_found(connection, (wanted - lids) | canonical)
     return {address: Chat(chat_id, merged_into or chat_id) for address, (chat_id, merged_into) in locked.items()}
 
 
-def _lock_until_found(connection: Connection, addresses: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
+def _lock_until_found(connection: Connection, wanted: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
     locked: dict[ChatAddress, tuple[int, int | None]] = {}
     # A row that erasure is deleting is found by neither statement.
-    while missing := addresses - set(locked):
+    while missing := wanted - set(locked):
         locked |= _lock_once(connection, missing)
     return locked
 
 
-def _lock_once(connection: Connection, addresses: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
-    wanted = json_rows.encode(
-        {"session_id": session_id, "address": address, "kind": kind_of(address)} for session_id, address in addresses
+def _lock_once(connection: Connection, wanted: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
+    rows = json_rows.encode(
+        {"session_id": session_id, "address": address, "kind": addresses.kind_of(address)}
+        for session_id, address in wanted
     )
     connection.execute(
         """
@@ -100,7 +88,7 @@ def _lock_once(connection: Connection, addresses: set[ChatAddress]) -> dict[Chat
         ORDER BY r.session_id, r.address
         ON CONFLICT (session_id, address) DO NOTHING
         """,
-        {"rows": wanted},
+        {"rows": rows},
     )
     locked = connection.execute(
         """
@@ -110,7 +98,7 @@ def _lock_once(connection: Connection, addresses: set[ChatAddress]) -> dict[Chat
         ORDER BY c.session_id, c.address
         FOR UPDATE OF c
         """,
-        {"rows": wanted},
+        {"rows": rows},
     )
     return {
         (session_id, address): (chat_id, merged_into)
@@ -134,6 +122,15 @@ def transient_if_chat_erased() -> Generator[None]:
         yield
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.TransientError("The chat was erased at the same moment; try again", error.sqlstate) from error
+
+
+def find(connection: Connection, session_id: str, address: str) -> str | None:
+    """The address if the session has a chat of exactly this one, else None."""
+    found = connection.execute(
+        "SELECT address FROM chats WHERE session_id = %s AND address = %s AND last_timestamp IS NOT NULL",
+        [session_id, address],
+    ).fetchone()
+    return None if found is None else cast("str", found[0])
 
 
 def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:

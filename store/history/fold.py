@@ -18,7 +18,7 @@ from store.history import (
 from store.history.chats import Chat, ChatAddress
 from store.history.messages import MessageIdentity
 from store.history.parsed_events import KeyedFact, ParsedEvent
-from store.model import timestamps
+from store.model import addresses, timestamps
 from store.model.facts import DisplayName, LidAlias, Message, Reaction, SessionReport
 from store.postgres.connections import Connection
 
@@ -43,11 +43,10 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     keyed_facts = [(event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts()]
     locked = message_keys.lock(connection, {key for _, _, key in keyed_facts}, numbers)
     known = [key.key_id for key in locked.values() if not key.is_new]
-    addresses = {address for event in parsed_events for address in event.chat_addresses()}
-    addresses |= chats.addresses_of_keys(connection, known) | message_tombstones.chat_addresses(
-        connection, locked.values()
-    )
-    state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, addresses))
+    wanted = {address for event in parsed_events for address in event.chat_addresses()}
+    wanted |= chats.addresses_of_keys(connection, known)
+    wanted |= message_tombstones.chat_addresses(connection, locked.values())
+    state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, wanted))
     remapped = state.resolve_lids()
     message_tombstones.add(connection, state.drop_tombstoned_facts())
     repeated = state.store_messages(own_phone)
@@ -236,6 +235,6 @@ class Fold:
     def _peer_phone(self, canonical_chat_id: int, fact: Message) -> str | None:
         """The phone of the other side: the chat's, or in a group the sender's, if it is known."""
         address = self.address_by_chat_id[canonical_chat_id][1]
-        if chats.kind_of(address) == "group" and fact.sender is not None:
+        if addresses.kind_of(address) == "group" and fact.sender is not None:
             address = fact.sender
-        return address if chats.kind_of(address) == "phone" else None
+        return address if addresses.is_phone(address) else None

@@ -1,41 +1,217 @@
-"""Normalises the spellings of a chat address to the one that is stored (store/model/facts.py)."""
+"""Decides which chat an address means, in every spelling of it.
 
+A normalised address is a phone's digits (`919811000001`), or the JID of a chat that has no phone, without agent and
+device: `120363041234567890@g.us`, `200000000000011@lid`. The parser, the API and erasure all normalise here, so that
+two spellings of one address are one chat. Numbers follow the national rules of `phonenumbers` where they contain a
+trunk prefix, and the gateway's own rule where they are dialled (`dialled`).
+"""
+
+import functools
 import re
 import unicodedata
+from collections.abc import Mapping
+
+import phonenumbers
+
+from store.model.facts import ChatKind
 
 _MAX_LENGTH = 128
-_PHONE_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
-_JID_PATTERN = re.compile(r"([a-z0-9.-]{1,64}?)(?:_[0-9]+)?(?::[0-9]+)?@([a-z][a-z.]{0,30})")
-_PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us"})
+
+_JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
+"""`user.agent:device@server`, in older versions `user_agent`; agent and device identify one of a person's devices."""
+_DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
+_PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+"""E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
+_SEPARATORS = "()./"
+_SEPARATOR_CATEGORIES = ("Zs", "Cf", "Pd")
+"""Spaces, the invisible direction marks that come with a copied number, hyphens and dashes."""
+
+_PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
+"""`hosted`: a device of the person's business provider, under the person's own number."""
+_LID_SERVERS = frozenset({"lid", "hosted.lid"})
+_KINDS: Mapping[str, ChatKind] = {
+    "g.us": "group",
+    "lid": "lid",
+    "newsletter": "newsletter",
+    "broadcast": "broadcast",
+    **dict.fromkeys(("s.whatsapp.net", "bot", "interop", "msgr", "call"), "other"),
+}
+_KIND_NAMES: Mapping[str, str] = {
+    "group": "a group",
+    "lid": "a LID",
+    "newsletter": "a newsletter",
+    "broadcast": "a broadcast",
+}
+WHATSAPP = "0@s.whatsapp.net"
+"""WhatsApp itself, which announces and cannot be answered."""
 
 
-def parse(value: str) -> str | None:
-    """The normalised address of `+91 98…`, digits in any script, a JID with or without device, or a LID.
+class RecipientError(ValueError):
+    """The gateway cannot dial this recipient; the message says why, and begins in lower case."""
 
-    Bare digits are a phone number. None if the text cannot be an address; the address need not be known.
+
+def parse(value: object) -> str | None:
+    """The normalised address of a JID or a number; None for any other value. The address need not be known.
+
+    Numbers may be written in the digits of any script, with separators, `+` or `00`. Bare digits are a phone.
     """
-    if len(value) > _MAX_LENGTH:
-        return None
-    text = unicodedata.normalize("NFKC", value).strip()
-    return _normalize_jid(text.lower()) if "@" in text else _normalize_phone(text)
+    if isinstance(value, str) and "@" in value:
+        # The common case.
+        user = value.removesuffix("@s.whatsapp.net")
+        return user if _PHONE.fullmatch(user) else _parse_jid(value)
+    return parse_phone(value)
 
 
-def _normalize_jid(text: str) -> str | None:
-    match = _JID_PATTERN.fullmatch(text)
-    if match is None:
+def _parse_jid(value: str) -> str | None:
+    if len(value) > _MAX_LENGTH or (match := _JID.fullmatch(_ascii(value).strip().lower())) is None:
         return None
     user, server = match.groups()
-    return _normalize_phone(user) if server in _PHONE_SERVERS else f"{user}@{server}"
+    if server in _PHONE_SERVERS:
+        return user if _PHONE.fullmatch(user) else (WHATSAPP if user == "0" else None)
+    server = "lid" if server in _LID_SERVERS else server
+    return f"{user}@{server}" if server in _KINDS and _is_valid_user(user, server) else None
 
 
-def _normalize_phone(text: str) -> str | None:
-    """The digits of a phone number; a leading 00 means +, since no country code begins with 0."""
-    digits: list[str] = []
-    for character in text:
-        digit = unicodedata.decimal(character, None)
-        if digit is not None:
-            digits.append(str(digit))
-        elif unicodedata.category(character)[0] in "LNC" and unicodedata.category(character) != "Cf":
-            return None
-    phone = "".join(digits).removeprefix("00")
-    return phone if _PHONE_PATTERN.fullmatch(phone) else None
+def _is_valid_user(user: str, server: str) -> bool:
+    """Only broadcasts have a user called `status`, only groups one with a hyphen."""
+    if user == "status":
+        return server == "broadcast"
+    return "-" not in user or server == "g.us"
+
+
+def parse_phone(value: object) -> str | None:
+    """The digits of a bare or formatted number, with or without a device; None for any other value."""
+    if isinstance(value, int) and value > 0 and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value) > _MAX_LENGTH:
+        return None
+    if _PHONE.fullmatch(value) and not _country_code_and_zero().match(value):
+        return value
+    number = _plain_number(value)
+    return None if number is None or number[0] == "0" else number
+
+
+def _plain_number(text: str) -> str | None:
+    """The digits of a number without separators, device, `+` and `00`; with a zero first if its country is missing."""
+    text = _ascii(text)
+    if match := _DEVICE.search(text):
+        text = text[: match.start()] if match.end() == len(text.rstrip()) else ""
+    plain = "".join(character for character in text if not _is_separator(character))
+    digits = plain.removeprefix("+") if plain[:1] == "+" else plain.removeprefix("00")
+    if not re.fullmatch(r"0?[1-9][0-9]{5,14}", digits, re.ASCII):
+        return None
+    if _country_code_and_zero().match(digits):
+        digits = _without_trunk_prefix(digits)
+    return digits if digits[0] == "0" or _PHONE.fullmatch(digits) else None
+
+
+def _ascii(text: str) -> str:
+    """The text with the digits of every script, and letters and signs of other widths, as ASCII."""
+    if text.isascii():
+        return text
+    return "".join(
+        character if (digit := unicodedata.decimal(character, None)) is None else str(digit)
+        for character in unicodedata.normalize("NFKC", text)
+    )
+
+
+def _is_separator(character: str) -> bool:
+    return character in _SEPARATORS or character == "\t" or unicodedata.category(character) in _SEPARATOR_CATEGORIES
+
+
+@functools.cache
+def _country_code_and_zero() -> re.Pattern[str]:
+    codes = "|".join(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+    return re.compile(f"(?:{codes})0")
+
+
+def _without_trunk_prefix(digits: str) -> str:
+    """Digits as dialled from abroad: without the zero of `+91 (0) 98110 00001`, with that of an Italian number."""
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return digits
+    if not phonenumbers.is_valid_number(number):
+        # The digits of a LID may look like this.
+        return digits
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+def parse_unambiguous_phone(value: object) -> str | None:
+    """The phone of a phone's JID or of a number with `+`; None otherwise, as bare digits may be a LID's."""
+    if not isinstance(value, str):
+        return None
+    if "@" in value:
+        address = parse(value)
+        return address if address is not None and is_phone(address) else None
+    return parse_phone(value) if value.lstrip().startswith("+") else None
+
+
+def parse_lid(value: object) -> str | None:
+    """The LID of a JID or, as the field is for LIDs, of digits; None for any other value."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value) > _MAX_LENGTH:
+        return None
+    address = parse(value if "@" in value else f"{value}@lid")
+    return address if address is not None and is_lid(address) else None
+
+
+def kind_of(address: str) -> ChatKind:
+    """The kind of a normalised address; bare digits are a phone."""
+    _, at, server = address.partition("@")
+    return _KINDS.get(server, "other") if at else "phone"
+
+
+def is_phone(address: str) -> bool:
+    """Whether a normalised address is a phone's."""
+    return "@" not in address
+
+
+def is_lid(address: str) -> bool:
+    """Whether a normalised address is a LID."""
+    return address.endswith("@lid")
+
+
+def is_person(address: str) -> bool:
+    """Whether a normalised address is one person's, by phone or LID."""
+    return is_phone(address) or is_lid(address)
+
+
+def is_individual(address: str) -> bool:
+    """Whether one party, such as a person or a bot, sends every incoming message of the chat."""
+    return is_person(address) or kind_of(address) == "other"
+
+
+def dialled(to: str) -> str:
+    """The digits that the gateway dials, and so the address of the chat; raises RecipientError. Idempotent.
+
+    By SAK's rule only 0-9 count, 91 goes before ten digits that do not start with it, and 8 to 15 digits are dialled. A
+    number with `+`, `00` or a trunk prefix is made international first, because SAK dials zeros as they stand.
+    """
+    if "@" in to:
+        address = parse(to)
+        if address is None or not is_phone(address):
+            kind = None if address is None else _KIND_NAMES.get(kind_of(address))
+            raise RecipientError(f"SAK sends only to phone numbers, not to {kind or 'other addresses'}")
+        return _prepend_india(address, is_international=True)
+    if any(not character.isascii() and unicodedata.decimal(character, None) is not None for character in to):
+        raise RecipientError("a phone number is written with the digits 0 to 9")
+    digits = re.sub(r"[^0-9+]", "", to)
+    number = _plain_number(to) or _plain_number(digits)
+    if number is None:
+        raise RecipientError(f"a phone number has 8 to 15 digits, and this has {len(digits.replace('+', ''))}")
+    return _prepend_india(number, is_international=digits.startswith(("+", "00")))
+
+
+def _prepend_india(number: str, *, is_international: bool) -> str:
+    """The number as SAK dials it."""
+    if number.startswith("0"):
+        raise RecipientError("a number that begins with 0 lacks its country: write it with + and the country code")
+    if len(number) == 10 and not number.startswith("91"):
+        if is_international:
+            raise RecipientError(f"SAK dials 91 before ten digits, and so cannot reach +{number}")
+        return "91" + number
+    if len(number) < 8:
+        raise RecipientError(f"a phone number has 8 to 15 digits, and this has {len(number)}")
+    return number

@@ -6,8 +6,9 @@ into `wa_id` and `from_number`.
 
 from typing import NamedTuple
 
+from store.model import addresses
 from store.model.facts import Direction, DisplayName, LidAlias
-from worker.sak import address, json_document, text
+from worker.sak import json_document, text
 from worker.sak.envelope import Envelope, first_value
 from worker.sak.reasons import Reason, UnreadableEventError
 
@@ -50,8 +51,9 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)
     evidence: list[LidAlias | DisplayName] = []
-    if address.is_person(chat):
-        evidence += _find_aliases(envelope, chat, others, time)
+    if addresses.is_individual(chat):
+        if addresses.is_person(chat):
+            evidence += _find_aliases(envelope, chat, others, time)
         evidence += _find_names(envelope, chat, time, is_ours=is_ours)
         return Parties(chat, "outgoing" if is_ours else "incoming", None, None, tuple(evidence))
     contact = _find_contact_names(envelope, chat, time)
@@ -72,7 +74,7 @@ def find_chat(envelope: Envelope) -> str | None:
     `from` does not count: in an acknowledgement it may be either side.
     """
     chat = _find_chat_jid(envelope)
-    return address.parse(first_value(envelope.all_objects, _TO_KEYS)) if chat is None else chat
+    return addresses.parse(first_value(envelope.all_objects, _TO_KEYS)) if chat is None else chat
 
 
 def is_implicitly_sent(envelope: Envelope) -> bool:
@@ -101,7 +103,7 @@ def _find_chat_jid(envelope: Envelope) -> str | None:
         return None
     key = envelope.message_key
     for value in (*(first_value(envelope.all_objects, (name,)) for name in _CHAT_KEYS), key and key.get("remoteJid")):
-        if isinstance(value, str) and "@" in value and (chat := address.parse(value)) is not None:
+        if isinstance(value, str) and "@" in value and (chat := addresses.parse(value)) is not None:
             return chat
     return None
 
@@ -109,11 +111,11 @@ def _find_chat_jid(envelope: Envelope) -> str | None:
 def _parse_chat(envelope: Envelope, value: object) -> str:
     if value is None:
         raise UnreadableEventError(Reason.NO_ADDRESS)
-    chat = address.parse(value)
+    chat = addresses.parse(value)
     if chat is None:
         raise UnreadableEventError(Reason.BAD_ADDRESS)
     is_number = not isinstance(value, str) or "@" not in value
-    if is_number and (lid := address.parse_lid(first_value(envelope.all_objects, _LID_KEYS))) is not None:
+    if is_number and (lid := addresses.parse_lid(first_value(envelope.all_objects, _LID_KEYS))) is not None:
         # The LID's own digits are no phone, with or without '+'.
         return lid if lid.removesuffix("@lid") == chat else chat
     return chat
@@ -122,12 +124,12 @@ def _parse_chat(envelope: Envelope, value: object) -> str:
 def _find_from(envelope: Envelope) -> object:
     for key in _FROM_KEYS:
         value = first_value(envelope.all_objects, (key,))
-        if value is not None and address.parse(value) is not None:
+        if value is not None and addresses.parse(value) is not None:
             return value
     number = first_value(envelope.all_objects, ("from_number", "fromNumber"))
-    if address.parse_unambiguous_phone(number) is not None:
+    if addresses.parse_unambiguous_phone(number) is not None:
         return number
-    lid = address.parse_lid(first_value(envelope.all_objects, _LID_KEYS))
+    lid = addresses.parse_lid(first_value(envelope.all_objects, _LID_KEYS))
     return lid if lid is not None else first_value(envelope.all_objects, _FROM_KEYS)
 
 
@@ -139,8 +141,8 @@ def _find_sender(envelope: Envelope, chat: str) -> str | None:
     for candidate in candidates:
         fields = json_document.as_object(candidate)
         value = candidate if fields is None else first_value((fields,), ("id", "jid", "phone", "number"))
-        sender = address.parse(value)
-        if sender is not None and sender != chat and address.is_person(sender):
+        sender = addresses.parse(value)
+        if sender is not None and sender != chat and addresses.is_person(sender):
             return sender
     return None
 
@@ -152,8 +154,8 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
     aliases: list[LidAlias] = []
     values = [(name, place[name]) for place in places for name in keys if place.get(name) is not None]
     for name, value in values:
-        if address.is_lid(person):
-            lid, phone = person, address.parse_unambiguous_phone(value)
+        if addresses.is_lid(person):
+            lid, phone = person, addresses.parse_unambiguous_phone(value)
         else:
             lid, phone = _parse_lid_field(name, value), person
         if lid is None or phone is None or lid.removesuffix("@lid") == phone:
@@ -166,9 +168,9 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
 
 def _parse_lid_field(name: str, value: object) -> str | None:
     if name.lower().endswith("lid"):
-        return address.parse_lid(value)
-    parsed = address.parse(value)
-    return parsed if parsed is not None and address.is_lid(parsed) else None
+        return addresses.parse_lid(value)
+    parsed = addresses.parse(value)
+    return parsed if parsed is not None and addresses.is_lid(parsed) else None
 
 
 def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) -> list[DisplayName]:
@@ -196,14 +198,14 @@ def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tupl
         number = first_value((contact,), ("number", "phone", "jid", "id"))
     if name is None:
         return ()
-    person = address.parse(number)
-    if person is not None and not (address.is_lid(chat) and address.is_phone(person)):
+    person = addresses.parse(number)
+    if person is not None and not (addresses.is_lid(chat) and addresses.is_phone(person)):
         chat = person
-    elif not address.is_person(chat):
+    elif not addresses.is_individual(chat):
         return ()
     return (DisplayName(chat, name, 2, time),) if _is_informative_name(name, chat) else ()
 
 
 def _is_informative_name(name: str, person: str) -> bool:
     """Whether the name adds to the address: some gateways repeat the number as the name."""
-    return address.parse_phone(name) is None and name != person and name != person.partition("@")[0]
+    return addresses.parse_phone(name) is None and name != person and name != person.partition("@")[0]

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from store.model import addresses
 from store.model.facts import Fact, SessionReport, SessionState
-from worker.sak import acks, address, json_document, text
+from worker.sak import acks, json_document, text
 from worker.sak.envelope import Envelope, first_value
 from worker.sak.reasons import Reason, UnreadableEventError
 
@@ -50,7 +51,7 @@ def _find_phone(envelope: Envelope) -> str | None:
     for key in _PHONE_KEYS:
         value = first_value(envelope.all_objects, (key,))
         fields = json_document.as_object(value)
-        phone = address.parse(value if fields is None else first_value((fields,), ("id", "jid", "user")))
-        if phone is not None and address.is_phone(phone):
+        phone = addresses.parse(value if fields is None else first_value((fields,), ("id", "jid", "user")))
+        if phone is not None and addresses.is_phone(phone):
             return phone
     return None

@@ -9,7 +9,6 @@ import pytest
 
 from api.gateway import errors, payloads
 from api.gateway.client import SakClient
-from api.gateway.phone_number import InvalidRecipientError
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
@@ -111,22 +110,6 @@ def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: Prete
     assert queued.status == "queued"
     assert queued.message_id is not None
     assert arrived[0].message_id != queued.message_id
-
-
-def test_a_send_goes_to_the_number_of_the_chat(gateway: PretendGateway, client: SakClient) -> None:
-    """Otherwise the reply lands in another chat than the question."""
-    client.send_text("+91 98110-00009", "hello")
-
-    assert [(sent.to, sent.text) for sent in gateway.state.delivered_messages()] == [("919811000009", "hello")]
-
-
-@pytest.mark.parametrize("to", ["120363041234567890@g.us", "200000000000011@lid", "123", ""])
-def test_an_invalid_phone_is_refused_before_sak_is_called(to: str, gateway: PretendGateway, client: SakClient) -> None:
-    """SAK would strip the letters and dial what is left."""
-    with pytest.raises(InvalidRecipientError):
-        client.send_text(to, "hello")
-
-    assert gateway.call_count("POST /messages/send") == 0
 
 
 def test_a_refused_connection_is_certainly_not_sent(settings: Settings) -> None:
