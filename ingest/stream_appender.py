@@ -11,7 +11,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from ingest.circuit_breaker import CircuitBreaker
-from ingest.drain_jobs import DrainJobs, QueueLengths
+from ingest.drain_jobs import DrainJobs
 from ingest.errors import NotConfirmedError
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
@@ -58,7 +58,7 @@ class StreamAppender:
                 sent = True
                 commands = connection.pack_commands(_append_commands(entries))
                 await connection.send_packed_command(commands, check_health=False)
-                lengths = await self._read_confirmation(connection, len(entries))
+                jobs = await self._read_confirmation(connection, len(entries))
                 self.failpoints.reach("ingest.after_xadd")
                 if self.min_replicas:
                     await self._await_replicas(connection)
@@ -70,7 +70,7 @@ class StreamAppender:
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
         self.breaker.close()
         self.redis_memory.record_append(size_bytes)
-        self.drain_jobs.enqueue_if_needed(lengths)
+        self.drain_jobs.enqueue_if_needed(jobs)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -89,15 +89,16 @@ class StreamAppender:
             await connection.connect()
         return connection
 
-    async def _read_confirmation(self, connection: AbstractConnection, count: int) -> QueueLengths:
-        for _ in range(count + 3):
+    async def _read_confirmation(self, connection: AbstractConnection, count: int) -> int:
+        """Read the confirmation of so many entries; returns the number of waiting drain jobs."""
+        for _ in range(count + 2):
             await connection.read_response()
-        *ids, jobs, entries = cast("list[object]", await connection.read_response())
+        *ids, jobs = cast("list[object]", await connection.read_response())
         for reply in ids:
             if isinstance(reply, Exception):
                 raise reply
-        # The lengths may fail alone, on a key of another type; the events are safe nevertheless.
-        return QueueLengths(jobs if isinstance(jobs, int) else 0, entries if isinstance(entries, int) else 0)
+        # The length may fail alone, on a key of another type; the events are safe nevertheless.
+        return jobs if isinstance(jobs, int) else 0
 
     async def _await_replicas(self, connection: AbstractConnection) -> None:
         milliseconds = int(APPEND_TIMEOUT_SECONDS * REPLICA_WAIT_SHARE * 1000)
@@ -113,7 +114,7 @@ class StreamAppender:
 
 def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
     appends = [("XADD", contract.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
-    return [("MULTI",), *appends, ("LLEN", contract.RQ_QUEUE_KEY), ("XLEN", contract.STREAM), ("EXEC",)]
+    return [("MULTI",), *appends, ("LLEN", contract.RQ_QUEUE_KEY), ("EXEC",)]
 
 
 def _error_code(error: Exception) -> str:

@@ -19,6 +19,7 @@ from telemetry.errors import SettingsError
 from worker import health, parsers, redis_client
 from worker.commands import doctor, replay
 from worker.drain.drainer import Drainer
+from worker.drain.kept_entries import KeptEntries
 from worker.housekeeping.erasures import ErasureRunner
 from worker.housekeeping.indexer import Indexer
 from worker.housekeeping.monitor import StreamMonitor
@@ -71,7 +72,8 @@ def run_worker(environ: Mapping[str, str]) -> int:
         failpoints=failpoints,
         tracer=tracer,
     )
-    monitor = StreamMonitor(redis, drainer, metrics)
+    kept = KeptEntries(redis, settings.keep_seconds, settings.keep_bytes)
+    monitor = StreamMonitor(redis, drainer, kept, metrics)
     if settings.port is not None:
         health.serve(settings.host, settings.port, monitor, metrics)
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
@@ -98,7 +100,6 @@ def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_work
             _await_schema(settings, drainer, monitor)
             drainer.stream.ensure_group()
             drainer.stream.requeue_unreadable()
-            drainer.remove_acknowledged()
             worker = new_worker()
             worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
             done += worker.jobs_taken

@@ -24,7 +24,7 @@ def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) 
                 self._answer(200, b'{"alive":true}', "application/json")
             elif self.path == "/readyz":
                 reasons = not_ready_reasons(monitor)
-                body = json.dumps({"ready": not reasons, "reasons": reasons}).encode()
+                body = json.dumps({"ready": not reasons, "reasons": reasons, "kept": kept_entries(monitor)}).encode()
                 self._answer(503 if reasons else 200, body, "application/json")
             elif self.path == "/metrics":
                 self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
@@ -53,3 +53,21 @@ def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
         return [monitor.not_ready_reason]
     age = time.monotonic() - monitor.checked_at
     return [f"The stream was last checked {age:.0f} s ago."] if age > STALE_SECONDS else []
+
+
+def kept_entries(monitor: StreamMonitor) -> dict[str, object]:
+    """How far back stored batches are still in the stream, and a note if memory limits it."""
+    kept = monitor.kept
+    note = (
+        "Memory limits how long stored batches stay in the stream: raise STREAM_KEEP_BYTES or maxmemory."
+        if kept.is_limited
+        else "Redis does not tell its memory: only STREAM_KEEP_SECONDS limits the stored batches in the stream."
+        if kept.limit_bytes is None
+        else None
+    )
+    return {
+        "seconds": round(kept.covered_seconds),
+        "bytes": kept.size_bytes,
+        "limit_bytes": kept.limit_bytes,
+        "note": note,
+    }

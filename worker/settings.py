@@ -23,6 +23,10 @@ class Settings:
     """Jobs after which the process exits, for its supervisor to restart it; 0: never."""
     feed_days: int
     """Days that changes stay in the feed; a reader that was away for longer loads everything anew."""
+    keep_seconds: int
+    """Seconds for which stored batches stay in the stream, for a PostgreSQL that lost its last commits."""
+    keep_bytes: int | None
+    """Bytes of Redis' memory that they may take; None: a share of what it has."""
     suppression_key_store: SuppressionKeyStore
     """Finds the key of erased people's fingerprints."""
     failpoints: str | None
@@ -49,6 +53,12 @@ class Settings:
         feed_days = environ.get("FEED_DAYS") or "7"
         if not feed_days.isdecimal() or not 1 <= int(feed_days) <= 36500:
             raise SettingsError(f"FEED_DAYS must be a number from 1 to 36500, not {feed_days!r}.")
+        keep_seconds = environ.get("STREAM_KEEP_SECONDS") or "120"
+        if not keep_seconds.isdecimal() or int(keep_seconds) > 86400:
+            raise SettingsError(f"STREAM_KEEP_SECONDS must be a number from 0 to 86400, not {keep_seconds!r}.")
+        keep_bytes = environ.get("STREAM_KEEP_BYTES") or None
+        if keep_bytes is not None and not keep_bytes.isdecimal():
+            raise SettingsError(f"STREAM_KEEP_BYTES must be a number, not {keep_bytes!r}.")
         return cls(
             database_url=database_url,
             direct_url=direct_url,
@@ -58,6 +68,8 @@ class Settings:
             own_phone=own_phone(environ),
             max_jobs=int(max_jobs),
             feed_days=int(feed_days),
+            keep_seconds=int(keep_seconds),
+            keep_bytes=None if keep_bytes is None else int(keep_bytes),
             suppression_key_store=SuppressionKeyStore.from_environ(environ),
             failpoints=environ.get("SAK_FAILPOINT") or None,
         )

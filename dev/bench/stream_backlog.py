@@ -10,6 +10,7 @@ import redis
 from dev.bench.errors import BrokenPromiseError
 from dev.bench.sample_webhooks import Senders
 from ingest.queue import contract
+from worker.drain.stream import StreamConsumer
 
 POLL_SECONDS = 0.005
 PIPELINE_ENTRIES = 1000
@@ -37,13 +38,14 @@ def fill(client: "redis.Redis", senders: Senders, count: int, *, events_per_entr
 
 
 def entry_count(client: "redis.Redis") -> int:
-    return client.xlen(contract.STREAM)
+    """Entries that are not committed."""
+    return StreamConsumer(client, "bench").state().uncommitted
 
 
 def measure(client: "redis.Redis") -> Backlog:
-    """The entries of the stream."""
+    """The entries that are not committed."""
     events = size = 0
-    last = "-"
+    last = (StreamConsumer(client, "bench").state().committed_before or b"-").decode()
     while entries := cast(
         "list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(contract.STREAM, last, count=PIPELINE_ENTRIES)
     ):

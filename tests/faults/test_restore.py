@@ -15,7 +15,6 @@ from dev.chaos.event_generator import EventGenerator
 from dev.chaos.webhook_sender import WebhookSender
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
-from ingest.queue import contract
 from tests.support.disaster_drill import (
     DisasterDrill,
     batch_sizes,
@@ -25,6 +24,7 @@ from tests.support.disaster_drill import (
     wait_until,
 )
 from tests.support.pipeline import WorkerPipeline
+from worker.drain.stream import StreamConsumer
 
 NEEDLE = "unmistakable"
 
@@ -115,7 +115,7 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
 
 def names_what_is_lost(url: str, drill: DisasterDrill, lost: dict[tuple[str, int], int]) -> None:
     """The ledger names exactly the batches that only the old server had."""
-    wait_until(lambda: drill.redis.xlen(contract.STREAM) == 0)
+    wait_until(lambda: StreamConsumer(drill.redis, "test").state().uncommitted == 0)
     wait_until(lambda: ledger_command.read(url)[1]["lost"])
     code, told = ledger_command.read(url)
     named = {(gap["writer"], number) for gap in told["lost"] for number in range(gap["first"], gap["last"] + 1)}

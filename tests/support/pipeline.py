@@ -13,6 +13,7 @@ from dev.chaos import verdict
 from dev.chaos.stream_writer import StreamWriter, connect
 from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
+from worker.drain.stream import StreamConsumer
 
 
 class WorkerPipeline:
@@ -86,8 +87,8 @@ class WorkerPipeline:
         return verdict.count_ledger_events(self.database_url)
 
     def count_entries(self) -> int:
-        """How many entries the stream has."""
-        return self.redis.xlen(contract.STREAM)
+        """How many entries the stream has that are not committed."""
+        return StreamConsumer(self.redis, "test").state().uncommitted
 
     def count_pending(self) -> int:
         """How many entries some worker took and has not acknowledged."""
@@ -95,7 +96,7 @@ class WorkerPipeline:
         return sum(int(group["pending"]) for group in groups)
 
     def wait_until_drained(self, seconds: float = 20.0, *, restart_workers: bool = True) -> bool:
-        """Whether all that was fed is in the ledger, and gone from the stream, before the time is over."""
+        """Whether all that was fed is in the ledger, and acknowledged to the stream, before the time is over."""
         return self.wait_until(
             lambda: self.count_ledger_events() >= len(self.feed.written_bodies) and self.count_entries() == 0,
             seconds,

@@ -13,7 +13,7 @@ from store.doctor import clock
 from store.doctor.finding import Finding, broken, by_threshold, ok, warning
 from telemetry.errors import SettingsError
 from worker import redis_client, redis_settings
-from worker.drain.stream import UNREADABLE_STREAM
+from worker.drain.stream import UNREADABLE_STREAM, StreamConsumer
 
 MIN_VERSION = (6, 2)
 """The first version with LMOVE and XPENDING's IDLE."""
@@ -119,8 +119,8 @@ def _check_stuck(client: Redis) -> Finding:
     if stuck:
         remedy = "Start a worker: it claims a dead worker's entries, and parks an event that kills workers."
         return warning("queue.stuck", f"{len(stuck)} batches are held by a worker that no longer responds.", remedy)
-    length = client.xlen(contract.STREAM)
-    return ok("queue.stuck", f"{length} batches are in the stream, none stuck with a dead worker.")
+    waiting = StreamConsumer(client, "doctor").state().uncommitted
+    return ok("queue.stuck", f"{waiting} batches wait in the stream, none stuck with a dead worker.")
 
 
 def _check_unreadable(client: Redis) -> Finding:

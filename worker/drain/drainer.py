@@ -101,14 +101,8 @@ class Drainer:
                 if events >= COALESCE_MIN_EVENTS and len(entries) < count:
                     time.sleep(COALESCE_SECONDS)
             elif time.monotonic() - last_entries_at > IDLE_SECONDS:
-                self.remove_acknowledged()
                 break
         return not self.stopping and self.stream.has_work()
-
-    def remove_acknowledged(self) -> None:
-        """Store and remove entries that are acknowledged and still in the stream."""
-        if entries := self.stream.read_acknowledged(self._read_count):
-            self._drain_entries(entries)
 
     def close(self) -> None:
         """Close the connection and remove the consumer, if Redis can be reached."""
@@ -121,7 +115,7 @@ class Drainer:
             return  # another worker removes the consumer after a day
 
     def _drain_entries(self, entries: Sequence[StreamEntry]) -> int:
-        """Store and remove these entries; returns their number of events."""
+        """Store and acknowledge these entries; returns their number of events."""
         ids = [entry.id for entry in entries]
         started = time.monotonic()
         self._failpoints.reach("worker.after_read")
@@ -139,7 +133,7 @@ class Drainer:
                 raise
             self._failpoints.reach("worker.after_commit")
             with self._tracing.step("XACK"):
-                self.stream.acknowledge_and_delete(ids)
+                self.stream.acknowledge(ids)
             self._failpoints.reach("worker.after_ack")
         self._metrics.record_drain(entries=len(ids), outcome_counts=counted, seconds=time.monotonic() - started)
         events = sum(len(batch.events) for batch in batches)

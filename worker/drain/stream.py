@@ -1,12 +1,18 @@
-"""Consumes the stream: reads entries, claims abandoned ones, and removes them after COMMIT."""
+"""Consumes the stream: reads entries, claims abandoned ones, and acknowledges them after COMMIT.
+
+Acknowledged entries stay in the stream for a while (worker/drain/kept_entries.py), so its length says nothing about
+what waits: `StreamConsumer.state` does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from redis import Redis
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import OutOfMemoryError, ResponseError, WatchError
 
+from ingest.queue import consumer_group
+from ingest.queue.consumer_group import GroupPosition
 from ingest.queue.contract import CONSUMER_GROUP, STREAM
 
 ABANDONED_AFTER_MS = 5_000
@@ -17,6 +23,14 @@ DEAD_CONSUMER_AFTER_MS = 86_400_000
 
 UNREADABLE_STREAM = f"{STREAM}:unreadable"
 """The stream of entries that no worker could read so far."""
+
+REQUEUE_PAGE = 100
+"""Unreadable entries that are returned in one transaction."""
+MAX_CONFLICTS = 20
+"""Transactions in a row that other workers' changes to the unreadable entries may undo."""
+
+MAX_COUNTED = 100
+"""Entries that are read to count them where Redis does not tell the group's lag."""
 
 EntryFields: TypeAlias = dict[bytes, bytes]
 _Reply: TypeAlias = list[tuple[bytes, EntryFields | None]]
@@ -29,6 +43,25 @@ class StreamEntry:
     fields: EntryFields
     deaths: int
     """Earlier deliveries of the entry to workers that died."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """The stream at one moment."""
+
+    length: int
+    """Entries, those that are committed and kept included."""
+    uncommitted: int
+    """Entries that are not committed; an upper bound where Redis does not tell the group's lag."""
+    oldest_uncommitted_at: int | None
+    """Time of the append of the oldest of them, in ms by Redis' clock; None if there is none."""
+    committed_before: bytes | None
+    """Every entry with a smaller id is committed; None without a consumer group."""
+
+    @property
+    def kept(self) -> int:
+        """Committed entries that are still in the stream."""
+        return max(0, self.length - self.uncommitted)
 
 
 class StreamConsumer:
@@ -73,15 +106,6 @@ class StreamConsumer:
         claimed = self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
         return [StreamEntry(id_, fields, deaths[id_]) for id_, fields in cast("_Reply", claimed) if fields is not None]
 
-    def read_acknowledged(self, count: int) -> list[StreamEntry]:
-        """Entries that are acknowledged and not deleted: a failover may keep the one and lose the other."""
-        info = self._group_info()
-        if info is None:
-            return []
-        pending = {entry["message_id"] for entry in self._pending(count)}
-        delivered = self._entries(self.redis.xrange(STREAM, "-", cast("bytes", info["last-delivered-id"]), count=count))
-        return [StreamEntry(id_, fields, 0) for id_, fields in delivered if id_ not in pending]
-
     def refresh_claims(self, ids: Sequence[bytes]) -> None:
         """Refresh this consumer's claim on the entries."""
         if ids:
@@ -92,13 +116,10 @@ class StreamConsumer:
         if ids:
             self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, 0, list(ids), retrycount=0, justid=True)
 
-    def acknowledge_and_delete(self, ids: Sequence[bytes]) -> None:
-        """Acknowledge and delete entries in one transaction; only after COMMIT."""
-        for chunk in (ids[start : start + 1000] for start in range(0, len(ids), 1000)):
-            with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-                pipe.xack(STREAM, CONSUMER_GROUP, *chunk)
-                pipe.xdel(STREAM, *chunk)
-                pipe.execute()
+    def acknowledge(self, ids: Sequence[bytes]) -> None:
+        """Acknowledge entries; only after COMMIT."""
+        for start in range(0, len(ids), 1000):
+            self.redis.xack(STREAM, CONSUMER_GROUP, *ids[start : start + 1000])
 
     def set_aside_unreadable(self, entry: StreamEntry) -> None:
         """Move an entry that this worker cannot read to UNREADABLE_STREAM, from which a newer worker requeues it."""
@@ -109,22 +130,35 @@ class StreamConsumer:
             pipe.execute()
 
     def requeue_unreadable(self) -> int:
-        """Return unreadable entries to the stream; returns their number.
+        """Return all unreadable entries to the stream; returns their number.
 
-        Of workers that start together one succeeds, so that no entry is returned twice.
+        Of workers that start together one succeeds with each entry, so that none is returned twice.
         """
-        with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-            pipe.watch(UNREADABLE_STREAM)
-            unreadable = self._entries(pipe.xrange(UNREADABLE_STREAM, count=1000))
-            pipe.multi()
-            for entry_id, fields in unreadable:
-                pipe.xadd(STREAM, cast("dict[Any, Any]", fields))
-                pipe.xdel(UNREADABLE_STREAM, entry_id)
-            try:
-                pipe.execute()
-            except WatchError:
-                return 0
-        return len(unreadable)
+        newest = self._entries(self.redis.xrevrange(UNREADABLE_STREAM, count=1))
+        requeued = conflicts = 0
+        # A worker that still cannot read an entry sets it aside again, behind this one.
+        while newest and conflicts < MAX_CONFLICTS:
+            with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
+                pipe.watch(UNREADABLE_STREAM)
+                page = self._entries(pipe.xrange(UNREADABLE_STREAM, "-", newest[0][0].decode(), count=REQUEUE_PAGE))
+                if not page:
+                    break
+                pipe.multi()
+                for entry_id, fields in page:
+                    pipe.xadd(STREAM, cast("dict[Any, Any]", fields))
+                    pipe.xdel(UNREADABLE_STREAM, entry_id)
+                try:
+                    pipe.execute()
+                    requeued, conflicts = requeued + len(page), 0
+                except WatchError:
+                    conflicts += 1
+                except OutOfMemoryError:
+                    break  # they stay set aside until a worker starts with more room
+        return requeued
+
+    def unreadable_count(self) -> int:
+        """Entries that are set aside."""
+        return self.redis.xlen(UNREADABLE_STREAM)
 
     def remove_consumer(self) -> None:
         """Remove this consumer, unless it has pending entries, which other workers then claim."""
@@ -139,22 +173,38 @@ class StreamConsumer:
                 self.redis.xgroup_delconsumer(STREAM, CONSUMER_GROUP, consumer["name"])
 
     def has_work(self) -> bool:
-        """Whether a drain would find entries: new, abandoned, or acknowledged and not deleted."""
-        info = self._group_info()
-        pending = 0 if info is None else cast("int", info["pending"])
-        return self.length() > pending or (pending > 0 and bool(self._pending(1, idle_ms=ABANDONED_AFTER_MS)))
+        """Whether a drain would find entries, new or abandoned."""
+        position = self._position()
+        if position is None:
+            return self.redis.xlen(STREAM) > 0
+        return bool(self._entries_after(position.last_delivered_id, 1)) or (
+            position.pending > 0 and bool(self._pending(1, idle_ms=ABANDONED_AFTER_MS))
+        )
 
-    def length(self) -> int:
-        return self.redis.xlen(STREAM)
+    def state(self) -> StreamState:
+        """The stream's lengths and the age of what waits."""
+        length, position = self.redis.xlen(STREAM), self._position()
+        if position is None:
+            first = self._entries(self.redis.xrange(STREAM, count=1))
+            return StreamState(length, length, _milliseconds(first[0][0]) if first else None, None)
+        pending = self._pending(1) if position.pending else ()
+        unread = self._entries_after(position.last_delivered_id, MAX_COUNTED if position.lag is None else 1)
+        waiting = [cast("bytes", entry["message_id"]) for entry in pending] + [id_ for id_, _ in unread[:1]]
+        uncommitted = position.uncommitted
+        if uncommitted is None:
+            counted = position.pending + len(unread)
+            uncommitted = counted if len(unread) < MAX_COUNTED else max(counted, length)
+        bounds = [cast("bytes", entry["message_id"]) for entry in pending] or [_successor(position.last_delivered_id)]
+        return StreamState(
+            length,
+            max(uncommitted, len(waiting)),
+            min(map(_milliseconds, waiting), default=None),
+            min(bounds, key=order),
+        )
 
     def newest_fields(self, count: int) -> list[EntryFields]:
         """The newest entries' fields."""
         return [fields for _, fields in self._entries(self.redis.xrevrange(STREAM, count=count))]
-
-    def oldest_appended_at(self) -> int | None:
-        """Time of the oldest entry's append in milliseconds by Redis' clock; None for an empty stream."""
-        oldest = self._entries(self.redis.xrange(STREAM, count=1))
-        return int(oldest[0][0].split(b"-")[0]) if oldest else None
 
     @staticmethod
     def _entries(reply: object) -> list[tuple[bytes, EntryFields]]:
@@ -164,9 +214,28 @@ class StreamConsumer:
         pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, "-", "+", count, idle=idle_ms)
         return cast("list[dict[str, object]]", pending)
 
-    def _group_info(self) -> dict[str, object] | None:
+    def _entries_after(self, last_id: bytes, count: int) -> list[tuple[bytes, EntryFields]]:
+        return self._entries(self.redis.xrange(STREAM, b"(" + last_id, "+", count=count))
+
+    def _position(self) -> GroupPosition | None:
         try:
             groups = cast("list[dict[str, object]]", self.redis.xinfo_groups(STREAM))
         except ResponseError:  # no such key
             return None
-        return next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)
+        return consumer_group.position(groups)
+
+
+def order(entry_id: bytes) -> tuple[int, int]:
+    """The id as numbers, by which entries are in order."""
+    milliseconds, _, sequence = entry_id.partition(b"-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def _milliseconds(entry_id: bytes) -> int:
+    return order(entry_id)[0]
+
+
+def _successor(entry_id: bytes) -> bytes:
+    """The smallest id after this one."""
+    milliseconds, sequence = order(entry_id)
+    return b"%d-%d" % (milliseconds, sequence + 1)

@@ -14,6 +14,7 @@ from store.ledger import stream_status
 from store.postgres import connections
 from store.postgres.errors import TransientError
 from worker.drain.drainer import Drainer
+from worker.drain.kept_entries import KeptEntries
 from worker.drain.stream import EntryFields
 from worker.metrics.worker import WorkerMetrics
 
@@ -29,8 +30,9 @@ _NEWEST_ENTRIES = 8
 class StreamMonitor:
     """One worker's checks; a single running worker is enough."""
 
-    def __init__(self, redis: Redis, drainer: Drainer, metrics: WorkerMetrics) -> None:
+    def __init__(self, redis: Redis, drainer: Drainer, kept: KeptEntries, metrics: WorkerMetrics) -> None:
         self._queue = Queue(contract.RQ_QUEUE, connection=redis, serializer=JSONSerializer)
+        self.kept = kept
         self._drainer = drainer
         self._metrics = metrics
         self._next_tick_at = 0.0
@@ -46,8 +48,11 @@ class StreamMonitor:
             return
         self._next_tick_at = now + INTERVAL_SECONDS
         stream = self._drainer.stream
-        length, oldest_at = stream.length(), stream.oldest_appended_at()
+        state = stream.state()
+        length, oldest_at = state.uncommitted, state.oldest_uncommitted_at
         self._metrics.set_stream(length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
+        self.kept.trim(state)
+        self._metrics.set_kept(self.kept.size_bytes, seconds=self.kept.covered_seconds)
         newest = stream.newest_fields(_NEWEST_ENTRIES)
         writers = [writer for fields in newest if (writer := _writer_progress(fields)) is not None]
         try:
@@ -69,7 +74,7 @@ class StreamMonitor:
         return self._queue.count == 0
 
     def ensure_drain_queued(self) -> None:
-        """Enqueue a drain job if the stream has entries and no job waits."""
+        """Enqueue a drain job if entries wait and no job does."""
         if self._drainer.stream.has_work():
             self.enqueue_drain()
 

@@ -33,7 +33,7 @@ class WorkerMetrics:
         self._batches = counter("sak_worker_batches", "Batches taken from the stream.")
         self._drain_seconds = histogram(
             "sak_worker_drain_seconds",
-            "Seconds from reading batches to deleting them from the stream.",
+            "Seconds from reading batches to acknowledging them to the stream.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
         self._transaction_events = histogram(
@@ -41,8 +41,12 @@ class WorkerMetrics:
             "Events written in one transaction.",
             buckets=(1, 4, 16, 64, 256, 1024, 4096),
         )
-        self._stream_length = gauge("sak_stream_entries", "Batches in the stream.")
-        self._stream_age = gauge("sak_stream_oldest_seconds", "Age of the oldest batch in the stream.")
+        self._stream_length = gauge("sak_stream_entries", "Batches in the stream that are not in PostgreSQL yet.")
+        self._stream_age = gauge("sak_stream_oldest_seconds", "Age of the oldest of these batches.")
+        self._kept_bytes = gauge("sak_stream_kept_bytes", "Memory of Redis that stored batches take.")
+        self._kept_seconds = gauge(
+            "sak_stream_kept_seconds", "Seconds back to which the stream still has every stored batch."
+        )
         self._stream_checked_at = gauge(
             "sak_worker_stream_checked_timestamp_seconds", "Time of this worker's last check of the stream."
         )
@@ -67,3 +71,7 @@ class WorkerMetrics:
         self._stream_length.set(length)
         self._stream_age.set(age)
         self._stream_checked_at.set_to_current_time()
+
+    def set_kept(self, size_bytes: int, *, seconds: float) -> None:
+        self._kept_bytes.set(size_bytes)
+        self._kept_seconds.set(seconds)

@@ -135,20 +135,18 @@ def test_unreadable_entries_are_requeued_once_by_workers_that_start_together(pip
     assert sorted(numbers, key=int) == [str(number).encode() for number in range(40)]
 
 
-def test_an_acknowledged_entry_that_was_not_deleted_is_stored_and_deleted(pipeline: WorkerPipeline) -> None:
-    """A failover may keep the acknowledgement and lose the removal; no restart should be needed to tidy up."""
-    worker = pipeline.create_worker().start()
-    pipeline.feed.append(EventGenerator(50).take(10))
-    assert pipeline.wait_until_drained(), worker.output
-    worker.send_signal(signal.SIGSTOP)
-    time.sleep(0.3)  # longer than it waits for entries at a time, so that it is not the one to get this one
-    entry = pipeline.feed.append(EventGenerator(51).take(10))
-    pipeline.redis.xreadgroup(contract.CONSUMER_GROUP, "another", {contract.STREAM: ">"})
-    pipeline.redis.xack(contract.STREAM, contract.CONSUMER_GROUP, entry)
-    worker.send_signal(signal.SIGCONT)
+def test_unreadable_entries_are_requeued_however_many_there_are(pipeline: WorkerPipeline) -> None:
+    """An older worker may have set aside for hours what a newer ingest wrote."""
+    batches = EventGenerator(50).take(2_500)
+    writer = "c" * 32
+    for number, body in enumerate(batches, 1):
+        fields = contract.to_fields(contract.RawBatch(writer, number, number, (1_760_000_000_000,), (body,)))
+        pipeline.redis.xadd(stream.UNREADABLE_STREAM, fields)
+    pipeline.feed.written_bodies.extend(batches)
+    pipeline.create_worker().start()
 
-    assert pipeline.wait_until_drained(restart_workers=False), worker.output
-    assert pipeline.judge().is_clean
+    assert pipeline.wait_until_drained(30), pipeline.worker_output
+    assert pipeline.redis.xlen(stream.UNREADABLE_STREAM) == 0
 
 
 def test_consumers_of_dead_workers_are_removed(pipeline: WorkerPipeline) -> None:

@@ -1,0 +1,128 @@
+"""Keeps committed entries in the stream for a while, within a number of bytes.
+
+An asynchronous standby of PostgreSQL that is promoted, or a backup that is restored, lacks the newest commits: a kept
+entry has what they stored.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from ingest.queue.contract import STREAM
+from worker.drain import stream
+from worker.drain.stream import StreamState
+
+DEFAULT_SHARE = 1 / 8
+"""Share of maxmemory that kept entries may take unless STREAM_KEEP_BYTES is set."""
+DEFAULT_BYTES = 256 << 20
+"""The same where Redis has no maxmemory."""
+PRESSURE_SHARE = 0.6
+"""Used share of maxmemory above which kept entries give way: below the share at which ingest begins to spool."""
+_SAMPLES = 100
+"""Nodes of the stream from which Redis estimates its size."""
+_TRIM_LIMIT = 10_000
+"""Entries that Redis removes at a time, so that it answers others in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    at: float
+    """By the monotonic clock."""
+    committed_before: bytes
+    """Every entry with a smaller id was committed then."""
+
+
+class KeptEntries:
+    """One worker's view; several workers trim the same stream and agree within seconds."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keep_seconds: float,
+        max_bytes: int | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._redis = redis
+        self._monotonic = monotonic
+        self._keep_seconds = keep_seconds
+        self._max_bytes = max_bytes
+        self._checkpoints: deque[_Checkpoint] = deque()
+        self._trimmed_before = b"0-0"
+        self.size_bytes = 0
+        """Bytes of Redis' memory that the kept entries take, estimated."""
+        self.limit_bytes: int | None = None
+        """Bytes that they may take now; None where Redis does not tell its memory."""
+        self._limited_at = float("-inf")
+
+    @property
+    def covered_seconds(self) -> float:
+        """Seconds for which this worker knows that the stream still has every commit."""
+        now = self._monotonic()
+        trimmed = stream.order(self._trimmed_before)
+        covering = (at.at for at in self._checkpoints if stream.order(at.committed_before) >= trimmed)
+        return min(self._keep_seconds, now - next(covering, now))
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether entries were removed early, for lack of memory, in the last STREAM_KEEP_SECONDS."""
+        return self._monotonic() - self._limited_at < self._keep_seconds
+
+    def trim(self, state: StreamState) -> None:
+        """Remove entries that were committed long enough ago, or that have no room. Call it every second."""
+        bound = state.committed_before
+        if bound is None:
+            self._checkpoints.clear()
+            return
+        if self._checkpoints and stream.order(self._checkpoints[-1].committed_before) > stream.order(bound):
+            self._checkpoints.clear()  # entries are applied again
+        now = self._monotonic()
+        self._checkpoints.append(_Checkpoint(now, bound))
+        while len(self._checkpoints) > 1 and self._checkpoints[1].at <= now - self._keep_seconds:
+            self._checkpoints.popleft()
+        oldest = self._checkpoints[0]
+        expired = oldest.committed_before if oldest.at <= now - self._keep_seconds else b"0-0"
+        before = max(expired, excess := self._excess_before(state, bound), key=stream.order)
+        if state.kept and stream.order(before) > stream.order(self._trimmed_before):
+            self._remove_before(before)
+            self._trimmed_before = before
+            if stream.order(excess) > stream.order(expired):
+                self._limited_at = now
+
+    def _remove_before(self, entry_id: bytes) -> None:
+        minimum = entry_id.decode()
+        while self._redis.xtrim(STREAM, minid=minimum, approximate=True, limit=_TRIM_LIMIT) >= _TRIM_LIMIT / 2:
+            pass
+        self._redis.xtrim(STREAM, minid=minimum, approximate=False)
+
+    def _excess_before(self, state: StreamState, bound: bytes) -> bytes:
+        """The id below which entries must go for the rest to fit; too small at first if their sizes differ much."""
+        self._measure(state)
+        if self.limit_bytes is None or self.size_bytes <= self.limit_bytes:
+            return b"0-0"
+        first = cast("list[tuple[bytes, object]]", self._redis.xrange(STREAM, count=1))
+        if not first:
+            return b"0-0"
+        start, end = stream.order(first[0][0])[0], stream.order(bound)[0]
+        excess = 1 - self.limit_bytes / self.size_bytes
+        return min(b"%d-0" % (start + 1 + int((end - start + 1) * excess)), bound, key=stream.order)
+
+    def _measure(self, state: StreamState) -> None:
+        try:
+            memory = self._redis.info("memory")  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            size = self._redis.memory_usage(STREAM, samples=_SAMPLES)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        except ResponseError:
+            self.size_bytes, self.limit_bytes = 0, None  # a managed Redis hides it
+            return
+        used, limit = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
+        self.size_bytes = (size or 0) * state.kept // max(1, state.length)
+        default = int(limit * DEFAULT_SHARE) if limit else DEFAULT_BYTES
+        self.limit_bytes = default if self._max_bytes is None else self._max_bytes
+        if limit:
+            over = used - int(limit * PRESSURE_SHARE)
+            self.limit_bytes = max(0, min(self.limit_bytes, self.size_bytes - over))
