@@ -4,6 +4,9 @@ import pytest
 
 from dev.chaos import verdict
 from dev.chaos.event_generator import EventGenerator
+from dev.chaos.fault_proxy import FaultProxy
+from dev.embedded import postgres
+from dev.embedded.servers import EmbeddedServers
 from tests.support.pipeline import WorkerPipeline
 
 POISON = (
@@ -101,3 +104,36 @@ def test_an_event_on_which_the_parser_breaks_is_parked_in_the_end(pipeline: Work
     assert worker.start_count == 1
     found = pipeline.judge()
     assert found.is_clean, found
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_search_that_takes_many_jobs_ends_and_delays_no_other_entry(
+    pipeline: WorkerPipeline, servers: EmbeddedServers
+) -> None:
+    """With PostgreSQL far away, one job judges a few events: what it found must help the next, and a killed worker's
+    successor as well. Meanwhile what comes later is stored."""
+    pipeline.execute(REFUSE_TEXT)
+    with FaultProxy(servers.postgres.socket_folder / postgres.SOCKET_NAME) as proxy:
+        proxy.delay_seconds = 0.01
+        pipeline.worker_database_url = f"postgresql://{postgres.ROLE}@127.0.0.1:{proxy.port}/{pipeline.database_name}"
+        pipeline.feed.append([poison(number) for number in range(60)])
+        worker = pipeline.create_worker().start()
+        assert pipeline.wait_until(lambda: count_verdicts(pipeline) >= 10, 60), worker.output
+        worker.kill()
+        judged = count_verdicts(pipeline)
+        pipeline.feed.append(EventGenerator(75).take(20))
+        worker.start()
+
+        assert pipeline.wait_until(lambda: pipeline.count_ledger_events() >= 20, 60), worker.output
+        assert count_verdicts(pipeline) >= judged, "the search goes on, and does not begin anew"
+        assert pipeline.wait_until_drained(200), worker.output
+    assert pipeline.fetch_rows("SELECT count(*) FROM parked_events WHERE reason = 'rejected_by_store'") == [(60,)]
+    assert count_verdicts(pipeline) == 0, "nothing is kept about an entry that is stored"
+    found = pipeline.judge()
+    assert (found.missing_events, found.duplicate_rows, found.unexpected_events) == (0, 0, 0), found
+
+
+def count_verdicts(pipeline: WorkerPipeline) -> int:
+    """How many events were judged of entries that are not stored yet."""
+    return sum(pipeline.redis.hlen(key) - 1 for key in pipeline.redis.keys("sak:events:verdicts:*"))

@@ -2,25 +2,21 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.timeouts import JobTimeoutException
 
-from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 from store.erasure.suppressions import SuppressionCache
 from store.feed import timelines
-from store.ingestion import apply
-from store.model.batches import Batch
 from store.postgres import connections
 from store.postgres.connections import Connection
-from store.postgres.errors import PermanentError, TransientError
+from store.postgres.errors import TransientError
 from telemetry.spans import Tracer
-from worker.drain import batch_log, claim, decoding, gc_pause, poison, retry
+from worker.drain import claim, gc_pause
+from worker.drain.entry_store import EntryStore, StoredEntries
 from worker.drain.stream import StreamConsumer, StreamEntry
 from worker.drain.tracing import DrainTracing
 from worker.metrics.worker import WorkerMetrics
@@ -35,10 +31,6 @@ IDLE_SECONDS = 2.0
 """Seconds without new entries after which a drain ends."""
 TARGET_EVENTS = 2048
 """Approximate events of a transaction, which writes a chat's row once, however many of them are in that chat."""
-TRANSACTION_DEADLINE_SECONDS = 20.0
-"""Seconds until a transaction's connection is closed: above PostgreSQL's statement timeout, below RQ's job timeout."""
-Result = TypeVar("Result")
-
 COALESCE_MIN_EVENTS = 32
 """Events of a read that emptied the stream, from which on more are expected at once."""
 COALESCE_SECONDS = 0.05
@@ -65,14 +57,24 @@ class Drainer:
         """The erased people, whose events are not stored."""
         self.stream = StreamConsumer(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
-        self._redis = redis
         self._database_url = database_url
-        self._own_phone = own_phone
         self._metrics = metrics
         self._failpoints = failpoints
         self._tracing = DrainTracing(tracer)
+        self._entry_store = EntryStore(
+            self.stream,
+            self.connection,
+            own_phone=own_phone,
+            suppressions=suppressions,
+            metrics=metrics,
+            failpoints=failpoints,
+            tracing=self._tracing,
+            should_stop=lambda: self.stopping,
+        )
         self._connection: Connection | None = None
         self._read_count = 16
+        self._is_searching = False
+        """Whether entries of this worker wait for the end of a search for rejected events."""
 
     def connection(self) -> Connection:
         """The connection to PostgreSQL, reopened if it broke; raises TransientError."""
@@ -95,6 +97,9 @@ class Drainer:
             on_tick()
             count = self._read_count
             entries = self.stream.claim_abandoned(count) or self.stream.read_new(count, block_ms=READ_BLOCK_MS)
+            if not entries and self._is_searching:
+                entries = self.stream.read_own(count)
+                self._is_searching = bool(entries)
             if entries:
                 events = self._drain_entries(entries)
                 last_entries_at = time.monotonic()
@@ -115,86 +120,42 @@ class Drainer:
             return  # another worker removes the consumer after a day
 
     def _drain_entries(self, entries: Sequence[StreamEntry]) -> int:
-        """Store and acknowledge these entries; returns their number of events."""
+        """Store and acknowledge these entries, or those for which there is time; returns their number of events."""
         ids = [entry.id for entry in entries]
         started = time.monotonic()
+        stored = StoredEntries()
         self._failpoints.reach("worker.after_read")
         with gc_pause.paused(), claim.renewing(self.stream, ids), self._tracing.drain(entries):
-            batches = self._decode([entry for entry in entries if entry.deaths < poison.MAX_DEATHS])
             try:
-                counted = self._apply(batches) if batches else Counter[str]()
-                for entry in entries:
-                    if entry.deaths >= poison.MAX_DEATHS:
-                        counted += self._apply_suspect(entry)
+                self._entry_store.store(entries, stored)
             except (TransientError, JobTimeoutException):
                 # The worker survived, so the entries are not suspect; they may have been too many.
-                self._read_count = 1
-                self.stream.reset_delivery_counts(ids)
+                self._read_count = max(1, len(entries) // 2)
+                self._release_unstored(ids, stored)
                 raise
-            self._failpoints.reach("worker.after_commit")
-            with self._tracing.step("XACK"):
-                self.stream.acknowledge(ids)
-            self._failpoints.reach("worker.after_ack")
-        self._metrics.record_drain(entries=len(ids), outcome_counts=counted, seconds=time.monotonic() - started)
-        events = sum(len(batch.events) for batch in batches)
-        self._adjust_read_count(entries, events)
-        return events
+            finally:
+                if stored.ids:
+                    self._acknowledge(stored)
+            self._is_searching = self._release_unstored(ids, stored)
+        seconds = time.monotonic() - started
+        self._metrics.record_drain(entries=len(stored.ids), outcome_counts=stored.outcome_counts, seconds=seconds)
+        if self._is_searching:
+            self._read_count = max(1, len(entries) // 2)
+        else:
+            self._adjust_read_count(entries, stored.events)
+        return stored.events
 
-    def _decode(self, entries: Sequence[StreamEntry]) -> list[Batch]:
-        batches: list[Batch] = []
-        for entry in entries:
-            try:
-                batches.append(decoding.batch(entry.fields))
-            except contract.UnreadableEntryError as error:
-                log.error("entry %s set aside as unreadable: %s", entry.id.decode(), error)  # noqa: TRY400 - no traceback needed
-                self.stream.set_aside_unreadable(entry)
-        return batches
+    def _acknowledge(self, stored: StoredEntries) -> None:
+        self._failpoints.reach("worker.after_commit")
+        with self._tracing.step("XACK"):
+            self.stream.acknowledge(stored.ids)
+        self._failpoints.reach("worker.after_ack")
 
-    def _apply(self, batches: Sequence[Batch]) -> Counter[str]:
-        try:
-            return self._with_retries(lambda: self._commit(batches))
-        except PermanentError as error:
-            log.warning("%s: bisecting the batch for the rejected event", error)
-        # Stores each batch alone; one that is rejected again is bisected for the rejected events.
-        counted = Counter[str]()
-        for batch in batches:
-            try:
-                counted += self._with_retries(lambda batch=batch: self._commit([batch]))
-            except PermanentError:
-                counted += self._with_retries(lambda batch=batch: self._commit([poison.bisect(batch, self._dry_run)]))
-        return counted
-
-    def _apply_suspect(self, entry: StreamEntry) -> Counter[str]:
-        log.warning(
-            "entry %s was delivered to %d workers that died; decoding event by event", entry.id.decode(), entry.deaths
-        )
-        try:
-            batch = self._with_retries(lambda: poison.decode_suspect(self._redis, entry, self._dry_run))
-        except contract.UnreadableEntryError:
-            self.stream.set_aside_unreadable(entry)
-            return Counter()
-        counted = self._apply([batch])
-        poison.clear_attempts(self._redis, entry)
-        return counted
-
-    def _commit(self, batches: Sequence[Batch]) -> Counter[str]:
-        connection = self.connection()
-        self._failpoints.reach("worker.before_commit")
-        began = time.monotonic()
-        deadline = connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS)
-        with deadline, self._tracing.step("PostgreSQL transaction"):
-            counted = apply.batches(connection, batches, own_phone=self._own_phone, suppressions=self.suppressions)
-        batch_log.log_stored(batches, counted, time.monotonic() - began)
-        self._metrics.record_transaction(batches)
-        return counted
-
-    def _dry_run(self, batch: Batch) -> None:
-        apply.dry_run(self.connection(), [batch], own_phone=self._own_phone, suppressions=self.suppressions)
-
-    def _with_retries(self, work: Callable[[], Result]) -> Result:
-        return retry.retry_transient(
-            work, seconds=DRAIN_SECONDS, should_stop=lambda: self.stopping, on_retry=self._metrics.retries.inc
-        )
+    def _release_unstored(self, ids: Sequence[bytes], stored: StoredEntries) -> bool:
+        """Return the entries that are not stored to the group, without suspicion; returns whether there are any."""
+        unstored = [id_ for id_ in ids if id_ not in stored.ids]
+        self.stream.reset_delivery_counts(unstored)
+        return bool(unstored)
 
     def _adjust_read_count(self, entries: Sequence[StreamEntry], events: int) -> None:
         """Read next time as many entries as fill a transaction: an entry has one event, or hundreds."""

@@ -1,10 +1,9 @@
 """Finds and parks the event that PostgreSQL rejects or that kills workers, so that its neighbours are stored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TypeAlias
 
-from redis import Redis
 from rq.timeouts import JobTimeoutException
 
 from ingest.queue import contract
@@ -12,30 +11,62 @@ from store.model.batches import Batch, Event
 from store.postgres.errors import PermanentError, TransientError
 from worker.drain import decoding
 from worker.drain.stream import StreamEntry
+from worker.drain.verdicts import EventVerdicts
 
 REJECTED_BY_STORE = "rejected_by_store"
 KILLS_WORKER = "kills_worker"
 MAX_DEATHS = 3
 """Deaths of workers after which an entry is decoded event by event, and an event is parked unparsed."""
-_ATTEMPTS_TTL_SECONDS = 24 * 3600
 
 DryRun: TypeAlias = Callable[[Batch], None]
 """Applies a batch in a transaction that is rolled back; raises what the store raises."""
+HasTime: TypeAlias = Callable[[], bool]
 
 
-def bisect(batch: Batch, dry_run: DryRun) -> Batch:
-    """The batch with its rejected events parked, found by bisection in transactions that are rolled back."""
-    rejected = {event.batch_index for event in _find_rejected(batch, batch.events, dry_run)}
-    parked = _park(batch, rejected)
-    try:
-        dry_run(parked)
-    except PermanentError:
-        # PostgreSQL rejects the session id or event name stored beside a parked event; its body has both.
-        return _park(batch, rejected, without_names=True)
-    return parked
+def park_rejected(batch: Batch, verdicts: EventVerdicts, dry_run: DryRun, has_time: HasTime) -> Batch | None:
+    """The batch with the events parked that PostgreSQL rejects; None if there was no time to judge all of them.
+
+    Tries parts of the batch in transactions that are rolled back: half of it first, half of a part that is rejected,
+    twice as many after a part that is accepted. Each result is kept, so that the next call goes on from there.
+    """
+    judged = verdicts.read()
+    unjudged = [event for event in batch.events if event.batch_index not in judged]
+    size = verdicts.read_part_size() or max(1, len(unjudged) // 2)
+    while unjudged:
+        if not has_time():
+            return None
+        part = unjudged[:size]
+        try:
+            dry_run(replace(batch, events=tuple(part)))
+        except PermanentError:
+            size = max(1, len(part) // 2)
+            if len(part) > 1:
+                verdicts.save_part_size(size)
+                continue
+            verdicts.save([part[0].batch_index], "rejected")
+        else:
+            verdicts.save([event.batch_index for event in part], "accepted")
+            size = 2 * len(part)
+        unjudged = unjudged[len(part) :]
+        verdicts.save_part_size(size)
+    return _park_judged(batch, verdicts, dry_run)
 
 
-def _park(batch: Batch, indexes: set[int], *, without_names: bool = False) -> Batch:
+def _park_judged(batch: Batch, verdicts: EventVerdicts, dry_run: DryRun) -> Batch:
+    rejected = {index for index, verdict in verdicts.read().items() if verdict == "rejected"}
+    # PostgreSQL may reject the session id or event name stored beside a parked event; its body has both. In the end it
+    # may reject events together that it accepts alone.
+    attempts = (_park(batch, rejected), _park(batch, rejected, without_names=True))
+    for parked in attempts:
+        try:
+            dry_run(parked)
+        except PermanentError:
+            continue
+        return parked
+    return _park(batch, range(len(batch.events)), without_names=True)
+
+
+def _park(batch: Batch, indexes: Collection[int], *, without_names: bool = False) -> Batch:
     def parked(event: Event) -> Event:
         outcome = replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=())
         return replace(event, outcome=replace(outcome, session_id=None, event_type=None) if without_names else outcome)
@@ -44,51 +75,34 @@ def _park(batch: Batch, indexes: set[int], *, without_names: bool = False) -> Ba
     return replace(batch, events=events)
 
 
-def _find_rejected(batch: Batch, events: Sequence[Event], dry_run: DryRun) -> list[Event]:
-    try:
-        dry_run(replace(batch, events=tuple(events)))
-    except PermanentError:
-        if len(events) <= 1:
-            return list(events)
-        half = len(events) // 2
-        first = _find_rejected(batch, events[:half], dry_run)
-        second = _find_rejected(batch, events[half:], dry_run)
-        # Both halves may be accepted alone and rejected together: then the second half is parked.
-        return first + second or list(events[half:])
-    return []
+def decode_suspect(entry: StreamEntry, verdicts: EventVerdicts, dry_run: DryRun, has_time: HasTime) -> Batch | None:
+    """Decode an entry that killed several workers event by event; None if there was no time for all of them.
 
-
-def decode_suspect(redis: Redis, entry: StreamEntry, dry_run: DryRun) -> Batch:
-    """Decode an entry that killed several workers, counting each event's attempts before it is parsed.
-
-    An event with MAX_DEATHS failed attempts is parked unparsed. The counts outlive this process in Redis.
+    An attempt is counted before it begins. An event with MAX_DEATHS failed attempts is parked unparsed. The next call
+    tries only events without a verdict. Raises UnreadableEntryError.
     """
     raw = contract.from_fields(entry.fields)
-    attempts_key = _attempts_key(entry)
+    judged = verdicts.read()
     events: list[Event] = []
     for index in range(len(raw.bodies)):
-        attempts = int(redis.hincrby(attempts_key, str(index), 1))
-        redis.expire(attempts_key, _ATTEMPTS_TTL_SECONDS)
-        if attempts > MAX_DEATHS:
+        if index in judged:
+            events.append(decoding.event(raw, index))
+            continue
+        if not has_time():
+            return None
+        if verdicts.begin_attempt(index) > MAX_DEATHS:
             events.append(decoding.parked_event(raw, index, KILLS_WORKER))
             continue
         event = decoding.event(raw, index)
         try:
             dry_run(Batch(raw.writer, raw.number, raw.acknowledged_events, (event,)))
         except PermanentError:
-            event = replace(event, outcome=replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=()))
+            verdicts.save([index], "rejected")
         except (TransientError, JobTimeoutException):
-            redis.hset(attempts_key, str(index), "0")  # PostgreSQL failed, and no worker died
+            verdicts.end_attempt(index)  # PostgreSQL failed, and no worker died
             raise
-        redis.hset(attempts_key, str(index), "0")
+        else:
+            verdicts.save([index], "accepted")
+        verdicts.end_attempt(index)
         events.append(event)
-    return Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events))
-
-
-def clear_attempts(redis: Redis, entry: StreamEntry) -> None:
-    """Delete the counts of an entry that is stored."""
-    redis.delete(_attempts_key(entry))
-
-
-def _attempts_key(entry: StreamEntry) -> str:
-    return f"{contract.STREAM}:attempts:{entry.id.decode()}"
+    return _park_judged(Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events)), verdicts, dry_run)

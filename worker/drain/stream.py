@@ -91,6 +91,12 @@ class StreamConsumer:
         streams = cast("list[tuple[bytes, _Reply]]", read or [])
         return [StreamEntry(id_, fields, 0) for _, entries in streams for id_, fields in entries if fields is not None]
 
+    def read_own(self, count: int) -> list[StreamEntry]:
+        """Up to `count` entries that this consumer read and has not acknowledged."""
+        read = self.redis.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: "0"}, count=count)
+        streams = cast("list[tuple[bytes, _Reply]]", read or [])
+        return [StreamEntry(id_, fields, 0) for _, entries in streams for id_, fields in entries if fields]
+
     def claim_abandoned(self, count: int) -> list[StreamEntry]:
         """Up to `count` entries of dead workers, claimed for this consumer."""
         try:

@@ -19,7 +19,7 @@ SLOW = """
     END $$;
     CREATE TRIGGER slowly BEFORE INSERT ON batches FOR EACH ROW EXECUTE FUNCTION slowly();
 """
-IMPATIENT = "from worker.drain import drainer; drainer.TRANSACTION_DEADLINE_SECONDS = 1.0"
+IMPATIENT = "from worker.drain import entry_store; entry_store.TRANSACTION_DEADLINE_SECONDS = 1.0"
 
 
 @pytest.mark.long

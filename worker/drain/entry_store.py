@@ -1,0 +1,168 @@
+"""Stores entries in PostgreSQL: in one transaction if it accepts them, else in parts, without the rejected events."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+from ingest.queue import contract
+from ingest.queue.failpoints import Failpoints
+from store.erasure.suppressions import SuppressionCache
+from store.ingestion import apply
+from store.model.batches import Batch
+from store.postgres import connections
+from store.postgres.connections import Connection
+from store.postgres.errors import PermanentError
+from worker.drain import batch_log, decoding, poison, retry
+from worker.drain.poison import HasTime
+from worker.drain.stream import StreamConsumer, StreamEntry
+from worker.drain.tracing import DrainTracing
+from worker.drain.verdicts import EventVerdicts
+from worker.metrics.worker import WorkerMetrics
+
+log = logging.getLogger("worker.drain")
+
+RETRY_SECONDS = 5.0
+"""Seconds for which a transaction is retried after transient errors."""
+SEARCH_SECONDS = 5.0
+"""Seconds of one search for rejected events; then other entries are stored, before it goes on."""
+TRANSACTION_DEADLINE_SECONDS = 20.0
+"""Seconds until a transaction's connection is closed: above PostgreSQL's statement timeout, below RQ's job timeout."""
+Result = TypeVar("Result")
+DecodedEntry: TypeAlias = tuple[StreamEntry, Batch]
+
+
+@dataclass(slots=True)
+class StoredEntries:
+    """Entries of one read that are in PostgreSQL, or set aside, and may be acknowledged."""
+
+    ids: list[bytes] = field(default_factory=list[bytes])
+    events: int = 0
+    outcome_counts: Counter[str] = field(default_factory=Counter[str])
+
+
+class EntryStore:
+    """One worker's."""
+
+    def __init__(  # noqa: PLR0913 - its collaborators
+        self,
+        stream: StreamConsumer,
+        get_connection: Callable[[], Connection],
+        *,
+        own_phone: str | None,
+        suppressions: SuppressionCache,
+        metrics: WorkerMetrics,
+        failpoints: Failpoints,
+        tracing: DrainTracing,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._stream = stream
+        self._get_connection = get_connection
+        self._own_phone = own_phone
+        self._suppressions = suppressions
+        self._metrics = metrics
+        self._failpoints = failpoints
+        self._tracing = tracing
+        self._should_stop = should_stop
+
+    def store(self, entries: Sequence[StreamEntry], stored: StoredEntries) -> None:
+        """Store the entries, or those for which there is time, and add each to `stored` as soon as it is.
+
+        Raises TransientError.
+        """
+        until = time.monotonic() + SEARCH_SECONDS
+
+        def has_time() -> bool:
+            return time.monotonic() < until and not self._should_stop()
+
+        decoded = self._decode([entry for entry in entries if entry.deaths < poison.MAX_DEATHS], stored)
+        if decoded:
+            try:
+                self._commit(decoded, stored)
+            except PermanentError as error:
+                log.warning("%s: searching for the rejected event", error)
+                self._store_parts(decoded, stored, has_time)
+        for entry in entries:
+            if entry.deaths >= poison.MAX_DEATHS and has_time():
+                self._store_suspect(entry, stored, has_time)
+
+    def _decode(self, entries: Sequence[StreamEntry], stored: StoredEntries) -> list[DecodedEntry]:
+        decoded: list[DecodedEntry] = []
+        for entry in entries:
+            try:
+                decoded.append((entry, decoding.batch(entry.fields)))
+            except contract.UnreadableEntryError as error:
+                self._set_aside(entry, error, stored)
+        return decoded
+
+    def _set_aside(self, entry: StreamEntry, error: contract.UnreadableEntryError, stored: StoredEntries) -> None:
+        log.error("entry %s set aside as unreadable: %s", entry.id.decode(), error)
+        self._stream.set_aside_unreadable(entry)
+        stored.ids.append(entry.id)
+
+    def _store_parts(self, decoded: Sequence[DecodedEntry], stored: StoredEntries, has_time: HasTime) -> None:
+        """Commit the parts that PostgreSQL accepts; search entries that it rejects alone for the rejected events."""
+        size = max(1, len(decoded) // 2)
+        while decoded and has_time():
+            part = decoded[:size]
+            try:
+                self._commit(part, stored)
+            except PermanentError:
+                size = max(1, len(part) // 2)
+                if len(part) > 1:
+                    continue
+                self._park_rejected(*part[0], stored, has_time)
+            else:
+                size = 2 * len(part)
+            decoded = decoded[len(part) :]
+
+    def _park_rejected(self, entry: StreamEntry, batch: Batch, stored: StoredEntries, has_time: HasTime) -> None:
+        verdicts = EventVerdicts(self._stream.redis, entry)
+        parked = self._with_retries(lambda: poison.park_rejected(batch, verdicts, self._dry_run, has_time))
+        if parked is not None:
+            self._commit([(entry, parked)], stored)
+            verdicts.clear()
+
+    def _store_suspect(self, entry: StreamEntry, stored: StoredEntries, has_time: HasTime) -> None:
+        log.warning(
+            "entry %s was delivered to %d workers that died; decoding event by event", entry.id.decode(), entry.deaths
+        )
+        verdicts = EventVerdicts(self._stream.redis, entry)
+        try:
+            batch = self._with_retries(lambda: poison.decode_suspect(entry, verdicts, self._dry_run, has_time))
+        except contract.UnreadableEntryError as error:
+            self._set_aside(entry, error, stored)
+            return
+        if batch is not None:
+            self._commit([(entry, batch)], stored)
+            verdicts.clear()
+
+    def _commit(self, decoded: Sequence[DecodedEntry], stored: StoredEntries) -> None:
+        """Store the entries' batches in one transaction; raises PermanentError if PostgreSQL rejects them."""
+        batches = [batch for _, batch in decoded]
+        stored.outcome_counts += self._with_retries(lambda: self._apply(batches))
+        stored.ids += [entry.id for entry, _ in decoded]
+        stored.events += sum(len(batch.events) for batch in batches)
+
+    def _apply(self, batches: Sequence[Batch]) -> Counter[str]:
+        connection = self._get_connection()
+        self._failpoints.reach("worker.before_commit")
+        began = time.monotonic()
+        deadline = connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS)
+        with deadline, self._tracing.step("PostgreSQL transaction"):
+            counted = apply.batches(connection, batches, own_phone=self._own_phone, suppressions=self._suppressions)
+        batch_log.log_stored(batches, counted, time.monotonic() - began)
+        self._metrics.record_transaction(batches)
+        return counted
+
+    def _dry_run(self, batch: Batch) -> None:
+        connection = self._get_connection()
+        with connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS):
+            apply.dry_run(connection, [batch], own_phone=self._own_phone, suppressions=self._suppressions)
+
+    def _with_retries(self, work: Callable[[], Result]) -> Result:
+        return retry.retry_transient(
+            work, seconds=RETRY_SECONDS, should_stop=self._should_stop, on_retry=self._metrics.retries.inc
+        )
