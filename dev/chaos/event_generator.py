@@ -73,7 +73,7 @@ class EventGenerator:
         return self._received_event(number, type="imageMessage", text="")
 
     def _noise_event(self, number: int) -> bytes:
-        return self._received_event(number, type="senderKeyDistributionMessage", text="")
+        return self._received_event(number, type="protocolMessage", text="")
 
     def _unknown_event(self, number: int) -> bytes:
         return _encode(event="billing.updated", sessionId=SESSION, id=self._message_id(number))

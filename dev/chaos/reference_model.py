@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 OutcomeKind: TypeAlias = Literal["stored", "noise", "ping", "parked"]
 
-NOISE_TYPES = ("senderKeyDistributionMessage", "messageContextInfo")
+NOISE_TYPES = ("protocolMessage",)
 STATUS_ORDER = ("pending", "sent", "failed", "delivered", "read", "played")
 
 

@@ -13,7 +13,7 @@ HISTORY_EVENTS = 40
 HISTORY_SECONDS = 3 * 86400
 PHONE_REVEALED_AFTER = 12
 """After so many live turns the private identity shows its phone."""
-NOISE_TYPES = ("senderKeyDistributionMessage", "reactionMessage", "protocolMessage", "ephemeralMessage")
+NOISE_TYPES = ("pollUpdateMessage", "reactionMessage", "protocolMessage", "ephemeralMessage")
 EVENT_KINDS = (("message", 78), ("again", 6), ("out of order", 6), ("undecrypted", 4), ("noise", 4), ("status", 2))
 """What a turn can be, and how often in a hundred."""
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import LiteralString, NamedTuple, TypeAlias, cast
+from typing import Final, LiteralString, NamedTuple, TypeAlias, cast
 
 from store.model import message_columns, timestamps
-from store.model.facts import Direction, Message, Status
+from store.model.facts import ContentState, Direction, Message, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -61,10 +61,17 @@ class ChangedMessage:
     chat_id: int
 
 
+_RANKS: Final[dict[ContentState, int]] = {"undecrypted": 0, "media_missing": 2, "complete": 4}
+
+
 def rank(message: Message) -> int:
     """The completeness of the content; a copy of a lower rank never replaces one of a higher rank."""
-    state = {"undecrypted": 0, "media_missing": 2, "complete": 4}[message.content_state]
-    return state + (1 if message.text or message.caption or message.media_url else 0)
+    if message.text or message.caption or message.media_url:
+        return _RANKS[message.content_state] + 1
+    if message.type in ("unknown", "text") or message.raw_type is None:
+        # It does not say what was sent: whatever does is better.
+        return min(_RANKS[message.content_state], 1)
+    return _RANKS[message.content_state]
 
 
 def content_tiebreaker(digest: bytes) -> int:

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from store.model.facts import ContentState, MessageType
-from worker.sak import json_document, message_types, proto, text
-from worker.sak.envelope import Envelope, first_value
+from worker.sak import json_document, message_types, parties, proto, stubs, text, words
+from worker.sak.envelope import Envelope, first_value, is_true
 from worker.sak.json_document import JsonObject
 
 _TYPE_KEYS = ("type", "messageType", "message_type")
@@ -19,9 +19,14 @@ _REPLY_KEYS = (
     *("reply_to_id", "inReplyTo", "quoted", "quotedMessage", "quotedMsg", "contextInfo", "context"),
 )
 _MEDIA_KEYS = ("media", "file", "attachment")
+_VIEW_ONCE_KEYS = ("isViewOnce", "is_view_once", "viewOnce")
 _OPTIONAL_KEYS = frozenset(
-    (*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_LENGTH_KEYS, *_REPLY_KEYS, *_MEDIA_KEYS, "url")
+    (
+        *(*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_LENGTH_KEYS, *_REPLY_KEYS, *_MEDIA_KEYS),
+        *(*stubs.KEYS, *_VIEW_ONCE_KEYS, "url", "key"),
+    )
 )
+_MEDIA_HINT_KEYS = frozenset((*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_MEDIA_KEYS, "url"))
 _REPLY_ID_KEYS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
 
@@ -57,19 +62,23 @@ def read(envelope: Envelope) -> MessageContent:
     places = envelope.message_objects
     raw_type = text.label(envelope.first_value(_TYPE_KEYS))
     # SAK's flat events have no protobuf message; searching each would take a tenth of the time.
-    protobuf = proto.find(places) if envelope.message is not None or raw_type is None else None
+    protobuf = proto.find(envelope, places) if envelope.message is not None or raw_type is None else None
     proto_type = None
     if protobuf is not None:
         proto_type = protobuf[0]
         places = (protobuf[1], *places)
-    raw_type = raw_type or proto_type
-    message_text = text.message_text(_find_text(places))
+        if raw_type is None or raw_type in message_types.LEADING_TYPES:
+            raw_type = proto_type
+    collected = _collect_words(envelope, raw_type, protobuf)
+    message_text = collected or text.message_text(_find_text(places))
     known_type = _known_type(proto_type or raw_type)
+    if raw_type is None and message_text is None and envelope.has_none_of(_MEDIA_HINT_KEYS):
+        return _read_without_content(envelope)
     if protobuf is None and envelope.has_none_of(_OPTIONAL_KEYS):
         kind = known_type or _infer_type(raw_type, message_text, None)
         state = _content_state(kind, raw_type, has_text=message_text is not None, has_media=False)
         return MessageContent(kind, raw_type, state, message_text, None, None, None, None, None, None, None)
-    caption = text.message_text(first_value(places, _CAPTION_KEYS))
+    caption = None if collected else text.message_text(first_value(places, _CAPTION_KEYS))
     media = first_value(places, _MEDIA_KEYS)
     media_places = places
     if (media_fields := json_document.as_object(media)) is not None:
@@ -98,6 +107,38 @@ def read(envelope: Envelope) -> MessageContent:
     )
 
 
+def _collect_words(envelope: Envelope, raw_type: str | None, protobuf: tuple[str, JsonObject] | None) -> str | None:
+    """The words of a type that has them in places of its own; None for plain text and media."""
+    if protobuf is not None:
+        is_plain = (
+            protobuf[0] in message_types.PLAIN_TEXT_TYPES or _known_type(protobuf[0]) in message_types.MEDIA_TYPES
+        )
+        return None if is_plain else words.collect(*protobuf)
+    if raw_type is None or raw_type not in words.PLACES:
+        return None
+    value = envelope.first_value((raw_type,))
+    return words.collect(raw_type, json_document.as_object(value) or {raw_type: value})
+
+
+def _read_without_content(envelope: Envelope) -> MessageContent:
+    """A message without a type or any content: a notice, one that may not be opened here, or one not decrypted."""
+    kind: MessageType = "unknown"
+    raw_type, state, notice = None, "undecrypted", None
+    stub = stubs.name(envelope)
+    if _is_view_once(envelope):
+        raw_type, state = message_types.VIEW_ONCE_TYPE, "media_missing"
+    elif stub is None and envelope.has_long_time and parties.find_push_name(envelope) is None:
+        kind, state = "system", "complete"
+    elif stub is not None and stub not in stubs.UNDECRYPTED:
+        kind, raw_type, state, notice = "system", stub, "complete", stubs.words(envelope, stub)
+    return MessageContent(kind, raw_type, state, notice, None, None, None, None, None, None, None)
+
+
+def _is_view_once(envelope: Envelope) -> bool:
+    places = envelope.message_objects if envelope.message_key is None else (envelope.message_key,)
+    return any(is_true(first_value(objects, _VIEW_ONCE_KEYS)) for objects in (envelope.message_objects, places))
+
+
 def _known_type(raw_type: str | None) -> MessageType | None:
     if raw_type is None:
         return None
@@ -109,7 +150,8 @@ def _infer_type(raw_type: str | None, text_content: str | None, file: str | None
 
     `file` is the file's MIME type, else its name, else its link.
     """
-    if not (raw_type is None or raw_type in message_types.WRAPPER_TYPES or raw_type in message_types.NOISE_REASONS):
+    may_hide_text = raw_type in message_types.WRAPPER_TYPES or raw_type in message_types.NOISE_REASONS
+    if raw_type is not None and not may_hide_text:
         return "unknown"
     if file is not None:
         return message_types.media_type(file) or "unknown"
@@ -121,6 +163,9 @@ def _content_state(kind: MessageType, raw_type: str | None, *, has_text: bool, h
         return "complete"
     if kind in message_types.MEDIA_TYPES:
         return "media_missing"
+    if raw_type in message_types.PROTOBUF_TEXT_TYPES:
+        # Only what was decrypted has a field of the protobuf: the text is empty.
+        return "complete"
     if raw_type is None or raw_type in message_types.PLAIN_TEXT_TYPES or raw_type in message_types.UNDECRYPTED_TYPES:
         return "undecrypted"
     return "media_missing"

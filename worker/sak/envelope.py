@@ -56,6 +56,12 @@ class Envelope(NamedTuple):
         return found
 
     @property
+    def has_long_time(self) -> bool:
+        """Whether the time is a Long object: SAK passes on so what it did not decrypt itself, such as notices."""
+        times = (json_document.as_object(place.get(key)) for place in self.all_objects for key in _TIME_KEYS)
+        return any(time is not None and "low" in time for time in times)
+
+    @property
     def is_from_me(self) -> bool:
         """Whether the session's owner wrote the message."""
         if is_true(self.first_value(("fromMe", "from_me", "isFromMe", "is_from_me"))):

@@ -5,8 +5,9 @@ from typing import Final
 from store.model.facts import MessageType
 from worker.sak.reasons import Reason
 
-PLAIN_TEXT_TYPES: Final = frozenset({"conversation", "extendedTextMessage", "text", "chat"})
-"""Types that consist of text only: such a message without text is not decrypted yet."""
+PROTOBUF_TEXT_TYPES: Final = frozenset({"conversation", "extendedTextMessage"})
+PLAIN_TEXT_TYPES: Final = PROTOBUF_TEXT_TYPES | {"text", "chat"}
+"""Types that consist of text only. One that is named by a gateway's word and has no text is not decrypted yet."""
 
 MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(PLAIN_TEXT_TYPES, "text"),
@@ -16,6 +17,8 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("listResponseMessage", "list_response", "interactiveMessage", "interactive"), "text"),
     **dict.fromkeys(("interactiveResponseMessage", "commentMessage", "richResponseMessage"), "text"),
     **dict.fromkeys(("groupInviteMessage", "newsletterAdminInviteMessage"), "text"),
+    **dict.fromkeys(("newsletterFollowerInviteMessageV2", "button", "button_reply", "list_reply"), "text"),
+    **dict.fromkeys(("questionReplyMessage", "questionResponseMessage", "statusQuestionAnswerMessage"), "text"),
     **dict.fromkeys(("imageMessage", "image"), "image"),
     **dict.fromkeys(("videoMessage", "video", "ptvMessage", "ptv", "gif"), "video"),
     **dict.fromkeys(("audioMessage", "audio", "ptt", "voice"), "audio"),
@@ -24,7 +27,8 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("locationMessage", "liveLocationMessage", "location", "live_location"), "location"),
     **dict.fromkeys(("contactMessage", "contactsArrayMessage", "contact"), "contact"),
     **dict.fromkeys(("contacts", "vcard", "multi_vcard"), "contact"),
-    **dict.fromkeys(("pollCreationMessage", "poll", "poll_creation", "pollResultSnapshotMessage"), "poll"),
+    **dict.fromkeys(("pollCreationMessage", "poll", "poll_creation"), "poll"),
+    **dict.fromkeys(("pollResultSnapshotMessage", "pollResultSnapshotMessageV3"), "poll"),
     **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
     **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6"), "poll"),
     **dict.fromkeys(("orderMessage", "order"), "order"),
@@ -32,25 +36,30 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("call", "call_log", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
     **dict.fromkeys(("scheduledCallCreationMessage", "requestPhoneNumberMessage", "system"), "system"),
     **dict.fromkeys(("notification", "notification_template", "e2e_notification", "gp2"), "system"),
+    "limitSharingMessage": "system",
 }
 
 MEDIA_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker"})
 
+VIEW_ONCE_TYPE: Final = "viewOnceMessage"
+"""Also given to a message that a linked device may not open: the gateway flags it and names no type."""
+
 WRAPPER_TYPES: Final = frozenset(
     {
-        *("ephemeralMessage", "deviceSentMessage", "viewOnceMessage", "viewOnceMessageV2"),
-        *(
-            "viewOnceMessageV2Extension",
-            "documentWithCaptionMessage",
-            "editedMessage",
-            "lottieStickerMessage",
-            "groupMentionedMessage",
-        ),
-        *("botInvokeMessage", "associatedChildMessage", "groupStatusMessage", "groupStatusMessageV2"),
-        *("statusMentionMessage", "groupStatusMentionMessage", "statusAddYours", "pollCreationMessageV4"),
+        *("ephemeralMessage", "deviceSentMessage", VIEW_ONCE_TYPE, "viewOnceMessageV2", "viewOnceMessageV2Extension"),
+        *("documentWithCaptionMessage", "editedMessage", "lottieStickerMessage", "groupMentionedMessage"),
+        *("botInvokeMessage", "botTaskMessage", "botForwardedMessage", "associatedChildMessage", "eventCoverImage"),
+        *("groupStatusMessage", "groupStatusMessageV2", "statusMentionMessage", "groupStatusMentionMessage"),
+        *("statusAddYours", "pollCreationMessageV4", "pollCreationMessageV5", "pollCreationOptionImageMessage"),
+        *("limitSharingMessage", "questionMessage", "questionReplyMessage", "commentMessage"),
     }
 )
 """Wrappers, which hold another message as `message`; without it only some determine the type."""
+
+KEY_TYPES: Final = frozenset({"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage"})
+"""A key that encrypts what a member says in a group, often before the message proper."""
+LEADING_TYPES: Final = KEY_TYPES | {"messageContextInfo"}
+"""Fields that come beside the message proper, often before it: as a type they do not say what was sent."""
 
 UNDECRYPTED_TYPES: Final = frozenset({"placeholderMessage", "ciphertext", "undecryptable"})
 """Types of messages whose content comes later."""
@@ -60,8 +69,7 @@ PROTOCOL_TYPES: Final = frozenset({"protocolMessage", "protocol", "revoked"})
 EDITED_TYPES: Final = frozenset({"editedMessage", "edited"})
 
 NOISE_REASONS: Final[dict[str, Reason]] = {
-    "senderKeyDistributionMessage": Reason.KEY_DISTRIBUTION,
-    "fastRatchetKeySenderKeyDistributionMessage": Reason.KEY_DISTRIBUTION,
+    **dict.fromkeys(KEY_TYPES, Reason.KEY_DISTRIBUTION),
     "messageContextInfo": Reason.CONTEXT_ONLY,
     **dict.fromkeys(PROTOCOL_TYPES, Reason.PROTOCOL_MESSAGE),
     **dict.fromkeys(EDITED_TYPES, Reason.EDIT_UNTOLD),
@@ -75,8 +83,7 @@ NOISE_REASONS: Final[dict[str, Reason]] = {
     **dict.fromkeys(("encEventResponseMessage", "encCommentMessage"), Reason.DEVICE_HOUSEKEEPING),
     "scheduledCallEditMessage": Reason.DEVICE_HOUSEKEEPING,
 }
-"""Types that are no message of their own, unless they have a text: SAK names only a message's first field, which may
-be a key or a context before the text."""
+"""The closed list of types that are no message of their own, unless they have a text. Any other type is a message."""
 
 _TYPE_BY_MIME: Final[dict[str, MessageType]] = {
     "image": "image",

@@ -1,10 +1,19 @@
 """Parses `message.received` and `message.sent`, flat and nested."""
 
+from store.model import addresses
 from store.model.facts import Fact, Message
-from worker.sak import acks, content, json_document, parties, updates
+from worker.sak import acks, content, json_document, parties, stubs, updates
 from worker.sak.envelope import Envelope
-from worker.sak.message_types import EDITED_TYPES, NOISE_REASONS, PROTOCOL_TYPES, REACTION_TYPES
+from worker.sak.message_types import (
+    EDITED_TYPES,
+    KEY_TYPES,
+    LEADING_TYPES,
+    NOISE_REASONS,
+    PROTOCOL_TYPES,
+    REACTION_TYPES,
+)
 from worker.sak.reasons import Reason, UnreadableEventError
+from worker.sak.updates import MessageUpdate
 
 
 def read_received(envelope: Envelope) -> tuple[Fact, ...]:
@@ -29,13 +38,17 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     if noise is not None:
         if raw_type in EDITED_TYPES or raw_type in PROTOCOL_TYPES:
             raise UnreadableEventError(noise if message_content.is_empty else Reason.EDIT_WITHOUT_TARGET)
-        if message_content.is_empty or raw_type in REACTION_TYPES:
+        if raw_type in REACTION_TYPES or (message_content.is_empty and raw_type not in LEADING_TYPES):
             raise UnreadableEventError(noise)
     message_id = envelope.message_id
+    if raw_type == stubs.REVOKED and message_id is not None:
+        return updates.to_facts(MessageUpdate("delete", message_id, ""), envelope, is_sent=is_sent)
     if message_id is None and message_content.is_empty and message_content.state == "undecrypted":
         raise UnreadableEventError(Reason.EMPTY_MESSAGE)
     time = envelope.time
     sides = parties.read(envelope, is_sent=is_sent, time=time)
+    if noise is not None and message_content.is_empty and not _may_hide_message(message_content, sides.chat):
+        raise UnreadableEventError(noise)
     message = Message(
         address=sides.chat,
         direction=sides.direction,
@@ -57,3 +70,13 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
         status=(acks.find_status(envelope) or "sent") if sides.direction == "outgoing" else None,
     )
     return (message, *sides.evidence)
+
+
+def _may_hide_message(message_content: content.MessageContent, chat: str) -> bool:
+    """Whether a message may follow the key or the context that the gateway names as the type.
+
+    SAK names only the first field. In a group a key often comes alone, elsewhere it does not.
+    """
+    if message_content.proto_type is not None:
+        return False
+    return message_content.raw_type not in KEY_TYPES or addresses.is_person(chat)

@@ -60,7 +60,7 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     if is_ours:
         return Parties(chat, "outgoing", None, None, contact)
     sender = _find_sender(envelope, chat)
-    push_name = text.label(first_value(envelope.all_objects, _PUSH_NAME_KEYS), text.MAX_NAME)
+    push_name = find_push_name(envelope)
     if sender is not None:
         evidence += _find_aliases(envelope, sender, _SENDER_ALIAS_KEYS, time)
         if push_name is not None and _is_informative_name(push_name, sender):
@@ -75,6 +75,11 @@ def find_chat(envelope: Envelope) -> str | None:
     """
     chat = _find_chat_jid(envelope)
     return addresses.parse(first_value(envelope.all_objects, _TO_KEYS)) if chat is None else chat
+
+
+def find_push_name(envelope: Envelope) -> str | None:
+    """The sender's push name."""
+    return text.label(first_value(envelope.all_objects, _PUSH_NAME_KEYS), text.MAX_NAME)
 
 
 def is_implicitly_sent(envelope: Envelope) -> bool:
@@ -176,7 +181,7 @@ def _parse_lid_field(name: str, value: object) -> str | None:
 def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) -> list[DisplayName]:
     names = list(_find_contact_names(envelope, chat, time))
     # An outgoing message carries the owner's own push name.
-    push_name = None if is_ours else text.label(first_value(envelope.all_objects, _PUSH_NAME_KEYS), text.MAX_NAME)
+    push_name = None if is_ours else find_push_name(envelope)
     if push_name is not None and _is_informative_name(push_name, chat):
         names.append(DisplayName(chat, push_name, 1, time))
     return names

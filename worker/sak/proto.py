@@ -1,63 +1,79 @@
 """Finds WhatsApp's protobuf message, `{"imageMessage": {"caption": …}}`, in an event that includes it."""
 
+import re
+from typing import NamedTuple
+
 from worker.sak import json_document
+from worker.sak.envelope import Envelope
 from worker.sak.json_document import JsonObject
-from worker.sak.message_types import MESSAGE_TYPES, NOISE_REASONS, WRAPPER_TYPES
+from worker.sak.message_types import LEADING_TYPES, MESSAGE_TYPES, NOISE_REASONS, UNDECRYPTED_TYPES, WRAPPER_TYPES
 
 _MAX_WRAPPERS = 8
-_AUXILIARY_FIELDS = frozenset(
-    {"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage", "messageContextInfo"}
-)
-"""Fields beside the message proper, often before it."""
+_NAME_PATTERN = re.compile(r"[a-z][A-Za-z]*Mess+age(?:V[0-9]+)?(?:Extension)?", re.ASCII)
+"""The names of most fields, and of those that the protobuf may add."""
+_OTHER_NAMES = frozenset({"messageContextInfo", "messageHistoryBundle", "messageHistoryNotice"})
+_WORD_NAMES = frozenset({"call", "eventCoverImage", "statusAddYours"})
+"""Names that are fields of a message only."""
+_KNOWN = frozenset((*MESSAGE_TYPES, *NOISE_REASONS, *WRAPPER_TYPES, *UNDECRYPTED_TYPES))
+_NO_FIELDS = frozenset({"contextInfo", "quotedMessage", "originalMessage", "lastMessage", "replyMessage", "key"})
+"""Objects that gateways put beside a message's own fields."""
 
 
-def find(objects: tuple[JsonObject, ...]) -> tuple[str, JsonObject] | None:
-    """The first protobuf message that is, or lies in, one of these objects."""
+class _Scope(NamedTuple):
+    """The names that count as fields of the protobuf."""
+
+    is_message: bool
+    """The object is the event's message: the protobuf may have fields that are in none of our lists."""
+    is_protobuf: bool
+    """It is the protobuf for certain: every object in it is a field, whatever its name."""
+
+    def has(self, name: str) -> bool:
+        if name in _OTHER_NAMES or (name in _KNOWN and _NAME_PATTERN.fullmatch(name)):
+            return True
+        if not self.is_message or name in _NO_FIELDS:
+            return False
+        return self.is_protobuf or name in _WORD_NAMES or _NAME_PATTERN.fullmatch(name) is not None
+
+
+def find(envelope: Envelope, objects: tuple[JsonObject, ...]) -> tuple[str, JsonObject] | None:
+    """The first protobuf message that is, or lies in, one of these objects of the event."""
     for place in objects:
-        message = unwrap(place)
-        if message is not None:
-            return message
+        is_message = place is envelope.message
+        found = unwrap(place, is_message=is_message, is_protobuf=is_message and envelope.message_key is not None)
+        if found is not None:
+            return found
     return None
 
 
-def unwrap(message: JsonObject) -> tuple[str, JsonObject] | None:
-    """The innermost message's type and fields, out of its wrappers; None if this is no protobuf message."""
+def unwrap(message: JsonObject, *, is_message: bool = True, is_protobuf: bool = False) -> tuple[str, JsonObject] | None:
+    """The innermost message's type and fields, out of its wrappers; None if this is no protobuf message.
+
+    A field that may be a message comes before noise, and that before keys and context.
+    """
+    scope = _Scope(is_message, is_message and (is_protobuf or not LEADING_TYPES.isdisjoint(message)))
     for _ in range(_MAX_WRAPPERS):
-        wrapped = _unwrap_once(message)
+        wrapped = _unwrap_once(message, scope)
         if wrapped is None:
             break
-        message = wrapped
-    side: tuple[str, JsonObject] | None = None
+        message, scope = wrapped, _Scope(is_message=True, is_protobuf=True)
+    fallback: tuple[str, JsonObject] | None = None
     for name, value in message.items():
         if name == "conversation" and isinstance(value, str):
             return name, {"text": value}
         fields = json_document.as_object(value)
-        if fields is None or not name.endswith(("Message", "Info", "V2", "V3", "V4", "V5")):
+        if fields is None or not scope.has(name):
             continue
-        if name in _AUXILIARY_FIELDS:
-            side = side or (name, fields)
-        elif name in MESSAGE_TYPES or name in NOISE_REASONS:
+        if name not in NOISE_REASONS:
             return name, fields
-    return side
+        if fallback is None or fallback[0] in LEADING_TYPES:
+            fallback = name, fields
+    return fallback
 
 
-def _unwrap_once(message: JsonObject) -> JsonObject | None:
-    for name in WRAPPER_TYPES & message.keys():
-        wrapper = json_document.as_object(message[name])
+def _unwrap_once(message: JsonObject, scope: _Scope) -> JsonObject | None:
+    for name, value in message.items():
+        wrapper = json_document.as_object(value)
         inner = None if wrapper is None else json_document.as_object(wrapper.get("message"))
-        if inner is not None:
+        if inner is not None and scope.has(name):
             return inner
-    return None
-
-
-def find_text(message: JsonObject) -> str | None:
-    """A protobuf message's text or caption; None if it has none."""
-    unwrapped = unwrap(message)
-    if unwrapped is None:
-        return None
-    _, fields = unwrapped
-    for key in ("text", "caption", "conversation"):
-        value = fields.get(key)
-        if isinstance(value, str) and value:
-            return value
     return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from store.model.facts import Delete, Edit, Fact, Reaction
-from worker.sak import acks, json_document, parties, proto, text
+from worker.sak import acks, json_document, parties, proto, text, words
 from worker.sak.envelope import Envelope, first_value
 from worker.sak.json_document import JsonObject
 from worker.sak.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
@@ -105,7 +105,7 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
 
 def _find_fields(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> JsonObject | None:
     """The fields of an update, wherever they are, wrappers included."""
-    found = proto.find(envelope.all_objects)
+    found = proto.find(envelope, envelope.all_objects)
     if found is not None and found[0] in raw_types:
         return found[1]
     return json_document.as_object(first_value(envelope.all_objects, keys))
@@ -148,7 +148,7 @@ def _parse_text(value: object) -> str | None:
         return text.message_text(value)
     inner = json_document.as_object(fields.get("message")) or fields
     plain_text = text.message_text(first_value((inner,), ("text", "body", "caption")))
-    return plain_text or text.message_text(proto.find_text(inner))
+    return plain_text or words.of_message(inner)
 
 
 def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:

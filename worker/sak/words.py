@@ -1,0 +1,176 @@
+"""Collects the words of a message from its protobuf fields: one list of places per type."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from worker.sak import json_document, proto, text
+from worker.sak.json_document import JsonObject
+from worker.sak.reasons import UnreadableEventError
+
+_BUTTONS = ("hydratedButtons", "buttons")
+_TEMPLATE: Final = (
+    *("hydratedTitleText", "title", "content", "hydratedContentText", "hydratedFooterText", "footer"),
+    *(f"{buttons}[].{kind}.displayText" for buttons in _BUTTONS for kind in ("quickReplyButton", "urlButton")),
+    *(f"{buttons}[].callButton.displayText" for buttons in _BUTTONS),
+)
+_INTERACTIVE: Final = (
+    *("header.title", "header.text", "header.subtitle", "body.text", "footer.text"),
+    *("nativeFlowMessage.buttons[].buttonParamsJson{}.display_text", "action.button", "action.buttons[].reply.title"),
+    *("action.sections[].title", "action.sections[].rows[].title", "action.sections[].rows[].description"),
+    *(
+        "button_reply.title",
+        "list_reply.title",
+        "list_reply.description",
+        "nfm_reply.body",
+        "nfm_reply.response_json{*}",
+    ),
+)
+_CARDS: Final = tuple(f"carouselMessage.cards[].{place}" for place in _INTERACTIVE)
+_POLL: Final = ("name", "options[].optionName", "options[].name", "pollVotes[].optionName")
+_INVITE: Final = ("groupName", "newsletterName", "caption", "text")
+_PAYMENT: Final = ("noteMessage!", "note")
+_CONTACT: Final = ("displayName", "contacts[].displayName", "name.formatted_name", "contacts[].name.formatted_name")
+_LOCATION: Final = ("name", "address", "comment", "caption", "description")
+_PRODUCT: Final = ("body", "product.title", "product.description", "catalog.title", "catalog.description", "footer")
+
+PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "buttonsMessage": ("text", "contentText", "footerText", "buttons[].buttonText.displayText"),
+    "buttonsResponseMessage": ("selectedDisplayText",),
+    "listMessage": (
+        *("title", "description", "buttonText", "footerText"),
+        *("sections[].title", "sections[].rows[].title", "sections[].rows[].description"),
+    ),
+    "listResponseMessage": ("title", "description"),
+    "templateMessage": (
+        *(f"hydratedTemplate.{place}" for place in _TEMPLATE),
+        *(f"hydratedFourRowTemplate.{place}" for place in _TEMPLATE),
+        *(f"fourRowTemplate.{place}" for place in _TEMPLATE),
+        *(f"interactiveMessageTemplate.{place}" for place in _INTERACTIVE),
+    ),
+    "templateButtonReplyMessage": ("selectedDisplayText",),
+    "highlyStructuredMessage": (
+        *(f"hydratedHsm.hydratedTemplate.{place}" for place in _TEMPLATE),
+        *("params[]", "localizableParams[].default"),
+    ),
+    "interactiveMessage": (*_INTERACTIVE, *_CARDS),
+    "interactiveResponseMessage": ("body.text", "nativeFlowResponseMessage.paramsJson{*}"),
+    "groupInviteMessage": _INVITE,
+    "newsletterAdminInviteMessage": _INVITE,
+    "newsletterFollowerInviteMessageV2": _INVITE,
+    **dict.fromkeys(("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3"), _POLL),
+    **dict.fromkeys(("pollCreationMessageV4", "pollCreationMessageV5", "pollCreationMessageV6"), _POLL),
+    **dict.fromkeys(("pollResultSnapshotMessage", "pollResultSnapshotMessageV3"), _POLL),
+    "orderMessage": ("message", "orderTitle"),
+    "productMessage": _PRODUCT,
+    "invoiceMessage": ("note",),
+    **dict.fromkeys(("sendPaymentMessage", "requestPaymentMessage"), _PAYMENT),
+    "eventMessage": ("name", "description", "location.name", "location.address", "joinLink"),
+    "eventInviteMessage": ("eventTitle", "caption"),
+    "scheduledCallCreationMessage": ("title",),
+    **dict.fromkeys(("contactMessage", "contactsArrayMessage"), _CONTACT),
+    **dict.fromkeys(("locationMessage", "liveLocationMessage"), _LOCATION),
+    "stickerPackMessage": ("name", "publisher", "caption"),
+    "richResponseMessage": ("submessages[].messageText",),
+    # The words of gateways that pass on the Cloud API's objects.
+    "interactive": _INTERACTIVE,
+    "button": ("text",),
+    "button_reply": ("title",),
+    "list_reply": ("title", "description"),
+    "order": ("text", "message", "orderTitle"),
+    "location": _LOCATION,
+    "contacts": _CONTACT,
+    "poll": _POLL,
+    "event": ("name", "description", "location.name"),
+    "template": ("text", "body", *_TEMPLATE),
+}
+"""Per type, the places of its words, in the order in which they are read.
+
+A place is a path of keys. `[]` goes through a list, `{}` reads JSON in a string, `{*}` reads all answers of a form from
+JSON in a string, and `!` reads a message.
+"""
+
+_IDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "buttonsResponseMessage": ("selectedButtonId",),
+    "listResponseMessage": ("singleSelectReply.selectedRowId",),
+    "templateButtonReplyMessage": ("selectedId",),
+}
+"""The places of a reply's id, which often says what was chosen, where the reply has no words."""
+_COMMON_PLACES: Final = (
+    *("title", "name", "text", "body", "body.text", "caption", "description", "note", "displayName", "contentText"),
+    *("message", "message!"),
+)
+"""The places of types that are not in `PLACES`."""
+_FORM_KEYS: Final = frozenset({"title", "display_text", "description", "text", "name"})
+"""Keys of a form's answers that add nothing to the answer."""
+_HIDDEN_FORM_KEYS: Final = frozenset({"flow_token", "id", "wa_flow_response_params", "version"})
+
+
+def collect(message_type: str, fields: JsonObject) -> str | None:
+    """The words of a message of this type, a line each; None if it has none."""
+    for places in (PLACES.get(message_type, _COMMON_PLACES), _IDS.get(message_type, ())):
+        found = dict.fromkeys(words for place in places for words in _at(fields, place.split(".")))
+        if found:
+            return text.message_text("\n".join(found))
+    return None
+
+
+def of_message(message: JsonObject) -> str | None:
+    """The text or caption of a protobuf message; None if it has none."""
+    unwrapped = proto.unwrap(message)
+    if unwrapped is None:
+        return None
+    name, fields = unwrapped
+    for key in ("text", "caption", "conversation"):
+        value = fields.get(key)
+        if isinstance(value, str) and value:
+            return text.message_text(value)
+    return collect(name, fields)
+
+
+def _at(value: object, steps: list[str]) -> Iterator[str]:
+    """The strings and numbers at a place."""
+    if not steps:
+        if isinstance(value, str) and value.strip():
+            yield value.strip()
+        return
+    fields = json_document.as_object(value)
+    if fields is None:
+        return
+    key = steps[0].rstrip("[]{*}!")
+    inner, rest = fields.get(key), steps[1:]
+    match steps[0].removeprefix(key):
+        case "[]":
+            for item in json_document.as_list(inner) or ():
+                yield from _at(item, rest)
+        case "{}":
+            yield from _at(_decode(inner), rest)
+        case "{*}":
+            yield from _answers(_decode(inner))
+        case "!":
+            message = json_document.as_object(inner)
+            words = None if message is None else of_message(message)
+            yield from () if words is None else (words,)
+        case _:
+            yield from _at(inner, rest)
+
+
+def _decode(value: object) -> JsonObject | None:
+    """The object of JSON in a string."""
+    if not isinstance(value, str):
+        return json_document.as_object(value)
+    try:
+        return json_document.decode(value.encode("utf-8", "surrogatepass"))
+    except UnreadableEventError:
+        return None
+
+
+def _answers(fields: JsonObject | None) -> Iterator[str]:
+    """The answers of a form, each with the name of its field where that says something."""
+    for name, value in (fields or {}).items():
+        if name in _HIDDEN_FORM_KEYS:
+            continue
+        values = json_document.as_list(value) or [value]
+        answers = [str(one).strip() for one in values if isinstance(one, str | int | float)]
+        answer = ", ".join(one for one in answers if one)
+        if answer:
+            yield answer if name in _FORM_KEYS else f"{name}: {answer}"
