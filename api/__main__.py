@@ -4,15 +4,16 @@ import argparse
 import os
 import socket
 import sys
+from collections.abc import Mapping
 
 import uvicorn
 
-from api import listener as api_listener
 from api.app import create_app
 from api.commands import sak, tokens
 from api.live.broadcaster import Broadcaster
-from api.settings import SettingsError
-from telemetry import errors, logs
+from environment import listener, output, variables
+from telemetry import logs
+from telemetry.errors import SettingsError
 
 _SHUTDOWN_GRACE_SECONDS = 5
 """Seconds that open requests have to finish after SIGTERM."""
@@ -31,29 +32,30 @@ class _StreamClosingServer(uvicorn.Server):
 
 
 def main() -> None:
-    try:
-        logs.configure("api", os.environ)
-    except errors.SettingsError as error:
-        sys.exit(f"api: {error}")
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     commands = parser.add_subparsers(dest="group")
     tokens.add_parser(commands)
     sak.add_parser(commands)
     arguments = parser.parse_args()
-    if arguments.group == "token":
-        print(tokens.run(arguments, os.environ))
-    elif arguments.group == "sak":
-        sys.exit(sak.run(arguments, os.environ))
-    else:
-        serve()
-
-
-def serve() -> None:
     try:
-        app = create_app(os.environ)
-        listener = api_listener.open_socket(os.environ)
+        logs.configure("api", os.environ)
+        if arguments.group == "token":
+            print(tokens.run(arguments, variables.of_command(os.environ)), flush=True)
+        elif arguments.group == "sak":
+            sys.exit(sak.run(arguments, os.environ))
+        else:
+            serve(variables.of_process(os.environ))
     except SettingsError as error:
         sys.exit(f"api: {error}")
+    except OSError as error:
+        output.discard()
+        sys.exit(f"api: {output.describe(error)}")
+
+
+def serve(environ: Mapping[str, str]) -> None:
+    """Serve until SIGTERM; raises SettingsError."""
+    app = create_app(environ)
+    listening_socket = listener.open_socket(environ, "API_PORT", 3001)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -64,7 +66,7 @@ def serve() -> None:
         timeout_keep_alive=75,
         lifespan="on",
     )
-    _StreamClosingServer(config, app.state.broadcaster).run(sockets=[listener])
+    _StreamClosingServer(config, app.state.broadcaster).run(sockets=[listening_socket])
 
 
 if __name__ == "__main__":

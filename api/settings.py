@@ -7,12 +7,9 @@ from typing import Self
 from api.gateway.settings import GatewaySettingsError as GatewayError
 from api.gateway.settings import Settings as GatewaySettings
 from store.postgres import connections as postgres_connections
+from telemetry.errors import SettingsError
 
 _MIN_SESSION_POLL_SECONDS = 30
-
-
-class SettingsError(Exception):
-    """A variable is missing or invalid; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

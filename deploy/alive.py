@@ -12,11 +12,19 @@ PORTS = ("PORT", "INGEST_PORT", "API_PORT", "WORKER_PORT")
 SECONDS = 1.0
 
 
+def host() -> str:
+    """HOST as the process listens on it; a loopback address where it listens on every address."""
+    named = os.environ.get("HOST", "")
+    if named in {"", "0.0.0.0", "::"}:  # noqa: S104 - recognised, not bound
+        return "127.0.0.1"
+    return f"[{named}]" if ":" in named else named
+
+
 def answers(port: str, path: str) -> bool:
     # Ignores proxy settings: the process is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{port}{path}", timeout=SECONDS) as answer:
+        with opener.open(f"http://{host()}:{port}{path}", timeout=SECONDS) as answer:
             return answer.status == 200
     except OSError:  # refused, timed out, or an HTTP error
         return False

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from dev.checkout import ROOT
 from dev.errors import StartError
-from dev.supervisor import dotenv, supervisor
+from dev.supervisor import supervisor
 from dev.supervisor.settings import SupervisorSettings
+from environment import output, variables
+from telemetry.errors import SettingsError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -15,10 +17,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Unknown arguments: {' '.join(sorted(unknown))}. See ./run --help.", file=sys.stderr)
         return 2
     try:
-        environ = dotenv.read(ROOT / ".env") | os.environ
+        environ = variables.of_command(os.environ, ROOT)
         supervisor.run(SupervisorSettings.from_environ(environ), environ, print_line, demo="--demo" in arguments)
-    except StartError as error:
+    except (StartError, SettingsError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(output.describe(error), file=sys.stderr)
         return 1
     except supervisor.StartInterruptedError:
         print_line("dev", "stopped before everything was started")

@@ -4,18 +4,20 @@ import gc
 import os
 import sys
 
-from ingest import listener, server
+from environment import listener, variables
+from ingest import server
 from ingest.app import create_app
 from telemetry import logs
 from telemetry.errors import SettingsError
 
 
 def main() -> None:
+    environ = variables.of_process(os.environ)
     try:
-        logs.configure("ingest", os.environ)
-        app = create_app()
-        socket = listener.open_socket(os.environ)
-    except (SettingsError, OSError) as error:
+        logs.configure("ingest", environ)
+        app = create_app(environ)
+        socket = listener.open_socket(environ, "INGEST_PORT", 3000)
+    except SettingsError as error:
         sys.exit(f"ingest: {error}")
     # These objects live as long as the process: collecting over them took 20 ms, five times a second under load.
     gc.collect()

@@ -39,7 +39,10 @@ def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
         client = Redis.from_pool(pool)
     else:
         timeouts = {"socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_timeout": SENTINEL_TIMEOUT_SECONDS}
-        sentinel = Sentinel(sentinels.addresses, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts})
+        sentinel = Sentinel(
+            sentinels.addresses,
+            sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts, **sentinels.sentinel_options()},
+        )
         client = sentinel.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
             sentinels.service_name, **sentinels.connection_options(), **options
         )

@@ -8,7 +8,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from ingest.listener import LISTEN_BACKLOG
+from environment.listener import LISTEN_BACKLOG
 from ingest.protocol import DeadlineProtocol
 
 SWEEP_EVERY_TICKS = 5

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from environment import secret_list
 from telemetry.errors import SettingsError
 
 
@@ -29,7 +30,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     redis_url = environ.get("REDIS_URL", "").strip()
     if not redis_url:
         raise SettingsError("REDIS_URL is missing: it names the Redis that stores acknowledged events.")
-    secrets = tuple(part.strip().encode() for part in environ.get("WEBHOOK_SECRETS", "").split(",") if part.strip())
+    secrets = secret_list.read("WEBHOOK_SECRETS", environ.get("WEBHOOK_SECRETS", ""))
     allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
     if not secrets and not allow_unsigned:
         raise SettingsError(
@@ -39,7 +40,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     data_dir = Path(environ.get("DATA_DIR") or "var")
     return Settings(
         redis_url=redis_url,
-        webhook_secrets=secrets,
+        webhook_secrets=tuple(map(str.encode, secrets)),
         allow_unsigned=allow_unsigned,
         max_body_bytes=_parse_number(environ, "MAX_BODY_BYTES", 1 << 20),
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),

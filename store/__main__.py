@@ -5,11 +5,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from environment import output, variables
 from store.commands import backup, doctor, forget, ledger, migrate, raw, restore, retain
 from store.commands.command import CANNOT_RUN, OK, Command
 from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError
 from store.postgres.migrator import UnknownMigrationError
+from telemetry.errors import SettingsError
 
 COMMANDS: Sequence[Command] = (
     migrate.COMMAND,
@@ -24,7 +26,10 @@ COMMANDS: Sequence[Command] = (
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command; return its exit code (store/commands/command.py)."""
+    """Run the command with the variables of `.env` that `environ` lacks; return its exit code.
+
+    store/commands/command.py has the codes.
+    """
     parser = argparse.ArgumentParser(prog="python -m store", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:
@@ -33,14 +38,19 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         subparser.set_defaults(run=command.run)
     options = parser.parse_args(arguments)
     try:
-        return options.run(options, environ)
-    except (StoreError, DatabaseUrlError, UnknownMigrationError) as error:
+        code = options.run(options, variables.of_command(environ))
+        sys.stdout.flush()
+    except (StoreError, DatabaseUrlError, UnknownMigrationError, SettingsError) as error:
         print(f"store: {error}", file=sys.stderr)
         return CANNOT_RUN
     except (KeyboardInterrupt, BrokenPipeError):
-        # The normal end of `raw --follow` and of `| head`. Without a standard output Python flushes nothing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.discard()  # the normal end of `raw --follow` and of `| head`
         return OK
+    except OSError as error:
+        output.discard()
+        print(f"store: {output.describe(error)}", file=sys.stderr)
+        return CANNOT_RUN
+    return code
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from redis.exceptions import RedisError
 
+from environment import listener, output, variables
 from ingest.queue.failpoints import Failpoints
 from store.erasure.suppressions import SuppressionCache
 from store.postgres import connections, migrator
@@ -40,13 +41,27 @@ RETRY_SECONDS = 1.0
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command that the arguments name, or the worker if there are none; returns the exit code."""
     if not arguments:
-        return run_worker(environ)
-    if arguments[0] == "replay":
-        return replay.main(arguments[1:], environ)
-    if arguments == ["doctor"]:
-        return doctor.main(environ)
+        return run_worker(variables.of_process(environ))
+    if arguments[0] == "replay" or arguments == ["doctor"]:
+        return _run_command(arguments, environ)
     print("usage: python -m worker [replay … | doctor]", file=sys.stderr)
     return 2
+
+
+def _run_command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run it with the variables of `.env` that `environ` lacks; an error that has a sentence exits with 2."""
+    try:
+        with_file = variables.of_command(environ)
+        code = doctor.main(with_file) if arguments[0] == "doctor" else replay.main(arguments[1:], with_file)
+        sys.stdout.flush()
+    except SettingsError as error:
+        print(f"worker: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        output.discard()
+        print(f"worker: {output.describe(error)}", file=sys.stderr)
+        return 2
+    return code
 
 
 def run_worker(environ: Mapping[str, str]) -> int:
@@ -58,6 +73,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
         failpoints = Failpoints(settings.failpoints or "")
         redis = redis_client.connect(settings.redis_url)
         tracer = traces.configure("worker", environ)
+        socket = None if settings.port is None else listener.listen(settings.host, settings.port, "WORKER_PORT")
     except SettingsError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
@@ -74,8 +90,8 @@ def run_worker(environ: Mapping[str, str]) -> int:
     )
     kept = KeptEntries(redis, settings.keep_seconds, settings.keep_bytes)
     monitor = StreamMonitor(redis, drainer, kept, metrics)
-    if settings.port is not None:
-        health.serve(settings.host, settings.port, monitor, metrics)
+    if socket is not None:
+        health.serve(socket, monitor, metrics)
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
     redrives = RedriveRunner(settings.direct_url, lambda: parsers.current(suppressions), settings.own_phone)
     erasures = ErasureRunner(settings.suppression_key_store)

@@ -1,6 +1,7 @@
 """Serves the worker's `/healthz`, `/readyz` and `/metrics`."""
 
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +16,8 @@ STALE_SECONDS = 20.0
 """Seconds after the last check of the stream until the worker counts as not ready."""
 
 
-def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
-    """Serve the pages from a background thread; they only read what the worker recorded."""
+def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
+    """Serve the pages on a listening socket, from a background thread; they only read what the worker recorded."""
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -41,7 +42,9 @@ def serve(host: str, port: int, monitor: StreamMonitor, metrics: WorkerMetrics) 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
             """Log nothing: probes come every second."""
 
-    server = ThreadingHTTPServer((host, port), Pages)
+    server = ThreadingHTTPServer(listener.getsockname()[:2], Pages, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

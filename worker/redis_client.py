@@ -30,7 +30,10 @@ def connect(url: str) -> Redis:
     if sentinel_url is None:
         return Redis.from_url(url, **options)  # pyright: ignore[reportUnknownMemberType] - **kwargs
     timeouts = {"socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_timeout": SENTINEL_TIMEOUT_SECONDS}
-    sentinel = Sentinel(sentinel_url.addresses, sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts})
+    sentinel = Sentinel(
+        sentinel_url.addresses,
+        sentinel_kwargs={"retry": options["retry"], "protocol": 2, **timeouts, **sentinel_url.sentinel_options()},
+    )
     return sentinel.master_for(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         sentinel_url.service_name, **sentinel_url.connection_options(), **options
     )

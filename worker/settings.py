@@ -45,8 +45,8 @@ class Settings:
         except connections.DatabaseUrlError as error:
             raise SettingsError(str(error)) from error
         port = environ.get("WORKER_PORT") or None
-        if port is not None and not port.isdecimal():
-            raise SettingsError(f"WORKER_PORT must be a number, not {port!r}.")
+        if port is not None and not (port.isdecimal() and int(port) <= 65535):
+            raise SettingsError(f"WORKER_PORT must be a port number, not {port!r}.")
         max_jobs = environ.get("WORKER_MAX_JOBS") or "20000"
         if not max_jobs.isdecimal():
             raise SettingsError(f"WORKER_MAX_JOBS must be a number, not {max_jobs!r}.")

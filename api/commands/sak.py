@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from api.commands import env_file, sak_check, sak_messages, sak_webhooks
+from api.commands import sak_check, sak_messages, sak_webhooks
 from api.commands.results import EXIT_NEGATIVE, EXIT_NOT_DONE, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, CommandResult
 from api.gateway import client, errors
 from api.gateway.settings import GatewaySettingsError, Settings
 from api.http.errors import ApiError
+from environment import variables
 from store.postgres import connections
 from store.postgres.errors import StoreError
+from telemetry.errors import SettingsError
 
 _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (sak_webhooks.WebhookSelectionError, EXIT_NEGATIVE),
@@ -32,6 +34,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 """Any other error is wrong usage."""
 _ERROR_CODES: Mapping[type[Exception], str] = {
     GatewaySettingsError: "settings",
+    SettingsError: "settings",
     sak_webhooks.WebhookSelectionError: "no_match",
 }
 
@@ -102,7 +105,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     Variables that `environ` lacks are read from `.env`, as by `./run`.
     """
     try:
-        result = _execute(arguments, {**env_file.read(Path(".env")), **environ})
+        result = _execute(arguments, variables.of_command(environ))
     except _FAILURES as error:
         return _report_failure(arguments, error)
     output = json.dumps(result.data, ensure_ascii=False, indent=2) if arguments.json else "\n".join(result.lines)
@@ -130,6 +133,7 @@ def _settings(environ: Mapping[str, str], session_id: str | None) -> Settings:
 
 _FAILURES = (
     GatewaySettingsError,
+    SettingsError,
     connections.DatabaseUrlError,
     OSError,
     ApiError,
@@ -147,7 +151,9 @@ def _report_failure(arguments: argparse.Namespace, error: Exception) -> int:
     if isinstance(error, sak_check.PathCheckError):
         code, exit_code = "step_failed", exit_code if cause else EXIT_NEGATIVE
     else:
-        code = getattr(error, "code", None) or _ERROR_CODES.get(type(error))
+        code = getattr(error, "code", None) or next(
+            (code for kind, code in _ERROR_CODES.items() if isinstance(error, kind)), None
+        )
     sentence = error.message if isinstance(error, ApiError) else str(error)
     if arguments.json:
         sys.stdout.write(json.dumps({"error": sentence, "code": code}, ensure_ascii=False) + "\n")

@@ -4,9 +4,10 @@ import argparse
 import dataclasses
 from typing import Any
 
-from api.commands import env_file
 from api.commands.results import EXIT_NEGATIVE, EXIT_OK, CommandResult
 from api.gateway import client, payloads
+from environment import env_file
+from environment.env_file import EnvFileError
 
 
 class WebhookSelectionError(Exception):
@@ -26,8 +27,8 @@ def register(sak: client.SakClient, arguments: argparse.Namespace) -> CommandRes
     if arguments.write_env is not None:
         try:
             is_new = env_file.add_secret(arguments.write_env, registration.secret)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        except (OSError, EnvFileError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             lines.append(f"the secret could not be written to {arguments.write_env} ({reason}): add it yourself")
             return CommandResult(tuple(lines), data | {"written": False}, EXIT_NEGATIVE)
         position = "is now the first of" if is_new else "is already in"

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import request_log, responses
+from api.http import cors_origins, request_log, responses
 
 _SECURITY_HEADERS = {
     # Only the client may store a response, and must revalidate it.
@@ -115,8 +115,11 @@ class _OutgoingResponse:
 
 
 def build(environ: Mapping[str, str], registry: CollectorRegistry) -> list[Middleware]:
-    """From the outermost to the innermost; other sites may read responses only if API_CORS_ORIGINS lists them."""
-    origins = [origin.strip() for origin in environ.get("API_CORS_ORIGINS", "").split(",") if origin.strip()]
+    """From the outermost to the innermost; other sites may read responses only if API_CORS_ORIGINS lists them.
+
+    Raises SettingsError.
+    """
+    origins = cors_origins.parse(environ.get("API_CORS_ORIGINS", ""))
     cors = [
         Middleware(
             CORSMiddleware,

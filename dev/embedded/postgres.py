@@ -84,6 +84,10 @@ class EmbeddedPostgres(EmbeddedServer):
                 fresh.replace(self._data)
                 return
             refusal = output.decode(errors="replace").strip()
+            if "invalid locale name" not in refusal:
+                break
+        if "No space left on device" in refusal or "Check free disk space" in refusal:
+            raise StartError(f"PostgreSQL cannot be created in {self.folder}: No space left on device.")
         raise StartError(f"initdb failed: {refusal}")
 
     def _start_server(self, binaries: Path) -> None:

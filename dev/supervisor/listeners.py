@@ -4,6 +4,7 @@ import errno
 import socket
 
 from dev.errors import StartError
+from environment.listener import bind
 
 LISTEN_BACKLOG = 1024
 """Connections that may wait while a process is being started again."""
@@ -12,24 +13,16 @@ LISTEN_BACKLOG = 1024
 def open_listener(host: str, port: int, variable: str) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises StartError naming the variable that chooses the port."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
+        return bind(host, port, LISTEN_BACKLOG)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no host name"
+        raise StartError(f"HOST {host} is no address of this machine: {reason}.") from error
     except OSError as error:
-        raise StartError(f"HOST {host} is no address of this machine: {error.strerror}.") from error
-    listener = socket.socket(family, kind)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(LISTEN_BACKLOG)
-    except OSError as error:
-        listener.close()
         if error.errno == errno.EADDRINUSE:
             raise StartError(
                 f"Port {port} on {host} is taken by another program: stop it, or set {variable}."
             ) from error
         raise StartError(f"Cannot listen on {host} port {port}: {error.strerror}. Set {variable} or HOST.") from error
-    return listener
 
 
 def port_of(listener: socket.socket) -> int:

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Self
 
 from dev.errors import StartError
+from ingest.queue import redis_url
+from store.postgres import connections
+from store.postgres.connections import DatabaseUrlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,16 @@ class SupervisorSettings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """An empty variable counts as one that is not set; raises StartError naming what cannot be read."""
+        """An empty variable counts as one that is not set; raises StartError or SettingsError naming a wrong one."""
+        for read in (
+            (connections.url, connections.direct_url, connections.replica_url) if environ.get("DATABASE_URL") else ()
+        ):
+            try:
+                read(environ)
+            except DatabaseUrlError as error:
+                raise StartError(str(error)) from error
+        if environ.get("REDIS_URL"):
+            redis_url.parse(environ["REDIS_URL"])
         return cls(
             data_dir=Path(environ.get("DATA_DIR") or "var").absolute(),
             host=environ.get("HOST") or "127.0.0.1",

@@ -1,6 +1,7 @@
 """Runs all checks, each after those that it depends on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from store.doctor import (
     blockers,
@@ -41,11 +42,23 @@ def run(environ: Mapping[str, str]) -> list[Finding]:
 def check_machine(environ: Mapping[str, str]) -> list[Finding]:
     """The checks that need no server."""
     return [
+        folders(environ),
         *disks.free_space(environ),
         *disks.spool_files(environ),
         *secrets.configured(environ),
         *secrets.file_modes(environ),
     ]
+
+
+def folders(environ: Mapping[str, str]) -> Finding:
+    """The folders that the command looked in: the current one for `.env`, and DATA_DIR."""
+    data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
+    found = "was read" if Path(".env").exists() else "does not exist"
+    message = f"DATA_DIR is {data_dir}; {Path('.env').absolute()} {found}."
+    if data_dir.is_dir():
+        return finding.ok("folders", message)
+    remedy = "Run the command where ./run runs, or set DATA_DIR as the other processes do."
+    return finding.warning("folders", f"{message} DATA_DIR does not exist.", remedy)
 
 
 def check_database(environ: Mapping[str, str]) -> list[Finding]:

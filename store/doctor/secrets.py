@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from environment import secret_list
 from store.doctor import finding
 from store.doctor.finding import Finding
 from store.erasure import suppressions
@@ -18,16 +19,16 @@ def configured(environ: Mapping[str, str]) -> list[Finding]:
     """The webhook secrets, the API token, and whether unsigned webhooks are accepted."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
     unsigned = environ.get("WEBHOOK_ALLOW_UNSIGNED", "").strip().lower() in {"1", "true", "yes"}
-    webhook = _split(environ.get("WEBHOOK_SECRETS", "")) or _read_secret_file(data_dir / "webhook-secret")
+    webhook = secret_list.split(environ.get("WEBHOOK_SECRETS", "")) or _read_secret_file(data_dir / "webhook-secret")
     token = environ.get("API_TOKEN", "").strip()
     tokens = [token] if token else _read_secret_file(data_dir / "api-token")
     remedy = "Set it to the output of `openssl rand -hex 32`."
-    findings = [_strength_finding("secrets.api", "API_TOKEN", tokens, remedy)]
+    findings = [_strength_finding("secrets.api", "API_TOKEN", tokens, data_dir, remedy)]
     if webhook or not unsigned:
         remedy = (
             "Set it to the secret that SAK returned at registration (`python -m api sak register --write-env .env`)."
         )
-        findings.insert(0, _strength_finding("secrets.webhook", "WEBHOOK_SECRETS", webhook, remedy))
+        findings.insert(0, _strength_finding("secrets.webhook", "WEBHOOK_SECRETS", webhook, data_dir, remedy))
     if not unsigned:
         return [*findings, finding.ok("secrets.unsigned", "Unsigned webhooks are refused.")]
     message = "WEBHOOK_ALLOW_UNSIGNED is on: anybody who can reach ingest can write messages."
@@ -57,9 +58,10 @@ def suppression_key(connection: Connection, environ: Mapping[str, str]) -> list[
     return [finding.ok(name, "The suppression key is here, or no person was ever erased.")]
 
 
-def _strength_finding(name: str, variable: str, secrets: list[str], remedy: str) -> Finding:
+def _strength_finding(name: str, variable: str, secrets: list[str], data_dir: Path, remedy: str) -> Finding:
     if not secrets:
-        return finding.broken(name, f"{variable} is not set, and DATA_DIR contains none.", remedy)
+        message = f"{variable} is not set, and DATA_DIR ({data_dir.absolute()}) contains none."
+        return finding.broken(name, message, remedy)
     if any(len(secret) < 24 or len(set(secret)) < 10 for secret in secrets):
         message = f"{variable} contains a secret that is short or has few distinct characters, so it can be guessed."
         return finding.warning(name, message, remedy)
@@ -69,10 +71,6 @@ def _strength_finding(name: str, variable: str, secrets: list[str], remedy: str)
 def _read_secret_file(path: Path) -> list[str]:
     """The secrets in a file; none if it does not exist or is not readable."""
     try:
-        return _split(path.read_text(encoding="utf-8"))
+        return secret_list.split(path.read_text(encoding="utf-8"))
     except OSError:
         return []
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -17,12 +17,14 @@ TIMEOUT_SECONDS = 60.0
 def check(environ: Mapping[str, str]) -> list[Finding]:
     """Return the findings of `python -m worker doctor`, with the Redis of DATA_DIR if REDIS_URL is not set."""
     environment = dict(environ)
+    data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
     if not environ.get("REDIS_URL"):
         try:
-            environment["REDIS_URL"] = (Path(environ.get("DATA_DIR") or "var") / "redis-url").read_text().strip()
+            environment["REDIS_URL"] = (data_dir / "redis-url").read_text(encoding="utf-8").strip()
         except OSError:
             remedy = "Set REDIS_URL to your server, or start ./run."
-            return [finding.broken("redis", "REDIS_URL is not set, and DATA_DIR contains no redis-url.", remedy)]
+            message = f"REDIS_URL is not set, and DATA_DIR ({data_dir}) contains no redis-url."
+            return [finding.broken("redis", message, remedy)]
     try:
         completed = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, *WORKER_COMMAND], env=environment, capture_output=True, timeout=TIMEOUT_SECONDS, check=True

@@ -46,12 +46,13 @@ def url(environ: Mapping[str, str]) -> str:
     """DATABASE_URL, else the URL of the embedded server on DATA_DIR; raises DatabaseUrlError."""
     if named := environ.get("DATABASE_URL"):
         return _validated("DATABASE_URL", named)
-    embedded = Path(environ.get("DATA_DIR") or "var") / "database-url"
+    data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
     try:
-        return embedded.read_text(encoding="utf-8").strip()
+        return (data_dir / "database-url").read_text(encoding="utf-8").strip()
     except OSError as error:
         raise DatabaseUrlError(
-            "DATABASE_URL is not set, and no stack is running here: start ./run, or set DATABASE_URL to your server."
+            f"DATABASE_URL is set neither here nor in .env, and no stack runs in DATA_DIR ({data_dir}): start ./run, or"
+            " set DATABASE_URL to your server."
         ) from error
 
 
@@ -73,10 +74,31 @@ def replica_url(environ: Mapping[str, str]) -> str | None:
 def _validated(name: str, value: str) -> str:
     try:
         conninfo.conninfo_to_dict(value)
-    except psycopg.ProgrammingError:
+        is_ambiguous = _has_bare_delimiter(value)
+    except (psycopg.ProgrammingError, UnicodeError):
+        is_ambiguous = True
+    if is_ambiguous:
         # Not chained: libpq quotes the part that it does not understand, which may contain a password.
-        raise DatabaseUrlError(f"{name} must look like postgresql://user:password@host:port/database.") from None
+        raise DatabaseUrlError(
+            f"{name} must look like postgresql://user:password@host:port/database, in which the password's own"
+            " @ : / ? # % are written %40 %3A %2F %3F %23 %25."
+        )
     return value
+
+
+def _has_bare_delimiter(value: str) -> bool:
+    """Whether a URL has an @, / or ? that libpq takes for a delimiter, so that it takes half a password for a host."""
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres"}:
+        return False  # keywords and values, which libpq has understood
+    authority, _, path = rest.partition("/")
+    _, _, hosts = authority.rpartition("@")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts.split(",")]
+    return authority.count("@") > 1 or "@" in path or "?" in authority or not all(_is_port(port) for port in ports)
+
+
+def _is_port(text: str) -> bool:
+    return not text or (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 16)
 
 
 def startup_options(*, read_only: bool = False, overrides: Mapping[str, str] | None = None) -> str:

@@ -12,7 +12,7 @@ from dev.checkout import ROOT
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
-from dev.supervisor import dotenv
+from environment import env_file
 from tests.support import deployments, documentation
 
 TEST = "tests/deploy/test_compose.py"
@@ -24,7 +24,7 @@ def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Pat
     done = subprocess.run(
         ["sh", "-euc", documentation.tested_commands("docs/deploy.md", TEST)], cwd=tmp_path, check=False
     )
-    made = dotenv.read(tmp_path / ".env")
+    made = env_file.read(tmp_path / ".env")
 
     assert done.returncode == 0
     assert made.keys() == wanted

@@ -16,8 +16,8 @@ from dev.checkout import ROOT
 from dev.embedded import data_folder
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
-from dev.supervisor import dotenv
 from dev.supervisor.stack import LocalStack
+from environment import env_file
 from tests.support import documentation
 from tests.support.webhook_receiver import WebhookReceiver
 
@@ -86,7 +86,7 @@ def test_the_checklist_is_ticked_line_by_line(site: WebhookReceiver) -> None:
         assert b"to the inspection site" in body
         assert headers["X-Webhook-Signature"].startswith("sha256=")
 
-        environ = dotenv.read(folder / ".env")
+        environ = env_file.read(folder / ".env")
         assert environ["WEBHOOK_SECRETS"]
         with LocalStack(folder / "var", environ) as stack:
             said = paste(folder, update.replace("https://your-server.com/whatsapp-webhook", stack.webhook_url))

@@ -6,10 +6,10 @@ import pytest
 import requests
 
 from api.app import create_app
-from api.settings import SettingsError
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
+from telemetry.errors import SettingsError
 from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 

@@ -10,11 +10,11 @@ from api.gateway.client import SakClient as Sak
 from api.gateway.settings import Settings
 from api.sending.session_monitor import SessionMonitor
 from api.settings import Settings as ApiSettings
-from api.settings import SettingsError
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.history.outages import ConnectionCheck
 from store.postgres.pool import Pool
+from telemetry.errors import SettingsError
 from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact
 from tests.support.sending_api import FAST_TIMEOUTS, SESSION_ID, ApiStarter
 

@@ -3,41 +3,9 @@ from pathlib import Path
 import pytest
 
 from dev.errors import StartError
-from dev.supervisor import dotenv, listeners, secret_files
+from dev.supervisor import listeners, secret_files
 from dev.supervisor.settings import SupervisorSettings
-
-
-def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
-    """It is copied from a README, from a hosting service or from a shell script."""
-    path = tmp_path / ".env"
-    path.write_text(
-        "# a remark\n\nPLAIN=one\nexport EXPORTED=two\nQUOTED=\"three # four\"\nSINGLE='five'\n"
-        "REMARKED=six # seven\nEMPTY=\n SPACED = eight \nURL=postgresql://app@db/history?sslmode=require\n"
-    )
-
-    assert dotenv.read(path) == {
-        "PLAIN": "one",
-        "EXPORTED": "two",
-        "QUOTED": "three # four",
-        "SINGLE": "five",
-        "REMARKED": "six",
-        "EMPTY": "",
-        "SPACED": "eight",
-        "URL": "postgresql://app@db/history?sslmode=require",
-    }
-
-
-def test_an_env_file_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
-    """A setting that is silently not read is worse than none."""
-    path = tmp_path / ".env"
-    path.write_text("GOOD=1\nwhat is this\n")
-
-    with pytest.raises(StartError, match="line 2 is not NAME=value"):
-        dotenv.read(path)
-
-
-def test_without_a_file_there_are_no_variables(tmp_path: Path) -> None:
-    assert dotenv.read(tmp_path / ".env") == {}
+from telemetry.errors import SettingsError
 
 
 def test_a_variable_that_is_empty_counts_as_not_set() -> None:
@@ -55,10 +23,26 @@ def test_a_number_that_is_none_is_told_with_its_variable(name: str, text: str) -
         SupervisorSettings.from_environ({name: text})
 
 
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://app:private@part@db/history"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://db/history", "DIRECT_DATABASE_URL": "private"}, "DIRECT_DATABASE_URL"),
+        ({"REDIS_URL": "private"}, "REDIS_URL"),
+    ],
+)
+def test_a_url_that_is_none_is_one_sentence_before_anything_starts(environ: dict[str, str], named: str) -> None:
+    with pytest.raises((StartError, SettingsError), match=f"^{named} must look like") as error:
+        SupervisorSettings.from_environ(environ)
+    assert "private" not in str(error.value)
+
+
 def test_passwords_are_not_part_of_how_settings_look() -> None:
     """Settings end up in logs and tracebacks."""
     settings = SupervisorSettings.from_environ(
-        dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN"), "hidden")
+        dict.fromkeys(("WEBHOOK_SECRETS", "API_TOKEN"), "hidden")
+        | {"DATABASE_URL": "postgresql://app:hidden@db/history", "REDIS_URL": "redis://:hidden@redis"}
     )
 
     assert "hidden" not in repr(settings)

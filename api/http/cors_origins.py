@@ -1,0 +1,36 @@
+"""Reads API_CORS_ORIGINS as browsers write an origin: in lower case, without a path, without a scheme's own port."""
+
+from urllib.parse import urlsplit
+
+from telemetry.errors import SettingsError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+EVERY_ORIGIN = "*"
+
+
+def parse(text: str) -> list[str]:
+    """The origins, separated by commas; raises SettingsError for one that no browser would send."""
+    return [_normalized(part) for part in map(str.strip, text.split(",")) if part]
+
+
+def _normalized(text: str) -> str:
+    if text == EVERY_ORIGIN:
+        return text
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna").decode()
+        port = parts.port
+    except ValueError:
+        raise _error(text) from None
+    if not (parts.scheme and host) or parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in text:
+        raise _error(text)
+    shown = f"[{host}]" if ":" in host else host
+    suffix = "" if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f":{port}"
+    return f"{parts.scheme}://{shown}{suffix}"
+
+
+def _error(text: str) -> SettingsError:
+    return SettingsError(
+        "API_CORS_ORIGINS must have origins such as https://shop.example, without a path and separated by commas:"
+        f" {text!r} is none."
+    )

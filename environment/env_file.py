@@ -1,0 +1,86 @@
+"""Reads `.env` with python-dotenv, and adds the secret of a webhook to one."""
+
+import codecs
+import io
+import os
+import tempfile
+from pathlib import Path
+
+from dotenv import parser
+from dotenv.parser import Binding
+
+from environment import secret_list
+from telemetry.errors import SettingsError
+
+SECRETS_VARIABLE = "WEBHOOK_SECRETS"
+
+
+class EnvFileError(SettingsError):
+    """The file cannot be read as NAME=value; the message names the file and the line, and quotes neither."""
+
+
+def read(path: Path) -> dict[str, str]:
+    """The variables in the file; none if there is no file. `$` has no meaning. Raises EnvFileError."""
+    variables: dict[str, str] = {}
+    for binding in _bindings(path):
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise EnvFileError(f"{path} line {_line(binding)} is not NAME=value.")
+        if binding.key is not None and binding.value is not None:
+            variables[binding.key] = binding.value
+    return variables
+
+
+def add_secret(path: Path, secret: str) -> bool:
+    """Make `secret` the first of WEBHOOK_SECRETS in the file, which only its owner may read; returns whether it is new.
+
+    The other secrets remain, as webhooks signed with them may still arrive. Raises EnvFileError and OSError.
+    """
+    path = path.resolve()
+    bindings = _bindings(path)
+    known: list[str] = []
+    for binding in bindings:
+        if binding.key == SECRETS_VARIABLE:  # as in a shell, the last one applies
+            known = secret_list.split(binding.value or "")
+    if known[:1] == [secret]:
+        return False
+    secrets = [secret, *(known_secret for known_secret in known if known_secret != secret)]
+    others = "".join(binding.original.string for binding in bindings if binding.key != SECRETS_VARIABLE)
+    separator = "\n" if others and not others.endswith(("\n", "\r")) else ""
+    _write_atomically(path, f"{others}{separator}{SECRETS_VARIABLE}={','.join(secrets)}\n")
+    return secret not in known
+
+
+def _bindings(path: Path) -> list[Binding]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise EnvFileError(f"{path} cannot be read: {error.strerror}.") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+        raise EnvFileError(f"{path} is UTF-16, as PowerShell and Notepad may write it: save it as UTF-8.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise EnvFileError(f"{path} is not UTF-8: save it as UTF-8.") from None
+    return list(parser.parse_stream(io.StringIO(text, newline="")))
+
+
+def _line(binding: Binding) -> int:
+    """The number of the assignment's first line: the parser counts from the blank lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Replace the file; a concurrent reader sees either the old or the new content."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

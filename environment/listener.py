@@ -1,0 +1,59 @@
+"""Opens the socket that a process listens on."""
+
+import socket
+from collections.abc import Mapping
+
+from telemetry.errors import SettingsError
+
+LISTEN_BACKLOG = 2048
+_ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - platforms that set PORT route to this process
+
+
+def open_socket(environ: Mapping[str, str], variable: str, default_port: int) -> socket.socket:
+    """The inherited socket LISTEN_FD, else HOST with PORT, else HOST with the port in `variable`.
+
+    HOST defaults to every IPv4 address where PORT is set, and to 127.0.0.1 elsewhere. Raises SettingsError.
+    """
+    if inherited := environ.get("LISTEN_FD"):
+        try:
+            return socket.socket(fileno=_parse_number("LISTEN_FD", inherited))
+        except OSError as error:
+            raise SettingsError(f"LISTEN_FD ({inherited}) must be the file descriptor of an open socket.") from error
+    if port := environ.get("PORT"):
+        return listen(environ.get("HOST") or _ALL_ADDRESSES, _parse_number("PORT", port), "PORT")
+    number = _parse_number(variable, environ.get(variable) or str(default_port))
+    return listen(environ.get("HOST") or "127.0.0.1", number, variable)
+
+
+def listen(host: str, port: int, variable: str) -> socket.socket:
+    """A listening socket; `::` is every address of both families. Raises SettingsError naming the port's variable."""
+    try:
+        return bind(host, port)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise SettingsError(f"Cannot listen on {shown} (HOST, {variable}): {reason}.") from error
+
+
+def bind(host: str, port: int, backlog: int = LISTEN_BACKLOG) -> socket.socket:
+    """A listening socket on the first address of the host; raises OSError, and UnicodeError for no host name."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = addresses[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Otherwise a setting of the machine decides whether `::` has IPv4's addresses too.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _parse_number(name: str, text: str) -> int:
+    if not text.strip().isdecimal() or not int(text) <= 65535:
+        raise SettingsError(f"{name} must be a port number, not {text!r}.")
+    return int(text)
