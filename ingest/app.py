@@ -27,6 +27,7 @@ from ingest.heartbeat import Heartbeat
 from ingest.metrics import IngestCollector
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
+from ingest.refusal_report import RefusalReport
 from ingest.signature import SignatureVerifier
 from ingest.spool import Spool
 from ingest.spool_drainer import SpoolDrainer
@@ -58,6 +59,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     schedule = batcher.schedule_progress_batch
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, on_empty=schedule)
     heartbeat = Heartbeat(client, batcher, spool)
+    refusals = RefusalReport(client, counters)
     verifier = None if config.allow_unsigned else SignatureVerifier(config.webhook_secrets)
 
     @contextlib.asynccontextmanager
@@ -68,15 +70,18 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         batching = asyncio.create_task(batcher.run())
         draining = asyncio.create_task(drainer.run())
         reporting = asyncio.create_task(heartbeat.run())
-        for task in (batching, draining, reporting):
+        counting = asyncio.create_task(refusals.run())
+        for task in (batching, draining, reporting, counting):
             task.add_done_callback(_terminate_on_failure)
         yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
         draining.cancel()
         reporting.cancel()
-        await asyncio.wait([draining, reporting], timeout=SHUTDOWN_SECONDS)
+        counting.cancel()
+        await asyncio.wait([draining, reporting, counting], timeout=SHUTDOWN_SECONDS)
         await heartbeat.close()
+        await refusals.report()
         await drain_jobs.close()
         await spool.close()
         for appender in appenders:

@@ -1,4 +1,8 @@
-"""Buffers writes until the end of an event loop turn, so that an answer takes one system call instead of two."""
+"""Buffers writes until the end of an event loop turn, so that an answer takes one system call instead of two.
+
+Closes only after the client has sent its request: an answer whose connection is closed before that is followed by a
+reset, which takes the answer from the client.
+"""
 
 import asyncio
 from typing import Any
@@ -7,12 +11,16 @@ from typing import Any
 class CorkedTransport(asyncio.Transport):
     """Wraps a connection's own transport."""
 
-    __slots__ = ("_buffer", "_loop", "_transport")
+    __slots__ = ("_buffer", "_loop", "_transport", "is_lingering", "lingers")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._buffer: list[bytes] = []
+        self.lingers = False
+        """Whether the first `close` waits for the rest of the request."""
+        self.is_lingering = False
+        """Whether it waits; the owner closes again at the end of the request, or aborts."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._buffer:
@@ -21,14 +29,18 @@ class CorkedTransport(asyncio.Transport):
 
     def close(self) -> None:
         self.flush()
-        self._transport.close()
+        if self.lingers and not self.is_lingering and not self._transport.is_closing():
+            self.is_lingering = True
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         self._buffer.clear()
         self._transport.abort()
 
     def is_closing(self) -> bool:
-        return self._transport.is_closing()
+        return self.is_lingering or self._transport.is_closing()
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()

@@ -13,7 +13,9 @@ class Counters:
     acknowledged_by_stream: int = 0
     acknowledged_by_spool: int = 0
     refusals: dict[str, int] = field(default_factory=dict[str, int])
-    """Refused requests by the code in the answer."""
+    """Refused requests by the code in the answer; bodies over the limit that no secret signs are `body_unverified`."""
+    largest_refused_body: int = 0
+    """Bytes of the largest signed body that was refused for its size."""
     batch_size_counts: list[int] = field(default_factory=lambda: [0] * (len(BATCH_SIZE_BUCKETS) + 1))
     """Batches per bucket; the last one is for larger batches, which do not occur."""
     batched_events: int = 0

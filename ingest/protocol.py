@@ -76,18 +76,22 @@ class DeadlineProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._reading_headers = False
-        self._reading_body = True
+        self._reading_body = self._cork.lingers = True
         self._deadline = self.loop.time() + BODY_TIMEOUT_SECONDS
         if self._shutting_down:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._reading_body = False
+        self._reading_body = self._cork.lingers = False
+        if self._cork.is_lingering:
+            self._cork.close()
         self._deadline = self.loop.time() + RESPONSE_TIMEOUT_SECONDS
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._cork.is_lingering:
+            self.flow.resume_reading()
         if self._reading_headers:
             self._deadline = self.loop.time() + HEADERS_TIMEOUT_SECONDS
         elif not self._reading_body:
@@ -135,6 +139,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         if not self._reading_body or not (self.pipeline or self.cycle.response_started):
             self.app_state["counters"].count_refusal(error.code)
             self.transport.write(self._render(error))
+        self._cork.lingers = False
         self.transport.close()
 
     def _render(self, error: ErrorResponse) -> bytes:

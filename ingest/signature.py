@@ -21,6 +21,30 @@ class SignatureVerifier:
         for keyed in self._hmacs:
             signed = keyed.copy()
             signed.update(body)
-            if hmac.compare_digest(b"sha256=" + signed.hexdigest().encode(), claimed):
+            if _matches(signed, claimed):
                 return True
         return False
+
+    def begin(self) -> "BodyDigest":
+        """A digest for a body that is too large to be held."""
+        return BodyDigest([keyed.copy() for keyed in self._hmacs])
+
+
+class BodyDigest:
+    """The digests of a body that comes in pieces, one for each secret."""
+
+    def __init__(self, hmacs: Sequence[hmac.HMAC]) -> None:
+        self._hmacs = hmacs
+
+    def update(self, piece: bytes) -> None:
+        for keyed in self._hmacs:
+            keyed.update(piece)
+
+    def matches(self, header: bytes) -> bool:
+        """Whether the raw header signs all pieces."""
+        claimed = header.strip().lower()
+        return any(_matches(keyed, claimed) for keyed in self._hmacs)
+
+
+def _matches(signed: hmac.HMAC, claimed: bytes) -> bool:
+    return hmac.compare_digest(b"sha256=" + signed.hexdigest().encode(), claimed)

@@ -3,6 +3,7 @@
 It never parses the body. Any signed body is acknowledged with 2xx: SAK does not retry a refused one.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
@@ -11,9 +12,15 @@ from ingest import responses
 from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.responses import ErrorResponse
-from ingest.signature import SIGNATURE_HEADER, SignatureVerifier
+from ingest.signature import SIGNATURE_HEADER, BodyDigest, SignatureVerifier
 
 WEBHOOK_PATH = "/whatsapp-webhook"
+MAX_READ_BYTES = 64 << 20
+"""How much of a body over the limit is read, in pieces, to tell a signed one from a stranger's."""
+STALL_SECONDS = 1.0
+"""How long the next piece of such a body may take before it is refused unread."""
+UNVERIFIED_CODE = "body_unverified"
+"""How refused bodies are counted that were not read to their end, or that no secret of ours signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,13 @@ class WebhookEndpoint:
             return
         signature: bytes | None = None
         refusal: ErrorResponse | None = None
+        announced = 0
         for name, value in scope["headers"]:
             if name == SIGNATURE_HEADER:
                 # Two signatures count as none: a proxy in front may have checked either.
                 signature = value if signature is None else b""
-            elif name == b"content-length" and int(value) > self.max_body_bytes:
-                refusal = responses.BODY_TOO_LARGE
+            elif name == b"content-length":
+                announced = int(value)
             elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
                 name == b"transfer-encoding" and value.strip().lower() != b"chunked"
             ):
@@ -47,6 +55,9 @@ class WebhookEndpoint:
         if refusal is not None:
             # Refuses before reading the body, which would be discarded.
             await self._send_error(refusal, send)
+            return
+        if announced > self.max_body_bytes:
+            await self._refuse_oversized(b"", announced, signature, receive, send)
             return
         await self._read_and_verify(signature, receive, send)
 
@@ -58,7 +69,8 @@ class WebhookEndpoint:
             return
         body = message["body"]
         if len(body) > self.max_body_bytes:
-            await self._send_error(responses.BODY_TOO_LARGE, send)
+            more: bool = message["more_body"]
+            await self._refuse_oversized(body, len(body), signature, receive if more else None, send)
         elif self.verifier and not self.verifier.verify(body, signature):
             await self._send_error(responses.BAD_SIGNATURE, send)
         else:
@@ -88,8 +100,49 @@ class WebhookEndpoint:
                 return message
             body += message["body"]
             if not message["more_body"]:
+                return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return {"type": "http.request", "body": bytes(body), "more_body": True}
+
+    async def _refuse_oversized(
+        self, first: bytes, announced: int, signature: bytes | None, receive: Receive | None, send: Send
+    ) -> None:
+        """Answer 413; `receive` is None if `first` is the whole body.
+
+        A signed body is an event that is lost: it is read to its end, without being held, so that it can be counted
+        apart from bodies of strangers.
+        """
+        digest = None if self.verifier is None else self.verifier.begin()
+        size = await self._read_oversized(first, announced, digest, receive)
+        if size and (digest is None or (signature is not None and digest.matches(signature))):
+            self.counters.count_refusal(responses.BODY_TOO_LARGE.code)
+            self.counters.largest_refused_body = max(self.counters.largest_refused_body, size)
+        else:
+            self.counters.count_refusal(UNVERIFIED_CODE)
+        await responses.send_error(send, responses.BODY_TOO_LARGE)
+
+    async def _read_oversized(
+        self, first: bytes, announced: int, digest: BodyDigest | None, receive: Receive | None
+    ) -> int:
+        """The size of the body, once it is digested to its end; 0 for one that is too large, slow or incomplete."""
+        size = len(first)
+        if digest is not None:
+            digest.update(first)
+        while receive is not None:
+            if max(size, announced) > MAX_READ_BYTES:
+                return 0
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    message = await receive()
+            except TimeoutError:
+                return 0
+            if message["type"] == "http.disconnect":
+                return 0
+            size += len(message["body"])
+            if digest is not None:
+                digest.update(message["body"])
+            if not message["more_body"]:
                 break
-        return {"type": "http.request", "body": bytes(body)}
+        return size
 
     async def _answer_other_method(self, method: str, send: Send) -> None:
         if method == "OPTIONS":

@@ -14,6 +14,8 @@ STREAM = "sak:events"
 CONSUMER_GROUP = "workers"
 WRITERS = "sak:writers"
 """The hash in which every writer reports its state once a second (`ingest/queue/writer_reports.py`)."""
+REFUSED = "sak:refused"
+"""Hash of signed webhooks that were refused: by code the number, `:at` the last time in ms, `:bytes` a large size."""
 RQ_QUEUE = "drain"
 RQ_JOB = "worker.jobs.drain"
 RQ_JOB_TIMEOUT_SECONDS = 30

@@ -4,8 +4,18 @@ import json
 from dataclasses import dataclass
 
 import pytest
+import redis
 
-from tests.support.ingest_process import IngestProcess, encode_request, read_response, sign, stream_bodies
+from ingest.queue import contract
+from tests.support.ingest_process import (
+    WEBHOOK_PATH,
+    IngestProcess,
+    encode_request,
+    read_response,
+    sign,
+    stream_bodies,
+)
+from tests.support.waiting import wait_until
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 CHUNK = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
@@ -119,6 +129,64 @@ def test_a_body_over_the_limit_is_not_held_in_memory(ingest: IngestProcess) -> N
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert _resident(ingest) - before < 5 << 20
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+@pytest.mark.parametrize("size", [1_200_000, 16_000_000])
+def test_a_signed_body_over_the_limit_is_answered_to_the_end_and_counted_as_lost(
+    ingest: IngestProcess, redis_url: str, connection: str, size: int
+) -> None:
+    """A picture in base64: a connection that is closed too early resets, and the sender's log has no reason."""
+    body = b"x" * size
+    before = ingest.read_metric('sak_ingest_refused_requests_total{code="body_too_large"}')
+    answer = ingest.request("POST", WEBHOOK_PATH, body, {"X-Webhook-Signature": sign(body), "Connection": connection})
+
+    assert (answer.status, answer.json["code"]) == (413, "body_too_large")
+    assert ingest.read_metric('sak_ingest_refused_requests_total{code="body_too_large"}') == before + 1
+    with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        wait_until(lambda: client.hget(contract.REFUSED, "body_too_large") == b"1", 15)
+        assert int(client.hget(contract.REFUSED, "body_too_large:bytes") or 0) >= size  # pyright: ignore[reportArgumentType] - typed as also awaitable
+    assert stream_bodies(redis_url) == []
+
+
+def test_a_strangers_body_over_the_limit_alarms_nobody(ingest: IngestProcess) -> None:
+    """Only a signed body is a lost event: otherwise anybody could wake the operator."""
+    codes = [f'sak_ingest_refused_requests_total{{code="{code}"}}' for code in ("body_unverified", "body_too_large")]
+    before = [ingest.read_metric(code) for code in codes]
+    body = b"x" * 1_200_000
+    answer = ingest.request("POST", WEBHOOK_PATH, body, {"X-Webhook-Signature": sign(b"another")})
+
+    assert answer.status == 413
+    assert [ingest.read_metric(code) for code in codes] == [before[0] + 1, before[1]]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({"X-Webhook-Signature": sign(b""), "Content-Encoding": "gzip"}, 415)],
+)
+def test_an_early_refusal_reaches_a_sender_that_closes(
+    ingest: IngestProcess, headers: dict[str, str], status: int
+) -> None:
+    answer = ingest.request("POST", WEBHOOK_PATH, b"x" * 16_000_000, {**headers, "Connection": "close"})
+
+    assert answer.status == status
+
+
+def test_a_sender_that_never_ends_its_refused_body_is_cut_off(ingest: IngestProcess) -> None:
+    """The deadline of a body holds after the answer, too."""
+    with ingest.connect() as connection:
+        connection.sendall(encode_request(b"x", "Content-Length: 5000000", "Connection: close"))
+        head = read_response(connection)
+
+        def is_cut_off() -> bool:
+            try:
+                connection.sendall(b"x")
+            except ConnectionError:
+                return True
+            return False
+
+        wait_until(is_cut_off, 20)
+    assert head.startswith(b"HTTP/1.1 401 ")
 
 
 def _resident(ingest: IngestProcess) -> int:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -20,6 +20,14 @@ MIN_VERSION = (6, 2)
 TESTED_VERSION = (7, 2)
 STUCK_AFTER_MS = 30_000
 """An entry that no worker has refreshed for so long counts as stuck."""
+
+
+REFUSED_DAYS = 7
+_REFUSAL_REMEDIES = {
+    "body_too_large": "Raise MAX_BODY_BYTES of ingest above the largest body.",
+    "not_kept": "Keep Redis and the spool's disk available (findings redis and disk.spool).",
+    "overloaded": "Start more ingest processes, or a faster Redis.",
+}
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -49,6 +57,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
                 _check_clock(client),
                 _check_stuck(client),
                 _check_unreadable(client),
+                _check_refused(client),
             ]
     except (RedisError, OSError) as error:
         return [broken("redis", f"Redis does not answer ({type(error).__name__}).", remedy)]
@@ -128,3 +137,20 @@ def _check_unreadable(client: Redis) -> Finding:
         remedy = "Start a newer worker, which requeues them; keep the stream sak:events:unreadable until then."
         return broken("queue.unreadable", f"{unreadable} entries that no worker could read were set aside.", remedy)
     return ok("queue.unreadable", "No entry is unreadable.")
+
+
+def _check_refused(client: Redis) -> Finding:
+    """Signed webhooks that ingest refused within the last week (ingest/refusal_report.py)."""
+    stored = cast("dict[bytes, bytes]", client.hgetall(contract.REFUSED))
+    counts = {name.decode(): int(value) for name, value in stored.items()}
+    name = "ingest.refused"
+    since = (time.time() - REFUSED_DAYS * 86_400) * 1000
+    recent = {code: counts[code] for code in _REFUSAL_REMEDIES if counts.get(f"{code}:at", 0) > since}
+    if not recent:
+        return ok(name, "No signed webhook was refused within the last week.")
+    reasons = ", ".join(f"{code}: {count}" for code, count in recent.items())
+    remedy = " ".join(_REFUSAL_REMEDIES[code] for code in recent)
+    if largest := counts.get("body_too_large:bytes") if "body_too_large" in recent else None:
+        reasons += f", the largest of them {largest} bytes"
+    message = f"Signed webhooks were refused, the last within a week ({reasons}). SAK does not send them again."
+    return broken(name, message, remedy)

@@ -1,5 +1,6 @@
 """Checks of Redis, on a real server."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,20 @@ def test_a_hidden_configuration_is_a_warning(examined_system: ExaminedSystem) ->
         examined_system.redis.acl_deluser("limited")
 
     assert (found["redis"], found["redis.configuration"]) == ("ok", "warning")
+
+
+def test_signed_webhooks_that_were_refused_are_reported_for_a_week(examined_system: ExaminedSystem) -> None:
+    """A picture larger than MAX_BODY_BYTES is gone, and only its sender's log knows."""
+    client, now = examined_system.redis, time.time() * 1000
+    try:
+        client.hset(
+            contract.REFUSED,
+            mapping={"body_too_large": 2, "body_too_large:at": round(now), "body_too_large:bytes": 1_200_181},
+        )
+        fresh = examined_system.results()["ingest.refused"]
+        client.hset(contract.REFUSED, "body_too_large:at", round(now - 8 * 86_400_000))
+        old = examined_system.results()["ingest.refused"]
+    finally:
+        client.delete(contract.REFUSED)
+
+    assert (fresh, old) == ("broken", "ok")
