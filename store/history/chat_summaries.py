@@ -77,7 +77,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
     connection.execute(
         """
         WITH canonical_chats AS (
-            SELECT c.chat_id, c.merged_into, r.unread AS grown
+            SELECT c.chat_id, c.kind, c.merged_into, r.unread AS grown
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, unread bigint)
             JOIN chats AS c USING (chat_id)
         ),
@@ -128,6 +128,8 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
                     SELECT m.timestamp
                     FROM whatsapp_messages AS m
                     WHERE m.chat_id = c.chat_id AND m.direction = 'incoming' AND NOT m.is_duplicate
+                        -- A group's notices wait for nobody.
+                        AND NOT (h.kind = 'group' AND m.message_type = 'system')
                         AND m.timestamp > coalesce(answer.timestamp, -1)
                     ORDER BY m.timestamp, m.receive_order, m.message_id
                     LIMIT 1

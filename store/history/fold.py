@@ -126,7 +126,7 @@ class Fold:
         for row_id, copy in inserted:
             session_id, canonical_chat_id = self._canonical_chat(copy.chat_id)
             self.changes.append(Change("message", session_id, canonical_chat_id, row_id))
-            if copy.direction == "incoming":
+            if copy.direction == "incoming" and not copy.is_notice:
                 self.summary_changes.add_incoming(
                     canonical_chat_id, copy.chat_id, (copy.timestamp, copy.receive_order, row_id)
                 )
@@ -134,7 +134,8 @@ class Fold:
                 self.summary_changes.mark_stale(canonical_chat_id)
         for row in changed:
             session_id, canonical_chat_id = self._canonical_chat(row.chat_id)
-            self.summary_changes.mark_stale(canonical_chat_id)
+            # A group's notice is not unread, what replaces it is.
+            self.summary_changes.mark_stale(canonical_chat_id, recount=self._is_group(row.chat_id))
             self.changes.append(Change("message", session_id, canonical_chat_id, row.row_id))
         copies = Counter(key for _, _, key in facts)
         return {self.locked_keys[key].key_id for key, count in copies.items() if count > 1}
@@ -199,6 +200,10 @@ class Fold:
             Change("session", session_id) for session_id in sorted(sessions.apply_reports(self.connection, facts))
         ]
 
+    def _is_group(self, chat_id: int) -> bool:
+        address = self.address_by_chat_id.get(chat_id)
+        return address is not None and addresses.kind_of(address[1]) == "group"
+
     def _canonical_chat(self, chat_id: int) -> tuple[str, int]:
         """(session_id, canonical_chat_id); looked up for a LID that was not locked itself."""
         if (address := self.address_by_chat_id.get(chat_id)) is None:
@@ -230,6 +235,7 @@ class Fold:
             content_rank=messages.rank(fact),
             content_time=timestamp,
             content_tie=messages.content_tiebreaker(parsed_event.digest),
+            is_in_group=self._is_group(chat.chat_id),
         )
 
     def _peer_phone(self, canonical_chat_id: int, fact: Message) -> str | None:

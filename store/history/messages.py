@@ -35,10 +35,16 @@ class MessageCopy(NamedTuple):
     content_rank: int
     content_time: int
     content_tie: int
+    is_in_group: bool
 
     @property
     def identity(self) -> MessageIdentity:
         return self.key_id, self.chat_id, self.direction
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether WhatsApp says it in a group: it is neither unread nor a question."""
+        return self.is_in_group and self.content[_TYPE_FIELD] == "system"
 
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
@@ -48,7 +54,8 @@ def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
 
 
 _CONTENT_FIELD = MessageCopy._fields.index("content")
-_COPY_NAMES = tuple(column.name for column in message_columns.COPY)
+_COPY_NAMES = (*(column.name for column in message_columns.COPY), "is_in_group")
+_TYPE_FIELD = [column.field for column in message_columns.CONTENT].index("type")
 content_of: Callable[[Message], tuple[object, ...]] = attrgetter(*(column.field for column in message_columns.CONTENT))
 """The values of `message_columns.CONTENT`."""
 
@@ -174,8 +181,11 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
 
 _INSERT: LiteralString = f"""
     INSERT INTO whatsapp_messages ({message_columns.names(message_columns.COPY)}, status, unread)
-    SELECT {message_columns.names(message_columns.COPY, "r")}, r.base_status, r.direction = 'incoming'
-    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r ({message_columns.declarations(message_columns.COPY)})
+    SELECT {message_columns.names(message_columns.COPY, "r")}, r.base_status,
+        -- Nobody has to read a group's notices.
+        r.direction = 'incoming' AND NOT (r.is_in_group AND r.message_type = 'system')
+    FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS r ({message_columns.declarations(message_columns.COPY)}, is_in_group boolean)
     ORDER BY r.key_id, r.chat_id, r.direction
     ON CONFLICT (key_id, chat_id, direction) DO NOTHING
     RETURNING id, key_id, chat_id, direction
@@ -184,9 +194,14 @@ _INSERT: LiteralString = f"""
 _REPLACED = (*message_columns.CONTENT, *message_columns.CONTENT_RANK)
 _REPLACE_CONTENT: LiteralString = f"""
     UPDATE whatsapp_messages AS m
-    SET {message_columns.assignments(_REPLACED, "r")}, original_text = NULL, edited_at = NULL, rev = m.rev + 1
+    SET {message_columns.assignments(_REPLACED, "r")}, original_text = NULL, edited_at = NULL, rev = m.rev + 1,
+        unread = CASE
+            WHEN r.is_in_group AND (m.message_type = 'system') <> (r.message_type = 'system')
+            THEN m.direction = 'incoming' AND r.message_type <> 'system'
+            ELSE m.unread
+        END
     FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-        key_id bigint, chat_id bigint, direction text, {message_columns.declarations(_REPLACED)}
+        key_id bigint, chat_id bigint, direction text, is_in_group boolean, {message_columns.declarations(_REPLACED)}
     )
     WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
         AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)

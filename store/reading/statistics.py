@@ -68,6 +68,8 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
+                -- A group's notices ask nothing.
+                AND NOT (c.kind = 'group' AND m.message_type = 'system')
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id)
         )

@@ -125,7 +125,12 @@ _REWRITTEN = tuple(column for column in message_columns.STORED if column.name no
 _UPDATE_MESSAGES: LiteralString = f"""
     UPDATE whatsapp_messages AS m
     SET {message_columns.assignments(_REWRITTEN, "s")}, rev = m.rev + 1,
-        unread = CASE WHEN m.direction = s.direction THEN m.unread ELSE s.unread END,
+        unread = CASE
+            WHEN m.direction <> s.direction THEN s.unread
+            -- A group's notice is not unread, what a parser takes it for now may be.
+            WHEN c.kind = 'group' AND (m.message_type = 'system') <> (s.message_type = 'system') THEN s.unread
+            ELSE m.unread
+        END,
         -- Our own side's number stays what it was when the row was made.
         from_number = CASE WHEN s.direction = 'incoming' OR m.direction <> s.direction
             THEN s.from_number ELSE m.from_number END,
@@ -133,6 +138,7 @@ _UPDATE_MESSAGES: LiteralString = f"""
             THEN s.to_number ELSE m.to_number END
     FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (shadow bigint, real bigint)
     JOIN pg_temp.whatsapp_messages AS s ON s.id = r.shadow
+    JOIN chats AS c ON c.chat_id = s.chat_id
     WHERE m.id = r.real
 """  # noqa: S608 - assembled from literals only, which the type proves
 _INSERT_MESSAGES: LiteralString = f"""

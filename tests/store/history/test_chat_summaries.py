@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import random
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -41,7 +42,8 @@ def something(chance: random.Random) -> Fact:
     if kind < 0.2:
         return LidAlias(LID, PHONE, time)
     direction: Direction = "outgoing" if kind < 0.4 else "incoming"
-    return message(address, direction, chance.randrange(10_000), time)
+    told = message(address, direction, chance.randrange(10_000), time)
+    return replace(told, type="system", raw_type="GROUP_CREATE") if kind > 0.9 else told
 
 
 def test_incremental_summaries_equal_recomputed_ones(database_url: str) -> None:

@@ -1,5 +1,7 @@
 """Content is one tuple, from the best copy, never mixed from two; edits and deletes lie above it."""
 
+from dataclasses import replace
+
 from store.model.facts import Delete, Edit, Reaction
 from tests.support import folding
 from tests.support.folding import BASE_TIME, DeliveredEvent, message_fact, told
@@ -21,6 +23,17 @@ def test_content_replaces_emptiness_and_never_the_other_way_round(history_databa
     row = folding.visible_message(history_database)
     assert (row["message_text"], row["content_state"]) == ("Hello", "complete")
     assert row["timestamp"] == BASE_TIME - world.HOUR  # the time is not content: the least of both
+
+
+def test_a_known_type_replaces_an_unknown_one(history_database: HistoryDatabase) -> None:
+    """The first field of a message may hide what it is; a resend may name it, earlier or later."""
+    hidden = told(message_fact(text=None, message_type="unknown", state="media_missing", time=BASE_TIME - 1))
+    image = told(replace(message_fact(text=None, message_type="image", state="media_missing"), raw_type="imageMessage"))
+    guessed = told(message_fact(text=None, message_type="system"))
+
+    for others in ([hidden], [guessed], [hidden, guessed]):
+        folding.assert_order_independent(history_database, *others, image)
+        assert folding.visible_message(history_database)["message_type"] == "image"
 
 
 def test_content_is_never_mixed_from_two_copies(history_database: HistoryDatabase) -> None:
