@@ -25,7 +25,8 @@ def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetric
                 self._answer(200, b'{"alive":true}', "application/json")
             elif self.path == "/readyz":
                 reasons = not_ready_reasons(monitor)
-                body = json.dumps({"ready": not reasons, "reasons": reasons, "kept": kept_entries(monitor)}).encode()
+                state = {"ready": not reasons, "reasons": reasons, "notes": notes(monitor)}
+                body = json.dumps({**state, "kept": kept_entries(monitor)}).encode()
                 self._answer(503 if reasons else 200, body, "application/json")
             elif self.path == "/metrics":
                 self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
@@ -56,6 +57,13 @@ def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
         return [monitor.not_ready_reason]
     age = time.monotonic() - monitor.checked_at
     return [f"The stream was last checked {age:.0f} s ago."] if age > STALE_SECONDS else []
+
+
+def notes(monitor: StreamMonitor) -> list[str]:
+    """What an operator should know although the worker is ready."""
+    if not monitor.unreadable:
+        return []
+    return [f"{monitor.unreadable} entries are set aside as unreadable: start a worker of the newest version."]
 
 
 def kept_entries(monitor: StreamMonitor) -> dict[str, object]:

@@ -12,7 +12,7 @@ import { phone, sessionName } from "./people.js";
 const OFTEN = 3000; // ms between two looks at what changes with every event
 const SELDOM = 5; // looks after which the rest is asked for, too
 const KINDS = ["stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting"];
-const MEANS = ["noise", "parked", "forgotten", "duplicate"];
+const MEANS = ["noise", "parked", "forgotten", "duplicate", "written_off"];
 const COLUMNS = ["session", "state", "last_event", "last_ping", "never_seen"];
 const WELL = { connected: "good", disconnected: "bad", logged_out: "bad", connecting: "warn" };
 
@@ -71,11 +71,13 @@ export class Operations {
 			figure("received", number(received)),
 			figure("parked", number(parked), parked > 0 && t("parked_means"), parked > 0 ? "warn" : ""),
 			...(lost ? [figure("lost", number(lost), t("lost_more"), "bad")] : []),
+			...told.unknown.filter((one) => one.kind !== "no_worker").map((one) => figure("unknown", number(one.count), t(`unknown_${one.kind}`, { host: one.host ?? "?" }), "bad")),
 		);
-		const sum = KINDS.reduce((total, kind) => total + told[kind], 0);
+		const kinds = told.written_off ? [...KINDS, "written_off"] : KINDS;
+		const sum = kinds.reduce((total, kind) => total + told[kind], 0);
 		const adds = waiting === null ? t("unknown_sum") : sum === received ? t("adds_up") : t("does_not_add_up", { n: received - sum });
 		const row = (kind, about) => h("tr", h("th", { scope: "row" }, t(kind)), h("td.figure", of(told[kind])), h("td.muted", about));
-		this.ledger.replaceChildren(h("tbody", KINDS.map((kind) => row(kind, MEANS.includes(kind) && t(`${kind}_means`)))), h("tfoot", row("received", adds)));
+		this.ledger.replaceChildren(h("tbody", kinds.map((kind) => row(kind, MEANS.includes(kind) && t(`${kind}_means`)))), h("tfoot", row("received", adds)));
 	}
 
 	async #hour() {

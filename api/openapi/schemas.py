@@ -1,9 +1,12 @@
 """Describes the objects in requests and responses."""
 
+from typing import get_args
+
 from api.chats import messages, routes
 from api.gateway.client import MEDIA_KINDS
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
+from store.ledger import open_questions
 from store.model import message_columns
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
@@ -131,13 +134,37 @@ SCHEMAS: spec.Schema = {
         unread=spec.record(messages=INTEGER, chats=INTEGER),
     ),
     "Gap": spec.record(writer=STRING, first=INTEGER, last=INTEGER, events=INTEGER, spooled=INTEGER),
+    "AcceptedLoss": spec.record(
+        writer=STRING,
+        first={"type": ["integer", "null"], "description": "Null if the end of a silent writer was accepted."},
+        last=NULLABLE_INTEGER,
+        events=INTEGER,
+        reason=STRING,
+        accepted_by=STRING,
+        accepted_at=DATE_TIME,
+    ),
+    "OpenQuestion": spec.record(
+        kind=spec.enum(*get_args(open_questions.Kind)),
+        message=STRING,
+        remedy=STRING,
+        writer=NULLABLE_STRING,
+        host=NULLABLE_STRING,
+        count={"type": "integer", "description": "Events in the writer's spool, or entries that are set aside."},
+        since=NULLABLE_DATE_TIME,
+    ),
     "Ledger": spec.record(
         **dict.fromkeys(_LEDGER_COUNTS, INTEGER),
         waiting={"type": ["integer", "null"], "description": "Null if no worker is running."},
         as_of=NULLABLE_DATE_TIME,
         oldest_waiting_at=NULLABLE_DATE_TIME,
+        written_off={"type": "integer", "description": "Lost events whose loss a person accepted."},
         lost=spec.array(spec.ref("Gap")),
-        exact=BOOLEAN,
+        unknown={
+            **spec.array(spec.ref("OpenQuestion")),
+            "description": "Places that may hold acknowledged events and did not answer.",
+        },
+        accepted_losses=spec.array(spec.ref("AcceptedLoss")),
+        exact={"type": "boolean", "description": "True if nothing is lost or unknown."},
     ),
     "Parked": spec.record(
         digest={"type": "string", "pattern": "^[0-9a-f]+$"},

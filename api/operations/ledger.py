@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.auth import access
 from api.http import database, responses
 from api.http.errors import ApiError
+from api.http.timestamps import format_utc
 from store.ledger import ledger
 
 
@@ -15,9 +16,13 @@ def get_ledger(request: Request) -> Response:
     """The whole ledger; only for callers that may see all sessions, as its counts are not kept by session."""
     if access.caller(request).sessions is not None:
         raise ApiError(403, "all_sessions_needed", "The ledger needs a token for all sessions.")
-    document = database.from_request(request).read_primary(ledger.read).document()
-    for name in ("as_of", "oldest_waiting_at"):
-        at = document[name]
-        if isinstance(at, str):
-            document[name] = at.replace("+00:00", "Z")
-    return responses.success(json.dumps(document))
+    totals = database.from_request(request).read_primary(ledger.read)
+    times = {
+        "as_of": format_utc(totals.as_of),
+        "oldest_waiting_at": format_utc(totals.oldest_waiting_at),
+        "unknown": [{**one.document(), "since": format_utc(one.since)} for one in totals.unknown],
+        "accepted_losses": [
+            {**loss.document(), "accepted_at": format_utc(loss.accepted_at)} for loss in totals.accepted_losses
+        ],
+    }
+    return responses.success(json.dumps(totals.document() | times))

@@ -41,14 +41,19 @@ def ledger_balance(connection: Connection) -> list[Finding]:
     name = "ledger"
     if totals.lost:
         lost = sum(gap.events for gap in totals.lost)
-        remedy = "`python -m store ledger` names the writer and the batches. Check the persistence of Redis."
-        if any(gap.spooled for gap in totals.lost):
-            remedy = "Their writer had a spool: start an ingest on that SPOOL_DIR."
+        remedy = (
+            "`python -m store ledger` names the writer and the batches. Check the persistence of Redis, then write them"
+            " off with --accept-loss."
+        )
         return [finding.broken(name, f"{lost} acknowledged events are lost.", remedy)]
     if totals.waiting is None:
         remedy = "Start a worker: only a running one knows the content of the stream."
         return [finding.warning(name, f"It is unknown whether all of {totals.received:,} events are stored.", remedy)]
+    if totals.unknown:
+        return [finding.broken(name, question.message, question.remedy) for question in totals.unknown]
     message = f"All of {totals.received:,} received events are accounted for ({totals.waiting:,} wait)."
+    if totals.written_off:
+        message += f" The loss of {totals.written_off:,} was accepted."
     return [finding.ok(name, message)]
 
 
@@ -58,7 +63,7 @@ def reported_spools(connection: Connection) -> list[Finding]:
         """
         SELECT count(*) FILTER (WHERE w.spooled > 0), coalesce(sum(w.spooled), 0)::bigint
         FROM writers AS w
-        WHERE w.seen_at > now() - interval '1 minute'
+        WHERE w.seen_at > now() - interval '1 minute' AND w.ended_at IS NULL
         """
     ).fetchone()
     writers, events = cast("tuple[int, int]", row)

@@ -1,33 +1,21 @@
 """Reads the ledger: how many events were received, their outcomes, and which batches are lost.
 
-In every snapshot: received = stored + duplicate + noise + ping + parked + forgotten + waiting.
+In every snapshot: received = stored + duplicate + noise + ping + parked + forgotten + waiting + written_off.
 """
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
-from uuid import UUID
 
+from store.ledger import losses, open_questions
 from store.ledger.batch_runs import SEGMENTS
+from store.ledger.losses import AcceptedLoss, LostBatches
+from store.ledger.open_questions import OpenQuestion
 from store.postgres import errors
 from store.postgres.connections import Connection
 
-LOST_AFTER = 15
-"""Seconds for which the stream must be empty before missing events count as lost."""
 STALE_AFTER = 5
 """Seconds after which the status of the stream is too old to use."""
-
-
-@dataclass(frozen=True, slots=True)
-class LostBatches:
-    """Consecutive batches of one writer that were acknowledged and are neither in PostgreSQL nor in the stream."""
-
-    writer: str
-    first: int
-    last: int
-    events: int
-    spooled: int
-    """The number of events in the writer's spool as last reported; if it is not 0, the events may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +28,31 @@ class Ledger:
     parked: int
     forgotten: int
     waiting: int | None
-    """None if no worker runs, so that the number received is unknown."""
+    """Events on their way, and lost ones; None if no worker runs, so that the number received is unknown."""
+    written_off: int
+    """Lost events whose loss a person accepted."""
     as_of: datetime | None
     """The time at which a worker last read the length of the stream."""
     lost: tuple[LostBatches, ...]
-    """Empty while the stream is not."""
+    """What is provably lost, also while other events wait."""
+    unknown: tuple[OpenQuestion, ...]
+    """What could not be asked: acknowledged events may be there."""
+    accepted_losses: tuple[AcceptedLoss, ...]
     oldest_waiting_at: datetime | None = None
-    """The receipt of the oldest event in the stream; None if there is none, or it is unknown."""
+    """The append of the oldest waiting entry in the stream; None if there is none, or it is unknown."""
 
     @property
     def exact(self) -> bool:
-        """True if every acknowledged event is accounted for."""
-        return self.waiting is not None and not self.lost
+        """True if everything was asked, and every acknowledged event is accounted for."""
+        return self.waiting is not None and not self.lost and not self.unknown
 
     def document(self) -> dict[str, object]:
         """The ledger as a JSON object."""
         times = {"as_of": self.as_of, "oldest_waiting_at": self.oldest_waiting_at}
         iso_times = {name: None if at is None else at.isoformat() for name, at in times.items()}
-        return {**asdict(self), **iso_times, "exact": self.exact}
+        lists = {"unknown": self.unknown, "accepted_losses": self.accepted_losses}
+        documents = {name: [one.document() for one in listed] for name, listed in lists.items()}
+        return {**asdict(self), **iso_times, **documents, "exact": self.exact}
 
 
 def read(connection: Connection) -> Ledger:
@@ -97,62 +92,32 @@ def read_in_transaction(connection: Connection) -> Ledger:
         SELECT s.received, (s.stored + m.stored)::bigint, (s.duplicate + m.duplicate)::bigint,
             (s.noise + m.noise)::bigint, (s.ping + m.ping)::bigint, (s.parked + m.parked)::bigint,
             (s.forgotten + m.forgotten)::bigint, s.received - s.size, p.as_of,
-            p.as_of > now() - make_interval(secs => %(stale)s),
-            p.empty_since < now() - make_interval(secs => %(patience)s), p.oldest_at
+            p.as_of > now() - make_interval(secs => %(stale)s), p.oldest_at
         FROM summed AS s
         CROSS JOIN corrections AS m
         LEFT JOIN stream_status AS p ON true
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"stale": STALE_AFTER, "patience": LOST_AFTER},
+        {"stale": STALE_AFTER},
     ).fetchone()
     assert row is not None
-    received, stored, duplicate, noise, ping, parked, forgotten, waiting = cast("tuple[int, ...]", row[:8])
-    as_of, is_known, is_idle = cast("tuple[datetime | None, bool | None, bool | None]", row[8:11])
-    oldest = cast("datetime | None", row[11])
-    lost = _lost_batches(connection) if waiting and is_known and is_idle else ()
+    received, stored, duplicate, noise, ping, parked, forgotten, missing = cast("tuple[int, ...]", row[:8])
+    as_of, is_known, oldest = cast("tuple[datetime | None, bool | None, datetime | None]", row[8:])
+    accepted = losses.accepted(connection)
+    gaps = losses.find_gaps(connection) if missing else ()
+    written_off = missing - sum(gap.events for gap in gaps) if accepted else 0
     return Ledger(
-        received,
-        stored,
-        duplicate,
-        noise,
-        ping,
-        parked,
-        forgotten,
-        waiting if is_known else None,
-        as_of,
-        lost,
-        oldest if is_known else None,
-    )
-
-
-def _lost_batches(connection: Connection) -> tuple[LostBatches, ...]:
-    """The batches that are missing between those of a writer, and after its last one."""
-    rows = connection.execute(
-        f"""
-        WITH RECURSIVE {SEGMENTS},
-        steps AS (
-            SELECT s.writer, s.first, s.before,
-                lag(s.last, 1, 0::bigint) OVER w AS last_number, lag(s.upto, 1, 0::bigint) OVER w AS last_upto
-            FROM segments AS s
-            WINDOW w AS (PARTITION BY s.writer ORDER BY s.first)
-        ),
-        ends AS (SELECT writer, max(last) AS number, max(upto) AS upto FROM segments GROUP BY writer)
-        SELECT g.writer, g.first, g.last, g.events, coalesce(w.spooled, 0)
-        FROM (
-            SELECT s.writer, s.last_number + 1 AS first, s.first - 1 AS last, s.before - s.last_upto AS events
-            FROM steps AS s
-            WHERE s.first > s.last_number + 1
-            UNION ALL
-            SELECT w.writer, coalesce(e.number, 0) + 1, w.number, w.upto - coalesce(e.upto, 0)
-            FROM writers AS w
-            LEFT JOIN ends AS e USING (writer)
-            WHERE w.number > coalesce(e.number, 0)
-        ) AS g
-        LEFT JOIN writers AS w USING (writer)
-        WHERE g.events > 0
-        ORDER BY g.writer, g.first
-        """  # noqa: S608 - assembled from literals only, which the type proves
-    )
-    return tuple(
-        LostBatches(cast("UUID", writer).hex, *cast("tuple[int, int, int, int]", numbers)) for writer, *numbers in rows
+        received=received,
+        stored=stored,
+        duplicate=duplicate,
+        noise=noise,
+        ping=ping,
+        parked=parked,
+        forgotten=forgotten,
+        waiting=missing - written_off if is_known else None,
+        written_off=written_off,
+        as_of=as_of,
+        lost=tuple(gap.lost_batches() for gap in gaps if gap.is_lost) if is_known else (),
+        unknown=tuple(open_questions.find(connection) if is_known else [open_questions.no_worker(as_of)]),
+        accepted_losses=accepted,
+        oldest_waiting_at=oldest if is_known else None,
     )

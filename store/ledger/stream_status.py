@@ -1,59 +1,45 @@
 """Records the state of the stream once a second, so that the ledger can distinguish waiting from lost events."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from store.postgres import errors, json_rows
+from store.ledger import writers as writer_table
+from store.ledger.writers import Heartbeat, WriterPosition
+from store.postgres import errors
 from store.postgres.connections import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class WriterPosition:
-    """The position of a writer, according to its newest entry."""
-
-    writer: str
-    number: int
-    cumulative_events: int
-    spooled: int
-
-
-def record(
-    connection: Connection, *, stream_length: int, oldest_received_at: int | None, writers: Iterable[WriterPosition]
+def record(  # noqa: PLR0913 - one observation
+    connection: Connection,
+    *,
+    stream_length: int,
+    oldest_received_at: int | None,
+    writers: Iterable[WriterPosition],
+    heartbeats: Iterable[Heartbeat] = (),
+    unreadable: int = 0,
+    drain_failure: str | None = None,
 ) -> None:
-    """Record the length of the stream, the receipt of its oldest event in ms, and the positions of writers."""
+    """Record one observation of the stream and of its writers, in one transaction.
+
+    `stream_length` counts the entries that are not committed, `oldest_received_at` is the append of the oldest of them
+    in ms, `unreadable` counts the entries that are set aside, and `drain_failure` is why the last drain failed.
+    """
     with errors.translated(), connection.transaction():
-        newest = {writer.writer: writer for writer in sorted(writers, key=lambda writer: writer.number)}
-        if newest:
-            connection.execute(
-                """
-                INSERT INTO writers AS w (writer, number, upto, spooled, seen_at)
-                SELECT r.writer, r.number, r.upto, r.spooled, now()
-                FROM jsonb_to_recordset(%(rows)s::jsonb)
-                    AS r (writer uuid, number bigint, upto bigint, spooled bigint)
-                ORDER BY r.writer
-                ON CONFLICT (writer) DO UPDATE
-                SET number = excluded.number, upto = excluded.upto, spooled = excluded.spooled, seen_at = now()
-                WHERE excluded.number > w.number
-                """,
-                {
-                    "rows": json_rows.encode(
-                        {
-                            "writer": writer.writer,
-                            "number": writer.number,
-                            "upto": writer.cumulative_events,
-                            "spooled": writer.spooled,
-                        }
-                        for writer in newest.values()
-                    )
-                },
-            )
+        writer_table.record_heartbeats(connection, heartbeats)
+        writer_table.record_positions(connection, writers)
         connection.execute(
             """
-            INSERT INTO stream_status AS p (as_of, length, oldest_at, empty_since)
-            VALUES (now(), %(length)s, to_timestamp(%(oldest_at)s / 1000.0), CASE WHEN %(length)s = 0 THEN now() END)
+            INSERT INTO stream_status AS p (as_of, length, oldest_at, empty_since, unreadable, drain_failure)
+            VALUES (now(), %(length)s, to_timestamp(%(oldest_at)s / 1000.0), CASE WHEN %(length)s = 0 THEN now() END,
+                %(unreadable)s, %(drain_failure)s)
             ON CONFLICT (singleton) DO UPDATE
             SET as_of = now(), length = excluded.length, oldest_at = excluded.oldest_at,
-                empty_since = CASE WHEN excluded.length = 0 THEN coalesce(p.empty_since, now()) END
+                empty_since = CASE WHEN excluded.length = 0 THEN coalesce(p.empty_since, now()) END,
+                unreadable = excluded.unreadable, drain_failure = excluded.drain_failure
             """,
-            {"length": stream_length, "oldest_at": oldest_received_at},
+            {
+                "length": stream_length,
+                "oldest_at": oldest_received_at,
+                "unreadable": unreadable,
+                "drain_failure": drain_failure,
+            },
         )

@@ -5,10 +5,15 @@ import re
 import requests
 from playwright.sync_api import expect
 
+from store.ledger import acceptance
+from store.ledger.losses import LOST_AFTER, SILENT_AFTER, BatchRange
+from store.ledger.writers import Heartbeat
 from store.model.facts import SessionReport
+from store.postgres import connections
 from tests.support.browser import BrowserUser
 from tests.support.dashboard_actions import park_event
 from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
+from tests.support.ledger_scene import LedgerScene
 
 
 def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
@@ -74,3 +79,27 @@ def test_figures_are_what_the_api_says(browser_user: BrowserUser, history: Histo
     page.goto(f"{browser_user.url}/#/operations")
 
     expect(page.locator(".figures")).to_contain_text(str(told["received"]))
+
+
+def test_losses_that_were_accepted_and_what_is_unknown_are_shown_apart(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
+    """An operator who accepted a loss sees it for ever, and one whose ingest fell silent sees on which host."""
+    with connections.open(history.database_url, "test") as connection:
+        scene = LedgerScene(connection)
+        scene.store(1)
+        scene.store(3)
+        scene.age(LOST_AFTER + 2)
+        scene.observe(scene.heartbeat(3))
+        acceptance.accept_loss(connection, BatchRange(scene.writer, 2, 2), reason="fire", accepted_by="asha")
+        scene.observe(Heartbeat("ab" * 16, 1, 0, 0, 250, "ingest-b", ended=False))
+        scene.age(SILENT_AFTER + 1)
+        scene.observe(scene.heartbeat(3))
+        scene.age(-600)  # a browser takes longer to start than an observation is valid
+    page = browser_user.sign_in()
+    page.goto(f"{browser_user.url}/#/operations")
+    ledger = page.locator(".card", has=page.get_by_role("heading", name="Ledger"))
+
+    expect(ledger.get_by_role("row", name="Written off")).to_contain_text("10")
+    expect(ledger.get_by_role("row", name="Received")).to_contain_text("adds up")
+    expect(page.locator(".figures .bad")).to_contain_text("250in the spool of a silent ingest on ingest-b")

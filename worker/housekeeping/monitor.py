@@ -2,15 +2,18 @@
 
 import logging
 import time
+from typing import cast
 
 from redis import Redis
+from redis.exceptions import ResponseError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from ingest.queue import contract
+from ingest.queue import contract, writer_reports
 from store.erasure import suppressions
 from store.feed import pruning
-from store.ledger import stream_status
+from store.ledger import stream_status, writers
+from store.ledger.writers import Heartbeat, WriterPosition
 from store.postgres import connections
 from store.postgres.errors import TransientError
 from worker.drain.drainer import Drainer
@@ -21,10 +24,14 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker.housekeeping.monitor")
 
 INTERVAL_SECONDS = 1.0
+CLEANING_SECONDS = 60.0
+"""Seconds between two looks for writers that ended long ago."""
 DATABASE_DEADLINE_SECONDS = 5.0
 """Seconds that PostgreSQL has for it: between jobs no job timeout applies."""
 _NEWEST_ENTRIES = 8
-"""Newest entries from which the writers' positions are read."""
+"""Newest entries from which the positions of writers without heartbeats are read."""
+_ENDED_SECONDS = 3600.0
+"""Seconds after which the last report of a writer that ended is removed from Redis."""
 
 
 class StreamMonitor:
@@ -36,6 +43,9 @@ class StreamMonitor:
         self._drainer = drainer
         self._metrics = metrics
         self._next_tick_at = 0.0
+        self._next_cleaning_at = 0.0
+        self.unreadable = 0
+        """Entries that are set aside."""
         self.checked_at = 0.0
         """Time of the last check, by the monotonic clock."""
         self.not_ready_reason: str | None = "not connected yet"
@@ -54,11 +64,26 @@ class StreamMonitor:
         self.kept.trim(state)
         self._metrics.set_kept(self.kept.size_bytes, seconds=self.kept.covered_seconds)
         newest = stream.newest_fields(_NEWEST_ENTRIES)
-        writers = [writer for fields in newest if (writer := _writer_progress(fields)) is not None]
+        positions = [position for fields in newest if (position := _writer_position(fields)) is not None]
+        heartbeats = _read_heartbeats(stream.redis)
+        self.unreadable = stream.unreadable_count()
+        self._metrics.unreadable_entries.set(self.unreadable)
         try:
             connection = self._drainer.connection()
             with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
-                stream_status.record(connection, stream_length=length, oldest_received_at=oldest_at, writers=writers)
+                stream_status.record(
+                    connection,
+                    stream_length=length,
+                    oldest_received_at=oldest_at,
+                    writers=positions,
+                    heartbeats=heartbeats,
+                    unreadable=self.unreadable,
+                )
+                if now >= self._next_cleaning_at:
+                    self._next_cleaning_at = now + CLEANING_SECONDS
+                    ended = writers.find_ended(connection, [one.writer for one in heartbeats], _ENDED_SECONDS)
+                    if ended:
+                        stream.redis.hdel(contract.WRITERS, *ended)
                 self._metrics.feed_lag.set(pruning.horizon_lag(connection))
                 # Without the key of erased people's fingerprints nothing may be stored: not ready.
                 suppressions.check_key(connection, self._drainer.suppressions)
@@ -89,9 +114,28 @@ class StreamMonitor:
             )
 
 
-def _writer_progress(fields: EntryFields) -> stream_status.WriterPosition | None:
+def _read_heartbeats(redis: Redis) -> list[Heartbeat]:
+    try:
+        fields = cast("dict[bytes, bytes]", redis.hgetall(contract.WRITERS))
+    except ResponseError:  # a key of another type, or no permission: the positions in the entries have to do
+        return []
+    return [
+        Heartbeat(
+            writer=report.writer,
+            seen_at=report.seen_at,
+            number=report.number,
+            cumulative_events=report.acknowledged_events,
+            spooled=report.spooled_events,
+            host=report.host,
+            ended=report.ended,
+        )
+        for report in writer_reports.from_hash(fields)
+    ]
+
+
+def _writer_position(fields: EntryFields) -> WriterPosition | None:
     try:
         batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
         return None  # the drain sets it aside and logs it
-    return stream_status.WriterPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)
+    return WriterPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)

@@ -1,11 +1,13 @@
 """Collects the metrics that SlowMetrics read last; a value that could not be read is absent."""
 
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from store.ledger import open_questions
 from store.ledger.batch_counts import OUTCOME_COLUMNS
 from store.ledger.ledger import Ledger
 
@@ -43,6 +45,15 @@ def _ledger_metrics(ledger: Ledger) -> Iterator[Metric]:
     yield family
     lost = sum(gap.events for gap in ledger.lost)
     yield GaugeMetricFamily("sak_ledger_lost_events", "Acknowledged events that are lost.", lost)
+    yield GaugeMetricFamily(
+        "sak_ledger_written_off_events", "Lost events whose loss a person accepted.", ledger.written_off
+    )
+    unknown = GaugeMetricFamily(
+        "sak_ledger_unknown", "Places that may hold acknowledged events and did not answer.", labels=["kind"]
+    )
+    for kind in get_args(open_questions.Kind):
+        unknown.add_metric([kind], sum(question.kind == kind for question in ledger.unknown))
+    yield unknown
     if ledger.waiting is not None:
         yield GaugeMetricFamily(
             "sak_ledger_waiting_events", "Acknowledged events that are not in PostgreSQL yet.", ledger.waiting

@@ -28,6 +28,9 @@ class WorkerMetrics:
             "Seconds for which a running transaction has hidden the oldest unreadable change from the feed's readers.",
         )
         self.feed_pruned = counter("sak_feed_pruned_changes", "Expired changes deleted from the feed.")
+        self.unreadable_entries = gauge(
+            "sak_stream_unreadable_entries", "Entries that no worker could read and that were set aside."
+        )
         self._events = counter("sak_worker_events", "Events written to the ledger, by outcome.", ["outcome"])
         self._parked = counter("sak_worker_parked_events", "Events parked, by reason.", ["reason"])
         self._batches = counter("sak_worker_batches", "Batches taken from the stream.")

@@ -5,10 +5,13 @@ import hashlib
 import pytest
 
 from store.ingestion import apply
+from store.ledger import acceptance
+from store.ledger.losses import LOST_AFTER, BatchRange
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.ledger_scene import LedgerScene
 
 
 def test_messages_are_counted_per_day_in_the_readers_time_zone(history: HistoryWriter, client: ApiClient) -> None:
@@ -67,6 +70,28 @@ def test_the_ledger_adds_up(history: HistoryWriter, client: ApiClient) -> None:
 
     assert (data["received"], data["stored"], data["duplicate"]) == (2, 2, 0)
     assert set(data) >= {"received", "stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting", "as_of"}
+
+
+def test_the_ledger_names_what_is_lost_what_was_accepted_and_what_is_unknown(
+    history: HistoryWriter, client: ApiClient
+) -> None:
+    with connections.open(history.database_url, "test") as connection:
+        scene = LedgerScene(connection)
+        for number in (1, 3, 5):
+            scene.store(number)
+        scene.age(LOST_AFTER + 2)
+        scene.observe(scene.heartbeat(5))
+        acceptance.accept_loss(connection, BatchRange(scene.writer, 2, 2), reason="fire", accepted_by="asha")
+        data = client.get_data("/api/ledger")
+        scene.observe(unreadable=3)
+        set_aside = client.get_data("/api/ledger")
+
+    assert (data["exact"], data["waiting"], data["written_off"], data["unknown"]) == (False, 10, 10, [])
+    assert data["lost"] == [{"writer": scene.writer, "first": 4, "last": 4, "events": 10, "spooled": 0}]
+    [loss] = data["accepted_losses"]
+    assert (loss["first"], loss["events"], loss["reason"], loss["accepted_by"]) == (2, 10, "fire", "asha")
+    assert loss["accepted_at"].endswith("Z")
+    assert [(one["kind"], one["count"]) for one in set_aside["unknown"]] == [("unreadable_entries", 3)]
 
 
 def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, client: ApiClient) -> None:

@@ -9,6 +9,7 @@ from ingest.queue import contract
 from ingest.spool_file import SpoolFile
 from store.ingestion import apply
 from store.ledger import stream_status
+from store.ledger.writers import WriterPosition
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
 from store.postgres import connections
@@ -50,10 +51,10 @@ def test_lost_events_are_reported(examined_system: ExaminedSystem) -> None:
             connection,
             stream_length=0,
             oldest_received_at=None,
-            writers=[stream_status.WriterPosition(uuid.uuid4().hex, 4, 17, 0)],
+            writers=[WriterPosition(uuid.uuid4().hex, 4, 17, 0)],
         )
     waiting = examined_system.results()["ledger"]
-    examined_system.execute("UPDATE stream_status SET empty_since = now() - interval '1 minute'")
+    examined_system.execute("UPDATE writers SET advanced_at = now() - interval '1 minute'")
     found = examined_system.findings()["ledger"]
 
     assert waiting == "ok", "what may be on its way is not lost"
@@ -67,7 +68,7 @@ def test_a_spool_that_ingest_reports_is_reported(examined_system: ExaminedSystem
             connection,
             stream_length=0,
             oldest_received_at=None,
-            writers=[stream_status.WriterPosition(uuid.uuid4().hex, 1, 0, 250)],
+            writers=[WriterPosition(uuid.uuid4().hex, 1, 0, 250)],
         )
     found = examined_system.findings()["spool.reported"]
 

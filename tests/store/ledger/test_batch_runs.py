@@ -15,8 +15,10 @@ from store.postgres import connections
 from store.postgres.connections import Connection
 
 KEEP: LiteralString = """
-    INSERT INTO batches (writer, number, size, upto, stored, duplicate, parked)
-    VALUES (%(writer)s, %(number)s, 7, 7 * %(number)s, 4, %(number)s %% 3, 3 - %(number)s %% 3)
+    INSERT INTO batches (writer, number, size, upto, stored, duplicate, parked, committed_at)
+    VALUES (
+        %(writer)s, %(number)s, 7, 7 * %(number)s, 4, %(number)s %% 3, 3 - %(number)s %% 3, now() - interval '1 minute'
+    )
 """
 ALL: LiteralString = """
     SELECT coalesce(sum(size), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,

@@ -1,0 +1,103 @@
+"""Records what writers report: the position of each, the events in its spool, and its end."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import cast
+from uuid import UUID
+
+from store.postgres import errors, json_rows
+from store.postgres.connections import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class WriterPosition:
+    """The position of a writer, according to its newest entry."""
+
+    writer: str
+    number: int
+    cumulative_events: int
+    spooled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a writer reports of itself every second."""
+
+    writer: str
+    seen_at: int
+    """The time by its own clock, in ms. A heartbeat is new if this differs from the last one's."""
+    number: int
+    cumulative_events: int
+    spooled: int
+    host: str
+    ended: bool
+    """Whether nothing is left to come from it."""
+
+
+def record_positions(connection: Connection, positions: Iterable[WriterPosition]) -> None:
+    """Record positions, in the caller's transaction; the older one of a writer changes nothing."""
+    newest = {one.writer: one for one in sorted(positions, key=lambda one: one.number)}
+    if newest:
+        connection.execute(
+            """
+            INSERT INTO writers AS w (writer, number, upto, spooled, seen_at, advanced_at, spooled_at)
+            SELECT r.writer, r.number, r.cumulative_events, r.spooled, now(), now(),
+                CASE WHEN r.spooled > 0 THEN now() END
+            FROM jsonb_to_recordset(%(rows)s::jsonb)
+                AS r (writer uuid, number bigint, cumulative_events bigint, spooled bigint)
+            ORDER BY r.writer
+            ON CONFLICT (writer) DO UPDATE
+            SET number = excluded.number, upto = excluded.upto, spooled = excluded.spooled, seen_at = now(),
+                advanced_at = now(), spooled_at = coalesce(excluded.spooled_at, w.spooled_at)
+            WHERE excluded.number > w.number
+            """,
+            {"rows": json_rows.encode(asdict(one) for one in newest.values())},
+        )
+
+
+def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -> None:
+    """Record heartbeats, in the caller's transaction; one that was recorded before changes nothing."""
+    rows = [asdict(one) for one in heartbeats]
+    if rows:
+        connection.execute(
+            """
+            INSERT INTO writers AS w (
+                writer, number, upto, spooled, seen_at, advanced_at, spooled_at, heartbeat_ms, heartbeat_at, host,
+                ended_at
+            )
+            SELECT r.writer, r.number, r.cumulative_events, r.spooled, now(), now(),
+                CASE WHEN r.spooled > 0 THEN now() END, r.seen_at, now(), r.host, CASE WHEN r.ended THEN now() END
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+                writer uuid, seen_at bigint, number bigint, cumulative_events bigint, spooled bigint, host text,
+                ended boolean
+            )
+            ORDER BY r.writer
+            ON CONFLICT (writer) DO UPDATE
+            SET number = greatest(w.number, excluded.number), upto = greatest(w.upto, excluded.upto),
+                spooled = excluded.spooled, seen_at = now(),
+                advanced_at = CASE
+                    WHEN excluded.number > w.number THEN now() ELSE coalesce(w.advanced_at, w.seen_at)
+                END,
+                spooled_at = coalesce(excluded.spooled_at, w.spooled_at), heartbeat_ms = excluded.heartbeat_ms,
+                heartbeat_at = now(), host = excluded.host,
+                -- A writer that was given up and reports again has not ended.
+                ended_at = CASE WHEN excluded.ended_at IS NOT NULL THEN coalesce(w.ended_at, now()) END
+            WHERE w.heartbeat_ms IS DISTINCT FROM excluded.heartbeat_ms
+                OR (w.ended_at IS NULL AND excluded.ended_at IS NOT NULL)
+            """,
+            {"rows": json_rows.encode(rows)},
+        )
+
+
+def find_ended(connection: Connection, writers: Iterable[str], seconds: float) -> Sequence[str]:
+    """Those of the writers that ended at least so many seconds ago; raises TransientError."""
+    with errors.translated():
+        rows = connection.execute(
+            """
+            SELECT w.writer
+            FROM writers AS w
+            WHERE w.writer = ANY(%(writers)s::uuid[]) AND w.ended_at < now() - make_interval(secs => %(seconds)s)
+            """,
+            {"writers": list(writers), "seconds": seconds},
+        ).fetchall()
+    return [cast("UUID", writer).hex for (writer,) in rows]

@@ -1,0 +1,109 @@
+"""What is lost, and from when on that is certain."""
+
+import pytest
+
+from store.ledger.losses import LOST_AFTER, SILENT_AFTER
+from tests.support.ledger_scene import LedgerScene
+
+
+def test_a_loss_is_named_while_load_goes_on(scene: LedgerScene) -> None:
+    """A busy system is never idle: that its stream was never empty hid every loss for as long as events came."""
+    for number in (1, 2, 5):
+        scene.store(number)
+    scene.observe(scene.heartbeat(5))
+    scene.age(LOST_AFTER + 2)
+    scene.store(6)
+    scene.observe(scene.heartbeat(9), waiting=40, oldest_ago=1.0)
+    told = scene.read()
+
+    assert scene.lost() == [(3, 4, 20)], "and 7 to 9 are on their way"
+    assert (told.waiting, told.exact, told.unknown) == (50, False, ())
+
+
+@pytest.mark.parametrize("oldest_ago", [LOST_AFTER + 1.0, 60.0])
+def test_what_may_wait_in_the_stream_is_not_lost(scene: LedgerScene, oldest_ago: float) -> None:
+    """The oldest entry that waits is older than the proof, so the missing batch may be one of those behind it."""
+    for number in (1, 3):
+        scene.store(number)
+    scene.age(LOST_AFTER + 2)
+    scene.observe(scene.heartbeat(3), waiting=5, oldest_ago=oldest_ago)
+
+    assert scene.lost() == []
+    assert scene.read().exact
+
+
+def test_a_successor_that_was_stored_just_now_proves_nothing(scene: LedgerScene) -> None:
+    """Two workers store at once: one holds the batch, the other has already stored the next."""
+    scene.store(1)
+    scene.store(3)
+    scene.observe(scene.heartbeat(3))
+
+    assert scene.lost() == []
+
+
+def test_the_last_batches_of_a_writer_are_lost_a_while_after_it_named_them(scene: LedgerScene) -> None:
+    """Redis forgot the end of the stream, and nothing comes after it that would show a gap."""
+    scene.store(1)
+    scene.observe(scene.heartbeat(4))
+    early = scene.lost()
+    scene.age(LOST_AFTER + 2)
+    scene.observe(scene.heartbeat(4))
+
+    assert early == []
+    assert scene.lost() == [(2, 4, 30)]
+
+
+def test_what_a_spool_may_hold_is_not_lost_until_the_spool_was_empty_for_a_while(scene: LedgerScene) -> None:
+    """Spooled batches enter the stream later than their successors, some of them at the last moment."""
+    scene.store(1)
+    scene.store(3)
+    scene.age(60)
+    scene.observe(scene.heartbeat(3, spooled=10))
+    spooled = scene.lost()
+    scene.observe(scene.heartbeat(3))
+    emptied = scene.lost()
+    scene.age(LOST_AFTER + 2)
+    scene.observe(scene.heartbeat(3))
+
+    assert (spooled, emptied) == ([], [])
+    assert scene.lost() == [(2, 2, 10)]
+
+
+def test_what_is_missing_of_a_silent_writer_is_unknown_until_it_ended(scene: LedgerScene) -> None:
+    """Its files may hold the batches: a process that adopts them, or a person, has the last word."""
+    scene.store(1)
+    scene.store(3)
+    scene.observe(scene.heartbeat(3))
+    scene.age(SILENT_AFTER + 1)
+    scene.observe()
+    silent, missing = scene.unknown(), scene.lost()
+    scene.observe(scene.heartbeat(3, ended=True))
+    scene.age(LOST_AFTER + 2)
+    scene.observe()
+
+    assert (silent, missing) == (["silent_writer"], [])
+    assert scene.unknown() == []
+    assert scene.lost() == [(2, 2, 10)]
+
+
+def test_while_entries_are_set_aside_what_is_missing_may_be_one_of_them(scene: LedgerScene) -> None:
+    scene.store(1)
+    scene.store(3)
+    scene.age(LOST_AFTER + 2)
+    scene.observe(scene.heartbeat(3), unreadable=1)
+    told = scene.read()
+
+    assert (told.lost, told.exact) == ((), False)
+    assert [(question.kind, question.count) for question in told.unknown] == [("unreadable_entries", 1)]
+
+
+def test_a_batch_that_comes_after_all_is_no_longer_lost(scene: LedgerScene) -> None:
+    scene.store(1)
+    scene.store(4)
+    scene.age(LOST_AFTER + 2)
+    scene.observe(scene.heartbeat(4))
+    lost = scene.lost()
+    scene.store(2)
+
+    assert lost == [(2, 3, 20)]
+    assert scene.lost() == [(3, 3, 10)]

@@ -1,0 +1,97 @@
+"""A ledger is exact only if everything was asked."""
+
+from store.ledger import stream_status
+from store.ledger.losses import SILENT_AFTER
+from store.ledger.writers import WriterPosition
+from tests.support.ledger_scene import LedgerScene
+
+
+def test_a_writer_that_reports_needs_no_question_even_with_a_spool(scene: LedgerScene) -> None:
+    """What it spools it has counted, and it says so every second: all is accounted for, and waits."""
+    scene.observe(scene.heartbeat(4, spooled=40))
+    told = scene.read()
+
+    assert (told.exact, told.received, told.waiting) == (True, 40, 40)
+
+
+def test_a_silent_writer_makes_the_ledger_inexact_and_is_named(scene: LedgerScene) -> None:
+    """19,853 acknowledged events were in the spool of a dead process, and the ledger called itself exact."""
+    scene.store(1)
+    scene.observe(scene.heartbeat(1, spooled=7))
+    scene.age(SILENT_AFTER + 1)
+    scene.observe()
+    told = scene.read()
+    [question] = told.unknown
+
+    assert not told.exact
+    assert (question.kind, question.writer, question.host, question.count) == (
+        "silent_writer",
+        scene.writer,
+        "ingest-a",
+        7,
+    )
+    assert f"Writer {scene.writer} on host ingest-a has not reported since" in question.message
+    assert "SPOOL_DIR" in question.remedy
+
+
+def test_a_writer_that_ended_needs_no_question(scene: LedgerScene) -> None:
+    scene.store(1)
+    scene.observe(scene.heartbeat(1, ended=True))
+    scene.age(3600)
+    scene.observe()
+
+    assert scene.read().exact
+
+
+def test_a_heartbeat_that_stands_still_is_silence(scene: LedgerScene) -> None:
+    """A dead writer's last report stays in Redis; only one that changes was made by something alive."""
+    last = scene.heartbeat(1)
+    scene.store(1)
+    scene.observe(last)
+    scene.age(SILENT_AFTER + 1)
+    scene.observe(last)
+
+    assert scene.unknown() == ["silent_writer"]
+
+
+def test_a_paused_writer_that_reports_again_is_known_again(scene: LedgerScene) -> None:
+    scene.store(1)
+    scene.observe(scene.heartbeat(1))
+    scene.age(SILENT_AFTER + 1)
+    scene.observe()
+    paused = scene.unknown()
+    scene.observe(scene.heartbeat(1))
+
+    assert paused == ["silent_writer"]
+    assert scene.unknown() == []
+
+
+def test_an_older_ingest_is_asked_by_its_last_entry(scene: LedgerScene) -> None:
+    """It sends no heartbeats, so its silence means nothing; that its spool was not empty means something."""
+    for spooled, expected in ((3, ["spooled_events"]), (0, [])):
+        stream_status.record(
+            scene.connection,
+            stream_length=0,
+            oldest_received_at=None,
+            writers=[WriterPosition(scene.writer, 10 - spooled, 100, spooled)],
+        )
+        scene.age(3600)
+        scene.observe()
+
+        assert scene.unknown() == expected
+
+
+def test_without_a_worker_nothing_is_exact(scene: LedgerScene) -> None:
+    scene.store(1)
+    never = scene.read()
+    scene.observe()
+    running = scene.read()
+    scene.age(60)
+    gone = scene.read()
+
+    assert [one.exact for one in (never, running, gone)] == [False, True, False]
+    assert [[question.kind for question in one.unknown] for one in (never, running, gone)] == [
+        ["no_worker"],
+        [],
+        ["no_worker"],
+    ]
