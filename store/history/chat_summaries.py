@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from store.history import chats, summary_increments
 from store.history.chats import Chat, ObservedName
 from store.history.summary_increments import SummaryIncrement
+from store.model import addresses
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -75,7 +76,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
     another chat have an empty summary.
     """
     connection.execute(
-        """
+        f"""
         WITH canonical_chats AS (
             SELECT c.chat_id, c.kind, c.merged_into, r.unread AS grown
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, unread bigint)
@@ -134,7 +135,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
                     ORDER BY m.timestamp, m.receive_order, m.message_id
                     LIMIT 1
                 ) AS m
-            ) AS waits ON h.merged_into IS NULL
+            ) AS waits ON h.merged_into IS NULL AND h.kind IN {addresses.ANSWERED_KINDS}
             LEFT JOIN LATERAL (
                 SELECT c.own_name
                 FROM chat_ids_of(h.chat_id) AS a
@@ -151,7 +152,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
         WHERE c.chat_id = s.chat_id
             AND (c.name, c.last_timestamp, c.last_receive_order, c.last_id, c.unread, c.waiting_since)
                 IS DISTINCT FROM (s.name, s.timestamp, s.receive_order, s.id, s.unread, s.waiting_since)
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {
             "rows": json_rows.encode({"chat_id": chat_id, "unread": grown} for chat_id, grown in unread_deltas.items()),
             "recount": list(to_recount),

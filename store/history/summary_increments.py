@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from store.history.chats import ObservedName
+from store.model import addresses
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -56,7 +57,7 @@ def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set
     if not increments:
         return set()
     remaining = connection.execute(
-        """
+        f"""
         WITH increments AS MATERIALIZED (
             SELECT r.chat_id, r.unread, r.first, r.timestamp, r.receive_order, r.id, r.name, r.quality, r.at,
                 decode(r.digest, 'hex') AS digest
@@ -98,13 +99,15 @@ def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set
                 last_receive_order = CASE WHEN x.newest THEN x.receive_order ELSE c.last_receive_order END,
                 last_id = CASE WHEN x.newest THEN x.id ELSE c.last_id END,
                 unread = c.unread + x.unread,
-                waiting_since = coalesce(c.waiting_since, x.first),
+                waiting_since = CASE
+                    WHEN c.kind IN {addresses.ANSWERED_KINDS} THEN coalesce(c.waiting_since, x.first)
+                END,
                 rev = c.rev + (x.unread > 0 OR x.name IS DISTINCT FROM c.name)::integer
             FROM applicable AS x
             WHERE c.chat_id = x.chat_id AND (x.unread > 0 OR x.named)
         )
         SELECT t.chat_id FROM increments AS t WHERE NOT EXISTS (SELECT FROM applicable AS x WHERE x.chat_id = t.chat_id)
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {"rows": json_rows.encode(increment.to_json_row() for increment in increments)},
     )
     return {cast("int", chat_id) for (chat_id,) in remaining}

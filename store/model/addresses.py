@@ -10,9 +10,11 @@ import functools
 import re
 import unicodedata
 from collections.abc import Mapping
+from typing import LiteralString
 
 import phonenumbers
 
+from store.model import spelling
 from store.model.facts import ChatKind
 
 _MAX_LENGTH = 128
@@ -22,9 +24,7 @@ _JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::
 _DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
-_SEPARATORS = "()./"
-_SEPARATOR_CATEGORIES = ("Zs", "Cf", "Pd")
-"""Spaces, the invisible direction marks that come with a copied number, hyphens and dashes."""
+_WITHOUT_SEPARATORS = str.maketrans("", "", " ()-./")
 
 _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
 """`hosted`: a device of the person's business provider, under the person's own number."""
@@ -42,6 +42,9 @@ _KIND_NAMES: Mapping[str, str] = {
     "newsletter": "a newsletter",
     "broadcast": "a broadcast",
 }
+ANSWERED_KINDS: LiteralString = "('phone', 'lid', 'group')"
+"""The kinds of chats in which somebody may wait for an answer, as a list in SQL. Channels, status updates and broadcast
+lists address everybody, and neither bots nor WhatsApp itself wait."""
 WHATSAPP = "0@s.whatsapp.net"
 """WhatsApp itself, which announces and cannot be answered."""
 
@@ -63,7 +66,7 @@ def parse(value: object) -> str | None:
 
 
 def _parse_jid(value: str) -> str | None:
-    if len(value) > _MAX_LENGTH or (match := _JID.fullmatch(_ascii(value).strip().lower())) is None:
+    if len(value) > _MAX_LENGTH or (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
         return None
     user, server = match.groups()
     if server in _PHONE_SERVERS:
@@ -93,30 +96,16 @@ def parse_phone(value: object) -> str | None:
 
 def _plain_number(text: str) -> str | None:
     """The digits of a number without separators, device, `+` and `00`; with a zero first if its country is missing."""
-    text = _ascii(text)
+    text = spelling.normalize(text)
     if match := _DEVICE.search(text):
         text = text[: match.start()] if match.end() == len(text.rstrip()) else ""
-    plain = "".join(character for character in text if not _is_separator(character))
+    plain = text.translate(_WITHOUT_SEPARATORS)
     digits = plain.removeprefix("+") if plain[:1] == "+" else plain.removeprefix("00")
     if not re.fullmatch(r"0?[1-9][0-9]{5,14}", digits, re.ASCII):
         return None
     if _country_code_and_zero().match(digits):
         digits = _without_trunk_prefix(digits)
     return digits if digits[0] == "0" or _PHONE.fullmatch(digits) else None
-
-
-def _ascii(text: str) -> str:
-    """The text with the digits of every script, and letters and signs of other widths, as ASCII."""
-    if text.isascii():
-        return text
-    return "".join(
-        character if (digit := unicodedata.decimal(character, None)) is None else str(digit)
-        for character in unicodedata.normalize("NFKC", text)
-    )
-
-
-def _is_separator(character: str) -> bool:
-    return character in _SEPARATORS or character == "\t" or unicodedata.category(character) in _SEPARATOR_CATEGORIES
 
 
 @functools.cache

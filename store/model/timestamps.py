@@ -6,8 +6,9 @@ TimeSource: TypeAlias = Literal["message", "receipt"]
 
 EARLIEST_PLAUSIBLE = 1_230_768_000_000
 """2009-01-01, in ms: WhatsApp's first year, so no message is older."""
-MAX_CLOCK_SKEW = 24 * 3_600_000
-"""Milliseconds by which a sender's clock may be ahead of the receipt: a day covers every wrong time zone."""
+MAX_CLOCK_SKEW = 10 * 60_000
+"""Milliseconds by which a sender's clock may be ahead of the receipt. WhatsApp's servers date messages, so a time that
+is hours ahead is in a wrong time zone, and would keep its chat on top of the list for hours."""
 
 
 def effective(claimed_at: int | None, received_at: int) -> tuple[int, TimeSource]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
+from store.model import addresses
 from store.postgres.connections import Connection
 from store.reading.json_views import iso_ms
 
@@ -59,7 +60,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: chats that began to wait in the period, those that were answered in it, and after how many seconds."""
     return _fetch_json(
         connection,
-        """
+        f"""
         WITH ordered AS (
             SELECT c.canonical_chat_id, m.direction, m.timestamp,
                 lag(m.direction) OVER w AS before,
@@ -68,6 +69,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
+                AND c.kind IN {addresses.ANSWERED_KINDS}
                 -- A group's notices ask nothing.
                 AND NOT (c.kind = 'group' AND m.message_type = 'system')
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
@@ -81,7 +83,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
         )::text
         FROM ordered AS o
         WHERE o.direction = 'incoming' AND o.before IS DISTINCT FROM 'incoming'
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
 

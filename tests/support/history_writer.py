@@ -53,9 +53,10 @@ class HistoryWriter:
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     event_count: int = 0
 
-    def store(self, *facts: Fact, session: str = "s1", received_at: int = BASE_TIME) -> None:
-        """Each fact as an event of its own, together in one batch."""
+    def store(self, *facts: Fact, session: str = "s1", received_at: int | None = None) -> None:
+        """Each fact as an event of its own, together in one batch; received when the last of them happened."""
         number = next(self.numbers)
+        received_at = received_at or max([BASE_TIME, *(fact.time for fact in facts if fact.time is not None)])
         self.event_count += len(facts)
         events = tuple(
             Event(

@@ -1,10 +1,12 @@
 """Parses delivery statuses: words, numbers and WhatsApp's own names."""
 
+import re
 from typing import Final
 
 from store.model.facts import Ack, Fact, Status
 from worker.sak import json_document, parties, text
 from worker.sak.envelope import Envelope, first_value
+from worker.sak.json_document import JsonObject
 from worker.sak.reasons import Reason, UnreadableEventError
 
 _STATUS_KEYS: Final = ("status", "ack", "messageStatus", "message_status", "ackName", "state")
@@ -12,31 +14,38 @@ _MESSAGE_IDS_KEYS = ("messageIds", "message_ids", "ids")
 _MAX_IDS = 1_000
 
 _STATUS_BY_WORD: Final[dict[str, Status]] = {
-    **dict.fromkeys(("failed", "error", "error_ack", "-1"), "failed"),
-    **dict.fromkeys(("pending", "queued", "clock", "pending_ack", "0"), "pending"),
-    **dict.fromkeys(("sent", "server", "server_ack", "1"), "sent"),
-    **dict.fromkeys(("delivered", "device", "delivery_ack", "2"), "delivered"),
-    **dict.fromkeys(("read", "seen", "read_ack", "3"), "read"),
-    **dict.fromkeys(("played", "played_ack", "4"), "played"),
+    **dict.fromkeys(("failed", "error", "error_ack"), "failed"),
+    **dict.fromkeys(("pending", "queued", "clock", "pending_ack"), "pending"),
+    **dict.fromkeys(("sent", "server", "server_ack"), "sent"),
+    **dict.fromkeys(("delivered", "device", "delivery_ack"), "delivered"),
+    **dict.fromkeys(("read", "seen", "read_ack"), "read"),
+    **dict.fromkeys(("played", "played_ack"), "played"),
 }
-_STATUS_BY_NUMBER: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
-"""From -1 to 4."""
+_STATUS_SCALE: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
+_FIRST_OF_SCALE = -1
+"""SAK and most gateways count from -1."""
+_FIRST_OF_BAILEYS_SCALE = 0
+"""Baileys' `status` beside a message key is protobuf's enumeration, which counts from 0."""
 
 
-def parse_status(value: object) -> Status | None:
-    """The status of a word or a number; None for any other value."""
+def parse_status(value: object, first: int = _FIRST_OF_SCALE) -> Status | None:
+    """The status of a word, or of a number on the scale that begins at `first`; None for any other value."""
     if isinstance(value, str):
-        return _STATUS_BY_WORD.get((text.label(value) or "").lower())
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 4 and value == int(value):
-        return _STATUS_BY_NUMBER[int(value) + 1]
-    return None
+        word = (text.label(value) or "").lower()
+        if not re.fullmatch(r"-?[0-9]", word, re.ASCII):
+            return _STATUS_BY_WORD.get(word)
+        value = int(word)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    place = value - first
+    return _STATUS_SCALE[int(place)] if place in range(len(_STATUS_SCALE)) else None
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
     """The acknowledgements of an event. Raises UnreadableEventError if it names no message or no status."""
     status = find_status(envelope)
     if status is None:
-        is_present = first_value(envelope.all_objects, _STATUS_KEYS) is not None
+        is_present = first_value(_places(envelope), _STATUS_KEYS) is not None
         raise UnreadableEventError(Reason.UNKNOWN_STATUS if is_present else Reason.NO_STATUS)
     return read_as(envelope, status)
 
@@ -44,9 +53,17 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
 def find_status(envelope: Envelope) -> Status | None:
     """The first known status in the event."""
     for key in _STATUS_KEYS:
-        if (status := parse_status(first_value(envelope.all_objects, (key,)))) is not None:
+        is_baileys = key == "status" and envelope.message_key is not None
+        first = _FIRST_OF_BAILEYS_SCALE if is_baileys else _FIRST_OF_SCALE
+        if (status := parse_status(first_value(_places(envelope), (key,)), first)) is not None:
             return status
     return None
+
+
+def _places(envelope: Envelope) -> tuple[JsonObject, ...]:
+    """Baileys reports a change of a message as `update` beside its key."""
+    update = json_document.as_object(first_value(envelope.all_objects, ("update",)))
+    return envelope.all_objects if update is None else (update, *envelope.all_objects)
 
 
 def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:

@@ -79,7 +79,7 @@ def find_chat(envelope: Envelope) -> str | None:
 
 def find_push_name(envelope: Envelope) -> str | None:
     """The sender's push name."""
-    return text.label(first_value(envelope.all_objects, _PUSH_NAME_KEYS), text.MAX_NAME)
+    return text.name(first_value(envelope.all_objects, _PUSH_NAME_KEYS))
 
 
 def is_implicitly_sent(envelope: Envelope) -> bool:
@@ -197,9 +197,9 @@ def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tupl
     places = tuple(place for place in envelope.all_objects if place is not envelope.message)
     contact = json_document.as_object(first_value(places, ("contact",)))
     if contact is None:
-        name, number = text.label(first_value(places, _CONTACT_NAME_KEYS), text.MAX_NAME), None
+        name, number = text.name(first_value(places, _CONTACT_NAME_KEYS)), None
     else:
-        name = text.label(first_value((contact,), ("name", "pushName", "pushname")), text.MAX_NAME)
+        name = text.name(first_value((contact,), ("name", "pushName", "pushname")))
         number = first_value((contact,), ("number", "phone", "jid", "id"))
     if name is None:
         return ()

@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from store.model import spelling
+
 MAX_TEXT = 65_536
 """WhatsApp's limit for one message."""
 MAX_NAME = 256
@@ -43,6 +45,14 @@ def label(value: object, limit: int = MAX_LABEL) -> str | None:
     if not stripped or (stripped.isascii() and "\x00" not in stripped):
         return stripped or None
     return _UNSTORABLE_PATTERN.sub("\ufffd", stripped)
+
+
+def name(value: object) -> str | None:
+    """A person's or a chat's name; None if nothing of it can be seen, as with names that hide their owner."""
+    stripped = label(value, MAX_NAME)
+    if stripped is None or (stripped.isascii() and stripped.isprintable()):
+        return stripped
+    return stripped if spelling.normalize(stripped).strip() else None
 
 
 def identifier(value: object) -> str | None:

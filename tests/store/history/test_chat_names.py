@@ -20,7 +20,8 @@ def test_the_newest_push_name_wins(history_database: HistoryDatabase) -> None:
 def test_a_contacts_name_beats_any_push_name(history_database: HistoryDatabase) -> None:
     """The owner's address book knows better than the bearer, however old it is."""
     contact = told(DisplayName(ASHA, "Asha Rao", 2, BASE_TIME))
-    push = told(message_fact(), DisplayName(ASHA, "asha ✨", 1, BASE_TIME + world.DAY))
+    day_later = BASE_TIME + world.DAY
+    push = told(message_fact(), DisplayName(ASHA, "asha ✨", 1, day_later), received_at=day_later)
 
     folding.assert_order_independent(history_database, contact, push)
     assert folding.visible_chats(history_database)[ASHA]["name"] == "Asha Rao"
@@ -38,7 +39,8 @@ def test_names_of_the_same_second_are_told_apart_by_their_digest(history_databas
 def test_a_name_without_a_time_is_as_new_as_its_newest_receipt(history_database: HistoryDatabase) -> None:
     """Its copies come whenever they come; only all of them together may decide."""
     undated = [told(DisplayName(ASHA, "Undated", 1, None), received_at=BASE_TIME + i * world.HOUR) for i in (0, 2)]
-    dated = told(message_fact(), DisplayName(ASHA, "Dated", 1, BASE_TIME + world.HOUR))
+    hour_later = BASE_TIME + world.HOUR
+    dated = told(message_fact(), DisplayName(ASHA, "Dated", 1, hour_later), received_at=hour_later)
 
     folding.assert_order_independent(history_database, *undated, dated)
     assert folding.visible_chats(history_database)[ASHA]["name"] == "Undated"

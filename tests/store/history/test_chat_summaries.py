@@ -93,3 +93,28 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
 
         assert summary_increments.apply(connection, [newer]) == ({head} if answered else set())
         assert summary_increments.apply(connection, [older]) == {head}
+
+
+@pytest.mark.parametrize(
+    ("address", "waits"),
+    [
+        (PHONE, True),
+        (LID, True),
+        ("120363041234567890@g.us", True),
+        ("status@broadcast", False),
+        ("1612345678@broadcast", False),
+        ("120363999999@newsletter", False),
+        ("0@s.whatsapp.net", False),
+    ],
+)
+def test_nobody_who_addresses_everybody_waits_for_an_answer(database_url: str, address: str, *, waits: bool) -> None:
+    """A channel would be on top of those who wait for ever, and hide the customer below it."""
+    with connections.open(database_url, "test") as connection:
+        connection.execute(EMPTY)
+        events = (Event(0, T0, b"", digest(), outcome(message(address, "incoming", 1, T0))),)
+        apply.batches(connection, [Batch(uuid.uuid4().hex, 1, 1, events)])
+        grown = connection.execute("SELECT waiting_since FROM chats").fetchall()
+        heads = [int(str(head)) for (head,) in connection.execute("SELECT chat_id FROM chats").fetchall()]
+        chat_summaries.recount(connection, heads)
+
+        assert grown == connection.execute("SELECT waiting_since FROM chats").fetchall() == [(T0 if waits else None,)]

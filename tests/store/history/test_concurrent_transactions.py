@@ -20,7 +20,7 @@ from tests.support.generated_history import snapshot, world
 from tests.support.generated_history.database import HistoryDatabase
 
 ASHA, LID = world.ASHA, world.LID_OF_ASHA
-LATER = BASE_TIME + world.HOUR
+LATER = BASE_TIME + world.SECOND
 
 MESSAGE = told(message_fact())
 OURS = told(message_fact(direction="outgoing"))

@@ -52,7 +52,7 @@ def event_time(choice: int, received_at: int) -> int | None:
         (208, None),
         (214, 5 * SECOND),  # 1970
         (220, 32_503_680_000_000),  # 3000
-        (232, received_at + DAY + (choice - 226) * SECOND),  # around where we stop to believe
+        (232, received_at + 600 * SECOND + (choice - 226) * SECOND),  # around where we stop to believe
         (236, 1_230_768_000_000 + (choice - 234) * SECOND),  # around WhatsApp's first day
     ):
         if choice < below:
