@@ -9,10 +9,10 @@ from api.auth import access
 from api.chats import address, messages, snippet
 from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
+from store.feed import search_document
 from store.postgres import errors as store_errors
-from store.postgres.connections import Connection
 from store.reading import search, search_terms
-from store.reading.search import SearchHit, SearchPage, SearchPosition, SearchQuery
+from store.reading.search import SearchHit, SearchPosition, SearchQuery
 
 DEFAULT_LIMIT = 20
 _CURSOR_KIND = "search"
@@ -27,27 +27,21 @@ def search_messages(request: Request) -> Response:
     chat = parameters.text(request, "address")
     limit = parameters.limit(request, DEFAULT_LIMIT)
     after = _decode_position(request)
-    words: tuple[str, ...] = ()
-
-    def query(connection: Connection) -> SearchPage:
-        nonlocal words
-        words = search_terms.tokenize(connection, q)
-        if not 0 < len(words) <= search_terms.MAX_WORDS:
-            raise errors.bad_request("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
-        search_query = SearchQuery(
-            words,
-            limit,
-            sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
-            address=None if chat is None else address.parse(chat),
-            direction=parameters.choice(request, "direction", messages.DIRECTIONS),
-            type=parameters.choice(request, "type", messages.MESSAGE_TYPES),
-            since=parameters.timestamp(request, "since"),
-            until=parameters.timestamp(request, "until"),
-        )
-        return search.find(connection, search_query, after)
-
+    words = search_document.split_query(q)
+    if not 0 < len(words) <= search_terms.MAX_WORDS:
+        raise errors.bad_request("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
+    query = SearchQuery(
+        words,
+        limit,
+        sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
+        address=None if chat is None else address.parse(chat),
+        direction=parameters.choice(request, "direction", messages.DIRECTIONS),
+        type=parameters.choice(request, "type", messages.MESSAGE_TYPES),
+        since=parameters.timestamp(request, "since"),
+        until=parameters.timestamp(request, "until"),
+    )
     try:
-        page = database.from_request(request).read(query)
+        page = database.from_request(request).read(lambda connection: search.find(connection, query, after))
     except store_errors.TransientError as error:
         if error.sqlstate != _QUERY_CANCELED:
             raise

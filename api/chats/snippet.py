@@ -2,12 +2,15 @@
 
 import difflib
 import re
-import unicodedata
 from dataclasses import dataclass
 
+from store.feed import search_document
+from store.model import spelling
+
 _CONTEXT_LENGTH, _SNIPPET_LENGTH = 60, 200
-_DIGIT_SEPARATORS = r"[ ().\u00a0\u2010-\u2015/-]*"
 _MIN_SIMILARITY = 0.6
+_MAX_COMPARED_LENGTH = 10_000
+"""Characters in which similar words are looked for: each comparison takes microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +20,21 @@ class Snippet:
     """Start and end of each match in `text`, in Unicode characters."""
 
 
-def extract(text: str, terms: tuple[str, ...], *, fuzzy: bool) -> Snippet:
-    """The snippet around the first match; `terms` as `store.reading.search_terms.tokenize` returns them."""
-    text = unicodedata.normalize("NFC", text)
-    normalized, offsets = _normalize(text)
-    matches = sorted({match for term in terms for match in _matches(normalized, term, fuzzy=fuzzy)})
+def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
+    """The snippet around the first match; `words` as `store.feed.search_document.split_query` returns them."""
+    text = spelling.compose(text)
+    normalized, offsets = spelling.normalize_with_offsets(text)
+    compact, compact_offsets = search_document.without_separators(normalized, offsets)
+    matches: set[tuple[int, int]] = set()
+    for word in words:
+        spans = [(offsets[start], offsets[end - 1] + 1) for start, end in _find(normalized, word)]
+        if any(map(str.isdecimal, word)) or not spans:
+            spans += [(compact_offsets[start], compact_offsets[end - 1] + 1) for start, end in _find(compact, word)]
+        if fuzzy and not spans:
+            spans = [(offsets[start], offsets[end - 1] + 1) for start, end in _find_similar(normalized, word)]
+        matches.update(spans)
     ranges: list[tuple[int, int]] = []
-    for start, end in ((offsets[start], offsets[end - 1] + 1) for start, end in matches):
+    for start, end in sorted(matches):
         if ranges and start <= ranges[-1][1]:
             ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
         else:
@@ -34,29 +45,16 @@ def extract(text: str, terms: tuple[str, ...], *, fuzzy: bool) -> Snippet:
     return Snippet(text[begin:end], visible)
 
 
-def _normalize(text: str) -> tuple[str, list[int]]:
-    """The text in the form of the index, and the original offset of each of its characters."""
-    parts: list[str] = []
-    offsets: list[int] = []
-    for offset, character in enumerate(text):
-        digit = unicodedata.decimal(character, None)
-        part = str(digit) if digit is not None else unicodedata.normalize("NFKC", character).lower()
-        parts.append(part)
-        offsets += [offset] * len(part)
-    return "".join(parts), offsets
+def _find(text: str, word: str) -> list[tuple[int, int]]:
+    emoji = re.fullmatch("emoji([0-9]+)x", word)
+    # A word of a script without spaces has spaces between its characters.
+    needle = chr(int(emoji[1])) if emoji else word.replace(" ", "")
+    return [match.span() for match in re.finditer(re.escape(needle), text)]
 
 
-def _matches(normalized: str, term: str, *, fuzzy: bool) -> list[tuple[int, int]]:
-    emoji = re.fullmatch("emoji([0-9]+)x", term)
-    if emoji:
-        term = chr(int(emoji[1]))
-    term = term.replace("  ", "")
-    pattern = _DIGIT_SEPARATORS.join(term) if term.isdigit() else re.escape(term)
-    exact = [match.span() for match in re.finditer(pattern, normalized)]
-    if exact or not fuzzy:
-        return exact
+def _find_similar(text: str, word: str) -> list[tuple[int, int]]:
     return [
         match.span()
-        for match in re.finditer(r"\w+", normalized)
-        if difflib.SequenceMatcher(None, match[0], term).ratio() >= _MIN_SIMILARITY
+        for match in re.finditer(r"\w{1,64}", text[:_MAX_COMPARED_LENGTH])
+        if difflib.SequenceMatcher(None, match[0], word).ratio() >= _MIN_SIMILARITY
     ]

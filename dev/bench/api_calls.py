@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import LiteralString, TypeAlias, cast
 
 from api.live import change_ids
+from store.feed import search_document
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, message_pages, search, search_terms
+from store.reading import change_feed, chat_list, message_pages, search
 from store.reading.chat_scope import ChatScope
 
 BIG_CHATS = 10
@@ -176,9 +177,7 @@ def _rare_word(rng: random.Random) -> str:
 
 def _search_messages(text: str, address: str | None = None) -> ApiCall:
     def query(connection: Connection) -> object:
-        return search.find(
-            connection, search.SearchQuery(search_terms.tokenize(connection, text), 20, address=address), None
-        )
+        return search.find(connection, search.SearchQuery(search_document.split_query(text), 20, address=address), None)
 
     more = "" if address is None else f"&address={address}"
     return ApiCall(f"/api/search?q={text.replace(' ', '%20')}{more}", query)

@@ -134,14 +134,6 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     ORDER BY p.n
     """,
     """
-    INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
-    SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
-        search_document(concat_ws(' ', m.message_text, m.caption, m.file_name))
-    FROM whatsapp_messages AS m
-    WHERE m.id BETWEEN %(first)s AND %(last)s
-    ORDER BY m.id
-    """,
-    """
     CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
     SELECT p.n, p.chat_id, 'reaction' AS kind, sha256((p.n || 'r')::bytea) AS digest, 'incoming' AS direction,
         p.received_at + 1000 AS occurred_at, NULL AS status, '👍' AS text

@@ -9,6 +9,8 @@ from psycopg import sql
 
 from dev.errors import StartError
 from dev.generator import statements
+from store.feed import search_document
+from store.model import spelling
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 ParallelTask: TypeAlias = Callable[[], None]
@@ -86,7 +88,29 @@ def write_batch(connection: Connection, size: HistorySize) -> int | None:
         part, first, last = cast("tuple[int, int, int]", taken)
         for statement in statements.WRITE_BATCH:
             connection.execute(statement, size.query_parameters | {"part": part, "first": first, "last": last})
+        _write_search_documents(connection, first, last)
     return last
+
+
+def _write_search_documents(connection: Connection, first: int, last: int) -> None:
+    messages = connection.execute(
+        """
+        SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
+            concat_ws(' ', m.message_text, m.caption, m.file_name)
+        FROM whatsapp_messages AS m
+        WHERE m.id BETWEEN %s AND %s
+        ORDER BY m.id
+        """,
+        [first, last],
+    ).fetchall()
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling) FROM STDIN"
+        ) as copy,
+    ):
+        for *columns, text in messages:
+            copy.write_row((*columns, search_document.build(str(text)), spelling.VERSION))
 
 
 def missing_indexes(connection: Connection) -> list[tuple[str, str]]:
@@ -112,7 +136,10 @@ def finish(connection: Connection, size: HistorySize) -> None:
         if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
             for statement in statements.FINISH:
                 connection.execute(statement, size.query_parameters)
-    connection.execute("UPDATE search_index_position SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0")
+    connection.execute(
+        "UPDATE search_index_position SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0, spelling = %s",
+        [spelling.VERSION],
+    )
 
 
 def drop_bookkeeping(connection: Connection) -> None:

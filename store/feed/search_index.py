@@ -1,14 +1,19 @@
 """Keeps the search index up to date with the messages, by following the change feed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
+from store.feed import search_document
+from store.model import spelling
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 
 
 def advance(connection: Connection, limit: int) -> bool:
-    """Index the next `limit` changes; returns true if there may be more. Does nothing while another process does it."""
+    """Index the next `limit` changes, or messages whose spelling is old; returns true if there may be more.
+
+    Does nothing while another process does it.
+    """
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
             return False
@@ -25,56 +30,95 @@ def remove(connection: Connection, row_ids: Sequence[int]) -> None:
 
 
 def _advance_locked(connection: Connection, limit: int) -> bool:
-    row = connection.execute(
+    changes = _next_changes(connection, limit)
+    if changes:
+        _index(connection, sorted({message for _, _, message in changes if message is not None}))
+        connection.execute("UPDATE search_index_position SET xid = %s::xid8, change_id = %s", changes[-1][:2])
+    respelled = _respell(connection, limit - len(changes)) if len(changes) < limit else 0
+    return len(changes) + respelled >= limit
+
+
+def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, int | None]]:
+    """The position of each change, and the message whose document it may have changed."""
+    cursor = connection.execute(
         """
-        WITH batch AS MATERIALIZED (
+        SELECT c.xid::text, c.change_id, CASE WHEN c.kind IN ('message', 'edit', 'delete') THEN c.message END
+        FROM search_index_position AS p
+        CROSS JOIN LATERAL (
             SELECT c.xid, c.change_id, c.kind, c.message
-            FROM search_index_position AS u
-            CROSS JOIN LATERAL (
-                SELECT c.xid, c.change_id, c.kind, c.message
-                FROM changes AS c
-                WHERE (c.xid, c.change_id) > (u.xid, u.change_id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
-                ORDER BY c.xid, c.change_id
-                LIMIT %(at_most)s
-            ) AS c
-        ),
-        documents AS MATERIALIZED (
-            SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
-                CASE WHEN m.deleted_at IS NULL
-                    THEN search_document(concat_ws(' ', m.message_text, m.caption, m.file_name)) ELSE '' END AS text
-            FROM (
-                SELECT DISTINCT b.message
-                FROM batch AS b
-                WHERE b.kind IN ('message', 'edit', 'delete')
-                ORDER BY b.message
-            ) AS b
-            JOIN whatsapp_messages AS m ON m.id = b.message
-        ),
-        deleted AS (
-            DELETE FROM search_index AS s
-            USING documents AS t
-            WHERE s.id = t.id AND t.text = ''
-        ),
-        indexed AS (
-            INSERT INTO search_index AS s (id, chat_id, session_id, direction, message_type, timestamp, text)
-            SELECT t.id, t.chat_id, t.session_id, t.direction, t.message_type, t.timestamp, t.text
-            FROM documents AS t
-            WHERE t.text <> ''
-            ON CONFLICT (id) DO UPDATE
-            -- A replay may move a message to another chat.
-            SET chat_id = excluded.chat_id, session_id = excluded.session_id, direction = excluded.direction,
-                message_type = excluded.message_type, timestamp = excluded.timestamp, text = excluded.text
-            WHERE (s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text) IS DISTINCT FROM
-                (excluded.chat_id, excluded.session_id, excluded.direction, excluded.message_type, excluded.timestamp,
-                    excluded.text)
-        ),
-        advanced AS (
-            UPDATE search_index_position AS u
-            SET xid = b.xid, change_id = b.change_id
-            FROM (SELECT b.xid, b.change_id FROM batch AS b ORDER BY b.xid DESC, b.change_id DESC LIMIT 1) AS b
-        )
-        SELECT count(*) FROM batch
+            FROM changes AS c
+            WHERE (c.xid, c.change_id) > (p.xid, p.change_id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY c.xid, c.change_id
+            LIMIT %s
+        ) AS c
+        ORDER BY c.xid, c.change_id
         """,
-        {"at_most": limit},
-    ).fetchone()
-    return cast("int", row[0]) == limit if row else False
+        [limit],
+    )
+    return cast("list[tuple[str, int, int | None]]", cursor.fetchall())
+
+
+def _respell(connection: Connection, limit: int) -> int:
+    """Index messages again whose documents have an older spelling; returns how many.
+
+    They are those that another version of this program wrote, the newest first.
+    """
+    cursor = connection.execute(
+        "SELECT s.id FROM search_index AS s WHERE s.spelling < %s ORDER BY s.spelling DESC, s.id DESC LIMIT %s",
+        [spelling.VERSION, limit],
+    )
+    row_ids = sorted(cast("int", row_id) for (row_id,) in cursor)
+    if row_ids:
+        _index(connection, row_ids)
+    if len(row_ids) < limit:
+        connection.execute(
+            "UPDATE search_index_position SET spelling = %(version)s WHERE spelling < %(version)s",
+            {"version": spelling.VERSION},
+        )
+    return len(row_ids)
+
+
+def _index(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Write the documents of these messages, except for those that are the same."""
+    cursor = connection.execute(
+        """
+        SELECT m.id, left(concat_ws(' ', m.message_text, m.caption, m.file_name), %s)
+        FROM whatsapp_messages AS m
+        WHERE m.id = ANY(%s) AND m.deleted_at IS NULL
+        """,
+        [search_document.MAX_LENGTH, list(row_ids)],
+    )
+    documents = {row_id: search_document.build(text) for row_id, text in cast("Iterable[tuple[int, str]]", cursor)}
+    parameters = {
+        "ids": list(row_ids),
+        "documents": [documents.get(row_id, "") for row_id in row_ids],
+        "spelling": spelling.VERSION,
+    }
+    # Never updated, because a trigger takes an update for one by a worker that does not know the column `spelling`.
+    connection.execute(
+        """
+        DELETE FROM search_index AS s
+        WHERE s.id = ANY(%(ids)s::bigint[]) AND NOT EXISTS (
+                SELECT
+                FROM unnest(%(ids)s::bigint[], %(documents)s::text[]) AS d (id, text)
+                JOIN whatsapp_messages AS m USING (id)
+                WHERE d.id = s.id
+                    AND (s.text, s.spelling, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp) = (
+                        d.text, %(spelling)s, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp
+                    )
+            )
+        """,
+        parameters,
+    )
+    connection.execute(
+        """
+        INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling)
+        SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp, d.text, %(spelling)s
+        FROM unnest(%(ids)s::bigint[], %(documents)s::text[]) AS d (id, text)
+        JOIN whatsapp_messages AS m USING (id)
+        WHERE d.text <> ''
+        ORDER BY m.id
+        ON CONFLICT (id) DO NOTHING
+        """,
+        parameters,
+    )

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
+from store.feed import search_document
 from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
@@ -163,7 +164,7 @@ def _fetch(
     rows = _execute_unprepared(connection, _page_query(chat_filter, order, "window"), values)
     if len(rows) > limit:
         return rows
-    words = search_terms.tokenize(connection, chat_filter.search_text)
+    words = search_document.split_query(chat_filter.search_text)
     words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:
         # Too short for the trigram indexes; a text this short is usually frequent.

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
+from store.model import spelling
 from store.postgres.connections import Connection
 from store.reading import search_terms
 from store.reading.chat_scope import MEMBERS_CTE
@@ -29,7 +30,7 @@ _AFTER_LAST = SearchPosition(MAX_BIGINT, MAX_BIGINT, fuzzy=False)
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     words: tuple[str, ...]
-    """The result of `search_terms.tokenize`, not empty."""
+    """The result of `search_document.split_query`, not empty."""
     limit: int
     sessions: tuple[str, ...] | None = None
     address: str | None = None
@@ -55,7 +56,7 @@ class SearchPage:
     next_position: SearchPosition | None
     fuzzy: bool
     index_complete: bool
-    """False while stored messages are not indexed yet."""
+    """False while stored messages are not indexed yet, or not in the present spelling."""
 
 
 def _search_sql(
@@ -157,12 +158,13 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
 def _is_index_complete(connection: Connection) -> bool:
     row = connection.execute(
         """
-        SELECT NOT EXISTS (
+        SELECT p.spelling >= %s AND NOT EXISTS (
             SELECT FROM changes AS c
             WHERE (c.xid, c.change_id) > (p.xid, p.change_id) AND c.kind IN ('message', 'edit', 'delete')
         )
         FROM search_index_position AS p
-        """
+        """,
+        [spelling.VERSION],
     ).fetchone()
     return row == (True,)
 

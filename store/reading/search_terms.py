@@ -1,6 +1,5 @@
-"""Splits a query into words, builds their conditions, and decides for which words the trigram index is used."""
+"""Builds the conditions of searched words, and decides for which words the trigram index is used."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -18,10 +17,6 @@ _FREQUENT_THRESHOLD = SCAN_WINDOW // 200
 _RARE_THRESHOLD = 4
 """A word that no more of these messages contain is in some thousands of ten million, few enough to sort."""
 _DIGITS: tuple[LiteralString, ...] = ("0", "1", "2", "3", "4", "5", "6", "7")
-_NUMBER_PATTERN = re.compile(r"\+?\(?[0-9]+(?:[ ().\u00a0\u2010-\u2015/-]+[0-9]+)+")
-_CJK_CHARACTER = re.compile("[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_EMOJI_CHARACTER = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
-_INVISIBLE_CHARACTER = re.compile("[\ufe0e\ufe0f\u200b-\u200f]")
 
 
 def _for_each_word(template: LiteralString) -> tuple[LiteralString, ...]:
@@ -35,24 +30,6 @@ _LIKE_WITHOUT_INDEX = _for_each_word("s.text || '' LIKE %(w#)s")
 _SIMILAR_CONDITIONS = _for_each_word("%(w#)s <%% s.text")
 _SIMILAR_WITHOUT_INDEX = _for_each_word("%(w#)s <%% (s.text || '')")
 _FREQUENCIES: LiteralString = ", ".join(_for_each_word("count(*) FILTER (WHERE s.text LIKE %(w#)s)"))
-
-
-def tokenize(connection: Connection, text: str) -> tuple[str, ...]:
-    """Split a query into words, spelled as in the index (store/migrations/0008_search.sql)."""
-    row = connection.execute("SELECT search_normalized(%s)", [text]).fetchone()
-    plain = _INVISIBLE_CHARACTER.sub("", cast("str", row[0]) if row else "")
-    numbers = [re.sub("[^0-9]", "", number) for number in _NUMBER_PATTERN.findall(plain)]
-    rest = _NUMBER_PATTERN.sub(" ", plain)
-    emoji = [f"emoji{ord(character)}x" for character in _EMOJI_CHARACTER.findall(rest)]
-    words = [
-        re.sub(" +", " ", _CJK_CHARACTER.sub(lambda match: f" {match[0]} ", word)).strip()
-        for word in _EMOJI_CHARACTER.sub(" ", rest).split()
-    ]
-    # `+91…` without separators is a number, too.
-    words = [word.lstrip("+") if word.lstrip("+").isdigit() else word for word in words]
-    # In scripts without spaces, neighbouring characters are two spaces apart.
-    words = [word.replace(" ", "  ") for word in words]
-    return tuple(dict.fromkeys(word for word in [*numbers, *words, *emoji] if word))
 
 
 def exact_condition(use_index: Sequence[bool]) -> LiteralString:

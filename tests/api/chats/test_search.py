@@ -52,6 +52,14 @@ def texts(client: ApiClient, q: str, **parameters: str | int) -> list[str]:
         ("call 919811000001 now", "+91 (98110) 00001"),
         ("your order 4711-0815 is ready", "47110815"),
         ("आदेश १२३४५", "12345"),
+        ("ઓર્ડર ૧૨૩૪૫", "12345"),
+        ("order 67890", "૬૭૮૯૦"),
+        ("ऑर्डर", "ऑर्\u200dडर"),
+        ("गुज\u200cरात", "गुजरात"),
+        ("Café", "cafe"),
+        ("Cafe\u0301", "CAFÉ"),
+        ("Order no. PO-88/2231-X please", "PO88"),
+        ("our order KT INS114 DRE", "KTINS114DRE"),
         ("100% sure_thing", "100%"),
         ("100% sure_thing", "sure_"),
     ],
@@ -85,6 +93,28 @@ def test_ranges_say_where_in_the_snippet_the_words_are(history: HistoryWriter, c
     (found,) = search(client, "invoice 919811000001")["results"]
 
     assert [found["snippet"][start:end] for start, end in found["ranges"]] == ["Invoice", "91 98110-00001"]
+    assert len(found["snippet"]) <= 200
+
+
+@pytest.mark.parametrize(
+    ("text", "q", "shown"),
+    [
+        ("Order no. PO-88/2231-X please", "po88", ["PO-88"]),
+        ("our order KT INS114 DRE now", "KTINS114DRE", ["KT INS114 DRE"]),
+        ("ઓર્ડર ૧૨૩\u00a0૪૫ ok", "12345", ["૧૨૩\u00a0૪૫"]),
+        ("a Cafe\u0301 ok", "cafe", ["Café"]),
+        ("z" + "\u0301" * 60_000 + " needle", "needle", ["needle"]),
+        ("手机 iPhone手机", "iphone手", ["iPhone手"]),
+    ],
+)
+def test_ranges_are_in_the_text_as_it_was_written(
+    history: HistoryWriter, client: ApiClient, text: str, q: str, shown: list[str]
+) -> None:
+    history.store(message_fact(text))
+
+    (found,) = search(client, q)["results"]
+
+    assert [found["snippet"][start:end] for start, end in found["ranges"]] == shown
     assert len(found["snippet"]) <= 200
 
 
@@ -167,8 +197,8 @@ def test_a_query_that_says_nothing_is_refused(client: ApiClient, q: str) -> None
 
 
 COMMON = """
-    INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
-    SELECT 0 - i, 0, 's1', 'incoming', 'text', 1760000000000 + i, 'please order' FROM generate_series(1, 6000) AS i
+    INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling)
+    SELECT 0 - i, 0, 's1', 'incoming', 'text', 1760000000000 + i, 'please order', 2 FROM generate_series(1, 6000) AS i
 """
 
 

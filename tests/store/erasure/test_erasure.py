@@ -5,10 +5,10 @@ import uuid
 import pytest
 
 from store.erasure import requests
+from store.feed.search_document import split_query
 from store.postgres import connections
 from store.reading import change_feed
 from store.reading.search import SearchQuery, find
-from store.reading.search_terms import tokenize
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.erasure_scenario import (
@@ -59,8 +59,8 @@ def test_messages_of_others_stay(erasure_scenario: ErasureScenario) -> None:
     assert erasure_scenario.fetch_rows("SELECT reason FROM parked_events") == [("unknown_event",)]
     assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(5,)]
     with connections.open(erasure_scenario.url, "search") as connection:
-        assert not find(connection, SearchQuery(tokenize(connection, "zebra"), 10), None).hits
-        assert len(find(connection, SearchQuery(tokenize(connection, "ravi"), 10), None).hits) == 3
+        assert not find(connection, SearchQuery(split_query("zebra"), 10), None).hits
+        assert len(find(connection, SearchQuery(split_query("ravi"), 10), None).hits) == 3
 
 
 @pytest.mark.parametrize("parked", [False, True])

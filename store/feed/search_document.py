@@ -1,0 +1,99 @@
+"""Spells texts for the search index, and queries in the same way.
+
+The index compares groups of three characters within words. A document is therefore the normalised text, followed by
+spellings of what such groups do not find: numbers and codes without their separators, and emoji as words made of their
+code points. A character of a script without spaces is a word.
+"""
+
+import re
+import string
+from collections.abc import Iterator
+
+from store.model import spelling
+
+MAX_LENGTH = 65_536
+"""Characters of a normalised text that are indexed."""
+
+_EMOJI = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
+_CHARACTER_OF_SCRIPT_WITHOUT_SPACES = re.compile(
+    "([\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+)
+_WITHOUT_SEPARATORS = str.maketrans("", "", " -./\\_+#:*|',&@~()")
+"""Characters that one writer puts between the parts of a number or a code and another leaves out."""
+_CLOSING = (",", ";", "!", "?", '"')
+"""Ends of a word after which no number or code continues."""
+
+
+def build(text: str) -> str:
+    """The document of a text."""
+    words = spelling.normalize(text[:MAX_LENGTH])[:MAX_LENGTH].split()
+    plain = " ".join(words)
+    parts = [plain, *dict.fromkeys(_codes(words))]
+    if not plain.isascii():
+        parts = [_separate(part) for part in parts]
+        parts += [f"emoji{ord(emoji)}x" for emoji in dict.fromkeys(_EMOJI.findall(plain))]
+    return " ".join(parts)
+
+
+def split_query(text: str) -> tuple[str, ...]:
+    """The words of a query, each as its document contains it; a number is one word, whatever separates its digits."""
+    normalized = spelling.normalize(text)
+    numbers: list[str] = []
+    words: list[str] = []
+    continues = False
+    for word in _EMOJI.sub(" ", normalized).split():
+        code = _squeeze(word)
+        is_number = code.isdecimal() and word.translate(_WITHOUT_SEPARATORS) == code
+        if is_number:
+            numbers[-1:] = [numbers[-1] + code] if continues else [*numbers[-1:], code]
+        elif code:
+            words.append(code if _has_inner_separators(word, code) else word)
+        elif word.translate(_WITHOUT_SEPARATORS):
+            words.append(word)
+        continues = not word.endswith(_CLOSING) and (is_number or (continues and not code))
+    emoji = [f"emoji{ord(character)}x" for character in _EMOJI.findall(normalized)]
+    if not numbers and not words and not emoji:
+        words = normalized.split()
+    return tuple(dict.fromkeys([*numbers, *(_separate(word).strip() for word in words), *emoji]))
+
+
+def without_separators(text: str, offsets: list[int]) -> tuple[str, list[int]]:
+    """A normalised text without the separators of numbers and codes, and the offsets of the remaining characters."""
+    kept = [n for n, character in enumerate(text) if character.translate(_WITHOUT_SEPARATORS)]
+    return "".join(text[n] for n in kept), [offsets[n] for n in kept]
+
+
+def _codes(words: list[str]) -> Iterator[str]:
+    """The numbers and codes without separators: words with separators, and neighbours of words with a digit."""
+    run: list[str] = []
+    pieces = 0
+    previous_has_digit = False
+    is_closed = True
+    for word in words:
+        code = _squeeze(word)
+        if not code:
+            continue
+        has_digit = any(map(str.isdecimal, code))
+        if is_closed or not (has_digit or previous_has_digit):
+            if pieces > 1:
+                yield "".join(run)
+            run, pieces = [], 0
+        run.append(code)
+        pieces += 2 if _has_inner_separators(word, code) else 1
+        previous_has_digit, is_closed = has_digit, word.endswith(_CLOSING)
+    if pieces > 1:
+        yield "".join(run)
+
+
+def _squeeze(word: str) -> str:
+    """A word without separators and surrounding punctuation; empty for punctuation."""
+    return word.strip(string.punctuation).translate(_WITHOUT_SEPARATORS)
+
+
+def _has_inner_separators(word: str, code: str) -> bool:
+    return len(code) < len(word.strip(string.punctuation))
+
+
+def _separate(text: str) -> str:
+    """Surround each character of a script without spaces by spaces; neighbours are then two spaces apart."""
+    return text if text.isascii() else _CHARACTER_OF_SCRIPT_WITHOUT_SPACES.sub(r" \1 ", text)

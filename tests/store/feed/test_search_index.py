@@ -1,0 +1,98 @@
+"""Documents that another version of the program wrote are spelled again."""
+
+import pytest
+
+from store.feed import search_document, search_index
+from store.model import spelling
+from store.model.facts import Delete
+from store.postgres import connections
+from store.reading import search
+from store.reading.search import SearchPage, SearchQuery
+from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact
+
+INDEX_AS_1_0 = """
+    INSERT INTO search_index AS s (id, chat_id, session_id, direction, message_type, timestamp, text)
+    SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp,
+        search_document(concat_ws(' ', m.message_text, m.caption, m.file_name))
+    FROM whatsapp_messages AS m
+    WHERE m.deleted_at IS NULL
+    ON CONFLICT (id) DO UPDATE SET text = excluded.text || ' '
+"""
+"""What a worker of 1.0 does with every message; the space makes an update of what is there."""
+TEXTS = ["ઓર્ડર ૧૨૩૪૫", "PO-88/2231-X", "plain words", "ऑर्\u200dडर"]
+
+
+def advance(url: str, limit: int = 1000) -> int:
+    """Index all there is; returns the number of transactions."""
+    with connections.open(url, "test") as connection:
+        steps = 1
+        while search_index.advance(connection, limit):
+            steps += 1
+        return steps
+
+
+def find(url: str, query: str) -> SearchPage:
+    with connections.open(url, "test") as connection:
+        return search.find(connection, SearchQuery(search_document.split_query(query), 10), None)
+
+
+def test_documents_of_an_earlier_version_are_spelled_again(history: HistoryWriter, database_url: str) -> None:
+    """In small transactions, and after them nothing is left to do."""
+    history.store(*(message_fact(text, n) for n, text in enumerate(TEXTS)))
+    history.execute("UPDATE search_index_position SET xid = '9000000000'")
+    history.execute(INDEX_AS_1_0)
+    before = find(database_url, "12345")
+
+    steps = advance(database_url, limit=3)
+
+    assert (before.hits, before.index_complete) == ((), False)
+    assert steps == 2
+    assert [(len(page.hits), page.index_complete) for page in (find(database_url, q) for q in ("12345", "po88"))] == [
+        (1, True),
+        (1, True),
+    ]
+    assert history.rows("SELECT text, spelling FROM search_index ORDER BY timestamp") == [
+        (search_document.build(text), spelling.VERSION) for text in TEXTS
+    ]
+    written = "SELECT xmin::text FROM search_index ORDER BY id"
+    assert history.rows(written) == (advance(database_url), history.rows(written))[1]
+
+
+def test_documents_that_an_earlier_worker_writes_later_are_spelled_again(
+    history: HistoryWriter, database_url: str
+) -> None:
+    """During an upgrade both versions index, in any order, for as long as the operator likes."""
+    history.store(*(message_fact(text, n) for n, text in enumerate(TEXTS)))
+    advance(database_url)
+    history.execute(INDEX_AS_1_0)
+    assert history.rows("SELECT DISTINCT spelling FROM search_index") == [(1,)]
+
+    advance(database_url)
+
+    assert len(find(database_url, "12345").hits) == 1
+    assert history.rows("SELECT text FROM search_index ORDER BY timestamp") == [
+        (search_document.build(text),) for text in TEXTS
+    ]
+
+
+@pytest.mark.parametrize("spelled_before", [False, True])
+def test_a_message_without_words_has_no_document(
+    history: HistoryWriter, database_url: str, *, spelled_before: bool
+) -> None:
+    history.store(message_fact("secret", id="A"), message_fact("\u200b", 1), message_fact("words", 2))
+    if spelled_before:
+        advance(database_url)
+    history.store(Delete("A", SENDER_PHONE, "incoming", None, BASE_TIME))
+
+    advance(database_url)
+
+    assert history.rows("SELECT text FROM search_index") == [("words",)]
+
+
+def test_a_hostile_message_is_indexed_like_any_other(history: HistoryWriter, database_url: str) -> None:
+    """64,000 marks in a row took longer than a statement may, so nothing after them was indexed any more."""
+    history.store(message_fact("z" + "\u0301\u0316" * 32_000), message_fact("after", 1))
+
+    advance(database_url)
+
+    assert history.rows("SELECT text FROM search_index ORDER BY timestamp") == [("z",), ("after",)]
