@@ -5,24 +5,16 @@ and its body contains the person's number. An event of another person that conta
 body. Events that were received later are a new history, except for copies of erased messages.
 """
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from store.erasure import mentions
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time
 from store.history.parsed_events import ParsedEvent
 from store.model.batches import Batch, Event
 from store.model.facts import Ack, Delete, DisplayName, Edit, Fact, LidAlias, Message, Outcome, Reaction
 from store.postgres.connections import Connection
-
-_NUMBER_PATTERN = re.compile(
-    rb"(?<![0-9])(?:00)?([1-9][0-9]{4,31}(?:-[0-9]{1,32})?)(?![0-9])(?=(?:@(g\.us|newsletter|broadcast))?)"
-)
-"""A number in an unparsed body, and the server after it if that is not one of people."""
-_MAX_NUMBERS = 500
-"""Numbers of one body that are looked up; no event of the gateway contains as many."""
-_PERSON_SUFFIXES = ("", "@lid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +54,7 @@ def is_suppressed(suppressions: SuppressionSet, outcome: Outcome, received_at: i
     session_id = outcome.session_id
     received_until = suppressions.latest_of(session_id, affected_addresses(outcome.facts))
     if received_until is None and not outcome.facts and outcome.kind != "ping":
-        received_until = suppressions.latest_of(session_id, addresses_in_body(body))
+        received_until = suppressions.latest_of(session_id, mentions.addresses_in(body))
     return received_until is not None and received_at <= received_until
 
 
@@ -77,16 +69,6 @@ def affected_addresses(facts: Iterable[Fact]) -> set[str]:
         elif isinstance(fact, (Ack, DisplayName)) and fact.address is not None:
             addresses.add(fact.address)
     return addresses
-
-
-def addresses_in_body(body: bytes) -> set[str]:
-    """The addresses that an unparsed body may contain: each number as a phone and as a LID, unless a server follows."""
-    numbers = dict.fromkeys((each[1].decode(), (each[2] or b"").decode()) for each in _NUMBER_PATTERN.finditer(body))
-    return {
-        number + suffix
-        for number, server in list(numbers)[:_MAX_NUMBERS]
-        for suffix in ([f"@{server}"] if server else _PERSON_SUFFIXES)
-    }
 
 
 def _drop_facts(event: Event) -> Event:
@@ -119,7 +101,7 @@ def _erased_copies(connection: Connection, suppressions: SuppressionSet, events:
 
 
 def _mentions_suppressed(suppressions: SuppressionSet, event: Event) -> bool:
-    received_until = suppressions.latest_of(event.outcome.session_id, addresses_in_body(event.body))
+    received_until = suppressions.latest_of(event.outcome.session_id, mentions.addresses_in(event.body))
     return received_until is not None and event.received_at <= received_until
 
 

@@ -8,7 +8,7 @@ Locks are taken in the order of every writer: digests, message keys, chats.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
-from store.erasure import linked_events, tombstones
+from store.erasure import linked_events, mentions, tombstones
 from store.erasure.key_store import SuppressionKey
 from store.erasure.linked_events import ErasureStep, LinkedEvent
 from store.erasure.subjects import ErasureSubject
@@ -174,11 +174,11 @@ def _events_about_subject(
     for key_id, address, is_of_subject in cast("Iterable[tuple[int, str, bool]]", messages):
         chat_users[key_id][is_of_subject].add(address.partition("@")[0].encode())
     other_digests = {digest for (digest,) in updates_of_others}
-    pattern = subject.body_pattern()
+    searched = subject.mentions()
     return [
         event
         for event in linked_events.linked_to_keys(connection, key_ids)
-        if pattern.search(event.body)
+        if mentions.occurs(searched, event.body)
         or (
             event.digest not in other_digests
             and all(_matches_subject_chat(chat_users.get(key_id), event.body) for key_id in event.key_ids)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
+from store.erasure import mentions
 from store.erasure.subjects import ErasureSubject
 from store.history import event_digests, message_keys, raw_events
 from store.postgres.connections import Connection
@@ -12,6 +13,10 @@ ID_WINDOW = 50_000
 """Ids that one step scans: neither senders nor bodies have an index."""
 BATCH_SIZE = 200
 """Rows that one step erases at most, because other writers wait for its locks."""
+_PAGE_SIZE = 50
+"""Bodies in memory at a time; one has up to a mebibyte."""
+_MAX_STEP_BYTES = 32 << 20
+"""Bodies that one step searches; it is one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +48,45 @@ def erase_mentions(
     The messages of other people stay in the history; only the bodies are erased.
     """
     window = ID_WINDOW // 10
+    searched = subject.mentions()
+    session = (subject.session_id or "").encode()
+    mentioning: list[tuple[int, bytes, bytes, int | None]] = []
+    position, read_bytes = after, 0
+    while len(mentioning) < BATCH_SIZE and read_bytes < _MAX_STEP_BYTES:
+        page = _bodies(connection, subject, position, after + window)
+        read_bytes += sum(len(body) for _, _, body, _ in page)
+        mentioning += [row for row in page if session in row[2] and mentions.occurs(searched, row[2])]
+        if len(page) < _PAGE_SIZE:
+            position = None
+            break
+        position = page[-1][0]
+    last_id = position or last_erased_id(
+        connection, "SELECT coalesce(max(e.event_id), 0) FROM raw_events AS e", [], after, window=window
+    )
+    if mentioning and not dry_run:
+        additional = raw_events.additional_key_ids(connection, [event_id for event_id, *_ in mentioning])
+        key_ids = sorted({*additional, *(key_id for *_, key_id in mentioning if key_id is not None)})
+        # Events without a message are parked, noise or a report: all of their content is about the subject.
+        lock_and_mark_erased(connection, [digest for _, digest, _, key_id in mentioning if key_id is None], key_ids)
+        delete(connection, [LinkedEvent(*row[:3], frozenset()) for row in mentioning], key_ids)
+    return ErasureStep(last_id, {"raw_events": len(mentioning)})
+
+
+def _bodies(
+    connection: Connection, subject: ErasureSubject, after: int, upto: int
+) -> list[tuple[int, bytes, bytes, int | None]]:
     cursor = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id
         FROM raw_events AS e
-        WHERE e.event_id > %(after)s AND e.event_id <= %(after)s + %(window)s
-            AND e.received_at <= %(received_until)s
-            AND EXISTS (
-                SELECT
-                FROM unnest(%(numbers)s::text[]) AS n (number)
-                WHERE position(n.number IN translate(encode(e.body, 'escape'), ' ()./', '')) > 0
-                    OR position(translate(n.number, '-', '') IN translate(encode(e.body, 'escape'), ' ()./-', '')) > 0
-            )
+        WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s AND e.received_at <= %(received_until)s
         ORDER BY e.event_id
         LIMIT %(limit)s
         """,
-        {**subject.sql_parameters, **step_parameters(after, window), "numbers": subject.user_parts},
+        {**subject.sql_parameters, "after": after, "upto": upto, "limit": _PAGE_SIZE},
         binary=True,
     )
-    candidates = cast("list[tuple[int, bytes, bytes, int | None]]", cursor.fetchall())
-    max_id_query: LiteralString = "SELECT coalesce(max(e.event_id), 0) FROM raw_events AS e"
-    last_id = last_erased_id(connection, max_id_query, [row[0] for row in candidates], after, window=window)
-    pattern = subject.body_pattern()
-    session = (subject.session_id or "").encode()
-    mentions = [row for row in candidates if session in row[2] and pattern.search(row[2])]
-    if mentions and not dry_run:
-        additional = raw_events.additional_key_ids(connection, [event_id for event_id, *_ in mentions])
-        key_ids = sorted({*additional, *(key_id for *_, key_id in mentions if key_id is not None)})
-        # Events without a message are parked, noise or a report: all of their content is about the subject.
-        lock_and_mark_erased(connection, [digest for _, digest, _, key_id in mentions if key_id is None], key_ids)
-        delete(connection, [LinkedEvent(*row[:3], frozenset()) for row in mentions], key_ids)
-    return ErasureStep(last_id, {"raw_events": len(mentions)})
+    return cast("list[tuple[int, bytes, bytes, int | None]]", cursor.fetchall())
 
 
 def last_erased_id(

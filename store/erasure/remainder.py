@@ -3,10 +3,10 @@
 It changes `sends` and `replays`, which belong to rooms that this one cannot import.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
-from store.erasure import subjects, suppressions, tombstones
+from store.erasure import mentions, subjects, suppressions, tombstones
 from store.erasure.key_store import SuppressionKey
 from store.erasure.subjects import ErasureSubject
 from store.feed import changes
@@ -14,9 +14,6 @@ from store.history import chat_summaries, chats, lid_aliases
 from store.history.fold import Fold
 from store.model import addresses
 from store.postgres.connections import Connection
-
-_DIGIT_SEPARATORS = "[ ().+/-]*"
-"""Characters between the digits of a number in a path."""
 
 
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) -> Mapping[str, int]:
@@ -120,16 +117,29 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
     )
     # The examples in a replay's report may quote any message.
     connection.execute("UPDATE replays SET report = report - 'examples' WHERE report ? 'examples'")
-    numbers = "|".join(_DIGIT_SEPARATORS.join(re.escape(digit) for digit in number) for number in subject.user_parts)
-    if numbers:
-        connection.execute(
-            r"""
-            UPDATE audit_log AS a
-            SET path = regexp_replace(a.path, '/api/chats/[^/]*', '/api/chats/forgotten')
-            WHERE a.path ~ %(pattern)s AND a.at <= to_timestamp(%(received_until)s / 1000.0)
-            """,
-            {"pattern": f"(?:^|[^0-9])(?:00)?(?:{numbers})(?:[^0-9]|$)", "received_until": subject.received_until},
-        )
+    _erase_audited_paths(connection, subject)
     # A reader that resumed from its cursor would keep its copy of the subject's messages.
     connection.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
     connection.execute("SELECT pg_notify(%s, '')", [changes.CHANNEL])
+
+
+def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> None:
+    searched = subject.mentions()
+    parameters = {"received_until": subject.received_until}
+    cursor = connection.execute(
+        """
+        SELECT DISTINCT a.path
+        FROM audit_log AS a
+        WHERE a.path LIKE '/api/chats/%%' AND a.at <= to_timestamp(%(received_until)s / 1000.0)
+        """,
+        parameters,
+    )
+    paths = [path for (path,) in cast("Iterable[tuple[str]]", cursor) if mentions.occurs(searched, path.encode())]
+    connection.execute(
+        """
+        UPDATE audit_log AS a
+        SET path = regexp_replace(a.path, '/api/chats/[^/]*', '/api/chats/forgotten')
+        WHERE a.path = ANY(%(paths)s) AND a.at <= to_timestamp(%(received_until)s / 1000.0)
+        """,
+        {**parameters, "paths": paths},
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from store.access import audit
-from store.erasure import batch_filter, jobs, linked_events, subjects, suppressions
+from store.erasure import jobs, linked_events, mentions, subjects, suppressions
 from store.erasure.jobs import ErasureJob
 from store.erasure.key_store import SuppressionKeyStore
 from store.erasure.subjects import ErasureSubject
@@ -175,7 +175,7 @@ def _suppressed_in_bodies(connection: Connection, suppressed: SuppressionSet) ->
         for event_id, session_id, body in cast("Collection[tuple[int, str | None, bytes]]", page):
             addresses |= {
                 (session_id, address)
-                for address in batch_filter.addresses_in_body(body)
+                for address in mentions.addresses_in(body)
                 if suppressed.received_until(session_id, address) is not None
             }
             after = event_id

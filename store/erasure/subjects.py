@@ -1,22 +1,14 @@
-"""The person to erase: all known addresses, and the pattern that finds them in a body."""
+"""The person to erase, by all known addresses."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from store.erasure import mentions
 from store.erasure.key_store import SuppressionKey
 from store.history import chats
 from store.postgres.connections import Connection
-
-_DIGIT_SEPARATORS = rb"[ ().\-/\xc2\xa0\xe2\x80\x90-\x95\xaf]*"
-"""Bytes between two digits of a number: spaces, hyphens and the like, in UTF-8."""
-_NOT_FOLLOWED_BY = {
-    # True: the digits of a phone or a LID, unless a server says that they are a group's or the like.
-    True: rb"(?![0-9]|@(?:g\.us|newsletter|broadcast))",
-    False: rb"(?![0-9]|@(?:lid|s\.whatsapp\.net|c\.us))",
-}
-_NUMBER_PATTERN = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +24,14 @@ class ErasureSubject:
         return {"session": self.session_id, "addresses": list(self.addresses), "received_until": self.received_until}
 
     def suppressions(self, key: SuppressionKey) -> dict[bytes, int]:
-        """The hash of each address, with the time until which its events are suppressed."""
-        return {key.hash_address(self.session_id, address): self.received_until for address in self.addresses}
+        """The hash of each address and national spelling, with the time until which its events are suppressed."""
+        nationals = filter(None, map(mentions.national_spelling, self.addresses))
+        spellings = (*self.addresses, *nationals)
+        return {key.hash_address(self.session_id, spelling): self.received_until for spelling in spellings}
 
-    @property
-    def user_parts(self) -> list[str]:
-        """The numbers of the addresses, without servers, whose spelling varies."""
-        users = (address.partition("@")[0] for address in self.addresses)
-        return sorted({user for user in users if _NUMBER_PATTERN.fullmatch(user)})
-
-    def body_pattern(self) -> re.Pattern[bytes]:
-        """A pattern that finds any of the numbers in a body; it matches nothing if there are none."""
-        alternatives = [
-            _DIGIT_SEPARATORS.join(re.escape(digit.encode()) for digit in number)
-            + _NOT_FOLLOWED_BY[server in ("", "lid")]
-            for number, _, server in (address.partition("@") for address in self.addresses)
-            if _NUMBER_PATTERN.fullmatch(number)
-        ]
-        if not alternatives:
-            return re.compile(rb"(?!)")
-        return re.compile(rb"(?<![0-9])(?:00)?(?:" + b"|".join(alternatives) + rb")")
+    def mentions(self) -> re.Pattern[str] | None:
+        """The pattern for `mentions.occurs`."""
+        return mentions.pattern(self.addresses)
 
     def chat_ids(self, connection: Connection) -> list[int]:
         """The rows of the person's own chats."""

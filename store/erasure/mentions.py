@@ -1,0 +1,142 @@
+"""Finds the numbers of people in raw bodies, in any spelling and encoding, parsed or not.
+
+A body is read as text with its escapes decoded, normalised (store/model/spelling.py) and searched for digits with
+separators between them. Erasure knows the numbers that it looks for; the filter of batches looks up, by their hashes,
+all numbers that a body may contain.
+"""
+
+import html
+import itertools
+import json
+import re
+import urllib.parse
+from collections.abc import Collection, Iterator
+
+import phonenumbers
+
+from store.model import spelling
+
+_GAP = r'(?:[^\w"]|_){1,8}'
+"""What may separate two digits of a number: no letter, no digit, and no end of a JSON string."""
+_GAP_OR_NOTHING = f"(?:{_GAP})?"
+_NUMBER_WITH_GAPS = re.compile(f"[0-9]+(?:{_GAP}[0-9]+)*")
+_SERVER = re.compile(r"@(g\.us|newsletter|broadcast)")
+"""Servers of addresses that are not people's."""
+_NOT_FOLLOWED_BY = {
+    # True: the digits of a phone or a LID, unless a server says that they are a group's or the like.
+    True: r"(?![0-9]|@(?:g\.us|newsletter|broadcast))",
+    False: r"(?![0-9]|@(?:lid|s\.whatsapp\.net|c\.us))",
+}
+_ESCAPE = re.compile(r'\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([bfnrt])|(["\\/]))')
+"""An escape of JSON, also within a JSON string that another JSON string contains."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_QUOTED_PRINTABLE = re.compile("(?:=[0-9A-F]{2})+", re.IGNORECASE)
+"""How a vCard of version 2.1 spells other characters than ASCII."""
+_TRUNK_ZERO = "(0)"
+
+_MIN_DIGITS, _MAX_DIGITS = 5, 32
+_MIN_NATIONAL_DIGITS = 7
+_MAX_PARTS = 24
+"""Groups of digits that one number may be written in."""
+_MAX_CANDIDATES = 20_000
+"""Numbers of one body that are looked up; those written without separators first."""
+_PERSON_SUFFIXES = ("", "@lid")
+_USER = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
+
+
+def national_spelling(address: str) -> str | None:
+    """A phone's number as dialled in its own country, such as 09811000001; None for other addresses.
+
+    No normalised address begins with 0, so it is stored and looked up beside addresses.
+    """
+    if "@" in address or not address.isdecimal():
+        return None
+    try:
+        phone = phonenumbers.parse(f"+{address}")
+    except phonenumbers.NumberParseException:
+        return None
+    number = str(phone.national_number)
+    is_number = phonenumbers.is_possible_number(phone) and len(number) >= _MIN_NATIONAL_DIGITS
+    return f"0{number}" if is_number else None
+
+
+def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
+    """A pattern for `occurs` that matches any of these addresses; None if there is none that can be found."""
+    spellings = {*addresses, *filter(None, map(national_spelling, addresses))}
+    alternatives = [
+        _GAP_OR_NOTHING.join(user.replace("-", "").lstrip("0")) + _NOT_FOLLOWED_BY[server in ("", "lid")]
+        for user, _, server in (address.partition("@") for address in sorted(spellings))
+        if _USER.fullmatch(user)
+    ]
+    return re.compile(f"(?<![0-9])0*(?:{'|'.join(alternatives)})") if alternatives else None
+
+
+def occurs(searched: re.Pattern[str] | None, body: bytes) -> bool:
+    """Whether the body contains one of the addresses of a pattern."""
+    return searched is not None and any(searched.search(text) for text in _readings(body))
+
+
+def addresses_in(body: bytes) -> set[str]:
+    """The addresses that the body may contain: each number as a phone, a LID and a national spelling."""
+    addresses: set[str] = set()
+    for text in _readings(body):
+        for number, server in itertools.islice(_candidates(text), _MAX_CANDIDATES):
+            if server:
+                addresses.add(f"{number}@{server}")
+            else:
+                plain = number.lstrip("0")
+                if _MIN_DIGITS <= len(plain) <= _MAX_DIGITS:
+                    addresses.update(f"{plain}{suffix}" for suffix in _PERSON_SUFFIXES)
+                    addresses.add(f"0{plain}")
+    return addresses
+
+
+def _candidates(text: str) -> Iterator[tuple[str, str | None]]:
+    """Digits that may be a number, and the server after them; those of few groups first."""
+    runs: list[list[str]] = []
+    for match in _NUMBER_WITH_GAPS.finditer(text):
+        groups = re.findall("[0-9]+", match[0])
+        if server := _SERVER.match(text, match.end()):
+            last = groups.pop()
+            yield last, server[1]
+            if groups:
+                # The id of an old group: its creator's number and a time.
+                yield f"{groups[-1]}-{last}", server[1]
+        runs.append(groups)
+    for width in range(1, _MAX_PARTS + 1):
+        runs = [groups for groups in runs if len(groups) >= width]
+        for groups in runs:
+            for start in range(len(groups) - width + 1):
+                yield "".join(groups[start : start + width]), None
+
+
+def _readings(body: bytes) -> Iterator[str]:
+    """The body's normalised text, and what it is if its remaining escapes are those of URLs, HTML or vCards."""
+    text = _unescape(body.decode(json.detect_encoding(body) if b"\0" in body else "utf-8", "replace"))
+    yield _normalize(text)
+    if "%" in text:
+        yield _normalize(urllib.parse.unquote(text))
+    if "&" in text:
+        yield _normalize(html.unescape(text))
+    if "=" in text:
+        yield _normalize(
+            _QUOTED_PRINTABLE.sub(lambda match: bytes.fromhex(match[0].replace("=", "")).decode(errors="replace"), text)
+        )
+
+
+def _normalize(text: str) -> str:
+    return spelling.normalize(text).replace(_TRUNK_ZERO, " ")
+
+
+def _unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
+    text = _ESCAPE.sub(_decode_escape, text)
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _decode_escape(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    return chr(int(code, 16)) if code else match[4] or " "
