@@ -1,4 +1,4 @@
-"""`python -m worker`: drains the stream until SIGTERM; `replay` and `doctor` run the commands of these names."""
+"""`python -m worker`: drains the stream until SIGTERM; `replay`, `doctor` and `adopt` are commands."""
 
 import logging
 import os
@@ -18,7 +18,8 @@ from store.replay.parked_retry import RedriveRunner
 from telemetry import logs, traces
 from telemetry.errors import SettingsError
 from worker import health, parsers, redis_client
-from worker.commands import doctor, replay
+from worker.commands import adopt, doctor, replay
+from worker.drain import unreadable
 from worker.drain.drainer import Drainer
 from worker.drain.kept_entries import KeptEntries
 from worker.housekeeping.erasures import ErasureRunner
@@ -42,9 +43,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command that the arguments name, or the worker if there are none; returns the exit code."""
     if not arguments:
         return run_worker(variables.of_process(environ))
-    if arguments[0] == "replay" or arguments == ["doctor"]:
+    if arguments[0] in {"adopt", "replay"} or arguments == ["doctor"]:
         return _run_command(arguments, environ)
-    print("usage: python -m worker [replay … | doctor]", file=sys.stderr)
+    print("usage: python -m worker [replay … | doctor | adopt --yes]", file=sys.stderr)
     return 2
 
 
@@ -52,7 +53,13 @@ def _run_command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run it with the variables of `.env` that `environ` lacks; an error that has a sentence exits with 2."""
     try:
         with_file = variables.of_command(environ)
-        code = doctor.main(with_file) if arguments[0] == "doctor" else replay.main(arguments[1:], with_file)
+        match arguments[0]:
+            case "doctor":
+                code = doctor.main(with_file)
+            case "adopt":
+                code = adopt.main(arguments[1:], with_file)
+            case _:
+                code = replay.main(arguments[1:], with_file)
         sys.stdout.flush()
     except SettingsError as error:
         print(f"worker: {error}", file=sys.stderr)
@@ -115,7 +122,7 @@ def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_work
         try:
             _await_schema(settings, drainer, monitor)
             drainer.stream.ensure_group()
-            drainer.stream.requeue_unreadable()
+            unreadable.requeue(drainer.stream.redis)
             worker = new_worker()
             worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
             done += worker.jobs_taken

@@ -33,6 +33,8 @@ log = logging.getLogger("worker")
 
 SHUTDOWN_SECONDS = 8.0
 """Seconds from a stop signal to a forced exit; PostgreSQL rolls back an uncommitted transaction."""
+REFUSED_PAUSE_SECONDS = 0.5
+"""Seconds between two looks while the stream's events are another database's."""
 ORPHANED_JOB_SECONDS = 120.0
 """Seconds after which a started job that never ended is removed; none takes longer than 30."""
 
@@ -99,6 +101,9 @@ class DrainWorker(SimpleWorker):
         """Wait for a job, and run the monitor and housekeeping every second of the wait."""
         while not self._stop_requested:
             self._monitor.tick()
+            if self._monitor.is_refused:
+                time.sleep(REFUSED_PAUSE_SECONDS)
+                continue
             self._housekeeping.run_due(lambda: not self._stop_requested and self._monitor.is_queue_empty)
             result = super().dequeue_job_and_maintain_ttl(1, 1)
             if result is not None or timeout is None or max_idle_time is not None:

@@ -16,6 +16,8 @@ WRITERS = "sak:writers"
 """The hash in which every writer reports its state once a second (`ingest/queue/writer_reports.py`)."""
 REFUSED = "sak:refused"
 """Hash of signed webhooks that were refused: by code the number, `:at` the last time in ms, `:bytes` a large size."""
+DATABASE = "sak:database"
+"""The hash by which workers know the database that has the stream's events (worker/drain/database_marker.py)."""
 RQ_QUEUE = "drain"
 RQ_JOB = "worker.jobs.drain"
 RQ_JOB_TIMEOUT_SECONDS = 30

@@ -85,6 +85,8 @@ def _adopt(
     with errors.translated():
         # The new epoch is valid on whichever timeline this server has. Older backups lacked the column until now.
         connection.execute("UPDATE feed_epoch SET timeline = NULL")
+        # Workers apply again what the stream still has.
+        connection.execute("UPDATE database_identity SET generation = gen_random_uuid()")
     on_progress("erasing again")
     suppression_count = requests.reapply(connection, environ)
     on_progress("collecting statistics for the planner")

@@ -5,6 +5,8 @@ and may reuse their transaction ids. So a reader whose cursor is from another ep
 """
 
 import logging
+from dataclasses import dataclass
+from typing import cast
 
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
@@ -22,18 +24,27 @@ def check(connection: Connection) -> None:
     """
     try:
         with connections.deadline(connection, _QUERY_TIMEOUT):
-            epoch = advance_epoch(connection)
+            change = advance_epoch(connection)
     except errors.StoreError as error:
         if error.sqlstate is None:
             raise
         log.warning("%s: the server does not report its timeline, so promotions are not detected", error)
     else:
-        if epoch is not None:
-            log.warning("PostgreSQL is on a new timeline: the feed has the new epoch %s", epoch)
+        if change is not None and change.previous_timeline is None:
+            log.info("the feed has the epoch %s", change.epoch)
+        elif change is not None:
+            log.warning("PostgreSQL is on a new timeline: the feed has the new epoch %s", change.epoch)
 
 
-def advance_epoch(connection: Connection) -> str | None:
-    """Start a new epoch if the timeline changed, and return it; None if it did not change. Raises StoreError."""
+@dataclass(frozen=True, slots=True)
+class TimelineChange:
+    epoch: str
+    previous_timeline: str | None
+    """None: this is the first that was recorded, and the epoch is unchanged."""
+
+
+def advance_epoch(connection: Connection) -> TimelineChange | None:
+    """Start a new epoch if the timeline changed; None if it did not. Raises StoreError."""
     with errors.translated():
         row = connection.execute(
             """
@@ -41,9 +52,10 @@ def advance_epoch(connection: Connection) -> str | None:
             SET timeline = now.timeline,
                 -- A new database records its first timeline without a new epoch.
                 epoch = CASE WHEN e.timeline IS NULL THEN e.epoch ELSE gen_random_uuid() END
-            FROM (SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline) AS now
-            WHERE e.timeline IS DISTINCT FROM now.timeline
-            RETURNING e.epoch::text
+            FROM (SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline) AS now,
+                (SELECT p.singleton, p.timeline FROM feed_epoch AS p FOR UPDATE) AS previous
+            WHERE e.singleton = previous.singleton AND previous.timeline IS DISTINCT FROM now.timeline
+            RETURNING e.epoch::text, previous.timeline
             """
         ).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else TimelineChange(*cast("tuple[str, str | None]", row))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from store.model.batches import Batch
-from store.postgres import json_rows
+from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
 BatchId: TypeAlias = tuple[str, int]
@@ -37,6 +37,20 @@ def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
         },
     ).fetchall()
     return set(cast("list[BatchId]", claimed))
+
+
+def known(connection: Connection, ids: Iterable[BatchId]) -> set[BatchId]:
+    """Those of these batches that are in the ledger; raises StoreError."""
+    with errors.translated():
+        found = connection.execute(
+            """
+            SELECT replace(b.writer::text, '-', ''), b.number
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (writer uuid, number bigint)
+            JOIN batches AS b USING (writer, number)
+            """,
+            {"rows": json_rows.encode({"writer": writer, "number": number} for writer, number in ids)},
+        ).fetchall()
+    return set(cast("list[BatchId]", found))
 
 
 def record_counts(connection: Connection, counts: Mapping[BatchId, Counter[str]]) -> None:

@@ -60,12 +60,49 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
 
 
 @pytest.mark.long
+def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
+    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
+) -> None:
+    """Its last seconds are in the stream: workers apply them again, and no id means another message than before."""
+    url = replication.failover_url(primary, standby)
+    environ = {"DATABASE_URL": url, "API_TOKEN": API_TOKEN}
+    ids = "SELECT message_id, id FROM whatsapp_messages"
+    with (
+        ProcessFleet(folder, url, redis_url, verdict_url=standby.url, workers=2) as fleet,
+        running_api(environ) as api_url,
+        fleet.create_sender(166, 200) as sender,
+    ):
+        assert fleet.wait_until(lambda: verdict.count_ledger_events(primary.url) > 400), fleet.output
+        standby.stop()
+        survived = verdict.count_ledger_events(primary.url)
+        fleet.wait(5.0)
+        assert verdict.count_ledger_events(primary.url) > survived + 400, fleet.output
+        cursor = named(api_url).get_data("/api/changes")["cursor"]
+        told = dict(replication.fetch_rows(primary, ids))
+        primary.kill()
+        standby.start()
+        replication.promote(standby)
+        kept = dict(replication.fetch_rows(standby, ids))
+        assert fleet.wait_until(lambda: verdict.count_ledger_events(standby.url) > survived + 1500, 60), fleet.output
+        sender.__exit__(None, None, None)
+
+        assert not (wrong := fleet.find_problems(sender.deliveries)), wrong
+        assert named(api_url).get("/api/changes", since=cursor).status_code == 410
+        now = dict(replication.fetch_rows(standby, ids))
+    assert len(kept) < len(told), "the standby lagged"
+    assert {name: now[name] for name in kept} == kept
+    assert not {id_ for name, id_ in now.items() if name not in kept} & set(told.values()), "an id was given out again"
+    assert "applying again" in fleet.output
+
+
+@pytest.mark.long
 def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:
     """What was committed and not replicated is in no stream any more; the next event of its writer gives it away."""
     url = replication.failover_url(primary, standby)
-    with ProcessFleet(folder, url, redis_url, verdict_url=standby.url) as fleet:
+    environment = {"STREAM_KEEP_SECONDS": "0"}
+    with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, environment=environment) as fleet:
         with fleet.create_sender(163, 40) as early:
             assert fleet.wait_until(lambda: verdict.count_ledger_events(standby.url) > 40), fleet.output
         assert fleet.wait_until(

@@ -79,9 +79,9 @@ class DisasterDrill:
         self.redis: Any = stack.enter_context(closing(connect(self.valkey.url)))
         self._api_listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, "API_PORT"))
 
-    def start_worker(self, url: str) -> ManagedProcess:
+    def start_worker(self, url: str, **environment: str) -> ManagedProcess:
         return self.stack.enter_context(
-            ManagedProcess("worker", self._shared | {"DATABASE_URL": url}, self.folder / "worker.log")
+            ManagedProcess("worker", self._shared | {"DATABASE_URL": url, **environment}, self.folder / "worker.log")
         )
 
     def start_api(self, url: str) -> ManagedProcess:

@@ -11,8 +11,13 @@ from redis.exceptions import RedisError, ResponseError
 from ingest.queue import contract, redis_rules
 from store.doctor import clock
 from store.doctor.finding import Finding, broken, by_threshold, ok, warning
+from store.feed import database_identity
+from store.postgres import connections
+from store.postgres.connections import DatabaseUrlError
+from store.postgres.errors import StoreError
 from telemetry.errors import SettingsError
 from worker import redis_client, redis_settings
+from worker.drain.database_marker import ADOPT, DatabaseMarker
 from worker.drain.stream import UNREADABLE_STREAM, StreamConsumer
 
 MIN_VERSION = (6, 2)
@@ -58,6 +63,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
                 _check_stuck(client),
                 _check_unreadable(client),
                 _check_refused(client),
+                *_check_database(client, environ),
             ]
     except (RedisError, OSError) as error:
         return [broken("redis", f"Redis does not answer ({type(error).__name__}).", remedy)]
@@ -154,3 +160,18 @@ def _check_refused(client: Redis) -> Finding:
         reasons += f", the largest of them {largest} bytes"
     message = f"Signed webhooks were refused, the last within a week ({reasons}). SAK does not send them again."
     return broken(name, message, remedy)
+
+
+def _check_database(client: Redis, environ: Mapping[str, str]) -> list[Finding]:
+    """Whether the events in Redis are those of the database; nothing where there is none to ask."""
+    name = "queue.database"
+    marker = DatabaseMarker(StreamConsumer(client, "doctor")).load()
+    try:
+        with connections.open(connections.url(environ), "doctor") as connection:
+            identity = database_identity.read(connection, with_position=False)
+    except (DatabaseUrlError, StoreError):
+        return []  # `python -m store doctor` reports it
+    if marker is None or marker.database_id == identity.database_id:
+        return [ok(name, "Redis has the events of this database.")]
+    remedy = f"Correct DATABASE_URL or REDIS_URL, or run `{ADOPT}` to store the events that are in Redis here."
+    return [broken(name, "Redis has the events of another database.", remedy)]

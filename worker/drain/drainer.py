@@ -15,8 +15,10 @@ from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import TransientError
 from telemetry.spans import Tracer
-from worker.drain import claim, gc_pause
+from worker.drain import claim, gc_pause, retry
+from worker.drain.database_marker import DatabaseMarker
 from worker.drain.entry_store import EntryStore, StoredEntries
+from worker.drain.known_batches import KnownBatches
 from worker.drain.stream import StreamConsumer, StreamEntry
 from worker.drain.tracing import DrainTracing
 from worker.metrics.worker import WorkerMetrics
@@ -31,6 +33,8 @@ IDLE_SECONDS = 2.0
 """Seconds without new entries after which a drain ends."""
 TARGET_EVENTS = 2048
 """Approximate events of a transaction, which writes a chat's row once, however many of them are in that chat."""
+VERIFY_DEADLINE_SECONDS = 5.0
+"""Seconds that PostgreSQL has to tell which database it is."""
 COALESCE_MIN_EVENTS = 32
 """Events of a read that emptied the stream, from which on more are expected at once."""
 COALESCE_SECONDS = 0.05
@@ -71,18 +75,37 @@ class Drainer:
             tracing=self._tracing,
             should_stop=lambda: self.stopping,
         )
+        self._marker = DatabaseMarker(self.stream)
+        self._is_verified = False
+        """Whether the database was found to be the one that has this stream's events, with all its commits."""
+        self._known_batches = KnownBatches(self.stream)
         self._connection: Connection | None = None
         self._read_count = 16
         self._is_searching = False
         """Whether entries of this worker wait for the end of a search for rejected events."""
 
     def connection(self) -> Connection:
-        """The connection to PostgreSQL, reopened if it broke; raises TransientError."""
+        """The connection to PostgreSQL, reopened if it broke; raises TransientError and RedisError."""
+        connection = self._open_connection()
+        if not self._is_verified:
+            self.verify_database()
+        return connection
+
+    def verify_database(self) -> None:
+        """Compare the database with the marker in Redis; raises as DatabaseMarker.verify does."""
+        connection = self._open_connection()
+        self._is_verified = False
+        with connections.deadline(connection, VERIFY_DEADLINE_SECONDS):
+            self._marker.verify(connection)
+        self._is_verified = True
+
+    def _open_connection(self) -> Connection:
         if self._connection is not None and not connections.is_idle(self._connection):
             self._connection.close()
             self._connection = None
         if self._connection is None:
             self._connection = connections.open(self._database_url, "worker", overrides=connections.KEY_LOOKUP_SETTINGS)
+            self._is_verified = False
             timelines.check(self._connection)
         return self._connection
 
@@ -91,6 +114,13 @@ class Drainer:
 
         Raises TransientError if PostgreSQL is away for the whole slice; the entries stay in the stream.
         """
+        # Nothing is taken from the stream for a database that may not have it.
+        retry.retry_transient(
+            self.connection,
+            seconds=DRAIN_SECONDS,
+            should_stop=lambda: self.stopping,
+            on_retry=self._metrics.retries.inc,
+        )
         started = time.monotonic()
         last_entries_at = started
         while not self.stopping and time.monotonic() - started < DRAIN_SECONDS:
@@ -101,13 +131,25 @@ class Drainer:
                 entries = self.stream.read_own(count)
                 self._is_searching = bool(entries)
             if entries:
-                events = self._drain_entries(entries)
+                self._require_same_database(entries)
+                new = self._known_batches.acknowledge(self.connection, entries)
+                events = self._drain_entries(new) if new else 0
                 last_entries_at = time.monotonic()
                 if events >= COALESCE_MIN_EVENTS and len(entries) < count:
                     time.sleep(COALESCE_SECONDS)
             elif time.monotonic() - last_entries_at > IDLE_SECONDS:
                 break
         return not self.stopping and self.stream.has_work()
+
+    def _require_same_database(self, entries: Sequence[StreamEntry]) -> None:
+        """Raise DatabaseRefusedError if the entries are another database's since the last look."""
+        if self.stream.generation == self._marker.generation:
+            return
+        try:
+            self.verify_database()
+        except TransientError:
+            self.stream.reset_delivery_counts([entry.id for entry in entries])
+            raise
 
     def close(self) -> None:
         """Close the connection and remove the consumer, if Redis can be reached."""
@@ -130,6 +172,7 @@ class Drainer:
                 self._entry_store.store(entries, stored)
             except (TransientError, JobTimeoutException):
                 # The worker survived, so the entries are not suspect; they may have been too many.
+                self._is_verified = False
                 self._read_count = max(1, len(entries) // 2)
                 self._release_unstored(ids, stored)
                 raise
@@ -143,6 +186,7 @@ class Drainer:
             self._read_count = max(1, len(entries) // 2)
         else:
             self._adjust_read_count(entries, stored.events)
+        self._known_batches.expect(stored.events > 0 and not stored.outcome_counts)
         return stored.events
 
     def _acknowledge(self, stored: StoredEntries) -> None:

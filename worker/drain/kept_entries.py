@@ -1,7 +1,7 @@
 """Keeps committed entries in the stream for a while, within a number of bytes.
 
-An asynchronous standby of PostgreSQL that is promoted, or a backup that is restored, lacks the newest commits: a kept
-entry has what they stored.
+An asynchronous standby of PostgreSQL that is promoted, or a backup that is restored, lacks the newest commits. What
+they stored is in a kept entry, which workers then apply again (worker/drain/database_marker.py).
 """
 
 import time

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from redis import Redis
-from redis.exceptions import OutOfMemoryError, ResponseError, WatchError
+from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
 from ingest.queue import consumer_group
 from ingest.queue.consumer_group import GroupPosition
-from ingest.queue.contract import CONSUMER_GROUP, STREAM
+from ingest.queue.contract import CONSUMER_GROUP, DATABASE, STREAM
 
 ABANDONED_AFTER_MS = 5_000
 """Milliseconds without a refresh after which an entry counts as left by a dead worker."""
@@ -23,11 +24,6 @@ DEAD_CONSUMER_AFTER_MS = 86_400_000
 
 UNREADABLE_STREAM = f"{STREAM}:unreadable"
 """The stream of entries that no worker could read so far."""
-
-REQUEUE_PAGE = 100
-"""Unreadable entries that are returned in one transaction."""
-MAX_CONFLICTS = 20
-"""Transactions in a row that other workers' changes to the unreadable entries may undo."""
 
 MAX_COUNTED = 100
 """Entries that are read to count them where Redis does not tell the group's lag."""
@@ -70,6 +66,8 @@ class StreamConsumer:
     def __init__(self, redis: Redis, consumer_name: str) -> None:
         self.redis = redis
         self.consumer_name = consumer_name
+        self.generation: object = None
+        """The database's generation in Redis (worker/drain/database_marker.py) right after the last read."""
 
     def ensure_group(self) -> None:
         """Create stream and group if they are absent: at first, and after Redis lost its data."""
@@ -81,11 +79,12 @@ class StreamConsumer:
 
     def read_new(self, count: int, *, block_ms: int | None = None) -> list[StreamEntry]:
         """Up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
-        try:
-            read = self.redis.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms)
-        except ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
+        with self._reading() as pipe:
+            pipe.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms)
+            read = self._execute_read(pipe)
+        if isinstance(read, ResponseError):
+            if not str(read).startswith("NOGROUP"):
+                raise read
             self.ensure_group()
             return []
         streams = cast("list[tuple[bytes, _Reply]]", read or [])
@@ -109,7 +108,11 @@ class StreamConsumer:
         if not deaths:
             return []
         # Claims only entries that are still idle: of two workers that claim at once, one gets them.
-        claimed = self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
+        with self._reading() as pipe:
+            pipe.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
+            claimed = self._execute_read(pipe)
+        if isinstance(claimed, ResponseError):
+            raise claimed
         return [StreamEntry(id_, fields, deaths[id_]) for id_, fields in cast("_Reply", claimed) if fields is not None]
 
     def refresh_claims(self, ids: Sequence[bytes]) -> None:
@@ -134,33 +137,6 @@ class StreamConsumer:
             pipe.xack(STREAM, CONSUMER_GROUP, entry.id)
             pipe.xdel(STREAM, entry.id)
             pipe.execute()
-
-    def requeue_unreadable(self) -> int:
-        """Return all unreadable entries to the stream; returns their number.
-
-        Of workers that start together one succeeds with each entry, so that none is returned twice.
-        """
-        newest = self._entries(self.redis.xrevrange(UNREADABLE_STREAM, count=1))
-        requeued = conflicts = 0
-        # A worker that still cannot read an entry sets it aside again, behind this one.
-        while newest and conflicts < MAX_CONFLICTS:
-            with self.redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-                pipe.watch(UNREADABLE_STREAM)
-                page = self._entries(pipe.xrange(UNREADABLE_STREAM, "-", newest[0][0].decode(), count=REQUEUE_PAGE))
-                if not page:
-                    break
-                pipe.multi()
-                for entry_id, fields in page:
-                    pipe.xadd(STREAM, cast("dict[Any, Any]", fields))
-                    pipe.xdel(UNREADABLE_STREAM, entry_id)
-                try:
-                    pipe.execute()
-                    requeued, conflicts = requeued + len(page), 0
-                except WatchError:
-                    conflicts += 1
-                except OutOfMemoryError:
-                    break  # they stay set aside until a worker starts with more room
-        return requeued
 
     def unreadable_count(self) -> int:
         """Entries that are set aside."""
@@ -219,6 +195,15 @@ class StreamConsumer:
     def _pending(self, count: int, *, idle_ms: int | None = None) -> Sequence[dict[str, object]]:
         pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, "-", "+", count, idle=idle_ms)
         return cast("list[dict[str, object]]", pending)
+
+    def _reading(self) -> Pipeline:
+        return self.redis.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType] - shard_hint
+
+    def _execute_read(self, pipe: Pipeline) -> object:
+        """The reply to the command in the pipeline, or its error; then reads the generation, in the same round trip."""
+        pipe.hget(DATABASE, "generation")
+        reply, self.generation = cast("list[object]", pipe.execute(raise_on_error=False))
+        return reply
 
     def _entries_after(self, last_id: bytes, count: int) -> list[tuple[bytes, EntryFields]]:
         return self._entries(self.redis.xrange(STREAM, b"(" + last_id, "+", count=count))

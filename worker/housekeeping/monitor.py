@@ -16,6 +16,7 @@ from store.ledger import stream_status, writers
 from store.ledger.writers import Heartbeat, WriterPosition
 from store.postgres import connections
 from store.postgres.errors import TransientError
+from worker.drain.database_marker import DatabaseRefusedError
 from worker.drain.drainer import Drainer
 from worker.drain.kept_entries import KeptEntries
 from worker.drain.stream import EntryFields
@@ -50,6 +51,8 @@ class StreamMonitor:
         """Time of the last check, by the monotonic clock."""
         self.not_ready_reason: str | None = "not connected yet"
         """Why the worker is not ready; None if it is."""
+        self.is_refused = False
+        """Whether the stream's events are another database's: then this worker takes neither entries nor jobs."""
 
     def tick(self) -> None:
         """Check the stream if a second has passed; raises RedisError."""
@@ -69,6 +72,7 @@ class StreamMonitor:
         self.unreadable = stream.unreadable_count()
         self._metrics.unreadable_entries.set(self.unreadable)
         try:
+            self._drainer.verify_database()
             connection = self._drainer.connection()
             with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
                 stream_status.record(
@@ -87,9 +91,9 @@ class StreamMonitor:
                 self._metrics.feed_lag.set(pruning.horizon_lag(connection))
                 # Without the key of erased people's fingerprints nothing may be stored: not ready.
                 suppressions.check_key(connection, self._drainer.suppressions)
-            self.not_ready_reason = None
+            self.not_ready_reason, self.is_refused = None, False
         except TransientError as error:
-            self.not_ready_reason = str(error)
+            self.not_ready_reason, self.is_refused = str(error), isinstance(error, DatabaseRefusedError)
             log.warning("%s: new events stay in the stream", error)
         self.checked_at = time.monotonic()
 

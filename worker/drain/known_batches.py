@@ -1,0 +1,42 @@
+"""Acknowledges entries whose batches are stored already, without parsing them, while entries are applied again."""
+
+from collections.abc import Callable, Sequence
+
+from ingest.queue import contract
+from store.ledger import batch_counts
+from store.ledger.batch_counts import BatchId
+from store.postgres.connections import Connection
+from worker.drain.stream import StreamConsumer, StreamEntry
+
+
+class KnownBatches:
+    """Asks PostgreSQL only while batches turn out to be known: otherwise the transaction itself skips them."""
+
+    def __init__(self, stream: StreamConsumer) -> None:
+        self._stream = stream
+        self._is_expected = False
+
+    def expect(self, is_expected: bool) -> None:  # noqa: FBT001 - the only argument
+        """Whether the next entries are probably stored already, because the last ones were."""
+        self._is_expected = is_expected
+
+    def acknowledge(
+        self, get_connection: Callable[[], Connection], entries: Sequence[StreamEntry]
+    ) -> Sequence[StreamEntry]:
+        """Acknowledge the entries that are stored; returns the others. Raises TransientError and RedisError."""
+        if not self._is_expected:
+            return entries
+        ids = {entry.id: batch_id for entry in entries if (batch_id := _batch_id(entry)) is not None}
+        known = batch_counts.known(get_connection(), ids.values())
+        stored = [entry_id for entry_id, batch_id in ids.items() if batch_id in known]
+        self._stream.acknowledge(stored)
+        self._is_expected = bool(stored)
+        return [entry for entry in entries if ids.get(entry.id) not in known]
+
+
+def _batch_id(entry: StreamEntry) -> BatchId | None:
+    try:
+        batch = contract.from_fields(entry.fields)
+    except contract.UnreadableEntryError:
+        return None  # the drain sets it aside
+    return batch.writer, batch.number
