@@ -1,29 +1,65 @@
-"""Decodes stream entries into batches of parsed events for the store."""
+"""Decodes stream entries into batches of parsed events for the store.
+
+A receipt is a time by ingest's clock, and Redis' clock, in the entry's id, corrects it where it is far off. The result
+depends on the entry alone, so that it is the same whenever the entry is applied.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 from ingest.queue import contract
+from ingest.queue.contract import RawBatch
+from store.model import timestamps
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
 from worker.sak import identity, parser
 
+MAX_RECEIPT_AHEAD = 5 * 60_000
+"""Milliseconds by which a receipt may be after the append of its entry, which in truth always comes later."""
 
-def batch(fields: dict[bytes, bytes]) -> Batch:
-    """The entry's batch with every event parsed; raises UnreadableEntryError."""
-    raw = contract.from_fields(fields)
-    events = [event(raw, index) for index in range(len(raw.bodies))]
+
+def batch(fields: Mapping[bytes, bytes], appended_at: int | None = None) -> Batch:
+    """The entry's batch with every event parsed; raises UnreadableEntryError.
+
+    `appended_at` is the time of the entry's append in ms by Redis' clock; None for a batch that is in no stream.
+    """
+    raw = raw_batch(fields, appended_at)
+    events = [event(raw, index, appended_at) for index in range(len(raw.bodies))]
     return Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events))
 
 
-def event(raw: contract.RawBatch, index: int) -> Event:
+def raw_batch(fields: Mapping[bytes, bytes], appended_at: int | None) -> RawBatch:
+    """The entry's batch, unparsed; raises UnreadableEntryError.
+
+    If ingest's clock was fast, the last receipt becomes the time of the append, and the others keep their distance.
+    """
+    raw = contract.from_fields(fields)
+    ahead = 0 if appended_at is None else max(raw.received_at, default=0) - appended_at
+    if ahead <= MAX_RECEIPT_AHEAD:
+        return raw
+    return replace(raw, received_at=tuple(max(0, received_at - ahead) for received_at in raw.received_at))
+
+
+def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
     """One event of a batch, parsed."""
     body = raw.bodies[index]
     read = parser.parse(body)
     digest = identity.digest(
         body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=read.is_self_identifying
     )
-    return Event(index, raw.received_at[index], body, digest, read.outcome)
+    received_at = raw.received_at[index]
+    if appended_at is not None and _proves_slow_clock(read.outcome, received_at, appended_at):
+        received_at = appended_at
+    return Event(index, received_at, body, digest, read.outcome)
 
 
-def parked_event(raw: contract.RawBatch, index: int, reason: str) -> Event:
+def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> bool:
+    """Whether the event claims a time that is too late for its receipt and not for its append."""
+    earliest, latest = received_at + timestamps.MAX_CLOCK_SKEW, appended_at + timestamps.MAX_CLOCK_SKEW
+    return any(fact.time is not None and earliest < fact.time <= latest for fact in outcome.facts)
+
+
+def parked_event(raw: RawBatch, index: int, reason: str) -> Event:
     """One event of a batch, parked without being parsed; its identity is its position."""
     body = raw.bodies[index]
     digest = identity.digest(body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=False)

@@ -92,7 +92,7 @@ class EntryStore:
         decoded: list[DecodedEntry] = []
         for entry in entries:
             try:
-                decoded.append((entry, decoding.batch(entry.fields)))
+                decoded.append((entry, decoding.batch(entry.fields, entry.appended_at)))
             except contract.UnreadableEntryError as error:
                 self._set_aside(entry, error, stored)
         return decoded

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 from rq.timeouts import JobTimeoutException
 
-from ingest.queue import contract
 from store.model.batches import Batch, Event
 from store.postgres.errors import PermanentError, TransientError
 from worker.drain import decoding
@@ -81,19 +80,19 @@ def decode_suspect(entry: StreamEntry, verdicts: EventVerdicts, dry_run: DryRun,
     An attempt is counted before it begins. An event with MAX_DEATHS failed attempts is parked unparsed. The next call
     tries only events without a verdict. Raises UnreadableEntryError.
     """
-    raw = contract.from_fields(entry.fields)
+    raw = decoding.raw_batch(entry.fields, entry.appended_at)
     judged = verdicts.read()
     events: list[Event] = []
     for index in range(len(raw.bodies)):
         if index in judged:
-            events.append(decoding.event(raw, index))
+            events.append(decoding.event(raw, index, entry.appended_at))
             continue
         if not has_time():
             return None
         if verdicts.begin_attempt(index) > MAX_DEATHS:
             events.append(decoding.parked_event(raw, index, KILLS_WORKER))
             continue
-        event = decoding.event(raw, index)
+        event = decoding.event(raw, index, entry.appended_at)
         try:
             dry_run(Batch(raw.writer, raw.number, raw.acknowledged_events, (event,)))
         except PermanentError:

@@ -40,6 +40,11 @@ class StreamEntry:
     deaths: int
     """Earlier deliveries of the entry to workers that died."""
 
+    @property
+    def appended_at(self) -> int:
+        """Time of the append in ms, by Redis' clock."""
+        return _milliseconds(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
