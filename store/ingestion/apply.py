@@ -28,15 +28,17 @@ def batches(
     *,
     own_phone: str | None = None,
     suppressions: SuppressionCache | None = None,
+    generation: str | None = None,
 ) -> Counter[str]:
     """Write the batches that are not written yet, in one transaction; returns how their events were counted.
 
-    `own_phone` is the number of sessions that reported none. Raises SuppressionKeyError where the key of erased people
+    `own_phone` is the number of sessions that reported none; `generation` is that of the database to write to, if it
+    matters (store/feed/database_identity.py). Raises SuppressionKeyError where the key of erased people
     is missing; TransientError, after which the same call may succeed; and PermanentError, after which it cannot: an
     event contains something that PostgreSQL refuses, and `dry_run` finds it.
     """
     with errors.translated(), connection.transaction():
-        return _write(connection, batches, own_phone, suppressions or SuppressionCache())
+        return _write(connection, batches, own_phone, suppressions or SuppressionCache(), generation)
 
 
 def dry_run(
@@ -52,10 +54,14 @@ def dry_run(
 
 
 def _write(
-    connection: Connection, batches: Iterable[Batch], own_phone: str | None, cache: SuppressionCache
+    connection: Connection,
+    batches: Iterable[Batch],
+    own_phone: str | None,
+    cache: SuppressionCache,
+    generation: str | None = None,
 ) -> Counter[str]:
     suppression_set = cache.current(connection)
-    new = _claim(connection, batches)
+    new = _claim(connection, batches, generation)
     filtered = None if suppression_set is None else batch_filter.filter_batches(connection, suppression_set, new)
     if filtered is not None:
         new = filtered.batches
@@ -79,11 +85,11 @@ def _write(
     return counts
 
 
-def _claim(connection: Connection, batches: Iterable[Batch]) -> Sequence[Batch]:
+def _claim(connection: Connection, batches: Iterable[Batch], generation: str | None) -> Sequence[Batch]:
     """The batches that no transaction has written yet, each once."""
     # A batch whose confirmation was lost is in the stream twice, and both entries may be in one group.
     distinct = {(batch.writer, batch.number): batch for batch in batches}
-    claimed = batch_counts.claim(connection, distinct.values())
+    claimed = batch_counts.claim(connection, distinct.values(), generation)
     return [batch for batch_id, batch in distinct.items() if batch_id in claimed]
 
 

@@ -15,9 +15,10 @@ OUTCOME_COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten"
 """The outcomes under which an event is counted, and `duplicate`."""
 
 
-def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
+def claim(connection: Connection, batches: Iterable[Batch], generation: str | None = None) -> set[BatchId]:
     """Insert the batches that are not in the ledger yet, and return their ids; the others must be skipped.
 
+    Fails if `generation` is given and the database has another one.
     Every event is counted as stored, which is mostly true; `record_counts` corrects that in the same transaction.
     """
     claimed = connection.execute(
@@ -25,6 +26,7 @@ def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
         INSERT INTO batches (writer, number, size, upto, stored)
         SELECT r.writer, r.number, r.size, r.upto, r.size
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (writer uuid, number bigint, size integer, upto bigint)
+        WHERE %(generation)s::uuid IS NULL OR require_generation(%(generation)s::uuid)
         ORDER BY r.writer, r.number
         ON CONFLICT (writer, number) DO NOTHING
         RETURNING replace(writer::text, '-', ''), number
@@ -33,7 +35,8 @@ def claim(connection: Connection, batches: Iterable[Batch]) -> set[BatchId]:
             "rows": json_rows.encode(
                 {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.cumulative_events}
                 for b in batches
-            )
+            ),
+            "generation": generation,
         },
     ).fetchall()
     return set(cast("list[BatchId]", claimed))

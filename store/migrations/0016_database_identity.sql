@@ -8,3 +8,18 @@ CREATE TABLE database_identity (
     generation uuid NOT NULL DEFAULT gen_random_uuid()
 );
 INSERT INTO database_identity DEFAULT VALUES;
+
+-- True if the database is complete and has this generation; else an error, so that a transaction that was meant for
+-- another state stores nothing. A restore records the first migration last.
+CREATE FUNCTION require_generation(expected uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM migrations AS m WHERE m.name = '0001_ledger.sql')
+        OR NOT EXISTS (SELECT FROM database_identity AS i WHERE i.generation = expected)
+    THEN
+        RAISE EXCEPTION 'the database was restored or replaced' USING ERRCODE = 'SK001';
+    END IF;
+    RETURN true;
+END
+$$;

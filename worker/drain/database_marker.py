@@ -111,8 +111,8 @@ class DatabaseMarker:
         self._stream = stream
         self._redis = stream.redis
         self._reports_position = True
-        self.generation: bytes | None = None
-        """The generation of the database as it was last verified, as in Redis."""
+        self.generation: str | None = None
+        """The generation of the database as it was last verified."""
 
     def load(self) -> Marker | None:
         """The marker; None before the first worker."""
@@ -152,7 +152,7 @@ class DatabaseMarker:
                 database_identity.continue_after(connection, (marker.generation, *marker.past), marker.last_ids)
                 identity = self.read_identity(connection)
             is_written = self._write(pipe, identity, marker, again=again)
-        self.generation = identity.generation.encode()
+        self.generation = identity.generation
         if marker is None or again:
             if not is_written:
                 raise TransientError("Another worker compares Redis with the database at the same time.")

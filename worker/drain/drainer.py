@@ -10,8 +10,6 @@ from rq.timeouts import JobTimeoutException
 
 from ingest.queue.failpoints import Failpoints
 from store.erasure.suppressions import SuppressionCache
-from store.feed import timelines
-from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import TransientError
 from telemetry.spans import Tracer
@@ -21,6 +19,7 @@ from worker.drain.entry_store import EntryStore, StoredEntries
 from worker.drain.known_batches import KnownBatches
 from worker.drain.stream import StreamConsumer, StreamEntry
 from worker.drain.tracing import DrainTracing
+from worker.drain.verified_database import VerifiedDatabase
 from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.drain")
@@ -33,8 +32,6 @@ IDLE_SECONDS = 2.0
 """Seconds without new entries after which a drain ends."""
 TARGET_EVENTS = 2048
 """Approximate events of a transaction, which writes a chat's row once, however many of them are in that chat."""
-VERIFY_DEADLINE_SECONDS = 5.0
-"""Seconds that PostgreSQL has to tell which database it is."""
 COALESCE_MIN_EVENTS = 32
 """Events of a read that emptied the stream, from which on more are expected at once."""
 COALESCE_SECONDS = 0.05
@@ -61,13 +58,13 @@ class Drainer:
         """The erased people, whose events are not stored."""
         self.stream = StreamConsumer(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
-        self._database_url = database_url
+        self._database = VerifiedDatabase(database_url, DatabaseMarker(self.stream))
         self._metrics = metrics
         self._failpoints = failpoints
         self._tracing = DrainTracing(tracer)
         self._entry_store = EntryStore(
             self.stream,
-            self.connection,
+            self._database,
             own_phone=own_phone,
             suppressions=suppressions,
             metrics=metrics,
@@ -75,39 +72,18 @@ class Drainer:
             tracing=self._tracing,
             should_stop=lambda: self.stopping,
         )
-        self._marker = DatabaseMarker(self.stream)
-        self._is_verified = False
-        """Whether the database was found to be the one that has this stream's events, with all its commits."""
         self._known_batches = KnownBatches(self.stream)
-        self._connection: Connection | None = None
         self._read_count = 16
         self._is_searching = False
         """Whether entries of this worker wait for the end of a search for rejected events."""
 
     def connection(self) -> Connection:
         """The connection to PostgreSQL, reopened if it broke; raises TransientError and RedisError."""
-        connection = self._open_connection()
-        if not self._is_verified:
-            self.verify_database()
-        return connection
+        return self._database.connection()
 
     def verify_database(self) -> None:
         """Compare the database with the marker in Redis; raises as DatabaseMarker.verify does."""
-        connection = self._open_connection()
-        self._is_verified = False
-        with connections.deadline(connection, VERIFY_DEADLINE_SECONDS):
-            self._marker.verify(connection)
-        self._is_verified = True
-
-    def _open_connection(self) -> Connection:
-        if self._connection is not None and not connections.is_idle(self._connection):
-            self._connection.close()
-            self._connection = None
-        if self._connection is None:
-            self._connection = connections.open(self._database_url, "worker", overrides=connections.KEY_LOOKUP_SETTINGS)
-            self._is_verified = False
-            timelines.check(self._connection)
-        return self._connection
+        self._database.verify()
 
     def run(self, on_tick: Callable[[], None]) -> bool:
         """Drain for a slice of time; returns whether entries are left. `on_tick` is called several times a second.
@@ -143,10 +119,10 @@ class Drainer:
 
     def _require_same_database(self, entries: Sequence[StreamEntry]) -> None:
         """Raise DatabaseRefusedError if the entries are another database's since the last look."""
-        if self.stream.generation == self._marker.generation:
+        if self.stream.generation == self._database.generation:
             return
         try:
-            self.verify_database()
+            self._database.verify()
         except TransientError:
             self.stream.reset_delivery_counts([entry.id for entry in entries])
             raise
@@ -154,8 +130,7 @@ class Drainer:
     def close(self) -> None:
         """Close the connection and remove the consumer, if Redis can be reached."""
         self._tracing.close()
-        if self._connection is not None:
-            self._connection.close()
+        self._database.close()
         try:
             self.stream.remove_consumer()
         except RedisError:
@@ -172,7 +147,7 @@ class Drainer:
                 self._entry_store.store(entries, stored)
             except (TransientError, JobTimeoutException):
                 # The worker survived, so the entries are not suspect; they may have been too many.
-                self._is_verified = False
+                self._database.doubt()
                 self._read_count = max(1, len(entries) // 2)
                 self._release_unstored(ids, stored)
                 raise

@@ -13,13 +13,13 @@ from store.erasure.suppressions import SuppressionCache
 from store.ingestion import apply
 from store.model.batches import Batch
 from store.postgres import connections
-from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError
 from worker.drain import batch_log, decoding, poison, retry
 from worker.drain.poison import HasTime
 from worker.drain.stream import StreamConsumer, StreamEntry
 from worker.drain.tracing import DrainTracing
 from worker.drain.verdicts import EventVerdicts
+from worker.drain.verified_database import VerifiedDatabase
 from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.drain")
@@ -49,7 +49,7 @@ class EntryStore:
     def __init__(  # noqa: PLR0913 - its collaborators
         self,
         stream: StreamConsumer,
-        get_connection: Callable[[], Connection],
+        database: VerifiedDatabase,
         *,
         own_phone: str | None,
         suppressions: SuppressionCache,
@@ -59,7 +59,7 @@ class EntryStore:
         should_stop: Callable[[], bool],
     ) -> None:
         self._stream = stream
-        self._get_connection = get_connection
+        self._database = database
         self._own_phone = own_phone
         self._suppressions = suppressions
         self._metrics = metrics
@@ -147,22 +147,32 @@ class EntryStore:
         stored.events += sum(len(batch.events) for batch in batches)
 
     def _apply(self, batches: Sequence[Batch]) -> Counter[str]:
-        connection = self._get_connection()
+        connection = self._database.connection()
         self._failpoints.reach("worker.before_commit")
         began = time.monotonic()
         deadline = connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS)
         with deadline, self._tracing.step("PostgreSQL transaction"):
-            counted = apply.batches(connection, batches, own_phone=self._own_phone, suppressions=self._suppressions)
+            counted = apply.batches(
+                connection,
+                batches,
+                own_phone=self._own_phone,
+                suppressions=self._suppressions,
+                generation=self._database.generation,
+            )
         batch_log.log_stored(batches, counted, time.monotonic() - began)
         self._metrics.record_transaction(batches)
         return counted
 
     def _dry_run(self, batch: Batch) -> None:
-        connection = self._get_connection()
+        connection = self._database.connection()
         with connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS):
             apply.dry_run(connection, [batch], own_phone=self._own_phone, suppressions=self._suppressions)
 
     def _with_retries(self, work: Callable[[], Result]) -> Result:
         return retry.retry_transient(
-            work, seconds=RETRY_SECONDS, should_stop=self._should_stop, on_retry=self._metrics.retries.inc
+            work, seconds=RETRY_SECONDS, should_stop=self._should_stop, on_retry=self._prepare_retry
         )
+
+    def _prepare_retry(self) -> None:
+        self._metrics.retries.inc()
+        self._database.doubt()

@@ -71,7 +71,7 @@ class StreamConsumer:
     def __init__(self, redis: Redis, consumer_name: str) -> None:
         self.redis = redis
         self.consumer_name = consumer_name
-        self.generation: object = None
+        self.generation: str | None = None
         """The database's generation in Redis (worker/drain/database_marker.py) right after the last read."""
 
     def ensure_group(self) -> None:
@@ -207,7 +207,8 @@ class StreamConsumer:
     def _execute_read(self, pipe: Pipeline) -> object:
         """The reply to the command in the pipeline, or its error; then reads the generation, in the same round trip."""
         pipe.hget(DATABASE, "generation")
-        reply, self.generation = cast("list[object]", pipe.execute(raise_on_error=False))
+        reply, generation = cast("list[object]", pipe.execute(raise_on_error=False))
+        self.generation = generation.decode() if isinstance(generation, bytes) else None
         return reply
 
     def _entries_after(self, last_id: bytes, count: int) -> list[tuple[bytes, EntryFields]]:
