@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from api.http.errors import ApiError
+from store.model import lines
 from store.postgres import errors
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,10 @@ _HTTP_ERRORS = {
 
 
 def success(data_json: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The success envelope around JSON text."""
-    return Response(f'{{"success":true,"data":{data_json}}}', media_type=JSON_MEDIA_TYPE, headers=headers)
+    """The success envelope around JSON text, in one line for every reader."""
+    return Response(
+        f'{{"success":true,"data":{lines.escape_json(data_json)}}}', media_type=JSON_MEDIA_TYPE, headers=headers
+    )
 
 
 def failure(error: ApiError) -> Response:

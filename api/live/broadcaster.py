@@ -14,6 +14,7 @@ import anyio.to_thread
 from api.http.database import Database
 from api.live import change_ids
 from store.feed.listener import ChangeListener
+from store.model import lines
 from store.postgres import errors
 from store.postgres.connections import Connection
 from store.reading import change_feed
@@ -41,8 +42,8 @@ class StreamEvent:
 
 
 def encode_event(epoch: str, change: FeedEntry) -> StreamEvent:
-    lines = f"id: {change_ids.encode(epoch, change.position)}\ndata: {change.json}\n\n"
-    return StreamEvent(change.position, change.session_id, lines.encode())
+    frame = f"id: {change_ids.encode(epoch, change.position)}\ndata: {lines.escape_json(change.json)}\n\n"
+    return StreamEvent(change.position, change.session_id, frame.encode())
 
 
 class Broadcaster:

@@ -1,16 +1,14 @@
 """Follows raw events as they are stored, like `tail -f`."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
+from store.model import lines
 from store.postgres.connections import Connection
 
 _PAGE_SIZE = 500
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters except tab and newline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +22,8 @@ class RawPayload:
 
     @property
     def printable_text(self) -> str:
-        """The body for a terminal: bytes that are not text and control characters are escaped."""
-        text = self.body.decode(errors="backslashreplace")
-        return _CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+        """The body for a terminal: bytes that are not text and invisible characters are escaped."""
+        return lines.show(self.body.decode(errors="backslashreplace"), keep="\t\n")
 
     @property
     def received_iso(self) -> str:

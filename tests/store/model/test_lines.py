@@ -1,0 +1,26 @@
+"""No character that a stranger sends ends a line or hides in one."""
+
+import json
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.model import lines
+
+
+@given(st.text())
+def test_json_is_one_line_for_every_reader(text: str) -> None:
+    escaped = lines.escape_json(json.dumps({text: text}, ensure_ascii=False))
+
+    assert len(escaped.splitlines()) == 1
+    assert json.loads(escaped) == {text: text}
+
+
+@given(st.text())
+def test_every_invisible_character_is_shown(text: str) -> None:
+    shown = lines.show(text, keep="\n")
+
+    assert not [c for c in shown if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+    assert shown.replace("\n", "").isprintable() or any(unicodedata.category(c) in {"Cn", "Co", "Zs"} for c in text)
+    assert lines.show("नमस्ते 😀 é") == "नमस्ते 😀 é"
