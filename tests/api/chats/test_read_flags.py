@@ -171,3 +171,36 @@ def test_a_page_from_before_a_restore_marks_nothing(history: HistoryWriter, clie
 
     assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
     assert unread(client) == 1
+
+
+def test_the_guides_update_marks_the_chat_as_read(history: HistoryWriter, client: ApiClient) -> None:
+    """Its readers paste it; a number without its messages would come back with the next message."""
+    history.store(message_fact(), message_fact(at=1), alias_fact(), message_fact(at=2, address=SENDER_LID))
+    cursor = client.current_cursor()
+    history.execute(f"UPDATE whatsapp_contacts SET unread_count = 0 WHERE phone_number = '{SENDER_PHONE}'")
+    after = unread(client)
+    history.store(message_fact(at=3))
+
+    assert after == 0
+    assert [one["kind"] for one in client.get_data("/api/changes", since=cursor)["changes"]][:1] == ["read"]
+    assert unread(client) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE whatsapp_contacts SET unread_count = 1",
+        "UPDATE whatsapp_contacts SET unread_count = NULL",
+        "UPDATE whatsapp_contacts SET unread_count = 0, name = 'another'",
+        "UPDATE whatsapp_contacts SET name = 'another'",
+        "DELETE FROM whatsapp_contacts",
+        "INSERT INTO whatsapp_contacts (session_id, address, kind) VALUES ('s1', '919811000077', 'phone')",
+    ],
+)
+def test_any_other_write_of_contacts_is_refused(history: HistoryWriter, client: ApiClient, statement: str) -> None:
+    """They are computed: a row written by hand would be wrong with the next event."""
+    history.store(message_fact())
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="computed from the messages"):
+        history.execute(statement)
+
+    assert unread(client) == 1
