@@ -35,6 +35,8 @@ def add_secret(path: Path, secret: str) -> bool:
 
     The other secrets remain, as webhooks signed with them may still arrive. Raises EnvFileError and OSError.
     """
+    if not secret_list.is_token(secret):
+        raise EnvFileError("The secret is not one word of printable characters: nothing was written.")
     path = path.resolve()
     bindings = _bindings(path)
     known: list[str] = []

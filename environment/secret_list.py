@@ -1,13 +1,23 @@
 """Splits a variable that holds several secrets, separated by commas."""
 
+import string
+
 from environment import quotes
 from telemetry.errors import SettingsError
+
+MAX_LENGTH = 512
+_TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._~+/=-")
 
 
 def split(text: str) -> list[str]:
     """The secrets, without the quotation marks around them."""
     parts = quotes.unquoted(text.strip()).split(",")
     return [secret for part in parts if (secret := quotes.unquoted(part.strip()))]
+
+
+def is_token(secret: str) -> bool:
+    """Whether `.env`, a shell and Compose read the secret as it is written: ASCII letters, digits, `._~+/=-`."""
+    return 0 < len(secret) <= MAX_LENGTH and set(secret) <= _TOKEN_CHARACTERS
 
 
 def read(name: str, text: str) -> list[str]:

@@ -1,11 +1,13 @@
 """Calls SAK: registers webhooks, sends messages, lists what was sent, and asks for the state of a session."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import BinaryIO, Literal, Self, TypeAlias, get_args
 from urllib.parse import quote
 
-from api.gateway import errors, payloads, timeouts
+from api.gateway import errors, json_web_token, payloads, timeouts
 from api.gateway.http_client import GatewayRequest, GatewayResponse, HttpClient
 from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.settings import Settings, is_header_safe
@@ -96,7 +98,10 @@ class SakClient:
         upload = MultipartUpload(fields, kind, file, name=name, mime_type=mime_type, size=size)
         headers, media_type = self._message_headers(session_id), upload.content_type
         request = GatewayRequest("POST", f"/messages/send-{kind}", headers, body=upload, content_type=media_type)
-        return self._send(lambda: self._call_once(request), kind)
+        limits = self._timeouts
+        if kind == "video":
+            limits = dataclasses.replace(limits, total=limits.video_total)
+        return self._send(lambda: self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, limits, limits.total), kind)
 
     def list_sent_messages(self, limit: int, offset: int, session_id: str | None = None) -> list[payloads.SentMessage]:
         """The messages sent through SAK's API, newest first."""
@@ -119,27 +124,30 @@ class SakClient:
             # SAK reports a failed image or video with status 500, texts and documents with `failed`.
             if kind not in ("image", "video") or error.status != 500 or error.code != f"SEND_{kind.upper()}_FAILED":
                 raise
-            result = payloads.SendResponse("failed", None, error.code, str(error))
+            result = payloads.SendResponse("failed", None, reason=error.gateway_message)
             seconds = error.elapsed_seconds or 0.0
         if result.status == "failed" and seconds >= self._timeouts.ambiguous_failure:
             sentence = "SAK reports it as failed, but after a time-out: it may have been sent"
-            raise errors.OutcomeUnknownError(sentence, code=result.code, elapsed_seconds=seconds)
+            raise errors.OutcomeUnknownError(sentence, elapsed_seconds=seconds)
         return result
 
     def _call_repeatable(self, request: GatewayRequest) -> GatewayResponse:
-        return self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, self._timeouts.attempt)
+        return self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, self._timeouts, self._timeouts.attempt)
 
     def _call_once(self, request: GatewayRequest) -> GatewayResponse:
-        return self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, self._timeouts.total)
+        return self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, self._timeouts, self._timeouts.total)
 
-    def _call(self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, seconds: float) -> GatewayResponse:
-        end = time.monotonic() + self._timeouts.total
+    def _call(
+        self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, limits: Timeouts, seconds: float
+    ) -> GatewayResponse:
+        """Call with attempts of at most `seconds` each."""
+        end = time.monotonic() + limits.total
 
         def attempt() -> GatewayResponse:
             remaining = min(seconds, end - time.monotonic())
-            return self._http.request(request, connect_seconds=self._timeouts.connect, seconds=remaining)
+            return self._http.request(request, connect_seconds=limits.connect, seconds=remaining)
 
-        return self._timeouts.retrying(retry_on)(attempt)
+        return limits.retrying(retry_on)(attempt)
 
     def _require_session(self, session_id: str | None) -> str:
         session = session_id or self._settings.session_id
@@ -150,6 +158,10 @@ class SakClient:
     def _owner_headers(self) -> Mapping[str, str]:
         if self._settings.jwt is None:
             raise errors.NotConfiguredError("SAK_JWT is not set: SAK requires it for webhooks and sessions")
+        if json_web_token.is_expired(self._settings.jwt):
+            at = datetime.fromtimestamp(json_web_token.expiry(self._settings.jwt) or 0, UTC)
+            sentence = f"SAK_JWT expired on {at:%Y-%m-%d at %H:%M} UTC: sign in to SAK again and set the new token"
+            raise errors.NotConfiguredError(sentence, code="jwt_expired")
         return {"Authorization": f"Bearer {self._settings.jwt}"}
 
     def _message_headers(self, session_id: str | None) -> Mapping[str, str]:
@@ -159,6 +171,7 @@ class SakClient:
         if session is not None and not is_header_safe(session):
             raise errors.RefusedError("the session id is no valid HTTP header", code="INVALID_SESSION")
         headers = {"x-api-key": self._settings.api_key, "x-session-id": session}
-        if self._settings.jwt is not None:
+        if self._settings.jwt is not None and not json_web_token.is_expired(self._settings.jwt):
+            # The key suffices; a token that has expired could only make SAK refuse it.
             headers["Authorization"] = f"Bearer {self._settings.jwt}"
         return {name: value for name, value in headers.items() if value is not None}

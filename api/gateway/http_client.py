@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 from api.gateway import errors, transport
 from api.gateway.settings import Settings
 
+API_PATH = "/api/v1"
 MAX_RESPONSE_BYTES = 1 << 20
 MAX_MESSAGE_LENGTH = 300
 MAX_RELATIVE_SECONDS = 1e8
@@ -83,16 +84,20 @@ class HttpClient:
             raise self._transport_error(attempt, error) from error
         if attempt.expired:
             raise self._transport_error(attempt, None)
-        return self._parse_response(status, headers, body, attempt.elapsed_seconds)
+        return self._parse_response(request.method, status, headers, body, attempt.elapsed_seconds)
 
     def _request(self, request: GatewayRequest, timeout: tuple[float, float]) -> tuple[int, Mapping[str, str], bytes]:
         headers = {} if request.content_type is None else {"Content-Type": request.content_type}
+        data: Iterable[bytes] | bytes | None = request.body
+        if request.json is not None:
+            # As UTF-8: SAK refuses bodies over 100 kB, and an escaped text of Hindi has twice its bytes.
+            data = json.dumps(request.json, ensure_ascii=False).encode(errors="replace")
+            headers["Content-Type"] = "application/json"
         with self._session.request(
             request.method,
             self._base_url + request.path,
             params=request.query,
-            json=request.json,
-            data=request.body,
+            data=data,
             headers=headers,
             auth=_Credentials(request.credentials),
             timeout=timeout,
@@ -111,11 +116,19 @@ class HttpClient:
             return errors.OutcomeUnknownError(f"SAK did not respond within {attempt.elapsed_seconds:.1f} s")
         return errors.OutcomeUnknownError(f"the connection to SAK broke before its response was complete ({cause})")
 
-    def _parse_response(self, status: int, headers: Mapping[str, str], body: bytes, elapsed: float) -> GatewayResponse:
+    def _parse_response(
+        self, method: str, status: int, headers: Mapping[str, str], body: bytes, elapsed: float
+    ) -> GatewayResponse:
         envelope = _parse_object(body)
         if 200 <= status < 300 and envelope is not None and envelope.get("success") is True:
             return GatewayResponse(status, envelope.get("data"), elapsed)
-        code, sentence = self._error_details(envelope)
+        code, reason = self._error_details(envelope)
+        sentence = reason or ("the response is no JSON object" if envelope is None else "no reason given")
+        is_page = envelope is None and 200 <= status < 300
+        if not self._base_url.endswith(API_PATH) and (is_page or status == 404):
+            sentence += f"; SAK_BASE_URL does not end in {API_PATH}, as the address of SAK's API does"
+            if is_page and method == "GET":  # SAK's web page, which answers every GET
+                raise errors.RefusedError(f"SAK did not answer: {sentence}", status=status)
         if status == 429:
             retry_after = parse_retry_after(headers, time.time())
             sentence = f"SAK's rate limit is reached: {sentence}"
@@ -126,19 +139,20 @@ class HttpClient:
         if 400 <= status < 500 and status != 408:
             raise errors.RefusedError(f"SAK rejected the request: {sentence}", code=code, status=status)
         sentence = f"SAK responded with status {status}: {sentence}"
-        raise errors.OutcomeUnknownError(sentence, code=code, status=status, elapsed_seconds=elapsed)
+        raise errors.OutcomeUnknownError(
+            sentence, code=code, status=status, elapsed_seconds=elapsed, gateway_message=reason
+        )
 
-    def _error_details(self, envelope: Mapping[str, object] | None) -> tuple[str | None, str]:
-        if envelope is None:
-            return None, "the response is no JSON object"
-        error = envelope.get("error")
+    def _error_details(self, envelope: Mapping[str, object] | None) -> tuple[str | None, str | None]:
+        """SAK's code and its reason, where it gave them."""
+        error = None if envelope is None else envelope.get("error")
         if not isinstance(error, dict):
-            return None, "no reason given"
+            return None, None
         fields = cast("dict[str, object]", error)
         code, message = fields.get("code"), fields.get("message")
         return (
             self._redact(code)[:64] if isinstance(code, str) else None,
-            self._redact(message)[:MAX_MESSAGE_LENGTH] if isinstance(message, str) else "no reason given",
+            (self._redact(message)[:MAX_MESSAGE_LENGTH] or None) if isinstance(message, str) else None,
         )
 
     def _redact(self, text: str) -> str:

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
+from urllib.parse import quote
 
 from urllib3.fields import RequestField
 
@@ -30,7 +31,7 @@ class MultipartUpload:
             _part_header(boundary, RequestField(key, b""), None) + value.encode(errors="replace") + b"\r\n"
             for key, value in fields.items()
         ]
-        header = _part_header(boundary, RequestField(field_name, b"", filename=name), mime_type)
+        header = _part_header(boundary, _file_field(field_name, name), mime_type)
         self._prefix = b"".join([*parts, header])
         self._suffix = f"\r\n--{boundary}--\r\n".encode()
 
@@ -50,6 +51,19 @@ class MultipartUpload:
         yield self._suffix
 
 
+def _file_field(field_name: str, name: str) -> RequestField:
+    """A field with a file name as UTF-8, and again as of RFC 5987 if it is not ASCII: SAK reads bytes as Latin-1."""
+    name = name.encode(errors="replace").decode()
+    field = RequestField(field_name, b"", filename=name)
+    field.make_multipart()
+    if not name.isascii():
+        field.headers["Content-Disposition"] = f"{field.headers['Content-Disposition']}; filename*=UTF-8''{quote(name)}"
+    return field
+
+
 def _part_header(boundary: str, field: RequestField, mime_type: str | None) -> bytes:
-    field.make_multipart(content_type=mime_type)
+    if "Content-Disposition" not in field.headers:
+        field.make_multipart()
+    if mime_type is not None:
+        field.headers["Content-Type"] = mime_type
     return f"--{boundary}\r\n{field.render_headers()}".encode(errors="replace")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
 from api.gateway.errors import OutcomeUnknownError
+from environment import secret_list
 
 SendStatus: TypeAlias = Literal["sent", "queued", "failed"]
 
@@ -47,7 +48,6 @@ class SendResponse:
     status: SendStatus
     message_id: str | None
     """If sent, WhatsApp's id; if queued, SAK's own, which WhatsApp never uses; if failed, None."""
-    code: str | None = None
     reason: str | None = None
     """Why it failed; SAK says so only for images and videos."""
 
@@ -76,10 +76,14 @@ class SessionState:
 
 def parse_registration(data: object, *, url: str, new: bool) -> WebhookRegistration:
     row = _as_object(data)
+    secret = row.get("secret")
+    if not isinstance(secret, str) or not secret_list.is_token(secret):
+        # It is written into a file of settings: line breaks would set others.
+        raise OutcomeUnknownError("SAK's response has no secret that is one word of printable characters", status=200)
     return WebhookRegistration(
         webhook_id=_required_text(row, "webhookId", "id"),
-        url=_optional_text(row, "url") or url,
-        secret=_required_text(row, "secret"),
+        url=_shown_text(row, "url") or url,
+        secret=secret,
         events=_event_names(row.get("events")),
         new=new,
     )
@@ -89,11 +93,11 @@ def parse_webhooks(data: object) -> list[Webhook]:
     return [
         Webhook(
             webhook_id=_required_text(row, "id", "webhookId"),
-            session_id=_optional_text(row, "session_id", "sessionId"),
+            session_id=_shown_text(row, "session_id", "sessionId"),
             url=_required_text(row, "url"),
             events=_event_names(row.get("events")),
             active=row.get("is_active", row.get("isActive", True)) not in (False, 0, None),
-            created_at=_optional_text(row, "created_at", "createdAt"),
+            created_at=_shown_text(row, "created_at", "createdAt"),
         )
         for row in _objects(data, "webhooks")
     ]
@@ -102,11 +106,11 @@ def parse_webhooks(data: object) -> list[Webhook]:
 def parse_ping_results(data: object) -> list[PingResult]:
     return [
         PingResult(
-            webhook_id=_optional_text(row, "webhookId", "id"),
-            url=_optional_text(row, "url"),
+            webhook_id=_shown_text(row, "webhookId", "id"),
+            url=_shown_text(row, "url"),
             succeeded=row.get("ok") is True,
             status=status if isinstance(status := row.get("status"), int) else None,
-            response_preview=_optional_text(row, "responsePreview", "error") or "",
+            response_preview=_shown_text(row, "responsePreview", "error") or "",
         )
         for row in _objects(data, "results")
     ]
@@ -139,10 +143,10 @@ def parse_session_state(data: object) -> SessionState:
     if not isinstance(row.get("connected"), bool):
         raise OutcomeUnknownError("SAK's response does not say whether the session is connected", status=200)
     return SessionState(
-        session_id=_optional_text(row, "sessionId"),
+        session_id=_shown_text(row, "sessionId"),
         connected=row["connected"] is True,
         phone=re.sub(r"[^0-9]", "", (_optional_text(row, "phoneNumber") or "").partition(":")[0]) or None,
-        last_connected_at=_optional_text(row, "lastConnectedAt"),
+        last_connected_at=_shown_text(row, "lastConnectedAt"),
     )
 
 
@@ -167,8 +171,14 @@ def _optional_text(fields: dict[str, object], *names: str) -> str | None:
     return None
 
 
+def _shown_text(fields: dict[str, object], *names: str) -> str | None:
+    """The same for a terminal, whose cursor no character of SAK's moves."""
+    text = _optional_text(fields, *names)
+    return None if text is None else "".join(character if character.isprintable() else " " for character in text)
+
+
 def _required_text(fields: dict[str, object], *names: str) -> str:
-    value = _optional_text(fields, *names)
+    value = _shown_text(fields, *names)
     if value is None:
         raise OutcomeUnknownError(f"SAK's response lacks {names[0]}", status=200)
     return value
@@ -182,4 +192,4 @@ def _event_names(value: object) -> tuple[str, ...]:
         except ValueError:
             value = [name.strip(' "') for name in value.strip("{}").split(",")]
     names = cast("list[object]", value) if isinstance(value, list) else []
-    return tuple(name for name in names if isinstance(name, str) and name)
+    return tuple(name for name in names if isinstance(name, str) and name.isprintable() and name)

@@ -26,7 +26,9 @@ class Timeouts:
     attempt: float = 10.0
     """One attempt of an idempotent call."""
     total: float = 30.0
-    """A call with all attempts and pauses; SAK itself times out a send after 25, a video after 45."""
+    """A call with all attempts and pauses; SAK itself times out a send after 25."""
+    video_total: float = 50.0
+    """The same for a video, which SAK times out after 45."""
     ambiguous_failure: float = AMBIGUOUS_FAILURE_SECONDS
     pause: float = 0.25
     """Before the first retry; doubles with each, unless SAK names another."""

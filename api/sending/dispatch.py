@@ -25,8 +25,8 @@ _MAX_GATEWAY_CALLS = 40
 """Calls to the gateway at the same time, as many as its client has connections."""
 _MAX_WAITING = 1_000
 """Requests waiting for a call; more are rejected."""
-_DUPLICATE_WAIT_SECONDS = 40.0
-"""Seconds that a duplicate waits for the outcome of the original, whose call takes little more than 30."""
+_DUPLICATE_WAIT_SECONDS = 60.0
+"""Seconds that a duplicate waits for the outcome of the original, whose call takes little more than 50."""
 _SWEEP_INTERVAL = 5.0
 """Seconds between two searches for sends of processes that died."""
 
@@ -115,6 +115,7 @@ class SendDispatcher:
     async def _abandon_interrupted(self, outbox: Outbox) -> None:
         def abandon() -> list[UUID]:
             with outbox.pool.connection() as connection:
+                unsettled.expire_queued(connection)
                 return unsettled.mark_interrupted(connection, outbox.owner)
 
         while True:

@@ -45,6 +45,8 @@ class SendOutcome:
     send: Send
     is_new: bool
     """False: an earlier request with the same idempotency key sent it."""
+    retry_after: float | None = None
+    """Seconds until SAK's rate limit allows another request; None if the send was not limited."""
 
 
 class Outbox:
@@ -116,7 +118,8 @@ class Outbox:
                 raise ApiError(422, "idempotency_key_reused", sentence)
             return SendOutcome(send, is_new=False)
         with self._in_flight():
-            return SendOutcome(self.complete(send, self._call_gateway(draft, request)), is_new=True)
+            result, retry_after = self._call_gateway(draft, request)
+            return SendOutcome(self.complete(send, result), is_new=True, retry_after=retry_after)
 
     @contextmanager
     def _in_flight(self) -> Generator[None]:
@@ -158,8 +161,8 @@ class Outbox:
                 return sends.record(connection, draft, own_phone=self.settings.own_phone)[0]
         raise AssertionError("the last attempt raises")
 
-    def _call_gateway(self, draft: SendDraft, request: SendRequest) -> SendResult:
-        """Call the gateway; errors become results."""
+    def _call_gateway(self, draft: SendDraft, request: SendRequest) -> tuple[SendResult, float | None]:
+        """Call the gateway; errors become results. The seconds are those of SendOutcome.retry_after."""
         try:
             if request.attachment is None or request.kind == "text":
                 response = self.client.send_text(draft.address, draft.text or "", draft.session_id)
@@ -176,10 +179,11 @@ class Outbox:
                     session_id=draft.session_id,
                 )
         except errors.OutcomeUnknownError as error:
-            return SendResult("unknown", code=error.code or "no_answer", reason=str(error))
+            return SendResult("unknown", code=error.code or "no_answer", reason=str(error)), None
         except errors.SakError as error:
-            return SendResult("failed", code=error.code or _ERROR_CODES.get(type(error), "refused"), reason=str(error))
-        return result_from_gateway(response)
+            code = error.code or _ERROR_CODES.get(type(error), "refused")
+            return SendResult("failed", code=code, reason=str(error)), errors.retry_after(error)
+        return result_from_gateway(response), None
 
 
 def result_from_gateway(response: payloads.SendResponse) -> SendResult:
@@ -188,8 +192,8 @@ def result_from_gateway(response: payloads.SendResponse) -> SendResult:
         return SendResult("sent", message_id=_valid_message_id(response.message_id))
     if response.status == "queued":
         return SendResult("queued", gateway_id=_valid_message_id(response.message_id))
-    reason = response.reason or "SAK could not send it and gave no reason"
-    return SendResult("failed", code=response.code or "failed", reason=reason)
+    cause = f": {response.reason}" if response.reason else " and gave no reason"
+    return SendResult("failed", code="failed", reason=f"SAK could not send it{cause}")
 
 
 def _valid_message_id(message_id: str | None) -> str | None:

@@ -4,6 +4,7 @@ The list has number, type, time and status, but no text. So a send is settled on
 no other send matches that entry.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,8 +42,10 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
     try:
         entries = _list_sent(sending, send)
     except errors.SakError as error:
-        raise ApiError(502, "sak_unavailable", f"SAK did not return its list: {error}.") from error
-    if send.state == "queued":
+        seconds = errors.retry_after(error)
+        headers = {} if seconds is None else {"retry-after": str(math.ceil(seconds))}
+        raise ApiError(502, "sak_unavailable", f"SAK did not return its list: {error}.", headers) from error
+    if send.gateway_id is not None:
         is_listed = any(entry.message_id == send.gateway_id for entry in entries)
         return Reconciliation(send, is_settled=False, explanation=_STILL_QUEUED if is_listed else _MISSING_QUEUED)
     result = _match(sending, send, [entry for entry in entries if _is_candidate(entry, send)])
@@ -53,8 +56,8 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
 
 
 _STILL_QUEUED = (
-    "SAK queued it, and its list never changes: the queue is in SAK's memory, drops it after three attempts, and "
-    "nothing links its id to WhatsApp's. If it is sent, it appears as a separate message."
+    "SAK queued it, and its list never changes: the queue is in SAK's memory, drops it after about 20 s, and nothing "
+    "links its id to WhatsApp's. If it was sent, it is a separate message."
 )
 _MISSING_QUEUED = "SAK reported it as queued, but its list has no entry for it."
 _NO_ENTRY = "No entry of SAK's list matches, which does not prove that it was not sent."
@@ -125,4 +128,4 @@ def _result_from_entry(entry: SentMessage, send: Send) -> SendResult | None:
     duration_ms = max((_timestamp_ms(entry) or 0) - send.timestamp, send.duration_ms or 0)
     if entry.status != "failed" or duration_ms >= _AMBIGUOUS_FAILURE_MS:
         return None
-    return outbox.result_from_gateway(SendResponse("failed", None, "failed", "SAK's list has it as failed"))
+    return outbox.result_from_gateway(SendResponse("failed", None, "its list has it as failed"))

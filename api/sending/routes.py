@@ -1,6 +1,7 @@
 """`POST /api/send`, `GET /api/sends/{id}` and `POST /api/sends/{id}/reconcile`."""
 
 import json
+import math
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -78,6 +79,8 @@ def outcome_response(outcome: SendOutcome) -> Response:
         return Response(f'{{"success":true,"data":{data}}}', status, headers, responses.JSON_MEDIA_TYPE)
     if status == 409:
         headers["retry-after"] = "5"
+    elif outcome.retry_after is not None:
+        headers["retry-after"] = str(math.ceil(outcome.retry_after))
     sentence = _ERROR_MESSAGES[send.state] + (f": {send.reason}." if send.reason and status != 409 else "")
     error = json.dumps(sentence, ensure_ascii=False)
     body = f'{{"success":false,"error":{error},"code":"{_ERROR_CODES[send.state]}","data":{data}}}'

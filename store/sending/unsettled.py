@@ -11,8 +11,10 @@ from store.postgres.connections import Connection
 from store.sending import sends
 from store.sending.sends import Send
 
-MAX_ANSWER_SECONDS = 90
-"""Seconds after which no process can still wait for an answer: three times the gateway's timeout."""
+MAX_ANSWER_SECONDS = 120
+"""Seconds after which no process can still wait for an answer: twice the longest call, that of a video."""
+MAX_QUEUED_SECONDS = 120
+"""Seconds after which the gateway's queue cannot hold a message any more: it drops one after about 20."""
 
 
 def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
@@ -44,6 +46,29 @@ def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
         interrupted = cast("list[tuple[UUID, str, int]]", rows)
         changes.publish(connection, [Change("send", name, chat, send_id=str(send)) for send, name, chat in interrupted])
     return [send_id for send_id, _, _ in interrupted]
+
+
+def expire_queued(connection: Connection) -> list[UUID]:
+    """Mark sends as unknown that the gateway queued too long ago: its queue has sent or dropped them, and never says.
+
+    Returns the send ids.
+    """
+    with errors.translated(), connection.transaction():
+        rows = connection.execute(
+            """
+            UPDATE sends AS s
+            SET state = 'unknown', code = 'queue_expired', rev = s.rev + 1,
+                reason = 'SAK queued it, drops what it cannot send within about 20 s, and does not say which it did'
+            FROM chats AS c
+            WHERE s.state = 'queued' AND c.chat_id = s.chat_id
+                AND s.completed_at < now() - make_interval(secs => %(max_seconds)s)
+            RETURNING s.send_id, s.session_id, c.canonical_chat_id
+            """,
+            {"max_seconds": MAX_QUEUED_SECONDS},
+        ).fetchall()
+        expired = cast("list[tuple[UUID, str, int]]", rows)
+        changes.publish(connection, [Change("send", name, chat, send_id=str(send)) for send, name, chat in expired])
+    return [send_id for send_id, _, _ in expired]
 
 
 def find(connection: Connection, sessions: Collection[str] | None = None, limit: int = 500) -> list[Send]:

@@ -153,3 +153,35 @@ def test_a_number_that_no_message_can_have_is_not_taken_for_one(
 
     assert (answer.status_code, answer.json()["data"]["messageId"]) == (200, None)
     assert history.rows("SELECT state, message_id FROM sends") == [("sent", None)]
+
+
+@pytest.mark.parametrize(("headers", "seconds"), [({"Retry-After": "17"}, "17"), ({}, "60")])
+def test_a_rate_limit_says_when_to_try_again(
+    gateway: PretendGateway, start_api: ApiStarter, headers: dict[str, str], seconds: str
+) -> None:
+    """The sender's program waits by the header, and not by the sentence."""
+    sender = start_api(replace(FAST_TIMEOUTS, max_attempts=1))
+    gateway.misbehave(Misbehaviour("answer", status=429, code="RATE_LIMIT", headers=headers))
+    response = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
+
+    assert (response.status_code, response.headers.get("retry-after")) == (502, seconds)
+    assert response.json()["data"]["code"] == "RATE_LIMIT"
+
+
+@pytest.mark.parametrize("kind", ["image", "document", "video"])
+def test_a_failed_file_says_the_same_of_every_kind(gateway: PretendGateway, start_api: ApiStarter, kind: str) -> None:
+    """SAK answers 500 for images and videos and 200 for documents: not the sender's concern."""
+    contents = {
+        "image": b"\x89PNG\r\n\x1a\n" + bytes(8),
+        "document": b"%PDF-1.7",
+        "video": b"\x00\x00\x00\x18ftypmp42" + bytes(8),
+    }
+    sender = start_api()
+    gateway.misbehave(Misbehaviour("failed"))
+    response = sender.http.post(
+        f"{sender.url}/api/send", data={"to": RECIPIENT_PHONE}, files={kind: ("a", contents[kind])}, timeout=30
+    )
+    data = response.json()["data"]
+
+    assert (response.status_code, data["status"], data["code"]) == (502, "failed", "failed")
+    assert data["reason"].startswith("SAK could not send it")

@@ -155,3 +155,22 @@ def test_a_concurrent_copy_of_a_request_causes_no_deadlock(database_url: str) ->
         copying.join()
 
     assert [(send.send_id, new) for send, new in copies] == [(DRAFT.send_id, False)]
+
+
+def test_a_send_is_not_queued_for_ever(database_url: str) -> None:
+    """The gateway's queue drops a message after about 20 s and tells nobody: it may have been sent."""
+    with connections.open(database_url, "test") as connection:
+        for number in (1, 2):
+            sends.record(connection, replace(DRAFT, send_id=uuid.UUID(int=number)))
+            sends.complete(connection, uuid.UUID(int=number), SendResult("queued", gateway_id=f"q{number}"))
+        connection.execute(
+            "UPDATE sends SET completed_at = now() - interval '3 minutes' WHERE send_id = %s", [uuid.UUID(int=1)]
+        )
+        expired = unsettled.expire_queued(connection)
+        found = [sends.get(connection, uuid.UUID(int=number)) for number in (1, 2)]
+
+    assert expired == [uuid.UUID(int=1)]
+    assert [(one.state, one.code, one.gateway_id) for one in found if one] == [
+        ("unknown", "queue_expired", "q1"),
+        ("queued", None, "q2"),
+    ]
