@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Mapping
 
-from api.commands.results import CommandResult
+from api.commands.results import EXIT_NEGATIVE, EXIT_OK, CommandResult
 from api.gateway import client, errors
 from api.gateway.settings import Settings
 from store.history import sessions
@@ -39,8 +39,12 @@ def run(gateway_settings: Settings, database_url: str, arguments: argparse.Names
             f"step 4, worker: ingest accepted the ping, but PostgreSQL did not have it within {arguments.seconds:g} s: "
             "is a worker running, on the Redis of ingest and on the database of this command?"
         )
-    lines += [f"4 worker    stored it: seen in PostgreSQL for session {session_id}", "the whole path works"]
-    return CommandResult(tuple(lines), {"session_id": session_id, "steps": lines[:-1]})
+    lines.append(f"4 worker    stored it: seen in PostgreSQL for session {session_id}")
+    connected, line = check_whatsapp(gateway_settings, session_id)
+    lines.append(line)
+    data = {"session_id": session_id, "whatsapp_connected": connected, "steps": lines.copy()}
+    lines.append("the whole path works" if connected else "the path from SAK to PostgreSQL works")
+    return CommandResult(tuple(lines), data, EXIT_NEGATIVE if connected is False else EXIT_OK)
 
 
 def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> list[str]:
@@ -57,6 +61,18 @@ def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> 
         f"2 SAK       posted a ping to {len(results)} webhook{'s' if len(results) > 1 else ''}",
         f"3 ingest    accepted it at {', '.join(urls)}",
     ]
+
+
+def check_whatsapp(gateway_settings: Settings, session_id: str) -> tuple[bool | None, str]:
+    """Whether the session is connected to WhatsApp (None: SAK does not say), and the line that says so."""
+    with client.SakClient(gateway_settings) as gateway:
+        try:
+            state = gateway.session_state(session_id)
+        except errors.SakError as error:
+            return None, f"5 WhatsApp  not known: {error}"
+    if not state.connected:
+        return False, "5 WhatsApp  NOT connected: no message arrives until the phone is linked in SAK again"
+    return True, f"5 WhatsApp  connected{f' as {state.phone}' if state.phone else ''}"
 
 
 def _describe(status: int | None, preview: str) -> str:

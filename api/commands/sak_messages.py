@@ -21,7 +21,9 @@ _EXIT_CODES = {"sent": EXIT_OK, "queued": EXIT_OK, "failed": EXIT_NEGATIVE}
 
 def add_send_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, help="the phone number, with its country code")
-    parser.add_argument("--text", help="the text, or the caption of a file")
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument("--text", help="the text, or the caption of a file")
+    words.add_argument("--caption", help="the caption of a file")
     files = parser.add_mutually_exclusive_group()
     for kind in MEDIA_KINDS:
         files.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"send FILE as {kind}")
@@ -52,13 +54,16 @@ def send(gateway_settings: Settings, database_url: str, arguments: argparse.Name
 def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendRequest:
     kinds: list[MediaKind] = [kind for kind in MEDIA_KINDS if getattr(arguments, kind) is not None]
     if not kinds:
+        if arguments.caption is not None:
+            raise OSError("a caption needs a file: name it with --image, --document or --video, or use --text")
         if not (arguments.text or "").strip():
             raise OSError("there is nothing to send: give --text, or a file")
         text = requests.check_text("text", arguments.text, requests.MAX_TEXT_LENGTH)
         return SendRequest(arguments.to, "text", text, None)
     path: Path = getattr(arguments, kinds[0])
     content = stack.enter_context(path.open("rb"))
-    caption = requests.check_text("caption", arguments.text, requests.MAX_CAPTION_LENGTH) if arguments.text else None
+    words: str | None = arguments.caption or arguments.text
+    caption = requests.check_text("caption", words, requests.MAX_CAPTION_LENGTH) if words else None
     file = requests.attachment(kinds[0], content, path.name, path.stat().st_size)
     return SendRequest(arguments.to, kinds[0], caption, None, file)
 

@@ -21,22 +21,26 @@ def register(sak: client.SakClient, arguments: argparse.Namespace) -> CommandRes
         f"{'registered' if registration.new else 'already registered, events updated'}: {registration.url}",
         f"webhook  {registration.webhook_id}",
         f"events   {', '.join(registration.events)}",
-        f"secret   {registration.secret}",
     ]
     data: dict[str, Any] = dataclasses.asdict(registration)
-    if arguments.write_env is not None:
-        try:
-            is_new = env_file.add_secret(arguments.write_env, registration.secret)
-        except (OSError, EnvFileError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            lines.append(f"the secret could not be written to {arguments.write_env} ({reason}): add it yourself")
-            return CommandResult(tuple(lines), data | {"written": False}, EXIT_NEGATIVE)
-        position = "is now the first of" if is_new else "is already in"
-        lines.append(f"it {position} WEBHOOK_SECRETS in {arguments.write_env}; restart ingest to apply it")
-        data["written"] = True
+    secret = f"secret   {registration.secret}"
+    if arguments.write_env is None:
+        advice = "add this secret to WEBHOOK_SECRETS of ingest (--write-env FILE does), and restart ingest"
+        return CommandResult((*lines, secret, advice), data)
+    try:
+        is_new = env_file.add_secret(arguments.write_env, registration.secret)
+    except (OSError, EnvFileError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        advice = f"the secret could not be written to {arguments.write_env} ({reason}): add it yourself"
+        return CommandResult((*lines, secret, advice), data | {"written": False}, EXIT_NEGATIVE)
+    # Whoever has the file needs no second copy in a terminal or a log.
+    del data["secret"]
+    if is_new:
+        lines.append(f"its secret is now the first of WEBHOOK_SECRETS in {arguments.write_env}: restart ./run, or the")
+        lines.append("ingest that gets this file, because until then webhooks that it signs are refused and lost")
     else:
-        lines.append("add this secret to WEBHOOK_SECRETS of ingest (--write-env FILE does)")
-    return CommandResult(tuple(lines), data)
+        lines.append(f"its secret was in WEBHOOK_SECRETS of {arguments.write_env} already: there is nothing to restart")
+    return CommandResult(tuple(lines), data | {"written": True})
 
 
 def webhooks(sak: client.SakClient, _arguments: argparse.Namespace) -> CommandResult:

@@ -64,10 +64,13 @@ def test_register_puts_the_secret_first_into_the_env_file(
     """The old secret stays behind it: webhooks that it signed may be on their way. Other lines are somebody else's."""
     file = tmp_path / ".env"
     file.write_text("# ours\nAPI_PORT=3001\nWEBHOOK_SECRETS='oldest,old'  # two\nSAK_PHONE=919800000000\n")
-    codes = [sak("register", "--url", URL, "--write-env", str(file))[0] for _ in range(2)]
+    (first, second) = [sak("register", "--url", URL, "--write-env", str(file)) for _ in range(2)]
     secret = gateway.state.webhooks()[0].secret
 
-    assert codes == [0, 0]
+    assert (first[0], second[0]) == (0, 0)
+    assert secret not in first[1] + second[1]
+    assert "restart ./run" in first[1]
+    assert "there is nothing to restart" in second[1]
     assert file.read_text().splitlines() == [
         "# ours",
         "API_PORT=3001",

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from api.commands import sak_check
+from api.gateway.settings import Settings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from tests.support.gateway_commands import run_sak
@@ -64,6 +66,46 @@ def test_a_file_and_a_key(gateway: PretendGateway, sak: Callable[..., tuple[int,
     assert first == second
     assert reached.attachment
     assert (reached.type, reached.text, reached.attachment.name) == ("document", "see", "a.pdf")
+
+
+def test_a_file_has_its_caption_by_either_name(
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """The API calls it caption, as SAK does."""
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    alone = sak("send", "--to", PHONE, "--caption", "see")
+    with_file = sak("send", "--to", PHONE, "--document", "a.pdf", "--caption", "see")
+    (reached,) = gateway.state.delivered_messages()
+
+    assert (alone[0], with_file[0]) == (2, 0)
+    assert "a caption needs a file" in alone[1]
+    assert reached.text == "see"
+
+
+@pytest.mark.parametrize(
+    ("connected", "jwt", "expected", "line"),
+    [
+        (True, None, True, "5 WhatsApp  connected as 919800000000"),
+        (False, None, False, "5 WhatsApp  NOT connected: no message arrives until the phone is linked in SAK again"),
+        (True, "another", None, "5 WhatsApp  not known: SAK rejected the request: "),
+    ],
+)
+def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case and its fixtures
+    gateway: PretendGateway,
+    environ: Mapping[str, str],
+    connected: bool,  # noqa: FBT001 - a case
+    jwt: str | None,
+    expected: bool | None,  # noqa: FBT001 - a case
+    line: str,
+) -> None:
+    """A ping takes the whole path while the phone is unlinked, and no message comes."""
+    gateway.state.connected = connected
+    settings = Settings.from_environ(environ if jwt is None else {**environ, "SAK_JWT": jwt})
+    assert settings is not None
+    found = sak_check.check_whatsapp(settings, gateway.account.session_id)
+
+    assert found[0] is expected
+    assert found[1].startswith(line)
 
 
 @pytest.mark.parametrize(
