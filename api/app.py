@@ -76,6 +76,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/stats", statistics.get_statistics),
             Route("/api/ledger", ledger.get_ledger),
             Route("/api/parked", parked.list_parked),
+            Route("/api/parked/reasons", parked.list_reasons),
             Route("/api/parked/redrive", redrives.request_redrive, methods=["POST"]),
             Route("/api/parked/redrive/{id}", redrives.get_redrive),
             Route("/api/search", search.search_messages),

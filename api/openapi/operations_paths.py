@@ -3,6 +3,7 @@
 from api.openapi import spec
 from api.openapi.spec import NULLABLE_CURSOR, Schema
 from api.operations.redrives import MAX_DIGESTS
+from store.ledger import set_aside_events
 
 _REDRIVE_BODY: Schema = {
     "type": "object",
@@ -12,14 +13,15 @@ _REDRIVE_BODY: Schema = {
             "items": {"type": "string", "pattern": "^[0-9a-f]{64}$", "minLength": 64, "maxLength": 64},
             "minItems": 1,
             "maxItems": MAX_DIGESTS,
-            "description": "Digests from /api/parked; without them, all parked events.",
+            "description": "Digests from /api/parked; without them and a reason, all parked events.",
         },
         "reason": {
             "type": ["string", "null"],
             "minLength": 1,
             "pattern": spec.NO_NUL_PATTERN,
-            "description": "Only events parked for this reason.",
+            "description": "Only events that are parked, or noise, for this reason.",
         },
+        "kind": {"type": ["string", "null"], "enum": [*set_aside_events.KINDS, None]},
     },
 }
 _REQUESTED = spec.success(
@@ -42,12 +44,26 @@ PATHS: Schema = {
     "/api/sessions": spec.get("List the sessions.", [], spec.record(sessions=spec.array(spec.ref("Session")))),
     "/api/ledger": spec.get("Get the counts of received events, by outcome.", [], spec.ref("Ledger")),
     "/api/parked": spec.get(
-        "List parked events, newest first.",
-        [spec.LIMIT, spec.query("cursor", spec.cursor("parked")), spec.SESSION],
+        "List parked events, or noise, newest first.",
+        [
+            spec.LIMIT,
+            spec.query("cursor", spec.cursor("parked")),
+            spec.query("kind", spec.enum(*set_aside_events.KINDS), "Default: parked."),
+            spec.SESSION,
+        ],
         spec.record(parked=spec.array(spec.ref("Parked")), cursor=NULLABLE_CURSOR),
     ),
+    "/api/parked/reasons": spec.get(
+        "Count parked events and noise by reason.",
+        [spec.SESSION],
+        spec.record(
+            reasons=spec.array(
+                spec.record(kind=spec.enum(*set_aside_events.KINDS), reason=spec.STRING, count=spec.INTEGER)
+            )
+        ),
+    ),
     "/api/parked/redrive": spec.post(
-        "Request that parked events are parsed again, within seconds, by a worker. Requires the scope admin.",
+        "Request that parked events or noise are parsed again, within seconds, by a worker. Requires the scope admin.",
         [],
         {"202": _REQUESTED, **spec.errors(413)},
         _REDRIVE_BODY,

@@ -1,4 +1,4 @@
-"""`GET /api/parked`: events that the parser rejected."""
+"""`GET /api/parked` and `GET /api/parked/reasons`: events that are not in the history, parked ones and noise."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.auth import access
 from api.http import cursors, database, parameters, responses
+from store.ledger import set_aside_events
 from store.reading import operations
 
 _CURSOR_KIND = "parked"
@@ -15,14 +16,24 @@ _DEFAULT_LIMIT = 50
 
 
 def list_parked(request: Request) -> Response:
-    """A page of parked events, newest first."""
+    """A page of parked events, or with `kind=noise` of noise, newest first."""
+    kind = "noise" if parameters.choice(request, "kind", set_aside_events.KINDS) == "noise" else "parked"
     limit = parameters.limit(request, _DEFAULT_LIMIT)
     before = cursors.requested(request, "cursor", _CURSOR_KIND, int, str)
     if before is not None and not re.fullmatch("(?:[0-9a-f]{2}){0,64}", before[1]):
         raise cursors.invalid("cursor")
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     events, last = database.from_request(request).read_primary(
-        lambda connection: operations.parked_events(connection, sessions, before, limit)
+        lambda connection: operations.parked_events(connection, sessions, before, limit, kind)
     )
     cursor = "null" if last is None else json.dumps(cursors.encode(_CURSOR_KIND, *last))
     return responses.success(f'{{"parked":[{",".join(events)}],"cursor":{cursor}}}')
+
+
+def list_reasons(request: Request) -> Response:
+    """The number of parked events and of noise by reason."""
+    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    reasons = database.from_request(request).read_primary(
+        lambda connection: operations.set_aside_reasons(connection, sessions)
+    )
+    return responses.success(f'{{"reasons":{reasons}}}')

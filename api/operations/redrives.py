@@ -1,4 +1,4 @@
-"""`POST /api/parked/redrive` and `GET /api/parked/redrive/{id}`: request that parked events are parsed again.
+"""`POST /api/parked/redrive` and `GET /api/parked/redrive/{id}`: request that parked events or noise are parsed again.
 
 The API records the request; a worker, which has the parser, runs it within seconds.
 """
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from api.auth import access
 from api.http import database, errors, parameters, request_body, responses, timestamps
 from api.http.errors import ApiError
+from store.ledger import set_aside_events
 from store.replay import redrive_requests
 from store.replay.redrive_requests import RedriveRequest, RedriveSelection
 
@@ -25,7 +26,7 @@ _REDRIVE_ID = re.compile("[1-9][0-9]{0,17}")
 
 
 async def request_redrive(request: Request) -> Response:
-    """Request a redrive of all parked events or of a selection: 202, with its Location."""
+    """Request a redrive of all parked events, of noise or of a selection: 202, with its Location."""
     caller = access.caller(request)
     caller.require_scope("admin")
     selection = _parse_selection(await request_body.read(request, _MAX_BODY_BYTES), caller.sessions)
@@ -60,19 +61,26 @@ def _is_visible(selection: RedriveSelection, visible_sessions: tuple[str, ...]) 
 
 
 def _parse_selection(body: bytes, sessions: tuple[str, ...] | None) -> RedriveSelection:
-    """The selection in a body, within the caller's sessions; an empty body selects everything. Raises ApiError."""
+    """The selection in a body, within the caller's sessions; an empty body selects all that is parked. Raises ApiError.
+
+    Digests and a reason select noise as well.
+    """
     fields = request_body.parse_optional_object(body)
-    digests, reason = fields.get("digests"), fields.get("reason")
+    digests, reason, kind = fields.get("digests"), fields.get("reason"), fields.get("kind")
+    if kind is not None and kind not in set_aside_events.KINDS:
+        raise errors.bad_request("bad_parameter", "kind must be parked or noise.")
+    if kind is None and digests is None and reason is None:
+        kind = "parked"
     if not (reason is None or (isinstance(reason, str) and reason and parameters.is_storable(reason))):
         raise errors.bad_request("bad_parameter", "reason must be a reason listed by /api/parked.")
     if digests is None:
-        return RedriveSelection(sessions, None, reason)
+        return RedriveSelection(sessions, None, reason, kind)
     if not isinstance(digests, list) or not 1 <= len(cast("list[object]", digests)) <= MAX_DIGESTS:
         raise errors.bad_request("bad_parameter", f"digests must be a list of 1 to {MAX_DIGESTS} digests.")
     values = cast("list[object]", digests)
     if not all(isinstance(value, str) and _DIGEST.fullmatch(value) for value in values):
         raise errors.bad_request("bad_parameter", "digests must be digests listed by /api/parked.")
-    return RedriveSelection(sessions, tuple(bytes.fromhex(cast("str", value)) for value in values), reason)
+    return RedriveSelection(sessions, tuple(bytes.fromhex(cast("str", value)) for value in values), reason, kind)
 
 
 def _as_json(redrive: RedriveRequest) -> str:

@@ -7,6 +7,7 @@ from typing import LiteralString, cast
 from store.erasure import mentions
 from store.erasure.subjects import ErasureSubject
 from store.history import event_digests, message_keys, raw_events
+from store.ledger import set_aside_events
 from store.postgres.connections import Connection
 
 ID_WINDOW = 50_000
@@ -129,6 +130,6 @@ def delete(connection: Connection, events: Sequence[LinkedEvent], key_ids: Colle
     """Delete these raw events, which are sources of locked keys."""
     event_ids = sorted({event.event_id for event in events})
     connection.execute("DELETE FROM event_keys WHERE event_id = ANY(%s)", [event_ids])
-    connection.execute("DELETE FROM parked_events WHERE digest = ANY(%s)", [sorted({event.digest for event in events})])
+    set_aside_events.remove(connection, [event.digest for event in events])
     connection.execute("DELETE FROM raw_events WHERE event_id = ANY(%s)", [event_ids])
     message_keys.mark_pruned(connection, key_ids)

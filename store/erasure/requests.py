@@ -160,9 +160,10 @@ def _suppressed_in_bodies(connection: Connection, suppressed: SuppressionSet) ->
     while True:
         page = connection.execute(
             """
-            SELECT e.event_id, p.session_id, e.body
+            SELECT e.event_id, coalesce(p.session_id, n.session_id), e.body
             FROM raw_events AS e
             LEFT JOIN parked_events AS p ON p.digest = e.digest
+            LEFT JOIN noise_events AS n ON n.digest = e.digest
             WHERE e.event_id > %(after)s AND e.key_id IS NULL AND e.received_at <= %(last)s
             ORDER BY e.event_id
             LIMIT %(limit)s

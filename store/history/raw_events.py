@@ -2,11 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import cast
+from typing import Final, LiteralString, cast
 
+from store.ledger import set_aside_events
+from store.ledger.set_aside_events import SetAsideEvent
 from store.model.batches import Event
-from store.postgres import json_rows
 from store.postgres.connections import Connection
+
+_COLUMNS: Final[Mapping[LiteralString, str]] = {
+    "digest": "bytea",
+    "received_at": "int8",
+    "key_id": "int8",
+    "body": "bytea",
+    "event_id": "int8",
+}
 
 
 def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: Mapping[bytes, Sequence[int]]) -> None:
@@ -14,58 +23,71 @@ def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: M
     plain: list[Event] = []
     referenced: list[Event] = []
     for event in events:
-        is_referenced = event.outcome.kind == "parked" or len(key_ids_by_digest.get(event.digest, ())) > 1
+        is_referenced = _is_set_aside(event) or len(key_ids_by_digest.get(event.digest, ())) > 1
         (referenced if is_referenced else plain).append(event)
-    if plain:
-        with (
-            connection.cursor() as cursor,
-            cursor.copy("COPY raw_events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)") as copy,
-        ):
-            copy.set_types(["bytea", "int8", "int8", "bytea"])
-            for event in plain:
-                key_ids = key_ids_by_digest.get(event.digest, ())
-                copy.write_row((event.digest, event.received_at, key_ids[0] if key_ids else None, event.body))
-    for event in referenced:
-        _insert_referenced(connection, event, key_ids_by_digest.get(event.digest, ()))
+    _copy(connection, plain, key_ids_by_digest, None)
+    if referenced:
+        _insert_referenced(connection, referenced, key_ids_by_digest)
 
 
-def _insert_referenced(connection: Connection, event: Event, key_ids: Sequence[int]) -> None:
-    """Insert an event whose event_id other rows refer to: it is parked, or is about several messages."""
-    row = connection.execute(
-        "INSERT INTO raw_events (digest, received_at, key_id, body) VALUES (%s, %s, %s, %s) RETURNING event_id",
-        [event.digest, event.received_at, key_ids[0] if key_ids else None, event.body],
-    ).fetchone()
-    assert row is not None
-    if key_ids[1:]:
+def _is_set_aside(event: Event) -> bool:
+    return event.outcome.kind in set_aside_events.KINDS
+
+
+def _copy(
+    connection: Connection,
+    events: Sequence[Event],
+    key_ids_by_digest: Mapping[bytes, Sequence[int]],
+    event_ids: Sequence[int] | None,
+) -> None:
+    """Copy the events into the table, with these ids; None: with new ones."""
+    if not events:
+        return
+    columns = tuple(_COLUMNS)[: 4 if event_ids is None else 5]
+    statement: LiteralString = f"COPY raw_events ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types([_COLUMNS[column] for column in columns])
+        for number, event in enumerate(events):
+            key_ids = key_ids_by_digest.get(event.digest, ())
+            row = (event.digest, event.received_at, key_ids[0] if key_ids else None, event.body)
+            copy.write_row(row if event_ids is None else (*row, event_ids[number]))
+
+
+def _insert_referenced(
+    connection: Connection, events: Sequence[Event], key_ids_by_digest: Mapping[bytes, Sequence[int]]
+) -> None:
+    """Insert events whose event_id other rows refer to: set aside ones, and those about several messages."""
+    reserved = connection.execute(
+        "SELECT nextval('raw_events_event_id_seq') FROM generate_series(1, %s)", [len(events)]
+    ).fetchall()
+    event_ids = [cast("int", event_id) for (event_id,) in reserved]
+    _copy(connection, events, key_ids_by_digest, event_ids)
+    further = [
+        (key_id, event_id)
+        for event, event_id in zip(events, event_ids, strict=True)
+        for key_id in key_ids_by_digest.get(event.digest, ())[1:]
+    ]
+    if further:
         connection.execute(
             "INSERT INTO event_keys (key_id, event_id)"
-            " SELECT DISTINCT k, %s FROM unnest(%s::bigint[]) AS k ON CONFLICT DO NOTHING",
-            [row[0], list(key_ids[1:])],
+            " SELECT DISTINCT k, e FROM unnest(%s::bigint[], %s::bigint[]) AS t (k, e) ON CONFLICT DO NOTHING",
+            [[key_id for key_id, _ in further], [event_id for _, event_id in further]],
         )
-    if event.outcome.kind == "parked":
-        connection.execute(
-            """
-            INSERT INTO parked_events (digest, event_id, reason, session_id, event, received_at)
-            SELECT decode(r.digest, 'hex'), r.event_id, r.reason, r.session_id, r.event, r.received_at
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-                digest text, event_id bigint, reason text, session_id text, event text, received_at bigint
+    for kind in set_aside_events.KINDS:
+        set_aside = [
+            SetAsideEvent(
+                event.digest,
+                event_id,
+                event.outcome.reason or "unknown",
+                event.outcome.session_id,
+                event.outcome.event_type,
+                event.received_at,
             )
-            """,
-            {
-                "rows": json_rows.encode(
-                    [
-                        {
-                            "digest": event.digest,
-                            "event_id": row[0],
-                            "reason": event.outcome.reason or "unknown",
-                            "session_id": event.outcome.session_id,
-                            "event": event.outcome.event_type,
-                            "received_at": event.received_at,
-                        }
-                    ]
-                )
-            },
-        )
+            for event, event_id in zip(events, event_ids, strict=True)
+            if event.outcome.kind == kind
+        ]
+        if set_aside:
+            set_aside_events.record(connection, kind, set_aside)
 
 
 def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:

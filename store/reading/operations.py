@@ -1,7 +1,9 @@
-"""Lists sessions and parked events for operators."""
+"""Lists sessions, parked events and noise for operators."""
 
-from typing import cast
+from typing import LiteralString, cast
 
+from store.ledger import set_aside_events
+from store.ledger.set_aside_events import SetAsideKind
 from store.postgres.connections import Connection
 from store.reading.json_views import MAX_BIGINT, iso_ms, iso_time
 
@@ -56,9 +58,14 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
 
 
 def parked_events(
-    connection: Connection, visible_sessions: tuple[str, ...] | None, before: tuple[int, str] | None, limit: int
+    connection: Connection,
+    visible_sessions: tuple[str, ...] | None,
+    before: tuple[int, str] | None,
+    limit: int,
+    kind: SetAsideKind = "parked",
 ) -> tuple[list[str], tuple[int, str] | None]:
-    """Return a page of parked events as JSON texts, newest first, and the position of the next page."""
+    """Return a page of parked events or noise as JSON texts, newest first, and the position of the next page."""
+    set_aside_at: LiteralString = "p.parked_at" if kind == "parked" else "p.recorded_at"
     received_at, digest = before or (MAX_BIGINT, "ff" * 33)
     sessions_array = None if visible_sessions is None else list(visible_sessions)
     rows = connection.execute(
@@ -67,13 +74,13 @@ def parked_events(
                 SELECT row_to_json(view)::text
                 FROM (
                     SELECT encode(p.digest, 'hex') AS digest, p.reason, p.session_id, p.event,
-                        {iso_ms("p.received_at")} AS received_at, {iso_time("p.parked_at")} AS parked_at,
+                        {iso_ms("p.received_at")} AS received_at, {iso_time(set_aside_at)} AS parked_at,
                         octet_length(e.body) AS size,
                         -- Escaped, because a body may contain bytes that are not text.
                         encode(substr(e.body, 1, 2000), 'escape') AS body
                 ) AS view
             )
-        FROM parked_events AS p
+        FROM {set_aside_events.TABLES[kind]} AS p
         LEFT JOIN raw_events AS e ON e.event_id = p.event_id
         WHERE (p.received_at, p.digest) < (%(received_at)s, decode(%(digest)s, 'hex'))
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
@@ -84,3 +91,21 @@ def parked_events(
     ).fetchall()
     page = cast("list[tuple[int, str, str]]", rows[:limit])
     return [view for _, _, view in page], page[-1][:2] if len(rows) > limit else None
+
+
+def set_aside_reasons(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
+    """JSON: the number of parked events and of noise by reason, the most frequent first."""
+    row = connection.execute(
+        f"""
+        SELECT coalesce(json_agg(row_to_json(counted) ORDER BY counted.count DESC, counted.reason), '[]')::text
+        FROM (
+            SELECT p.kind, p.reason, count(*) AS count
+            FROM {set_aside_events.BOTH} AS p
+            WHERE %(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s)
+            GROUP BY p.kind, p.reason
+        ) AS counted
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        {"sessions": None if visible_sessions is None else list(visible_sessions)},
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return cast("str", row[0])

@@ -90,10 +90,11 @@ def event_id_before_last(connection: Connection, count: int) -> int:
 def _payloads_after(connection: Connection, event_id: int) -> list[RawPayload]:
     cursor = connection.execute(
         """
-        SELECT e.event_id, e.received_at, d.outcome || coalesce(': ' || p.reason, ''), e.body
+        SELECT e.event_id, e.received_at, d.outcome || coalesce(': ' || coalesce(p.reason, n.reason), ''), e.body
         FROM raw_events AS e
         JOIN event_digests AS d USING (digest)
         LEFT JOIN parked_events AS p USING (digest)
+        LEFT JOIN noise_events AS n USING (digest)
         WHERE e.event_id > %(after)s
         ORDER BY e.event_id
         LIMIT %(limit)s

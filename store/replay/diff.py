@@ -145,7 +145,7 @@ def _summarize_update(columns: ColumnValues | None) -> str | None:
 
 
 def describe_event(source: SourceEvent) -> Difference | None:
-    """The change of the event's outcome or parked reason; None if there is none."""
+    """The change of the event's outcome or its reason; None if there is none."""
     where = f"event {source.event_id}"
     if source.stored_outcome == "forgotten":
         return None
@@ -153,8 +153,9 @@ def describe_event(source: SourceEvent) -> Difference | None:
         kind = f"event {source.stored_outcome} to {source.outcome.kind}"
         was = source.stored_reason[0] if source.stored_reason else source.stored_outcome
         return Difference(kind, where, was, source.outcome.reason or source.outcome.kind)
-    if source.stored_reason is not None and source.stored_reason != source.current_reason:
-        return Difference("event parked for another reason", where, source.stored_reason[0], source.outcome.reason)
+    if source.stored_reason != source.current_reason:
+        was = None if source.stored_reason is None else source.stored_reason[0]
+        return Difference(f"event {source.outcome.kind} for another reason", where, was, source.outcome.reason)
     return None
 
 

@@ -1,10 +1,11 @@
-"""Updates the outcomes of events, their links to messages and their parked reasons, and corrects the ledger."""
+"""Updates the outcomes of events, their links to messages and their reasons, and corrects the ledger."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from store.history.message_keys import LockedKey, MessageKey
-from store.ledger import batch_counts
+from store.ledger import batch_counts, set_aside_events
+from store.ledger.set_aside_events import SetAsideEvent
 from store.postgres.connections import Connection
 from store.replay.sources import SourceEvent
 
@@ -44,22 +45,11 @@ def _update_one(connection: Connection, source: SourceEvent) -> bool:
     )
     if not updated.rowcount:
         return False
-    if (reasons := source.current_reason) is None:
-        connection.execute("DELETE FROM parked_events WHERE digest = %s", [source.digest])
-        if source.outcome.kind == "forgotten":
-            connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
-            connection.execute("DELETE FROM raw_events WHERE event_id = %s", [source.event_id])
-        return True
-    reason, session_id, event = reasons
-    connection.execute(
-        """
-        INSERT INTO parked_events (digest, event_id, reason, session_id, event, received_at)
-        SELECT d.digest, %(id)s, %(reason)s, %(session_id)s, %(event)s, d.received_at
-        FROM event_digests AS d
-        WHERE d.digest = %(digest)s
-        ON CONFLICT (digest) DO UPDATE
-        SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
-        """,
-        {"digest": source.digest, "id": source.event_id, "reason": reason, "session_id": session_id, "event": event},
-    )
+    set_aside_events.remove(connection, [source.digest], except_kind=source.outcome.kind)
+    if (reasons := source.current_reason) is not None:
+        event = SetAsideEvent(source.digest, source.event_id, *reasons, received_at=source.first_received_at)
+        set_aside_events.record(connection, "noise" if source.outcome.kind == "noise" else "parked", [event])
+    elif source.outcome.kind == "forgotten":
+        connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
+        connection.execute("DELETE FROM raw_events WHERE event_id = %s", [source.event_id])
     return True

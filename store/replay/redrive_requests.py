@@ -7,23 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString, cast
 
+from store.ledger import set_aside_events
+from store.ledger.set_aside_events import SetAsideKind
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 MAX_ATTEMPTS = 3
 """Attempts after which a redrive is given up because each of them ended with the death of its worker."""
-_COLUMNS: LiteralString = """r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.requested_at, r.started_at,
-    r.finished_at, r.event_count, r.still_parked, r.failure"""
+_COLUMNS: LiteralString = """r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.kind, r.requested_at,
+    r.started_at, r.finished_at, r.event_count, r.still_parked, r.failure"""
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveSelection:
-    """The selected parked events; the default is all of them."""
+    """The selected events; the default is all parked ones."""
 
     sessions: Sequence[str] | None = None
     """The sessions that the caller may see; None: all, and the events without a session."""
     digests: Sequence[bytes] | None = None
     reason: str | None = None
+    kind: SetAsideKind | None = "parked"
+    """None: parked events and noise."""
 
     @property
     def fingerprint(self) -> bytes:
@@ -32,6 +36,7 @@ class RedriveSelection:
             None if self.sessions is None else sorted(set(self.sessions)),
             None if self.digests is None else sorted({digest.hex() for digest in self.digests}),
             self.reason,
+            self.kind,
         ]
         return hashlib.sha256(json.dumps(fields).encode()).digest()
 
@@ -41,6 +46,7 @@ class RedriveSelection:
             "sessions": None if self.sessions is None else list(self.sessions),
             "digests": None if self.digests is None else list(self.digests),
             "reason": self.reason,
+            "kind": self.kind,
         }
 
 
@@ -70,8 +76,8 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
     with errors.translated(), connection.transaction():
         connection.execute(
             """
-            INSERT INTO redrive_requests (caller, sessions, digests, reason, fingerprint)
-            VALUES (%(caller)s, %(sessions)s, %(digests)s, %(reason)s, %(fingerprint)s)
+            INSERT INTO redrive_requests (caller, sessions, digests, reason, kind, fingerprint)
+            VALUES (%(caller)s, %(sessions)s, %(digests)s, %(reason)s, %(kind)s, %(fingerprint)s)
             ON CONFLICT (fingerprint) WHERE finished_at IS NULL DO NOTHING
             """,
             {"caller": caller, **selection.sql_parameters, "fingerprint": selection.fingerprint},
@@ -171,24 +177,27 @@ def save_progress(connection: Connection, request: RedriveRequest, *, done: bool
 
 
 def select_event_ids(connection: Connection, selection: RedriveSelection, until: datetime | None = None) -> list[int]:
-    """The ids of the selected events that are parked, by default until now, and have a body, sorted."""
+    """The ids of the selected events that are set aside, by default until now, and have a body, sorted."""
     found = connection.execute(
-        """
+        f"""
         SELECT p.event_id
-        FROM parked_events AS p
+        FROM {set_aside_events.BOTH} AS p
         WHERE p.event_id IS NOT NULL
-            AND (%(until)s::timestamptz IS NULL OR p.parked_at <= %(until)s)
+            AND (%(until)s::timestamptz IS NULL OR p.set_aside_at <= %(until)s)
+            AND (%(kind)s::text IS NULL OR p.kind = %(kind)s)
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
             AND (%(digests)s::bytea[] IS NULL OR p.digest = ANY(%(digests)s))
             AND (%(reason)s::text IS NULL OR p.reason = %(reason)s)
         ORDER BY p.event_id
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {"until": until, **selection.sql_parameters},
     )
     return [cast("int", event_id) for (event_id,) in found]
 
 
 def _request_from_row(row: tuple[object, ...]) -> RedriveRequest:
-    selection = RedriveSelection(*cast("tuple[list[str] | None, list[bytes] | None, str | None]", row[2:5]))
+    selection = RedriveSelection(
+        *cast("tuple[list[str] | None, list[bytes] | None, str | None, SetAsideKind | None]", row[2:6])
+    )
     # The columns are the fields.
-    return RedriveRequest(cast("int", row[0]), cast("str", row[1]), selection, *row[5:])  # pyright: ignore[reportArgumentType]
+    return RedriveRequest(cast("int", row[0]), cast("str", row[1]), selection, *row[6:])  # pyright: ignore[reportArgumentType]

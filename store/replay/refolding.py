@@ -30,7 +30,7 @@ class RefoldComparison:
 
     @property
     def reclassified(self) -> list[SourceEvent]:
-        """The events whose outcome or parked reason changes."""
+        """The events whose outcome or reason changes."""
         return [source for source in self.sources if diff.describe_event(source) is not None]
 
     @property

@@ -10,11 +10,12 @@ from store.erasure import batch_filter
 from store.erasure.suppressions import SuppressionCache, SuppressionSet
 from store.history.message_keys import MessageKey
 from store.history.parsed_events import ParsedEvent
+from store.ledger import set_aside_events
 from store.model.facts import Outcome
 from store.postgres.connections import Connection
 
-ParkedReason: TypeAlias = tuple[str, str | None, str | None]
-"""Why an event is parked: (reason, session_id, event)."""
+SetAsideReason: TypeAlias = tuple[str, str | None, str | None]
+"""Why an event is parked or noise: (reason, session_id, event)."""
 _MAX_TRANSACTION_SECONDS = 30.0
 """Seconds after which no transaction of a worker still runs (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20
@@ -46,9 +47,11 @@ class SourceEvent:
     linked_key_ids: frozenset[int]
     """The keys of the messages that it is linked to."""
     stored_outcome: str
-    stored_reason: ParkedReason | None
+    stored_reason: SetAsideReason | None
     outcome: Outcome
     """The outcome under the current parser."""
+    first_received_at: int
+    """Its first known receipt, in ms."""
     last_received_at: int
     """Its last known receipt, in ms."""
     parsed_events: Sequence[ParsedEvent]
@@ -57,9 +60,9 @@ class SourceEvent:
     """The keys of the messages that it is about now."""
 
     @property
-    def current_reason(self) -> ParkedReason | None:
-        """The reason for parking it now, if it is parked."""
-        if self.outcome.kind != "parked":
+    def current_reason(self) -> SetAsideReason | None:
+        """The reason for which it is parked or noise now, if it is."""
+        if self.outcome.kind not in set_aside_events.KINDS:
             return None
         return self.outcome.reason or "unknown", self.outcome.session_id, self.outcome.event_type
 
@@ -121,10 +124,12 @@ def load(
         """
         SELECT e.event_id, e.digest, e.body,
             array_remove(ARRAY(SELECT k.key_id FROM event_keys AS k WHERE k.event_id = e.event_id) || e.key_id, NULL),
-            d.received_at, coalesce(d.last_received_at, d.received_at), d.outcome, p.reason, p.session_id, p.event
+            d.received_at, coalesce(d.last_received_at, d.received_at), d.outcome,
+            coalesce(p.reason, n.reason), coalesce(p.session_id, n.session_id), coalesce(p.event, n.event)
         FROM raw_events AS e
         JOIN event_digests AS d USING (digest)
         LEFT JOIN parked_events AS p USING (digest)
+        LEFT JOIN noise_events AS n USING (digest)
         WHERE e.event_id = ANY(%(events)s)
         ORDER BY e.event_id
         """,
@@ -159,6 +164,7 @@ def _source_from_row(
         stored_outcome=stored_outcome,
         stored_reason=None if reason is None else (reason, session_id, event),
         outcome=outcome,
+        first_received_at=first,
         last_received_at=last,
         parsed_events=parsed_events,
         message_keys=frozenset(key for parsed in parsed_events[:1] for _, key in parsed.keyed_message_facts()),

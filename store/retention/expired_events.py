@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from store.history import message_keys
+from store.ledger import set_aside_events
 from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 from store.retention import partition_drop, partitions
@@ -178,10 +179,4 @@ def _remove_dangling_references(connection: Connection) -> None:
     connection.execute(
         "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = more.event_id)"
     )
-    connection.execute(
-        """
-        UPDATE parked_events AS p
-        SET event_id = NULL
-        WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = p.event_id)
-        """
-    )
+    set_aside_events.forget_bodies(connection)

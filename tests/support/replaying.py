@@ -8,6 +8,7 @@ import psycopg
 
 from ingest.queue.contract import RawBatch
 from store.ingestion import apply
+from store.ledger.set_aside_events import SetAsideKind
 from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.postgres.connections import Connection
@@ -57,11 +58,16 @@ def run_replay(database_url: str, parse: FaultyParser, *, dry_run: bool = False,
 
 
 def run_redrive(
-    database_url: str, parse: FaultyParser, *, reason: str | None = None, dry_run: bool = False
+    database_url: str,
+    parse: FaultyParser,
+    *,
+    reason: str | None = None,
+    kind: SetAsideKind = "parked",
+    dry_run: bool = False,
 ) -> ReplayReport:
     plan = ReplayPlan(replay_parser(parse), batch_size=20, dry_run=dry_run)
     with replay.open_connection(database_url) as connection:
-        event_ids = redrive_requests.select_event_ids(connection, RedriveSelection(reason=reason))
+        event_ids = redrive_requests.select_event_ids(connection, RedriveSelection(reason=reason, kind=kind))
         job = ParkedRetry(connection, plan, event_ids)
         while job.step():
             pass

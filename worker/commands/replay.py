@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from store.erasure import suppressions
 from store.erasure.key_store import SuppressionKeyError, SuppressionKeyStore
 from store.erasure.suppressions import SuppressionCache
+from store.ledger.set_aside_events import SetAsideKind
 from store.postgres import connections, errors, migrator
 from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.errors import StoreError, TransientError
@@ -42,7 +43,8 @@ class ReplayOptions:
     """The command's options."""
 
     dry_run: bool = False
-    parked_only: bool = False
+    kind: SetAsideKind | None = None
+    """Retry only parked events, or only noise."""
     reason: str | None = None
     batch_size: int = 512
     restart: bool = False
@@ -74,15 +76,17 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def _parse_options(arguments: Sequence[str]) -> ReplayOptions:
     options = argparse.ArgumentParser(prog="python -m worker replay", description=__doc__)
     options.add_argument("--dry-run", action="store_true", help="report differences, change nothing")
-    options.add_argument("--parked", action="store_true", help="retry parked events only")
-    options.add_argument("--reason", help="with --parked: retry only events parked for this reason")
+    kinds = options.add_mutually_exclusive_group()
+    kinds.add_argument("--parked", dest="kind", action="store_const", const="parked", help="retry parked events only")
+    kinds.add_argument("--noise", dest="kind", action="store_const", const="noise", help="retry noise only")
+    options.add_argument("--reason", help="with --parked or --noise: retry only events with this reason")
     options.add_argument("--batch", type=_batch_size, default=512, metavar="N", help="events in one transaction (512)")
     options.add_argument("--restart", action="store_true", help="start over instead of resuming an interrupted replay")
     options.add_argument("--json", action="store_true", help="print the report as JSON")
     chosen = options.parse_args(arguments)
-    if chosen.reason is not None and not chosen.parked:
-        options.error("--reason goes with --parked")
-    return ReplayOptions(chosen.dry_run, chosen.parked, chosen.reason, chosen.batch, chosen.restart, chosen.json)
+    if chosen.reason is not None and chosen.kind is None:
+        options.error("--reason goes with --parked or --noise")
+    return ReplayOptions(chosen.dry_run, chosen.kind, chosen.reason, chosen.batch, chosen.restart, chosen.json)
 
 
 def _batch_size(text: str) -> int:
@@ -130,8 +134,8 @@ def run(
 def _create_job(connection: Connection, plan: ReplayPlan, options: ReplayOptions) -> Replay | ParkedRetry:
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
-        if options.parked_only:
-            selection = RedriveSelection(reason=options.reason)
+        if options.kind is not None:
+            selection = RedriveSelection(reason=options.reason, kind=options.kind)
             job = ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, selection))
         else:
             job = Replay(connection, plan, restart=options.restart)
@@ -167,7 +171,7 @@ def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, s
 def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: float, *, done: bool) -> None:
     report = job.report
     if options.as_json:
-        head = {"dry_run": options.dry_run, "parked": options.parked_only, "done": done, "seconds": round(seconds, 3)}
+        head = {"dry_run": options.dry_run, "retried": options.kind, "done": done, "seconds": round(seconds, 3)}
         print(json.dumps(head | report.to_json(), ensure_ascii=False))
         return
     changes = "would change:" if options.dry_run else "repaired:"
@@ -178,7 +182,7 @@ def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: fl
         for example in report.examples[kind]:
             print(f"{'':>11}{example['where']}: {_format_value(example['was'])} -> {_format_value(example['now'])}")
     if not done:
-        print("interrupted" + ("" if options.dry_run or options.parked_only else ": run it again to resume"))
+        print("interrupted" + ("" if options.dry_run or options.kind else ": run it again to resume"))
 
 
 def _format_value(value: object) -> str:

@@ -33,6 +33,9 @@ class WorkerMetrics:
         )
         self._events = counter("sak_worker_events", "Events written to the ledger, by outcome.", ["outcome"])
         self._parked = counter("sak_worker_parked_events", "Events parked, by reason.", ["reason"])
+        self._noise = counter(
+            "sak_worker_noise_events", "Events that contain nothing for the history, by reason.", ["reason"]
+        )
         self._batches = counter("sak_worker_batches", "Batches taken from the stream.")
         self._drain_seconds = histogram(
             "sak_worker_drain_seconds",
@@ -69,6 +72,8 @@ class WorkerMetrics:
         for event in events:
             if event.outcome.kind == "parked":
                 self._parked.labels(event.outcome.reason or "none").inc()
+            elif event.outcome.kind == "noise":
+                self._noise.labels(event.outcome.reason or "none").inc()
 
     def set_stream(self, length: int, *, age: float) -> None:
         self._stream_length.set(length)

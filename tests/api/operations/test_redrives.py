@@ -177,3 +177,54 @@ def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> No
     assert given_up is None
     assert told
     assert told.state == "failed"
+
+
+def noise(history: HistoryWriter) -> None:
+    """Two messages of one session that a parser took for noise."""
+    told = [(text_event(text, number), world.BASE_TIME) for number, text in enumerate(("four", "five"), 4)]
+    store_batches(
+        history.database_url,
+        [batches.make_batch(told, writer="e" * 32)],
+        lambda _: Outcome("noise", "context_only", SESSION, "message.received", None),
+    )
+
+
+def test_noise_is_listed_counted_by_reason_and_retried(history: HistoryWriter, client: ApiClient) -> None:
+    """Only who sees what was left out can say that it should not have been."""
+    noise(history)
+    park(history)
+
+    listed = client.get_data("/api/parked?kind=noise")["parked"]
+    counted = client.get_data("/api/parked/reasons")["reasons"]
+    assert [(one["reason"], one["session_id"]) for one in listed] == [("context_only", SESSION)] * 2
+    assert {(one["kind"], one["reason"]): one["count"] for one in counted} == {
+        ("noise", "context_only"): 2,
+        ("parked", "not_known_yet"): 3,
+        ("parked", "not_json"): 1,
+    }
+
+    asked = client.post("/api/parked/redrive", {"kind": "noise"})
+    work(history)
+    told = client.get_data(asked.headers["location"])
+    assert (told["events"], told["still_parked"]) == (2, 0)
+    assert client.get_data("/api/parked?kind=noise")["parked"] == []
+    assert len(client.get_data("/api/parked")["parked"]) == 4
+
+
+def test_noise_is_chosen_by_digest_or_reason_too(history: HistoryWriter, client: ApiClient) -> None:
+    """Who copies a digest or a reason from the list need not say from which list."""
+    noise(history)
+    park(history)
+    [first, _] = client.get_data("/api/parked?kind=noise")["parked"]
+
+    asked = [
+        client.post("/api/parked/redrive", body)
+        for body in ({"digests": [first["digest"]]}, {"reason": "context_only"})
+    ]
+    work(history)
+    assert [client.get_data(one.headers["location"])["events"] for one in asked] == [1, 1]
+
+
+def test_a_kind_that_does_not_exist_is_refused(client: ApiClient) -> None:
+    assert client.post("/api/parked/redrive", {"kind": "stored"}).status_code == 400
+    assert client.get("/api/parked?kind=stored").status_code == 400

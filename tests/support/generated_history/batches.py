@@ -77,6 +77,7 @@ _TABLES: Final[tuple[LiteralString, ...]] = (
         "raw_events",
         "event_keys",
         "parked_events",
+        "noise_events",
         "sessions",
         "session_events",
         "message_keys",

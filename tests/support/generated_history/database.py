@@ -17,6 +17,7 @@ _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
         "raw_events",
         "event_keys",
         "parked_events",
+        "noise_events",
         "sessions",
         "session_events",
         "message_keys",

@@ -52,6 +52,7 @@ _QUERIES: Final[Mapping[str, LiteralString]] = {
         LEFT JOIN message_keys AS k ON k.key_id = named.key_id
     """,
     "parked": "SELECT encode(digest, 'hex'), reason, session_id, event FROM parked_events",
+    "noise": "SELECT encode(digest, 'hex'), reason, session_id, event FROM noise_events",
     # Copies differ in number between tellings, so duplicates do; but what is counted is what came.
     "ledger": """
         SELECT sum(stored), sum(noise), sum(ping), sum(parked), sum(forgotten),

@@ -1,0 +1,82 @@
+"""Records events that are not in the history, with the reason: parked ones, and noise."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, LiteralString, TypeAlias
+
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+SetAsideKind: TypeAlias = Literal["parked", "noise"]
+KINDS: Final[tuple[SetAsideKind, ...]] = ("parked", "noise")
+TABLES: Final[dict[SetAsideKind, LiteralString]] = {"parked": "parked_events", "noise": "noise_events"}
+
+BOTH: Final[LiteralString] = """(
+    SELECT 'parked' AS kind, p.digest, p.event_id, p.reason, p.session_id, p.event, p.parked_at AS set_aside_at
+    FROM parked_events AS p
+    UNION ALL
+    SELECT 'noise', n.digest, n.event_id, n.reason, n.session_id, n.event, n.recorded_at
+    FROM noise_events AS n
+)"""
+"""Both tables as one; an event is in one of them at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideEvent:
+    digest: bytes
+    event_id: int
+    reason: str
+    session_id: str | None
+    event: str | None
+    received_at: int
+
+
+def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAsideEvent]) -> None:
+    """Add the events to the list of this kind; a known one gets the current reason."""
+    rows = json_rows.encode(
+        {
+            "digest": event.digest,
+            "event_id": event.event_id,
+            "reason": event.reason,
+            "session_id": event.session_id,
+            "event": event.event,
+            "received_at": event.received_at,
+        }
+        for event in events
+    )
+    connection.execute(
+        f"""
+        INSERT INTO {TABLES[kind]} AS p (digest, event_id, reason, session_id, event, received_at)
+        SELECT decode(r.digest, 'hex'), r.event_id, r.reason, r.session_id, r.event, r.received_at
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            digest text, event_id bigint, reason text, session_id text, event text, received_at bigint
+        )
+        ORDER BY r.digest
+        ON CONFLICT (digest) DO UPDATE
+        SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        {"rows": rows},
+    )
+
+
+def remove(connection: Connection, digests: Iterable[bytes], *, except_kind: str | None = None) -> None:
+    """Take the events off the lists, but not off the list of `except_kind`."""
+    parameters = [sorted(set(digests))]
+    for kind in KINDS:
+        if kind != except_kind:
+            connection.execute(
+                f"DELETE FROM {TABLES[kind]} WHERE digest = ANY(%s)",  # noqa: S608 - assembled from literals only
+                parameters,
+            )
+
+
+def forget_bodies(connection: Connection) -> None:
+    """Drop references to raw events that were pruned."""
+    for table in TABLES.values():
+        connection.execute(
+            f"""
+            UPDATE {table} AS p
+            SET event_id = NULL
+            WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = p.event_id)
+            """  # noqa: S608 - assembled from literals only, which the type proves
+        )
