@@ -55,7 +55,7 @@ def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_for
         said = "".join(path.read_text(errors="replace") for path in system.log_paths)
 
     assert record.acknowledged
-    assert "bisecting the batch for the rejected event" in said, "PostgreSQL refused some, and quoted them"
+    assert "searching for the rejected event" in said, "PostgreSQL refused some, and quoted them"
     assert "DEBUG" in said
     for secret in (
         event_generator.SECRET,
@@ -130,4 +130,4 @@ apply.batches = batches
 
     assert pipeline.wait_until(lambda: "ValueError" in worker.output), worker.output
     assert "secret words" not in worker.output
-    assert "worker/drain/drainer.py" in worker.output, "where it happened must be told"
+    assert "worker/drain/entry_store.py" in worker.output, "where it happened must be told"

@@ -147,3 +147,27 @@ def test_a_marker_that_another_program_wrote_is_replaced(pipeline: WorkerPipelin
 
     assert json.loads(pipeline.redis.hget(contract.DATABASE, "last_ids")) is not None
     assert marker(pipeline).load() is not None
+
+
+def test_a_server_that_hides_its_position_is_known_by_its_generation(pipeline: WorkerPipeline) -> None:
+    """Some managed servers do; a restore is then noticed, and a promotion is not."""
+    role = f"managed_{time.time_ns()}"
+    pipeline.execute(f"CREATE ROLE {role} LOGIN")
+    pipeline.execute("REVOKE EXECUTE ON FUNCTION pg_current_wal_flush_lsn() FROM PUBLIC")
+    pipeline.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}")
+    pipeline.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    one = marker(pipeline)
+    with connections.open(pipeline.database_url.replace("app@", f"{role}@"), "test") as connection:
+        one.verify(connection)
+        one.verify(connection)
+        known = one.load()
+        pipeline.execute("UPDATE database_identity SET generation = gen_random_uuid()")
+        one.verify(connection)
+        after = one.load()
+    pipeline.execute(f"DROP OWNED BY {role}")
+    pipeline.execute(f"DROP ROLE {role}")
+
+    assert known is not None
+    assert after is not None
+    assert (known.timeline, known.lsn) == (None, None)
+    assert known.generation != after.generation
