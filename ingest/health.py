@@ -49,6 +49,8 @@ class Health:
                 reasons.append("Neither Redis nor the spool can store events.")
         elif spool.size_bytes > SPOOL_HIGH_WATER * spool.max_bytes:
             notes.append("The spool is nearly full (SPOOL_MAX_BYTES).")
+        for name, why in spool.unopened_files.items():
+            notes.append(f"The spool file {name} of an earlier process cannot be opened ({why}): its events wait.")
         kind = await asyncio.to_thread(_file_system_type, self.settings.spool_dir)
         if kind in EPHEMERAL_FILE_SYSTEMS:
             notes.append(f"SPOOL_DIR is on {kind}, which is lost with this container or host.")

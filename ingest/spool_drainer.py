@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,13 +13,14 @@ from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
-from ingest.spool import Spool, SpoolChunk, SpoolError
+from ingest.spool import Spool, SpoolError
+from ingest.spool_folder import SpoolChunk
 from ingest.stream_appender import AppendError, StreamAppender
 
 POLL_SECONDS = 0.2
 """Interval of reading Redis' memory while the spool is empty."""
-ADOPT_EVERY_POLLS = 25
-"""Polls between two searches for files of dead processes."""
+CHECK_SECONDS = 5.0
+"""Interval of checking the spool's files and those of dead processes."""
 MAX_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger("ingest")
@@ -43,11 +45,12 @@ class SpoolDrainer:
     async def run(self) -> None:
         """Drain whenever the spool has batches and Redis has room, until cancelled."""
         pause = POLL_SECONDS
-        ticks = 0
+        next_check_at = 0.0
         while True:
             try:
-                if ticks % ADOPT_EVERY_POLLS == 0:
-                    await self.spool.adopt_orphans()
+                if time.monotonic() > next_check_at:
+                    next_check_at = time.monotonic() + CHECK_SECONDS
+                    await self.spool.check()
                 moved = await self._move_oldest()
             except (RedisError, OSError, AppendError, SpoolError):
                 moved = False
@@ -55,7 +58,6 @@ class SpoolDrainer:
             else:
                 pause = POLL_SECONDS
             if not moved:
-                ticks += 1
                 await asyncio.sleep(pause)
 
     async def _move_oldest(self) -> bool:
@@ -64,7 +66,7 @@ class SpoolDrainer:
         await self.redis_memory.refresh()
         if self.redis_memory.is_full or not await self._has_enough_replicas():
             return False
-        chunk = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.events else None
+        chunk = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.has_batches else None
         if chunk is None:
             self.breaker.half_open()
             return False
@@ -86,7 +88,7 @@ class SpoolDrainer:
         self._awaiting_removal = None
         self.counters.drained_events += events
         log.info("drained %d events from the spool", events)
-        if not self.spool.events:
+        if not self.spool.has_batches:
             self.on_empty()
 
     async def _has_enough_replicas(self) -> bool:

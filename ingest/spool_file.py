@@ -1,5 +1,10 @@
-"""One spool file: an SQLite database held by one process, through a lock that ends with the process."""
+"""One spool file: an SQLite database held by one process, through a lock that ends with the process.
 
+Batches are only added. Those that the stream has confirmed are skipped, and the file is removed when all are: neither
+needs room on a full disk.
+"""
+
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -44,21 +49,33 @@ def accounted_bytes(fields: Mapping[bytes, bytes]) -> int:
 class SpoolFile:
     """A file held by this process; every method may raise sqlite3.Error or OSError."""
 
+    events: int
+    """Events of the batches that are not confirmed."""
+    size_bytes: int
+    """Their bytes, as counted against the spool's limit."""
+    written_bytes: int
+    """The same with the confirmed batches."""
+
     def __init__(self, path: Path, lock_fd: int) -> None:
         """Open a file that `try_open` has locked."""
         self.path = path
+        self._journal_path = path.with_name(path.name + "-wal")
         self._lock_fd = lock_fd
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._confirmed_position = self._last_position = 0
+        # SQLite gives the journal the mode of the file.
+        os.close(_open_private(path))
+        if self._journal_path.exists():
+            os.close(_open_private(self._journal_path))
+        self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             # The lock keeps other processes out, so SQLite needs no shared memory, which some disks lack.
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA synchronous = OFF")  # the first batch's sync includes the schema
             self._connection.execute(SCHEMA)
-            self.events, self.size_bytes = self._connection.execute(
-                "SELECT coalesce(sum(events), 0), coalesce(sum(length(head) + length(bodies) + ?), 0) FROM batches",
-                (BATCH_OVERHEAD_BYTES,),
-            ).fetchone()
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._count()
+            self._inodes = self._find_inodes()
         except BaseException:
             self._connection.close()
             raise
@@ -67,7 +84,8 @@ class SpoolFile:
     def try_open(cls, path: Path) -> Self | None:
         """The file, created if it is absent; None if another process holds it."""
         lock_path = path.with_suffix(".lock")
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        is_new = not path.exists()
+        lock = _open_private(lock_path)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if lock_path.exists() and os.fstat(lock).st_ino == lock_path.stat().st_ino:
@@ -75,26 +93,42 @@ class SpoolFile:
         except BlockingIOError:
             pass
         except BaseException:
+            if is_new:  # on a full disk each attempt would leave another
+                for part in (path, path.with_name(path.name + "-wal"), lock_path):
+                    part.unlink(missing_ok=True)
             os.close(lock)
             raise
         # Another process holds it, or its holder removed it between our open and our flock.
         os.close(lock)
         return None
 
+    @property
+    def has_batches(self) -> bool:
+        """Whether a batch is not confirmed."""
+        return self._last_position > self._confirmed_position
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the folder has the file and its journal: what is written to removed ones ends with the process."""
+        return self._inodes[0] is not None and self._find_inodes() == self._inodes
+
     def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
         """Write the batch and wait until it is on the disk."""
-        self._connection.execute(
+        inserted = self._connection.execute(
             "INSERT INTO batches (events, head, bodies) VALUES (?, ?, ?)", (events, fields[b"head"], fields[b"bodies"])
         )
+        self._last_position = inserted.lastrowid or 0
         self.events += events
         self.size_bytes += accounted_bytes(fields)
+        self.written_bytes += accounted_bytes(fields)
 
     def read_oldest(self, max_bytes: int) -> list[SpooledBatch]:
-        """The oldest batches, up to `max_bytes` but at least one if there is any."""
+        """The oldest batches that are not confirmed, up to `max_bytes` but at least one if there is any."""
         batches: list[SpooledBatch] = []
         size = 0
         rows = self._connection.execute(
-            "SELECT position, events, head, bodies FROM batches ORDER BY position LIMIT ?", (READ_MAX_ROWS,)
+            "SELECT position, events, head, bodies FROM batches WHERE position > ? ORDER BY position LIMIT ?",
+            (self._confirmed_position, READ_MAX_ROWS),
         )
         for position, events, head, bodies in rows:
             batch = SpooledBatch(position, events, {b"head": head, b"bodies": bodies})
@@ -105,15 +139,29 @@ class SpoolFile:
         rows.close()
         return batches
 
-    def remove(self, batches: list[SpooledBatch]) -> None:
-        """Delete batches that `read_oldest` returned."""
-        self._connection.execute("DELETE FROM batches WHERE position <= ?", (batches[-1].position,))
-        self.events -= sum(batch.events for batch in batches)
-        self.size_bytes -= sum(batch.size_bytes for batch in batches)
-        if not self.size_bytes:
-            # Returns the space of an outage to the disk.
-            self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def confirm(self, batches: list[SpooledBatch]) -> None:
+        """Skip batches that `read_oldest` returned; a second time it changes nothing."""
+        for batch in batches:
+            if batch.position > self._confirmed_position:
+                self._confirmed_position = batch.position
+                self.events -= batch.events
+                self.size_bytes -= batch.size_bytes
+
+    def copy_batches(self, other: Self) -> None:
+        """Add the other file's batches that are not confirmed to this empty file, all or none."""
+        rows = other._connection.execute(
+            "SELECT events, head, bodies FROM batches WHERE position > ? ORDER BY position",
+            (other._confirmed_position,),
+        )
+        self._connection.execute("BEGIN")
+        try:
+            self._connection.executemany("INSERT INTO batches (events, head, bodies) VALUES (?, ?, ?)", rows)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        self._count()
 
     def close(self) -> None:
         """Release the file; another process may hold it then."""
@@ -121,8 +169,42 @@ class SpoolFile:
         os.close(self._lock_fd)
 
     def delete(self) -> None:
-        """Delete the file, which is empty."""
-        self._connection.close()
-        self.path.unlink(missing_ok=True)
-        self.path.with_suffix(".lock").unlink(missing_ok=True)
+        """Delete the file, of which nothing is needed any more; after an OSError it may be tried again."""
+        held = os.fstat(self._lock_fd)
+        own = (
+            (self.path, self._inodes[0]),
+            (self._journal_path, self._inodes[1]),
+            (self.path.with_suffix(".lock"), (held.st_dev, held.st_ino)),
+        )
+        for path, inode in own:
+            if _inode(path) == inode:  # another file may have taken the place of a removed one
+                path.unlink(missing_ok=True)
+        self._connection.close()  # SQLite leaves a file alone that is not in its place
         os.close(self._lock_fd)
+
+    def _count(self) -> None:
+        self.events, self.size_bytes, self._last_position = self._connection.execute(
+            "SELECT coalesce(sum(events), 0), coalesce(sum(length(head) + length(bodies) + ?), 0),"
+            " coalesce(max(position), 0) FROM batches",
+            (BATCH_OVERHEAD_BYTES,),
+        ).fetchone()
+        self.written_bytes = self.size_bytes
+
+    def _find_inodes(self) -> tuple[tuple[int, int] | None, ...]:
+        return _inode(self.path), _inode(self._journal_path)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _open_private(path: Path) -> int:
+    """A descriptor of the file, created if it is absent, which only its owner may read, whatever the umask."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with contextlib.suppress(PermissionError):  # of another user, who may have shared it on purpose
+        os.fchmod(descriptor, 0o600)
+    return descriptor
