@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from environment import listener, output, variables
 from ingest.queue.failpoints import Failpoints
@@ -124,12 +124,26 @@ def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_work
             drainer.stream.ensure_group()
             unreadable.requeue(drainer.stream.redis)
             worker = new_worker()
-            worker.work(logging_level="WARNING", max_jobs=(due - done) or None)
+            _run_loop(worker, monitor, max_jobs=(due - done) or None)
             done += worker.jobs_taken
         except (RedisError, TransientError) as error:
             monitor.not_ready_reason = f"Redis: {type(error).__name__}" if isinstance(error, RedisError) else str(error)
             log.warning("%s: retrying", monitor.not_ready_reason)
             time.sleep(RETRY_SECONDS)
+
+
+def _run_loop(worker: DrainWorker, monitor: StreamMonitor, *, max_jobs: int | None) -> None:
+    """Run RQ's loop; if RQ cannot work with its keys, drain without it for a few seconds."""
+    try:
+        worker.work(logging_level="WARNING", max_jobs=max_jobs)
+    except ResponseError as error:  # at the registration of the worker, or its end
+        worker.rq_failure = f"Redis refuses a command of RQ: {error}."
+    if worker.rq_failure is None:
+        return
+    if monitor.rq_failure != worker.rq_failure:
+        log.warning("%s Draining without RQ: see `python -m worker doctor`", worker.rq_failure)
+    monitor.rq_failure = worker.rq_failure
+    worker.drain_without_rq()
 
 
 def _await_schema(settings: Settings, drainer: Drainer, monitor: StreamMonitor) -> None:

@@ -14,6 +14,8 @@ from worker.metrics.worker import WorkerMetrics
 
 STALE_SECONDS = 20.0
 """Seconds after the last check of the stream until the worker counts as not ready."""
+STALLED_SECONDS = 30.0
+"""The same for the oldest batch, if no worker has stored it."""
 
 
 def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
@@ -52,18 +54,28 @@ def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetric
 
 
 def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
-    """The reasons why the worker is not ready, as sentences; empty if it is."""
+    """The reasons why the worker is not ready, as sentences; empty if events are being stored."""
     if monitor.not_ready_reason is not None:
         return [monitor.not_ready_reason]
-    age = time.monotonic() - monitor.checked_at
-    return [f"The stream was last checked {age:.0f} s ago."] if age > STALE_SECONDS else []
+    reasons: list[str] = []
+    if (age := time.monotonic() - monitor.checked_at) > STALE_SECONDS:
+        reasons.append(f"The stream was last checked {age:.0f} s ago.")
+    if monitor.drain_failure is not None:
+        reasons.append(f"The last drain failed: {monitor.drain_failure}.")
+    stalled = 0.0 if monitor.stalled_since is None else time.monotonic() - monitor.stalled_since
+    if stalled > STALLED_SECONDS:
+        reasons.append(f"The oldest batch in the stream has not been stored for {stalled:.0f} s.")
+    return reasons
 
 
 def notes(monitor: StreamMonitor) -> list[str]:
     """What an operator should know although the worker is ready."""
-    if not monitor.unreadable:
-        return []
-    return [f"{monitor.unreadable} entries are set aside as unreadable: start a worker of the newest version."]
+    found: list[str] = []
+    if monitor.unreadable:
+        found.append(f"{monitor.unreadable} entries are set aside as unreadable: start a worker of the newest version.")
+    if monitor.rq_failure is not None:
+        found.append(f"{monitor.rq_failure} This worker drains without RQ: see `python -m worker doctor`.")
+    return found
 
 
 def kept_entries(monitor: StreamMonitor) -> dict[str, object]:

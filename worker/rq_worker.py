@@ -8,14 +8,18 @@ one is dropped.
 
 import logging
 import os
+import signal
 import threading
 import time
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, cast
 
 from redis import Redis
+from redis.exceptions import ResponseError
 from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import DeserializationError, StopRequested
 from rq.job import Job
@@ -60,6 +64,9 @@ class DrainWorker(SimpleWorker):
         self._seen_intermediate: set[bytes] = set()
         self.jobs_taken = 0
         """Jobs taken so far."""
+        self.rq_failure: str | None = None
+        """Why RQ cannot work, such as a key of another type; then `work` ends, and `drain_without_rq` goes on."""
+        self._has_begun_drain = False
         jobs.DRAIN.set(self._drain)
 
     # RQ would wait up to a minute before it reconnects to Redis.
@@ -82,9 +89,25 @@ class DrainWorker(SimpleWorker):
             forced_exit.daemon = True
             forced_exit.start()
 
+    def drain_without_rq(self) -> None:
+        """Drain for a few seconds, after the duties between drains; raises TransientError and RedisError."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.request_stop)
+        self._monitor.tick()
+        if self._monitor.is_refused:
+            time.sleep(REFUSED_PAUSE_SECONDS)
+            return
+        self._housekeeping.run_due(lambda: not self._stop_requested and not self._drainer.stream.has_work())
+        self._drainer.run(self._monitor.tick)
+
     def run_maintenance_tasks(self) -> None:
         """Drop jobs that a dead worker took; their events are in the stream."""
         self.last_cleaned_at = datetime.now(UTC)
+        with self._ending_on_refusal():
+            self._drop_abandoned_jobs()
+        self._drainer.stream.remove_dead_consumers()
+
+    def _drop_abandoned_jobs(self) -> None:
         taken = set(cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)))
         # A taken job runs within milliseconds and is deleted, so one that is still there a pass later is orphaned.
         for job_id in taken & self._seen_intermediate:
@@ -93,7 +116,6 @@ class DrainWorker(SimpleWorker):
         self._seen_intermediate = taken
         self.connection.zremrangebyscore(contract.RQ_STARTED_KEY, 0, time.time() - ORPHANED_JOB_SECONDS)
         worker_registration.clean_worker_registry(self.queues[0])
-        self._drainer.stream.remove_dead_consumers()
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -104,18 +126,25 @@ class DrainWorker(SimpleWorker):
             if self._monitor.is_refused:
                 time.sleep(REFUSED_PAUSE_SECONDS)
                 continue
-            self._housekeeping.run_due(lambda: not self._stop_requested and self._monitor.is_queue_empty)
-            result = super().dequeue_job_and_maintain_ttl(1, 1)
-            if result is not None or timeout is None or max_idle_time is not None:
-                return result
-            self._monitor.ensure_drain_queued()
+            with self._ending_on_refusal():
+                self._housekeeping.run_due(lambda: not self._stop_requested and self._monitor.is_queue_empty)
+                result = super().dequeue_job_and_maintain_ttl(1, 1)
+                if result is not None or timeout is None or max_idle_time is not None:
+                    return result
+                self._monitor.ensure_drain_queued()
+            self._monitor.rq_failure = None
         raise StopRequested
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run the drain; a job that names anything else is dropped unrun."""
         self.jobs_taken += 1
         if is_drain_job(job):
-            super().execute_job(job, queue)
+            self._has_begun_drain = False
+            with self._ending_on_refusal():
+                super().execute_job(job, queue)
+            if not self._has_begun_drain:
+                self.rq_failure = "RQ took the drain job and did not run it."
+                raise StopRequested
             return
         log.error("dropped a job that is not the drain: check who can write to Redis")
         self._metrics.refused_jobs.inc()
@@ -126,9 +155,21 @@ class DrainWorker(SimpleWorker):
         """Log the error's type and place without its message: PostgreSQL's quotes the row."""
         kind, _, trace = exc_info
         location = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-6:])
-        log.error("drain failed: %s at %s", getattr(kind, "__name__", kind), location)
+        name = getattr(kind, "__name__", kind)
+        log.error("drain failed: %s at %s", name, location)
+        self._drainer.failure = str(name)
+
+    @contextmanager
+    def _ending_on_refusal(self) -> Generator[None]:
+        """End `work` if Redis refuses a command of RQ; RQ itself would end it with a traceback."""
+        try:
+            yield
+        except ResponseError as error:
+            self.rq_failure = f"Redis refuses a command of RQ: {error}."
+            raise StopRequested from error
 
     def _drain(self) -> None:
+        self._has_begun_drain = True
         try:
             has_more = self._drainer.run(self._monitor.tick)
         except TransientError as error:

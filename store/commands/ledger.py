@@ -1,6 +1,7 @@
 """`ledger`: prints the account of all events, and whether any are lost; records losses that a person accepts."""
 
 import argparse
+import getpass
 import json
 import os
 import re
@@ -53,7 +54,7 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
             print(f"ledger: the database lacks {', '.join(missing)}. Run `python -m store migrate`.", file=sys.stderr)
             return CANNOT_RUN
         if accepts:
-            _accept(connection, options, environ)
+            _accept(connection, options)
         totals = ledger.read(connection)
     if options.json:
         print(json.dumps(totals.document()))
@@ -64,12 +65,19 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     return OK if totals.exact else UNKNOWN
 
 
-def _accept(connection: Connection, options: Namespace, environ: Mapping[str, str]) -> None:
-    audit = {"reason": options.reason, "accepted_by": environ.get("USER") or f"uid {os.getuid()}"}
+def _accept(connection: Connection, options: Namespace) -> None:
+    audit = {"reason": options.reason, "accepted_by": _user_name()}
     if options.accept_end is not None:
         acceptance.accept_end(connection, options.accept_end, **audit)
     else:
         acceptance.accept_loss(connection, options.accept_loss, **audit)
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        return f"uid {os.getuid()}"
 
 
 def print_totals(totals: ledger.Ledger) -> None:

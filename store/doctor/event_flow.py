@@ -17,13 +17,16 @@ _MAX_REASONS = 5
 def worker_alive(connection: Connection) -> list[Finding]:
     """Any worker counts: each records the status of the stream."""
     row = connection.execute(
-        "SELECT extract(epoch FROM now() - s.as_of)::float8, extract(epoch FROM now() - s.oldest_at)::float8, s.length"
-        " FROM stream_status AS s"
+        """
+        SELECT extract(epoch FROM now() - s.as_of)::float8, extract(epoch FROM now() - s.oldest_at)::float8, s.length,
+            s.drain_failure
+        FROM stream_status AS s
+        """
     ).fetchone()
     remedy = "Start a worker (`python -m worker`), or read its log. Until then events wait in Redis."
     if row is None:
         return [finding.broken("worker.alive", "No worker has ever read the stream.", remedy)]
-    age, oldest, length = cast("tuple[float, float | None, int]", row)
+    age, oldest, length, failure = cast("tuple[float, float | None, int, str | None]", row)
     if age > ledger.STALE_AFTER:
         return [finding.broken("worker.alive", f"No worker has read the stream for {age:.0f} s.", remedy)]
     waiting = "The stream is empty."
@@ -33,7 +36,19 @@ def worker_alive(connection: Connection) -> list[Finding]:
     return [
         finding.ok("worker.alive", "A worker reads the stream."),
         finding.by_threshold("queue.age", oldest or 0, 30, 600, waiting, remedy),
+        _last_drain(failure),
     ]
+
+
+def _last_drain(failure: str | None) -> Finding:
+    name = "worker.drain"
+    if failure is None:
+        return finding.ok(name, "The last drain did not fail.")
+    remedy = (
+        "Look the code up: 55P03 and 57014 mean that another session holds a lock (finding postgresql.transactions),"
+        " 53100 that PostgreSQL's disk is full, 25006 that it is read-only. Nothing is lost meanwhile."
+    )
+    return finding.broken(name, f"The last drain of a worker failed: {failure}.", remedy)
 
 
 def ledger_balance(connection: Connection) -> list[Finding]:

@@ -16,7 +16,7 @@ from store.postgres import connections
 from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError
 from telemetry.errors import SettingsError
-from worker import redis_client, redis_settings
+from worker import queue_keys, redis_client, redis_settings
 from worker.drain.database_marker import ADOPT, DatabaseMarker
 from worker.drain.stream import UNREADABLE_STREAM, StreamConsumer
 
@@ -60,8 +60,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
                 _check_memory(info),
                 _check_persistence(info),
                 _check_clock(client),
-                _check_stuck(client),
-                _check_unreadable(client),
+                *_check_queue(client),
                 _check_refused(client),
                 *_check_database(client, environ),
             ]
@@ -136,6 +135,14 @@ def _check_stuck(client: Redis) -> Finding:
         return warning("queue.stuck", f"{len(stuck)} batches are held by a worker that no longer responds.", remedy)
     waiting = StreamConsumer(client, "doctor").state().uncommitted
     return ok("queue.stuck", f"{waiting} batches wait in the stream, none stuck with a dead worker.")
+
+
+def _check_queue(client: Redis) -> list[Finding]:
+    """The queue's content, unless a key has another type, so that Redis refuses to read it."""
+    types = queue_keys.check(client)
+    if any(finding.severity != "ok" for finding in types):
+        return types
+    return [*types, _check_stuck(client), _check_unreadable(client)]
 
 
 def _check_unreadable(client: Redis) -> Finding:

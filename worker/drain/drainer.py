@@ -58,6 +58,8 @@ class Drainer:
         """The erased people, whose events are not stored."""
         self.stream = StreamConsumer(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
+        self.failure: str | None = None
+        """Why the last drain failed; None after one that stored something."""
         self._database = VerifiedDatabase(database_url, DatabaseMarker(self.stream))
         self._metrics = metrics
         self._failpoints = failpoints
@@ -145,15 +147,17 @@ class Drainer:
         with gc_pause.paused(), claim.renewing(self.stream, ids), self._tracing.drain(entries):
             try:
                 self._entry_store.store(entries, stored)
-            except (TransientError, JobTimeoutException):
+            except (TransientError, JobTimeoutException) as error:
                 # The worker survived, so the entries are not suspect; they may have been too many.
                 self._database.doubt()
                 self._read_count = max(1, len(entries) // 2)
                 self._release_unstored(ids, stored)
+                self.failure = str(error)
                 raise
             finally:
                 if stored.ids:
                     self._acknowledge(stored)
+            self.failure = None
             self._is_searching = self._release_unstored(ids, stored)
         seconds = time.monotonic() - started
         self._metrics.record_drain(entries=len(stored.ids), outcome_counts=stored.outcome_counts, seconds=seconds)

@@ -45,6 +45,11 @@ class StreamMonitor:
         self._metrics = metrics
         self._next_tick_at = 0.0
         self._next_cleaning_at = 0.0
+        self.rq_failure: str | None = None
+        """Why workers drain without RQ; None if they do not."""
+        self.stalled_since: float | None = None
+        """Since when the oldest entry has been the same, by the monotonic clock; None if none waits."""
+        self._oldest_at: int | None = None
         self.unreadable = 0
         """Entries that are set aside."""
         self.checked_at = 0.0
@@ -63,6 +68,10 @@ class StreamMonitor:
         stream = self._drainer.stream
         state = stream.state()
         length, oldest_at = state.uncommitted, state.oldest_uncommitted_at
+        if oldest_at != self._oldest_at:
+            self._oldest_at, self.stalled_since = oldest_at, None if oldest_at is None else now
+        if oldest_at is None:
+            self._drainer.failure = None  # another worker stored what this one could not
         self._metrics.set_stream(length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
         self.kept.trim(state)
         self._metrics.set_kept(self.kept.size_bytes, seconds=self.kept.covered_seconds)
@@ -82,6 +91,7 @@ class StreamMonitor:
                     writers=positions,
                     heartbeats=heartbeats,
                     unreadable=self.unreadable,
+                    drain_failure=self._drainer.failure,
                 )
                 if now >= self._next_cleaning_at:
                     self._next_cleaning_at = now + CLEANING_SECONDS
@@ -96,6 +106,11 @@ class StreamMonitor:
             self.not_ready_reason, self.is_refused = str(error), isinstance(error, DatabaseRefusedError)
             log.warning("%s: new events stay in the stream", error)
         self.checked_at = time.monotonic()
+
+    @property
+    def drain_failure(self) -> str | None:
+        """Why this worker's last drain failed; None if it did not."""
+        return self._drainer.failure
 
     @property
     def is_queue_empty(self) -> bool:
