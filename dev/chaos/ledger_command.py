@@ -13,10 +13,10 @@ TIMEOUT_SECONDS = 30
 """Seconds within which a system at rest must have an exact ledger."""
 
 
-def read(database_url: str) -> tuple[int, dict[str, Any]]:
-    """The exit code of `python -m store ledger --json` and what it printed."""
+def read(database_url: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code of `python -m store ledger --json` with more arguments, and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "store", "ledger", "--json"],
+        [sys.executable, "-m", "store", "ledger", "--json", *arguments],
         env=dict(os.environ) | {"DATABASE_URL": database_url},
         cwd=ROOT,
         capture_output=True,
