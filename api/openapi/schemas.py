@@ -120,6 +120,7 @@ SCHEMAS: spec.Schema = {
         },
         never_seen=spec.array(STRING),
         outages=spec.array(spec.ref("Outage")),
+        contradictions=spec.array(spec.record(phone=STRING, lids=spec.array(STRING))),
         rev=_REV,
     ),
     "Stats": spec.record(

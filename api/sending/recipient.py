@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from api.http import errors
 from api.sending.requests import MAX_RECIPIENT_LENGTH
-from store.history import chats, lid_aliases
+from store.history import recipients
 from store.model import addresses
 from store.postgres.connections import Connection
 
@@ -12,21 +12,26 @@ from store.postgres.connections import Connection
 def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], session_id: str, to: str) -> str:
     """The digits of `to` in a session; raises ApiError.
 
-    The database is queried only for the phone of a LID, and for ten digits to which the gateway would add 91 although a
-    chat has exactly these.
+    The database is queried only for the phone of a LID, for ten digits to which the gateway would add 91 although a
+    chat has exactly these, and for the spelling of a number of a country that has two.
     """
     if len(to) > MAX_RECIPIENT_LENGTH:
         raise errors.bad_request("bad_recipient", f"to is longer than {MAX_RECIPIENT_LENGTH} characters.")
     address = addresses.parse(to)
     if address is not None and addresses.is_lid(address):
-        phone = query(lambda connection: lid_aliases.phone_of(connection, session_id, address))
+        phone = query(lambda connection: recipients.phone_of(connection, session_id, address))
         if phone is None:
             sentence = "to is a LID whose phone number is not known: send to the phone number."
             raise errors.bad_request("unknown_lid", sentence)
         to = f"+{phone}"
-    elif address is not None and len(address) == 10 and query(lambda c: chats.find(c, session_id, address)):
+    elif (
+        address is not None and len(address) == 10 and query(lambda c: recipients.exact_address(c, session_id, address))
+    ):
         to = f"+{address}"
     try:
-        return addresses.dialled(to)
+        phone = addresses.dialled(to)
     except addresses.RecipientError as error:
         raise errors.bad_request("bad_recipient", f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+    if not addresses.may_have_variants(phone):
+        return phone
+    return query(lambda connection: recipients.spelling_of_last_message(connection, session_id, phone)) or phone

@@ -147,6 +147,16 @@ def session_activity(connection: Connection) -> list[Finding]:
     return findings or [finding.ok("sessions", "No event of a session was received yet.")]
 
 
+def lid_contradictions(connection: Connection) -> list[Finding]:
+    """Phones that several LIDs claim: the gateway guessed, so none of these LIDs is shown as the phone."""
+    name = "identities.contradictions"
+    if (count := operations.count_contradictions(connection)) == 0:
+        return [finding.ok(name, "No phone is claimed by several LIDs.")]
+    message = f"The gateway says of {count} phones that they belong to several LIDs; these LIDs are chats of their own."
+    remedy = "`GET /api/sessions` lists them. Update the gateway: older versions guess the phone of a LID."
+    return [finding.warning(name, message, remedy)]
+
+
 def _format_age(seconds: float) -> str:
     for unit, size in (("days", _DAY), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
@@ -154,4 +164,4 @@ def _format_age(seconds: float) -> str:
     return "just now"
 
 
-CHECKS = (worker_alive, ledger_balance, reported_spools, parked_events, session_activity)
+CHECKS = (worker_alive, ledger_balance, reported_spools, parked_events, session_activity, lid_contradictions)

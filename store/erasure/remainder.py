@@ -12,7 +12,6 @@ from store.erasure.subjects import ErasureSubject
 from store.feed import changes
 from store.history import chat_summaries, chats, lid_aliases
 from store.history.fold import Fold
-from store.model import addresses
 from store.postgres.connections import Connection
 
 
@@ -21,15 +20,14 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     # Also waits for a replay that is folding one of the subject's names.
     suppressions.lock_exclusive(connection)
     chat_ids = subject.chat_ids(connection)
+    aliases = lid_aliases.related(connection, subjects.chat_addresses(connection, chat_ids))
     lid_evidence = _erase_lid_evidence(connection, subject)
-    wanted = subjects.chat_addresses(connection, chat_ids)
-    locked_chats = chats.lock(connection, wanted | lid_aliases.candidate_phones(connection, wanted))
+    locked_chats = chats.lock(connection, aliases)
     sends = _erase_sends(connection, subject, chat_ids)
     names = _erase_names(connection, subject, chat_ids)
     tombstones.convert_expired(connection, key, subject, chat_ids)
-    own_addresses = [address for address, chat in locked_chats.items() if chat.chat_id in chat_ids]
     folding = Fold(connection, (), (), {}, locked_chats)
-    folding.recompute(sorted(folding.remap_lids([a for a in own_addresses if addresses.is_lid(a[1])])))
+    folding.recompute(sorted(folding.remap_lids(aliases)))
     folded = folding.chats_by_address.values()
     chat_summaries.recount(connection, {each for chat in folded for each in (chat.chat_id, chat.canonical_chat_id)})
     deleted_chats = _delete_empty_chats(connection, chat_ids)
@@ -82,12 +80,12 @@ def _erase_names(connection: Connection, subject: ErasureSubject, chat_ids: Sequ
 def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
     """Delete those of these chats that have no new history; return their number."""
     deleted = 0
-    # LIDs first, because their rows may refer to the others.
-    for lids in (True, False):
+    # Merged rows first, because they refer to the others.
+    for merged in (True, False):
         deleted += connection.execute(
             """
             DELETE FROM chats AS c
-            WHERE c.chat_id = ANY(%(chats)s) AND (c.kind = 'lid') = %(lids)s AND c.own_name IS NULL
+            WHERE c.chat_id = ANY(%(chats)s) AND (c.merged_into IS NOT NULL) = %(merged)s AND c.own_name IS NULL
                 AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM message_updates AS u WHERE u.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM sends AS s WHERE s.chat_id = c.chat_id)
@@ -97,7 +95,7 @@ def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
                     WHERE a.session_id = c.session_id AND (a.lid = c.address OR a.phone = c.address)
                 )
             """,
-            {"chats": list(chat_ids), "lids": lids},
+            {"chats": list(chat_ids), "merged": merged},
         ).rowcount
     connection.execute(
         "UPDATE chats SET marked_unread = false WHERE chat_id = ANY(%s) AND last_timestamp IS NULL", [list(chat_ids)]

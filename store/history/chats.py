@@ -16,11 +16,14 @@ ChatAddress: TypeAlias = tuple[str, str]
 """(session_id, address)"""
 
 
+_MERGE_RANKS = (0, 1, 2)
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
     chat_id: int
     canonical_chat_id: int
-    """The chat_id under which this address is shown: its own, unless it is a LID that was resolved to a phone."""
+    """The chat_id under which this address is shown: its own, unless it is an alias that was resolved to a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class ObservedName:
 
 
 def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAddress]:
-    """The addresses of the messages with these keys, and of their updates."""
+    """The addresses of the messages with these keys, and of their updates and the authors of those."""
     if not key_ids:
         return set()
     found = connection.execute(
@@ -46,6 +49,12 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
             UNION
             SELECT k.chat_id FROM message_updates AS k WHERE k.key_id = ANY(%(keys)s)
         )
+        UNION
+        SELECT s.session_id, k.sender
+        FROM message_updates AS k
+        JOIN message_keys USING (key_id)
+        JOIN sessions AS s USING (session_number)
+        WHERE k.key_id = ANY(%(keys)s) AND k.sender IS NOT NULL
         """,
         {"keys": key_ids},
     )
@@ -55,14 +64,17 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
 def lock(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
     """Lock the chats at these addresses and their canonical chats, and insert missing rows.
 
-    LIDs are locked first, then the others with the canonical chats of the LIDs. A LID is never merged into a LID, so
-    every transaction takes its locks in the same order.
+    An address is only merged into one of a higher rank, and ranks are locked in order, so every transaction takes its
+    locks in the same order.
     """
     wanted = set(chat_addresses)
-    lids = {address for address in wanted if addresses.is_lid(address[1])}
-    locked = _lock_until_found(connection, lids)
-    canonical = _addresses(connection, [merged_into for _, merged_into in locked.values() if merged_into is not None])
-    locked |= _lock_until_found(connection, (wanted - lids) | canonical)
+    locked: dict[ChatAddress, tuple[int, int | None]] = {}
+    for rank in _MERGE_RANKS:
+        of_rank = _lock_until_found(connection, {each for each in wanted if addresses.merge_rank(each[1]) == rank})
+        wanted |= _addresses(
+            connection, [merged_into for _, merged_into in of_rank.values() if merged_into is not None]
+        )
+        locked |= of_rank
     return {address: Chat(chat_id, merged_into or chat_id) for address, (chat_id, merged_into) in locked.items()}
 
 
@@ -115,6 +127,13 @@ def _addresses(connection: Connection, chat_ids: list[int]) -> set[ChatAddress]:
     return set(cast("Iterable[ChatAddress]", found))
 
 
+def lock_ids(connection: Connection, chat_ids: Collection[int]) -> None:
+    """Lock existing chats, in the order of their addresses."""
+    connection.execute(
+        "SELECT FROM chats AS c WHERE c.chat_id = ANY(%s) ORDER BY c.session_id, c.address FOR UPDATE", [list(chat_ids)]
+    )
+
+
 @contextmanager
 def transient_if_chat_erased() -> Generator[None]:
     """Turn a missing chat into a TransientError: erasure deleted a chat that was not locked, and a retry inserts it."""
@@ -122,15 +141,6 @@ def transient_if_chat_erased() -> Generator[None]:
         yield
     except psycopg.errors.ForeignKeyViolation as error:
         raise errors.TransientError("The chat was erased at the same moment; try again", error.sqlstate) from error
-
-
-def find(connection: Connection, session_id: str, address: str) -> str | None:
-    """The address if the session has a chat of exactly this one, else None."""
-    found = connection.execute(
-        "SELECT address FROM chats WHERE session_id = %s AND address = %s AND last_timestamp IS NOT NULL",
-        [session_id, address],
-    ).fetchone()
-    return None if found is None else cast("str", found[0])
 
 
 def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from store.history import (
     chat_summaries,
     chats,
     lid_aliases,
+    message_copies,
     message_keys,
     message_tombstones,
     message_updates,
@@ -18,7 +19,7 @@ from store.history import (
 from store.history.chats import Chat, ChatAddress
 from store.history.messages import MessageIdentity
 from store.history.parsed_events import KeyedFact, ParsedEvent
-from store.model import addresses, timestamps
+from store.model import addresses
 from store.model.facts import DisplayName, LidAlias, Message, Reaction, SessionReport
 from store.postgres.connections import Connection
 
@@ -44,6 +45,7 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     locked = message_keys.lock(connection, {key for _, _, key in keyed_facts}, numbers)
     known = [key.key_id for key in locked.values() if not key.is_new]
     wanted = {address for event in parsed_events for address in event.chat_addresses()}
+    wanted |= lid_aliases.related(connection, _alias_addresses(parsed_events))
     wanted |= chats.addresses_of_keys(connection, known)
     wanted |= message_tombstones.chat_addresses(connection, locked.values())
     state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, wanted))
@@ -59,6 +61,10 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
         if (key_id := locked[key].key_id) not in key_ids_by_digest[event.digest]:
             key_ids_by_digest[event.digest].append(key_id)
     return FoldResult(key_ids_by_digest, state.changes)
+
+
+def _alias_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
+    return {address for event in parsed_events for address in event.alias_addresses()}
 
 
 @dataclass(slots=True)
@@ -79,18 +85,25 @@ class Fold:
         self.address_by_chat_id = {chat.chat_id: address for address, chat in self.chats_by_address.items()}
 
     def resolve_lids(self) -> list[int]:
-        """Add evidence on LIDs; returns the keys to recompute because a LID moved to another chat."""
+        """Add evidence on aliases; returns the keys to recompute because an alias moved to another chat."""
         evidence = [
             lid_aliases.ObservedLidAlias(event.session_id, event.effective_time(fact.time), event.digest, fact)
             for event in self.parsed_events
             for fact in event.facts
             if isinstance(fact, LidAlias)
         ]
-        return self.remap_lids(lid_aliases.add_evidence(self.connection, evidence)) if evidence else []
+        if not evidence:
+            return []
+        lid_aliases.add_evidence(self.connection, evidence)
+        changed = _alias_addresses(self.parsed_events)
+        return self.remap_lids(lid_aliases.related_locked(self.connection, changed, self.chats_by_address))
 
-    def remap_lids(self, lids: Iterable[ChatAddress]) -> list[int]:
-        """Merge these locked LIDs into the chats that their evidence names; returns the keys to recompute."""
-        moves = lid_aliases.resolve_lids(self.connection, lids)
+    def remap_lids(self, aliases: Iterable[ChatAddress]) -> list[int]:
+        """Merge these locked aliases by the evidence; returns the keys to recompute. Phones among them do not matter.
+
+        All that is related to them is locked (`lid_aliases.related`).
+        """
+        moves = lid_aliases.resolve(self.connection, aliases)
         if not moves:
             return []
         lid_aliases.rewrite_phone_numbers(self.connection, moves)
@@ -101,7 +114,18 @@ class Fold:
                 for canonical_chat_id in (move.chat_id, move.old_canonical_chat_id, move.new_canonical_chat_id):
                     self.summary_changes.mark_stale(canonical_chat_id, recount=True)
                 self.changes.append(Change("merge", address[0], move.new_canonical_chat_id))
-        return lid_aliases.affected_key_ids(self.connection, moves)
+        key_ids = lid_aliases.affected_key_ids(self.connection, moves)
+        shown = message_updates.find_visible(self.connection, key_ids)
+        # Groups in which these people wrote are locked late: this may deadlock, and is tried again then.
+        late = {chat_id for _, chat_id in shown} - self.address_by_chat_id.keys()
+        chats.lock_ids(self.connection, late)
+        # The reactions of one person under two addresses are one now, or two.
+        self.changes += [
+            Change("reaction", *self._canonical_chat(chat_id), row_id)
+            for row_id, chat_id in shown
+            if chat_id in late or self._is_group(chat_id)
+        ]
+        return key_ids
 
     def drop_tombstoned_facts(self) -> set[MessageIdentity]:
         """Drop the facts about expired messages; returns the tombstones to add."""
@@ -214,33 +238,9 @@ class Fold:
         self, parsed_event: ParsedEvent, fact: Message, message_key: message_keys.MessageKey, own_phone: str | None
     ) -> messages.MessageCopy:
         chat = self.chats_by_address[parsed_event.session_id, fact.address]
-        peer = self._peer_phone(chat.canonical_chat_id, fact)
-        incoming = fact.direction == "incoming"
-        timestamp, source = timestamps.effective(fact.time, parsed_event.received_at)
-        return messages.MessageCopy(
-            key_id=self.locked_keys[message_key].key_id,
-            chat_id=chat.chat_id,
-            session_id=parsed_event.session_id,
-            message_id=message_key[1],
-            direction=fact.direction,
-            from_number=peer if incoming else own_phone,
-            to_number=own_phone if incoming else peer,
-            content=messages.content_of(fact),
-            sender=fact.sender,
-            sender_name=fact.sender_name,
-            base_status=fact.status or (None if incoming else "sent"),
-            timestamp=timestamp,
-            time_source=source,
-            receive_order=parsed_event.received_at * 65536 + parsed_event.batch_index,
-            content_rank=messages.rank(fact),
-            content_time=timestamp,
-            content_tie=messages.content_tiebreaker(parsed_event.digest),
-            is_in_group=self._is_group(chat.chat_id),
+        return message_copies.build(
+            (parsed_event, fact, message_key),
+            (self.locked_keys[message_key].key_id, chat.chat_id),
+            peer_phone=message_copies.peer_phone(self.address_by_chat_id[chat.canonical_chat_id][1], fact),
+            own_phone=own_phone,
         )
-
-    def _peer_phone(self, canonical_chat_id: int, fact: Message) -> str | None:
-        """The phone of the other side: the chat's, or in a group the sender's, if it is known."""
-        address = self.address_by_chat_id[canonical_chat_id][1]
-        if addresses.kind_of(address) == "group" and fact.sender is not None:
-            address = fact.sender
-        return address if addresses.is_phone(address) else None

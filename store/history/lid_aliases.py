@@ -1,12 +1,18 @@
-"""Resolves LIDs to phones by evidence, and moves their messages when the evidence changes."""
+"""Resolves aliases to phones by evidence, and moves their messages when the evidence changes.
 
-from collections.abc import Iterable
+An alias is a LID, or a phone in another national spelling. Per alias, the evidence with the greatest (time, digest)
+wins. A phone that wins for two LIDs is a contradiction: a person has one LID, so the gateway guessed. Then neither LID
+is merged, and the doctor says so.
+"""
+
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import cast
 
 from store.history.chats import ChatAddress
+from store.model import addresses
 from store.model.facts import LidAlias
-from store.postgres import json_rows
+from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
 
@@ -22,15 +28,15 @@ class ObservedLidAlias:
 
 @dataclass(frozen=True, slots=True)
 class LidRemap:
-    """The row of a LID whose canonical chat changed."""
+    """The row of an alias whose canonical chat changed."""
 
     chat_id: int
     old_canonical_chat_id: int
     new_canonical_chat_id: int
 
 
-def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -> set[ChatAddress]:
-    """Store the newest evidence of each pair of LID and phone; returns the LIDs."""
+def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -> None:
+    """Store the newest evidence of each pair of alias and phone."""
     newest: dict[tuple[str, str, str], ObservedLidAlias] = {}
     for observed in evidence:
         pair = (observed.session_id, observed.alias.lid, observed.alias.phone)
@@ -62,24 +68,79 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
                 )
             },
         )
-    return {(session_id, lid) for session_id, lid, _ in newest}
 
 
-def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[LidRemap]:
-    """Merge each of these locked LIDs into the phone that its evidence names; returns those that changed.
+def related(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> set[ChatAddress]:
+    """These addresses and those whose canonical chats may change with evidence about them.
 
-    Per LID, the evidence with the greatest (time, digest) wins. Its phone's chat exists and is locked: the fold that
-    adds a pair locks both chats.
+    These are their phones by any evidence, and all aliases of those phones: one that was contradicted may be the only
+    one now. Lock them before evidence is added or removed, and ask again then.
     """
-    wanted = list(lids)
+    wanted = set(chat_addresses)
     if not wanted:
-        return []
+        return set()
+    found = connection.execute(
+        """
+        WITH given AS (
+            SELECT r.session_id, r.address
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text)
+        ),
+        phones AS (
+            SELECT g.session_id, g.address FROM given AS g
+            UNION
+            SELECT a.session_id, a.phone
+            FROM given AS g
+            JOIN lid_aliases AS a ON a.session_id = g.session_id AND a.lid = g.address
+        ),
+        -- Of a phone that is a variant, the standard spelling.
+        standards AS (
+            SELECT p.session_id, p.address FROM phones AS p
+            UNION
+            SELECT a.session_id, a.phone
+            FROM phones AS p
+            JOIN lid_aliases AS a ON a.session_id = p.session_id AND a.lid = p.address
+        )
+        SELECT s.session_id, s.address FROM standards AS s
+        UNION
+        SELECT a.session_id, a.lid
+        FROM standards AS s
+        JOIN lid_aliases AS a ON a.session_id = s.session_id AND a.phone = s.address
+        """,
+        {"rows": json_rows.encode({"session_id": session_id, "address": address} for session_id, address in wanted)},
+    )
+    return wanted | set(cast("Iterable[ChatAddress]", found))
+
+
+def related_locked(
+    connection: Connection, changed: Iterable[ChatAddress], locked: Collection[ChatAddress]
+) -> set[ChatAddress]:
+    """`related`, asked again under the locks; raises TransientError if another address became related before them."""
+    found = related(connection, changed)
+    if not found <= set(locked):
+        raise errors.TransientError("Evidence on a LID changed at the same moment; try again")
+    return found
+
+
+def resolve(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> list[LidRemap]:
+    """Merge the aliases among these locked addresses into the phones that their evidence names; returns the changed.
+
+    The phones' chats exist and are locked (`related`).
+    """
+    wanted = list(chat_addresses)
+    # Variants first: a LID of a variant is merged into the chat that the variant is merged into.
+    aliases = (
+        [each for each in wanted if addresses.merge_rank(each[1]) == 1],
+        [each for each in wanted if addresses.is_lid(each[1])],
+    )
+    return [remap for of_rank in aliases if of_rank for remap in _resolve(connection, of_rank)]
+
+
+def _resolve(connection: Connection, aliases: Iterable[ChatAddress]) -> list[LidRemap]:
     changed = connection.execute(
         """
-        WITH resolved AS (
-            SELECT l.chat_id, l.merged_into AS old_canonical_chat_id, phone.chat_id AS new_canonical_chat_id
+        WITH winners AS (
+            SELECT r.session_id, r.lid, winner.phone
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, lid text)
-            JOIN chats AS l ON l.session_id = r.session_id AND l.address = r.lid
             LEFT JOIN LATERAL (
                 SELECT a.phone
                 FROM lid_aliases AS a
@@ -87,7 +148,26 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
                 ORDER BY a.observed_at DESC, a.digest DESC, a.phone
                 LIMIT 1
             ) AS winner ON true
-            LEFT JOIN chats AS phone ON phone.session_id = r.session_id AND phone.address = winner.phone
+        ),
+        resolved AS (
+            SELECT l.chat_id, l.merged_into AS old_canonical_chat_id, phone.canonical_chat_id AS new_canonical_chat_id
+            FROM winners AS w
+            JOIN chats AS l ON l.session_id = w.session_id AND l.address = w.lid
+            LEFT JOIN chats AS phone ON phone.session_id = w.session_id AND phone.address = w.phone
+                AND NOT (w.lid LIKE '%%@lid' AND EXISTS (
+                    -- Another LID with the same winner.
+                    SELECT
+                    FROM lid_aliases AS a
+                    WHERE a.session_id = w.session_id AND a.phone = w.phone AND a.lid <> w.lid AND a.lid LIKE '%%@lid'
+                        AND NOT EXISTS (
+                            SELECT
+                            FROM lid_aliases AS better
+                            WHERE better.session_id = a.session_id AND better.lid = a.lid AND better.phone <> a.phone
+                                AND ((better.observed_at, better.digest) > (a.observed_at, a.digest)
+                                    OR (better.observed_at, better.digest) = (a.observed_at, a.digest)
+                                        AND better.phone < a.phone)
+                        )
+                ))
         )
         UPDATE chats AS c
         SET merged_into = m.new_canonical_chat_id, rev = c.rev + 1
@@ -95,20 +175,20 @@ def resolve_lids(connection: Connection, lids: Iterable[ChatAddress]) -> list[Li
         WHERE c.chat_id = m.chat_id AND c.merged_into IS DISTINCT FROM m.new_canonical_chat_id
         RETURNING c.chat_id, coalesce(m.old_canonical_chat_id, c.chat_id), coalesce(m.new_canonical_chat_id, c.chat_id)
         """,
-        {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in wanted)},
+        {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in aliases)},
     )
     return [LidRemap(*row) for row in cast("Iterable[tuple[int, int, int]]", changed)]
 
 
 def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
-    """Set from_number and to_number of the messages of these LIDs to their phones, or to null."""
+    """Set from_number and to_number of the messages of these aliases to their phones; null if a LID has none."""
     connection.execute(
         """
         UPDATE whatsapp_messages AS m
         SET from_number = CASE WHEN m.direction = 'incoming' THEN phone.address ELSE m.from_number END,
             to_number = CASE WHEN m.direction = 'outgoing' THEN phone.address ELSE m.to_number END
         FROM chats AS c
-        LEFT JOIN chats AS phone ON phone.chat_id = c.merged_into
+        LEFT JOIN chats AS phone ON phone.chat_id = c.canonical_chat_id AND phone.kind = 'phone'
         WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s)
         """,
         {"chats": [remap.chat_id for remap in remaps]},
@@ -116,9 +196,18 @@ def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) ->
 
 
 def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
-    """The keys of messages that must be recomputed because these LIDs moved to another chat."""
+    """The keys of messages that must be recomputed because these aliases moved to another chat.
+
+    These are their messages with updates or copies, and messages of groups with updates by a person in these chats.
+    """
+    moves = list(remaps)
     found = connection.execute(
         """
+        WITH people AS (
+            SELECT c.session_id, c.address
+            FROM chats AS c
+            WHERE c.canonical_chat_id = ANY(%(canonical)s) OR c.chat_id = ANY(%(chats)s)
+        )
         SELECT k.key_id FROM message_updates AS k WHERE k.chat_id = ANY(%(chats)s)
         UNION
         SELECT m.key_id
@@ -128,34 +217,17 @@ def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list
                 EXISTS (SELECT FROM message_updates AS k WHERE k.key_id = m.key_id)
                 OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
             )
+        UNION
+        SELECT u.key_id
+        FROM people AS p
+        JOIN message_updates AS u ON u.sender = p.address
+        JOIN message_keys AS k USING (key_id)
+        JOIN sessions AS s USING (session_number)
+        WHERE s.session_id = p.session_id
         """,
-        {"chats": [remap.chat_id for remap in remaps]},
+        {
+            "chats": [move.chat_id for move in moves],
+            "canonical": [each for move in moves for each in (move.old_canonical_chat_id, move.new_canonical_chat_id)],
+        },
     )
     return [cast("int", key_id) for (key_id,) in found]
-
-
-def candidate_phones(connection: Connection, lids: Iterable[ChatAddress]) -> set[ChatAddress]:
-    """The phones of these LIDs by any evidence; `resolve_lids` chooses among them."""
-    found = connection.execute(
-        """
-        SELECT a.session_id, a.phone
-        FROM jsonb_to_recordset(%s::jsonb) AS r (session_id text, lid text)
-        JOIN lid_aliases AS a USING (session_id, lid)
-        """,
-        [json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in lids)],
-    )
-    return set(cast("Iterable[ChatAddress]", found))
-
-
-def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
-    """The phone to which a LID is resolved in this session; None if it is not."""
-    row = connection.execute(
-        """
-        SELECT phone.address
-        FROM chats AS l
-        JOIN chats AS phone ON phone.chat_id = l.merged_into
-        WHERE l.session_id = %s AND l.address = %s
-        """,
-        [session_id, lid],
-    ).fetchone()
-    return None if row is None else str(row[0])

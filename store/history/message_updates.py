@@ -74,10 +74,10 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
     if not key_ids:
         return []
     recomputed = connection.execute(
-        """
+        f"""
         WITH copies AS (
-            SELECT m.id, m.key_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
-                c.canonical_chat_id,
+            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
+                c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
                 -- An edit replaces the caption of media, else the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
@@ -122,7 +122,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'edit'
                     AND c.canonical_chat_id = copies.canonical_chat_id AND k.direction = copies.direction
-                    AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
+                    AND {message_columns.same_sender("copies", "k")}
                 ORDER BY k.occurred_at DESC, k.digest DESC
                 LIMIT 1
             ) AS edited ON true
@@ -131,8 +131,10 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 FROM message_updates AS k
                 JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'delete'
-                    AND c.canonical_chat_id = copies.canonical_chat_id AND k.direction = copies.direction
-                    AND (k.sender = copies.sender OR k.sender IS NULL OR copies.sender IS NULL)
+                    AND c.canonical_chat_id = copies.canonical_chat_id
+                    -- WhatsApp accepts the deletion of another member's message only from a group's admins.
+                    AND (copies.is_in_group
+                        OR k.direction = copies.direction AND {message_columns.same_sender("copies", "k")})
             ) AS deleted ON true
         ),
         changes AS (
@@ -158,7 +160,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
             AND (a.status_changed OR a.edit_changed OR a.delete_changed OR a.copies_changed
                 OR (m.message_text, m.caption) IS DISTINCT FROM (a.message_text, a.caption))
         RETURNING m.id, m.chat_id, a.status_changed, a.edit_changed, a.delete_changed, a.copies_changed
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {"keys": key_ids},
     )
     return [RecomputedMessage(*row) for row in cast("Iterable[tuple[int, int, bool, bool, bool, bool]]", recomputed)]

@@ -35,14 +35,25 @@ class ParsedEvent:
             (fact, (self.session_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _MESSAGE_FACTS)
         ]
 
+    def alias_addresses(self) -> set[ChatAddress]:
+        """Both sides of its evidence on aliases."""
+        return {
+            (self.session_id, address)
+            for fact in self.facts
+            if isinstance(fact, LidAlias)
+            for address in (fact.lid, fact.phone)
+        }
+
     def chat_addresses(self) -> set[ChatAddress]:
-        """The chats that its facts concern."""
+        """The chats that its facts concern, and the authors of its updates, whose other addresses count as well."""
         addresses: set[str] = set()
         for fact in self.facts:
             if isinstance(fact, LidAlias):
                 addresses |= {fact.lid, fact.phone}
             elif not isinstance(fact, SessionReport) and fact.address is not None:
                 addresses.add(fact.address)
+                if isinstance(fact, (Edit, Delete, Reaction)) and fact.sender is not None:
+                    addresses.add(fact.sender)
         return {(self.session_id, address) for address in addresses}
 
     def _message_id(self, fact: MessageFact) -> str:

@@ -118,10 +118,10 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class LidAlias:
-    """Evidence that a LID and a phone belong to one person."""
+    """Evidence that a LID, or another national spelling of a phone, belongs to the person with this phone."""
 
     lid: str
-    """`…@lid`"""
+    """`…@lid`, or digits for which `addresses.standard_spelling` is the phone."""
     phone: str
     """Digits."""
     time: int | None

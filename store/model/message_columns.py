@@ -100,3 +100,12 @@ def declarations(columns: Sequence[Column]) -> LiteralString:
 def assignments(columns: Sequence[Column], source: LiteralString) -> LiteralString:
     """The SET clause of an UPDATE: `caption = r.caption, media_url = r.media_url` for the source `r`."""
     return ", ".join(f"{column.name} = {source}.{column.name}" for column in columns)
+
+
+def same_sender(message: LiteralString, update: LiteralString) -> LiteralString:
+    """A condition: one person wrote the message and the update, under any addresses, as far as both name a person."""
+    return (
+        f"({update}.sender = {message}.sender OR {update}.sender IS NULL OR {message}.sender IS NULL"
+        f" OR canonical_address({message}.session_id, {update}.sender)"
+        f" = canonical_address({message}.session_id, {message}.sender))"
+    )

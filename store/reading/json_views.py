@@ -50,7 +50,7 @@ MESSAGE_JSON: LiteralString = f"""(
         SELECT m.id, m.message_id, m.session_id, canonical.address, m.direction, m.from_number, m.to_number,
             {_CONTENT},
             m.status, m.timestamp, {iso_time("m.created_at")} AS created_at,
-            m.time_source, m.sender, m.sender_name, m.unread,
+            m.time_source, canonical_address(m.session_id, m.sender) AS sender, m.sender_name, m.unread,
             m.edited_at IS NOT NULL AS edited, {iso_ms("m.edited_at")} AS edited_at,
             m.deleted_at IS NOT NULL AS deleted, {iso_ms("m.deleted_at")} AS deleted_at,
             coalesce((
@@ -63,11 +63,13 @@ MESSAGE_JSON: LiteralString = f"""(
                 )
                 FROM (
                     -- The newest of each reactor; an empty text removes the reaction.
-                    SELECT DISTINCT ON (u.direction, u.sender) u.text, u.direction, u.sender, u.occurred_at, u.digest
+                    SELECT DISTINCT ON (u.direction, by.sender)
+                        u.text, u.direction, by.sender, u.occurred_at, u.digest
                     FROM message_updates AS u
                     JOIN chats AS c ON c.chat_id = u.chat_id
+                    CROSS JOIN LATERAL (SELECT canonical_address(m.session_id, u.sender) AS sender) AS by
                     WHERE u.key_id = m.key_id AND u.kind = 'reaction' AND c.canonical_chat_id = canonical.chat_id
-                    ORDER BY u.direction, u.sender, u.occurred_at DESC, u.digest DESC
+                    ORDER BY u.direction, by.sender, u.occurred_at DESC, u.digest DESC
                 ) AS r
                 WHERE r.text <> ''
             ), '[]') AS reactions,
@@ -83,7 +85,7 @@ MESSAGE_JSON: LiteralString = f"""(
                     FROM message_updates AS u
                     JOIN chats AS c ON c.chat_id = u.chat_id
                     WHERE u.key_id = m.key_id AND u.kind = 'edit' AND u.direction = m.direction
-                        AND (u.sender IS NULL OR m.sender IS NULL OR u.sender = m.sender)
+                        AND {message_columns.same_sender("m", "u")}
                         AND c.canonical_chat_id = canonical.chat_id
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL

@@ -11,10 +11,25 @@ WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
 """The events that a webhook can subscribe to, by the gateway's guide. One that never arrived was perhaps never sent."""
 
 
+_CONTRADICTIONS: LiteralString = """
+    SELECT w.session_id, w.phone, array_agg(w.lid ORDER BY w.lid) AS lids
+    FROM (
+        SELECT DISTINCT ON (a.session_id, a.lid) a.session_id, a.lid, a.phone
+        FROM lid_aliases AS a
+        WHERE a.lid LIKE '%%@lid'
+        ORDER BY a.session_id, a.lid, a.observed_at DESC, a.digest DESC, a.phone
+    ) AS w
+    GROUP BY w.session_id, w.phone
+    HAVING count(*) > 1
+"""
+"""Phones that several LIDs claim by their newest evidence; store/history/lid_aliases.py merges none of these."""
+
+
 def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
     """JSON: every session with its last reported state, its outages and the last time of each type of event."""
     row = connection.execute(
         f"""
+        WITH contradictions AS MATERIALIZED ({_CONTRADICTIONS})
         SELECT coalesce(json_agg(row_to_json(view) ORDER BY view.session_id), '[]')::text
         FROM (
             SELECT s.session_id, s.state, s.phone, {iso_ms("s.state_at")} AS state_at,
@@ -39,6 +54,13 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                         LIMIT 20
                     ) AS outage
                 ) AS outages,
+                (
+                    SELECT coalesce(
+                        json_agg(json_build_object('phone', x.phone, 'lids', x.lids) ORDER BY x.phone), '[]'
+                    )
+                    FROM contradictions AS x
+                    WHERE x.session_id = s.session_id
+                ) AS contradictions,
                 s.rev
             FROM sessions AS s
             LEFT JOIN LATERAL (
@@ -55,6 +77,14 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return cast("str", row[0])
+
+
+def count_contradictions(connection: Connection) -> int:
+    """The phones that several LIDs of one session claim."""
+    query: LiteralString = f"SELECT count(*) FROM ({_CONTRADICTIONS}) AS contradictions"  # noqa: S608 - literals
+    row = connection.execute(query, {}).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return cast("int", row[0])
 
 
 def parked_events(

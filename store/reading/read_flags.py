@@ -62,24 +62,25 @@ def _update(connection: Connection, scope: ChatScope, act: Callable[[], None], *
     raise errors.TransientError("The addresses of the chat keep changing. Try again.")
 
 
-def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[int, bool]]:
+def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[int, int]]:
     cursor = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
-        SELECT c.chat_id, members.canonical_chat_id, c.kind = 'lid'
+        SELECT c.chat_id, members.canonical_chat_id,
+            CASE WHEN c.kind = 'lid' THEN 0 WHEN c.merged_into IS NULL THEN 2 ELSE 1 END
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
         """,  # noqa: S608 - assembled from literals only, which the type proves
         scope.parameters(),
     )
-    rows = cast("list[tuple[int, int, bool]]", cursor.fetchall())
-    return {chat_id: (canonical_id, is_lid) for chat_id, canonical_id, is_lid in rows}
+    rows = cast("list[tuple[int, int, int]]", cursor.fetchall())
+    return {chat_id: (canonical_id, rank) for chat_id, canonical_id, rank in rows}
 
 
 def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
-    """Lock the rows of the chat, LIDs first as every writer does; return the canonical chats' ids."""
+    """Lock the rows of the chat in the order of `addresses.merge_rank`; return the canonical chats' ids."""
     members = _member_chats(connection, scope)
-    for lids in (True, False):
+    for merge_rank in (0, 1, 2):
         connection.execute(
             """
             SELECT c.chat_id
@@ -88,7 +89,7 @@ def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
             ORDER BY c.session_id, c.address
             FOR UPDATE
             """,
-            {"chats": [chat_id for chat_id, (_, is_lid) in members.items() if is_lid is lids]},
+            {"chats": [chat_id for chat_id, (_, rank) in members.items() if rank == merge_rank]},
         )
     # A LID may have been merged, or its merge undone, while this waited for its row.
     if _member_chats(connection, scope) != members:

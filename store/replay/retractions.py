@@ -110,18 +110,19 @@ def _lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAdd
     """Lock the chats whose names and addresses may change when these facts are replaced."""
     lids = {(one.session_id, one.subject) for one in facts if one.kind == "alias"}
     names = {(one.session_id, one.subject) for one in facts if one.kind == "name"}
-    return chats.lock(connection, names | lids | lid_aliases.candidate_phones(connection, lids))
+    return chats.lock(connection, names | lid_aliases.related(connection, lids))
 
 
 def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
     """Store each replacement, or remove the fact where there is none; a fact that changed meanwhile stays."""
     folding = Fold(connection, [], [], {}, locked)
+    lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
+    aliases = lid_aliases.related_locked(connection, lids, locked)
     for fact, replacement in replacements.items():
         _replace_one(connection, fact, replacement)
         if fact.kind == "name":
             folding.summary_changes.mark_stale(locked[fact.session_id, fact.subject].canonical_chat_id)
-    lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
-    folding.recompute(folding.remap_lids(sorted(lids)))
+    folding.recompute(folding.remap_lids(aliases))
     folding.refresh_summaries()
     reported = {fact.session_id for fact in replacements if fact.kind in ("state", "phone")}
     changes.publish(connection, [*folding.changes, *(Change("session", session_id) for session_id in sorted(reported))])

@@ -1,6 +1,7 @@
 """A handful of events told in every order and cut, for the rules that decide what they amount to."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, permutations
@@ -12,6 +13,7 @@ from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import ContentState, Direction, Fact, Message, MessageType, Outcome, Status
 from store.postgres.connections import Connection
+from store.reading import json_views
 from tests.support.generated_history import snapshot, world
 from tests.support.generated_history.database import HistoryDatabase
 
@@ -116,6 +118,22 @@ def visible_message(memory: HistoryDatabase, message_id: str = "A") -> dict[str,
     """The one row that is shown under this id."""
     (row,) = visible_messages(memory, message_id)
     return row
+
+
+def shown_reactions(memory: HistoryDatabase, message_id: str = "A") -> list[dict[str, Any]]:
+    """The reactions to the message that is shown under this id, as the API shows them."""
+    row = memory.connection.execute(
+        f"""
+        SELECT {json_views.MESSAGE_JSON}
+        FROM whatsapp_messages AS m
+        JOIN chats AS c USING (chat_id)
+        JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
+        WHERE m.message_id = %(id)s AND NOT m.is_duplicate
+        """,
+        {"id": message_id, "versions": False},
+    ).fetchone()
+    assert row is not None
+    return json.loads(str(row[0]))["reactions"]
 
 
 def visible_chats(memory: HistoryDatabase) -> dict[str, dict[str, Any]]:

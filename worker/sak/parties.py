@@ -10,6 +10,7 @@ from store.model import addresses
 from store.model.facts import Direction, DisplayName, LidAlias
 from worker.sak import json_document, text
 from worker.sak.envelope import Envelope, first_value
+from worker.sak.json_document import JsonObject
 from worker.sak.reasons import Reason, UnreadableEventError
 
 _CHAT_KEYS = ("chatId", "chat_id", "chatJid", "chat_jid", "remoteJid", "remote_jid")
@@ -20,14 +21,25 @@ _TO_KEYS = ("to", "to_jid", "toJid", "recipient", "recipientJid", "recipient_id"
 _SENDER_KEYS = ("participant", "participantJid", "participant_jid", "author", "senderJid", "sender_jid", "sender")
 _PUSH_NAME_KEYS = ("pushName", "push_name", "pushname", "notifyName", "senderName", "sender_name", "verifiedBizName")
 _CONTACT_NAME_KEYS = ("contactName", "contact_name")
+_NUMBER_KEYS = ("number", "phone", "jid", "id")
 _CONTACT_KEYS = frozenset((*_CONTACT_NAME_KEYS, "contact"))
 
 # Keys of a person's other address: of the sender, the recipient, and a group's sender.
 _FROM_ALIAS_KEYS = (
-    *("from_lid", "fromLid", "from_number", "fromNumber"),
+    *("from_lid", "fromLid", "from_number", "fromNumber", "wa_id", "waId"),
     *("senderPn", "sender_pn", "senderLid", "sender_lid", "remoteJidAlt"),
 )
-_TO_ALIAS_KEYS = ("to_lid", "toLid", "to_number", "toNumber", "recipientPn", "recipientLid", "remoteJidAlt")
+_TO_ALIAS_KEYS = (
+    "to_lid",
+    "toLid",
+    "to_number",
+    "toNumber",
+    "wa_id",
+    "waId",
+    "recipientPn",
+    "recipientLid",
+    "remoteJidAlt",
+)
 _SENDER_ALIAS_KEYS = (
     *("participantPn", "participant_pn", "participantLid", "participant_lid", "participantAlt"),
     *("senderPn", "sender_pn", "senderLid", "sender_lid"),
@@ -51,9 +63,12 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)
     evidence: list[LidAlias | DisplayName] = []
+    if others is _FROM_ALIAS_KEYS and (lid := _find_chat_lid(envelope, chat)) is not None:
+        evidence.append(LidAlias(lid, chat, time))
+        chat = lid
     if addresses.is_individual(chat):
         if addresses.is_person(chat):
-            evidence += _find_aliases(envelope, chat, others, time)
+            evidence += [each for each in _find_aliases(envelope, chat, others, time) if each not in evidence]
         evidence += _find_names(envelope, chat, time, is_ours=is_ours)
         return Parties(chat, "outgoing" if is_ours else "incoming", None, None, tuple(evidence))
     contact = _find_contact_names(envelope, chat, time)
@@ -100,6 +115,12 @@ def _resolve_chat(envelope: Envelope, *, is_sent: bool, is_ours: bool) -> tuple[
     if is_ours:
         return _parse_chat(envelope, chat), _TO_ALIAS_KEYS
     return _parse_chat(envelope, chat or _find_from(envelope)), _FROM_ALIAS_KEYS
+
+
+def _find_chat_lid(envelope: Envelope, chat: str) -> str | None:
+    """The LID of a chat that the gateway reports under a phone: the chat is the LID's, the phone is its guess."""
+    lid = addresses.parse_lid(first_value(envelope.all_objects, _LID_KEYS)) if addresses.is_phone(chat) else None
+    return None if lid is None or lid.removesuffix("@lid") == chat else lid
 
 
 def _find_chat_jid(envelope: Envelope) -> str | None:
@@ -158,11 +179,16 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
     places = envelope.all_objects if key is None else (*envelope.all_objects, key)
     aliases: list[LidAlias] = []
     values = [(name, place[name]) for place in places for name in keys if place.get(name) is not None]
+    if keys is not _SENDER_ALIAS_KEYS and (contact := _find_contact(envelope)) is not None:
+        values.append(("contact", first_value((contact,), _NUMBER_KEYS)))
     for name, value in values:
         if addresses.is_lid(person):
             lid, phone = person, addresses.parse_unambiguous_phone(value)
         else:
             lid, phone = _parse_lid_field(name, value), person
+            if lid is None and (other := addresses.parse(value)) is not None:
+                # The person's number in another national spelling.
+                lid, phone = addresses.standard_pair(person, other) or (None, None)
         if lid is None or phone is None or lid.removesuffix("@lid") == phone:
             continue
         alias = LidAlias(lid, phone, time)
@@ -188,19 +214,16 @@ def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: boo
 
 
 def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tuple[DisplayName, ...]:
-    """The chat's name in the gateway's address book, or that of the contact's own number.
-
-    The message's own `contact` does not count: it is a contact card that was sent.
-    """
+    """The chat's name in the gateway's address book, or that of the contact's own number."""
     if envelope.has_none_of(_CONTACT_KEYS):
         return ()
-    places = tuple(place for place in envelope.all_objects if place is not envelope.message)
-    contact = json_document.as_object(first_value(places, ("contact",)))
+    contact = _find_contact(envelope)
     if contact is None:
+        places = tuple(place for place in envelope.all_objects if place is not envelope.message)
         name, number = text.name(first_value(places, _CONTACT_NAME_KEYS)), None
     else:
         name = text.name(first_value((contact,), ("name", "pushName", "pushname")))
-        number = first_value((contact,), ("number", "phone", "jid", "id"))
+        number = first_value((contact,), _NUMBER_KEYS)
     if name is None:
         return ()
     person = addresses.parse(number)
@@ -209,6 +232,14 @@ def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tupl
     elif not addresses.is_individual(chat):
         return ()
     return (DisplayName(chat, name, 2, time),) if _is_informative_name(name, chat) else ()
+
+
+def _find_contact(envelope: Envelope) -> JsonObject | None:
+    """The entry of the gateway's address book. The message's own `contact` is a contact card that was sent."""
+    if envelope.has_none_of(_CONTACT_KEYS):
+        return None
+    places = tuple(place for place in envelope.all_objects if place is not envelope.message)
+    return json_document.as_object(first_value(places, ("contact",)))
 
 
 def _is_informative_name(name: str, person: str) -> bool:

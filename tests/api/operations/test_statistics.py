@@ -10,7 +10,15 @@ from store.ledger.losses import LOST_AFTER, BatchRange
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
-from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history_writer import (
+    BASE_TIME,
+    SENDER_LID,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    alias_fact,
+    message_fact,
+)
 from tests.support.ledger_scene import LedgerScene
 
 
@@ -103,6 +111,17 @@ def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, c
     assert (session["session_id"], session["state"], session["phone"]) == ("s1", "connected", "919899999999")
     assert session["last_event_at"] == "2025-06-15T15:06:40.000Z"
     assert session["never_seen"] == ["message.sent", "status.change"]
+
+
+def test_a_session_tells_which_phones_several_lids_claim(history: HistoryWriter, client: ApiClient) -> None:
+    """Somebody has to find out who is who; until then their chats are apart."""
+    other = "200000000000012@lid"
+    history.store(message_fact(address=SENDER_LID), alias_fact(), message_fact(address=other), alias_fact(other))
+
+    (session,) = client.get_data("/api/sessions")["sessions"]
+
+    assert session["contradictions"] == [{"phone": SENDER_PHONE, "lids": [SENDER_LID, other]}]
+    assert {chat["address"] for chat in client.get_data("/api/chats")["contacts"]} == {SENDER_LID, other}
 
 
 def test_parked_events_are_listed_newest_first_with_their_bytes(history: HistoryWriter, client: ApiClient) -> None:

@@ -44,6 +44,18 @@ def test_a_private_identity_is_sent_to_by_its_phone(
     assert [one.phone for one in gateway.state.delivered_messages()] == [RECIPIENT_PHONE]
 
 
+def test_a_number_with_two_national_spellings_is_dialled_as_its_messages_come(
+    gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
+) -> None:
+    """WhatsApp knows a Brazilian mobile by one of them only, and the other reaches nobody."""
+    standard, before = "5511900000001", "551100000001"
+    history.store(message_fact(address=before), alias_fact(before, standard), session=SESSION_ID)
+
+    assert sending_client.post("/api/send", {"to": f"+{standard}", "text": "olá"}).status_code == 200
+    assert [one.phone for one in gateway.state.delivered_messages()] == [before]
+    assert len(sending_client.get_data(f"/api/chats/{standard}")["messages"]) == 2
+
+
 @pytest.mark.parametrize(
     ("to", "code"),
     [

@@ -11,7 +11,7 @@ from store.ingestion import apply
 from store.ledger import stream_status
 from store.ledger.writers import WriterPosition
 from store.model.batches import Batch, Event
-from store.model.facts import Outcome
+from store.model.facts import LidAlias, Outcome
 from store.postgres import connections
 from tests.support.examined_system import ExaminedSystem
 
@@ -122,3 +122,15 @@ def test_missing_event_types_and_silent_sessions_are_reported(examined_system: E
 
     assert (talks.severity, silent.severity, never.severity) == ("ok", "warning", "warning")
     assert "never seen: message.sent, status.change" in talks.message
+
+
+def test_a_phone_that_several_lids_claim_is_reported(examined_system: ExaminedSystem) -> None:
+    """The gateway guesses, and one customer's words could be shown to another."""
+    before = examined_system.results()["identities.contradictions"]
+    for number in (1, 2):
+        alias = LidAlias(f"20000000000001{number}@lid", "919811000001", None)
+        tell(
+            examined_system, Outcome("stored", None, "s1", "message.received", None, (alias,)), int(time.time() * 1000)
+        )
+
+    assert (before, examined_system.results()["identities.contradictions"]) == ("ok", "warning")
