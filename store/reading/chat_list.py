@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.feed import search_document
+from store.model import spelling
 from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
@@ -181,8 +182,9 @@ def _execute_unprepared(connection: Connection, query: LiteralString, values: di
 
 def _like_parameters(search_text: str) -> dict[str, object]:
     text = search_text.strip()
-    digits = "".join(character for character in text if character.isdecimal())
-    number = digits if digits and not any(character.isalpha() for character in text) else text
+    normalized = spelling.normalize(text)
+    digits = "".join(filter(str.isdecimal, normalized))
+    number = digits if digits and not any(map(str.isalpha, normalized)) else text
     return {
         "containing": like.containing(text),
         "beginning": like.starting_with(text),

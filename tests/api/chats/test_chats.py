@@ -112,7 +112,13 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
     assert addresses(session_id="nobody") == []
 
 
-@pytest.mark.parametrize("q", ["doe", "JOHN", "98110 00001", "+9198110", "00001", "see you", "50%_"])
+@pytest.mark.parametrize(
+    "q",
+    [
+        *("doe", "JOHN", "98110 00001", "+9198110", "00001", "see you", "50%_"),
+        *("૯૮૧૧૦ ૦૦૦૦૧", "98110\u201100001", "\u202a+91\u00a098110\u00a000001\u202c"),
+    ],
+)
 def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
     history: HistoryWriter, client: ApiClient, q: str
 ) -> None:
