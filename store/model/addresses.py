@@ -8,7 +8,6 @@ trunk prefix, and the gateway's own rule where they are dialled (`dialled`).
 
 import functools
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import LiteralString
 
@@ -224,7 +223,7 @@ def dialled(to: str) -> str:
             kind = None if address is None else _KIND_NAMES.get(kind_of(address))
             raise RecipientError(f"SAK sends only to phone numbers, not to {kind or 'other addresses'}")
         return _prepend_india(address, is_international=True)
-    if any(not character.isascii() and unicodedata.decimal(character, None) is not None for character in to):
+    if any(not character.isascii() and spelling.normalize(character).isdecimal() for character in to):
         raise RecipientError("a phone number is written with the digits 0 to 9")
     digits = re.sub(r"[^0-9+]", "", to)
     number = _plain_number(to) or _plain_number(digits)

@@ -52,7 +52,7 @@ def name(value: object) -> str | None:
     stripped = label(value, MAX_NAME)
     if stripped is None or (stripped.isascii() and stripped.isprintable()):
         return stripped
-    return stripped if spelling.normalize(stripped).strip() else None
+    return None if spelling.is_blank(stripped) else stripped
 
 
 def identifier(value: object) -> str | None:
