@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import redis_client, responses, settings
+from ingest import quarantine_file, redis_client, responses, settings
 from ingest.batch_store import BatchStore
 from ingest.batcher import Batcher
 from ingest.circuit_breaker import CircuitBreaker
@@ -25,14 +25,18 @@ from ingest.drain_jobs import DrainJobs
 from ingest.health import Health
 from ingest.heartbeat import Heartbeat
 from ingest.metrics import IngestCollector
+from ingest.quarantine import Quarantine
+from ingest.quarantine_file import QuarantineFile
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
 from ingest.refusal_report import RefusalReport
+from ingest.settings import Settings
 from ingest.signature import SignatureVerifier
 from ingest.spool import Spool
 from ingest.spool_drainer import SpoolDrainer
 from ingest.stream_appender import StreamAppender
 from ingest.webhook import WEBHOOK_PATH, WebhookEndpoint
+from ingest.webhook_secrets import WebhookSecrets
 from telemetry import traces
 
 SHUTDOWN_SECONDS = 4.0
@@ -60,7 +64,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, on_empty=schedule)
     heartbeat = Heartbeat(client, batcher, spool)
     refusals = RefusalReport(client, counters)
-    verifier = None if config.allow_unsigned else SignatureVerifier(config.webhook_secrets)
+    quarantine = None if config.allow_unsigned else _create_quarantine(config, batcher, counters)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[dict[str, object]]:
@@ -73,7 +77,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         counting = asyncio.create_task(refusals.run())
         for task in (batching, draining, reporting, counting):
             task.add_done_callback(_terminate_on_failure)
-        yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
+        async with quarantine.running(_terminate_on_failure) if quarantine else contextlib.nullcontext():
+            yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
         draining.cancel()
@@ -91,10 +96,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await client.aclose()
         await append_client.aclose()
 
-    webhook = WebhookEndpoint(verifier, batcher, counters, config.max_body_bytes)
+    webhook = WebhookEndpoint(quarantine, batcher, counters, config.max_body_bytes)
     health = Health(config, client, spool, breaker, memory, heartbeat)
     registry = CollectorRegistry()
-    registry.register(IngestCollector(counters, spool, breaker, memory))
+    registry.register(IngestCollector(counters, spool, breaker, memory, quarantine))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -108,6 +113,13 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     ]
     handlers: dict[Any, Any] = {404: _refuse, 405: _refuse, Exception: _refuse}
     return Starlette(lifespan=lifespan, routes=routes, exception_handlers=handlers)
+
+
+def _create_quarantine(config: Settings, batcher: Batcher, counters: Counters) -> Quarantine:
+    secrets = WebhookSecrets(config.webhook_secrets, config.secrets_file)
+    file = QuarantineFile(config.spool_dir / quarantine_file.FILE_NAME)
+    verifier = SignatureVerifier(secrets.values)
+    return Quarantine(file, config.quarantine_max_bytes, secrets, verifier, batcher, counters)
 
 
 def _terminate_on_failure(task: asyncio.Task[None]) -> None:

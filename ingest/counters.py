@@ -22,12 +22,19 @@ class Counters:
     """Sum of the batches' sizes."""
     unconfirmed_batches: dict[str, int] = field(default_factory=dict[str, int])
     """Batches that Redis did not confirm, by reason."""
+    recovered_webhooks: int = 0
+    """Webhooks of the quarantine that a new secret signed."""
+    unquarantined: dict[str, int] = field(default_factory=dict[str, int])
+    """Webhooks with a signature that fits no secret and that the quarantine could not keep, by reason."""
     drain_jobs: int = 0
     drained_events: int = 0
     """Events moved from the spool to the stream."""
 
     def count_refusal(self, code: str) -> None:
         self.refusals[code] = self.refusals.get(code, 0) + 1
+
+    def count_unquarantined(self, reason: str, count: int = 1) -> None:
+        self.unquarantined[reason] = self.unquarantined.get(reason, 0) + count
 
     def count_unconfirmed(self, reason: str) -> None:
         self.unconfirmed_batches[reason] = self.unconfirmed_batches.get(reason, 0) + 1

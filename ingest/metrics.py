@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import BATCH_SIZE_BUCKETS, Counters
+from ingest.quarantine import Quarantine, QuarantineSize
 from ingest.redis_memory import RedisMemory
 from ingest.spool import Spool
 
@@ -19,11 +20,19 @@ from ingest.spool import Spool
 class IngestCollector(Collector):
     """Every label has few values, and none comes from a request."""
 
-    def __init__(self, counters: Counters, spool: Spool, breaker: CircuitBreaker, redis_memory: RedisMemory) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        spool: Spool,
+        breaker: CircuitBreaker,
+        redis_memory: RedisMemory,
+        quarantine: Quarantine | None,
+    ) -> None:
         self._counters = counters
         self._spool = spool
         self._breaker = breaker
         self._redis_memory = redis_memory
+        self._quarantine = quarantine
 
     def collect(self) -> Iterator[Metric]:
         counters, spool = self._counters, self._spool
@@ -34,6 +43,13 @@ class IngestCollector(Collector):
         yield _by_label("sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", refusals)
         counts = counters.unconfirmed_batches
         yield _by_label("sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts)
+        size = self._quarantine.size if self._quarantine else QuarantineSize()
+        yield Gauge("sak_quarantine_events", "Kept webhooks whose signature fits no secret.", size.events)
+        yield Gauge("sak_quarantine_bytes", "Bytes of their bodies.", size.size_bytes)
+        recovered = counters.recovered_webhooks
+        yield Counter("sak_quarantine_recovered_events", "Kept webhooks that a new secret signed.", recovered)
+        dropped = counters.unquarantined
+        yield _by_label("sak_quarantine_dropped_events", "Such webhooks that were not kept.", "reason", dropped)
         yield self._batch_sizes()
         yield Counter("sak_ingest_drain_jobs", "Drain jobs enqueued for workers.", counters.drain_jobs)
         yield Counter("sak_spool_drained_events", "Events moved from the spool to the stream.", counters.drained_events)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from environment import secret_list
+from ingest.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
 
 
@@ -12,14 +13,18 @@ from telemetry.errors import SettingsError
 class Settings:
     redis_url: str = field(repr=False)
     """May hold a password."""
-    webhook_secrets: tuple[bytes, ...] = field(repr=False)
-    """Secrets that may sign webhooks."""
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    """Secrets that may sign webhooks, as the environment has them."""
+    secrets_file: Path
+    """A file with more of them, which is read again when it changes; it need not exist."""
     allow_unsigned: bool
     """For trials: accept every webhook, signed or not."""
     max_body_bytes: int
     spool_dir: Path
     spool_max_bytes: int
     """Limit for this process: bodies and their overhead."""
+    quarantine_max_bytes: int
+    """Limit of the webhooks that no secret signs."""
     min_replicas: int
     """Replicas that must have an event before it is acknowledged; 0: the primary is enough."""
     failpoints: str
@@ -32,7 +37,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         raise SettingsError("REDIS_URL is missing: it names the Redis that stores acknowledged events.")
     secrets = secret_list.read("WEBHOOK_SECRETS", environ.get("WEBHOOK_SECRETS", ""))
     allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
-    if not secrets and not allow_unsigned:
+    secrets_file = Path(environ.get("WEBHOOK_SECRETS_FILE") or ".env").absolute()
+    if not secrets and not allow_unsigned and not WebhookSecrets((), secrets_file).values:
         raise SettingsError(
             "WEBHOOK_SECRETS is missing: it holds the secrets, separated by commas, that sign webhooks. "
             "For a trial without signatures set WEBHOOK_ALLOW_UNSIGNED=1."
@@ -40,11 +46,13 @@ def read(environ: Mapping[str, str]) -> Settings:
     data_dir = Path(environ.get("DATA_DIR") or "var")
     return Settings(
         redis_url=redis_url,
-        webhook_secrets=tuple(map(str.encode, secrets)),
+        webhook_secrets=tuple(secrets),
+        secrets_file=secrets_file,
         allow_unsigned=allow_unsigned,
         max_body_bytes=_parse_number(environ, "MAX_BODY_BYTES", 1 << 20),
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),
         spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
+        quarantine_max_bytes=_parse_number(environ, "QUARANTINE_MAX_BYTES", 64 << 20, minimum=0),
         min_replicas=_parse_number(environ, "REDIS_MIN_REPLICAS", 0, minimum=0),
         failpoints=environ.get("SAK_FAILPOINT", ""),
     )

@@ -10,6 +10,11 @@ class SignatureVerifier:
     """Holds the secrets, any of which may sign."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._hmacs: tuple[hmac.HMAC, ...] = ()
+        self.replace_secrets(secrets)
+
+    def replace_secrets(self, secrets: Sequence[bytes]) -> None:
+        """Accept these secrets and no others."""
         # Copied for each body: deriving the key's two blocks again would cost as much as hashing the body.
         self._hmacs = tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
 

@@ -11,8 +11,9 @@ from starlette.types import Message, Receive, Scope, Send
 from ingest import responses
 from ingest.batcher import Batcher
 from ingest.counters import Counters
+from ingest.quarantine import Quarantine
 from ingest.responses import ErrorResponse
-from ingest.signature import SIGNATURE_HEADER, BodyDigest, SignatureVerifier
+from ingest.signature import SIGNATURE_HEADER, BodyDigest
 
 WEBHOOK_PATH = "/whatsapp-webhook"
 MAX_READ_BYTES = 64 << 20
@@ -27,8 +28,8 @@ UNVERIFIED_CODE = "body_unverified"
 class WebhookEndpoint:
     """The endpoint; an instance is an ASGI application."""
 
-    verifier: SignatureVerifier | None
-    """None where unsigned webhooks are accepted."""
+    quarantine: Quarantine | None
+    """Verifies webhooks, and keeps those that no secret signs; None where unsigned webhooks are accepted."""
     batcher: Batcher
     counters: Counters
     max_body_bytes: int
@@ -50,7 +51,7 @@ class WebhookEndpoint:
                 name == b"transfer-encoding" and value.strip().lower() != b"chunked"
             ):
                 refusal = responses.UNSUPPORTED_ENCODING
-        if signature is None and self.verifier:
+        if signature is None and self.quarantine:
             refusal = responses.BAD_SIGNATURE
         if refusal is not None:
             # Refuses before reading the body, which would be discarded.
@@ -71,7 +72,8 @@ class WebhookEndpoint:
         if len(body) > self.max_body_bytes:
             more: bool = message["more_body"]
             await self._refuse_oversized(body, len(body), signature, receive if more else None, send)
-        elif self.verifier and not self.verifier.verify(body, signature):
+        elif self.quarantine and not self.quarantine.verifier.verify(body, signature):
+            self.quarantine.offer(body, signature)
             await self._send_error(responses.BAD_SIGNATURE, send)
         else:
             await self._store_and_acknowledge(body, send)
@@ -111,7 +113,7 @@ class WebhookEndpoint:
         A signed body is an event that is lost: it is read to its end, without being held, so that it can be counted
         apart from bodies of strangers.
         """
-        digest = None if self.verifier is None else self.verifier.begin()
+        digest = None if self.quarantine is None else self.quarantine.verifier.begin()
         size = await self._read_oversized(first, announced, digest, receive)
         if size and (digest is None or (signature is not None and digest.matches(signature))):
             self.counters.count_refusal(responses.BODY_TOO_LARGE.code)

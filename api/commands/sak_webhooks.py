@@ -25,7 +25,7 @@ def register(sak: client.SakClient, arguments: argparse.Namespace) -> CommandRes
     data: dict[str, Any] = dataclasses.asdict(registration)
     secret = f"secret   {registration.secret}"
     if arguments.write_env is None:
-        advice = "add this secret to WEBHOOK_SECRETS of ingest (--write-env FILE does), and restart ingest"
+        advice = "add this secret to WEBHOOK_SECRETS of ingest (--write-env FILE does)"
         return CommandResult((*lines, secret, advice), data)
     try:
         is_new = env_file.add_secret(arguments.write_env, registration.secret)
@@ -36,10 +36,11 @@ def register(sak: client.SakClient, arguments: argparse.Namespace) -> CommandRes
     # Whoever has the file needs no second copy in a terminal or a log.
     del data["secret"]
     if is_new:
-        lines.append(f"its secret is now the first of WEBHOOK_SECRETS in {arguments.write_env}: restart ./run, or the")
-        lines.append("ingest that gets this file, because until then webhooks that it signs are refused and lost")
+        lines.append(f"its secret is now the first of WEBHOOK_SECRETS in {arguments.write_env}")
+        lines.append("an ingest that runs in the folder of this .env accepts it within a second, without a restart;")
+        lines.append("any other needs it in WEBHOOK_SECRETS and a restart, or this file as WEBHOOK_SECRETS_FILE")
     else:
-        lines.append(f"its secret was in WEBHOOK_SECRETS of {arguments.write_env} already: there is nothing to restart")
+        lines.append(f"its secret was in WEBHOOK_SECRETS of {arguments.write_env} already")
     return CommandResult(tuple(lines), data | {"written": True})
 
 

@@ -45,6 +45,7 @@ def check_machine(environ: Mapping[str, str]) -> list[Finding]:
         folders(environ),
         *disks.free_space(environ),
         *disks.spool_files(environ),
+        *disks.quarantine(environ),
         *secrets.configured(environ),
         *secrets.file_modes(environ),
     ]

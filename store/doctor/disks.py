@@ -74,6 +74,28 @@ def spool_files(environ: Mapping[str, str]) -> list[Finding]:
     return [finding.ok(name, "No spool on this machine contains events.")]
 
 
+def quarantine(environ: Mapping[str, str]) -> list[Finding]:
+    """Webhooks on this machine whose signature fits no secret (ingest/quarantine.py)."""
+    name = "secrets.quarantine"
+    path = _data_and_spool_dirs(environ)[1] / "quarantine.db"
+    try:
+        if not path.exists():
+            return [finding.ok(name, "No webhook with a signature that fits no secret was kept.")]
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            events, size = file.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM webhooks").fetchone()
+    except sqlite3.Error as error:
+        remedy = "Run the doctor as the user that runs ingest; if that fails as well, check the disk."
+        return [finding.warning(name, f"{path} cannot be read ({type(error).__name__}).", remedy)]
+    if not events:
+        return [finding.ok(name, "No webhook is kept whose signature fits no secret.")]
+    message = f"{events} webhooks ({size} bytes) are kept whose signature fits no secret of ingest."
+    remedy = (
+        "If SAK sent them, add its secret (`python -m api sak register --url … --write-env .env`): ingest then stores"
+        " them. What a stranger sent is deleted after seven days."
+    )
+    return [finding.warning(name, message, remedy)]
+
+
 def _count_events(path: Path) -> int | None:
     """The number of events in a file; None if a process holds it."""
     with path.with_suffix(".lock").open("rb") as lock:

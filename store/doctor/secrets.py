@@ -19,7 +19,9 @@ def configured(environ: Mapping[str, str]) -> list[Finding]:
     """The webhook secrets, the API token, and whether unsigned webhooks are accepted."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
     unsigned = environ.get("WEBHOOK_ALLOW_UNSIGNED", "").strip().lower() in {"1", "true", "yes"}
-    webhook = secret_list.split(environ.get("WEBHOOK_SECRETS", "")) or _read_secret_file(data_dir / "webhook-secret")
+    webhook = secret_list.split(environ.get("WEBHOOK_SECRETS", ""))
+    for path in (environ.get("WEBHOOK_SECRETS_FILE"), data_dir / "webhook-secret"):
+        webhook = webhook or (_read_secret_file(Path(path)) if path else [])
     token = environ.get("API_TOKEN", "").strip()
     tokens = [token] if token else _read_secret_file(data_dir / "api-token")
     remedy = "Set it to the output of `openssl rand -hex 32`."
@@ -71,6 +73,6 @@ def _strength_finding(name: str, variable: str, secrets: list[str], data_dir: Pa
 def _read_secret_file(path: Path) -> list[str]:
     """The secrets in a file; none if it does not exist or is not readable."""
     try:
-        return secret_list.split(path.read_text(encoding="utf-8"))
+        return secret_list.split(",".join(path.read_text(encoding="utf-8").split()))
     except OSError:
         return []

@@ -69,8 +69,8 @@ def test_register_puts_the_secret_first_into_the_env_file(
 
     assert (first[0], second[0]) == (0, 0)
     assert secret not in first[1] + second[1]
-    assert "restart ./run" in first[1]
-    assert "there is nothing to restart" in second[1]
+    assert "accepts it within a second, without a restart" in first[1]
+    assert "restart" not in second[1]
     assert file.read_text().splitlines() == [
         "# ours",
         "API_PORT=3001",

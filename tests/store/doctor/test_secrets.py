@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.quarantine_file import FILE_NAME, QuarantineFile, UnverifiedWebhook
 from tests.support.examined_system import API_TOKEN, ExaminedSystem
 
 UNSET = {"WEBHOOK_SECRETS": "", "API_TOKEN": ""}
@@ -44,3 +45,17 @@ def test_unsigned_webhooks_are_a_warning(examined_system: ExaminedSystem) -> Non
 
     assert found["secrets.unsigned"] == "warning"
     assert "secrets.webhook" not in found, "nothing is signed, so nothing is missing"
+
+
+def test_webhooks_in_quarantine_are_reported(examined_system: ExaminedSystem) -> None:
+    """Every webhook gets 401, and only the gateway's log knows: its secret is missing here."""
+    folder = examined_system.data_dir / "spool"
+    folder.mkdir(exist_ok=True)
+    file = QuarantineFile(folder / FILE_NAME)
+    file.add([UnverifiedWebhook(1, b"signature", b"body")], 1_000)
+    found = examined_system.findings()["secrets.quarantine"]
+    file.remove([1])
+
+    assert (found.severity, found.message.partition(" are")[0]) == ("warning", "1 webhooks (4 bytes)")
+    assert examined_system.results()["secrets.quarantine"] == "ok"
+    file.path.unlink()
