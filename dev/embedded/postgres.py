@@ -58,8 +58,7 @@ class EmbeddedPostgres(EmbeddedServer):
         programs = binaries.find_postgres(self.folder, self._account, major)
         if major is None:
             self._initdb(programs)
-        self._stop_orphan(self._data / "postmaster.pid", str(self._data))
-        self._start_server(programs)
+        self._start_server(programs, self._stop_orphan(self._data / "postmaster.pid", str(self._data)))
         self._ensure_database()
 
     def _initdb(self, binaries: Path) -> None:
@@ -90,7 +89,7 @@ class EmbeddedPostgres(EmbeddedServer):
             raise StartError(f"PostgreSQL cannot be created in {self.folder}: No space left on device.")
         raise StartError(f"initdb failed: {refusal}")
 
-    def _start_server(self, binaries: Path) -> None:
+    def _start_server(self, binaries: Path, stale_pid: int | None) -> None:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_folder),
@@ -101,8 +100,11 @@ class EmbeddedPostgres(EmbeddedServer):
         } | self._settings
         command = [str(binaries / "postgres"), "-D", str(self._data)]
         command += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        # PostgreSQL takes a number in its lock file for a running server, unless it is that of its own grandparent. It
+        # still refuses to start while backends of the killed server use the shared memory.
+        environment = {} if stale_pid is None else {"PG_GRANDPARENT_PID": str(stale_pid)}
         deadline = time.monotonic() + START_SECONDS
-        while (output := self._launch(command, self._is_ready, deadline)) is not None:
+        while (output := self._launch(command, self._is_ready, deadline, environment)) is not None:
             # The backends of a killed postmaster take a moment to notice; no other may start until then.
             if "is still in use" not in output or time.monotonic() > deadline:
                 raise StartError(f"PostgreSQL did not start: {output or 'its log is empty'}")

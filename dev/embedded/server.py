@@ -85,21 +85,36 @@ class EmbeddedServer(ABC):
     def _start_locked(self) -> None:
         """Start the server while this process holds the folder's lock."""
 
-    def _stop_orphan(self, pid_file: Path, marker: str) -> None:
-        """End the server of an earlier run that was killed; the marker is part of its command line."""
-        if pid_file.exists():
-            pid = pid_file.read_text().partition("\n")[0].strip()
-            if pid.isdigit():
-                child_process.stop_orphan(int(pid), marker, *self.stop_steps)
+    def _stop_orphan(self, pid_file: Path, marker: str) -> int | None:
+        """End the server of an earlier run that was killed; the marker is part of its command line.
 
-    def _launch(self, command: Sequence[str], is_ready: Callable[[int], bool], deadline: float) -> str | None:
-        """Start the program and wait until it is ready; otherwise return the new part of its log."""
+        Returns the number in the file if it is no server's: nobody's, another program's, or that of a killed server
+        which its parent has not reaped.
+        """
+        text = pid_file.read_text().partition("\n")[0].strip() if pid_file.exists() else ""
+        if not text.isdigit():
+            return None
+        pid = int(text)
+        child_process.stop_orphan(pid, marker, *self.stop_steps)
+        return None if marker in child_process.command_line(pid) else pid
+
+    def _launch(
+        self,
+        command: Sequence[str],
+        is_ready: Callable[[int], bool],
+        deadline: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """Start the program and wait until it is ready; otherwise return the new part of its log.
+
+        `environment` is added to the server's.
+        """
         with data_folder.open_log(self._log) as log:
             log_start = log.seek(0, 2)
             process = child_process.start(
                 command,
                 log,
-                environment=self.server_environment,
+                environment={**self.server_environment, **(environment or {})},
                 user=self._account,
                 death_signal=self.death_signal,
             )

@@ -58,6 +58,27 @@ def test_a_killed_server_comes_back_while_others_are_still_connected(folder: Pat
         assert numbers(postgres) == [1]
 
 
+def test_a_killed_server_that_nobody_reaped_is_replaced(folder: Path) -> None:
+    """In a container without an init process it keeps its number for ever, and PostgreSQL takes it for alive."""
+    program = (
+        "import pathlib, sys; from dev.embedded.postgres import EmbeddedPostgres; "
+        "server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), ephemeral=True); server.start(); server.lock.release(); "
+        "print(server.pid, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(folder / "home")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout
+        killed = int(owner.stdout.readline())
+        os.kill(killed, signal.SIGKILL)
+
+        with EmbeddedPostgres(folder / "home", ephemeral=True) as postgres:
+            keep(postgres, 1)
+            os.kill(killed, 0)  # its number is still taken
+
+            assert numbers(postgres) == [1]
+        owner.kill()
+
+
 def test_letters_beyond_ascii_are_letters(folder: Path) -> None:
     """Without a UTF-8 character class, search would silently find no Hindi, Arabic or Russian."""
     with EmbeddedPostgres(folder / "home") as postgres, psycopg.connect(postgres.url) as connection:
