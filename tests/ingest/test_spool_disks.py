@@ -17,6 +17,7 @@ import redis
 from dev.chaos.disk_shim import Faults
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
+from store.doctor import disks
 from tests.support.disk_faults import build_shim, small_disk
 from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
 from tests.support.waiting import wait_until
@@ -118,6 +119,7 @@ def test_a_full_disk_is_drained_and_said(own_valkey: EmbeddedValkey, tmp_path: P
         reserve = post(ingest, [b"large %d " % number + b"x" * 100_000 for number in range(200)])
         full = ingest.get("/readyz")
         fill(disk)
+        examined = {found.name: found.severity for found in disks.free_space({"SPOOL_DIR": str(disk / "spool")})}
         own_valkey.start()
         wait_until(lambda: waiting(ingest) == 0)
         drained = sorted(stream_bodies(own_valkey.url))
@@ -133,6 +135,7 @@ def test_a_full_disk_is_drained_and_said(own_valkey: EmbeddedValkey, tmp_path: P
     assert (full.status, full.json["spool"]["usable"]) == (503, False)
     assert (noted.status, noted.json["spool"]["usable"]) == (200, False)
     assert any("SPOOL_DIR cannot be used" in note and "full" in note for note in noted.json["notes"])
+    assert examined["disk.spool"] == "broken"
     assert after == [b"after"]
 
 
