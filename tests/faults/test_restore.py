@@ -74,6 +74,7 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
     during = sender.deliveries.acknowledged
     after = drill.send_webhooks(2, story)
     wait_until(lambda: verdict.count_ledger_events(drill.old.url) == len(early) + len(during) + len(after))
+    wait_until(lambda: StreamConsumer(drill.redis, "test").state().length == 0)
     worker.kill()
     waiting = drill.send_webhooks(1, story)
     in_stream = drill.pending_batches()
