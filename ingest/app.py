@@ -25,6 +25,7 @@ from ingest.drain_jobs import DrainJobs
 from ingest.health import Health
 from ingest.heartbeat import Heartbeat
 from ingest.metrics import IngestCollector
+from ingest.orphaned_tails import OrphanedTails
 from ingest.quarantine import Quarantine
 from ingest.quarantine_file import QuarantineFile
 from ingest.queue.failpoints import Failpoints
@@ -35,8 +36,11 @@ from ingest.signature import SignatureVerifier
 from ingest.spool import Spool
 from ingest.spool_drainer import SpoolDrainer
 from ingest.stream_appender import StreamAppender
+from ingest.tail import Tail
+from ingest.tail_drainer import TailDrainer
 from ingest.webhook import WEBHOOK_PATH, WebhookEndpoint
 from ingest.webhook_secrets import WebhookSecrets
+from ingest.writer_position import FormerWriters
 from telemetry import traces
 
 SHUTDOWN_SECONDS = 4.0
@@ -48,21 +52,23 @@ log = logging.getLogger("ingest")
 def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     """The application, which serves once its lifespan has begun; raises SettingsError."""
     config = settings.read(environ)
-    counters = Counters()
-    failpoints = Failpoints(config.failpoints)
+    counters, failpoints, former_writers = Counters(), Failpoints(config.failpoints), FormerWriters()
     client = redis_client.connect(config.redis_url)
     append_client = redis_client.connect(config.redis_url, reply_timeout=None)  # the appender sets its own deadline
     spool = Spool(config.spool_dir, config.spool_max_bytes)
     breaker, memory, drain_jobs = CircuitBreaker(counters), RedisMemory(client), DrainJobs(client, counters)
+    tail = Tail(config.spool_dir, config.tail_seconds, config.tail_max_bytes)
+    orphaned_tails = OrphanedTails(config.spool_dir, former_writers)
     appenders = [
-        StreamAppender(append_client, config.min_replicas, failpoints, breaker, memory, drain_jobs) for _ in range(2)
+        StreamAppender(append_client, config.min_replicas, failpoints, breaker, memory, drain_jobs, tail)
+        for _ in range(2)
     ]
     batch_store = BatchStore(appenders[0], spool, breaker, memory, counters, failpoints)
     tracer = traces.configure("ingest", environ)
-    batcher = Batcher(batch_store, spool, counters, tracer)
-    schedule = batcher.schedule_progress_batch
-    drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, on_empty=schedule)
-    heartbeat = Heartbeat(client, batcher, spool)
+    batcher = Batcher(batch_store, spool, former_writers, counters, tracer)
+    tail_drainer = TailDrainer(appenders[1], tail, orphaned_tails, memory, counters)
+    drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, tail_drainer)
+    heartbeat = Heartbeat(client, batcher, former_writers, spool, tail, orphaned_tails)
     refusals = RefusalReport(client, counters)
     quarantine = None if config.allow_unsigned else _create_quarantine(config, batcher, counters)
 
@@ -71,21 +77,20 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         if config.allow_unsigned:
             log.warning("WEBHOOK_ALLOW_UNSIGNED is set: anyone who can reach this server can write messages")
         await spool.open()
+        tail.open(batcher.position)
         batching = asyncio.create_task(batcher.run())
-        draining = asyncio.create_task(drainer.run())
-        reporting = asyncio.create_task(heartbeat.run())
-        counting = asyncio.create_task(refusals.run())
-        for task in (batching, draining, reporting, counting):
+        background = [asyncio.create_task(each.run()) for each in (drainer, heartbeat, refusals)]
+        for task in (batching, *background):
             task.add_done_callback(_terminate_on_failure)
         async with quarantine.running(_terminate_on_failure) if quarantine else contextlib.nullcontext():
             yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
-        draining.cancel()
-        reporting.cancel()
-        counting.cancel()
-        await asyncio.wait([draining, reporting, counting], timeout=SHUTDOWN_SECONDS)
-        await heartbeat.close()
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background, timeout=SHUTDOWN_SECONDS)
+        await tail.close(is_needed=not await heartbeat.close())
+        orphaned_tails.close()
         await refusals.report()
         await drain_jobs.close()
         await spool.close()
@@ -97,9 +102,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await append_client.aclose()
 
     webhook = WebhookEndpoint(quarantine, batcher, counters, config.max_body_bytes)
-    health = Health(config, client, spool, breaker, memory, heartbeat)
+    health = Health(config, client, spool, breaker, memory, tail, heartbeat)
     registry = CollectorRegistry()
-    registry.register(IngestCollector(counters, spool, breaker, memory, quarantine))
+    registry.register(IngestCollector(counters, spool, breaker, memory, tail, quarantine))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

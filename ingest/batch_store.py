@@ -30,11 +30,6 @@ class BatchStore:
     counters: Counters
     failpoints: Failpoints
 
-    @property
-    def tries_stream_first(self) -> bool:
-        """Whether the next batch goes to the stream first."""
-        return self.breaker.open_reason is None and not self.redis_memory.is_full
-
     async def store(self, batch: contract.RawBatch) -> str:
         """Store the batch; returns VIA_STREAM or VIA_SPOOL, raises BatchNotStoredError."""
         fields = contract.to_fields(batch)
@@ -50,7 +45,7 @@ class BatchStore:
         raise BatchNotStoredError("not stored", may_be_stored=may_be_stored)
 
     async def _append_to_stream(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
-        await self.appender.append([fields], len(fields[b"bodies"]))
+        await self.appender.append([fields], len(batch.bodies), len(fields[b"bodies"]))
         self.counters.acknowledged_by_stream += len(batch.bodies)
         return VIA_STREAM
 

@@ -5,7 +5,6 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ingest import tracing
@@ -14,6 +13,7 @@ from ingest.counters import Counters
 from ingest.queue import contract
 from ingest.responses import BatchAcknowledgement
 from ingest.spool import Spool
+from ingest.writer_position import FormerWriters, WriterPosition
 from telemetry.spans import Span, Tracer
 
 log = logging.getLogger("ingest")
@@ -23,18 +23,6 @@ MAX_BYTES = 4 << 20
 """A batch takes no more events once it has reached one of these."""
 MAX_PENDING_BYTES = 128 << 20
 """Above this many bytes of waiting bodies, webhooks are refused instead of filling the memory."""
-IDLE_SECONDS = 1.0
-"""After this long without events, one empty progress batch reports the writer's position."""
-
-
-@dataclass(frozen=True, slots=True)
-class WriterPosition:
-    """What a writer has acknowledged so far."""
-
-    writer: str
-    number: int = 0
-    """The number of its newest batch; 0 before the first."""
-    acknowledged_events: int = 0
 
 
 @dataclass(slots=True)
@@ -53,7 +41,16 @@ class PendingBatch:
 class Batcher:
     """One writer of the stream; it stores one batch at a time."""
 
-    def __init__(self, batch_store: BatchStore, spool: Spool, counters: Counters, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        batch_store: BatchStore,
+        spool: Spool,
+        former_writers: FormerWriters,
+        counters: Counters,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._former_writers = former_writers
+        self._last_receipt = 0
         self._tracer = tracer
         self._batch_store = batch_store
         self._spool = spool
@@ -62,34 +59,30 @@ class Batcher:
         self._pending_bytes = 0
         self._work_available = asyncio.Event()
         self._closing = False
-        self._progress_batch_due = False
         self.position = WriterPosition(_new_writer())
         """The position of the writer that numbers the batches now."""
-        self.former_positions: list[WriterPosition] = []
-        """The last positions of writers that were replaced and may still have batches in the spool."""
 
     def add(self, body: bytes) -> PendingBatch | None:
         """Add the event as the last one of the returned batch; None if too many bytes wait already."""
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
+        # Receipts grow from batch to batch, also when the clock is set back: they decide the order of messages.
+        received_at = max(time.time_ns() // 1_000_000, self._last_receipt)
         pending = self._pending_batches[-1] if self._pending_batches else None
         if pending is None or len(pending.bodies) >= MAX_EVENTS or pending.size_bytes >= MAX_BYTES:
             pending = PendingBatch(asyncio.get_running_loop().create_future())
             self._pending_batches.append(pending)
             self._work_available.set()
+            received_at = max(received_at, self._last_receipt + 1)
+        self._last_receipt = received_at
         pending.bodies.append(body)
-        pending.received_at.append(time.time_ns() // 1_000_000)
+        pending.received_at.append(received_at)
         pending.size_bytes += len(body)
         if self._tracer is not None:
             pending.request_spans.append(self._tracer.start_span("POST /whatsapp-webhook", "server"))
         self._pending_bytes += len(body)
         self._counters.received_webhooks += 1
         return pending
-
-    def schedule_progress_batch(self) -> None:
-        """Send a progress batch after a second without events."""
-        self._progress_batch_due = True
-        self._work_available.set()
 
     async def run(self) -> None:
         """Store batch after batch until closed and nothing waits."""
@@ -100,26 +93,16 @@ class Batcher:
                 await self._commit(pending)
             else:
                 self._work_available.clear()
-                if not await self._wait_for_work():
-                    await self._commit_progress_batch()
-        if self._progress_batch_due:
-            await self._commit_progress_batch()
+                await self._work_available.wait()
 
     def close(self) -> None:
         """End `run` once nothing waits."""
         self._closing = True
         self._work_available.set()
 
-    async def _wait_for_work(self) -> bool:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS if self._progress_batch_due else None):
-                return await self._work_available.wait()
-        except TimeoutError:
-            return False
-
     async def _commit(self, pending: PendingBatch) -> None:
         append = tracing.start_append(self._tracer, pending.request_spans)
-        batch = self._make_batch(pending.received_at, pending.bodies, append.traceparents)
+        batch = self._make_batch(pending, append.traceparents)
         path = await self._store(batch)
         append.end(batch, path)
         if pending.acknowledgement.done():  # only if the process is killed during shutdown
@@ -132,24 +115,16 @@ class Batcher:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("batch stored", extra={"batch": name, "events": len(batch.bodies), "path": path})
         self._counters.count_batch(len(batch.bodies))
-        self._progress_batch_due = True
         pending.acknowledgement.set_result(BatchAcknowledgement(name, path))
 
-    async def _commit_progress_batch(self) -> None:
-        if self._batch_store.tries_stream_first:
-            self._progress_batch_due = False
-            await self._store(self._make_batch((), ()))
-
-    def _make_batch(
-        self, received_at: Sequence[int], bodies: Sequence[bytes], traceparents: tuple[str, ...] = ()
-    ) -> contract.RawBatch:
+    def _make_batch(self, pending: PendingBatch, traceparents: tuple[str, ...]) -> contract.RawBatch:
         """The identity, once, before the first attempt."""
         return contract.RawBatch(
             writer=self.position.writer,
             number=self.position.number + 1,
-            acknowledged_events=self.position.acknowledged_events + len(bodies),
-            received_at=tuple(received_at),
-            bodies=tuple(bodies),
+            acknowledged_events=self.position.acknowledged_events + len(pending.bodies),
+            received_at=tuple(pending.received_at),
+            bodies=tuple(pending.bodies),
             spooled_events=self._spool.events,
             traceparents=traceparents,
         )
@@ -166,7 +141,7 @@ class Batcher:
         return path
 
     def _replace_writer(self) -> None:
-        self.former_positions.append(self.position)
+        self._former_writers.add(self.position)
         self.position = WriterPosition(_new_writer())
 
 

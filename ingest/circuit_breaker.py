@@ -19,12 +19,16 @@ class CircuitBreaker:
     def open(self, reason: str) -> None:
         """Record an append that Redis did not confirm; `reason` is a stable code."""
         self._counters.count_unconfirmed(reason)
+        self.hold_open(reason)
+
+    def hold_open(self, reason: str) -> None:
+        """Keep new batches from Redis although it confirms."""
         if self._logged_reason != reason:
             log.warning("circuit opened (%s); new events go to the spool", reason)
         self.open_reason = self._logged_reason = reason
 
     def half_open(self) -> None:
-        """Let the next batch try Redis, which answers again."""
+        """Let the next batch try Redis, which answers again, and which nothing waits for."""
         self.open_reason = None
 
     def close(self) -> None:

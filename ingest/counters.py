@@ -29,6 +29,8 @@ class Counters:
     drain_jobs: int = 0
     drained_events: int = 0
     """Events moved from the spool to the stream."""
+    resent_events: int = 0
+    """Events of tails that were sent to the stream again."""
 
     def count_refusal(self, code: str) -> None:
         self.refusals[code] = self.refusals.get(code, 0) + 1

@@ -16,6 +16,7 @@ from ingest.queue import contract, redis_rules
 from ingest.redis_memory import RedisMemory
 from ingest.settings import Settings
 from ingest.spool import Spool
+from ingest.tail import Tail
 
 PING_TIMEOUT_SECONDS = 1.0
 SPOOL_HIGH_WATER = 0.8
@@ -31,6 +32,7 @@ class Health:
     spool: Spool
     breaker: CircuitBreaker
     redis_memory: RedisMemory
+    tail: Tail
     heartbeat: Heartbeat
 
     async def liveness(self, _: Request) -> JSONResponse:
@@ -54,6 +56,11 @@ class Health:
         kind = await asyncio.to_thread(_file_system_type, self.settings.spool_dir)
         if kind in EPHEMERAL_FILE_SYSTEMS:
             notes.append(f"SPOOL_DIR is on {kind}, which is lost with this container or host.")
+        tail = self.tail
+        if tail.file_problem is not None:
+            notes.append(f"The tail is in memory only ({tail.file_problem}): it does not survive ingest.")
+        if tail.covered_seconds < tail.seconds:
+            notes.append(f"The tail covers {tail.covered_seconds:.1f} s of {tail.seconds} s (TAIL_MAX_BYTES).")
         if self.heartbeat.is_forbidden:
             notes.append(f"The Redis user may not write {contract.WRITERS}: the ledger cannot see that ingest lives.")
         if self.settings.allow_unsigned:
@@ -68,6 +75,14 @@ class Health:
                 "events": spool.events,
                 "bytes": spool.size_bytes,
                 "max_bytes": spool.max_bytes,
+            },
+            "tail": {
+                "seconds": tail.seconds,
+                "covered_seconds": round(tail.covered_seconds, 1),
+                "bytes": tail.size_bytes,
+                "max_bytes": tail.max_bytes,
+                "due_events": tail.due_events,
+                "in_files": tail.file_problem is None,
             },
             "signatures": not self.settings.allow_unsigned,
         }

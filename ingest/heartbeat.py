@@ -1,66 +1,93 @@
 """Reports every writer of this process in `sak:writers` once a second, and as ended once nothing of it is left here."""
 
 import asyncio
-import contextlib
 import socket
 import time
+from dataclasses import dataclass, field
+from typing import cast
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from ingest.batcher import Batcher, WriterPosition
+from ingest.batcher import Batcher
+from ingest.orphaned_tails import OrphanedTails
 from ingest.queue import contract, writer_reports
 from ingest.queue.writer_reports import WriterReport
 from ingest.spool import Spool
+from ingest.tail import Tail
+from ingest.writer_position import FormerWriters, WriterPosition
 
 INTERVAL_SECONDS = 1.0
 
 
+@dataclass(slots=True)
 class Heartbeat:
-    """Runs as a task beside the batcher."""
+    """Runs as a task beside the batcher; the replies show whether Redis is still the same one."""
 
-    def __init__(self, client: Redis, batcher: Batcher, spool: Spool) -> None:
-        self._client = client
-        self._batcher = batcher
-        self._spool = spool
-        self._host = socket.gethostname()
-        self.is_forbidden = False
-        """Whether Redis does not let this user write the reports."""
+    client: Redis
+    batcher: Batcher
+    former_writers: FormerWriters
+    spool: Spool
+    tail: Tail
+    orphaned_tails: OrphanedTails
+    is_forbidden: bool = False
+    """Whether Redis does not let this user write the reports."""
+    _host: str = field(default_factory=socket.gethostname)
+    _reported_writer: str = ""
 
     async def run(self) -> None:
         """Report once a second until cancelled; a report that Redis does not take is replaced by the next."""
         while True:
             await self._report(is_ending=False)
+            self.tail.maintain(self.batcher.position)
             await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def close(self) -> None:
-        """Report for the last time, after the last batch."""
-        await self._report(is_ending=True)
+    async def close(self) -> bool:
+        """Report for the last time, after the last batch; returns whether all writers of this process have ended."""
+        return await self._report(is_ending=True)
 
-    async def _report(self, *, is_ending: bool) -> None:
-        former, spooled = list(self._batcher.former_positions), self._spool.events
-        reports = [self._make_report(position, spooled, ended=not spooled) for position in former]
-        reports.append(self._make_report(self._batcher.position, spooled, ended=is_ending and not spooled))
-        with contextlib.suppress(RedisError, OSError):
-            try:
-                await self._client.hset(  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues] - untyped
-                    contract.WRITERS,
-                    mapping={report.writer: writer_reports.to_value(report) for report in reports},
-                )
-            except NoPermissionError:
-                self.is_forbidden = True
-                return
-            self.is_forbidden = False
-            if not spooled:
-                del self._batcher.former_positions[: len(former)]
+    async def _report(self, *, is_ending: bool) -> bool:
+        try:
+            unsent = self.spool.events + self.tail.due_events + self.orphaned_tails.due_events
+            is_empty = not (self.spool.has_batches or self.tail.has_due or self.orphaned_tails.are_held)
+            former = list(self.former_writers.positions.values())
+            await self._exchange(
+                self._make_report(self.batcher.position, unsent, ended=is_ending and is_empty),
+                [self._make_report(position, unsent, ended=is_empty) for position in former],
+            )
+        except NoPermissionError:
+            self.is_forbidden = True
+            return False
+        except (RedisError, OSError):
+            return False
+        self.is_forbidden = False
+        if is_empty:
+            self.former_writers.remove(former)
+        return is_empty
 
-    def _make_report(self, position: WriterPosition, spooled_events: int, *, ended: bool) -> WriterReport:
+    async def _exchange(self, own: WriterReport, former: list[WriterReport]) -> None:
+        asked_at = time.monotonic()
+        pipeline = self.client.pipeline(transaction=False)
+        for report in (own, *former):
+            pipeline.hset(contract.WRITERS, report.writer, writer_reports.to_value(report))
+        pipeline.info("server")  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        added, *replies = cast("list[object]", await pipeline.execute(raise_on_error=False))
+        for reply in (added, *replies[:-1]):
+            if isinstance(reply, Exception):
+                raise reply
+        server = replies[-1]
+        run_id = None if isinstance(server, Exception) else str(cast("dict[str, object]", server)["run_id"])
+        has_forgotten = added == 1 and own.writer == self._reported_writer
+        self.tail.identity.observe(run_id, has_forgotten=has_forgotten, asked_at=asked_at)
+        self._reported_writer = own.writer
+
+    def _make_report(self, position: WriterPosition, unsent_events: int, *, ended: bool) -> WriterReport:
         return WriterReport(
             writer=position.writer,
             seen_at=time.time_ns() // 1_000_000,
             number=position.number,
             acknowledged_events=position.acknowledged_events,
-            spooled_events=spooled_events,
+            spooled_events=unsent_events,
             host=self._host,
             ended=ended,
         )

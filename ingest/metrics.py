@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
@@ -15,27 +16,22 @@ from ingest.counters import BATCH_SIZE_BUCKETS, Counters
 from ingest.quarantine import Quarantine, QuarantineSize
 from ingest.redis_memory import RedisMemory
 from ingest.spool import Spool
+from ingest.tail import Tail
 
 
+@dataclass(frozen=True, eq=False)
 class IngestCollector(Collector):
     """Every label has few values, and none comes from a request."""
 
-    def __init__(
-        self,
-        counters: Counters,
-        spool: Spool,
-        breaker: CircuitBreaker,
-        redis_memory: RedisMemory,
-        quarantine: Quarantine | None,
-    ) -> None:
-        self._counters = counters
-        self._spool = spool
-        self._breaker = breaker
-        self._redis_memory = redis_memory
-        self._quarantine = quarantine
+    counters: Counters
+    spool: Spool
+    breaker: CircuitBreaker
+    redis_memory: RedisMemory
+    tail: Tail
+    quarantine: Quarantine | None
 
     def collect(self) -> Iterator[Metric]:
-        counters, spool = self._counters, self._spool
+        counters, spool = self.counters, self.spool
         yield Counter("sak_ingest_received_webhooks", "Webhooks with a valid signature.", counters.received_webhooks)
         acknowledged = {"stream": counters.acknowledged_by_stream, "spool": counters.acknowledged_by_spool}
         yield _by_label("sak_ingest_acknowledged_events", "Webhooks stored, by where first.", "path", acknowledged)
@@ -43,7 +39,7 @@ class IngestCollector(Collector):
         yield _by_label("sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", refusals)
         counts = counters.unconfirmed_batches
         yield _by_label("sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts)
-        size = self._quarantine.size if self._quarantine else QuarantineSize()
+        size = self.quarantine.size if self.quarantine else QuarantineSize()
         yield Gauge("sak_quarantine_events", "Kept webhooks whose signature fits no secret.", size.events)
         yield Gauge("sak_quarantine_bytes", "Bytes of their bodies.", size.size_bytes)
         recovered = counters.recovered_webhooks
@@ -60,17 +56,25 @@ class IngestCollector(Collector):
             free = shutil.disk_usage(spool.directory).free
             yield Gauge("sak_spool_disk_free_bytes", "Free bytes on the spool's disk.", free)
         yield Gauge("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", spool.max_bytes)
-        yield Gauge("sak_ingest_circuit_open", "1 while new events skip Redis.", self._breaker.open_reason is not None)
-        share = self._redis_memory.used_share
+        tail = self.tail
+        yield Gauge("sak_tail_bytes", "Bytes of the tail in memory.", tail.size_bytes)
+        yield Gauge("sak_tail_covered_seconds", "How far back the tail reaches.", tail.covered_seconds)
+        yield Gauge("sak_tail_due_events", "Events of the tail to be sent again.", tail.due_events)
+        yield Gauge("sak_tail_in_files", "1 if the tail is in files as well.", tail.file_problem is None)
+        yield Counter("sak_tail_resent_events", "Events of tails that were sent again.", counters.resent_events)
+        changes = tail.identity.generation - 1
+        yield Counter("sak_redis_changes", "Times that Redis was found to be another, or to have lost data.", changes)
+        yield Gauge("sak_ingest_circuit_open", "1 while new events skip Redis.", self.breaker.open_reason is not None)
+        share = self.redis_memory.used_share
         yield Gauge("sak_redis_memory_share", "Used share of Redis' maxmemory, as last read.", share)
 
     def _batch_sizes(self) -> Metric:
         total = 0
         buckets: list[tuple[str, float]] = []
-        for bound, count in zip([*map(str, BATCH_SIZE_BUCKETS), "+Inf"], self._counters.batch_size_counts, strict=True):
+        for bound, count in zip([*map(str, BATCH_SIZE_BUCKETS), "+Inf"], self.counters.batch_size_counts, strict=True):
             total += count
             buckets.append((bound, total))
-        return Histogram("sak_ingest_batch_events", "Events per batch.", buckets, self._counters.batched_events)
+        return Histogram("sak_ingest_batch_events", "Events per batch.", buckets, self.counters.batched_events)
 
 
 def _by_label(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:

@@ -25,6 +25,10 @@ class Settings:
     """Limit for this process: bodies and their overhead."""
     quarantine_max_bytes: int
     """Limit of the webhooks that no secret signs."""
+    tail_seconds: int
+    """For how long acknowledged events are remembered beside Redis; 0: not at all."""
+    tail_max_bytes: int
+    """Limit of that, in memory and again in files."""
     min_replicas: int
     """Replicas that must have an event before it is acknowledged; 0: the primary is enough."""
     failpoints: str
@@ -53,6 +57,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),
         spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
         quarantine_max_bytes=_parse_number(environ, "QUARANTINE_MAX_BYTES", 64 << 20, minimum=0),
+        tail_seconds=_parse_number(environ, "TAIL_SECONDS", 10, minimum=0),
+        tail_max_bytes=_parse_number(environ, "TAIL_MAX_BYTES", 64 << 20),
         min_replicas=_parse_number(environ, "REDIS_MIN_REPLICAS", 0, minimum=0),
         failpoints=environ.get("SAK_FAILPOINT", ""),
     )

@@ -1,9 +1,8 @@
-"""Moves spooled batches to the stream, oldest first, and so detects that Redis confirms again."""
+"""Moves due tails and spooled batches to the stream, oldest first, and so detects that Redis confirms again."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -16,6 +15,7 @@ from ingest.redis_memory import RedisMemory
 from ingest.spool import Spool, SpoolError
 from ingest.spool_folder import SpoolChunk
 from ingest.stream_appender import AppendError, StreamAppender
+from ingest.tail_drainer import TailDrainer
 
 POLL_SECONDS = 0.2
 """Interval of reading Redis' memory while the spool is empty."""
@@ -37,8 +37,7 @@ class SpoolDrainer:
     redis_memory: RedisMemory
     counters: Counters
     failpoints: Failpoints
-    on_empty: Callable[[], None]
-    """Called when the spool becomes empty."""
+    tail_drainer: TailDrainer
     _awaiting_removal: SpoolChunk | None = None
     """Confirmed by the stream, not yet removed from the spool."""
 
@@ -51,6 +50,7 @@ class SpoolDrainer:
                 if time.monotonic() > next_check_at:
                     next_check_at = time.monotonic() + CHECK_SECONDS
                     await self.spool.check()
+                    await self.tail_drainer.orphaned_tails.adopt()
                 moved = await self._move_oldest()
             except (RedisError, OSError, AppendError, SpoolError):
                 moved = False
@@ -66,14 +66,18 @@ class SpoolDrainer:
         await self.redis_memory.refresh()
         if self.redis_memory.is_full or not await self._has_enough_replicas():
             return False
+        if await self.tail_drainer.send_next():
+            return True
         chunk = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.has_batches else None
         if chunk is None:
-            self.breaker.half_open()
+            if not self.tail_drainer.tail.has_due:
+                self.breaker.half_open()
             return False
         size_bytes = sum(batch.size_bytes for batch in chunk.batches)
         if not self.redis_memory.fits(size_bytes):
             return False
-        await self.appender.append([batch.fields for batch in chunk.batches], size_bytes)
+        events = sum(batch.events for batch in chunk.batches)
+        await self.appender.append([batch.fields for batch in chunk.batches], events, size_bytes)
         self.failpoints.reach("spool.after_xadd")
         self._awaiting_removal = chunk
         await self._remove_appended()
@@ -88,8 +92,6 @@ class SpoolDrainer:
         self._awaiting_removal = None
         self.counters.drained_events += events
         log.info("drained %d events from the spool", events)
-        if not self.spool.has_batches:
-            self.on_empty()
 
     async def _has_enough_replicas(self) -> bool:
         if not self.appender.min_replicas or self.breaker.open_reason != "replicas":

@@ -16,11 +16,14 @@ from ingest.errors import NotConfirmedError
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
 from ingest.redis_memory import RedisMemory
+from ingest.tail import Tail
 
 APPEND_TIMEOUT_SECONDS = 1.0
 """Seconds within which Redis must confirm; SAK itself gives up after 8."""
 REPLICA_WAIT_SHARE = 0.7
 """Share of the deadline for replicas to confirm."""
+ANOTHER_REDIS = "another_redis"
+"""Why the circuit is open while the tail is sent again."""
 # fmt: off
 REDIS_ERROR_CODES = frozenset({
     "busy", "clusterdown", "loading", "masterdown", "misconf", "noauth", "noperm", "noreplicas", "oom", "readonly",
@@ -43,19 +46,26 @@ class StreamAppender:
     breaker: CircuitBreaker
     redis_memory: RedisMemory
     drain_jobs: DrainJobs
+    tail: Tail
     _connection: AbstractConnection | None = None
+    _generation: int = 0
+    """The generation of the connection's Redis; 0 before the first connection."""
+    _suspicions: int = 0
 
-    async def append(self, entries: Sequence[Mapping[bytes, bytes]], size_bytes: int) -> None:
-        """Add each batch's fields as an entry, close the circuit, and enqueue a drain job if none is queued.
+    async def append(self, entries: Sequence[Mapping[bytes, bytes]], events: int, size_bytes: int) -> None:
+        """Add each batch's fields as an entry, and enqueue a drain job if none is queued.
 
-        After an AppendError the circuit is open, and the next append connects anew.
+        The circuit is closed then, unless the tail must be sent again first. After an AppendError it is open, and the
+        next append connects anew.
         """
         sent = False
+        ticket = 0
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
                 connection = await self._ensure_connected()
                 self.failpoints.reach("ingest.before_xadd")
                 sent = True
+                ticket = self.tail.write(entries, size_bytes)
                 commands = connection.pack_commands(_append_commands(entries))
                 await connection.send_packed_command(commands, check_health=False)
                 jobs = await self._read_confirmation(connection, len(entries))
@@ -65,12 +75,28 @@ class StreamAppender:
         except (TimeoutError, redis.exceptions.TimeoutError):
             raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
         except (ResponseError, BusyLoadingError, AuthenticationError) as error:
-            raise await self._disconnect_with_error(_error_code(error), may_be_stored=False) from None
+            # Redis does not have the batches, but a file of the tail may.
+            raise await self._disconnect_with_error(_error_code(error), may_be_stored=ticket > 0) from None
         except (RedisError, OSError):
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
-        self.breaker.close()
+        await self.tail.add(ticket, entries, events, size_bytes, self._generation)
+        if self.tail.has_due:
+            self.breaker.hold_open(ANOTHER_REDIS)
+        else:
+            self.breaker.close()
         self.redis_memory.record_append(size_bytes)
         self.drain_jobs.enqueue_if_needed(jobs)
+
+    async def verify(self) -> None:
+        """Connect, and open the circuit if Redis is another one that lacks the tail. Raises RedisError and OSError."""
+        try:
+            async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+                await self._ensure_connected()
+        except (RedisError, OSError):
+            await self.close()
+            raise
+        if self.tail.has_due:
+            self.breaker.hold_open(ANOTHER_REDIS)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -82,11 +108,19 @@ class StreamAppender:
         connection = self._connection
         if connection is None:
             self._connection = connection = self.client.connection_pool.make_connection()
+        if self._generation != self.tail.identity.generation and connection.is_connected:
+            # Another connection has found another Redis; this one may still lead to the old one.
+            await connection.disconnect(nowait=True)
+        is_new = not connection.is_connected
         await connection.connect()
         if await connection.can_read():
             # Closed by the server while idle, or a stray reply: both need a new connection.
             await connection.disconnect(nowait=True)
             await connection.connect()
+            is_new = True
+        if is_new or self._suspicions != self.tail.identity.suspicions:
+            self._suspicions = self.tail.identity.suspicions
+            self._generation = await self.tail.identity.check(connection, self._generation)
         return connection
 
     async def _read_confirmation(self, connection: AbstractConnection, count: int) -> int:
@@ -97,6 +131,7 @@ class StreamAppender:
         for reply in ids:
             if isinstance(reply, Exception):
                 raise reply
+        self.tail.identity.confirm(self._generation, cast("bytes", ids[-1]))
         # The length may fail alone, on a key of another type; the events are safe nevertheless.
         return jobs if isinstance(jobs, int) else 0
 

@@ -51,7 +51,8 @@ class RawBatch:
     received_at: tuple[int, ...]
     """Time of receipt of each event, in milliseconds since 1970 (UTC)."""
     bodies: tuple[bytes, ...]
-    """The raw bodies, unchanged; as many as `received_at`. Both are empty in a progress batch."""
+    """The raw bodies, unchanged; as many as `received_at`. Both are empty in a progress batch
+    of an older ingest, which reported its position so."""
     spooled_events: int = 0
     """Events in the writer's spool when it made this batch; 0 if the entry does not say a number."""
     traceparents: tuple[str, ...] = ()

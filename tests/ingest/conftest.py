@@ -13,13 +13,14 @@ from tests.support.ingest_process import IngestProcess
 
 @pytest.fixture(scope="session")
 def shared_ingest(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestProcess]:
-    with IngestProcess(servers.valkey.url, tmp_path_factory.mktemp("standing")) as running:
+    # Without a tail: to empty Valkey between tests is to lose data, after which the tail would be sent again.
+    with IngestProcess(servers.valkey.url, tmp_path_factory.mktemp("standing"), TAIL_SECONDS="0") as running:
         yield running
 
 
 @pytest.fixture
 def ingest(shared_ingest: IngestProcess, redis_url: str) -> IngestProcess:
-    """Ingest on this worker's emptied Valkey, for tests that leave it running. An empty batch may come any time."""
+    """Ingest on this worker's emptied Valkey, for tests that leave it running."""
     assert redis_url
     return shared_ingest
 

@@ -46,7 +46,7 @@ def test_a_writer_that_shuts_down_reports_its_end(
         ingest.stop()
         [report] = reports(client)
 
-    assert (report.acknowledged_events, report.spooled_events, report.ended) == (1, 0, True)
+    assert (report.number, report.acknowledged_events, report.spooled_events, report.ended) == (1, 1, 0, True)
 
 
 def test_a_writer_that_leaves_a_spool_has_not_ended(

@@ -9,6 +9,7 @@ from pathlib import Path
 import redis
 
 from dev.embedded.valkey import EmbeddedValkey
+from ingest.queue import contract
 from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
 from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
@@ -89,7 +90,7 @@ def test_a_living_process_adopts_the_spool_of_one_that_died(own_valkey: Embedded
         survivor.stop()
 
     assert sorted(stream_bodies(own_valkey.url)) == [b"of the survivor", b"of the victim"]
-    assert list(Path(spool).iterdir()) == []
+    assert list(Path(spool).glob("*.spool")) == []
 
 
 def test_a_batch_that_was_sent_twice_is_one_batch(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_batch_that_was_sent_twice_is_one_batch(own_valkey: EmbeddedValkey, tm
         wait_until(lambda: len(stream_batches(own_valkey.url)) >= 2 and waiting(ingest) == 0)
 
     assert stream_bodies(own_valkey.url) == [b"once"]
-    assert sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url)) == 2
+    assert sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url)) >= 2
 
 
 def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
@@ -176,12 +177,14 @@ def test_the_spool_holds_as_many_events_as_the_batches_report(own_valkey: Embedd
 
 
 def test_an_emptied_redis_accepts_events_again(redis_url: str, tmp_path: Path) -> None:
-    """Somebody will FLUSHALL; nothing of ours may have to exist for an append."""
+    """Somebody will FLUSHALL; nothing of ours may have to exist for an append, and the newest events come back."""
     with IngestProcess(redis_url, tmp_path) as ingest:
         ingest.post_webhook(b"before")
         with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            wait_until(lambda: client.exists(contract.WRITERS))
             client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
         answer = ingest.post_webhook(b"after")
+        wait_until(lambda: len(stream_bodies(redis_url)) == 2)
 
-    assert answer.json["path"] == "stream"
-    assert stream_bodies(redis_url) == [b"after"]
+    assert answer.status == 200
+    assert set(stream_bodies(redis_url)) == {b"before", b"after"}

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,11 +79,35 @@ def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
         assert not (wrong := fleet.find_problems(sender.deliveries)), wrong
 
 
+def test_a_replica_that_lacks_the_newest_events_is_promoted_and_gets_them(
+    redis_servers: SentinelDeployment, database_url: str, folder: Path
+) -> None:
+    """Without REDIS_MIN_REPLICAS: the primary takes seconds of events along that nobody else has but ingest."""
+    with ProcessFleet(folder, database_url, redis_servers.url) as fleet:
+        first = redis_servers.primary
+        [second] = redis_servers.servers.keys() - {first}
+        with fleet.create_sender(155, 100) as sender:
+            assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 20), fleet.output
+            os.kill(fleet.workers[0].pid, signal.SIGSTOP)
+            redis_servers.servers[second].kill()
+            time.sleep(2)
+            redis_servers.servers[first].kill()
+            redis_servers.servers[second].stop()
+            redis_servers.start_server(second, primary_port=first)
+            os.kill(fleet.workers[0].pid, signal.SIGCONT)
+            assert fleet.wait_until(lambda: redis_servers.primary == second), fleet.output
+            fleet.wait(2.0)
+
+        assert fleet.wait_until(lambda: fleet.count_spooled_events() == 0), fleet.output
+        assert fleet.read_metric("sak_tail_resent_events_total") > 100
+        assert not (wrong := fleet.find_problems(sender.deliveries)), wrong
+
+
 def test_the_ledger_names_events_that_only_the_dead_primary_had(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
-    """Without REDIS_MIN_REPLICAS an acknowledgement is the primary's word alone: what dies with it is named."""
-    with ProcessFleet(folder, database_url, redis_servers.url) as fleet:
+    """Without REDIS_MIN_REPLICAS or a tail an acknowledgement is the primary's word alone: the loss is named."""
+    with ProcessFleet(folder, database_url, redis_servers.url, environment={"TAIL_SECONDS": "0"}) as fleet:
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
         with fleet.create_sender(152, 20) as sender:

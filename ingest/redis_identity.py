@@ -1,0 +1,127 @@
+"""Notices that Redis is another one than before, or has gone back in time: what it had confirmed may be gone."""
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ResponseError
+
+from ingest.queue import contract
+
+log = logging.getLogger("ingest")
+
+EntryId: TypeAlias = tuple[int, int]
+"""The two parts of a stream entry's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisState:
+    """What a connection shows of its Redis."""
+
+    run_id: str | None
+    """Identifies one run of one server; None where the user may not use INFO."""
+    role: str
+    replication_id: str
+    """Identifies one history of writes."""
+    offset: int
+    """Bytes of that history."""
+    last_id: EntryId | None
+    """The newest id that the stream has ever given; None where the user may not ask."""
+
+    def continues(self, earlier: "RedisState") -> bool:
+        """Whether it is the same Redis, with all that it had."""
+        names = (self.run_id, self.role, self.replication_id)
+        same = names == (earlier.run_id, earlier.role, earlier.replication_id)
+        return self.run_id is not None and same and self.offset >= earlier.offset
+
+
+class RedisIdentity:
+    """The Redis that this process uses, as all its connections have found it."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        """Counts the Redises that this process has used, one that went back in time counting as another."""
+        self.suspicions = 0
+        """Counts the hints that Redis may be another; after each, connections check before they append."""
+        self.seen_at = 0.0
+        """When this Redis was last known to be there, by the monotonic clock."""
+        self._state: RedisState | None = None
+        self._confirmed_id: EntryId = (0, 0)
+        self._has_forgotten = False
+
+    def confirm(self, generation: int, entry_id: bytes) -> None:
+        """Record that this Redis has confirmed an entry, on a connection of that generation."""
+        if generation == self.generation:
+            milliseconds, _, sequence = entry_id.partition(b"-")
+            self._confirmed_id = max(self._confirmed_id, (int(milliseconds), int(sequence)))
+            self.seen_at = time.monotonic()
+
+    def observe(self, run_id: str | None, *, has_forgotten: bool, asked_at: float) -> None:
+        """Record what the heartbeat, asked at this time, found: whether Redis has forgotten the report before it."""
+        if self._state is None:
+            return
+        if has_forgotten or run_id != self._state.run_id:
+            self._has_forgotten = self._has_forgotten or has_forgotten
+            self.suspicions += 1
+        else:
+            self.seen_at = max(self.seen_at, asked_at)
+
+    async def check(self, connection: AbstractConnection, generation: int) -> int:
+        """Compare the connection's Redis with the one known; returns the generation that the connection belongs to.
+
+        `generation` is the one that the caller knew before it connected. Raises RedisError.
+        """
+        before, confirmed_id = self.generation, self._confirmed_id
+        state = await _read_state(connection)
+        went_back = before == self.generation and state.last_id is not None and state.last_id < confirmed_id
+        # Without INFO every new connection may lead to another Redis; but not the one that a connection makes because
+        # another connection has counted this already.
+        is_counted = state.run_id is None and generation != self.generation
+        is_same = is_counted or (state.continues(self._state) if self._state else True)
+        if is_same and not went_back and not self._has_forgotten:
+            self.seen_at = time.monotonic()
+        else:
+            self.generation += 1
+            self._confirmed_id = state.last_id or (0, 0)
+            log.warning("Redis is another one than before, or has lost data: the newest events are sent again")
+        self._state, self._has_forgotten = state, False
+        return self.generation
+
+
+async def _read_state(connection: AbstractConnection) -> RedisState:
+    """Ask the connection's Redis. Raises RedisError."""
+    commands = [("INFO", "server"), ("INFO", "replication"), ("XINFO", "STREAM", contract.STREAM)]
+    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    replies: list[object] = []
+    for _ in commands:
+        try:
+            replies.append(cast("object", await connection.read_response()))
+        except ResponseError as error:
+            replies.append(error)
+    server, replication, stream = replies
+    fields = _parse_info(server) | _parse_info(replication)
+    offset = fields.get("master_repl_offset", "0")
+    return RedisState(
+        run_id=fields.get("run_id"),
+        role=fields.get("role", ""),
+        replication_id=fields.get("master_replid", ""),
+        offset=int(offset) if offset.isdecimal() else 0,
+        last_id=_parse_last_id(stream),
+    )
+
+
+def _parse_info(reply: object) -> dict[str, str]:
+    if not isinstance(reply, bytes):
+        return {}
+    return dict(re.findall(r"^(\w+):([^\r\n]*)\r?$", reply.decode(errors="replace"), re.MULTILINE))
+
+
+def _parse_last_id(reply: object) -> EntryId | None:
+    if isinstance(reply, ResponseError):
+        return (0, 0) if "no such key" in str(reply) else None
+    facts = cast("list[object]", reply)
+    milliseconds, _, sequence = cast("bytes", facts[facts.index(b"last-generated-id") + 1]).partition(b"-")
+    return int(milliseconds), int(sequence)

@@ -1,0 +1,31 @@
+"""How far the writers of this process are, and those whose files it has adopted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriterPosition:
+    writer: str
+    number: int = 0
+    """The number of its newest batch; 0 before the first."""
+    acknowledged_events: int = 0
+
+
+class FormerWriters:
+    """Writers that number no more batches, until everything that they acknowledged was sent to the stream."""
+
+    def __init__(self) -> None:
+        self.positions: dict[str, WriterPosition] = {}
+        """The last known position of each, by writer."""
+
+    def remove(self, positions: Iterable[WriterPosition]) -> None:
+        """Remove writers, unless a later position of them is known meanwhile."""
+        for position in positions:
+            if self.positions.get(position.writer) == position:
+                del self.positions[position.writer]
+
+    def add(self, position: WriterPosition) -> None:
+        """Add a writer, or a later position of it."""
+        if position.number >= self.positions.get(position.writer, position).number:
+            self.positions[position.writer] = position

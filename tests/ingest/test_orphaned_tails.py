@@ -1,0 +1,105 @@
+"""A process of ingest ends: the next one, or one beside it, sends its newest events again, and reports its end."""
+
+import time
+from pathlib import Path
+from typing import cast
+
+import redis
+
+from dev.embedded.valkey import EmbeddedValkey
+from ingest.queue import contract, writer_reports
+from tests.support.ingest_process import IngestProcess, stream_bodies
+from tests.support.lost_data import lose_everything
+from tests.support.waiting import wait_until
+from tests.support.webhook_load import WebhookLoad
+
+
+def test_redis_and_ingest_killed_in_one_moment_lose_no_event(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """One host, one power supply, one operator: the tail's file is what is left."""
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        with WebhookLoad(ingest) as load:
+            time.sleep(1)
+            own_valkey.kill()
+            ingest.kill()
+        lose_everything(own_valkey)
+        ingest.start()
+        wait_until(lambda: set(load.acknowledged) <= set(stream_bodies(own_valkey.url)))
+
+    assert len(load.acknowledged) > 50
+
+
+def test_a_process_that_ended_well_leaves_its_newest_events_to_the_next(
+    own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    """A deployment may meet a failover of Redis."""
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        ingest.post_webhook(b"x")
+        ingest.stop()
+        lose_everything(own_valkey)
+        ingest.start()
+        wait_until(lambda: stream_bodies(own_valkey.url) == [b"x"])
+
+
+def test_a_process_that_has_nothing_to_send_again_leaves_no_file(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="1") as ingest:
+        ingest.post_webhook(b"x")
+        wait_until(lambda: ingest.read_metric("sak_tail_bytes") == 0)
+        ingest.stop()
+
+    assert list((tmp_path / "spool").glob("*.tail")) == []
+
+
+def test_a_living_process_sends_the_tail_of_one_that_died(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """Several processes share the folder, and the one that died may not be started again."""
+    other = tmp_path / "other"
+    other.mkdir()
+    with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "spool")) as survivor:
+        with IngestProcess(own_valkey.url, other, SPOOL_DIR=str(tmp_path / "spool")) as victim:
+            victim.post_webhook(b"of the victim")
+        lose_everything(own_valkey)
+        wait_until(lambda: stream_bodies(own_valkey.url) == [b"of the victim"])
+        wait_until(lambda: len(list((tmp_path / "spool").glob("*.tail"))) == 1)
+
+        assert survivor.read_metric("sak_tail_resent_events_total") >= 1
+
+
+def test_a_writer_that_died_is_reported_as_ended_once_its_files_are_sent(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Also one that was idle for long; until then its silence is a reason to look after it."""
+
+    def reported_end(writer: str) -> bool:
+        fields = cast("dict[bytes, bytes]", client.hgetall(contract.WRITERS))
+        return any(report.ended for report in writer_reports.from_hash(fields) if report.writer == writer)
+
+    with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="1") as ingest:
+        writer = ingest.post_webhook(b"x").json["batch"].split(":")[0]
+        wait_until(lambda: ingest.read_metric("sak_tail_bytes") == 0)
+        ingest.kill()
+        before = reported_end(writer)
+        ingest.start()
+        wait_until(lambda: reported_end(writer))
+
+    assert not before
+
+
+def test_a_writer_that_died_with_a_spool_ends_when_that_is_drained(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        wait_until(lambda: client.hlen(contract.WRITERS))
+        own_valkey.kill()
+        writer, number = ingest.post_webhook(b"x").json["batch"].split(":")
+        ingest.kill()
+        ingest.start()
+        own_valkey.start()
+        wait_until(lambda: stream_bodies(own_valkey.url) == [b"x"])
+
+        def report() -> writer_reports.WriterReport:
+            fields = cast("dict[bytes, bytes]", client.hgetall(contract.WRITERS))
+            [found] = [found for found in writer_reports.from_hash(fields) if found.writer == writer]
+            return found
+
+        wait_until(lambda: report().ended)
+
+    assert number == "1"

@@ -1,0 +1,18 @@
+"""Tail files, and the batches in them."""
+
+from pathlib import Path
+
+from ingest.queue import contract
+from ingest.tail_file import OrphanedTailFile
+from ingest.tail_group import Entry
+
+WRITER, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
+
+
+def entry(number: int, writer: str = WRITER, body: bytes = b"body") -> Entry:
+    return contract.to_fields(contract.RawBatch(writer, number, number, (1,), (body,)))
+
+
+def adopt(directory: Path) -> list[OrphanedTailFile]:
+    found = (OrphanedTailFile.try_adopt(path) for path in sorted(directory.glob("*.tail")))
+    return [file for file in found if file is not None]
