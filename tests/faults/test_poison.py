@@ -117,16 +117,20 @@ def test_a_search_that_takes_many_jobs_ends_and_delays_no_other_entry(
     with FaultProxy(servers.postgres.socket_folder / postgres.SOCKET_NAME) as proxy:
         proxy.delay_seconds = 0.01
         pipeline.worker_database_url = f"postgresql://{postgres.ROLE}@127.0.0.1:{proxy.port}/{pipeline.database_name}"
-        pipeline.feed.append([poison(number) for number in range(60)])
+        for first in (0, 20, 40):
+            pipeline.feed.append([poison(number) for number in range(first, first + 20)])
+        pipeline.feed.append(EventGenerator(76).take(10))
         worker = pipeline.create_worker().start()
+        assert pipeline.wait_until(lambda: pipeline.count_ledger_events() >= 10, 60), worker.output
         assert pipeline.wait_until(lambda: count_verdicts(pipeline) >= 10, 60), worker.output
         worker.kill()
         judged = count_verdicts(pipeline)
         pipeline.feed.append(EventGenerator(75).take(20))
         worker.start()
 
-        assert pipeline.wait_until(lambda: pipeline.count_ledger_events() >= 20, 60), worker.output
-        assert count_verdicts(pipeline) >= judged, "the search goes on, and does not begin anew"
+        assert pipeline.wait_until(lambda: pipeline.count_ledger_events() >= 30, 60), worker.output
+        [(parked,)] = pipeline.fetch_rows("SELECT count(*) FROM parked_events WHERE reason = 'rejected_by_store'")
+        assert count_verdicts(pipeline) + parked >= judged, "the search goes on, and does not begin anew"
         assert pipeline.wait_until_drained(200), worker.output
     assert pipeline.fetch_rows("SELECT count(*) FROM parked_events WHERE reason = 'rejected_by_store'") == [(60,)]
     assert count_verdicts(pipeline) == 0, "nothing is kept about an entry that is stored"

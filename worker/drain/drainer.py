@@ -161,9 +161,9 @@ class Drainer:
             self._is_searching = self._release_unstored(ids, stored)
         seconds = time.monotonic() - started
         self._metrics.record_drain(entries=len(stored.ids), outcome_counts=stored.outcome_counts, seconds=seconds)
-        if self._is_searching:
+        if stored.has_untried and not stored.ids:
             self._read_count = max(1, len(entries) // 2)
-        else:
+        elif not self._is_searching:
             self._adjust_read_count(entries, stored.events)
         self._known_batches.expect(stored.events > 0 and not stored.outcome_counts)
         return stored.events

@@ -41,6 +41,8 @@ class StoredEntries:
     ids: list[bytes] = field(default_factory=list[bytes])
     events: int = 0
     outcome_counts: Counter[str] = field(default_factory=Counter[str])
+    has_untried: bool = False
+    """Whether there was no time to try each entry."""
 
 
 class EntryStore:
@@ -66,6 +68,8 @@ class EntryStore:
         self._failpoints = failpoints
         self._tracing = tracing
         self._should_stop = should_stop
+        self._rejected_ids: set[bytes] = set()
+        """Entries in which a rejected event is being searched."""
 
     def store(self, entries: Sequence[StreamEntry], stored: StoredEntries) -> None:
         """Store the entries, or those for which there is time, and add each to `stored` as soon as it is.
@@ -78,12 +82,18 @@ class EntryStore:
             return time.monotonic() < until and not self._should_stop()
 
         decoded = self._decode([entry for entry in entries if entry.deaths < poison.MAX_DEATHS], stored)
-        if decoded:
+        rejected = [one for one in decoded if one[0].id in self._rejected_ids]
+        untried = [one for one in decoded if one[0].id not in self._rejected_ids]
+        if untried:
             try:
-                self._commit(decoded, stored)
+                self._commit(untried, stored)
             except PermanentError as error:
                 log.warning("%s: searching for the rejected event", error)
-                self._store_parts(decoded, stored, has_time)
+                rejected += self._store_parts(untried, stored, has_time)
+        # Last, so that no search delays what PostgreSQL accepts.
+        for entry, batch in rejected:
+            if has_time():
+                self._park_rejected(entry, batch, stored, has_time)
         for entry in entries:
             if entry.deaths >= poison.MAX_DEATHS and has_time():
                 self._store_suspect(entry, stored, has_time)
@@ -102,21 +112,27 @@ class EntryStore:
         self._stream.set_aside_unreadable(entry)
         stored.ids.append(entry.id)
 
-    def _store_parts(self, decoded: Sequence[DecodedEntry], stored: StoredEntries, has_time: HasTime) -> None:
-        """Commit the parts that PostgreSQL accepts; search entries that it rejects alone for the rejected events."""
-        size = max(1, len(decoded) // 2)
-        while decoded and has_time():
-            part = decoded[:size]
+    def _store_parts(
+        self, untried: Sequence[DecodedEntry], stored: StoredEntries, has_time: HasTime
+    ) -> Sequence[DecodedEntry]:
+        """Commit the parts that PostgreSQL accepts; returns the entries that it rejects alone."""
+        rejected: list[DecodedEntry] = []
+        size = max(1, len(untried) // 2)
+        while untried and has_time():
+            part = untried[:size]
             try:
                 self._commit(part, stored)
             except PermanentError:
                 size = max(1, len(part) // 2)
                 if len(part) > 1:
                     continue
-                self._park_rejected(*part[0], stored, has_time)
+                rejected += part
+                self._rejected_ids.add(part[0][0].id)
             else:
                 size = 2 * len(part)
-            decoded = decoded[len(part) :]
+            untried = untried[len(part) :]
+        stored.has_untried = bool(untried)
+        return rejected
 
     def _park_rejected(self, entry: StreamEntry, batch: Batch, stored: StoredEntries, has_time: HasTime) -> None:
         verdicts = EventVerdicts(self._stream.redis, entry)
@@ -124,6 +140,7 @@ class EntryStore:
         if parked is not None:
             self._commit([(entry, parked)], stored)
             verdicts.clear()
+            self._rejected_ids.discard(entry.id)
 
     def _store_suspect(self, entry: StreamEntry, stored: StoredEntries, has_time: HasTime) -> None:
         log.warning(
