@@ -20,6 +20,8 @@ _CHARACTER_OF_SCRIPT_WITHOUT_SPACES = re.compile(
 )
 _WITHOUT_SEPARATORS = str.maketrans("", "", " -./\\_+#:*|',&@~()")
 """Characters that one writer puts between the parts of a number or a code and another leaves out."""
+_MAX_LETTERS = 4
+"""Length up to which a word without a digit may be a part of a code, as in KT INS114 DRE."""
 _CLOSING = (",", ";", "!", "?", '"')
 """Ends of a word after which no number or code continues."""
 
@@ -64,23 +66,23 @@ def without_separators(text: str, offsets: list[int]) -> tuple[str, list[int]]:
 
 
 def _codes(words: list[str]) -> Iterator[str]:
-    """The numbers and codes without separators: words with separators, and neighbours of words with a digit."""
+    """The numbers and codes without separators: words with separators, and words with a digit with their neighbours."""
     run: list[str] = []
     pieces = 0
-    previous_has_digit = False
-    is_closed = True
+    previous_has_digit = previous_may_continue = False
     for word in words:
         code = _squeeze(word)
         if not code:
             continue
         has_digit = any(map(str.isdecimal, code))
-        if is_closed or not (has_digit or previous_has_digit):
+        is_part = has_digit or len(code) <= _MAX_LETTERS
+        if not (is_part and previous_may_continue and (has_digit or previous_has_digit)):
             if pieces > 1:
                 yield "".join(run)
             run, pieces = [], 0
         run.append(code)
         pieces += 2 if _has_inner_separators(word, code) else 1
-        previous_has_digit, is_closed = has_digit, word.endswith(_CLOSING)
+        previous_has_digit, previous_may_continue = has_digit, is_part and not word.endswith(_CLOSING)
     if pieces > 1:
         yield "".join(run)
 
