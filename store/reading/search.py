@@ -78,8 +78,11 @@ def _search_sql(
         chat_id: LiteralString = "s.chat_id" if scan_chat else "s.chat_id + 0"
         in_chat = f"{chat_id} = ANY(ARRAY(SELECT x.chat_id FROM members AS x))"  # noqa: S608 - as below
     source: LiteralString = "search_index"
+    remaining_conditions = conditions
     if sort_matches and not scan_chat:
         source = f"(SELECT s.* FROM search_index AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - as below
+        # Comparing a document with a similar word takes microseconds; once is enough.
+        remaining_conditions = "true"
     if newest_only:
         newest: LiteralString = """
             SELECT s.id, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp, s.text
@@ -102,7 +105,7 @@ def _search_sql(
         FROM (
             SELECT s.timestamp, s.id
             FROM {source} AS s
-            WHERE {conditions} AND {in_chat}
+            WHERE {remaining_conditions} AND {in_chat}
                 AND (s.timestamp, s.id) < (%(timestamp)s, %(id)s)
                 AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
                 AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
