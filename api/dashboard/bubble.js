@@ -2,6 +2,7 @@
 
 import { h, hue, plain } from "./element.js";
 import { icon, tick } from "./icons.js";
+import { kindOf } from "./kinds.js";
 import { clock, full, moment, number, t, time } from "./language.js";
 import { safe, said } from "./links.js";
 import { phone, spelled } from "./people.js";
@@ -42,7 +43,7 @@ function versions({ versions: told }) {
 // A message in one line.
 export function summary(message) {
 	if (message.deleted) return t("deleted");
-	return message.message_text || message.caption || t(message.content_state === "undecrypted" ? "undecrypted" : `type_${message.message_type}`);
+	return message.message_text || message.caption || (message.content_state === "undecrypted" ? t("undecrypted") : kindOf(message));
 }
 
 function content(message) {
@@ -50,7 +51,7 @@ function content(message) {
 	if (message.content_state === "undecrypted") return gone("clock", t("undecrypted"));
 	const isText = message.message_type === "text";
 	const text = isText ? message.message_text : message.caption || message.message_text;
-	return [!isText && media(message), text ? said(text) : isText && gone("unknown", t("no_text"))];
+	return [!isText && media(message), text ? said(text) : isText && gone("unknown", kindOf(message))];
 }
 
 function gone(name, text) {
@@ -64,13 +65,15 @@ function length(seconds) {
 function media(message) {
 	const type = message.message_type;
 	const link = message.media_url ? safe(message.media_url) : null;
-	const title = message.file_name ? plain(message.file_name) : t(`type_${type}`);
+	const title = message.file_name ? plain(message.file_name) : kindOf(message);
+	const words = message.caption || message.message_text;
 	let why;
 	if (link) why = h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer nofollow" }, t("open_at", { host: link.host }));
 	else if (message.send_id) why = t("sent_file_not_kept");
-	else if (type === "unknown" || type === "system") why = t("not_shown", { type: message.raw_type ?? "" });
+	else if (message.content_state === "complete" && (words || type === "system")) why = null;
+	else if (type === "unknown") why = t("not_shown", { type: message.raw_type ?? "" });
 	else why = t("missing_file");
-	return h("div.media", icon(type), h("span", h("b", h("bdi", title), length(message.media_seconds)), h("small", why)));
+	return h("div.media", icon(type), h("span", h("b", h("bdi", title), length(message.media_seconds)), why && h("small", why)));
 }
 
 function under(message, { receipts, on }) {

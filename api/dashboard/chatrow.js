@@ -2,17 +2,17 @@
 
 import { h } from "./element.js";
 import { icon, tick, tool } from "./icons.js";
+import { kindOf } from "./kinds.js";
 import { brief, full, number, span, t, time } from "./language.js";
 import { avatar, nameOf, sessionName } from "./people.js";
 import { toChat } from "./route.js";
 
 // `[image]` and the like come from the API in its own words.
-function words(preview) {
+function words({ preview, raw_type, message_type }, address) {
 	const name = /^\[([a-z ]+)\]$/.exec(preview)?.[1];
 	if (name === "deleted") return t("deleted");
 	if (name === "waiting for this message") return t("undecrypted");
-	const type = t(`type_${name}`);
-	return type === `type_${name}` ? preview : type;
+	return name === message_type ? kindOf({ message_type, raw_type, address }) : preview;
 }
 
 // How long somebody has waited for an answer. Nobody who sends to everybody waits for one.
@@ -29,7 +29,7 @@ export function isUnread(chat) {
 
 export function chatRow(chat, { chosen, sessions, mark }) {
 	const last = chat.last_message;
-	const preview = last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last.preview)] : [];
+	const preview = last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
 	const session = sessions.length > 1 && h("span.session.cut", { title: t("session") }, sessionName(sessions, chat.session_id));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };

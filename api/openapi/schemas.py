@@ -56,6 +56,7 @@ SCHEMAS: spec.Schema = {
         message_id=STRING,
         direction=_DIRECTION,
         message_type=STRING,
+        raw_type=NULLABLE_STRING,
         preview={"type": "string", "description": "The text, or a word such as [image]."},
         status=NULLABLE_STRING,
         timestamp=INTEGER,

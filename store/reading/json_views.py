@@ -129,6 +129,7 @@ CHAT_JSON: LiteralString = f"""(
             {iso_ms("c.waiting_since")} AS waiting_since,
             CASE WHEN m.id IS NOT NULL THEN json_build_object(
                 'id', m.id, 'message_id', m.message_id, 'direction', m.direction, 'message_type', m.message_type,
+                'raw_type', m.raw_type,
                 'preview', CASE
                     WHEN m.deleted_at IS NOT NULL THEN '[deleted]'
                     WHEN coalesce(m.message_text, m.caption, '') <> ''
