@@ -11,7 +11,7 @@ import psycopg
 
 from dev.chaos import faults, ledger_command, verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.faults import FAULTS, Undo
+from dev.chaos.faults import ALL_FAULTS, ALONE, DISK_FAULTS, FAILOVERS, FAULTS, POSTGRES_FROZEN, Undo
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.verdict import Verdict
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
@@ -69,7 +69,9 @@ class Campaign:
 
     def run(self, print_line: Callable[[str], None]) -> CampaignResult:
         """Start everything, hurt it, let it rest, judge it."""
-        with SystemUnderTest(workers=self._workers) as system:
+        with SystemUnderTest(workers=self._workers, is_replicated=True) as system:
+            if system.redis_disk is None:
+                print_line("no C compiler: nothing happens to disks and clocks")
             started = time.monotonic()
             with WebhookSender(system.port, EventGenerator(self._seed), self._rate) as sender:
                 self._inject_faults(system, sender.deliveries, started + self._minutes * 60, print_line)
@@ -85,25 +87,29 @@ class Campaign:
     def _inject_faults(
         self, system: SystemUnderTest, record: DeliveryLog, end: float, print_line: Callable[[str], None]
     ) -> None:
-        names = list(FAULTS)
+        names = [*FAULTS, *FAILOVERS, *(DISK_FAULTS if system.redis_disk is not None else ())]
         weights = [faults.WEIGHTS.get(name, 1) for name in names]
         due = time.monotonic() + MIN_PAUSE
         while (now := time.monotonic()) < end:
             if now >= due:
                 [name] = self._dice.choices(names, weights)
-                if self._servers_running(system):
+                if self._may_happen(name, system):
                     self._inject(name, system, record, print_line)
                 due = now + self._dice.uniform(MIN_PAUSE, MAX_PAUSE)
             self._undo_due(system, record)
 
-    def _servers_running(self, system: SystemUnderTest) -> bool:
-        """True if both servers run; with both down, only the spool could store an event."""
-        return system.valkey.running and system.postgres.running
+    def _may_happen(self, name: str, system: SystemUnderTest) -> bool:
+        """Whether the system can keep its promises under this fault as well; both servers must run."""
+        if any(pending in ALONE for _, pending, _ in self._undos) or (name in ALONE and self._undos):
+            return False
+        if not (system.valkey.running and system.postgres.running):
+            return False
+        return name not in FAILOVERS or system.replicas_follow
 
     def _inject(
         self, name: str, system: SystemUnderTest, record: DeliveryLog, print_line: Callable[[str], None]
     ) -> None:
-        after, undo = FAULTS[name](system, self._dice)
+        after, undo = ALL_FAULTS[name](system, self._dice)
         self._injected[name] += 1
         print_line(f"{name}{f', for {after:.1f} s' if after else ''}; {len(record.acknowledged):,} acknowledged so far")
         self._undos.append((time.monotonic() + after, name, undo))
@@ -123,8 +129,9 @@ class Campaign:
             self._check_recoveries(system)
 
     def _check_recoveries(self, system: SystemUnderTest) -> None:
-        if not self._open or not system.postgres.running:
-            return
+        is_frozen = any(name == POSTGRES_FROZEN for _, name, _ in self._undos)
+        if not self._open or is_frozen or not system.postgres.running:
+            return  # this thread also ends the faults: it must not wait for a server
         try:
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 for recovery in list(self._open):
@@ -159,10 +166,10 @@ class Campaign:
 def format_report(result: CampaignResult) -> str:
     """The outcome for people."""
     record, found = result.deliveries, result.verdict
-    lines = [f"{'fault':<24}{'times':>7}{'slowest recovery':>19}"]
-    for name in FAULTS:
+    lines = [f"{'fault':<29}{'times':>7}{'slowest recovery':>19}"]
+    for name in ALL_FAULTS:
         took = result.recoveries.get(name)
-        lines.append(f"{name:<24}{result.injected_faults[name]:>7}{'' if took is None else f'{took:.1f} s':>19}")
+        lines.append(f"{name:<29}{result.injected_faults[name]:>7}{'' if took is None else f'{took:.1f} s':>19}")
     figures: dict[str, object] = {
         "seed": result.seed,
         "seconds": f"{result.seconds:.0f}",

@@ -65,6 +65,11 @@ class FaultProxy:
         """The next request that has the marker in it gets through; its reply does not, and the connection is reset."""
         self._marker = marker
 
+    def lead_to(self, upstream: Path) -> None:
+        """Pass new connections to another server's socket, and reset those that there are."""
+        self._upstream = upstream
+        self.reset_connections()
+
     def heal(self) -> None:
         """Be a faithful proxy again. Connections that are dead are reset, as a restarted router would."""
         self.delay_seconds = 0.0

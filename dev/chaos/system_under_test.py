@@ -1,5 +1,6 @@
 """The system of a campaign: private servers, a proxy in front of each, and processes that are restarted."""
 
+import itertools
 import shutil
 import time
 from collections.abc import Mapping
@@ -9,7 +10,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from dev.chaos import event_generator
+from dev.chaos import disk_shim, event_generator, replication
+from dev.chaos.disk_shim import DiskShim
 from dev.chaos.fault_proxy import FaultProxy
 from dev.embedded import data_folder, postgres
 from dev.embedded.managed_process import ManagedProcess
@@ -20,6 +22,10 @@ from store.postgres import migrator
 
 # Nothing here survives a power failure; a killed process loses no more than in production.
 POSTGRES_SETTINGS = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
+STANDBY_SETTINGS = {"wal_keep_size": "256MB", "wal_retrieve_retry_interval": "200ms"}
+"""A standby follows again after its link was down, and soon."""
+REPLICATED_VALKEY_SETTINGS = {"appendfsync": "everysec", "repl-diskless-sync-delay": "0"}
+"""What a managed Redis has: the promises must not need more."""
 
 
 def socket_path(valkey: EmbeddedValkey) -> Path:
@@ -30,25 +36,49 @@ class SystemUnderTest:
     """Starts when entered, on a folder in memory if there is room; leaves nothing behind."""
 
     def __init__(
-        self, *, workers: int = 1, environment: Mapping[str, str] | None = None, prelude: str | None = None
+        self,
+        *,
+        workers: int = 1,
+        environment: Mapping[str, str] | None = None,
+        prelude: str | None = None,
+        is_replicated: bool = False,
     ) -> None:
-        """`environment` is added to what each process is given; `prelude` is Python that runs in it first."""
+        """`environment` is added to what each process is given; `prelude` is Python that runs in it first.
+
+        If it is replicated, both servers have an asynchronous replica, Redis confirms before its disk does, and the
+        disks of Redis and ingest can be made slow or full, if there is a C compiler.
+        """
         self.folder = data_folder.create_temporary()
-        self.postgres = EmbeddedPostgres(self.folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS)
-        self.valkey = EmbeddedValkey(self.folder / "valkey")
+        self.postgres_replica: EmbeddedPostgres | None = None
+        self.valkey_replica: EmbeddedValkey | None = None
+        self._redis_disks: dict[EmbeddedValkey, DiskShim] = {}
+        self.ingest_disk: DiskShim | None = None
+        """The spool's disk and ingest's clock, if they can have faults."""
+        self._folder_numbers = itertools.count(1)
+        self._is_replicated = is_replicated
+        self._prelude = prelude
+        if is_replicated and disk_shim.find_compiler() is not None:
+            self.ingest_disk = self._build_shim(self.folder / "spool")
+        self._postgres_settings = POSTGRES_SETTINGS | (STANDBY_SETTINGS if is_replicated else {})
+        self.postgres = EmbeddedPostgres(
+            self._next_folder("postgres"), ephemeral=True, settings=self._postgres_settings
+        )
+        self.valkey = self._new_valkey()
         self._cleanup = ExitStack()
         self._environment = dict(environment or {})
         self._worker_count = workers
-        self._prelude = prelude
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            for server in (self.postgres, self.valkey):
-                server.start()
-                stack.callback(server.stop)
+            stack.callback(self._stop_servers)
+            self.postgres.start()
+            self.valkey.start()
             migrator.migrate(self.postgres.url)
             self._build_processes(stack)
+            if self._is_replicated:
+                self._add_postgres_replica()
+                self._add_valkey_replica()
             for program in self.processes:
                 stack.enter_context(program)
             self._cleanup = stack.pop_all()
@@ -64,6 +94,8 @@ class SystemUnderTest:
         self.ingest_redis = stack.enter_context(FaultProxy(redis_socket))
         self.worker_redis = stack.enter_context(FaultProxy(redis_socket))
         self.worker_postgres = stack.enter_context(FaultProxy(self.postgres.socket_folder / postgres.SOCKET_NAME))
+        self.postgres_link = stack.enter_context(FaultProxy(self.postgres.socket_folder / postgres.SOCKET_NAME))
+        self.redis_link = stack.enter_context(FaultProxy(redis_socket))
         self.proxies = (self.ingest_redis, self.worker_redis, self.worker_postgres)
         listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, "INGEST_PORT"))
         self.port = listeners.port_of(listener)
@@ -71,7 +103,12 @@ class SystemUnderTest:
         shared = {"WEBHOOK_SECRETS": event_generator.SECRET, "DATA_DIR": str(self.folder), **self._environment}
         self.ingest = ManagedProcess(
             "ingest",
-            shared | {"REDIS_URL": self._redis_url(self.ingest_redis), "LISTEN_FD": str(number)},
+            shared
+            | {
+                "REDIS_URL": self._redis_url(self.ingest_redis),
+                "LISTEN_FD": str(number),
+                **(self.ingest_disk.environment if self.ingest_disk else {}),
+            },
             self.folder / "ingest.log",
             pass_fds=[number],
             prelude=self._prelude,
@@ -92,9 +129,14 @@ class SystemUnderTest:
         self.processes = (self.ingest, *self.workers)
 
     @property
+    def redis_disk(self) -> DiskShim | None:
+        """The primary's disk, if it can have faults."""
+        return self._redis_disks.get(self.valkey)
+
+    @property
     def log_paths(self) -> list[Path]:
         """The output of all processes and servers."""
-        return [*self.folder.glob("*.log"), *self.folder.glob("*/*.log")]
+        return [*self.folder.glob("*.log"), *self.folder.glob("*/*/*.log")]
 
     def restart_ended(self) -> None:
         """Start again whatever has ended, as the supervisor would."""
@@ -102,13 +144,95 @@ class SystemUnderTest:
             program.restart_if_ended()
 
     def repair(self) -> None:
-        """Make everything whole: servers up, proxies faithful, processes running."""
-        for proxy in self.proxies:
+        """Make everything whole: servers up, proxies faithful, disks healthy, processes running."""
+        for proxy in (*self.proxies, self.postgres_link, self.redis_link):
             proxy.heal()
+        for disk in (self.redis_disk, self.ingest_disk):
+            if disk is not None:
+                disk.set()
+        self.start_servers()
+        self.restart_ended()
+
+    def start_servers(self) -> None:
+        """Start the primaries that do not run."""
         for server in (self.postgres, self.valkey):
             if not server.running:
                 server.start()
-        self.restart_ended()
+
+    @property
+    def replicas_follow(self) -> bool:
+        """Whether a failover now would lose next to nothing."""
+        return (
+            self.postgres_replica is not None
+            and self.valkey_replica is not None
+            and replication.has_standby(self.postgres)
+            and replication.is_following(self.valkey_replica)
+        )
+
+    def promote_postgres(self) -> None:
+        """The primary dies for good; its standby takes over with what it has, and gets a standby."""
+        assert self.postgres_replica is not None, "the system is not replicated"
+        lost, self.postgres = self.postgres, self.postgres_replica
+        lost.kill()
+        lost.stop()
+        replication.promote(self.postgres)
+        socket = self.postgres.socket_folder / postgres.SOCKET_NAME
+        self.worker_postgres.lead_to(socket)
+        self.postgres_link.lead_to(socket)
+        self.postgres_link.heal()
+        shutil.rmtree(lost.folder, ignore_errors=True)
+        self._add_postgres_replica()
+
+    def promote_redis(self) -> None:
+        """The primary dies for good; its replica takes over with what it has, and gets a replica."""
+        assert self.valkey_replica is not None, "the system is not replicated"
+        lost, self.valkey = self.valkey, self.valkey_replica
+        lost.kill()
+        lost.stop()
+        replication.take_over(self.valkey)
+        socket = socket_path(self.valkey)
+        for proxy in (self.ingest_redis, self.worker_redis, self.redis_link):
+            proxy.lead_to(socket)
+        self.redis_link.heal()
+        shutil.rmtree(lost.folder, ignore_errors=True)
+        self._add_valkey_replica()
+
+    def _add_postgres_replica(self) -> None:
+        self.postgres_replica = replication.create_standby(
+            self.postgres, self._next_folder("postgres"), self._postgres_settings, link_port=self.postgres_link.port
+        )
+        self.postgres_replica.start()
+
+    def _add_valkey_replica(self) -> None:
+        self.valkey_replica = self._new_valkey()
+        self.valkey_replica.start()
+        replication.follow(self.valkey_replica, self.redis_link.port)
+
+    def _new_valkey(self) -> EmbeddedValkey:
+        folder = self._next_folder("redis")
+        disk = None if self.ingest_disk is None else self._build_shim(folder)
+        server = EmbeddedValkey(
+            folder,
+            settings=REPLICATED_VALKEY_SETTINGS if self._is_replicated else {},
+            environment=disk.environment if disk else {},
+        )
+        if disk is not None:
+            self._redis_disks[server] = disk
+        return server
+
+    def _next_folder(self, kind: str) -> Path:
+        (self.folder / kind).mkdir(exist_ok=True)
+        return self.folder / kind / str(next(self._folder_numbers))
+
+    def _build_shim(self, disk: Path) -> DiskShim:
+        home = self.folder / "shims" / str(next(self._folder_numbers))
+        home.mkdir(parents=True)
+        return DiskShim(home, disk)
+
+    def _stop_servers(self) -> None:
+        for server in (self.postgres_replica, self.valkey_replica, self.postgres, self.valkey):
+            if server is not None:
+                server.stop()
 
     def wait(self, seconds: float, *, restart: bool = True) -> None:
         """Let time pass, looking after the processes meanwhile."""

@@ -26,11 +26,18 @@ class EmbeddedServer(ABC):
     """The signal that the server receives when its parent dies."""
     server_environment: ClassVar[Mapping[str, str]]
 
-    def __init__(self, folder: Path, log_name: str, account: SystemUser | None = None) -> None:
-        """`account` is the user that the server runs as, if not ours."""
+    def __init__(
+        self,
+        folder: Path,
+        log_name: str,
+        account: SystemUser | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`account` is the user that the server runs as, if not ours; `environment` is added to the server's."""
         self.folder = data_folder.prepare(folder, account)
         self.lock = data_folder.FolderLock(self.folder)
         self._account = account
+        self._environment = {**self.server_environment, **(environment or {})}
         self._log = self.folder / log_name
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -48,6 +55,11 @@ class EmbeddedServer(ABC):
         if not self.running or self._process is None:
             raise StartError(f"{self.name} on {self.folder} does not run.")
         return self._process.pid
+
+    def process_ids(self) -> list[int]:
+        """The server's process and its children; raises StartError if it does not run."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [self.pid, *(map(int, children.read_text().split()) if children.exists() else ())]
 
     def start(self) -> None:
         """Return when the server accepts connections; raise StartError with its log if it does not start."""
@@ -114,7 +126,7 @@ class EmbeddedServer(ABC):
             process = child_process.start(
                 command,
                 log,
-                environment={**self.server_environment, **(environment or {})},
+                environment={**self._environment, **(environment or {})},
                 user=self._account,
                 death_signal=self.death_signal,
             )

@@ -29,9 +29,16 @@ class EmbeddedValkey(EmbeddedServer):
     stop_steps = ((signal.SIGTERM, 20.0),)
     server_environment = {"PATH": "/usr/bin:/bin"}  # noqa: RUF012 - a ClassVar of the base
 
-    def __init__(self, folder: Path, *, ephemeral: bool = False, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ephemeral: bool = False,
+        settings: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """`ephemeral` never waits for the disk; `settings` override ours (`maxmemory`, `appendfsync`, …)."""
-        super().__init__(folder, "valkey.log")
+        super().__init__(folder, "valkey.log", environment=environment)
         self._pid_file = self.folder / "valkey.pid"
         self._socket = data_folder.prepare_socket_folder(self.folder, SOCKET_NAME) / SOCKET_NAME
         self._settings = DEFAULT_SETTINGS | ({"appendfsync": "no"} if ephemeral else {}) | dict(settings or {})

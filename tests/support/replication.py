@@ -1,6 +1,5 @@
 """PostgreSQL servers that follow each other."""
 
-import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import Any
 
 import psycopg
 
+from dev.chaos import replication
 from dev.chaos.system_under_test import POSTGRES_SETTINGS
-from dev.embedded import binaries, child_process, system_user
-from dev.embedded.postgres import SERVER_ENVIRONMENT, EmbeddedPostgres
+from dev.embedded.postgres import EmbeddedPostgres
 
 SERVER_SETTINGS = POSTGRES_SETTINGS | {"hot_standby_feedback": "off", "wal_receiver_status_interval": "1s"}
 
@@ -22,21 +21,8 @@ def running_primary(folder: Path) -> Generator[EmbeddedPostgres]:
 
 
 def create_standby(primary: EmbeddedPostgres, folder: Path) -> EmbeddedPostgres:
-    """A streaming replica that is not started yet."""
-    server = EmbeddedPostgres(folder, ephemeral=True, settings=SERVER_SETTINGS)
-    user = system_user.for_data_folder(primary.folder / "data")
-    data = server.folder / "data"
-    data.mkdir(mode=0o700)
-    if user:
-        user.give_ownership(data)
-    programs = binaries.find_postgres(primary.folder, user, None)
-    copy = [str(programs / "pg_basebackup"), "-D", str(data), "-h", str(primary.socket_folder), "-U", "app", "-R"]
-    process = child_process.start(
-        [*copy, "-c", "fast", "--no-sync"], subprocess.PIPE, environment=SERVER_ENVIRONMENT, user=user
-    )
-    said, _ = process.communicate()
-    assert process.returncode == 0, said
-    return server
+    """A streaming standby that is not started yet."""
+    return replication.create_standby(primary, folder, SERVER_SETTINGS)
 
 
 def fetch_rows(server: EmbeddedPostgres, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -52,8 +38,7 @@ def require_synchronous_commit(server: EmbeddedPostgres) -> None:
 
 
 def promote(server: EmbeddedPostgres) -> None:
-    assert fetch_rows(server, "SELECT pg_promote()") == [(True,)]
-    assert fetch_rows(server, "SELECT pg_is_in_recovery()") == [(False,)]
+    replication.promote(server)
 
 
 def failover_url(*servers: EmbeddedPostgres) -> str:
