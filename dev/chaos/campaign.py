@@ -11,7 +11,8 @@ import psycopg
 
 from dev.chaos import faults, ledger_command, verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.faults import ALL_FAULTS, ALONE, DISK_FAULTS, FAILOVERS, FAULTS, POSTGRES_FROZEN, Undo
+from dev.chaos.fault_type import Undo
+from dev.chaos.faults import ALL_FAULTS, ALONE, DISK_FAULTS, FAILOVERS, FAULTS, POSTGRES_FROZEN
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.verdict import Verdict
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
