@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from dev.chaos import ledger_command, verdict
+from dev.chaos.stream_writer import connect
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import connections, migrator
@@ -16,6 +17,7 @@ from tests.support.api_server import running_api
 from tests.support.fleet import ProcessFleet
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 from tests.support.waiting import wait_until
+from worker.drain.stream import StreamConsumer
 
 
 @pytest.fixture
@@ -113,6 +115,9 @@ def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
             wait_until(lambda: len(gone.deliveries.acknowledged) >= 10)
         taken = len(early.deliveries.acknowledged) + len(gone.deliveries.acknowledged)
         assert fleet.wait_until(lambda: verdict.count_ledger_events(primary.url) == taken), fleet.output
+        with connect(redis_url) as client:
+            stream = StreamConsumer(client, "test")
+            assert fleet.wait_until(lambda: stream.state().length == 0), "nothing is kept"
         primary.kill()
         standby.start()
         replication.promote(standby)
