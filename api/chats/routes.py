@@ -25,6 +25,7 @@ def list_chats(request: Request) -> Response:
     chat_filter = ChatFilter(
         sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
         unread=parameters.boolean(request, "unread"),
+        unmarked=parameters.boolean(request, "unmarked"),
         waiting=parameters.boolean(request, "waiting"),
         kind=cast("ChatKind | None", parameters.choice(request, "kind", CHAT_KINDS)),
         search_text=parameters.text(request, "q"),

@@ -64,7 +64,10 @@ PATHS: Schema = {
             spec.query("before", _CHATS_CURSOR, "The same as cursor."),
             spec.query("after", _CHATS_CURSOR, "Chats that are newer since; not with cursor or before."),
             spec.SESSION,
-            spec.query("unread", BOOLEAN, "Only chats with unread messages or marked as unread."),
+            spec.query(
+                "unread", BOOLEAN, "Only chats that are marked as unread or have unread messages after the last answer."
+            ),
+            spec.query("unmarked", BOOLEAN, "Only chats with messages not marked as read, answered or not."),
             spec.query("waiting", BOOLEAN, "Only chats whose last message has no response."),
             spec.query("kind", spec.enum(*routes.CHAT_KINDS)),
             spec.query("q", spec.SHORT_TEXT, "Part of a name or number, or the start of the last text."),

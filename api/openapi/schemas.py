@@ -67,6 +67,7 @@ SCHEMAS: spec.Schema = {
         name=NULLABLE_STRING,
         last_message_at=DATE_TIME,
         unread_count=INTEGER,
+        unmarked_count=INTEGER,
         session_id=STRING,
         address=STRING,
         kind=spec.enum(*routes.CHAT_KINDS),

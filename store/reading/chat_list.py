@@ -9,7 +9,7 @@ from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
 from store.reading import search_terms
-from store.reading.json_views import CHAT_JSON, MAX_BIGINT
+from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
 _Row: TypeAlias = tuple[object, ...]
 _Order: TypeAlias = tuple[LiteralString, LiteralString]
@@ -37,6 +37,9 @@ class ChatFilter:
     sessions: tuple[str, ...] | None = None
     """The sessions that the reader may see; None: all."""
     unread: bool = False
+    """Something is still to read: neither marked as read nor answered."""
+    unmarked: bool = False
+    """Something is not marked as read, answered or not."""
     waiting: bool = False
     kind: ChatKind | None = None
     search_text: str | None = None
@@ -92,7 +95,9 @@ def _page_query(
 ) -> LiteralString:
     operator, order_by = order
     # Clauses, not parameters: PostgreSQL uses a partial index only if the text of the query implies its condition.
-    unread: LiteralString = "AND (c.unread > 0 OR c.marked_unread)" if chat_filter.unread else ""
+    unread: LiteralString = f"AND {IS_UNREAD}" if chat_filter.unread else ""
+    if chat_filter.unmarked:
+        unread += "AND (c.unread > 0 OR c.marked_unread)"
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
     kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
     text: LiteralString = "" if chat_filter.search_text is None else _SEARCH_CLAUSE

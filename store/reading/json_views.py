@@ -6,7 +6,7 @@ PostgreSQL builds the JSON: for a page of 50 messages that takes half the time o
 from collections.abc import Mapping
 from typing import LiteralString
 
-from store.model import message_columns
+from store.model import addresses, message_columns
 
 MAX_BIGINT = 2**63 - 1
 """A position or a time after all others."""
@@ -120,12 +120,41 @@ SEND_JSON: LiteralString = f"""(
 
 Requires the alias `s`, a row of sends."""
 
+_COUNTED_UNREAD: LiteralString = "1000"
+"""Unread messages that are counted after the last answer; where there are more, all unread messages are shown."""
+UNREAD_COUNT: LiteralString = f"""(
+    SELECT CASE
+        WHEN c.unread = 0 OR c.kind NOT IN {addresses.ANSWERED_KINDS} THEN c.unread
+        WHEN c.waiting_since IS NULL THEN 0
+        WHEN latest.unread = {_COUNTED_UNREAD} THEN c.unread
+        ELSE latest.unread
+    END
+    FROM (
+        SELECT count(*) AS unread
+        FROM (
+            SELECT
+            FROM chat_ids_of(c.chat_id) AS member
+            JOIN whatsapp_messages AS u ON u.chat_id = member.chat_id
+            WHERE c.unread > 0 AND u.timestamp >= c.waiting_since AND u.unread AND NOT u.is_duplicate
+            LIMIT {_COUNTED_UNREAD}
+        ) AS counted
+    ) AS latest
+)"""  # noqa: S608 - assembled from literals only, which the type proves
+"""The messages of a chat that are still to read: not marked as read, and later than the last answer, because whoever
+answers has read. Requires the alias `c`, a canonical chat, whose `unread` counts all that are not marked."""
+IS_UNREAD: LiteralString = f"""(
+    (c.unread > 0 OR c.marked_unread)
+    AND (c.marked_unread OR c.waiting_since IS NOT NULL OR c.kind NOT IN {addresses.ANSWERED_KINDS})
+)"""
+"""Whether something is still to read in `c`; the first line is the condition of an index."""
+
 CHAT_JSON: LiteralString = f"""(
     SELECT row_to_json(view)::text
     FROM (
         SELECT CASE WHEN c.kind = 'phone' THEN c.address END AS phone_number, c.name,
             {iso_ms("c.last_timestamp")} AS last_message_at,
-            c.unread AS unread_count, c.session_id, c.address, c.kind, c.marked_unread,
+            {UNREAD_COUNT} AS unread_count, c.unread AS unmarked_count,
+            c.session_id, c.address, c.kind, c.marked_unread,
             {iso_ms("c.waiting_since")} AS waiting_since,
             CASE WHEN m.id IS NOT NULL THEN json_build_object(
                 'id', m.id, 'message_id', m.message_id, 'direction', m.direction, 'message_type', m.message_type,

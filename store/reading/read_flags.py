@@ -10,6 +10,7 @@ from store.feed.changes import Change
 from store.postgres import errors
 from store.postgres.connections import Connection
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
+from store.reading.json_views import UNREAD_COUNT
 from store.reading.message_pages import MessagePosition, ReadSnapshot
 
 _MAX_ATTEMPTS = 5
@@ -154,11 +155,11 @@ def _refresh_chats(connection: Connection, canonical_ids: list[int], *, marked_u
     published = cast("list[tuple[int, str]]", changed)
     changes.publish(connection, [Change("read", session_id, chat_id) for chat_id, session_id in published])
     row = connection.execute(
-        """
-        SELECT coalesce(sum(c.unread), 0)::bigint, coalesce(bool_or(c.marked_unread), false)
+        f"""
+        SELECT coalesce(sum({UNREAD_COUNT}), 0)::bigint, coalesce(bool_or(c.marked_unread), false)
         FROM chats AS c
         WHERE c.chat_id = ANY(%(chats)s)
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {"chats": canonical_ids},
     ).fetchone()
     unread, is_marked = row or (0, False)

@@ -5,7 +5,7 @@ from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.model import addresses
 from store.postgres.connections import Connection
-from store.reading.json_views import iso_ms
+from store.reading.json_views import IS_UNREAD, UNREAD_COUNT, iso_ms
 
 TimeStep: TypeAlias = Literal["minute", "hour", "day"]
 
@@ -120,12 +120,12 @@ def unread_totals(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: the unread messages and chats now, independent of the period."""
     return _fetch_json(
         connection,
-        """
-        SELECT json_build_object('messages', coalesce(sum(c.unread), 0), 'chats', count(*))::text
+        f"""
+        SELECT json_build_object('messages', coalesce(sum({UNREAD_COUNT}), 0), 'chats', count(*))::text
         FROM chats AS c
-        WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL AND (c.unread > 0 OR c.marked_unread)
+        WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL AND {IS_UNREAD}
             AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
 

@@ -105,7 +105,8 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
     def addresses(**filters: str) -> list[str]:
         return [contact["address"] for contact in client.get_data("/api/chats", **filters)["contacts"]]
 
-    assert addresses(unread="true") == ["120363041234567890@g.us", "919811000002"]
+    assert addresses(unread="true") == ["120363041234567890@g.us"]
+    assert addresses(unmarked="true") == ["120363041234567890@g.us", "919811000002"]
     assert addresses(waiting="true") == ["120363041234567890@g.us", "919811000001"]
     assert addresses(kind="group") == ["120363041234567890@g.us"]
     assert addresses(session_id="s1") == ["919811000002", "919811000001"]
@@ -192,3 +193,19 @@ def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: Histo
         cursor = page["cursor"]
 
     assert seen == [f"Wanted {index}" for index in range(29, -1, -1)]
+
+
+def test_who_was_answered_is_not_still_to_read(history: HistoryWriter, client: ApiClient) -> None:
+    """Whoever answers on the phone has read what came before; the flags stay for those who want them."""
+    answer = message_fact("yes, till eight", at=60_000, direction="outgoing")
+    history.store(message_fact("is it open?"), answer, message_fact("hello?", at=5_000), message_fact("ok", at=120_000))
+    history.store(message_fact("a post", address="120363999999@newsletter"))
+
+    phone, channel = client.get_data("/api/chats", unread=True)["contacts"]
+    assert (phone["unread_count"], phone["unmarked_count"], channel["unread_count"]) == (1, 3, 1)
+    history.store(message_fact("see you", at=180_000, direction="outgoing"))
+    assert [chat["kind"] for chat in client.get_data("/api/chats", unread=True)["contacts"]] == ["newsletter"]
+    assert {chat["unmarked_count"] for chat in client.get_data("/api/chats", unmarked=True)["contacts"]} == {1, 3}
+    now = 2_000_000_000_000
+    stats = client.get_data("/api/stats", since=now - 1_000, until=now)
+    assert stats["unread"] == {"messages": 1, "chats": 1}
