@@ -81,6 +81,7 @@ def status(sak: client.SakClient, _arguments: argparse.Namespace) -> CommandResu
     lines = (
         f"session  {session.session_id or '?'}",
         f"state    {'connected' if session.connected else 'not connected'}",
+        f"name     {session.name or 'unknown'}",
         f"phone    {session.phone or 'unknown'}",
         f"since    {session.last_connected_at or 'unknown'}",
     )

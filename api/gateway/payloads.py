@@ -72,6 +72,8 @@ class SessionState:
     connected: bool
     phone: str | None
     last_connected_at: str | None
+    """As SAK writes it (`api.gateway.times`)."""
+    name: str | None
 
 
 def parse_registration(data: object, *, url: str, new: bool) -> WebhookRegistration:
@@ -147,6 +149,7 @@ def parse_session_state(data: object) -> SessionState:
         connected=row["connected"] is True,
         phone=re.sub(r"[^0-9]", "", (_optional_text(row, "phoneNumber") or "").partition(":")[0]) or None,
         last_connected_at=_shown_text(row, "lastConnectedAt"),
+        name=_shown_text(row, "name"),
     )
 
 

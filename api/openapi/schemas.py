@@ -113,6 +113,12 @@ SCHEMAS: spec.Schema = {
         state=NULLABLE_STRING,
         phone=NULLABLE_STRING,
         state_at=NULLABLE_DATE_TIME,
+        name={"type": ["string", "null"], "description": "The session's name at the gateway."},
+        last_connected_at={
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "When the session last connected to WhatsApp, by the gateway's clock.",
+        },
         last_event_at=NULLABLE_DATE_TIME,
         last_ping_at=NULLABLE_DATE_TIME,
         events={

@@ -7,9 +7,8 @@ no other send matches that entry.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from api.gateway import errors, timeouts
+from api.gateway import errors, timeouts, times
 from api.gateway.payloads import SendResponse, SentMessage
 from api.http.errors import ApiError
 from api.sending import outbox
@@ -87,8 +86,8 @@ def _list_sent(sending: Outbox, send: Send) -> list[SentMessage]:
     for page in range(_MAX_PAGES):
         page_entries = sending.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
         entries += page_entries
-        times = [at for at in map(_timestamp_ms, page_entries) if at is not None]
-        if len(page_entries) < _PAGE_SIZE or (times and min(times) < send.timestamp - WINDOW_BEFORE_MS):
+        dated = [at for at in map(_timestamp_ms, page_entries) if at is not None]
+        if len(page_entries) < _PAGE_SIZE or (dated and min(dated) < send.timestamp - WINDOW_BEFORE_MS):
             break
     return entries
 
@@ -111,12 +110,7 @@ def _recipient_digits(to: str) -> str | None:
 
 
 def _timestamp_ms(entry: SentMessage) -> int | None:
-    """Milliseconds since 1970; a time without an offset is UTC."""
-    try:
-        at = datetime.fromisoformat(entry.created_at)
-    except ValueError:
-        return None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return times.to_ms(entry.created_at)
 
 
 def _result_from_entry(entry: SentMessage, send: Send) -> SendResult | None:

@@ -1,4 +1,4 @@
-"""Polls the state of SAK's session and records outages, so that a chat can show when messages may be missing.
+"""Polls the state of SAK's session, and records its outages, its own number and its name.
 
 SAK allows 100 requests a minute in total, and a poll of a disconnected session can make SAK reconnect it. So one
 process polls for all, and the interval grows while the session is away.
@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from api.gateway import errors
+from api.gateway import errors, times
 from api.gateway.client import SakClient
+from api.gateway.payloads import SessionState
 from store.history import outages
 from store.history.outages import ConnectionCheck
+from store.model import addresses
+from store.model.timestamps import EARLIEST_PLAUSIBLE
 from store.postgres.errors import StoreError
 from store.postgres.pool import Pool
 
@@ -25,6 +28,8 @@ _MAX_INTERVAL = 900.0
 """Seconds between two polls, at most, unless the configured interval is longer."""
 _CLAIM_INTERVAL = 5.0
 """Seconds between two checks whether a poll is due."""
+_MAX_NAME = 200
+"""Characters of a session's name that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,7 @@ class SessionMonitor:
         pause = self.interval_seconds
         check = None
         try:
-            if self.client.session_state(self.session_id).connected:
-                check = ConnectionCheck(now, None)
-            else:
-                check = ConnectionCheck(now, "disconnected", "SAK reports it as not connected")
+            check = _check(now, self.client.session_state(self.session_id))
         except (errors.UnreachableError, errors.OutcomeUnknownError) as error:
             check = ConnectionCheck(now, "unreachable", str(error))
         except errors.RateLimitedError as error:
@@ -72,3 +74,16 @@ class SessionMonitor:
                 pause = min(self.interval_seconds * 2 ** min(failures, 10), max(_MAX_INTERVAL, self.interval_seconds))
             outages.postpone_check(connection, self.session_id, pause)
         return check
+
+
+def _check(now: int, state: SessionState) -> ConnectionCheck:
+    """The check that this answer is, at `now` in ms; without a phone or a time that cannot be true."""
+    connected_at = times.to_ms(state.last_connected_at)
+    return ConnectionCheck(
+        now,
+        None if state.connected else "disconnected",
+        "" if state.connected else "SAK reports it as not connected",
+        last_connected_at=connected_at if connected_at and EARLIEST_PLAUSIBLE <= connected_at <= now else None,
+        phone=addresses.parse_phone(state.phone),
+        name=state.name and state.name[:_MAX_NAME],
+    )

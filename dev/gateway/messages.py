@@ -108,6 +108,6 @@ async def session_status(request: Request) -> JSONResponse:
             "name": "Demo",
             "connected": state.connected,
             "phoneNumber": account.phone,
-            "lastConnectedAt": responses.iso_now() if state.connected else None,
+            "lastConnectedAt": state.last_connected_at,
         }
     )

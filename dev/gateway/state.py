@@ -68,8 +68,8 @@ class GatewayState:
 
     def __init__(self, account: GatewayAccount) -> None:
         self.account = account
-        self.connected = True
-        """While the session is not connected to WhatsApp, what is sent is queued."""
+        self.last_connected_at: str | None = responses.iso_now()
+        self._connected = True
         self.listeners: list[Callable[[SentMessage], None]] = []
         """Told of each message that reached WhatsApp."""
         self._lock = threading.Lock()
@@ -78,6 +78,17 @@ class GatewayState:
         self._history: list[SentMessage] = []
         self._queue: list[SentMessage] = []
         self._reached: list[SentMessage] = []
+
+    @property
+    def connected(self) -> bool:
+        """While the session is not connected to WhatsApp, what is sent is queued."""
+        return self._connected
+
+    @connected.setter
+    def connected(self, connected: bool) -> None:
+        if connected and not self._connected:
+            self.last_connected_at = responses.iso_now()
+        self._connected = connected
 
     def register(self, url: str, events: Iterable[str], secret: str | None = None) -> tuple[RegisteredWebhook, bool]:
         """The webhook for this URL and whether it is new; its secret outlives a second registration."""

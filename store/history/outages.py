@@ -22,6 +22,11 @@ class ConnectionCheck:
     outage_kind: OutageKind | None
     """None if it is connected."""
     reason: str = ""
+    last_connected_at: int | None = None
+    """When the session last connected, if the gateway says so and its clock is credible."""
+    phone: str | None = None
+    """The session's own number, digits."""
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,12 @@ class Outage:
     session_id: str
     kind: OutageKind
     connected_at: int | None
-    """The last time at which it was connected; the outage began later."""
+    """The last time at which it was known to be connected; the outage began later."""
     first_at: int
     """The first check that found it disconnected."""
     last_at: int
     ended_at: int | None
-    """The first check that found it connected again; None if none did."""
+    """When it connected again, by the gateway's word or the first check that found it so; None if it did not."""
     looks: int
     """The number of checks that found it disconnected."""
     reason: str
@@ -66,57 +71,116 @@ def postpone_check(connection: Connection, session_id: str, seconds: float) -> N
 
 
 def record_check(connection: Connection, session_id: str, check: ConnectionCheck) -> int:
-    """Record a check; returns the number of consecutive checks that found the session disconnected."""
+    """Record a check; returns the number of consecutive checks that found the session disconnected.
+
+    An outage ends when the gateway says that the session connected, if that was after the last check that found it
+    disconnected: the session may be disconnected again by now, which is another outage.
+    """
+    values = {
+        "session_id": session_id,
+        "at": check.checked_at,
+        "away": check.outage_kind,
+        "reason": check.reason,
+        "reconnected_at": check.last_connected_at,
+    }
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {session_id})
-        watched = connection.execute(
-            """
-            INSERT INTO session_checks AS w (session_id, next_check_at, connected_at)
-            VALUES (%(session_id)s, now(), %(connected_at)s)
-            ON CONFLICT (session_id) DO UPDATE SET connected_at = coalesce(excluded.connected_at, w.connected_at)
-            RETURNING w.connected_at
-            """,
-            {"session_id": session_id, "connected_at": None if check.outage_kind else check.checked_at},
-        ).fetchone()
-        assert watched is not None, "an upsert returns its row"
+        connected_at, is_changed = _record_status(connection, session_id, check)
         same = connection.execute(
             """
             UPDATE outages
             SET last_at = greatest(last_at, %(at)s), looks = looks + 1, reason = %(reason)s
             WHERE session_id = %(session_id)s AND ended_at IS NULL AND kind = %(away)s
+                AND (%(reconnected_at)s::bigint IS NULL OR %(reconnected_at)s <= last_at)
             RETURNING looks
             """,
-            {"session_id": session_id, "at": check.checked_at, "away": check.outage_kind, "reason": check.reason},
+            values,
         ).fetchone()
-        if same is not None:
-            return cast("int", same[0])
-        ended = connection.execute(
-            """
-            UPDATE outages SET ended_at = greatest(last_at, %(at)s)
-            WHERE session_id = %(session_id)s AND ended_at IS NULL
-            RETURNING looks
-            """,
-            {"session_id": session_id, "at": check.checked_at},
-        ).fetchone()
-        if check.outage_kind is not None:
-            connection.execute(
+        ended = None
+        if same is None:
+            ended = connection.execute(
                 """
-                INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, reason)
-                VALUES (%(session_id)s, %(away)s, %(connected_at)s, %(at)s, %(at)s, %(reason)s)
+                UPDATE outages
+                SET ended_at = CASE
+                    WHEN %(reconnected_at)s::bigint > last_at THEN %(reconnected_at)s
+                    ELSE greatest(last_at, %(at)s)
+                END
+                WHERE session_id = %(session_id)s AND ended_at IS NULL
+                RETURNING looks
                 """,
-                {
-                    "session_id": session_id,
-                    "away": check.outage_kind,
-                    "connected_at": watched[0],
-                    "at": check.checked_at,
-                    "reason": check.reason,
-                },
-            )
-        if check.outage_kind is not None or ended is not None:
+                values,
+            ).fetchone()
+            if check.outage_kind is not None:
+                connection.execute(
+                    """
+                    INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, reason)
+                    VALUES (%(session_id)s, %(away)s, %(connected_at)s, %(at)s, %(at)s, %(reason)s)
+                    """,
+                    {**values, "connected_at": connected_at},
+                )
+            is_changed |= check.outage_kind is not None or ended is not None
+        if is_changed:
             changes.publish(connection, [Change("session", session_id)])
+    if same is not None:
+        return cast("int", same[0])
     if check.outage_kind is None:
         return 0
     return 1 + (0 if ended is None else cast("int", ended[0]))
+
+
+def _record_status(connection: Connection, session_id: str, check: ConnectionCheck) -> tuple[int | None, bool]:
+    """Record what the gateway said; returns when the session was last known to be connected, and whether that is news.
+
+    A gateway that did not answer said nothing.
+    """
+    is_answered = check.outage_kind != "unreachable"
+    is_connected = check.outage_kind is None
+    row = connection.execute(
+        """
+        WITH before AS (
+            SELECT w.is_connected, w.phone, w.name
+            FROM session_checks AS w
+            WHERE w.session_id = %(session_id)s
+        ),
+        recorded AS (
+            INSERT INTO session_checks AS w (
+                session_id, next_check_at, connected_at, checked_at, is_connected, last_connected_at, phone, phone_at,
+                name
+            )
+            VALUES (
+                %(session_id)s, now(), %(connected_at)s, %(checked_at)s, %(is_connected)s, %(last_connected_at)s,
+                %(phone)s, %(phone_at)s, %(name)s
+            )
+            ON CONFLICT (session_id) DO UPDATE
+            SET connected_at = greatest(w.connected_at, excluded.connected_at),
+                checked_at = coalesce(excluded.checked_at, w.checked_at),
+                is_connected = coalesce(excluded.is_connected, w.is_connected),
+                last_connected_at = greatest(w.last_connected_at, excluded.last_connected_at),
+                phone = coalesce(excluded.phone, w.phone),
+                phone_at = coalesce(excluded.phone_at, w.phone_at),
+                name = coalesce(excluded.name, w.name)
+            RETURNING w.connected_at, w.is_connected, w.phone, w.name
+        )
+        SELECT r.connected_at, (r.is_connected, r.phone, r.name) IS DISTINCT FROM (b.is_connected, b.phone, b.name)
+        FROM recorded AS r
+        LEFT JOIN before AS b ON true
+        """,
+        {
+            "session_id": session_id,
+            "connected_at": check.checked_at if is_connected else check.last_connected_at,
+            "checked_at": check.checked_at if is_answered else None,
+            "is_connected": is_connected if is_answered else None,
+            "last_connected_at": check.last_connected_at,
+            "phone": check.phone,
+            "phone_at": None if check.phone is None else check.checked_at,
+            "name": check.name,
+        },
+    ).fetchone()
+    assert row is not None, "an upsert returns its row"
+    connected_at, is_changed = cast("tuple[int | None, bool]", row)
+    if is_changed:
+        connection.execute("UPDATE sessions SET rev = rev + 1 WHERE session_id = %s", [session_id])
+    return connected_at, is_changed
 
 
 def between(

@@ -47,9 +47,18 @@ def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
 
 
 def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
-    """The phone that each session last reported as its own, if any."""
+    """The phone that each session last reported as its own, if any: in an event, or in the gateway's status."""
     found = connection.execute(
-        "SELECT session_id, phone FROM sessions WHERE session_id = ANY(%s) AND phone IS NOT NULL", [list(session_ids)]
+        """
+        SELECT s.session_id, latest.phone
+        FROM sessions AS s
+        LEFT JOIN session_checks AS w USING (session_id)
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END AS phone
+        ) AS latest
+        WHERE s.session_id = ANY(%s) AND latest.phone IS NOT NULL
+        """,
+        [list(session_ids)],
     )
     return dict(cast("Iterable[tuple[str, str]]", found))
 

@@ -26,13 +26,17 @@ _CONTRADICTIONS: LiteralString = """
 
 
 def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
-    """JSON: every session with its last reported state, its outages and the last time of each type of event."""
+    """JSON: every session with its newest state, its outages and the last time of each type of event.
+
+    State and phone are those of the newest report: an event's, or the gateway's status at a check.
+    """
     row = connection.execute(
         f"""
         WITH contradictions AS MATERIALIZED ({_CONTRADICTIONS})
         SELECT coalesce(json_agg(row_to_json(view) ORDER BY view.session_id), '[]')::text
         FROM (
-            SELECT s.session_id, s.state, s.phone, {iso_ms("s.state_at")} AS state_at,
+            SELECT s.session_id, newest.state, newest.phone, {iso_ms("newest.state_at")} AS state_at, w.name,
+                {iso_ms("w.last_connected_at")} AS last_connected_at,
                 {iso_ms("latest.last_at")} AS last_event_at, {iso_ms("latest.ping_at")} AS last_ping_at,
                 coalesce(latest.events, '{{}}') AS events,
                 (
@@ -63,6 +67,17 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                 ) AS contradictions,
                 s.rev
             FROM sessions AS s
+            LEFT JOIN session_checks AS w USING (session_id)
+            CROSS JOIN LATERAL (
+                SELECT
+                    CASE
+                        WHEN w.checked_at > coalesce(s.state_at, 0) AND w.is_connected THEN 'connected'
+                        WHEN w.checked_at > coalesce(s.state_at, 0) THEN 'disconnected'
+                        ELSE s.state
+                    END AS state,
+                    greatest(w.checked_at, s.state_at) AS state_at,
+                    CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END AS phone
+            ) AS newest
             LEFT JOIN LATERAL (
                 SELECT max(e.last_at) FILTER (WHERE e.event <> 'test ping') AS last_at,
                     max(e.last_at) FILTER (WHERE e.event = 'test ping') AS ping_at,

@@ -1,11 +1,13 @@
 """The session watch: what a look sees, how seldom it looks, and what a chat says of it."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from api.gateway import times
 from api.gateway.client import SakClient as Sak
 from api.gateway.settings import Settings
 from api.sending.session_monitor import SessionMonitor
@@ -13,6 +15,7 @@ from api.settings import Settings as ApiSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.history.outages import ConnectionCheck
+from store.model.facts import SessionReport
 from store.postgres.pool import Pool
 from telemetry.errors import SettingsError
 from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact
@@ -88,6 +91,68 @@ def test_only_what_says_something_of_the_session_is_evidence(
 
     assert history.rows("SELECT kind FROM outages") == outages
     assert pause(history) >= 55
+
+
+def test_an_outage_ends_when_the_session_connected_and_not_at_the_next_look(
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """Looks are rare while the session is away, so the next one is long after."""
+    gateway.state.connected = False
+    away = look(watch, history)
+    assert away
+    gateway.state.connected = True
+    time.sleep(0.01)
+    look(watch, history)
+
+    ((ended_at,),) = history.rows("SELECT ended_at FROM outages")
+    assert ended_at == times.to_ms(gateway.state.last_connected_at)
+
+
+def test_the_status_gives_the_session_its_state_name_and_number(
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+) -> None:
+    """SAK sends no event of a session, so without the status neither is ever known."""
+    look(watch, history)
+    gateway.state.connected = False
+    look(watch, history)
+    history.store(message_fact("hello"), session=SESSION_ID)
+
+    (session,) = start_api().get_data("/api/sessions")["sessions"]
+    assert (session["state"], session["name"], session["phone"]) == ("disconnected", "Demo", gateway.account.phone)
+    assert session["last_connected_at"] == gateway.state.last_connected_at
+    assert history.rows("SELECT to_number FROM whatsapp_messages") == [(gateway.account.phone,)]
+
+
+def test_the_newer_of_an_event_and_the_status_says_the_number_and_the_state(
+    watch: SessionMonitor, history: HistoryWriter, gateway: PretendGateway, start_api: ApiStarter
+) -> None:
+    """A session that is paired anew has another number, whoever says so first."""
+    now = time.time_ns() // 1_000_000
+    look(watch, history)
+    history.store(SessionReport("connecting", "919800000007", now + 60_000), session=SESSION_ID)
+    client = start_api()
+    (after_event,) = client.get_data("/api/sessions")["sessions"]
+    history.execute("UPDATE sessions SET phone_at = %s, state_at = %s", now - 60_000, now - 60_000)
+    look(watch, history)
+    (after_status,) = client.get_data("/api/sessions")["sessions"]
+
+    assert (after_event["phone"], after_event["state"]) == ("919800000007", "connecting")
+    assert (after_status["phone"], after_status["state"]) == (gateway.account.phone, "connected")
+
+
+@pytest.mark.parametrize("said", ["2999-01-01T00:00:00.000Z", "1970-01-01", "soon", "", None])
+def test_a_time_that_cannot_be_true_ends_no_outage(
+    said: str | None, watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """A gateway whose clock is wrong would put the end before the outage, or into the future."""
+    gateway.state.connected = False
+    look(watch, history)
+    gateway.state.connected = True
+    gateway.state.last_connected_at = said
+    check = look(watch, history)
+
+    assert check
+    assert history.rows("SELECT ended_at FROM outages") == [(check.checked_at,)]
 
 
 def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history: HistoryWriter) -> None:

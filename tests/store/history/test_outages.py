@@ -42,6 +42,39 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
     ]
 
 
+def test_an_outage_ends_when_the_gateway_says_that_the_session_connected(database_url: str) -> None:
+    """A check finds it up to 15 minutes later, and messages of those minutes are not missing."""
+    (found,) = looked(database_url, away(300), away(500), ConnectionCheck(900, None, last_connected_at=510))
+
+    assert (found.last_at, found.ended_at) == (500, 510)
+
+
+def test_a_session_that_never_left_whatsapp_is_no_proof_of_when_the_gateway_answered_again(database_url: str) -> None:
+    """The gateway was unreachable, and its session stayed connected: only the check itself ends that outage."""
+    (found,) = looked(
+        database_url,
+        ConnectionCheck(300, "unreachable", "no answer"),
+        ConnectionCheck(900, None, last_connected_at=100),
+    )
+
+    assert (found.connected_at, found.ended_at) == (None, 900)
+
+
+def test_a_session_that_connected_between_two_checks_and_left_again_had_two_outages(database_url: str) -> None:
+    """Both checks find it away; the messages of the time between arrived."""
+    first, second = looked(database_url, away(300), ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
+
+    assert (first.first_at, first.ended_at) == (300, 400)
+    assert (second.connected_at, second.first_at, second.ended_at) == (400, 900, None)
+
+
+def test_a_first_check_that_finds_it_away_knows_when_it_last_connected(database_url: str) -> None:
+    """A process that starts during an outage has seen nothing itself."""
+    (found,) = looked(database_url, ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
+
+    assert (found.connected_at, found.first_at) == (400, 900)
+
+
 def test_exactly_the_outages_that_overlap_a_period_are_found(database_url: str) -> None:
     """A page of a conversation asks for its own time."""
     looked(database_url, ConnectionCheck(100, None), away(200), ConnectionCheck(300, None), away(5000))
@@ -66,7 +99,7 @@ def test_one_process_looks_for_all(database_url: str) -> None:
 
 
 def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> None:
-    """And not at every look in between."""
+    """And when the first look finds the state, not at every look in between."""
     looked(
         database_url,
         ConnectionCheck(1, None),
@@ -79,4 +112,4 @@ def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> N
     with connections.open(database_url, "test") as connection:
         told = connection.execute("SELECT kind, session_id FROM changes").fetchall()
 
-    assert told == [("session", S)] * 2
+    assert told == [("session", S)] * 3
