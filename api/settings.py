@@ -10,6 +10,7 @@ from store.postgres import connections as postgres_connections
 from telemetry.errors import SettingsError
 
 _MIN_SESSION_POLL_SECONDS = 30
+_MIN_HISTORY_READ_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Settings:
     """None: no gateway is configured, so nothing can be sent."""
     session_poll_seconds: int = 0
     """Seconds between two polls of the session's state; 0: it is not polled."""
+    history_read_seconds: int = 0
+    """Seconds between two reads of the gateway's list of sent messages; 0: it is not read."""
     direct_database_url: str = field(default="", repr=False)
     """The same database, without a pooler in between."""
     replica_url: str | None = field(default=None, repr=False)
@@ -50,6 +53,12 @@ class Settings:
             raise SettingsError(
                 f"SAK_WATCH_SECONDS must be 0 or at least {_MIN_SESSION_POLL_SECONDS}, as SAK limits the request rate."
             )
+        history_seconds = bounded_int(environ, "SAK_HISTORY_SECONDS", 600, 0, 86_400)
+        if 0 < history_seconds < _MIN_HISTORY_READ_SECONDS:
+            raise SettingsError(
+                f"SAK_HISTORY_SECONDS must be 0 or at least {_MIN_HISTORY_READ_SECONDS}, as SAK limits the request"
+                " rate."
+            )
         return cls(
             database_url,
             token,
@@ -57,6 +66,7 @@ class Settings:
             bounded_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
             gateway,
             poll_seconds,
+            history_seconds,
             direct_url,
             read_url,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Self
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
+from api.sending.history_reader import HistoryReader
 from api.sending.outbox import Outbox, SendOutcome
 from api.sending.requests import SendRequest
 from api.sending.session_monitor import SessionMonitor
@@ -32,9 +33,10 @@ _SWEEP_INTERVAL = 5.0
 
 
 class SendDispatcher:
-    def __init__(self, outbox: Outbox | None, session_monitor: SessionMonitor | None = None) -> None:
+    def __init__(self, outbox: Outbox | None, background: Sequence[SessionMonitor | HistoryReader] = ()) -> None:
+        """`background` runs as long as sends are accepted."""
         self._outbox = outbox
-        self._session_monitor = session_monitor
+        self._background = background
         self._gateway_limiter = anyio.CapacityLimiter(_MAX_GATEWAY_CALLS)
         self._database_limiter = anyio.CapacityLimiter(2)
         self._in_flight: dict[UUID, asyncio.Event] = {}
@@ -45,11 +47,14 @@ class SendDispatcher:
         if settings.gateway is None:
             return cls(None)
         outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts)
-        session_monitor = None
-        if settings.session_poll_seconds and settings.gateway.session_id:
-            session_id, seconds = settings.gateway.session_id, settings.session_poll_seconds
-            session_monitor = SessionMonitor(outbox.pool, outbox.client, session_id, seconds)
-        return cls(outbox, session_monitor)
+        background: list[SessionMonitor | HistoryReader] = []
+        if session_id := settings.gateway.session_id:
+            if seconds := settings.session_poll_seconds:
+                background.append(SessionMonitor(outbox.pool, outbox.client, session_id, seconds))
+            if settings.gateway.api_key and (seconds := settings.history_read_seconds):
+                own_phone = settings.gateway.own_phone
+                background.append(HistoryReader(outbox.pool, outbox.client, session_id, own_phone, seconds))
+        return cls(outbox, background)
 
     def observe_writes(self, on_write: Callable[[str], None]) -> None:
         """Call `on_write` after every write, with the WAL position that PostgreSQL has reached."""
@@ -72,8 +77,7 @@ class SendDispatcher:
             return
         self._outbox.open()
         tasks = [asyncio.create_task(self._abandon_interrupted(self._outbox))]
-        if self._session_monitor is not None:
-            tasks.append(asyncio.create_task(self._session_monitor.run()))
+        tasks += [asyncio.create_task(work.run()) for work in self._background]
         yield
         for task in tasks:
             task.cancel()

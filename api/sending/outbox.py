@@ -189,14 +189,15 @@ class Outbox:
 def result_from_gateway(response: payloads.SendResponse) -> SendResult:
     """The result in a response of the gateway."""
     if response.status == "sent":
-        return SendResult("sent", message_id=_valid_message_id(response.message_id))
+        return SendResult("sent", message_id=valid_message_id(response.message_id))
     if response.status == "queued":
-        return SendResult("queued", gateway_id=_valid_message_id(response.message_id))
+        return SendResult("queued", gateway_id=valid_message_id(response.message_id))
     cause = f": {response.reason}" if response.reason else " and gave no reason"
     return SendResult("failed", code="failed", reason=f"SAK could not send it{cause}")
 
 
-def _valid_message_id(message_id: str | None) -> str | None:
+def valid_message_id(message_id: str | None) -> str | None:
+    """The id, if it can be stored."""
     return message_id if message_id and len(message_id) <= 200 and message_id.isprintable() else None
 
 

@@ -98,11 +98,12 @@ def _is_candidate(entry: SentMessage, send: Send) -> bool:
         at is not None
         and send.timestamp - WINDOW_BEFORE_MS <= at <= send.timestamp + WINDOW_AFTER_MS
         and entry.type == send.kind
-        and _recipient_digits(entry.to) == send.address
+        and recipient_digits(entry.to) == send.address
     )
 
 
-def _recipient_digits(to: str) -> str | None:
+def recipient_digits(to: str) -> str | None:
+    """The digits that SAK dialled for a recipient of its list; None for none."""
     try:
         return addresses.dialled(to)
     except addresses.RecipientError:

@@ -21,6 +21,8 @@ from store.postgres.connections import Connection
 SendKind: TypeAlias = Literal["text", "image", "document", "video"]
 SendState: TypeAlias = Literal["accepted", "sent", "queued", "failed", "unknown"]
 
+LISTED_OWNER = "gateway's list"
+"""The owner, and the token, of the sends of other clients (store/sending/listed_sends.py)."""
 IDEMPOTENCY_KEY_HOURS = 24
 """Hours for which an idempotency key refers to its send."""
 
@@ -168,16 +170,30 @@ def complete(
 
 
 def _fold_message(connection: Connection, send: Send, own_phone: str | None) -> list[Change]:
-    parsed = _parsed_event(send)
+    parsed = parsed_event(send)
     if parsed is None:
         return []
     folded = fold.apply(connection, [parsed], own_phone=own_phone)
     key_id = folded.key_ids_by_digest[parsed.digest][0]
     connection.execute("UPDATE sends SET key_id = %s WHERE send_id = %s", [key_id, send.send_id])
+    drop_listed_copies(connection, key_id)
     return list(folded.changes)
 
 
-def _parsed_event(send: Send) -> ParsedEvent | None:
+def drop_listed_copies(connection: Connection, key_id: int) -> None:
+    """Drop what the gateway's list says of a message that is a send of ours. The key is locked."""
+    connection.execute(
+        """
+        DELETE FROM sends AS listed
+        USING sends AS own
+        WHERE listed.key_id = %(key_id)s AND listed.owner = %(listed)s
+            AND own.key_id = listed.key_id AND own.owner <> listed.owner
+        """,
+        {"key_id": key_id, "listed": LISTED_OWNER},
+    )
+
+
+def parsed_event(send: Send) -> ParsedEvent | None:
     """Return the send as an event about its message, None while it has no WhatsApp id."""
     if send.message_id is None:
         return None
@@ -189,8 +205,8 @@ def _parsed_event(send: Send) -> ParsedEvent | None:
         time=send.timestamp,
         type=send.kind,
         raw_type=None,
-        # The file itself is not stored.
-        content_state="complete" if is_text else "media_missing",
+        # The file itself is not stored, and the gateway's list has no text.
+        content_state="complete" if send.text is not None and is_text else "media_missing",
         text=send.text if is_text else None,
         caption=None if is_text else send.text,
         mime_type=send.mime_type,
@@ -206,7 +222,7 @@ def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int,
     rows = connection.execute(f"{_SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
     events: dict[int, list[ParsedEvent]] = {}
     for row in rows:
-        if (parsed := _parsed_event(_send_from_row(row))) is not None:
+        if (parsed := parsed_event(_send_from_row(row))) is not None:
             events.setdefault(cast("int", row[-1]), []).append(parsed)
     return events
 

@@ -90,17 +90,26 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
 
 
 def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collection[str]) -> set[str]:
-    """Return those of the gateway's message ids that belong to other sends."""
+    """Return those of the gateway's message ids that belong to other sends.
+
+    Not those of which only the gateway's list tells: reconciling finds whose they are.
+    """
     with errors.translated():
         rows = connection.execute(
             """
             SELECT s.message_id FROM sends AS s
             WHERE s.session_id = %(session_id)s AND s.message_id = ANY(%(candidates)s) AND s.send_id <> %(send_id)s
+                AND s.owner <> %(listed)s
             UNION
             SELECT s.gateway_id FROM sends AS s
             WHERE s.session_id = %(session_id)s AND s.gateway_id = ANY(%(candidates)s) AND s.send_id <> %(send_id)s
             """,
-            {"session_id": send.session_id, "candidates": list(candidate_ids), "send_id": send.send_id},
+            {
+                "session_id": send.session_id,
+                "candidates": list(candidate_ids),
+                "send_id": send.send_id,
+                "listed": sends.LISTED_OWNER,
+            },
         ).fetchall()
     return {cast("str", candidate) for (candidate,) in rows}
 

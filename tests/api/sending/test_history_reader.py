@@ -1,0 +1,204 @@
+"""Reads SAK's list of sent messages: how seldom, how far, and what becomes of its entries."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from api.gateway.client import SakClient
+from api.gateway.settings import Settings
+from api.sending.history_reader import HistoryReader
+from api.settings import Settings as ApiSettings
+from dev.gateway.misbehaviour import Misbehaviour
+from dev.gateway.server import PretendGateway
+from store.postgres.pool import Pool
+from telemetry.errors import SettingsError
+from tests.support.history_writer import HistoryWriter, message_fact
+from tests.support.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID, SHORT_TIMEOUTS, ApiStarter
+from tests.support.waiting import wait_until
+
+CALL = "GET /messages/history"
+
+
+@pytest.fixture
+def reader(database_url: str, gateway: PretendGateway) -> Iterator[HistoryReader]:
+    settings = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
+    assert settings
+    pool = Pool(database_url, "history", size=1, read_only=False)
+    pool.open()
+    with SakClient(settings, replace(FAST_TIMEOUTS, total=0.5, max_attempts=1)) as sak:
+        yield HistoryReader(pool, sak, SESSION_ID, "919800000000", 600)
+    pool.close()
+
+
+def read(reader: HistoryReader, history: HistoryWriter) -> int | None:
+    """What a read that is due finds."""
+    reader.read()
+    history.execute("UPDATE gateway_history_reads SET next_read_at = now()")
+    return reader.read()
+
+
+def pause(history: HistoryWriter) -> int:
+    """Seconds until the next read."""
+    ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_read_at - now())) FROM gateway_history_reads")
+    return int(seconds)
+
+
+def age(gateway: PretendGateway, seconds: float = 300) -> None:
+    """Lets everything in SAK's list be sent so long ago, the oldest first."""
+    sent = gateway.state.sent_messages()
+    times = [time.time() - seconds - 0.001 * (len(sent) - number) for number in range(len(sent))]
+    gateway.state._history[:] = [  # pyright: ignore[reportPrivateUsage] - the gateway has no clock to turn
+        replace(one, created_at=datetime.fromtimestamp(at, UTC).isoformat())
+        for one, at in zip(sent, times, strict=True)
+    ]
+
+
+def outgoing(history: HistoryWriter) -> list[tuple[str, str, str | None]]:
+    return history.rows(
+        "SELECT message_id, message_type, message_text FROM whatsapp_messages WHERE direction = 'outgoing'"
+        " ORDER BY timestamp, id"
+    )
+
+
+def test_a_message_of_another_client_is_a_row_and_ends_the_waiting(
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+) -> None:
+    """The owner answers with another program of the gateway, which sends no event about it."""
+    asked_at = time.time_ns() // 1_000_000 - 600_000
+    history.store(replace(message_fact("price?", address=RECIPIENT_PHONE), time=asked_at), session=SESSION_ID)
+    api = start_api()
+    before = api.get_data("/api/stats")["waiting"]["chats"]
+    sent = gateway.state.send(f"+{RECIPIENT_PHONE}", "text", "40 rupees", None, None)
+    gateway.state.send(RECIPIENT_PHONE, "image", "", None, "failed")
+    gateway.state.send(RECIPIENT_PHONE, "video", "", None, "queued")
+    age(gateway)
+    found = [read(reader, history), read(reader, history)]
+    stats = api.get_data("/api/stats")
+    shown = api.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
+
+    assert (before, found, stats["waiting"]["chats"]) == (1, [1, 0], 0)
+    assert sum(step["outgoing"] for step in stats["messages"]) == 1
+    assert [(one["direction"], one["message_text"]) for one in shown] == [("incoming", "price?"), ("outgoing", None)]
+    assert shown[1]["message_id"] == sent.message_id
+    assert api.get_data(f"/api/sends/{shown[1]['send_id']}")["status"] == "sent"
+
+
+def test_our_own_sends_are_in_the_list_and_are_no_second_row(
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+) -> None:
+    """Every send of ours is an entry there, too."""
+    assert start_api().post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).status_code == 200
+    age(gateway)
+
+    assert read(reader, history) == 0
+    assert [text for _, _, text in outgoing(history)] == ["hello"]
+
+
+def test_a_send_whose_answer_was_lost_is_left_to_be_reconciled(
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+) -> None:
+    """It is shown as unknown already; a row from the list beside it would be the same message twice."""
+    gateway.misbehave(Misbehaviour("hang_after"))
+    api = start_api(SHORT_TIMEOUTS)
+    send_id = UUID(api.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["data"]["send_id"])
+    age(gateway, 300)
+    history.execute("UPDATE sends SET timestamp = timestamp - 300000 WHERE send_id = %s", send_id)
+    found = read(reader, history)
+    api.post(f"/api/sends/{send_id}/reconcile")
+
+    assert found == 0
+    assert [text for _, _, text in outgoing(history)] == ["hello"]
+
+
+def test_what_may_still_be_waiting_for_its_answer_is_read_later(
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """SAK lists a message while the call that sent it may still be running in our own process."""
+    gateway.state.send(RECIPIENT_PHONE, "text", "one", None, None)
+    age(gateway, 30)
+    early = read(reader, history)
+    age(gateway, 300)
+
+    assert (early, read(reader, history)) == (0, 1)
+
+
+def test_a_long_list_is_read_over_several_turns_and_then_seldom(
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """Five pages a turn; what is sent meanwhile moves the list and is not missed."""
+    for _ in range(620):
+        gateway.state.send(RECIPIENT_PHONE, "text", "hello", None, None)
+    age(gateway, 3600)
+    first = read(reader, history)
+    calls_of_first = gateway.call_count(CALL)
+    gateway.state.send(RECIPIENT_PHONE, "text", "new", None, None)
+    age(gateway, 3000)
+    rest = read(reader, history), read(reader, history)
+    before = gateway.call_count(CALL)
+    last = read(reader, history)
+
+    assert (first, calls_of_first, sum(found or 0 for found in rest)) == (500, 5, 121)
+    assert (last, len(outgoing(history))) == (0, 621)
+    assert gateway.call_count(CALL) - before <= 5
+
+
+def test_it_reads_when_it_is_time_and_only_one_process_does(
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """The first read comes an interval after the start, so that a process that crashes at once asks nothing."""
+    started = reader.read()
+    calls_at_start = gateway.call_count(CALL)
+    history.execute("UPDATE gateway_history_reads SET next_read_at = now()")
+    first, second = reader.read(), reader.read()
+
+    assert (started, calls_at_start, first, second, gateway.call_count(CALL)) == (None, 0, 0, None, 1)
+    assert 590 <= pause(history) <= 600
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_errors_make_it_ever_rarer_and_an_answer_ends_that(
+    status: int, reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """A key that SAK does not accept would else be refused for ever, a request of the limit each time."""
+    pauses: list[int] = []
+    for _ in range(7):
+        gateway.misbehave(Misbehaviour("answer", status=status, code="BAD"))
+        assert read(reader, history) is None
+        pauses.append(pause(history))
+
+    assert [round(seconds / 100) * 100 for seconds in pauses] == [1200, 2400, 4800, 9600, 19200, 21600, 21600]
+    assert read(reader, history) == 0
+    assert pause(history) <= 600
+
+
+def test_a_rate_limit_is_obeyed(reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter) -> None:
+    gateway.misbehave(Misbehaviour("answer", status=429, headers={"Retry-After": "30000"}))
+    read(reader, history)
+
+    assert 29_900 <= pause(history) <= 30_000
+
+
+def test_it_runs_in_the_api_where_a_key_and_a_session_are_set(
+    start_api: ApiStarter, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """Without either it could not ask; with 0 it shall not."""
+    for off in ({"SAK_HISTORY_SECONDS": "0"}, {"SAK_API_KEY": ""}, {"SAK_SESSION_ID": ""}):
+        start_api(**off).get("/readyz")
+    assert history.rows("SELECT session_id FROM gateway_history_reads") == []
+    start_api()
+
+    wait_until(lambda: history.rows("SELECT session_id FROM gateway_history_reads") == [(SESSION_ID,)])
+    assert gateway.call_count(CALL) == 0
+
+
+def test_it_is_never_hasty() -> None:
+    """SAK allows 100 requests a minute for everything."""
+    named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "t"}
+
+    with pytest.raises(SettingsError, match="SAK_HISTORY_SECONDS must be 0 or at least 60"):
+        ApiSettings.from_environ({**named, "SAK_HISTORY_SECONDS": "5"})
+    assert ApiSettings.from_environ(named).history_read_seconds == 600
