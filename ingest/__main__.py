@@ -5,8 +5,8 @@ import os
 import sys
 
 from environment import listener, variables
-from ingest import server
 from ingest.app import create_app
+from ingest.http import server
 from telemetry import logs
 from telemetry.errors import SettingsError
 

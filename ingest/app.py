@@ -16,30 +16,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import quarantine_file, redis_client, responses, settings
+from ingest import responses, settings
 from ingest.batch_store import BatchStore
 from ingest.batcher import Batcher
-from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
-from ingest.drain_jobs import DrainJobs
 from ingest.health import Health
 from ingest.heartbeat import Heartbeat
+from ingest.http.refusal_report import RefusalReport
+from ingest.http.webhook import WEBHOOK_PATH, WebhookEndpoint
 from ingest.metrics import IngestCollector
-from ingest.orphaned_tails import OrphanedTails
-from ingest.quarantine import Quarantine
-from ingest.quarantine_file import QuarantineFile
+from ingest.quarantine import quarantine_file
+from ingest.quarantine.quarantine import Quarantine
+from ingest.quarantine.quarantine_file import QuarantineFile
 from ingest.queue.failpoints import Failpoints
-from ingest.redis_memory import RedisMemory
-from ingest.refusal_report import RefusalReport
+from ingest.redelivery.spool_drainer import SpoolDrainer
+from ingest.redelivery.tail_drainer import TailDrainer
 from ingest.settings import Settings
-from ingest.signature import SignatureVerifier
-from ingest.spool import Spool
-from ingest.spool_drainer import SpoolDrainer
-from ingest.stream_appender import StreamAppender
-from ingest.tail import Tail
-from ingest.tail_drainer import TailDrainer
-from ingest.webhook import WEBHOOK_PATH, WebhookEndpoint
-from ingest.webhook_secrets import WebhookSecrets
+from ingest.signing.signature import SignatureVerifier
+from ingest.signing.webhook_secrets import WebhookSecrets
+from ingest.spool.spool import Spool
+from ingest.stream import redis_client
+from ingest.stream.circuit_breaker import CircuitBreaker
+from ingest.stream.drain_jobs import DrainJobs
+from ingest.stream.redis_memory import RedisMemory
+from ingest.stream.stream_appender import StreamAppender
+from ingest.tail.orphaned_tails import OrphanedTails
+from ingest.tail.tail import Tail
 from ingest.writer_position import FormerWriters
 from telemetry import traces
 
@@ -83,7 +85,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         for task in (batching, *background):
             task.add_done_callback(_terminate_on_failure)
         async with quarantine.running(_terminate_on_failure) if quarantine else contextlib.nullcontext():
-            yield {"counters": counters}  # for refusals by ingest.protocol, before any application is called
+            yield {"counters": counters}  # for refusals by ingest.http.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
         for task in background:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import Counters
 from ingest.errors import NotConfirmedError
 from ingest.queue import contract
 from ingest.queue.failpoints import Failpoints
-from ingest.redis_memory import RedisMemory
-from ingest.spool import Spool
-from ingest.stream_appender import StreamAppender
+from ingest.spool.spool import Spool
+from ingest.stream.circuit_breaker import CircuitBreaker
+from ingest.stream.redis_memory import RedisMemory
+from ingest.stream.stream_appender import StreamAppender
 
 VIA_STREAM = "stream"
 VIA_SPOOL = "spool"

@@ -12,7 +12,7 @@ from ingest.batch_store import BatchNotStoredError, BatchStore
 from ingest.counters import Counters
 from ingest.queue import contract
 from ingest.responses import BatchAcknowledgement
-from ingest.spool import Spool
+from ingest.spool.spool import Spool
 from ingest.writer_position import FormerWriters, WriterPosition
 from telemetry.spans import Span, Tracer
 

@@ -10,13 +10,13 @@ from redis.exceptions import RedisError, ResponseError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ingest.circuit_breaker import CircuitBreaker
 from ingest.heartbeat import Heartbeat
 from ingest.queue import contract, redis_rules
-from ingest.redis_memory import RedisMemory
 from ingest.settings import Settings
-from ingest.spool import Spool
-from ingest.tail import Tail
+from ingest.spool.spool import Spool
+from ingest.stream.circuit_breaker import CircuitBreaker
+from ingest.stream.redis_memory import RedisMemory
+from ingest.tail.tail import Tail
 
 PING_TIMEOUT_SECONDS = 1.0
 SPOOL_HIGH_WATER = 0.8

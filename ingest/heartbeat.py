@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from ingest.batcher import Batcher
-from ingest.orphaned_tails import OrphanedTails
 from ingest.queue import contract, writer_reports
 from ingest.queue.writer_reports import WriterReport
-from ingest.spool import Spool
-from ingest.tail import Tail
+from ingest.spool.spool import Spool
+from ingest.tail.orphaned_tails import OrphanedTails
+from ingest.tail.tail import Tail
 from ingest.writer_position import FormerWriters, WriterPosition
 
 INTERVAL_SECONDS = 1.0

@@ -11,12 +11,12 @@ from prometheus_client.core import HistogramMetricFamily as Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from ingest.circuit_breaker import CircuitBreaker
 from ingest.counters import BATCH_SIZE_BUCKETS, Counters
-from ingest.quarantine import Quarantine, QuarantineSize
-from ingest.redis_memory import RedisMemory
-from ingest.spool import Spool
-from ingest.tail import Tail
+from ingest.quarantine.quarantine import Quarantine, QuarantineSize
+from ingest.spool.spool import Spool
+from ingest.stream.circuit_breaker import CircuitBreaker
+from ingest.stream.redis_memory import RedisMemory
+from ingest.tail.tail import Tail
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from environment import secret_list
-from ingest.webhook_secrets import WebhookSecrets
+from ingest.signing.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
 
 

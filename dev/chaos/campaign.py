@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from dev.chaos import faults, ledger_command, verdict
+from dev.chaos import ledger_command, verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.fault_type import Undo
-from dev.chaos.faults import ALL_FAULTS, ALONE, DISK_FAULTS, FAILOVERS, FAULTS, POSTGRES_FROZEN
+from dev.chaos.faults import catalog
+from dev.chaos.faults.catalog import ALL_FAULTS, ALONE, DISK_FAULTS, FAILOVERS, FAULTS, POSTGRES_FROZEN
+from dev.chaos.faults.fault import Undo
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.verdict import Verdict
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
@@ -89,7 +90,7 @@ class Campaign:
         self, system: SystemUnderTest, record: DeliveryLog, end: float, print_line: Callable[[str], None]
     ) -> None:
         names = [*FAULTS, *FAILOVERS, *(DISK_FAULTS if system.redis_disk is not None else ())]
-        weights = [faults.WEIGHTS.get(name, 1) for name in names]
+        weights = [catalog.WEIGHTS.get(name, 1) for name in names]
         due = time.monotonic() + MIN_PAUSE
         while (now := time.monotonic()) < end:
             if now >= due:

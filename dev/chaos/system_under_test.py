@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from dev.chaos import disk_shim, event_generator, replication
-from dev.chaos.disk_shim import DiskShim
-from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos import event_generator, replication
+from dev.chaos.faults import disk_shim
+from dev.chaos.faults.disk_shim import DiskShim
+from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.embedded import data_folder, postgres
 from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import EmbeddedPostgres

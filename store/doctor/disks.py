@@ -75,7 +75,7 @@ def spool_files(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def quarantine(environ: Mapping[str, str]) -> list[Finding]:
-    """Webhooks on this machine whose signature fits no secret (ingest/quarantine.py)."""
+    """Webhooks on this machine whose signature fits no secret (ingest/quarantine/quarantine.py)."""
     name = "secrets.quarantine"
     path = _data_and_spool_dirs(environ)[1] / "quarantine.db"
     try:

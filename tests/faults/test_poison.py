@@ -4,7 +4,7 @@ import pytest
 
 from dev.chaos import verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.embedded import postgres
 from dev.embedded.servers import EmbeddedServers
 from tests.support.pipeline import WorkerPipeline

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.chaos.system_under_test import POSTGRES_SETTINGS
 from dev.embedded import data_folder, postgres
 from dev.embedded.postgres import EmbeddedPostgres

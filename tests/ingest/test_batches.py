@@ -4,7 +4,7 @@ import itertools
 import time
 from pathlib import Path
 
-from dev.chaos.disk_shim import Faults
+from dev.chaos.faults.disk_shim import Faults
 from tests.support.disk_faults import build_shim
 from tests.support.ingest_process import IngestProcess, stream_batches
 from tests.support.webhook_load import WebhookLoad

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.embedded import postgres
 from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import ROLE, EmbeddedPostgres

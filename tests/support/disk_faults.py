@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos import disk_shim
-from dev.chaos.disk_shim import DiskShim
+from dev.chaos.faults import disk_shim
+from dev.chaos.faults.disk_shim import DiskShim
 
 
 def build_shim(home: Path, disk: Path) -> DiskShim:

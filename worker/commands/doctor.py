@@ -153,7 +153,7 @@ def _check_unreadable(client: Redis) -> Finding:
 
 
 def _check_refused(client: Redis) -> Finding:
-    """Signed webhooks that ingest refused within the last week (ingest/refusal_report.py)."""
+    """Signed webhooks that ingest refused within the last week (ingest/http/refusal_report.py)."""
     stored = cast("dict[bytes, bytes]", client.hgetall(contract.REFUSED))
     counts = {name.decode(): int(value) for name, value in stored.items()}
     name = "ingest.refused"

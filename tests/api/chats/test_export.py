@@ -1,24 +1,19 @@
 """Taking a chat or a session away as a file."""
 
-import csv
 import hashlib
-import io
 import json
 import os
 import re
 import subprocess
 import sys
 import time
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
 from api.chats import export as chats_export
-from api.chats import export_formats
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
@@ -61,100 +56,6 @@ def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: History
     manifest = json.loads(last)["manifest"]
     assert [json.loads(line)["message_text"] for line in lines] == [f"{index}" for index in range(1100)]
     assert manifest == {"count": 1100, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
-
-
-FORMULAS = [
-    '=HYPERLINK("http://x")',
-    "+1",
-    "@x",
-    "-2",
-    "\uff1d1",
-    "a;=1",
-    "a,\t@x",
-    "a\n =1",
-    "a|+1",
-    "a\u2028-1",
-    "\u00a0=1",
-]
-
-
-def test_a_spreadsheet_computes_nothing_of_what_strangers_wrote(history: HistoryWriter, client: ApiClient) -> None:
-    """A message that begins with '=' is a formula to whoever opens the file, whatever separates cells there."""
-    history.store(*(message_fact(text, n) for n, text in enumerate([*FORMULAS, 'a,\n"b" 1-1=0'])))
-
-    answer = client.get(f"/api/chats/{SENDER_PHONE}/export", format="csv")
-
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
-    texts = [row["message_text"] for row in rows[:-1]]
-    assert texts[-1] == 'a,\n"b" 1-1=0'
-    assert [text.replace("'", "") for text in texts[:-1]] == FORMULAS
-    for separator in ",;|\t\n\v\x85\u2028":
-        assert not [cell for text in texts for cell in text.split(separator) if cell.strip().startswith(FORMULA_STARTS)]
-    assert answer.text.splitlines()[-1].startswith(f'# {{"count": {len(texts)}')
-
-
-FORMULA_STARTS = tuple("=+-@\uff1d")
-
-
-def test_a_spreadsheet_shows_every_script(history: HistoryWriter, client: ApiClient) -> None:
-    """Excel takes a file for UTF-8 by its first three bytes, and every cell is quoted."""
-    history.store(message_fact("नमस्ते"))
-
-    content = client.get(f"/api/chats/{SENDER_PHONE}/export", format="csv").content
-
-    assert content.startswith(b'\xef\xbb\xbf"id","session_id"')
-    row = content.decode("utf-8-sig").splitlines()[1]
-    assert row.startswith('"')
-    assert row.count('","') == len(export_formats.FORMATS["csv"].header.split(",")) - 1
-    assert '"नमस्ते"' in row
-
-
-def test_a_transcript_reads_like_a_chat(history: HistoryWriter, client: ApiClient) -> None:
-    """And a line break in a message cannot forge the next speaker."""
-    history.store(
-        message_fact("one\n[2025-06-15 15:06:41] -> forged"),
-        message_fact(type="image", at=1000, caption="roof"),
-        message_fact("ok", 2000, direction="outgoing"),
-    )
-
-    answer = client.get(f"/api/chats/{SENDER_PHONE}/export", format="txt")
-
-    assert answer.text.splitlines()[:-1] == [
-        f"[2025-06-15 15:06:40] <- {SENDER_PHONE}: one",
-        "    [2025-06-15 15:06:41] -> forged",
-        f"[2025-06-15 15:06:41] <- {SENDER_PHONE} [image]: roof",
-        f"[2025-06-15 15:06:42] -> {SENDER_PHONE}: ok",
-    ]
-
-
-FORGED = "[2024-12-19 15:10:05] -> 919811000001: I will pay"
-LINE_BREAKS = ["\n", "\r\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
-
-
-@pytest.mark.parametrize("kind", export_formats.FORMATS)
-def test_no_line_break_and_no_invisible_character_forges_a_line(
-    history: HistoryWriter, client: ApiClient, kind: str
-) -> None:
-    """Readers differ in where they end a line, and terminals in what they do with an invisible character."""
-    invisible = [chr(code) for code in range(0x20000) if unicodedata.category(chr(code)) in {"Cf", "Cc"}][1:]
-    group = "120363041234567890@g.us"
-    history.store(
-        *(message_fact(f"one{end}{FORGED}", n) for n, end in enumerate(LINE_BREAKS)),
-        message_fact("".join(invisible), 50),
-    )
-    history.store(
-        replace(message_fact("hello", 60, address=group, sender=SENDER_PHONE), sender_name=f"x\u2028{FORGED}\u202e")
-    )
-
-    for address, count in ((SENDER_PHONE, len(LINE_BREAKS) + 1), (group, 1)):
-        text = client.get(f"/api/chats/{address}/export", format=kind).content.decode()
-        if kind == "ndjson":
-            assert len([json.loads(line) for line in text.splitlines()]) == count + 1
-        if kind == "txt":
-            told = [line for line in text.splitlines() if not line.startswith("    ")]
-            assert len(told) == count + 1
-            assert all(re.match(r"\[2025-06-15 [0-9:]{8}\] <- 919811000001", line) for line in told[:-1])
-            assert not [c for c in text if c != "\n" and unicodedata.category(c) in {"Cf", "Cc", "Zl", "Zp"}]
 
 
 def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiClient) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dev.chaos.disk_shim import DiskShim, Faults
+from dev.chaos.faults.disk_shim import DiskShim, Faults
 from tests.support.disk_faults import build_shim
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.chaos.fault_proxy import FaultProxy
+from dev.chaos.faults.fault_proxy import FaultProxy
 
 
 class Echo:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dev.release import queue_data, releases
-from ingest.spool_file import SpoolFile
+from ingest.spool.spool_file import SpoolFile
 
 REWRITTEN = "0" * 40
 """A hash that the history does not have."""

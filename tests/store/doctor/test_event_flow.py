@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 from ingest.queue import contract
-from ingest.spool_file import SpoolFile
+from ingest.spool.spool_file import SpoolFile
 from store.ingestion import apply
 from store.ledger import stream_status
 from store.ledger.writers import WriterPosition

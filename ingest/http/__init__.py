@@ -1,0 +1,1 @@
+"""Speaks HTTP: bounded connections and the webhook endpoint."""

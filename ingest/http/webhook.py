@@ -1,0 +1,159 @@
+"""Serves `POST /whatsapp-webhook`: verify, store, acknowledge. A raw ASGI endpoint, because it takes all the load.
+
+It never parses the body. Any signed body is acknowledged with 2xx: SAK does not retry a refused one.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from ingest import responses
+from ingest.batcher import Batcher
+from ingest.counters import Counters
+from ingest.quarantine.quarantine import Quarantine
+from ingest.responses import ErrorResponse
+from ingest.signing.signature import SIGNATURE_HEADER, BodyDigest
+
+WEBHOOK_PATH = "/whatsapp-webhook"
+MAX_READ_BYTES = 64 << 20
+"""How much of a body over the limit is read, in pieces, to tell a signed one from a stranger's."""
+STALL_SECONDS = 1.0
+"""How long the next piece of such a body may take before it is refused unread."""
+UNVERIFIED_CODE = "body_unverified"
+"""How refused bodies are counted that were not read to their end, or that no secret of ours signs."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """The endpoint; an instance is an ASGI application."""
+
+    quarantine: Quarantine | None
+    """Verifies webhooks, and keeps those that no secret signs; None where unsigned webhooks are accepted."""
+    batcher: Batcher
+    counters: Counters
+    max_body_bytes: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await self._answer_other_method(scope["method"], send)
+            return
+        signature: bytes | None = None
+        refusal: ErrorResponse | None = None
+        announced = 0
+        for name, value in scope["headers"]:
+            if name == SIGNATURE_HEADER:
+                # Two signatures count as none: a proxy in front may have checked either.
+                signature = value if signature is None else b""
+            elif name == b"content-length":
+                announced = int(value)
+            elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
+                name == b"transfer-encoding" and value.strip().lower() != b"chunked"
+            ):
+                refusal = responses.UNSUPPORTED_ENCODING
+        if signature is None and self.quarantine:
+            refusal = responses.BAD_SIGNATURE
+        if refusal is not None:
+            # Refuses before reading the body, which would be discarded.
+            await self._send_error(refusal, send)
+            return
+        if announced > self.max_body_bytes:
+            await self._refuse_oversized(b"", announced, signature, receive, send)
+            return
+        await self._read_and_verify(signature, receive, send)
+
+    async def _read_and_verify(self, signature: bytes | None, receive: Receive, send: Send) -> None:
+        message = await receive()
+        if message.get("more_body"):
+            message = await self._read_body(message["body"], receive)
+        if message["type"] == "http.disconnect":
+            return
+        body = message["body"]
+        if len(body) > self.max_body_bytes:
+            more: bool = message["more_body"]
+            await self._refuse_oversized(body, len(body), signature, receive if more else None, send)
+        elif self.quarantine and not self.quarantine.verifier.verify(body, signature):
+            self.quarantine.offer(body, signature)
+            await self._send_error(responses.BAD_SIGNATURE, send)
+        else:
+            await self._store_and_acknowledge(body, send)
+
+    async def _store_and_acknowledge(self, body: bytes, send: Send) -> None:
+        pending = self.batcher.add(body)
+        if pending is None:
+            await self._send_error(responses.OVERLOADED, send)
+            return
+        index = len(pending.bodies) - 1
+        # One future for the whole batch: cancelling one request would cancel all, and that happens only at shutdown.
+        acknowledgements = await pending.acknowledgement
+        if acknowledgements is None:
+            await self._send_error(responses.NOT_KEPT, send)
+            return
+        start, content = acknowledgements.response(index)
+        await send(start)
+        await send(content)
+
+    async def _read_body(self, first: bytes, receive: Receive) -> Message:
+        """The message with the whole body, or with its first part once that is too large."""
+        body = bytearray(first)
+        while len(body) <= self.max_body_bytes:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return message
+            body += message["body"]
+            if not message["more_body"]:
+                return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return {"type": "http.request", "body": bytes(body), "more_body": True}
+
+    async def _refuse_oversized(
+        self, first: bytes, announced: int, signature: bytes | None, receive: Receive | None, send: Send
+    ) -> None:
+        """Answer 413; `receive` is None if `first` is the whole body.
+
+        A signed body is an event that is lost: it is read to its end, without being held, so that it can be counted
+        apart from bodies of strangers.
+        """
+        digest = None if self.quarantine is None else self.quarantine.verifier.begin()
+        size = await self._read_oversized(first, announced, digest, receive)
+        if size and (digest is None or (signature is not None and digest.matches(signature))):
+            self.counters.count_refusal(responses.BODY_TOO_LARGE.code)
+            self.counters.largest_refused_body = max(self.counters.largest_refused_body, size)
+        else:
+            self.counters.count_refusal(UNVERIFIED_CODE)
+        await responses.send_error(send, responses.BODY_TOO_LARGE)
+
+    async def _read_oversized(
+        self, first: bytes, announced: int, digest: BodyDigest | None, receive: Receive | None
+    ) -> int:
+        """The size of the body, once it is digested to its end; 0 for one that is too large, slow or incomplete."""
+        size = len(first)
+        if digest is not None:
+            digest.update(first)
+        while receive is not None:
+            if max(size, announced) > MAX_READ_BYTES:
+                return 0
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    message = await receive()
+            except TimeoutError:
+                return 0
+            if message["type"] == "http.disconnect":
+                return 0
+            size += len(message["body"])
+            if digest is not None:
+                digest.update(message["body"])
+            if not message["more_body"]:
+                break
+        return size
+
+    async def _answer_other_method(self, method: str, send: Send) -> None:
+        if method == "OPTIONS":
+            headers = list(responses.METHOD_NOT_ALLOWED.headers)
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
+            await send({"type": "http.response.body"})
+        else:
+            await self._send_error(responses.METHOD_NOT_ALLOWED, send)
+
+    async def _send_error(self, error: ErrorResponse, send: Send) -> None:
+        self.counters.count_refusal(error.code)
+        await responses.send_error(send, error)

@@ -1,0 +1,1 @@
+"""Keeps webhooks that no secret of ours signs, until one does."""

@@ -1,0 +1,145 @@
+"""Keeps webhooks whose signature fits no secret, and stores them once a secret fits.
+
+SAK sends each webhook once: between the registration of a webhook and the arrival of its secret here, every event would
+be lost. What is kept is bounded in bytes, rate and age, and is never parsed before its signature fits.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from ingest.batcher import Batcher
+from ingest.counters import Counters
+from ingest.quarantine.quarantine_file import QuarantineFile, UnverifiedWebhook
+from ingest.signing.signature import SignatureVerifier
+from ingest.signing.webhook_secrets import WebhookSecrets
+
+log = logging.getLogger("ingest")
+
+DAYS = 7
+"""How long a webhook is kept."""
+RATE_BYTES = 256 << 10
+"""Bytes a second that are kept on average, with a burst of a minute: a stranger cannot fill the file at once."""
+BURST_BYTES = 60 * RATE_BYTES
+EVENT_OVERHEAD_BYTES = 1024
+"""What a webhook costs besides its body."""
+TICK_SECONDS = 1.0
+"""Seconds between two looks at the file of secrets, and the longest that a webhook waits in memory."""
+_SIGNATURE_LENGTH = len("sha256=") + 64
+_READ_LIMIT = 16
+_TIDY_TICKS = 60
+
+
+@dataclass(slots=True)
+class QuarantineSize:
+    events: int = 0
+    size_bytes: int = 0
+
+
+class Quarantine:
+    """One for a process; the processes of a spool folder share the file."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it joins
+        self,
+        file: QuarantineFile,
+        max_bytes: int,
+        secrets: WebhookSecrets,
+        verifier: SignatureVerifier,
+        batcher: Batcher,
+        counters: Counters,
+    ) -> None:
+        self._file = file
+        self._max_bytes = max_bytes
+        self._secrets = secrets
+        self.verifier = verifier
+        self._batcher = batcher
+        self._counters = counters
+        self._waiting: list[UnverifiedWebhook] = []
+        self._allowance = float(BURST_BYTES)
+        self._refilled_at = time.monotonic()
+        self._verification_due = True
+        self.size = QuarantineSize()
+        """As of the last tick."""
+
+    def offer(self, body: bytes, signature: bytes | None) -> None:
+        """Keep the webhook, unless its header is no signature or strangers send too much."""
+        if signature is None or len(signature.strip()) != _SIGNATURE_LENGTH:
+            return
+        now = time.monotonic()
+        self._allowance = min(BURST_BYTES, self._allowance + RATE_BYTES * (now - self._refilled_at))
+        self._refilled_at = now
+        cost = len(body) + EVENT_OVERHEAD_BYTES
+        if cost > self._allowance:
+            self._counters.count_unquarantined("rate")
+            return
+        self._allowance -= cost
+        self._waiting.append(UnverifiedWebhook(time.time_ns() // 1_000_000, signature, body))
+
+    @contextlib.asynccontextmanager
+    async def running(self, on_end: Callable[[asyncio.Task[None]], None]) -> AsyncGenerator[None]:
+        """Runs within the block; `on_end` is called when the task has ended."""
+        task = asyncio.create_task(self._run())
+        task.add_done_callback(on_end)
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+        with contextlib.suppress(sqlite3.Error, OSError):
+            await self.flush()
+
+    async def _run(self) -> None:
+        ticks = 0
+        while True:
+            await self.tick(tidy=ticks % _TIDY_TICKS == 0)
+            ticks += 1
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self, *, tidy: bool = False) -> None:
+        """Write what waits; verify everything again if the secrets have changed. A failure is tried again later."""
+        if await asyncio.to_thread(self._secrets.reload):
+            self.verifier.replace_secrets(self._secrets.values)
+            self._verification_due = True
+            log.info("the secrets of webhooks have changed", extra={"events": len(self._secrets.values)})
+        try:
+            await self.flush()
+            if tidy:
+                age_limit = time.time_ns() // 1_000_000 - DAYS * 86_400_000
+                await asyncio.to_thread(self._file.remove_older, age_limit)
+            if self._verification_due:
+                self._verification_due = not await self._verify()
+            if tidy or self._verification_due or self.size.events:
+                self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
+        except (sqlite3.Error, OSError) as error:
+            log.warning("the quarantine cannot be used (%s)", type(error).__name__)
+
+    async def flush(self) -> None:
+        """Write what waits in memory; what has no room is counted. Raises sqlite3.Error and OSError."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        try:
+            dropped = await asyncio.to_thread(self._file.add, waiting, self._max_bytes)
+        except (sqlite3.Error, OSError):
+            self._counters.count_unquarantined("disk", len(waiting))
+            raise
+        self._counters.count_unquarantined("full", dropped)
+        self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
+
+    async def _verify(self) -> bool:
+        """Store those that a secret signs now, in order of receipt; returns whether all were looked at."""
+        after = 0
+        while webhooks := await asyncio.to_thread(self._file.read, after, _READ_LIMIT):
+            after = webhooks[-1].id
+            for webhook in webhooks:
+                if not self.verifier.verify(webhook.body, webhook.signature):
+                    continue
+                pending = self._batcher.add(webhook.body)
+                # Shielded: other requests wait for the same future when this task is cancelled.
+                if pending is None or await asyncio.shield(pending.acknowledgement) is None:
+                    return False  # nothing can be stored now
+                await asyncio.to_thread(self._file.remove, [webhook.id])
+                self._counters.recovered_webhooks += 1
+        return True

@@ -1,0 +1,40 @@
+"""Sends batches to the stream again that Redis may have lost: this process's tail, then those of dead processes."""
+
+import logging
+from dataclasses import dataclass
+
+from ingest.counters import Counters
+from ingest.stream.redis_memory import RedisMemory
+from ingest.stream.stream_appender import StreamAppender
+from ingest.tail.orphaned_tails import OrphanedTails
+from ingest.tail.tail import Tail
+
+log = logging.getLogger("ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class TailDrainer:
+    """A batch that is still in the stream, or stored, is skipped by the worker, which knows its identity."""
+
+    appender: StreamAppender
+    tail: Tail
+    orphaned_tails: OrphanedTails
+    redis_memory: RedisMemory
+    counters: Counters
+
+    async def send_next(self) -> bool:
+        """Send what is due next; returns whether anything was. Raises AppendError, RedisError and OSError."""
+        await self.appender.verify()
+        room = self.redis_memory.available_bytes
+        groups = self.tail.first_due(room)
+        source = self.tail
+        if not groups:
+            groups = await self.orphaned_tails.first_due(room)
+            source = self.orphaned_tails
+        events, size = sum(group.events for group in groups), sum(group.size_bytes for group in groups)
+        if not groups or not self.redis_memory.fits(size):
+            return False
+        await self.appender.append([entry for group in groups for entry in group.entries], events, size)
+        source.settle(groups)
+        self.counters.resent_events += events
+        return True

@@ -1,0 +1,1 @@
+"""Verifies signatures with secrets that may change at any time."""

@@ -1,0 +1,122 @@
+"""Stores batches that Redis does not confirm on this machine's disk, in a thread beside the event loop."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ingest.errors import NotConfirmedError
+from ingest.spool import spool_folder
+from ingest.spool.spool_file import accounted_bytes
+from ingest.spool.spool_folder import SpoolChunk, SpoolFolder
+
+DISK_TIMEOUT_SECONDS = 3.0
+"""Seconds within which the disk must confirm a write."""
+POLL_SECONDS = 0.01
+
+log = logging.getLogger("ingest")
+T = TypeVar("T")
+
+
+class SpoolError(NotConfirmedError):
+    """The spool did not confirm the batch."""
+
+
+class Spool:
+    """This process's files and those adopted from dead processes, which are drained first."""
+
+    def __init__(self, directory: Path, max_bytes: int) -> None:
+        self.directory = directory
+        self.max_bytes = max_bytes
+        # One thread: SQLite's connections stay in it, and batches reach the disk in the order of their numbers.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
+        self._overdue: Future[Any] | None = None
+        """The call that the disk did not answer in time."""
+        self._folder = SpoolFolder(directory)
+        self.unusable_reason: str | None = None
+        """Why the disk does not take everything that is written to it; None while it does."""
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether a batch waits for the stream."""
+        return any(file.has_batches for file in self._folder.files)
+
+    @property
+    def events(self) -> int:
+        """Events that wait for the stream."""
+        return sum(file.events for file in self._folder.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Their bytes, as counted against the limit."""
+        return sum(file.size_bytes for file in self._folder.files)
+
+    @property
+    def unopened_files(self) -> Mapping[str, str]:
+        """Files of dead processes that cannot be opened, with the reason."""
+        return self._folder.unopened
+
+    async def open(self) -> None:
+        """Open a file; on failure `unusable_reason` is set and `append` tries again."""
+        with contextlib.suppress(SpoolError):
+            await self.check()
+
+    async def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
+        """Return once the batch is on the disk; raises SpoolError."""
+        if self.size_bytes + accounted_bytes(fields) > self.max_bytes:
+            raise SpoolError("full", may_be_stored=False)
+        await self._run_in_thread(self._folder.append, fields, events, may_be_stored=True)
+        if self._folder.has_unsaved_file:
+            self._thread.submit(self._folder.save_removed_files)  # what fails is tried again by `check`
+        if self._folder.has_reserve:
+            self.unusable_reason = None
+        else:
+            self._mark_unusable("the disk is nearly full")
+
+    async def read_oldest(self, max_bytes: int) -> SpoolChunk | None:
+        """The oldest batches, up to about this size; None if the spool is empty. Raises SpoolError."""
+        return await self._run_in_thread(self._folder.read_oldest, max_bytes)
+
+    async def remove(self, chunk: SpoolChunk) -> None:
+        """Skip a chunk that the stream has confirmed, and remove a file that has no other. Raises SpoolError."""
+        await self._run_in_thread(self._folder.remove, chunk)
+
+    async def check(self) -> None:
+        """Adopt files of dead processes, save what was in removed ones, and test the disk. Raises SpoolError."""
+        await self._run_in_thread(self._folder.check)
+        self.unusable_reason = None
+
+    async def close(self) -> None:
+        """Release all files; their batches wait for the next process."""
+        with contextlib.suppress(SpoolError):
+            await self._run_in_thread(self._folder.close)
+        self._thread.shutdown(wait=False)
+
+    async def _run_in_thread(self, work: Callable[..., T], *arguments: object, may_be_stored: bool = False) -> T:
+        submitted: Future[T] | None = None
+        try:
+            async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
+                # Batches must not pile up behind a disk that hangs.
+                while self._overdue is not None and not self._overdue.done():  # noqa: ASYNC110 - a thread's future
+                    await asyncio.sleep(POLL_SECONDS)
+                submitted = self._thread.submit(functools.partial(work, *arguments))
+                return await asyncio.wrap_future(submitted)
+        except TimeoutError:
+            started = submitted is not None and not submitted.cancelled()
+            if started:
+                self._overdue = submitted
+            self._mark_unusable("the disk does not respond")
+            raise SpoolError("timeout", may_be_stored=may_be_stored and started) from None
+        except (sqlite3.Error, OSError) as error:
+            self._mark_unusable(spool_folder.describe(error))
+            raise SpoolError("disk", may_be_stored=may_be_stored and not spool_folder.is_full(error)) from error
+
+    def _mark_unusable(self, reason: str) -> None:
+        if self.unusable_reason is None:
+            log.error("the spool cannot be used: %s", reason)
+        self.unusable_reason = reason

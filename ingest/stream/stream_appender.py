@@ -1,0 +1,158 @@
+"""Appends batches to the stream: all or none, within a deadline, and never twice through a client's resend."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import redis.exceptions
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+
+from ingest.errors import NotConfirmedError
+from ingest.queue import contract
+from ingest.queue.failpoints import Failpoints
+from ingest.stream.circuit_breaker import CircuitBreaker
+from ingest.stream.drain_jobs import DrainJobs
+from ingest.stream.redis_memory import RedisMemory
+from ingest.tail.tail import Tail
+
+APPEND_TIMEOUT_SECONDS = 1.0
+"""Seconds within which Redis must confirm; SAK itself gives up after 8."""
+REPLICA_WAIT_SHARE = 0.7
+"""Share of the deadline for replicas to confirm."""
+ANOTHER_REDIS = "another_redis"
+"""Why the circuit is open while the tail is sent again."""
+# fmt: off
+REDIS_ERROR_CODES = frozenset({
+    "busy", "clusterdown", "loading", "masterdown", "misconf", "noauth", "noperm", "noreplicas", "oom", "readonly",
+    "wrongpass", "wrongtype",
+})
+# fmt: on
+
+
+class AppendError(NotConfirmedError):
+    """Redis did not confirm the batches; the message never holds the URL."""
+
+
+@dataclass(slots=True)
+class StreamAppender:
+    """One connection, for one append at a time; concurrent writers have one each."""
+
+    client: Redis
+    min_replicas: int
+    failpoints: Failpoints
+    breaker: CircuitBreaker
+    redis_memory: RedisMemory
+    drain_jobs: DrainJobs
+    tail: Tail
+    _connection: AbstractConnection | None = None
+    _generation: int = 0
+    """The generation of the connection's Redis; 0 before the first connection."""
+    _suspicions: int = 0
+
+    async def append(self, entries: Sequence[Mapping[bytes, bytes]], events: int, size_bytes: int) -> None:
+        """Add each batch's fields as an entry, and enqueue a drain job if none is queued.
+
+        The circuit is closed then, unless the tail must be sent again first. After an AppendError it is open, and the
+        next append connects anew.
+        """
+        sent = False
+        ticket = 0
+        try:
+            async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+                connection = await self._ensure_connected()
+                self.failpoints.reach("ingest.before_xadd")
+                sent = True
+                ticket = self.tail.write(entries, size_bytes)
+                commands = connection.pack_commands(_append_commands(entries))
+                await connection.send_packed_command(commands, check_health=False)
+                jobs = await self._read_confirmation(connection, len(entries))
+                self.failpoints.reach("ingest.after_xadd")
+                if self.min_replicas:
+                    await self._await_replicas(connection)
+        except (TimeoutError, redis.exceptions.TimeoutError):
+            raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
+        except (ResponseError, BusyLoadingError, AuthenticationError) as error:
+            # Redis does not have the batches, but a file of the tail may.
+            raise await self._disconnect_with_error(_error_code(error), may_be_stored=ticket > 0) from None
+        except (RedisError, OSError):
+            raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
+        await self.tail.add(ticket, entries, events, size_bytes, self._generation)
+        if self.tail.has_due:
+            self.breaker.hold_open(ANOTHER_REDIS)
+        else:
+            self.breaker.close()
+        self.redis_memory.record_append(size_bytes)
+        self.drain_jobs.enqueue_if_needed(jobs)
+
+    async def verify(self) -> None:
+        """Connect, and open the circuit if Redis is another one that lacks the tail. Raises RedisError and OSError."""
+        try:
+            async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+                await self._ensure_connected()
+        except (RedisError, OSError):
+            await self.close()
+            raise
+        if self.tail.has_due:
+            self.breaker.hold_open(ANOTHER_REDIS)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=True)
+            self._connection = None
+
+    async def _ensure_connected(self) -> AbstractConnection:
+        connection = self._connection
+        if connection is None:
+            self._connection = connection = self.client.connection_pool.make_connection()
+        if self._generation != self.tail.identity.generation and connection.is_connected:
+            # Another connection has found another Redis; this one may still lead to the old one.
+            await connection.disconnect(nowait=True)
+        is_new = not connection.is_connected
+        await connection.connect()
+        if await connection.can_read():
+            # Closed by the server while idle, or a stray reply: both need a new connection.
+            await connection.disconnect(nowait=True)
+            await connection.connect()
+            is_new = True
+        if is_new or self._suspicions != self.tail.identity.suspicions:
+            self._suspicions = self.tail.identity.suspicions
+            self._generation = await self.tail.identity.check(connection, self._generation)
+        return connection
+
+    async def _read_confirmation(self, connection: AbstractConnection, count: int) -> int:
+        """Read the confirmation of so many entries; returns the number of waiting drain jobs."""
+        for _ in range(count + 2):
+            await connection.read_response()
+        *ids, jobs = cast("list[object]", await connection.read_response())
+        for reply in ids:
+            if isinstance(reply, Exception):
+                raise reply
+        self.tail.identity.confirm(self._generation, cast("bytes", ids[-1]))
+        # The length may fail alone, on a key of another type; the events are safe nevertheless.
+        return jobs if isinstance(jobs, int) else 0
+
+    async def _await_replicas(self, connection: AbstractConnection) -> None:
+        milliseconds = int(APPEND_TIMEOUT_SECONDS * REPLICA_WAIT_SHARE * 1000)
+        await connection.send_command("WAIT", self.min_replicas, milliseconds, check_health=False)
+        if cast("int", await connection.read_response()) < self.min_replicas:
+            raise await self._disconnect_with_error("replicas", may_be_stored=True)
+
+    async def _disconnect_with_error(self, reason: str, *, may_be_stored: bool) -> AppendError:
+        await self.close()
+        self.breaker.open(reason)
+        return AppendError(reason, may_be_stored=may_be_stored)
+
+
+def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
+    appends = [("XADD", contract.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
+    return [("MULTI",), *appends, ("LLEN", contract.RQ_QUEUE_KEY), ("EXEC",)]
+
+
+def _error_code(error: Exception) -> str:
+    """Redis' error code; the rest of its message may quote the entry."""
+    word = (getattr(error, "status_code", None) or str(error).partition(" ")[0]).lower()
+    return word if word in REDIS_ERROR_CODES else "refused"

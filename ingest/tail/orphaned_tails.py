@@ -1,0 +1,100 @@
+"""Adopts the tail files of dead processes: nobody knows whether Redis kept what they had acknowledged last."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.tail import tail_group
+from ingest.tail.tail_file import SUFFIX, OrphanedTailFile
+from ingest.tail.tail_group import TailGroup
+from ingest.writer_position import FormerWriters
+
+DISK_TIMEOUT_SECONDS = 3.0
+"""Longest wait for the disk."""
+
+log = logging.getLogger("ingest")
+
+
+class OrphanedTails:
+    """The files that this process holds, oldest first; one at a time is in memory."""
+
+    def __init__(self, directory: Path, former_writers: FormerWriters) -> None:
+        self._directory = directory
+        self._former_writers = former_writers
+        self._files: deque[OrphanedTailFile] = deque()
+        self._groups: deque[TailGroup] | None = None
+        """What is still to be sent of the first file; None before it was read."""
+        self._undeleted: list[OrphanedTailFile] = []
+        """Files that were sent and that the disk did not let go."""
+
+    @property
+    def are_held(self) -> bool:
+        """Whether files are still to be sent."""
+        return bool(self._files)
+
+    @property
+    def due_events(self) -> int:
+        """Events still to be sent, of the file in memory."""
+        return sum(group.events for group in self._groups or ())
+
+    async def adopt(self) -> None:
+        """Adopt the files of processes that died since. Raises OSError."""
+        await self._delete_sent()
+        async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
+            self._files += await asyncio.to_thread(self._find)
+
+    async def first_due(self, max_bytes: int) -> list[TailGroup]:
+        """The next batches, as many as can be sent at once."""
+        while self._files:
+            if self._groups is None:
+                self._groups = await self._read(self._files[0])
+            if self._groups:
+                return tail_group.first(self._groups, max_bytes)
+            if self._groups is not None:
+                self._undeleted.append(self._files[0])
+            self._files.popleft()
+            self._groups = None
+            await self._delete_sent()
+        return []
+
+    def settle(self, groups: Sequence[TailGroup]) -> None:
+        """Forget batches that were sent."""
+        if self._groups is not None:
+            for _ in groups:
+                self._groups.popleft()
+
+    def close(self) -> None:
+        """Release the files for the next process."""
+        for file in (*self._files, *self._undeleted):
+            file.close()
+
+    async def _delete_sent(self) -> None:
+        for file in list(self._undeleted):
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
+                    await asyncio.to_thread(file.delete)
+                self._undeleted.remove(file)
+
+    def _find(self) -> list[OrphanedTailFile]:
+        held = {file.path for file in (*self._files, *self._undeleted)}
+        paths = [path for path in sorted(self._directory.glob(f"*{SUFFIX}")) if path not in held]
+        return [file for path in paths if (file := OrphanedTailFile.try_adopt(path)) is not None]
+
+    async def _read(self, file: OrphanedTailFile) -> deque[TailGroup] | None:
+        """What the file holds; None if the disk does not give it, in which case it is released to be adopted again."""
+        try:
+            async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
+                positions, groups = await asyncio.to_thread(file.read)
+        except OSError:
+            log.exception("the tail file %s cannot be read", file.path.name)
+            file.close()
+            return None
+        for position in positions:
+            self._former_writers.add(position)
+        if groups:
+            events = sum(group.events for group in groups)
+            log.info("sending the last %d events of a process that ended again", events)
+        return deque(groups)

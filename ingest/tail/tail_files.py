@@ -1,0 +1,171 @@
+"""Writes the tail to files in a thread of its own, which no acknowledgement waits for longer than a moment."""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+
+from ingest.tail.tail_file import TailFile
+from ingest.tail.tail_group import Entry
+from ingest.writer_position import WriterPosition
+
+PATIENCE_SECONDS = 0.05
+"""Longest wait of an acknowledgement for the disk; afterwards none waits until the disk has caught up."""
+RETRY_SECONDS = 1.0
+"""Pause after an error of the disk."""
+FILES = 4
+"""Files over which TAIL_MAX_BYTES is spread, so that the oldest batches can be deleted."""
+CLOSE_SECONDS = 1.0
+"""Longest wait for the disk at shutdown."""
+TOO_SLOW = "the disk is too slow"
+
+log = logging.getLogger("ingest")
+
+
+class TailFiles:
+    """This process's tail files; a batch that they lack is in memory nevertheless."""
+
+    def __init__(self, directory: Path, seconds: float, max_bytes: int, position: WriterPosition) -> None:
+        """Start the thread and begin a file for the writer at this position."""
+        self._directory = directory
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._position = position
+        self._loop = asyncio.get_running_loop()
+        self._tasks: SimpleQueue[tuple[Callable[[], object], int] | None] = SimpleQueue()
+        self._wakeup = asyncio.Event()
+        self.submitted, self._submitted_bytes = 0, 0
+        """The newest ticket."""
+        self._is_lagging = False
+        self._logged_reason: str | None = None
+        # Below: written by the thread only.
+        self.finished, self._finished_bytes = 0, 0
+        """The newest ticket that is done."""
+        self._error: str | None = None
+        self._retry_at = 0.0
+        self._files: list[TailFile] = []
+        self._is_waited_for = False
+        self._thread = threading.Thread(target=self._run_tasks, name="tail", daemon=True)
+        self._thread.start()
+        self.submit(self._begin_file)
+
+    @property
+    def unusable_reason(self) -> str | None:
+        """Why batches are kept in memory only; None while the files have them all."""
+        return self._error or (TOO_SLOW if self._is_lagging and self.finished < self.submitted else None)
+
+    def write(self, entries: Sequence[Entry], size_bytes: int, at: float) -> int:
+        """Have the batches written; returns the ticket to wait with."""
+        if self.finished == self.submitted:
+            self._is_lagging = False
+        elif self._submitted_bytes - self._finished_bytes > self._max_bytes / FILES:
+            self._is_lagging = True
+            return self.finished
+        return self.submit(partial(self._append, entries, at), size_bytes)
+
+    async def wait(self, ticket: int) -> None:
+        """Return when the batches are written, or without that if the disk is slow."""
+        if self.finished >= ticket or self._is_lagging:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    self._wakeup.clear()
+                    self._is_waited_for = True
+                    if self.finished >= ticket:
+                        return
+                    await self._wakeup.wait()
+        except TimeoutError:
+            self._is_lagging = True
+
+    def maintain(self, position: WriterPosition, expired_at: float) -> None:
+        """Delete what is as old as `expired_at`, and replace files that are gone; to be called about once a second."""
+        if self.finished == self.submitted:
+            self._is_lagging = False
+            self.submit(partial(self._maintain, position, expired_at))
+        reason = self.unusable_reason
+        if reason is not None and self._logged_reason is None:
+            log.error("the tail is kept in memory only: %s", reason)
+        elif reason is None and self._logged_reason is not None:
+            log.warning("the tail is written to files again")
+        self._logged_reason = reason
+
+    async def close(self, *, delete: bool) -> None:
+        """Release the files for the next process, or delete them."""
+        if self._thread.is_alive():
+            self.submit(partial(self._close_files, delete=delete))
+            self._tasks.put(None)
+            await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
+
+    def submit(self, work: Callable[[], object], size_bytes: int = 0) -> int:
+        """Have work done by the thread, which may raise OSError; returns its ticket."""
+        self.submitted += 1
+        self._submitted_bytes += size_bytes
+        self._tasks.put((work, size_bytes))
+        return self.submitted
+
+    # The methods below run in the thread.
+
+    def _run_tasks(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            work, size_bytes = task
+            self._do(work)
+            self.finished += 1
+            self._finished_bytes += size_bytes
+            if self._is_waited_for:
+                self._is_waited_for = False
+                self._loop.call_soon_threadsafe(self._wakeup.set)
+
+    def _do(self, work: Callable[[], object]) -> None:
+        """Do the work; after an error of the disk, nothing is done for a moment."""
+        if time.monotonic() < self._retry_at:
+            return
+        try:
+            work()
+        except OSError as error:
+            self._error = f"{type(error).__name__}: {os.strerror(error.errno) if error.errno else error}"
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+        else:
+            self._error = None
+
+    def _append(self, entries: Sequence[Entry], at: float) -> None:
+        newest = self._files[-1] if self._files else self._begin_file()
+        is_full = newest.size_bytes > self._max_bytes / FILES or at - newest.begun_at > self._seconds
+        if newest.is_torn or is_full:
+            newest = self._begin_file()
+        newest.append(entries, at)
+
+    def _begin_file(self) -> TailFile:
+        file = TailFile.create(self._directory, self._position)
+        self._files.append(file)
+        while sum(file.size_bytes for file in self._files) > self._max_bytes and len(self._files) > 1:
+            self._files.pop(0).delete()
+        return file
+
+    def _maintain(self, position: WriterPosition, expired_at: float) -> None:
+        self._position = position
+        for file in [file for file in self._files if file.is_gone]:
+            self._files.remove(file)
+            file.close()
+        newest = self._files[-1] if self._files else None
+        if newest is None or newest.is_torn or _has_expired(newest, expired_at) or newest.writer != position.writer:
+            self._begin_file()
+        for file in [file for file in self._files[:-1] if file.newest_at is None or _has_expired(file, expired_at)]:
+            self._files.remove(file)
+            file.delete()
+
+    def _close_files(self, *, delete: bool) -> None:
+        for file in self._files:
+            if delete:
+                file.delete()
+            else:
+                file.close()
+
+
+def _has_expired(file: TailFile, expired_at: float) -> bool:
+    return file.newest_at is not None and file.newest_at < expired_at

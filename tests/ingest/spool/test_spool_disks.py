@@ -1,0 +1,267 @@
+"""The spool on a disk that is slow, failing, full, or emptied by somebody: what it acknowledged arrives."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import cast
+
+import pytest
+import redis
+
+from dev.chaos.faults.disk_shim import Faults
+from dev.embedded.valkey import EmbeddedValkey
+from ingest.queue import contract
+from store.doctor import disks
+from tests.support.disk_faults import build_shim, small_disk
+from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.waiting import wait_until
+from tests.support.webhook_load import WebhookLoad
+
+
+def waiting(ingest: IngestProcess) -> int:
+    return int(ingest.read_metric("sak_spool_events"))
+
+
+def post(ingest: IngestProcess, bodies: list[bytes]) -> list[bytes]:
+    """The bodies that the spool took; the others must have been refused."""
+    taken: list[bytes] = []
+    for body in bodies:
+        answer = ingest.post_webhook(body)
+        assert answer.status in {200, 503}
+        if answer.status == 200:
+            assert answer.json["path"] == "spool"
+            taken.append(body)
+    return taken
+
+
+def fill(folder: Path) -> None:
+    """Write until the disk has no room left."""
+    descriptor = os.open(folder / "filler", os.O_WRONLY | os.O_CREAT)
+    for size in (1 << 16, 1):
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(descriptor, bytes(size))
+    os.close(descriptor)
+    assert shutil.disk_usage(folder).free == 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "seconds"),
+    [
+        pytest.param(Faults(sync_seconds=0.8), 6.0, id="slow", marks=pytest.mark.long),
+        pytest.param(Faults(sync_error_rate=0.2), 1.5, id="failing"),
+    ],
+)
+def test_an_outage_of_redis_on_a_bad_disk_costs_no_acknowledged_event(
+    own_valkey: EmbeddedValkey, tmp_path: Path, faults: Faults, seconds: float
+) -> None:
+    """A removal that took too long was counted twice, and its batches lay in the file for ever."""
+    (tmp_path / "spool").mkdir()
+    shim = build_shim(tmp_path, tmp_path / "spool")
+    with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest:
+        shim.set(faults)
+        with WebhookLoad(ingest) as load:
+            time.sleep(0.3)
+            own_valkey.kill()
+            time.sleep(seconds)
+            own_valkey.start()
+            time.sleep(0.5)
+        wait_until(lambda: waiting(ingest) == 0)
+        shim.set()
+        ingest.stop()
+        with redis.Redis.from_url(own_valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(contract.STREAM))
+        spooled = [json.loads(fields[b"head"])["spooled"] for _, fields in entries]
+
+    assert load.acknowledged
+    assert sorted(stream_bodies(own_valkey.url)) == sorted(load.acknowledged)
+    assert 0 == min(spooled) < max(spooled) <= len(load.acknowledged)
+    assert list((tmp_path / "spool").glob("*.spool")) == []
+
+
+def test_a_disk_that_hangs_is_given_up_and_used_again(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """A network disk comes back after a minute; until then senders get an answer, and afterwards 200."""
+    (tmp_path / "spool").mkdir()
+    shim = build_shim(tmp_path, tmp_path / "spool")
+    with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest:
+        own_valkey.kill()
+        shim.set(Faults(sync_seconds=3600.0))
+        refused = [ingest.post_webhook(b"refused %d" % number).status for number in range(2)]
+        unready = ingest.get("/readyz")
+        shim.set()
+        answer = ingest.post_webhook(b"taken")
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+        wait_until(lambda: ingest.get("/readyz").status == 200)
+
+    assert refused == [503, 503]
+    assert unready.status == 503
+    assert any("does not respond" in note for note in unready.json["notes"])
+    assert answer.json["path"] == "spool"
+    assert b"taken" in stream_bodies(own_valkey.url)
+
+
+def test_a_full_disk_is_drained_and_said(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """Deleting rows needs room, so nothing was drained after Redis was back, and nothing after a restart."""
+    with (
+        small_disk(tmp_path / "disk", 24 << 20) as disk,
+        IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(disk / "spool")) as ingest,
+    ):
+        own_valkey.kill()
+        before = post(ingest, [b"before %d" % number for number in range(20)])
+        fill(disk)
+        reserve = post(ingest, [b"large %d " % number + b"x" * 100_000 for number in range(200)])
+        full = ingest.get("/readyz")
+        fill(disk)
+        examined = {found.name: found.severity for found in disks.free_space({"SPOOL_DIR": str(disk / "spool")})}
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+        drained = sorted(stream_bodies(own_valkey.url))
+        noted = ingest.get("/readyz")
+        own_valkey.kill()
+        (disk / "filler").unlink()
+        wait_until(lambda: ingest.get("/readyz").json["spool"]["usable"])
+        after = post(ingest, [b"after"])
+
+    assert len(before) == 20
+    assert 20 < len(reserve) < 200
+    assert drained == sorted(before + reserve)
+    assert (full.status, full.json["spool"]["usable"]) == (503, False)
+    assert (noted.status, noted.json["spool"]["usable"]) == (200, False)
+    assert any("SPOOL_DIR cannot be used" in note and "full" in note for note in noted.json["notes"])
+    assert examined["disk.spool"] == "broken"
+    assert after == [b"after"]
+
+
+def test_a_process_that_starts_on_a_full_disk_drains_it(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """Its predecessor died of the same full disk, and the events are acknowledged."""
+    with (
+        small_disk(tmp_path / "disk", 24 << 20) as disk,
+        IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(disk / "spool")) as ingest,
+    ):
+        own_valkey.kill()
+        spooled = post(ingest, [b"%d" % number for number in range(20)])
+        ingest.kill()
+        fill(disk)
+        ingest.start()
+        found = waiting(ingest)
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+
+    assert found == 20
+    assert sorted(stream_bodies(own_valkey.url)) == sorted(spooled)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """A folder whose files nobody removes, as on a disk that the kernel remounted read-only."""
+    tool = shutil.which("chattr")
+    if os.geteuid() or tool is None or subprocess.run([tool, "+i", folder], check=False).returncode:
+        pytest.skip("a folder that even root cannot change needs chattr and a file system that obeys it")
+    try:
+        yield
+    finally:
+        subprocess.run([tool, "-i", folder], check=True)
+
+
+def test_files_that_cannot_be_removed_are_drained_once_and_removed_later(
+    own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    """What is on such a disk can still be sent, and must not be sent again and again."""
+    folder = tmp_path / "spool"
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        spooled = post(ingest, [b"%d" % number for number in range(20)])
+        with locked(folder):
+            own_valkey.start()
+            wait_until(lambda: waiting(ingest) == 0)
+            wait_until(lambda: not ingest.get("/readyz").json["spool"]["usable"])
+            noted = ingest.get("/readyz")
+            sent = sum(len(batch.bodies) for batch in stream_batches(own_valkey.url))
+        wait_until(lambda: ingest.get("/readyz").json["spool"]["usable"])
+        ingest.stop()
+
+    assert sent == len(spooled) == 20
+    assert noted.status == 200
+    assert any("SPOOL_DIR cannot be used" in note for note in noted.json["notes"])
+    assert [path for path in folder.iterdir() if path.suffix != ".tail"] == []
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def rename(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def replace_by_a_copy(folder: Path) -> None:
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy)
+    shutil.rmtree(folder)
+    copy.rename(folder)
+
+
+def remove_journals(folder: Path) -> None:
+    for path in folder.glob("*-wal"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("damage", [empty, shutil.rmtree, rename, replace_by_a_copy, remove_journals])
+def test_files_removed_while_in_use_are_written_again(
+    own_valkey: EmbeddedValkey, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """1,202 events were acknowledged into a file that was in no folder any more, and ended with the process."""
+    folder = tmp_path / "spool"
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        spooled = post(ingest, [b"before %d" % number for number in range(20)])
+        damage(folder)
+        spooled += post(ingest, [b"after %d" % number for number in range(20)])
+        wait_until(lambda: "are in a new one" in ingest.log)
+        ingest.kill()
+        ingest.start()
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+        ingest.stop()
+
+    assert len(spooled) == 40
+    assert sorted(stream_bodies(own_valkey.url)) == sorted(spooled)
+
+
+def test_removed_files_are_noticed_without_traffic(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """The next webhook may come hours later, after the process."""
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        spooled = post(ingest, [b"%d" % number for number in range(20)])
+        empty(tmp_path / "spool")
+        wait_until(lambda: "are in a new one" in ingest.log)
+        ingest.kill()
+        ingest.start()
+        found = waiting(ingest)
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+
+    assert found == 20
+    assert sorted(stream_bodies(own_valkey.url)) == sorted(spooled)
+
+
+def test_a_file_that_cannot_be_opened_is_noted_and_stops_nothing(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """A folder by that name, a link to nowhere, another user's file: the spool goes on beside it."""
+    (tmp_path / "spool" / "000000000001-odd.spool").mkdir(parents=True)
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        own_valkey.kill()
+        taken = post(ingest, [b"x"])
+        notes = ingest.get("/readyz").json["notes"]
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+
+    assert taken == [b"x"]
+    assert any("000000000001-odd.spool" in note for note in notes)
+    assert stream_bodies(own_valkey.url) == [b"x"]
