@@ -72,7 +72,9 @@ def sessions_owning(connection: Connection, session_id: str | None, addresses: C
         """
         SELECT s.session_id
         FROM sessions AS s
-        WHERE s.phone = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
+        LEFT JOIN session_checks AS w USING (session_id)
+        WHERE (s.phone = ANY(%(addresses)s) OR w.phone = ANY(%(addresses)s))
+            AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
         ORDER BY s.session_id
         """,
         {"addresses": list(addresses), "session": session_id},

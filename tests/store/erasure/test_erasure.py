@@ -6,6 +6,8 @@ import pytest
 
 from store.erasure import requests
 from store.feed.search_document import split_query
+from store.history import outages
+from store.history.outages import ConnectionCheck
 from store.postgres import connections
 from store.reading import change_feed
 from store.reading.search import SearchQuery, find
@@ -104,6 +106,15 @@ def test_a_send_whose_recipient_was_erased_before_the_answer_stays_erased(
         assert erasure_scenario.find_words(*ERASED_WORDS) == []
         again = SendDraft(uuid.uuid4(), SESSION, ASHA, "text", "hello", now_ms(), "token", "api")
         assert sends.record(connection, again)[1]
+
+
+def test_the_own_number_in_the_gateways_status_is_refused(erasure_scenario: ErasureScenario, database_url: str) -> None:
+    """Gateways send no event that names it."""
+    with connections.open(database_url, "test") as connection:
+        outages.record_check(connection, SESSION, ConnectionCheck(world.BASE_TIME, None, phone=ASHA))
+
+    with pytest.raises(requests.OwnNumberError):
+        erasure_scenario.record_request(ASHA)
 
 
 def test_the_own_number_of_a_session_is_refused(erasure_scenario: ErasureScenario) -> None:
