@@ -36,6 +36,11 @@ class SakClient:
         """The session of calls that name none."""
         return self._settings.session_id
 
+    @property
+    def has_owner_token(self) -> bool:
+        """Whether calls that only the owner may make can be made."""
+        return self._settings.jwt is not None
+
     def close(self) -> None:
         self._http.close()
 
@@ -115,6 +120,12 @@ class SakClient:
         credentials = self._owner_headers() if self._settings.jwt else self._message_headers(None)
         request = GatewayRequest("GET", f"/sessions/{quote(session, safe='')}/status", credentials)
         return payloads.parse_session_state(self._call_once(request).data)
+
+    def list_sessions(self) -> list[payloads.SessionSettings]:
+        """The sessions of the account with their settings."""
+        return payloads.parse_sessions(
+            self._call_repeatable(GatewayRequest("GET", "/sessions", self._owner_headers())).data
+        )
 
     def _send(self, call: Callable[[], GatewayResponse], kind: MediaKind | None = None) -> payloads.SendResponse:
         try:

@@ -76,6 +76,15 @@ class SessionState:
     name: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """An entry of `GET /sessions`."""
+
+    session_id: str
+    auto_reply: bool | None
+    """Whether SAK answers incoming messages by itself; None: it does not say."""
+
+
 def parse_registration(data: object, *, url: str, new: bool) -> WebhookRegistration:
     row = _as_object(data)
     secret = row.get("secret")
@@ -151,6 +160,16 @@ def parse_session_state(data: object) -> SessionState:
         last_connected_at=_shown_text(row, "lastConnectedAt"),
         name=_shown_text(row, "name"),
     )
+
+
+def parse_sessions(data: object) -> list[SessionSettings]:
+    return [
+        SessionSettings(
+            session_id=_required_text(row, "id", "sessionId", "session_id"),
+            auto_reply=flag if isinstance(flag := row.get("autoReplyEnabled"), bool) else None,
+        )
+        for row in _objects(data, "sessions")
+    ]
 
 
 def _as_object(data: object) -> dict[str, object]:

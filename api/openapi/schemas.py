@@ -141,6 +141,10 @@ SCHEMAS: spec.Schema = {
         ),
         waiting=spec.record(chats=INTEGER, longest=spec.array(_WAITING_CHAT)),
         unread=spec.record(messages=INTEGER, chats=INTEGER),
+        auto_replies={
+            **spec.array(spec.record(session_id=STRING, enabled=BOOLEAN, reported_at=DATE_TIME)),
+            "description": "Where the gateway answers by itself, who has an answer may count as waiting.",
+        },
     ),
     "Gap": spec.record(writer=STRING, first=INTEGER, last=INTEGER, events=INTEGER, spooled=INTEGER),
     "AcceptedLoss": spec.record(

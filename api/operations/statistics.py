@@ -34,6 +34,7 @@ def get_statistics(request: Request) -> Response:
             "first_responses": statistics.response_times(connection, period),
             "waiting": statistics.waiting_chats(connection, period),
             "unread": statistics.unread_totals(connection, period),
+            "auto_replies": statistics.auto_replies(connection, period),
         }
         return "{" + ",".join(f'"{name}":{part}' for name, part in parts.items()) + "}"
 

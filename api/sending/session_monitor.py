@@ -15,7 +15,7 @@ import anyio.to_thread
 from api.gateway import errors, times
 from api.gateway.client import SakClient
 from api.gateway.payloads import SessionState
-from store.history import outages
+from store.history import auto_replies, outages
 from store.history.outages import ConnectionCheck
 from store.model import addresses
 from store.model.timestamps import EARLIEST_PLAUSIBLE
@@ -28,6 +28,8 @@ _MAX_INTERVAL = 900.0
 """Seconds between two polls, at most, unless the configured interval is longer."""
 _CLAIM_INTERVAL = 5.0
 """Seconds between two checks whether a poll is due."""
+_AUTO_REPLY_INTERVAL = 3600.0
+"""Seconds between two questions whether SAK answers by itself."""
 _MAX_NAME = 200
 """Characters of a session's name that are kept."""
 
@@ -73,7 +75,27 @@ class SessionMonitor:
                 failures = outages.record_check(connection, self.session_id, check)
                 pause = min(self.interval_seconds * 2 ** min(failures, 10), max(_MAX_INTERVAL, self.interval_seconds))
             outages.postpone_check(connection, self.session_id, pause)
+        if check is not None and check.outage_kind is None:
+            self._ask_for_auto_reply()
         return check
+
+    def _ask_for_auto_reply(self) -> None:
+        """Record, once in an hour, whether SAK answers by itself; only the owner's token may ask for it."""
+        if not self.client.has_owner_token:
+            return
+        with self.pool.connection() as connection:
+            if not auto_replies.claim(connection, self.session_id, _AUTO_REPLY_INTERVAL):
+                return
+        try:
+            sessions = self.client.list_sessions()
+        except errors.SakError as error:
+            log.warning("SAK does not say whether it answers by itself: %s", error)
+            return
+        now = time.time_ns() // 1_000_000
+        for session in sessions:
+            if session.session_id == self.session_id and session.auto_reply is not None:
+                with self.pool.connection() as connection:
+                    auto_replies.record(connection, self.session_id, is_enabled=session.auto_reply, reported_at=now)
 
 
 def _check(now: int, state: SessionState) -> ConnectionCheck:

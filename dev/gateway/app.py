@@ -25,6 +25,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("POST", "/messages/send-document", messages.send_document),
     ("POST", "/messages/send-video", messages.send_video),
     ("GET", "/messages/history", messages.history),
+    ("GET", "/sessions", messages.list_sessions),
     ("GET", "/sessions/{id}/status", messages.session_status),
 )
 """SAK's calls; `PUT /webhooks/{id}` is how a misbehaviour and the counts name one."""

@@ -1,4 +1,4 @@
-"""`/messages`: sends text and files, lists sent messages; and the state of the session."""
+"""`/messages`: sends text and files, lists sent messages; and the state and settings of the session."""
 
 from collections.abc import Iterator
 from typing import IO
@@ -111,3 +111,16 @@ async def session_status(request: Request) -> JSONResponse:
             "lastConnectedAt": state.last_connected_at,
         }
     )
+
+
+def list_sessions(request: Request) -> JSONResponse:
+    state = _state(request)
+    responses.require_token(request, state.account)
+    session = {
+        "id": state.account.session_id,
+        "name": "Demo",
+        "phone_number": state.account.phone,
+        "connected": state.connected,
+        "autoReplyEnabled": state.auto_reply_enabled,
+    }
+    return responses.success({"sessions": [session]})

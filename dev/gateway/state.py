@@ -68,6 +68,7 @@ class GatewayState:
 
     def __init__(self, account: GatewayAccount) -> None:
         self.account = account
+        self.auto_reply_enabled = False
         self.last_connected_at: str | None = responses.iso_now()
         self._connected = True
         self.listeners: list[Callable[[SentMessage], None]] = []

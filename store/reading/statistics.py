@@ -130,6 +130,22 @@ def unread_totals(connection: Connection, period: StatisticsPeriod) -> str:
     )
 
 
+def auto_replies(connection: Connection, period: StatisticsPeriod) -> str:
+    """JSON: for each session whether the gateway answers by itself, as it last reported, independent of the period."""
+    return _fetch_json(
+        connection,
+        f"""
+        SELECT coalesce(json_agg(row_to_json(reported) ORDER BY reported.session_id), '[]')::text
+        FROM (
+            SELECT w.session_id, w.auto_reply AS enabled, {iso_ms("w.auto_reply_at")} AS reported_at
+            FROM session_checks AS w
+            WHERE w.auto_reply IS NOT NULL AND (%(sessions)s::text[] IS NULL OR w.session_id = ANY(%(sessions)s))
+        ) AS reported
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        period,
+    )
+
+
 def _fetch_json(connection: Connection, query: LiteralString, period: StatisticsPeriod) -> str:
     row = connection.execute(query, period.parameters()).fetchone()
     assert row is not None, "an aggregate has a row"

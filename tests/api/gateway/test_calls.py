@@ -71,6 +71,7 @@ def test_history_shows_what_was_sent_newest_first(client: SakClient) -> None:
 
 REPEATED: dict[str, Callable[[SakClient], object]] = {
     "GET /webhooks": lambda client: client.list_webhooks(),
+    "GET /sessions": lambda client: client.list_sessions(),
     "GET /messages/history": lambda client: client.list_sent_messages(limit=50, offset=0),
     "POST /webhooks": lambda client: client.register_webhook(URL),
     "PUT /webhooks/{id}": lambda client: client.update_webhook(client.register_webhook(URL).webhook_id, URL),

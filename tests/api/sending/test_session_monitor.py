@@ -155,6 +155,26 @@ def test_a_time_that_cannot_be_true_ends_no_outage(
     assert history.rows("SELECT ended_at FROM outages") == [(check.checked_at,)]
 
 
+def test_the_numbers_say_whether_the_gateway_answers_by_itself(
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+) -> None:
+    """It reports none of these answers, so whoever got one is still counted as waiting."""
+    client = start_api()
+    unknown = client.get_data("/api/stats")["auto_replies"]
+    gateway.state.auto_reply_enabled = True
+    look(watch, history)
+    look(watch, history)
+    asked = gateway.call_count("GET /sessions")
+    (known,) = client.get_data("/api/stats")["auto_replies"]
+    history.execute("UPDATE session_checks SET auto_reply_asked_at = now() - interval '1 hour'")
+    gateway.misbehave(Misbehaviour("answer", status=401, code="AUTH_FAILED", call="GET /sessions"))
+    look(watch, history)
+
+    assert (unknown, asked, gateway.call_count("GET /sessions")) == ([], 1, 2)
+    assert (known["session_id"], known["enabled"]) == (SESSION_ID, True)
+    assert client.get_data("/api/stats")["auto_replies"] == [known], "no answer is no news"
+
+
 def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history: HistoryWriter) -> None:
     """An empty hour in a conversation looks like silence, and may be a gateway that was away."""
     history.store(message_fact("before"), message_fact("after", 7_200_000), session=SESSION_ID)
