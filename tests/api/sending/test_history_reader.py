@@ -195,6 +195,25 @@ def test_it_runs_in_the_api_where_a_key_and_a_session_are_set(
     assert gateway.call_count(CALL) == 0
 
 
+@pytest.mark.long
+def test_a_running_api_shows_and_announces_what_another_client_sent(
+    start_api: ApiStarter, gateway: PretendGateway, history: HistoryWriter
+) -> None:
+    """From the gateway's list over HTTP to a reader of the change feed; an idle api looks every five seconds."""
+    gateway.state.send(RECIPIENT_PHONE, "document", "", None, None)
+    age(gateway)
+    api = start_api()
+    wait_until(lambda: history.rows("SELECT session_id FROM gateway_history_reads"))
+    cursor = api.current_cursor()
+    history.execute("UPDATE gateway_history_reads SET next_read_at = now()")
+    wait_until(lambda: history.rows("SELECT key_id FROM sends"))
+
+    (shown,) = api.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
+    changes = api.get_data("/api/changes", since=cursor)["changes"]
+    assert (shown["message_type"], shown["caption"], shown["status"]) == ("document", None, "sent")
+    assert [one["kind"] for one in changes] == ["message"]
+
+
 def test_it_is_never_hasty() -> None:
     """SAK allows 100 requests a minute for everything."""
     named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "t"}
