@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import cast
 
@@ -19,24 +19,9 @@ from ingest.queue import contract
 from store.doctor import disks
 from tests.support.disk_faults import build_shim, small_disk
 from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.spooled import post, waiting
 from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
-
-
-def waiting(ingest: IngestProcess) -> int:
-    return int(ingest.read_metric("sak_spool_events"))
-
-
-def post(ingest: IngestProcess, bodies: list[bytes]) -> list[bytes]:
-    """The bodies that the spool took; the others must have been refused."""
-    taken: list[bytes] = []
-    for body in bodies:
-        answer = ingest.post_webhook(body)
-        assert answer.status in {200, 503}
-        if answer.status == 200:
-            assert answer.json["path"] == "spool"
-            taken.append(body)
-    return taken
 
 
 def fill(folder: Path) -> None:
@@ -190,66 +175,6 @@ def test_files_that_cannot_be_removed_are_drained_once_and_removed_later(
     assert noted.status == 200
     assert any("SPOOL_DIR cannot be used" in note for note in noted.json["notes"])
     assert [path for path in folder.iterdir() if path.suffix != ".tail"] == []
-
-
-def empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-
-
-def rename(folder: Path) -> None:
-    folder.rename(folder.with_name("elsewhere"))
-
-
-def replace_by_a_copy(folder: Path) -> None:
-    copy = folder.with_name("copy")
-    shutil.copytree(folder, copy)
-    shutil.rmtree(folder)
-    copy.rename(folder)
-
-
-def remove_journals(folder: Path) -> None:
-    for path in folder.glob("*-wal"):
-        path.unlink()
-
-
-@pytest.mark.parametrize("damage", [empty, shutil.rmtree, rename, replace_by_a_copy, remove_journals])
-def test_files_removed_while_in_use_are_written_again(
-    own_valkey: EmbeddedValkey, tmp_path: Path, damage: Callable[[Path], None]
-) -> None:
-    """1,202 events were acknowledged into a file that was in no folder any more, and ended with the process."""
-    folder = tmp_path / "spool"
-    with IngestProcess(own_valkey.url, tmp_path) as ingest:
-        own_valkey.kill()
-        spooled = post(ingest, [b"before %d" % number for number in range(20)])
-        damage(folder)
-        spooled += post(ingest, [b"after %d" % number for number in range(20)])
-        wait_until(lambda: "are in a new one" in ingest.log)
-        ingest.kill()
-        ingest.start()
-        own_valkey.start()
-        wait_until(lambda: waiting(ingest) == 0)
-        ingest.stop()
-
-    assert len(spooled) == 40
-    assert sorted(stream_bodies(own_valkey.url)) == sorted(spooled)
-
-
-def test_removed_files_are_noticed_without_traffic(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The next webhook may come hours later, after the process."""
-    with IngestProcess(own_valkey.url, tmp_path) as ingest:
-        own_valkey.kill()
-        spooled = post(ingest, [b"%d" % number for number in range(20)])
-        empty(tmp_path / "spool")
-        wait_until(lambda: "are in a new one" in ingest.log)
-        ingest.kill()
-        ingest.start()
-        found = waiting(ingest)
-        own_valkey.start()
-        wait_until(lambda: waiting(ingest) == 0)
-
-    assert found == 20
-    assert sorted(stream_bodies(own_valkey.url)) == sorted(spooled)
 
 
 def test_a_file_that_cannot_be_opened_is_noted_and_stops_nothing(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
