@@ -1,4 +1,4 @@
-"""Writes the tail to files in a thread of its own, which no acknowledgement waits for longer than a moment."""
+"""Writes the tail to files: at once while the disk is fast, otherwise in a thread that nothing waits for long."""
 
 import asyncio
 import logging
@@ -16,6 +16,10 @@ from ingest.writer_position import WriterPosition
 
 PATIENCE_SECONDS = 0.05
 """Longest wait of an acknowledgement for the disk; afterwards none waits until the disk has caught up."""
+FAST_SECONDS = 0.01
+"""A write that takes longer was slow: it would hold up all requests, so the thread does the next ones."""
+SLOW_SECONDS = 10.0
+"""How long the thread writes after that."""
 RETRY_SECONDS = 1.0
 """Pause after an error of the disk."""
 FILES = 4
@@ -42,8 +46,9 @@ class TailFiles:
         self.submitted, self._submitted_bytes = 0, 0
         """The newest ticket."""
         self._is_lagging = False
+        self._slow_until = 0.0
         self._logged_reason: str | None = None
-        # Below: written by the thread only.
+        # Below: written by the thread, and by others only while it has nothing to do.
         self.finished, self._finished_bytes = 0, 0
         """The newest ticket that is done."""
         self._error: str | None = None
@@ -63,10 +68,24 @@ class TailFiles:
         """Have the batches written; returns the ticket to wait with."""
         if self.finished == self.submitted:
             self._is_lagging = False
+            if self._write_at_once(entries, at):
+                return self.finished
         elif self._submitted_bytes - self._finished_bytes > self._max_bytes / FILES:
             self._is_lagging = True
             return self.finished
         return self.submit(partial(self._append, entries, at), size_bytes)
+
+    def _write_at_once(self, entries: Sequence[Entry], at: float) -> bool:
+        """Write without the thread, which costs more than the write itself; returns whether that is done."""
+        began = time.monotonic()
+        newest = self._files[-1] if self._files else None
+        if newest is None or began < self._slow_until or self._is_used_up(newest, at):
+            return False
+        self._do(partial(newest.append, entries, at))
+        took = time.monotonic() - began
+        if took > FAST_SECONDS:
+            self._slow_until = began + took + SLOW_SECONDS
+        return True
 
     async def wait(self, ticket: int) -> None:
         """Return when the batches are written, or without that if the disk is slow."""
@@ -135,10 +154,12 @@ class TailFiles:
 
     def _append(self, entries: Sequence[Entry], at: float) -> None:
         newest = self._files[-1] if self._files else self._begin_file()
-        is_full = newest.size_bytes > self._max_bytes / FILES or at - newest.begun_at > self._seconds
-        if newest.is_torn or is_full:
+        if self._is_used_up(newest, at):
             newest = self._begin_file()
         newest.append(entries, at)
+
+    def _is_used_up(self, file: TailFile, at: float) -> bool:
+        return file.is_torn or file.size_bytes > self._max_bytes / FILES or at - file.begun_at > self._seconds
 
     def _begin_file(self) -> TailFile:
         file = TailFile.create(self._directory, self._position)

@@ -43,9 +43,10 @@ def read(connection: Connection, *, with_position: bool = True) -> DatabaseIdent
             SELECT i.database_id::text, i.generation::text, s.last_ids
             FROM database_identity AS i
             CROSS JOIN (
-                SELECT coalesce(jsonb_object_agg(q.sequencename, q.last_value), '{}')::text AS last_ids
+                -- Null before the first id: the ids of the next moment are told before the marker is written again.
+                SELECT coalesce(jsonb_object_agg(q.sequencename, coalesce(q.last_value, 0)), '{}')::text AS last_ids
                 FROM pg_sequences AS q
-                WHERE q.schemaname = 'public' AND q.last_value IS NOT NULL
+                WHERE q.schemaname = 'public'
             ) AS s
             """
         ).fetchone()

@@ -41,7 +41,7 @@ class SendDraft:
     timestamp: int
     """The time of the request, in ms."""
     token: str
-    """The requesting token, to which the idempotency key belongs."""
+    """The requesting token, which the idempotency key belongs to."""
     owner: str
     """The application_name of the process that executes it (store/postgres/pool.py)."""
     file_name: str | None = None
@@ -247,5 +247,4 @@ FROM sends AS s
 
 
 def _send_from_row(row: tuple[object, ...]) -> Send:
-    # _SELECT lists the fields in order, and then the key.
-    return Send(*row[:-1])  # pyright: ignore[reportArgumentType]
+    return Send(*row[:-1])  # pyright: ignore[reportArgumentType] - _SELECT lists the fields in order, then the key

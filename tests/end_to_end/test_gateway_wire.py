@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-
 from tests.support.running_system import RunningSystem, signed_headers
 from tests.support.waiting import wait_until
 
@@ -45,7 +43,6 @@ def test_every_kind_of_message_becomes_what_is_expected_of_it(system: RunningSys
     assert {chat: unread_counts(system).get(chat) for chat in expected_counts} == expected_counts
 
 
-@pytest.mark.xfail(reason="a phone that two LIDs claim is not yet distrusted", strict=False)
 def test_two_people_whose_phone_the_gateway_guessed_are_not_one(system: RunningSystem) -> None:
     """Kamal would read what Lata wrote."""
     sent_and_expected = [pair for pair in zip(WIRE, EXPECTED, strict=True) if pair[1]["kind"].startswith(GUESSES)]

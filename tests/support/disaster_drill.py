@@ -71,7 +71,8 @@ class DisasterDrill:
         self.ingest = stack.enter_context(
             ManagedProcess(
                 "ingest",
-                self._shared | {"WEBHOOK_SECRETS": SECRET, "LISTEN_FD": str(number)},
+                # Without a tail, which would bring back what a drill has to lose.
+                self._shared | {"WEBHOOK_SECRETS": SECRET, "LISTEN_FD": str(number), "TAIL_SECONDS": "0"},
                 folder / "ingest.log",
                 pass_fds=[number],
             )
