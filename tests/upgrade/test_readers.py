@@ -50,6 +50,8 @@ def test_a_released_api_and_this_one_show_the_same(
         started(pipeline, ManagedProcess("api", settings | listening[1], tmp_path / "api.log")) as new,
     ):
         chats = [ask(api, "/api/chats?limit=500")["contacts"] for api in (old, new)]
+        for chat in chats[1]:  # 1.0.0 counted what was answered as unread as well
+            chat["unread_count"] = chat["unmarked_count"]
         chat_fields = ("address", "name", "unread_count", "last_message_at", "phone_number")
         shown = [[{name: chat[name] for name in chat_fields} for chat in page] for page in chats]
         assert shown[0] == shown[1]
