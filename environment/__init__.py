@@ -1,1 +1,1 @@
-"""What the operator sets, as every process reads it: variables, `.env`, secrets and addresses to listen on."""
+"""Reads the operator's settings for every process: variables, `.env`, secrets and addresses to listen on."""

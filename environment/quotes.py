@@ -1,4 +1,4 @@
-"""Takes off quotation marks that an operator wrote around a value."""
+"""Removes the quotation marks that an operator wrote around a value."""
 
 QUOTES = ("'", '"')
 

@@ -1,4 +1,4 @@
-"""The variables of a process or command, without the quotation marks that Docker's `--env-file` keeps."""
+"""Reads the variables of a process or command, without the quotation marks that Docker's `--env-file` keeps."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Keeps webhooks that no secret of ours signs, until one does."""
+"""Keeps webhooks whose signature fits no secret, until a matching secret is added."""

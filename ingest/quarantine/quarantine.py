@@ -41,7 +41,7 @@ class QuarantineSize:
 
 
 class Quarantine:
-    """One for a process; the processes of a spool folder share the file."""
+    """The quarantine of one process; the processes of a spool folder share the file."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it joins
         self,
@@ -66,7 +66,7 @@ class Quarantine:
         """As of the last tick."""
 
     def offer(self, body: bytes, signature: bytes | None) -> None:
-        """Keep the webhook, unless its header is no signature or strangers send too much."""
+        """Keep the webhook, unless its header is not a signature or the limit of the rate is exceeded."""
         if signature is None or len(signature.strip()) != _SIGNATURE_LENGTH:
             return
         now = time.monotonic()
@@ -98,7 +98,7 @@ class Quarantine:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, *, tidy: bool = False) -> None:
-        """Write what waits; verify everything again if the secrets have changed. A failure is tried again later."""
+        """Write the waiting webhooks, and verify all again if the secrets have changed; retried after a failure."""
         if await asyncio.to_thread(self._secrets.reload):
             self.verifier.replace_secrets(self._secrets.values)
             self._verification_due = True
@@ -116,7 +116,7 @@ class Quarantine:
             log.warning("the quarantine cannot be used (%s)", type(error).__name__)
 
     async def flush(self) -> None:
-        """Write what waits in memory; what has no room is counted. Raises sqlite3.Error and OSError."""
+        """Write the webhooks in memory, and count those without room. Raises sqlite3.Error and OSError."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
@@ -129,7 +129,7 @@ class Quarantine:
         self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
 
     async def _verify(self) -> bool:
-        """Store those that a secret signs now, in order of receipt; returns whether all were looked at."""
+        """Store the webhooks that now fit a secret, in order of receipt; returns whether all were verified."""
         after = 0
         while webhooks := await asyncio.to_thread(self._file.read, after, _READ_LIMIT):
             after = webhooks[-1].id

@@ -1,4 +1,4 @@
-"""The file of webhooks that no secret of ours signs: an SQLite database that the processes of a folder share."""
+"""Stores the quarantined webhooks in an SQLite file, which the processes of a spool folder share."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""Adopts the tail files of dead processes: nobody knows whether Redis kept what they had acknowledged last."""
+"""Adopts the tail files of dead processes, because Redis may lack what they acknowledged last."""
 
 import asyncio
 import contextlib
@@ -84,7 +84,7 @@ class OrphanedTails:
         return [file for path in paths if (file := OrphanedTailFile.try_adopt(path)) is not None]
 
     async def _read(self, file: OrphanedTailFile) -> deque[TailGroup] | None:
-        """What the file holds; None if the disk does not give it, in which case it is released to be adopted again."""
+        """The contents of the file; None if it cannot be read, after which it is released to be adopted again."""
         try:
             async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
                 positions, groups = await asyncio.to_thread(file.read)

@@ -1,4 +1,4 @@
-"""Notices that Redis is another one than before, or has gone back in time: what it had confirmed may be gone."""
+"""Detects that Redis is another server, or has lost data that it had confirmed."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ EntryId: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RedisState:
-    """What a connection shows of its Redis."""
+    """The state of Redis, as read on one connection."""
 
     run_id: str | None
     """Identifies one run of one server; None where the user may not use INFO."""
@@ -32,7 +32,7 @@ class RedisState:
     """The newest id that the stream has ever given; None where the user may not ask."""
 
     def continues(self, earlier: "RedisState") -> bool:
-        """Whether it is the same Redis, with all that it had."""
+        """Whether this is the same Redis and it still has all its data."""
         names = (self.run_id, self.role, self.replication_id)
         same = names == (earlier.run_id, earlier.role, earlier.replication_id)
         return self.run_id is not None and same and self.offset >= earlier.offset

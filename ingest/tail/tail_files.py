@@ -1,4 +1,4 @@
-"""Writes the tail to files: at once while the disk is fast, otherwise in a thread that nothing waits for long."""
+"""Writes the tail to files: directly while the disk is fast, otherwise in a thread with a bounded wait."""
 
 import asyncio
 import logging
@@ -65,7 +65,7 @@ class TailFiles:
         return self._error or (TOO_SLOW if self._is_lagging and self.finished < self.submitted else None)
 
     def write(self, entries: Sequence[Entry], size_bytes: int, at: float) -> int:
-        """Have the batches written; returns the ticket to wait with."""
+        """Begin to write the batches; returns the ticket for `wait`."""
         if self.finished == self.submitted:
             self._is_lagging = False
             if self._write_at_once(entries, at):
@@ -122,7 +122,7 @@ class TailFiles:
             await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
 
     def submit(self, work: Callable[[], object], size_bytes: int = 0) -> int:
-        """Have work done by the thread, which may raise OSError; returns its ticket."""
+        """Submit work, which may raise OSError, to the thread; returns its ticket."""
         self.submitted += 1
         self._submitted_bytes += size_bytes
         self._tasks.put((work, size_bytes))
@@ -141,7 +141,7 @@ class TailFiles:
                 self._loop.call_soon_threadsafe(self._wakeup.set)
 
     def _do(self, work: Callable[[], object]) -> None:
-        """Do the work; after an error of the disk, nothing is done for a moment."""
+        """Do the work; after a disk error, further work is skipped for a moment."""
         if time.monotonic() < self._retry_at:
             return
         try:

@@ -1,4 +1,4 @@
-"""Batches that were, or will be, sent to the stream together."""
+"""Groups batches that are sent to the stream together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -105,7 +105,7 @@ class Marker:
 
 
 class DatabaseMarker:
-    """One worker's look at the marker."""
+    """One worker's view of the marker."""
 
     def __init__(self, stream: StreamConsumer) -> None:
         self._stream = stream

@@ -46,7 +46,7 @@ class StoredEntries:
 
 
 class EntryStore:
-    """One worker's."""
+    """The store of one worker."""
 
     def __init__(  # noqa: PLR0913 - its collaborators
         self,

@@ -46,7 +46,7 @@ class EventVerdicts:
         return begun
 
     def end_attempt(self, index: int) -> None:
-        """Forget the attempts: no worker died of the last one."""
+        """Delete the attempts: no worker died of the last one."""
         self._redis.hset(self._attempts_key, str(index), "0")
 
     def clear(self) -> None:
