@@ -1,4 +1,4 @@
-"""Group commit, as a reader of the stream sees it."""
+"""The batching of requests, as a reader of the stream sees it."""
 
 import itertools
 import time
@@ -41,7 +41,7 @@ def test_identities_count_without_gaps(own_ingest: IngestProcess, redis_url: str
 
 
 def test_receipts_grow_although_the_clock_is_set_back(redis_url: str, tmp_path: Path) -> None:
-    """They decide the order of messages; before, messages of one millisecond and those of an hour were swapped."""
+    """Receipts decide the order of messages, so they never decrease within a writer."""
     shim = build_shim(tmp_path, tmp_path)
     with IngestProcess(redis_url, tmp_path, **shim.environment) as ingest:
         for offset in (0, 0, -3600, -3600):

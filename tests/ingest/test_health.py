@@ -1,4 +1,4 @@
-"""What the process says of itself, to people and to machines."""
+"""Readiness and metrics of ingest."""
 
 from pathlib import Path
 from typing import cast

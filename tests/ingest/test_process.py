@@ -1,4 +1,4 @@
-"""The process: how it begins, and how it ends."""
+"""The ingest process: its start and its end."""
 
 import os
 import socket

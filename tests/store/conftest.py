@@ -12,7 +12,7 @@ from tests.support.erasure_scenario import ErasureScenario
 
 @pytest.fixture
 def second_database_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
-    """A second database, where the history is told rightly from the first."""
+    """A second database in which a correct parser folded the history from the start."""
     name = sql.Identifier(f"another_{uuid.uuid4().hex}")
     with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template_database)))

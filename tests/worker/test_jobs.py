@@ -1,4 +1,4 @@
-"""What the worker runs of what Redis names: one function without arguments, and nothing else."""
+"""The worker runs only the drain job, whatever Redis contains."""
 
 import json
 import time

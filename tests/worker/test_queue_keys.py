@@ -15,7 +15,7 @@ from worker.commands import doctor
 
 
 def overwrite(pipeline: WorkerPipeline, key: str) -> None:
-    """Put something of a type there that no key of the queue has."""
+    """Overwrite the key with a value of a type that no key of the queue has."""
     pipeline.redis.delete(key)
     pipeline.redis.set(key, "overwritten")
 

@@ -1,4 +1,4 @@
-"""Being told to stop: at once or soon, with nothing half done and nothing stranded."""
+"""Signals end a worker soon, and leave no half-stored batch and no stranded job."""
 
 import signal
 import time
@@ -13,7 +13,7 @@ BATCH = 40
 
 
 def stranded(pipeline: WorkerPipeline) -> list[str]:
-    """What a stopped worker left in Redis besides the stream: a hint that somebody took and nobody runs."""
+    """The jobs that a stopped worker left in Redis, taken but not run."""
     left = pipeline.redis.lrange(f"rq:queue:{contract.RQ_QUEUE}:intermediate", 0, -1)
     left += pipeline.redis.zrange(f"rq:wip:{contract.RQ_QUEUE}", 0, -1)
     return [str(name) for name in left]

@@ -97,7 +97,7 @@ def test_no_call_tells_or_touches_anything_of_another_session(
 def test_the_stream_tells_nothing_of_another_session(
     both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter
 ) -> None:
-    """Neither of what happens while it listens, nor of what happened before."""
+    """The stream shows a token nothing of other sessions, neither new changes nor earlier ones."""
     whole, limited, ids = both
     since = whole.get_data("/api/changes")["cursor"]
 
@@ -110,15 +110,15 @@ def test_the_stream_tells_nothing_of_another_session(
         history.store(message_fact(f"mine {number}"), session=OURS)
 
     async def listen(last: str | None) -> list[Any]:
-        heard: list[Any] = []
+        received: list[Any] = []
         async with contextlib.aclosing(event_stream.read_events(limited.url, last, ids["token"])) as stream:
-            async for told in stream:
-                if told.data is None:
+            async for event in stream:
+                if event.data is None:
                     await asyncio.to_thread(happen, 1 if last else 2)
                 else:
-                    heard.append(told.data)
-                    if len(heard) == (2 if last else 1):
-                        return heard
+                    received.append(event.data)
+                    if len(received) == (2 if last else 1):
+                        return received
         raise AssertionError
 
     happen(0)

@@ -1,4 +1,4 @@
-"""Tokens that may see a part, and do a part."""
+"""Tokens whose sessions and scopes are limited."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def test_a_token_sees_nothing_of_other_sessions(history: HistoryWriter, limited:
 
 
 def test_a_token_hears_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient) -> None:
-    """The feed tells everything to those who may see everything, only."""
+    """Only a token for all sessions gets every change of the feed."""
     since = limited.get_data("/api/changes")["cursor"]
     history.store(message_fact("hidden"), session="s2")
     history.store(message_fact("seen"))
@@ -70,7 +70,7 @@ def test_a_token_reads_only_its_sessions_away(history: HistoryWriter, limited: A
 
 
 def test_numbers_of_the_whole_system_are_not_for_a_part_of_it(limited: ApiClient) -> None:
-    """A count of everything tells something about everybody."""
+    """A total over all sessions would reveal something about each of them."""
     answer = limited.get("/api/ledger")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "all_sessions_needed")
@@ -133,7 +133,7 @@ def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) ->
 
 
 def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: HistoryWriter, api_url: str) -> None:
-    """As an operator does it; the token is printed once and works."""
+    """Runs the commands of an operator; the token is printed once and works."""
 
     def command(*arguments: str) -> str:
         environ = {**os.environ, "DATABASE_URL": history.database_url}

@@ -1,4 +1,4 @@
-"""What readers see once somebody is forgotten, also those that were looking."""
+"""What readers see after an erasure, including those with an open page or stream."""
 
 import asyncio
 from pathlib import Path
@@ -15,20 +15,20 @@ OTHER = "919811000002"
 def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
     history: HistoryWriter, client: ApiClient, api_url: str, tmp_path: Path
 ) -> None:
-    """A list that is open, a cursor of yesterday, what the process still has in memory: none may go on showing it."""
+    """Open lists, old cursors and the process's caches must not show erased data any more."""
     since = client.current_cursor()
 
     async def look() -> None:
         stream = event_stream.read_events(api_url)
         last = (await anext(stream)).id
         history.store(message_fact("zebra", id="A"), name_fact("Asha"), message_fact("hello", address=OTHER))
-        while (told := await anext(stream)).data["address"] != OTHER:
-            last = told.id
-            assert told.data["address"] == SENDER_PHONE
+        while (event := await anext(stream)).data["address"] != OTHER:
+            last = event.id
+            assert event.data["address"] == SENDER_PHONE
         await asyncio.to_thread(forgotten)
         # The stream ends instead of going on; whoever resumes is told to begin anew.
-        async for told in stream:
-            assert "zebra" not in str(told.data)
+        async for event in stream:
+            assert "zebra" not in str(event.data)
         answer = await asyncio.to_thread(client.get, "/api/stream", since=last)
         assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
 

@@ -1,4 +1,4 @@
-"""Taking a chat or a session away as a file."""
+"""Exports of a chat or a session."""
 
 import hashlib
 import json
@@ -75,12 +75,12 @@ def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiC
 
 @pytest.mark.parametrize("path", [f"/api/chats/{SENDER_PHONE}/export?format=exe", "/api/chats/x/export"])
 def test_an_impossible_export_is_refused_in_the_envelope(client: ApiClient, path: str) -> None:
-    """Before anything is streamed."""
+    """The error is returned before the first byte of the export."""
     assert client.get(path).status_code == 400
 
 
 def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -> None:
-    """A message that is moved or edited while a file is made must be in it once, as it was when the file was begun."""
+    """A message that is moved or edited during an export appears once, as it was when the export began."""
     history.store(*(message_fact(f"{index}", index, id=f"M{index}") for index in range(1200)))
     history.store(message_fact("as a LID", 2000, address=SENDER_LID))
     snapshot = ExportSnapshot(database_url)
@@ -100,7 +100,7 @@ def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -
 
 
 def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient) -> None:
-    """A snapshot that nobody closes keeps PostgreSQL from tidying up, and a turn that nobody gives back is lost."""
+    """A snapshot left open stops vacuum, and an export slot that is not released is lost."""
     history.store(message_fact("hello"))
     for _ in range(2 * chats_export.MAX_CONCURRENT_EXPORTS):
         assert client.get(f"/api/chats/{SENDER_PHONE}/export").status_code == 200
@@ -136,7 +136,7 @@ def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, 
 def test_a_client_that_stops_reading_frees_its_place(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Four clients that fell asleep would otherwise be the last that this process ever served a file."""
+    """Four clients that stop reading would otherwise occupy all export slots for ever."""
     monkeypatch.setattr(chats_export, "SEND_TIMEOUT_SECONDS", 0.5)
     history.execute(FILL)
     url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
@@ -156,7 +156,7 @@ def test_a_client_that_stops_reading_frees_its_place(
 
 @pytest.fixture
 def process(database_url: str) -> Iterator[tuple[int, str]]:
-    """An API in a process of its own: its number and its URL."""
+    """An api in a process of its own: its process id and its URL."""
     port = listeners.free_port("127.0.0.1", 0, "PORT")
     environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "HOST": "127.0.0.1", "PORT": str(port)}
     with subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **environ}, cwd=ROOT) as started:
@@ -203,7 +203,7 @@ def test_an_export_takes_the_same_memory_however_long_it_is(
 
 
 def peak(pid: int) -> float:
-    """MiB of memory that a process had at most."""
+    """The peak memory of a process in MiB."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     assert found is not None
     return int(found[1]) / 1024

@@ -1,4 +1,4 @@
-"""What people and spreadsheets see of an export, whatever strangers wrote."""
+"""How exports look to people and spreadsheets, whatever the messages contain."""
 
 import csv
 import io
@@ -64,7 +64,7 @@ def test_a_spreadsheet_shows_every_script(history: HistoryWriter, client: ApiCli
 
 
 def test_a_transcript_reads_like_a_chat(history: HistoryWriter, client: ApiClient) -> None:
-    """And a line break in a message cannot forge the next speaker."""
+    """A line break in a message cannot forge a line by another sender."""
     history.store(
         message_fact("one\n[2025-06-15 15:06:41] -> forged"),
         message_fact(type="image", at=1000, caption="roof"),
@@ -105,7 +105,7 @@ def test_no_line_break_and_no_invisible_character_forges_a_line(
         if kind == "ndjson":
             assert len([json.loads(line) for line in text.splitlines()]) == count + 1
         if kind == "txt":
-            told = [line for line in text.splitlines() if not line.startswith("    ")]
-            assert len(told) == count + 1
-            assert all(re.match(r"\[2025-06-15 [0-9:]{8}\] <- 919811000001", line) for line in told[:-1])
+            message_lines = [line for line in text.splitlines() if not line.startswith("    ")]
+            assert len(message_lines) == count + 1
+            assert all(re.match(r"\[2025-06-15 [0-9:]{8}\] <- 919811000001", line) for line in message_lines[:-1])
             assert not [c for c in text if c != "\n" and unicodedata.category(c) in {"Cf", "Cc", "Zl", "Zp"}]

@@ -149,7 +149,7 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
 
 
 def test_a_reaction_is_the_newest_of_each_reactor(history: HistoryWriter, client: ApiClient) -> None:
-    """A changed mind shows once, a taken back reaction not at all."""
+    """A changed reaction is shown once, a removed one not at all."""
     history.store(message_fact(id="A"))
     history.store(
         Reaction("A", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 1),
@@ -190,7 +190,7 @@ def test_a_deleted_message_leaves_a_tombstone_without_its_text(history: HistoryW
 @pytest.mark.parametrize("name", ["before", "after"])
 @pytest.mark.parametrize("value", ["x", "AAAA", "ü", "a" * 9000, "e8bPNFsiYXNfb2YiLCIw"])
 def test_a_cursor_that_we_did_not_make_is_refused(client: ApiClient, name: str, value: str) -> None:
-    """A mangled cursor must not become some page or other."""
+    """A damaged cursor is refused and does not lead to another page."""
     answer = client.get(f"/api/chats/{SENDER_PHONE}", **{name: value})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
@@ -203,9 +203,9 @@ def test_nothing_is_skipped_or_repeated_while_four_writers_insert(history: Histo
 
     def write(number: int) -> None:
         mine = HistoryWriter(history.database_url)
-        luck = random.Random(number)
+        generator = random.Random(number)
         while not stop.is_set():
-            mine.store(*(message_fact("meanwhile", luck.randrange(400_000)) for _ in range(5)))
+            mine.store(*(message_fact("meanwhile", generator.randrange(400_000)) for _ in range(5)))
 
     def walk(direction: str, cursor: str | None) -> tuple[list[str], list[int], str]:
         seen: list[str] = []

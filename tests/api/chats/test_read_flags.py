@@ -58,7 +58,7 @@ def test_a_message_that_came_after_the_page_stays_unread_whatever_its_time(
 
 
 def test_a_message_of_a_transaction_that_was_running_stays_unread(history: HistoryWriter, client: ApiClient) -> None:
-    """It has the smaller number, yet the page could not show it: numbers do not tell what was visible."""
+    """Its id is smaller, but the page could not show it: ids do not say what was visible."""
     history.store(message_fact("shown", 0, id="A"))
     with psycopg.connect(history.database_url) as slow:
         slow.execute("SELECT pg_current_xact_id()")
@@ -95,7 +95,7 @@ def test_reading_twice_changes_nothing_and_tells_nobody(history: HistoryWriter, 
 
 
 def test_a_chat_can_be_shown_as_unread_again(history: HistoryWriter, client: ApiClient) -> None:
-    """To come back to it later, as on a phone; its messages stay read."""
+    """The chat is shown as unread, as on a phone; its messages stay read."""
     history.store(message_fact())
     client.post(f"/api/chats/{SENDER_PHONE}/read")
 
@@ -155,14 +155,14 @@ def test_a_body_that_means_nothing_is_refused(client: ApiClient, body: bytes) ->
 
 
 def test_a_body_beyond_the_limit_is_413(client: ApiClient) -> None:
-    """Nobody fills our memory."""
+    """A large body does not fill the memory of the api."""
     answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", data=b"x" * 100_000, timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 def test_a_page_from_before_a_restore_marks_nothing(history: HistoryWriter, client: ApiClient) -> None:
-    """Its snapshot numbers mean other transactions now."""
+    """After a restore its snapshot refers to other transactions."""
     history.store(message_fact())
     page = client.get_data(f"/api/chats/{SENDER_PHONE}")
     history.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")

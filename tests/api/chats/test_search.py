@@ -1,4 +1,4 @@
-"""Finding messages."""
+"""The search for messages."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ from tests.support.history_writer import (
 
 
 def search(client: ApiClient, q: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
-    """What is found once everything told is searchable."""
+    """The results of a query after all messages were indexed."""
     while True:
         data = client.get_data("/api/search", q=q, **parameters)
         if data["complete"]:
@@ -207,7 +207,7 @@ COMMON = """
 def test_rare_words_are_found_below_many_newer_messages(
     history: HistoryWriter, client: ApiClient, q: str, address: str | None
 ) -> None:
-    """Which index is asked, and for which words, depends on what everybody says; what is found does not."""
+    """The frequency of words decides which index is used, but not what is found."""
     history.store(message_fact("please order 5512"), message_fact("please", 1, address="919811000002"))
     search(client, "please")
     # Of messages that nobody may see: they only stand before the others.

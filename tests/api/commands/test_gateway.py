@@ -20,7 +20,7 @@ def environ(gateway: PretendGateway) -> Mapping[str, str]:
 
 @pytest.fixture
 def sak(environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Runs a command and gives its exit code and all that it printed."""
+    """Runs a command; returns its exit code and its output."""
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
         code = run_sak([*words], {**environ, **changed})
@@ -32,14 +32,14 @@ def sak(environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> Calla
 
 @pytest.fixture
 def machine(sak: Callable[..., tuple[int, str]]) -> Callable[..., Any]:
-    """Runs a command with --json and gives what it answered."""
+    """Runs a command with --json; returns its parsed output."""
     return lambda *words: json.loads(sak(*words, "--json")[1])
 
 
 def test_register_tells_the_secret_and_may_be_repeated(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
-    """The secret is told nowhere else, so it must be printed."""
+    """SAK returns the secret only here, so the command must print it."""
     first = sak("register", "--url", URL)
     second = sak("register", "--url", URL)
     (webhook,) = gateway.state.webhooks()
@@ -122,7 +122,7 @@ def test_of_several_webhooks_one_must_be_named(gateway: PretendGateway, sak: Cal
 def test_webhooks_are_listed_without_their_secrets(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]], machine: Callable[..., Any]
 ) -> None:
-    """SAK does not tell them again."""
+    """SAK does not return secrets again."""
     assert sak("webhooks") == (0, "no webhooks\n")
     sak("register", "--url", URL)
     code, said = sak("webhooks")

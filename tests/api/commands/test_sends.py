@@ -28,7 +28,7 @@ def environ(gateway: PretendGateway, database_url: str) -> Mapping[str, str]:
 def sak(
     environ: Mapping[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str]]:
-    """Runs a command in an empty folder; gives its exit code and all that it printed."""
+    """Runs a command in an empty folder; returns its exit code and its output."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
@@ -48,10 +48,10 @@ def test_a_send_from_the_shell_is_stored_like_every_other_send(
 ) -> None:
     """Whoever answers from a terminal answers in the same history."""
     history.store(message_fact(address=SENDER_LID), alias_fact(phone=PHONE), session=gateway.account.session_id)
-    code, said = sak("send", "--to", SENDER_LID, "--text", "hello")
+    code, output = sak("send", "--to", SENDER_LID, "--text", "hello")
 
     assert code == 0
-    assert said.startswith(f"sent: {PHONE}\n")
+    assert output.startswith(f"sent: {PHONE}\n")
     assert history.rows("SELECT state, text, token FROM sends") == [("sent", "hello", "command line")]
     assert [one.text for one in gateway.state.delivered_messages()] == ["hello"]
 
@@ -109,7 +109,7 @@ def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case
 
 
 @pytest.mark.parametrize(
-    ("goes", "code", "state"),
+    ("fault", "code", "state"),
     [
         (Misbehaviour("queued"), 0, "queued"),
         (Misbehaviour("failed"), 1, "failed"),
@@ -118,20 +118,20 @@ def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case
     ],
 )
 def test_a_script_knows_by_the_exit_code_whether_it_may_send_again(
-    goes: Misbehaviour, code: int, state: str, gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
+    fault: Misbehaviour, code: int, state: str, gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
     """5 is the one that it must not answer with a second try."""
-    gateway.misbehave(goes)
-    said = sak("send", "--to", PHONE, "--text", "hello")
+    gateway.misbehave(fault)
+    exit_code, output = sak("send", "--to", PHONE, "--text", "hello")
 
-    assert said[0] == code
-    assert said[1].startswith(f"{state}: ")
-    assert ("before you send it again" in said[1]) == (state == "unknown")
+    assert exit_code == code
+    assert output.startswith(f"{state}: ")
+    assert ("before you send it again" in output) == (state == "unknown")
 
 
 def test_wrong_usage_sends_nothing(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
-    """Each is told in a sentence, with exit code 2."""
-    said = [
+    """Each mistake is reported in a sentence, with exit code 2."""
+    results = [
         sak("send", "--to", "123", "--text", "hello"),
         sak("send", "--to", PHONE),
         sak("send", "--to", PHONE, "--image", "missing.png"),
@@ -140,7 +140,7 @@ def test_wrong_usage_sends_nothing(gateway: PretendGateway, sak: Callable[..., t
         sak("send", "--to", PHONE, "--text", "hello", DATABASE_URL="", DATA_DIR="missing"),
     ]
 
-    assert [code for code, _ in said] == [2] * 6
+    assert [code for code, _ in results] == [2] * 6
     assert gateway.state.call_counts() == {}
 
 
@@ -189,10 +189,10 @@ def test_a_ping_that_somebody_took_and_nobody_stored_is_the_workers_step(
 ) -> None:
     """An answer of 200 is not the proof; the row is."""
     sak("register", "--url", yes_man)
-    code, said = sak("test", "--seconds", "0.3")
+    code, output = sak("test", "--seconds", "0.3")
 
     assert code == 1
-    assert "step 4, worker" in said
+    assert "step 4, worker" in output
 
 
 def test_missing_variables_are_read_from_the_env_file(
@@ -202,8 +202,8 @@ def test_missing_variables_are_read_from_the_env_file(
     lines = [f"{name}='{value}'  # ours" for name, value in environ.items()]
     (tmp_path / ".env").write_text("\n".join(["# a comment", "export OTHER=1", *lines]))
     code = run_sak(["status"], {})
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
 
     assert code == 0
-    assert environ["SAK_PHONE"] in said
+    assert environ["SAK_PHONE"] in output
     assert sak("status", SAK_JWT="another")[0] == 3

@@ -1,4 +1,4 @@
-"""The calls that are no sends: their answers, and what is asked again."""
+"""Calls to the gateway other than sends: their answers and retries."""
 
 import logging
 from collections.abc import Callable
@@ -90,25 +90,25 @@ PASSING = [
 ]
 
 
-@pytest.mark.parametrize("goes", PASSING, ids=lambda goes: f"{goes.kind} {goes.status}")
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.status}")
 @pytest.mark.parametrize("call", REPEATED)
 def test_a_call_that_may_be_repeated_gets_over_a_bad_moment(
-    call: str, goes: Misbehaviour, gateway: PretendGateway, client: SakClient
+    call: str, fault: Misbehaviour, gateway: PretendGateway, client: SakClient
 ) -> None:
     """A gateway behind a proxy that restarts is no reason to bother a person."""
-    gateway.misbehave(replace(goes, call=call))
+    gateway.misbehave(replace(fault, call=call))
     REPEATED[call](client)
 
     assert gateway.call_count(call) == 2
 
 
-@pytest.mark.parametrize("goes", PASSING, ids=lambda goes: f"{goes.kind} {goes.status}")
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind} {fault.status}")
 @pytest.mark.parametrize("call", ASKED_ONCE)
 def test_a_call_that_does_something_each_time_is_not_repeated(
-    call: str, goes: Misbehaviour, gateway: PretendGateway, client: SakClient
+    call: str, fault: Misbehaviour, gateway: PretendGateway, client: SakClient
 ) -> None:
     """Asking for the state of a session can start a reconnect; a storm of them is worse than not knowing."""
-    gateway.misbehave(replace(goes, call=call))
+    gateway.misbehave(replace(fault, call=call))
     with pytest.raises(errors.OutcomeUnknownError):
         ASKED_ONCE[call](client)
 
@@ -167,13 +167,13 @@ def test_an_owners_key_names_the_session(gateway: PretendGateway, settings: Sett
 
 
 def test_a_session_id_cannot_smuggle_a_header(client: SakClient) -> None:
-    """It may come from whoever calls our API."""
+    """The text may come from any caller of the api."""
     with pytest.raises(errors.RefusedError, match="session id"):
         client.send_text("919811000009", "hello", session_id="x\r\nx-api-key: other")
 
 
 def test_calls_share_a_connection(client: SakClient, caplog: pytest.LogCaptureFixture) -> None:
-    """A TLS handshake for each message costs more than the message."""
+    """A TLS handshake for each message would cost more than the message itself."""
     caplog.set_level(logging.DEBUG, "urllib3")
     for _ in range(3):
         client.list_webhooks()

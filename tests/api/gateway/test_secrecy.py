@@ -28,18 +28,18 @@ def test_no_log_and_no_error_holds_a_token_or_a_key(
     client: SakClient,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """More people read logs than may send in our name, and a gateway may repeat our token in its errors."""
+    """Logs have more readers than the token has users, and a gateway may repeat the token in its errors."""
     caplog.set_level(logging.DEBUG)
     account = gateway.account
     words = f"bad token {account.jwt}\nor key {account.api_key}"
     gateway.misbehave(Misbehaviour(kind, times=None, status=401, code=account.jwt, message=words))
     with pytest.raises(errors.SakError) as failure:
         call(client)
-    told = "".join(traceback.format_exception(failure.value)) + repr(failure.value) + caplog.text
+    output = "".join(traceback.format_exception(failure.value)) + repr(failure.value) + caplog.text
 
     assert "urllib3" in caplog.text
-    assert account.jwt not in told
-    assert account.api_key not in told
+    assert account.jwt not in output
+    assert account.api_key not in output
 
 
 def test_no_representation_shows_a_secret(settings: Settings, client: SakClient) -> None:

@@ -1,4 +1,4 @@
-"""Every way in which SAK can answer a send, over real HTTP."""
+"""Every kind of answer of SAK to a send, over real HTTP."""
 
 import io
 import socket
@@ -23,7 +23,7 @@ HASTY = replace(QUICK, total=0.4)
 @dataclass(frozen=True)
 class Case:
     name: str
-    goes: Misbehaviour | None
+    fault: Misbehaviour | None
     status: str
     """What the caller learns: a status, or the error's class."""
     seen: int
@@ -31,12 +31,12 @@ class Case:
     reached: int
     """Messages that went to WhatsApp."""
     code: str | None = None
-    patience: Timeouts = QUICK
+    deadlines: Timeouts = QUICK
 
 
 def answer(status: int, code: str = "SOME_CODE", *, times: int | None = 1, **headers: str) -> Misbehaviour:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Misbehaviour("answer", status=status, code=code, times=times, headers=told)
+    answer_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Misbehaviour("answer", status=status, code=code, times=times, headers=answer_headers)
 
 
 CASES = [
@@ -64,13 +64,13 @@ CASES = [
         0,
         "SOME_CODE",
     ),
-    Case("silence before it was read", Misbehaviour("hang"), "OutcomeUnknownError", 1, 0, patience=HASTY),
-    Case("silence after it was sent", Misbehaviour("hang_after"), "OutcomeUnknownError", 1, 1, patience=HASTY),
+    Case("silence before it was read", Misbehaviour("hang"), "OutcomeUnknownError", 1, 0, deadlines=HASTY),
+    Case("silence after it was sent", Misbehaviour("hang_after"), "OutcomeUnknownError", 1, 1, deadlines=HASTY),
     Case("reset before it was read", Misbehaviour("reset"), "OutcomeUnknownError", 1, 0),
     Case("reset after it was sent", Misbehaviour("reset_after"), "OutcomeUnknownError", 1, 1),
     Case("garbage", Misbehaviour("garbage"), "OutcomeUnknownError", 1, 1),
     Case("answer cut short", Misbehaviour("cut"), "OutcomeUnknownError", 1, 1),
-    Case("slow drip", Misbehaviour("drip", seconds=0.1), "OutcomeUnknownError", 1, 1, patience=HASTY),
+    Case("slow drip", Misbehaviour("drip", seconds=0.1), "OutcomeUnknownError", 1, 1, deadlines=HASTY),
     Case("late but sent", Misbehaviour("slow", seconds=0.05), "sent", 1, 1),
     Case(
         "failed because SAK gave up waiting",
@@ -78,7 +78,7 @@ CASES = [
         "OutcomeUnknownError",
         1,
         0,
-        patience=replace(QUICK, ambiguous_failure=0.1),
+        deadlines=replace(QUICK, ambiguous_failure=0.1),
     ),
 ]
 
@@ -88,11 +88,11 @@ def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
     case: Case, gateway: PretendGateway, make_client: Callable[[Timeouts], SakClient]
 ) -> None:
     """A wrong state here means a message sent twice, or one that nobody knows was never sent."""
-    if case.goes is not None:
-        gateway.misbehave(case.goes)
+    if case.fault is not None:
+        gateway.misbehave(case.fault)
 
     try:
-        learnt, code = make_client(case.patience).send_text(TO, "नमस्ते").status, None
+        learnt, code = make_client(case.deadlines).send_text(TO, "नमस्ते").status, None
     except errors.SakError as error:
         learnt, code = type(error).__name__, error.code
 
@@ -102,7 +102,7 @@ def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
 
 
 def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: PretendGateway, client: SakClient) -> None:
-    """Whoever takes it for the message's id waits for ever for its acks."""
+    """A client that takes it for the message's id would wait for acknowledgements for ever."""
     gateway.state.connected = False
     queued = client.send_text(TO, "later")
     arrived = gateway.state.send_queued()
@@ -137,10 +137,10 @@ def deaf() -> Iterator[int]:
 
 
 def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settings: Settings) -> None:
-    """A firewall that drops is as sure as one that refuses."""
+    """A connection that was never made is as certain as one that was refused: nothing was sent."""
     address = f"http://127.0.0.1:{deaf}/api/v1"
-    patience = replace(QUICK, connect=0.1, max_attempts=1)
-    with SakClient(replace(settings, base_url=address), patience) as client, pytest.raises(errors.UnreachableError):
+    deadlines = replace(QUICK, connect=0.1, max_attempts=1)
+    with SakClient(replace(settings, base_url=address), deadlines) as client, pytest.raises(errors.UnreachableError):
         client.send_text(TO, "hello")
 
 

@@ -14,7 +14,7 @@ LARGEST_READ = 65536
 
 
 class LargeFile(io.BytesIO):
-    """A file that can be read only a little at a time."""
+    """A file that returns only a few bytes for each read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         assert size is not None

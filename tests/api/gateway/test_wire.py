@@ -1,4 +1,4 @@
-"""The bytes of a request, and answers that the pretend gateway never gives, by a server that records and repeats."""
+"""Tests the bytes of requests, and answers that the pretend gateway never gives, with a recording server."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ SENT = '{"success":true,"data":{"messageId":"3EB0AA0001","status":"sent"}}'
 
 @dataclass
 class Recorder:
-    """Answers every call with `answer`, and keeps what came."""
+    """Answers every call with `answer` and records the requests."""
 
     url: str
     status: int = 200
@@ -67,7 +67,7 @@ def connect(
 
 
 def token(**claims: object) -> str:
-    """A JWT with these claims, whose signature nobody here checks."""
+    """A JWT with these claims; the tests do not check its signature."""
     parts = [json.dumps(part).encode() for part in ({"alg": "HS256"}, claims)]
     return ".".join([base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts] + ["c2ln"])
 

@@ -1,4 +1,4 @@
-"""What the API says while PostgreSQL is away or old."""
+"""Answers of the api while PostgreSQL is unavailable or not migrated."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What every answer carries."""
+"""The headers of every answer."""
 
 from collections.abc import Iterator
 
@@ -79,7 +79,7 @@ def test_head_and_options_behave(client: ApiClient) -> None:
 
 
 def test_requests_are_counted(client: ApiClient) -> None:
-    """By what was asked and how it ended, without anybody's number in it."""
+    """Requests are counted by endpoint, method and status, without an address."""
     client.get(f"/api/chats/{SENDER_PHONE}")
     metrics = client.get("/metrics").text
 

@@ -1,4 +1,4 @@
-"""The change feed, asked now and then."""
+"""The change feed, read in pages."""
 
 import psycopg
 
@@ -84,7 +84,7 @@ def test_a_cursor_from_before_a_restore_and_a_pruned_one_are_410(history: Histor
 
 
 def test_a_cursor_that_we_did_not_make_is_refused(client: ApiClient) -> None:
-    """Not every text is a place in the feed."""
+    """A text that is no cursor is refused."""
     answer = client.get("/api/changes", since="17")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")

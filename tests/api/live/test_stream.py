@@ -1,4 +1,4 @@
-"""The change feed as it happens."""
+"""The change feed as a stream of server-sent events."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ def test_the_stream_starts_from_now_and_tells_what_happens(history: HistoryWrite
     async def watch() -> list[str]:
         texts: list[str] = []
         async with contextlib.aclosing(event_stream.read_events(api_url)) as stream:
-            async for told in stream:
-                if told.data is None:
+            async for event in stream:
+                if event.data is None:
                     await asyncio.to_thread(history.store, message_fact("after", 1))
                 else:
-                    texts.append(told.data["message"]["message_text"])
+                    texts.append(event.data["message"]["message_text"])
                     break
         return texts
 
@@ -41,29 +41,29 @@ def test_a_stream_that_saw_nothing_yet_can_be_resumed(history: HistoryWriter, ap
 
     async def first(last_id: str | None) -> event_stream.StreamEvent:
         async with contextlib.aclosing(event_stream.read_events(api_url, last_id)) as stream:
-            async for told in stream:
-                if last_id is None or told.data is not None:
-                    return told
+            async for event in stream:
+                if last_id is None or event.data is not None:
+                    return event
         raise AssertionError
 
     start = asyncio.run(first(None))
     history.store(message_fact("while away"))
-    told = asyncio.run(first(start.id))
+    event = asyncio.run(first(start.id))
 
-    assert told.data["message"]["message_text"] == "while away"
+    assert event.data["message"]["message_text"] == "while away"
 
 
 async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
     """The texts of so many changes, over connections that end at random."""
-    luck = random.Random(seed)
+    generator = random.Random(seed)
     seen: list[str] = []
     while len(seen) < changes:
-        until = min(len(seen) + luck.randint(1, changes), changes)
+        until = min(len(seen) + generator.randint(1, changes), changes)
         async with contextlib.aclosing(event_stream.read_events(url, last)) as stream:
-            async for told in stream:
-                last = told.id
-                if told.data is not None:
-                    seen.append(told.data["message"]["message_text"])
+            async for event in stream:
+                last = event.id
+                if event.data is not None:
+                    seen.append(event.data["message"]["message_text"])
                 if len(seen) >= until:
                     break
     return seen
@@ -140,9 +140,9 @@ def test_a_thousand_streams_hear_of_a_change(history: HistoryWriter, api_url: st
 
     async def hear(opened: asyncio.Barrier) -> str:
         async with contextlib.aclosing(event_stream.read_events(api_url)) as stream:
-            async for told in stream:
-                if told.data is not None:
-                    return told.data["message"]["message_text"]
+            async for event in stream:
+                if event.data is not None:
+                    return event.data["message"]["message_text"]
                 await opened.wait()
         raise AssertionError
 
@@ -167,7 +167,7 @@ def test_a_thousand_streams_hear_of_a_change(history: HistoryWriter, api_url: st
 def test_a_stream_ends_when_its_token_is_revoked(
     history: HistoryWriter, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever may not ask any more may not go on listening either."""
+    """When a token is revoked, its streams end."""
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.1)
     with postgres_connections.open(history.database_url, "test") as connection:
         token = tokens.create(connection, "leaver", ["read"])
@@ -193,24 +193,24 @@ def test_a_client_that_does_not_read_is_dropped_and_can_resume(
         history.store(*(message_fact(f"{number} {text}", number) for number in range(batch, batch + 20)))
 
     async def doze() -> tuple[list[int], str]:
-        """What came before the server hung up, read only afterwards; and the last id of it."""
+        """The events that arrived before the server closed the connection, and the id of the last one."""
         seen: list[int] = []
         last = since
         async with contextlib.aclosing(event_stream.read_events(api_url, since)) as events:
             await anext(events)
             # The API runs in another thread, so that this one may sleep on its own.
             time.sleep(4)  # noqa: ASYNC251
-            async for told in events:
-                last = told.id
-                seen.append(int(told.data["message"]["message_text"].split()[0]))
+            async for event in events:
+                last = event.id
+                seen.append(int(event.data["message"]["message_text"].split()[0]))
         return seen, last
 
     async def resume(last: str, wanted: int) -> list[int]:
         seen: list[int] = []
         async with contextlib.aclosing(event_stream.read_events(api_url, last)) as events:
-            async for told in events:
-                if told.data is not None:
-                    seen.append(int(told.data["message"]["message_text"].split()[0]))
+            async for event in events:
+                if event.data is not None:
+                    seen.append(int(event.data["message"]["message_text"].split()[0]))
                 if len(seen) == wanted:
                     break
         return seen

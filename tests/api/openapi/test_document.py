@@ -1,4 +1,4 @@
-"""What the API says of itself."""
+"""The OpenAPI document."""
 
 import json
 import os
@@ -39,7 +39,7 @@ ACCOUNT = GatewayAccount()
 
 @pytest.fixture
 def full(history: HistoryWriter) -> HistoryWriter:
-    """A bit of everything."""
+    """A history with data for every endpoint."""
     history.store(*(message_fact(f"hello {index}", index) for index in range(5)), name_fact("John"))
     history.store(
         message_fact("order 5512", id="A", direction="outgoing"), message_fact(type="image", caption="hello", at=9)
@@ -182,10 +182,10 @@ def test_the_stream_is_as_described(full: HistoryWriter, whole: ApiClient) -> No
         whole.http.get(whole.url + ENDLESS, headers={"authorization": "Bearer x"}, timeout=30),
     ]
     with whole.http.get(whole.url + ENDLESS, headers={"last-event-id": since}, stream=True, timeout=30) as stream:
-        told = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith(b"data: "))
-        heard = [next(told), next(told)]
+        received = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith(b"data: "))
+        first_changes = [next(received), next(received)]
 
-    assert {"message", "session"} == {one["kind"] for one in heard}
-    assert [list(jsonschema_rs.validator_for(change).iter_errors(one)) for one in heard] == [[], []]
+    assert {"message", "session"} == {one["kind"] for one in first_changes}
+    assert [list(jsonschema_rs.validator_for(change).iter_errors(one)) for one in first_changes] == [[], []]
     assert stream.headers["content-type"].partition(";")[0] in described["200"]["content"]
     assert {str(one.status_code) for one in bad} <= set(described)

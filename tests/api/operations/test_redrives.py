@@ -1,4 +1,4 @@
-"""Having what nobody understood tried again."""
+"""Redrives of parked events."""
 
 import time
 from collections.abc import Iterator
@@ -48,9 +48,9 @@ def done(client: ApiClient, redrive_id: int) -> dict[str, Any]:
     """The redrive once it is finished."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        told = client.get_data(f"/api/parked/redrive/{redrive_id}")
-        if told["finished_at"]:
-            return told
+        status = client.get_data(f"/api/parked/redrive/{redrive_id}")
+        if status["finished_at"]:
+            return status
         time.sleep(0.05)
     raise AssertionError("the redrive is never done")
 
@@ -60,7 +60,7 @@ def new_runner(history: HistoryWriter) -> RedriveRunner:
 
 
 def work(history: HistoryWriter) -> None:
-    """What a worker does with redrives, until nothing is left to do."""
+    """Runs redrives as a worker does, until none is open."""
     mine = new_runner(history)
     with connections.open(history.database_url, "test") as connection:
         while redrive_requests.has_pending(connection):
@@ -75,12 +75,13 @@ def test_a_worker_tries_again_what_somebody_asks_for(
     asked = client.post("/api/parked/redrive")
     again = client.post("/api/parked/redrive", {})
     pipeline.create_worker().start()
-    told = done(client, asked.json()["data"]["id"])
+    status = done(client, asked.json()["data"]["id"])
 
     assert (asked.status_code, asked.json()["data"]["state"]) == (202, "waiting")
-    assert asked.headers["location"] == f"/api/parked/redrive/{told['id']}"
-    assert again.json()["data"]["id"] == told["id"], "asked for twice, done once"
-    assert (told["state"], told["asked_by"], told["events"], told["still_parked"]) == ("done", "bootstrap", 4, 1)
+    assert asked.headers["location"] == f"/api/parked/redrive/{status['id']}"
+    assert again.json()["data"]["id"] == status["id"], "asked for twice, done once"
+    assert (status["state"], status["asked_by"]) == ("done", "bootstrap")
+    assert (status["events"], status["still_parked"]) == (4, 1)
     assert [one["reason"] for one in client.get_data("/api/parked")["parked"]] == ["not_json"]
     texts = [one["message_text"] for one in client.get_data(f"/api/chats/{world.ASHA}")["messages"]]
     assert sorted(texts) == ["one", "three", "two"]
@@ -88,7 +89,7 @@ def test_a_worker_tries_again_what_somebody_asks_for(
 
 
 def test_a_choice_is_tried_and_nothing_else(history: HistoryWriter, client: ApiClient) -> None:
-    """Whoever looked at one event wants that one."""
+    """A request for one event retries only that event."""
     park(history)
     one = next(one for one in client.get_data("/api/parked")["parked"] if "two" in one["body"])
     by_digest = client.post("/api/parked/redrive", {"digests": [one["digest"]]}).json()["data"]["id"]
@@ -138,7 +139,7 @@ def test_a_choice_that_is_none_is_refused(client: ApiClient, body: object) -> No
 
 @pytest.mark.parametrize("named", ["0", "x", "99999999999999999999", "7"])
 def test_a_redrive_that_nobody_asked_for_is_404(client: ApiClient, named: str) -> None:
-    """As anything that is not there."""
+    """The answer is 404, as for any missing object."""
     assert client.get(f"/api/parked/redrive/{named}").json()["code"] == "redrive_not_found"
 
 
@@ -161,8 +162,8 @@ def test_a_redrive_that_a_worker_leaves_is_finished_by_another(history: HistoryW
     assert outcome(done(client, asked)) == {"state": "done", "events": 200, "still_parked": 0, "failure": None}
 
 
-def outcome(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: told[name] for name in ("state", "events", "still_parked", "failure")}
+def outcome(status: dict[str, Any]) -> dict[str, Any]:
+    return {name: status[name] for name in ("state", "events", "still_parked", "failure")}
 
 
 def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> None:
@@ -172,19 +173,19 @@ def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> No
         for _ in range(redrive_requests.MAX_ATTEMPTS):
             assert redrive_requests.claim(connection)
         given_up = redrive_requests.claim(connection)
-        told = redrive_requests.get(connection, asked.redrive_id)
+        status = redrive_requests.get(connection, asked.redrive_id)
 
     assert given_up is None
-    assert told
-    assert told.state == "failed"
+    assert status
+    assert status.state == "failed"
 
 
 def noise(history: HistoryWriter) -> None:
     """Two messages of one session that a parser took for noise."""
-    told = [(text_event(text, number), world.BASE_TIME) for number, text in enumerate(("four", "five"), 4)]
+    events = [(text_event(text, number), world.BASE_TIME) for number, text in enumerate(("four", "five"), 4)]
     store_batches(
         history.database_url,
-        [batches.make_batch(told, writer="e" * 32)],
+        [batches.make_batch(events, writer="e" * 32)],
         lambda _: Outcome("noise", "context_only", SESSION, "message.received", None),
     )
 
@@ -205,8 +206,8 @@ def test_noise_is_listed_counted_by_reason_and_retried(history: HistoryWriter, c
 
     asked = client.post("/api/parked/redrive", {"kind": "noise"})
     work(history)
-    told = client.get_data(asked.headers["location"])
-    assert (told["events"], told["still_parked"]) == (2, 0)
+    status = client.get_data(asked.headers["location"])
+    assert (status["events"], status["still_parked"]) == (2, 0)
     assert client.get_data("/api/parked?kind=noise")["parked"] == []
     assert len(client.get_data("/api/parked")["parked"]) == 4
 

@@ -1,4 +1,4 @@
-"""Numbers on a dashboard."""
+"""Statistics, the ledger, sessions and parked events over HTTP."""
 
 import hashlib
 

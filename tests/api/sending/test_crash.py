@@ -1,4 +1,4 @@
-"""A process that dies between writing a send down and writing down the answer."""
+"""A process that dies between recording a send and recording the answer."""
 
 import os
 import signal

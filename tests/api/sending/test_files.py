@@ -1,4 +1,4 @@
-"""Images, documents and videos go through us and are not kept."""
+"""Images, documents and videos are sent and not stored."""
 
 import hashlib
 import http.client
@@ -57,7 +57,7 @@ def archive() -> bytes:
 def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table of four columns
     kind: str, content: bytes, name: str, mime_type: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
-    """Its sender's word for the type was application/x-anything throughout."""
+    """The type is detected from the content; each request claims application/x-anything."""
     answer = post(sending_client, kind, content, name, caption="see this")
     (reached,) = gateway.state.delivered_messages()
     (shown,) = sending_client.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]

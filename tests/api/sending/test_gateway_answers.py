@@ -1,4 +1,4 @@
-"""Every answer of SAK's to a send, as a client of ours and the database see it."""
+"""Every answer of SAK to a send, as the api's client and the database see it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID
 @dataclass(frozen=True)
 class Case:
     name: str
-    goes: Misbehaviour | None
+    fault: Misbehaviour | None
     http: int
     status: str
     seen: int
@@ -23,12 +23,12 @@ class Case:
     reached: int
     """Messages that went to WhatsApp."""
     code: str | None = None
-    patience: Timeouts = FAST_TIMEOUTS
+    deadlines: Timeouts = FAST_TIMEOUTS
 
 
 def answer(status: int, code: str = "SOME_CODE", *, times: int | None = 1, **headers: str) -> Misbehaviour:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Misbehaviour("answer", status=status, code=code, times=times, headers=told)
+    answer_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Misbehaviour("answer", status=status, code=code, times=times, headers=answer_headers)
 
 
 CASES = [
@@ -71,9 +71,9 @@ def test_every_answer_leads_to_the_one_state_that_is_true(
     case: Case, gateway: PretendGateway, start_api: ApiStarter, history: HistoryWriter
 ) -> None:
     """A wrong state here is a message sent twice, or one that nobody knows was never sent."""
-    sender = start_api(case.patience)
-    if case.goes is not None:
-        gateway.misbehave(case.goes)
+    sender = start_api(case.deadlines)
+    if case.fault is not None:
+        gateway.misbehave(case.fault)
 
     answer = sender.post("/api/send", {"to": "98110 00009", "text": "नमस्ते"})
     body = answer.json()

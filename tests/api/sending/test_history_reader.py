@@ -1,4 +1,4 @@
-"""Reads SAK's list of sent messages: how seldom, how far, and what becomes of its entries."""
+"""The reader of SAK's list of sent messages: its intervals, its range, and the rows of its entries."""
 
 import time
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def reader(database_url: str, gateway: PretendGateway) -> Iterator[HistoryReader
 
 
 def read(reader: HistoryReader, history: HistoryWriter) -> int | None:
-    """What a read that is due finds."""
+    """The result of a read that is due."""
     reader.read()
     history.execute("UPDATE gateway_history_reads SET next_read_at = now()")
     return reader.read()
@@ -48,7 +48,7 @@ def pause(history: HistoryWriter) -> int:
 
 
 def age(gateway: PretendGateway, seconds: float = 300) -> None:
-    """Lets everything in SAK's list be sent so long ago, the oldest first."""
+    """Sets the ages of the entries of SAK's list, oldest first."""
     sent = gateway.state.sent_messages()
     times = [time.time() - seconds - 0.001 * (len(sent) - number) for number in range(len(sent))]
     gateway.state._history[:] = [  # pyright: ignore[reportPrivateUsage] - the gateway has no clock to turn
@@ -185,7 +185,7 @@ def test_a_rate_limit_is_obeyed(reader: HistoryReader, gateway: PretendGateway, 
 def test_it_runs_in_the_api_where_a_key_and_a_session_are_set(
     start_api: ApiStarter, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """Without either it could not ask; with 0 it shall not."""
+    """It needs a key and a session; 0 turns it off."""
     for off in ({"SAK_HISTORY_SECONDS": "0"}, {"SAK_API_KEY": ""}, {"SAK_SESSION_ID": ""}):
         start_api(**off).get("/readyz")
     assert history.rows("SELECT session_id FROM gateway_history_reads") == []

@@ -70,14 +70,14 @@ def test_the_same_key_for_something_else_is_refused(gateway: PretendGateway, sen
 
 
 @pytest.mark.parametrize(
-    ("goes", "http"), [(Misbehaviour("hang_after"), 504), (Misbehaviour("failed"), 502), (Misbehaviour("queued"), 202)]
+    ("fault", "http"), [(Misbehaviour("hang_after"), 504), (Misbehaviour("failed"), 502), (Misbehaviour("queued"), 202)]
 )
 def test_a_repeated_key_gets_the_outcome_of_the_first_request(
-    goes: Misbehaviour, http: int, gateway: PretendGateway, start_api: ApiStarter
+    fault: Misbehaviour, http: int, gateway: PretendGateway, start_api: ApiStarter
 ) -> None:
     """Above all an unknown send: nothing sends it again by itself."""
     sender = start_api(SHORT_TIMEOUTS)
-    gateway.misbehave(goes)
+    gateway.misbehave(fault)
 
     answers = [post(sender, "k") for _ in range(3)]
 

@@ -1,4 +1,4 @@
-"""What became of a send is compared with SAK's own list, when somebody asks."""
+"""Reconciles a send with SAK's own list on request."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,12 +20,12 @@ def hasty(start_api: ApiStarter) -> ApiClient:
 def lost(
     gateway: PretendGateway,
     sender: ApiClient,
-    goes: str = "hang_after",
+    fault: str = "hang_after",
     to: str = RECIPIENT_PHONE,
     **more: Any,  # noqa: ANN401 - fields of a Misbehaviour
 ) -> str:
-    """A send of which nobody heard the end; its id."""
-    gateway.misbehave(Misbehaviour(goes, **more))  # pyright: ignore[reportArgumentType] - a kind
+    """Makes a send whose outcome is unknown; returns its id."""
+    gateway.misbehave(Misbehaviour(fault, **more))  # pyright: ignore[reportArgumentType] - a kind
     answer = sender.post("/api/send", {"to": to, "text": "hello"})
     assert answer.status_code == 504
     return answer.json()["data"]["send_id"]
@@ -38,7 +38,7 @@ def reconciled(sender: ApiClient, send_id: str) -> dict[str, Any]:
 
 
 def age(memory: GatewayState, seconds: int) -> None:
-    """Lets SAK's list be of another time."""
+    """Shifts the times of SAK's list."""
     memory._history[:] = [  # pyright: ignore[reportPrivateUsage] - the gateway has no clock to turn
         replace(sent, created_at=f"2026-01-01T00:00:{seconds:02d}") for sent in memory.sent_messages()
     ]
@@ -147,7 +147,7 @@ def test_a_queued_send_is_never_paired_by_a_machine(gateway: PretendGateway, has
 
 
 def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """By whoever was told only that nobody knows."""
+    """A late answer settles a send that was reported as unknown."""
     send_id = lost(gateway, hasty)
 
     assert hasty.get_data(f"/api/sends/{send_id}")["status"] == "unknown"
@@ -157,7 +157,7 @@ def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) ->
 
 
 def test_a_list_that_sak_does_not_show_is_said(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """Nothing is learnt, and nothing is changed."""
+    """The list shows nothing new, so the send does not change."""
     send_id = lost(gateway, hasty)
     gateway.misbehave(Misbehaviour("answer", "GET /messages/history", status=403, code="INVALID_API_KEY"))
     answer = hasty.post(f"/api/sends/{send_id}/reconcile")

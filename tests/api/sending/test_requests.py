@@ -1,4 +1,4 @@
-"""What can be sent, to whom, and what is refused before anything is kept or asked."""
+"""Recipients and contents of sends, and requests that are refused before anything is stored."""
 
 from typing import Any
 

@@ -19,9 +19,9 @@ def test_every_answer_to_a_send_is_described_with_its_fields(gateway: PretendGat
     described = document["paths"]["/api/send"]["post"]["responses"]
     fields = document["components"]["schemas"]["Send"]["required"]
     statuses: list[int] = []
-    for goes in (None, Misbehaviour("queued"), Misbehaviour("failed"), Misbehaviour("reset")):
-        if goes:
-            gateway.misbehave(goes)
+    for fault in (None, Misbehaviour("queued"), Misbehaviour("failed"), Misbehaviour("reset")):
+        if fault:
+            gateway.misbehave(fault)
         answer = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
         statuses.append(answer.status_code)
         assert sorted(answer.json()["data"]) == fields

@@ -1,4 +1,4 @@
-"""The session watch: what a look sees, how seldom it looks, and what a chat says of it."""
+"""The session monitor: its checks, their intervals, and the outages in a chat."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def watch(database_url: str, gateway: PretendGateway) -> Iterator[SessionMonitor
 
 
 def pause(history: HistoryWriter) -> int:
-    """Seconds until the next look."""
+    """Seconds until the next check."""
     ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_check_at - now())) FROM session_checks")
     return int(seconds)
 
@@ -47,7 +47,7 @@ def look(watch: SessionMonitor, history: HistoryWriter) -> ConnectionCheck | Non
 def test_it_looks_when_it_is_time_and_not_before(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """Two processes together ask as often as one."""
+    """Two processes together check as often as one."""
     first, second = watch.poll(), watch.poll()
 
     assert first
@@ -74,7 +74,7 @@ def test_it_looks_ever_less_often_while_the_session_is_away(
 
 
 @pytest.mark.parametrize(
-    ("goes", "outages"),
+    ("fault", "outages"),
     [
         (Misbehaviour("hang"), [("unreachable",)]),
         (Misbehaviour("answer", status=503), [("unreachable",)]),
@@ -83,10 +83,10 @@ def test_it_looks_ever_less_often_while_the_session_is_away(
     ],
 )
 def test_only_what_says_something_of_the_session_is_evidence(
-    goes: Misbehaviour, outages: list[Any], watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
+    fault: Misbehaviour, outages: list[Any], watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """A rate limit and a wrong token are no outage, and both are a reason to wait."""
-    gateway.misbehave(goes)
+    gateway.misbehave(fault)
     watch.poll()
 
     assert history.rows("SELECT kind FROM outages") == outages
@@ -96,7 +96,7 @@ def test_only_what_says_something_of_the_session_is_evidence(
 def test_an_outage_ends_when_the_session_connected_and_not_at_the_next_look(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """Looks are rare while the session is away, so the next one is long after."""
+    """Checks are rare while the session is disconnected, so the next one comes much later."""
     gateway.state.connected = False
     away = look(watch, history)
     assert away

@@ -1,4 +1,4 @@
-"""The benchmark's own promises: it counts rightly, and prints no figure of a run that broke one."""
+"""The benchmark counts correctly, and prints no figure of a run that broke a promise."""
 
 import asyncio
 import json
@@ -32,9 +32,9 @@ def test_the_parts_of_the_command_are_the_modules_of_parts() -> None:
 
 def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
     """Equal bodies would be one event, and storing one event fast is no feat."""
-    crowd = Senders()
+    senders = Senders()
 
-    bodies = [crowd.body(number) for number in range(20_000)]
+    bodies = [senders.body(number) for number in range(20_000)]
 
     assert {len(body) for body in bodies} == {BODY_BYTES}
     assert len({*bodies, *(Senders().body(number) for number in range(100))}) == 20_100
@@ -112,9 +112,9 @@ def test_events_acknowledged_under_load_are_in_the_stream(servers: EmbeddedServe
 
 def test_a_lost_event_stops_the_figure(database_url: str) -> None:
     """Speed at the price of one message is no speed."""
-    crowd = Senders()
+    senders = Senders()
     with connections.open(database_url, "test") as connection:
-        bodies = tuple(crowd.body(number) for number in range(10))
+        bodies = tuple(senders.body(number) for number in range(10))
         batch = contract.RawBatch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
         apply.batches(connection, [decoding.batch(contract.to_fields(batch))])
 
@@ -131,7 +131,7 @@ def test_the_generator_ends_when_nobody_listens() -> None:
 
 @pytest.mark.long
 def test_a_part_measures_checks_and_prints_a_document(tmp_path: Path) -> None:
-    """The whole way once, small: servers, processes, load, truth, table."""
+    """A small run of the whole benchmark: servers, processes, load, verification, table."""
     printed = subprocess.run(
         [sys.executable, "-m", "dev.bench", "drain", "--quick", "--messages", "300", "--json"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The faults that the shim makes are those that it says, and no others: every test of a bad disk trusts it."""
+"""The shim makes exactly the faults that it is told to make; every test of a bad disk depends on it."""
 
 import select
 import subprocess

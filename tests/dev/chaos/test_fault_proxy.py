@@ -1,4 +1,4 @@
-"""The proxy: a rig that does not hurt would prove nothing."""
+"""The fault proxy: if its faults had no effect, a campaign would prove nothing."""
 
 import socket
 import threading
@@ -83,7 +83,7 @@ def test_it_passes_everything_on(proxy: FaultProxy) -> None:
 
 
 def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: FaultProxy) -> None:
-    """As when a server's host dies and comes back."""
+    """The fault is like a host that dies and comes back."""
     with connect(proxy) as connection:
         ask(connection, b"hello")
         proxy.reset_connections()
@@ -95,7 +95,7 @@ def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: FaultProxy) -> 
 
 
 def test_it_refuses_new_connections_while_told_to(proxy: FaultProxy) -> None:
-    """As a server that is not there."""
+    """The fault is like a server that does not run."""
     proxy.refuse_connections = True
 
     assert refused(proxy)
@@ -105,7 +105,7 @@ def test_it_refuses_new_connections_while_told_to(proxy: FaultProxy) -> None:
 
 
 def test_a_blackholed_connection_gets_no_response_and_stays_dead(proxy: FaultProxy, echo: Echo) -> None:
-    """As a firewall that forgot the connection: only the waiting side's own patience ends it."""
+    """The fault is like a firewall that forgot the connection: only a time-out of the waiting side ends it."""
     with connect(proxy) as connection:
         ask(connection, b"hello")
         proxy.blackhole = True
@@ -131,7 +131,7 @@ def test_a_dropped_reply_is_one_whose_request_was_heard(proxy: FaultProxy, echo:
 
 
 def test_a_delay_makes_both_ways_late(proxy: FaultProxy) -> None:
-    """As a far or busy server: nothing is lost, all is late."""
+    """The fault is like a distant or busy server: data arrives late, but all of it."""
     proxy.delay_seconds = 0.05
     start = time.monotonic()
     with connect(proxy) as connection:

@@ -1,4 +1,4 @@
-"""The judge itself: a checker that calls everything clean would make every other test of this folder worthless."""
+"""The verdict of a campaign: if it found no damage, every other test of this folder would be worthless."""
 
 from typing import LiteralString
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ DAMAGES: dict[str, tuple[LiteralString, str]] = {
 
 @pytest.fixture
 def stored(pipeline: WorkerPipeline) -> WorkerPipeline:
-    """A database with a whole story in it, and nobody at work on it."""
+    """A database with a complete history and no running processes."""
     pipeline.feed.append_all(event_generator.EventGenerator(7).take(EVENTS))
     worker = pipeline.create_worker().start()
     assert pipeline.wait_until_drained(), pipeline.worker_output
@@ -71,10 +71,10 @@ def test_each_damage_to_the_database_is_seen(stored: WorkerPipeline, servers: Em
 
 def test_events_that_nobody_answered_may_be_there_or_not(stored: WorkerPipeline) -> None:
     """A sender whose connection was reset does not know; that alone must not count as a loss or a ghost."""
-    sure, perhaps = stored.feed.written_bodies[:-5], stored.feed.written_bodies[-5:]
+    acknowledged, unacknowledged = stored.feed.written_bodies[:-5], stored.feed.written_bodies[-5:]
     never_came = event_generator.EventGenerator(8).take(3)
 
-    found = verdict.judge(stored.database_url, sure, [*perhaps, *never_came])
+    found = verdict.judge(stored.database_url, acknowledged, [*unacknowledged, *never_came])
 
     assert found.is_clean, found
 

@@ -124,7 +124,7 @@ def test_a_stranger_is_refused_as_sak_refuses_him(
 
 
 def test_headers_and_signatures_are_those_of_the_captured_webhooks() -> None:
-    """What was captured on the wire of the real one, byte for byte."""
+    """The requests are equal, byte for byte, to those captured from the real gateway."""
     captured = [json.loads(line) for line in WIRE.read_text(encoding="utf-8").splitlines()]
 
     assert len(captured) == 18

@@ -1,4 +1,4 @@
-"""The made-up history that the API is measured on."""
+"""The generated history on which the api is measured."""
 
 import hashlib
 from typing import Any, cast

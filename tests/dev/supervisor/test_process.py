@@ -6,15 +6,15 @@ from dev.supervisor.process import ProcessSpec, SupervisedProcess
 
 
 def words_of(module: str, count: int) -> list[str]:
-    """What a program and its keeper say, until there are so many lines."""
-    said: list[str] = []
+    """The first lines that a program and its supervisor log."""
+    logged: list[str] = []
 
     async def watch() -> None:
         enough = asyncio.Event()
 
         def say(_name: str, line: str) -> None:
-            said.append(line)
-            if len(said) >= count:
+            logged.append(line)
+            if len(logged) >= count:
                 enough.set()
 
         process = SupervisedProcess(ProcessSpec("program", module, os.environ), say)
@@ -23,23 +23,23 @@ def words_of(module: str, count: int) -> list[str]:
         await process.stop(5, asyncio.Event())
 
     asyncio.run(watch())
-    return said
+    return logged
 
 
 def test_a_program_is_started_again_whatever_its_exit_code_and_ever_more_slowly() -> None:
     """RQ's worker quits with code 0 when Redis fails it; and what fails at once must not burn a core."""
     # A module that has nothing to do ends at once, and well.
-    said = words_of("dev.errors", 3)
+    logged = words_of("dev.errors", 3)
 
-    assert said[:3] == [f"ended with exit code 0; restarting in {pause:g} s" for pause in (0.1, 0.2, 0.4)]
+    assert logged[:3] == [f"ended with exit code 0; restarting in {pause:g} s" for pause in (0.1, 0.2, 0.4)]
 
 
 def test_the_output_of_a_program_is_passed_on_line_by_line() -> None:
     """Its reasons must reach the terminal, the last one above all, even without an end of line."""
-    said = words_of("this", 21)
+    logged = words_of("this", 21)
 
-    assert said[0] == "The Zen of Python, by Tim Peters"
-    assert said[20].startswith("Namespaces are one honking great idea")
+    assert logged[0] == "The Zen of Python, by Tim Peters"
+    assert logged[20].startswith("Namespaces are one honking great idea")
 
 
 def test_an_orphan_is_only_ended_when_it_is_still_the_same_program() -> None:

@@ -1,4 +1,4 @@
-"""The supervisor for real: what `./run` starts, killed and stopped in the ways that happen."""
+"""The supervisor with the real processes that `./run` starts, killed and stopped in every usual way."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""Clients that are slow, half gone or broken, and what the others notice of them: nothing."""
+"""Slow, half-closed and broken clients do not affect other clients."""
 
 import contextlib
 import socket

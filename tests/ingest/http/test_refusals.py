@@ -1,4 +1,4 @@
-"""Everything that is answered with something else than an acknowledgement."""
+"""Every request that is not acknowledged."""
 
 import json
 from dataclasses import dataclass

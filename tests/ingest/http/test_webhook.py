@@ -1,4 +1,4 @@
-"""What a sender sees who knows the secret, and who does not."""
+"""Answers to senders with and without the secret."""
 
 import json
 from pathlib import Path

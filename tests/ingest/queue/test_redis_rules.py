@@ -1,4 +1,4 @@
-"""The rules of durability that ingest's readiness and the worker's doctor share."""
+"""The checks of Redis' durability that ingest's readiness and the worker's doctor share."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Redis loses what it had confirmed last: ingest notices that it is another Redis, and sends those events again."""
+"""If Redis loses its newest events, ingest notices it and sends these events again."""
 
 import shutil
 import time
@@ -62,7 +62,7 @@ def test_a_redis_that_comes_back_older_gets_what_it_lacks(own_valkey: EmbeddedVa
 
 
 def test_events_that_came_through_the_spool_are_remembered_as_well(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Once drained they are in Redis only, like all others."""
+    """Events drained from the spool are in Redis only, so the tail must remember them."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         path = ingest.post_webhook(b"spooled").json["path"]
@@ -89,7 +89,7 @@ def test_events_wait_for_redis_for_longer_than_the_tail_is(own_valkey: EmbeddedV
 def test_events_that_redis_had_for_longer_than_the_tail_are_forgotten(
     own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    """In memory and on disk: messages must not lie about."""
+    """Expired batches are removed from memory and disk, because they contain messages."""
     with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="1") as ingest:
         ingest.post_webhook(b"a message")
         kept = any(b"a message" in path.read_bytes() for path in (tmp_path / "spool").glob("*.tail"))
@@ -117,7 +117,7 @@ def test_a_new_connection_to_the_same_redis_sends_nothing_again(
 def test_where_redis_hides_its_identity_every_new_connection_counts_as_another(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """A copy costs nothing, an event that is missing cannot be had again; and it must come to rest."""
+    """A copy is harmless and a missing event is lost; but sending again must end."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-info"]
     )

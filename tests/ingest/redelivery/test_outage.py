@@ -177,7 +177,7 @@ def test_the_spool_holds_as_many_events_as_the_batches_report(own_valkey: Embedd
 
 
 def test_an_emptied_redis_accepts_events_again(redis_url: str, tmp_path: Path) -> None:
-    """Somebody will FLUSHALL; nothing of ours may have to exist for an append, and the newest events come back."""
+    """After FLUSHALL an append needs no existing key, and the newest events are sent again."""
     with IngestProcess(redis_url, tmp_path) as ingest:
         ingest.post_webhook(b"before")
         with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs

@@ -1,4 +1,4 @@
-"""The files of a spool: which get batches, which are read, and when they are removed."""
+"""The files of a spool: which are written, which are read, and when they are removed."""
 
 from collections.abc import Iterator
 from pathlib import Path

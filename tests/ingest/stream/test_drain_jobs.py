@@ -1,4 +1,4 @@
-"""The job that tells a worker to look: there when it is needed, and not a burden when it does not help."""
+"""The drain job: it is created when it is needed, and not when it would not help."""
 
 import time
 from pathlib import Path

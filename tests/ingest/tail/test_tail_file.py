@@ -1,4 +1,4 @@
-"""A tail file as its process leaves it, and as the next one finds it."""
+"""Tail files: written by one process and read by the next."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_the_file_of_a_living_process_is_not_adopted(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
-    """It holds messages."""
+    """The file contains messages, so only its owner may read it."""
     file = TailFile.create(tmp_path / "spool", WriterPosition(WRITER))
 
     assert file.path.stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""The tail files of a process: which there are, and that no disk holds up what is acknowledged."""
+"""The tail files of a process: when they are replaced, and that a slow disk does not delay acknowledgements."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ SECONDS = 10.0
 
 
 def run(
-    story: Callable[[TailFiles], Coroutine[object, object, None]], directory: Path, max_bytes: int = 1 << 20
+    scenario: Callable[[TailFiles], Coroutine[object, object, None]], directory: Path, max_bytes: int = 1 << 20
 ) -> None:
     async def tell() -> None:
         files = TailFiles(directory, SECONDS, max_bytes, WriterPosition(WRITER))
-        await story(files)
+        await scenario(files)
         await files.close(delete=False)
 
     asyncio.run(tell())
@@ -52,7 +52,7 @@ def empty(directory: Path) -> None:
 def test_files_whose_batches_are_old_enough_are_deleted(tmp_path: Path) -> None:
     """Nothing of a message may lie on this disk for longer than it is needed."""
 
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         now = time.monotonic()
         await write(files, 1, now)
         await maintain(files, WriterPosition(WRITER, 1, 1), now)
@@ -62,18 +62,18 @@ def test_files_whose_batches_are_old_enough_are_deleted(tmp_path: Path) -> None:
         assert len(before) == len(names(tmp_path)) == 1
         assert names(tmp_path) != before
 
-    run(story, tmp_path)
+    run(scenario, tmp_path)
     [orphan] = adopt(tmp_path)
 
     assert orphan.read() == ([WriterPosition(WRITER, 1, 1)], [])
 
 
 def test_the_oldest_files_make_room_for_the_newest(tmp_path: Path) -> None:
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         for number in range(1, 101):
             await write(files, number, time.monotonic(), os.urandom(1000))
 
-    run(story, tmp_path, max_bytes=20_000)
+    run(scenario, tmp_path, max_bytes=20_000)
     numbers = [
         contract.from_fields(group.entries[0]).number for orphan in adopt(tmp_path) for group in orphan.read()[1]
     ]
@@ -84,24 +84,24 @@ def test_the_oldest_files_make_room_for_the_newest(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_is_replaced_gets_a_file_of_its_own(tmp_path: Path) -> None:
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         await write(files, 1, time.monotonic())
         await maintain(files, WriterPosition(OTHER), 0.0)
 
-    run(story, tmp_path)
+    run(scenario, tmp_path)
     assert [orphan.read()[0] for orphan in adopt(tmp_path)] == [[WriterPosition(WRITER, 1, 1)], [WriterPosition(OTHER)]]
 
 
 def test_a_file_that_is_gone_is_replaced(tmp_path: Path) -> None:
     """Somebody empties the folder; what is written into a file without a name would be found by nobody."""
 
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         await write(files, 1, time.monotonic())
         empty(tmp_path)
         await maintain(files, WriterPosition(WRITER), 0.0)
         await write(files, 2, time.monotonic())
 
-    run(story, tmp_path)
+    run(scenario, tmp_path)
     [orphan] = adopt(tmp_path)
 
     assert [group.entries for group in orphan.read()[1]] == [[entry(2)]]
@@ -112,7 +112,7 @@ def test_a_disk_that_fails_is_named_and_used_again_later(tmp_path: Path) -> None
     folder = tmp_path / "spool"
     folder.write_text("not a folder")
 
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         await write(files, 1, time.monotonic())
         failed = files.unusable_reason
         folder.unlink()
@@ -123,7 +123,7 @@ def test_a_disk_that_fails_is_named_and_used_again_later(tmp_path: Path) -> None
         assert failed.startswith("FileExistsError")
         assert files.unusable_reason is None
 
-    run(story, folder)
+    run(scenario, folder)
     [orphan] = adopt(folder)
 
     assert [group.entries for group in orphan.read()[1]] == [[entry(2)]]
@@ -133,7 +133,7 @@ def test_a_disk_that_hangs_holds_up_no_acknowledgement(tmp_path: Path) -> None:
     """A disk can take seconds for a write; a sender gives up after eight."""
     disk = threading.Event()
 
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         files.submit(disk.wait)
         for number in range(1, 4):
             await files.wait(files.write([entry(number)], 4, time.monotonic()))
@@ -144,7 +144,7 @@ def test_a_disk_that_hangs_holds_up_no_acknowledgement(tmp_path: Path) -> None:
         assert while_it_hangs == TOO_SLOW
         assert files.unusable_reason is None
 
-    run(story, tmp_path)
+    run(scenario, tmp_path)
     [orphan] = adopt(tmp_path)
 
     assert [group.entries for group in orphan.read()[1]] == [[entry(number)] for number in range(1, 5)]
@@ -153,13 +153,13 @@ def test_a_disk_that_hangs_holds_up_no_acknowledgement(tmp_path: Path) -> None:
 def test_what_a_hanging_disk_must_still_write_is_bounded(tmp_path: Path) -> None:
     disk = threading.Event()
 
-    async def story(files: TailFiles) -> None:
+    async def scenario(files: TailFiles) -> None:
         files.submit(disk.wait)
         for number in range(1, 101):
             files.write([entry(number)], 1000, time.monotonic())
         disk.set()
 
-    run(story, tmp_path, max_bytes=40_000)
+    run(scenario, tmp_path, max_bytes=40_000)
     [orphan] = adopt(tmp_path)
 
     assert [group.entries for group in orphan.read()[1]] == [[entry(number)] for number in range(1, 12)]

@@ -17,7 +17,7 @@ from tests.support.examined_system import ExaminedSystem
 
 
 def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:
-    """One event, through the store's own door."""
+    """Stores one event."""
     event = Event(0, received_at, b"{}", hashlib.sha256(uuid.uuid4().bytes).digest(), outcome)
     with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
         apply.batches(connection, [Batch(uuid.uuid4().hex, 1, 1, (event,))])

@@ -67,13 +67,13 @@ def test_no_secret_is_ever_printed(examined_system: ExaminedSystem) -> None:
     }
     sentinel = {"REDIS_URL": f"redis+sentinel://:{password}@127.0.0.1:1/main/0"}
     mistyped = {"REDIS_URL": f"redis//:{password}@127.0.0.1:1/0"}
-    said = "".join(
+    output = "".join(
         done.stdout + done.stderr
         for done in (examined_system.run_doctor(**each) for each in ({}, urls, sentinel, mistyped))
     )
 
-    assert "does not answer" in said
-    assert [secret for secret in (WEBHOOK_SECRET, API_TOKEN, password) if secret in said] == []
+    assert "does not answer" in output
+    assert [secret for secret in (WEBHOOK_SECRET, API_TOKEN, password) if secret in output] == []
 
 
 def test_the_doctor_changes_nothing(examined_system: ExaminedSystem) -> None:

@@ -37,8 +37,8 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "store", "forget", *arguments]
 
 
-def environment(house: ErasureScenario) -> dict[str, str]:
-    return {**os.environ, "FORGET_KEY": "", **house.environ}
+def environment(scenario: ErasureScenario) -> dict[str, str]:
+    return {**os.environ, "FORGET_KEY": "", **scenario.environ}
 
 
 def test_the_command_counts_and_erases_only_with_yes(erasure_scenario: ErasureScenario) -> None:

@@ -39,11 +39,11 @@ def test_any_person_can_be_erased_and_the_rest_stays_consistent(erasure_scenario
     assert erasure_scenario.find_words(*{address.partition("@")[0] for address in person.addresses} - others) == []
 
 
-def known_and_forgotten(house: ErasureScenario) -> list[str]:
+def known_and_forgotten(scenario: ErasureScenario) -> list[str]:
     """The addresses of erased people that the history still contains."""
-    key, forgotten = house.key_store.find_key(), house.key_store.read_suppressions()
+    key, forgotten = scenario.key_store.find_key(), scenario.key_store.read_suppressions()
     assert key is not None
-    found = house.fetch_rows(
+    found = scenario.fetch_rows(
         """
         SELECT address FROM chats
         UNION SELECT sender FROM whatsapp_messages UNION SELECT sender FROM message_updates

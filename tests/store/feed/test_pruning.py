@@ -41,7 +41,7 @@ def test_pruning_deletes_the_oldest_changes_and_a_reader_learns_that_it_missed_t
 
 
 def test_pruning_keeps_changes_that_the_search_index_lacks(database_url: str) -> None:
-    """Else their messages could never be found."""
+    """Otherwise the messages of these changes would never be indexed."""
     with connections.open(database_url, "test") as connection:
         connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('message', now() - interval '9 days')")
 

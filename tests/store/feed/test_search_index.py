@@ -23,7 +23,7 @@ TEXTS = ["ઓર્ડર ૧૨૩૪૫", "PO-88/2231-X", "plain words", "ऑ�
 
 
 def advance(url: str, limit: int = 1000) -> int:
-    """Index all there is; returns the number of transactions."""
+    """Indexes everything; returns the number of transactions."""
     with connections.open(url, "test") as connection:
         steps = 1
         while search_index.advance(connection, limit):

@@ -1,4 +1,4 @@
-"""What a chat is called: by address, the greatest of (quality, newest time, digest)."""
+"""The name of a chat: per address the greatest by (quality, newest time, digest)."""
 
 from store.model.facts import DisplayName, LidAlias
 from tests.support import folding
@@ -37,7 +37,7 @@ def test_names_of_the_same_second_are_told_apart_by_their_digest(history_databas
 
 
 def test_a_name_without_a_time_is_as_new_as_its_newest_receipt(history_database: HistoryDatabase) -> None:
-    """Its copies come whenever they come; only all of them together may decide."""
+    """Copies arrive in any order; the name is computed from all of them."""
     undated = [told(DisplayName(ASHA, "Undated", 1, None), received_at=BASE_TIME + i * world.HOUR) for i in (0, 2)]
     hour_later = BASE_TIME + world.HOUR
     dated = told(message_fact(), DisplayName(ASHA, "Dated", 1, hour_later), received_at=hour_later)
@@ -60,7 +60,7 @@ def test_in_a_group_the_push_name_names_the_speaker_and_not_the_group(history_da
 
 
 def test_a_chat_of_two_addresses_has_the_better_of_their_names(history_database: HistoryDatabase) -> None:
-    """And the LID has its own back when they part."""
+    """After a split the LID's chat has its own name again."""
     events = [
         told(message_fact(), DisplayName(ASHA, "Phone", 1, BASE_TIME)),
         told(message_fact("B", address=LID), DisplayName(LID, "Lid", 1, BASE_TIME + 1)),

@@ -1,4 +1,4 @@
-"""What a list of chats shows is the same whether it grew with what came or is looked up anew."""
+"""The summary of a chat is the same whether it is updated step by step or computed anew."""
 
 import hashlib
 import itertools
@@ -42,8 +42,8 @@ def something(chance: random.Random) -> Fact:
     if kind < 0.2:
         return LidAlias(LID, PHONE, time)
     direction: Direction = "outgoing" if kind < 0.4 else "incoming"
-    told = message(address, direction, chance.randrange(10_000), time)
-    return replace(told, type="system", raw_type="GROUP_CREATE") if kind > 0.9 else told
+    fact = message(address, direction, chance.randrange(10_000), time)
+    return replace(fact, type="system", raw_type="GROUP_CREATE") if kind > 0.9 else fact
 
 
 def test_incremental_summaries_equal_recomputed_ones(database_url: str) -> None:
@@ -80,9 +80,9 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
 ) -> None:
     """A message that comes late may lie before or after the answer; nobody knows without looking."""
     with connections.open(database_url, "test") as connection:
-        told = [message(PHONE, "incoming", 1, T0 + 5000)]
-        told += [message(PHONE, "outgoing", 2, T0 + 9000)] if answered else []
-        events = tuple(Event(i, T0 + 10_000, b"", digest(), outcome(fact)) for i, fact in enumerate(told))
+        messages = [message(PHONE, "incoming", 1, T0 + 5000)]
+        messages += [message(PHONE, "outgoing", 2, T0 + 9000)] if answered else []
+        events = tuple(Event(i, T0 + 10_000, b"", digest(), outcome(fact)) for i, fact in enumerate(messages))
         apply.batches(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
         row = connection.execute("SELECT chat_id FROM chats").fetchone()
         assert row

@@ -1,4 +1,4 @@
-"""Two transactions that overlap for real find what they find one after the other.
+"""Two overlapping transactions give the same result as one after the other.
 
 Each was seen to go wrong in a store that looks before it locks: neither transaction sees what the other is about to
 commit, and the ack waits for a message that is already there, for ever.

@@ -1,4 +1,4 @@
-"""Several workers at once find the same truth as one alone."""
+"""Several concurrent workers give the same rows as one."""
 
 import queue
 from collections import Counter

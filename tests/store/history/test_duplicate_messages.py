@@ -1,4 +1,4 @@
-"""Copies of a message that come together with it, in the batch that makes it."""
+"""Copies of a message within the batch that creates it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The same history, told in two orders, cuts and numbers of copies, is the same truth.
+"""One history, delivered in different orders, batches and numbers of copies, gives the same rows.
 
 A failing history is printed as small as hypothesis finds it, with a line to reproduce it.
 """
@@ -24,9 +24,9 @@ def _check(memory: HistoryDatabase, examples: int, shares: DrawStatistics) -> No
     def converges(history: DrawnHistory) -> None:
         shares.count(history)
         truths: list[snapshot.Snapshot] = []
-        for telling in history.two_deliveries():
+        for delivery in history.two_deliveries():
             memory.clear()
-            memory.apply_delivery(telling)
+            memory.apply_delivery(delivery)
             truths.append(snapshot.read(memory.connection))
         differing = snapshot.differences(*truths)
         if differing:
@@ -40,9 +40,9 @@ def _written(history: DrawnHistory) -> str:
     numbers = {copy: f"{i}.{j}" for i, event in enumerate(history.events) for j, copy in enumerate(event.copies)}
     lines = [f"{number} {copy.received_at} {copy.body!r}" for copy, number in numbers.items()]
     of_content = {(copy.body, copy.received_at): number for copy, number in numbers.items()}
-    for telling in history.two_deliveries():
+    for delivery in history.two_deliveries():
         lines.append("told as:")
-        for step in telling:
+        for step in delivery:
             batches = [[of_content[told] for told in zip(b.bodies, b.received_at, strict=True)] for b in step]
             lines.append(f"  {batches}")
     return "\n".join(lines)

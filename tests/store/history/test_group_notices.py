@@ -1,4 +1,4 @@
-"""What WhatsApp says in a group is shown, but nobody has to read it and nobody waits for an answer to it."""
+"""WhatsApp's notices are shown in groups, but count neither as unread nor as waiting."""
 
 from store.model.facts import Message
 from tests.support import folding

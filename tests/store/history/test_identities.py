@@ -1,4 +1,4 @@
-"""One person under several addresses: what is merged, what is distrusted, and whose updates apply."""
+"""One person under several addresses: which addresses are merged, and whose updates apply."""
 
 from collections.abc import Sequence
 

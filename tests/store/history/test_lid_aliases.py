@@ -1,4 +1,4 @@
-"""One person, one chat: what makes a LID a phone, what undoes it, and what never becomes one."""
+"""LIDs and phones: evidence that merges their chats, evidence that separates them, and what counts as none."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Status is a total order and only grows; an ack reaches only the message that it can mean."""
+"""A message's status only increases, and an acknowledgement applies only to the message that it can mean."""
 
 from itertools import combinations
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Windows in which a session was away, as looks at it show them."""
+"""Outages of a session, as its checks show them."""
 
 from store.history import outages
 from store.history.outages import ConnectionCheck, Outage
@@ -99,7 +99,7 @@ def test_one_process_looks_for_all(database_url: str) -> None:
 
 
 def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> None:
-    """And when the first look finds the state, not at every look in between."""
+    """A change is recorded when the first check finds it, and not again at each later check."""
     looked(
         database_url,
         ConnectionCheck(1, None),

@@ -1,4 +1,4 @@
-"""What a session said of itself last, in whatever order its reports come."""
+"""The newest report of a session counts, in whatever order the reports arrive."""
 
 from store.model.facts import SessionReport
 from tests.support import folding

@@ -1,4 +1,4 @@
-"""Which clock is believed, what comes after what, and who can never be on top."""
+"""The times of messages: which clock is believed, and how messages are ordered."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Runs of batches: the ledger's sums of what is over, beside what is new."""
+"""Batch runs: the ledger's sums of completed batches, beside the batches not yet summed."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""What is lost, and from when on that is certain."""
+"""Which batches are lost, and when the ledger can be certain of it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A ledger is exact only if everything was asked."""
+"""The ledger is exact only if every writer has reported."""
 
 from store.ledger import stream_status
 from store.ledger.losses import SILENT_AFTER

@@ -1,4 +1,4 @@
-"""Whose fault a failure of PostgreSQL is: the data's, which is parked, or the day's, which passes."""
+"""Which errors of PostgreSQL are permanent, because the data causes them, and which are transient."""
 
 import psycopg
 import pytest

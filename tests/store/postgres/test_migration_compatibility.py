@@ -49,17 +49,17 @@ def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folde
     """While a deployment goes on, or after it was taken back, the code of before works on the schema of after."""
     migrator.migrate(url, folder=folder)
     found = [
-        (name, said)
+        (name, problem)
         for name in migrator.available()
         if name > FIRST_SCHEMA_END
-        for said in found_in(name, (migrator.MIGRATIONS_FOLDER / name).read_bytes(), url, folder)
+        for problem in found_in(name, (migrator.MIGRATIONS_FOLDER / name).read_bytes(), url, folder)
     ]
 
     assert set(found) == set(EXCEPTIONS), "unexpected, or expected in vain"
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "problem"),
     [
         ("CREATE INDEX bad ON whatsapp_messages (status)", "builds bad while writers wait"),
         ("ALTER TABLE whatsapp_messages ALTER content_rank TYPE integer", "rewrites whatsapp_messages"),
@@ -89,10 +89,10 @@ def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folde
         ),
     ],
 )
-def test_a_migration_against_the_rules_is_found(url: str, folder: Path, script: str, said: str) -> None:
+def test_a_migration_against_the_rules_is_found(url: str, folder: Path, script: str, problem: str) -> None:
     migrator.migrate(url, folder=folder)
 
-    assert said in found_in("9999_bad.sql", script.encode(), url, folder)
+    assert problem in found_in("9999_bad.sql", script.encode(), url, folder)
 
 
 @pytest.mark.parametrize(

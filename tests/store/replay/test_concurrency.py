@@ -1,4 +1,4 @@
-"""Replay beside everything else: interrupted, resumed, alone of its kind, and while events go on arriving."""
+"""Replays that are interrupted, resumed or started twice, and that run while events arrive."""
 
 import threading
 from dataclasses import replace

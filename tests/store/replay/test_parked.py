@@ -1,4 +1,4 @@
-"""What is parked, refused or deadly, and how it gets off the list."""
+"""Replays of parked events: rejected ones, ones that kill a worker, and those that can be parsed now."""
 
 from store.ledger import ledger
 from store.model.facts import Outcome

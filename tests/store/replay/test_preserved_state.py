@@ -1,4 +1,4 @@
-"""What outlives a replay: read flags, sends of our own, and what only pruned bodies said."""
+"""A replay keeps read flags, sends, and facts whose raw bodies were pruned."""
 
 from dataclasses import replace
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Replay: what is kept becomes what this version would have made of it, and nothing else is touched."""
+"""A replay makes the stored rows equal to those of this version, and changes nothing else."""
 
 import pytest
 

@@ -140,9 +140,9 @@ def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: 
         kind for kind in run_replay(database_url, parse_correctly).difference_counts if kind.startswith("message")
     ] == []
     # What does not identify itself is known again only as the batch that it came in.
-    told = [body for batch in batches for body in batch.bodies if sak.parse(body).is_self_identifying]
-    receive(database_url, *told)
-    receive(database_url, *told, received_at=world.BASE_TIME - world.DAY)
+    self_identifying = [body for batch in batches for body in batch.bodies if sak.parse(body).is_self_identifying]
+    receive(database_url, *self_identifying)
+    receive(database_url, *self_identifying, received_at=world.BASE_TIME - world.DAY)
 
     assert message_ids(database_url) == []
     assert fetch_rows(database_url, "SELECT count(*) FROM whatsapp_contacts") == [(0,)]

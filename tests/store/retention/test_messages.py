@@ -70,8 +70,8 @@ def test_chats_show_what_is_left_and_readers_are_told(database_url: str) -> None
 
     query = "SELECT address, unread, waiting_since, last_timestamp FROM chats ORDER BY address"
     assert fetch_rows(database_url, query) == [(world.ASHA, 2, NOW_TIME, NOW_TIME + 1000), (world.RAVI, 0, None, None)]
-    told = "SELECT f.kind, c.address FROM changes AS f JOIN chats AS c USING (chat_id) ORDER BY c.address"
-    assert fetch_rows(database_url, told) == [("merge", world.ASHA), ("merge", world.RAVI)]
+    changed_chats = "SELECT f.kind, c.address FROM changes AS f JOIN chats AS c USING (chat_id) ORDER BY c.address"
+    assert fetch_rows(database_url, changed_chats) == [("merge", world.ASHA), ("merge", world.RAVI)]
 
 
 def test_the_ledger_counts_what_it_counted(database_url: str) -> None:

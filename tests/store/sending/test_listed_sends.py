@@ -1,4 +1,4 @@
-"""Sends of other clients, which only the gateway's list has."""
+"""Sends of other programs, which only the gateway's list contains."""
 
 import hashlib
 import itertools

@@ -137,7 +137,7 @@ def wait_for_progress(database_url: str, *, above: int) -> int:
 def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_than_a_tenth_of_the_drain(
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was promised of replays, at a size that says something."""
+    """The promises about replays, tested with a large history."""
     batches = list(generated_history_batches.generate_batches(102_000, seed=2))
     with connections.open(database_url, "test") as connection:
         taken = [batches[start : start + 12] for start in range(0, len(batches), 12)]

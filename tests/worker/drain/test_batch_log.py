@@ -1,4 +1,4 @@
-"""What the worker says of a transaction."""
+"""The worker's log lines about a transaction."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""The clock of an ingest that is wrong: receipts by which nothing may be dated."""
+"""Receipts by a wrong clock of ingest, which must not date messages."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The drain's own limits: a job's time, a batch that takes long, more work than fits into one transaction."""
+"""Limits of the drain: a job's time, slow batches, and more work than fits into one transaction."""
 
 import time
 
@@ -44,7 +44,7 @@ def test_a_job_past_its_timeout_ends_despite_retries(pipeline: WorkerPipeline) -
 
 @pytest.mark.long
 def test_a_slow_batch_is_not_claimed_by_another_worker(pipeline: WorkerPipeline) -> None:
-    """Who works on something says so every other second; without that, two workers would do everything twice."""
+    """A worker refreshes its claim every other second; otherwise two workers would do the same work twice."""
     for _ in range(2):
         pipeline.create_worker().start()
     with pipeline.hold_session(LOCK):

@@ -1,4 +1,4 @@
-"""The reading end of the stream under its own faults: lost hints, lost groups, several drains, strange entries."""
+"""Faults while the stream is read: lost jobs, lost groups, several drains, unreadable entries."""
 
 import signal
 import time
@@ -57,7 +57,7 @@ def test_two_workers_that_hold_the_same_entry_store_it_once(pipeline: WorkerPipe
 
 
 def ids(redis: Any) -> list[bytes]:  # noqa: ANN401 - see Pipeline.redis
-    """The entries that somebody has in hand."""
+    """The entries that a consumer has not acknowledged."""
     return [
         entry["message_id"] for entry in redis.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100)
     ]
@@ -150,7 +150,7 @@ def test_unreadable_entries_are_requeued_however_many_there_are(pipeline: Worker
 
 
 def test_consumers_of_dead_workers_are_removed(pipeline: WorkerPipeline) -> None:
-    """A killed worker cannot take its leave; what it has in hand must survive its burial."""
+    """A killed worker cannot remove its consumer; its pending entries must survive the removal by another."""
     pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(52).take(5))
     assert pipeline.wait_until_drained(), pipeline.worker_output

@@ -1,4 +1,4 @@
-"""Workers and who is forgotten: what waits for them is not kept, what is left to erase they erase."""
+"""Workers drop events of erased people, and finish interrupted erasures."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def keeping(tmp_path: Path) -> SuppressionKeyStore:
 
 
 def ledger(pipeline: WorkerPipeline) -> tuple[int, ...]:
-    """How many were counted as stored, duplicate and forgotten; all others must be none."""
+    """The numbers of stored, duplicate and forgotten events; all other outcomes must be 0."""
     columns = "sum(stored), sum(duplicate), sum(forgotten), sum(size) - sum(stored + duplicate + forgotten)"
     counted = pipeline.fetch_rows(f"SELECT {columns} FROM batches")[0]
     assert pipeline.fetch_rows("SELECT count(*) FROM ledger_corrections") == [(0,)]
@@ -27,7 +27,7 @@ def ledger(pipeline: WorkerPipeline) -> tuple[int, ...]:
 
 
 def record(pipeline: WorkerPipeline, keeping: SuppressionKeyStore, address: str) -> None:
-    """What a command does that is killed before it erases anything."""
+    """Does what the command does before it is killed, ahead of the first deletion."""
     with connections.open(pipeline.database_url, "forget") as connection:
         requests.record(connection, keeping, address)
 

@@ -1,4 +1,4 @@
-"""What a worker observes every second, and what the ledger makes of it."""
+"""The worker's observations of each second, and their use in the ledger."""
 
 import time
 

@@ -16,7 +16,7 @@ ALL = 10**15
 def test_workers_and_retention_do_not_stop_each_other(make_pipeline: Callable[[], WorkerPipeline]) -> None:
     """Whatever arrives meanwhile is counted once; and nothing that was retired comes back by what drains behind it."""
     pipeline = make_pipeline()
-    told = EventGenerator(31).take(EVENTS)
+    bodies = EventGenerator(31).take(EVENTS)
     workers = [pipeline.create_worker().start() for _ in range(2)]
     with connections.open(pipeline.database_url, "retain") as connection:
 
@@ -27,10 +27,10 @@ def test_workers_and_retention_do_not_stop_each_other(make_pipeline: Callable[[]
                 pass
             return pipeline.count_entries() == 0
 
-        pipeline.feed.append_all(told, events_per_batch=5)
+        pipeline.feed.append_all(bodies, events_per_batch=5)
         assert pipeline.wait_until(forget, 60), pipeline.worker_output
         # Every event once more, while what is left of it goes.
-        pipeline.feed.append_all(told, events_per_batch=5)
+        pipeline.feed.append_all(bodies, events_per_batch=5)
         assert pipeline.wait_until(forget, 60), pipeline.worker_output
         assert pipeline.wait_until_drained(60), pipeline.worker_output
         forget()

@@ -1,4 +1,4 @@
-"""Whatever comes, there is an outcome, and everything in it can be stored."""
+"""Any body has an outcome, and every value in it can be stored."""
 
 import json
 

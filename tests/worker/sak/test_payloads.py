@@ -65,7 +65,7 @@ def body_beside(expected: Path) -> Path:
 def shown(reading: parser.ParseResult) -> dict[str, object]:
     """A reading as the expected outcomes spell it: what is None is left out."""
     outcome = reading.outcome
-    told: dict[str, object] = {
+    fields_of_outcome: dict[str, object] = {
         "kind": outcome.kind,
         "reason": outcome.reason,
         "session_id": outcome.session_id,
@@ -74,7 +74,7 @@ def shown(reading: parser.ParseResult) -> dict[str, object]:
         "identifies_itself": reading.is_self_identifying,
         "facts": [shown_fact(fact) for fact in outcome.facts],
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in fields_of_outcome.items() if value is not None}
 
 
 def shown_fact(fact: Fact) -> dict[str, object]:

@@ -35,11 +35,11 @@ def test_every_payload_s_outcome_survives_postgresql(database_url: str) -> None:
 
 
 def words(outcome: Outcome) -> list[str]:
-    told = [outcome.reason, outcome.session_id, outcome.event_type]
-    told += [getattr(fact, field.name) for fact in outcome.facts for field in fields(fact)]
-    return [value for value in told if isinstance(value, str)]
+    values = [outcome.reason, outcome.session_id, outcome.event_type]
+    values += [getattr(fact, field.name) for fact in outcome.facts for field in fields(fact)]
+    return [value for value in values if isinstance(value, str)]
 
 
 def times(outcome: Outcome) -> list[int]:
-    told = [outcome.time, *(fact.time for fact in outcome.facts)]
-    return [time for time in told if time is not None]
+    values = [outcome.time, *(fact.time for fact in outcome.facts)]
+    return [time for time in values if time is not None]
