@@ -74,12 +74,15 @@ def read(envelope: Envelope) -> MessageContent:
     known_type = _known_type(proto_type or raw_type)
     if raw_type is None and message_text is None and envelope.has_none_of(_MEDIA_HINT_KEYS):
         return _read_without_content(envelope)
-    if protobuf is None and envelope.has_none_of(_OPTIONAL_KEYS):
+    # The Cloud API's objects have a media's fields under the type: `{"type": "image", "image": {"caption": …}}`.
+    has_named = protobuf is None and known_type in message_types.MEDIA_TYPES
+    named = first_value(places, (raw_type,)) if has_named and raw_type is not None else None
+    if protobuf is None and named is None and envelope.has_none_of(_OPTIONAL_KEYS):
         kind = known_type or _infer_type(raw_type, message_text, None)
         state = _content_state(kind, raw_type, has_text=message_text is not None, has_media=False)
         return MessageContent(kind, raw_type, state, message_text, None, None, None, None, None, None, None)
     caption = None if collected else text.message_text(first_value(places, _CAPTION_KEYS))
-    media = first_value(places, _MEDIA_KEYS)
+    media = first_value(places, _MEDIA_KEYS) or named
     media_places = places
     if (media_fields := json_document.as_object(media)) is not None:
         media_places = (media_fields, *places)

@@ -15,7 +15,9 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("templateMessage", "templateButtonReplyMessage", "highlyStructuredMessage", "template"), "text"),
     **dict.fromkeys(("buttonsMessage", "buttonsResponseMessage", "buttons_response", "listMessage"), "text"),
     **dict.fromkeys(("listResponseMessage", "list_response", "interactiveMessage", "interactive"), "text"),
-    **dict.fromkeys(("interactiveResponseMessage", "commentMessage", "richResponseMessage"), "text"),
+    **dict.fromkeys(("interactiveResponseMessage", "commentMessage", "encCommentMessage"), "text"),
+    **dict.fromkeys(("richResponseMessage", "statusQuotedMessage", "template_button_reply", "list", "hsm"), "text"),
+    **dict.fromkeys(("native_flow", "interactive_response", "groups_v4_invite"), "text"),
     **dict.fromkeys(("groupInviteMessage", "newsletterAdminInviteMessage"), "text"),
     **dict.fromkeys(("newsletterFollowerInviteMessageV2", "button", "button_reply", "list_reply"), "text"),
     **dict.fromkeys(("questionReplyMessage", "questionResponseMessage", "statusQuestionAnswerMessage"), "text"),
@@ -30,13 +32,14 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("pollCreationMessage", "poll", "poll_creation"), "poll"),
     **dict.fromkeys(("pollResultSnapshotMessage", "pollResultSnapshotMessageV3"), "poll"),
     **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
-    **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6"), "poll"),
+    **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6", "pollAddOptionMessage"), "poll"),
     **dict.fromkeys(("orderMessage", "order"), "order"),
     # Calls, and WhatsApp's own notices in a chat.
-    **dict.fromkeys(("call", "call_log", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
-    **dict.fromkeys(("scheduledCallCreationMessage", "requestPhoneNumberMessage", "system"), "system"),
-    **dict.fromkeys(("notification", "notification_template", "e2e_notification", "gp2"), "system"),
-    "limitSharingMessage": "system",
+    **dict.fromkeys(("call", "call_log", "missed_call", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
+    **dict.fromkeys(("scheduledCallCreationMessage", "scheduledCallEditMessage"), "system"),
+    **dict.fromkeys(("requestPhoneNumberMessage", "limitSharingMessage", "statusNotificationMessage"), "system"),
+    **dict.fromkeys(("system", "notification", "notification_template", "e2e_notification", "gp2"), "system"),
+    **dict.fromkeys(("group_notification", "broadcast_notification", "newsletter_notification"), "system"),
 }
 
 MEDIA_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker"})
@@ -49,12 +52,15 @@ WRAPPER_TYPES: Final = frozenset(
         *("ephemeralMessage", "deviceSentMessage", VIEW_ONCE_TYPE, "viewOnceMessageV2", "viewOnceMessageV2Extension"),
         *("documentWithCaptionMessage", "editedMessage", "lottieStickerMessage", "groupMentionedMessage"),
         *("botInvokeMessage", "botTaskMessage", "botForwardedMessage", "associatedChildMessage", "eventCoverImage"),
-        *("groupStatusMessage", "groupStatusMessageV2", "statusMentionMessage", "groupStatusMentionMessage"),
-        *("statusAddYours", "pollCreationMessageV4", "pollCreationMessageV5", "pollCreationOptionImageMessage"),
-        *("limitSharingMessage", "questionMessage", "questionReplyMessage", "commentMessage"),
+        *("groupStatusMessage", "groupStatusMessageV2", "spoilerMessage", "newsletterAdminProfileMessage"),
+        *("newsletterAdminProfileMessageV2", "newsletterAdminProfileStatusMessage", "pollCreationOptionImageMessage"),
+        *("statusAddYours", "pollCreationMessageV4", "pollCreationMessageV5"),
+        *("questionMessage", "questionReplyMessage", "commentMessage"),
     }
 )
 """Wrappers, which hold another message as `message`; without it only some determine the type."""
+NOTICE_TYPES: Final = frozenset({"statusMentionMessage", "groupStatusMentionMessage", "limitSharingMessage"})
+"""Notices, whose `message` is WhatsApp's own protocol and not what a reader should see."""
 
 KEY_TYPES: Final = frozenset({"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage"})
 """A key that encrypts what a member says in a group, often before the message proper."""
@@ -74,14 +80,15 @@ NOISE_REASONS: Final[dict[str, Reason]] = {
     **dict.fromkeys(PROTOCOL_TYPES, Reason.PROTOCOL_MESSAGE),
     **dict.fromkeys(EDITED_TYPES, Reason.EDIT_UNTOLD),
     **dict.fromkeys(REACTION_TYPES, Reason.REACTION_UNTOLD),
+    "groupRootKeyShare": Reason.KEY_DISTRIBUTION,
+    "secretEncryptedMessage": Reason.EDIT_UNTOLD,
     "encReactionMessage": Reason.REACTION_UNTOLD,
-    "pollUpdateMessage": Reason.POLL_VOTE,
-    **dict.fromkeys(("keepInChatMessage", "pinInChatMessage"), Reason.PIN_OR_KEEP),
-    "albumMessage": Reason.ALBUM_HEADER,
+    **dict.fromkeys(("pollUpdateMessage", "poll_vote", "encEventResponseMessage"), Reason.POLL_VOTE),
+    **dict.fromkeys(("keepInChatMessage", "keep_in_chat"), Reason.PIN_OR_KEEP),
+    **dict.fromkeys(("pinInChatMessage", "pinned_message"), Reason.PIN_OR_KEEP),
+    **dict.fromkeys(("albumMessage", "album"), Reason.ALBUM_HEADER),
     **dict.fromkeys(("stickerSyncRmrMessage", "messageHistoryBundle"), Reason.DEVICE_HOUSEKEEPING),
-    **dict.fromkeys(("messageHistoryNotice", "secretEncryptedMessage"), Reason.DEVICE_HOUSEKEEPING),
-    **dict.fromkeys(("encEventResponseMessage", "encCommentMessage"), Reason.DEVICE_HOUSEKEEPING),
-    "scheduledCallEditMessage": Reason.DEVICE_HOUSEKEEPING,
+    "messageHistoryNotice": Reason.DEVICE_HOUSEKEEPING,
 }
 """The closed list of types that are no message of their own, unless they have a text. Any other type is a message."""
 

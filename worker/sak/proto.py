@@ -6,15 +6,22 @@ from typing import NamedTuple
 from worker.sak import json_document
 from worker.sak.envelope import Envelope
 from worker.sak.json_document import JsonObject
-from worker.sak.message_types import LEADING_TYPES, MESSAGE_TYPES, NOISE_REASONS, UNDECRYPTED_TYPES, WRAPPER_TYPES
+from worker.sak.message_types import (
+    LEADING_TYPES,
+    MESSAGE_TYPES,
+    NOISE_REASONS,
+    NOTICE_TYPES,
+    UNDECRYPTED_TYPES,
+    WRAPPER_TYPES,
+)
 
 _MAX_WRAPPERS = 8
 _NAME_PATTERN = re.compile(r"[a-z][A-Za-z]*Mess+age(?:V[0-9]+)?(?:Extension)?", re.ASCII)
 """The names of most fields, and of those that the protobuf may add."""
-_OTHER_NAMES = frozenset({"messageContextInfo", "messageHistoryBundle", "messageHistoryNotice"})
+_OTHER_NAMES = frozenset({"messageContextInfo", "messageHistoryBundle", "messageHistoryNotice", "groupRootKeyShare"})
 _WORD_NAMES = frozenset({"call", "eventCoverImage", "statusAddYours"})
 """Names that are fields of a message only."""
-_KNOWN = frozenset((*MESSAGE_TYPES, *NOISE_REASONS, *WRAPPER_TYPES, *UNDECRYPTED_TYPES))
+_KNOWN = frozenset((*MESSAGE_TYPES, *NOISE_REASONS, *WRAPPER_TYPES, *NOTICE_TYPES, *UNDECRYPTED_TYPES))
 _NO_FIELDS = frozenset({"contextInfo", "quotedMessage", "originalMessage", "lastMessage", "replyMessage", "key"})
 """Objects that gateways put beside a message's own fields."""
 
@@ -74,6 +81,6 @@ def _unwrap_once(message: JsonObject, scope: _Scope) -> JsonObject | None:
     for name, value in message.items():
         wrapper = json_document.as_object(value)
         inner = None if wrapper is None else json_document.as_object(wrapper.get("message"))
-        if inner is not None and scope.has(name):
+        if inner is not None and name not in NOTICE_TYPES and scope.has(name):
             return inner
     return None

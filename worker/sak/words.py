@@ -1,5 +1,6 @@
 """Collects the words of a message from its protobuf fields: one list of places per type."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -8,44 +9,51 @@ from worker.sak.json_document import JsonObject
 from worker.sak.reasons import UnreadableEventError
 
 _BUTTONS = ("hydratedButtons", "buttons")
+_MEDIA: Final = (
+    *("imageMessage.caption", "videoMessage.caption", "documentMessage.caption", "documentMessage.fileName"),
+    *("locationMessage.name", "productMessage.product.title"),
+)
+"""The words of the picture, file or product above a message."""
 _TEMPLATE: Final = (
+    *_MEDIA,
     *("hydratedTitleText", "title", "content", "hydratedContentText", "hydratedFooterText", "footer"),
     *(f"{buttons}[].{kind}.displayText" for buttons in _BUTTONS for kind in ("quickReplyButton", "urlButton")),
     *(f"{buttons}[].callButton.displayText" for buttons in _BUTTONS),
 )
+_SECTIONS: Final = ("sections[].title", "sections[].rows[].title", "sections[].rows[].description")
+_FLOW_BUTTON: Final = ("display_text", "title", *_SECTIONS, "order.items[].name", "additional_note")
 _INTERACTIVE: Final = (
-    *("header.title", "header.text", "header.subtitle", "body.text", "footer.text"),
-    *("nativeFlowMessage.buttons[].buttonParamsJson{}.display_text", "action.button", "action.buttons[].reply.title"),
-    *("action.sections[].title", "action.sections[].rows[].title", "action.sections[].rows[].description"),
-    *(
-        "button_reply.title",
-        "list_reply.title",
-        "list_reply.description",
-        "nfm_reply.body",
-        "nfm_reply.response_json{*}",
-    ),
+    *(*(f"header.{place}" for place in _MEDIA), "header.title", "header.text", "header.subtitle"),
+    *("body.text", "footer.text"),
+    *(f"nativeFlowMessage.buttons[].buttonParamsJson{{}}.{place}" for place in _FLOW_BUTTON),
+    *("action.button", "action.buttons[].reply.title", *(f"action.{place}" for place in _SECTIONS)),
+    *("button_reply.title", "list_reply.title", "list_reply.description"),
+    *("nfm_reply.body", "nfm_reply.response_json{*}", "call_permission_reply.response"),
 )
 _CARDS: Final = tuple(f"carouselMessage.cards[].{place}" for place in _INTERACTIVE)
 _POLL: Final = ("name", "options[].optionName", "options[].name", "pollVotes[].optionName")
 _INVITE: Final = ("groupName", "newsletterName", "caption", "text")
 _PAYMENT: Final = ("noteMessage!", "note")
-_CONTACT: Final = ("displayName", "contacts[].displayName", "name.formatted_name", "contacts[].name.formatted_name")
+_CONTACT: Final = (
+    *("displayName", "contacts[].displayName", "name.formatted_name", "contacts[].name.formatted_name"),
+    *("vcard#", "contacts[].vcard#"),
+)
 _LOCATION: Final = ("name", "address", "comment", "caption", "description")
 _PRODUCT: Final = ("body", "product.title", "product.description", "catalog.title", "catalog.description", "footer")
 
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
-    "buttonsMessage": ("text", "contentText", "footerText", "buttons[].buttonText.displayText"),
+    "buttonsMessage": (*_MEDIA, "text", "contentText", "footerText", "buttons[].buttonText.displayText"),
     "buttonsResponseMessage": ("selectedDisplayText",),
     "listMessage": (
-        *("title", "description", "buttonText", "footerText"),
-        *("sections[].title", "sections[].rows[].title", "sections[].rows[].description"),
+        *("title", "description", "buttonText", "footerText", *_SECTIONS),
+        "productListInfo.productSections[].title",
     ),
     "listResponseMessage": ("title", "description"),
     "templateMessage": (
         *(f"hydratedTemplate.{place}" for place in _TEMPLATE),
         *(f"hydratedFourRowTemplate.{place}" for place in _TEMPLATE),
         *(f"fourRowTemplate.{place}" for place in _TEMPLATE),
-        *(f"interactiveMessageTemplate.{place}" for place in _INTERACTIVE),
+        *(f"interactiveMessageTemplate.{place}" for place in (*_INTERACTIVE, *_CARDS)),
     ),
     "templateButtonReplyMessage": ("selectedDisplayText",),
     "highlyStructuredMessage": (
@@ -60,6 +68,7 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3"), _POLL),
     **dict.fromkeys(("pollCreationMessageV4", "pollCreationMessageV5", "pollCreationMessageV6"), _POLL),
     **dict.fromkeys(("pollResultSnapshotMessage", "pollResultSnapshotMessageV3"), _POLL),
+    "pollAddOptionMessage": ("addOption.optionName",),
     "orderMessage": ("message", "orderTitle"),
     "productMessage": _PRODUCT,
     "invoiceMessage": ("note",),
@@ -70,7 +79,10 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("contactMessage", "contactsArrayMessage"), _CONTACT),
     **dict.fromkeys(("locationMessage", "liveLocationMessage"), _LOCATION),
     "stickerPackMessage": ("name", "publisher", "caption"),
-    "richResponseMessage": ("submessages[].messageText",),
+    "richResponseMessage": (
+        *("submessages[].messageText", "submessages[].tableMetadata.title"),
+        *("submessages[].tableMetadata.rows[].items[]", "submessages[].codeMetadata.codeBlocks[].codeContent"),
+    ),
     # The words of gateways that pass on the Cloud API's objects.
     "interactive": _INTERACTIVE,
     "button": ("text",),
@@ -81,18 +93,22 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "contacts": _CONTACT,
     "poll": _POLL,
     "event": ("name", "description", "location.name"),
+    "system": ("body",),
     "template": ("text", "body", *_TEMPLATE),
 }
 """Per type, the places of its words, in the order in which they are read.
 
 A place is a path of keys. `[]` goes through a list, `{}` reads JSON in a string, `{*}` reads all answers of a form from
-JSON in a string, and `!` reads a message.
+JSON in a string, `!` reads a message and `#` the name in a vCard.
 """
 
 _IDS: Final[Mapping[str, tuple[str, ...]]] = {
     "buttonsResponseMessage": ("selectedButtonId",),
     "listResponseMessage": ("singleSelectReply.selectedRowId",),
     "templateButtonReplyMessage": ("selectedId",),
+    "interactiveResponseMessage": ("nativeFlowResponseMessage.paramsJson{}.id",),
+    "interactive": ("button_reply.id", "list_reply.id"),
+    "button": ("payload",),
 }
 """The places of a reply's id, which often says what was chosen, where the reply has no words."""
 _COMMON_PLACES: Final = (
@@ -103,6 +119,7 @@ _COMMON_PLACES: Final = (
 _FORM_KEYS: Final = frozenset({"title", "display_text", "description", "text", "name"})
 """Keys of a form's answers that add nothing to the answer."""
 _HIDDEN_FORM_KEYS: Final = frozenset({"flow_token", "id", "wa_flow_response_params", "version"})
+_VCARD_NAME_PATTERN: Final = re.compile(r"^FN(?:;(?!ENCODING)[^:;\r\n]*)*:([^\r\n]+)", re.MULTILINE | re.IGNORECASE)
 
 
 def collect(message_type: str, fields: JsonObject) -> str | None:
@@ -136,7 +153,7 @@ def _at(value: object, steps: list[str]) -> Iterator[str]:
     fields = json_document.as_object(value)
     if fields is None:
         return
-    key = steps[0].rstrip("[]{*}!")
+    key = steps[0].rstrip("[]{*}!#")
     inner, rest = fields.get(key), steps[1:]
     match steps[0].removeprefix(key):
         case "[]":
@@ -150,6 +167,9 @@ def _at(value: object, steps: list[str]) -> Iterator[str]:
             message = json_document.as_object(inner)
             words = None if message is None else of_message(message)
             yield from () if words is None else (words,)
+        case "#":
+            found = _VCARD_NAME_PATTERN.search(inner) if isinstance(inner, str) else None
+            yield from () if found is None else _at(re.sub(r"\\([,;\\])", r"\1", found[1]), rest)
         case _:
             yield from _at(inner, rest)
 
@@ -170,7 +190,13 @@ def _answers(fields: JsonObject | None) -> Iterator[str]:
         if name in _HIDDEN_FORM_KEYS:
             continue
         values = json_document.as_list(value) or [value]
-        answers = [str(one).strip() for one in values if isinstance(one, str | int | float)]
+        answers = [_answer(one) for one in values if isinstance(one, str | int | float)]
         answer = ", ".join(one for one in answers if one)
         if answer:
             yield answer if name in _FORM_KEYS else f"{name}: {answer}"
+        for one in values:
+            yield from _answers(json_document.as_object(one))
+
+
+def _answer(value: str | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
