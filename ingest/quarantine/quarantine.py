@@ -66,7 +66,7 @@ class Quarantine:
         """As of the last tick."""
 
     def offer(self, body: bytes, signature: bytes | None) -> None:
-        """Keep the webhook, unless its header is not a signature or the limit of the rate is exceeded."""
+        """Keep the webhook, unless its header is not a signature or the rate limit is exceeded."""
         if signature is None or len(signature.strip()) != _SIGNATURE_LENGTH:
             return
         now = time.monotonic()

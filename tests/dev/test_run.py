@@ -10,7 +10,7 @@ from dev.checkout import ROOT
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """As on a bare machine: hardly a variable, and from somewhere else."""
+    """Runs the script with few variables and from another folder, as on a bare machine."""
     bare = {"HOME": os.environ.get("HOME", "/"), "PATH": "/usr/bin:/bin"}
     return subprocess.run([ROOT / "run", *arguments], cwd=cwd, env=bare, capture_output=True, text=True, check=False)
 

@@ -18,7 +18,7 @@ def commands(client: redis.Redis) -> dict[str, int]:
 
 
 def test_a_durable_redis_and_a_spool_are_ready(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """What is acknowledged now is safe, and this says against what."""
+    """Readiness says how durable acknowledged events are."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         answer = ingest.get("/readyz")
 

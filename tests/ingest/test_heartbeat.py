@@ -1,4 +1,4 @@
-"""Every writer says each second that it lives and how far it is, and at the end that nothing of it is left."""
+"""Each writer reports its progress once a second, and its end when no batch of it is left."""
 
 import socket
 import time

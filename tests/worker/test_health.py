@@ -49,7 +49,7 @@ def test_a_full_disk_of_postgresql_makes_it_unready_until_it_has_room(
 @pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_locked_table_makes_it_unready_until_it_is_free(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
-    """Somebody rewrites a table at noon: nothing is stored, while the stream is checked every second."""
+    """A locked table stops storing, while the stream is still checked every second."""
     assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
     with pipeline.hold_session("BEGIN; LOCK TABLE whatsapp_messages"):
         pipeline.feed.append(EventGenerator(142).take(30))

@@ -1,4 +1,4 @@
-"""Keys of the queue that another program overwrote: events are stored without RQ, and the doctor names the key."""
+"""If another program overwrites keys of the queue, events are stored without RQ and the doctor names the key."""
 
 import signal
 from contextlib import suppress

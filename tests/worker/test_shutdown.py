@@ -88,7 +88,7 @@ def test_it_stops_while_redis_is_away(pipeline: WorkerPipeline) -> None:
 
 
 def test_it_ends_by_itself_after_many_jobs_and_its_successor_goes_on(pipeline: WorkerPipeline) -> None:
-    """What leaks a little, in us or in a library, is given back: the supervisor starts a new process."""
+    """Small memory leaks are released when the supervisor starts a new process."""
     worker = pipeline.create_worker(WORKER_MAX_JOBS="1").start()
     pipeline.feed.append(EventGenerator(24).take(20))
     assert worker.wait(15) == 0, worker.output

@@ -1,4 +1,4 @@
-"""Who may ask, and what everybody may."""
+"""Access with and without a token."""
 
 import pytest
 import requests

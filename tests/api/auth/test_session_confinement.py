@@ -1,4 +1,4 @@
-"""What a token that is limited to sessions can get at: every call, and the stream."""
+"""The data that a token for some sessions can read, for every call and the stream."""
 
 import asyncio
 import contextlib

@@ -91,7 +91,7 @@ def test_scopes_say_what_a_token_may_do(history: HistoryWriter, api_url: str) ->
 
 
 def test_a_revoked_token_is_refused_at_once(history: HistoryWriter, api_url: str) -> None:
-    """Whoever lost a laptop does not want to wait for a cache."""
+    """A lost laptop must lose access at once, not when a cache expires."""
     headers = {"authorization": f"Bearer {make(history, 'lost')}"}
     before = requests.get(f"{api_url}/api/chats", headers=headers, timeout=30)
     with connections.open(history.database_url, "test") as connection:

@@ -167,7 +167,7 @@ MANY = """
 def test_a_chat_is_found_however_many_are_newer(
     history: HistoryWriter, client: ApiClient, q: str, session: str | None
 ) -> None:
-    """Whoever looks for a customer of last year must not be told that there is none."""
+    """A search must also find a chat without recent messages."""
     history.store(
         message_fact("see you at nine"), name_fact("Jane Doe"), message_fact("नमस्ते जी", 5, address="919811000001")
     )
@@ -196,7 +196,7 @@ def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: Histo
 
 
 def test_who_was_answered_is_not_still_to_read(history: HistoryWriter, client: ApiClient) -> None:
-    """Whoever answers on the phone has read what came before; the flags stay for those who want them."""
+    """An answer on the phone implies that earlier messages were read; the flags of messages do not change."""
     answer = message_fact("yes, till eight", at=60_000, direction="outgoing")
     history.store(message_fact("is it open?"), answer, message_fact("hello?", at=5_000), message_fact("ok", at=120_000))
     history.store(message_fact("a post", address="120363999999@newsletter"))

@@ -116,7 +116,7 @@ def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient
 
 
 def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, client: ApiClient) -> None:
-    """Somebody who starts a hundred of them must not take the database away from everybody else."""
+    """A client that starts a hundred exports must not block all other clients."""
     history.execute(FILL)
     url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
     plain = {"accept-encoding": "identity"}

@@ -164,7 +164,7 @@ def test_a_reaction_is_the_newest_of_each_reactor(history: HistoryWriter, client
 
 
 def test_an_edit_shows_the_new_text_and_on_request_the_old_ones(history: HistoryWriter, client: ApiClient) -> None:
-    """What was said first may be what matters."""
+    """The original text may be the one that matters."""
     history.store(message_fact("first", id="A"))
     history.store(Edit("A", SENDER_PHONE, "incoming", None, "second", BASE_TIME + 1000))
     history.store(Edit("A", SENDER_PHONE, "incoming", None, "third", BASE_TIME + 2000))

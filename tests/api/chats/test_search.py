@@ -77,7 +77,7 @@ def test_words_parts_of_words_and_numbers_are_found_in_any_script(
 def test_a_typing_error_is_forgiven_when_nothing_is_found_as_written(
     history: HistoryWriter, client: ApiClient, text: str, q: str
 ) -> None:
-    """And the answer says so, because what it shows is not what was asked for."""
+    """The answer says that it is fuzzy, because it shows other words than the query."""
     history.store(message_fact("unrelated"), message_fact(text, 1))
 
     data = search(client, q)
@@ -148,7 +148,7 @@ def test_pages_of_results_join_newest_first(history: HistoryWriter, client: ApiC
 
 
 def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -> None:
-    """As in a chat, and one chat of many by any of its addresses."""
+    """The filters are those of a chat, and a chat is selected by any of its addresses."""
     history.store(message_fact("needle a"), message_fact("needle b", 1000, direction="outgoing"))
     history.store(message_fact("needle c", 2000, address=SENDER_LID), alias_fact())
     history.store(message_fact("needle d", 3000, address="919811000002"), session="s2")
@@ -165,7 +165,7 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
 def test_an_edited_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """What was taken back must not come up in a search."""
+    """A deleted message must not be found."""
     history.store(message_fact("first words", id="A"), message_fact("secret words", 1, id="B"))
     history.store(
         Edit("A", SENDER_PHONE, "incoming", None, "second words", BASE_TIME + 10),

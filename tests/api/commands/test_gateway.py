@@ -168,7 +168,7 @@ def test_a_failure_is_json_too(sak: Callable[..., tuple[int, str]]) -> None:
 
 
 def test_wrong_usage_ends_with_2(sak: Callable[..., tuple[int, str]]) -> None:
-    """As every command line does."""
+    """Exit code 2 is the convention for wrong usage."""
     with pytest.raises(SystemExit) as end:
         sak("register")
 

@@ -46,7 +46,7 @@ def machine(sak: Callable[..., tuple[int, str]], *words: str) -> Any:  # noqa: A
 def test_a_send_from_the_shell_is_stored_like_every_other_send(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]], history: HistoryWriter
 ) -> None:
-    """Whoever answers from a terminal answers in the same history."""
+    """A message sent from a terminal is in the same history."""
     history.store(message_fact(address=SENDER_LID), alias_fact(phone=PHONE), session=gateway.account.session_id)
     code, output = sak("send", "--to", SENDER_LID, "--text", "hello")
 

@@ -50,7 +50,7 @@ def test_a_ping_tells_how_each_webhook_answered(client: SakClient) -> None:
 
 
 def test_the_session_says_whether_it_is_connected(gateway: PretendGateway, client: SakClient) -> None:
-    """What a dashboard shows above its chats."""
+    """A dashboard shows the state of the session above its chats."""
     assert client.session_state().connected
     assert client.session_state().phone == gateway.account.phone
     gateway.state.connected = False
@@ -125,7 +125,7 @@ def test_a_read_that_is_never_answered_ends_when_its_time_is_up(
 
 
 def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: PretendGateway, settings: Settings) -> None:
-    """Whoever reads the error looks for SAK's own word."""
+    """A reader of the error searches for SAK's own code."""
     with SakClient(replace(settings, jwt="another-token")) as client, pytest.raises(errors.RefusedError) as refusal:
         client.list_webhooks()
 

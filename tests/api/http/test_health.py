@@ -49,6 +49,6 @@ def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
     ],
 )
 def test_an_environment_that_lacks_something_is_refused_by_name(environ: dict[str, str], named: str) -> None:
-    """Whoever deploys reads one sentence, not a traceback."""
+    """An operator reads one sentence instead of a traceback."""
     with pytest.raises(SettingsError, match=named):
         create_app(environ)

@@ -156,7 +156,7 @@ def test_schemathesis_finds_nothing(
 
 
 def test_the_stream_and_every_other_call_is_described(whole: ApiClient) -> None:
-    """What is not in the document is found by reading our source, or not at all."""
+    """A call that is not in the document can only be found in the source."""
     app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": API_TOKEN})
     served = {
         (route.path, method.lower())

@@ -55,7 +55,7 @@ def data(answers: dict[str, str], part: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def test_every_call_is_on_the_page() -> None:
-    """What is only in the document for programs, people do not find."""
+    """People do not find a call that only the OpenAPI document describes."""
     paths = [path.partition("{")[0].rstrip("/") for path in json.loads(document.DOCUMENT)["paths"]]
 
     assert [path for path in paths if path not in PAGE] == []

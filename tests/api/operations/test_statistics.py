@@ -40,7 +40,7 @@ def test_messages_are_counted_per_day_in_the_readers_time_zone(history: HistoryW
 def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """Whoever asks twice began to wait with the first message."""
+    """A contact who writes twice has waited since the first message."""
     history.store(message_fact(), message_fact(at=5_000), message_fact(at=60_000, direction="outgoing"))
     history.store(message_fact(at=100_000), message_fact(at=130_000, direction="outgoing"), message_fact(at=140_000))
 
@@ -114,7 +114,7 @@ def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, c
 
 
 def test_a_session_tells_which_phones_several_lids_claim(history: HistoryWriter, client: ApiClient) -> None:
-    """Somebody has to find out who is who; until then their chats are apart."""
+    """An operator must decide which LID is right; until then the chats stay separate."""
     other = "200000000000012@lid"
     history.store(message_fact(address=SENDER_LID), alias_fact(), message_fact(address=other), alias_fact(other))
 
@@ -125,7 +125,7 @@ def test_a_session_tells_which_phones_several_lids_claim(history: HistoryWriter,
 
 
 def test_parked_events_are_listed_newest_first_with_their_bytes(history: HistoryWriter, client: ApiClient) -> None:
-    """Whoever teaches the parser needs to see what it did not understand."""
+    """An author of the parser needs the bytes that it could not parse."""
     events = tuple(
         Event(
             index,

@@ -84,7 +84,7 @@ def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table
 def test_a_file_that_is_not_what_it_claims_is_refused(
     kind: str, content: bytes, name: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
-    """Whoever opens invoice.pdf trusts us that it is one."""
+    """A recipient who opens invoice.pdf expects a PDF."""
     answer = post(sending_client, kind, content, name)
 
     assert (answer.status_code, answer.json()["code"]) == (415, "bad_file_type")

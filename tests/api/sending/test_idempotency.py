@@ -89,7 +89,7 @@ def test_a_repeated_key_gets_the_outcome_of_the_first_request(
 def test_a_copy_waits_for_the_first_ones_answer_also_in_another_process(
     gateway: PretendGateway, start_api: ApiStarter
 ) -> None:
-    """Whoever is told "in progress" asks again and again; whoever is told the answer stops."""
+    """A client that gets "in progress" repeats its request; one that gets the answer stops."""
     one, other = start_api(), start_api()
     gateway.misbehave(Misbehaviour("slow", seconds=1.0))
 
@@ -147,7 +147,7 @@ def test_a_request_that_was_refused_leaves_its_key_free(gateway: PretendGateway,
 def test_a_database_that_restarts_between_call_and_answer_loses_nothing(
     gateway: PretendGateway, start_api: ApiStarter, history: HistoryWriter
 ) -> None:
-    """What the gateway answered is told nowhere else: it is written down as soon as that is possible."""
+    """The gateway reports its answer only once, so it is recorded as soon as PostgreSQL is back."""
     sender = start_api(replace(FAST_TIMEOUTS, total=10.0))
     kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'sends %%'"
 

@@ -147,7 +147,7 @@ def test_a_queued_send_is_never_paired_by_a_machine(gateway: PretendGateway, has
 
 
 def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """A late answer settles a send that was reported as unknown."""
+    """A client that got 504 can read the send later."""
     send_id = lost(gateway, hasty)
 
     assert hasty.get_data(f"/api/sends/{send_id}")["status"] == "unknown"
@@ -157,7 +157,7 @@ def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) ->
 
 
 def test_a_list_that_sak_does_not_show_is_said(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """The list shows nothing new, so the send does not change."""
+    """Without the list nothing is known about the send, so it does not change."""
     send_id = lost(gateway, hasty)
     gateway.misbehave(Misbehaviour("answer", "GET /messages/history", status=403, code="INVALID_API_KEY"))
     answer = hasty.post(f"/api/sends/{send_id}/reconcile")

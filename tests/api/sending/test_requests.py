@@ -90,7 +90,7 @@ def test_an_impossible_recipient_is_refused_at_once(
 
 @pytest.mark.parametrize("text", ["", "  \n", None, 5, "a\0b", "\ud800", "x" * 65_537])
 def test_a_text_that_cannot_be_kept_is_refused(text: Any, gateway: PretendGateway, sending_client: ApiClient) -> None:  # noqa: ANN401 - JSON
-    """What is sent and what is kept must be the same."""
+    """The text that is sent and the text that is stored must be the same."""
     answer = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": text})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")

@@ -1,4 +1,4 @@
-"""What the API says of sends is what it does."""
+"""The answers of sends match the OpenAPI document."""
 
 from typing import Any
 

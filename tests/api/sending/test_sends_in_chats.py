@@ -104,7 +104,7 @@ def test_a_send_has_every_field_that_a_message_has(history: HistoryWriter, clien
 def test_the_feed_tells_each_state_of_a_send_with_what_the_chat_shows(
     gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
-    """Whoever draws the pending bubble replaces it by the message, because both have the send's id."""
+    """A dashboard replaces the pending send by its message, because both have the send's id."""
     gateway.misbehave(Misbehaviour("queued"))
     since = sending_client.get_data("/api/changes")["cursor"]
     queued = sending_client.post("/api/send", {"to": SENDER_PHONE, "text": "one"}).json()["data"]["send_id"]

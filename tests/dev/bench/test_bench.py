@@ -42,7 +42,7 @@ def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
 
 
 def test_a_stall_counts_for_all_that_would_have_been_asked_meanwhile() -> None:
-    """Whoever waits for an answer before asking again does not see how many others would have waited."""
+    """A client that waits for each answer does not measure how long other requests would have waited."""
     latencies = array("d", [0.001] * 1000 + [0.1])
 
     corrected = load_generator.corrected_latencies(latencies)

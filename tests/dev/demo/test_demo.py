@@ -45,7 +45,7 @@ def test_the_same_seed_talks_the_same() -> None:
 
 
 def test_the_past_fills_a_page_with_all_that_makes_chats_hard() -> None:
-    """Whoever opens the demo sees scripts, kinds and chats, not a line of English."""
+    """The demo shows several scripts and kinds of messages and chats."""
     events = past()
     seen = Counter(json.dumps(event) for event in events)
     times = [event["timestamp"] for event in events]
@@ -132,7 +132,7 @@ def test_a_missing_setting_of_the_demo_is_named(
 
 
 class Ingest:
-    """As much of a receiver as the demo needs, made only when asked for."""
+    """A minimal receiver for the demo, created on first use."""
 
     def __init__(self) -> None:
         self.listener = socket.socket()

@@ -53,7 +53,7 @@ def test_generated_counts_equal_those_that_the_store_computes(database_url: str)
 
 @pytest.mark.parametrize("address", ["919800000003", "120363040000000007@g.us"])
 def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(database_url: str, address: str) -> None:
-    """Else plans and sizes are those of another database."""
+    """Otherwise query plans and sizes would differ from those of a real database."""
     generate.generate(database_url, SIZE, 20)
     with connections.open(database_url, "test") as connection:
         (chat_id, session_id), *_ = connection.execute(

@@ -86,7 +86,7 @@ def test_a_request_that_comes_while_ingest_is_dead_is_delayed_and_not_refused(st
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals) -> None:
-    """What is left behind holds ports, locks and memory, and the next start fails for no visible reason."""
+    """Processes left behind would hold ports, locks and memory, and the next start would fail."""
     stack = LocalStack(folder / "data")
     stack.start()
     assert len(stack.pids_using_data_dir()) >= len(OURS + SERVERS) + 1
@@ -133,7 +133,7 @@ def test_a_second_start_on_the_same_data_is_refused(stack: LocalStack) -> None:
 
 
 def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) -> None:
-    """What was configured at the gateway, and whatever was acknowledged, must hold across every kind of end."""
+    """The secret that the gateway has and all acknowledged events must survive every kind of end."""
     stack = LocalStack(folder / "data")
     stack.start()
     token = stack.token
@@ -214,7 +214,7 @@ def test_a_database_that_is_not_there_is_told_in_a_sentence(folder: Path) -> Non
 
 
 def test_a_second_signal_ends_what_does_not_want_to_end(stack: LocalStack) -> None:
-    """Somebody who presses Ctrl-C twice has waited long enough."""
+    """A second Ctrl-C means that the user does not want to wait any longer."""
     os.kill(stack.pid_of("ingest"), signal.SIGSTOP)
     stack.send_signal(signal.SIGINT)
     stack.wait_for_output("stopping")

@@ -88,7 +88,7 @@ TABLE = [
 def test_a_refusal_has_its_status_and_code_and_stores_nothing(
     ingest: IngestProcess, redis_url: str, refused: Refused
 ) -> None:
-    """What we answer is the only thing the other side's log will hold; and a 500 here would be a lost event there."""
+    """The sender's log contains only our answer, and a 500 would be a lost event."""
     with ingest.connect() as connection:
         connection.sendall(refused.request)
         head, _, body = read_response(connection).partition(b"\r\n\r\n")

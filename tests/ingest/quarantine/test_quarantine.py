@@ -1,4 +1,4 @@
-"""A wrong secret loses nothing: what it signed is kept, and stored once the secret is known."""
+"""Webhooks signed with an unknown secret are kept, and stored once the secret is added."""
 
 import sqlite3
 import time

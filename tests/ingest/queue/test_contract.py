@@ -1,4 +1,4 @@
-"""The contract between ingest and worker: they are deployed one after the other, never at once."""
+"""The format of stream entries, which versions of ingest and worker must share during a deployment."""
 
 import json
 from pathlib import Path

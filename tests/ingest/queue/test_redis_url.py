@@ -1,4 +1,4 @@
-"""The one reading of REDIS_URL, for both ends of the queue."""
+"""The parser of REDIS_URL, used by ingest and worker."""
 
 from pathlib import Path
 

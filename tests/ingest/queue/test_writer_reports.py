@@ -1,4 +1,4 @@
-"""What a reader of `sak:writers` gets, whatever else stands there."""
+"""Reads the reports in `sak:writers`, whatever else the hash contains."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_a_report_is_read_as_it_was_written() -> None:
     ],
 )
 def test_a_value_that_is_no_report_is_left_out(value: bytes) -> None:
-    """Whoever can write there must not stop the monitor."""
+    """A foreign value in the hash must not stop the monitor."""
     fields = {b"f" * 32: value, WRITER.encode(): writer_reports.to_value(REPORT)}
 
     assert writer_reports.from_hash(fields) == [REPORT]

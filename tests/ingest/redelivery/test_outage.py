@@ -1,4 +1,4 @@
-"""Redis or ingest itself dies: what was acknowledged arrives, each batch under the identity that it got first."""
+"""Redis or ingest dies: acknowledged events arrive, each batch under its first identity."""
 
 import itertools
 import json
@@ -147,7 +147,7 @@ def test_without_a_spool_events_go_to_redis_and_readyz_notes_it(own_valkey: Embe
 
 
 def test_a_damaged_spool_file_is_set_aside_and_replaced(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """What a dying disk left may still be read by a human; it must not stop what comes now."""
+    """The damaged file is kept for recovery, and must not stop new events."""
     folder = tmp_path / "spool"
     folder.mkdir()
     (folder / "000000000001-0badf11e.spool").write_bytes(b"this was a database once" * 100)

@@ -1,4 +1,4 @@
-"""The spool on a disk that is slow, failing, full, or emptied by somebody: what it acknowledged arrives."""
+"""The spool on a slow, failing, full or emptied disk: its acknowledged events arrive."""
 
 import contextlib
 import json
@@ -157,7 +157,7 @@ def locked(folder: Path) -> Generator[None]:
 def test_files_that_cannot_be_removed_are_drained_once_and_removed_later(
     own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    """What is on such a disk can still be sent, and must not be sent again and again."""
+    """The batches on a read-only disk are sent, and not sent again and again."""
     folder = tmp_path / "spool"
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()

@@ -1,4 +1,4 @@
-"""Connections to Redis that break: whatever the event loop makes of it, ingest hears of it as of any other refusal."""
+"""Broken connections to Redis raise the same error under every event loop."""
 
 import asyncio
 from collections.abc import Callable

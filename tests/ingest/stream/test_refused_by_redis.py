@@ -1,4 +1,4 @@
-"""Redis says no, too late, or nothing: the spool takes the event, and no reply makes us send it twice by mistake."""
+"""If Redis refuses, answers late or not at all, the spool takes the event, and no event is sent twice by mistake."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A Redis of several servers: replicas that must have an event, and Sentinels that say who is the primary."""
+"""Redis with replicas that must confirm an event, and with Sentinels that name the primary."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""A process of ingest ends: the next one, or one beside it, sends its newest events again, and reports its end."""
+"""After an ingest ends, another one sends its newest events again and reports its end."""
 
 import time
 from pathlib import Path

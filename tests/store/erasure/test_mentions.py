@@ -15,7 +15,7 @@ OTHERS = ["919811000127", "9198110001260", "2919811000126", "200000000000011@lid
 
 @given(number_spellings.bodies(ASHA, "91"))
 def test_a_number_is_found_in_any_spelling(body: bytes) -> None:
-    """By erasure, which knows the number, and by the filter, which knows hashes only."""
+    """Both erasure, which knows the number, and the filter, which knows only hashes, find it."""
     national = mentions.national_spelling(ASHA)
 
     assert mentions.occurs(mentions.pattern([ASHA]), body)

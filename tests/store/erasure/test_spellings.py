@@ -23,7 +23,7 @@ NUMBERS = itertools.count(1000)
 )
 @given(st.data())
 def test_no_spelling_of_an_erased_number_is_left(erasure_scenario: ErasureScenario, data: st.DataObject) -> None:
-    """Neither in messages of others, nor in parked events, nor in what waits in the spool or the stream."""
+    """The number is in no message of others, no parked event, and no entry of the spool or the stream."""
     person = str(data.draw(st.integers(919811010000, 919811999999)))
     mentioning = [data.draw(mention_events(person, next(NUMBERS))) for _ in range(20)]
     others = [message_event("call 98110 00999 or +91 98110 00998", next(NUMBERS), RAVI), parked_event("no number")]

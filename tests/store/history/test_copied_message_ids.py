@@ -23,7 +23,7 @@ WRITINGS: dict[str, Fact] = {
 def test_updates_of_another_chat_with_the_same_id_change_nothing(
     history_database: HistoryDatabase, writing: str
 ) -> None:
-    """Whoever knows an id, as everybody in a group does, could otherwise rewrite a private chat."""
+    """Every member of a group knows its message ids, and could otherwise change a private chat."""
     folding.assert_order_independent(history_database, told(message_fact()))
     alone = _shown_to_asha(history_database)
 

@@ -100,7 +100,7 @@ def test_an_edit_survives_better_content(history_database: HistoryDatabase) -> N
 
 
 def test_the_edit_of_media_is_its_caption(history_database: HistoryDatabase) -> None:
-    """And stays it when a better copy turns up, or one that says it was a text."""
+    """It stays the caption when a better copy arrives, or one that calls the message a text."""
     poor = told(message_fact(text=None, message_type="image", state="media_missing"))
     rich = told(message_fact(text=None, message_type="image", caption="Old", media_url="https://media.example/1"))
 
@@ -123,7 +123,7 @@ def test_only_the_author_edits(history_database: HistoryDatabase) -> None:
 
 
 def test_a_delete_leaves_a_tombstone_and_what_was_said(history_database: HistoryDatabase) -> None:
-    """What is shown of a deleted message is the reader's choice, so the store keeps it."""
+    """The store keeps the content of a deleted message, because readers decide whether to show it."""
     delete = told(Delete("A", ASHA, "incoming", None, BASE_TIME + 5))
 
     folding.assert_order_independent(history_database, told(message_fact()), delete, edit("Edited"))

@@ -94,7 +94,7 @@ def test_an_ack_under_the_lid_reaches_the_message_under_the_phone(history_databa
 
 
 def test_our_own_copy_of_a_sent_message_is_the_same_row(history_database: HistoryDatabase) -> None:
-    """What a send's answer tells and what `message.sent` tells are one message, with the greater status."""
+    """The answer to a send and its `message.sent` event are one message, with the greater status."""
     folding.assert_order_independent(
         history_database, told(OURS), told(message_fact(direction="outgoing", status="delivered"))
     )

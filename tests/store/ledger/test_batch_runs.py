@@ -75,7 +75,7 @@ def test_the_ledger_is_the_same_with_and_without_runs(database_url: str, seed: i
 
 
 def write(database_url: str, writer: uuid.UUID) -> None:
-    """As workers do: neighbours overtake each other."""
+    """Writes batches as workers do: neighbouring batches overtake each other."""
     numbers = [number for at in range(1, 151, 3) for number in (at + 2, at + 1, at)]
     with connections.open(database_url, "test") as connection:
         for number in numbers:
@@ -142,7 +142,7 @@ def reads_batches(node: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def test_emptying_the_ledger_empties_its_sums(database_url: str) -> None:
-    """Else a ledger that begins anew would begin with what is gone."""
+    """Otherwise an emptied ledger would begin with old sums."""
     with connections.open(database_url, "test") as connection:
         keep(connection, uuid.uuid4(), 1)
         batch_runs.extend(connection, 1)

@@ -7,7 +7,7 @@ from tests.support.ledger_scene import LedgerScene
 
 
 def test_a_writer_that_reports_needs_no_question_even_with_a_spool(scene: LedgerScene) -> None:
-    """What it spools it has counted, and it says so every second: all is accounted for, and waits."""
+    """It reports its spooled events every second, so they count as waiting."""
     scene.observe(scene.heartbeat(4, spooled=40))
     told = scene.read()
 

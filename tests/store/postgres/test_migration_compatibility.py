@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def found_in(name: str, script: bytes, url: str, folder: Path) -> list[str]:
-    """What the rules say of one more migration."""
+    """The violations of the rules by one more migration."""
     before = SchemaCatalog.read(url)
     (folder / name).write_bytes(script)
     assert migrator.migrate(url, folder=folder) == [name]

@@ -74,7 +74,7 @@ def indexes(url: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_migration_gives_way_and_tries_again(empty_url: str, folder: Path) -> None:
-    """Whoever waits for a table's strongest lock lets all writers wait behind it: a long report would stop all."""
+    """All writers wait behind a pending exclusive lock, so one long report would stop them."""
     (folder / "0001_colour.sql").write_text(COLUMN)
     with psycopg.connect(empty_url) as reader:
         reader.execute("SELECT 1 FROM things")
@@ -118,7 +118,7 @@ def test_a_second_migrator_waits_for_an_index_that_is_built_beside_writers(empty
 
 
 def test_an_index_whose_building_was_interrupted_is_built_anew(empty_url: str, folder: Path) -> None:
-    """What is left is kept up to date by every writer and used by no reader, and looks as if it were there."""
+    """An invalid index is updated by every writer and used by no reader."""
     (folder / "0001_index.sql").write_text(INDEX)
     with psycopg.connect(empty_url) as writer:
         writer.execute("INSERT INTO things VALUES (0)")

@@ -41,7 +41,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_da
 
 
 def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
-    """What was read by the version before is not what this version would have read."""
+    """Events that another version read must be read again by this one."""
     store_batches(database_url, list(generated_history_batches.generate_batches(100)), parse_correctly)
     first = ReplayPlan(replay_parser(parse_correctly), batch_size=20)
     with replay.open_connection(database_url) as connection:

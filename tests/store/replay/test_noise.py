@@ -1,4 +1,4 @@
-"""Noise is kept with its reason, and what was taken for noise by mistake comes back."""
+"""Noise is kept with its reason, and events classified as noise by mistake can be restored."""
 
 import json
 

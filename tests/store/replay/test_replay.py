@@ -46,7 +46,7 @@ def of_events(report: ReplayReport) -> dict[str, int]:
 
 
 def test_the_report_says_what_was_and_what_is_now(database_url: str) -> None:
-    """Whoever decides on a replay wants to see, before, a few of the messages that it would change."""
+    """An operator wants to see examples of the changes before running a replay."""
     store_batches(
         database_url,
         [generated_history_batches.make_batch([(text_event("hello"), world.BASE_TIME)])],

@@ -1,4 +1,4 @@
-"""Nothing brings back what was forgotten because of its age, and nothing else stays away with it."""
+"""Expired messages never return, and their tombstones suppress no other message."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Messages go by age with all that was said of them, and their chats show what is left."""
+"""Messages expire with all their updates, and their chats show the remaining ones."""
 
 from uuid import uuid4
 
@@ -56,7 +56,7 @@ def test_old_messages_are_deleted_with_their_updates(database_url: str) -> None:
 
 
 def test_chats_show_what_is_left_and_readers_are_told(database_url: str) -> None:
-    """What is unread and since when somebody waits must not count what nobody can see any more."""
+    """Unread and waiting must not count messages that have expired."""
     receive(
         database_url,
         message_at(OLD_TIME, "one"),

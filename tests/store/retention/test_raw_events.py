@@ -1,4 +1,4 @@
-"""Raw bodies go by age; what was counted, what was folded, and what nobody understood yet stay."""
+"""Raw bodies expire by age; counts, messages and parked events stay."""
 
 import threading
 from collections.abc import Iterator
@@ -225,7 +225,7 @@ def test_writers_go_on_beside_it(kept: str) -> None:
 
 
 def test_a_replay_goes_on_beside_it(kept: str) -> None:
-    """What it has not read yet is gone in the middle of it, and no message with it."""
+    """Bodies that the replay has not read yet are deleted meanwhile, and no message with them."""
     before = comparable_snapshot(kept)
     for _ in interleaved(kept):
         pass

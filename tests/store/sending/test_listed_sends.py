@@ -74,7 +74,7 @@ def test_a_listed_send_is_a_message_without_its_text_and_answers_who_waits(datab
 def test_answer_event_and_list_make_one_row_and_one_send_in_any_order(
     database_url: str, order: tuple[str, ...]
 ) -> None:
-    """Whoever reports a message first: its words stay, and our own send is the one that readers are told of."""
+    """Whichever source reports a message first, the text is kept and readers see our own send."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
     for step in order:

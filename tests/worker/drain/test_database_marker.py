@@ -1,4 +1,4 @@
-"""The database that has a stream's events: another one is refused, and a copy of it takes over when none is in use."""
+"""The database of a stream: another one is refused, and a copy takes over when no other copy is in use."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Stored batches stay in the stream for a while, within their time and memory, and count as nothing that waits."""
+"""Stored batches stay in the stream within limits of time and memory, and do not count as waiting."""
 
 import json
 import time
@@ -67,7 +67,7 @@ def test_a_stored_batch_stays_in_the_stream_and_does_not_wait(pipeline: WorkerPi
 
 
 def test_it_is_removed_when_its_time_is_over(pipeline: WorkerPipeline) -> None:
-    """What people wrote is not to lie in Redis for longer than it is of use."""
+    """Messages must not stay in Redis for longer than necessary."""
     worker = pipeline.create_worker(STREAM_KEEP_SECONDS="1").start()
     pipeline.feed.append_all(EventGenerator(62).take(40), events_per_batch=4)
     assert pipeline.wait_until_drained(), worker.output
@@ -168,7 +168,7 @@ def test_what_waits_is_counted_where_redis_does_not_tell(consumer: StreamConsume
 
 
 def test_a_worker_says_how_far_back_it_keeps(pipeline: WorkerPipeline) -> None:
-    """Whoever promotes a standby should know whether its lag is covered."""
+    """An operator who promotes a standby should know whether the stream covers its lag."""
     worker = pipeline.create_worker(WORKER_PORT=worker_http.free_port(), STREAM_KEEP_BYTES="1000").start()
     pipeline.feed.append_all(EventGenerator(63).take(400), events_per_batch=4)
     assert pipeline.wait_until_drained(), worker.output

@@ -36,7 +36,7 @@ def test_heartbeats_of_writers_reach_the_ledger(pipeline: WorkerPipeline) -> Non
 
 
 def test_the_last_report_of_a_writer_leaves_redis_an_hour_after_its_end(pipeline: WorkerPipeline) -> None:
-    """Else the hash would grow by a field with each start of an ingest, for ever."""
+    """Otherwise the hash would grow by a field with each start of an ingest."""
     other = "cd" * 16
     for writer, hours in ((WRITER, 2), (other, 0)):
         report(pipeline, ended=True, writer=writer)

@@ -1,4 +1,4 @@
-"""Forgetting by age while real workers drain: both take the same locks in the same order, and both get done."""
+"""Retention beside real workers: both take locks in the same order, and both finish."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a worker does besides draining."""
+"""The tasks of a worker besides draining."""
 
 from tests.support.pipeline import WorkerPipeline
 

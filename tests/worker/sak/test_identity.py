@@ -59,7 +59,7 @@ def test_an_event_without_id_and_time_is_another_one_each_time_it_comes(body: by
 
 
 def test_a_place_in_a_batch_has_the_digest_of_no_body() -> None:
-    """Whoever knows a writer's id must not be able to send a body that takes another event's place."""
+    """A sender who knows a writer's id must not be able to forge the digest of another event."""
     place = digest_of(b"{}", number=1, index=0)
     forged = identity.POSITION_PREFIX + f"{WRITER} 1 0".encode()
 
