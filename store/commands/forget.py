@@ -1,15 +1,19 @@
-"""`forget`: erases a person from the whole history; without `--yes` it only counts."""
+"""`forget`: erases a person from the history and from this host's quarantine; without `--yes` it only counts."""
 
+import shlex
+import sqlite3
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping
 
-from store.commands.command import CANNOT_RUN, OK, Command
-from store.erasure import jobs, requests
+from store.commands.command import CANNOT_RUN, INCOMPLETE, OK, Command
+from store.erasure import jobs, quarantine, requests
 from store.erasure.jobs import ErasureJob
 from store.erasure.key_store import SuppressionKeyStore
 from store.erasure.requests import OwnNumberError
+from store.erasure.subjects import ErasureSubject
 from store.model import addresses
 from store.postgres import connections, lock_retry, migrator
 
@@ -26,10 +30,15 @@ _COUNT_LABELS = {
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("address", nargs="?", help="a phone number in any spelling, a JID or a LID")
+    parser.add_argument("addresses", metavar="address", nargs="*", help="a phone in any spelling, a JID or a LID")
     parser.add_argument("--session", metavar="ID", help="erase only in this session; default: in all")
     parser.add_argument("--yes", action="store_true", help="erase; without it only count")
     parser.add_argument("--reapply", action="store_true", help="after a restore: erase again all in DATA_DIR's list")
+    parser.add_argument(
+        "--quarantine-only",
+        action="store_true",
+        help="erase only in the quarantine of this host's ingest, by these addresses; needs no database",
+    )
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
@@ -45,36 +54,80 @@ class _UsageError(Exception):
 
 
 def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
-    if options.reapply == (options.address is not None):
-        raise _UsageError("Name an address, or use --reapply.")
-    address = None if options.address is None else addresses.parse(options.address)
-    if options.address is not None and address is None:
-        raise _UsageError("The address is neither a phone number with country code nor a WhatsApp id such as …@lid.")
-    own_phone = environ.get("SAK_PHONE")
-    if own_phone and address == addresses.parse(own_phone):
-        raise _UsageError("The address is SAK_PHONE, our own number, which every message contains. Name another one.")
+    people = _parse_addresses(options, environ)
+    if options.quarantine_only:
+        return _run_in_quarantine(ErasureSubject(options.session, people, 0), environ, erase=options.yes)
     with connections.open(connections.url(environ), "forget", overrides=_SESSION_SETTINGS) as connection:
         if missing := migrator.missing(connection):
             raise _UsageError(f"The database lacks {', '.join(missing)}. Run `python -m store migrate`.")
-        if address is not None and not options.yes:
+        if people and not options.yes:
             print("This would be erased, and nothing was (add --yes):")
-            return _print_counts(requests.preview(connection, address, options.session).counts)
+            preview = requests.preview(connection, people[0], options.session)
+            _print_counts(preview.counts)
+            return _run_in_quarantine(preview.subject, environ, erase=False)
         erased: dict[int, Counter[str]] = {}
 
         def keep_counts(job: ErasureJob) -> None:
             erased[job.erasure_id] = job.erased_counts
 
-        if address is None:
+        if not people:
             count = requests.reapply(connection, environ, keep_counts)
             print(f"Applied {count:,} suppressions. Erased:")
-        else:
-            key_store = SuppressionKeyStore.from_environ(environ)
-            subject = lock_retry.retry_on_lock(
-                lambda: requests.record(connection, key_store, address, options.session), jobs.STEP_RETRY_SECONDS
+            return _print_counts(sum(erased.values(), Counter[str]()))
+        key_store = SuppressionKeyStore.from_environ(environ)
+        subject = lock_retry.retry_on_lock(
+            lambda: requests.record(connection, key_store, people[0], options.session), jobs.STEP_RETRY_SECONDS
+        )
+        # First, because a worker may erase the rest, and with it the only record of the person's other addresses.
+        code = _run_in_quarantine(subject, environ, erase=True)
+        jobs.run_all(connection, key_store, keep_counts)
+        print(f"Erased, with {len(subject.addresses)} known addresses:")
+        _print_counts(sum(erased.values(), Counter[str]()))
+        session = [] if options.session is None else ["--session", options.session]
+        arguments = shlex.join([*subject.addresses, *session, "--quarantine-only", "--yes"])
+        hosts = "every other host" if code == OK else "this and every other host"
+        print(f"On {hosts} with an ingest, erase in its quarantine: python -m store forget {arguments}")
+        return code
+
+
+def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses, none with `--reapply`. Raises _UsageError."""
+    if options.reapply == bool(options.addresses) or (options.reapply and options.quarantine_only):
+        raise _UsageError("Name an address, or use --reapply.")
+    if len(options.addresses) > 1 and not options.quarantine_only:
+        raise _UsageError("Name one address, in quotation marks; only --quarantine-only takes several.")
+    own_phone = environ.get("SAK_PHONE")
+    people: list[str] = []
+    for spelled in options.addresses:
+        address = addresses.parse(spelled)
+        if address is None:
+            raise _UsageError(
+                "The address is neither a phone number with country code nor a WhatsApp id such as …@lid."
             )
-            jobs.run_all(connection, key_store, keep_counts)
-            print(f"Erased, with {len(subject.addresses)} known addresses:")
-        return _print_counts(sum(erased.values(), Counter[str]()))
+        if own_phone and address == addresses.parse(own_phone):
+            raise _UsageError(
+                "The address is SAK_PHONE, our own number, which every message contains. Name another one."
+            )
+        people.append(address)
+    return tuple(people)
+
+
+def _run_in_quarantine(subject: ErasureSubject, environ: Mapping[str, str], *, erase: bool) -> int:
+    """Erase or count in the quarantine of this host, and print how many webhooks; returns the exit code."""
+    path = quarantine.path(environ)
+    try:
+        if erase and path.parent.exists():
+            time.sleep(quarantine.FLUSH_SECONDS)
+        found = (quarantine.erase if erase else quarantine.count)(path, subject)
+    except (sqlite3.Error, OSError) as error:
+        print(
+            f"store: {path} cannot be searched ({type(error).__name__}). Search it as the user that runs ingest;"
+            " if that fails as well, delete the file.",
+            file=sys.stderr,
+        )
+        return INCOMPLETE
+    print(f"{found:>10,} webhooks {'erased' if erase else 'to erase'} in this host's quarantine ({path})")
+    return OK
 
 
 def _print_counts(counts: Mapping[str, int]) -> int:

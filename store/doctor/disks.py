@@ -10,6 +10,7 @@ from pathlib import Path
 
 from store.doctor import finding
 from store.doctor.finding import Finding
+from store.erasure import quarantine as quarantine_file
 from store.postgres.connections import Connection
 
 _GIB = 1 << 30
@@ -77,18 +78,18 @@ def spool_files(environ: Mapping[str, str]) -> list[Finding]:
 def quarantine(environ: Mapping[str, str]) -> list[Finding]:
     """Webhooks on this machine whose signature fits no secret (ingest/quarantine/quarantine.py)."""
     name = "secrets.quarantine"
-    path = _data_and_spool_dirs(environ)[1] / "quarantine.db"
+    path = quarantine_file.path(environ)
     try:
-        if not path.exists():
-            return [finding.ok(name, "No webhook with a signature that fits no secret was kept.")]
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            events, size = file.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM webhooks").fetchone()
-    except sqlite3.Error as error:
+        size = quarantine_file.size(path)
+    except (sqlite3.Error, OSError) as error:
         remedy = "Run the doctor as the user that runs ingest; if that fails as well, check the disk."
         return [finding.warning(name, f"{path} cannot be read ({type(error).__name__}).", remedy)]
+    if size is None:
+        return [finding.ok(name, "No webhook with a signature that fits no secret was kept.")]
+    events, size_bytes = size
     if not events:
         return [finding.ok(name, "No webhook is kept whose signature fits no secret.")]
-    message = f"{events} webhooks ({size} bytes) are kept whose signature fits no secret of ingest."
+    message = f"{events} webhooks ({size_bytes} bytes) are kept whose signature fits no secret of ingest."
     remedy = (
         "If SAK sent them, add its secret (`python -m api sak register --url … --write-env .env`): ingest then stores"
         " them. What a stranger sent is deleted after seven days."
@@ -135,5 +136,4 @@ def _nearest_existing(folder: Path) -> Path:
 
 
 def _data_and_spool_dirs(environ: Mapping[str, str]) -> tuple[Path, Path]:
-    data_dir = Path(environ.get("DATA_DIR") or "var")
-    return data_dir, Path(environ.get("SPOOL_DIR") or data_dir / "spool")
+    return Path(environ.get("DATA_DIR") or "var"), quarantine_file.spool_dir(environ)

@@ -1,0 +1,82 @@
+"""Reads and erases webhooks in the quarantine of this host's ingest, a file that ingest may write at the same time.
+
+ingest/quarantine/quarantine_file.py creates it; the store knows its place and its columns only here. The functions may
+raise sqlite3.Error and OSError.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from store.erasure import mentions
+from store.erasure.subjects import ErasureSubject
+
+FLUSH_SECONDS = 2.0
+"""Ingest keeps a webhook in memory for a second at most before it writes it here."""
+_FILE_NAME = "quarantine.db"
+_BUSY_SECONDS = 30.0
+_PAGE_SIZE = 16
+"""Bodies in memory at a time; one has up to a mebibyte."""
+
+
+def spool_dir(environ: Mapping[str, str]) -> Path:
+    """SPOOL_DIR, or its default in DATA_DIR."""
+    return Path(environ.get("SPOOL_DIR") or Path(environ.get("DATA_DIR") or "var") / "spool")
+
+
+def path(environ: Mapping[str, str]) -> Path:
+    return spool_dir(environ) / _FILE_NAME
+
+
+def size(file_path: Path) -> tuple[int, int] | None:
+    """The number of webhooks and the bytes of their bodies; None if there is no file."""
+    if not _has_content(file_path):
+        return None
+    with closing(_open(file_path, "ro")) as file:
+        events, size_bytes = file.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM webhooks").fetchone()
+    return int(events), int(size_bytes)
+
+
+def count(file_path: Path, subject: ErasureSubject) -> int:
+    """The number of webhooks whose bodies mention the subject."""
+    if not _has_content(file_path):
+        return 0
+    with closing(_open(file_path, "ro")) as file:
+        return len(_find(file, subject))
+
+
+def erase(file_path: Path, subject: ErasureSubject) -> int:
+    """Delete the webhooks whose bodies mention the subject, and their bytes; return their number."""
+    if not _has_content(file_path):
+        return 0
+    with closing(_open(file_path, "rw")) as file:
+        ids = _find(file, subject)
+        with file:
+            file.executemany("DELETE FROM webhooks WHERE id = ?", [(one,) for one in ids])
+        # secure_delete alone leaves copies of rows that SQLite has moved within a page, also of those deleted before.
+        file.execute("VACUUM")
+    return len(ids)
+
+
+def _find(file: sqlite3.Connection, subject: ErasureSubject) -> list[int]:
+    searched, session = subject.mentions(), (subject.session_id or "").encode()
+    found: list[int] = []
+    after = 0
+    while page := file.execute(
+        "SELECT id, body FROM webhooks WHERE id > ? ORDER BY id LIMIT ?", (after, _PAGE_SIZE)
+    ).fetchall():
+        found += [number for number, body in page if session in body and mentions.occurs(searched, body)]
+        after = page[-1][0]
+    return found
+
+
+def _has_content(file_path: Path) -> bool:
+    """Whether ingest has created the file and its table."""
+    return file_path.exists() and file_path.stat().st_size > 0
+
+
+def _open(file_path: Path, mode: str) -> sqlite3.Connection:
+    file = sqlite3.connect(f"{file_path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_SECONDS)
+    file.execute("PRAGMA secure_delete = ON")
+    return file
