@@ -67,8 +67,10 @@ def test_an_entry_that_vanishes_is_named_by_the_ledger(system: SystemUnderTest) 
     [worker] = system.workers
     worker.kill()
     with WebhookSender(system.port, EventGenerator(93), 50) as sender:
-        time.sleep(1)
         redis: Any = connect(system.valkey.url)
+        while not redis.exists(contract.STREAM):
+            system.wait(0.1, restart=False)
+        system.wait(1, restart=False)
         batches = {name: contract.from_fields(fields) for name, fields in redis.xrange(contract.STREAM)}
         entry, victim = next((name, batch) for name, batch in batches.items() if batch.bodies)
         redis.xdel(contract.STREAM, entry)

@@ -11,8 +11,9 @@ from dev.embedded.valkey import EmbeddedValkey
 from tests.support.ingest_process import IngestProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_ingest(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestProcess]:
+    # No longer than a module: it reports its writer into the Valkey of all tests.
     # Without a tail: to empty Valkey between tests is to lose data, after which the tail would be sent again.
     with IngestProcess(servers.valkey.url, tmp_path_factory.mktemp("standing"), TAIL_SECONDS="0") as running:
         yield running

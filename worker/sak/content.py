@@ -65,7 +65,7 @@ def read(envelope: Envelope) -> MessageContent:
     protobuf = proto.find(envelope, places) if envelope.message is not None or raw_type is None else None
     proto_type = None
     if protobuf is not None:
-        proto_type = protobuf[0]
+        proto_type = text.label(protobuf[0])
         places = (protobuf[1], *places)
         if raw_type is None or raw_type in message_types.LEADING_TYPES:
             raw_type = text.label(proto_type)
