@@ -68,7 +68,7 @@ def read(envelope: Envelope) -> MessageContent:
         proto_type = text.label(protobuf[0])
         places = (protobuf[1], *places)
         if raw_type is None or raw_type in message_types.LEADING_TYPES:
-            raw_type = text.label(proto_type)
+            raw_type = proto_type
     collected = _collect_words(envelope, raw_type, protobuf)
     message_text = collected or text.message_text(_find_text(places))
     known_type = _known_type(proto_type or raw_type)
