@@ -17,7 +17,7 @@ from ingest.writer_position import WriterPosition
 PATIENCE_SECONDS = 0.05
 """Longest wait of an acknowledgement for the disk; afterwards none waits until the disk has caught up."""
 FAST_SECONDS = 0.01
-"""A write that takes longer was slow: it would hold up all requests, so the thread does the next ones."""
+"""A write that takes longer was slow and held up all requests; the thread does the next ones."""
 SLOW_SECONDS = 10.0
 """How long the thread writes after that."""
 RETRY_SECONDS = 1.0
@@ -128,7 +128,7 @@ class TailFiles:
         self._tasks.put((work, size_bytes))
         return self.submitted
 
-    # The methods below run in the thread.
+    # The methods below run in the thread; `_do` and `_is_used_up` also outside it, while it has nothing to do.
 
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None:
