@@ -47,7 +47,7 @@ class TailFile:
     def create(cls, directory: Path, position: WriterPosition) -> Self:
         """A new file, locked for this process."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = directory / f"{time.time_ns() // 1_000_000:015d}-{position.writer}{SUFFIX}"
+        path = directory / f"{time.time_ns():020d}-{position.writer}{SUFFIX}"
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.fchmod(fd, 0o600)  # whatever the umask
