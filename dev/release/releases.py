@@ -78,11 +78,10 @@ def extract(commit: str, folder: Path, repository: Path = ROOT) -> None:
     if tree.returncode:
         raise StartError(f"git cannot read commit {commit}: {tree.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(tree.stdout)) as archive:
-        archive.extractall(folder, filter=_without_links)  # noqa: S202 - the filter is stricter than "data"
-
-
-def _without_links(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    return tarfile.data_filter(member, folder) if member.isfile() or member.isdir() else None
+        # Python before 3.11.4 has no filters. Git keeps no path that leads out of the folder.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        files = [member for member in archive if member.isfile() or member.isdir()]
+        archive.extractall(folder, files)  # noqa: S202 - see above
 
 
 def _run_git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -18,7 +18,7 @@ def read_source() -> str:
         source.parent.mkdir(parents=True, exist_ok=True)
         arguments = ["pack", f"axe-core@{VERSION}", "--silent", "--pack-destination", str(source.parent)]
         done = npm(arguments, return_completed_process=True, stdout=subprocess.DEVNULL)
-        assert done.returncode == 0, "npm could not fetch axe-core"
+        assert done.returncode == 0, f"npm could not fetch axe-core: give npm a registry, or save {source}"
         with tarfile.open(source.parent / f"axe-core-{VERSION}.tgz") as packed:
             member = packed.extractfile("package/axe.min.js")
             assert member
