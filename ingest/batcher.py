@@ -33,6 +33,8 @@ class PendingBatch:
     """Resolves to the acknowledgement, or to None if the batch could not be stored."""
     bodies: list[bytes] = field(default_factory=list[bytes])
     received_at: list[int] = field(default_factory=list[int])
+    first_order: int = 0
+    """Events of earlier batches that may have the receipt of its first event."""
     size_bytes: int = 0
     request_spans: list[Span] = field(default_factory=list[Span])
     """The spans of its requests, if tracing is on."""
@@ -51,6 +53,7 @@ class Batcher:
     ) -> None:
         self._former_writers = former_writers
         self._last_receipt = 0
+        self._next_order = 0
         self._tracer = tracer
         self._batch_store = batch_store
         self._spool = spool
@@ -66,15 +69,20 @@ class Batcher:
         """Add the event as the last one of the returned batch; None if too many bytes wait already."""
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
-        # Receipts grow from batch to batch, also when the clock is set back: they decide the order of messages.
+        # Receipts and `first_order` decide the order of messages: no clock that is set back changes it.
         received_at = max(time.time_ns() // 1_000_000, self._last_receipt)
         pending = self._pending_batches[-1] if self._pending_batches else None
         if pending is None or len(pending.bodies) >= MAX_EVENTS or pending.size_bytes >= MAX_BYTES:
             pending = PendingBatch(asyncio.get_running_loop().create_future())
             self._pending_batches.append(pending)
             self._work_available.set()
-            received_at = max(received_at, self._last_receipt + 1)
+            if self._next_order > contract.ORDERS_PER_MILLISECOND - MAX_EVENTS:
+                received_at = max(received_at, self._last_receipt + 1)
+            if received_at > self._last_receipt:
+                self._next_order = 0
+            pending.first_order = self._next_order
         self._last_receipt = received_at
+        self._next_order += 1
         pending.bodies.append(body)
         pending.received_at.append(received_at)
         pending.size_bytes += len(body)
@@ -126,6 +134,7 @@ class Batcher:
             received_at=tuple(pending.received_at),
             bodies=tuple(pending.bodies),
             spooled_events=self._spool.events,
+            first_order=pending.first_order,
             traceparents=traceparents,
         )
 

@@ -33,6 +33,9 @@ WRITER_PATTERN = re.compile("[0-9a-f]{32}")
 FORMAT_VERSION = 1
 """The version of an entry. A reader accepts every version up to its own; `tests/payloads/queue/` has one of each."""
 
+ORDERS_PER_MILLISECOND = 65_536
+"""Events that can have one receipt and still be in order."""
+
 
 class UnreadableEntryError(ValueError):
     """A stream entry is no batch: a newer version wrote it, or another program."""
@@ -55,6 +58,8 @@ class RawBatch:
     of an older ingest, which reported its position so."""
     spooled_events: int = 0
     """Events in the writer's spool when it made this batch; 0 if the entry does not say a number."""
+    first_order: int = 0
+    """Events of earlier batches that may have the receipt of the first event: they come before it."""
     traceparents: tuple[str, ...] = ()
     """The batch's traceparent, then those of its requests; empty without tracing."""
 
@@ -75,8 +80,11 @@ def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
         "sizes": [len(body) for body in batch.bodies],
         "spooled": batch.spooled_events,
     }
+    # Older readers ignore these.
+    if batch.first_order:
+        head["order"] = batch.first_order
     if batch.traceparents:
-        head["trace"] = batch.traceparents  # older readers ignore it
+        head["trace"] = batch.traceparents
     return {b"head": json.dumps(head, separators=(",", ":")).encode(), b"bodies": b"".join(batch.bodies)}
 
 
@@ -101,6 +109,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
             received_at=tuple(map(_parse_number, head["receipts"])),
             bodies=tuple(bodies),
             spooled_events=_parse_optional_number(head.get("spooled")),
+            first_order=_parse_optional_number(head.get("order")) % ORDERS_PER_MILLISECOND,
         )
     except UnreadableEntryError:
         raise

@@ -84,7 +84,7 @@ def _erased_copies(connection: Connection, suppressions: SuppressionSet, events:
         addresses = affected_addresses(event.outcome.facts)
         if session_id is None or suppressions.latest_of(session_id, addresses) is None:
             continue
-        parsed = ParsedEvent(event.digest, event.received_at, event.batch_index, session_id, event.outcome.facts)
+        parsed = ParsedEvent(event.digest, event.received_at, event.order, session_id, event.outcome.facts)
         for fact, (_, message_id) in parsed.keyed_message_facts():
             if isinstance(fact, Reaction):
                 continue

@@ -20,8 +20,8 @@ class ParsedEvent:
     digest: bytes
     received_at: int
     """The receipt of this copy, in ms."""
-    batch_index: int
-    """Its index in the batch."""
+    order: int
+    """Its place among events with the same receipt."""
     session_id: str
     facts: tuple[Fact, ...]
 

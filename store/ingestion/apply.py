@@ -143,7 +143,7 @@ def _latest_claimed_at(event: Event) -> int | None:
 def _parsed_event(event: Event) -> ParsedEvent:
     session_id = event.outcome.session_id
     assert session_id is not None, "an event with facts has a session"
-    return ParsedEvent(event.digest, event.received_at, event.batch_index, session_id, event.outcome.facts)
+    return ParsedEvent(event.digest, event.received_at, event.order, session_id, event.outcome.facts)
 
 
 def _record_last_seen(connection: Connection, copies: Iterable[Event]) -> None:

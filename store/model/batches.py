@@ -17,6 +17,13 @@ class Event:
     digest: bytes
     """The identity of the event: 32 bytes, the same for every copy."""
     outcome: Outcome
+    first_order: int = 0
+    """Events of earlier batches that may have the receipt of the batch's first event."""
+
+    @property
+    def order(self) -> int:
+        """Its place among the events of its writer with the same receipt."""
+        return self.first_order + self.batch_index
 
 
 @dataclass(frozen=True, slots=True)

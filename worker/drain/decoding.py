@@ -50,7 +50,7 @@ def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
     received_at = raw.received_at[index]
     if appended_at is not None and _proves_slow_clock(read.outcome, received_at, appended_at):
         received_at = appended_at
-    return Event(index, received_at, body, digest, read.outcome)
+    return Event(index, received_at, body, digest, read.outcome, raw.first_order)
 
 
 def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> bool:
@@ -63,4 +63,5 @@ def parked_event(raw: RawBatch, index: int, reason: str) -> Event:
     """One event of a batch, parked without being parsed; its identity is its position."""
     body = raw.bodies[index]
     digest = identity.digest(body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=False)
-    return Event(index, raw.received_at[index], body, digest, Outcome("parked", reason, None, None, None))
+    outcome = Outcome("parked", reason, None, None, None)
+    return Event(index, raw.received_at[index], body, digest, outcome, raw.first_order)

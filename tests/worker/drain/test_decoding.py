@@ -32,6 +32,19 @@ def receipts(entry: dict[bytes, bytes], appended_at: int) -> list[int]:
     return [event.received_at for event in decoding.batch(entry, appended_at).events]
 
 
+def test_messages_of_batches_with_one_receipt_are_shown_in_order(pipeline: WorkerPipeline) -> None:
+    """Ingest stores several batches a millisecond; the order within each says nothing about that between them."""
+    batches = [(body(1, sent_at=NOW), body(2, sent_at=NOW)), (body(3, sent_at=NOW),)]
+    pipeline.redis.xadd(contract.STREAM, contract.to_fields(contract.RawBatch("a" * 32, 1, 2, (NOW, NOW), batches[0])))
+    second = contract.RawBatch("a" * 32, 2, 3, (NOW,), batches[1], first_order=2)
+    pipeline.redis.xadd(contract.STREAM, contract.to_fields(second))
+    worker = pipeline.create_worker().start()
+
+    assert pipeline.wait_until_drained(), worker.output
+    shown = pipeline.fetch_rows("SELECT message_id FROM whatsapp_messages ORDER BY timestamp, receive_order")
+    assert shown == [(f"3EB0D1{number:06}",) for number in (1, 2, 3)]
+
+
 def test_right_receipts_are_kept_however_long_the_spool_had_them() -> None:
     """An outage of Redis takes hours, and then the receipt is the only time of some events."""
     entry = fields(body(1, sent_at=NOW), body(2, sent_at=None), received_at=NOW)
