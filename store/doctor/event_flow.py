@@ -157,6 +157,28 @@ def lid_contradictions(connection: Connection) -> list[Finding]:
     return [finding.warning(name, message, remedy)]
 
 
+def search_index(connection: Connection) -> list[Finding]:
+    row = connection.execute(
+        """
+        SELECT count(*), min(m.id), string_agg(DISTINCT s.sqlstate, ', ' ORDER BY s.sqlstate)
+        FROM search_skipped AS s
+        JOIN whatsapp_messages AS m USING (id)
+        """
+    ).fetchone()
+    count, first, codes = cast("tuple[int, int | None, str | None]", row)
+    name = "search.skipped"
+    if not count:
+        return [finding.ok(name, "No message was too slow to index.")]
+    message = (
+        f"Search does not find {count} messages, which could not be indexed ({codes}); the first has the id {first}."
+    )
+    remedy = (
+        "57014: indexing took longer than 5 s. Each is tried again every hour. If their number grows, PostgreSQL is too"
+        " slow: see the findings about it."
+    )
+    return [finding.warning(name, message, remedy)]
+
+
 def _format_age(seconds: float) -> str:
     for unit, size in (("days", _DAY), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
@@ -164,4 +186,12 @@ def _format_age(seconds: float) -> str:
     return "just now"
 
 
-CHECKS = (worker_alive, ledger_balance, reported_spools, parked_events, session_activity, lid_contradictions)
+CHECKS = (
+    worker_alive,
+    ledger_balance,
+    reported_spools,
+    parked_events,
+    session_activity,
+    lid_contradictions,
+    search_index,
+)

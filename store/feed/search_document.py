@@ -28,7 +28,7 @@ _CLOSING = (",", ";", "!", "?", '"')
 
 def build(text: str) -> str:
     """The document of a text."""
-    words = spelling.normalize(text[:MAX_LENGTH])[:MAX_LENGTH].split()
+    words = spelling.normalize_start(text, MAX_LENGTH).split()
     plain = " ".join(words)
     parts = [plain, *dict.fromkeys(_codes(words))]
     if not plain.isascii():

@@ -1,23 +1,40 @@
 """Keeps the search index up to date with the messages, by following the change feed."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import cast
+
+from psycopg import errors as postgres_errors
 
 from store.feed import search_document
 from store.model import spelling
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
+from store.postgres.errors import StoreError
+
+MAX_TEXT_BYTES = 256 << 10
+"""Texts of one transaction, or one message; an open transaction holds younger changes back from readers of the feed."""
+_STATEMENT_TIMEOUT = "5s"
+_RETRY_INTERVAL = "1 hour"
+"""Time after which a message that was skipped is tried again."""
 
 
-def advance(connection: Connection, limit: int) -> bool:
-    """Index the next `limit` changes, or messages whose spelling is old; returns true if there may be more.
+def advance(connection: Connection, limit: int, *, skip_reason: str | None = None) -> bool:
+    """Index the next changes, at most `limit`, or messages whose spelling is old; returns true if there may be more.
 
-    Does nothing while another process does it.
+    With a `skip_reason` these messages are noted as not indexed instead. Does nothing while another
+    process does it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
             return False
-        return _advance_locked(connection, limit)
+        connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
+        return _advance_locked(connection, limit, skip_reason)
+
+
+def is_caused_by_texts(error: StoreError) -> bool:
+    """Whether fewer messages, or all but one, may succeed where these were too slow or exceed a limit."""
+    return isinstance(error, errors.PermanentError) or error.sqlstate == postgres_errors.QueryCanceled.sqlstate
 
 
 def remove(connection: Connection, row_ids: Sequence[int]) -> None:
@@ -27,55 +44,133 @@ def remove(connection: Connection, row_ids: Sequence[int]) -> None:
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX])
     connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [list(row_ids)])
+    connection.execute("DELETE FROM search_skipped WHERE id = ANY(%s)", [list(row_ids)])
 
 
-def _advance_locked(connection: Connection, limit: int) -> bool:
-    changes = _next_changes(connection, limit)
+def _advance_locked(connection: Connection, limit: int, skip_reason: str | None) -> bool:
+    found = _next_changes(connection, limit)
+    changes = found[: _count_within_bytes([size for *_, size in found])]
     if changes:
-        _index(connection, sorted({message for _, _, message in changes if message is not None}))
+        row_ids = sorted({message for _, _, message, _ in changes if message is not None})
+        _index_or_skip(connection, row_ids, skip_reason)
         connection.execute("UPDATE search_index_position SET xid = %s::xid8, change_id = %s", changes[-1][:2])
-    respelled = _respell(connection, limit - len(changes)) if len(changes) < limit else 0
-    return len(changes) + respelled >= limit
+    if len(found) == limit or len(changes) < len(found):
+        return True
+    if _respell(connection, limit - len(changes), skip_reason):
+        return True
+    return not changes and _retry_skipped(connection)
 
 
-def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, int | None]]:
-    """The position of each change, and the message whose document it may have changed."""
+def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, int | None, int]]:
+    """The position of each change, the message whose document it may have changed, and the bytes of its text."""
     cursor = connection.execute(
         """
-        SELECT c.xid::text, c.change_id, CASE WHEN c.kind IN ('message', 'edit', 'delete') THEN c.message END
+        SELECT c.xid::text, c.change_id, c.message,
+            coalesce(octet_length(m.message_text), 0) + coalesce(octet_length(m.caption), 0)
         FROM search_index_position AS p
         CROSS JOIN LATERAL (
-            SELECT c.xid, c.change_id, c.kind, c.message
+            SELECT c.xid, c.change_id, CASE WHEN c.kind IN ('message', 'edit', 'delete') THEN c.message END AS message
             FROM changes AS c
             WHERE (c.xid, c.change_id) > (p.xid, p.change_id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
             ORDER BY c.xid, c.change_id
             LIMIT %s
         ) AS c
+        -- LIMIT 1, although it is one row: it forces an index lookup per change.
+        LEFT JOIN LATERAL (
+            SELECT x.message_text, x.caption FROM whatsapp_messages AS x WHERE x.id = c.message LIMIT 1
+        ) AS m ON true
         ORDER BY c.xid, c.change_id
         """,
         [limit],
     )
-    return cast("list[tuple[str, int, int | None]]", cursor.fetchall())
+    return cast("list[tuple[str, int, int | None, int]]", cursor.fetchall())
 
 
-def _respell(connection: Connection, limit: int) -> int:
-    """Index messages again whose documents have an older spelling; returns how many.
+def _count_within_bytes(sizes: Sequence[int]) -> int:
+    """How many of the first texts are within MAX_TEXT_BYTES together; the first one always is."""
+    return max(1, sum(total <= MAX_TEXT_BYTES for total in itertools.accumulate(sizes))) if sizes else 0
+
+
+def _respell(connection: Connection, limit: int, skip_reason: str | None) -> bool:
+    """Index messages again whose documents have an older spelling; returns whether there may be more.
 
     They are those that another version of this program wrote, the newest first.
     """
     cursor = connection.execute(
-        "SELECT s.id FROM search_index AS s WHERE s.spelling < %s ORDER BY s.spelling DESC, s.id DESC LIMIT %s",
+        """
+        SELECT s.id, octet_length(s.text)
+        FROM search_index AS s
+        WHERE s.spelling < %s
+        ORDER BY s.spelling DESC, s.id DESC
+        LIMIT %s
+        """,
         [spelling.VERSION, limit],
     )
-    row_ids = sorted(cast("int", row_id) for (row_id,) in cursor)
-    if row_ids:
+    found = cast("list[tuple[int, int]]", cursor.fetchall())
+    row_ids = sorted(row_id for row_id, _ in found[: _count_within_bytes([size for _, size in found])])
+    _index_or_skip(connection, row_ids, skip_reason)
+    if len(found) == limit or len(row_ids) < len(found):
+        return True
+    connection.execute(
+        "UPDATE search_index_position SET spelling = %(version)s WHERE spelling < %(version)s",
+        {"version": spelling.VERSION},
+    )
+    return False
+
+
+def _retry_skipped(connection: Connection) -> bool:
+    """Index a message again that was skipped; returns whether there was one."""
+    row = connection.execute(
+        """
+        SELECT s.id
+        FROM search_skipped AS s
+        WHERE s.skipped_at < now() - %s::interval
+        ORDER BY s.skipped_at, s.id
+        LIMIT 1
+        """,
+        [_RETRY_INTERVAL],
+    ).fetchone()
+    if row is None:
+        return False
+    row_ids = cast("tuple[int]", row)
+    # Gone if the message is.
+    connection.execute("DELETE FROM search_skipped WHERE id = ANY(%s)", [list(row_ids)])
+    try:
+        with errors.translated(), connection.transaction():
+            _index(connection, row_ids)
+    except StoreError as error:
+        if not is_caused_by_texts(error):
+            raise
+        _skip(connection, row_ids, describe_reason(error))
+    return True
+
+
+def describe_reason(error: StoreError) -> str:
+    """The `skip_reason` of an error."""
+    return error.sqlstate or "unknown"
+
+
+def _index_or_skip(connection: Connection, row_ids: Sequence[int], skip_reason: str | None) -> None:
+    if skip_reason is not None:
+        _skip(connection, row_ids, skip_reason)
+    elif row_ids:
         _index(connection, row_ids)
-    if len(row_ids) < limit:
-        connection.execute(
-            "UPDATE search_index_position SET spelling = %(version)s WHERE spelling < %(version)s",
-            {"version": spelling.VERSION},
-        )
-    return len(row_ids)
+
+
+def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
+    parameters = {"ids": list(row_ids), "reason": reason}
+    # What is there is the document of an earlier text.
+    connection.execute("DELETE FROM search_index WHERE id = ANY(%(ids)s)", parameters)
+    connection.execute(
+        """
+        INSERT INTO search_skipped (id, sqlstate)
+        SELECT m.id, %(reason)s
+        FROM whatsapp_messages AS m
+        WHERE m.id = ANY(%(ids)s)
+        ON CONFLICT (id) DO UPDATE SET sqlstate = excluded.sqlstate, skipped_at = excluded.skipped_at
+        """,
+        parameters,
+    )
 
 
 def _index(connection: Connection, row_ids: Sequence[int]) -> None:

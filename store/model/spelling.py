@@ -16,6 +16,7 @@ MAX_MARKS: Final = 8
 
 _TOO_MANY_MARKS = re.compile(rb"(?<=[^\0]{%d})[^\0]+" % MAX_MARKS)
 _MAX_CACHED_CHARACTERS: Final = 20_000
+_PIECE_LENGTH: Final = 4096
 _REPLACEMENTS: Final = {
     # Apostrophes and quotation marks.
     **dict.fromkeys("\u00b4\u2018\u2019\u201a\u201b\u02bc\u2032", "'"),
@@ -70,6 +71,22 @@ def normalize(text: str) -> str:
     characters are removed.
     """
     return compose(text).translate(_SPELLINGS)
+
+
+def normalize_start(text: str, max_length: int) -> str:
+    """The first characters of the normalised text, at most `max_length`, from as many of the text.
+
+    A ligature becomes up to 18 characters, so no more of the text is normalised than is kept.
+    """
+    composed = compose(text[:max_length])
+    parts: list[str] = []
+    length = 0
+    for start in range(0, len(composed), _PIECE_LENGTH):
+        parts.append(composed[start : start + _PIECE_LENGTH].translate(_SPELLINGS))
+        length += len(parts[-1])
+        if length >= max_length:
+            break
+    return "".join(parts)[:max_length]
 
 
 def normalize_with_offsets(composed: str) -> tuple[str, list[int]]:

@@ -7,6 +7,7 @@ import time
 from store.feed import search_index
 from store.ledger import batch_runs
 from store.postgres import errors
+from store.postgres.connections import Connection
 from store.postgres.pool import Pool
 
 log = logging.getLogger("worker.housekeeping.indexer")
@@ -28,6 +29,7 @@ class Indexer:
     def __init__(self, database_url: str) -> None:
         self._pool = Pool(database_url, "indexer", size=1, read_only=False)
         self._stopping = threading.Event()
+        self._limit = CHANGES_PER_TRANSACTION
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
     def start(self) -> None:
@@ -46,13 +48,32 @@ class Indexer:
         while not self._stopping.is_set():
             try:
                 with self._pool.connection() as connection:
-                    has_more = search_index.advance(connection, CHANGES_PER_TRANSACTION)
                     if time.monotonic() >= next_extension_at:
                         next_extension_at = time.monotonic() + BATCH_RUNS_INTERVAL
                         batch_runs.extend(connection, MIN_BATCHES)
+                    has_more = self._advance_index(connection)
             except errors.StoreError as error:
                 log.warning("indexing failed: %s", error)
                 self._stopping.wait(ERROR_SECONDS)
             else:
                 if not has_more:
                     self._stopping.wait(IDLE_SECONDS)
+
+    def _advance_index(self, connection: Connection) -> bool:
+        """Index the next changes; returns whether there may be more.
+
+        After a transaction that its texts made fail, the next has half as many changes; a single one is skipped.
+        """
+        try:
+            has_more = search_index.advance(connection, self._limit)
+        except errors.StoreError as error:
+            if not search_index.is_caused_by_texts(error):
+                raise
+            if self._limit > 1:
+                self._limit //= 2
+            else:
+                log.warning("a message cannot be indexed and is skipped: %s", error)
+                search_index.advance(connection, 1, skip_reason=search_index.describe_reason(error))
+            return True
+        self._limit = min(2 * self._limit, CHANGES_PER_TRANSACTION)
+        return has_more

@@ -96,3 +96,11 @@ def test_a_hostile_message_is_indexed_like_any_other(history: HistoryWriter, dat
     advance(database_url)
 
     assert history.rows("SELECT text FROM search_index ORDER BY timestamp") == [("z",), ("after",)]
+
+
+def test_large_texts_are_indexed_in_small_transactions(history: HistoryWriter, database_url: str) -> None:
+    """250 messages of 65,000 characters took a minute, longer than a statement may."""
+    history.store(*(message_fact("x" * 60_000, n) for n in range(6)))
+
+    assert advance(database_url) == 2
+    assert history.rows("SELECT count(*) FROM search_index") == [(6,)]

@@ -112,3 +112,8 @@ def longest_run_of_marks(text: str) -> int:
         run = run + 1 if unicodedata.combining(character) else 0
         longest = max(longest, run)
     return longest
+
+
+@given(st.text(max_size=200), st.integers(0, 300))
+def test_the_start_of_a_text_is_spelled_like_the_whole(text: str, max_length: int) -> None:
+    assert spelling.normalize_start(text, max_length) == spelling.normalize(text[:max_length])[:max_length]

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from dev.embedded.child_process import wait_until
+from store.doctor import event_flow
+from store.postgres import connections
 from tests.support.history_writer import HistoryWriter, message_fact
 from worker.housekeeping import indexer
 from worker.housekeeping.indexer import Indexer
@@ -52,3 +54,35 @@ def test_batches_become_runs(history: HistoryWriter, database_url: str, monkeypa
 
     assert wait_until(lambda: history.rows("SELECT first, last FROM batch_runs") == [(1, 2)], 5)
     running.stop()
+
+
+REJECT_POISON = """
+    CREATE FUNCTION reject_poison() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF new.text LIKE 'poison%%' THEN
+            RAISE EXCEPTION 'index row size exceeds maximum' USING ERRCODE = '54000';
+        END IF;
+        RETURN new;
+    END $$;
+    CREATE TRIGGER reject_poison BEFORE INSERT ON search_index FOR EACH ROW EXECUTE FUNCTION reject_poison();
+"""
+INDEXED = "SELECT text FROM search_index ORDER BY timestamp"
+
+
+@pytest.mark.usefixtures("running_indexer")
+def test_a_message_that_cannot_be_indexed_holds_up_no_other(history: HistoryWriter, database_url: str) -> None:
+    """It is noted for the doctor, and indexed an hour later if that is possible by then."""
+    history.execute(REJECT_POISON)
+
+    history.store(*(message_fact(f"{'poison' if n == 5 else 'good'} {n}", n) for n in range(12)))
+
+    assert wait_until(lambda: len(history.rows(INDEXED)) == 11, 10)
+    skipped = "SELECT m.message_text, s.sqlstate FROM search_skipped AS s JOIN whatsapp_messages AS m USING (id)"
+    assert history.rows(skipped) == [("poison 5", "54000")]
+    with connections.open(database_url, "test") as connection:
+        (found,) = event_flow.search_index(connection)
+    assert (found.name, found.severity) == ("search.skipped", "warning")
+    history.execute("ALTER TABLE search_index DISABLE TRIGGER reject_poison")
+    history.execute("UPDATE search_skipped SET skipped_at = now() - interval '2 hours'")
+    assert wait_until(lambda: len(history.rows(INDEXED)) == 12, 10)
+    assert history.rows(skipped) == []
