@@ -18,6 +18,7 @@ from store.feed import database_identity
 from store.feed.database_identity import DatabaseIdentity
 from store.postgres.connections import Connection
 from store.postgres.errors import TransientError
+from worker.drain import known_batches
 from worker.drain.stream import StreamConsumer
 
 log = logging.getLogger("worker.drain")
@@ -128,8 +129,11 @@ class DatabaseMarker:
                 self._reports_position = False
         return database_identity.read(connection, with_position=False)
 
-    def verify(self, connection: Connection) -> None:
+    def verify(self, connection: Connection, *, is_new: bool = True) -> None:
         """Compare the database with the marker, and bring the marker up to date; call it every second.
+
+        The marker is up to a second old. A new connection may lead to a database that lost the commits of that second:
+        then the newest acknowledged entries of the stream are compared too.
 
         If the database may lack commits, workers apply again everything that is in the stream. Raises
         DatabaseRefusedError, TransientError and RedisError, after which nothing may be stored.
@@ -145,7 +149,10 @@ class DatabaseMarker:
                     f" that are in Redis here, run `{ADOPT}`."
                 )
             again = False
-            if marker is not None and marker.may_lack_commits(identity):
+            if marker is not None and (
+                marker.may_lack_commits(identity)
+                or (is_new and known_batches.is_acknowledged_missing(self._stream, connection))
+            ):
                 again = True
                 self._require_unused(cast("bytes | None", pipe.get(IN_USE)), marker, identity)
                 self._stream.ensure_group()

@@ -1,4 +1,7 @@
-"""Acknowledges entries whose batches are stored already, without parsing them, while entries are applied again."""
+"""Compares entries of the stream with the ledger: which of their batches are stored.
+
+While entries are applied again, those that are stored are acknowledged without parsing them.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +9,10 @@ from ingest.queue import contract
 from store.ledger import batch_counts
 from store.ledger.batch_counts import BatchId
 from store.postgres.connections import Connection
-from worker.drain.stream import StreamConsumer, StreamEntry
+from worker.drain.stream import EntryFields, StreamConsumer, StreamEntry
+
+COMPARED_ENTRIES = 10
+"""Of the newest acknowledged entries; commits follow the stream's order, but for those of concurrent workers."""
 
 
 class KnownBatches:
@@ -26,7 +32,7 @@ class KnownBatches:
         """Acknowledge the entries that are stored; returns the others. Raises TransientError and RedisError."""
         if not self._is_expected:
             return entries
-        ids = {entry.id: batch_id for entry in entries if (batch_id := _batch_id(entry)) is not None}
+        ids = {entry.id: batch_id for entry in entries if (batch_id := _batch_id(entry.fields)) is not None}
         known = batch_counts.known(get_connection(), ids.values())
         stored = [entry_id for entry_id, batch_id in ids.items() if batch_id in known]
         self._stream.acknowledge(stored)
@@ -34,9 +40,15 @@ class KnownBatches:
         return [entry for entry in entries if ids.get(entry.id) not in known]
 
 
-def _batch_id(entry: StreamEntry) -> BatchId | None:
+def is_acknowledged_missing(stream: StreamConsumer, connection: Connection) -> bool:
+    """Whether the database lacks a batch whose entry was acknowledged lately; raises StoreError and RedisError."""
+    ids = {batch_id for fields in stream.newest_acknowledged(COMPARED_ENTRIES) if (batch_id := _batch_id(fields))}
+    return bool(ids) and batch_counts.known(connection, ids) != ids
+
+
+def _batch_id(fields: EntryFields) -> BatchId | None:
     try:
-        batch = contract.from_fields(entry.fields)
+        batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
         return None  # the drain sets it aside
     return batch.writer, batch.number

@@ -189,6 +189,19 @@ class StreamConsumer:
             min(bounds, key=order),
         )
 
+    def newest_acknowledged(self, count: int) -> list[EntryFields]:
+        """The fields of up to `count` of the newest entries that were delivered, without those that are pending."""
+        position = self._position()
+        if position is None:
+            return []
+        delivered = self._entries(self.redis.xrevrange(STREAM, position.last_delivered_id, "-", count=count))
+        if not delivered:
+            return []
+        oldest, newest = delivered[-1][0], delivered[0][0]
+        pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, oldest.decode(), newest.decode(), count)
+        pending_ids = {entry["message_id"] for entry in cast("list[dict[str, object]]", pending)}
+        return [fields for id_, fields in delivered if id_ not in pending_ids]
+
     def newest_fields(self, count: int) -> list[EntryFields]:
         """The newest entries' fields."""
         return [fields for _, fields in self._entries(self.redis.xrevrange(STREAM, count=count))]

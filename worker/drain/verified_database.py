@@ -17,6 +17,8 @@ class VerifiedDatabase:
         self._marker = marker
         self._connection: Connection | None = None
         self._is_verified = False
+        self._is_new = True
+        """Whether the connection was not verified yet."""
 
     @property
     def generation(self) -> str | None:
@@ -35,8 +37,8 @@ class VerifiedDatabase:
         connection = self._open()
         self._is_verified = False
         with connections.deadline(connection, VERIFY_DEADLINE_SECONDS):
-            self._marker.verify(connection)
-        self._is_verified = True
+            self._marker.verify(connection, is_new=self._is_new)
+        self._is_verified, self._is_new = True, False
 
     def doubt(self) -> None:
         """Verify before the next use: a transaction failed, and the reason may be another database."""
@@ -52,6 +54,6 @@ class VerifiedDatabase:
             self._connection = None
         if self._connection is None:
             self._connection = connections.open(self._database_url, "worker", overrides=connections.KEY_LOOKUP_SETTINGS)
-            self._is_verified = False
+            self._is_verified, self._is_new = False, True
             timelines.check(self._connection)
         return self._connection

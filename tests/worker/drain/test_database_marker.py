@@ -85,6 +85,25 @@ def test_entries_are_applied_again_once_after_commits_were_lost(pipeline: Worker
     assert all(worker.start_count == 1 for worker in workers)
 
 
+def test_the_commits_of_the_last_second_are_missed_on_a_new_connection(
+    pipeline: WorkerPipeline, connection: Connection
+) -> None:
+    """The marker is a second old: a copy of the data folder that is put back within that second is not behind it."""
+    one = marker(pipeline)
+    pipeline.feed.append_all(EventGenerator(75).take(20), events_per_batch=5)
+    worker = pipeline.create_worker().start()
+    assert pipeline.wait_until_drained()
+    worker.terminate()
+    one.verify(connection)
+    [(generation,)] = pipeline.fetch_rows("SELECT generation FROM database_identity")
+    pipeline.execute("DELETE FROM batches WHERE number = 4")
+
+    one.verify(connection, is_new=False)
+    assert pipeline.fetch_rows("SELECT generation FROM database_identity") == [(generation,)]
+    one.verify(connection)
+    assert pipeline.fetch_rows("SELECT generation FROM database_identity") != [(generation,)]
+
+
 def test_ids_are_not_given_out_again_and_readers_start_anew(pipeline: WorkerPipeline, connection: Connection) -> None:
     one = marker(pipeline)
     [(epoch,)] = pipeline.fetch_rows("SELECT epoch FROM feed_epoch")
