@@ -11,7 +11,7 @@ from typing import cast
 
 from store.erasure import mentions
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time
-from store.history.parsed_events import ParsedEvent
+from store.history import parsed_events
 from store.model.batches import Batch, Event
 from store.model.facts import Ack, Delete, DisplayName, Edit, Fact, LidAlias, Message, Outcome, Reaction
 from store.postgres.connections import Connection
@@ -51,10 +51,11 @@ def is_suppressed(suppressions: SuppressionSet, outcome: Outcome, received_at: i
     """Return whether an event that was received at this time, in ms, must not be stored."""
     if received_at > suppressions.latest_received_until:
         return False
-    session_id = outcome.session_id
-    received_until = suppressions.latest_of(session_id, affected_addresses(outcome.facts))
+    received_until = latest_time(
+        suppressions.latest_of(each.session_id, affected_addresses(each.facts)) for each in outcome.by_session
+    )
     if received_until is None and not outcome.facts and outcome.kind != "ping":
-        received_until = suppressions.latest_of(session_id, mentions.addresses_in(body))
+        received_until = suppressions.latest_of(outcome.session_id, mentions.addresses_in(body))
     return received_until is not None and received_at <= received_until
 
 
@@ -79,19 +80,21 @@ def _drop_facts(event: Event) -> Event:
 def _erased_copies(connection: Connection, suppressions: SuppressionSet, events: Sequence[Event]) -> set[bytes]:
     """The digests of events about messages that were erased, found by their tombstones."""
     digests_by_mac: dict[bytes, set[bytes]] = {}
-    for event in events:
-        session_id = event.outcome.session_id
-        addresses = affected_addresses(event.outcome.facts)
-        if session_id is None or suppressions.latest_of(session_id, addresses) is None:
+    for parsed in (
+        parsed
+        for event in events
+        for parsed in parsed_events.of_outcome(event.outcome, event.digest, event.received_at, event.order)
+    ):
+        session_id, addresses = parsed.session_id, affected_addresses(parsed.facts)
+        if suppressions.latest_of(session_id, addresses) is None:
             continue
-        parsed = ParsedEvent(event.digest, event.received_at, event.order, session_id, event.outcome.facts)
         for fact, (_, message_id) in parsed.keyed_message_facts():
             if isinstance(fact, Reaction):
                 continue
             # Any address of the event: this copy may be the evidence that two addresses belong to one person.
             for address in addresses:
                 mac = suppressions.key.hash_message(session_id, address, message_id)
-                digests_by_mac.setdefault(mac, set()).add(event.digest)
+                digests_by_mac.setdefault(mac, set()).add(parsed.digest)
     if not digests_by_mac:
         return set()
     cursor = connection.execute(
@@ -101,7 +104,10 @@ def _erased_copies(connection: Connection, suppressions: SuppressionSet, events:
 
 
 def _mentions_suppressed(suppressions: SuppressionSet, event: Event) -> bool:
-    received_until = suppressions.latest_of(event.outcome.session_id, mentions.addresses_in(event.body))
+    mentioned = mentions.addresses_in(event.body)
+    received_until = latest_time(
+        suppressions.latest_of(each.session_id, mentioned) for each in event.outcome.by_session
+    )
     return received_until is not None and event.received_at <= received_until
 
 
@@ -109,9 +115,10 @@ def _aliases_of_suppressed(suppressions: SuppressionSet, events: Collection[Even
     """The other address of each suppressed LID or phone, by the evidence in these events."""
     latest: dict[tuple[str | None, str], int] = {}
     for session_id, alias in {
-        (event.outcome.session_id, fact)
+        (each.session_id, fact)
         for event in events
-        for fact in event.outcome.facts
+        for each in event.outcome.by_session
+        for fact in each.facts
         if isinstance(fact, LidAlias)
     }:
         for scope in (None, session_id):

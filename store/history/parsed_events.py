@@ -1,4 +1,4 @@
-"""The facts of one copy of an event, with the message keys and chats that they concern."""
+"""The facts of one copy of an event about one session, with the message keys and chats that they concern."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from store.history.chats import ChatAddress
 from store.history.message_keys import MessageKey
 from store.model import timestamps
-from store.model.facts import Ack, Delete, Edit, Fact, LidAlias, Message, Reaction, SessionReport
+from store.model.facts import Ack, Delete, Edit, Fact, LidAlias, Message, Outcome, Reaction, SessionReport
 
 MessageFact: TypeAlias = Message | Ack | Edit | Delete | Reaction
 _MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
@@ -74,6 +74,15 @@ class ParsedEvent:
             fact.media_url,
         ]
         return "~" + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+def of_outcome(outcome: Outcome, digest: bytes, received_at: int, order: int) -> list[ParsedEvent]:
+    """The parsed events of one copy of an event: one for each session of which it has facts."""
+    return [
+        ParsedEvent(digest, received_at, order, each.session_id, each.facts)
+        for each in outcome.by_session
+        if each.facts
+    ]
 
 
 KeyedFact: TypeAlias = tuple[ParsedEvent, MessageFact, MessageKey]

@@ -10,7 +10,7 @@ from store.erasure import batch_filter, suppressions
 from store.erasure.batch_filter import FilteredBatches
 from store.erasure.suppressions import SuppressionCache
 from store.feed import changes
-from store.history import event_digests, fold, message_keys, raw_events, sessions
+from store.history import event_digests, fold, message_keys, parsed_events, raw_events, sessions
 from store.history.event_digests import EventCopy
 from store.history.fold import FoldResult
 from store.history.parsed_events import ParsedEvent
@@ -73,7 +73,7 @@ def _write(
     to_fold = [event for digest, event in earliest.items() if digest in recorded]
     to_fold += _redating_copies(connection, copies, earliest)
     folded = fold.apply(
-        connection, [_parsed_event(event) for event in to_fold if event.outcome.facts], own_phone=own_phone
+        connection, [parsed for event in to_fold for parsed in _parsed_events(event)], own_phone=own_phone
     )
     new_digests = {digest for digest, is_new in recorded.items() if is_new}
     _insert_bodies(connection, [earliest[digest] for digest in earliest if digest in new_digests], filtered, folded)
@@ -135,24 +135,22 @@ def _latest_claimed_at(event: Event) -> int | None:
 
     None also without facts: a later parser may find some that the receipt must date.
     """
-    times = [fact.time for fact in event.outcome.facts]
+    times = [fact.time for fact in event.outcome.all_facts]
     credible = [time for time in times if time is not None and time >= timestamps.EARLIEST_PLAUSIBLE]
     return max(credible) if credible and len(credible) == len(times) else None
 
 
-def _parsed_event(event: Event) -> ParsedEvent:
-    session_id = event.outcome.session_id
-    assert session_id is not None, "an event with facts has a session"
-    return ParsedEvent(event.digest, event.received_at, event.order, session_id, event.outcome.facts)
+def _parsed_events(event: Event) -> list[ParsedEvent]:
+    return parsed_events.of_outcome(event.outcome, event.digest, event.received_at, event.order)
 
 
 def _record_last_seen(connection: Connection, copies: Iterable[Event]) -> None:
     last_seen: defaultdict[tuple[str, str], int] = defaultdict(int)
     for event in copies:
         outcome = event.outcome
-        if outcome.session_id is not None:
-            name = sessions.PING_EVENT if outcome.kind == "ping" else (outcome.event_type or "unnamed")
-            last_seen[outcome.session_id, name] = max(last_seen[outcome.session_id, name], event.received_at)
+        name = sessions.PING_EVENT if outcome.kind == "ping" else (outcome.event_type or "unnamed")
+        for each in outcome.by_session:
+            last_seen[each.session_id, name] = max(last_seen[each.session_id, name], event.received_at)
     if last_seen:
         sessions.ensure(connection, {session_id for session_id, _ in last_seen})
         sessions.record_last_seen(connection, last_seen)

@@ -153,6 +153,14 @@ Fact: TypeAlias = Message | Ack | Edit | Delete | Reaction | LidAlias | DisplayN
 
 
 @dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What an event tells of one session."""
+
+    session_id: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of parsing one event."""
 
@@ -166,4 +174,16 @@ class Outcome:
     time: int | None
     """The time that the event claims."""
     facts: tuple[Fact, ...] = ()
-    """Empty unless stored."""
+    """The facts of that session; empty unless stored."""
+    others: tuple[SessionFacts, ...] = ()
+    """Those of the further sessions, if one body tells of several; empty unless there are facts."""
+
+    @property
+    def by_session(self) -> tuple[SessionFacts, ...]:
+        """The sessions that the event tells of, each with its facts."""
+        return self.others if self.session_id is None else (SessionFacts(self.session_id, self.facts), *self.others)
+
+    @property
+    def all_facts(self) -> tuple[Fact, ...]:
+        """The facts of all sessions."""
+        return self.facts if not self.others else tuple(fact for each in self.by_session for fact in each.facts)

@@ -54,10 +54,10 @@ def extract(source: SourceEvent) -> Iterator[LatestFact]:
     for parsed_event in source.parsed_events:
         for fact in parsed_event.facts:
             yield from _extract_from_fact(parsed_event, fact)
-    session_id = source.outcome.session_id
-    if session_id is not None and source.stored_outcome != "forgotten":
+    if source.stored_outcome != "forgotten":
         name = sessions.PING_EVENT if source.outcome.kind == "ping" else (source.outcome.event_type or "unnamed")
-        yield LatestFact("seen", session_id, name, "", 0, source.last_received_at, source.digest, None)
+        for each in source.outcome.by_session:
+            yield LatestFact("seen", each.session_id, name, "", 0, source.last_received_at, source.digest, None)
 
 
 def _extract_from_fact(parsed_event: ParsedEvent, fact: Fact) -> Iterator[LatestFact]:

@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 
 from store.erasure import batch_filter
 from store.erasure.suppressions import SuppressionCache, SuppressionSet
+from store.history import parsed_events
 from store.history.message_keys import MessageKey
 from store.history.parsed_events import ParsedEvent
 from store.ledger import set_aside_events
@@ -55,7 +56,7 @@ class SourceEvent:
     last_received_at: int
     """Its last known receipt, in ms."""
     parsed_events: Sequence[ParsedEvent]
-    """One per receipt that dates something, the earliest first."""
+    """One per session and receipt that dates something, the earliest receipt first."""
     message_keys: frozenset[MessageKey]
     """The keys of the messages that it is about now."""
 
@@ -149,13 +150,14 @@ def _source_from_row(
         outcome = Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)
     elif event_id in rejected:
         outcome = Outcome("parked", parser.rejected_reason, outcome.session_id, outcome.event_type, outcome.time)
-    parsed_events: tuple[ParsedEvent, ...] = ()
+    parsed: tuple[ParsedEvent, ...] = ()
     # An erased event stays erased, even if its body still exists.
-    if outcome.facts and outcome.session_id is not None and stored_outcome != "forgotten":
-        parsed_events = tuple(
-            # Event ids grow with the position in the batch, so they break ties between receipts as it does.
-            ParsedEvent(digest, receipt, event_id % 65536, outcome.session_id, outcome.facts)
+    if stored_outcome != "forgotten":
+        # Event ids grow with the position in the batch, so they break ties between receipts as it does.
+        parsed = tuple(
+            each
             for receipt in sorted({first, last})
+            for each in parsed_events.of_outcome(outcome, digest, receipt, event_id % 65536)
         )
     return SourceEvent(
         event_id=event_id,
@@ -166,6 +168,6 @@ def _source_from_row(
         outcome=outcome,
         first_received_at=first,
         last_received_at=last,
-        parsed_events=parsed_events,
-        message_keys=frozenset(key for parsed in parsed_events[:1] for _, key in parsed.keyed_message_facts()),
+        parsed_events=parsed,
+        message_keys=frozenset(key for each in parsed for _, key in each.keyed_message_facts()),
     )

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from psycopg import conninfo
@@ -98,14 +99,18 @@ class ErasureScenario:
             [(body, at) for body in bodies], number=self._number, upto=self.received, writer=self._writer
         )
 
-    def drain(self, batches: Iterable[contract.RawBatch]) -> Counter[str]:
-        """Store batches as a worker does."""
+    def drain(self, batches: Iterable[contract.RawBatch], parse: FaultyParser | None = None) -> Counter[str]:
+        """Store batches as a worker does, or one with another parser."""
         with connections.open(self.url, "worker") as connection:
             read = [decoding.batch(contract.to_fields(batch)) for batch in batches]
+            if parse is not None:
+                read = [replace(b, events=tuple(replace(e, outcome=parse(e.body)) for e in b.events)) for b in read]
             return apply.batches(connection, read, suppressions=self.suppressions)
 
-    def receive(self, *bodies: bytes, received_at: int | None = None) -> Counter[str]:
-        return self.drain([self.acknowledge(bodies, received_at)])
+    def receive(
+        self, *bodies: bytes, received_at: int | None = None, parse: FaultyParser | None = None
+    ) -> Counter[str]:
+        return self.drain([self.acknowledge(bodies, received_at)], parse)
 
     def record_request(self, address: str, session_id: str | None = None) -> ErasureSubject:
         with connections.open(self.url, "forget") as connection:

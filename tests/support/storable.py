@@ -13,7 +13,10 @@ def assert_storable(outcome: Outcome) -> None:
     assert outcome.time is None or 0 < outcome.time <= timestamps.MAX_MILLISECONDS
     assert_text(outcome.event_type, text.MAX_LABEL)
     assert_id(outcome.session_id)
-    for fact in outcome.facts:
+    assert outcome.facts or not outcome.others
+    for other in outcome.others:
+        assert_id(other.session_id)
+    for fact in outcome.all_facts:
         for field in fields(fact):
             value: object = getattr(fact, field.name)
             if field.name in {"message_id", "reply_to", "address", "sender", "lid", "phone"}:

@@ -56,7 +56,7 @@ def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
 def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> bool:
     """Whether the event claims a time that is too late for its receipt and not for its append."""
     earliest, latest = received_at + timestamps.MAX_CLOCK_SKEW, appended_at + timestamps.MAX_CLOCK_SKEW
-    return any(fact.time is not None and earliest < fact.time <= latest for fact in outcome.facts)
+    return any(fact.time is not None and earliest < fact.time <= latest for fact in outcome.all_facts)
 
 
 def parked_event(raw: RawBatch, index: int, reason: str) -> Event:

@@ -67,7 +67,7 @@ def _park_judged(batch: Batch, verdicts: EventVerdicts, dry_run: DryRun) -> Batc
 
 def _park(batch: Batch, indexes: Collection[int], *, without_names: bool = False) -> Batch:
     def parked(event: Event) -> Event:
-        outcome = replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=())
+        outcome = replace(event.outcome, kind="parked", reason=REJECTED_BY_STORE, facts=(), others=())
         return replace(event, outcome=replace(outcome, session_id=None, event_type=None) if without_names else outcome)
 
     events = tuple(parked(event) if event.batch_index in indexes else event for event in batch.events)
