@@ -150,7 +150,7 @@ class Fold:
         for row_id, copy in inserted:
             session_id, canonical_chat_id = self._canonical_chat(copy.chat_id)
             self.changes.append(Change("message", session_id, canonical_chat_id, row_id))
-            if copy.direction == "incoming" and not copy.is_notice:
+            if copy.is_unread:
                 self.summary_changes.add_incoming(
                     canonical_chat_id, copy.chat_id, (copy.timestamp, copy.receive_order, row_id)
                 )
@@ -159,7 +159,8 @@ class Fold:
         for row in changed:
             session_id, canonical_chat_id = self._canonical_chat(row.chat_id)
             # A group's notice is not unread, what replaces it is.
-            self.summary_changes.mark_stale(canonical_chat_id, recount=self._is_group(row.chat_id))
+            may_be_unread = row.became_unread or self._is_group(row.chat_id)
+            self.summary_changes.mark_stale(canonical_chat_id, recount=may_be_unread)
             self.changes.append(Change("message", session_id, canonical_chat_id, row.row_id))
         copies = Counter(key for _, _, key in facts)
         return {self.locked_keys[key].key_id for key, count in copies.items() if count > 1}

@@ -28,6 +28,7 @@ def build(keyed_fact: KeyedFact, ids: tuple[int, int], *, peer_phone: str | None
         base_status=fact.status or (None if incoming else "sent"),
         timestamp=timestamp,
         time_source=source,
+        is_history=fact.is_history,
         receive_order=event.received_at * 65536 + event.order,
         content_rank=messages.rank(fact),
         content_time=timestamp,

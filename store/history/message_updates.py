@@ -76,7 +76,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
     recomputed = connection.execute(
         f"""
         WITH copies AS (
-            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
+            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread, m.is_history,
                 c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
                 -- An edit replaces the caption of media, else the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
@@ -96,7 +96,8 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         ),
         messages AS (
             SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
-                bool_and(unread) AS unread,
+                -- A copy from the past is not unread, and says nothing of whether the message was read.
+                coalesce(bool_and(unread) FILTER (WHERE NOT is_history), false) AS unread,
                 count(*) OVER (PARTITION BY key_id) AS same_key
             FROM copies
             GROUP BY key_id, canonical_chat_id, direction

@@ -31,6 +31,7 @@ class MessageCopy(NamedTuple):
     base_status: Status | None
     timestamp: int
     time_source: timestamps.TimeSource
+    is_history: bool
     receive_order: int
     content_rank: int
     content_time: int
@@ -45,6 +46,11 @@ class MessageCopy(NamedTuple):
     def is_notice(self) -> bool:
         """Whether WhatsApp says it in a group: it is neither unread nor a question."""
         return self.is_in_group and self.content[_TYPE_FIELD] == "system"
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether somebody has to read it, if this is its only copy."""
+        return self.direction == "incoming" and not self.is_notice and not self.is_history
 
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
@@ -66,6 +72,7 @@ class ChangedMessage:
 
     row_id: int
     chat_id: int
+    became_unread: bool = False
 
 
 _RANKS: Final[dict[ContentState, int]] = {"undecrypted": 0, "media_missing": 2, "complete": 4}
@@ -147,7 +154,8 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
         """
         UPDATE whatsapp_messages AS m
         SET timestamp = n.timestamp, time_source = n.time_source, base_status = n.base_status,
-            sender = n.sender, sender_name = n.sender_name, from_number = n.from_number, rev = m.rev + 1
+            sender = n.sender, sender_name = n.sender_name, from_number = n.from_number, is_history = n.is_history,
+            unread = m.unread OR n.became_unread, rev = m.rev + 1
         FROM (
             SELECT m.id,
                 least(m.timestamp, r.timestamp) AS timestamp,
@@ -162,28 +170,32 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
                 CASE m.direction
                     WHEN 'incoming' THEN greatest(m.from_number, r.from_number)
                     ELSE m.from_number
-                END AS from_number
+                END AS from_number,
+                m.is_history AND r.is_history AS is_history,
+                m.is_history AND NOT r.is_history AND m.direction = 'incoming'
+                    AND NOT (r.is_in_group AND m.message_type = 'system') AS became_unread
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
                 key_id bigint, chat_id bigint, direction text, timestamp bigint, time_source text, base_status text,
-                sender text, sender_name text, from_number text
+                sender text, sender_name text, from_number text, is_history boolean, is_in_group boolean
             )
             JOIN whatsapp_messages AS m USING (key_id, chat_id, direction)
         ) AS n
         WHERE m.id = n.id
-            AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name, m.from_number)
-                IS DISTINCT FROM (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name, n.from_number)
-        RETURNING m.id, m.chat_id
+            AND (m.timestamp, m.time_source, m.base_status, m.sender, m.sender_name, m.from_number, m.is_history)
+                IS DISTINCT FROM
+                (n.timestamp, n.time_source, n.base_status, n.sender, n.sender_name, n.from_number, n.is_history)
+        RETURNING m.id, m.chat_id, n.became_unread
         """,
         {"rows": document},
     )
-    return changed + [ChangedMessage(*row) for row in cast("Iterable[tuple[int, int]]", merged)]
+    return changed + [ChangedMessage(*row) for row in cast("Iterable[tuple[int, int, bool]]", merged)]
 
 
 _INSERT: LiteralString = f"""
     INSERT INTO whatsapp_messages ({message_columns.names(message_columns.COPY)}, status, unread)
     SELECT {message_columns.names(message_columns.COPY, "r")}, r.base_status,
-        -- Nobody has to read a group's notices.
-        r.direction = 'incoming' AND NOT (r.is_in_group AND r.message_type = 'system')
+        -- Nobody has to read a group's notices, and nobody the past.
+        r.direction = 'incoming' AND NOT (r.is_in_group AND r.message_type = 'system') AND NOT r.is_history
     FROM jsonb_to_recordset(%(rows)s::jsonb)
         AS r ({message_columns.declarations(message_columns.COPY)}, is_in_group boolean)
     ORDER BY r.key_id, r.chat_id, r.direction
@@ -197,7 +209,7 @@ _REPLACE_CONTENT: LiteralString = f"""
     SET {message_columns.assignments(_REPLACED, "r")}, original_text = NULL, edited_at = NULL, rev = m.rev + 1,
         unread = CASE
             WHEN r.is_in_group AND (m.message_type = 'system') <> (r.message_type = 'system')
-            THEN m.direction = 'incoming' AND r.message_type <> 'system'
+            THEN m.direction = 'incoming' AND r.message_type <> 'system' AND NOT m.is_history
             ELSE m.unread
         END
     FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (

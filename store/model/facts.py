@@ -61,6 +61,8 @@ class Message:
     sender_name: str | None = None
     """In a group: the author's push name."""
     status: Status | None = None
+    is_history: bool = False
+    """The gateway tells of the past: the message is not new, so it is not unread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ MERGED = (
     Column("base_status", "text"),
     Column("timestamp", "bigint"),
     Column("time_source", "text"),
+    Column("is_history", "boolean"),
 )
 """Merged value by value from all copies."""
 RECOMPUTED = (

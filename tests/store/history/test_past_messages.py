@@ -1,0 +1,49 @@
+"""Messages that a gateway tells from its own history are not unread, and leave the newest message where it is."""
+
+from dataclasses import replace
+
+from store.model.facts import LidAlias, Message
+from tests.support import folding
+from tests.support.folding import BASE_TIME, message_fact, told
+from tests.support.generated_history import world
+from tests.support.generated_history.database import HistoryDatabase
+
+LID = "200000000000011@lid"
+
+
+def past(message_id: str = "A", address: str = world.ASHA, time: int = BASE_TIME) -> Message:
+    return replace(message_fact(message_id, address, time=time), is_history=True)
+
+
+def test_a_message_of_the_past_is_not_unread(history_database: HistoryDatabase) -> None:
+    """A first backfill brings years; nobody could read them all."""
+    folding.assert_order_independent(history_database, told(past("A")), told(past("B", time=BASE_TIME + 1)))
+
+    chat = folding.visible_chats(history_database)[world.ASHA]
+    assert (chat["unread"], chat["last_timestamp"]) == (0, BASE_TIME + 1)
+
+
+def test_the_past_never_moves_a_chat_back(history_database: HistoryDatabase) -> None:
+    """The list of chats is sorted by the newest message, whenever the older ones come."""
+    new = told(message_fact("B", time=BASE_TIME + 1))
+
+    folding.assert_order_independent(history_database, told(past("A")), new)
+    chat = folding.visible_chats(history_database)[world.ASHA]
+    assert (chat["unread"], chat["last_timestamp"]) == (1, BASE_TIME + 1)
+
+
+def test_a_message_that_is_also_reported_as_new_is_unread(history_database: HistoryDatabase) -> None:
+    """A backfill can overtake the event of a message that has just arrived."""
+    folding.assert_order_independent(history_database, told(past("A"), seed="1"), told(message_fact("A")))
+
+    assert folding.visible_chats(history_database)[world.ASHA]["unread"] == 1
+
+
+def test_a_copy_from_the_past_under_the_other_address_does_not_mark_as_read(
+    history_database: HistoryDatabase,
+) -> None:
+    """The gateway's history names the LID, its event the phone: the two rows are one message."""
+    alias = LidAlias(LID, world.ASHA, BASE_TIME)
+
+    folding.assert_order_independent(history_database, told(past("A", LID), alias), told(message_fact("A")))
+    assert folding.visible_chats(history_database)[world.ASHA]["unread"] == 1
