@@ -9,11 +9,11 @@ from pathlib import Path
 import store
 from store.erasure.suppressions import SuppressionCache
 from store.replay.sources import EventParser
-from worker import sak
+from worker import senders
 from worker.drain import poison
-from worker.sak import parser
+from worker.senders.sak import parser
 
-PACKAGES = (sak, store)
+PACKAGES = (senders, store)
 """Packages whose code decides what a replay writes: the parser, and all of the store, however it is divided."""
 
 

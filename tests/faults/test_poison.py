@@ -20,7 +20,7 @@ REFUSE_SESSION = """
     ALTER TABLE sessions ADD CONSTRAINT no_poison CHECK (session_id <> 'POISON')
 """
 BREAKING = """
-from worker.sak import parser
+from worker.senders.sak import parser
 parse = parser.parse
 def touch(body):
     if b"BREAKER" in body:

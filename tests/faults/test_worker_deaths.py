@@ -26,7 +26,7 @@ AT_COMMIT = """
 """
 KILLER = """
 import os, signal
-from worker.sak import parser
+from worker.senders.sak import parser
 parse = parser.parse
 def touch(body):
     if b"KILLER" in body:

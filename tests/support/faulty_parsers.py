@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from store.model.facts import Ack, DisplayName, Fact, LidAlias, Message, Outcome, SessionReport
 from tests.support.generated_history import world
-from worker.sak import parser
+from worker.senders.sak import parser
 
 FaultyParser: TypeAlias = Callable[[bytes], Outcome]
 

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from store.model.facts import Outcome
-from worker.sak import text, timestamps
+from worker.senders.whatsapp import text, timestamps
 
 
 def assert_storable(outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from worker import parsers
 def test_every_module_that_parses_or_folds_is_part_of_the_parsers_name() -> None:
     """A module outside the digest could change what a replay writes while an interrupted replay resumes as if not."""
     graph = grimp.build_graph("worker", "store", "ingest", "telemetry", cache_dir=None)
-    roots = ("worker.sak.parser", "store.ingestion.apply", "store.replay.replay")
+    roots = ("worker.senders.sak.parser", "store.ingestion.apply", "store.replay.replay")
     modules = set(roots).union(*(graph.find_upstream_modules(root) for root in roots))
     files = {str(path.relative_to(ROOT)) for path in parsers.source_files()}
 

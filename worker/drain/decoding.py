@@ -12,7 +12,8 @@ from ingest.queue.contract import RawBatch
 from store.model import timestamps
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
-from worker.sak import identity, parser
+from worker.senders import event_digest
+from worker.senders.sak import parser
 
 MAX_RECEIPT_AHEAD = 5 * 60_000
 """Milliseconds by which a receipt may be after the append of its entry, which in truth always comes later."""
@@ -44,7 +45,7 @@ def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
     """One event of a batch, parsed."""
     body = raw.bodies[index]
     read = parser.parse(body)
-    digest = identity.digest(
+    digest = event_digest.digest(
         body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=read.is_self_identifying
     )
     received_at = raw.received_at[index]
@@ -62,6 +63,6 @@ def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> 
 def parked_event(raw: RawBatch, index: int, reason: str) -> Event:
     """One event of a batch, parked without being parsed; its identity is its position."""
     body = raw.bodies[index]
-    digest = identity.digest(body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=False)
+    digest = event_digest.digest(body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=False)
     outcome = Outcome("parked", reason, None, None, None)
     return Event(index, raw.received_at[index], body, digest, outcome, raw.first_order)

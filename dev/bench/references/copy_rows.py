@@ -14,7 +14,7 @@ import psycopg
 
 from dev.bench.sample_webhooks import Senders
 from store.model.facts import Message
-from worker.sak import parser
+from worker.senders.sak import parser
 
 ParsedRow: TypeAlias = tuple[object, ...]
 ROWS_PER_COPY = 10_000

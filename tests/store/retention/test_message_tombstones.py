@@ -30,7 +30,7 @@ from tests.support.retention_scenario import (
     receive,
     update_event,
 )
-from worker.sak import parser as sak
+from worker.senders.sak import parser as sak
 
 
 def test_nothing_brings_it_back(database_url: str) -> None:

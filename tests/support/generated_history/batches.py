@@ -12,7 +12,7 @@ from store.postgres.connections import Connection
 from tests.support.generated_history import event_kinds, world
 from tests.support.generated_history.dialects import EventChoices
 from worker.drain import decoding
-from worker.sak import parser
+from worker.senders.sak import parser
 
 BodyReceipt = tuple[bytes, int]
 """A body and its receipt."""

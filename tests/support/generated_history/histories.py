@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ingest.queue.contract import RawBatch
 from tests.support.generated_history import event_kinds, world
 from tests.support.generated_history.dialects import EventChoices
-from worker.sak import parser
+from worker.senders.sak import parser
 
 _CHOICE_BYTES = 12
 """Bytes that decide an event: Dice has eight, the rest is how its copies come."""

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from tests.support.generated_history.histories import DrawnHistory
-from worker.sak import parser
+from worker.senders.sak import parser
 
 
 @dataclass(slots=True)

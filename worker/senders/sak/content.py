@@ -1,11 +1,11 @@
 """Extracts a message's content: type, text, media, and the message that it replies to."""
 
-from typing import NamedTuple
-
-from store.model.facts import ContentState, MessageType
-from worker.sak import json_document, message_types, parties, proto, stubs, text, words
-from worker.sak.envelope import Envelope, first_value, is_true
-from worker.sak.json_document import JsonObject
+from store.model.facts import MessageType
+from worker.senders.sak import parties
+from worker.senders.sak.envelope import Envelope, find_protobuf, first_value, is_true
+from worker.senders.whatsapp import json_document, message_content, message_types, stubs, text, words
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_content import MessageContent
 
 _TYPE_KEYS = ("type", "messageType", "message_type")
 _CAPTION_KEYS = ("caption", "mediaCaption", "media_caption")
@@ -13,7 +13,6 @@ _LINK_KEYS = ("mediaUrl", "media_url", "mediaURL", "fileUrl", "file_url", "downl
 _MIME_TYPE_KEYS = ("mimetype", "mimeType", "mime_type")
 _FILE_NAME_KEYS = ("fileName", "filename", "file_name")
 _LENGTH_KEYS = ("seconds", "duration")
-_MAX_MEDIA_SECONDS = 7 * 24 * 3600
 _REPLY_KEYS = (
     *("quotedMessageId", "quoted_message_id", "quotedMsgId", "quotedId", "replyTo", "reply_to", "replyToId"),
     *("reply_to_id", "inReplyTo", "quoted", "quotedMessage", "quotedMsg", "contextInfo", "context"),
@@ -30,39 +29,12 @@ _MEDIA_HINT_KEYS = frozenset((*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_F
 _REPLY_ID_KEYS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
 
-class MessageContent(NamedTuple):
-    """A message's content. A tuple, as one is made for each event."""
-
-    type: MessageType
-    raw_type: str | None
-    state: ContentState
-    text: str | None
-    caption: str | None
-    media_url: str | None
-    mime_type: str | None
-    file_name: str | None
-    media_seconds: int | None
-    reply_to: str | None
-    proto_type: str | None
-    """The type inside the wrappers, if the event has the protobuf message."""
-
-    @property
-    def effective_type(self) -> str | None:
-        """The innermost type in the event."""
-        return self.proto_type or self.raw_type
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it has neither text nor media."""
-        return not (self.text or self.caption or self.media_url or self.file_name)
-
-
 def read(envelope: Envelope) -> MessageContent:
     """The message's content, from the places of every dialect."""
     places = envelope.message_objects
     raw_type = text.label(envelope.first_value(_TYPE_KEYS))
     # SAK's flat events have no protobuf message; searching each would take a tenth of the time.
-    protobuf = proto.find(envelope, places) if envelope.message is not None or raw_type is None else None
+    protobuf = find_protobuf(envelope, places) if envelope.message is not None or raw_type is None else None
     proto_type = None
     if protobuf is not None:
         proto_type = text.label(protobuf[0])
@@ -71,15 +43,15 @@ def read(envelope: Envelope) -> MessageContent:
             raw_type = proto_type
     collected = _collect_words(envelope, raw_type, protobuf)
     message_text = collected or text.message_text(_find_text(places))
-    known_type = _known_type(proto_type or raw_type)
+    known_type = message_content.known_type(proto_type or raw_type)
     if raw_type is None and message_text is None and envelope.has_none_of(_MEDIA_HINT_KEYS):
         return _read_without_content(envelope)
     # The Cloud API's objects have a media's fields under the type: `{"type": "image", "image": {"caption": …}}`.
     has_named = protobuf is None and known_type in message_types.MEDIA_TYPES
     named = first_value(places, (raw_type,)) if has_named and raw_type is not None else None
     if protobuf is None and named is None and envelope.has_none_of(_OPTIONAL_KEYS):
-        kind = known_type or _infer_type(raw_type, message_text, None)
-        state = _content_state(kind, raw_type, has_text=message_text is not None, has_media=False)
+        kind = known_type or message_content.infer_type(raw_type, message_text, None)
+        state = message_content.state(kind, raw_type, has_text=message_text is not None, has_media=False)
         return MessageContent(kind, raw_type, state, message_text, None, None, None, None, None, None, None)
     caption = None if collected else text.message_text(first_value(places, _CAPTION_KEYS))
     media = first_value(places, _MEDIA_KEYS) or named
@@ -93,18 +65,20 @@ def read(envelope: Envelope) -> MessageContent:
         file_name = file_name or text.label(media_fields.get("name"), text.MAX_NAME)
     # Links inside the protobuf message lead to WhatsApp's encrypted files, so they do not count.
     media_url = _find_link(media, envelope.message_objects, known_type)
-    kind = known_type or _infer_type(raw_type, message_text, mime_type or file_name or media_url)
+    kind = known_type or message_content.infer_type(raw_type, message_text, mime_type or file_name or media_url)
     has_text, has_media = bool(message_text or caption), media_url is not None
     return MessageContent(
         type=kind,
         raw_type=raw_type,
-        state=_content_state(kind, proto_type or raw_type, has_text=has_text, has_media=has_media),
+        state=message_content.state(kind, proto_type or raw_type, has_text=has_text, has_media=has_media),
         text=message_text,
         caption=caption,
         media_url=media_url,
         mime_type=mime_type,
         file_name=file_name,
-        media_seconds=_media_seconds(first_value(media_places, _LENGTH_KEYS)) if kind in ("audio", "video") else None,
+        media_seconds=message_content.media_seconds(first_value(media_places, _LENGTH_KEYS))
+        if kind in ("audio", "video")
+        else None,
         reply_to=_find_reply_to(places),
         proto_type=proto_type,
     )
@@ -114,7 +88,8 @@ def _collect_words(envelope: Envelope, raw_type: str | None, protobuf: tuple[str
     """The words of a type that has them in places of its own; None for plain text and media."""
     if protobuf is not None:
         is_plain = (
-            protobuf[0] in message_types.PLAIN_TEXT_TYPES or _known_type(protobuf[0]) in message_types.MEDIA_TYPES
+            protobuf[0] in message_types.PLAIN_TEXT_TYPES
+            or message_content.known_type(protobuf[0]) in message_types.MEDIA_TYPES
         )
         return None if is_plain else words.collect(*protobuf)
     if raw_type is None or raw_type not in words.PLACES:
@@ -127,61 +102,20 @@ def _read_without_content(envelope: Envelope) -> MessageContent:
     """A message without a type or any content: a notice, one that may not be opened here, or one not decrypted."""
     kind: MessageType = "unknown"
     raw_type, state, notice = None, "undecrypted", None
-    stub = stubs.name(envelope)
+    stub = stubs.name(envelope.first_value(stubs.KEYS))
     if _is_view_once(envelope):
         raw_type, state = message_types.VIEW_ONCE_TYPE, "media_missing"
     elif stub is None and envelope.has_long_time and parties.find_push_name(envelope) is None:
         kind, state = "system", "complete"
     elif stub is not None and stub not in stubs.UNDECRYPTED:
-        kind, raw_type, state, notice = "system", stub, "complete", stubs.words(envelope, stub)
+        kind, raw_type, state = "system", stub, "complete"
+        notice = stubs.words(stub, envelope.first_value(stubs.PARAMETER_KEYS))
     return MessageContent(kind, raw_type, state, notice, None, None, None, None, None, None, None)
 
 
 def _is_view_once(envelope: Envelope) -> bool:
     places = envelope.message_objects if envelope.message_key is None else (envelope.message_key,)
     return any(is_true(first_value(objects, _VIEW_ONCE_KEYS)) for objects in (envelope.message_objects, places))
-
-
-def _known_type(raw_type: str | None) -> MessageType | None:
-    if raw_type is None:
-        return None
-    return message_types.MESSAGE_TYPES.get(raw_type) or message_types.MESSAGE_TYPES.get(raw_type.lower())
-
-
-def _infer_type(raw_type: str | None, text_content: str | None, file: str | None) -> MessageType:
-    """The type of a message without a known type: one without any, a wrapper, or a key or context before a message.
-
-    `file` is the file's MIME type, else its name, else its link.
-    """
-    may_hide_text = raw_type in message_types.WRAPPER_TYPES or raw_type in message_types.NOISE_REASONS
-    if raw_type is not None and not may_hide_text:
-        return "unknown"
-    if file is not None:
-        return message_types.media_type(file) or "unknown"
-    return "text" if text_content else "unknown"
-
-
-def _content_state(kind: MessageType, raw_type: str | None, *, has_text: bool, has_media: bool) -> ContentState:
-    if has_media or kind == "system" or (has_text and kind not in message_types.MEDIA_TYPES):
-        return "complete"
-    if kind in message_types.MEDIA_TYPES:
-        return "media_missing"
-    if raw_type in message_types.PROTOBUF_TEXT_TYPES:
-        # Only what was decrypted has a field of the protobuf: the text is empty.
-        return "complete"
-    if raw_type is None or raw_type in message_types.PLAIN_TEXT_TYPES or raw_type in message_types.UNDECRYPTED_TYPES:
-        return "undecrypted"
-    return "media_missing"
-
-
-def _media_seconds(value: object) -> int | None:
-    """Whole seconds; None for what is no length of a recording."""
-    if isinstance(value, float | str):
-        try:
-            value = int(float(value))
-        except (OverflowError, ValueError):
-            return None
-    return value if type(value) is int and 0 <= value <= _MAX_MEDIA_SECONDS else None
 
 
 def _find_text(objects: tuple[JsonObject, ...]) -> object:

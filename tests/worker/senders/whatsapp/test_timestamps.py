@@ -1,6 +1,6 @@
 import pytest
 
-from worker.sak import timestamps
+from worker.senders.whatsapp import timestamps
 
 SECOND = 1_734_621_000_000
 """2024-12-19T15:10:00Z"""

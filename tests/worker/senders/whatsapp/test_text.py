@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.sak import text
+from worker.senders.whatsapp import text
 
 
 @pytest.mark.parametrize(

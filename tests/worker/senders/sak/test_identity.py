@@ -4,14 +4,15 @@ import hashlib
 
 import pytest
 
-from worker.sak import identity, parser
+from worker.senders import event_digest
+from worker.senders.sak import identity, parser
 
 WRITER = "0123456789abcdef0123456789abcdef"
 
 
 def digest_of(body: bytes, *, number: int = 1, index: int = 0) -> bytes:
     told = parser.parse(body).is_self_identifying
-    return identity.digest(body, writer=WRITER, number=number, index=index, is_self_identifying=told)
+    return event_digest.digest(body, writer=WRITER, number=number, index=index, is_self_identifying=told)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_an_event_without_id_and_time_is_another_one_each_time_it_comes(body: by
 def test_a_place_in_a_batch_has_the_digest_of_no_body() -> None:
     """A sender who knows a writer's id must not be able to forge the digest of another event."""
     place = digest_of(b"{}", number=1, index=0)
-    forged = identity.POSITION_PREFIX + f"{WRITER} 1 0".encode()
+    forged = event_digest.POSITION_PREFIX + f"{WRITER} 1 0".encode()
 
     assert hashlib.sha256(forged).digest() == place
     assert not parser.parse(forged).is_self_identifying
@@ -79,7 +80,7 @@ def test_the_identity_of_an_event_is_frozen() -> None:
     If this fails, raise VERSION and give the store a way to find what has the digest of the version before.
     """
     frozen = hashlib.sha256(
-        repr((identity.VERSION, identity.POSITION_PREFIX, identity.IDENTIFYING_KEYS)).encode()
+        repr((identity.VERSION, event_digest.POSITION_PREFIX, identity.IDENTIFYING_KEYS)).encode()
     ).hexdigest()
 
     assert frozen == "1b457638876086c2eeffebcd6d677b0d1fe64682eeb92f9b3921a5cd6994d614"

@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from dev.checkout import ROOT
 from store.model.facts import Outcome
-from worker.sak import parser
+from worker.senders.sak import parser
 
 PAYLOADS = ROOT / "tests" / "payloads"
 BODIES = sorted(path for path in PAYLOADS.glob("*/*.*") if not path.name.endswith(".expected.json"))

@@ -2,9 +2,13 @@
 
 from store.model import addresses
 from store.model.facts import Fact, Message
-from worker.sak import acks, content, json_document, parties, stubs, updates
-from worker.sak.envelope import Envelope
-from worker.sak.message_types import (
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.sak import acks, content, parties, updates
+from worker.senders.sak.envelope import Envelope
+from worker.senders.sak.updates import MessageUpdate
+from worker.senders.whatsapp import json_document, stubs
+from worker.senders.whatsapp.message_content import MessageContent
+from worker.senders.whatsapp.message_types import (
     EDITED_TYPES,
     KEY_TYPES,
     LEADING_TYPES,
@@ -12,8 +16,6 @@ from worker.sak.message_types import (
     PROTOCOL_TYPES,
     REACTION_TYPES,
 )
-from worker.sak.reasons import Reason, UnreadableEventError
-from worker.sak.updates import MessageUpdate
 
 
 def read_received(envelope: Envelope) -> tuple[Fact, ...]:
@@ -72,7 +74,7 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     return (message, *sides.evidence)
 
 
-def _may_hide_message(message_content: content.MessageContent, chat: str) -> bool:
+def _may_hide_message(message_content: MessageContent, chat: str) -> bool:
     """Whether a message may follow the key or the context that the gateway names as the type.
 
     SAK names only the first field. In a group a key often comes alone, elsewhere it does not.

@@ -1,7 +1,8 @@
 """Decodes any bytes as JSON, in time and memory proportional to their number.
 
-What this module can decode is part of an event's identity (worker/sak/identity.py): a body that becomes readable or
-unreadable changes its digest. The depth is therefore limited here; the interpreter's own limit differs by version.
+What this module can decode is part of an event's identity (worker/senders/event_digest.py): a body that becomes
+readable or unreadable changes its digest. The depth is therefore limited here; the interpreter's own limit
+differs by version.
 """
 
 import json
@@ -9,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 
-from worker.sak.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import Reason, UnreadableEventError
 
 JsonObject: TypeAlias = Mapping[str, object]
 

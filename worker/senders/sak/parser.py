@@ -2,22 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from store.model.facts import Fact, Outcome
-from worker.sak import acks, identity, json_document, messages, sessions, text, updates
-from worker.sak.envelope import Envelope, is_flat, is_true, open_envelope
-from worker.sak.json_document import JsonObject
-from worker.sak.reasons import Reason, UnreadableEventError
-
-
-class ParseResult(NamedTuple):
-    """The outcome of one body."""
-
-    outcome: Outcome
-    is_self_identifying: bool
-    """Whether equal bytes are the same event (worker/sak/identity.py)."""
-
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.results import ParseResult
+from worker.senders.sak import acks, identity, messages, sessions, updates
+from worker.senders.sak.envelope import Envelope, is_flat, is_true, open_envelope
+from worker.senders.whatsapp import json_document, text
+from worker.senders.whatsapp.json_document import JsonObject
 
 _READERS: Final[dict[str, Callable[[Envelope], tuple[Fact, ...]]]] = {
     "message.received": messages.read_received,

@@ -4,9 +4,10 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Fact, SessionReport, SessionState
-from worker.sak import acks, json_document, text
-from worker.sak.envelope import Envelope, first_value
-from worker.sak.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.sak import acks
+from worker.senders.sak.envelope import Envelope, first_value
+from worker.senders.whatsapp import json_document, text
 
 _STATE_KEYS = ("status", "state", "connection", "connectionStatus", "connection_status")
 _PHONE_KEYS = ("phoneNumber", "phone_number", "phone", "number", "wid", "jid", "me")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.storable import assert_storable
-from worker.sak import parser
+from worker.senders.sak import parser
 
 EVENTS = [
     *("message.received", "message.sent", "message.reaction", "message.edited", "message.deleted", "message.status"),

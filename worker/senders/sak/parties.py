@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from store.model import addresses
 from store.model.facts import Direction, DisplayName, LidAlias
-from worker.sak import json_document, text
-from worker.sak.envelope import Envelope, first_value
-from worker.sak.json_document import JsonObject
-from worker.sak.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.sak.envelope import Envelope, first_value
+from worker.senders.whatsapp import display_names, json_document, text
+from worker.senders.whatsapp.json_document import JsonObject
 
 _CHAT_KEYS = ("chatId", "chat_id", "chatJid", "chat_jid", "remoteJid", "remote_jid")
 _CHAT_HINT_KEYS = frozenset((*_CHAT_KEYS, "key"))
@@ -78,7 +78,7 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     push_name = find_push_name(envelope)
     if sender is not None:
         evidence += _find_aliases(envelope, sender, _SENDER_ALIAS_KEYS, time)
-        if push_name is not None and _is_informative_name(push_name, sender):
+        if push_name is not None and display_names.is_informative(push_name, sender):
             evidence.append(DisplayName(sender, push_name, 1, time))
     return Parties(chat, "incoming", sender, push_name, (*evidence, *contact))
 
@@ -208,7 +208,7 @@ def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: boo
     names = list(_find_contact_names(envelope, chat, time))
     # An outgoing message carries the owner's own push name.
     push_name = None if is_ours else find_push_name(envelope)
-    if push_name is not None and _is_informative_name(push_name, chat):
+    if push_name is not None and display_names.is_informative(push_name, chat):
         names.append(DisplayName(chat, push_name, 1, time))
     return names
 
@@ -231,7 +231,7 @@ def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tupl
         chat = person
     elif not addresses.is_individual(chat):
         return ()
-    return (DisplayName(chat, name, 2, time),) if _is_informative_name(name, chat) else ()
+    return (DisplayName(chat, name, 2, time),) if display_names.is_informative(name, chat) else ()
 
 
 def _find_contact(envelope: Envelope) -> JsonObject | None:
@@ -240,8 +240,3 @@ def _find_contact(envelope: Envelope) -> JsonObject | None:
         return None
     places = tuple(place for place in envelope.all_objects if place is not envelope.message)
     return json_document.as_object(first_value(places, ("contact",)))
-
-
-def _is_informative_name(name: str, person: str) -> bool:
-    """Whether the name adds to the address: some gateways repeat the number as the name."""
-    return addresses.parse_phone(name) is None and name != person and name != person.partition("@")[0]

@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import MessageType
-from worker.sak.reasons import Reason
+from worker.senders.reasons import Reason
 
 PROTOBUF_TEXT_TYPES: Final = frozenset({"conversation", "extendedTextMessage"})
 PLAIN_TEXT_TYPES: Final = PROTOBUF_TEXT_TYPES | {"text", "chat"}

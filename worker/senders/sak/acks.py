@@ -1,44 +1,17 @@
 """Parses delivery statuses: words, numbers and WhatsApp's own names."""
 
-import re
 from typing import Final
 
 from store.model.facts import Ack, Fact, Status
-from worker.sak import json_document, parties, text
-from worker.sak.envelope import Envelope, first_value
-from worker.sak.json_document import JsonObject
-from worker.sak.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.sak import parties
+from worker.senders.sak.envelope import Envelope, first_value
+from worker.senders.whatsapp import json_document, statuses, text
+from worker.senders.whatsapp.json_document import JsonObject
 
 _STATUS_KEYS: Final = ("status", "ack", "messageStatus", "message_status", "ackName", "state")
 _MESSAGE_IDS_KEYS = ("messageIds", "message_ids", "ids")
 _MAX_IDS = 1_000
-
-_STATUS_BY_WORD: Final[dict[str, Status]] = {
-    **dict.fromkeys(("failed", "error", "error_ack"), "failed"),
-    **dict.fromkeys(("pending", "queued", "clock", "pending_ack"), "pending"),
-    **dict.fromkeys(("sent", "server", "server_ack"), "sent"),
-    **dict.fromkeys(("delivered", "device", "delivery_ack"), "delivered"),
-    **dict.fromkeys(("read", "seen", "read_ack"), "read"),
-    **dict.fromkeys(("played", "played_ack"), "played"),
-}
-_STATUS_SCALE: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
-_FIRST_OF_SCALE = -1
-"""SAK and most gateways count from -1."""
-_FIRST_OF_BAILEYS_SCALE = 0
-"""Baileys' `status` beside a message key is protobuf's enumeration, which counts from 0."""
-
-
-def parse_status(value: object, first: int = _FIRST_OF_SCALE) -> Status | None:
-    """The status of a word, or of a number on the scale that begins at `first`; None for any other value."""
-    if isinstance(value, str):
-        word = (text.label(value) or "").lower()
-        if not re.fullmatch(r"-?[0-9]", word, re.ASCII):
-            return _STATUS_BY_WORD.get(word)
-        value = int(word)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    place = value - first
-    return _STATUS_SCALE[int(place)] if place in range(len(_STATUS_SCALE)) else None
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
@@ -54,8 +27,8 @@ def find_status(envelope: Envelope) -> Status | None:
     """The first known status in the event."""
     for key in _STATUS_KEYS:
         is_baileys = key == "status" and envelope.message_key is not None
-        first = _FIRST_OF_BAILEYS_SCALE if is_baileys else _FIRST_OF_SCALE
-        if (status := parse_status(first_value(_places(envelope), (key,)), first)) is not None:
+        first = statuses.FIRST_OF_BAILEYS_SCALE if is_baileys else statuses.FIRST_OF_SCALE
+        if (status := statuses.parse(first_value(_places(envelope), (key,)), first)) is not None:
             return status
     return None
 

@@ -8,8 +8,8 @@ import pytest
 
 from dev.checkout import ROOT
 from store.model.facts import Fact
-from worker.sak import parser
-from worker.sak.reasons import Reason
+from worker.senders.reasons import Reason
+from worker.senders.sak import parser
 
 PAYLOADS = ROOT / "tests" / "payloads"
 EXPECTED = sorted(PAYLOADS.glob("*/*.expected.json"))
@@ -51,7 +51,7 @@ def test_every_reason_is_shown_by_a_payload() -> None:
     """A code that no payload gives is either dead or untried."""
     given = {json.loads(path.read_text(encoding="utf-8")).get("reason") for path in EXPECTED}
 
-    # Too large for a file: tests/worker/sak/test_hostile.py.
+    # Too large for a file: tests/worker/senders/sak/test_hostile.py.
     assert {reason.value for reason in Reason} - given == {Reason.NESTED_TOO_DEEPLY.value}
 
 

@@ -6,7 +6,8 @@ import tracemalloc
 import pytest
 
 from store.model.facts import DisplayName, Message
-from worker.sak import parser, text
+from worker.senders.sak import parser
+from worker.senders.whatsapp import text
 
 FLAT: dict[str, object] = {
     "event": "message.received",

@@ -10,7 +10,7 @@ import pytest
 
 from dev.checkout import ROOT
 from tests.support.storable import assert_storable
-from worker.sak import parser
+from worker.senders.sak import parser
 
 PAYLOADS = ROOT / "tests" / "payloads"
 PATHS = [path for path in sorted(PAYLOADS.glob("*/*.*")) if not path.name.endswith(".expected.json")]

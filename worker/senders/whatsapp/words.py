@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from worker.sak import json_document, proto, text
-from worker.sak.json_document import JsonObject
-from worker.sak.reasons import UnreadableEventError
+from worker.senders.reasons import UnreadableEventError
+from worker.senders.whatsapp import json_document, proto, text
+from worker.senders.whatsapp.json_document import JsonObject
 
 _BUTTONS = ("hydratedButtons", "buttons")
 _MEDIA: Final = (

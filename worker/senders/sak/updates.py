@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from store.model.facts import Delete, Edit, Fact, Reaction
-from worker.sak import acks, json_document, parties, proto, text, words
-from worker.sak.envelope import Envelope, first_value
-from worker.sak.json_document import JsonObject
-from worker.sak.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
-from worker.sak.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.sak import acks, parties
+from worker.senders.sak.envelope import Envelope, find_protobuf, first_value
+from worker.senders.whatsapp import json_document, text, words
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
 
 _PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
 _REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
@@ -105,7 +106,7 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
 
 def _find_fields(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> JsonObject | None:
     """The fields of an update, wherever they are, wrappers included."""
-    found = proto.find(envelope, envelope.all_objects)
+    found = find_protobuf(envelope, envelope.all_objects)
     if found is not None and found[0] in raw_types:
         return found[1]
     return json_document.as_object(first_value(envelope.all_objects, keys))

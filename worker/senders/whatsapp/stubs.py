@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from worker.sak import json_document, text
-from worker.sak.envelope import Envelope
+from worker.senders.whatsapp import json_document, text
 
 KEYS: Final = ("messageStubType", "message_stub_type")
-_PARAMETER_KEYS = ("messageStubParameters", "message_stub_parameters")
+PARAMETER_KEYS: Final = ("messageStubParameters", "message_stub_parameters")
 
 _GROUP_STUBS = (
     *("GROUP_CREATE", "GROUP_CHANGE_SUBJECT", "GROUP_CHANGE_ICON", "GROUP_CHANGE_INVITE_LINK"),
@@ -33,9 +32,8 @@ _WITH_WORDS: Final = frozenset({"GROUP_CREATE", "GROUP_CHANGE_SUBJECT", "GROUP_C
 """Stubs whose first parameter is words; elsewhere it is an address or a flag."""
 
 
-def name(envelope: Envelope) -> str | None:
-    """The name of the event's stub; None if it has none."""
-    value = envelope.first_value(KEYS)
+def name(value: object) -> str | None:
+    """The name of a stub that is given by its name or number; None if it is none."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     if isinstance(value, int) and not isinstance(value, bool):
@@ -44,9 +42,9 @@ def name(envelope: Envelope) -> str | None:
     return None if known is None or known.upper() == "UNKNOWN" else known.upper()
 
 
-def words(envelope: Envelope, stub: str) -> str | None:
+def words(stub: str, parameters: object) -> str | None:
     """The words of a notice, such as a group's new subject."""
     if stub not in _WITH_WORDS:
         return None
-    parameters = json_document.as_list(envelope.first_value(_PARAMETER_KEYS)) or [None]
-    return text.message_text(parameters[0])
+    values = json_document.as_list(parameters) or [None]
+    return text.message_text(values[0])

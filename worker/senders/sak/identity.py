@@ -1,15 +1,13 @@
-"""Computes an event's digest, by which a repeated delivery is recognised.
+"""Tells whether an event identifies itself: by an id or a time, which would differ between two events.
 
-Two bodies with equal bytes are one event only if they carry an id or a time, which would differ between two events.
 The keys that count are frozen here, independent of the parser: an event's digest must stay the same for ever. A change
 needs a new version, and a way to find events under their old digest.
 """
 
-import hashlib
 from typing import Final
 
-from worker.sak import json_document
-from worker.sak.json_document import JsonObject
+from worker.senders.whatsapp import json_document
+from worker.senders.whatsapp.json_document import JsonObject
 
 VERSION: Final = 1
 
@@ -32,9 +30,6 @@ IDENTIFYING_KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("payload", "message"), (*_TIME_KEYS, *_MESSAGE_ID_KEYS, "id")),
 )
 
-POSITION_PREFIX: Final = b"\x00sak event by position 1\x00"
-"""Prefix of the hash input of an event without an identity: no JSON begins with NUL, so no body has such a digest."""
-
 
 def is_self_identifying(fields: JsonObject) -> bool:
     """Whether bodies with these fields and equal bytes are the same event."""
@@ -50,10 +45,3 @@ def is_self_identifying(fields: JsonObject) -> bool:
             if value and value is not True:
                 return True
     return False
-
-
-def digest(body: bytes, *, writer: str, number: int, index: int, is_self_identifying: bool) -> bytes:
-    """The event's SHA-256, 32 bytes: of its body if self-identifying, else of its position in its writer's batch."""
-    if is_self_identifying:
-        return hashlib.sha256(body).digest()
-    return hashlib.sha256(POSITION_PREFIX + f"{writer} {number} {index}".encode()).digest()

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from worker.sak import json_document, text, timestamps
-from worker.sak.json_document import JsonObject
+from worker.senders.whatsapp import json_document, proto, text, timestamps
+from worker.senders.whatsapp.json_document import JsonObject
 
 _FLAT_KEYS = ("from", "from_jid", "to", "messageId", "message_id")
 _SESSION_ID_KEYS = ("sessionId", "session_id")
@@ -122,4 +122,14 @@ def _find_time(objects: tuple[JsonObject, ...]) -> int | None:
             value = place.get(key)
             if value is not None and (time := timestamps.parse(value)) is not None:
                 return time
+    return None
+
+
+def find_protobuf(envelope: Envelope, objects: tuple[JsonObject, ...]) -> tuple[str, JsonObject] | None:
+    """The first protobuf message that is, or lies in, one of these objects of the event."""
+    for place in objects:
+        is_message = place is envelope.message
+        found = proto.unwrap(place, is_message=is_message, is_protobuf=is_message and envelope.message_key is not None)
+        if found is not None:
+            return found
     return None

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from worker.sak import json_document
+from worker.senders.whatsapp import json_document
 
 MAX_MILLISECONDS = 253_402_300_799_999
 """The last millisecond of the year 9999: PostgreSQL and Python both end there or later."""

@@ -1,12 +1,11 @@
-"""Finds WhatsApp's protobuf message, `{"imageMessage": {"caption": …}}`, in an event that includes it."""
+"""Unwraps WhatsApp's protobuf message, `{"imageMessage": {"caption": …}}`."""
 
 import re
 from typing import NamedTuple
 
-from worker.sak import json_document
-from worker.sak.envelope import Envelope
-from worker.sak.json_document import JsonObject
-from worker.sak.message_types import (
+from worker.senders.whatsapp import json_document
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_types import (
     LEADING_TYPES,
     MESSAGE_TYPES,
     NOISE_REASONS,
@@ -40,16 +39,6 @@ class _Scope(NamedTuple):
         if not self.is_message or name in _NO_FIELDS:
             return False
         return self.is_protobuf or name in _WORD_NAMES or _NAME_PATTERN.fullmatch(name) is not None
-
-
-def find(envelope: Envelope, objects: tuple[JsonObject, ...]) -> tuple[str, JsonObject] | None:
-    """The first protobuf message that is, or lies in, one of these objects of the event."""
-    for place in objects:
-        is_message = place is envelope.message
-        found = unwrap(place, is_message=is_message, is_protobuf=is_message and envelope.message_key is not None)
-        if found is not None:
-            return found
-    return None
 
 
 def unwrap(message: JsonObject, *, is_message: bool = True, is_protobuf: bool = False) -> tuple[str, JsonObject] | None:

@@ -1,0 +1,79 @@
+"""The content of a message, and the rules by which WhatsApp's types and fields become the store's."""
+
+from typing import NamedTuple
+
+from store.model.facts import ContentState, MessageType
+from worker.senders.whatsapp import message_types
+
+_MAX_MEDIA_SECONDS = 7 * 24 * 3600
+
+
+class MessageContent(NamedTuple):
+    """A message's content. A tuple, as one is made for each event."""
+
+    type: MessageType
+    raw_type: str | None
+    state: ContentState
+    text: str | None
+    caption: str | None
+    media_url: str | None
+    mime_type: str | None
+    file_name: str | None
+    media_seconds: int | None
+    reply_to: str | None
+    proto_type: str | None
+    """The type inside the wrappers, if the event has the protobuf message."""
+
+    @property
+    def effective_type(self) -> str | None:
+        """The innermost type in the event."""
+        return self.proto_type or self.raw_type
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has neither text nor media."""
+        return not (self.text or self.caption or self.media_url or self.file_name)
+
+
+def known_type(raw_type: str | None) -> MessageType | None:
+    """The store's type for a gateway's or the protobuf's; None if it is unknown."""
+    if raw_type is None:
+        return None
+    return message_types.MESSAGE_TYPES.get(raw_type) or message_types.MESSAGE_TYPES.get(raw_type.lower())
+
+
+def infer_type(raw_type: str | None, text_content: str | None, file: str | None) -> MessageType:
+    """The type of a message without a known type: one without any, a wrapper, or a key or context before a message.
+
+    `file` is the file's MIME type, else its name, else its link.
+    """
+    may_hide_text = raw_type in message_types.WRAPPER_TYPES or raw_type in message_types.NOISE_REASONS
+    if raw_type is not None and not may_hide_text:
+        return "unknown"
+    if file is not None:
+        return message_types.media_type(file) or "unknown"
+    return "text" if text_content else "unknown"
+
+
+def state(kind: MessageType, raw_type: str | None, *, has_text: bool, has_media: bool) -> ContentState:
+    """Whether the content is all there."""
+    if has_media or kind == "system" or (has_text and kind not in message_types.MEDIA_TYPES):
+        return "complete"
+    if kind in message_types.MEDIA_TYPES:
+        return "media_missing"
+    if raw_type in message_types.PROTOBUF_TEXT_TYPES:
+        # Only what was decrypted has a field of the protobuf: the text is empty.
+        return "complete"
+    if raw_type is None or raw_type in message_types.PLAIN_TEXT_TYPES or raw_type in message_types.UNDECRYPTED_TYPES:
+        return "undecrypted"
+    return "media_missing"
+
+
+def media_seconds(value: object) -> int | None:
+    """Whole seconds; None for what is no length of a recording."""
+    if isinstance(value, float | str):
+        try:
+            value = int(float(value))
+        except (OverflowError, ValueError):
+            return None
+    return value if type(value) is int and 0 <= value <= _MAX_MEDIA_SECONDS else None

@@ -1,0 +1,34 @@
+"""Parses delivery statuses: words, numbers and WhatsApp's own names."""
+
+import re
+from typing import Final
+
+from store.model.facts import Status
+from worker.senders.whatsapp import text
+
+_STATUS_BY_WORD: Final[dict[str, Status]] = {
+    **dict.fromkeys(("failed", "error", "error_ack"), "failed"),
+    **dict.fromkeys(("pending", "queued", "clock", "pending_ack"), "pending"),
+    **dict.fromkeys(("sent", "server", "server_ack"), "sent"),
+    **dict.fromkeys(("delivered", "device", "delivery_ack"), "delivered"),
+    **dict.fromkeys(("read", "seen", "read_ack"), "read"),
+    **dict.fromkeys(("played", "played_ack"), "played"),
+}
+_STATUS_SCALE: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
+FIRST_OF_SCALE: Final = -1
+"""SAK and most gateways count from -1."""
+FIRST_OF_BAILEYS_SCALE: Final = 0
+"""Baileys' `status` beside a message key is protobuf's enumeration, which counts from 0."""
+
+
+def parse(value: object, first: int = FIRST_OF_SCALE) -> Status | None:
+    """The status of a word, or of a number on the scale that begins at `first`; None for any other value."""
+    if isinstance(value, str):
+        word = (text.label(value) or "").lower()
+        if not re.fullmatch(r"-?[0-9]", word, re.ASCII):
+            return _STATUS_BY_WORD.get(word)
+        value = int(word)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    place = value - first
+    return _STATUS_SCALE[int(place)] if place in range(len(_STATUS_SCALE)) else None
