@@ -33,6 +33,7 @@ class PendingBatch:
     """Resolves to the acknowledgement, or to None if the batch could not be stored."""
     bodies: list[bytes] = field(default_factory=list[bytes])
     received_at: list[int] = field(default_factory=list[int])
+    senders: list[str] = field(default_factory=list[str])
     first_order: int = 0
     """Events of earlier batches that may have the receipt of its first event."""
     size_bytes: int = 0
@@ -65,8 +66,11 @@ class Batcher:
         self.position = WriterPosition(_new_writer())
         """The position of the writer that numbers the batches now."""
 
-    def add(self, body: bytes) -> PendingBatch | None:
-        """Add the event as the last one of the returned batch; None if too many bytes wait already."""
+    def add(self, body: bytes, sender: str = "") -> PendingBatch | None:
+        """Add the event as the last one of the returned batch; None if too many bytes wait already.
+
+        `sender` is `kind:name`, '' for an event at /whatsapp-webhook.
+        """
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
         # Receipts and `first_order` decide the order of messages: no clock that is set back changes it.
@@ -85,6 +89,7 @@ class Batcher:
         self._next_order += 1
         pending.bodies.append(body)
         pending.received_at.append(received_at)
+        pending.senders.append(sender)
         pending.size_bytes += len(body)
         if self._tracer is not None:
             pending.request_spans.append(self._tracer.start_span("POST /whatsapp-webhook", "server"))
@@ -136,6 +141,7 @@ class Batcher:
             spooled_events=self._spool.events,
             first_order=pending.first_order,
             traceparents=traceparents,
+            senders=tuple(pending.senders) if any(pending.senders) else (),
         )
 
     async def _store(self, batch: contract.RawBatch) -> str | None:

@@ -11,7 +11,7 @@ from store.erasure.suppressions import SuppressionCache
 from store.replay.sources import EventParser
 from worker import senders
 from worker.drain import poison
-from worker.senders.sak import parser
+from worker.senders import dispatch
 
 PACKAGES = (senders, store)
 """Packages whose code decides what a replay writes: the parser, and all of the store, however it is divided."""
@@ -23,7 +23,7 @@ def current(suppressions: SuppressionCache) -> EventParser:
     for path in source_files():
         digest.update(path.read_bytes())
     return EventParser(
-        lambda body: parser.parse(body).outcome,
+        lambda sender, body: dispatch.parse(sender or dispatch.DEFAULT_SENDER, body).outcome,
         digest.hexdigest()[:16],
         rejected_reason=poison.REJECTED_BY_STORE,
         poison_reason=poison.KILLS_WORKER,

@@ -30,8 +30,13 @@ RQ_STARTED_KEY = f"rq:wip:{RQ_QUEUE}"
 """Jobs that are running, by the time at which RQ gives them up."""
 
 WRITER_PATTERN = re.compile("[0-9a-f]{32}")
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version of an entry. A reader accepts every version up to its own; `tests/payloads/queue/` has one of each."""
+
+SENDERS_VERSION = 2
+"""The version of an entry whose head names senders; an entry without them remains of version 1."""
+SENDER_PATTERN = re.compile("[a-z]{1,16}:[a-z0-9][a-z0-9_-]{0,31}")
+"""`kind:name`."""
 
 ORDERS_PER_MILLISECOND = 65_536
 """Events that can have one receipt and still be in order."""
@@ -62,6 +67,8 @@ class RawBatch:
     """Events of earlier batches that may have the receipt of the first event: they come before it."""
     traceparents: tuple[str, ...] = ()
     """The batch's traceparent, then those of its requests; empty without tracing."""
+    senders: tuple[str, ...] = ()
+    """The sender of each event as `kind:name`, '' for events at /whatsapp-webhook; empty if all are."""
 
     @property
     def name(self) -> str:
@@ -72,7 +79,7 @@ class RawBatch:
 def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
     """The batch as the two fields of a stream entry."""
     head: dict[str, object] = {
-        "v": FORMAT_VERSION,
+        "v": SENDERS_VERSION if batch.senders else 1,
         "writer": batch.writer,
         "number": batch.number,
         "upto": batch.acknowledged_events,
@@ -85,6 +92,8 @@ def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
         head["order"] = batch.first_order
     if batch.traceparents:
         head["trace"] = batch.traceparents
+    if batch.senders:
+        head["senders"] = batch.senders
     return {b"head": json.dumps(head, separators=(",", ":")).encode(), b"bodies": b"".join(batch.bodies)}
 
 
@@ -96,7 +105,8 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
     try:
         head = json.loads(fields[b"head"])
         blob = fields[b"bodies"]
-        _check_version(_parse_number(head["v"]))
+        version = _parse_number(head["v"])
+        _check_version(version)
         bodies: list[bytes] = []
         start = 0
         for size in map(_parse_number, head["sizes"]):
@@ -110,6 +120,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
             bodies=tuple(bodies),
             spooled_events=_parse_optional_number(head.get("spooled")),
             first_order=_parse_optional_number(head.get("order")) % ORDERS_PER_MILLISECOND,
+            senders=tuple(map(_parse_sender, head["senders"])) if version >= SENDERS_VERSION else (),
         )
     except UnreadableEntryError:
         raise
@@ -117,6 +128,8 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
         raise UnreadableEntryError(f"entry is not a batch: {type(error).__name__}") from error
     if start != len(blob) or len(batch.received_at) != len(bodies) or not batch.number:
         raise UnreadableEntryError("entry is not a batch: sizes and bodies disagree")
+    if batch.senders and len(batch.senders) != len(bodies):
+        raise UnreadableEntryError("entry is not a batch: senders and bodies disagree")
     return batch
 
 
@@ -146,6 +159,12 @@ def _parse_optional_number(value: object) -> int:
         return _parse_number(value)
     except ValueError:
         return 0
+
+
+def _parse_sender(value: object) -> str:
+    if not isinstance(value, str) or (value and not SENDER_PATTERN.fullmatch(value)):
+        raise ValueError
+    return value
 
 
 def _parse_writer(value: object) -> str:

@@ -14,6 +14,7 @@ _COLUMNS: Final[Mapping[LiteralString, str]] = {
     "received_at": "int8",
     "key_id": "int8",
     "body": "bytea",
+    "sender": "text",
     "event_id": "int8",
 }
 
@@ -43,13 +44,13 @@ def _copy(
     """Copy the events into the table, with these ids; None: with new ones."""
     if not events:
         return
-    columns = tuple(_COLUMNS)[: 4 if event_ids is None else 5]
+    columns = tuple(_COLUMNS)[: 5 if event_ids is None else 6]
     statement: LiteralString = f"COPY raw_events ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types([_COLUMNS[column] for column in columns])
         for number, event in enumerate(events):
             key_ids = key_ids_by_digest.get(event.digest, ())
-            row = (event.digest, event.received_at, key_ids[0] if key_ids else None, event.body)
+            row = (event.digest, event.received_at, key_ids[0] if key_ids else None, event.body, event.sender)
             copy.write_row(row if event_ids is None else (*row, event_ids[number]))
 
 
@@ -82,6 +83,7 @@ def _insert_referenced(
                 event.outcome.session_id,
                 event.outcome.event_type,
                 event.received_at,
+                event.sender,
             )
             for event, event_id in zip(events, event_ids, strict=True)
             if event.outcome.kind == kind

@@ -29,6 +29,8 @@ class SetAsideEvent:
     session_id: str | None
     event: str | None
     received_at: int
+    sender: str | None
+    """As in store/model/batches.py."""
 
 
 def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAsideEvent]) -> None:
@@ -41,15 +43,16 @@ def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAside
             "session_id": event.session_id,
             "event": event.event,
             "received_at": event.received_at,
+            "sender": event.sender,
         }
         for event in events
     )
     connection.execute(
         f"""
-        INSERT INTO {TABLES[kind]} AS p (digest, event_id, reason, session_id, event, received_at)
-        SELECT decode(r.digest, 'hex'), r.event_id, r.reason, r.session_id, r.event, r.received_at
+        INSERT INTO {TABLES[kind]} AS p (digest, event_id, reason, session_id, event, received_at, sender)
+        SELECT decode(r.digest, 'hex'), r.event_id, r.reason, r.session_id, r.event, r.received_at, r.sender
         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-            digest text, event_id bigint, reason text, session_id text, event text, received_at bigint
+            digest text, event_id bigint, reason text, session_id text, event text, received_at bigint, sender text
         )
         ORDER BY r.digest
         ON CONFLICT (digest) DO UPDATE

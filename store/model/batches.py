@@ -19,6 +19,8 @@ class Event:
     outcome: Outcome
     first_order: int = 0
     """Events of earlier batches that may have the receipt of the batch's first event."""
+    sender: str | None = None
+    """The sender as `kind:name`; None for events at /whatsapp-webhook."""
 
     @property
     def order(self) -> int:

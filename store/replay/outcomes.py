@@ -47,7 +47,9 @@ def _update_one(connection: Connection, source: SourceEvent) -> bool:
         return False
     set_aside_events.remove(connection, [source.digest], except_kind=source.outcome.kind)
     if (reasons := source.current_reason) is not None:
-        event = SetAsideEvent(source.digest, source.event_id, *reasons, received_at=source.first_received_at)
+        event = SetAsideEvent(
+            source.digest, source.event_id, *reasons, received_at=source.first_received_at, sender=source.sender
+        )
         set_aside_events.record(connection, "noise" if source.outcome.kind == "noise" else "parked", [event])
     elif source.outcome.kind == "forgotten":
         connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])

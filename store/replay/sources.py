@@ -21,14 +21,17 @@ _MAX_TRANSACTION_SECONDS = 30.0
 """Seconds after which no transaction of a worker still runs (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20
 """Bytes of bodies in one page."""
-_SourceRow: TypeAlias = tuple[int, bytes, bytes, list[int], int, int, str, str | None, str | None, str | None]
+_SourceRow: TypeAlias = tuple[
+    int, bytes, bytes, list[int], int, int, str, str | None, str | None, str | None, str | None
+]
 
 
 @dataclass(frozen=True, slots=True)
 class EventParser:
     """The parser of a replay, and how it classifies events that it does not parse."""
 
-    parse: Callable[[bytes], Outcome]
+    parse: Callable[[str | None, bytes], Outcome]
+    """Of a sender (store/model/batches.py) and a body."""
     name: str
     """Identifies this version of the parser."""
     rejected_reason: str
@@ -49,6 +52,7 @@ class SourceEvent:
     """The keys of the messages that it is linked to."""
     stored_outcome: str
     stored_reason: SetAsideReason | None
+    sender: str | None
     outcome: Outcome
     """The outcome under the current parser."""
     first_received_at: int
@@ -126,7 +130,8 @@ def load(
         SELECT e.event_id, e.digest, e.body,
             array_remove(ARRAY(SELECT k.key_id FROM event_keys AS k WHERE k.event_id = e.event_id) || e.key_id, NULL),
             d.received_at, coalesce(d.last_received_at, d.received_at), d.outcome,
-            coalesce(p.reason, n.reason), coalesce(p.session_id, n.session_id), coalesce(p.event, n.event)
+            coalesce(p.reason, n.reason), coalesce(p.session_id, n.session_id), coalesce(p.event, n.event),
+            e.sender
         FROM raw_events AS e
         JOIN event_digests AS d USING (digest)
         LEFT JOIN parked_events AS p USING (digest)
@@ -143,9 +148,9 @@ def load(
 def _source_from_row(
     row: _SourceRow, parser: EventParser, rejected: Collection[int], suppressions: SuppressionSet | None
 ) -> SourceEvent:
-    event_id, digest, body, key_ids, first, last, stored_outcome, reason, session_id, event = row
+    event_id, digest, body, key_ids, first, last, stored_outcome, reason, session_id, event, sender = row
     poisoned = reason == parser.poison_reason
-    outcome = Outcome("parked", reason, session_id, event, None) if poisoned else parser.parse(body)
+    outcome = Outcome("parked", reason, session_id, event, None) if poisoned else parser.parse(sender, body)
     if suppressions is not None and batch_filter.is_suppressed(suppressions, outcome, first, body):
         outcome = Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)
     elif event_id in rejected:
@@ -165,6 +170,7 @@ def _source_from_row(
         linked_key_ids=frozenset(key_ids),
         stored_outcome=stored_outcome,
         stored_reason=None if reason is None else (reason, session_id, event),
+        sender=sender,
         outcome=outcome,
         first_received_at=first,
         last_received_at=last,

@@ -98,8 +98,8 @@ def _drop_if_marked(connection: Connection, partition: Partition, *, include_par
             connection.execute(
                 sql.SQL(
                     """
-                    INSERT INTO raw_events (event_id, digest, received_at, key_id, body)
-                    SELECT e.event_id, e.digest, e.received_at, e.key_id, e.body
+                    INSERT INTO raw_events (event_id, digest, received_at, key_id, body, sender)
+                    SELECT e.event_id, e.digest, e.received_at, e.key_id, e.body, e.sender
                     FROM {} AS e
                     JOIN parked_events AS p USING (digest)
                     """

@@ -95,10 +95,10 @@ def _create(connection: Connection, month: Partition) -> bool:
                 WITH strays AS (
                     DELETE FROM raw_events_default AS e
                     WHERE e.received_at >= %(start)s AND e.received_at < %(end)s
-                    RETURNING e.event_id, e.digest, e.received_at, e.key_id, e.body
+                    RETURNING e.event_id, e.digest, e.received_at, e.key_id, e.body, e.sender
                 )
-                INSERT INTO {} (event_id, digest, received_at, key_id, body)
-                SELECT s.event_id, s.digest, s.received_at, s.key_id, s.body FROM strays AS s
+                INSERT INTO {} (event_id, digest, received_at, key_id, body, sender)
+                SELECT s.event_id, s.digest, s.received_at, s.key_id, s.body, s.sender FROM strays AS s
                 """
             ).format(name),
             {"start": month.start_ms, "end": month.end_ms},

@@ -128,7 +128,7 @@ class ErasureScenario:
 
     def replay(self, read: FaultyParser = parse_correctly, *, dry: bool = False, parked: bool = False) -> Counter[str]:
         parser = EventParser(
-            read,
+            lambda _, body: read(body),
             f"{next(SCENARIO_NUMBERS)}",
             rejected_reason="rejected_by_store",
             poison_reason="kills_worker",

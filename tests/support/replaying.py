@@ -26,7 +26,10 @@ from tests.support.generated_history.snapshot import Snapshot
 
 def replay_parser(parse: FaultyParser) -> EventParser:
     return EventParser(
-        parse, parse.__name__ + hex(id(parse)), rejected_reason="rejected_by_store", poison_reason="kills_worker"
+        lambda _, body: parse(body),
+        parse.__name__ + hex(id(parse)),
+        rejected_reason="rejected_by_store",
+        poison_reason="kills_worker",
     )
 
 

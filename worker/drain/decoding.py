@@ -12,8 +12,7 @@ from ingest.queue.contract import RawBatch
 from store.model import timestamps
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
-from worker.senders import event_digest
-from worker.senders.sak import parser
+from worker.senders import dispatch, event_digest
 
 MAX_RECEIPT_AHEAD = 5 * 60_000
 """Milliseconds by which a receipt may be after the append of its entry, which in truth always comes later."""
@@ -42,16 +41,27 @@ def raw_batch(fields: Mapping[bytes, bytes], appended_at: int | None) -> RawBatc
 
 
 def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
-    """One event of a batch, parsed."""
-    body = raw.bodies[index]
-    read = parser.parse(body)
-    digest = event_digest.digest(
-        body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=read.is_self_identifying
-    )
+    """One event of a batch, parsed. Its body is without the sender's secrets."""
+    sender, body = _sender_and_body(raw, index)
+    result = dispatch.parse(sender, body)
+    digest = _digest(raw, index, sender, body, is_self_identifying=result.is_self_identifying)
     received_at = raw.received_at[index]
-    if appended_at is not None and _proves_slow_clock(read.outcome, received_at, appended_at):
+    if appended_at is not None and _proves_slow_clock(result.outcome, received_at, appended_at):
         received_at = appended_at
-    return Event(index, received_at, body, digest, read.outcome, raw.first_order)
+    return Event(index, received_at, body, digest, result.outcome, raw.first_order, sender or None)
+
+
+def _sender_and_body(raw: RawBatch, index: int) -> tuple[str, bytes]:
+    sender = raw.senders[index] if raw.senders else dispatch.DEFAULT_SENDER
+    return sender, dispatch.redact(sender, raw.bodies[index])
+
+
+def _digest(raw: RawBatch, index: int, sender: str, body: bytes, *, is_self_identifying: bool) -> bytes:
+    # Equal bytes from two senders are two events: each tells of its own session.
+    identity = body if dispatch.shares_digests(sender) else event_digest.of_sender(sender, body)
+    return event_digest.digest(
+        identity, writer=raw.writer, number=raw.number, index=index, is_self_identifying=is_self_identifying
+    )
 
 
 def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> bool:
@@ -62,7 +72,7 @@ def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> 
 
 def parked_event(raw: RawBatch, index: int, reason: str) -> Event:
     """One event of a batch, parked without being parsed; its identity is its position."""
-    body = raw.bodies[index]
-    digest = event_digest.digest(body, writer=raw.writer, number=raw.number, index=index, is_self_identifying=False)
+    sender, body = _sender_and_body(raw, index)
+    digest = _digest(raw, index, sender, body, is_self_identifying=False)
     outcome = Outcome("parked", reason, None, None, None)
-    return Event(index, raw.received_at[index], body, digest, outcome, raw.first_order)
+    return Event(index, raw.received_at[index], body, digest, outcome, raw.first_order, sender or None)

@@ -16,3 +16,8 @@ def digest(body: bytes, *, writer: str, number: int, index: int, is_self_identif
     if is_self_identifying:
         return hashlib.sha256(body).digest()
     return hashlib.sha256(POSITION_PREFIX + f"{writer} {number} {index}".encode()).digest()
+
+
+def of_sender(sender: str, body: bytes) -> bytes:
+    """The hash input that stands for the body of one sender: no JSON and no form begins with NUL."""
+    return b"\x00sender " + sender.encode() + b"\x00" + body

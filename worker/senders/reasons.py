@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not_utf8", "parked", "The body is not text in UTF-8."
     NOT_JSON = "not_json", "parked", "The body is text, but not JSON."
     NESTED_TOO_DEEPLY = "nested_too_deeply", "parked", "The JSON is nested more than 128 levels deep."
+    UNKNOWN_SENDER = "unknown_sender", "parked", "This version has no parser for the kind of the event's sender."
     NOT_AN_OBJECT = "not_an_object", "parked", "The JSON is a list or a single value, not an object."
 
     # The envelope.

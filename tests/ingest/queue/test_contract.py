@@ -1,6 +1,7 @@
 """The format of stream entries, which versions of ingest and worker must share during a deployment."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,27 @@ KEPT = contract.RawBatch(
 )
 
 
+OF_SENDERS = replace(KEPT, senders=("", "waha:shop"))
+VERSIONS = {1: KEPT, contract.SENDERS_VERSION: OF_SENDERS}
+"""The batch of each golden entry, by its version."""
+
+
 def fields_of(path: Path) -> dict[bytes, bytes]:
     return {name.encode(): text.encode("latin-1") for name, text in json.loads(path.read_text()).items()}
 
 
 def test_an_entry_of_every_version_is_still_read() -> None:
     """The stream and the spool of the version before are full when this one starts."""
-    read = [contract.from_fields(fields_of(path)) for path in sorted(GOLDEN.glob("*.json"))]
+    read = {int(path.stem): contract.from_fields(fields_of(path)) for path in GOLDEN.glob("*.json")}
 
-    assert read == [KEPT] * contract.FORMAT_VERSION
+    assert read == VERSIONS
+    assert max(read) == contract.FORMAT_VERSION
 
 
-def test_an_entry_of_this_version_is_written_as_it_was() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_entry_is_written_as_it_was_and_without_senders_as_older_workers_read_it(version: int) -> None:
     """Or workers of the same version number would disagree with each other."""
-    assert contract.to_fields(KEPT) == fields_of(GOLDEN / f"{contract.FORMAT_VERSION}.json")
+    assert contract.to_fields(VERSIONS[version]) == fields_of(GOLDEN / f"{version}.json")
 
 
 @given(
@@ -42,10 +50,15 @@ def test_an_entry_of_this_version_is_written_as_it_was() -> None:
     number=st.integers(1, (1 << 63) - 1),
     upto=st.integers(0, (1 << 63) - 1),
     spooled=st.integers(0, 1 << 40),
+    sender=st.sampled_from(["", "waha:shop"]),
 )
-def test_every_written_batch_is_read_back(bodies: list[bytes], number: int, upto: int, spooled: int) -> None:
+def test_every_written_batch_is_read_back(
+    bodies: list[bytes], number: int, upto: int, spooled: int, sender: str
+) -> None:
     """Bodies are nobody's business: any bytes, none, or many."""
     batch = contract.RawBatch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
+    if sender:
+        batch = replace(batch, senders=(sender,) * len(bodies))
 
     assert contract.from_fields(contract.to_fields(batch)) == batch
 
@@ -60,7 +73,7 @@ HEAD = {"v": 1, "writer": "a" * 32, "number": 1, "upto": 1, "receipts": [1], "si
         pytest.param(b"[]", id="no object"),
         pytest.param(b"\xff\xfe", id="no UTF-8"),
         pytest.param(b"[" * 100_000, id="nesting"),
-        pytest.param(HEAD | {"v": 2}, id="of a newer version"),
+        pytest.param(HEAD | {"v": contract.FORMAT_VERSION + 1}, id="of a newer version"),
         pytest.param(HEAD | {"v": "1"}, id="of a version that is no number"),
         pytest.param(HEAD | {"sizes": [2]}, id="more bytes than there are"),
         pytest.param(HEAD | {"sizes": [0]}, id="fewer bytes than there are"),
@@ -73,6 +86,10 @@ HEAD = {"v": 1, "writer": "a" * 32, "number": 1, "upto": 1, "receipts": [1], "si
         pytest.param(HEAD | {"writer": "A" * 32}, id="a writer in capitals, which would be a second spelling"),
         pytest.param(HEAD | {"writer": "a" * 31 + "\n"}, id="a writer with a line break"),
         pytest.param(HEAD | {"writer": None}, id="no writer"),
+        pytest.param(HEAD | {"v": 2}, id="no senders"),
+        pytest.param(HEAD | {"v": 2, "senders": ["waha:shop"] * 2}, id="more senders than events"),
+        pytest.param(HEAD | {"v": 2, "senders": ["waha"]}, id="a sender without a name"),
+        pytest.param(HEAD | {"v": 2, "senders": [7]}, id="a sender that is no text"),
         pytest.param({}, id="nothing"),
     ],
 )
