@@ -66,7 +66,7 @@ def affected_addresses(facts: Iterable[Fact]) -> set[str]:
         if isinstance(fact, LidAlias):
             addresses |= {fact.lid, fact.phone}
         elif isinstance(fact, (Message, Edit, Delete, Reaction)):
-            addresses |= {fact.address} if fact.sender is None else {fact.address, fact.sender}
+            addresses |= {address for address in (fact.address, fact.sender) if address is not None}
         elif isinstance(fact, (Ack, DisplayName)) and fact.address is not None:
             addresses.add(fact.address)
     return addresses

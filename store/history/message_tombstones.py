@@ -53,7 +53,9 @@ def exclude_tombstoned(
         # An ack without a chat may mean the expired message.
         elif fact.address is not None:
             chat = chats_by_address[event.session_id, fact.address]
-            identity = (key.key_id, chat.chat_id, "outgoing" if isinstance(fact, Ack) else fact.direction)
+            # The direction of an update does not count.
+            direction = "outgoing" if isinstance(fact, Ack) else fact.direction or "outgoing"
+            identity = (key.key_id, chat.chat_id, direction)
             if tombstones.covers_other_address(identity, chat.canonical_chat_id, is_message=isinstance(fact, Message)):
                 added.add(identity)
             elif not tombstones.covers_address(identity, is_message=isinstance(fact, Message)):

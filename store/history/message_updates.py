@@ -76,8 +76,8 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
     recomputed = connection.execute(
         f"""
         WITH copies AS (
-            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread, m.is_history,
-                c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
+            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
+                m.is_history, c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
                 -- An edit replaces the caption of media, else the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
@@ -120,9 +120,12 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
             LEFT JOIN LATERAL (
                 SELECT k.text, k.occurred_at
                 FROM message_updates AS k
-                JOIN chats AS c USING (chat_id)
+                LEFT JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = copies.key_id AND k.kind = 'edit'
-                    AND c.canonical_chat_id = copies.canonical_chat_id AND k.direction = copies.direction
+                    -- An edit without an address or an editor counts only if it cannot mean another message.
+                    AND (c.canonical_chat_id = copies.canonical_chat_id
+                        OR (k.chat_id IS NULL AND messages.same_key = 1))
+                    AND (k.direction = copies.direction OR (k.direction IS NULL AND messages.same_key = 1))
                     AND {message_columns.same_sender("copies", "k")}
                 ORDER BY k.occurred_at DESC, k.digest DESC
                 LIMIT 1

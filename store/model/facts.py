@@ -82,9 +82,11 @@ class Edit:
 
     message_id: str
     """The edited message's id."""
-    address: str
-    direction: Direction
-    """The editor: `incoming` the other side, `outgoing` we. Only the author's edit counts."""
+    address: str | None
+    """The chat, if the event names it; without it the edit applies only if one message of the session has the id."""
+    direction: Direction | None
+    """The editor: `incoming` the other side, `outgoing` we, None if the event does not say. Only the author's edit
+    counts."""
     sender: str | None
     """In a group: the editor's address, if the event has it."""
     text: str

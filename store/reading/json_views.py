@@ -83,10 +83,16 @@ MESSAGE_JSON: LiteralString = f"""(
                     UNION ALL
                     SELECT u.text, u.occurred_at, u.digest
                     FROM message_updates AS u
-                    JOIN chats AS c ON c.chat_id = u.chat_id
-                    WHERE u.key_id = m.key_id AND u.kind = 'edit' AND u.direction = m.direction
+                    LEFT JOIN chats AS c ON c.chat_id = u.chat_id
+                    WHERE u.key_id = m.key_id AND u.kind = 'edit'
                         AND {message_columns.same_sender("m", "u")}
-                        AND c.canonical_chat_id = canonical.chat_id
+                        AND coalesce(c.canonical_chat_id = canonical.chat_id AND u.direction = m.direction, NOT EXISTS (
+                            SELECT
+                            FROM whatsapp_messages AS o
+                            JOIN chats AS oc USING (chat_id)
+                            WHERE o.key_id = m.key_id
+                                AND (oc.canonical_chat_id, o.direction) <> (canonical.chat_id, m.direction)
+                        ))
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL
             ), '[]') END AS versions,
