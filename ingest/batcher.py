@@ -37,6 +37,8 @@ class PendingBatch:
     first_order: int = 0
     """Events of earlier batches that may have the receipt of its first event."""
     size_bytes: int = 0
+    takes_more: bool = True
+    """Whether events that come now may join it."""
     request_spans: list[Span] = field(default_factory=list[Span])
     """The spans of its requests, if tracing is on."""
 
@@ -76,10 +78,8 @@ class Batcher:
         # Receipts and `first_order` decide the order of messages: no clock that is set back changes it.
         received_at = max(time.time_ns() // 1_000_000, self._last_receipt)
         pending = self._pending_batches[-1] if self._pending_batches else None
-        if pending is None or len(pending.bodies) >= MAX_EVENTS or pending.size_bytes >= MAX_BYTES:
-            pending = PendingBatch(asyncio.get_running_loop().create_future())
-            self._pending_batches.append(pending)
-            self._work_available.set()
+        if pending is None or not pending.takes_more:
+            pending = self._begin_batch()
             if self._next_order > contract.ORDERS_PER_MILLISECOND - MAX_EVENTS:
                 received_at = max(received_at, self._last_receipt + 1)
             if received_at > self._last_receipt:
@@ -87,15 +87,34 @@ class Batcher:
             pending.first_order = self._next_order
         self._last_receipt = received_at
         self._next_order += 1
+        self._add_event(pending, body, received_at, sender)
+        if self._tracer is not None:
+            pending.request_spans.append(self._tracer.start_span("POST /whatsapp-webhook", "server"))
+        pending.takes_more = len(pending.bodies) < MAX_EVENTS and pending.size_bytes < MAX_BYTES
+        return pending
+
+    def add_earlier(self, body: bytes, received_at: int) -> PendingBatch | None:
+        """Add an event that came at this earlier time, in ms, as a batch of its own; None as for `add`."""
+        if self._pending_bytes > MAX_PENDING_BYTES:
+            return None
+        pending = self._begin_batch()
+        self._add_event(pending, body, received_at, sender="")
+        pending.takes_more = False
+        return pending
+
+    def _begin_batch(self) -> PendingBatch:
+        pending = PendingBatch(asyncio.get_running_loop().create_future())
+        self._pending_batches.append(pending)
+        self._work_available.set()
+        return pending
+
+    def _add_event(self, pending: PendingBatch, body: bytes, received_at: int, sender: str) -> None:
         pending.bodies.append(body)
         pending.received_at.append(received_at)
         pending.senders.append(sender)
         pending.size_bytes += len(body)
-        if self._tracer is not None:
-            pending.request_spans.append(self._tracer.start_span("POST /whatsapp-webhook", "server"))
         self._pending_bytes += len(body)
         self._counters.received_webhooks += 1
-        return pending
 
     async def run(self) -> None:
         """Store batch after batch until closed and nothing waits."""

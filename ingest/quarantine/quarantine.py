@@ -62,6 +62,7 @@ class Quarantine:
         self._allowance = float(BURST_BYTES)
         self._refilled_at = time.monotonic()
         self._verification_due = True
+        self._last_receipt = 0
         self.size = QuarantineSize()
         """As of the last tick."""
 
@@ -77,7 +78,9 @@ class Quarantine:
             self._counters.count_unquarantined("rate")
             return
         self._allowance -= cost
-        self._waiting.append(UnverifiedWebhook(time.time_ns() // 1_000_000, signature, body))
+        # Each a millisecond of its own, because the receipt alone decides the order.
+        self._last_receipt = max(time.time_ns() // 1_000_000, self._last_receipt + 1)
+        self._waiting.append(UnverifiedWebhook(self._last_receipt, signature, body))
 
     @contextlib.asynccontextmanager
     async def running(self, on_end: Callable[[asyncio.Task[None]], None]) -> AsyncGenerator[None]:
@@ -129,14 +132,18 @@ class Quarantine:
         self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
 
     async def _verify(self) -> bool:
-        """Store the webhooks that now fit a secret, in order of receipt; returns whether all were verified."""
+        """Store the webhooks that now fit a secret, as of their receipt; returns whether all were verified.
+
+        The receipt decides their place in the chat, and whether they came before the erasure of a person: `forget`
+        reaches the quarantine of its own host only.
+        """
         after = 0
         while webhooks := await asyncio.to_thread(self._file.read, after, _READ_LIMIT):
             after = webhooks[-1].id
             for webhook in webhooks:
                 if not self.verifier.verify(webhook.body, webhook.signature):
                     continue
-                pending = self._batcher.add(webhook.body)
+                pending = self._batcher.add_earlier(webhook.body, webhook.received_at)
                 # Shielded: other requests wait for the same future when this task is cancelled.
                 if pending is None or await asyncio.shield(pending.acknowledgement) is None:
                     return False  # nothing can be stored now

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.quarantine.quarantine_file import FILE_NAME, QuarantineFile, UnverifiedWebhook
-from tests.support.ingest_process import IngestProcess, sign, stream_bodies
+from tests.support.ingest_process import IngestProcess, sign, stream_batches, stream_bodies
 from tests.support.waiting import wait_until
 
 NEW_SECRET = "another-secret-made-up-for-tests"
@@ -40,6 +40,28 @@ def test_a_secret_that_is_added_later_stores_what_it_signed_in_order(redis_url: 
 
     assert (refused, accepted) == ([401] * 40, [200])
     assert (tmp_path / "spool" / FILE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_stored_later_keeps_its_receipt(redis_url: str, tmp_path: Path) -> None:
+    """The receipt decides the order of messages without a time, and whether they came before an erasure."""
+    secrets = tmp_path / "secrets"
+    with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS_FILE=str(secrets)) as ingest:
+        began = time.time_ns() // 1_000_000
+        post(ingest, [b"one", b"two"])
+        ended = time.time_ns() // 1_000_000
+        wait_until(lambda: len(kept(tmp_path)) == 2)
+        ingest.post_webhook(b"three")
+        secrets.write_text(f"{NEW_SECRET}\n")
+        wait_until(lambda: len(stream_bodies(redis_url)) == 3)
+        ingest.post_webhook(b"four")
+    receipts = {
+        body: received_at
+        for batch in stream_batches(redis_url)
+        for body, received_at in zip(batch.bodies, batch.received_at, strict=True)
+    }
+
+    assert sorted(receipts, key=lambda body: receipts[body]) == [b"one", b"two", b"three", b"four"]
+    assert began <= receipts[b"one"] < receipts[b"two"] <= ended + 1
 
 
 def test_what_was_kept_is_verified_when_ingest_starts(redis_url: str, tmp_path: Path) -> None:

@@ -27,9 +27,11 @@ from tests.support.erasure_scenario import (
     store_asha_history,
 )
 from tests.support.ingest_process import IngestProcess, sign
+from tests.support.pipeline import WorkerPipeline
 from tests.support.waiting import wait_until
 
 ABOUT_ASHA = [message_event("zebra", 1), message_event("lion", 2, LID), message_event(f"call +91 {ASHA[2:]}", 3, RAVI)]
+NEW_SECRET = "another-secret-made-up-for-tests"
 ABOUT_RAVI = [message_event(f"number {number}", number, RAVI) for number in range(10, 15)]
 
 
@@ -126,6 +128,28 @@ def test_another_host_erases_in_its_quarantine_without_a_database(tmp_path: Path
     assert len(before) == 8
     assert "3 webhooks erased" in done.stdout
     assert kept(file) == ABOUT_RAVI
+
+
+def test_a_webhook_left_on_another_host_is_not_stored_after_the_erasure(
+    pipeline: WorkerPipeline, tmp_path: Path
+) -> None:
+    """Its receipt tells that it came before: a later one would begin a new history of the erased person."""
+    host, secrets = tmp_path / "host", tmp_path / "secrets"
+    host.mkdir()
+    environ = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(tmp_path / "data")}
+    with IngestProcess(pipeline.redis_url, host, WEBHOOK_SECRETS_FILE=str(secrets)) as ingest:
+        for body in (ABOUT_ASHA[0], ABOUT_RAVI[0]):
+            ingest.post_webhook(body, {"X-Webhook-Signature": sign(body, NEW_SECRET)})
+        wait_until(lambda: ingest.read_metric("sak_quarantine_events") == 2)
+        erased = forget(environ, ASHA, "--yes")
+        secrets.write_text(NEW_SECRET)
+        wait_until(lambda: ingest.read_metric("sak_quarantine_recovered_events_total") == 2)
+        pipeline.create_worker(**environ).start()
+        assert pipeline.wait_until_drained(), pipeline.worker_output
+
+    assert erased.returncode == 0, erased.stderr
+    assert pipeline.fetch_rows("SELECT address FROM chats") == [(RAVI,)]
+    assert pipeline.fetch_rows("SELECT sum(stored), sum(forgotten) FROM batches") == [(1, 1)]
 
 
 def test_the_documented_commands_work(tmp_path: Path) -> None:
