@@ -35,7 +35,7 @@ from ingest.settings import Settings
 from ingest.signing.signature import SignatureVerifier
 from ingest.signing.webhook_secrets import WebhookSecrets
 from ingest.spool.spool import Spool
-from ingest.stream import redis_client
+from ingest.stream import redis_client, stream_appender
 from ingest.stream.circuit_breaker import CircuitBreaker
 from ingest.stream.drain_jobs import DrainJobs
 from ingest.stream.redis_memory import RedisMemory
@@ -62,8 +62,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     tail = Tail(config.spool_dir, config.tail_seconds, config.tail_max_bytes)
     orphaned_tails = OrphanedTails(config.spool_dir, former_writers)
     appenders = [
-        StreamAppender(append_client, config.min_replicas, failpoints, breaker, memory, drain_jobs, tail)
-        for _ in range(2)
+        StreamAppender(append_client, seconds, config.min_replicas, failpoints, breaker, memory, drain_jobs, tail)
+        for seconds in (stream_appender.ACKNOWLEDGEMENT_SECONDS, stream_appender.REDELIVERY_SECONDS)
     ]
     batch_store = BatchStore(appenders[0], spool, breaker, memory, counters, failpoints)
     tracer = traces.configure("ingest", environ)

@@ -22,6 +22,10 @@ POLL_SECONDS = 0.2
 CHECK_SECONDS = 5.0
 """Interval of checking the spool's files and those of dead processes."""
 MAX_PAUSE_SECONDS = 1.0
+SLOW_SECONDS = 0.2
+"""Redis gets more batches at once while it takes longer than this, as it does where each confirmation syncs a disk."""
+MIN_BATCHES, MAX_BATCHES = 128, 2048
+"""Bounds of what it gets at once."""
 
 log = logging.getLogger("ingest")
 
@@ -40,6 +44,8 @@ class SpoolDrainer:
     tail_drainer: TailDrainer
     _awaiting_removal: SpoolChunk | None = None
     """Confirmed by the stream, not yet removed from the spool."""
+    _max_batches: int = MIN_BATCHES
+    """How many batches are sent at once."""
 
     async def run(self) -> None:
         """Drain whenever the spool has batches and Redis has room, until cancelled."""
@@ -68,7 +74,8 @@ class SpoolDrainer:
             return False
         if await self.tail_drainer.send_next():
             return True
-        chunk = await self.spool.read_oldest(self.redis_memory.available_bytes) if self.spool.has_batches else None
+        room = self.redis_memory.available_bytes
+        chunk = await self.spool.read_oldest(room, self._max_batches) if self.spool.has_batches else None
         if chunk is None:
             if not self.tail_drainer.tail.has_due:
                 self.breaker.half_open()
@@ -77,7 +84,12 @@ class SpoolDrainer:
         if not self.redis_memory.fits(size_bytes):
             return False
         events = sum(batch.events for batch in chunk.batches)
+        began = time.monotonic()
         await self.appender.append([batch.fields for batch in chunk.batches], events, size_bytes)
+        if time.monotonic() - began > SLOW_SECONDS:
+            self._max_batches = min(self._max_batches * 2, MAX_BATCHES)
+        else:
+            self._max_batches = max(self._max_batches // 2, MIN_BATCHES)
         self.failpoints.reach("spool.after_xadd")
         self._awaiting_removal = chunk
         await self._remove_appended()

@@ -78,9 +78,9 @@ class Spool:
         else:
             self._mark_unusable("the disk is nearly full")
 
-    async def read_oldest(self, max_bytes: int) -> SpoolChunk | None:
-        """The oldest batches, up to about this size; None if the spool is empty. Raises SpoolError."""
-        return await self._run_in_thread(self._folder.read_oldest, max_bytes)
+    async def read_oldest(self, max_bytes: int, max_batches: int) -> SpoolChunk | None:
+        """The oldest batches, up to about this size and number; None if the spool is empty. Raises SpoolError."""
+        return await self._run_in_thread(self._folder.read_oldest, max_bytes, max_batches)
 
     async def remove(self, chunk: SpoolChunk) -> None:
         """Skip a chunk that the stream has confirmed, and remove a file that has no other. Raises SpoolError."""

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Self
 
 SUFFIX = ".spool"
-READ_MAX_ROWS = 128
 READ_MAX_BYTES = 4 << 20
-"""Bounds of one read."""
+"""Bound of one read."""
 BATCH_OVERHEAD_BYTES = 256
 """Approximate bytes of a batch besides its content."""
 
@@ -122,13 +121,13 @@ class SpoolFile:
         self.size_bytes += accounted_bytes(fields)
         self.written_bytes += accounted_bytes(fields)
 
-    def read_oldest(self, max_bytes: int) -> list[SpooledBatch]:
-        """The oldest batches that are not confirmed, up to `max_bytes` but at least one if there is any."""
+    def read_oldest(self, max_bytes: int, max_batches: int) -> list[SpooledBatch]:
+        """The oldest batches that are not confirmed, up to both limits but at least one if there is any."""
         batches: list[SpooledBatch] = []
         size = 0
         rows = self._connection.execute(
             "SELECT position, events, head, bodies FROM batches WHERE position > ? ORDER BY position LIMIT ?",
-            (self._confirmed_position, READ_MAX_ROWS),
+            (self._confirmed_position, max_batches),
         )
         for position, events, head, bodies in rows:
             batch = SpooledBatch(position, events, {b"head": head, b"bodies": bodies})

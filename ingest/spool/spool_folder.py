@@ -80,11 +80,12 @@ class SpoolFolder:
             self.has_unsaved_file = True
         raise FileNotFoundError(errno.ENOENT, "files are removed as soon as they are created")
 
-    def read_oldest(self, max_bytes: int) -> SpoolChunk | None:
-        """The oldest batches, up to about this size; None if there are none."""
+    def read_oldest(self, max_bytes: int, max_batches: int) -> SpoolChunk | None:
+        """The oldest batches, up to about this size and this number; None if there are none."""
         for file in self.files:
             if file.has_batches:
-                return SpoolChunk(file, self._quarantining(file, lambda file: file.read_oldest(max_bytes)))
+                batches = self._quarantining(file, lambda file: file.read_oldest(max_bytes, max_batches))
+                return SpoolChunk(file, batches)
         return None
 
     def remove(self, chunk: SpoolChunk) -> None:

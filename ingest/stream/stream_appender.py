@@ -18,8 +18,10 @@ from ingest.stream.drain_jobs import DrainJobs
 from ingest.stream.redis_memory import RedisMemory
 from ingest.tail.tail import Tail
 
-APPEND_TIMEOUT_SECONDS = 1.0
-"""Seconds within which Redis must confirm; SAK itself gives up after 8."""
+ACKNOWLEDGEMENT_SECONDS = 1.0
+"""Seconds within which Redis must confirm a batch that senders wait for; SAK itself gives up after 8."""
+REDELIVERY_SECONDS = 5.0
+"""The same where nobody waits: a batch sent once more after a slow confirmation would make Redis slower still."""
 REPLICA_WAIT_SHARE = 0.7
 """Share of the deadline for replicas to confirm."""
 ANOTHER_REDIS = "another_redis"
@@ -41,6 +43,8 @@ class StreamAppender:
     """One connection, for one append at a time; concurrent writers have one each."""
 
     client: Redis
+    timeout_seconds: float
+    """Seconds within which Redis must confirm."""
     min_replicas: int
     failpoints: Failpoints
     breaker: CircuitBreaker
@@ -61,7 +65,7 @@ class StreamAppender:
         sent = False
         ticket = 0
         try:
-            async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self.timeout_seconds):
                 connection = await self._ensure_connected()
                 self.failpoints.reach("ingest.before_xadd")
                 sent = True
@@ -90,7 +94,7 @@ class StreamAppender:
     async def verify(self) -> None:
         """Connect, and open the circuit if Redis is another one that lacks the tail. Raises RedisError and OSError."""
         try:
-            async with asyncio.timeout(APPEND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self.timeout_seconds):
                 await self._ensure_connected()
         except (RedisError, OSError):
             await self.close()
@@ -136,7 +140,7 @@ class StreamAppender:
         return jobs if isinstance(jobs, int) else 0
 
     async def _await_replicas(self, connection: AbstractConnection) -> None:
-        milliseconds = int(APPEND_TIMEOUT_SECONDS * REPLICA_WAIT_SHARE * 1000)
+        milliseconds = int(self.timeout_seconds * REPLICA_WAIT_SHARE * 1000)
         await connection.send_command("WAIT", self.min_replicas, milliseconds, check_health=False)
         if cast("int", await connection.read_response()) < self.min_replicas:
             raise await self._disconnect_with_error("replicas", may_be_stored=True)

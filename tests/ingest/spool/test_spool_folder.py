@@ -25,7 +25,7 @@ def append(folder: SpoolFolder, count: int) -> None:
 
 
 def read(folder: SpoolFolder) -> SpoolChunk:
-    chunk = folder.read_oldest(8 << 20)
+    chunk = folder.read_oldest(8 << 20, 128)
     assert chunk is not None
     return chunk
 
