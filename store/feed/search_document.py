@@ -37,6 +37,13 @@ def build(text: str) -> str:
     return " ".join(parts)
 
 
+def build_name(name: str) -> str:
+    """The document of a chat's name, which also has the whole name without separators."""
+    document = build(name)
+    whole = _separate(spelling.normalize(name[:MAX_LENGTH]).translate(_WITHOUT_SEPARATORS))
+    return document if whole in document else f"{document} {whole}"
+
+
 def split_query(text: str) -> tuple[str, ...]:
     """The words of a query, each as its document contains it; a number is one word, whatever separates its digits."""
     normalized = spelling.normalize(text)

@@ -6,7 +6,7 @@ from typing import cast
 
 from psycopg import errors as postgres_errors
 
-from store.feed import search_document
+from store.feed import chat_names, search_document
 from store.model import spelling
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
@@ -20,7 +20,7 @@ _RETRY_INTERVAL = "1 hour"
 
 
 def advance(connection: Connection, limit: int, *, skip_reason: str | None = None) -> bool:
-    """Index the next changes, at most `limit`, or messages whose spelling is old; returns true if there may be more.
+    """Index the next changes, at most `limit`, and messages and names whose spelling is old; true if there may be more.
 
     With a `skip_reason` these messages are noted as not indexed instead. Does nothing while another
     process does it. Raises StoreError.
@@ -54,7 +54,8 @@ def _advance_locked(connection: Connection, limit: int, skip_reason: str | None)
         row_ids = sorted({message for _, _, message, _ in changes if message is not None})
         _index_or_skip(connection, row_ids, skip_reason)
         connection.execute("UPDATE search_index_position SET xid = %s::xid8, change_id = %s", changes[-1][:2])
-    if len(found) == limit or len(changes) < len(found):
+    respelled_names = chat_names.respell(connection, limit)
+    if len(found) == limit or len(changes) < len(found) or respelled_names == limit:
         return True
     if _respell(connection, limit - len(changes), skip_reason):
         return True

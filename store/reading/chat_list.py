@@ -1,5 +1,6 @@
 """Pages of the list of chats, newest first, filtered by state, kind and text."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
@@ -60,10 +61,11 @@ _KINDS: tuple[ChatKind, ...] = ("phone", "group", "lid", "newsletter", "broadcas
 _KIND_CLAUSES: dict[ChatKind, LiteralString] = {kind: f"AND c.kind = '{kind}'" for kind in _KINDS}
 _SCAN_WINDOW = 1_000
 """Chats that are scanned in order before indexes are used: a frequent text is found there at once."""
-_SEARCH_CLAUSE: LiteralString = """
-    AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s
-        OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
-"""
+_NAME_CONDITION: LiteralString = "(SELECT n.text LIKE ALL(%(words)s) FROM chat_names AS n WHERE n.chat_id = c.chat_id)"
+_NAME_CONDITION_OF_ALL: LiteralString = (
+    "c.chat_id IN (SELECT n.chat_id FROM chat_names AS n WHERE n.text LIKE ALL(%(words)s))"
+)
+"""The same for a scan of all chats: one scan of the names instead of a lookup for each chat."""
 
 
 def _candidates_query(text_condition: LiteralString) -> LiteralString:
@@ -76,6 +78,10 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
     SELECT n.chat_id
     FROM chat_names AS n
     WHERE n.address LIKE %(digits)s
+    UNION
+    SELECT s.chat_id
+    FROM chat_names AS s
+    WHERE {text_condition} AND s.text LIKE ALL(%(words)s)
     UNION
     SELECT canonical.chat_id
     FROM search_index AS s
@@ -90,6 +96,14 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
+def _search_clause(source: ChatSource) -> LiteralString:
+    name_condition = _NAME_CONDITION_OF_ALL if source == "list" else _NAME_CONDITION
+    return f"""
+        AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s OR {name_condition}
+            OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
+    """
+
+
 def _page_query(
     chat_filter: ChatFilter, order: _Order, source: ChatSource = "list", text_condition: LiteralString = ""
 ) -> LiteralString:
@@ -100,7 +114,7 @@ def _page_query(
         unread += "AND (c.unread > 0 OR c.marked_unread)"
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
     kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
-    text: LiteralString = "" if chat_filter.search_text is None else _SEARCH_CLAUSE
+    text: LiteralString = "" if chat_filter.search_text is None else _search_clause(source)
     session: LiteralString = "" if chat_filter.sessions is None else "AND c.session_id = s.session_id"
     if source == "candidates" and chat_filter.sessions is not None:
         session = "AND c.session_id = ANY(%(sessions)s)"
@@ -166,11 +180,11 @@ def _fetch(
     values: dict[str, object] = {**asdict(position), "sessions": sessions, "limit": limit + 1}
     if chat_filter.search_text is None:
         return connection.execute(_page_query(chat_filter, order), values).fetchall()
-    values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text)}
+    words = search_document.split_query(chat_filter.search_text)
+    values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text, words)}
     rows = _execute_unprepared(connection, _page_query(chat_filter, order, "window"), values)
     if len(rows) > limit:
         return rows
-    words = search_document.split_query(chat_filter.search_text)
     words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:
         # Too short for the trigram indexes; a text this short is usually frequent.
@@ -185,7 +199,7 @@ def _execute_unprepared(connection: Connection, query: LiteralString, values: di
     return connection.execute(query, values, prepare=False).fetchall()
 
 
-def _like_parameters(search_text: str) -> dict[str, object]:
+def _like_parameters(search_text: str, words: Sequence[str]) -> dict[str, object]:
     text = search_text.strip()
     normalized = spelling.normalize(text)
     digits = "".join(filter(str.isdecimal, normalized))
@@ -194,6 +208,7 @@ def _like_parameters(search_text: str) -> dict[str, object]:
         "containing": like.containing(text),
         "beginning": like.starting_with(text),
         "digits": like.containing(number),
+        "words": [like.containing(word) for word in words or (text,)],
     }
 
 

@@ -44,6 +44,7 @@ JOIN chats AS c ON c.chat_id = CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 2000 END;
 UPDATE chats SET name = 'Asha ' || chat_id;
 INSERT INTO chat_names (chat_id, address, name)
 SELECT 1000000 + i, '9199' || lpad(i::text, 8, '0'), 'Nobody ' || i FROM generate_series(1, 50000) AS i;
+UPDATE chat_names SET text = lower(name), spelling = 2;
 INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text)
 SELECT id, chat_id, session_id, direction, message_type, timestamp, message_text FROM whatsapp_messages;
 UPDATE search_index_position SET xid = '9000000000';

@@ -1,0 +1,40 @@
+"""Spells names of chats for the search among chats."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from store.feed import search_document
+from store.model import spelling
+from store.postgres.connections import Connection
+
+
+def respell(connection: Connection, limit: int) -> int:
+    """Spell names that are new or have an older spelling, in the caller's transaction; returns how many."""
+    # SKIP LOCKED, as writers lock names in an order of their own.
+    cursor = connection.execute(
+        """
+        SELECT n.chat_id, n.name
+        FROM chat_names AS n
+        WHERE n.spelling < %s
+        ORDER BY n.spelling DESC, n.chat_id DESC
+        LIMIT %s
+        FOR UPDATE SKIP LOCKED
+        """,
+        [spelling.VERSION, limit],
+    )
+    names = dict(cast("Iterable[tuple[int, str | None]]", cursor))
+    if names:
+        connection.execute(
+            """
+            UPDATE chat_names AS n
+            SET text = d.text, spelling = %(spelling)s
+            FROM unnest(%(chat_ids)s::bigint[], %(documents)s::text[]) AS d (chat_id, text)
+            WHERE n.chat_id = d.chat_id
+            """,
+            {
+                "chat_ids": list(names),
+                "documents": [search_document.build_name(name or "") for name in names.values()],
+                "spelling": spelling.VERSION,
+            },
+        )
+    return len(names)

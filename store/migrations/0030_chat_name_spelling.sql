@@ -1,0 +1,22 @@
+-- Names of chats are spelled by store/feed/chat_names.py for the search; the worker spells those that are new, or that
+-- another version of the program spelled.
+ALTER TABLE chat_names
+    -- The document of the name; null: not spelled yet.
+    ADD COLUMN text text,
+    ADD COLUMN spelling smallint NOT NULL DEFAULT 0;
+
+CREATE FUNCTION reset_chat_name_spelling() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    new.text := NULL;
+    new.spelling := 0;
+    RETURN new;
+END
+$$;
+
+CREATE TRIGGER reset_chat_name_spelling
+    BEFORE UPDATE OF name ON chat_names
+    FOR EACH ROW
+    WHEN (old.name IS DISTINCT FROM new.name)
+    EXECUTE FUNCTION reset_chat_name_spelling();
