@@ -4,7 +4,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 ReplyFunction = Callable[[bytes], bytes | None]
 
@@ -49,9 +49,10 @@ def blackholing_proxy(target: str, blackhole: threading.Event) -> Generator[str]
                     upstream.sendall(data)
 
         def _back(self, upstream: socket.socket) -> None:
-            while data := upstream.recv(65536):
-                if not blackhole.is_set():
-                    self.request.sendall(data)
+            with suppress(OSError):  # the client has closed its connection
+                while data := upstream.recv(65536):
+                    if not blackhole.is_set():
+                        self.request.sendall(data)
 
     with _Server(("127.0.0.1", 0), Relay) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
