@@ -20,6 +20,8 @@ _MAX_LENGTH = 128
 
 _JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
 """`user.agent:device@server`, in older versions `user_agent`; agent and device identify one of a person's devices."""
+_BUSINESS_SCOPED = re.compile(r"[A-Z]{2}(?:\.ENT)?\.[0-9A-Za-z]{1,100}", re.ASCII)
+"""The id that Meta gives to a person for one business: the country and a random word."""
 _DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
@@ -34,6 +36,7 @@ _LID_SERVERS = frozenset({"lid", "hosted.lid"})
 _KINDS: Mapping[str, ChatKind] = {
     "g.us": "group",
     "lid": "lid",
+    "bsuid": "lid",
     "newsletter": "newsletter",
     "broadcast": "broadcast",
     **dict.fromkeys(("s.whatsapp.net", "bot", "interop", "msgr", "call"), "other"),
@@ -68,7 +71,11 @@ def parse(value: object) -> str | None:
 
 
 def _parse_jid(value: str) -> str | None:
-    if len(value) > _MAX_LENGTH or (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
+    if len(value) > _MAX_LENGTH:
+        return None
+    if value.endswith("@bsuid"):
+        return parse_business_scoped(value.removesuffix("@bsuid"))
+    if (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
         return None
     user, server = match.groups()
     if server in _PHONE_SERVERS:
@@ -148,6 +155,11 @@ def parse_lid(value: object) -> str | None:
     return address if address is not None and is_lid(address) else None
 
 
+def parse_business_scoped(value: object) -> str | None:
+    """The address of a person of whom Meta tells only the id for this business; None for any other value."""
+    return f"{value}@bsuid" if isinstance(value, str) and _BUSINESS_SCOPED.fullmatch(value) else None
+
+
 def standard_spelling(address: str) -> str | None:
     """The phone of which a normalised address may be another national spelling; None if it is none.
 
@@ -202,8 +214,8 @@ def is_lid(address: str) -> bool:
 
 
 def is_person(address: str) -> bool:
-    """Whether a normalised address is one person's, by phone or LID."""
-    return is_phone(address) or is_lid(address)
+    """Whether a normalised address is one person's, by phone, LID or Meta's id."""
+    return is_phone(address) or address.endswith(("@lid", "@bsuid"))
 
 
 def is_individual(address: str) -> bool:

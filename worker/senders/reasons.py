@@ -54,6 +54,14 @@ class Reason(StrEnum):
     ALBUM_HEADER = "album_header", "noise", "The header of an album, whose pictures follow as messages."
     DEVICE_HOUSEKEEPING = "device_housekeeping", "noise", "Synchronisation between a person's devices."
 
+    # What gateways tell beside messages.
+    CALL = "call", "noise", "A call, which is told beside the chats."
+    PRESENCE = "presence", "noise", "Somebody is online or typing."
+    GROUP_CHANGE = "group_change", "noise", "The members or the settings of a group changed."
+    LOCAL_DELETE = "local_delete", "noise", "A message was deleted on the session's own phone only."
+    OWN_RECEIPT = "own_receipt", "noise", "A receipt that says nothing about the recipient."
+    GATEWAY_NOTICE = "gateway_notice", "noise", "A notice of the gateway about itself, such as a label or a template."
+
 
 class UnreadableEventError(Exception):
     """The event cannot become facts, for `reason`. It never leaves the parser."""

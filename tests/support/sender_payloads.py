@@ -1,0 +1,97 @@
+"""Webhooks of every kind of sender with what each tells, and the comparison of both.
+
+A line of tests/payloads/senders/KIND.jsonl is a request as it comes over the wire, with made-up values, and `expect`.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from dev.checkout import ROOT
+from store.model.facts import Ack, Delete, DisplayName, Edit, Fact, Message, Outcome, Reaction, SessionReport
+
+FOLDER = ROOT / "tests" / "payloads" / "senders"
+_FACT_TYPES: dict[str, type[Fact]] = {
+    "message": Message,
+    "ack": Ack,
+    "edit": Edit,
+    "delete": Delete,
+    "reaction": Reaction,
+    "session": SessionReport,
+}
+_FIELDS = {
+    "chat": "address",
+    "timestamp_ms": "time",
+    **{
+        name: name
+        for name in (
+            *("direction", "message_id", "type", "raw_type", "content_state", "text", "caption", "media_url"),
+            *("mime_type", "file_name", "reply_to", "sender", "sender_name", "status", "emoji", "state", "phone"),
+        )
+    },
+}
+"""The keys of an expectation, and the fields of a fact; the other keys concern what no fact has."""
+_ABSENT_MEANS_NONE = {"text": "caption", "image": "text", "video": "text", "audio": "text", "document": "text"}
+"""Of each type, the field that a message has only if it is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderPayload:
+    kind: str
+    """Of the sender."""
+    name: str
+    body: bytes
+    expect: dict[str, Any]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def load(kind: str) -> list[SenderPayload]:
+    """The events of one kind of sender that it signs as it should: neither handshakes nor rejected requests."""
+    lines = (FOLDER / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
+    payloads = [
+        SenderPayload(kind, line["name"], line["body"].encode(), line["expect"]) for line in map(json.loads, lines)
+    ]
+    return [payload for payload in payloads if payload.expect["kind"] not in ("handshake", "rejected")]
+
+
+def assert_told(outcome: Outcome, expect: dict[str, Any]) -> None:
+    """Raise unless the outcome is what the webhook tells, no more and no less."""
+    if expect["kind"] in ("noise", "ping", "unknown", "poll_vote"):
+        kinds = {"unknown": "parked", "poll_vote": "noise"}
+        assert (outcome.kind, outcome.facts) == (kinds.get(expect["kind"], expect["kind"]), ())
+        return
+    assert (outcome.kind, outcome.reason) == ("stored", None)
+    expected = expect["facts"] if expect["kind"] == "batch" else [] if expect["kind"] == "names" else [expect]
+    told = [fact for fact in outcome.all_facts if isinstance(fact, tuple(_FACT_TYPES.values()))]
+    if not any(each["kind"] == "session" for each in expected):
+        told = [fact for fact in told if not _is_own_number(fact)]
+    assert [_shown(fact, each) for fact, each in zip(told, expected, strict=True)] == [
+        _as_shown(each) for each in expected
+    ]
+    names = {(name["address"], name["name"], name.get("quality", 1)) for name in expect.get("names", ())}
+    told_names = {(f.address, f.name, f.quality) for f in outcome.all_facts if isinstance(f, DisplayName)}
+    assert told_names >= names
+    if expect["kind"] in ("message", "names") and "sender_name" not in expect:
+        assert told_names == names
+
+
+def _is_own_number(fact: Fact) -> bool:
+    return isinstance(fact, SessionReport) and fact.state is None
+
+
+def _as_shown(expect: dict[str, Any]) -> dict[str, object]:
+    values: dict[str, object] = {field: expect[key] for key, field in _FIELDS.items() if key in expect}
+    if expect["kind"] == "message" and (absent := _ABSENT_MEANS_NONE.get(expect["type"])) is not None:
+        values.setdefault(absent, None)
+    if expect["kind"] == "ack":
+        values.setdefault("address", None)
+    return {"fact": _FACT_TYPES[expect["kind"]].__name__, **values}
+
+
+def _shown(fact: Fact, expect: dict[str, Any]) -> dict[str, object]:
+    values: dict[str, object] = {field: getattr(fact, field, None) for field in _as_shown(expect) if field != "fact"}
+    return {"fact": type(fact).__name__, **values}

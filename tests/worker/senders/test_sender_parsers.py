@@ -1,0 +1,83 @@
+"""The parser of each kind of sender: what its webhooks tell, and that no body harms it."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dev.checkout import ROOT
+from tests.support import hostile_bodies, sender_payloads
+from tests.support.sender_payloads import SenderPayload
+from tests.support.storable import assert_storable
+from worker.senders.gowa import parser as gowa
+from worker.senders.meta import parser as meta
+from worker.senders.openwa import parser as openwa
+from worker.senders.reasons import Reason
+from worker.senders.results import ParseResult
+
+PARSERS: dict[str, Callable[[bytes], ParseResult]] = {"gowa": gowa.parse, "meta": meta.parse, "openwa": openwa.parse}
+SESSIONS = {
+    "gowa": "919880000001",
+    "meta": "105000000000072",
+    "openwa": "185ad6dc-6ba1-47a4-ab8f-309d8842f125",
+}
+"""The gateway's own word for the session in the webhooks."""
+PAYLOADS = [payload for kind in PARSERS for payload in sender_payloads.load(kind)]
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: f"{payload.kind}-{payload.name}")
+def test_a_webhook_tells_what_is_expected(payload: SenderPayload) -> None:
+    """These requests are the documentation of what a sender tells; a parser that drifts from them changes histories."""
+    result = PARSERS[payload.kind](payload.body)
+
+    sender_payloads.assert_told(result.outcome, payload.expect)
+    assert_storable(result.outcome)
+    assert result.outcome.session_id == SESSIONS[payload.kind]
+    assert result.is_self_identifying
+
+
+def test_every_reason_is_shown_by_a_payload() -> None:
+    """A code that no payload gives is either dead or untried."""
+    files = (ROOT / "tests" / "payloads").glob("*/*.expected.json")
+    given = {json.loads(path.read_text(encoding="utf-8")).get("reason") for path in files}
+    given |= {PARSERS[payload.kind](payload.body).outcome.reason for payload in PAYLOADS}
+
+    # Too large for a file, or made in test_gowa.py, test_meta.py and test_dispatch.py.
+    others = {Reason.NESTED_TOO_DEEPLY, Reason.OWN_RECEIPT, Reason.GATEWAY_NOTICE, Reason.UNKNOWN_SENDER}
+    assert {reason.value for reason in Reason} - given <= others
+
+
+@pytest.mark.parametrize("kind", PARSERS)
+@MANY
+@given(data=st.data())
+def test_any_variant_of_a_webhook_has_an_outcome_that_can_be_stored(kind: str, data: st.DataObject) -> None:
+    """Any field may hold anything: a body that raises would come back until somebody looks."""
+    body = data.draw(hostile_bodies.variants([payload.body for payload in sender_payloads.load(kind)]))
+
+    result = PARSERS[kind](body)
+
+    assert_storable(result.outcome)
+    assert PARSERS[kind](body) == result
+
+
+@pytest.mark.parametrize("kind", PARSERS)
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[]", b"1", b"{}", b"[" * 10_000, b'{"event":[]}'])
+def test_a_body_of_nonsense_is_parked(kind: str, body: bytes) -> None:
+    """Whoever knows the secret can send it."""
+    outcome = PARSERS[kind](body).outcome
+
+    assert (outcome.kind, outcome.facts) == ("parked", ())
+
+
+@pytest.mark.parametrize("kind", sorted(PARSERS.keys() - {"meta"}))
+def test_an_unknown_event_is_parked_and_a_webhook_without_a_session_too(kind: str) -> None:
+    """A parser that learns the event finds it among the parked ones."""
+    [known] = [json.loads(payload.body) for payload in sender_payloads.load(kind) if payload.name == "text_incoming"]
+    nameless = {name: value for name, value in known.items() if name not in ("sessionId", "device_id")}
+
+    reasons = [PARSERS[kind](json.dumps(body).encode()).outcome.reason for body in (known | {"event": "x.y"}, nameless)]
+
+    assert reasons == ["unknown_event", "no_session"]

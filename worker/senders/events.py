@@ -1,0 +1,85 @@
+"""Parses bodies that name their event and their session: `{"event": …, "session": …, "data": {…}}`.
+
+A kind of sender with such bodies is a `Dialect`: the keys of the parts, and a reader for each name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from store.model.facts import Fact, Outcome
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.results import ParseResult
+from worker.senders.whatsapp import json_document, text, timestamps
+from worker.senders.whatsapp.json_document import JsonObject
+
+
+class Event(NamedTuple):
+    """One event's parts, not yet interpreted."""
+
+    name: str
+    session_id: str
+    data: JsonObject
+    time: int | None
+    """The time in the envelope."""
+
+
+Reader: TypeAlias = Callable[[Event], tuple[Fact, ...]]
+"""The facts of an event; raises UnreadableEventError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a kind of sender writes its envelope, and who reads its events."""
+
+    session: Callable[[JsonObject], str | None]
+    """The gateway's own word for the session."""
+    data_key: str
+    readers: Mapping[str, Reader]
+    noise: Mapping[str, Reason]
+    """The reason of each name that tells nothing of the history; a key that ends with a dot is a prefix."""
+    is_self_identifying: Callable[[JsonObject], bool]
+    """Whether equal bodies are the same event; the answer must never change for a body."""
+    pings: frozenset[str] = frozenset()
+
+
+def parse(body: bytes, dialect: Dialect) -> ParseResult:
+    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    try:
+        fields = json_document.decode(body)
+    except UnreadableEventError as error:
+        return ParseResult(Outcome(error.reason.kind, error.reason.value, None, None, None), is_self_identifying=False)
+    return ParseResult(_outcome(fields, dialect), dialect.is_self_identifying(fields))
+
+
+def _outcome(fields: JsonObject, dialect: Dialect) -> Outcome:
+    name = text.label(fields.get("event"))
+    session_id = dialect.session(fields)
+    time = timestamps.parse(fields.get("timestamp"))
+    if name in dialect.pings:
+        return Outcome("ping", None, session_id, name, time)
+    try:
+        facts = _facts(fields, name, session_id, time, dialect)
+    except UnreadableEventError as error:
+        return Outcome(error.reason.kind, error.reason.value, session_id, name, time)
+    return Outcome("stored", None, session_id, name, time, facts)
+
+
+def _facts(
+    fields: JsonObject, name: str | None, session_id: str | None, time: int | None, dialect: Dialect
+) -> tuple[Fact, ...]:
+    data = json_document.as_object(fields.get(dialect.data_key))
+    if name is None:
+        raise UnreadableEventError(Reason.NO_EVENT)
+    reader = dialect.readers.get(name)
+    if reader is None:
+        raise UnreadableEventError(_noise_reason(name, dialect.noise) or Reason.UNKNOWN_EVENT)
+    if session_id is None:
+        raise UnreadableEventError(Reason.NO_SESSION)
+    if data is None:
+        raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
+    return reader(Event(name, session_id, data, time))
+
+
+def _noise_reason(name: str, noise: Mapping[str, Reason]) -> Reason | None:
+    return noise.get(name) or noise.get(name.partition(".")[0] + ".")

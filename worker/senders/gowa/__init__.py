@@ -1,0 +1,1 @@
+"""Parses webhooks of GOWA (go-whatsapp-web-multidevice)."""

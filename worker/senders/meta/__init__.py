@@ -1,0 +1,1 @@
+"""Parses webhooks of Meta's WhatsApp Business Platform (Cloud API)."""

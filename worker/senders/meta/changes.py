@@ -1,0 +1,237 @@
+"""Divides a change of Meta into its items, and reads each: a message, a status or a contact."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
+
+from store.model import addresses
+from store.model.facts import Ack, Delete, Direction, DisplayName, Edit, Fact, Message, Reaction
+from worker.senders.meta import content
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import display_names, json_document, statuses, text, timestamps
+from worker.senders.whatsapp.json_document import JsonObject
+
+Item: TypeAlias = Callable[[], tuple[Fact, ...]]
+"""Reads one item; raises UnreadableEventError."""
+
+_MAX_EMOJI_LENGTH = 64
+_GROUP: Final = re.compile(rb"capi_group:[0-9]+:([0-9]{5,32})")
+"""A group's id, encoded in base64: the number of the business, and the digits of the group's JID."""
+
+
+class Change(NamedTuple):
+    """The `value` of a change."""
+
+    value: JsonObject
+    own_phone: str | None
+    """The digits of the session's own number."""
+
+
+class Sides(NamedTuple):
+    """The two sides of a message."""
+
+    chat: str
+    direction: Direction
+    sender: str | None
+    """In a group: the sender of an incoming message."""
+
+
+def objects(value: object) -> list[JsonObject]:
+    """The objects of a list; none for any other value."""
+    found = (json_document.as_object(item) for item in json_document.as_list(value) or ())
+    return [item for item in found if item is not None]
+
+
+def messages(change: Change) -> Iterator[Item]:
+    """The field `messages`: incoming messages, and the statuses of ours."""
+    contact_names = _names(change.value)
+    for item in objects(change.value.get("messages")):
+        yield partial(_message, item, contact_names)
+    for item in objects(change.value.get("statuses")):
+        yield partial(_status, item)
+    if change.value.get("errors"):
+        yield _notice
+
+
+def echoes(change: Change) -> Iterator[Item]:
+    """The field `smb_message_echoes`: messages that were sent with the Business app."""
+    for item in objects(change.value.get("message_echoes")):
+        yield partial(_message, item, {}, is_ours=True)
+
+
+def history(change: Change) -> Iterator[Item]:
+    """The field `history`: chats of before the Business app was linked, or the refusal to share them.
+
+    The files of these messages come later, as `messages` with the same ids.
+    """
+    for chunk in objects(change.value.get("history")):
+        for thread in objects(chunk.get("threads")):
+            for item in objects(thread.get("messages")):
+                yield partial(_history_message, change, thread, item)
+        if chunk.get("errors"):
+            yield _notice
+    for item in objects(change.value.get("messages")):
+        yield partial(_history_message, change, {}, item)
+
+
+def contacts(change: Change) -> Iterator[Item]:
+    """The field `smb_app_state_sync`: the address book of the Business app."""
+    for item in objects(change.value.get("state_sync")):
+        yield partial(_contact, item)
+
+
+def _notice() -> tuple[Fact, ...]:
+    raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+
+
+def _names(value: JsonObject) -> dict[str, str]:
+    """The push name of each `wa_id` and `user_id`."""
+    found: dict[str, str] = {}
+    for contact in objects(value.get("contacts")):
+        profile = json_document.as_object(contact.get("profile")) or {}
+        if (name := text.name(profile.get("name"))) is not None:
+            for key in ("wa_id", "user_id"):
+                if (identifier := text.identifier(contact.get(key))) is not None:
+                    found[identifier] = name
+    return found
+
+
+def _history_message(change: Change, thread: JsonObject, item: JsonObject) -> tuple[Fact, ...]:
+    is_ours = change.own_phone is not None and addresses.parse_phone(item.get("from")) == change.own_phone
+    context = json_document.as_object(item.get("history_context")) or {}
+    if is_ours and "to" not in item:
+        item = {**item, "to": thread.get("id")}
+    return _message(item, {}, is_ours=is_ours, status=context.get("status"), is_history=True)
+
+
+def _message(
+    item: JsonObject,
+    contact_names: dict[str, str],
+    *,
+    is_ours: bool = False,
+    status: object = None,
+    is_history: bool = False,
+) -> tuple[Fact, ...]:
+    sides = _sides(item, is_ours=is_ours)
+    message_id = text.identifier(item.get("id"))
+    time = timestamps.parse(item.get("timestamp"))
+    raw_type = text.label(item.get("type"))
+    fields = json_document.as_object(item.get(raw_type)) if raw_type else None
+    if raw_type in ("reaction", "edit", "revoke"):
+        return (_update(raw_type, fields or {}, sides, time),)
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    person, name = _push_name(item, contact_names, sides)
+    body = content.read(item, raw_type)
+    message = Message(
+        address=sides.chat,
+        direction=sides.direction,
+        message_id=message_id,
+        time=time,
+        type=body.type,
+        raw_type=raw_type,
+        content_state=body.state,
+        text=body.text,
+        caption=body.caption,
+        mime_type=body.mime_type,
+        file_name=body.file_name,
+        reply_to=content.reply_to(item),
+        sender=sides.sender,
+        sender_name=None if sides.sender is None else name,
+        # A message of our own is at least sent.
+        status=(statuses.parse(status) or "sent") if is_ours else None,
+        is_history=is_history,
+    )
+    if name is None or person is None or not display_names.is_informative(name, person):
+        return (message,)
+    return message, DisplayName(person, name, 1, time)
+
+
+def _update(raw_type: str, fields: JsonObject, sides: Sides, time: int | None) -> Fact:
+    if raw_type == "reaction":
+        target, emoji = text.identifier(fields.get("message_id")), fields.get("emoji", "")
+        if target is None or not isinstance(emoji, str) or len(emoji) > _MAX_EMOJI_LENGTH:
+            raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+        # Without an emoji the reaction is withdrawn.
+        return Reaction(target, sides.chat, sides.direction, sides.sender, text.sanitize(emoji), time)
+    target = text.identifier(fields.get("original_message_id"))
+    if target is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    if raw_type == "revoke":
+        return Delete(target, sides.chat, sides.direction, sides.sender, time)
+    new_text = content.edited_text(json_document.as_object(fields.get("message")) or {})
+    if new_text is None:
+        raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
+    return Edit(target, sides.chat, sides.direction, sides.sender, new_text, time)
+
+
+def _sides(item: JsonObject, *, is_ours: bool) -> Sides:
+    direction: Direction = "outgoing" if is_ours else "incoming"
+    group = item.get("group_id")
+    person = _person(item, "to" if is_ours else "from")
+    if group:
+        return Sides(_group(group), direction, None if is_ours else person)
+    if person is None:
+        has_any = item.get("from") or item.get("from_user_id")
+        raise UnreadableEventError(Reason.BAD_ADDRESS if has_any else Reason.NO_ADDRESS)
+    return Sides(person, direction, None)
+
+
+def _person(item: JsonObject, key: str) -> str | None:
+    """The phone of the sender or the recipient; of people with a username, who hide it, the id that Meta gives."""
+    return addresses.parse(item.get(key)) or addresses.parse_business_scoped(item.get(f"{key}_user_id"))
+
+
+def _group(group_id: object) -> str:
+    """The address of a group."""
+    address = addresses.parse(group_id)
+    if address is None and isinstance(group_id, str) and len(group_id) <= text.MAX_ID_BYTES:
+        try:
+            decoded = base64.b64decode(group_id[: len(group_id) // 4 * 4])
+        except (binascii.Error, ValueError):
+            decoded = b""
+        if match := _GROUP.match(decoded):
+            address = addresses.parse(f"{match[1].decode()}@g.us")
+    if address is None:
+        raise UnreadableEventError(Reason.BAD_ADDRESS)
+    return address
+
+
+def _push_name(item: JsonObject, contact_names: dict[str, str], sides: Sides) -> tuple[str | None, str | None]:
+    """The sender's address and push name."""
+    for key in ("from", "from_user_id"):
+        if (identifier := text.identifier(item.get(key))) is not None and identifier in contact_names:
+            return sides.sender or sides.chat, contact_names[identifier]
+    return None, None
+
+
+def _status(item: JsonObject) -> tuple[Fact, ...]:
+    if item.get("type") == "payment":
+        raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+    message_id = text.identifier(item.get("id"))
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    status = statuses.parse(item.get("status"))
+    if status is None:
+        raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
+    chat = _group(item.get("recipient_id")) if item.get("recipient_type") == "group" else _recipient(item)
+    return (Ack(message_id, status, chat, timestamps.parse(item.get("timestamp"))),)
+
+
+def _recipient(item: JsonObject) -> str | None:
+    return addresses.parse(item.get("recipient_id")) or addresses.parse_business_scoped(item.get("recipient_user_id"))
+
+
+def _contact(item: JsonObject) -> tuple[Fact, ...]:
+    contact = json_document.as_object(item.get("contact")) or {}
+    address = addresses.parse_phone(contact.get("phone_number"))
+    if address is None:
+        raise UnreadableEventError(Reason.NO_ADDRESS)
+    name = text.name(contact.get("full_name")) or text.name(contact.get("first_name"))
+    if item.get("action") == "remove" or name is None or not display_names.is_informative(name, address):
+        raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+    metadata = json_document.as_object(item.get("metadata")) or {}
+    return (DisplayName(address, name, 2, timestamps.parse(metadata.get("timestamp"))),)

@@ -1,0 +1,130 @@
+"""Parses one request of Meta, which may tell of a thousand messages of several numbers.
+
+A number of the business is a session, named by its `phone_number_id`. The items of a request are independent: one that
+cannot be read does not hold up the others.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from store.model import addresses
+from store.model.facts import Fact, Outcome, SessionFacts, SessionReport
+from worker.senders.meta import changes
+from worker.senders.meta.changes import Change, Item
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.results import ParseResult
+from worker.senders.whatsapp import json_document, text
+from worker.senders.whatsapp.json_document import JsonObject
+
+_OBJECT: Final = "whatsapp_business_account"
+_SAMPLE_ACCOUNT: Final = "0"
+"""The account in the samples that Meta's dashboard sends."""
+_LISTS: Final = ("messages", "statuses", "message_echoes", "history", "state_sync")
+"""The lists whose items have ids and times."""
+
+_READERS: Final[dict[str, Callable[[Change], Iterator[Item]]]] = {
+    "messages": changes.messages,
+    "smb_message_echoes": changes.echoes,
+    "history": changes.history,
+    "smb_app_state_sync": changes.contacts,
+}
+_NOISE: Final[dict[str, Reason]] = {
+    "calls": Reason.CALL,
+    **dict.fromkeys(("group_lifecycle_update", "group_participants_update"), Reason.GROUP_CHANGE),
+    **dict.fromkeys(("group_settings_update", "group_status_update"), Reason.GROUP_CHANGE),
+    **dict.fromkeys(("account_alerts", "account_review_update", "account_settings_update"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("account_update", "automatic_events", "business_capability_update"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("business_status_update", "flows", "message_template_components_update"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("message_template_quality_update", "message_template_status_update"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("messaging_handovers", "partner_solutions", "standby"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("payment_configuration_update", "phone_number_name_update"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("phone_number_quality_update", "security", "template_category_update"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("template_correct_category_detection", "tracking_events"), Reason.GATEWAY_NOTICE),
+    **dict.fromkeys(("user_id_update", "user_preferences"), Reason.GATEWAY_NOTICE),
+}
+
+
+class _Reading:
+    """What was read of a request so far."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, list[Fact]] = {}
+        """Of each session, in the order in which the request names them."""
+        self.reasons: list[Reason] = []
+        """Of the items that are no facts."""
+        self.field: str | None = None
+        """The field of the first change."""
+        self.session_id: str | None = None
+
+    def add(self, field: str | None, value: JsonObject | None) -> None:
+        """Read one change."""
+        metadata = json_document.as_object((value or {}).get("metadata")) or {}
+        session_id = text.identifier(metadata.get("phone_number_id"))
+        self.field = self.field or field
+        self.session_id = self.session_id or session_id
+        if field is None or value is None:
+            self.reasons.append(Reason.NO_EVENT if field is None else Reason.UNKNOWN_SHAPE)
+            return
+        reader = _READERS.get(field)
+        if reader is None or session_id is None:
+            reason = _NOISE.get(field, Reason.UNKNOWN_EVENT) if reader is None else Reason.NO_SESSION
+            self.reasons.append(reason)
+            return
+        own_phone = addresses.parse_phone(metadata.get("display_phone_number"))
+        facts = [fact for item in reader(Change(value, own_phone)) for fact in self._facts(item)]
+        if facts:
+            known = self.facts.setdefault(session_id, [])
+            known += facts
+            if own_phone is not None and not any(isinstance(fact, SessionReport) for fact in known):
+                known.append(SessionReport(None, own_phone, next((fact.time for fact in facts if fact.time), None)))
+
+    def _facts(self, item: Item) -> tuple[Fact, ...]:
+        try:
+            return item()
+        except UnreadableEventError as error:
+            self.reasons.append(error.reason)
+            return ()
+
+    def outcome(self) -> Outcome:
+        """The outcome of all changes."""
+        if self.facts:
+            (session_id, facts), *others = self.facts.items()
+            time = next((fact.time for fact in facts if fact.time is not None), None)
+            further = tuple(SessionFacts(session_id, tuple(facts)) for session_id, facts in others)
+            return Outcome("stored", None, session_id, self.field, time, tuple(facts), further)
+        # What is not understood is parked, also if other items of the request are noise.
+        reason = min(self.reasons, key=lambda reason: reason.kind != "parked", default=Reason.UNKNOWN_SHAPE)
+        return Outcome(reason.kind, reason.value, self.session_id, self.field, None)
+
+
+def parse(body: bytes) -> ParseResult:
+    """Parse one request. Never raises; time and memory are proportional to the body's length."""
+    try:
+        fields = json_document.decode(body)
+    except UnreadableEventError as error:
+        return ParseResult(Outcome(error.reason.kind, error.reason.value, None, None, None), is_self_identifying=False)
+    if fields.get("object") != _OBJECT:
+        reason = Reason.FOREIGN_ENVELOPE
+        return ParseResult(Outcome(reason.kind, reason.value, None, None, None), is_self_identifying=False)
+    entries = changes.objects(fields.get("entry"))
+    reading = _Reading()
+    for entry in entries:
+        for change in changes.objects(entry.get("changes")):
+            reading.add(text.label(change.get("field")), json_document.as_object(change.get("value")))
+    if entries and all(entry.get("id") == _SAMPLE_ACCOUNT for entry in entries):
+        outcome = Outcome("ping", None, None, reading.field, None)
+    else:
+        outcome = reading.outcome()
+    return ParseResult(outcome, _is_self_identifying(entries))
+
+
+def _is_self_identifying(entries: list[JsonObject]) -> bool:
+    """Whether the request has an item with an id and a time, or its own time."""
+    values = (json_document.as_object(change.get("value")) for entry in entries for change in _changes(entry))
+    if any(value is not None and any(changes.objects(value.get(name)) for name in _LISTS) for value in values):
+        return True
+    return any(entry.get("time") for entry in entries)
+
+
+def _changes(entry: JsonObject) -> list[JsonObject]:
+    return changes.objects(entry.get("changes"))

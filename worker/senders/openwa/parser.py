@@ -1,0 +1,56 @@
+"""Parses one event of OpenWA."""
+
+from functools import partial
+from typing import Final
+
+from worker.senders import events
+from worker.senders.events import Dialect
+from worker.senders.openwa import messages, sessions
+from worker.senders.reasons import Reason
+from worker.senders.results import ParseResult
+from worker.senders.whatsapp import text
+from worker.senders.whatsapp.json_document import JsonObject
+
+
+def _session(fields: JsonObject) -> str | None:
+    return text.identifier(fields.get("sessionId"))
+
+
+def _is_self_identifying(fields: JsonObject) -> bool:
+    """Whether the body has the time or the id of its delivery; both stay the same when it is repeated."""
+    return bool(fields.get("timestamp") or fields.get("deliveryId"))
+
+
+_DIALECT: Final = Dialect(
+    session=_session,
+    data_key="data",
+    readers={
+        "message.received": messages.read_received,
+        "message.sent": messages.read_sent,
+        "message.reaction": messages.read_reaction,
+        "message.edited": messages.read_edit,
+        "message.revoked": messages.read_delete,
+        "message.ack": messages.read_ack,
+        "message.receipt": messages.read_ack,
+        "message.failed": messages.read_failure,
+        "session.status": sessions.read_status,
+        "session.authenticated": partial(sessions.read_as, state="connected"),
+        "session.qr": partial(sessions.read_as, state="connecting"),
+        "session.reconnect_loop": partial(sessions.read_as, state="disconnected"),
+        "session.disconnected": sessions.read_disconnected,
+    },
+    noise={
+        "call.": Reason.CALL,
+        "group.": Reason.GROUP_CHANGE,
+        "presence.": Reason.PRESENCE,
+        "label.": Reason.GATEWAY_NOTICE,
+        "session.restriction": Reason.GATEWAY_NOTICE,
+    },
+    is_self_identifying=_is_self_identifying,
+    pings=frozenset({"test"}),
+)
+
+
+def parse(body: bytes) -> ParseResult:
+    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    return events.parse(body, _DIALECT)

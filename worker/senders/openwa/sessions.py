@@ -1,0 +1,38 @@
+"""Parses the reports of OpenWA about its sessions."""
+
+import re
+from typing import Final
+
+from store.model import addresses
+from store.model.facts import Fact, SessionReport, SessionState
+from worker.senders.events import Event
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import text
+
+_STATES: Final[dict[str, SessionState]] = {
+    **dict.fromkeys(("created", "initializing", "qr_ready", "authenticating"), "connecting"),
+    "ready": "connected",
+    **dict.fromkeys(("disconnected", "action_required", "failed"), "disconnected"),
+}
+_LOGGED_OUT: Final = re.compile(r"log(?:ged)?[ _-]?out|unpaired(?:[ _-]idle)?", re.IGNORECASE | re.ASCII)
+"""The reasons of a disconnection after which the phone must be linked again."""
+
+
+def read_status(event: Event) -> tuple[Fact, ...]:
+    """`session.status`."""
+    status = text.label(event.data.get("status"))
+    state = _STATES.get(status or "")
+    if state is None:
+        raise UnreadableEventError(Reason.NO_STATUS if status is None else Reason.UNKNOWN_STATUS)
+    return read_as(event, state)
+
+
+def read_as(event: Event, state: SessionState) -> tuple[Fact, ...]:
+    """The report of an event whose name is the state."""
+    return (SessionReport(state, addresses.parse_phone(event.data.get("phone")), event.time),)
+
+
+def read_disconnected(event: Event) -> tuple[Fact, ...]:
+    """`session.disconnected`, for a reason."""
+    is_logged_out = _LOGGED_OUT.fullmatch(text.label(event.data.get("reason")) or "")
+    return read_as(event, "logged_out" if is_logged_out else "disconnected")

@@ -1,0 +1,30 @@
+"""Reduces the ids that gateways give to messages to WhatsApp's own, which edits, receipts and other gateways share."""
+
+from typing import NamedTuple
+
+from worker.senders.whatsapp import text
+
+
+class SerializedId(NamedTuple):
+    """WhatsApp Web's long form of a message id: `false_919811000001@c.us_3EB0…`, in groups with the sender behind."""
+
+    is_from_me: bool
+    chat: str
+    bare: str
+    sender: str | None
+
+
+def parse_serialized(value: object) -> SerializedId | None:
+    """The parts of a long id; None for any other value."""
+    if not isinstance(value, str) or not value.startswith(("true_", "false_")):
+        return None
+    parts = value.split("_", 3)
+    if len(parts) < 3 or not parts[1] or not parts[2]:
+        return None
+    return SerializedId(parts[0] == "true", parts[1], parts[2], parts[3] if len(parts) > 3 else None)
+
+
+def bare(value: object) -> str | None:
+    """WhatsApp's own id of a message, of either form; None if there is none."""
+    serialized = parse_serialized(value)
+    return text.identifier(value if serialized is None else serialized.bare)
