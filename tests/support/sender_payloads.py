@@ -75,8 +75,11 @@ def assert_told(outcome: Outcome, expect: dict[str, Any]) -> None:
     names = {(name["address"], name["name"], name.get("quality", 1)) for name in expect.get("names", ())}
     told_names = {(f.address, f.name, f.quality) for f in outcome.all_facts if isinstance(f, DisplayName)}
     assert told_names >= names
-    if expect["kind"] in ("message", "names") and "sender_name" not in expect:
+    if "names" in expect or expect.get("direction") == "outgoing":
         assert told_names == names
+    said = "\n".join(fact.text or "" for fact in outcome.all_facts if isinstance(fact, Message))
+    for word in (expect.get("place", ""), expect.get("poll_name", ""), *expect.get("poll_options", ())):
+        assert word in said
 
 
 def _is_own_number(fact: Fact) -> bool:

@@ -5,7 +5,7 @@ A kind of sender with such bodies is a `Dialect`: the keys of the parts, and a r
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from store.model.facts import Fact, Outcome
 from worker.senders.reasons import Reason, UnreadableEventError
@@ -13,15 +13,25 @@ from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text, timestamps
 from worker.senders.whatsapp.json_document import JsonObject
 
+BACKFILL: Final = "backfill.message"
+"""The name of an event that a backfill makes of one message in the gateway's store (worker/backfill/)."""
+
 
 class Event(NamedTuple):
     """One event's parts, not yet interpreted."""
 
     name: str
     session_id: str
-    data: JsonObject
+    items: tuple[JsonObject, ...]
+    """The objects that the event tells of, at least one; several only in a dialect with lists."""
     time: int | None
     """The time in the envelope."""
+    envelope: JsonObject
+
+    @property
+    def data(self) -> JsonObject:
+        """The first object; of most events the only one."""
+        return self.items[0]
 
 
 Reader: TypeAlias = Callable[[Event], tuple[Fact, ...]]
@@ -41,19 +51,24 @@ class Dialect:
     is_self_identifying: Callable[[JsonObject], bool]
     """Whether equal bodies are the same event; the answer must never change for a body."""
     pings: frozenset[str] = frozenset()
+    has_lists: bool = False
+    """Whether an event may have a list of objects in place of one."""
+    name_key: str = "event"
+    decode: Callable[[bytes], JsonObject] = json_document.decode
+    """The fields of a body; raises UnreadableEventError."""
 
 
 def parse(body: bytes, dialect: Dialect) -> ParseResult:
     """Parse one event. Never raises; time and memory are proportional to the body's length."""
     try:
-        fields = json_document.decode(body)
+        fields = dialect.decode(body)
     except UnreadableEventError as error:
         return ParseResult(Outcome(error.reason.kind, error.reason.value, None, None, None), is_self_identifying=False)
     return ParseResult(_outcome(fields, dialect), dialect.is_self_identifying(fields))
 
 
 def _outcome(fields: JsonObject, dialect: Dialect) -> Outcome:
-    name = text.label(fields.get("event"))
+    name = text.label(fields.get(dialect.name_key))
     session_id = dialect.session(fields)
     time = timestamps.parse(fields.get("timestamp"))
     if name in dialect.pings:
@@ -68,7 +83,6 @@ def _outcome(fields: JsonObject, dialect: Dialect) -> Outcome:
 def _facts(
     fields: JsonObject, name: str | None, session_id: str | None, time: int | None, dialect: Dialect
 ) -> tuple[Fact, ...]:
-    data = json_document.as_object(fields.get(dialect.data_key))
     if name is None:
         raise UnreadableEventError(Reason.NO_EVENT)
     reader = dialect.readers.get(name)
@@ -76,9 +90,12 @@ def _facts(
         raise UnreadableEventError(_noise_reason(name, dialect.noise) or Reason.UNKNOWN_EVENT)
     if session_id is None:
         raise UnreadableEventError(Reason.NO_SESSION)
-    if data is None:
+    data = fields.get(dialect.data_key)
+    one = json_document.as_object(data)
+    items = (one,) if one is not None else json_document.objects(data) if dialect.has_lists else ()
+    if not items:
         raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
-    return reader(Event(name, session_id, data, time))
+    return reader(Event(name, session_id, items, time, fields))
 
 
 def _noise_reason(name: str, noise: Mapping[str, Reason]) -> Reason | None:

@@ -5,7 +5,6 @@ from store.model.facts import Fact, Message
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks, content, parties, updates
 from worker.senders.sak.envelope import Envelope
-from worker.senders.sak.updates import MessageUpdate
 from worker.senders.whatsapp import json_document, stubs
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import (
@@ -16,6 +15,7 @@ from worker.senders.whatsapp.message_types import (
     PROTOCOL_TYPES,
     REACTION_TYPES,
 )
+from worker.senders.whatsapp.message_updates import MessageUpdate
 
 
 def read_received(envelope: Envelope) -> tuple[Fact, ...]:

@@ -1,7 +1,6 @@
 """Parses reactions, edits and deletes, from an event's name or from inside a message."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from store.model.facts import Delete, Edit, Fact, Reaction
 from worker.senders.reasons import Reason, UnreadableEventError
@@ -10,6 +9,7 @@ from worker.senders.sak.envelope import Envelope, find_protobuf, first_value
 from worker.senders.whatsapp import json_document, text, words
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
+from worker.senders.whatsapp.message_updates import MessageUpdate
 
 _PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
 _REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
@@ -25,16 +25,6 @@ _MAX_EMOJI_LENGTH = 64
 
 _REVOKE_TYPES: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
 _EDIT_TYPES: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
-
-
-@dataclass(frozen=True, slots=True)
-class MessageUpdate:
-    """The update of a message that another message carries."""
-
-    action: Literal["react", "edit", "delete"]
-    target_id: str
-    content: str
-    """The emoji, or the new text; empty for a delete."""
 
 
 def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | None:

@@ -72,6 +72,11 @@ def as_list(value: object) -> list[object] | None:
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
+def objects(value: object) -> tuple[JsonObject, ...]:
+    """The JSON objects in a list; none for any other value."""
+    return tuple(cast("JsonObject", each) for each in as_list(value) or () if isinstance(each, dict))
+
+
 def _is_too_deep(text: str) -> bool:
     depth = 0
     for match in _STRUCTURE_PATTERN.finditer(text):

@@ -1,0 +1,1 @@
+"""Parses webhooks of Evolution API, which passes on Baileys' objects."""

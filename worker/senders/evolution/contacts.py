@@ -1,0 +1,26 @@
+"""Parses Evolution's events about contacts."""
+
+from store.model import addresses
+from store.model.facts import DisplayName, Fact
+from worker.senders.events import Event
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import display_names, json_document, text
+
+
+def read(event: Event) -> tuple[Fact, ...]:
+    """`contacts.set`, `contacts.upsert` and `contacts.update`: push names.
+
+    After a message in a group, the contact is the group and the name its sender's: it names nobody.
+    """
+    listed = json_document.objects(event.data.get("contacts")) or event.items
+    names: list[DisplayName] = []
+    for contact in listed:
+        person = addresses.parse(contact.get("remoteJid") or contact.get("id"))
+        name = text.name(contact.get("pushName") or contact.get("name"))
+        if person is None or name is None or not addresses.is_individual(person):
+            continue
+        if display_names.is_informative(name, person):
+            names.append(DisplayName(person, name, 1, None))
+    if not names:
+        raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+    return tuple(names)

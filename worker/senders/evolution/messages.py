@@ -1,0 +1,122 @@
+"""Parses Evolution's events about messages: Baileys' messages, some of whose fields are moved."""
+
+from collections.abc import Iterator
+
+from store.model import addresses
+from store.model.facts import Ack, Delete, Edit, Fact
+from worker.senders.events import Event
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import (
+    json_document,
+    message_facts,
+    message_updates,
+    parties,
+    proto_messages,
+    statuses,
+    text,
+    timestamps,
+)
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_content import MessageContent
+from worker.senders.whatsapp.message_updates import MessageUpdate
+
+
+def read(event: Event) -> tuple[Fact, ...]:
+    """`messages.upsert`: of the other side, or typed on the phone; and `send.message`: sent by the API."""
+    return tuple(fact for item in event.items for fact in _message(item, is_history=False))
+
+
+def read_history(event: Event) -> tuple[Fact, ...]:
+    """`messages.set`, and messages that a backfill has read: the past. One that cannot be read holds up no other."""
+    facts: list[Fact] = []
+    unreadable: UnreadableEventError | None = None
+    for item in json_document.objects(event.data.get("messages")) or event.items:
+        try:
+            facts += _message(item, is_history=True)
+        except UnreadableEventError as error:
+            unreadable = error
+    if not facts and unreadable is not None:
+        raise unreadable
+    return tuple(facts)
+
+
+def read_update(event: Event) -> tuple[Fact, ...]:
+    """`messages.update`: an ack, which has no time, or the votes of a poll."""
+    return tuple(fact for item in event.items for fact in _update(item))
+
+
+def read_edit(event: Event) -> tuple[Fact, ...]:
+    """`messages.edited`, which comes for every protocol message and names neither the chat nor the editor.
+
+    The key in it is as the editor sees it: our own number means that the other side edited its message.
+    """
+    protocol = event.data
+    update = message_updates.read_protocol(protocol)
+    if update.action != "edit":
+        # A delete comes as its own event, with the chat.
+        raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
+    key = json_document.as_object(protocol.get("key")) or {}
+    time = timestamps.parse(protocol.get("timestampMs"))
+    named, own = addresses.parse(key.get("remoteJid")), addresses.parse(event.envelope.get("sender"))
+    if named is not None and named == own:
+        return (Edit(update.target_id, None, "incoming", None, update.content, time),)
+    if named is None or addresses.is_lid(named):
+        # A LID may be ours or the other side's.
+        return (Edit(update.target_id, None, None, None, update.content, time),)
+    is_direct = addresses.is_individual(named)
+    return (Edit(update.target_id, named, "outgoing" if is_direct else None, None, update.content, time),)
+
+
+def read_delete(event: Event) -> tuple[Fact, ...]:
+    """`messages.delete`, which has no time: of the other side with the key itself, by the API with the key inside."""
+    return tuple(fact for item in event.items for fact in _delete(item))
+
+
+def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
+    key = json_document.as_object(item.get("key")) or {}
+    time = timestamps.parse(item.get("messageTimestamp"))
+    sides = parties.of_key(key, item.get("pushName"), time)
+    said = _content(item)
+    message_id = message_updates.key_id(key)
+    if isinstance(said, MessageContent) and said.raw_type == "REVOKE" and message_id is not None:
+        said = MessageUpdate("delete", message_id, "")
+    # Histories have numbers, which count from 0 as Baileys does.
+    status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
+    return message_facts.of(said, sides, message_id=message_id, time=time, status=status, is_history=is_history)
+
+
+def _content(item: JsonObject) -> MessageContent | MessageUpdate:
+    message = json_document.as_object(item.get("message"))
+    if not message:
+        return proto_messages.read_stub(item.get("messageStubType"), item.get("messageStubParameters"))
+    said = proto_messages.read(message)
+    if isinstance(said, MessageUpdate):
+        return said
+    said = proto_messages.with_file(said, link=message.get("mediaUrl"), mime_type=None, name=None)
+    return said._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or said.reply_to)
+
+
+def _update(item: JsonObject) -> Iterator[Fact]:
+    if item.get("pollUpdates"):
+        raise UnreadableEventError(Reason.POLL_VOTE)
+    key = json_document.as_object(item.get("key")) or item
+    message_id = text.identifier(item.get("keyId")) or message_updates.key_id(key)
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    word = item.get("status")
+    status = statuses.parse(word, statuses.FIRST_OF_BAILEYS_SCALE)
+    if status is None:
+        raise UnreadableEventError(Reason.NO_STATUS if word is None else Reason.UNKNOWN_STATUS)
+    if key.get("fromMe") is False:
+        raise UnreadableEventError(Reason.OWN_RECEIPT)
+    yield Ack(message_id, status, addresses.parse(key.get("remoteJid")), None)
+
+
+def _delete(item: JsonObject) -> Iterator[Fact]:
+    key = json_document.as_object(item.get("key")) or item
+    message_id = message_updates.key_id(key)
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    sides = parties.of_key(key, None, None)
+    yield Delete(message_id, sides.chat, sides.direction, sides.sender, None)
+    yield from sides.evidence

@@ -1,0 +1,58 @@
+"""Parses one event of Evolution API."""
+
+from functools import partial
+from typing import Final
+
+from worker.senders import events
+from worker.senders.events import Dialect
+from worker.senders.evolution import contacts, messages, sessions
+from worker.senders.reasons import Reason
+from worker.senders.results import ParseResult
+from worker.senders.whatsapp import json_document, message_updates, text
+from worker.senders.whatsapp.json_document import JsonObject
+
+
+def _session(fields: JsonObject) -> str | None:
+    return text.identifier(fields.get("instance"))
+
+
+def _is_self_identifying(fields: JsonObject) -> bool:
+    """Whether the body has the time of its delivery, which attempts share, or a message's id."""
+    data = json_document.as_object(fields.get("data")) or {}
+    return bool(fields.get("date_time") or message_updates.key_id(data.get("key")))
+
+
+_DIALECT: Final = Dialect(
+    session=_session,
+    data_key="data",
+    readers={
+        **dict.fromkeys(("messages.upsert", "send.message", "send.message.update"), messages.read),
+        **dict.fromkeys(("messages.set", events.BACKFILL), messages.read_history),
+        "messages.update": messages.read_update,
+        "messages.edited": messages.read_edit,
+        "messages.delete": messages.read_delete,
+        **dict.fromkeys(("contacts.set", "contacts.upsert", "contacts.update"), contacts.read),
+        **dict.fromkeys(("connection.update", "status.instance"), sessions.read),
+        "qrcode.updated": partial(sessions.read_as, state="connecting"),
+        **dict.fromkeys(("logout.instance", "remove.instance"), partial(sessions.read_as, state="logged_out")),
+    },
+    noise={
+        "presence.": Reason.PRESENCE,
+        "call": Reason.CALL,
+        "groups.": Reason.GROUP_CHANGE,
+        "group.": Reason.GROUP_CHANGE,
+        "group-participants.": Reason.GROUP_CHANGE,
+        "chats.": Reason.GATEWAY_NOTICE,
+        "labels.": Reason.GATEWAY_NOTICE,
+        "typebot.": Reason.GATEWAY_NOTICE,
+        "application.": Reason.GATEWAY_NOTICE,
+        "instance.": Reason.GATEWAY_NOTICE,
+    },
+    is_self_identifying=_is_self_identifying,
+    has_lists=True,
+)
+
+
+def parse(body: bytes) -> ParseResult:
+    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    return events.parse(body, _DIALECT)

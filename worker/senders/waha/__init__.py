@@ -1,0 +1,1 @@
+"""Parses webhooks of WAHA, of every engine: WEBJS, WPP, NOWEB and GOWS."""

@@ -1,0 +1,87 @@
+"""Extracts the content of a WAHA message, which the engine's own message in `_data` describes best."""
+
+from typing import Final
+
+from store.model.facts import MessageType
+from worker.senders.whatsapp import (
+    json_document,
+    locations,
+    message_content,
+    message_ids,
+    message_types,
+    proto_messages,
+    text,
+    words,
+)
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_content import MessageContent
+from worker.senders.whatsapp.message_updates import MessageUpdate
+
+_MESSAGE_KEYS: Final = ("message", "Message")
+"""Of the protobuf message in `_data`: NOWEB's, GOWS'."""
+
+
+def read(payload: JsonObject) -> MessageContent | MessageUpdate:
+    """The content of a message, or the update that it carries; raises UnreadableEventError for what is neither."""
+    engine = json_document.as_object(payload.get("_data")) or {}
+    found = (json_document.as_object(engine.get(key)) for key in _MESSAGE_KEYS)
+    message = next((each for each in found if each), None)
+    said = _read_flat(payload, engine) if message is None else proto_messages.read(message)
+    if isinstance(said, MessageUpdate):
+        return said
+    media = json_document.as_object(payload.get("media")) or {}
+    said = proto_messages.with_file(
+        said,
+        link=media.get("url") or payload.get("mediaUrl"),
+        mime_type=media.get("mimetype"),
+        name=media.get("filename"),
+    )
+    if not said.text and not said.caption:
+        said = _with_body(said, text.message_text(payload.get("body")))
+    return said._replace(reply_to=_reply_to(payload, engine) or said.reply_to)
+
+
+def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
+    """The content by WhatsApp Web's word for the type, or by the fields that are there."""
+    place = json_document.as_object(payload.get("location"))
+    cards = json_document.as_list(payload.get("vCards"))
+    raw_type = text.label(engine.get("type"))
+    if raw_type is None:
+        raw_type = "location" if place else "vcard" if cards else None if payload.get("hasMedia") else "chat"
+    kind: MessageType = message_content.known_type(raw_type) or "unknown"
+    found = None
+    if kind == "location":
+        found = locations.describe(place or {}, ("description", "address"), ("latitude", "longitude"))
+    elif kind == "contact":
+        found = words.collect("contactsArrayMessage", {"contacts": [{"vcard": card} for card in cards or ()]})
+    return MessageContent(
+        type=kind,
+        raw_type=raw_type,
+        state=message_content.state(kind, raw_type, has_text=found is not None, has_media=False),
+        text=found,
+        caption=None,
+        media_url=None,
+        mime_type=text.label(engine.get("mimetype")),
+        file_name=text.label(engine.get("filename"), text.MAX_NAME),
+        media_seconds=message_content.media_seconds(engine.get("duration")) if kind in ("audio", "video") else None,
+        reply_to=None,
+        proto_type=None,
+    )
+
+
+def _with_body(content: MessageContent, body: str | None) -> MessageContent:
+    """The content with `body`, which is a file's caption or any other message's text."""
+    if body is None:
+        return content
+    is_media = content.type in message_types.MEDIA_TYPES
+    has_media = content.media_url is not None
+    state = message_content.state(content.type, content.raw_type, has_text=True, has_media=has_media)
+    return content._replace(state=state, **{"caption" if is_media else "text": body})
+
+
+def _reply_to(payload: JsonObject, engine: JsonObject) -> str | None:
+    quoted = payload.get("replyTo")
+    fields = json_document.as_object(quoted)
+    return message_ids.bare(quoted if fields is None else fields.get("id")) or text.identifier(
+        engine.get("quotedStanzaID")
+    )

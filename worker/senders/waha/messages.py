@@ -1,0 +1,131 @@
+"""Parses WAHA's events about messages.
+
+An id is WhatsApp Web's long form, `false_919811000001@c.us_3EB0…`: it names the direction and the chat, which `from`
+does not in our own messages of the engine WEBJS.
+"""
+
+from store.model import addresses
+from store.model.facts import Ack, Fact
+from worker.senders.events import Event
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.waha import content
+from worker.senders.whatsapp import (
+    json_document,
+    message_facts,
+    message_ids,
+    message_updates,
+    parties,
+    proto_messages,
+    statuses,
+    text,
+    timestamps,
+)
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.parties import Parties
+
+
+def read(event: Event) -> tuple[Fact, ...]:
+    """`message` and `message.any`: the same message comes as both."""
+    return _read(event, is_history=False)
+
+
+def read_history(event: Event) -> tuple[Fact, ...]:
+    """A message that a backfill has read from WAHA's store."""
+    return _read(event, is_history=True)
+
+
+def _read(event: Event, *, is_history: bool) -> tuple[Fact, ...]:
+    payload = event.data
+    time = _time(payload, event)
+    sides = _parties(payload, time)
+    return message_facts.of(
+        content.read(payload),
+        sides,
+        message_id=message_ids.bare(payload.get("id")),
+        time=time,
+        status=statuses.parse(payload.get("ackName")) or statuses.parse(payload.get("ack")),
+        is_history=is_history,
+    )
+
+
+def read_waiting(event: Event) -> tuple[Fact, ...]:
+    """`message.waiting`: it could not be decrypted yet."""
+    payload = event.data
+    time = _time(payload, event)
+    return message_facts.of(
+        proto_messages.UNDECRYPTED,
+        _parties(payload, time),
+        message_id=message_ids.bare(payload.get("id")),
+        time=time,
+    )
+
+
+def read_reaction(event: Event) -> tuple[Fact, ...]:
+    """`message.reaction`; an empty one withdraws the reaction."""
+    payload = event.data
+    reaction = json_document.as_object(payload.get("reaction")) or {}
+    target = message_ids.bare(reaction.get("messageId"))
+    time = _time(payload, event)
+    update = message_updates.react(target, reaction.get("text"))
+    return message_facts.of_update(update, _parties(payload, time), time)
+
+
+def read_edit(event: Event) -> tuple[Fact, ...]:
+    """`message.edited`: `id` is the edit's own."""
+    payload = event.data
+    target, new_text = message_ids.bare(payload.get("editedMessageId")), text.message_text(payload.get("body"))
+    if target is None or new_text is None:
+        raise UnreadableEventError(Reason.EDIT_WITHOUT_TARGET if target is None else Reason.EDIT_WITHOUT_TEXT)
+    time = _time(payload, event)
+    return message_facts.of_update(MessageUpdate("edit", target, new_text), _parties(payload, time), time)
+
+
+def read_delete(event: Event) -> tuple[Fact, ...]:
+    """`message.revoked`: `after` is the notice, or in older versions the message itself."""
+    payload = event.data
+    after, before = (json_document.as_object(payload.get(key)) or {} for key in ("after", "before"))
+    notice = after or before
+    target = message_ids.bare(payload.get("revokedMessageId") or before.get("id") or after.get("id"))
+    if target is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    time = _time(notice, event)
+    return message_facts.of_update(MessageUpdate("delete", target, ""), _parties(notice, time), time)
+
+
+def read_ack(event: Event) -> tuple[Fact, ...]:
+    """`message.ack` and `message.ack.group`, which have no time of their own."""
+    payload = event.data
+    message_id = message_ids.bare(payload.get("id"))
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    words = [payload.get(key) for key in ("ackName", "ack")]
+    status = statuses.parse(words[0]) or statuses.parse(words[1])
+    if status is None:
+        raise UnreadableEventError(Reason.NO_STATUS if words == [None, None] else Reason.UNKNOWN_STATUS)
+    serialized = message_ids.parse_serialized(payload.get("id"))
+    if serialized is not None and not serialized.is_from_me:
+        raise UnreadableEventError(Reason.OWN_RECEIPT)
+    chat = None if serialized is None else addresses.parse(serialized.chat)
+    return (Ack(message_id, status, chat, event.time),)
+
+
+def _time(payload: JsonObject, event: Event) -> int | None:
+    """The message's own time, otherwise the envelope's."""
+    return timestamps.parse(payload.get("timestamp")) or event.time
+
+
+def _parties(payload: JsonObject, time: int | None) -> Parties:
+    engine = json_document.as_object(payload.get("_data")) or {}
+    info, key = (json_document.as_object(engine.get(name)) or {} for name in ("Info", "key"))
+    serialized = message_ids.parse_serialized(payload.get("id"))
+    is_ours = payload.get("fromMe") is True if serialized is None else serialized.is_from_me
+    return parties.find(
+        payload.get("to" if is_ours and payload.get("to") else "from") if serialized is None else serialized.chat,
+        is_ours=is_ours,
+        sender=payload.get("participant") or (serialized and serialized.sender),
+        chat_aliases=(key.get("remoteJidAlt"), info.get("RecipientAlt" if is_ours else "SenderAlt")),
+        sender_aliases=(key.get("participantAlt"), info.get("SenderAlt")),
+        push_name=engine.get("pushName") or info.get("PushName") or engine.get("notifyName"),
+        time=time,
+    )

@@ -1,0 +1,54 @@
+"""Parses one event of WAHA."""
+
+from typing import Final
+
+from worker.senders import events
+from worker.senders.events import Dialect
+from worker.senders.reasons import Reason
+from worker.senders.results import ParseResult
+from worker.senders.waha import messages, sessions
+from worker.senders.whatsapp import json_document, text
+from worker.senders.whatsapp.json_document import JsonObject
+
+
+def _session(fields: JsonObject) -> str | None:
+    return text.identifier(fields.get("session"))
+
+
+def _is_self_identifying(fields: JsonObject) -> bool:
+    """Whether the body has the event's id or a time; older versions give neither to an ack."""
+    payload = json_document.as_object(fields.get("payload")) or {}
+    return bool(fields.get("id") or fields.get("timestamp") or payload.get("timestamp"))
+
+
+_DIALECT: Final = Dialect(
+    session=_session,
+    data_key="payload",
+    readers={
+        **dict.fromkeys(("message", "message.any"), messages.read),
+        events.BACKFILL: messages.read_history,
+        "message.waiting": messages.read_waiting,
+        "message.reaction": messages.read_reaction,
+        "message.edited": messages.read_edit,
+        "message.revoked": messages.read_delete,
+        **dict.fromkeys(("message.ack", "message.ack.group"), messages.read_ack),
+        "session.status": sessions.read,
+    },
+    noise={
+        "poll.": Reason.POLL_VOTE,
+        "presence.": Reason.PRESENCE,
+        "call.": Reason.CALL,
+        "group.": Reason.GROUP_CHANGE,
+        "label.": Reason.GATEWAY_NOTICE,
+        "chat.": Reason.GATEWAY_NOTICE,
+        "engine.": Reason.GATEWAY_NOTICE,
+        "state.": Reason.GATEWAY_NOTICE,
+        "event.": Reason.POLL_VOTE,
+    },
+    is_self_identifying=_is_self_identifying,
+)
+
+
+def parse(body: bytes) -> ParseResult:
+    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    return events.parse(body, _DIALECT)

@@ -1,0 +1,57 @@
+"""Makes facts of what a message says and of its two sides."""
+
+from store.model.facts import Delete, Edit, Fact, Message, Reaction, Status
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp.message_content import MessageContent
+from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.parties import Parties
+
+
+def of(  # noqa: PLR0913 - the parts of a message
+    said: MessageContent | MessageUpdate,
+    parties: Parties,
+    *,
+    message_id: str | None,
+    time: int | None,
+    status: Status | None = None,
+    is_history: bool = False,
+) -> tuple[Fact, ...]:
+    """The message or its update, and the evidence about people; raises UnreadableEventError without a message id."""
+    if isinstance(said, MessageUpdate):
+        return of_update(said, parties, time)
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    message = Message(
+        address=parties.chat,
+        direction=parties.direction,
+        message_id=message_id,
+        time=time,
+        type=said.type,
+        raw_type=said.raw_type,
+        content_state=said.state,
+        text=said.text,
+        caption=said.caption,
+        media_url=said.media_url,
+        mime_type=said.mime_type,
+        file_name=said.file_name,
+        media_seconds=said.media_seconds,
+        reply_to=said.reply_to,
+        sender=parties.sender,
+        sender_name=parties.sender_name,
+        # A message of our own is at least sent.
+        status=(status or "sent") if parties.direction == "outgoing" else None,
+        is_history=is_history,
+    )
+    return (message, *parties.evidence)
+
+
+def of_update(update: MessageUpdate, parties: Parties, time: int | None) -> tuple[Fact, ...]:
+    """The update of a message by this event's sender, and the evidence about people."""
+    match update.action:
+        case "react":
+            fact = Reaction(update.target_id, parties.chat, parties.direction, parties.sender, update.content, time)
+        case "edit":
+            fact = Edit(update.target_id, parties.chat, parties.direction, parties.sender, update.content, time)
+        case "delete":
+            fact = Delete(update.target_id, parties.chat, parties.direction, parties.sender, time)
+    return (fact, *parties.evidence)

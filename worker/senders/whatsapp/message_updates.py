@@ -1,0 +1,57 @@
+"""Reads the reactions, edits and deletes that a protobuf message carries."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import json_document, text, words
+from worker.senders.whatsapp.json_document import JsonObject
+
+_REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE")
+_EDIT: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT")
+_MAX_EMOJI_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUpdate:
+    """The update of a message that another message carries."""
+
+    action: Literal["react", "edit", "delete"]
+    target_id: str
+    content: str
+    """The emoji, or the new text; empty for a delete."""
+
+
+def read_reaction(fields: JsonObject) -> MessageUpdate:
+    """A `reactionMessage`; an empty text withdraws the reaction. Raises UnreadableEventError."""
+    return react(key_id(fields.get("key")), fields.get("text"))
+
+
+def react(target: str | None, emoji: object) -> MessageUpdate:
+    """A reaction; raises UnreadableEventError without a message or an emoji."""
+    if target is None or not isinstance(emoji, str) or len(emoji) > _MAX_EMOJI_LENGTH:
+        raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+    return MessageUpdate("react", target, text.sanitize(emoji))
+
+
+def read_protocol(fields: JsonObject) -> MessageUpdate:
+    """A `protocolMessage`, which may also be a setting: then raises UnreadableEventError, as for an unreadable one."""
+    kind = fields.get("type")
+    if isinstance(kind, bool) or kind not in (*_REVOKE, *_EDIT):
+        raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
+    target = key_id(fields.get("key"))
+    if target is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    if kind in _REVOKE:
+        return MessageUpdate("delete", target, "")
+    edited = json_document.as_object(fields.get("editedMessage"))
+    new_text = None if edited is None else words.of_message(edited)
+    if new_text is None:
+        raise UnreadableEventError(Reason.EDIT_UNTOLD)
+    return MessageUpdate("edit", target, new_text)
+
+
+def key_id(value: object) -> str | None:
+    """The message id in a key of the protobuf; None if it has none."""
+    key = json_document.as_object(value)
+    return None if key is None else text.identifier(key.get("id") or key.get("ID"))

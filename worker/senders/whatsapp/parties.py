@@ -1,0 +1,107 @@
+"""Finds the chat, the direction and the sender of a message in Baileys' key or in whatsmeow's info."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from store.model import addresses
+from store.model.facts import Direction, DisplayName, LidAlias
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import display_names, text
+from worker.senders.whatsapp.json_document import JsonObject
+
+_CHAT_ALIAS_KEYS = ("remoteJidAlt", "senderPn", "senderLid")
+_SENDER_ALIAS_KEYS = ("participantAlt", "participantPn", "participantLid")
+
+
+class Parties(NamedTuple):
+    """A message's two sides and the evidence about them. A tuple, as one is made for each event."""
+
+    chat: str
+    direction: Direction
+    sender: str | None
+    """In a group or a broadcast: the sender of an incoming message, if known."""
+    sender_name: str | None
+    """In a group or a broadcast: the sender's name."""
+    evidence: tuple[LidAlias | DisplayName, ...]
+
+
+def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
+    """The parties of `{remoteJid, fromMe, participant}`; raises UnreadableEventError without a chat."""
+    chat = key.get("remoteJid")
+    return find(
+        chat,
+        is_ours=key.get("fromMe") is True,
+        sender=key.get("participant"),
+        chat_aliases=(key.get(name) for name in _CHAT_ALIAS_KEYS),
+        sender_aliases=(key.get(name) for name in _SENDER_ALIAS_KEYS),
+        push_name=push_name,
+        time=time,
+    )
+
+
+def of_info(info: JsonObject, time: int | None) -> Parties:
+    """The parties of `{Chat, Sender, IsFromMe, …}`; raises UnreadableEventError without a chat."""
+    is_ours = info.get("IsFromMe") is True
+    return find(
+        info.get("Chat"),
+        is_ours=is_ours,
+        sender=info.get("Sender"),
+        chat_aliases=(info.get("RecipientAlt" if is_ours else "SenderAlt"),),
+        sender_aliases=(info.get("SenderAlt"),),
+        push_name=info.get("PushName"),
+        time=time,
+    )
+
+
+def find(  # noqa: PLR0913 - all that a message says of its sides
+    chat: object,
+    *,
+    is_ours: bool,
+    sender: object,
+    chat_aliases: Iterable[object] = (),
+    sender_aliases: Iterable[object] = (),
+    push_name: object,
+    time: int | None,
+) -> Parties:
+    """The parties of a message; raises UnreadableEventError without a chat.
+
+    The aliases are other addresses of the chat, if that is a person's, and of a group's sender.
+    """
+    address = parse_chat(chat)
+    # Our own messages carry our own name.
+    name = None if is_ours else text.name(push_name)
+    if addresses.is_individual(address):
+        evidence = (*_aliases(address, chat_aliases, time), *_names(address, name, time))
+        return Parties(address, "outgoing" if is_ours else "incoming", None, None, evidence)
+    person = addresses.parse(sender)
+    if is_ours or person is None or not addresses.is_person(person):
+        return Parties(address, "outgoing" if is_ours else "incoming", None, name, ())
+    evidence = (*_aliases(person, sender_aliases, time), *_names(person, name, time))
+    return Parties(address, "incoming", person, name, evidence)
+
+
+def parse_chat(value: object) -> str:
+    """The address of a chat; raises UnreadableEventError."""
+    chat = addresses.parse(value)
+    if chat is None:
+        raise UnreadableEventError(Reason.BAD_ADDRESS if value else Reason.NO_ADDRESS)
+    return chat
+
+
+def _aliases(person: str, others: Iterable[object], time: int | None) -> tuple[LidAlias, ...]:
+    found = [alias for other in others if (alias := _alias(person, addresses.parse(other), time)) is not None]
+    return tuple(dict.fromkeys(found))
+
+
+def _alias(person: str, other: str | None, time: int | None) -> LidAlias | None:
+    if other is None:
+        return None
+    lid, phone = (person, other) if addresses.is_lid(person) else (other, person)
+    is_pair = addresses.is_lid(lid) and addresses.is_phone(phone) and lid.removesuffix("@lid") != phone
+    return LidAlias(lid, phone, time) if is_pair else None
+
+
+def _names(person: str, name: str | None, time: int | None) -> tuple[DisplayName, ...]:
+    if name is None or not display_names.is_informative(name, person):
+        return ()
+    return (DisplayName(person, name, 1, time),)
