@@ -22,7 +22,7 @@ _NANOSECONDS_BELOW = 10**20
 
 
 def parse(value: object) -> int | None:
-    """Milliseconds since 1970; None for any value that is no time between 1970 and 9999."""
+    """Milliseconds since 1970; None for any value that is no time between 1970 and 9999, or lacks its zone."""
     if isinstance(value, int):
         return None if isinstance(value, bool) else _to_milliseconds(value)
     if isinstance(value, float):
@@ -65,7 +65,8 @@ def _parse_string(string: str) -> int | None:
     except ValueError:
         return None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        # Of an unknown zone: hours off for whoever reads it as UTC. The receipt is closer, and keeps the order.
+        return None
     milliseconds = (moment - _EPOCH) // _MILLISECOND
     return milliseconds if 0 < milliseconds <= MAX_MILLISECONDS else None
 
