@@ -1,21 +1,11 @@
 """Whatever the newest gateway put on the wire is shown as what it is."""
 
-import json
 import random
-from collections import Counter, defaultdict
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
+from tests.support import gateway_wire
+from tests.support.gateway_wire import EXPECTED, GUESSES, WIRE
 from tests.support.running_system import RunningSystem, signed_headers
 from tests.support.waiting import wait_until
-
-PAYLOADS = Path("tests/payloads")
-WIRE = [json.loads(line) for line in (PAYLOADS / "sak-wire-2.jsonl").read_text().split("\n") if line]
-EXPECTED = [json.loads(line) for line in (PAYLOADS / "sak-wire-2.expected.jsonl").read_text().split("\n") if line]
-GUESSES = "gateway of an older version"
-"""Kinds in which the gateway names the phone that it last wrote to as the sender."""
-SHOWN = ("message_type", "raw_type", "content_state", "message_text", "unread")
 
 
 def test_every_kind_of_message_becomes_what_is_expected_of_it(system: RunningSystem) -> None:
@@ -25,22 +15,10 @@ def test_every_kind_of_message_becomes_what_is_expected_of_it(system: RunningSys
     random.Random(15).shuffle(bodies)
 
     statuses = {system.post_webhook(body, signed_headers(body)) for body in bodies}
-    wait_until(lambda: is_stored(system, len(bodies)))
+    wait_until(lambda: gateway_wire.is_stored(system, len(bodies)))
 
     assert statuses == {200}
-    outcomes = list(zip(WIRE, EXPECTED, strict=True))
-    differing = [
-        difference
-        for sent, expected in outcomes
-        if expected["becomes"] == "message" and not expected["kind"].startswith(GUESSES)
-        for difference in differences(system, json.loads(sent["body"]), expected)
-    ]
-    assert differing == []
-    assert set_aside(system) == Counter(
-        (expected["becomes"], expected["reason"]) for _, expected in outcomes if "reason" in expected
-    )
-    expected_counts = expected_unread_counts(outcomes)
-    assert {chat: unread_counts(system).get(chat) for chat in expected_counts} == expected_counts
+    gateway_wire.require_expected(system)
 
 
 def test_two_people_whose_phone_the_gateway_guessed_are_not_one(system: RunningSystem) -> None:
@@ -53,59 +31,3 @@ def test_two_people_whose_phone_the_gateway_guessed_are_not_one(system: RunningS
 
     chats = [expected["chat"] for _, expected in sent_and_expected]
     assert [system.message_texts(chat) for chat in chats] == [["I am Kamal"], ["I am Lata"]]
-
-
-def is_stored(system: RunningSystem, count: int) -> bool:
-    """Whether all are stored, and the ledger adds up."""
-    ledger = system.get_data("/api/ledger")
-    return ledger["exact"] and ledger["received"] == count and ledger["waiting"] == 0
-
-
-def differences(system: RunningSystem, body: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    chat = system.get_data(f"/api/chats/{quote(expected['chat'])}?limit=500")
-    found = [one for one in chat["messages"] if is_of(one, body)]
-    if len(found) != 1:
-        return [f"{expected['kind']}: {len(found)} messages"]
-    shown = {name: found[0][name] for name in SHOWN} | {"text_length": len(found[0]["message_text"] or "")}
-    if "chat_name" in expected:
-        shown["chat_name"] = system.chats_by_address()[expected["chat"]]["name"]
-    return [
-        f"{expected['kind']}: {name} is {shown[name]!r}, not {value!r}"
-        for name, value in expected.items()
-        if name in shown and shown[name] != value
-    ]
-
-
-def is_of(message: dict[str, Any], body: dict[str, Any]) -> bool:
-    """Whether the message is this body's, which may have no id."""
-    if "messageId" in body:
-        return message["message_id"] == body["messageId"]
-    return message["message_text"] == body["text"]
-
-
-def set_aside(system: RunningSystem) -> Counter[tuple[str, str]]:
-    """The number of parked events and of noise by reason, as counted and as listed."""
-    counted = Counter(
-        {(one["kind"], one["reason"]): one["count"] for one in system.get_data("/api/parked/reasons")["reasons"]}
-    )
-    listed = Counter(
-        (kind, one["reason"])
-        for kind in ("parked", "noise")
-        for one in system.get_data(f"/api/parked?kind={kind}&limit=500")["parked"]
-    )
-    assert counted == listed
-    return counted
-
-
-def unread_counts(system: RunningSystem) -> dict[str, int]:
-    return {address: chat["unread_count"] for address, chat in system.chats_by_address().items()}
-
-
-def expected_unread_counts(outcomes: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, int]:
-    unread: defaultdict[str, set[str]] = defaultdict(set)
-    for sent, expected in outcomes:
-        if expected["becomes"] == "message" and not expected["kind"].startswith(GUESSES):
-            chat = unread[expected["chat"]]
-            if expected["unread"]:
-                chat.add(json.loads(sent["body"]).get("messageId", "without an id"))
-    return {chat: len(ids) for chat, ids in unread.items()}
