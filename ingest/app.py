@@ -23,7 +23,8 @@ from ingest.counters import Counters
 from ingest.health import Health
 from ingest.heartbeat import Heartbeat
 from ingest.http.refusal_report import RefusalReport
-from ingest.http.webhook import WEBHOOK_PATH, WebhookEndpoint
+from ingest.http.senders import SendersEndpoint
+from ingest.http.webhook import WebhookEndpoint
 from ingest.metrics import IngestCollector
 from ingest.quarantine import quarantine_file
 from ingest.quarantine.quarantine import Quarantine
@@ -32,7 +33,7 @@ from ingest.queue.failpoints import Failpoints
 from ingest.redelivery.spool_drainer import SpoolDrainer
 from ingest.redelivery.tail_drainer import TailDrainer
 from ingest.settings import Settings
-from ingest.signing.signature import SignatureVerifier
+from ingest.signing.verifiers import DEFAULT_SENDER, Verifiers
 from ingest.signing.webhook_secrets import WebhookSecrets
 from ingest.spool.spool import Spool
 from ingest.stream import redis_client, stream_appender
@@ -45,6 +46,10 @@ from ingest.tail.tail import Tail
 from ingest.writer_position import FormerWriters
 from telemetry import traces
 
+WEBHOOK_PATH = "/whatsapp-webhook"
+"""Where SAK posts."""
+SENDERS_PATH = "/webhooks/{name}"
+"""Where the senders of senders.toml post."""
 SHUTDOWN_SECONDS = 4.0
 """How long the last batches may take at shutdown: the stream's deadline plus the spool's."""
 
@@ -72,7 +77,15 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, tail_drainer)
     heartbeat = Heartbeat(client, batcher, former_writers, spool, tail, orphaned_tails)
     refusals = RefusalReport(client, counters)
-    quarantine = None if config.allow_unsigned else _create_quarantine(config, batcher, counters)
+    secrets = WebhookSecrets(config.webhook_secrets, config.secrets_file)
+    verifiers = Verifiers(secrets, config.senders_file, config.sender)
+    quarantine = Quarantine(
+        QuarantineFile(config.spool_dir / quarantine_file.FILE_NAME),
+        config.quarantine_max_bytes,
+        verifiers,
+        batcher,
+        counters,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[dict[str, object]]:
@@ -84,7 +97,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         background = [asyncio.create_task(each.run()) for each in (drainer, heartbeat, refusals)]
         for task in (batching, *background):
             task.add_done_callback(_terminate_on_failure)
-        async with quarantine.running(_terminate_on_failure) if quarantine else contextlib.nullcontext():
+        async with quarantine.running(_terminate_on_failure):
             yield {"counters": counters}  # for refusals by ingest.http.protocol, before any application is called
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
@@ -103,7 +116,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await client.aclose()
         await append_client.aclose()
 
-    webhook = WebhookEndpoint(quarantine, batcher, counters, config.max_body_bytes)
     health = Health(config, client, spool, breaker, memory, tail, heartbeat)
     registry = CollectorRegistry()
     registry.register(IngestCollector(counters, spool, breaker, memory, tail, quarantine))
@@ -112,8 +124,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     routes = [
-        Route(WEBHOOK_PATH, webhook),
-        Route(WEBHOOK_PATH + "/", webhook),  # the gateway sends once and follows no redirect
+        *_webhook_routes(config, verifiers, quarantine, batcher, counters),
         Route("/healthz", health.liveness),
         Route("/readyz", health.readiness),
         Route("/metrics", metrics),
@@ -122,11 +133,19 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     return Starlette(lifespan=lifespan, routes=routes, exception_handlers=handlers)
 
 
-def _create_quarantine(config: Settings, batcher: Batcher, counters: Counters) -> Quarantine:
-    secrets = WebhookSecrets(config.webhook_secrets, config.secrets_file)
-    file = QuarantineFile(config.spool_dir / quarantine_file.FILE_NAME)
-    verifier = SignatureVerifier(secrets.values)
-    return Quarantine(file, config.quarantine_max_bytes, secrets, verifier, batcher, counters)
+def _webhook_routes(
+    config: Settings, verifiers: Verifiers, quarantine: Quarantine, batcher: Batcher, counters: Counters
+) -> list[Route]:
+    verifier = None if config.allow_unsigned else verifiers.default
+    max_bytes = config.max_body_bytes
+    sak = WebhookEndpoint(DEFAULT_SENDER, verifier, responses.BAD_SIGNATURE, quarantine, batcher, counters, max_bytes)
+    senders = SendersEndpoint(verifiers, quarantine, batcher, counters, max_bytes)
+    return [
+        Route(WEBHOOK_PATH, sak),
+        Route(WEBHOOK_PATH + "/", sak),  # the gateway sends once and follows no redirect
+        Route(SENDERS_PATH, senders),
+        Route(SENDERS_PATH + "/{_:path}", senders),  # Evolution may append the event's name
+    ]
 
 
 def _terminate_on_failure(task: asyncio.Task[None]) -> None:

@@ -89,16 +89,16 @@ class Batcher:
         self._next_order += 1
         self._add_event(pending, body, received_at, sender)
         if self._tracer is not None:
-            pending.request_spans.append(self._tracer.start_span("POST /whatsapp-webhook", "server"))
+            pending.request_spans.append(self._tracer.start_span(_span_name(sender), "server"))
         pending.takes_more = len(pending.bodies) < MAX_EVENTS and pending.size_bytes < MAX_BYTES
         return pending
 
-    def add_earlier(self, body: bytes, received_at: int) -> PendingBatch | None:
+    def add_earlier(self, body: bytes, received_at: int, sender: str) -> PendingBatch | None:
         """Add an event that came at this earlier time, in ms, as a batch of its own; None as for `add`."""
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
         pending = self._begin_batch()
-        self._add_event(pending, body, received_at, sender="")
+        self._add_event(pending, body, received_at, sender)
         pending.takes_more = False
         return pending
 
@@ -115,6 +115,8 @@ class Batcher:
         pending.size_bytes += len(body)
         self._pending_bytes += len(body)
         self._counters.received_webhooks += 1
+        if sender:
+            self._counters.count_webhook(sender)
 
     async def run(self) -> None:
         """Store batch after batch until closed and nothing waits."""
@@ -177,6 +179,10 @@ class Batcher:
     def _replace_writer(self) -> None:
         self._former_writers.add(self.position)
         self.position = WriterPosition(_new_writer())
+
+
+def _span_name(sender: str) -> str:
+    return f"POST /webhooks/{sender.partition(':')[2]}" if sender else "POST /whatsapp-webhook"
 
 
 def _new_writer() -> str:

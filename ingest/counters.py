@@ -10,6 +10,8 @@ BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Counters:
     received_webhooks: int = 0
     """Webhooks with a valid signature."""
+    webhooks_by_sender: dict[str, int] = field(default_factory=dict[str, int])
+    """Those at /webhooks/NAME by name."""
     acknowledged_by_stream: int = 0
     acknowledged_by_spool: int = 0
     refusals: dict[str, int] = field(default_factory=dict[str, int])
@@ -34,6 +36,11 @@ class Counters:
 
     def count_refusal(self, code: str) -> None:
         self.refusals[code] = self.refusals.get(code, 0) + 1
+
+    def count_webhook(self, sender: str) -> None:
+        """Count a webhook of the sender `kind:name`."""
+        name = sender.partition(":")[2]
+        self.webhooks_by_sender[name] = self.webhooks_by_sender.get(name, 0) + 1
 
     def count_unquarantined(self, reason: str, count: int = 1) -> None:
         self.unquarantined[reason] = self.unquarantined.get(reason, 0) + count

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ingest.counters import BATCH_SIZE_BUCKETS, Counters
-from ingest.quarantine.quarantine import Quarantine, QuarantineSize
+from ingest.quarantine.quarantine import Quarantine
 from ingest.spool.spool import Spool
 from ingest.stream.circuit_breaker import CircuitBreaker
 from ingest.stream.redis_memory import RedisMemory
@@ -28,18 +28,20 @@ class IngestCollector(Collector):
     breaker: CircuitBreaker
     redis_memory: RedisMemory
     tail: Tail
-    quarantine: Quarantine | None
+    quarantine: Quarantine
 
     def collect(self) -> Iterator[Metric]:
         counters, spool = self.counters, self.spool
         yield Counter("sak_ingest_received_webhooks", "Webhooks with a valid signature.", counters.received_webhooks)
+        by_sender = counters.webhooks_by_sender
+        yield _by_label("sak_ingest_sender_webhooks", "Those at /webhooks/NAME, by name.", "sender", by_sender)
         acknowledged = {"stream": counters.acknowledged_by_stream, "spool": counters.acknowledged_by_spool}
         yield _by_label("sak_ingest_acknowledged_events", "Webhooks stored, by where first.", "path", acknowledged)
         refusals = counters.refusals
         yield _by_label("sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", refusals)
         counts = counters.unconfirmed_batches
         yield _by_label("sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts)
-        size = self.quarantine.size if self.quarantine else QuarantineSize()
+        size = self.quarantine.size
         yield Gauge("sak_quarantine_events", "Kept webhooks whose signature fits no secret.", size.events)
         yield Gauge("sak_quarantine_bytes", "Bytes of their bodies.", size.size_bytes)
         recovered = counters.recovered_webhooks

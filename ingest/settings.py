@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environment import secret_list
+from environment import secret_list, senders_file
+from environment.senders_file import Sender
 from ingest.signing.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
 
@@ -18,7 +19,11 @@ class Settings:
     secrets_file: Path
     """A file with more of them, which is read again when it changes; it need not exist."""
     allow_unsigned: bool
-    """For trials: accept every webhook, signed or not."""
+    """For trials: accept every webhook of SAK, signed or not."""
+    senders_file: Path
+    """The file with the senders of /webhooks/NAME, which is read again when it changes; it need not exist."""
+    sender: Sender | None
+    """The sender of the variables."""
     max_body_bytes: int
     spool_dir: Path
     spool_max_bytes: int
@@ -42,9 +47,11 @@ def read(environ: Mapping[str, str]) -> Settings:
     secrets = secret_list.read("WEBHOOK_SECRETS", environ.get("WEBHOOK_SECRETS", ""))
     allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
     secrets_file = Path(environ.get("WEBHOOK_SECRETS_FILE") or ".env").absolute()
-    if not secrets and not allow_unsigned and not WebhookSecrets((), secrets_file).values:
+    has_senders = bool(senders_file.all_of(environ))
+    if not secrets and not allow_unsigned and not has_senders and not WebhookSecrets((), secrets_file).values:
         raise SettingsError(
             "WEBHOOK_SECRETS is missing: it holds the secrets, separated by commas, that sign webhooks. "
+            "Gateways other than SAK need senders.toml instead. "
             "For a trial without signatures set WEBHOOK_ALLOW_UNSIGNED=1."
         )
     data_dir = Path(environ.get("DATA_DIR") or "var")
@@ -53,6 +60,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         webhook_secrets=tuple(secrets),
         secrets_file=secrets_file,
         allow_unsigned=allow_unsigned,
+        senders_file=senders_file.path(environ),
+        sender=senders_file.of_variables(environ),
         max_body_bytes=_parse_number(environ, "MAX_BODY_BYTES", 1 << 20),
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),
         spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),

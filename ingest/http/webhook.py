@@ -1,9 +1,10 @@
-"""Serves `POST /whatsapp-webhook`: verify, store, acknowledge. A raw ASGI endpoint, because it takes all the load.
+"""Serves the webhooks of one sender: verify, store, acknowledge. A raw ASGI endpoint, because it takes all the load.
 
 It never parses the body. Any signed body is acknowledged with 2xx: SAK does not retry a refused one.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
@@ -13,9 +14,8 @@ from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.quarantine.quarantine import Quarantine
 from ingest.responses import ErrorResponse
-from ingest.signing.signature import SIGNATURE_HEADER, BodyDigest
+from ingest.signing.signature import BodyDigest, Credentials, Verifier
 
-WEBHOOK_PATH = "/whatsapp-webhook"
 MAX_READ_BYTES = 64 << 20
 """How much of a body over the limit is read, in pieces, to tell a signed one from a stranger's."""
 STALL_SECONDS = 1.0
@@ -28,8 +28,14 @@ UNVERIFIED_CODE = "body_unverified"
 class WebhookEndpoint:
     """The endpoint; an instance is an ASGI application."""
 
-    quarantine: Quarantine | None
-    """Verifies webhooks, and keeps those that no secret signs; None where unsigned webhooks are accepted."""
+    sender: str
+    """`kind:name`, '' for SAK at /whatsapp-webhook."""
+    verifier: Verifier | None
+    """None where unsigned webhooks are accepted."""
+    refusal: ErrorResponse
+    """The answer to webhooks that no secret authenticates."""
+    quarantine: Quarantine
+    """Keeps those webhooks."""
     batcher: Batcher
     counters: Counters
     max_body_bytes: int
@@ -38,31 +44,32 @@ class WebhookEndpoint:
         if scope["method"] != "POST":
             await self._answer_other_method(scope["method"], send)
             return
-        signature: bytes | None = None
+        credentials: dict[bytes, bytes] = {}
+        headers = frozenset[bytes]() if self.verifier is None else self.verifier.headers
         refusal: ErrorResponse | None = None
         announced = 0
         for name, value in scope["headers"]:
-            if name == SIGNATURE_HEADER:
+            if name in headers:
                 # Two signatures count as none: a proxy in front may have checked either.
-                signature = value if signature is None else b""
+                credentials[name] = b"" if name in credentials else value
             elif name == b"content-length":
                 announced = int(value)
             elif (name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}) or (
                 name == b"transfer-encoding" and value.strip().lower() != b"chunked"
             ):
                 refusal = responses.UNSUPPORTED_ENCODING
-        if signature is None and self.quarantine:
-            refusal = responses.BAD_SIGNATURE
+        if not credentials and self.verifier is not None:
+            refusal = self.refusal
         if refusal is not None:
             # Refuses before reading the body, which would be discarded.
             await self._send_error(refusal, send)
             return
         if announced > self.max_body_bytes:
-            await self._refuse_oversized(b"", announced, signature, receive, send)
+            await self._refuse_oversized(b"", announced, credentials, receive, send)
             return
-        await self._read_and_verify(signature, receive, send)
+        await self._read_and_verify(credentials, receive, send)
 
-    async def _read_and_verify(self, signature: bytes | None, receive: Receive, send: Send) -> None:
+    async def _read_and_verify(self, credentials: Credentials, receive: Receive, send: Send) -> None:
         message = await receive()
         if message.get("more_body"):
             message = await self._read_body(message["body"], receive)
@@ -71,15 +78,15 @@ class WebhookEndpoint:
         body = message["body"]
         if len(body) > self.max_body_bytes:
             more: bool = message["more_body"]
-            await self._refuse_oversized(body, len(body), signature, receive if more else None, send)
-        elif self.quarantine and not self.quarantine.verifier.verify(body, signature):
-            self.quarantine.offer(body, signature)
-            await self._send_error(responses.BAD_SIGNATURE, send)
+            await self._refuse_oversized(body, len(body), credentials, receive if more else None, send)
+        elif self.verifier is not None and not self.verifier.verify(body, credentials, time.time()):
+            self.quarantine.offer(self.sender, body, credentials)
+            await self._send_error(self.refusal, send)
         else:
             await self._store_and_acknowledge(body, send)
 
     async def _store_and_acknowledge(self, body: bytes, send: Send) -> None:
-        pending = self.batcher.add(body)
+        pending = self.batcher.add(body, self.sender)
         if pending is None:
             await self._send_error(responses.OVERLOADED, send)
             return
@@ -106,16 +113,16 @@ class WebhookEndpoint:
         return {"type": "http.request", "body": bytes(body), "more_body": True}
 
     async def _refuse_oversized(
-        self, first: bytes, announced: int, signature: bytes | None, receive: Receive | None, send: Send
+        self, first: bytes, announced: int, credentials: Credentials, receive: Receive | None, send: Send
     ) -> None:
         """Answer 413; `receive` is None if `first` is the whole body.
 
         A signed body is an event that is lost: it is read to its end, without being held, so that it can be counted
         apart from bodies of strangers.
         """
-        digest = None if self.quarantine is None else self.quarantine.verifier.begin()
+        digest = None if self.verifier is None else self.verifier.begin()
         size = await self._read_oversized(first, announced, digest, receive)
-        if size and (digest is None or (signature is not None and digest.matches(signature))):
+        if size and (digest is None or digest.matches(credentials, time.time())):
             self.counters.count_refusal(responses.BODY_TOO_LARGE.code)
             self.counters.largest_refused_body = max(self.counters.largest_refused_body, size)
         else:

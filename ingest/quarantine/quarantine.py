@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.quarantine.quarantine_file import QuarantineFile, UnverifiedWebhook
-from ingest.signing.signature import SignatureVerifier
-from ingest.signing.webhook_secrets import WebhookSecrets
+from ingest.signing.signature import Credentials
+from ingest.signing.verifiers import DEFAULT_SENDER, Verifiers
 
 log = logging.getLogger("ingest")
 
@@ -30,6 +30,7 @@ EVENT_OVERHEAD_BYTES = 1024
 TICK_SECONDS = 1.0
 """Seconds between two looks at the file of secrets, and the longest that a webhook waits in memory."""
 _SIGNATURE_LENGTH = len("sha256=") + 64
+_MAX_CREDENTIALS_BYTES = 4096
 _READ_LIMIT = 16
 _TIDY_TICKS = 60
 
@@ -43,19 +44,17 @@ class QuarantineSize:
 class Quarantine:
     """The quarantine of one process; the processes of a spool folder share the file."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it joins
+    def __init__(
         self,
         file: QuarantineFile,
         max_bytes: int,
-        secrets: WebhookSecrets,
-        verifier: SignatureVerifier,
+        verifiers: Verifiers,
         batcher: Batcher,
         counters: Counters,
     ) -> None:
         self._file = file
         self._max_bytes = max_bytes
-        self._secrets = secrets
-        self.verifier = verifier
+        self._verifiers = verifiers
         self._batcher = batcher
         self._counters = counters
         self._waiting: list[UnverifiedWebhook] = []
@@ -66,9 +65,10 @@ class Quarantine:
         self.size = QuarantineSize()
         """As of the last tick."""
 
-    def offer(self, body: bytes, signature: bytes | None) -> None:
-        """Keep the webhook, unless its header is not a signature or the rate limit is exceeded."""
-        if signature is None or len(signature.strip()) != _SIGNATURE_LENGTH:
+    def offer(self, sender: str, body: bytes, credentials: Credentials) -> None:
+        """Keep the webhook, unless its headers are no credentials or the rate limit is exceeded."""
+        signature = _encode(sender, credentials)
+        if signature is None:
             return
         now = time.monotonic()
         self._allowance = min(BURST_BYTES, self._allowance + RATE_BYTES * (now - self._refilled_at))
@@ -80,7 +80,7 @@ class Quarantine:
         self._allowance -= cost
         # Each a millisecond of its own, because the receipt alone decides the order.
         self._last_receipt = max(time.time_ns() // 1_000_000, self._last_receipt + 1)
-        self._waiting.append(UnverifiedWebhook(self._last_receipt, signature, body))
+        self._waiting.append(UnverifiedWebhook(self._last_receipt, signature, body, sender))
 
     @contextlib.asynccontextmanager
     async def running(self, on_end: Callable[[asyncio.Task[None]], None]) -> AsyncGenerator[None]:
@@ -102,10 +102,8 @@ class Quarantine:
 
     async def tick(self, *, tidy: bool = False) -> None:
         """Write the waiting webhooks, and verify all again if the secrets have changed; retried after a failure."""
-        if await asyncio.to_thread(self._secrets.reload):
-            self.verifier.replace_secrets(self._secrets.values)
+        if await asyncio.to_thread(self._verifiers.reload):
             self._verification_due = True
-            log.info("the secrets of webhooks have changed", extra={"events": len(self._secrets.values)})
         try:
             await self.flush()
             if tidy:
@@ -141,12 +139,34 @@ class Quarantine:
         while webhooks := await asyncio.to_thread(self._file.read, after, _READ_LIMIT):
             after = webhooks[-1].id
             for webhook in webhooks:
-                if not self.verifier.verify(webhook.body, webhook.signature):
+                if not self._fits(webhook):
                     continue
-                pending = self._batcher.add_earlier(webhook.body, webhook.received_at)
+                pending = self._batcher.add_earlier(webhook.body, webhook.received_at, webhook.sender)
                 # Shielded: other requests wait for the same future when this task is cancelled.
                 if pending is None or await asyncio.shield(pending.acknowledgement) is None:
                     return False  # nothing can be stored now
                 await asyncio.to_thread(self._file.remove, [webhook.id])
                 self._counters.recovered_webhooks += 1
         return True
+
+    def _fits(self, webhook: UnverifiedWebhook) -> bool:
+        verifier = self._verifiers.of(webhook.sender)
+        if verifier is None:
+            return False
+        credentials = _decode(webhook.sender, webhook.signature, verifier.headers)
+        return verifier.verify(webhook.body, credentials, webhook.received_at / 1000)
+
+
+def _encode(sender: str, credentials: Credentials) -> bytes | None:
+    """The headers as the file has them; None if they cannot authenticate a webhook."""
+    if sender == DEFAULT_SENDER:
+        signature = b"".join(credentials.values())
+        return signature if len(signature.strip()) == _SIGNATURE_LENGTH else None
+    encoded = b"\n".join(name + b":" + value for name, value in credentials.items())
+    return encoded if 0 < len(encoded) <= _MAX_CREDENTIALS_BYTES else None
+
+
+def _decode(sender: str, signature: bytes, headers: frozenset[bytes]) -> Credentials:
+    if sender == DEFAULT_SENDER:
+        return dict.fromkeys(headers, signature)
+    return {name: value for name, _, value in (line.partition(b":") for line in signature.split(b"\n"))}

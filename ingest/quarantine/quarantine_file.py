@@ -1,5 +1,6 @@
 """Stores the quarantined webhooks in an SQLite file, which the processes of a spool folder share."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ FILE_NAME = "quarantine.db"
 _BUSY_SECONDS = 5.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS webhooks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, signature BLOB NOT NULL, body BLOB NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, signature BLOB NOT NULL, body BLOB NOT NULL,
+    sender TEXT NOT NULL DEFAULT ''
 )
 """
 
@@ -21,8 +23,10 @@ class UnverifiedWebhook:
     received_at: int
     """In milliseconds since 1970."""
     signature: bytes
-    """The raw header."""
+    """The headers that may authenticate it, a line each: name, colon and value; for SAK the raw value alone."""
     body: bytes
+    sender: str = ""
+    """`kind:name`, '' for SAK's at /whatsapp-webhook."""
     id: int = 0
     """Its place in the order of receipt, given by the file."""
 
@@ -42,8 +46,8 @@ class QuarantineFile:
                 if size > max_bytes:
                     return len(webhooks) - index
                 file.execute(
-                    "INSERT INTO webhooks (received_at, signature, body) VALUES (?, ?, ?)",
-                    (one.received_at, one.signature, one.body),
+                    "INSERT INTO webhooks (received_at, signature, body, sender) VALUES (?, ?, ?, ?)",
+                    (one.received_at, one.signature, one.body, one.sender),
                 )
         return 0
 
@@ -53,7 +57,8 @@ class QuarantineFile:
             return []
         with closing(self._connect()) as file:
             rows = file.execute(
-                "SELECT received_at, signature, body, id FROM webhooks WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+                "SELECT received_at, signature, body, sender, id FROM webhooks WHERE id > ? ORDER BY id LIMIT ?",
+                (after, limit),
             ).fetchall()
         return [UnverifiedWebhook(*row) for row in rows]
 
@@ -78,6 +83,13 @@ class QuarantineFile:
         events, size = file.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM webhooks").fetchone()
         return int(events), int(size)
 
+    @staticmethod
+    def _add_sender(file: sqlite3.Connection) -> None:
+        """Add the column to a file of an older version, whose webhooks are SAK's."""
+        with contextlib.suppress(sqlite3.OperationalError):  # another process has added it, or this table is new
+            if not any(row[1] == "sender" for row in file.execute("PRAGMA table_info(webhooks)")):
+                file.execute("ALTER TABLE webhooks ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
+
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -85,6 +97,7 @@ class QuarantineFile:
         try:
             file.execute("PRAGMA secure_delete = ON")
             file.execute(_SCHEMA)
+            self._add_sender(file)
         except BaseException:
             file.close()
             raise

@@ -35,7 +35,7 @@ FORMAT_VERSION = 2
 
 SENDERS_VERSION = 2
 """The version of an entry whose head names senders; an entry without them remains of version 1."""
-SENDER_PATTERN = re.compile("[a-z]{1,16}:[a-z0-9][a-z0-9_-]{0,31}")
+SENDER_PATTERN = re.compile("[a-z0-9]{1,16}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """`kind:name`."""
 
 ORDERS_PER_MILLISECOND = 65_536

@@ -1,55 +1,111 @@
-"""Verifies webhooks: HMAC-SHA256 over the raw body, as `X-Webhook-Signature: sha256=<hex>`."""
+"""Verifies webhooks: by an HMAC of the raw body, by a JWT, or by a header of the operator's choice."""
 
 import hmac
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
 
-SIGNATURE_HEADER = b"x-webhook-signature"
+import jwt
+
+from environment.sender_kinds import STATIC_HEADER_PATTERN, Scheme
+
+Credentials: TypeAlias = Mapping[bytes, bytes]
+"""The request's headers that may authenticate it, by their names in lower case."""
 
 
-class SignatureVerifier:
-    """Holds the secrets, any of which may sign."""
+class Verifier:
+    """Holds the secrets of one sender, any of which may authenticate a webhook."""
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
+    def __init__(self, scheme: Scheme, secrets: Sequence[bytes]) -> None:
+        self._scheme = scheme
+        self._header = scheme.header.encode()
+        self._prefix = scheme.prefix.encode()
         self._hmacs: tuple[hmac.HMAC, ...] = ()
+        self._jwt_keys: tuple[bytes, ...] = ()
+        self._static_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.headers = frozenset({self._header})
+        """The headers of `Credentials`."""
         self.replace_secrets(secrets)
 
     def replace_secrets(self, secrets: Sequence[bytes]) -> None:
         """Accept these secrets and no others."""
-        # Copied for each body: deriving the key's two blocks again would cost as much as hashing the body.
-        self._hmacs = tuple(hmac.new(secret, digestmod="sha256") for secret in secrets)
+        static, keys = _split(secrets) if self._scheme.allows_static_header else ((), tuple(secrets))
+        self._static_headers = static
+        if self._scheme.algorithm == "jwt":
+            self._jwt_keys = keys
+        else:
+            # Copied for each body: deriving the key's two blocks again would cost as much as hashing the body.
+            self._hmacs = tuple(hmac.new(key, digestmod=self._scheme.algorithm) for key in keys)
+        self.headers = frozenset({self._header, *(name for name, _ in static)})
 
-    def verify(self, body: bytes, header: bytes | None) -> bool:
-        """Whether the raw header signs the body; a malformed header does not."""
-        if header is None:
-            return False
-        claimed = header.strip().lower()
-        for keyed in self._hmacs:
-            signed = keyed.copy()
-            signed.update(body)
-            if _matches(signed, claimed):
-                return True
-        return False
+    def verify(self, body: bytes, credentials: Credentials, now: float) -> bool:
+        """Whether the headers authenticate the body at this time, in seconds since 1970; malformed ones do not."""
+        signature = credentials.get(self._header)
+        if signature is not None and self._hmacs:
+            claimed = signature.strip().lower()
+            for keyed in self._hmacs:
+                signed = keyed.copy()
+                signed.update(body)
+                if self._matches(signed, claimed):
+                    return True
+        return self._is_authenticated(credentials, now)
 
     def begin(self) -> "BodyDigest":
         """A digest for a body that is too large to be held."""
-        return BodyDigest([keyed.copy() for keyed in self._hmacs])
+        return BodyDigest(self, [keyed.copy() for keyed in self._hmacs])
+
+    def matches(self, hmacs: Sequence[hmac.HMAC], credentials: Credentials, now: float) -> bool:
+        """Whether the headers authenticate a body with these HMACs."""
+        claimed = credentials.get(self._header, b"").strip().lower()
+        return any(self._matches(keyed, claimed) for keyed in hmacs) or self._is_authenticated(credentials, now)
+
+    def _matches(self, signed: hmac.HMAC, claimed: bytes) -> bool:
+        return hmac.compare_digest(self._prefix + signed.hexdigest().encode(), claimed)
+
+    def _is_authenticated(self, credentials: Credentials, now: float) -> bool:
+        """Whether a header proves the sender without signing the body."""
+        for name, value in self._static_headers:
+            if (sent := credentials.get(name)) is not None and hmac.compare_digest(value, sent.strip()):
+                return True
+        sent = credentials.get(self._header)
+        if sent is None or not self._jwt_keys or not sent.startswith(self._prefix):
+            return False
+        token = sent[len(self._prefix) :].strip()
+        return any(_is_valid_jwt(token, key, now) for key in self._jwt_keys)
 
 
 class BodyDigest:
-    """The digests of a body that comes in pieces, one for each secret."""
+    """The HMACs of a body that comes in pieces."""
 
-    def __init__(self, hmacs: Sequence[hmac.HMAC]) -> None:
+    def __init__(self, verifier: Verifier, hmacs: Sequence[hmac.HMAC]) -> None:
+        self._verifier = verifier
         self._hmacs = hmacs
 
     def update(self, piece: bytes) -> None:
         for keyed in self._hmacs:
             keyed.update(piece)
 
-    def matches(self, header: bytes) -> bool:
-        """Whether the raw header signs all pieces."""
-        claimed = header.strip().lower()
-        return any(_matches(keyed, claimed) for keyed in self._hmacs)
+    def matches(self, credentials: Credentials, now: float) -> bool:
+        """Whether the headers authenticate all pieces."""
+        return self._verifier.matches(self._hmacs, credentials, now)
 
 
-def _matches(signed: hmac.HMAC, claimed: bytes) -> bool:
-    return hmac.compare_digest(b"sha256=" + signed.hexdigest().encode(), claimed)
+def _split(secrets: Sequence[bytes]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
+    """The static headers among the secrets, and the keys."""
+    found = [(secret, STATIC_HEADER_PATTERN.fullmatch(secret.decode())) for secret in secrets]
+    static = tuple((match[1].lower().encode(), match[2].encode()) for _, match in found if match is not None)
+    return static, tuple(secret for secret, match in found if match is None)
+
+
+def _is_valid_jwt(token: bytes, key: bytes, now: float) -> bool:
+    """Whether the token is signed with the key by HS256 and expires after `now`; one without `exp` is not valid."""
+    options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False, "require": ["exp"]}
+    try:
+        with warnings.catch_warnings():
+            # The gateway decides on the length of its key.
+            warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+            claims = cast("Mapping[str, object]", jwt.decode(token, key, ["HS256"], options))  # pyright: ignore[reportUnknownMemberType, reportArgumentType]
+    except jwt.PyJWTError:
+        return False
+    expires = claims["exp"]
+    return isinstance(expires, int | float) and not isinstance(expires, bool) and now < expires

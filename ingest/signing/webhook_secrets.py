@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from environment import env_file, secret_list
+from ingest.signing.watched_file import WatchedFile
 from telemetry.errors import SettingsError
 
 log = logging.getLogger("ingest")
@@ -15,8 +16,7 @@ class WebhookSecrets:
 
     def __init__(self, configured: Sequence[str], path: Path) -> None:
         self._configured = tuple(configured)
-        self._path = path
-        self._stamp: tuple[int, int, int] | None = None
+        self._file = WatchedFile(path)
         self._from_file: tuple[str, ...] = ()
         self.reload()
 
@@ -31,22 +31,13 @@ class WebhookSecrets:
         A file that cannot be read changes nothing and is logged; one that is removed takes its secrets with it.
         """
         before = self.values
-        stamp = self._file_stamp()
-        if stamp == self._stamp:
+        if not self._file.has_changed():
             return False
-        self._stamp = stamp
         try:
-            self._from_file = () if stamp is None else tuple(_read(self._path))
+            self._from_file = tuple(_read(self._file.path)) if self._file.exists else ()
         except SettingsError as error:
             log.warning("the secrets stay as they are: %s", error)
         return self.values != before
-
-    def _file_stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _read(path: Path) -> list[str]:

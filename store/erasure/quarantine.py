@@ -60,7 +60,8 @@ def erase(file_path: Path, subject: ErasureSubject) -> int:
 
 
 def _find(file: sqlite3.Connection, subject: ErasureSubject) -> list[int]:
-    searched, session = subject.mentions(), (subject.session_id or "").encode()
+    # The name of a sender before the colon is not in its bodies.
+    searched, session = subject.mentions(), (subject.session_id or "").rpartition(":")[2].encode()
     found: list[int] = []
     after = 0
     while page := file.execute(

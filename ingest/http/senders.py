@@ -1,0 +1,63 @@
+"""Serves `/webhooks/NAME`: finds the sender, and answers Meta's handshake."""
+
+import hmac
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from ingest import responses
+from ingest.batcher import Batcher
+from ingest.counters import Counters
+from ingest.http.webhook import WebhookEndpoint
+from ingest.quarantine.quarantine import Quarantine
+from ingest.responses import ErrorResponse
+from ingest.signing.verifiers import KnownSender, Verifiers
+
+MAX_CHALLENGE_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SendersEndpoint:
+    """The endpoint of all senders but SAK at /whatsapp-webhook; an instance is an ASGI application."""
+
+    verifiers: Verifiers
+    quarantine: Quarantine
+    batcher: Batcher
+    counters: Counters
+    max_body_bytes: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sender = self.verifiers.by_name.get(scope["path_params"]["name"])
+        if sender is None:
+            await self._refuse(responses.UNKNOWN_SENDER, send)
+        elif scope["method"] == "GET" and sender.has_handshake:
+            await self._shake_hands(sender, scope, receive, send)
+        else:
+            webhook = WebhookEndpoint(
+                sender.id,
+                sender.verifier,
+                responses.BAD_CREDENTIALS,
+                self.quarantine,
+                self.batcher,
+                self.counters,
+                self.max_body_bytes,
+            )
+            await webhook(scope, receive, send)
+
+    async def _shake_hands(self, sender: KnownSender, scope: Scope, receive: Receive, send: Send) -> None:
+        """Return the challenge if the request has the sender's token."""
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        mode, token, challenge = (query.get(f"hub.{name}", [""])[0] for name in ("mode", "verify_token", "challenge"))
+        expected = sender.verify_token or ""
+        is_right = hmac.compare_digest(token.encode(), expected.encode()) and bool(expected)
+        if mode != "subscribe" or not is_right or not 0 < len(challenge) <= MAX_CHALLENGE_LENGTH:
+            await self._refuse(responses.BAD_VERIFY_TOKEN, send)
+            return
+        await PlainTextResponse(challenge, HTTPStatus.OK)(scope, receive, send)
+
+    async def _refuse(self, error: ErrorResponse, send: Send) -> None:
+        self.counters.count_refusal(error.code)
+        await responses.send_error(send, error)

@@ -1,0 +1,23 @@
+"""Notices that a file has changed."""
+
+from pathlib import Path
+
+
+class WatchedFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.exists = False
+        """As of the last look."""
+        self._stamp: tuple[int, int, int] | None = None
+
+    def has_changed(self) -> bool:
+        """Whether the file is another than at the last look, or there is none any more; there was none at first."""
+        before = self._stamp
+        try:
+            status = self.path.stat()
+        except OSError:
+            self._stamp = None
+        else:
+            self._stamp = status.st_ino, status.st_mtime_ns, status.st_size
+        self.exists = self._stamp is not None
+        return self._stamp != before
