@@ -1,4 +1,4 @@
-"""`python -m api`: serves the HTTP API until SIGTERM; `token …` manages API tokens, `sak …` calls the gateway."""
+"""`python -m api`: serves the HTTP API until SIGTERM; `token …`, `senders …` and `sak …` are commands."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import uvicorn
 
 from api.app import create_app
-from api.commands import sak, tokens
+from api.commands import sak, senders, tokens
 from api.live.broadcaster import Broadcaster
 from environment import listener, output, variables
 from telemetry import logs
@@ -36,11 +36,14 @@ def main() -> None:
     commands = parser.add_subparsers(dest="group")
     tokens.add_parser(commands)
     sak.add_parser(commands)
+    senders.add_parser(commands)
     arguments = parser.parse_args()
     try:
         logs.configure("api", os.environ)
         if arguments.group == "token":
             print(tokens.run(arguments, variables.of_command(os.environ)), flush=True)
+        elif arguments.group == "senders":
+            print(senders.run(arguments, variables.of_command(os.environ)), flush=True)
         elif arguments.group == "sak":
             sys.exit(sak.run(arguments, os.environ))
         else:

@@ -2,14 +2,12 @@
 
 import codecs
 import io
-import os
-import tempfile
 from pathlib import Path
 
 from dotenv import parser
 from dotenv.parser import Binding
 
-from environment import secret_list
+from environment import private_file, secret_list
 from telemetry.errors import SettingsError
 
 SECRETS_VARIABLE = "WEBHOOK_SECRETS"
@@ -48,7 +46,7 @@ def add_secret(path: Path, secret: str) -> bool:
     secrets = [secret, *(known_secret for known_secret in known if known_secret != secret)]
     others = "".join(binding.original.string for binding in bindings if binding.key != SECRETS_VARIABLE)
     separator = "\n" if others and not others.endswith(("\n", "\r")) else ""
-    _write_atomically(path, f"{others}{separator}{SECRETS_VARIABLE}={','.join(secrets)}\n")
+    private_file.replace(path, f"{others}{separator}{SECRETS_VARIABLE}={','.join(secrets)}\n")
     return secret not in known
 
 
@@ -72,17 +70,3 @@ def _line(binding: Binding) -> int:
     """The number of the assignment's first line: the parser counts from the blank lines before it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Replace the file; a concurrent reader sees either the old or the new content."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

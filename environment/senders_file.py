@@ -81,7 +81,7 @@ def of_variables(environ: Mapping[str, str]) -> Sender | None:
         "api_key": environ.get("SENDER_API_KEY", ""),
         "account": environ.get("SENDER_ACCOUNT", ""),
     }
-    return _sender(_VARIABLES, name, {key: value for key, value in values.items() if value or key == "secrets"})
+    return sender(_VARIABLES, name, {key: value for key, value in values.items() if value or key == "secrets"})
 
 
 def read(file: Path) -> dict[str, Sender]:
@@ -107,11 +107,12 @@ def parse(text: str, source: str) -> dict[str, Sender]:
     for name, values in sections.items():
         if not isinstance(values, dict):
             raise SendersFileError(f"{source}: {name} stands outside of a section such as [shop].")
-        senders[name] = _sender(source, name, cast("Mapping[str, object]", values))
+        senders[name] = sender(source, name, cast("Mapping[str, object]", values))
     return senders
 
 
-def _sender(source: str, name: str, values: Mapping[str, object]) -> Sender:
+def sender(source: str, name: str, values: Mapping[str, object]) -> Sender:
+    """The sender with these keys; `source` names their place in errors. Raises SendersFileError."""
     place = f"{source}: [{name}]"
     if not NAME_PATTERN.fullmatch(name):
         raise SendersFileError(f"{place}: a name has at most 64 letters, digits, '-', '_' and '.'.")

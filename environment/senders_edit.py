@@ -1,0 +1,54 @@
+"""Adds a sender to `senders.toml`, and removes one; the rest of the file stays as it is written."""
+
+import json
+import re
+from pathlib import Path
+
+from environment import private_file, senders_file
+from environment.senders_file import Sender, SendersFileError
+
+
+def add(file: Path, sender: Sender) -> None:
+    """Append the sender; raises SendersFileError, also for a name that is taken, and OSError."""
+    if sender.name in senders_file.read(file):
+        raise SendersFileError(f"{file} has a sender {sender.name} already; remove it first.")
+    written = _read(file)
+    separator = "" if not written else "\n" if written.endswith("\n") else "\n\n"
+    text = f"{written}{separator}{_section(sender)}"
+    if senders_file.parse(text, str(file)).get(sender.name) != sender:
+        raise SendersFileError(f"{file}: a value of {sender.name} cannot be written as TOML; edit the file.")
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_file.replace(file, text)
+
+
+def remove(file: Path, name: str) -> None:
+    """Remove the sender's section; raises SendersFileError, also for an unknown name, and OSError."""
+    senders = senders_file.read(file)
+    if name not in senders:
+        raise SendersFileError(f"{file} has no sender {name}.")
+    lines = _read(file).splitlines(keepends=True)
+    header = re.compile(rf"""\s*\[\s*["']?{re.escape(name)}["']?\s*\]\s*(#.*)?""")
+    start = next((at for at, line in enumerate(lines) if header.fullmatch(line.rstrip())), len(lines))
+    end = next((at for at in range(start + 1, len(lines)) if lines[at].startswith("[")), len(lines))
+    text = "".join(lines[:start] + lines[end:])
+    if senders_file.parse(text, str(file)) != {key: sender for key, sender in senders.items() if key != name}:
+        raise SendersFileError(f"{file}: the section of {name} could not be found for certain; edit the file.")
+    private_file.replace(file, text)
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8-sig") if file.exists() else ""
+
+
+def _section(sender: Sender) -> str:
+    values = {
+        "kind": sender.kind,
+        "secrets": list(sender.secrets),
+        "verify_token": sender.verify_token,
+        "base_url": sender.base_url,
+        "api_key": sender.api_key,
+        "account": sender.account,
+    }
+    # The strings of JSON are strings of TOML.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None]
+    return "\n".join((f"[{json.dumps(sender.name)}]" if "." in sender.name else f"[{sender.name}]", *lines, ""))
