@@ -87,7 +87,8 @@ def assert_order_independent(memory: HistoryDatabase, *events: DeliveredEvent) -
     """What the events amount to, in whatever order they come, together or one by one; fails where that differs."""
     first: snapshot.Snapshot | None = None
     for order in permutations(events):
-        for transactions in ([order], [[event] for event in order], [order[:1], order[1:]]):
+        # Of two events, the last two are the same.
+        for transactions in ([order], [[event] for event in order], [order[:1], order[1:]])[: len(order)]:
             memory.clear()
             store_transactions(memory.connection, count(1), *transactions)
             now = snapshot.read(memory.connection)

@@ -14,16 +14,13 @@ from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import Direction, DisplayName, Fact, LidAlias, Message, Outcome
 from store.postgres import connections
+from tests.support.generated_history.database import HistoryDatabase
 
 T0 = 1_734_621_000_000
 PHONE = "919811000001"
 LID = "200000000000011@lid"
 NUMBERS = itertools.count(1)
 WORLDS = 150
-EMPTY = (
-    "TRUNCATE chats, message_keys, whatsapp_messages, message_updates, lid_aliases, raw_events, event_digests, "
-    "batches, changes CASCADE"
-)
 SHOWN = """
 SELECT address, name, last_timestamp, last_receive_order, last_id, unread, waiting_since FROM chats ORDER BY address
 """
@@ -46,24 +43,24 @@ def something(chance: random.Random) -> Fact:
     return replace(fact, type="system", raw_type="GROUP_CREATE") if kind > 0.9 else fact
 
 
-def test_incremental_summaries_equal_recomputed_ones(database_url: str) -> None:
+def test_incremental_summaries_equal_recomputed_ones(history_database: HistoryDatabase) -> None:
     """The quick way is taken by nearly every message: where it is wrong, the inbox stays wrong."""
-    with connections.open(database_url, "test") as connection:
-        for seed in range(WORLDS):
-            chance = random.Random(seed)
-            connection.execute(EMPTY)
-            for number in range(chance.randint(2, 8)):
-                # Some arrive in one millisecond and at one place of their batches: only their ids order them.
-                events = tuple(
-                    Event(index // 2, T0 + 10_000 + number // 3, b"", digest(), outcome(something(chance)))
-                    for index in range(chance.randint(1, 3))
-                )
-                apply.batches(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
-            shown = connection.execute(SHOWN).fetchall()
-            heads = [int(str(head)) for (head,) in connection.execute("SELECT chat_id FROM chats").fetchall()]
-            chat_summaries.recount(connection, heads)
+    connection = history_database.connection
+    for seed in range(WORLDS):
+        chance = random.Random(seed)
+        history_database.clear()
+        for number in range(chance.randint(2, 8)):
+            # Some arrive in one millisecond and at one place of their batches: only their ids order them.
+            events = tuple(
+                Event(index // 2, T0 + 10_000 + number // 3, b"", digest(), outcome(something(chance)))
+                for index in range(chance.randint(1, 3))
+            )
+            apply.batches(connection, [Batch(uuid.uuid4().hex, 1, len(events), events)])
+        shown = connection.execute(SHOWN).fetchall()
+        heads = [int(str(head)) for (head,) in connection.execute("SELECT chat_id FROM chats").fetchall()]
+        chat_summaries.recount(connection, heads)
 
-            assert connection.execute(SHOWN).fetchall() == shown, seed
+        assert connection.execute(SHOWN).fetchall() == shown, seed
 
 
 def outcome(fact: Fact) -> Outcome:
@@ -110,7 +107,6 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
 def test_nobody_who_addresses_everybody_waits_for_an_answer(database_url: str, address: str, *, waits: bool) -> None:
     """A channel would be on top of those who wait for ever, and hide the customer below it."""
     with connections.open(database_url, "test") as connection:
-        connection.execute(EMPTY)
         events = (Event(0, T0, b"", digest(), outcome(message(address, "incoming", 1, T0))),)
         apply.batches(connection, [Batch(uuid.uuid4().hex, 1, 1, events)])
         grown = connection.execute("SELECT waiting_since FROM chats").fetchall()

@@ -49,6 +49,7 @@ def test_spaces_dashes_and_invisible_characters_are_each_one() -> None:
     assert {spelling.normalize(c) for c in by_category["Cf"]} == {""}
 
 
+@pytest.mark.long
 def test_normalising_every_character_again_changes_nothing() -> None:
     for character in EVERY_CHARACTER:
         once = spelling.normalize(character)
