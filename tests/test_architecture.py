@@ -74,6 +74,7 @@ def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
         assert "\n".join([f"{package:12}{first}", *(" " * 12 + layer for layer in others)]) in page
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.early
 def test_types_hold_in_the_strict_sense() -> None:

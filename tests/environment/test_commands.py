@@ -51,7 +51,12 @@ def run(
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "postgresql://app:secret-part@word@127.0.0.1:5432/history", "mysql://app:word@localhost/x"]
+    "url",
+    [
+        "postgresql://app:secret-part@word@127.0.0.1:5432/history",
+        pytest.param("nonsense", marks=pytest.mark.long),
+        pytest.param("mysql://app:word@localhost/x", marks=pytest.mark.long),
+    ],
 )
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_database_url_that_is_none_is_one_sentence(command: Sequence[str], url: str, tmp_path: Path) -> None:
