@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,12 @@ import redis
 from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.support.api_server import running_api
-from tests.support.databases import run_admin
-from tests.support.history_writer import API_TOKEN, HistoryWriter
+from tests.support.api_server import ApiServers
+from tests.support.databases import DatabasePool, lend_empty_database, run_admin
+from tests.support.history_writer import HistoryWriter
 from tests.support.pipeline import WorkerPipeline
 
 TEMPLATE_DATABASE = "migrated"
-DATABASE_NUMBERS = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,13 +44,33 @@ def template_database(servers: EmbeddedServers) -> str:
     return TEMPLATE_DATABASE
 
 
+@pytest.fixture(scope="session")
+def databases(servers: EmbeddedServers, template_database: str) -> DatabasePool:
+    """Migrated databases to lend to tests."""
+    return DatabasePool(servers, template_database)
+
+
+@pytest.fixture(scope="session")
+def api_servers() -> Iterator[ApiServers]:
+    """The APIs that run on databases of `api_databases`."""
+    with ApiServers() as apis:
+        yield apis
+
+
+@pytest.fixture(scope="session")
+def api_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
+    """Migrated databases whose APIs go on running between tests."""
+    return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
+
+
 @pytest.fixture
-def database_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, servers: EmbeddedServers, databases: DatabasePool, api_databases: DatabasePool
+) -> Iterator[str]:
     """A migrated database for one test."""
-    name = f"test_{next(DATABASE_NUMBERS)}"
-    run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
-    yield servers.postgres.url_of(name)
-    run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
+    pool = api_databases if "api_url" in request.fixturenames else databases
+    with pool.lend() as name:
+        yield servers.postgres.url_of(name)
 
 
 @pytest.fixture
@@ -63,25 +83,20 @@ def redis_url(servers: EmbeddedServers) -> str:
 
 @pytest.fixture
 def make_pipeline(
-    servers: EmbeddedServers, template_database: str, redis_url: str, tmp_path: Path
+    servers: EmbeddedServers, databases: DatabasePool, redis_url: str, tmp_path: Path
 ) -> Iterator[Callable[..., WorkerPipeline]]:
     """Makes pipelines, each with a database and a Redis database of its own; `empty` ones have no table."""
-    databases: list[tuple[str, WorkerPipeline]] = []
+    numbers = itertools.count()
+    with ExitStack() as stack:
 
-    def make(*, empty: bool = False) -> WorkerPipeline:
-        name = f"pipeline_{next(DATABASE_NUMBERS)}"
-        if empty:
-            run_admin(servers, "CREATE DATABASE {}", name)
-        else:
-            run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
-        url = redis_url.replace("db=0", f"db={len(databases)}")
-        databases.append((name, WorkerPipeline(servers.postgres.url_of(name), url, tmp_path)))
-        return databases[-1][1]
+        def make(*, empty: bool = False) -> WorkerPipeline:
+            name = stack.enter_context(lend_empty_database(servers) if empty else databases.lend())
+            url = redis_url.replace("db=0", f"db={next(numbers)}")
+            pipeline = WorkerPipeline(servers.postgres.url_of(name), url, tmp_path)
+            stack.callback(pipeline.close)
+            return pipeline
 
-    yield make
-    for name, pipeline in databases:
-        pipeline.close()
-        run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
+        yield make
 
 
 @pytest.fixture
@@ -95,7 +110,6 @@ def history(database_url: str) -> HistoryWriter:
 
 
 @pytest.fixture
-def api_url(database_url: str) -> Iterator[str]:
-    """The URL of an API on the database of the test."""
-    with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url:
-        yield url
+def api_url(database_url: str, api_servers: ApiServers) -> str:
+    """The URL of an API on the database of the test, which other tests had before."""
+    return api_servers.url(database_url)

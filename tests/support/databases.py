@@ -1,14 +1,183 @@
-"""Statements that a database of a server needs from outside of it."""
+"""Databases on the tests' server. After a test, a migrated database gets the rows of a new one and is lent again."""
 
+import itertools
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from dev.embedded.servers import EmbeddedServers
+from store.postgres import advisory_locks
+
+DATABASE_NUMBERS = itertools.count(1)
+MAX_LOANS = 100
+"""Loans of one database; deleted rows stay in its files."""
+MAX_BYTES = 2_000_000
+"""The size of the tables above which a database is dropped."""
+SESSION_END_SECONDS = 0.2
+"""How long the sessions of closed connections and killed processes may take to end."""
+
+_SCHEMA_VERSION: LiteralString = """
+SELECT ARRAY[
+    (SELECT max(xmin::text) FROM pg_database WHERE datname = current_database()),
+    (SELECT count(*) || ' ' || max(s.xmin::text::bigint)
+        FROM pg_db_role_setting AS s
+        JOIN pg_database AS d ON d.oid = s.setdatabase
+        WHERE d.datname = current_database()),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_namespace),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_class),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_attribute),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_constraint),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_index),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_proc),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_trigger)
+]
+"""
+"""Differs after every change of the schema or of the database's settings."""
+_USED_TABLES: LiteralString = """
+SELECT relname, pg_relation_size(oid)
+FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
+"""
+_COUNT_SESSIONS: LiteralString = """
+SELECT pg_stat_get_db_numbackends(oid) FROM pg_database WHERE datname = current_database()
+"""
+_RESTART_SEQUENCES: LiteralString = """
+SELECT setval(seqrelid, 1, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL
+"""
 
 
 def run_admin(servers: EmbeddedServers, statement: LiteralString, *names: str) -> None:
     """Run the statement in the database postgres, with the names as its identifiers."""
     with psycopg.connect(servers.postgres.url_of("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def lend_empty_database(servers: EmbeddedServers) -> Generator[str]:
+    """The name of a database without tables."""
+    name = f"empty_{next(DATABASE_NUMBERS)}"
+    run_admin(servers, "CREATE DATABASE {}", name)
+    yield name
+    run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@dataclass(slots=True)
+class _Database:
+    name: str
+    schema_version: object
+    loans: int = 0
+
+
+class DatabasePool:
+    """Migrated databases, each lent to one test at a time.
+
+    A database that a test has changed beyond its rows, has filled or has left a session in is dropped.
+    """
+
+    def __init__(
+        self, servers: EmbeddedServers, template: str, end_sessions: Callable[[str], None] | None = None
+    ) -> None:
+        """`end_sessions` ends those that may stay between tests, before a database is dropped."""
+        self._servers = servers
+        self._template = template
+        self._end_sessions = end_sessions
+        self._idle: list[_Database] = []
+        self._initial_rows: dict[str, Sequence[str]] = {}
+
+    @contextmanager
+    def lend(self) -> Generator[str]:
+        """The name of a database with the rows of a new one."""
+        database = self._idle.pop() if self._idle else self._create()
+        yield database.name
+        database.loans += 1
+        if database.loans < MAX_LOANS and self._is_restored(database):
+            self._idle.append(database)
+        else:
+            self._drop(database.name)
+
+    def _create(self) -> _Database:
+        name = f"test_{next(DATABASE_NUMBERS)}"
+        run_admin(self._servers, "CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        with self._connect(name) as connection:
+            if not self._initial_rows:
+                self._initial_rows = _read_rows(connection)
+            return _Database(name, _fetch_value(connection, _SCHEMA_VERSION))
+
+    def _is_restored(self, database: _Database) -> bool:
+        """Whether the database has the schema, the rows and the sequences of a new one, and no other session."""
+        try:
+            with self._connect(database.name) as connection:
+                if self._end_sessions is None and not _is_alone(connection):
+                    return False
+                with connection.transaction():
+                    return self._restore(connection, database)
+        except psycopg.OperationalError:
+            return False
+
+    def _restore(self, connection: psycopg.Connection, database: _Database) -> bool:
+        """Give the tables their initial rows; return False if more than the rows or too many of them are different."""
+        if _fetch_value(connection, _SCHEMA_VERSION) != database.schema_version:
+            return False
+        # The indexer of a running API must not write what it has read before.
+        for number in (advisory_locks.SEARCH_INDEX, advisory_locks.BATCH_RUNS):
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        used_tables = dict[str, int](connection.execute(_USED_TABLES).fetchall())
+        if sum(used_tables.values()) > MAX_BYTES:
+            return False
+        connection.execute(_compose_restore(dict.fromkeys(used_tables, ()) | self._initial_rows))
+        return True
+
+    def _drop(self, name: str) -> None:
+        if self._end_sessions is not None:
+            self._end_sessions(self._servers.postgres.url_of(name))
+        run_admin(self._servers, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _connect(self, name: str) -> psycopg.Connection:
+        return psycopg.connect(
+            self._servers.postgres.url_of(name), autocommit=True, options="-c lock_timeout=2s -c deadlock_timeout=100ms"
+        )
+
+
+def _read_rows(connection: psycopg.Connection) -> dict[str, Sequence[str]]:
+    """The rows of each table that has any, as PostgreSQL writes them."""
+    return {
+        name: [
+            row for (row,) in connection.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(name)))
+        ]
+        for name, _ in connection.execute(_USED_TABLES).fetchall()
+    }
+
+
+def _compose_restore(rows: Mapping[str, Sequence[str]]) -> sql.Composed:
+    """Statements that give these tables these rows, and restart the sequences."""
+    statements: list[sql.Composable] = [sql.SQL("SET LOCAL session_replication_role = replica")]
+    for name, initial in rows.items():
+        table = sql.Identifier(name)
+        statements.append(sql.SQL("DELETE FROM {}").format(table))
+        if initial:
+            insert = "INSERT INTO {0} SELECT (row::{0}).* FROM unnest({1}::text[]) AS row"
+            statements.append(sql.SQL(insert).format(table, initial))
+    # A running API must forget the changes that it has in memory.
+    new_epoch = sql.SQL("UPDATE feed_epoch SET epoch = gen_random_uuid()")
+    return sql.SQL("; ").join([*statements, new_epoch, sql.SQL(_RESTART_SEQUENCES)])
+
+
+def _is_alone(connection: psycopg.Connection) -> bool:
+    """Whether all other sessions of the database have ended, or do so in a moment."""
+    deadline = time.monotonic() + SESSION_END_SECONDS
+    while _fetch_value(connection, _COUNT_SESSIONS) != 1:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _fetch_value(connection: psycopg.Connection, query: LiteralString) -> object:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
