@@ -1,4 +1,4 @@
-"""`python -m worker`: drains the stream until SIGTERM; `replay`, `doctor` and `adopt` are commands."""
+"""`python -m worker`: drains the stream until SIGTERM; `replay`, `backfill`, `doctor` and `adopt` are commands."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from store.replay.parked_retry import RedriveRunner
 from telemetry import logs, traces
 from telemetry.errors import SettingsError
 from worker import health, parsers, redis_client
-from worker.commands import adopt, doctor, replay
+from worker.commands import adopt, backfill, doctor, replay
 from worker.drain import unreadable
 from worker.drain.drainer import Drainer
 from worker.drain.kept_entries import KeptEntries
@@ -43,9 +43,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command that the arguments name, or the worker if there are none; returns the exit code."""
     if not arguments:
         return run_worker(variables.of_process(environ))
-    if arguments[0] in {"adopt", "replay"} or arguments == ["doctor"]:
+    if arguments[0] in {"adopt", "backfill", "replay"} or arguments == ["doctor"]:
         return _run_command(arguments, environ)
-    print("usage: python -m worker [replay … | doctor | adopt --yes]", file=sys.stderr)
+    print("usage: python -m worker [replay … | backfill NAME … | doctor | adopt --yes]", file=sys.stderr)
     return 2
 
 
@@ -56,6 +56,8 @@ def _run_command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         match arguments[0]:
             case "doctor":
                 code = doctor.main(with_file)
+            case "backfill":
+                code = backfill.main(arguments[1:], with_file)
             case "adopt":
                 code = adopt.main(arguments[1:], with_file)
             case _:

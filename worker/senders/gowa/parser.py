@@ -5,7 +5,7 @@ from typing import Final
 from store.model import addresses
 from worker.senders import events
 from worker.senders.events import Dialect
-from worker.senders.gowa import messages
+from worker.senders.gowa import history, messages
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text
@@ -29,6 +29,7 @@ _DIALECT: Final = Dialect(
     data_key="payload",
     readers={
         "message": messages.read,
+        events.BACKFILL: history.read,
         "message.reaction": messages.read_reaction,
         "message.edited": messages.read_edit,
         "message.revoked": messages.read_delete,

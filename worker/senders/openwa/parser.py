@@ -5,10 +5,10 @@ from typing import Final
 
 from worker.senders import events
 from worker.senders.events import Dialect
-from worker.senders.openwa import messages, sessions
+from worker.senders.openwa import history, messages, sessions
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
-from worker.senders.whatsapp import text
+from worker.senders.whatsapp import json_document, text
 from worker.senders.whatsapp.json_document import JsonObject
 
 
@@ -17,8 +17,9 @@ def _session(fields: JsonObject) -> str | None:
 
 
 def _is_self_identifying(fields: JsonObject) -> bool:
-    """Whether the body has the time or the id of its delivery; both stay the same when it is repeated."""
-    return bool(fields.get("timestamp") or fields.get("deliveryId"))
+    """Whether the body has the time or the id of its delivery, or the id of a message that a backfill has read."""
+    data = json_document.as_object(fields.get("data")) or {}
+    return bool(fields.get("timestamp") or fields.get("deliveryId") or data.get("waMessageId"))
 
 
 _DIALECT: Final = Dialect(
@@ -26,6 +27,7 @@ _DIALECT: Final = Dialect(
     data_key="data",
     readers={
         "message.received": messages.read_received,
+        events.BACKFILL: history.read,
         "message.sent": messages.read_sent,
         "message.reaction": messages.read_reaction,
         "message.edited": messages.read_edit,

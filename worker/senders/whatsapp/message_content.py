@@ -69,6 +69,32 @@ def state(kind: MessageType, raw_type: str | None, *, has_text: bool, has_media:
     return "media_missing"
 
 
+def of_words(
+    raw_type: str | None,
+    words: str | None,
+    *,
+    mime_type: str | None = None,
+    file_name: str | None = None,
+    reply_to: str | None = None,
+) -> MessageContent:
+    """The content of a message of this type, whose words are a file's caption or any other message's text."""
+    kind = known_type(raw_type) or "unknown"
+    is_media = kind in message_types.MEDIA_TYPES
+    return MessageContent(
+        type=kind,
+        raw_type=raw_type,
+        state=state(kind, raw_type, has_text=words is not None, has_media=False),
+        text=None if is_media else words,
+        caption=words if is_media else None,
+        media_url=None,
+        mime_type=mime_type,
+        file_name=file_name,
+        media_seconds=None,
+        reply_to=reply_to,
+        proto_type=None,
+    )
+
+
 def media_seconds(value: object) -> int | None:
     """Whole seconds; None for what is no length of a recording."""
     if isinstance(value, float | str):

@@ -1,0 +1,146 @@
+"""Backfills from gateways that page as they document it: each message once, none unread, resumed where they stopped."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from store.erasure.suppressions import SuppressionCache
+from store.ingestion import apply, backfills
+from store.ledger import ledger
+from store.model.batches import Batch, Event
+from store.postgres import connections
+from tests.support.pretend_gateways import API_KEY, SESSION, PastMessage, PretendGateway
+from worker.backfill import gateways
+from worker.backfill.errors import BackfillError
+from worker.backfill.run import BackfillRun, Progress
+from worker.senders import dispatch
+
+BASE = 1_789_000_000
+NOW = (BASE + 1_000_000) * 1000
+PHONES = ("919811000011", "919812000012", "919813000013")
+MESSAGES = [
+    PastMessage(phone, f"3A{chat}{number:04}", f"message {number}", BASE + 60 * number + chat, number % 3 == 0)
+    for chat, phone in enumerate(PHONES)
+    for number in range(90)
+]
+PAGE_SIZE = 40
+
+
+@dataclass(slots=True)
+class Scene:
+    """A pretend gateway and a database."""
+
+    gateway: PretendGateway
+    database_url: str
+    since: int | None = None
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def sender(self) -> str:
+        return f"{self.gateway.kind}:shop"
+
+    def run(
+        self, *, stopped: Callable[[], bool] = lambda: False, restart: bool = False, api_key: str = API_KEY
+    ) -> bool:
+        client = gateways.connect(self.gateway.kind, self.gateway.url, api_key, pause_seconds=0)
+        with connections.open(self.database_url, "test") as connection:
+            backfill = backfills.begin(connection, self.sender, self.since, NOW, restart=restart)
+            run = BackfillRun(connection, client, None, SuppressionCache(), NOW)
+            self.progress = run.progress
+            return run.run(backfill, stopped)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def texts(self) -> list[tuple[Any, ...]]:
+        return self.rows("SELECT from_number, message_text FROM whatsapp_messages ORDER BY timestamp")
+
+
+@pytest.fixture(params=gateways.KINDS)
+def scene(request: pytest.FixtureRequest, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    for gateway_class in (gateways.Waha, gateways.Evolution, gateways.OpenWa, gateways.Gowa):
+        monkeypatch.setattr(gateway_class, "PAGE_SIZE", PAGE_SIZE)
+    with ExitStack() as stack:
+        gateway = PretendGateway(request.param, MESSAGES, page_size=PAGE_SIZE)
+        stack.callback(gateway.close)
+        yield Scene(gateway, database_url)
+
+
+def test_every_message_is_stored_once_and_none_is_unread(scene: Scene) -> None:
+    """Raw events name the sender; a second run finds only what it has."""
+    assert scene.run()
+
+    chats = scene.rows("SELECT address, unread, last_timestamp FROM chats ORDER BY address")
+    assert chats == [(phone, 0, (BASE + 60 * 89 + chat) * 1000) for chat, phone in enumerate(PHONES)]
+    assert scene.progress.counts == {"stored": len(MESSAGES)}
+    assert scene.rows("SELECT count(*), count(DISTINCT message_id) FROM whatsapp_messages") == [(270, 270)]
+    assert scene.rows("SELECT DISTINCT session_id FROM whatsapp_messages") == [(f"shop:{SESSION}",)]
+    assert scene.rows("SELECT DISTINCT sender FROM raw_events") == [(scene.sender,)]
+
+    assert scene.run()
+    assert scene.progress.counts == {"duplicate": len(MESSAGES)}
+    assert scene.rows("SELECT sum(size), sum(stored), sum(duplicate) FROM batches") == [(540, 270, 270)]
+
+
+def test_an_interrupted_backfill_goes_on_where_it_stopped(scene: Scene) -> None:
+    """Every stop costs at most one page that is read again."""
+    done = False
+    for _ in range(20):
+        asked = iter((False, False, True))
+        if done := scene.run(stopped=lambda asked=asked: next(asked, True)):
+            break
+
+    assert done
+    assert scene.rows("SELECT count(*) FROM whatsapp_messages") == [(270,)]
+    assert len(scene.gateway.calls) == len(set(scene.gateway.calls))
+
+
+def test_only_messages_from_a_time_on_are_read(scene: Scene) -> None:
+    scene.since = (BASE + 60 * 80) * 1000
+
+    assert scene.run()
+
+    assert scene.rows("SELECT count(*) FROM whatsapp_messages") == [(30,)]
+
+
+def test_a_message_that_came_live_is_the_same_message(scene: Scene) -> None:
+    """It stays unread, and the chat's newest message stays in its place."""
+    newest = replace(MESSAGES[88], text="message 88")
+    payload = {"id": f"false_{newest.chat}@c.us_{newest.message_id}", "timestamp": newest.time, "body": newest.text}
+    live = json.dumps({"event": "message", "session": SESSION, "payload": payload}).encode()
+    outcome = dispatch.parse("waha:shop", live).outcome
+    event = Event(0, NOW, live, b"1" * 32, outcome, 0, "waha:shop")
+    with connections.open(scene.database_url, "test") as connection:
+        apply.batches(connection, [Batch("a" * 32, 1, 1, (event,))])
+
+    assert scene.run()
+
+    assert scene.rows("SELECT count(*) FROM whatsapp_messages") == [(270,)]
+    assert scene.rows("SELECT message_id FROM whatsapp_messages WHERE unread") == [(newest.message_id,)]
+    assert scene.rows(f"SELECT unread, last_timestamp FROM chats WHERE address = '{newest.chat}'") == [
+        (1, (BASE + 60 * 89) * 1000)
+    ]
+
+
+def test_a_busy_gateway_is_asked_again_and_a_wrong_key_is_not(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that starts up, or limits its callers, is no reason to fail."""
+    monkeypatch.setattr("worker.backfill.http_client.MAX_WAIT_SECONDS", 0.01)
+    scene.gateway.failures = [(503, ""), (429, "1"), (500, "")]
+    assert scene.run()
+
+    with pytest.raises(BackfillError, match="401: the api_key of the sender does not fit"):
+        scene.run(api_key="user:another")
+
+
+def test_the_ledger_is_exact_about_a_backfill(scene: Scene) -> None:
+    scene.run()
+
+    with connections.open(scene.database_url, "test") as connection:
+        read = ledger.read(connection)
+    assert (read.received, read.stored, read.duplicate, read.lost) == (270, 270, 0, ())

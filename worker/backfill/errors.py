@@ -1,0 +1,5 @@
+"""Errors of backfills; the message says what happened and what to do."""
+
+
+class BackfillError(Exception):
+    """The gateway cannot be read."""

@@ -1,0 +1,263 @@
+"""Reads sessions, chats and pages of messages from each kind of gateway.
+
+A page's records are the gateway's own, unchanged; `event` puts one into an envelope that the kind's parser reads.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import quote
+
+from worker.backfill.errors import BackfillError
+from worker.backfill.http_client import HttpClient
+from worker.senders import events
+from worker.senders.whatsapp import json_document
+from worker.senders.whatsapp.json_document import JsonObject
+
+WHOLE_SESSION: Final = ""
+"""The chat where a gateway lists the messages of all chats together."""
+
+
+class Period(NamedTuple):
+    """The times of the messages that are wanted, in ms."""
+
+    since: int | None
+    until: int
+
+
+class Page(NamedTuple):
+    records: Sequence[JsonObject]
+    next_position: str | None
+    """None after the last page."""
+
+
+class Gateway(Protocol):
+    """One gateway. Its methods raise BackfillError."""
+
+    def sessions(self) -> list[str]:
+        """The names of the sessions, as the gateway's events have them."""
+        ...
+
+    def chats(self, session: str) -> list[str]:
+        """The chats of a session, or WHOLE_SESSION alone."""
+        ...
+
+    def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
+        """The page at a position; None is the first one."""
+        ...
+
+    def event(self, session: str, record: JsonObject) -> JsonObject:
+        """The record as an event."""
+        ...
+
+
+class Waha:
+    """WAHA: pages of each chat, newest first."""
+
+    PAGE_SIZE: Final = 100
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def sessions(self) -> list[str]:
+        return _texts(self._http.get("/api/sessions", {"all": "true"}), "name")
+
+    def chats(self, session: str) -> list[str]:
+        path = f"/api/{quote(session, safe='')}/chats"
+
+        def page(offset: int) -> object:
+            return self._http.get(path, {"limit": self.PAGE_SIZE, "offset": offset})
+
+        chats = _all_pages(page, self.PAGE_SIZE)
+        return _texts([{"id": _serialized(chat.get("id"))} for chat in chats], "id")
+
+    def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
+        offset = int(position or 0)
+        parameters: dict[str, str | int] = {
+            "limit": self.PAGE_SIZE,
+            "offset": offset,
+            "downloadMedia": "false",
+            "filter.timestamp.lte": period.until // 1000,
+        }
+        if period.since is not None:
+            parameters["filter.timestamp.gte"] = period.since // 1000
+        path = f"/api/{quote(session, safe='')}/chats/{quote(chat, safe='')}/messages"
+        return _page_by_offset(json_document.objects(self._http.get(path, parameters)), offset, self.PAGE_SIZE)
+
+    def event(self, session: str, record: JsonObject) -> JsonObject:
+        return {"event": events.BACKFILL, "session": session, "payload": record}
+
+
+class Evolution:
+    """Evolution: pages of the whole instance."""
+
+    PAGE_SIZE: Final = 100
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def sessions(self) -> list[str]:
+        instances = json_document.objects(self._http.get("/instance/fetchInstances"))
+        inner = (json_document.as_object(each.get("instance")) or each for each in instances)
+        return _texts([{"name": each.get("name") or each.get("instanceName")} for each in inner], "name")
+
+    def chats(self, session: str) -> list[str]:  # noqa: ARG002 - messages of all chats come together
+        return [WHOLE_SESSION]
+
+    def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:  # noqa: ARG002
+        number = int(position or 1)
+        times = {"gte": _iso(period.since or 0), "lte": _iso(period.until)}
+        body = {"where": {"messageTimestamp": times}, "page": number, "offset": self.PAGE_SIZE}
+        answer = _object(self._http.post(f"/chat/findMessages/{quote(session, safe='')}", body), "messages")
+        records, pages = json_document.objects(answer.get("records")), answer.get("pages")
+        is_last = not records or not isinstance(pages, int) or number >= pages
+        return Page(records, None if is_last else str(number + 1))
+
+    def event(self, session: str, record: JsonObject) -> JsonObject:
+        return {"event": events.BACKFILL, "instance": session, "data": record}
+
+
+class OpenWa:
+    """OpenWA: pages of the whole session, each from the last message of the one before."""
+
+    PAGE_SIZE: Final = 100
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def sessions(self) -> list[str]:
+        return _texts(self._http.get("/api/sessions"), "id")
+
+    def chats(self, session: str) -> list[str]:  # noqa: ARG002 - messages of all chats come together
+        return [WHOLE_SESSION]
+
+    def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:  # noqa: ARG002
+        parameters: dict[str, str | int] = {
+            "limit": self.PAGE_SIZE,
+            "orderBy": "timestamp",
+            "inlineMedia": "false",
+            "until": period.until + 1,
+        }
+        if period.since is not None:
+            parameters["since"] = period.since
+        if position is not None:
+            parameters["after"] = position
+        answer = self._http.get(f"/api/sessions/{quote(session, safe='')}/messages", parameters)
+        records = json_document.objects((json_document.as_object(answer) or {}).get("messages", answer))
+        last = records[-1].get("id") if len(records) >= self.PAGE_SIZE else None
+        return Page(records, last if isinstance(last, str) and last != position else None)
+
+    def event(self, session: str, record: JsonObject) -> JsonObject:
+        return {"event": events.BACKFILL, "sessionId": session, "data": record}
+
+
+class Gowa:
+    """GOWA: pages of each chat of each device."""
+
+    PAGE_SIZE: Final = 100
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._devices: dict[str, str] = {}
+        """The id of each device by its own JID, which names the session."""
+
+    def sessions(self) -> list[str]:
+        answer = json_document.as_object(self._http.get("/devices")) or {}
+        devices = json_document.objects(answer.get("results"))
+        self._devices = {
+            jid: device_id
+            for device in devices
+            if isinstance(jid := device.get("jid"), str) and jid and isinstance(device_id := device.get("id"), str)
+        }
+        return sorted(self._devices)
+
+    def chats(self, session: str) -> list[str]:
+        def page(offset: int) -> object:
+            parameters = {"limit": self.PAGE_SIZE, "offset": offset}
+            answer = _object(self._http.get("/chats", parameters, self._headers(session)), "results")
+            return answer.get("data")
+
+        return _texts(_all_pages(page, self.PAGE_SIZE), "jid")
+
+    def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
+        offset = int(position or 0)
+        parameters: dict[str, str | int] = {
+            "limit": self.PAGE_SIZE,
+            "offset": offset,
+            "end_time": _iso(period.until),
+        }
+        if period.since is not None:
+            parameters["start_time"] = _iso(period.since)
+        path = f"/chat/{quote(chat, safe='')}/messages"
+        answer = _object(self._http.get(path, parameters, self._headers(session)), "results")
+        return _page_by_offset(json_document.objects(answer.get("data")), offset, self.PAGE_SIZE)
+
+    def event(self, session: str, record: JsonObject) -> JsonObject:
+        return {"device_id": session, "event": events.BACKFILL, "payload": record}
+
+    def _headers(self, session: str) -> Mapping[str, str]:
+        return {"X-Device-Id": self._devices.get(session, session)}
+
+
+_GATEWAYS: Final[Mapping[str, Callable[[HttpClient], Gateway]]] = {
+    "waha": Waha,
+    "evolution": Evolution,
+    "openwa": OpenWa,
+    "gowa": Gowa,
+}
+KINDS: Final = tuple(_GATEWAYS)
+
+
+def connect(kind: str, base_url: str, api_key: str, *, pause_seconds: float) -> Gateway:
+    """The gateway at this address; `kind` is one of KINDS."""
+    match kind:
+        case "gowa":
+            headers = {"Authorization": f"Basic {base64.b64encode(api_key.encode()).decode()}"}
+        case "evolution":
+            headers = {"apikey": api_key}
+        case _:
+            headers = {"X-Api-Key": api_key}
+    return _GATEWAYS[kind](HttpClient(base_url, headers, pause_seconds=pause_seconds))
+
+
+def to_body(event: JsonObject) -> bytes:
+    """The bytes of an event, the same for the same record, so that a record that was read before is a duplicate."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "replace")
+
+
+def _page_by_offset(records: Sequence[JsonObject], offset: int, size: int) -> Page:
+    return Page(records, str(offset + len(records)) if len(records) >= size else None)
+
+
+def _all_pages(page: Callable[[int], object], size: int) -> list[JsonObject]:
+    found: list[JsonObject] = []
+    while True:
+        objects = json_document.objects(page(len(found)))
+        found += objects
+        if len(objects) < size:
+            return found
+
+
+def _object(answer: object, key: str) -> JsonObject:
+    inner = json_document.as_object((json_document.as_object(answer) or {}).get(key))
+    if inner is None:
+        raise BackfillError(f"The gateway's answer has no {key}: check its version and the sender's kind.")
+    return inner
+
+
+def _texts(objects: object, key: str) -> list[str]:
+    """The distinct texts under a key, sorted."""
+    values = (each.get(key) for each in json_document.objects(objects))
+    return sorted({value for value in values if isinstance(value, str) and value})
+
+
+def _serialized(chat_id: object) -> object:
+    """The id of a chat, which one of WAHA's engines gives as an object."""
+    fields = json_document.as_object(chat_id)
+    return chat_id if fields is None else fields.get("_serialized")
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
