@@ -1,6 +1,6 @@
 """Webhooks of every kind of sender with what each tells, and the comparison of both.
 
-A line of tests/payloads/senders/KIND.jsonl is a request as it comes over the wire, with made-up values, and `expect`.
+A line of a file in tests/payloads/senders/ is a request as it comes over the wire, with made-up values, and `expect`.
 """
 
 import json

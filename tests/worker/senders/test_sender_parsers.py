@@ -18,6 +18,7 @@ from worker.senders.openwa import parser as openwa
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
 from worker.senders.waha import parser as waha
+from worker.senders.wuzapi import parser as wuzapi
 
 PARSERS: dict[str, Callable[[bytes], ParseResult]] = {
     "evolution": evolution.parse,
@@ -25,6 +26,7 @@ PARSERS: dict[str, Callable[[bytes], ParseResult]] = {
     "meta": meta.parse,
     "openwa": openwa.parse,
     "waha": waha.parse,
+    "wuzapi": wuzapi.parse,
 }
 SESSIONS = {
     "evolution": "shop",
@@ -32,6 +34,7 @@ SESSIONS = {
     "meta": "105000000000072",
     "openwa": "185ad6dc-6ba1-47a4-ab8f-309d8842f125",
     "waha": "default",
+    "wuzapi": "shop",
 }
 """The gateway's own word for the session in the webhooks."""
 PAYLOADS = [payload for kind in PARSERS for payload in sender_payloads.load(kind)]
@@ -48,7 +51,7 @@ def test_a_webhook_tells_what_is_expected(payload: SenderPayload) -> None:
     sender_payloads.assert_told(result.outcome, payload.expect)
     assert_storable(result.outcome)
     assert result.outcome.session_id == SESSIONS[payload.kind]
-    assert result.is_self_identifying
+    assert result.is_self_identifying or payload.expect["kind"] in ("session", "noise")
 
 
 def test_every_reason_is_shown_by_a_payload() -> None:

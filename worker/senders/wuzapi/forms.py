@@ -1,0 +1,32 @@
+"""Decodes wuzapi's bodies: a form, or JSON."""
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import json_document
+from worker.senders.whatsapp.json_document import JsonObject
+
+_MAX_FIELDS: Final = 16
+_EVENT: Final = "jsonData"
+_NAMES: Final = ("instanceName", "userID")
+
+
+def decode(body: bytes) -> JsonObject:
+    """The event's fields, and the names of the session beside them; raises UnreadableEventError."""
+    if body[:1] in (b"{", b"[", b""):
+        return json_document.decode(body)
+    fields = _form_fields(body)
+    if _EVENT not in fields:
+        raise UnreadableEventError(Reason.NOT_JSON)
+    event = json_document.decode(fields[_EVENT].encode())
+    return {**event, **{name: fields[name] for name in _NAMES if name in fields}}
+
+
+def _form_fields(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except UnicodeDecodeError:
+        raise UnreadableEventError(Reason.NOT_UTF8) from None
+    except ValueError:
+        raise UnreadableEventError(Reason.NOT_JSON) from None

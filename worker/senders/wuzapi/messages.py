@@ -1,0 +1,106 @@
+"""Parses wuzapi's events about messages: whatsmeow's `Info` and the protobuf message, spelled as Go spells them."""
+
+from typing import Final
+
+from store.model import addresses
+from store.model.facts import Ack, Fact, Status
+from worker.senders.events import Event
+from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import (
+    json_document,
+    message_facts,
+    message_updates,
+    parties,
+    proto_messages,
+    statuses,
+    text,
+    timestamps,
+)
+from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_content import MessageContent
+
+_MAX_IDS = 1_000
+_STATUS_BY_STATE: Final[dict[str, Status]] = {"Delivered": "delivered", "Read": "read", "Played": "played"}
+
+
+def read(event: Event) -> tuple[Fact, ...]:
+    """`Message`: of the other side, or typed on the phone; what the API sends raises no event."""
+    info, time = _info(event)
+    message = json_document.as_object(event.data.get("Message")) or {}
+    said = proto_messages.read(message)
+    if isinstance(said, MessageContent):
+        file = json_document.as_object(event.envelope.get("s3")) or {}
+        said = proto_messages.with_file(
+            said,
+            link=file.get("url"),
+            mime_type=event.envelope.get("mimeType") or file.get("mimeType"),
+            name=said.file_name or event.envelope.get("fileName") or file.get("fileName"),
+        )
+    return message_facts.of(said, parties.of_info(info, time), message_id=text.identifier(info.get("ID")), time=time)
+
+
+def read_undecrypted(event: Event) -> tuple[Fact, ...]:
+    """`UndecryptableMessage`."""
+    info, time = _info(event)
+    message_id = text.identifier(info.get("ID"))
+    return message_facts.of(proto_messages.UNDECRYPTED, parties.of_info(info, time), message_id=message_id, time=time)
+
+
+def read_receipt(event: Event) -> tuple[Fact, ...]:
+    """`ReadReceipt`, of one or many messages; `state` is beside the event."""
+    state = text.label(event.envelope.get("state"))
+    if state == "ReadSelf" or event.data.get("IsFromMe") is True:
+        raise UnreadableEventError(Reason.OWN_RECEIPT)
+    status = _STATUS_BY_STATE.get(state or "")
+    if status is None:
+        raise UnreadableEventError(Reason.NO_STATUS if state is None else Reason.UNKNOWN_STATUS)
+    listed = json_document.as_list(event.data.get("MessageIDs")) or []
+    ids = dict.fromkeys(text.identifier(value) for value in listed[:_MAX_IDS])
+    chat, time = addresses.parse(event.data.get("Chat")), timestamps.parse(event.data.get("Timestamp"))
+    found = tuple(Ack(message_id, status, chat, time) for message_id in ids if message_id is not None)
+    if not found:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    return found
+
+
+def read_history(event: Event) -> tuple[Fact, ...]:
+    """`HistorySync`: the past, as the phone tells it when it is linked. One unreadable message holds up no other."""
+    data = json_document.as_object(event.data.get("Data")) or {}
+    facts: list[Fact] = []
+    unreadable = UnreadableEventError(Reason.DEVICE_HOUSEKEEPING)
+    for conversation in json_document.objects(data.get("conversations")):
+        for item in json_document.objects(conversation.get("messages")):
+            try:
+                facts += _past_message(json_document.as_object(item.get("message")) or {}, conversation)
+            except UnreadableEventError as error:
+                unreadable = error
+    if not facts:
+        raise unreadable
+    return tuple(facts)
+
+
+def _past_message(item: JsonObject, conversation: JsonObject) -> tuple[Fact, ...]:
+    key = json_document.as_object(item.get("key")) or {}
+    time = timestamps.parse(item.get("messageTimestamp"))
+    sides = parties.find(
+        key.get("remoteJID") or conversation.get("ID"),
+        is_ours=key.get("fromMe") is True,
+        sender=key.get("participant") or item.get("participant"),
+        push_name=item.get("pushName"),
+        time=time,
+    )
+    message = json_document.as_object(item.get("message"))
+    said = (
+        proto_messages.read(message)
+        if message
+        else proto_messages.read_stub(item.get("messageStubType"), item.get("messageStubParameters"))
+    )
+    status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
+    return message_facts.of(
+        said, sides, message_id=message_updates.key_id(key), time=time, status=status, is_history=True
+    )
+
+
+def _info(event: Event) -> tuple[JsonObject, int | None]:
+    info = json_document.as_object(event.data.get("Info")) or {}
+    return info, timestamps.parse(info.get("Timestamp"))
