@@ -6,6 +6,8 @@ from typing import Self
 
 from api.gateway.settings import GatewaySettingsError as GatewayError
 from api.gateway.settings import Settings as GatewaySettings
+from environment import senders_file
+from environment.senders_file import Sender
 from store.postgres import connections as postgres_connections
 from telemetry.errors import SettingsError
 
@@ -32,6 +34,8 @@ class Settings:
     """The same database, without a pooler in between."""
     replica_url: str | None = field(default=None, repr=False)
     """A read replica; None: there is none."""
+    senders: Mapping[str, Sender] = field(default_factory=dict[str, Sender], repr=False)
+    """The other gateways by name, which send through their own interfaces."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -69,6 +73,7 @@ class Settings:
             history_seconds,
             direct_url,
             read_url,
+            senders_file.all_of(environ),
         )
 
 

@@ -8,7 +8,8 @@ from typing import BinaryIO, Literal, Self, TypeAlias, get_args
 from urllib.parse import quote
 
 from api.gateway import errors, json_web_token, payloads, timeouts
-from api.gateway.http_client import GatewayRequest, GatewayResponse, HttpClient
+from api.gateway.http_client import GatewayResponse, HttpClient
+from api.gateway.http_session import GatewayRequest
 from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.settings import Settings, is_header_safe
 from api.gateway.timeouts import Timeouts

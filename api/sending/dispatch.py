@@ -10,6 +10,8 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 
+from api.gateway.sender_client import SenderClient
+from api.gateway.sender_dialects import DIALECTS
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
 from api.sending.history_reader import HistoryReader
@@ -44,11 +46,16 @@ class SendDispatcher:
     @classmethod
     def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
         """Without a gateway in the settings, `send` raises ApiError."""
-        if settings.gateway is None:
+        senders = [
+            SenderClient(sender.name, sender.kind, sender.base_url, sender.api_key, timeouts)
+            for sender in settings.senders.values()
+            if sender.kind in DIALECTS
+        ]
+        if settings.gateway is None and not senders:
             return cls(None)
-        outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts)
+        outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts, senders)
         background: list[SessionMonitor | HistoryReader] = []
-        if session_id := settings.gateway.session_id:
+        if settings.gateway is not None and (session_id := settings.gateway.session_id):
             if seconds := settings.session_poll_seconds:
                 background.append(SessionMonitor(outbox.pool, outbox.client, session_id, seconds))
             if settings.gateway.api_key and (seconds := settings.history_read_seconds):
@@ -64,10 +71,23 @@ class SendDispatcher:
     @property
     def outbox(self) -> Outbox:
         """Raises ApiError where no gateway is configured."""
-        if self._outbox is None or self._outbox.settings.api_key is None:
-            missing = "SAK_BASE_URL and SAK_API_KEY are" if self._outbox is None else "SAK_API_KEY is"
-            raise ApiError(503, "sak_not_configured", f"No gateway is configured: {missing} not set.")
+        if self._outbox is None or not self._outbox.has_senders:
+            self.require_sak()
+        assert self._outbox is not None, "SAK was required"
         return self._outbox
+
+    @property
+    def default_session(self) -> str | None:
+        """SAK_SESSION_ID."""
+        sak = None if self._outbox is None else self._outbox.settings
+        return None if sak is None else sak.session_id
+
+    def require_sak(self) -> None:
+        """Raise ApiError where SAK is not configured."""
+        sak = None if self._outbox is None else self._outbox.settings
+        if sak is None or sak.api_key is None:
+            missing = "SAK_BASE_URL and SAK_API_KEY are" if sak is None else "SAK_API_KEY is"
+            raise ApiError(503, "sak_not_configured", f"No gateway is configured: {missing} not set.")
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:

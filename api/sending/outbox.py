@@ -1,11 +1,11 @@
-"""Sends messages through the gateway; records each send before the call, and its outcome after it."""
+"""Sends messages through SAK and other gateways; records each send before the call, and its outcome after it."""
 
 import dataclasses
 import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -15,6 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from api.gateway import errors, payloads
 from api.gateway.client import SakClient
+from api.gateway.sender_client import SenderClient
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
@@ -52,10 +53,19 @@ class SendOutcome:
 class Outbox:
     """Blocks; for threads. `owner` is the application name of its connections, by which others see that it lives."""
 
-    def __init__(self, database_url: str, settings: Settings, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        settings: Settings | None,
+        timeouts: Timeouts | None = None,
+        senders: Collection[SenderClient] = (),
+    ) -> None:
+        """`settings` are SAK's, None without SAK; `senders` are the other gateways that can be called."""
         self.owner = f"sends {uuid.uuid4().hex}"
         self.settings = settings
-        self.client = SakClient(settings, timeouts)
+        self._sak = None if settings is None else SakClient(settings, timeouts)
+        self._senders = {sender.name: sender for sender in senders}
+        self.has_senders = bool(senders)
         self.pool = Pool(database_url, self.owner, size=_POOL_SIZE, read_only=False)
         # A burst waits here, not in the pool, whose time-out is short.
         self._pool_slots = threading.BoundedSemaphore(_POOL_SIZE)
@@ -63,6 +73,18 @@ class Outbox:
         self._closed = False
         self._in_flight_count = 0
         self._in_flight_changed = threading.Condition()
+
+    @property
+    def client(self) -> SakClient:
+        """SAK's client; raises NotConfiguredError without SAK."""
+        if self._sak is None:
+            raise errors.NotConfiguredError("SAK_BASE_URL is not set")
+        return self._sak
+
+    def sender_of(self, session_id: str) -> SenderClient | None:
+        """The gateway of a session that is not SAK's; its id begins with the sender's name and a colon."""
+        name, colon, _ = session_id.partition(":")
+        return self._senders.get(name) if colon else None
 
     def open(self) -> None:
         self.pool.open()
@@ -73,7 +95,8 @@ class Outbox:
             self._in_flight_changed.wait_for(lambda: not self._in_flight_count, _CLOSE_WAIT_SECONDS)
         self._closed = True
         self.pool.close()
-        self.client.close()
+        for client in (*self._senders.values(), *([] if self._sak is None else [self._sak])):
+            client.close()
 
     def __enter__(self) -> Self:
         self.open()
@@ -137,7 +160,7 @@ class Outbox:
         try:
             for attempt in _retrying(_COMPLETE_RETRY_SECONDS):
                 with attempt, self._pool_slots, self._final_connection() as connection:
-                    return sends.complete(connection, send.send_id, result, own_phone=self.settings.own_phone)
+                    return sends.complete(connection, send.send_id, result, own_phone=self._own_phone(send.session_id))
         except StoreError:
             log.exception(
                 "send %s is %s (%s), but could not be recorded: it will appear as unknown",
@@ -152,23 +175,28 @@ class Outbox:
         with self._pool_slots:
             return self.pool.read(query)
 
+    def _own_phone(self, session_id: str) -> str | None:
+        """The phone of SAK's session, for reports that name none; the other gateways report theirs."""
+        return None if self.settings is None or self.sender_of(session_id) else self.settings.own_phone
+
     def _final_connection(self) -> AbstractContextManager[Connection]:
         return connections.open(self._database_url, self.owner) if self._closed else self.pool.connection()
 
     def _record(self, draft: SendDraft) -> Send:
         for attempt in _retrying(_RECORD_RETRY_SECONDS):
             with attempt, self._pool_slots, self.pool.connection() as connection:
-                return sends.record(connection, draft, own_phone=self.settings.own_phone)[0]
+                return sends.record(connection, draft, own_phone=self._own_phone(draft.session_id))[0]
         raise AssertionError("the last attempt raises")
 
     def _call_gateway(self, draft: SendDraft, request: SendRequest) -> tuple[SendResult, float | None]:
         """Call the gateway; errors become results. The seconds are those of SendOutcome.retry_after."""
         try:
+            client = self.sender_of(draft.session_id) or self.client
             if request.attachment is None or request.kind == "text":
-                response = self.client.send_text(draft.address, draft.text or "", draft.session_id)
+                response = client.send_text(draft.address, draft.text or "", draft.session_id)
             else:
                 request.attachment.stream.seek(0)
-                response = self.client.send_media(
+                response = client.send_media(
                     request.kind,
                     draft.address,
                     request.attachment.stream,

@@ -38,6 +38,8 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
         return Reconciliation(send, is_settled=False, explanation="The call to SAK is still running.")
     if send.state not in ("unknown", "queued"):
         return Reconciliation(send, is_settled=True, explanation="Its outcome is known already.")
+    if sending.sender_of(send.session_id) is not None:
+        return Reconciliation(send, is_settled=False, explanation=_NO_LIST)
     try:
         entries = _list_sent(sending, send)
     except errors.SakError as error:
@@ -54,6 +56,7 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
     return Reconciliation(sending.complete(send, result), is_settled=True, explanation=explanation)
 
 
+_NO_LIST = "This gateway has no list of what it sent: only its events can show the message."
 _STILL_QUEUED = (
     "SAK queued it, and its list never changes: the queue is in SAK's memory, drops it after about 20 s, and nothing "
     "links its id to WhatsApp's. If it was sent, it is a separate message."

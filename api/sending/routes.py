@@ -56,12 +56,15 @@ async def _send(dispatcher: SendDispatcher, caller: Caller, send_request: SendRe
 
 def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str | None) -> str:
     """The session to send from; raises ApiError."""
-    configured = dispatcher.outbox.settings.session_id
+    configured = dispatcher.default_session
     session_id = requested or configured
     if session_id is None:
         raise ApiError(400, "session_missing", "session_id is required, as SAK_SESSION_ID is not set.")
     if caller.sessions is not None and session_id not in caller.sessions:
         raise ApiError(403, "session_forbidden", "This token may not send from that session.")
+    if dispatcher.outbox.sender_of(session_id) is not None:
+        return session_id
+    dispatcher.require_sak()
     # The key of a session always sends from it: the send would be recorded in the wrong session.
     if configured is not None and session_id != configured:
         sentence = "SAK_SESSION_ID is another session; to choose one, use an owner's key and unset it."

@@ -86,36 +86,42 @@ def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str],
 def apply_reports(connection: Connection, reports: Iterable[ObservedReport]) -> set[str]:
     """Apply the newest report of each session, separately for state and phone; returns the sessions that changed."""
     changed: set[str] = set()
-    # One report at a time: they are rare, and two of one session in a statement would be a conflict with itself.
-    for observed in sorted(reports, key=lambda observed: (observed.session_id, observed.observed_at, observed.digest)):
-        values = {
-            "session_id": observed.session_id,
-            "at": observed.observed_at,
-            "digest": observed.digest,
-            "state": observed.report.state,
-            "phone": observed.report.phone,
-        }
-        state = connection.execute(
-            """
-            UPDATE sessions
-            SET state = %(state)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
-            WHERE session_id = %(session_id)s AND %(state)s::text IS NOT NULL
-                AND (state_at IS NULL OR (state_at, state_digest) < (%(at)s, %(digest)s))
-            """,
-            values,
-        )
-        phone = connection.execute(
-            """
-            UPDATE sessions
-            SET phone = %(phone)s, phone_at = %(at)s, phone_digest = %(digest)s, rev = rev + 1
-            WHERE session_id = %(session_id)s AND %(phone)s::text IS NOT NULL
-                AND (phone_at IS NULL OR (phone_at, phone_digest) < (%(at)s, %(digest)s))
-            """,
-            values,
-        )
-        if state.rowcount or phone.rowcount:
-            changed.add(observed.session_id)
+    ordered = sorted(reports, key=lambda observed: (observed.session_id, observed.observed_at, observed.digest))
+    # Some senders report the phone with every event: only the last report counts.
+    last_states = {observed.session_id: observed for observed in ordered if observed.report.state is not None}
+    last_phones = {observed.session_id: observed for observed in ordered if observed.report.phone is not None}
+    for session_id in sorted(last_states.keys() | last_phones.keys()):
+        if (observed := last_states.get(session_id)) is not None:
+            state = connection.execute(
+                """
+                UPDATE sessions
+                SET state = %(state)s, state_at = %(at)s, state_digest = %(digest)s, rev = rev + 1
+                WHERE session_id = %(session_id)s
+                    AND (state_at IS NULL OR (state_at, state_digest) < (%(at)s, %(digest)s))
+                """,
+                {**_values(observed), "state": observed.report.state},
+            )
+            changed |= {session_id} if state.rowcount else set()
+        if (observed := last_phones.get(session_id)) is not None:
+            phone = connection.execute(
+                """
+                WITH before AS (SELECT b.session_id, b.phone FROM sessions AS b WHERE b.session_id = %(session_id)s)
+                UPDATE sessions AS s
+                SET phone = %(phone)s, phone_at = %(at)s, phone_digest = %(digest)s,
+                    rev = s.rev + (before.phone IS DISTINCT FROM %(phone)s)::integer
+                FROM before
+                WHERE s.session_id = before.session_id
+                    AND (s.phone_at IS NULL OR (s.phone_at, s.phone_digest) < (%(at)s, %(digest)s))
+                RETURNING before.phone IS DISTINCT FROM %(phone)s
+                """,
+                {**_values(observed), "phone": observed.report.phone},
+            ).fetchone()
+            changed |= {session_id} if phone == (True,) else set()
     return changed
+
+
+def _values(observed: ObservedReport) -> dict[str, object]:
+    return {"session_id": observed.session_id, "at": observed.observed_at, "digest": observed.digest}
 
 
 def last_activity(connection: Connection, limit: int) -> dict[str, int]:

@@ -32,6 +32,16 @@ def test_a_report_that_names_no_phone_does_not_take_it_away(history_database: Hi
     assert _session(history_database) == ("disconnected", "919811000090")
 
 
+def test_a_phone_that_is_reported_with_every_event_changes_the_session_once(history_database: HistoryDatabase) -> None:
+    """Readers fetch a session again whenever it changes."""
+    reports = [[told(SessionReport(None, "919811000090", BASE_TIME + i))] for i in range(3)]
+
+    folding.store_transactions(history_database.connection, range(1, 4), *reports)
+
+    row = history_database.connection.execute("SELECT phone, phone_at, rev FROM sessions").fetchone()
+    assert row == ("919811000090", BASE_TIME + 2, 2), "one more than a new session has"
+
+
 def test_reports_of_the_same_second_are_told_apart_by_their_digest(history_database: HistoryDatabase) -> None:
     """Gateways report a reconnect within one second: either may be the truth, but every order finds the same."""
     reports = [

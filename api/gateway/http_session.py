@@ -1,0 +1,126 @@
+"""Makes one HTTP request to a gateway, within a deadline; failures say whether the request was sent."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, cast
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+
+from api.gateway import errors, transport
+
+MAX_RESPONSE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRequest:
+    method: str
+    path: str
+    """Below the base URL, with quoted segments."""
+    credentials: Mapping[str, str]
+    query: Mapping[str, str | int] | None = None
+    json: object = None
+    body: Iterable[bytes] | None = None
+    """Must have a length."""
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    status: int
+    headers: Mapping[str, str]
+    fields: dict[str, Any] | None
+    """The body's JSON object; None for any other body."""
+    elapsed_seconds: float
+
+
+class _Credentials(AuthBase):
+    """Sets the headers as `auth`, so that requests does not replace them with credentials from ~/.netrc."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self._headers)
+        return request
+
+
+class HttpSession:
+    """A pool of connections to one gateway, for use by many threads. `name` is its name in errors."""
+
+    def __init__(self, name: str, base_url: str, secrets: Sequence[str]) -> None:
+        self.name = name
+        self.base_url = base_url
+        self._secrets = secrets
+        self._session = requests.Session()
+        self._session.mount("http://", transport.TrackingAdapter())
+        self._session.mount("https://", transport.TrackingAdapter())
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.update({"User-Agent": "sak-history", "Accept": "application/json"})
+
+    def close(self) -> None:
+        self._session.close()
+
+    def request(self, request: GatewayRequest, *, connect_seconds: float, seconds: float) -> RawResponse:
+        """One attempt, which takes at most `seconds` in total; raises UnreachableError and OutcomeUnknownError."""
+        if seconds <= 0:
+            raise errors.UnreachableError(f"no time left to call {self.name}")
+        attempt = transport.RequestAttempt(seconds)
+        try:
+            with attempt.within_deadline():
+                status, headers, body = self._request(request, (min(connect_seconds, seconds), seconds))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._transport_error(attempt, error) from error
+        if attempt.expired:
+            raise self._transport_error(attempt, None)
+        return RawResponse(status, headers, _parse_object(body), attempt.elapsed_seconds)
+
+    def redact(self, text: str) -> str:
+        """The gateway's text on one line, without our secrets if it repeats them."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[hidden]")
+        return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+    def _request(self, request: GatewayRequest, timeout: tuple[float, float]) -> tuple[int, Mapping[str, str], bytes]:
+        headers = {} if request.content_type is None else {"Content-Type": request.content_type}
+        data: Iterable[bytes] | bytes | None = request.body
+        if request.json is not None:
+            # As UTF-8: SAK refuses bodies over 100 kB, and an escaped text of Hindi has twice its bytes.
+            data = json.dumps(request.json, ensure_ascii=False).encode(errors="replace")
+            headers["Content-Type"] = "application/json"
+        with self._session.request(
+            request.method,
+            self.base_url + request.path,
+            params=request.query,
+            data=data,
+            headers=headers,
+            auth=_Credentials(request.credentials),
+            timeout=timeout,
+            # The credentials are for this host only.
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = response.raw.read(MAX_RESPONSE_BYTES + 1, decode_content=True)
+            return response.status_code, response.headers, body
+
+    def _transport_error(self, attempt: transport.RequestAttempt, error: Exception | None) -> errors.SakError:
+        cause = f"after {attempt.elapsed_seconds:.1f} s" if error is None else type(error).__name__
+        name = self.name
+        if not attempt.was_sent:
+            return errors.UnreachableError(f"{name} could not be reached ({cause})")
+        if attempt.expired:
+            return errors.OutcomeUnknownError(f"{name} did not respond within {attempt.elapsed_seconds:.1f} s")
+        return errors.OutcomeUnknownError(f"the connection to {name} broke before its response was complete ({cause})")
+
+
+def _parse_object(body: bytes) -> dict[str, Any] | None:
+    if len(body) > MAX_RESPONSE_BYTES:
+        return None
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None

@@ -1,0 +1,120 @@
+"""Sends messages through a gateway of `senders.toml`, with the errors of SAK's client."""
+
+import time
+from collections.abc import Mapping
+from typing import BinaryIO, Final, Literal
+
+from api.gateway import errors, sender_answers, timeouts
+from api.gateway.http_client import MAX_MESSAGE_LENGTH, parse_retry_after
+from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
+from api.gateway.payloads import SendResponse
+from api.gateway.sender_dialects import DIALECTS, Outgoing, OutgoingFile
+from api.gateway.timeouts import Timeouts
+
+_MAX_CODE_LENGTH: Final = 64
+
+
+class SenderClient:
+    """The sends through one gateway, for use by many threads. Every call raises the errors of `api.gateway.errors`."""
+
+    def __init__(
+        self, name: str, kind: str, base_url: str | None, api_key: str | None, timeouts: Timeouts | None = None
+    ) -> None:
+        """`name` is the section of `senders.toml`; a call raises NotConfiguredError for what the section lacks."""
+        self.name = name
+        self._dialect = DIALECTS[kind]
+        self._api_key = api_key
+        self._timeouts = timeouts or Timeouts()
+        base_url = base_url or self._dialect.base_url
+        secrets = [api_key] if api_key else []
+        self._http = None if base_url is None else HttpSession(self._dialect.name, base_url, secrets)
+
+    def close(self) -> None:
+        if self._http is not None:
+            self._http.close()
+
+    def send_text(self, to: str, text: str, session_id: str) -> SendResponse:
+        """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent: do not repeat it."""
+        return self._send(Outgoing(self._word(session_id), to, text))
+
+    def send_media(  # noqa: PLR0913 -- a file has that many properties
+        self,
+        kind: Literal["image", "document", "video"],
+        to: str,
+        file: BinaryIO,
+        *,
+        name: str,
+        mime_type: str,
+        size: int,
+        caption: str,
+        session_id: str,
+    ) -> SendResponse:
+        """Send a file of `size` bytes; it is read during the call, again by each attempt."""
+        attachment = OutgoingFile(kind, file, name, mime_type, size)
+        return self._send(Outgoing(self._word(session_id), to, caption, attachment))
+
+    def _word(self, session_id: str) -> str:
+        """The gateway's own word for a session, whose id has the sender's name in front."""
+        return session_id.removeprefix(f"{self.name}:")
+
+    def _send(self, message: Outgoing) -> SendResponse:
+        if self._http is None or self._api_key is None:
+            missing = "api_key" if self._http is not None else "base_url"
+            raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
+        credentials = self._dialect.credentials(self._api_key)
+        end = time.monotonic() + self._timeouts.total
+        prepared = self._prepare(message, credentials, end)
+        response = self._call(
+            self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
+        )
+        # A queue of the gateway has no answer of its own: what it took is sent, as far as it can know.
+        return SendResponse("sent", sender_answers.message_id(response.fields, self._dialect.id_places))
+
+    def _prepare(self, message: Outgoing, credentials: Mapping[str, str], end: float) -> str | None:
+        preparation = self._dialect.preparation
+        request = None if preparation is None else preparation.request(message, credentials)
+        if preparation is None or request is None:
+            return None
+        try:
+            response = self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, end)
+        except errors.OutcomeUnknownError as error:
+            # Only the preparation may have been executed.
+            raise errors.RefusedError(f"not sent: {error}", code=error.code, status=error.status) from error
+        except errors.RefusedError as error:
+            if request.method == "GET" and error.status == 404:
+                # An older version, which has nothing to ask for.
+                return None
+            raise
+        return preparation.result(message, response.fields or {})
+
+    def _call(self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, end: float) -> RawResponse:
+        http = self._http
+        assert http is not None, "the caller checked it"
+
+        def attempt() -> RawResponse:
+            remaining = end - time.monotonic()
+            response = http.request(request, connect_seconds=self._timeouts.connect, seconds=remaining)
+            return self._checked(http, response)
+
+        return self._timeouts.retrying(retry_on)(attempt)
+
+    def _checked(self, http: HttpSession, response: RawResponse) -> RawResponse:
+        """The answer of a request that was executed; raises the error that another answer is."""
+        name, status, fields = http.name, response.status, response.fields
+        if 200 <= status < 300 and fields is not None and fields.get("success") is not False:
+            return response
+        code = sender_answers.error_code(fields)
+        reason = self._dialect.refusals.get(code or "") or sender_answers.reason(fields)
+        sentence = http.redact(reason or ("no reason given" if fields is not None else "the answer is no JSON object"))
+        sentence, code = sentence[:MAX_MESSAGE_LENGTH], None if code is None else http.redact(code)[:_MAX_CODE_LENGTH]
+        if status == 429 or code in self._dialect.rate_limit_codes:
+            raise errors.RateLimitedError(
+                f"{name} limits the rate: {sentence}",
+                code=code,
+                retry_after=parse_retry_after(response.headers, time.time()),
+            )
+        if 300 <= status < 400:
+            raise errors.RefusedError(f"base_url of [{self.name}] redirects; set it to the target", status=status)
+        if 400 <= status < 500 and status != 408:
+            raise errors.RefusedError(f"{name} rejected the request: {sentence}", code=code, status=status)
+        raise errors.OutcomeUnknownError(f"{name} responded with status {status}: {sentence}", code=code, status=status)
