@@ -24,9 +24,11 @@ def test_every_kind_of_message_becomes_what_is_expected_of_it(system: RunningSys
 def test_two_people_whose_phone_the_gateway_guessed_are_not_one(system: RunningSystem) -> None:
     """Kamal would read what Lata wrote."""
     sent_and_expected = [pair for pair in zip(WIRE, EXPECTED, strict=True) if pair[1]["kind"].startswith(GUESSES)]
+    before = system.get_data("/api/ledger")["received"]
     for sent, _ in sent_and_expected:
         body = sent["body"].encode()
         assert system.post_webhook(body, signed_headers(body)) == 200
+    wait_until(lambda: system.get_data("/api/ledger")["received"] == before + len(sent_and_expected))
     wait_until(lambda: system.get_data("/api/ledger")["waiting"] == 0)
 
     chats = [expected["chat"] for _, expected in sent_and_expected]
