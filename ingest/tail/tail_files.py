@@ -1,7 +1,8 @@
-"""Writes the tail to files: directly while the disk is fast, otherwise in a thread with a bounded wait."""
+"""Writes the tail to files: directly while the disk is known to be fast, otherwise in a thread with a bounded wait."""
 
 import asyncio
 import logging
+import math
 import os
 import threading
 import time
@@ -20,6 +21,8 @@ FAST_SECONDS = 0.01
 """A write that takes longer was slow and held up all requests; the thread does the next ones."""
 SLOW_SECONDS = 10.0
 """How long the thread writes after that."""
+PROVEN_SECONDS = 0.2
+"""Time since the last write after which the disk may hang: the thread does the next one."""
 RETRY_SECONDS = 1.0
 """Pause after an error of the disk."""
 FILES = 4
@@ -47,6 +50,8 @@ class TailFiles:
         """The newest ticket."""
         self._is_lagging = False
         self._slow_until = 0.0
+        self._written_at = -math.inf
+        """When the last write was begun."""
         self._logged_reason: str | None = None
         # Below: written by the thread, and by others only while it has nothing to do.
         self.finished, self._finished_bytes = 0, 0
@@ -78,8 +83,10 @@ class TailFiles:
     def _write_at_once(self, entries: Sequence[Entry], at: float) -> bool:
         """Write without the thread, which costs more than the write itself; returns whether that is done."""
         began = time.monotonic()
+        is_proven = began - self._written_at < PROVEN_SECONDS and began > self._slow_until
+        self._written_at = began
         newest = self._files[-1] if self._files else None
-        if newest is None or began < self._slow_until or self._is_used_up(newest, at):
+        if newest is None or not is_proven or self._is_used_up(newest, at):
             return False
         self._do(partial(newest.append, entries, at))
         took = time.monotonic() - began

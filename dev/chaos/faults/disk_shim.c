@@ -1,6 +1,6 @@
 /* Faults of one folder's disk, and of the clock, for a process that is started with this library in LD_PRELOAD.
  *
- * SAK_DISK_SHIM_FOLDER is the folder. SAK_DISK_SHIM_CONTROL is a file of four int64, which other processes change at
+ * SAK_DISK_SHIM_FOLDER is the folder. SAK_DISK_SHIM_CONTROL is a file of five int64, which other processes change at
  * any time: see `struct control`.
  */
 #define _GNU_SOURCE
@@ -27,6 +27,7 @@ struct control {
     int64_t sync_errors_per_million;
     int64_t is_full; /* files cannot grow */
     int64_t clock_offset_ns;
+    int64_t write_delay_ns;
 };
 
 static const struct control no_faults;
@@ -63,15 +64,21 @@ static int is_on_disk(int fd)
     return strncmp(path, folder, prefix) == 0 && (path[prefix] == '/' || path[prefix] == '\0');
 }
 
+/* Waits as long as the fault says, which may end meanwhile. */
+static void wait_for(const volatile int64_t *delay_ns)
+{
+    const struct timespec slice = {0, SLICE_NS};
+    for (int64_t slept = 0; slept < *delay_ns; slept += SLICE_NS)
+        nanosleep(&slice, NULL);
+}
+
 /* Waits as long as a sync takes; returns whether it then fails. */
 static int sync_fails(int fd)
 {
     static uint64_t draws;
     if ((control->sync_delay_ns <= 0 && control->sync_errors_per_million <= 0) || !is_on_disk(fd))
         return 0;
-    const struct timespec slice = {0, SLICE_NS};
-    for (int64_t slept = 0; slept < control->sync_delay_ns; slept += SLICE_NS)
-        nanosleep(&slice, NULL);
+    wait_for(&control->sync_delay_ns);
     /* splitmix64 of a counter: evenly spread, without a lock */
     uint64_t drawn = __atomic_add_fetch(&draws, 0x9E3779B97F4A7C15ULL, __ATOMIC_RELAXED) + (uint64_t)getpid();
     drawn = (drawn ^ (drawn >> 30)) * 0xBF58476D1CE4E5B9ULL;
@@ -115,13 +122,15 @@ static size_t total(const struct iovec *parts, int count)
     return size;
 }
 
-/* A function whose arguments are `parameters`, refused with ENOSPC where the file needs `size` bytes at `offset`. */
+/* A function whose arguments are `parameters`, delayed, and refused with ENOSPC where the file needs `size` bytes at `offset`. */
 #define GROWING(type, name, parameters, arguments, offset, size)                                                       \
     type name parameters                                                                                               \
     {                                                                                                                  \
         static type(*real) parameters;                                                                                 \
         if (real == NULL)                                                                                              \
             real = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                                        \
+        if (control->write_delay_ns > 0 && is_on_disk(fd))                                                             \
+            wait_for(&control->write_delay_ns);                                                                        \
         if (lacks_room(fd, offset, size)) {                                                                            \
             errno = ENOSPC;                                                                                            \
             return -1;                                                                                                 \

@@ -15,9 +15,9 @@ from pathlib import Path
 from dev.errors import StartError
 
 SOURCE = Path(__file__).with_suffix(".c")
-CONTROL = struct.Struct("=4q")
-UNITS = (1e9, 1e6, 1, 1e9)
-"""Of the library's numbers, in those of Faults: nanoseconds, parts per million, a flag, nanoseconds."""
+CONTROL = struct.Struct("=5q")
+UNITS = (1e9, 1e6, 1, 1e9, 1e9)
+"""Of the library's numbers, in those of Faults: nanoseconds, parts per million, a flag, nanoseconds twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Faults:
     """Whether writes that need room fail with ENOSPC; what a file has can be written again."""
     clock_offset_seconds: float = 0.0
     """Seconds that are added to the time of day; monotonic clocks stay right."""
+    write_seconds: float = 0.0
+    """Seconds that each write takes longer."""
 
 
 class DiskShim:
