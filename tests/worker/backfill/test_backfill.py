@@ -109,6 +109,7 @@ def test_only_messages_from_a_time_on_are_read(scene: Scene) -> None:
     assert scene.rows("SELECT count(*) FROM whatsapp_messages") == [(30,)]
 
 
+@pytest.mark.parametrize("scene", ["waha"], indirect=True)
 def test_a_message_that_came_live_is_the_same_message(scene: Scene) -> None:
     """It stays unread, and the chat's newest message stays in its place."""
     newest = replace(MESSAGES[88], text="message 88")
@@ -128,6 +129,7 @@ def test_a_message_that_came_live_is_the_same_message(scene: Scene) -> None:
     ]
 
 
+@pytest.mark.parametrize("scene", ["waha"], indirect=True)
 def test_a_busy_gateway_is_asked_again_and_a_wrong_key_is_not(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that starts up, or limits its callers, is no reason to fail."""
     monkeypatch.setattr("worker.backfill.http_client.MAX_WAIT_SECONDS", 0.01)
@@ -138,6 +140,7 @@ def test_a_busy_gateway_is_asked_again_and_a_wrong_key_is_not(scene: Scene, monk
         scene.run(api_key="user:another")
 
 
+@pytest.mark.parametrize("scene", ["waha"], indirect=True)
 def test_the_ledger_is_exact_about_a_backfill(scene: Scene) -> None:
     scene.run()
 
