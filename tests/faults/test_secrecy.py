@@ -37,7 +37,7 @@ BROKEN_REDIS = (
 REFUSE_TEXT = "ALTER TABLE whatsapp_messages ADD CONSTRAINT few_words CHECK (length(message_text) < 22)"
 
 
-@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("log_format", ["json", pytest.param("text", marks=pytest.mark.long)])
 def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_format: str) -> None:
     """A log is read by more people than the history; it is copied, shipped and kept where nobody looks."""
     with SystemUnderTest(prelude=VERBOSE, environment={"LOG_LEVEL": "DEBUG", "LOG_FORMAT": log_format}) as system:

@@ -153,8 +153,6 @@ def slow_valkey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Embe
     ("slow_valkey", "kills"),
     [
         ("everysec", 2),
-        ("always", 2),
-        ("no", 2),
         *(pytest.param(s, 30, marks=pytest.mark.long) for s in ("everysec", "always", "no")),
     ],
     indirect=["slow_valkey"],
