@@ -68,6 +68,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/metrics", health.metrics),
             Route("/openapi.json", document.get_openapi),
             Route("/api/chats", routes.list_chats),
+            Route("/api/chat-counts", routes.count_chats),
             Route("/api/chats/{phone}", messages.list_messages),
             Route("/api/chats/{phone}/read", read_flags.update_read_flag, methods=["POST"]),
             Route("/api/chats/{phone}/export", export.export_chat),

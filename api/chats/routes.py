@@ -1,4 +1,4 @@
-"""`GET /api/chats`: the list of chats, newest first."""
+"""`GET /api/chats` and `/api/chat-counts`: the list of chats, newest or longest waiting first, and its size."""
 
 import json
 from dataclasses import astuple
@@ -11,12 +11,14 @@ from api.auth import access
 from api.http import cursors, database, errors, parameters, responses
 from store.model.facts import ChatKind
 from store.postgres.connections import Connection
-from store.reading import chat_list
+from store.reading import chat_counts, chat_list
 from store.reading.chat_list import ChatFilter, ChatListPage, ChatPosition
 
 DEFAULT_LIMIT = 100
 CHAT_KINDS = ("phone", "group", "lid", "newsletter", "broadcast", "other")
-_CURSOR_KIND = "chats"
+SORTS = ("last_message_at", "waiting_since")
+_CURSOR_KINDS = {None: "chats", "last_message_at": "chats", "waiting_since": "waiting_chats"}
+"""A cursor of one order has no meaning in the other."""
 
 
 def list_chats(request: Request) -> Response:
@@ -30,12 +32,19 @@ def list_chats(request: Request) -> Response:
         kind=cast("ChatKind | None", parameters.choice(request, "kind", CHAT_KINDS)),
         search_text=parameters.text(request, "q"),
     )
-    cursor, before, after = (_decode_position(request, name) for name in ("cursor", "before", "after"))
+    sort = parameters.choice(request, "sort", SORTS)
+    cursor, before, after = (_decode_position(request, name, sort) for name in ("cursor", "before", "after"))
     before = cursor or before
     if before and after:
         raise errors.bad_request("bad_parameter", "Give either before (or cursor) or after, not both.")
+    if after and sort == "waiting_since":
+        raise errors.bad_request(
+            "bad_parameter", "after is for the newest chats: with sort=waiting_since, give cursor."
+        )
 
     def query(connection: Connection) -> ChatListPage:
+        if sort == "waiting_since":
+            return chat_list.longest_waiting(connection, chat_filter, before, limit)
         if after:
             return chat_list.newer(connection, chat_filter, after, limit)
         if before:
@@ -43,14 +52,21 @@ def list_chats(request: Request) -> Response:
         return chat_list.newest(connection, chat_filter, limit)
 
     page = database.from_request(request).read(query)
-    chats, older, newer = ",".join(page.chats), _position_json(page.older), _position_json(page.newer)
+    chats, older, newer = ",".join(page.chats), _position_json(page.older, sort), _position_json(page.newer, sort)
     return responses.success(f'{{"contacts":[{chats}],"cursor":{older},"before":{older},"after":{newer}}}')
 
 
-def _decode_position(request: Request, parameter: str) -> ChatPosition | None:
-    values = cursors.requested(request, parameter, _CURSOR_KIND, int, int)
+def count_chats(request: Request) -> Response:
+    """How many chats there are, and of them unread, waiting and groups; at most `chat_counts.COUNTED` each."""
+    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    counts = database.from_request(request).read(lambda connection: chat_counts.read(connection, sessions))
+    return responses.success(json.dumps(counts))
+
+
+def _decode_position(request: Request, parameter: str, sort: str | None) -> ChatPosition | None:
+    values = cursors.requested(request, parameter, _CURSOR_KINDS[sort], int, int)
     return None if values is None else ChatPosition(*values)
 
 
-def _position_json(position: ChatPosition | None) -> str:
-    return "null" if position is None else json.dumps(cursors.encode(_CURSOR_KIND, *astuple(position)))
+def _position_json(position: ChatPosition | None, sort: str | None) -> str:
+    return "null" if position is None else json.dumps(cursors.encode(_CURSOR_KINDS[sort], *astuple(position)))

@@ -1,15 +1,17 @@
 """`GET /api/search`: messages that contain all the words, newest first."""
 
 import json
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
-from api.chats import address, messages, snippet
+from api.chats import address, messages, routes, snippet
 from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
 from store.feed import search_document
+from store.model.facts import ChatKind
 from store.postgres import errors as store_errors
 from store.reading import search, search_terms
 from store.reading.search import SearchHit, SearchPosition, SearchQuery
@@ -39,6 +41,9 @@ def search_messages(request: Request) -> Response:
         type=parameters.choice(request, "type", messages.MESSAGE_TYPES),
         since=parameters.timestamp(request, "since"),
         until=parameters.timestamp(request, "until"),
+        chat_kind=cast("ChatKind | None", parameters.choice(request, "kind", routes.CHAT_KINDS)),
+        unread=parameters.boolean(request, "unread"),
+        waiting=parameters.boolean(request, "waiting"),
     )
     try:
         page = database.from_request(request).read(lambda connection: search.find(connection, query, after))

@@ -8,6 +8,7 @@ import { safe, said } from "./links.js";
 import { phone, spelled } from "./people.js";
 
 const OPEN = ["failed", "unknown", "queued"];
+const ARRIVED = ["sent", "delivered", "read", "played"];
 
 // `seat` is what the conversation knows: group, name, follows, quoted, receipts (false: the gateway sends none), on: actions.
 export function bubble(message, seat) {
@@ -69,7 +70,7 @@ function media(message) {
 	const words = message.caption || message.message_text;
 	let why;
 	if (link) why = h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer nofollow" }, t("open_at", { host: link.host }));
-	else if (message.send_id) why = t("sent_file_not_kept");
+	else if (message.send_id) why = ARRIVED.includes(message.status) ? t("sent_file_not_kept") : null;
 	else if (message.content_state === "complete" && (words || type === "system")) why = null;
 	else if (type === "unknown") why = t("not_shown", { type: message.raw_type ?? "" });
 	else why = t("missing_file");
@@ -104,11 +105,11 @@ function state(message, { on }) {
 	const button = (text, act) => h("button.button.small", { click: () => on[act](message) }, t(text));
 	const isText = message.message_type === "text" && message.message_text;
 	const actions = local
-		? [button("try_again", "retry")]
+		? [button("try_again", "retry"), button("discard", "discard")]
 		: [
 				status === "failed" && isText && button("send_again", "resend"),
 				status !== "failed" && message.send_id && message.id === null && button("ask_gateway", "reconcile"),
 				status === "unknown" && isText && h("details", h("summary", t("send_again_anyway")), h("p", t("may_come_twice")), button("send_again", "resend")),
 			];
-	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local ? "not_reached" : `told_${status}`), message.reason && h("bdi", message.reason), h("div", actions));
+	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local && status === "unknown" ? "not_reached" : `told_${status}`), message.reason && h("bdi", message.reason), h("div", actions));
 }

@@ -15,6 +15,10 @@ export class Unreachable extends Error {
 	}
 }
 
+const PATIENCE = 20_000; // ms for an answer
+const SENDING = 75_000; // ms for the answer of a send: a video may take the gateway 50 s
+const UPLOADING = 600_000; // ms for a file
+
 let csrf = "";
 let whenSignedOut = () => {};
 
@@ -42,7 +46,8 @@ export async function get(path, parameters = {}, signal) {
 export async function post(path, body, headers = {}) {
 	const isForm = body instanceof FormData;
 	const type = isForm ? {} : { "content-type": "application/json" };
-	return write(path, { method: "POST", body: isForm ? body : JSON.stringify(body), headers: { ...type, ...headers } });
+	const patience = isForm ? UPLOADING : path === "/api/send" ? SENDING : PATIENCE;
+	return write(path, { method: "POST", body: isForm ? body : JSON.stringify(body), headers: { ...type, ...headers }, patience });
 }
 
 async function write(path, init) {
@@ -57,15 +62,17 @@ async function write(path, init) {
 	}
 }
 
-async function call(path, init, isInside = false) {
+async function call(path, { patience = PATIENCE, signal, ...init }, isInside = false) {
+	const signals = [signal, AbortSignal.timeout(patience)].filter(Boolean);
 	let answer;
+	let text;
 	try {
-		answer = await fetch(path, { cache: "no-cache", ...init });
+		answer = await fetch(path, { cache: "no-cache", ...init, signal: AbortSignal.any(signals) });
+		text = await answer.text();
 	} catch (error) {
-		if (error.name === "AbortError") throw error;
+		if (signal?.aborted) throw error;
 		throw new Unreachable();
 	}
-	const text = await answer.text().catch(() => "");
 	let body = null;
 	try {
 		body = JSON.parse(text);

@@ -15,21 +15,25 @@ function words({ preview, raw_type, message_type }, address) {
 	return name === message_type ? kindOf({ message_type, raw_type, address }) : preview;
 }
 
+const LONG = [0, 3_600_000, 86_400_000]; // ms from which on waiting has the next colour
+
 // How long somebody has waited for an answer. Nobody who sends to everybody waits for one.
 export function waits(chat) {
 	if (!chat.waiting_since || ["broadcast", "newsletter"].includes(chat.kind)) return null;
 	const since = Date.parse(chat.waiting_since);
 	const told = t("waits_since", { time: full(since) });
-	return h("span.waits", { title: told }, icon("clock"), h("span.unseen", told), h("span", { "aria-hidden": "true" }, span(Math.max(60_000, Date.now() - since))));
+	const age = LONG.findLastIndex((ms) => Date.now() - since >= ms);
+	return h(["span.waits", "span.waits.long", "span.waits.longest"][age], { title: told }, icon("clock"), h("span.unseen", told), h("span", { "aria-hidden": "true" }, span(Math.max(60_000, Date.now() - since))));
 }
 
 export function isUnread(chat) {
 	return chat.unread_count > 0 || chat.marked_unread;
 }
 
-export function chatRow(chat, { chosen, sessions, mark }) {
+// unsent: what Outbox.mark tells of the chat.
+export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const last = chat.last_message;
-	const preview = last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
+	const preview = unsent ? [h("b.wrong", t(unsent.draft ? "draft" : "status_failed")), unsent.draft && ` ${unsent.draft}`] : last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
 	const session = sessions.length > 1 && h("span.session.cut", { title: t("session") }, sessionName(sessions, chat.session_id));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };

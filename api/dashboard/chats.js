@@ -1,9 +1,10 @@
 // The chats, newest first, kept up to date by the stream: which are known, which are wanted, and in what order.
 
-import { get } from "./calls.js";
+import { Unreachable, get } from "./calls.js";
 
 const PAGE = 100;
 const MOST = 500; // that the API gives at once
+const PAUSE = 5000; // ms after which a list that failed is asked for again
 
 export const keyOf = (chat) => `${chat.session_id}\n${chat.address}`;
 
@@ -41,8 +42,10 @@ export class Chats {
 		if (round !== this.#round) return;
 		this.loading = false;
 		if (!place.cursor && !told.error) this.list = [];
-		if (told.error) this.error = told.error;
-		else this.#take(told);
+		if (told.error) {
+			this.error = told.error;
+			if (told.error instanceof Unreachable) setTimeout(() => round === this.#round && this.load(this.filter, this.list.length), PAUSE);
+		} else this.#take(told);
 		this.onChange();
 	}
 
@@ -53,7 +56,8 @@ export class Chats {
 		const rest = this.list.filter((one) => one.address !== chat.address || one.session_id !== chat.session_id);
 		const shown = rest.length < this.list.length;
 		if (this.#wants(chat) || (shown && isOpen)) {
-			const below = rest.findIndex((one) => one.last_message_at <= chat.last_message_at);
+			const isLongest = this.filter.sort === "waiting_since" && chat.waiting_since;
+			const below = rest.findIndex((one) => (isLongest ? !one.waiting_since || one.waiting_since > chat.waiting_since : one.last_message_at <= chat.last_message_at));
 			const at = below < 0 ? rest.length : below;
 			// Below what is loaded it will come with its page.
 			if (at < rest.length || this.cursor === null || shown) rest.splice(at, 0, chat);

@@ -4,20 +4,24 @@ import { h } from "./element.js";
 import { icon, tool } from "./icons.js";
 import { number, t } from "./language.js";
 
-const drafts = new Map(); // what was begun, by chat, for as long as the page lives
+// Why nothing can be written to an address; null: it can.
+export function whyNot(address, scopes) {
+	if (!scopes.includes("write")) return t("cannot_write_scope");
+	const where = address.endsWith("@g.us") ? "group" : address.endsWith("@lid") ? "lid" : "here";
+	return address.includes("@") ? t(`cannot_send_${where}`) : null;
+}
 
 export class Composer {
 	#file = null;
 
-	constructor({ key, reason, onSend }) {
-		this.key = key;
-		this.onSend = onSend;
+	constructor({ key, outbox, reason, onSend }) {
+		Object.assign(this, { key, outbox, onSend });
 		if (reason) {
 			this.element = h("footer.composer", h("p.why", reason));
 			return;
 		}
 		this.text = h("textarea.field", { rows: 1, placeholder: t("write"), "aria-label": t("write"), dir: "auto", enterkeyhint: "send", input: () => this.#changed(), keydown: (event) => this.#key(event), paste: (event) => this.#pasted(event) });
-		this.text.value = drafts.get(key) ?? "";
+		this.text.value = outbox.draft(key);
 		this.picker = h("input", { type: "file", hidden: true, change: () => this.#attach(this.picker.files[0]) });
 		this.attached = h("div.file", { hidden: true });
 		this.button = h("button.send", { type: "submit", "aria-label": t("send") }, icon("send"));
@@ -30,6 +34,7 @@ export class Composer {
 		);
 		this.element = h("footer.composer", this.attached, form);
 		this.#changed();
+		outbox.draftFile(key).then((file) => file && !this.#file && this.#attach(file));
 	}
 
 	focus() {
@@ -37,7 +42,7 @@ export class Composer {
 	}
 
 	#changed() {
-		drafts.set(this.key, this.text.value);
+		this.outbox.write(this.key, this.text.value);
 		this.button.disabled = !this.text.value.trim() && !this.#file;
 	}
 
@@ -66,6 +71,7 @@ export class Composer {
 
 	#attach(file) {
 		this.#file = file ?? null;
+		this.outbox.attach(this.key, this.#file);
 		this.picker.value = "";
 		this.attached.hidden = !file;
 		if (file) {

@@ -1,29 +1,27 @@
 // One conversation, open: loaded in pages both ways, kept up to date by the stream, marked as read by being seen.
 
-import { bubble, summary } from "./bubble.js";
+import { summary } from "./bubble.js";
 import { Unreachable, chatPath, get } from "./calls.js";
-import { Composer } from "./composer.js";
+import { Composer, whyNot } from "./composer.js";
 import { Head } from "./conversationhead.js";
-import { announce, h, place } from "./element.js";
+import { announce, h } from "./element.js";
 import { icon } from "./icons.js";
-import { day, dayOf, number, t } from "./language.js";
-import { between, outageItem } from "./outages.js";
+import { number, t } from "./language.js";
+import { MessageList } from "./messagelist.js";
 import { complain, toast } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { Reading } from "./reading.js";
 import { go, toChat } from "./route.js";
-import { draft, reconcile, send } from "./sends.js";
+import { reconcile } from "./sends.js";
 import { Timeline, keyOf } from "./timeline.js";
 
 const PAGE = 50;
 const UNREAD_MOST = 300;
 const NEAR = 900; // px from an end at which the next page is asked for
-const TOGETHER = 300_000; // ms within which messages of one sender stand together
 
 export class Conversation {
 	#timeline = new Timeline();
-	#items = new Map();
-	#outbox = [];
+	#list;
 	#divider = null; // key of the first message that was unread when the chat was opened
 	#found = null;
 	#missed = 0;
@@ -35,21 +33,24 @@ export class Conversation {
 
 	constructor({ chat, session, address, facts }) {
 		Object.assign(this, { chat, session, address, facts, isGroup: address.endsWith("@g.us") });
-		this.list = h("ol.messages");
-		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.list);
+		this.key = `${session}\n${address}`;
+		this.#list = new MessageList({ timeline: this.#timeline, isGroup: this.isGroup, watch: (li, message) => this.reading.watch(li, message), on: this.#actions });
+		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.#list.element);
 		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
 		this.head = new Head(this);
-		this.composer = this.#makeComposer();
+		this.composer = new Composer({ key: this.key, outbox: facts.outbox, reason: whyNot(address, facts.scopes), onSend: (letter) => this.#send(letter) });
 		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.head.element, h("div.stage", this.scroll, this.down), this.composer.element);
-		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, page: (page) => this.#freshen(page), refused: (error) => this.#readRefused(error) });
+		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, may: facts.scopes.includes("write"), page: (page) => this.#freshen(page), refused: (error) => (error.status === 410 ? this.open() : complain(error)) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
+		this.unlisten = facts.outbox.onChange((letter) => letter && letter.session_id === session && letter.address === address && this.#redraw());
 		this.head.draw();
 		if (!chat) this.#introduce();
 	}
 
 	close() {
 		this.#ended = true;
+		this.unlisten();
 		this.reading.close();
 		this.sized.disconnect();
 	}
@@ -64,7 +65,8 @@ export class Conversation {
 		const page = ++this.#page;
 		this.#loading = true;
 		this.#meanwhile = [];
-		if (!this.#timeline.messages.length) this.list.replaceChildren(h("li.edge", t("loading")));
+		this.again = null;
+		if (!this.#timeline.messages.length) this.#list.say(t("loading"));
 		try {
 			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), UNREAD_MOST);
 			const told = await this.#ask({ limit, ...(at instanceof Date ? { at: at.getTime() } : { around: at }) });
@@ -74,7 +76,9 @@ export class Conversation {
 		} catch (error) {
 			if (this.#ended || page !== this.#page) return;
 			if (error.code === "message_not_found") return complain(error), this.open();
-			this.list.replaceChildren(h("li.edge", h("p", error.message), h("button.button", { click: () => this.open(at) }, t("try_again"))));
+			if (this.#timeline.messages.length) toast(error.message);
+			else this.#list.say(h("p", error.message), h("button.button", { click: () => this.open(at) }, t("try_again")));
+			if (error instanceof Unreachable) this.again = () => this.open(at); // told when there is hope
 		} finally {
 			if (page === this.#page) this.#loading = false;
 			this.#fill();
@@ -90,6 +94,7 @@ export class Conversation {
 
 	#start(told, at) {
 		this.#timeline.start(told);
+		told.messages.forEach((message) => this.facts.outbox.settle(message));
 		for (const message of this.#meanwhile) this.#timeline.tell(message);
 		this.reading.asOf = told.as_of;
 		this.#missed = 0;
@@ -101,7 +106,7 @@ export class Conversation {
 		this.#stuck = false;
 		this.#draw();
 		const target = at instanceof Date ? messages.find((one) => one.timestamp >= at.getTime()) : at ? this.#timeline.find(at) : first;
-		const li = target && this.#items.get(keyOf(target))?.li;
+		const li = this.#list.item(target);
 		if (li) {
 			const box = this.scroll.getBoundingClientRect();
 			const mine = li.getBoundingClientRect();
@@ -147,7 +152,7 @@ export class Conversation {
 		if (change.kind === "read" && this.chat?.unread_count === 0) this.reading.nothingLeft();
 		const message = change.message;
 		if (!message) return;
-		this.#adopt(message);
+		this.facts.outbox.settle(message);
 		if (this.#loading) this.#meanwhile.push(message);
 		if (!this.reading.asOf) return;
 		const told = this.#timeline.tell(message);
@@ -163,17 +168,13 @@ export class Conversation {
 	#redraw() {
 		if (this.#ended) return;
 		const stuck = this.#stuck;
-		const anchor = this.#firstVisible();
-		const top = () => this.#items.get(keyOf(anchor))?.li.getBoundingClientRect().top;
-		const before = anchor && top();
-		this.#draw();
+		this.#list.keepPlace(this.scroll, () => this.#draw());
 		if (stuck) this.#toBottom();
-		else if (anchor) this.scroll.scrollTop += (top() ?? before) - before;
 	}
 
 	// After a gap or a merge: the same place, told anew.
 	async reload() {
-		const anchor = this.#stuck ? null : this.#firstVisible();
+		const anchor = this.#stuck ? null : this.#list.firstVisible(this.scroll);
 		await this.open(anchor?.message_id);
 		this.#found = null;
 		this.#draw();
@@ -185,45 +186,9 @@ export class Conversation {
 	}
 
 	#draw() {
-		const messages = [...this.#timeline.messages, ...this.#outbox];
-		const nodes = [];
-		const kept = new Map();
-		const put = (key, made) => {
-			kept.set(key, made);
-			nodes.push(made.li);
-		};
-		const fixed = (key, make) => put(key, this.#items.get(key) ?? { li: make() });
-		const outages = (after, upTo) => {
-			for (const one of after ? between(this.#timeline.outages.values(), after.timestamp, upTo) : []) fixed(`outage${one.from}`, () => outageItem(one));
-		};
-		const receipts = this.facts.receipts(this.session);
-		let previous = null;
-		if (!messages.length) fixed("none", () => h("li.edge", t("no_messages")));
-		else if (this.#timeline.before === null) fixed("begin", () => h("li.edge", t("begins_here")));
-		for (const message of messages) {
-			const key = keyOf(message);
-			const isNewDay = !previous || dayOf(previous.timestamp) !== dayOf(message.timestamp);
-			outages(previous, message.timestamp);
-			if (isNewDay) fixed(`day${dayOf(message.timestamp)} ${day(message.timestamp)}`, () => h("li.day", h("span", day(message.timestamp))));
-			if (key === this.#divider) fixed("since", () => h("li.since", t("unread_from_here")));
-			const follows = !isNewDay && key !== this.#divider && previous.direction === message.direction && previous.sender === message.sender && previous.sender_name === message.sender_name && message.timestamp - previous.timestamp < TOGETHER;
-			put(key, this.#item(message, key, follows, receipts));
-			previous = message;
-		}
-		if (this.#timeline.after === null) outages(previous, Infinity);
-		this.#items = kept;
-		place(this.list, nodes);
-	}
-
-	#item(message, key, follows, receipts) {
-		const quoted = message.reply_to ? this.#timeline.find(message.reply_to) : null;
-		const found = this.#found !== null && (message.message_id === this.#found || message.send_id === this.#found);
-		const known = this.#items.get(key);
-		const look = `${follows} ${found} ${message.status} ${receipts} ${quoted?.rev} ${Boolean(message.versions)}`;
-		if (known?.message === message && known.look === look) return known;
-		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, name: nameOf(this.chat ?? this), on: this.#actions });
-		this.reading.watch(li, message);
-		return { li, message, look };
+		const { outbox } = this.facts;
+		for (const one of outbox.letters(this.key)) if (one.told && this.#timeline.find(one.told.send_id)) outbox.discard(one);
+		this.#list.draw({ letters: outbox.letters(this.key), divider: this.#divider, found: this.#found, name: nameOf(this.chat ?? this), receipts: this.facts.receipts(this.session) });
 	}
 
 	#actions = {
@@ -231,15 +196,13 @@ export class Conversation {
 			if (!this.#timeline.find(id)) return this.open(id);
 			this.#found = id;
 			this.#draw();
-			this.#items.get(keyOf(this.#timeline.find(id)))?.li.scrollIntoView({ block: "center" });
+			this.#list.item(this.#timeline.find(id))?.scrollIntoView({ block: "center" });
 			return null;
 		},
 		resend: (message) => this.#send({ text: message.message_text, file: null }),
-		retry: (message) => this.#try(message),
-		reconcile: async (message) => {
-			const told = await reconcile(message).catch((error) => ({ explanation: error.message }));
-			toast(told.explanation ?? t(`status_${told.status}`));
-		},
+		retry: (message) => this.facts.outbox.retry(message),
+		discard: (message) => this.facts.outbox.discard(message),
+		reconcile,
 		versions: async (message) => {
 			const told = message.versions ? null : await this.#ask({ around: message.message_id, limit: 2, versions: true }).catch(complain);
 			message.versions = told?.messages.find((one) => one.id === message.id)?.versions ?? null;
@@ -247,61 +210,20 @@ export class Conversation {
 		},
 	};
 
-	#makeComposer() {
-		const { scopes } = this.facts;
-		const where = this.isGroup ? "group" : this.address.endsWith("@lid") ? "lid" : "here";
-		const reason = !scopes.includes("write") ? t("cannot_write_scope") : this.address.includes("@") ? t(`cannot_send_${where}`) : null;
-		return new Composer({ key: `${this.session}\n${this.address}`, reason, onSend: (letter) => this.#send(letter) });
-	}
-
 	async #send(letter) {
-		const one = draft({ session: this.session, address: this.address, ...letter });
-		this.#outbox.push(one);
+		const sent = this.facts.outbox.send({ session: this.session, address: this.address, ...letter });
 		if (this.#timeline.after !== null) await this.open();
 		this.#draw();
 		this.#toBottom();
-		this.#try(one);
-	}
-
-	async #try(one) {
-		one.status = "pending";
-		one.begun ??= Date.now();
-		this.#draw();
-		try {
-			const told = await send(one);
-			one.told = told.send_id;
-			if (this.#timeline.find(told.send_id)) this.#outbox = this.#outbox.filter((other) => other !== one);
-			else Object.assign(one, { status: told.status, reason: told.reason, send_id: told.send_id, local: false });
-		} catch (error) {
-			if (error instanceof Unreachable) one.status = "unknown";
-			else Object.assign(one, { status: "failed", reason: error.message, local: false });
-		}
-		this.#redraw();
-	}
-
-	// The server's own row of what is being sent from here takes the place of ours.
-	#adopt(message) {
-		if (message.direction !== "outgoing" || !message.send_id || this.#timeline.find(message.send_id)) return;
-		const mine = this.#outbox.find((one) => one.told === message.send_id || (!one.told && one.message_text === message.message_text && one.caption === message.caption && one.message_type === message.message_type && message.timestamp > one.begun - 60_000));
-		if (mine) this.#outbox = this.#outbox.filter((one) => one !== mine);
+		await sent;
 	}
 
 	#freshen(page) {
 		for (const message of page.messages) {
-			this.#adopt(message);
+			this.facts.outbox.settle(message);
 			this.#timeline.tell(message);
 		}
 		this.#redraw();
-	}
-
-	#readRefused({ status, message }) {
-		if (status === 410) this.open();
-		else if (status !== 403) toast(message);
-	}
-
-	#firstVisible() {
-		const top = this.scroll.getBoundingClientRect().top;
-		return this.#timeline.messages.find((one) => this.#items.get(keyOf(one))?.li.getBoundingClientRect().bottom > top);
 	}
 
 	#toBottom() {
@@ -314,7 +236,12 @@ export class Conversation {
 		this.#stuck = this.#timeline.after === null && distance < 40;
 		if (this.#stuck) this.#missed = 0;
 		this.down.hidden = this.#stuck || (distance < 400 && this.#timeline.after === null && !this.#missed);
-		if (!this.down.hidden) this.down.replaceChildren(this.#missed ? h("b", number(this.#missed)) : "", icon("down", this.#missed ? t("new_messages", { count: this.#missed }) : t("to_newest")));
+		if (!this.down.hidden) this.down.replaceChildren(...missed(this.#missed));
 		this.#fill();
 	}
+}
+
+// What the button to the newest messages says.
+function missed(count) {
+	return [count ? h("b", number(count)) : "", icon("down", count ? t("new_messages", { count }) : t("to_newest"))];
 }

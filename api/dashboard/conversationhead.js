@@ -9,6 +9,7 @@ import { menu } from "./overlay.js";
 import { avatar, nameOf, sessionName, spelled } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { go } from "./route.js";
+import * as title from "./title.js";
 
 export class Head {
 	constructor(conversation) {
@@ -27,7 +28,7 @@ export class Head {
 	draw() {
 		const { address, session, facts, chat = { address } } = this.conversation;
 		const told = [chat.name && spelled(address, chat.kind), facts.sessions.length > 1 && sessionName(facts.sessions, session)];
-		document.title = `${nameOf(chat)} · ${t("history")}`;
+		title.page(nameOf(chat));
 		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", told.some(Boolean) && h("span.cut", told.filter(Boolean).join(" · ")), waits(chat))));
 	}
 

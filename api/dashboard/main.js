@@ -4,12 +4,17 @@ import { Unreachable, get, onSignedOut, signIn, signOut } from "./calls.js";
 import { Conversation } from "./conversation.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { language, languages, t } from "./language.js";
-import { complain, menu } from "./overlay.js";
+import { clock, language, languages, t, time } from "./language.js";
+import { Operations } from "./operations.js";
+import { Outbox } from "./outbox.js";
+import { complain, menu, toast } from "./overlay.js";
 import { go, read, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
 import { door, wall } from "./signin.js";
 import { Stream } from "./stream.js";
+import * as title from "./title.js";
+
+const PAUSE = 5000; // ms after which a view that failed is asked for again
 
 const app = document.getElementById("app");
 const token = takeToken();
@@ -46,23 +51,26 @@ class Page {
 	#ended = new AbortController();
 
 	constructor(caller) {
-		this.facts = { scopes: caller.scopes, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
+		const { signal } = this.#ended;
+		const outbox = new Outbox(caller.name, signal);
+		this.facts = { scopes: caller.scopes, outbox, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
 		this.notice = h("div.notice", { role: "status", hidden: true });
-		this.side = new Side({ facts: this.facts, menu: this.#bar() });
+		this.side = new Side({ facts: this.facts, menu: this.#bar(), onCount: ({ unread }) => title.unread(unread) });
 		this.main = h("main", { tabindex: -1 });
 		this.shell = h("div.shell", h("button.skip", { click: () => (this.#view ?? this.main).focus() }, t("skip")), this.notice, this.side.element, this.main);
 		app.replaceChildren(this.shell);
-		const { signal } = this.#ended;
 		addEventListener("hashchange", () => this.#route(), { signal });
 		addEventListener("keydown", (event) => this.#key(event), { signal });
+		this.retrying = setInterval(() => this.#view?.again?.(), PAUSE);
 		this.side.reload();
 		this.#learn();
 		this.#route();
-		this.stream = new Stream({ change: (change) => this.#change(change), state: (live) => this.#live(live), gap: () => (this.side.reload(), this.#view?.reload?.()) });
+		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), gap: () => (this.side.reload(), this.#view?.reload?.()) });
 	}
 
 	close() {
 		this.#ended.abort();
+		clearInterval(this.retrying);
 		this.stream.close();
 		this.#view?.close();
 	}
@@ -79,8 +87,9 @@ class Page {
 		const another = ({ target }) => (localStorage.setItem("language", target.value), location.reload());
 		const choice = h("label", t("language"), h("select", { change: another }, Object.entries(languages).map(([value, name]) => h("option", { value, selected: value === language }, name))));
 		const leave = () => signOut().catch(complain).then(() => start());
+		const erase = [t("sign_out_and_erase"), "close", () => (this.facts.outbox.clear(), leave())];
 		const operations = h("a.quiet", { href: "#/operations", "aria-label": t("operations"), title: t("operations") }, icon("chart"));
-		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), operations, ...menu("more", t("settings"), () => [choice, [t("sign_out"), "back", leave]]));
+		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), operations, ...menu("more", t("settings"), () => [choice, [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
 	}
 
 	#route() {
@@ -90,11 +99,11 @@ class Page {
 		this.#view = null;
 		this.side.choose(session, address);
 		this.shell.dataset.pane = view === "chats" ? "side" : "main";
-		document.title = t("history");
+		title.page("");
 		if (view === "chat") {
 			this.#view = new Conversation({ chat: this.side.find(session, address), session, address, facts: this.facts });
 			this.#view.open(at);
-		} else if (view === "operations") return this.#operate();
+		} else if (view === "operations") this.#view = new Operations({ facts: this.facts });
 		if (this.#view) this.#put();
 		else this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat"))));
 	}
@@ -102,14 +111,6 @@ class Page {
 	#put() {
 		this.main.replaceChildren(this.#view.element);
 		this.#view.focus();
-	}
-
-	// Few readers ever ask for it, so it is loaded when one does.
-	async #operate() {
-		const { Operations } = await import("./operations.js");
-		if (read().view !== "operations" || this.#ended.signal.aborted || this.#view) return;
-		this.#view = new Operations({ facts: this.facts });
-		this.#put();
 	}
 
 	#change(change) {
@@ -124,14 +125,26 @@ class Page {
 		}
 	}
 
-	#live(live) {
-		if (live && this.side.chats.error) this.side.reload();
+	#live(live, since) {
 		this.notice.hidden = live;
-		this.notice.textContent = live ? "" : t("offline");
+		if (!live) return this.notice.replaceChildren(t("offline_since"), " ", time(since, clock(since)), ". ", t("may_be_stale"));
+		if (this.side.chats.error) this.side.reload();
+		this.#view?.again?.();
+		return this.facts.sessions.length || this.#learn();
+	}
+
+	async #nextWaiting() {
+		const chat = await this.side.nextWaiting().catch(complain);
+		if (chat) go(toChat(chat.session_id, chat.address));
+		else toast(t("nobody_waits"));
 	}
 
 	#key(event) {
-		if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+		const isWriting = event.target.closest?.("input, textarea, select");
+		if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey && (event.altKey || !isWriting)) {
+			event.preventDefault();
+			this.#nextWaiting();
+		} else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
 			event.preventDefault();
 			if (this.shell.dataset.pane === "main" && matchMedia("(max-width: 759px)").matches) go("#/");
 			this.side.focusSearch();

@@ -23,9 +23,9 @@ export class Reading {
 	#busy = false;
 	#ended = false;
 
-	// place: {session_id, address}. page: told of newer pages. refused: told of errors.
-	constructor({ scroll, timeline, place, page, refused }) {
-		Object.assign(this, { scroll, timeline, place, page, refused });
+	// place: {session_id, address}. may: whether the reader may mark. page: told of newer pages. refused: told of errors.
+	constructor({ scroll, timeline, place, may, page, refused }) {
+		Object.assign(this, { scroll, timeline, place, may, page, refused });
 		this.observer = new IntersectionObserver((entries) => this.#seen(entries), { root: scroll, threshold: [0, 0.6] });
 		this.look = () => this.#later();
 		document.addEventListener("visibilitychange", this.look);
@@ -42,7 +42,7 @@ export class Reading {
 
 	watch(li, message) {
 		li.message = message;
-		if (message.unread && !message.seen) this.observer.observe(li);
+		if (this.may && message.unread && !message.seen) this.observer.observe(li);
 	}
 
 	#seen(entries) {
@@ -70,7 +70,7 @@ export class Reading {
 	}
 
 	async #tell() {
-		if (document.hidden || this.#busy || this.blocked) return;
+		if (!this.may || document.hidden || this.#busy || this.blocked) return;
 		for (const li of this.scroll.querySelectorAll("li[data-key]")) {
 			if (li.onScreen && li.message?.unread) {
 				li.message.seen = true;
@@ -103,7 +103,7 @@ export class Reading {
 
 	// Whoever opens a chat that is only marked as unread has seen it.
 	async opened() {
-		await tell(this.place, { as_of: this.asOf }).catch(this.refused);
+		if (this.may) await tell(this.place, { as_of: this.asOf }).catch(this.refused);
 	}
 
 	// Somebody read all of it elsewhere, or said so.

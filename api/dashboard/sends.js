@@ -1,6 +1,8 @@
 // Sending: each try has a key of its own, so that trying the same again after a broken line cannot send twice.
 
-import { post } from "./calls.js";
+import { Refused, post } from "./calls.js";
+import { t } from "./language.js";
+import { toast } from "./overlay.js";
 
 // Not randomUUID: a page that is not served over https lacks it.
 function newKey() {
@@ -19,14 +21,15 @@ export function draft({ session, address, text, file }) {
 		id: null,
 		local: true,
 		send_id: `local-${newKey()}`,
-		idempotency: newKey(),
+		idempotency_key: newKey(),
 		file,
+		has_file: Boolean(file),
 		session_id: session,
 		address,
 		direction: "outgoing",
 		message_type: kind,
 		message_text: file ? null : text,
-		caption: file ? text : null,
+		caption: (file && text) || null,
 		file_name: file?.name ?? null,
 		status: "pending",
 		timestamp: Date.now(),
@@ -39,8 +42,9 @@ export function draft({ session, address, text, file }) {
 
 // What became of it: {send_id, status, reason, …}. Raises Refused (nothing was sent) or Unreachable (nobody knows).
 export function send(one) {
-	const headers = { "idempotency-key": `"${one.idempotency}"` };
-	if (!one.file) return post("/api/send", { to: one.address, text: one.message_text, session_id: one.session_id }, headers);
+	const headers = { "idempotency-key": `"${one.idempotency_key}"` };
+	if (!one.has_file) return post("/api/send", { to: one.address, text: one.message_text, session_id: one.session_id }, headers);
+	if (!one.file) throw new Refused(0, "", t("file_not_kept"));
 	const form = new FormData();
 	form.append("to", one.address);
 	form.append("session_id", one.session_id);
@@ -49,6 +53,8 @@ export function send(one) {
 	return post("/api/send", form, headers);
 }
 
-export function reconcile(message) {
-	return post(`/api/sends/${encodeURIComponent(message.send_id)}/reconcile`, {});
+// Asks the gateway what became of a send, and says it.
+export async function reconcile(message) {
+	const told = await post(`/api/sends/${encodeURIComponent(message.send_id)}/reconcile`, {}).catch((error) => ({ explanation: error.message }));
+	toast(told.explanation ?? t(`status_${told.status}`));
 }

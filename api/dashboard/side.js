@@ -5,14 +5,15 @@ import { chatRow, hitRow } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
 import { icon } from "./icons.js";
-import { t } from "./language.js";
+import { number, t } from "./language.js";
 import { sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
 
 const TYPING = 200; // ms of rest before a search begins
 const HITS = 30;
-const FILTERS = { all: {}, unread: { unread: true }, waiting: { waiting: true }, groups: { kind: "group" } };
+const COUNTING = 2000; // ms between two counts of the chats
+const FILTERS = { all: {}, unread: { unread: true }, waiting: { waiting: true, sort: "waiting_since" }, groups: { kind: "group" } };
 
 export class Side {
 	#chosen = null;
@@ -21,9 +22,11 @@ export class Side {
 	#abort = null;
 	#due = 0;
 	#pressed = "all";
+	#counting = null;
 
-	constructor({ facts, menu }) {
-		this.facts = facts;
+	// onCount: told how many chats there are under each filter.
+	constructor({ facts, menu, onCount }) {
+		Object.assign(this, { facts, onCount });
 		this.chats = new Chats(() => this.#show());
 		this.found = new Chats(() => this.#show());
 		this.input = h("input.field", { type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
@@ -37,7 +40,9 @@ export class Side {
 		this.empty = h("div.blank", { hidden: true });
 		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.empty, this.rows.element);
 		this.learned();
+		this.#count();
 		setInterval(() => !document.hidden && this.rows.redraw(), 60_000);
+		facts.outbox.onChange(() => this.rows.redraw());
 	}
 
 	// Everything anew, where it stands.
@@ -57,6 +62,25 @@ export class Side {
 	tell(chat) {
 		this.chats.tell(chat, keyOf(chat) === this.#chosen);
 		if (this.found.find(chat.session_id, chat.address)) this.found.tell(chat, true);
+		this.#count();
+	}
+
+	// However much changes, it is counted at most once in two seconds.
+	#count(pause = COUNTING) {
+		this.#counting ??= setTimeout(async () => {
+			this.#counting = null;
+			const told = await get("/api/chat-counts", { session_id: this.chats.filter.session_id }).catch(() => null);
+			if (!told) return;
+			this.facts.counts = told;
+			for (const chip of this.chips.querySelectorAll("[data-filter]")) chip.lastChild.replaceWith(count(told[chip.dataset.filter]));
+			this.onCount(told);
+		}, pause);
+	}
+
+	// The chat that waits longest, below the open one if that waits, too.
+	async nextWaiting() {
+		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id: this.chats.filter.session_id, limit: 50 });
+		return contacts[contacts.findIndex((chat) => keyOf(chat) === this.#chosen) + 1];
 	}
 
 	// The chat next to the open one.
@@ -75,7 +99,7 @@ export class Side {
 	learned() {
 		const { sessions } = this.facts;
 		const chosen = this.chats.filter.session_id;
-		const chips = Object.entries(FILTERS).map(([name, filter]) => h("button.chip", { "aria-pressed": String(name === this.#pressed), click: () => this.#press(name, filter) }, t(`filter_${name}`)));
+		const chips = Object.entries(FILTERS).map(([name, filter]) => h("button.chip", { "data-filter": name, "aria-pressed": String(name === this.#pressed), click: () => this.#press(name, filter) }, t(`filter_${name}`), " ", count(this.facts.counts?.[name])));
 		const options = sessions.map((one) => h("option", { value: one.session_id, selected: one.session_id === chosen }, sessionName(sessions, one.session_id)));
 		const session = h("select.chip", { "aria-label": t("session"), change: ({ target }) => this.#filter({ ...this.chats.filter, session_id: target.value || undefined }) }, h("option", { value: "" }, t("all_sessions")), options);
 		this.chips.replaceChildren(...chips, ...(sessions.length > 1 ? [session] : []));
@@ -91,6 +115,7 @@ export class Side {
 	#filter(filter) {
 		this.rows.toTop();
 		this.chats.load(filter);
+		this.#count(0);
 		if (this.#hits) this.#find(this.#hits.q);
 	}
 
@@ -106,8 +131,8 @@ export class Side {
 		this.#hits = null;
 		if (!q) return this.#show();
 		this.#abort = new AbortController();
-		this.#hits = { q, session_id: this.chats.filter.session_id, list: [], cursor: null };
-		this.found.load({ q, session_id: this.#hits.session_id });
+		this.#hits = { q, filter: this.chats.filter, list: [], cursor: null };
+		this.found.load({ ...this.chats.filter, q });
 		return this.#ask(this.#hits);
 	}
 
@@ -119,9 +144,9 @@ export class Side {
 	// The next page of what is looked for.
 	async #ask(hits) {
 		hits.loading = true;
-		const { q, session_id, cursor } = hits;
+		const { q, filter, cursor } = hits;
 		try {
-			const { results, ...rest } = await get("/api/search", { q, session_id, cursor, limit: HITS }, this.#abort.signal);
+			const { results, ...rest } = await get("/api/search", { ...filter, q, cursor, limit: HITS }, this.#abort.signal);
 			Object.assign(hits, rest, { list: [...hits.list, ...results] });
 		} catch (error) {
 			Object.assign(hits, { error, cursor: null });
@@ -170,7 +195,7 @@ export class Side {
 		if (heading) return [h("h2.head", heading)];
 		if (foot) return [h("p.foot", foot)];
 		if (hit) return hitRow(hit);
-		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: this.facts.scopes.includes("write") && toggleUnread });
+		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: this.facts.scopes.includes("write") && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
 	}
 
 	#key(event) {
@@ -178,6 +203,11 @@ export class Side {
 		event.preventDefault();
 		this.rows.focus(0);
 	}
+}
+
+// Beside the name of a filter.
+function count(value) {
+	return h("span.count", !value ? "" : value >= 1000 ? "999+" : number(value));
 }
 
 // The same for the same chat or hit, so that its row is not drawn anew while nothing changed.

@@ -3,49 +3,75 @@
 import { get } from "./calls.js";
 
 const PATIENCE = 1500; // ms before a break is worth a word: a restart of the server is shorter
+const SILENCE = 25_000; // ms without a word, a heartbeat included, after which the connection counts as dead
 const HIDDEN = 60_000; // ms after which a hidden page lets its connection go: a browser has six for all tabs together
 
 export class Stream {
 	#source = null;
 	#last = null;
 	#timer = null;
+	#watch = null;
+	#worry = null;
+	#heard = Date.now();
 	#pause = 500;
-	#ended = false;
+	#ended = new AbortController();
 
-	// change: told of each. state: told true when live, false when not. gap: what was missed cannot be told any more.
+	// change: told of each. state: told true when live, or false and since when not. gap: what was missed cannot be told
+	// any more.
 	constructor({ change, state, gap }) {
 		Object.assign(this, { change, state, gap });
-		document.addEventListener("visibilitychange", () => this.#look());
-		addEventListener("online", () => this.#open());
+		const { signal } = this.#ended;
+		document.addEventListener("visibilitychange", () => this.#look(), { signal });
+		addEventListener("online", () => this.#restart(), { signal });
+		addEventListener("offline", () => this.#lost(), { signal });
+		// A computer that slept has not heard anything, either.
+		this.#watch = setInterval(() => this.#source && Date.now() - this.#heard > SILENCE && (this.#lost(), this.#restart()), 5000);
 		this.#open();
 	}
 
 	close() {
-		this.#ended = true;
+		this.#ended.abort();
 		this.#source?.close();
-		clearTimeout(this.#timer);
+		for (const timer of [this.#timer, this.#watch, this.#worry]) clearTimeout(timer);
+	}
+
+	#lost() {
+		this.state(false, this.#heard);
+	}
+
+	#hear() {
+		this.#heard = Date.now();
+		clearTimeout(this.#worry);
+		this.#worry = null;
+	}
+
+	#restart() {
+		this.#source?.close();
+		this.#source = null;
+		this.#open();
 	}
 
 	#open() {
-		if (this.#ended || this.#source) return;
+		if (this.#ended.signal.aborted || this.#source) return;
 		clearTimeout(this.#timer);
 		const source = new EventSource(this.#last ? `/api/stream?since=${encodeURIComponent(this.#last)}` : "/api/stream");
 		this.#source = source;
-		let worry = setTimeout(() => this.state(false), PATIENCE * 2);
+		this.#worry ??= setTimeout(() => this.#lost(), PATIENCE * 2);
 		source.onopen = () => {
-			clearTimeout(worry);
-			worry = null;
+			this.#hear();
 			this.#pause = 500;
 			this.state(true);
 		};
+		source.addEventListener("heartbeat", () => this.#hear());
 		source.onmessage = (event) => {
+			this.#hear();
 			this.#last = event.lastEventId;
 			if (event.data) this.change(JSON.parse(event.data));
 		};
 		source.onerror = () => {
-			worry ??= setTimeout(() => this.state(false), PATIENCE);
+			if (source !== this.#source) return;
+			this.#worry ??= setTimeout(() => this.#lost(), PATIENCE);
 			if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
-			clearTimeout(worry);
 			this.#source = null;
 			this.#retry();
 		};
@@ -53,7 +79,7 @@ export class Stream {
 
 	// The stream was refused, and an EventSource does not tell why.
 	async #retry() {
-		this.state(false);
+		this.#lost();
 		try {
 			await get("/api/changes", { since: this.#last, limit: 1 });
 		} catch ({ status }) {

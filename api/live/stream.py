@@ -28,8 +28,10 @@ from store.postgres.connections import Connection
 from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
 
-HEARTBEAT_SECONDS = 15.0
-"""Seconds without an event after which a comment shows that the connection is alive."""
+HEARTBEAT_SECONDS = 10.0
+"""Seconds without an event after which another one, `heartbeat`, shows that the connection is alive."""
+_HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
+"""Not a comment, which a browser's EventSource hides. Without an id, so that it does not move Last-Event-ID."""
 _SEND_TIMEOUT_SECONDS = 20.0
 """Seconds that a client has to accept a chunk; then it is disconnected, and can resume."""
 _PAGE_SIZE = 200
@@ -104,7 +106,7 @@ class _StreamReader:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
                         await updated.wait()
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield _HEARTBEAT
                 continue
             if frames := b"".join(event.frame for event in events if self._can_see(event.session_id)):
                 yield frames

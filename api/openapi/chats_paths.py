@@ -57,13 +57,19 @@ _READ_FLAG_BODY: Schema = {
 
 PATHS: Schema = {
     "/api/chats": spec.get(
-        "List the chats, newest first.",
+        "List the chats, newest or longest waiting first.",
         [
             spec.LIMIT,
             spec.query("cursor", _CHATS_CURSOR, "From the previous page: continues with older chats."),
             spec.query("before", _CHATS_CURSOR, "The same as cursor."),
             spec.query("after", _CHATS_CURSOR, "Chats that are newer since; not with cursor or before."),
             spec.SESSION,
+            spec.query(
+                "sort",
+                spec.enum(*routes.SORTS),
+                "By default last_message_at, newest first; waiting_since, longest first, "
+                "lists only chats that wait, and takes no after.",
+            ),
             spec.query(
                 "unread", BOOLEAN, "Only chats that are marked as unread or have unread messages after the last answer."
             ),
@@ -114,6 +120,11 @@ PATHS: Schema = {
     "/api/sessions/{session_id}/export": _export(
         "Export a session as a file.", [spec.path("session_id", {"type": "string", "minLength": 1}), _FORMAT]
     ),
+    "/api/chat-counts": spec.get(
+        "Count the chats that the list has, and those that are unread, that wait, and groups; each up to 1000.",
+        [spec.SESSION],
+        spec.record(**dict.fromkeys(("all", "unread", "waiting", "groups"), INTEGER)),
+    ),
     "/api/search": spec.get(
         "Search messages that contain all the words, newest first.",
         [
@@ -123,6 +134,9 @@ PATHS: Schema = {
             spec.LIMIT,
             spec.query("cursor", spec.cursor("search")),
             spec.query("address", spec.formatted("address", "One chat.")),
+            spec.query("kind", spec.enum(*routes.CHAT_KINDS), "Only in chats of this kind."),
+            spec.query("unread", BOOLEAN, "Only in chats in which something is still to read."),
+            spec.query("waiting", BOOLEAN, "Only in chats whose last message has no response."),
             *_MESSAGE_FILTERS,
         ],
         spec.record(results=spec.array(spec.ref("Found")), cursor=NULLABLE_CURSOR, fuzzy=BOOLEAN, complete=BOOLEAN),

@@ -48,6 +48,10 @@ SCHEMAS: spec.Schema = {
         reactions=spec.array(spec.ref("Reaction")),
         versions={"type": ["array", "null"], "items": spec.ref("Version"), "description": "Null unless requested."},
         send_id=NULLABLE_STRING,
+        idempotency_key={
+            "type": ["string", "null"],
+            "description": "The key of the request that sent it, for a day: it tells its client which send this is.",
+        },
         reason=NULLABLE_STRING,
         rev=_REV,
     ),

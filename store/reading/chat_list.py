@@ -1,7 +1,7 @@
-"""Pages of the list of chats, newest first, filtered by state, kind and text."""
+"""Pages of the list of chats, newest or longest waiting first, filtered by state, kind and text."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.feed import search_document
@@ -13,22 +13,25 @@ from store.reading import search_terms
 from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
 _Row: TypeAlias = tuple[object, ...]
-_Order: TypeAlias = tuple[LiteralString, LiteralString]
+_Order: TypeAlias = tuple[LiteralString, LiteralString, LiteralString]
+"""The column of the position, the operator between it and the position of the page before, and ORDER BY."""
 ChatSource: TypeAlias = Literal["list", "window", "candidates"]
 """All chats in order, a window of the next ones, or the candidates that indexes find."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPosition:
-    """A position in the list. Chats move only towards the top."""
+    """A position in the list. In the list of the newest, chats move only towards the top."""
 
     timestamp: int
+    """The time of the last message, or since when somebody waits: what the list is sorted by."""
     chat_id: int
 
 
 _BEFORE_FIRST = ChatPosition(MAX_BIGINT, MAX_BIGINT)
-_NEWEST_FIRST: _Order = "<", "c.last_timestamp DESC, c.chat_id DESC"
-_OLDEST_FIRST: _Order = ">", "c.last_timestamp, c.chat_id"
+_NEWEST_FIRST: _Order = "c.last_timestamp", "<", "c.last_timestamp DESC, c.chat_id DESC"
+_OLDEST_FIRST: _Order = "c.last_timestamp", ">", "c.last_timestamp, c.chat_id"
+_LONGEST_WAITING_FIRST: _Order = "c.waiting_since", ">", "c.waiting_since, c.chat_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _search_clause(source: ChatSource) -> LiteralString:
 def _page_query(
     chat_filter: ChatFilter, order: _Order, source: ChatSource = "list", text_condition: LiteralString = ""
 ) -> LiteralString:
-    operator, order_by = order
+    column, operator, order_by = order
     # Clauses, not parameters: PostgreSQL uses a partial index only if the text of the query implies its condition.
     unread: LiteralString = f"AND {IS_UNREAD}" if chat_filter.unread else ""
     if chat_filter.unmarked:
@@ -120,7 +123,7 @@ def _page_query(
         session = "AND c.session_id = ANY(%(sessions)s)"
     listed: LiteralString = f"""
         c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
-        AND (c.last_timestamp, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
+        AND ({column}, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
         {session} {unread} {waiting} {kind}
     """
     # All columns, because CHAT_JSON decides which are used. S608: literals only, which the type proves.
@@ -134,7 +137,7 @@ def _page_query(
         """,  # noqa: S608
     }
     chats: LiteralString = f"""
-        SELECT c.last_timestamp, c.chat_id, {CHAT_JSON} AS view
+        SELECT {column}, c.chat_id, {CHAT_JSON} AS view
         FROM {sources[source]}
         LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
         WHERE {listed} {text}
@@ -145,7 +148,7 @@ def _page_query(
         return chats
     # One index scan per session, each of which ends at the limit.
     return f"""
-        SELECT c.last_timestamp, c.chat_id, c.view
+        SELECT {column}, c.chat_id, c.view
         FROM unnest(%(sessions)s::text[]) AS s (session_id)
         CROSS JOIN LATERAL ({chats}) AS c
         ORDER BY {order_by}
@@ -170,6 +173,15 @@ def newer(connection: Connection, chat_filter: ChatFilter, position: ChatPositio
     """The page above a position: chats with messages that are newer than the page that the position comes from."""
     page = _fetch(connection, chat_filter, position, limit, _OLDEST_FIRST)[:limit][::-1]
     return _chats_page(page, _position_of(page[-1]) if page else None, _position_of(page[0]) if page else position)
+
+
+def longest_waiting(
+    connection: Connection, chat_filter: ChatFilter, position: ChatPosition | None, limit: int
+) -> ChatListPage:
+    """The page after a position, or the first one, of the chats in which somebody waits; `newer` is None."""
+    only_waiting = replace(chat_filter, waiting=True)
+    rows = _fetch(connection, only_waiting, position or ChatPosition(0, 0), limit, _LONGEST_WAITING_FIRST)
+    return _chats_page(rows[:limit], _position_of(rows[limit - 1]) if len(rows) > limit else None, None)
 
 
 def _fetch(

@@ -100,6 +100,9 @@ MESSAGE_JSON: LiteralString = f"""(
             CASE WHEN m.direction = 'outgoing' THEN (
                 SELECT s.send_id FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
             ) END AS send_id,
+            CASE WHEN m.direction = 'outgoing' THEN (
+                SELECT s.idempotency_key FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
+            ) END AS idempotency_key,
             NULL::text AS reason, m.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
@@ -119,7 +122,7 @@ SEND_JSON: LiteralString = f"""(
             NULL::text AS sender, NULL::text AS sender_name, false AS unread,
             false AS edited, NULL::text AS edited_at, false AS deleted, NULL::text AS deleted_at,
             '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,
-            s.send_id, s.reason, s.rev
+            s.send_id, s.idempotency_key, s.reason, s.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
 """A send that has not become a message, in the same shape: without `id`, with the reason why it failed or is unknown.

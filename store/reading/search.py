@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
 from store.model import spelling
+from store.model.facts import ChatKind
 from store.postgres.connections import Connection
 from store.reading import search_terms
 from store.reading.chat_scope import MEMBERS_CTE
-from store.reading.json_views import MAX_BIGINT, MESSAGE_JSON
+from store.reading.json_views import IS_UNREAD, MAX_BIGINT, MESSAGE_JSON
 
 _CHAT_SCAN_WINDOW = 200
 """The newest messages of a chat, which are scanned first: a word that is frequent in it fills a page there."""
@@ -38,6 +39,11 @@ class SearchQuery:
     type: str | None = None
     since: int | None = None
     until: int | None = None
+    chat_kind: ChatKind | None = None
+    unread: bool = False
+    """Only in chats in which something is still to read."""
+    waiting: bool = False
+    """Only in chats in which somebody waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,13 @@ def _search_sql(
             LIMIT 1
         ) AS m
         CROSS JOIN LATERAL (
-            SELECT canonical.chat_id, canonical.address, canonical.name
-            FROM chats AS c
-            JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
-            WHERE c.chat_id = m.chat_id
+            SELECT c.chat_id, c.address, c.name
+            FROM chats AS member
+            JOIN chats AS c ON c.chat_id = member.canonical_chat_id
+            WHERE member.chat_id = m.chat_id
+                AND (%(chat_kind)s::text IS NULL OR c.kind = %(chat_kind)s)
+                AND (NOT %(waiting)s OR c.waiting_since IS NOT NULL)
+                AND (NOT %(unread)s OR {IS_UNREAD})
             LIMIT 1
         ) AS canonical
         ORDER BY s.timestamp DESC, s.id DESC
@@ -226,6 +235,9 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a query and its parameters
             "type": query.type,
             "since": 0 if query.since is None else query.since,
             "until": MAX_BIGINT if query.until is None else query.until,
+            "chat_kind": query.chat_kind,
+            "unread": query.unread,
+            "waiting": query.waiting,
             "versions": False,
             "limit": query.limit + 1,
         },

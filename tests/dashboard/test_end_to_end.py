@@ -107,6 +107,26 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     assert page.evaluate("window.mark") == "the same page"
 
 
+@pytest.mark.long
+def test_an_api_that_hangs_is_noticed_and_its_return_too(
+    reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
+) -> None:
+    """It accepts connections and says nothing: no error ever comes, only silence."""
+    page = reader.sign_in(stack.token)
+    post(gateway, "before", "919811000009")
+    page.locator("a.chat", has_text="before").click()
+    expect(page.locator(".said")).to_have_text(["before"])
+    os.kill(stack.pid_of("api"), signal.SIGSTOP)
+    try:
+        post(gateway, "meanwhile", "919811000009")
+        expect(page.locator(".notice")).to_contain_text("No connection since", timeout=40_000)
+    finally:
+        os.kill(stack.pid_of("api"), signal.SIGCONT)
+
+    expect(page.locator(".notice")).to_be_hidden(timeout=30_000)
+    expect(page.locator(".said")).to_have_text(["before", "meanwhile"], timeout=30_000)
+
+
 def test_parked_events_are_retried_on_request(reader: BrowserUser, gateway: PretendGateway, stack: LocalStack) -> None:
     """One event that the parser understands by now, and one that it still does not."""
     history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
@@ -140,7 +160,7 @@ def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, g
             expect(page.get_by_text("No chats yet")).to_be_visible()
             page.wait_for_timeout(500)
             system.stop()
-            expect(page.locator(".notice")).to_contain_text("Connection lost", timeout=20_000)
+            expect(page.locator(".notice")).to_contain_text("No connection since", timeout=20_000)
             somebody.save_screenshot("offline")
             again = LocalStack(folder / "data", {"API_PORT": system.api_url.rpartition(":")[2]})
             with again:

@@ -1,43 +1,16 @@
 """Sending from the dashboard through a gateway that does what real ones do."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.api_server import running_api
-from tests.support.browser import BrowserUser, open_browser_user
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.dashboard.conftest import write
+from tests.support.browser import BrowserUser
 
 SEND = "POST /messages/send"
-
-
-@pytest.fixture
-def gateway() -> Iterator[PretendGateway]:
-    with PretendGateway() as found:
-        yield found
-
-
-@pytest.fixture
-def writer(
-    browser: Browser, gateway: PretendGateway, database_url: str, history: HistoryWriter
-) -> Iterator[BrowserUser]:
-    """Somebody with a conversation open, in front of an API that has a gateway."""
-    session = gateway.account.session_id
-    history.store(message_fact("Do you have this in stock?"), session=session)
-    history.execute("UPDATE whatsapp_messages SET unread = false")
-    environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN} | gateway.account.to_environ(gateway.base_url)
-    with running_api(environ) as url, open_browser_user(browser, url) as somebody:
-        somebody.sign_in().locator("a.chat").click()
-        yield somebody
-
-
-def write(page: Page, text: str) -> None:
-    page.get_by_label("Write a message").fill(text)
-    page.keyboard.press("Enter")
 
 
 def test_a_sent_message_is_shown_once_with_its_state(writer: BrowserUser, gateway: PretendGateway) -> None:

@@ -197,8 +197,7 @@ class StreamConsumer:
         delivered = self._entries(self.redis.xrevrange(STREAM, position.last_delivered_id, "-", count=count))
         if not delivered:
             return []
-        oldest, newest = delivered[-1][0], delivered[0][0]
-        pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, oldest.decode(), newest.decode(), count)
+        pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, delivered[-1][0], delivered[0][0], count)
         pending_ids = {entry["message_id"] for entry in cast("list[dict[str, object]]", pending)}
         return [fields for id_, fields in delivered if id_ not in pending_ids]
 

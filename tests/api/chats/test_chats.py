@@ -113,6 +113,39 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
     assert addresses(session_id="nobody") == []
 
 
+def test_chats_are_counted_as_the_filters_list_them(history: HistoryWriter, client: ApiClient) -> None:
+    history.store(message_fact(address="919811000001"), message_fact(at=1, address="919811000002"))
+    history.store(message_fact(at=2, address="919811000002", direction="outgoing"))
+    history.store(message_fact(at=3, address="120363041234567890@g.us"), session="s2")
+
+    assert client.get_data("/api/chat-counts") == {"all": 3, "unread": 2, "waiting": 2, "groups": 1}
+    assert client.get_data("/api/chat-counts", session_id="s1") == {"all": 2, "unread": 1, "waiting": 1, "groups": 0}
+
+
+def test_who_waits_longest_is_served_first(history: HistoryWriter, client: ApiClient) -> None:
+    """Whoever writes again waits since the first message; nobody waits for an answer to a broadcast."""
+    first, second, third = "919811000001", "919811000002", "919811000003"
+    history.store(
+        message_fact("first", 1000, address=first),
+        message_fact("second", 2000, address=second),
+        message_fact("third", 3000, address=third),
+        message_fact("still there?", 4000, address=first),
+        message_fact("a status", 500, address="status@broadcast"),
+    )
+    waiting = {"sort": "waiting_since"}
+    page = client.get_data("/api/chats", **waiting, limit=2)
+    history.store(message_fact("answer", 5000, address=second, direction="outgoing"))
+    rest = client.get_data("/api/chats", **waiting, limit=2, cursor=page["cursor"])
+
+    assert [chat["address"] for chat in page["contacts"]] == [first, second]
+    assert [chat["address"] for chat in rest["contacts"]] == [third]
+    assert (page["after"], rest["cursor"]) == (None, None)
+    assert [chat["address"] for chat in client.get_data("/api/chats", **waiting)["contacts"]] == [first, third]
+    newest = client.get_data("/api/chats", limit=1)
+    for wrong in ({"cursor": newest["cursor"]}, {"after": newest["after"]}):
+        assert client.get("/api/chats", **waiting, **wrong).status_code == 400
+
+
 @pytest.mark.parametrize(
     "q",
     [

@@ -162,6 +162,24 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
     assert texts(client, "needle", since=BASE_TIME + 1000, until=BASE_TIME + 3000) == ["needle c", "needle b"]
 
 
+def test_only_chats_of_a_kind_or_a_state_are_searched(history: HistoryWriter, client: ApiClient) -> None:
+    group, answered, waiting = "120363041234567890@g.us", "919811000001", "919811000002"
+    history.store(
+        message_fact("the parcel", 1, address=group),
+        message_fact("the parcel", 2, address=answered),
+        message_fact("it left", 3, address=answered, direction="outgoing"),
+        message_fact("the parcel", 4, address=waiting),
+    )
+
+    def chats(**filters: str) -> list[str]:
+        return [hit["address"] for hit in search(client, "parcel", **filters)["results"]]
+
+    assert chats() == [waiting, answered, group]
+    assert chats(kind="group") == [group]
+    assert chats(waiting="true", kind="phone") == [waiting]
+    assert chats(unread="true") == [waiting, group]
+
+
 def test_an_edited_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all(
     history: HistoryWriter, client: ApiClient
 ) -> None:

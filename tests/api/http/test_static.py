@@ -9,7 +9,7 @@ import requests
 from api.http import static
 
 FILES = sorted(path for path in static.DASHBOARD_FOLDER.iterdir() if path.is_file())
-MAX_BYTES = 140_000
+MAX_BYTES = 220_000
 """Uncompressed."""
 
 

@@ -1,0 +1,91 @@
+// The messages of a conversation on the page: an item each, with days, outages and marks between them.
+
+import { bubble } from "./bubble.js";
+import { h, place } from "./element.js";
+import { day, dayOf, t } from "./language.js";
+import { between, outageItem } from "./outages.js";
+import { keyOf } from "./timeline.js";
+
+const TOGETHER = 300_000; // ms within which messages of one sender stand together
+
+export class MessageList {
+	#items = new Map();
+	element = h("ol.messages");
+
+	// watch(li, message): told of each new item. on: what the buttons of a message do.
+	constructor({ timeline, isGroup, watch, on }) {
+		Object.assign(this, { timeline, isGroup, watch, on });
+	}
+
+	// Words instead of messages.
+	say(...words) {
+		this.#items.clear();
+		this.element.replaceChildren(h("li.edge", words));
+	}
+
+	item(message) {
+		return message && this.#items.get(keyOf(message))?.li;
+	}
+
+	firstVisible(scroll) {
+		const top = scroll.getBoundingClientRect().top;
+		return this.timeline.messages.find((one) => this.item(one)?.getBoundingClientRect().bottom > top);
+	}
+
+	// The first visible message stays where it is, whatever comes above it.
+	keepPlace(scroll, draw) {
+		const anchor = this.firstVisible(scroll);
+		const top = () => this.item(anchor)?.getBoundingClientRect().top;
+		const before = anchor && top();
+		draw();
+		if (anchor) scroll.scrollTop += (top() ?? before) - before;
+	}
+
+	// seat: {letters not sent yet, divider: key of the first unread, found: id of what was looked for, name, receipts}.
+	draw(seat) {
+		const { timeline } = this;
+		const messages = [...timeline.messages, ...seat.letters];
+		const nodes = [];
+		const kept = new Map();
+		const put = (key, made) => {
+			kept.set(key, made);
+			nodes.push(made.li);
+		};
+		const fixed = (key, make) => put(key, this.#items.get(key) ?? { li: make() });
+		const outages = (after, upTo) => {
+			for (const one of after ? between(timeline.outages.values(), after.timestamp, upTo) : []) fixed(`outage${one.from}`, () => outageItem(one));
+		};
+		let previous = null;
+		if (!messages.length) fixed("none", () => h("li.edge", t("no_messages")));
+		else if (timeline.before === null) fixed("begin", () => h("li.edge", t("begins_here")));
+		for (const message of messages) {
+			const key = keyOf(message);
+			// What was not sent stands at the end, whenever it was written.
+			const isNewDay = !previous || (!message.local && dayOf(previous.timestamp) !== dayOf(message.timestamp));
+			if (!message.local) outages(previous, message.timestamp);
+			if (isNewDay) fixed(`day${dayOf(message.timestamp)} ${day(message.timestamp)}`, () => h("li.day", h("span", day(message.timestamp))));
+			if (key === seat.divider) fixed("since", () => h("li.since", t("unread_from_here")));
+			const follows = !isNewDay && key !== seat.divider && isOfSame(previous, message);
+			put(key, this.#make(message, key, follows, seat));
+			previous = message;
+		}
+		if (timeline.after === null) outages(previous, Infinity);
+		this.#items = kept;
+		place(this.element, nodes);
+	}
+
+	#make(message, key, follows, { found: wanted, name, receipts }) {
+		const quoted = message.reply_to ? this.timeline.find(message.reply_to) : null;
+		const found = wanted !== null && (message.message_id === wanted || message.send_id === wanted);
+		const known = this.#items.get(key);
+		const look = `${follows} ${found} ${message.status} ${message.reason} ${receipts} ${quoted?.rev} ${Boolean(message.versions)}`;
+		if (known?.message === message && known.look === look) return known;
+		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, name, on: this.on });
+		this.watch(li, message);
+		return { li, message, look };
+	}
+}
+
+function isOfSame(previous, message) {
+	return previous.direction === message.direction && previous.sender === message.sender && previous.sender_name === message.sender_name && message.timestamp - previous.timestamp < TOGETHER;
+}

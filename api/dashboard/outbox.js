@@ -1,0 +1,135 @@
+// What its reader has written and not sent: drafts, and messages of which the server does not know. It is kept on the
+// device, for one person, until it was sent or discarded.
+
+import { Unreachable } from "./calls.js";
+import * as device from "./device.js";
+import { draft as begin, send } from "./sends.js";
+
+export class Outbox {
+	#drafts = new Map();
+	#letters = new Map();
+	#listeners = new Set();
+	#sending = new Set();
+
+	constructor(person, signal) {
+		this.prefix = `unsent ${person} `;
+		for (const [key, text] of device.all(this.prefix)) this.#read(key, text);
+		// Another tab of the same person.
+		const listen = ({ key, newValue }) => key?.startsWith(this.prefix) && this.#read(key.slice(this.prefix.length), newValue) !== false && this.#changed();
+		addEventListener("storage", listen, { signal });
+	}
+
+	get isEmpty() {
+		return !this.#drafts.size && !this.letters().some((one) => one.local);
+	}
+
+	onChange(listener) {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	draft(chat) {
+		return this.#drafts.get(chat) ?? "";
+	}
+
+	draftFile(chat) {
+		return device.files.find(`${this.prefix}draft ${chat}`);
+	}
+
+	write(chat, text) {
+		if (this.draft(chat) === text) return;
+		const isOther = !this.draft(chat) !== !text;
+		if (text) this.#drafts.set(chat, text);
+		else this.#drafts.delete(chat);
+		device.keep(`${this.prefix}draft ${chat}`, text);
+		if (isOther) this.#changed();
+	}
+
+	attach(chat, file) {
+		device.files.keep(`${this.prefix}draft ${chat}`, file);
+	}
+
+	// Messages to this chat, or to all, oldest first.
+	letters(chat) {
+		return [...this.#letters.values()].filter((one) => !chat || chatOf(one) === chat).sort((a, b) => a.timestamp - b.timestamp);
+	}
+
+	// What the list says of a chat: {draft}, {unsent} or null.
+	mark(chat) {
+		if (this.letters(chat).some((one) => one.local && one.status !== "pending")) return { unsent: true };
+		return this.#drafts.has(chat) ? { draft: this.#drafts.get(chat) } : null;
+	}
+
+	async send(letter) {
+		const one = begin(letter);
+		this.#letters.set(one.send_id, one);
+		if (one.file) await device.files.keep(this.prefix + one.send_id, one.file);
+		return this.retry(one);
+	}
+
+	// The same again, under the same key: it cannot be sent twice.
+	async retry(one) {
+		this.#sending.add(one.send_id);
+		this.#put(one, { status: "pending", reason: null });
+		try {
+			if (one.has_file) one.file ??= await device.files.find(this.prefix + one.send_id);
+			const told = await send(one);
+			// The server keeps it from here on; what is shown is ours until the server's row is.
+			device.keep(`${this.prefix}letter ${one.send_id}`, null);
+			Object.assign(one, { told, status: told.status, local: false });
+			if (one.has_file) device.files.keep(this.prefix + one.send_id, null);
+			this.#changed(one);
+		} catch (error) {
+			this.#put(one, error instanceof Unreachable ? { status: "unknown" } : { status: "failed", reason: error.message });
+		}
+		this.#sending.delete(one.send_id);
+	}
+
+	discard(one) {
+		this.#letters.delete(one.send_id);
+		device.keep(`${this.prefix}letter ${one.send_id}`, null);
+		if (one.has_file) device.files.keep(this.prefix + one.send_id, null);
+		this.#changed(one);
+	}
+
+	// The server's own row of one of ours takes its place.
+	settle(message) {
+		const isMine = (one) => one.told?.send_id === message.send_id || one.idempotency_key === message.idempotency_key;
+		const mine = message.send_id && [...this.#letters.values()].find(isMine);
+		if (mine) this.discard(mine);
+	}
+
+	clear() {
+		for (const [key] of device.all(this.prefix)) {
+			device.keep(this.prefix + key, null);
+			device.files.keep(key.startsWith("draft ") ? this.prefix + key : this.prefix + key.slice("letter ".length), null);
+		}
+	}
+
+	#put(one, news) {
+		Object.assign(one, news);
+		const { file, told, ...kept } = one;
+		device.keep(`${this.prefix}letter ${one.send_id}`, JSON.stringify(kept));
+		this.#changed(one);
+	}
+
+	// Returns false for what this tab knows better.
+	#read(key, text) {
+		const [, kind, id] = /^(draft|letter) ([^]*)$/.exec(key) ?? [];
+		const known = kind === "draft" ? this.#drafts : this.#letters;
+		if (!kind || this.#sending.has(id)) return false;
+		if (!text) return known.delete(id);
+		if (kind === "draft") this.#drafts.set(id, text);
+		else this.#letters.set(id, opened(JSON.parse(text)));
+		return true;
+	}
+
+	#changed(letter) {
+		for (const listener of this.#listeners) listener(letter);
+	}
+}
+
+const chatOf = ({ session_id, address }) => `${session_id}\n${address}`;
+
+// A page that was closed while it sent knows no answer.
+const opened = (one) => (one.status === "pending" ? { ...one, status: "unknown" } : one);

@@ -1,0 +1,49 @@
+"""The page says since when it may be stale, and recovers by itself."""
+
+import time
+
+from playwright.sync_api import expect
+
+from tests.support.browser import BrowserUser
+from tests.support.dashboard_actions import phone_number
+from tests.support.history_writer import HistoryWriter, message_fact
+
+
+def test_a_page_without_a_connection_says_since_when_and_every_view_opens(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
+    """Whatever a view needs was loaded before, and what it shows comes when the connection is back."""
+    history.store(message_fact("one", address=phone_number(1)), message_fact("two", 1, address=phone_number(2)))
+    page = browser_user.sign_in()
+    page.locator("a.chat", has_text="one").click()
+    expect(page.locator(".said")).to_have_text("one")
+    notice = page.locator(".notice")
+    expect(notice).to_be_hidden()
+    browser_user.context.set_offline(True)
+    expect(notice).to_contain_text("No connection since")
+    expect(notice.locator("time")).not_to_be_empty()
+    page.get_by_label("Operations").click()
+    expect(page.get_by_role("heading", name="Operations")).to_be_visible()
+    page.locator("a.chat", has_text="two").click()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+    history.store(message_fact("meanwhile", 2, address=phone_number(2)))
+    browser_user.context.set_offline(False)
+    expect(notice).to_be_hidden()
+    expect(page.locator(".said")).to_have_text(["two", "meanwhile"])
+
+
+def test_a_reader_without_the_right_to_mark_does_not_try(
+    browser_user: BrowserUser, history: HistoryWriter, reader_token: str
+) -> None:
+    """Each refused request would be an error in somebody's log."""
+    history.store(*(message_fact(f"line {number}", number) for number in range(3)))
+    statuses: list[int] = []
+    browser_user.page.on("response", lambda response: statuses.append(response.status))
+    page = browser_user.sign_in(reader_token)
+    page.locator("a.chat").click()
+    expect(page.locator(".said")).to_have_count(3)
+    time.sleep(1.5)
+
+    assert [status for status in statuses if status >= 400] == []
+    expect(page.locator(".badge")).to_be_visible()
