@@ -35,18 +35,12 @@ _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
 _LID_SERVERS = frozenset({"lid", "hosted.lid"})
 _KINDS: Mapping[str, ChatKind] = {
     "g.us": "group",
-    "lid": "lid",
-    "bsuid": "lid",
+    **dict.fromkeys(("lid", "bsuid"), "lid"),
     "newsletter": "newsletter",
     "broadcast": "broadcast",
     **dict.fromkeys(("s.whatsapp.net", "bot", "interop", "msgr", "call"), "other"),
 }
-_KIND_NAMES: Mapping[str, str] = {
-    "group": "a group",
-    "lid": "a LID",
-    "newsletter": "a newsletter",
-    "broadcast": "a broadcast",
-}
+_KIND_NAMES = {"group": "a group", "lid": "a LID", "newsletter": "a newsletter", "broadcast": "a broadcast"}
 ANSWERED_KINDS: LiteralString = "('phone', 'lid', 'group')"
 """The kinds of chats in which somebody may wait for an answer, as a list in SQL. Channels, status updates and broadcast
 lists address everybody, and neither bots nor WhatsApp itself wait."""
@@ -71,11 +65,9 @@ def parse(value: object) -> str | None:
 
 
 def _parse_jid(value: str) -> str | None:
-    if len(value) > _MAX_LENGTH:
-        return None
     if value.endswith("@bsuid"):
         return parse_business_scoped(value.removesuffix("@bsuid"))
-    if (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
+    if len(value) > _MAX_LENGTH or (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
         return None
     user, server = match.groups()
     if server in _PHONE_SERVERS:
