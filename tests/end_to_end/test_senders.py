@@ -22,7 +22,7 @@ from tests.support.ingest_process import IngestProcess
 from tests.support.pipeline import WorkerPipeline
 from tests.support.sender_payloads import FOLDER
 
-SENDERS = ("meta", "waha", "openwa", "gowa", "evolution")
+SENDERS = ("meta", "waha", "openwa", "gowa", "evolution", "wuzapi")
 VERIFY_TOKEN = "made-up-verify-token-7"
 STATIC_SECRETS = {"made-up-static-token-2b": "X-Hook-Token: made-up-static-token-2b"}
 COLUMNS = {
