@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import threading
 from collections.abc import AsyncGenerator, Mapping
 
 import anyio
@@ -16,8 +15,10 @@ from starlette.routing import Route
 from api.auth import sign_in
 from api.auth.access import AuthMiddleware
 from api.auth.cookies import SignInCookies
+from api.auth.revocations import RevocationWatch
 from api.auth.tokens import TokenAuthenticator
 from api.chats import export, messages, read_flags, routes, search
+from api.chats.export_slots import ExportSlots
 from api.gateway.timeouts import Timeouts
 from api.http import health, middleware, replica_metrics, responses, static
 from api.http.database import Database
@@ -39,6 +40,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     settings = Settings.from_environ(environ)
     database = Database.from_settings(settings)
     broadcaster = Broadcaster(database)
+    revocations = RevocationWatch(database)
     registry = CollectorRegistry()
     registry.register(PoolMetrics((database.read_pool, database.write_pool)))
     dispatcher = SendDispatcher.from_settings(settings, timeouts)
@@ -52,12 +54,13 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         # More threads would only wait for a connection; the extra four serve requests that need none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + 4
         database.open()
-        broadcast = asyncio.create_task(broadcaster.run())
+        tasks = [asyncio.create_task(broadcaster.run()), asyncio.create_task(revocations.run())]
         async with dispatcher.lifespan():
             yield
             broadcaster.close()
-        broadcast.cancel()
-        await asyncio.gather(broadcast, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await anyio.to_thread.run_sync(database.close)
 
     app = Starlette(
@@ -91,17 +94,22 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/session", sign_in.sign_out, methods=["DELETE"]),
         ],
         middleware=[
-            *middleware.build(environ, registry),
-            Middleware(AuthMiddleware, settings.bootstrap_token, cookies, TokenAuthenticator(database)),
+            *middleware.build(environ, registry, is_behind_tls=settings.is_behind_tls),
+            Middleware(
+                AuthMiddleware, settings.bootstrap_token, cookies, TokenAuthenticator(database), settings.pool_size
+            ),
         ],
         exception_handlers=responses.EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+    # A redirect would lead to the host that the request names.
+    app.router.redirect_slashes = False
     app.state.database = database
     app.state.broadcaster = broadcaster
+    app.state.revocations = revocations
     app.state.registry = registry
     app.state.dispatcher = dispatcher
     app.state.cookies = cookies
     app.state.stream_limiter = anyio.CapacityLimiter(_MAX_DATABASE_STREAMS)
-    app.state.export_slots = threading.BoundedSemaphore(export.MAX_CONCURRENT_EXPORTS)
+    app.state.export_slots = ExportSlots()
     return app

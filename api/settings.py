@@ -11,6 +11,8 @@ from environment.senders_file import Sender
 from store.postgres import connections as postgres_connections
 from telemetry.errors import SettingsError
 
+_MIN_TOKEN_LENGTH = 16
+_MIN_TOKEN_CHARACTERS = 8
 _MIN_SESSION_POLL_SECONDS = 30
 _MIN_HISTORY_READ_SECONDS = 60
 
@@ -32,6 +34,8 @@ class Settings:
     """Seconds between two reads of the gateway's list of sent messages; 0: it is not read."""
     direct_database_url: str = field(default="", repr=False)
     """The same database, without a pooler in between."""
+    is_behind_tls: bool = False
+    """Whether clients reach the API over TLS, which a proxy ends."""
     replica_url: str | None = field(default=None, repr=False)
     """A read replica; None: there is none."""
     senders: Mapping[str, Sender] = field(default_factory=dict[str, Sender], repr=False)
@@ -43,6 +47,11 @@ class Settings:
         token = environ.get("API_TOKEN", "").strip()
         if not token:
             raise SettingsError("API_TOKEN is not set: set it to a secret that clients of the API must send.")
+        if len(token) < _MIN_TOKEN_LENGTH or len(set(token)) < _MIN_TOKEN_CHARACTERS:
+            raise SettingsError(
+                f"API_TOKEN can be guessed: it must have at least {_MIN_TOKEN_LENGTH} characters, at least"
+                f" {_MIN_TOKEN_CHARACTERS} of them different. `openssl rand -hex 32` makes a good one."
+            )
         try:
             database_url = postgres_connections.url(environ)
             direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
@@ -72,9 +81,17 @@ class Settings:
             poll_seconds,
             history_seconds,
             direct_url,
+            _parse_switch(environ, "API_HTTPS"),
             read_url,
             senders_file.all_of(environ),
         )
+
+
+def _parse_switch(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "0"
+    if value not in {"0", "1"}:
+        raise SettingsError(f"{name} must be 0 or 1, not {value!r}.")
+    return value == "1"
 
 
 def bounded_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:

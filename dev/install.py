@@ -19,13 +19,17 @@ PYTHON = VENV / "bin" / "python"
 def main(lock_file_name: str, stamp: str) -> int:
     lock = ROOT / lock_file_name
     mark = VENV / f"{lock_file_name}.stamp"
-    with lock.open("rb") as turn:
+    if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
+        return 0
+    if not os.access(ROOT, os.W_OK) or (VENV.exists() and not os.access(VENV, os.W_OK)):
+        print(f"{ROOT} belongs to another user, so nothing can be installed there: use a copy.", file=sys.stderr)
+        return 1
+    # Private, because whoever can open a file can lock it.
+    turn = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(turn, "r+b"):
         fcntl.flock(turn, fcntl.LOCK_EX)  # two first starts at once: the second waits, and finds everything done
         if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
             return 0
-        if not os.access(VENV if VENV.exists() else ROOT, os.W_OK):
-            print(f"{ROOT} belongs to another user, so nothing can be installed there: use a copy.", file=sys.stderr)
-            return 1
         start = time.monotonic()
         if not _environment_is_usable():
             _create_environment()

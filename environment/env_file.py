@@ -19,13 +19,7 @@ class EnvFileError(SettingsError):
 
 def read(path: Path) -> dict[str, str]:
     """The variables in the file; none if there is no file. `$` has no meaning. Raises EnvFileError."""
-    variables: dict[str, str] = {}
-    for binding in _bindings(path):
-        if binding.error or (binding.key is not None and binding.value is None):
-            raise EnvFileError(f"{path} line {_line(binding)} is not NAME=value.")
-        if binding.key is not None and binding.value is not None:
-            variables[binding.key] = binding.value
-    return variables
+    return {binding.key: binding.value or "" for binding in _bindings(path) if binding.key is not None}
 
 
 def add_secret(path: Path, secret: str) -> bool:
@@ -43,6 +37,8 @@ def add_secret(path: Path, secret: str) -> bool:
             known = secret_list.split(binding.value or "")
     if known[:1] == [secret]:
         return False
+    if not all(map(secret_list.is_token, known)):
+        raise EnvFileError(f"A secret in {path} is not one word of letters, digits and ._~+/=-: nothing was written.")
     secrets = [secret, *(known_secret for known_secret in known if known_secret != secret)]
     others = "".join(binding.original.string for binding in bindings if binding.key != SECRETS_VARIABLE)
     separator = "\n" if others and not others.endswith(("\n", "\r")) else ""
@@ -63,7 +59,11 @@ def _bindings(path: Path) -> list[Binding]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise EnvFileError(f"{path} is not UTF-8: save it as UTF-8.") from None
-    return list(parser.parse_stream(io.StringIO(text, newline="")))
+    bindings = list(parser.parse_stream(io.StringIO(text, newline="")))
+    for binding in bindings:
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise EnvFileError(f"{path} line {_line(binding)} is not NAME=value.")
+    return bindings
 
 
 def _line(binding: Binding) -> int:

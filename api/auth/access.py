@@ -1,24 +1,33 @@
 """Authenticates every request under /api, and determines the sessions and scopes of its caller."""
 
+import contextlib
 import hmac
 import logging
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth.concurrency import ConcurrencyLimiter
 from api.auth.cookies import SAFE_METHODS, SignInCookies
+from api.auth.failed_attempts import FailedAttempts
 from api.auth.tokens import TokenAuthenticator
 from api.http import responses
 from api.http.errors import ApiError
-from store.access.tokens import Token
+from store.access.tokens import BOOTSTRAP_NAME, Token
 from store.postgres import errors
 
 _CALLER_KEY = "caller"
+_AUDITED_CHATS_KEY = "audited_chats"
+_NO_ROUTE = "(no such path)"
 _SCOPE_FREE_PATHS = frozenset({"/api/session"})
 """Any scope suffices for these: they change only the caller's own cookie."""
+
+_SLOW_PATHS = frozenset({"/api/search", "/api/stats", "/api/ledger"})
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +54,24 @@ class Caller:
             raise ApiError(403, "scope_missing", f"This token lacks the scope {scope}.")
 
 
-BOOTSTRAP_CALLER = Caller("bootstrap", None, frozenset({"read", "write", "admin"}))
+BOOTSTRAP_CALLER = Caller(BOOTSTRAP_NAME, None, frozenset({"read", "write", "admin"}))
 
 
 class AuthMiddleware:
     """Rejects requests under /api that have neither a valid token nor a valid sign-in cookie."""
 
-    def __init__(self, app: ASGIApp, bootstrap_token: str, cookies: SignInCookies, tokens: TokenAuthenticator) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        bootstrap_token: str,
+        cookies: SignInCookies,
+        tokens: TokenAuthenticator,
+        pool_size: int,
+    ) -> None:
         self.app = app
+        self._reads = ConcurrencyLimiter(max(2, pool_size // 2))
+        self._slow_reads = ConcurrencyLimiter(max(1, pool_size // 4))
+        self._failed_attempts = FailedAttempts()
         self._bootstrap_token = bootstrap_token.encode()
         self._tokens = tokens
         self._cookies = cookies
@@ -63,7 +82,7 @@ class AuthMiddleware:
             return
         headers = Headers(scope=scope)
         try:
-            caller = await self._authenticate(scope["method"], headers)
+            caller = await self._authenticate(scope, headers)
             if caller is not None and scope["path"] not in _SCOPE_FREE_PATHS:
                 caller.require_scope("read" if scope["method"] in SAFE_METHODS else "write")
         except ApiError as error:
@@ -76,10 +95,25 @@ class AuthMiddleware:
             await _UNAUTHORIZED(scope, receive, send)
             return
         scope.setdefault("state", {})[_CALLER_KEY] = caller
-        if scope["method"] in SAFE_METHODS or scope["path"] in _SCOPE_FREE_PATHS:
+        if scope["method"] in SAFE_METHODS:
+            await self._read(caller, scope, receive, send)
+        elif scope["path"] in _SCOPE_FREE_PATHS:
             await self.app(scope, receive, send)
         else:
             await self._audit(caller, scope, receive, send)
+
+    async def _read(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request when the caller has few others; 503 if that takes too long."""
+        async with contextlib.AsyncExitStack() as slots:
+            try:
+                if not _has_slots_of_its_own(scope["path"]):
+                    if scope["path"] in _SLOW_PATHS:
+                        await slots.enter_async_context(self._slow_reads.slot(caller.token_id))
+                    await slots.enter_async_context(self._reads.slot(caller.token_id))
+            except ApiError as error:
+                await responses.failure(error)(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
 
     async def _audit(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         """Record the request in the audit log before its response goes out."""
@@ -87,7 +121,9 @@ class AuthMiddleware:
         async def record_then_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 try:
-                    await self._tokens.record_audit(caller.name, scope["method"], scope["path"], message["status"])
+                    route = getattr(scope.get("route"), "path", _NO_ROUTE)
+                    chat_ids = scope["state"].get(_AUDITED_CHATS_KEY, ())
+                    await self._tokens.record_audit(caller.name, scope["method"], route, message["status"], chat_ids)
                 except errors.StoreError as error:
                     # The change is committed: a response that reports a failure would be wrong.
                     log.error("audit record failed: %s", error)  # noqa: TRY400 - the traceback adds nothing
@@ -95,8 +131,9 @@ class AuthMiddleware:
 
         await self.app(scope, receive, record_then_send)
 
-    async def _authenticate(self, method: str, headers: Headers) -> Caller | None:
+    async def _authenticate(self, scope: Scope, headers: Headers) -> Caller | None:
         """The caller by token, else by cookie; raises ApiError for a request that another site may have caused."""
+        method: str = scope["method"]
         authorization = headers.get("authorization")
         if authorization is None:
             sign_in = self._cookies.decode(headers, time.time())
@@ -112,9 +149,26 @@ class AuthMiddleware:
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
-        if hmac.compare_digest(bearer.strip().encode(), self._bootstrap_token):
+        address = scope["client"][0] if scope.get("client") else ""
+        if wait := self._failed_attempts.wait_seconds(address, bearer):
+            sentence = "Too many attempts with wrong tokens came from this address."
+            raise ApiError(429, "too_many_failed_attempts", sentence, {"retry-after": str(math.ceil(wait))})
+        caller = await self._find_bearer(bearer.strip())
+        if caller is None:
+            self._failed_attempts.record_failure(address)
+        else:
+            self._failed_attempts.record_success(bearer)
+        return caller
+
+    async def _find_bearer(self, bearer: str) -> Caller | None:
+        if hmac.compare_digest(bearer.encode(), self._bootstrap_token):
             return BOOTSTRAP_CALLER
-        return _caller_from_token(await self._tokens.authenticate(bearer.strip()))
+        return _caller_from_token(await self._tokens.authenticate(bearer))
+
+
+def _has_slots_of_its_own(path: str) -> bool:
+    """Whether the response is a stream or an export, which holds no thread."""
+    return path == "/api/stream" or path.endswith("/export")
 
 
 def _caller_from_token(token: Token | None) -> Caller | None:
@@ -131,3 +185,8 @@ def caller(request: Request) -> Caller:
     """The authenticated caller of a request under /api."""
     authenticated: Caller = request.scope["state"][_CALLER_KEY]
     return authenticated
+
+
+def set_audited_chats(request: Request, chat_ids: Sequence[int]) -> None:
+    """Note the canonical chats that the request is about, for the audit log."""
+    request.scope["state"][_AUDITED_CHATS_KEY] = chat_ids

@@ -9,15 +9,15 @@ class RateLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[int, tuple[float, float]] = {}
 
-    def acquire(self, token_name: str, per_minute: int) -> float:
+    def acquire(self, token_id: int, per_minute: int) -> float:
         """0 if the token may make one more request now, else the seconds until it may."""
         now = self._clock()
-        level, updated_at = self._buckets.get(token_name, (float(per_minute), now))
+        level, updated_at = self._buckets.get(token_id, (float(per_minute), now))
         level = min(float(per_minute), level + (now - updated_at) * per_minute / 60)
         if level < 1:
-            self._buckets[token_name] = (level, now)
+            self._buckets[token_id] = (level, now)
             return (1 - level) * 60 / per_minute
-        self._buckets[token_name] = (level - 1, now)
+        self._buckets[token_id] = (level - 1, now)
         return 0

@@ -69,4 +69,4 @@ def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) 
 
 
 def _is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+    return database.from_request(request).settings.is_behind_tls or request.url.scheme == "https"

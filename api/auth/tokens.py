@@ -1,7 +1,7 @@
 """Looks up the tokens of callers and limits their rates; api/auth/access.py checks the bootstrap token itself."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio.to_thread
 
@@ -37,17 +37,17 @@ class TokenAuthenticator:
     async def _find_rate_limited(self, query: Callable[[Connection], Token | None]) -> Token | None:
         token = await anyio.to_thread.run_sync(lambda: self._database.read_primary(query))
         if token is not None and token.per_minute is not None:
-            wait = self._rate_limiter.acquire(token.name, token.per_minute)
+            wait = self._rate_limiter.acquire(token.token_id, token.per_minute)
             if wait:
                 sentence = f"This token may make {token.per_minute} requests a minute."
                 raise ApiError(429, "rate_limited", sentence, {"retry-after": str(math.ceil(wait))})
         return token
 
-    async def record_audit(self, caller: str, method: str, path: str, status: int) -> None:
+    async def record_audit(self, caller: str, method: str, route: str, status: int, chat_ids: Sequence[int]) -> None:
         """Record a request that wrote, or tried to; raises StoreError."""
 
         def write() -> None:
             with self._database.write_pool.connection() as connection:
-                audit.record(connection, caller, method, path, status)
+                audit.record(connection, caller, method, route, status, chat_ids)
 
         await anyio.to_thread.run_sync(write)

@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from itertools import chain
 
 import anyio
@@ -15,16 +14,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import access
+from api.auth.revocations import RevocationWatch
 from api.chats import export_formats, messages
 from api.chats.export_formats import ExportFormat
+from api.chats.export_slots import ExportSlots
 from api.http import database, parameters
 from api.http.errors import ApiError
 from store.reading.export import ExportSnapshot
 
-MAX_CONCURRENT_EXPORTS = 4
-"""Exports of a process at the same time; each holds its own connection to PostgreSQL."""
 SEND_TIMEOUT_SECONDS = 120.0
 """Seconds that a client has to accept a chunk."""
+MAX_SECONDS = 3600.0
+"""Seconds that a client has for the whole file: its snapshot holds back vacuum."""
+_CHUNK_BYTES = 128 << 10
+"""Bytes that are compressed without a break in which other requests are served."""
 
 
 def export_chat(request: Request) -> Response:
@@ -53,9 +56,10 @@ def _export_response(
     if request.method == "HEAD":
         return Response(headers=headers)
     limiter: anyio.CapacityLimiter = request.app.state.stream_limiter
-    slots: threading.BoundedSemaphore = request.app.state.export_slots
-    if not slots.acquire(blocking=False):
-        sentence = f"{MAX_CONCURRENT_EXPORTS} exports are running; try again when one of them has finished."
+    slots: ExportSlots = request.app.state.export_slots
+    caller = access.caller(request)
+    if not slots.try_acquire(caller.token_id):
+        sentence = "Too many exports are running, of this token or of all; try again when one of them has finished."
         raise ApiError(503, "too_many_exports", sentence, {"retry-after": "10"})
     try:
         snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
@@ -67,22 +71,34 @@ def _export_response(
             snapshot.close()
             raise
     except BaseException:
-        slots.release()
+        slots.release(caller.token_id)
         raise
 
     def release() -> None:
         snapshot.close()
-        slots.release()
+        slots.release(caller.token_id)
 
-    return _ExportResponse(_encode_file(chain([first_page], pages), export_format, limiter), headers, release)
+    revocations: RevocationWatch = request.app.state.revocations
+    content = _encode_file(chain([first_page], pages), export_format, limiter)
+    return _ExportResponse(content, headers, release, lambda: revocations.wait(caller))
 
 
 class _ExportResponse(StreamingResponse):
-    """Closes its snapshot, also where the client disconnects or is too slow; the manifest is then missing."""
+    """Closes its snapshot, also where the client disconnects, is too slow or may not read any more.
 
-    def __init__(self, content: AsyncGenerator[bytes], headers: dict[str, str], release: Callable[[], None]) -> None:
+    The manifest is then missing.
+    """
+
+    def __init__(
+        self,
+        content: AsyncGenerator[bytes],
+        headers: dict[str, str],
+        release: Callable[[], None],
+        revoked: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(content, headers=headers)
         self._release = release
+        self._revoked = revoked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
@@ -92,10 +108,20 @@ class _ExportResponse(StreamingResponse):
         try:
             # uvicorn then closes the connection, as the response is incomplete.
             with contextlib.suppress(TimeoutError, ClientDisconnect):
-                await super().__call__(scope, receive, send_in_time)
+                with anyio.CancelScope() as serving:
+                    watch = asyncio.create_task(self._cancel_on_revocation(serving))
+                    try:
+                        async with asyncio.timeout(MAX_SECONDS):
+                            await super().__call__(scope, receive, send_in_time)
+                    finally:
+                        watch.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._release)
+
+    async def _cancel_on_revocation(self, scope: anyio.CancelScope) -> None:
+        await self._revoked()
+        scope.cancel()
 
 
 async def _encode_file(
@@ -107,9 +133,15 @@ async def _encode_file(
     header = export_format.header.encode()
     digest.update(header)
     yield header
-    while page := await anyio.to_thread.run_sync(next, pages, (), limiter=limiter):
+
+    def encode_page() -> tuple[int, bytes]:
+        page = next(pages, ())
         chunk = export_format.encode_messages(page).encode()
         digest.update(chunk)
-        count += len(page)
-        yield chunk
+        return len(page), chunk
+
+    while (page := await anyio.to_thread.run_sync(encode_page, limiter=limiter))[0]:
+        count += page[0]
+        for start in range(0, len(page[1]), _CHUNK_BYTES):
+            yield page[1][start : start + _CHUNK_BYTES]
     yield export_format.encode_manifest(json.dumps({"count": count, "sha256": digest.hexdigest()})).encode()

@@ -13,7 +13,7 @@ from api.chats import messages
 from api.http import cursors, database, errors, parameters, request_body, responses
 from api.http.errors import ApiError
 from store.postgres import errors as store_errors
-from store.reading import read_flags
+from store.reading import chat_scope, read_flags
 from store.reading.message_pages import ReadSnapshot
 from store.reading.read_flags import UnreadState
 
@@ -56,6 +56,7 @@ def _update(request: Request, body: bytes) -> Response:
     scope = messages.requested_scope(request)
     flags = ReadFlagRequest.parse(body)
     pools = database.from_request(request)
+    access.set_audited_chats(request, pools.read_primary(lambda connection: chat_scope.chat_ids(connection, scope)))
     if flags.mark_unread:
         with pools.write_pool.connection() as connection:
             return _unread_response(read_flags.mark_unread(connection, scope))

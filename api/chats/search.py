@@ -1,6 +1,7 @@
 """`GET /api/search`: messages that contain all the words, newest first."""
 
 import json
+import time
 from typing import cast
 
 from starlette.requests import Request
@@ -19,6 +20,8 @@ from store.reading.search import SearchHit, SearchPosition, SearchQuery
 DEFAULT_LIMIT = 20
 _CURSOR_KIND = "search"
 _QUERY_CANCELED = "57014"
+_MAX_MARKING_SECONDS = 0.5
+"""Seconds in which similar words are marked in the snippets of a page; in the others none is."""
 
 
 def search_messages(request: Request) -> Response:
@@ -52,7 +55,8 @@ def search_messages(request: Request) -> Response:
             raise
         sentence = "Too many messages contain these words: use longer or more words, a chat or a period."
         raise ApiError(400, "query_too_broad", sentence) from error
-    results = ",".join(_hit_json(hit, words, fuzzy=page.fuzzy) for hit in page.hits)
+    marked_until = time.monotonic() + _MAX_MARKING_SECONDS
+    results = ",".join(_hit_json(hit, words, fuzzy=page.fuzzy and time.monotonic() < marked_until) for hit in page.hits)
     last = page.next_position
     cursor = last and cursors.encode(_CURSOR_KIND, last.timestamp, last.id, int(last.fuzzy))
     return responses.success(

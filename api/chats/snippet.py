@@ -1,6 +1,8 @@
 """Extracts the part of a text that matches a search, with the ranges of the matches."""
 
+import bisect
 import difflib
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -9,8 +11,11 @@ from store.model import spelling
 
 _CONTEXT_LENGTH, _SNIPPET_LENGTH = 60, 200
 _MIN_SIMILARITY = 0.6
-_MAX_COMPARED_LENGTH = 10_000
+_MAX_COMPARED_LENGTH = 4_000
 """Characters in which similar words are looked for: each comparison takes microseconds."""
+_PIECE_LENGTH = 1_000
+_MAX_WORD_LENGTH = 512
+"""Characters of a query, and so of a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Snippet:
 
 def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
     """The snippet around the first match; `words` as `store.feed.search_document.split_query` returns them."""
-    text = spelling.compose(text)
+    text = _part_with_match(spelling.compose(text), words)
     normalized, offsets = spelling.normalize_with_offsets(text)
     compact, compact_offsets = search_document.without_separators(normalized, offsets)
     matches: set[tuple[int, int]] = set()
@@ -45,11 +50,40 @@ def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
     return Snippet(text[begin:end], visible)
 
 
-def _find(text: str, word: str) -> list[tuple[int, int]]:
+def _part_with_match(composed: str, words: tuple[str, ...]) -> str:
+    """The part of a long text around its first match, or its beginning; what follows looks at each character."""
+    if len(composed) <= 4 * _PIECE_LENGTH:
+        return composed
+    pieces = [
+        spelling.normalize(composed[start : start + _PIECE_LENGTH]) for start in range(0, len(composed), _PIECE_LENGTH)
+    ]
+    squeezed = [search_document.remove_separators(piece) for piece in pieces]
+    found = [
+        index
+        for text_pieces in (pieces, squeezed)
+        for word in words
+        if (index := _find_piece(text_pieces, _needle(word))) is not None
+    ]
+    start = max(0, min(found, default=0) * _PIECE_LENGTH - _CONTEXT_LENGTH)
+    return composed[start : start + 3 * _PIECE_LENGTH + _MAX_WORD_LENGTH]
+
+
+def _find_piece(pieces: list[str], needle: str) -> int | None:
+    """The index of the piece in which the first match begins."""
+    position = "".join(pieces).find(needle)
+    if position < 0:
+        return None
+    return bisect.bisect_right(list(itertools.accumulate(map(len, pieces))), position)
+
+
+def _needle(word: str) -> str:
     emoji = re.fullmatch("emoji([0-9]+)x", word)
     # A word of a script without spaces has spaces between its characters.
-    needle = chr(int(emoji[1])) if emoji else word.replace(" ", "")
-    return [match.span() for match in re.finditer(re.escape(needle), text)]
+    return chr(int(emoji[1])) if emoji else word.replace(" ", "")
+
+
+def _find(text: str, word: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(re.escape(_needle(word)), text)]
 
 
 def _find_similar(text: str, word: str) -> list[tuple[int, int]]:

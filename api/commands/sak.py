@@ -18,6 +18,7 @@ from api.gateway import client, errors
 from api.gateway.settings import GatewaySettingsError, Settings
 from api.http.errors import ApiError
 from environment import variables
+from store.model import lines
 from store.postgres import connections
 from store.postgres.errors import StoreError
 from telemetry.errors import SettingsError
@@ -108,7 +109,9 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         result = _execute(arguments, variables.of_command(environ))
     except _FAILURES as error:
         return _report_failure(arguments, error)
-    output = json.dumps(result.data, ensure_ascii=False, indent=2) if arguments.json else "\n".join(result.lines)
+    # The gateway's words do not move the cursor of a terminal.
+    shown = "\n".join(map(lines.show, result.lines))
+    output = json.dumps(result.data, ensure_ascii=False, indent=2) if arguments.json else shown
     sys.stdout.write(output + "\n")
     return result.exit_code
 
@@ -154,7 +157,7 @@ def _report_failure(arguments: argparse.Namespace, error: Exception) -> int:
         code = getattr(error, "code", None) or next(
             (code for kind, code in _ERROR_CODES.items() if isinstance(error, kind)), None
         )
-    sentence = error.message if isinstance(error, ApiError) else str(error)
+    sentence = lines.show(error.message if isinstance(error, ApiError) else str(error), keep="\n")
     if arguments.json:
         sys.stdout.write(json.dumps({"error": sentence, "code": code}, ensure_ascii=False) + "\n")
     else:

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     try:
         with connections.open(connections.url(environ), "api token") as connection:
             return _execute(arguments, connection)
-    except (StoreError, connections.DatabaseUrlError, tokens.TokenNameTakenError) as error:
+    except (StoreError, connections.DatabaseUrlError, tokens.TokenNameError) as error:
         raise SystemExit(f"api: {error}") from error
 
 

@@ -34,6 +34,11 @@ export async function signIn(token) {
 	return caller;
 }
 
+// Who a token is of, or who is signed in; null: nobody.
+export async function whoIs(token) {
+	return call("/api/session", token ? { headers: { authorization: `Bearer ${token}` } } : {}).catch(() => null);
+}
+
 export async function signOut() {
 	await write("/api/session", { method: "DELETE" });
 }

@@ -1,6 +1,6 @@
 // Begins: takes the token, signs in, and puts the two sides of the page together.
 
-import { Unreachable, get, onSignedOut, signIn, signOut } from "./calls.js";
+import { Unreachable, get, onSignedOut, signIn, signOut, whoIs } from "./calls.js";
 import { Conversation } from "./conversation.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
@@ -10,7 +10,7 @@ import { Outbox } from "./outbox.js";
 import { complain, menu, toast } from "./overlay.js";
 import { go, read, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
-import { door, wall } from "./signin.js";
+import { door, question, wall } from "./signin.js";
 import { Stream } from "./stream.js";
 import * as title from "./title.js";
 
@@ -21,11 +21,21 @@ const token = takeToken();
 // A link with a token may also be opened where the page is open already.
 addEventListener("hashchange", () => {
 	const another = takeToken();
-	if (another) start(another);
+	if (another) follow(another);
 });
 document.documentElement.lang = language;
 
 let page = null;
+
+// A stranger may have sent the link: what is written after it would be written as somebody else.
+async function follow(given) {
+	const [present, linked] = await Promise.all([whoIs(), whoIs(given)]);
+	if (!present || !linked || present.name === linked.name) return start(given);
+	page?.close();
+	page = null;
+	question(app, [present.name, linked.name], () => start(given), () => start());
+	return null;
+}
 
 async function start(given) {
 	page?.close();
@@ -165,4 +175,5 @@ function receipts(sessions, id) {
 	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;
 }
 
-start(token);
+if (token) follow(token);
+else start();

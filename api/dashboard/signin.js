@@ -17,6 +17,14 @@ export function door(app, enter, wrong) {
 	field.focus();
 }
 
+// Asks whether a link may change who is signed in.
+export function question(app, [present, linked], change, stay) {
+	const keep = h("button.button.main", { click: () => stay() }, t("stay_as"), " ", present);
+	const other = h("button.button", { click: () => change() }, t("sign_in_as"), " ", linked);
+	app.replaceChildren(h("main.door", h("div", { role: "alert" }, icon("warn"), h("h1", t("link_changes_caller")), keep, other)));
+	keep.focus();
+}
+
 const PAUSE = 3000; // ms between two tries
 
 export function wall(app, again) {

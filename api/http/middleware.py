@@ -24,14 +24,17 @@ _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_HSTS = {"strict-transport-security": "max-age=31536000"}
+"""https://www.rfc-editor.org/rfc/rfc6797: browsers use TLS for a year, also where a link says http."""
 _AS_OF_FIELD = re.compile(rb'"as_of":"[A-Za-z0-9_-]*"')
 """Not part of a page's ETag: it differs with every transaction anywhere. A client that keeps the older one marks no
 more as read than it would with the newer one."""
 
 
 class ResponseMiddleware:
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, *, is_behind_tls: bool) -> None:
         self.app = app
+        self.security_headers = {**_SECURITY_HEADERS, **(_HSTS if is_behind_tls else {})}
         self._requests = Counter("sak_api_requests", "Responses.", ["endpoint", "method", "status"], registry=registry)
         self._latency = Histogram(
             "sak_api_response_seconds", "Time until a response began.", ["endpoint"], registry=registry
@@ -78,7 +81,7 @@ class _OutgoingResponse:
             if headers.get("content-type", "").startswith("text/event-stream"):
                 self.is_stream = True
                 self._middleware.open_streams.inc()
-            for name, value in _SECURITY_HEADERS.items():
+            for name, value in self._middleware.security_headers.items():
                 headers.setdefault(name, value)
             headers[request_log.REQUEST_ID_HEADER] = self._request_id
             if self._supports_etag(message["status"], headers):
@@ -114,7 +117,7 @@ class _OutgoingResponse:
         return message
 
 
-def build(environ: Mapping[str, str], registry: CollectorRegistry) -> list[Middleware]:
+def build(environ: Mapping[str, str], registry: CollectorRegistry, *, is_behind_tls: bool) -> list[Middleware]:
     """From the outermost to the innermost; other sites may read responses only if API_CORS_ORIGINS lists them.
 
     Raises SettingsError.
@@ -132,5 +135,5 @@ def build(environ: Mapping[str, str], registry: CollectorRegistry) -> list[Middl
     return [
         *(cors if origins else []),
         Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
-        Middleware(ResponseMiddleware, registry),
+        Middleware(ResponseMiddleware, registry, is_behind_tls=is_behind_tls),
     ]

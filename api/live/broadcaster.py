@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _BUFFER_SIZE = 5_000
 """Changes kept in memory; a stream that is further behind reads the database itself."""
+_BUFFER_BYTES = 16 << 20
+"""The same in bytes. Up to twice as much of both is in memory."""
 _PAGE_SIZE = 500
 _PENDING_PAUSE, _IDLE_PAUSE = 0.02, 1.0
 """Seconds between two reads while a running transaction holds changes back, and while no change is known of.
@@ -58,6 +60,7 @@ class Broadcaster:
         self._wakeup = asyncio.Event()
         self._epoch: str | None = None
         self._events: list[StreamEvent] = []
+        self._buffer_bytes = 0
         # The buffer has all changes after the first position, up to and including the second.
         self._buffer_start = self._buffer_end = FeedPosition(0, 0)
 
@@ -107,19 +110,30 @@ class Broadcaster:
             return _IDLE_PAUSE
         self._events += [encode_event(page.epoch, change) for change in page.entries]
         self._buffer_end = page.next_position
-        if len(self._events) > 2 * _BUFFER_SIZE:
-            self._buffer_start = self._events[-_BUFFER_SIZE - 1].position
-            del self._events[:-_BUFFER_SIZE]
+        self._buffer_bytes += sum(len(event.frame) for event in self._events[len(self._events) - len(page.entries) :])
+        if len(self._events) > 2 * _BUFFER_SIZE or self._buffer_bytes > 2 * _BUFFER_BYTES:
+            self._trim_buffer()
         if page.entries:
             self._notify()
         if page.has_more:
             return 0
         return _PENDING_PAUSE if page.has_held_back else _IDLE_PAUSE
 
+    def _trim_buffer(self) -> None:
+        kept = kept_bytes = 0
+        for event in reversed(self._events[-_BUFFER_SIZE:]):
+            if kept_bytes + len(event.frame) > _BUFFER_BYTES:
+                break
+            kept += 1
+            kept_bytes += len(event.frame)
+        dropped = len(self._events) - kept
+        self._buffer_start, self._buffer_bytes = self._events[dropped - 1].position, kept_bytes
+        del self._events[:dropped]
+
     async def _reset(self) -> None:
         self._epoch, self._buffer_start = await self._query(change_feed.current_position)
         self._buffer_end = self._buffer_start
-        self._events = []
+        self._events, self._buffer_bytes = [], 0
         # Streams of the previous epoch then end, as they cannot continue.
         self._notify()
 

@@ -5,8 +5,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncGenerator, Sequence
+import itertools
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -16,17 +16,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.auth import access
-from api.auth.access import Caller
 from api.http import database, parameters
 from api.http.database import Database
 from api.http.errors import ApiError
 from api.live import broadcaster, change_ids
 from api.live.broadcaster import Broadcaster, StreamEvent
-from store.access import signouts, tokens
 from store.postgres import errors
-from store.postgres.connections import Connection
 from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
+from store.reading.json_views import MAX_PAGE_BYTES
 
 HEARTBEAT_SECONDS = 10.0
 """Seconds without an event after which another one, `heartbeat`, shows that the connection is alive."""
@@ -45,8 +43,10 @@ _EVENT_STREAM_HEADERS = {
 class EventStreamResponse(Response):
     """Sends events until the client disconnects, is too slow, or cannot receive a complete sequence any more."""
 
-    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes], revoked: Callable[[], Awaitable[None]]) -> None:
+        """`revoked` waits until the client may not receive events any more."""
         super().__init__(headers=_EVENT_STREAM_HEADERS)
+        self._revoked = revoked
         del self.headers["content-length"]
         self._events = events
 
@@ -57,6 +57,7 @@ class EventStreamResponse(Response):
             return
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
+            tasks.start_soon(self._cancel_on_revocation, tasks.cancel_scope)
             with contextlib.suppress(TimeoutError):
                 async with contextlib.aclosing(self._events) as events:
                     async for chunk in events:
@@ -64,6 +65,10 @@ class EventStreamResponse(Response):
                             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             tasks.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b""})
+
+    async def _cancel_on_revocation(self, scope: anyio.CancelScope) -> None:
+        await self._revoked()
+        scope.cancel()
 
 
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -76,21 +81,15 @@ async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> N
 class _StreamReader:
     database: Database
     broadcaster: Broadcaster
-    caller: Caller
     sessions: tuple[str, ...] | None
     epoch: str
     limiter: anyio.CapacityLimiter
 
     async def events(self, position: FeedPosition) -> AsyncGenerator[bytes]:
-        """The events after a position; ends at shutdown, when the token is revoked, or after an error."""
+        """The events after a position; ends at shutdown, or after an error."""
         # An id without data moves the client's Last-Event-ID, so that it can resume before its first event.
         yield f"retry: 2000\nid: {change_ids.encode(self.epoch, position)}\n\n".encode()
-        checked_at = time.monotonic()
         while not self.broadcaster.closed:
-            if time.monotonic() - checked_at >= HEARTBEAT_SECONDS:
-                checked_at = time.monotonic()
-                if not await self._is_still_authorized():
-                    return
             updated = self.broadcaster.updated
             events: Sequence[StreamEvent] | None = self.broadcaster.events_after(self.epoch, position)
             if events is None:
@@ -99,7 +98,7 @@ class _StreamReader:
                 except (ApiError, errors.TransientError):
                     return
             elif events:
-                events = events[:_PAGE_SIZE]
+                events = _first_page(events)
                 position = events[-1].position
             else:
                 try:
@@ -121,25 +120,14 @@ class _StreamReader:
         change_ids.check_continuity(page, self.epoch)
         return [broadcaster.encode_event(self.epoch, change) for change in page.entries], page.next_position
 
-    async def _is_still_authorized(self) -> bool:
-        """Whether neither the token was revoked nor the sign-in ended; True while the database is unavailable."""
-        name = None if self.caller == access.BOOTSTRAP_CALLER else self.caller.name
-        sign_in = self.caller.sign_in_nonce
-        if name is None and sign_in is None:
-            return True
-
-        def query(connection: Connection) -> bool:
-            return (name is None or tokens.is_name_in_use(connection, name)) and (
-                sign_in is None or not signouts.is_signed_out(connection, sign_in)
-            )
-
-        try:
-            return await anyio.to_thread.run_sync(lambda: self.database.read_primary(query), limiter=self.limiter)
-        except errors.TransientError:
-            return True
-
     def _can_see(self, session_id: str | None) -> bool:
         return self.sessions is None or session_id in self.sessions
+
+
+def _first_page(events: Sequence[StreamEvent]) -> Sequence[StreamEvent]:
+    """The first events, as many as one chunk may have."""
+    sizes = itertools.accumulate(len(event.frame) for event in events[:_PAGE_SIZE])
+    return events[: max(1, sum(size <= MAX_PAGE_BYTES for size in sizes))]
 
 
 async def stream(request: Request) -> Response:
@@ -158,5 +146,5 @@ async def stream(request: Request) -> Response:
         )
         change_ids.check_continuity(page, epoch)
     state = request.app.state
-    reader = _StreamReader(pools, state.broadcaster, caller, sessions, epoch, state.stream_limiter)
-    return EventStreamResponse(reader.events(position))
+    reader = _StreamReader(pools, state.broadcaster, sessions, epoch, state.stream_limiter)
+    return EventStreamResponse(reader.events(position), lambda: state.revocations.wait(caller))

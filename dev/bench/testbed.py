@@ -29,7 +29,7 @@ from dev.supervisor import listeners
 from store.postgres import migrator
 
 HOST = "127.0.0.1"
-API_TOKEN = "benchbenchbenchbenchbenchbenchbe"  # noqa: S105 - made up, for servers that only this machine reaches
+API_TOKEN = "token-of-the-benchmarks-0123456789"  # noqa: S105 - made up, for servers that only this machine reaches
 START_SECONDS = 30.0
 
 

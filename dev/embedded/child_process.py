@@ -27,10 +27,11 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
     death_signal: signal.Signals = signal.SIGTERM,
     pass_fds: Sequence[int] = (),
     cwd: str = "/",
+    umask: int = -1,
 ) -> subprocess.Popen[bytes]:
     """Start a program, whose output and errors go to `output`; `command[0]` is its full path.
 
-    Its own session keeps the terminal's Ctrl-C away from it: its parent stops it in order.
+    Its own session keeps the terminal's Ctrl-C away from it: its parent stops it in order. `umask` -1 is ours.
     """
     uid, gid = (user.uid, user.gid) if user else (-1, -1)
     launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
@@ -43,6 +44,7 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
         env=dict(environment),
         pass_fds=pass_fds,
         start_new_session=True,
+        umask=umask,
     )
 
 

@@ -129,6 +129,7 @@ class EmbeddedServer(ABC):
                 environment={**self._environment, **(environment or {})},
                 user=self._account,
                 death_signal=self.death_signal,
+                umask=0o077,
             )
         self._process = process
         child_process.wait_until(

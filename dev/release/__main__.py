@@ -1,16 +1,18 @@
 """`python -m dev.release COMMIT VERSION`: records a release, so that the upgrade tests run against it.
 
-Writes tests/upgrade/VERSION with stream entries and a spool of the release, and adds the commit to releases.toml.
+Writes tests/upgrade/VERSION with stream entries and a spool of the release, its bill of materials to deploy/sbom, and
+adds the commit to releases.toml.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from dev.errors import StartError
-from dev.release import queue_data, releases
+from dev.release import queue_data, releases, sbom
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,19 +23,25 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         record(str(options.commit), str(options.version))
-    except StartError as error:
+    except (StartError, sbom.LicenceUnknownError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
 def record(commit: str, version: str) -> None:
-    """Record the release, or record it again; raises StartError where its code cannot be read or run."""
+    """Record the release, or record it again.
+
+    Raises StartError where its code cannot be read or run, and LicenceUnknownError.
+    """
     with tempfile.TemporaryDirectory() as name:
         releases.extract(commit, Path(name))
         target = releases.RELEASES_FOLDER / version
         target.mkdir(parents=True, exist_ok=True)
         queue_data.record(Path(name), target)
+        sbom.BILLS_FOLDER.mkdir(exist_ok=True)
+        bill = json.dumps(sbom.bill_of_materials(Path(name)), indent=2)
+        (sbom.BILLS_FOLDER / f"{version}.cdx.json").write_text(f"{bill}\n", encoding="utf-8")
     releases.save(releases.Release(version, commit, releases.migrations_id(commit)))
 
 

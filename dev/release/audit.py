@@ -16,7 +16,7 @@ from dev.checkout import ROOT
 
 OSV_URL = "https://api.osv.dev/v1/querybatch"
 TIMEOUT_SECONDS = 20.0
-LOCK_FILES = ("requirements.lock", "requirements-test.lock")
+LOCK_FILES = ("requirements.lock", "requirements-tracing.lock", "requirements-test.lock", "requirements-bench.lock")
 CLEAN, VULNERABLE = 0, 1
 
 

@@ -3,12 +3,13 @@ import secrets
 from pathlib import Path
 
 from dev.errors import StartError
+from environment import private_files
 
 
 def read_or_create(path: Path) -> str:
     """The secret in the file; made and written at the first call, readable by its owner only."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = private_files.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         secret = path.read_text(encoding="utf-8").strip()
         if not secret:
@@ -23,5 +24,7 @@ def read_or_create(path: Path) -> str:
 def write_private(path: Path, content: str) -> None:
     """Write what only its owner may read, such as an address with a password in it."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        private_files.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8"
+    ) as file:
         file.write(content + "\n")

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from environment import private_files
+
 FILE_NAME = "quarantine.db"
 _BUSY_SECONDS = 5.0
 _SCHEMA = """
@@ -92,7 +94,7 @@ class QuarantineFile:
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(private_files.open_descriptor(self.path, os.O_RDWR | os.O_CREAT))
         file = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
         try:
             file.execute("PRAGMA secure_delete = ON")

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from environment import private_files
+
 SUFFIX = ".spool"
+_OPEN_FLAGS = os.O_RDWR | os.O_CREAT
 READ_MAX_BYTES = 4 << 20
 """Bound of one read."""
 BATCH_OVERHEAD_BYTES = 256
@@ -62,9 +65,9 @@ class SpoolFile:
         self._lock_fd = lock_fd
         self._confirmed_position = self._last_position = 0
         # SQLite gives the journal the mode of the file.
-        os.close(_open_private(path))
+        os.close(private_files.open_descriptor(path, _OPEN_FLAGS))
         if self._journal_path.exists():
-            os.close(_open_private(self._journal_path))
+            os.close(private_files.open_descriptor(self._journal_path, _OPEN_FLAGS))
         self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             # The lock keeps other processes out, so SQLite needs no shared memory, which some disks lack.
@@ -84,7 +87,7 @@ class SpoolFile:
         """The file, created if it is absent; None if another process holds it."""
         lock_path = path.with_suffix(".lock")
         is_new = not path.exists()
-        lock = _open_private(lock_path)
+        lock = private_files.open_descriptor(lock_path, _OPEN_FLAGS)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if lock_path.exists() and os.fstat(lock).st_ino == lock_path.stat().st_ino:
@@ -199,11 +202,3 @@ def _inode(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return facts.st_dev, facts.st_ino
-
-
-def _open_private(path: Path) -> int:
-    """A descriptor of the file, created if it is absent, which only its owner may read, whatever the umask."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with contextlib.suppress(PermissionError):  # of another user, who may have shared it on purpose
-        os.fchmod(descriptor, 0o600)
-    return descriptor

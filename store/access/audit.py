@@ -1,10 +1,19 @@
 """The audit log: which caller changed something, or tried to."""
 
+from collections.abc import Sequence
+
 from store.postgres.connections import Connection
 
 
-def record(connection: Connection, caller: str, method: str, path: str, status: int) -> None:
-    """Add one request with its HTTP status."""
+def record(  # noqa: PLR0913, PLR0917 - the columns
+    connection: Connection, caller: str, method: str, route: str, status: int, chat_ids: Sequence[int] = ()
+) -> None:
+    """Add one request with its HTTP status.
+
+    `route` is the pattern of the path and not the path itself, which may contain an address; `chat_ids` are the
+    canonical chats that it was about.
+    """
     connection.execute(
-        "INSERT INTO audit_log (caller, method, path, status) VALUES (%s, %s, %s, %s)", [caller, method, path, status]
+        "INSERT INTO audit_log (caller, method, path, status, chat_ids) VALUES (%s, %s, %s, %s, %s)",
+        [caller, method, route, status, list(chat_ids)],
     )

@@ -1,5 +1,8 @@
 """Ended sign-ins: cookies that are refused before they expire."""
 
+from collections.abc import Collection
+from typing import cast
+
 from store.postgres import errors
 from store.postgres.connections import Connection
 
@@ -20,3 +23,11 @@ def record(connection: Connection, nonce: str, cookie_lifetime: int) -> None:
 
 def is_signed_out(connection: Connection, nonce: str) -> bool:
     return connection.execute("SELECT FROM signouts WHERE nonce = %s", [nonce]).fetchone() is not None
+
+
+def find_ended(connection: Connection, nonces: Collection[str]) -> set[str]:
+    """Those of the sign-ins that were ended."""
+    if not nonces:
+        return set()
+    cursor = connection.execute("SELECT nonce FROM signouts WHERE nonce = ANY(%s)", [list(nonces)])
+    return {cast("str", nonce) for (nonce,) in cursor}

@@ -2,22 +2,32 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString, cast
 
+from store.model import spelling
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 PREFIX = "sakt_"
+BOOTSTRAP_NAME = "bootstrap"
+"""The caller with API_TOKEN, which is not in the database."""
+MAX_NAME_LENGTH = 128
+_RESERVED_NAMES = (BOOTSTRAP_NAME, "python -m", "forgotten")
+"""Beginnings of names, in any spelling."""
 _SELECT: LiteralString = """
 SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
 FROM api_tokens AS t
 """
 
 
-class TokenNameTakenError(Exception):
+class TokenNameError(Exception):
+    """The name cannot be a token's."""
+
+
+class TokenNameTakenError(TokenNameError):
     """A token with this name exists and is not revoked."""
 
 
@@ -40,7 +50,11 @@ def create(
     session_ids: Iterable[str] | None = None,
     per_minute: int | None = None,
 ) -> str:
-    """Create a token and return its secret, which is not stored. Raises TokenNameTakenError."""
+    """Create a token and return its secret, which is not stored. Raises TokenNameError."""
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise TokenNameError(f"A name has 1 to {MAX_NAME_LENGTH} printable characters, and no space around them.")
+    if spelling.normalize(name).startswith(_RESERVED_NAMES):
+        raise TokenNameError(f"The audit log uses {name!r} for callers without a token: choose another name.")
     token = PREFIX + secrets.token_urlsafe(32)
     with errors.translated():
         inserted = connection.execute(
@@ -72,10 +86,14 @@ def find_by_id(connection: Connection, token_id: int) -> Token | None:
     return _find(connection, "t.token_id = %s", token_id)
 
 
-def is_name_in_use(connection: Connection, name: str) -> bool:
-    """True if a token with this name exists and is not revoked."""
-    row = connection.execute("SELECT FROM api_tokens WHERE name = %s AND revoked_at IS NULL", [name]).fetchone()
-    return row is not None
+def find_active(connection: Connection, token_ids: Collection[int]) -> set[int]:
+    """Those of the tokens that exist and are not revoked."""
+    if not token_ids:
+        return set()
+    cursor = connection.execute(
+        "SELECT token_id FROM api_tokens WHERE token_id = ANY(%s) AND revoked_at IS NULL", [list(token_ids)]
+    )
+    return {cast("int", token_id) for (token_id,) in cursor}
 
 
 def list_all(connection: Connection) -> list[Token]:

@@ -1,7 +1,8 @@
 """Executes recorded erasures step by step while other processes write; a killed erasure resumes where it stopped.
 
 The stages: find the person's addresses; erase messages and message updates with the raw events about them; erase raw
-events that only mention the person; erase the remainder. Each step is one transaction that records its progress.
+events that only mention the person; erase the remainder, and renew PostgreSQL's statistics. Each step is one
+transaction that records its progress.
 """
 
 import json
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
-from store.erasure import erased_messages, linked_events, remainder, subjects, suppressions
+from store.erasure import erased_messages, linked_events, planner_statistics, remainder, subjects, suppressions
 from store.erasure.key_store import KeyStoreUnwritableError, SuppressionKey, SuppressionKeyStore
 from store.erasure.linked_events import ErasureStep
 from store.erasure.subjects import ErasureSubject
@@ -26,6 +27,8 @@ ErasureStage: TypeAlias = Literal["addresses", "messages", "updates", "events", 
 STEP_RETRY_SECONDS = 60.0
 """Seconds for which one step is retried while other writers hold its locks."""
 _RETRY_PAUSE = 0.2
+_REMAINDER_ERASED = 1
+"""The position in the last stage from which on positions are the oids of tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +125,23 @@ def _run_stage(connection: Connection, key_store: SuppressionKeyStore, job: Eras
         case "events":
             step = linked_events.erase_mentions(connection, job.subject, job.last_id)
             return _record_step(connection, job, step, "remainder")
-        case "remainder":
+        case "remainder" if job.last_id == 0:
             erased_counts = job.erased_counts + Counter(remainder.erase(connection, key, job.subject))
-            connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [job.erasure_id])
-            return replace(job, erased_counts=erased_counts)
+            erased = replace(job, erased_counts=erased_counts, last_id=_REMAINDER_ERASED)
+            _save_progress(connection, erased, "remainder", erased.last_id)
+            return erased
+        case "remainder":
+            return _renew_statistics(connection, job)
+
+
+def _renew_statistics(connection: Connection, job: ErasureJob) -> ErasureJob:
+    """Not a stage of its own, as a worker of an earlier version may continue."""
+    table = planner_statistics.renew_next(connection, job.subject, job.last_id)
+    if table is None:
+        connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [job.erasure_id])
+        return job
+    _save_progress(connection, job, "remainder", table)
+    return replace(job, last_id=table)
 
 
 def _suppress_aliases(

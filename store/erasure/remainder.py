@@ -122,13 +122,14 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
 
 
 def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> None:
+    """Erase paths that an earlier version recorded as they were requested."""
     searched = subject.mentions()
     parameters = {"received_until": subject.received_until}
     cursor = connection.execute(
         """
         SELECT DISTINCT a.path
         FROM audit_log AS a
-        WHERE a.path LIKE '/api/chats/%%' AND a.at <= to_timestamp(%(received_until)s / 1000.0)
+        WHERE a.at <= to_timestamp(%(received_until)s / 1000.0)
         """,
         parameters,
     )
@@ -136,7 +137,7 @@ def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> Non
     connection.execute(
         """
         UPDATE audit_log AS a
-        SET path = regexp_replace(a.path, '/api/chats/[^/]*', '/api/chats/forgotten')
+        SET path = '/forgotten'
         WHERE a.path = ANY(%(paths)s) AND a.at <= to_timestamp(%(received_until)s / 1000.0)
         """,
         {**parameters, "paths": paths},

@@ -66,6 +66,11 @@ def split_query(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*numbers, *(_separate(word).strip() for word in words), *emoji]))
 
 
+def remove_separators(text: str) -> str:
+    """A normalised text without the separators of numbers and codes."""
+    return text.translate(_WITHOUT_SEPARATORS)
+
+
 def without_separators(text: str, offsets: list[int]) -> tuple[str, list[int]]:
     """A normalised text without the separators of numbers and codes, and the offsets of the remaining characters."""
     kept = [n for n, character in enumerate(text) if character.translate(_WITHOUT_SEPARATORS)]

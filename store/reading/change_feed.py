@@ -8,7 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
-from store.reading.json_views import CHAT_JSON, MAX_BIGINT, MESSAGE_JSON, SEND_JSON, iso_time
+from store.reading.json_views import (
+    CHAT_JSON,
+    MAX_BIGINT,
+    MAX_PAGE_BYTES,
+    MESSAGE_BYTES,
+    MESSAGE_JSON,
+    SEND_JSON,
+    iso_time,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,10 +75,10 @@ WITH feed AS MATERIALIZED (
     ) AS newest ON true
 )
 SELECT feed.epoch, feed.newest_xid, feed.newest_change_id, feed.pruned, feed.held_back,
-    entry.xid::text::bigint, entry.change_id, entry.session_id, entry.json
+    entry.candidates, entry.xid::text::bigint, entry.change_id, entry.session_id, entry.json
 FROM feed
 LEFT JOIN LATERAL (
-    SELECT f.xid, f.change_id, f.session_id, (
+    SELECT f.candidates, f.xid, f.change_id, f.session_id, (
             SELECT row_to_json(view)::text
             FROM (
                 SELECT f.kind, f.session_id, canonical.address,
@@ -89,12 +97,19 @@ LEFT JOIN LATERAL (
             ) AS view
         ) AS json
     FROM (
-        SELECT c.xid, c.change_id, c.kind, c.session_id, c.chat_id, c.message, c.send_id, c.changed_at
-        FROM changes AS c
-        WHERE (c.xid, c.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AND c.xid < feed.horizon
-            AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
-        ORDER BY c.xid, c.change_id
-        LIMIT %(limit)s
+        SELECT c.*, count(*) OVER () AS candidates,
+            sum(m.bytes) OVER (ORDER BY c.xid, c.change_id ROWS UNBOUNDED PRECEDING) - m.bytes AS bytes_before
+        FROM (
+            SELECT c.xid, c.change_id, c.kind, c.session_id, c.chat_id, c.message, c.send_id, c.changed_at
+            FROM changes AS c
+            WHERE (c.xid, c.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AND c.xid < feed.horizon
+                AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
+            ORDER BY c.xid, c.change_id
+            LIMIT %(limit)s
+        ) AS c
+        CROSS JOIN LATERAL (
+            SELECT coalesce((SELECT {MESSAGE_BYTES} FROM whatsapp_messages AS m WHERE m.id = c.message), 0) AS bytes
+        ) AS m
     ) AS f
     -- LIMIT 1, although it is one row: it forces an index lookup per change, however many changes the planner expects.
     LEFT JOIN LATERAL (
@@ -135,6 +150,7 @@ LEFT JOIN LATERAL (
         SELECT s.rev, {SEND_JSON} AS json FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
     ) AS sent ON true
     LEFT JOIN sessions AS s ON s.session_id = f.session_id
+    WHERE f.bytes_before < %(max_bytes)s
 ) AS entry ON true
 ORDER BY entry.xid, entry.change_id
 """  # noqa: S608
@@ -147,20 +163,28 @@ def current_position(connection: Connection) -> tuple[str, FeedPosition]:
 
 
 def read(connection: Connection, after: FeedPosition, limit: int, sessions: tuple[str, ...] | None = None) -> FeedPage:
-    """Return the changes of these sessions (None: all) after a position."""
+    """Return the changes of these sessions (None: all) after a position, fewer if their texts are large."""
     visible = None if sessions is None else list(sessions)
     rows = connection.execute(
         _READ_QUERY,
-        {**asdict(after), "xid": str(after.xid), "sessions": visible, "limit": limit + 1, "versions": False},
+        {
+            **asdict(after),
+            "xid": str(after.xid),
+            "sessions": visible,
+            "limit": limit + 1,
+            "max_bytes": MAX_PAGE_BYTES,
+            "versions": False,
+        },
     ).fetchall()
     epoch, *newest_columns, is_pruned, has_held_back = cast("tuple[str, int, int, bool, bool]", rows[0][:5])
     newest = FeedPosition(*newest_columns)
-    changes = cast("list[tuple[int | None, int, str | None, str]]", [row[5:] for row in rows])
+    candidates = cast("int | None", rows[0][5]) or 0
+    changes = cast("list[tuple[int | None, int, str | None, str]]", [row[6:] for row in rows[:limit]])
     entries = [
         FeedEntry(FeedPosition(xid, change_id), session_id, json)
         for xid, change_id, session_id, json in changes
         if xid is not None
     ]
-    has_more = len(entries) > limit
-    next_position = entries[limit - 1].position if has_more else max(after, newest)
-    return FeedPage(epoch, tuple(entries[:limit]), next_position, newest, has_more, has_held_back, is_pruned)
+    has_more = candidates > len(entries)
+    next_position = entries[-1].position if has_more and entries else max(after, newest)
+    return FeedPage(epoch, tuple(entries), next_position, newest, has_more, has_held_back, is_pruned)

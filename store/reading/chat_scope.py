@@ -1,7 +1,9 @@
 """The rows of `chats` that an address means to a reader who may see certain sessions."""
 
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import LiteralString, cast
+
+from store.postgres.connections import Connection
 
 MEMBERS_CTE: LiteralString = """
 canonical_chats AS MATERIALIZED (
@@ -34,3 +36,12 @@ class ChatScope:
 
     def parameters(self) -> dict[str, object]:
         return {"address": self.address, "sessions": None if self.sessions is None else list(self.sessions)}
+
+
+def chat_ids(connection: Connection, scope: ChatScope) -> list[int]:
+    """The ids of the canonical chats."""
+    cursor = connection.execute(
+        f"WITH {MEMBERS_CTE} SELECT c.chat_id FROM canonical_chats AS c ORDER BY c.chat_id",  # noqa: S608 - literals
+        scope.parameters(),
+    )
+    return [cast("int", chat_id) for (chat_id,) in cursor]

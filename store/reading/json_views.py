@@ -10,6 +10,10 @@ from store.model import addresses, message_columns
 
 MAX_BIGINT = 2**63 - 1
 """A position or a time after all others."""
+MAX_PAGE_BYTES = 1 << 20
+"""Texts of one page of messages or changes; a page with more has fewer of them than were asked for."""
+_MAX_VERSIONS_BYTES: LiteralString = "1048576"
+_MAX_REACTIONS: LiteralString = "1024"
 
 
 def iso_time(expression: LiteralString) -> LiteralString:
@@ -70,6 +74,7 @@ MESSAGE_JSON: LiteralString = f"""(
                     CROSS JOIN LATERAL (SELECT canonical_address(m.session_id, u.sender) AS sender) AS by
                     WHERE u.key_id = m.key_id AND u.kind = 'reaction' AND c.canonical_chat_id = canonical.chat_id
                     ORDER BY u.direction, by.sender, u.occurred_at DESC, u.digest DESC
+                    LIMIT {_MAX_REACTIONS}
                 ) AS r
                 WHERE r.text <> ''
             ), '[]') AS reactions,
@@ -79,22 +84,26 @@ MESSAGE_JSON: LiteralString = f"""(
                     ORDER BY v.at, v.digest NULLS FIRST
                 )
                 FROM (
-                    SELECT m.original_text AS text, m.timestamp AS at, NULL::bytea AS digest
-                    UNION ALL
-                    SELECT u.text, u.occurred_at, u.digest
-                    FROM message_updates AS u
-                    LEFT JOIN chats AS c ON c.chat_id = u.chat_id
-                    WHERE u.key_id = m.key_id AND u.kind = 'edit'
-                        AND {message_columns.same_sender("m", "u")}
-                        AND coalesce(c.canonical_chat_id = canonical.chat_id AND u.direction = m.direction, NOT EXISTS (
-                            SELECT
-                            FROM whatsapp_messages AS o
-                            JOIN chats AS oc USING (chat_id)
-                            WHERE o.key_id = m.key_id
-                                AND (oc.canonical_chat_id, o.direction) <> (canonical.chat_id, m.direction)
-                        ))
+                    SELECT e.text, e.at, e.digest,
+                        sum(octet_length(e.text)) OVER (ORDER BY e.at DESC, e.digest DESC NULLS LAST) AS bytes
+                    FROM (
+                        SELECT m.original_text AS text, m.timestamp AS at, NULL::bytea AS digest
+                        UNION ALL
+                        SELECT u.text, u.occurred_at, u.digest
+                        FROM message_updates AS u
+                        LEFT JOIN chats AS c ON c.chat_id = u.chat_id
+                        WHERE u.key_id = m.key_id AND u.kind = 'edit'
+                            AND {message_columns.same_sender("m", "u")}
+                            AND coalesce(c.canonical_chat_id = canonical.chat_id AND u.direction = m.direction, NOT EXISTS (
+                                SELECT
+                                FROM whatsapp_messages AS o
+                                JOIN chats AS oc USING (chat_id)
+                                WHERE o.key_id = m.key_id
+                                    AND (oc.canonical_chat_id, o.direction) <> (canonical.chat_id, m.direction)
+                            ))
+                    ) AS e
                 ) AS v
-                WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL
+                WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL AND v.bytes <= {_MAX_VERSIONS_BYTES}
             ), '[]') END AS versions,
             -- The send that became this message, so that a reader replaces the one by the other.
             CASE WHEN m.direction = 'outgoing' THEN (
@@ -109,7 +118,14 @@ MESSAGE_JSON: LiteralString = f"""(
 """A message as JSON text.
 
 Requires the aliases `m`, a row of whatsapp_messages, and `canonical`, the chat_id and address of its canonical chat. If
-the parameter `versions` is false, the field `versions` (the texts before each edit) is null."""
+the parameter `versions` is false, the field `versions` (the texts before each edit, the newest within a mebibyte) is
+null."""
+MESSAGE_BYTES: LiteralString = "({})".format(
+    " + ".join(
+        f"coalesce(octet_length(m.{column.name}), 0)" for column in message_columns.CONTENT if column.type == "text"
+    )
+)
+"""The bytes of a message's texts, which PostgreSQL knows without reading them. Requires the alias `m`."""
 
 SEND_JSON: LiteralString = f"""(
     SELECT row_to_json(view)::text

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from store.postgres.connections import Connection
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
-from store.reading.json_views import MAX_BIGINT, MESSAGE_JSON, SEND_JSON
+from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON, SEND_JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class MessagePage:
 def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralString:
     return f"""
         WITH {MEMBERS_CTE}
-        SELECT page.timestamp, page.receive_order, page.message_id, page.id, page.view,
-            context.epoch, context.snapshot, context.address
+        SELECT page.timestamp, page.receive_order, page.message_id, page.id, coalesce(message.json, send.json) AS json,
+            page.candidates, context.epoch, context.snapshot, context.address
         FROM (
             SELECT e.epoch::text, pg_current_snapshot()::text AS snapshot, (
                     SELECT members.address FROM members ORDER BY members.kind <> 'phone', members.address LIMIT 1
@@ -72,40 +72,54 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
             FROM feed_epoch AS e
         ) AS context
         LEFT JOIN (
-            SELECT entry.timestamp, entry.receive_order, entry.message_id, entry.id, entry.view
-            FROM members
-            CROSS JOIN LATERAL (
-                SELECT m.timestamp, m.receive_order, m.message_id, m.id, {MESSAGE_JSON} AS view
-                FROM whatsapp_messages AS m
-                CROSS JOIN (SELECT members.canonical_chat_id AS chat_id, members.address) AS canonical
-                WHERE m.chat_id = members.chat_id AND NOT m.is_duplicate
-                    AND (m.timestamp, m.receive_order, m.message_id, m.id)
-                        {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
-                    AND m.timestamp >= %(since)s AND m.timestamp < %(until)s
-                    AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)
-                    AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
+            SELECT found.*, count(*) OVER () AS candidates,
+                sum(found.bytes) OVER (ORDER BY {order_by} ROWS UNBOUNDED PRECEDING) - found.bytes AS bytes_before
+            FROM (
+                SELECT entry.*, NULL::uuid AS send_id, members.canonical_chat_id, members.address
+                FROM members
+                CROSS JOIN LATERAL (
+                    SELECT m.timestamp, m.receive_order, m.message_id, m.id, {MESSAGE_BYTES} AS bytes
+                    FROM whatsapp_messages AS m
+                    WHERE m.chat_id = members.chat_id AND NOT m.is_duplicate
+                        AND (m.timestamp, m.receive_order, m.message_id, m.id)
+                            {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
+                        AND m.timestamp >= %(since)s AND m.timestamp < %(until)s
+                        AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)
+                        AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
+                    ORDER BY {order_by}
+                    LIMIT %(limit)s
+                ) AS entry
+                -- Sends without a message take the position that it would have. There are few, usually none.
+                UNION ALL
+                SELECT entry.*, members.canonical_chat_id, members.address
+                FROM members
+                CROSS JOIN LATERAL (
+                    SELECT s.timestamp, s.receive_order, s.sort_key AS message_id, 0::bigint AS id,
+                        coalesce(octet_length(s.text), 0) AS bytes, s.send_id
+                    FROM sends AS s
+                    WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
+                        AND (s.timestamp, s.receive_order, s.sort_key, 0::bigint)
+                            {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
+                        AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
+                        AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
+                        AND (%(type)s::text IS NULL OR s.kind = %(type)s)
+                    ORDER BY {order_by}
+                    LIMIT %(limit)s
+                ) AS entry
                 ORDER BY {order_by}
                 LIMIT %(limit)s
-            ) AS entry
-            -- Sends without a message take the position that it would have. There are few, usually none.
-            UNION ALL
-            SELECT entry.timestamp, entry.receive_order, entry.message_id, entry.id, entry.view
-            FROM members
-            CROSS JOIN LATERAL (
-                SELECT s.timestamp, s.receive_order, s.sort_key AS message_id, 0::bigint AS id, {SEND_JSON} AS view
-                FROM sends AS s
-                WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
-                    AND (s.timestamp, s.receive_order, s.sort_key, 0::bigint)
-                        {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
-                    AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
-                    AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
-                    AND (%(type)s::text IS NULL OR s.kind = %(type)s)
-                ORDER BY {order_by}
-                LIMIT %(limit)s
-            ) AS entry
-            ORDER BY {order_by}
-            LIMIT %(limit)s
-        ) AS page ON true
+            ) AS found
+        ) AS page ON page.bytes_before < %(max_bytes)s
+        LEFT JOIN LATERAL (
+            SELECT {MESSAGE_JSON} AS json
+            FROM (SELECT page.canonical_chat_id AS chat_id, page.address) AS canonical
+            -- All columns, because MESSAGE_JSON decides which are used.
+            CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = page.id LIMIT 1) AS m
+        ) AS message ON true
+        LEFT JOIN LATERAL (
+            SELECT {SEND_JSON} AS json FROM sends AS s WHERE s.send_id = page.send_id LIMIT 1
+        ) AS send ON true
+        ORDER BY {order_by}
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
@@ -196,7 +210,7 @@ class _FetchedRows:
 def _fetch(
     connection: Connection, sql: LiteralString, query: MessageQuery, position: MessagePosition, limit: int
 ) -> _FetchedRows:
-    """Fetch up to `limit` rows."""
+    """Fetch up to `limit` rows, fewer if their texts exceed MAX_PAGE_BYTES."""
     rows = connection.execute(
         sql,
         {
@@ -208,12 +222,12 @@ def _fetch(
             "type": query.type,
             "versions": query.include_versions,
             "limit": limit + 1,
+            "max_bytes": MAX_PAGE_BYTES,
         },
     ).fetchall()
-    epoch, snapshot, address = cast("tuple[str, str, str | None]", rows[0][5:])
-    if rows[0][4] is None:
-        rows = []
-    return _FetchedRows(rows[:limit], len(rows) > limit, ReadSnapshot(epoch, snapshot), address)
+    candidates, epoch, snapshot, address = cast("tuple[int | None, str, str, str | None]", rows[0][5:])
+    rows = [] if candidates is None else rows[:limit]
+    return _FetchedRows(rows, (candidates or 0) > len(rows), ReadSnapshot(epoch, snapshot), address)
 
 
 def _position_of(row: tuple[object, ...]) -> MessagePosition:

@@ -1,15 +1,18 @@
 """Finds messages by words, parts of words and numbers, newest first."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import LiteralString, cast
+from typing import LiteralString, TypeAlias, cast
 
 from store.model import spelling
 from store.model.facts import ChatKind
 from store.postgres.connections import Connection
 from store.reading import search_terms
 from store.reading.chat_scope import MEMBERS_CTE
-from store.reading.json_views import IS_UNREAD, MAX_BIGINT, MESSAGE_JSON
+from store.reading.json_views import IS_UNREAD, MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON
 
+_Row: TypeAlias = tuple[int, int, str, str | None, str, int]
+"""Position, message, name of its chat, its text, and the number of rows that were found."""
 _CHAT_SCAN_WINDOW = 200
 """The newest messages of a chat, which are scanned first: a word that is frequent in it fills a page there."""
 _STATEMENT_TIMEOUT = "2500ms"
@@ -107,38 +110,49 @@ def _search_sql(
     # S608: assembled from literals only, which the type proves.
     return f"""
         WITH {MEMBERS_CTE}
-        SELECT s.timestamp, s.id, {MESSAGE_JSON}, canonical.name, concat_ws(' ', m.message_text, m.caption, m.file_name)
+        SELECT hit.timestamp, hit.id, {MESSAGE_JSON}, canonical.name,
+            concat_ws(' ', m.message_text, m.caption, m.file_name), hit.candidates
         FROM (
-            SELECT s.timestamp, s.id
-            FROM {source} AS s
-            WHERE {remaining_conditions} AND {in_chat}
-                AND (s.timestamp, s.id) < (%(timestamp)s, %(id)s)
-                AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
-                AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
-                AND (%(direction)s::text IS NULL OR s.direction = %(direction)s)
-                AND (%(type)s::text IS NULL OR s.message_type = %(type)s)
-            ORDER BY s.timestamp DESC, s.id DESC
-            OFFSET 0
-        ) AS s
+            SELECT found.*, count(*) OVER () AS candidates, sum(found.bytes)
+                    OVER (ORDER BY found.timestamp DESC, found.id DESC ROWS UNBOUNDED PRECEDING) - found.bytes
+                AS bytes_before
+            FROM (
+                SELECT s.timestamp, s.id, m.bytes, canonical.chat_id AS canonical_chat_id
+                FROM (
+                    SELECT s.timestamp, s.id
+                    FROM {source} AS s
+                    WHERE {remaining_conditions} AND {in_chat} AND (s.timestamp, s.id) < (%(timestamp)s, %(id)s)
+                        AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
+                        AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
+                        AND (%(direction)s::text IS NULL OR s.direction = %(direction)s)
+                        AND (%(type)s::text IS NULL OR s.message_type = %(type)s)
+                    ORDER BY s.timestamp DESC, s.id DESC OFFSET 0
+                ) AS s
+                CROSS JOIN LATERAL (
+                    SELECT {MESSAGE_BYTES} AS bytes, m.chat_id
+                    FROM whatsapp_messages AS m
+                    WHERE m.id = s.id AND NOT m.is_duplicate AND m.deleted_at IS NULL LIMIT 1
+                ) AS m
+                CROSS JOIN LATERAL (
+                    SELECT c.chat_id
+                    FROM chats AS member
+                    JOIN chats AS c ON c.chat_id = member.canonical_chat_id
+                    WHERE member.chat_id = m.chat_id
+                        AND (%(chat_kind)s::text IS NULL OR c.kind = %(chat_kind)s)
+                        AND (NOT %(waiting)s OR c.waiting_since IS NOT NULL)
+                        AND (NOT %(unread)s OR {IS_UNREAD})
+                    LIMIT 1
+                ) AS canonical
+                ORDER BY s.timestamp DESC, s.id DESC LIMIT %(limit)s
+            ) AS found
+        ) AS hit
+        -- All columns, because MESSAGE_JSON decides which are used.
+        CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = hit.id LIMIT 1) AS m
         CROSS JOIN LATERAL (
-            -- All columns, because MESSAGE_JSON decides which are used.
-            SELECT x.*
-            FROM whatsapp_messages AS x
-            WHERE x.id = s.id AND NOT x.is_duplicate AND x.deleted_at IS NULL
-            LIMIT 1
-        ) AS m
-        CROSS JOIN LATERAL (
-            SELECT c.chat_id, c.address, c.name
-            FROM chats AS member
-            JOIN chats AS c ON c.chat_id = member.canonical_chat_id
-            WHERE member.chat_id = m.chat_id
-                AND (%(chat_kind)s::text IS NULL OR c.kind = %(chat_kind)s)
-                AND (NOT %(waiting)s OR c.waiting_since IS NOT NULL)
-                AND (NOT %(unread)s OR {IS_UNREAD})
-            LIMIT 1
+            SELECT c.chat_id, c.address, c.name FROM chats AS c WHERE c.chat_id = hit.canonical_chat_id LIMIT 1
         ) AS canonical
-        ORDER BY s.timestamp DESC, s.id DESC
-        LIMIT %(limit)s
+        WHERE hit.bytes_before < %(max_bytes)s
+        ORDER BY hit.timestamp DESC, hit.id DESC
     """  # noqa: S608
 
 
@@ -157,14 +171,19 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
         )
         # Before the search, because messages that are indexed between the two queries were not searched.
         is_complete = _is_index_complete(connection)
-        rows: list[tuple[object, ...]] = [] if start.fuzzy else _search_newest(connection, query, start)
+        rows: list[_Row] = [] if start.fuzzy else _search_newest(connection, query, start)
         fuzzy = start.fuzzy
-        if fuzzy or len(rows) <= query.limit:
+        if fuzzy or not _fill_page(rows, query):
             rows, fuzzy = _search_all(connection, query, start, is_first_page=after is None)
-    page = cast("list[tuple[int, int, str, str | None, str]]", rows[: query.limit])
-    next_position = SearchPosition(*page[-1][:2], fuzzy) if len(rows) > query.limit else None
-    hits = tuple(SearchHit(*row[2:]) for row in page)
+    page = rows[: query.limit]
+    next_position = SearchPosition(*page[-1][:2], fuzzy) if page and page[-1][-1] > len(page) else None
+    hits = tuple(SearchHit(*row[2:5]) for row in page)
     return SearchPage(hits, next_position, fuzzy and bool(page), is_complete)
+
+
+def _fill_page(rows: Sequence[_Row], query: SearchQuery) -> bool:
+    """Whether there are more matches than the page can have, however many of them were cut off for their size."""
+    return bool(rows) and rows[0][-1] > query.limit
 
 
 def _is_index_complete(connection: Connection) -> bool:
@@ -181,29 +200,29 @@ def _is_index_complete(connection: Connection) -> bool:
     return row == (True,)
 
 
-def _search_newest(connection: Connection, query: SearchQuery, start: SearchPosition) -> list[tuple[object, ...]]:
+def _search_newest(connection: Connection, query: SearchQuery, start: SearchPosition) -> list[_Row]:
     """Scan the newest messages; the result is a full page or of no use."""
     condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(query.words)])
     sql = _search_sql(condition, query, newest_only=True)
     parameters = search_terms.like_parameters(query.words)
     windows = (search_terms.SCAN_WINDOW,) if query.address is None else (_CHAT_SCAN_WINDOW, search_terms.SCAN_WINDOW)
-    rows: list[tuple[object, ...]] = []
+    rows: list[_Row] = []
     for window in windows:
         rows = _fetch(connection, sql, query, start, parameters, window)
-        if len(rows) > query.limit:
+        if _fill_page(rows, query):
             break
     return rows
 
 
 def _search_all(
     connection: Connection, query: SearchQuery, start: SearchPosition, *, is_first_page: bool
-) -> tuple[list[tuple[object, ...]], bool]:
+) -> tuple[list[_Row], bool]:
     """Search all messages; also return whether similar words were searched."""
     frequencies = search_terms.measure_frequencies(connection, query.words, in_chat=query.address is not None)
     # Sessions that serve pages disable sorting, but the trigram index's matches are unordered.
     connection.execute("SELECT set_config('enable_sort', 'on', true)")
 
-    def run(condition: LiteralString, parameters: dict[str, str]) -> list[tuple[object, ...]]:
+    def run(condition: LiteralString, parameters: dict[str, str]) -> list[_Row]:
         scan_chat = not any(frequencies.use_index)
         sql = _search_sql(condition, query, scan_chat=scan_chat, sort_matches=frequencies.has_rare_word)
         return _fetch(connection, sql, query, start, parameters)
@@ -222,25 +241,23 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a query and its parameters
     start: SearchPosition,
     word_parameters: dict[str, str],
     scan_window: int = 0,
-) -> list[tuple[object, ...]]:
-    return connection.execute(
+) -> list[_Row]:
+    """The matches and their number, which may exceed the page's limit by one; fewer matches if they are large."""
+    cursor = connection.execute(
         sql,
         {
             **word_parameters,
+            **asdict(query),
             **asdict(start),
             "window": scan_window,
             "sessions": None if query.sessions is None else list(query.sessions),
-            "address": query.address,
-            "direction": query.direction,
-            "type": query.type,
             "since": 0 if query.since is None else query.since,
             "until": MAX_BIGINT if query.until is None else query.until,
-            "chat_kind": query.chat_kind,
-            "unread": query.unread,
-            "waiting": query.waiting,
             "versions": False,
             "limit": query.limit + 1,
+            "max_bytes": MAX_PAGE_BYTES,
         },
         # Not prepared, because the plan depends on the words' frequencies.
         prepare=False,
-    ).fetchall()
+    )
+    return cast("list[_Row]", cursor.fetchall())

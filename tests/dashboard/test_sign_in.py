@@ -2,6 +2,8 @@
 
 from playwright.sync_api import expect
 
+from store.access import tokens
+from store.postgres import connections
 from tests.support.browser import BrowserUser
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
@@ -86,3 +88,21 @@ def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
     expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "hi"
     browser_user.save_screenshot("hindi")
+
+
+def test_a_link_asks_before_it_changes_who_is_signed_in(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """A stranger could otherwise have somebody write messages with the stranger's token."""
+    with connections.open(history.database_url, "test") as connection:
+        other = tokens.create(connection, "stranger", ["read"])
+    page = browser_user.sign_in()
+
+    page.goto(f"{browser_user.url}/#token={other}")
+    page.get_by_role("button", name="Stay signed in as bootstrap").click()
+    expect(page.get_by_text("No chats yet")).to_be_visible()
+    stayed = page.evaluate("fetch('/api/session').then((answer) => answer.json())")
+    page.goto(f"{browser_user.url}/#token={other}")
+    page.get_by_role("button", name="Sign in as stranger").click()
+    expect(page.get_by_text("No chats yet")).to_be_visible()
+    changed = page.evaluate("fetch('/api/session').then((answer) => answer.json())")
+
+    assert (stayed["data"]["name"], changed["data"]["name"]) == ("bootstrap", "stranger")

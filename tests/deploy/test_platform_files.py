@@ -31,7 +31,8 @@ SAID = {
     "DATABASE_URL": "postgresql://sak@127.0.0.1/sak",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "WEBHOOK_SECRETS": "made-up",
-    "API_TOKEN": "made-up",
+    "API_TOKEN": "made-up-token-0123456789",
+    "API_HTTPS": "1",
     "SAK_BASE_URL": "https://sak.example/api/v1",
 }
 """Something for what only the platform knows."""
@@ -95,6 +96,13 @@ def test_a_process_is_given_no_secret_of_another(one: DeclaredProcess) -> None:
     }
 
     assert one.environment.keys() & foreign[one.module] == set()
+
+
+@pytest.mark.parametrize("one", [one for one in EVERYWHERE if not one.source.startswith("Procfile")], ids=ids)
+def test_cookies_are_secure_wherever_a_proxy_ends_tls(one: DeclaredProcess) -> None:
+    """The api cannot see it. One command of Heroku starts ingest or api."""
+    if one.module == "api" or (one.source == "heroku.yml" and one.module == "ingest"):
+        assert one.environment.get("API_HTTPS") in {"1", "${API_HTTPS:-1}"}
 
 
 @pytest.mark.parametrize("one", [one for one in EVERYWHERE if one.probes or one.ports], ids=ids)

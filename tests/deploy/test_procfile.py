@@ -22,7 +22,7 @@ from tests.support.deployed_system import is_free, responds
 from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
 from tests.support.waiting import wait_until
 
-TOKEN = "made-up-token"
+TOKEN = "made-up-token-0123456789"
 TEST = "tests/deploy/test_procfile.py"
 PHONE = "919812345678"
 PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"

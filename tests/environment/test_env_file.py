@@ -104,6 +104,19 @@ def test_a_secret_is_added_and_other_lines_remain_as_they_are(file: Path) -> Non
     assert list(file.parent.iterdir()) == [file]
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['WEBHOOK_SECRETS="old #1"\nHOST=::\n', "WEBHOOK_SECRETS='a b'\n", 'OPEN="private\nWEBHOOK_SECRETS=old\n'],
+)
+def test_no_secret_is_added_where_others_would_change(file: Path, content: str) -> None:
+    """Written without their quotation marks, these would be read as others."""
+    file.write_text(content)
+
+    with pytest.raises(EnvFileError):
+        env_file.add_secret(file, "new")
+    assert file.read_text() == content
+
+
 def test_a_command_prefers_its_own_environment_to_the_file(file: Path) -> None:
     file.write_text("DATA_DIR=/from/file\nHOST=::\n")
     environ = {"DATA_DIR": "/from/environment", "API_TOKEN": '"quoted-by-docker"'}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-API_TOKEN = "made-up-token"
+API_TOKEN = "made-up-token-0123456789"
 PHONE = "919812345679"
 HAS_NAMESPACES = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
 """True where a container can be imitated."""

@@ -110,21 +110,30 @@ def fly() -> Iterator[DeclaredProcess]:
     yield DeclaredProcess("fly.toml: release", tuple(app["deploy"]["release_command"].split()), secrets)
 
 
+def split_assignments(words: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """A command, and the variables that are assigned before it."""
+    start = next(index for index, word in enumerate(words) if "=" not in word)
+    return tuple(words[start:]), dict(word.split("=", 1) for word in words[:start])
+
+
 def railway() -> Iterator[DeclaredProcess]:
     """Variables are set beside the file, in Railway (docs/deploy.md)."""
     for path in sorted((ROOT / "deploy" / "railway").glob("*.json")):
         said = json.loads(path.read_text())["deploy"]
         probes = present_values(said, "healthcheckPath")
         for command in (said["startCommand"], *said.get("preDeployCommand", ())):
-            yield DeclaredProcess(f"deploy/railway/{path.name}", tuple(shlex.split(command)), {}, probes)
+            words, environment = split_assignments(shlex.split(command.removeprefix("env ")))
+            yield DeclaredProcess(f"deploy/railway/{path.name}", words, environment, probes)
 
 
 def heroku() -> Iterator[DeclaredProcess]:
     manifest = load_yaml("heroku.yml")
     said = [manifest["run"]["web"], *manifest["run"]["worker"]["command"], *manifest["release"]["command"]]
     for command in said:
-        plain = command.removeprefix("exec ").replace("${PROCESS:-ingest}", "ingest")
-        yield DeclaredProcess("heroku.yml", tuple(plain.split()), {})
+        words, environment = split_assignments(
+            command.replace("exec ", "").replace("${PROCESS:-ingest}", "ingest").split()
+        )
+        yield DeclaredProcess("heroku.yml", words, environment)
 
 
 def systemd() -> Iterator[DeclaredProcess]:

@@ -14,7 +14,7 @@ from store.model.batches import Batch, Event
 from store.model.facts import Direction, DisplayName, Fact, LidAlias, Message, MessageType, Outcome
 from store.postgres import connections
 
-API_TOKEN = "t" * 32
+API_TOKEN = "made-up-token-of-the-tests"
 BASE_TIME = 1_750_000_000_000
 """A moment, in ms."""
 SENDER_PHONE = "919811000001"

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from store.access import tokens
-from store.access.tokens import TokenNameTakenError
+from store.access.tokens import TokenNameError, TokenNameTakenError
 from store.postgres import connections
 from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
@@ -112,15 +112,28 @@ def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: HistoryW
 
 
 def test_writes_are_in_the_audit_log_and_reads_are_not(history: HistoryWriter, limited: ApiClient) -> None:
-    """Who marked it read? Who tried to?"""
+    """A path may contain a number in any spelling; the ids mean nothing once the chat is erased."""
+    history.store(message_fact())
     limited.get("/api/chats")
     limited.post(f"/api/chats/{SENDER_PHONE}/read")
     limited.post("/api/chats/x/read")
+    limited.post(f"/api/{SENDER_PHONE}")
 
-    assert history.rows("SELECT caller, method, path, status FROM audit_log ORDER BY audit_id") == [
-        ("limited", "POST", f"/api/chats/{SENDER_PHONE}/read", 200),
-        ("limited", "POST", "/api/chats/x/read", 400),
+    ((chat_id,),) = history.rows("SELECT chat_id FROM chats")
+    assert history.rows("SELECT caller, method, path, status, chat_ids FROM audit_log ORDER BY audit_id") == [
+        ("limited", "POST", "/api/chats/{phone}/read", 200, [chat_id]),
+        ("limited", "POST", "/api/chats/{phone}/read", 400, []),
+        ("limited", "POST", "(no such path)", 404, []),
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["", " wall", "wa\nll", "bootstrap", "Bo\u0301otstrap 2", "python -m store forget", "x" * 200]
+)
+def test_a_name_cannot_pass_for_another_caller(history: HistoryWriter, name: str) -> None:
+    """The audit log and the lists of sends name callers."""
+    with pytest.raises(TokenNameError):
+        make(history, name)
 
 
 def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) -> None:

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from api.chats import export as chats_export
+from api.chats import export_slots
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
@@ -102,7 +103,7 @@ def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -
 def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient) -> None:
     """A snapshot left open stops vacuum, and an export slot that is not released is lost."""
     history.store(message_fact("hello"))
-    for _ in range(2 * chats_export.MAX_CONCURRENT_EXPORTS):
+    for _ in range(2 * export_slots.MAX_CONCURRENT_EXPORTS):
         assert client.get(f"/api/chats/{SENDER_PHONE}/export").status_code == 200
         client.http.get(f"{client.url}/api/chats/{SENDER_PHONE}/export", stream=True, timeout=30).close()
     client.http.close()
@@ -121,12 +122,12 @@ def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, 
     url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
     plain = {"accept-encoding": "identity"}
     reading = [
-        client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.MAX_CONCURRENT_EXPORTS)
+        client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(export_slots.MAX_EXPORTS_OF_CALLER)
     ]
 
     refused = client.get(f"/api/chats/{SENDER_PHONE}/export")
 
-    assert [answer.status_code for answer in reading] == [200] * chats_export.MAX_CONCURRENT_EXPORTS
+    assert [answer.status_code for answer in reading] == [200] * export_slots.MAX_EXPORTS_OF_CALLER
     assert (refused.status_code, refused.json()["code"]) == (503, "too_many_exports")
     assert client.get("/api/chats").status_code == 200
     for answer in reading:
@@ -142,11 +143,11 @@ def test_a_client_that_stops_reading_frees_its_place(
     url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
     plain = {"accept-encoding": "identity"}  # packed, it would fit into what lies between us
     asleep = [
-        client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(chats_export.MAX_CONCURRENT_EXPORTS)
+        client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(export_slots.MAX_EXPORTS_OF_CALLER)
     ]
     cut_short = "ASGI callable returned without completing response."
     # Whoever is read from before it is hung up on is awake again.
-    assert wait_until(lambda: caplog.messages.count(cut_short) == chats_export.MAX_CONCURRENT_EXPORTS, 30)
+    assert wait_until(lambda: caplog.messages.count(cut_short) == export_slots.MAX_EXPORTS_OF_CALLER, 30)
 
     assert client.get("/api/chats/919811000002/export").status_code == 200
     for answer in asleep:

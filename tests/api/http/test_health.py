@@ -44,8 +44,8 @@ def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
     ("environ", "named"),
     [
         ({"DATABASE_URL": "postgresql://x"}, "API_TOKEN"),
-        ({"API_TOKEN": "x", "DATA_DIR": "/nowhere"}, "DATABASE_URL"),
-        ({"API_TOKEN": "x", "DATABASE_URL": "postgresql://x", "API_CONNECTIONS": "many"}, "API_CONNECTIONS"),
+        ({"API_TOKEN": API_TOKEN, "DATA_DIR": "/nowhere"}, "DATABASE_URL"),
+        ({"API_TOKEN": API_TOKEN, "DATABASE_URL": "postgresql://x", "API_CONNECTIONS": "many"}, "API_CONNECTIONS"),
     ],
 )
 def test_an_environment_that_lacks_something_is_refused_by_name(environ: dict[str, str], named: str) -> None:

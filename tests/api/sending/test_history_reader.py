@@ -216,7 +216,7 @@ def test_a_running_api_shows_and_announces_what_another_client_sent(
 
 def test_it_is_never_hasty() -> None:
     """SAK allows 100 requests a minute for everything."""
-    named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "t"}
+    named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "made-up-token-0123456789"}
 
     with pytest.raises(SettingsError, match="SAK_HISTORY_SECONDS must be 0 or at least 60"):
         ApiSettings.from_environ({**named, "SAK_HISTORY_SECONDS": "5"})

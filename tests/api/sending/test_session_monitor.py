@@ -199,7 +199,7 @@ def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history
 def test_it_is_off_unless_asked_for_and_never_hasty(start_api: ApiStarter, gateway: PretendGateway) -> None:
     """SAK allows 100 requests a minute for everything."""
     start_api().get("/readyz")
-    named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "t"}
+    named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "made-up-token-0123456789"}
 
     with pytest.raises(SettingsError, match="SAK_WATCH_SECONDS must be 0 or at least 30"):
         ApiSettings.from_environ({**named, "SAK_WATCH_SECONDS": "5"})

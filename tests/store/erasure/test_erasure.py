@@ -2,6 +2,7 @@
 
 import uuid
 
+import psycopg
 import pytest
 
 from store.erasure import requests
@@ -46,6 +47,28 @@ def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: 
     }
     assert erasure_scenario.ledger_counts() == before
     assert before == {"stored": 12, "parked": 2}
+
+
+def test_no_statistics_quote_an_erased_person(erasure_scenario: ErasureScenario) -> None:
+    """PostgreSQL keeps frequent values of deleted rows until a table is analysed again."""
+    store_asha_history(erasure_scenario)
+    quoted = """
+        SELECT coalesce(string_agg(concat_ws(' ', s.most_common_vals, s.histogram_bounds), ' '), '')
+        FROM pg_stats AS s
+        WHERE s.schemaname = 'public'
+    """
+    hex_number = ASHA.encode().hex()
+    with psycopg.connect(erasure_scenario.url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+    ((before,),) = erasure_scenario.fetch_rows(quoted)
+    assert ASHA in before
+    assert hex_number in before
+    assert "zebra" in before
+
+    erasure_scenario.erase_person(ASHA)
+
+    ((after,),) = erasure_scenario.fetch_rows(quoted)
+    assert [word for word in (ASHA, hex_number, "zebra") if word in after] == []
 
 
 def test_messages_of_others_stay(erasure_scenario: ErasureScenario) -> None:

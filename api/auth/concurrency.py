@@ -1,0 +1,40 @@
+"""Limits how many requests of one caller are served at a time, so that none takes all threads and connections."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+from api.http.errors import ApiError
+
+MAX_WAIT_SECONDS = 2.0
+"""Seconds that a request waits until an earlier one of its caller has finished."""
+
+
+class ConcurrencyLimiter:
+    """Slots for each caller. Processes count separately."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._semaphores: dict[object, asyncio.Semaphore] = {}
+        self._users: dict[object, int] = {}
+
+    @contextlib.asynccontextmanager
+    async def slot(self, caller: object) -> AsyncGenerator[None]:
+        """Hold a slot of the caller; raises ApiError if none becomes free in time."""
+        semaphore = self._semaphores.setdefault(caller, asyncio.Semaphore(self._slots))
+        self._users[caller] = self._users.get(caller, 0) + 1
+        try:
+            try:
+                async with asyncio.timeout(MAX_WAIT_SECONDS):
+                    await semaphore.acquire()
+            except TimeoutError:
+                sentence = f"{self._slots} such requests of this token are running; try again when they have finished."
+                raise ApiError(503, "too_many_requests_at_once", sentence, {"retry-after": "2"}) from None
+            try:
+                yield
+            finally:
+                semaphore.release()
+        finally:
+            self._users[caller] -= 1
+            if not self._users[caller]:
+                del self._users[caller], self._semaphores[caller]

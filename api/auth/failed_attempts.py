@@ -1,0 +1,66 @@
+"""Slows down who guesses tokens: an address with many failed attempts has no other token checked for a while."""
+
+import hashlib
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+BURST = 60
+"""Failed attempts of an address that are answered at once."""
+PER_MINUTE = 30
+"""Failed attempts of an address that are answered after that."""
+_MAX_ADDRESSES = 10_000
+_MAX_KNOWN_TOKENS = 1_000
+
+
+class FailedAttempts:
+    """Counts failures by address; a token that was valid before is always checked. Processes count separately.
+
+    So other clients behind the same proxy keep working while one of them guesses.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """By address: failures that are not forgotten yet, and when they were counted."""
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    def wait_seconds(self, address: str, token: str) -> float:
+        """0 if the token may be checked now, else the seconds until it may."""
+        if _digest(token) in self._known:
+            return 0
+        excess = self._current(_network(address)) - BURST + 1
+        return max(0.0, excess * 60 / PER_MINUTE)
+
+    def record_failure(self, address: str) -> None:
+        network = _network(address)
+        self._failures[network] = (self._current(network) + 1, self._clock())
+        self._failures.move_to_end(network)
+        if len(self._failures) > _MAX_ADDRESSES:
+            self._failures.popitem(last=False)
+
+    def record_success(self, token: str) -> None:
+        self._known[_digest(token)] = None
+        self._known.move_to_end(_digest(token))
+        if len(self._known) > _MAX_KNOWN_TOKENS:
+            self._known.popitem(last=False)
+
+    def _current(self, network: str) -> float:
+        failures, counted_at = self._failures.get(network, (0.0, 0.0))
+        return max(0.0, failures - (self._clock() - counted_at) * PER_MINUTE / 60)
+
+
+def _network(address: str) -> str:
+    """The address, or the /64 network that one IPv6 client has."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

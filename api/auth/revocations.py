@@ -1,0 +1,74 @@
+"""Notices within a second that a token was revoked or a sign-in ended, so that open responses end."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TypeAlias
+
+import anyio
+import anyio.to_thread
+
+from api.auth.access import Caller
+from api.http.database import Database
+from store.access import signouts, tokens
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 0.5
+_Credential: TypeAlias = tuple[int | None, str | None]
+"""The id of a token and the nonce of a sign-in; None: the bootstrap token, and no sign-in."""
+_NEVER_REVOKED: _Credential = (None, None)
+
+
+class RevocationWatch:
+    """Asks PostgreSQL once for all open responses of the process, as long as there are any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._limiter = anyio.CapacityLimiter(1)
+        self._waiting: Counter[_Credential] = Counter()
+        self._revoked: set[_Credential] = set()
+        self._checked = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Check until cancelled; while the database is unavailable, nothing counts as revoked."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            waiting = self._waiting.keys() - {_NEVER_REVOKED}
+            if not waiting:
+                continue
+            try:
+                self._revoked = await anyio.to_thread.run_sync(self._find_revoked, waiting, limiter=self._limiter)
+            except errors.TransientError as error:
+                log.warning("revoked tokens unknown: %s", error)
+                continue
+            if self._revoked:
+                async with self._checked:
+                    self._checked.notify_all()
+
+    async def wait(self, caller: Caller) -> None:
+        """Return when the caller's token is revoked or its sign-in has ended."""
+        credential = (caller.token_id, caller.sign_in_nonce)
+        self._waiting[credential] += 1
+        try:
+            async with self._checked:
+                await self._checked.wait_for(lambda: credential in self._revoked)
+        finally:
+            self._waiting[credential] -= 1
+            if not self._waiting[credential]:
+                del self._waiting[credential]
+
+    def _find_revoked(self, credentials: set[_Credential]) -> set[_Credential]:
+        def query(connection: Connection) -> tuple[set[int], set[str]]:
+            token_ids = [token_id for token_id, _ in credentials if token_id is not None]
+            nonces = [nonce for _, nonce in credentials if nonce is not None]
+            return tokens.find_active(connection, token_ids), signouts.find_ended(connection, nonces)
+
+        active, ended = self._database.read_primary(query)
+        return {
+            (token_id, nonce)
+            for token_id, nonce in credentials
+            if (token_id is not None and token_id not in active) or nonce in ended
+        }

@@ -1,0 +1,79 @@
+"""Renews PostgreSQL's statistics about tables, which quote frequent values, also of rows that were deleted."""
+
+import logging
+import re
+from typing import cast
+
+from psycopg import sql
+
+from store.erasure import mentions
+from store.erasure.subjects import ErasureSubject
+from store.postgres import errors
+from store.postgres.connections import Connection
+
+log = logging.getLogger(__name__)
+
+_CONTENT_TABLES = (
+    "audit_log",
+    "changes",
+    "chat_names",
+    "chats",
+    "lid_aliases",
+    "message_updates",
+    "search_index",
+    "sends",
+    "whatsapp_messages",
+)
+"""Renewed in any case: they may quote what the person wrote. Others are if they quote an address."""
+_SAMPLES = (None, 10)
+"""`default_statistics_target` of the first and the second attempt; None: as it is set."""
+_TIMEOUT = "8s"
+_HEX = re.compile(r"\\x((?:[0-9a-f]{2})+)")
+"""A value of the type bytea as text."""
+
+
+def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> int | None:
+    """Renew the statistics about the next table, in the order of their oids; returns its oid, None if none is left."""
+    searched = subject.mentions()
+    cursor = connection.execute(
+        """
+        SELECT c.oid::bigint, c.oid::regclass::text, c.relname, coalesce(string_agg(
+                concat_ws(' ', s.most_common_vals, s.histogram_bounds, s.most_common_elems), ' '
+            ), '')
+        FROM pg_class AS c
+        JOIN pg_stats AS s ON (s.schemaname, s.tablename) = (c.relnamespace::regnamespace::text, c.relname)
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.oid::bigint > %s
+        GROUP BY c.oid, c.relname
+        ORDER BY c.oid
+        """,
+        [after],
+    )
+    for oid, name, table, quoted in cast("list[tuple[int, str, str, str]]", cursor.fetchall()):
+        if table in _CONTENT_TABLES or mentions.occurs(searched, _decode(quoted)):
+            _analyze(connection, name)
+            return oid
+    return None
+
+
+def _decode(quoted: str) -> bytes:
+    """The quoted values; those of the type bytea as the bytes that they are."""
+    bodies = b" ".join(bytes.fromhex(digits) for digits in _HEX.findall(quoted))
+    return quoted.encode() + b" " + bodies
+
+
+def _analyze(connection: Connection, name: str) -> None:
+    """Take samples of the table again, smaller ones where that takes too long."""
+    for target in _SAMPLES:
+        try:
+            with errors.translated(), connection.transaction():
+                connection.execute("SELECT set_config('statement_timeout', %s, true)", [_TIMEOUT])
+                if target is not None:
+                    connection.execute("SELECT set_config('default_statistics_target', %s, true)", [str(target)])
+                # The name is PostgreSQL's own, with the quotation marks that it needs.
+                connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(name)))  # pyright: ignore[reportArgumentType] - as above
+        except errors.TransientError as error:
+            if error.sqlstate != "57014":
+                raise
+        else:
+            return
+    log.warning("ANALYZE %s takes too long: until it is run, statistics may quote erased values", name)

@@ -1,0 +1,74 @@
+"""An address that guesses tokens is slowed down, and nobody else."""
+
+import pytest
+
+from api.auth import failed_attempts
+from api.auth.failed_attempts import FailedAttempts
+from tests.support.history_writer import ApiClient
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def attempts(clock: Clock) -> FailedAttempts:
+    """Of the address 192.0.2.1, all that are answered at once."""
+    attempts = FailedAttempts(clock)
+    for _ in range(failed_attempts.BURST):
+        assert attempts.wait_seconds("192.0.2.1", "guess") == 0
+        attempts.record_failure("192.0.2.1")
+    return attempts
+
+
+def test_an_address_that_guesses_waits_and_others_do_not(attempts: FailedAttempts, clock: Clock) -> None:
+    assert attempts.wait_seconds("192.0.2.1", "next guess") == 60 / failed_attempts.PER_MINUTE
+    assert attempts.wait_seconds("192.0.2.2", "guess") == 0
+
+    clock.now += 60 / failed_attempts.PER_MINUTE
+
+    assert attempts.wait_seconds("192.0.2.1", "next guess") == 0
+
+
+def test_a_token_that_was_valid_is_checked_behind_the_same_address(attempts: FailedAttempts) -> None:
+    """A reverse proxy has one address for all clients."""
+    attempts.record_success("valid")
+
+    assert attempts.wait_seconds("192.0.2.1", "valid") == 0
+    assert attempts.wait_seconds("192.0.2.1", "guess") > 0
+
+
+def test_the_addresses_of_one_network_count_as_one(clock: Clock) -> None:
+    """A client with IPv6 has 2^64 addresses."""
+    attempts = FailedAttempts(clock)
+    for number in range(failed_attempts.BURST):
+        attempts.record_failure(f"2001:db8::{number:x}")
+
+    assert attempts.wait_seconds("2001:db8::ffff", "guess") > 0
+    assert attempts.wait_seconds("2001:db8:0:1::1", "guess") == 0
+    assert attempts.wait_seconds("::ffff:192.0.2.9", "guess") == 0
+
+
+def test_wrong_tokens_are_refused_and_then_not_even_checked(client: ApiClient) -> None:
+    """A client with a valid token is served meanwhile."""
+    client.get_data("/api/sessions")
+    guess = {"authorization": "Bearer sakt_guess"}
+
+    statuses = [
+        client.http.get(f"{client.url}/api/sessions", headers=guess, timeout=30).status_code
+        for _ in range(failed_attempts.BURST + 5)
+    ]
+    refused = client.http.get(f"{client.url}/api/sessions", headers=guess, timeout=30)
+
+    assert statuses[: failed_attempts.BURST] == [401] * failed_attempts.BURST
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_failed_attempts")
+    assert int(refused.headers["retry-after"]) > 0
+    assert client.get("/api/sessions").status_code == 200
