@@ -28,6 +28,13 @@ _CONTENT_TABLES = (
 _SAMPLES = (None, 10)
 """`default_statistics_target` of the first and the second attempt; None: as it is set."""
 _TIMEOUT = "8s"
+_CLEARING_VERSION = 180_000
+_CLEAR = """
+    SELECT pg_clear_attribute_stats(s.schemaname::text, s.tablename::text, s.attname::text, s.inherited)
+    FROM pg_class AS c
+    JOIN pg_stats AS s ON (s.schemaname, s.tablename) = (c.relnamespace::regnamespace::text, c.relname)
+    WHERE c.oid::bigint = %s
+"""
 _HEX = re.compile(r"\\x((?:[0-9a-f]{2})+)")
 """A value of the type bytea as text."""
 
@@ -48,9 +55,11 @@ def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> i
         """,
         [after],
     )
+    # ANALYZE keeps the statistics about a table that has become empty; PostgreSQL 18 can delete them.
+    can_clear = connection.info.server_version >= _CLEARING_VERSION
     for oid, name, table, quoted in cast("list[tuple[int, str, str, str]]", cursor.fetchall()):
         if table in _CONTENT_TABLES or mentions.occurs(searched, _decode(quoted)):
-            _analyze(connection, name)
+            _renew(connection, oid, name, can_clear=can_clear)
             return oid
     return None
 
@@ -61,7 +70,7 @@ def _decode(quoted: str) -> bytes:
     return quoted.encode() + b" " + bodies
 
 
-def _analyze(connection: Connection, name: str) -> None:
+def _renew(connection: Connection, oid: int, name: str, *, can_clear: bool) -> None:
     """Take samples of the table again, smaller ones where that takes too long."""
     for target in _SAMPLES:
         try:
@@ -69,6 +78,8 @@ def _analyze(connection: Connection, name: str) -> None:
                 connection.execute("SELECT set_config('statement_timeout', %s, true)", [_TIMEOUT])
                 if target is not None:
                     connection.execute("SELECT set_config('default_statistics_target', %s, true)", [str(target)])
+                if can_clear:
+                    connection.execute(_CLEAR, [oid])
                 # The name is PostgreSQL's own, with the quotation marks that it needs.
                 connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(name)))  # pyright: ignore[reportArgumentType] - as above
         except errors.TransientError as error:

@@ -94,13 +94,16 @@ MESSAGE_JSON: LiteralString = f"""(
                         LEFT JOIN chats AS c ON c.chat_id = u.chat_id
                         WHERE u.key_id = m.key_id AND u.kind = 'edit'
                             AND {message_columns.same_sender("m", "u")}
-                            AND coalesce(c.canonical_chat_id = canonical.chat_id AND u.direction = m.direction, NOT EXISTS (
-                                SELECT
-                                FROM whatsapp_messages AS o
-                                JOIN chats AS oc USING (chat_id)
-                                WHERE o.key_id = m.key_id
-                                    AND (oc.canonical_chat_id, o.direction) <> (canonical.chat_id, m.direction)
-                            ))
+                            AND coalesce(
+                                c.canonical_chat_id = canonical.chat_id AND u.direction = m.direction,
+                                NOT EXISTS (
+                                    SELECT
+                                    FROM whatsapp_messages AS o
+                                    JOIN chats AS oc USING (chat_id)
+                                    WHERE o.key_id = m.key_id
+                                        AND (oc.canonical_chat_id, o.direction) <> (canonical.chat_id, m.direction)
+                                )
+                            )
                     ) AS e
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL AND v.bytes <= {_MAX_VERSIONS_BYTES}

@@ -41,7 +41,7 @@ SETTINGS: dict[str, Any] = {
     "worker": worker.settings.Settings.from_environ,
     "api": api.settings.Settings.from_environ,
 }
-COMPLETE = [one for one in EVERYWHERE if one.environment.keys() & SAID.keys()]
+COMPLETE = [one for one in EVERYWHERE if one.environment.keys() & SAID.keys() - {"API_HTTPS"}]
 """Those whose file names all of a process's variables; others have them from outside."""
 
 
