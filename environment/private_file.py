@@ -1,5 +1,6 @@
-"""Replaces a file that only its owner may read."""
+"""Opens and replaces files that only their owner may read."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -17,3 +18,11 @@ def replace(path: Path, text: str) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def open_descriptor(path: Path, flags: int) -> int:
+    """A descriptor of the file; symbolic links are not followed. Raises OSError."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with contextlib.suppress(PermissionError):  # of another user, who may have shared it on purpose
+        os.fchmod(descriptor, 0o600)
+    return descriptor

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _BUFFER_SIZE = 5_000
 """Changes kept in memory; a stream that is further behind reads the database itself."""
-_BUFFER_BYTES = 16 << 20
+_BUFFER_BYTES = 8 << 20
 """The same in bytes. Up to twice as much of both is in memory."""
 _PAGE_SIZE = 500
 _PENDING_PAUSE, _IDLE_PAUSE = 0.02, 1.0

@@ -11,7 +11,7 @@ from typing import IO
 
 from dev.embedded.system_user import SystemUser
 from dev.errors import StartError
-from environment import private_files
+from environment import private_file
 
 APPLICATION = "sak-history"
 MAX_SOCKET_PATH_BYTES = 103
@@ -31,7 +31,7 @@ class FolderLock:
         if self._file:
             return
         # Private, because whoever can open a file can lock it.
-        descriptor = private_files.open_descriptor(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        descriptor = private_file.open_descriptor(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         file = os.fdopen(descriptor, "a+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,7 +88,7 @@ def open_log(path: Path) -> IO[bytes]:
     """The server's log, opened to be appended to; what has grown large is put aside once."""
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old.log"))
-    return os.fdopen(private_files.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+    return os.fdopen(private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
 
 
 def create_temporary() -> Path:

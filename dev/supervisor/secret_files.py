@@ -3,13 +3,13 @@ import secrets
 from pathlib import Path
 
 from dev.errors import StartError
-from environment import private_files
+from environment import private_file
 
 
 def read_or_create(path: Path) -> str:
     """The secret in the file; made and written at the first call, readable by its owner only."""
     try:
-        descriptor = private_files.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         secret = path.read_text(encoding="utf-8").strip()
         if not secret:
@@ -25,6 +25,6 @@ def write_private(path: Path, content: str) -> None:
     """Write what only its owner may read, such as an address with a password in it."""
     path.unlink(missing_ok=True)
     with os.fdopen(
-        private_files.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8"
+        private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8"
     ) as file:
         file.write(content + "\n")

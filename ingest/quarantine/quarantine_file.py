@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from environment import private_files
+from environment import private_file
 
 FILE_NAME = "quarantine.db"
 _BUSY_SECONDS = 5.0
@@ -94,7 +94,7 @@ class QuarantineFile:
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
-            os.close(private_files.open_descriptor(self.path, os.O_RDWR | os.O_CREAT))
+            os.close(private_file.open_descriptor(self.path, os.O_RDWR | os.O_CREAT))
         file = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
         try:
             file.execute("PRAGMA secure_delete = ON")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from environment import private_files
+from environment import private_file
 
 SUFFIX = ".spool"
 _OPEN_FLAGS = os.O_RDWR | os.O_CREAT
@@ -65,9 +65,9 @@ class SpoolFile:
         self._lock_fd = lock_fd
         self._confirmed_position = self._last_position = 0
         # SQLite gives the journal the mode of the file.
-        os.close(private_files.open_descriptor(path, _OPEN_FLAGS))
+        os.close(private_file.open_descriptor(path, _OPEN_FLAGS))
         if self._journal_path.exists():
-            os.close(private_files.open_descriptor(self._journal_path, _OPEN_FLAGS))
+            os.close(private_file.open_descriptor(self._journal_path, _OPEN_FLAGS))
         self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             # The lock keeps other processes out, so SQLite needs no shared memory, which some disks lack.
@@ -87,7 +87,7 @@ class SpoolFile:
         """The file, created if it is absent; None if another process holds it."""
         lock_path = path.with_suffix(".lock")
         is_new = not path.exists()
-        lock = private_files.open_descriptor(lock_path, _OPEN_FLAGS)
+        lock = private_file.open_descriptor(lock_path, _OPEN_FLAGS)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if lock_path.exists() and os.fstat(lock).st_ino == lock_path.stat().st_ino:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from environment import private_files
+from environment import private_file
 from ingest.queue import contract
 from ingest.tail.tail_group import OVERHEAD_BYTES, Entry, TailGroup
 from ingest.writer_position import WriterPosition
@@ -49,7 +49,7 @@ class TailFile:
         """A new file, locked for this process."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"{time.time_ns():020d}-{position.writer}{SUFFIX}"
-        fd = private_files.open_descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        fd = private_file.open_descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return cls(path, fd, position)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from environment import private_files
+from environment import private_file
 from store.backup import checksum
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
@@ -82,7 +82,7 @@ def _run_pg_dump(
     on_progress: ProgressCallback,
 ) -> None:
     # Created here, readable by the owner only; pg_dump writes into it.
-    os.close(private_files.open_descriptor(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    os.close(private_file.open_descriptor(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     # Owners and privileges belong to the server that the backup is restored into.
     arguments = ["--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-password"]
     if pg_dump.major >= 14:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environment import private_files
+from environment import private_file
 from store.postgres import errors
 
 MIN_KEY_LENGTH = 32
@@ -142,7 +142,7 @@ def _translate_write_errors(path: Path) -> Generator[None]:
 
 def _write(path: Path, flag: int, text: str) -> None:
     """Create or open a file that only its owner may read, write the text, and sync it."""
-    with os.fdopen(private_files.open_descriptor(path, os.O_WRONLY | os.O_CREAT | flag), "w", encoding="utf-8") as file:
+    with os.fdopen(private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | flag), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

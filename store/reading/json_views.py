@@ -10,7 +10,7 @@ from store.model import addresses, message_columns
 
 MAX_BIGINT = 2**63 - 1
 """A position or a time after all others."""
-MAX_PAGE_BYTES = 1 << 20
+MAX_PAGE_BYTES = 512 << 10
 """Texts of one page of messages or changes; a page with more has fewer of them than were asked for."""
 _MAX_VERSIONS_BYTES: LiteralString = "1048576"
 _MAX_REACTIONS: LiteralString = "1024"

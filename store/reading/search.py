@@ -1,15 +1,15 @@
 """Finds messages by words, parts of words and numbers, newest first."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import LiteralString, TypeAlias, cast
 
 from store.model import spelling
-from store.model.facts import ChatKind
 from store.postgres.connections import Connection
 from store.reading import search_terms
 from store.reading.chat_scope import MEMBERS_CTE
 from store.reading.json_views import IS_UNREAD, MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON
+from store.reading.search_query import SearchHit, SearchPage, SearchPosition, SearchQuery
 
 _Row: TypeAlias = tuple[int, int, str, str | None, str, int]
 """Position, message, name of its chat, its text, and the number of rows that were found."""
@@ -18,54 +18,7 @@ _CHAT_SCAN_WINDOW = 200
 _STATEMENT_TIMEOUT = "2500ms"
 _WORD_SIMILARITY = "0.35"
 """The share of a word's trigrams that a similar word must contain: `recieve` contains 0.375 of `receive`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPosition:
-    timestamp: int
-    id: int
-    fuzzy: bool
-    """Whether the pages before were matches of similar words."""
-
-
 _AFTER_LAST = SearchPosition(MAX_BIGINT, MAX_BIGINT, fuzzy=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SearchQuery:
-    words: tuple[str, ...]
-    """The result of `search_document.split_query`, not empty."""
-    limit: int
-    sessions: tuple[str, ...] | None = None
-    address: str | None = None
-    direction: str | None = None
-    type: str | None = None
-    since: int | None = None
-    until: int | None = None
-    chat_kind: ChatKind | None = None
-    unread: bool = False
-    """Only in chats in which something is still to read."""
-    waiting: bool = False
-    """Only in chats in which somebody waits for an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    message: str
-    """JSON"""
-    chat_name: str | None
-    """The chat's name; None: it has none."""
-    matched_text: str
-    """The text, caption and file name that were searched."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPage:
-    hits: tuple[SearchHit, ...]
-    next_position: SearchPosition | None
-    fuzzy: bool
-    index_complete: bool
-    """False while stored messages are not indexed yet, or not in the present spelling."""
 
 
 def _search_sql(

@@ -216,7 +216,11 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
 @pytest.mark.parametrize("module", ["worker", "api"])
 def test_a_process_does_not_start_on_a_url_that_is_none(module: str, redis_url: str, tmp_path: Path) -> None:
     """It can never become one, so that whoever started it is told at once."""
-    environment = {"DATABASE_URL": "postgres//app:made-up-secret@x", "REDIS_URL": redis_url, "API_TOKEN": "t" * 32}
+    environment = {
+        "DATABASE_URL": "postgres//app:made-up-secret@x",
+        "REDIS_URL": redis_url,
+        "API_TOKEN": "made-up-token-0123456789",
+    }
     program = ManagedProcess(module, environment, tmp_path / "log").start()
 
     assert program.wait() != 0

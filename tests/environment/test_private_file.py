@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dev.embedded.data_folder import FolderLock
-from environment import private_files
+from environment import private_file
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o377])
@@ -15,7 +15,7 @@ def test_a_file_is_private_whatever_the_umask(tmp_path: Path, umask: int) -> Non
     """Nobody chooses the umask of a service for the sake of this program."""
     before = os.umask(umask)
     try:
-        os.close(private_files.open_descriptor(tmp_path / "new", os.O_WRONLY | os.O_CREAT))
+        os.close(private_file.open_descriptor(tmp_path / "new", os.O_WRONLY | os.O_CREAT))
     finally:
         os.umask(before)
 
@@ -27,11 +27,11 @@ def test_a_file_becomes_private_and_a_link_is_not_followed(tmp_path: Path) -> No
     (tmp_path / "old").touch(0o666)
     (tmp_path / "link").symlink_to(tmp_path / "old")
 
-    os.close(private_files.open_descriptor(tmp_path / "old", os.O_RDWR))
+    os.close(private_file.open_descriptor(tmp_path / "old", os.O_RDWR))
 
     assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o600
     with pytest.raises(OSError, match="symbolic links"):
-        private_files.open_descriptor(tmp_path / "link", os.O_RDWR | os.O_CREAT)
+        private_file.open_descriptor(tmp_path / "link", os.O_RDWR | os.O_CREAT)
 
 
 def test_another_user_cannot_open_the_lock_of_a_folder(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""Attacks by a stranger's messages and by a reader's token on a running stack, with a good client beside them."""
+
+import contextlib
+import itertools
+import os
+import random
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+import requests
+
+from dev.bench import process_usage
+from dev.embedded import data_folder
+from dev.embedded.child_process import wait_until
+from dev.supervisor.stack import LocalStack
+from store.access import tokens
+from store.postgres import connections
+from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook, signed_headers
+
+pytestmark = pytest.mark.long
+
+ATTACKER, CUSTOMER = "919811000001", "919822000002"
+EMOJI = "needle " + "\U0001f600" * 65_000
+MAX_WEBHOOK_SECONDS = 1.0
+"""SAK gives up after 8."""
+MAX_GROWTH = 1.3
+ATTACK_SECONDS = 15.0
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[RunningSystem]:
+    folder = data_folder.create_temporary()
+    with LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET}) as stack:
+        yield RunningSystem(stack)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def small_token(system: RunningSystem) -> str:
+    """A reader's, without a limit of requests."""
+    with connections.open((system.stack.data_dir / "database-url").read_text().strip(), "test") as connection:
+        return tokens.create(connection, "reader", ["read"])
+
+
+@contextlib.contextmanager
+def good_client(system: RunningSystem) -> Generator[list[float]]:
+    """Posts a webhook every 50 ms; the seconds that each took."""
+    seconds: list[float] = []
+    stopping = threading.Event()
+
+    def post() -> None:
+        with requests.Session() as session:
+            for number in itertools.count(time.time_ns() % 10**7):
+                if stopping.is_set():
+                    return
+                body = message_webhook(CUSTOMER, number, f"order {number}")
+                started = time.perf_counter()
+                answer = session.post(system.stack.webhook_url, data=body, headers=signed_headers(body), timeout=20)
+                seconds.append(time.perf_counter() - started)
+                assert answer.ok
+                stopping.wait(0.05)
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    try:
+        yield seconds
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def percentile(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.99)]
+
+
+def count_found(system: RunningSystem, word: str) -> int:
+    return len(system.get_data(f"/api/search?q={word}&limit=100")["results"])
+
+
+def test_messages_made_to_be_slow_delay_neither_webhooks_nor_search(system: RunningSystem) -> None:
+    """250 of them stopped the search index, live events and pruning for ever."""
+    letters = random.Random(1)
+    texts = ["z" + "\u0301\u0316" * 32_000, "\ufdfa" * 65_536, "1 2 " * 16_384]
+    texts += ["".join(letters.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=65_000)) for _ in range(25)]
+    with good_client(system) as seconds:
+        system.send_webhooks([message_webhook(ATTACKER, n, text) for n, text in enumerate(texts)], connections=4)
+        system.send_webhooks([message_webhook(CUSTOMER, 1, "zebra")])
+        assert wait_until(lambda: count_found(system, "zebra") == 1, 60)
+
+    assert percentile(seconds) < MAX_WEBHOOK_SECONDS
+
+
+def test_readers_of_the_largest_messages_take_no_memory_and_delay_nobody(
+    system: RunningSystem, small_token: str
+) -> None:
+    """Four readers of pages of 109 MB took 2 GB of memory, and six searches at once all clients' time."""
+    system.send_webhooks([message_webhook(ATTACKER, 1000 + n, EMOJI) for n in range(60)], connections=4)
+    assert wait_until(lambda: count_found(system, "needle") > 0, 60)
+    api = system.stack.pid_of("api")
+    paths = [f"/api/chats/{ATTACKER}?limit=500", "/api/search?q=needle&limit=500", f"/api/chats/{ATTACKER}/export"]
+    headers = {"authorization": f"Bearer {small_token}", "accept-encoding": "gzip"}
+
+    def read(until: Callable[[], bool]) -> list[int]:
+        """The sizes of the pages that four connections read for each path at a time."""
+        sizes: list[int] = []
+
+        def read_path(path: str) -> None:
+            with requests.Session() as session:
+                while not until():
+                    answer = session.get(system.stack.api_url + path, headers=headers, timeout=30)
+                    if answer.status_code == 503:
+                        assert int(answer.headers["retry-after"]) > 0
+                    elif not path.endswith("/export"):
+                        sizes.append(len(answer.content))
+
+        threads = [threading.Thread(target=read_path, args=[path]) for path in paths for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sizes
+
+    warm = time.monotonic() + 5
+    read(lambda: time.monotonic() > warm)
+    before = process_usage.resident_bytes(api)
+    end = time.monotonic() + ATTACK_SECONDS
+    own = {"authorization": f"Bearer {system.stack.token}"}
+    waits: list[float] = []
+    with good_client(system) as seconds:
+        attack = threading.Thread(target=lambda: read(lambda: time.monotonic() > end))
+        attack.start()
+        while time.monotonic() < end:
+            started = time.perf_counter()
+            assert requests.get(f"{system.stack.api_url}/api/chats", headers=own, timeout=30).status_code == 200
+            waits.append(time.perf_counter() - started)
+        attack.join()
+    after = process_usage.resident_bytes(api)
+    print(
+        f"{before >> 20} MiB before, {after >> 20} MiB after; webhooks p99 {percentile(seconds):.3f} s,"
+        f" reads of another token p99 {percentile(waits):.3f} s, {os.cpu_count()} CPUs"
+    )
+
+    assert after < MAX_GROWTH * before
+    assert percentile(seconds) < MAX_WEBHOOK_SECONDS
+    assert percentile(waits) < 5
