@@ -5,7 +5,7 @@ from collections.abc import Callable
 from api.http import errors
 from api.sending.requests import MAX_RECIPIENT_LENGTH
 from store.history import recipients
-from store.model import addresses
+from store.model import addresses, national_spellings
 from store.postgres.connections import Connection
 
 
@@ -32,6 +32,6 @@ def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], s
         phone = addresses.dialled(to)
     except addresses.RecipientError as error:
         raise errors.bad_request("bad_recipient", f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
-    if not addresses.may_have_variants(phone):
+    if not national_spellings.may_have_variants(phone):
         return phone
     return query(lambda connection: recipients.spelling_of_last_message(connection, session_id, phone)) or phone

@@ -13,7 +13,7 @@ from typing import LiteralString
 
 import phonenumbers
 
-from store.model import spelling
+from store.model import national_spellings, spelling
 from store.model.facts import ChatKind
 
 _MAX_LENGTH = 128
@@ -25,9 +25,6 @@ _BUSINESS_SCOPED = re.compile(r"[A-Z]{2}(?:\.ENT)?\.[0-9A-Za-z]{1,100}", re.ASCI
 _DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
-_BRAZILIAN = re.compile(r"55([1-9][0-9])([0-9]{8})", re.ASCII)
-_MEXICAN = re.compile(r"521([0-9]{10})", re.ASCII)
-_ARGENTINE = re.compile(r"54([1-8][0-9]{9})", re.ASCII)
 _WITHOUT_SEPARATORS = str.maketrans("", "", " ()-./")
 
 _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
@@ -152,41 +149,11 @@ def parse_business_scoped(value: object) -> str | None:
     return f"{value}@bsuid" if isinstance(value, str) and _BUSINESS_SCOPED.fullmatch(value) else None
 
 
-def standard_spelling(address: str) -> str | None:
-    """The phone of which a normalised address may be another national spelling; None if it is none.
-
-    Brazil's mobile numbers got a ninth digit, Mexico dropped the 1 of mobile numbers, Argentina's have a 9 abroad; the
-    gateway reports either. Only evidence says that two spellings are one person. A landline is no spelling of a mobile.
-    """
-    if match := _BRAZILIAN.fullmatch(address):
-        standard = f"55{match[1]}9{match[2]}"
-    elif match := _MEXICAN.fullmatch(address):
-        return f"52{match[1]}"
-    elif match := _ARGENTINE.fullmatch(address):
-        return f"549{match[1]}"
-    else:
-        return None
-    number_type = phonenumbers.number_type(phonenumbers.parse(f"+{address}"))
-    return None if number_type == phonenumbers.PhoneNumberType.FIXED_LINE else standard
-
-
-def may_have_variants(phone: str) -> bool:
-    """Whether numbers of the phone's country have two national spellings."""
-    return phone.startswith(("52", "54", "55"))
-
-
-def standard_pair(one: str, other: str) -> tuple[str, str] | None:
-    """(variant, standard) if one of two phones is another national spelling of the other."""
-    if standard_spelling(one) == other:
-        return one, other
-    return (other, one) if standard_spelling(other) == one else None
-
-
 def merge_rank(address: str) -> int:
     """Addresses are only merged into addresses of a higher rank: LIDs into phones, variants into standard spellings."""
     if is_lid(address):
         return 0
-    return 1 if standard_spelling(address) else 2
+    return 1 if national_spellings.standard(address) else 2
 
 
 def kind_of(address: str) -> ChatKind:

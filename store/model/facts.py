@@ -125,7 +125,7 @@ class LidAlias:
     """Evidence that a LID, or another national spelling of a phone, belongs to the person with this phone."""
 
     lid: str
-    """`…@lid`, or digits for which `addresses.standard_spelling` is the phone."""
+    """`…@lid`, or digits for which `national_spellings.standard` is the phone."""
     phone: str
     """Digits."""
     time: int | None

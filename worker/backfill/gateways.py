@@ -7,50 +7,15 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 from urllib.parse import quote
 
 from worker.backfill.errors import BackfillError
 from worker.backfill.http_client import HttpClient
+from worker.backfill.pages import WHOLE_SESSION, Gateway, Page, Period
 from worker.senders import events
 from worker.senders.whatsapp import json_document
 from worker.senders.whatsapp.json_document import JsonObject
-
-WHOLE_SESSION: Final = ""
-"""The chat where a gateway lists the messages of all chats together."""
-
-
-class Period(NamedTuple):
-    """The times of the messages that are wanted, in ms."""
-
-    since: int | None
-    until: int
-
-
-class Page(NamedTuple):
-    records: Sequence[JsonObject]
-    next_position: str | None
-    """None after the last page."""
-
-
-class Gateway(Protocol):
-    """One gateway. Its methods raise BackfillError."""
-
-    def sessions(self) -> list[str]:
-        """The names of the sessions, as the gateway's events have them."""
-        ...
-
-    def chats(self, session: str) -> list[str]:
-        """The chats of a session, or WHOLE_SESSION alone."""
-        ...
-
-    def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
-        """The page at a position; None is the first one."""
-        ...
-
-    def event(self, session: str, record: JsonObject) -> JsonObject:
-        """The record as an event."""
-        ...
 
 
 class Waha:

@@ -13,7 +13,7 @@ from store.model.facts import Outcome
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError
 from worker.backfill import gateways
-from worker.backfill.gateways import Gateway, Page, Period
+from worker.backfill.pages import Gateway, Page, Period
 from worker.drain import poison, retry
 from worker.senders import dispatch, event_digest
 

@@ -6,7 +6,7 @@ into `wa_id` and `from_number`.
 
 from typing import NamedTuple
 
-from store.model import addresses
+from store.model import addresses, national_spellings
 from store.model.facts import Direction, DisplayName, LidAlias
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak.envelope import Envelope, first_value
@@ -188,7 +188,7 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
             lid, phone = _parse_lid_field(name, value), person
             if lid is None and (other := addresses.parse(value)) is not None:
                 # The person's number in another national spelling.
-                lid, phone = addresses.standard_pair(person, other) or (None, None)
+                lid, phone = national_spellings.standard_pair(person, other) or (None, None)
         if lid is None or phone is None or lid.removesuffix("@lid") == phone:
             continue
         alias = LidAlias(lid, phone, time)
