@@ -5,13 +5,15 @@ and its body contains the person's number. An event of another person that conta
 body. Events that were received later are a new history, except for copies of erased messages.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from store.erasure import mentions
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time
-from store.history import parsed_events
+from store.history import accounts, parsed_events
+from store.history.accounts import Accounts
 from store.model.batches import Batch, Event
 from store.model.facts import Ack, Delete, DisplayName, Edit, Fact, LidAlias, Message, Outcome, Reaction
 from store.postgres.connections import Connection
@@ -28,15 +30,19 @@ class FilteredBatches:
 
 
 def filter_batches(connection: Connection, suppressions: SuppressionSet, batches: Sequence[Batch]) -> FilteredBatches:
+    known_accounts = accounts.lock(connection)
     events = [event for batch in batches for event in batch.events]
-    dropped = {e.digest for e in events if is_suppressed(suppressions, e.outcome, e.received_at, e.body)}
-    dropped |= _erased_copies(connection, suppressions, [event for event in events if event.digest not in dropped])
+    dropped = {
+        e.digest for e in events if is_suppressed(suppressions, e.outcome, e.received_at, e.body, known_accounts)
+    }
+    remaining = [event for event in events if event.digest not in dropped]
+    dropped |= _erased_copies(connection, suppressions, remaining, known_accounts)
     without_body = frozenset(
         event.digest
         for event in events
         if event.digest not in dropped
         and event.received_at <= suppressions.latest_received_until
-        and _mentions_suppressed(suppressions, event)
+        and _mentions_suppressed(suppressions, event, known_accounts)
     )
 
     def without_dropped_facts(batch: Batch) -> Batch:
@@ -47,15 +53,22 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
     )
 
 
-def is_suppressed(suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes) -> bool:
-    """Return whether an event that was received at this time, in ms, must not be stored."""
+def is_suppressed(
+    suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
+) -> bool:
+    """Return whether an event that was received at this time, in ms, must not be stored.
+
+    A person who is erased in one session of an account is erased in all of them.
+    """
     if received_at > suppressions.latest_received_until:
         return False
     received_until = latest_time(
-        suppressions.latest_of(each.session_id, affected_addresses(each.facts)) for each in outcome.by_session
+        suppressions.latest_of(session_id, affected_addresses(each.facts))
+        for each in outcome.by_session
+        for session_id in known_accounts.sessions_of(each.session_id)
     )
     if received_until is None and not outcome.facts and outcome.kind != "ping":
-        received_until = suppressions.latest_of(outcome.session_id, mentions.addresses_in(body))
+        received_until = _latest_mention(suppressions, outcome, body, known_accounts)
     return received_until is not None and received_at <= received_until
 
 
@@ -77,7 +90,9 @@ def _drop_facts(event: Event) -> Event:
     return replace(event, outcome=Outcome("forgotten", None, outcome.session_id, outcome.event_type, None))
 
 
-def _erased_copies(connection: Connection, suppressions: SuppressionSet, events: Sequence[Event]) -> set[bytes]:
+def _erased_copies(
+    connection: Connection, suppressions: SuppressionSet, events: Sequence[Event], known_accounts: Accounts
+) -> set[bytes]:
     """The digests of events about messages that were erased, found by their tombstones."""
     digests_by_mac: dict[bytes, set[bytes]] = {}
     for parsed in (
@@ -85,14 +100,14 @@ def _erased_copies(connection: Connection, suppressions: SuppressionSet, events:
         for event in events
         for parsed in parsed_events.of_outcome(event.outcome, event.digest, event.received_at, event.order)
     ):
-        session_id, addresses = parsed.session_id, affected_addresses(parsed.facts)
-        if suppressions.latest_of(session_id, addresses) is None:
+        session_ids, addresses = known_accounts.sessions_of(parsed.session_id), affected_addresses(parsed.facts)
+        if all(suppressions.latest_of(session_id, addresses) is None for session_id in session_ids):
             continue
-        for fact, (_, message_id) in parsed.keyed_message_facts():
+        for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
                 continue
             # Any address of the event: this copy may be the evidence that two addresses belong to one person.
-            for address in addresses:
+            for session_id, address in itertools.product(session_ids, addresses):
                 mac = suppressions.key.hash_message(session_id, address, message_id)
                 digests_by_mac.setdefault(mac, set()).add(parsed.digest)
     if not digests_by_mac:
@@ -103,12 +118,20 @@ def _erased_copies(connection: Connection, suppressions: SuppressionSet, events:
     return {digest for (mac,) in cursor for digest in digests_by_mac[cast("bytes", mac)]}
 
 
-def _mentions_suppressed(suppressions: SuppressionSet, event: Event) -> bool:
-    mentioned = mentions.addresses_in(event.body)
-    received_until = latest_time(
-        suppressions.latest_of(each.session_id, mentioned) for each in event.outcome.by_session
-    )
+def _mentions_suppressed(suppressions: SuppressionSet, event: Event, known_accounts: Accounts) -> bool:
+    received_until = _latest_mention(suppressions, event.outcome, event.body, known_accounts)
     return received_until is not None and event.received_at <= received_until
+
+
+def _latest_mention(
+    suppressions: SuppressionSet, outcome: Outcome, body: bytes, known_accounts: Accounts
+) -> int | None:
+    """The latest suppression, in a session of the event, of a person whom its body mentions."""
+    mentioned = mentions.addresses_in(body)
+    session_ids = {
+        session_id for each in outcome.by_session for session_id in known_accounts.sessions_of(each.session_id)
+    }
+    return latest_time(suppressions.latest_of(session_id, mentioned) for session_id in session_ids or {None})
 
 
 def _aliases_of_suppressed(suppressions: SuppressionSet, events: Collection[Event]) -> list[Suppression]:

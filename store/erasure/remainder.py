@@ -10,7 +10,7 @@ from store.erasure import mentions, subjects, suppressions, tombstones
 from store.erasure.key_store import SuppressionKey
 from store.erasure.subjects import ErasureSubject
 from store.feed import changes
-from store.history import chat_summaries, chats, lid_aliases
+from store.history import accounts, chat_summaries, chats, lid_aliases
 from store.history.fold import Fold
 from store.postgres.connections import Connection
 
@@ -26,7 +26,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     sends = _erase_sends(connection, subject, chat_ids)
     names = _erase_names(connection, subject, chat_ids)
     tombstones.convert_expired(connection, key, subject, chat_ids)
-    folding = Fold(connection, (), (), {}, locked_chats)
+    folding = Fold(connection, (), (), {}, locked_chats, accounts.lock(connection))
     folding.recompute(sorted(folding.remap_lids(aliases)))
     folded = folding.chats_by_address.values()
     chat_summaries.recount(connection, {each for chat in folded for each in (chat.chat_id, chat.canonical_chat_id)})

@@ -7,6 +7,8 @@ from typing import TypeAlias, cast
 
 import psycopg
 
+from store.history import accounts
+from store.history.accounts import Accounts
 from store.model import addresses
 from store.model.facts import DisplayName
 from store.postgres import errors, json_rows
@@ -16,6 +18,8 @@ ChatAddress: TypeAlias = tuple[str, str]
 """(session_id, address)"""
 
 
+_LockedRow: TypeAlias = tuple[int, int | None]
+"""(chat_id, merged_into)"""
 _MERGE_RANKS = (0, 1, 2)
 
 
@@ -61,37 +65,82 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
     return set(cast("Iterable[ChatAddress]", found))
 
 
-def lock(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> dict[ChatAddress, Chat]:
+def lock(
+    connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts | None = None
+) -> dict[ChatAddress, Chat]:
     """Lock the chats at these addresses and their canonical chats, and insert missing rows.
 
     An address is only merged into one of a higher rank, and ranks are locked in order, so every transaction takes its
-    locks in the same order.
+    locks in the same order. `known_accounts` are the accounts, if the caller has locked them already.
     """
+    account_map = accounts.lock(connection) if known_accounts is None else known_accounts
     wanted = set(chat_addresses)
-    locked: dict[ChatAddress, tuple[int, int | None]] = {}
-    for rank in _MERGE_RANKS:
-        of_rank = _lock_until_found(connection, {each for each in wanted if addresses.merge_rank(each[1]) == rank})
-        wanted |= _addresses(
-            connection, [merged_into for _, merged_into in of_rank.values() if merged_into is not None]
-        )
-        locked |= of_rank
+    if account_map.primary_by_session:
+        wanted |= {(account_map.primary_of(session_id), address) for session_id, address in wanted}
+    locked: dict[ChatAddress, _LockedRow] = {}
+    inserted: set[ChatAddress] = set()
+    # The last pass is for chats of an account whose primary session is another since they were merged.
+    for rank in (*_MERGE_RANKS, None):
+        of_rank = {each for each in wanted - locked.keys() if rank is None or addresses.merge_rank(each[1]) == rank}
+        found = _lock_until_found(connection, of_rank, inserted)
+        wanted |= _addresses(connection, [merged_into for _, merged_into in found.values() if merged_into is not None])
+        locked |= found
+    if account_map.primary_by_session:
+        locked |= _merge_inserted(connection, inserted, account_map)
     return {address: Chat(chat_id, merged_into or chat_id) for address, (chat_id, merged_into) in locked.items()}
 
 
-def _lock_until_found(connection: Connection, wanted: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
-    locked: dict[ChatAddress, tuple[int, int | None]] = {}
+def _lock_until_found(
+    connection: Connection, wanted: set[ChatAddress], inserted: set[ChatAddress]
+) -> dict[ChatAddress, _LockedRow]:
+    locked: dict[ChatAddress, _LockedRow] = {}
     # A row that erasure is deleting is found by neither statement.
     while missing := wanted - set(locked):
-        locked |= _lock_once(connection, missing)
+        locked |= _lock_once(connection, missing, inserted)
     return locked
 
 
-def _lock_once(connection: Connection, wanted: set[ChatAddress]) -> dict[ChatAddress, tuple[int, int | None]]:
+def _merge_inserted(
+    connection: Connection, inserted: Iterable[ChatAddress], account_map: Accounts
+) -> dict[ChatAddress, _LockedRow]:
+    """Merge new rows of the other sessions of accounts into the locked chats of the primary ones."""
+    rows = [
+        {"session_id": session_id, "address": address, "primary_id": primary_id}
+        for session_id, address in inserted
+        if (primary_id := account_map.primary_of(session_id)) != session_id
+    ]
+    if not rows:
+        return {}
+    merged = connection.execute(
+        """
+        UPDATE chats AS c
+        SET merged_into = p.canonical_chat_id
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text, primary_id text)
+        JOIN chats AS p ON p.session_id = r.primary_id AND p.address = r.address
+        WHERE c.session_id = r.session_id AND c.address = r.address
+        RETURNING c.session_id, c.address, c.chat_id, c.merged_into
+        """,
+        {"rows": json_rows.encode(rows)},
+    )
+    return _by_address(merged.fetchall())
+
+
+def _by_address(rows: Iterable[object]) -> dict[ChatAddress, _LockedRow]:
+    return {
+        (session_id, address): (chat_id, merged_into)
+        for session_id, address, chat_id, merged_into in cast("Iterable[tuple[str, str, int, int | None]]", rows)
+    }
+
+
+def _lock_once(
+    connection: Connection, wanted: set[ChatAddress], inserted: set[ChatAddress]
+) -> dict[ChatAddress, _LockedRow]:
+    """Lock the rows that are found, and add the addresses of inserted ones to `inserted`."""
     rows = json_rows.encode(
         {"session_id": session_id, "address": address, "kind": addresses.kind_of(address)}
         for session_id, address in wanted
     )
-    connection.execute(
+    new = connection.execute(
         """
         INSERT INTO chats (session_id, address, kind)
         SELECT r.session_id, r.address, r.kind
@@ -99,9 +148,11 @@ def _lock_once(connection: Connection, wanted: set[ChatAddress]) -> dict[ChatAdd
         WHERE NOT EXISTS (SELECT FROM chats AS c WHERE c.session_id = r.session_id AND c.address = r.address)
         ORDER BY r.session_id, r.address
         ON CONFLICT (session_id, address) DO NOTHING
+        RETURNING session_id, address
         """,
         {"rows": rows},
     )
+    inserted |= set(cast("Iterable[ChatAddress]", new))
     locked = connection.execute(
         """
         SELECT c.session_id, c.address, c.chat_id, c.merged_into
@@ -112,12 +163,7 @@ def _lock_once(connection: Connection, wanted: set[ChatAddress]) -> dict[ChatAdd
         """,
         {"rows": rows},
     )
-    return {
-        (session_id, address): (chat_id, merged_into)
-        for session_id, address, chat_id, merged_into in cast(
-            "list[tuple[str, str, int, int | None]]", locked.fetchall()
-        )
-    }
+    return _by_address(locked.fetchall())
 
 
 def _addresses(connection: Connection, chat_ids: list[int]) -> set[ChatAddress]:

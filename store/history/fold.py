@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from store.feed.changes import Change, ChangeKind
 from store.history import (
+    account_keys,
+    accounts,
     chat_summaries,
     chats,
     lid_aliases,
+    lid_remaps,
     message_copies,
     message_keys,
     message_tombstones,
@@ -16,11 +19,12 @@ from store.history import (
     messages,
     sessions,
 )
+from store.history.accounts import Accounts
 from store.history.chats import Chat, ChatAddress
 from store.history.messages import MessageIdentity
 from store.history.parsed_events import KeyedFact, ParsedEvent
 from store.model import addresses
-from store.model.facts import DisplayName, LidAlias, Message, Reaction, SessionReport
+from store.model.facts import DisplayName, Message, Reaction, SessionReport
 from store.postgres.connections import Connection
 
 
@@ -40,20 +44,22 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     Every transaction takes its locks in one order: message keys, LIDs, other chats; and reads nothing before its lock.
     `own_phone` is the number of sessions that reported none.
     """
-    numbers = sessions.ensure(connection, {event.session_id for event in parsed_events})
-    keyed_facts = [(event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts()]
+    known = accounts.lock(connection)
+    numbers = sessions.ensure(connection, known.with_primaries({event.session_id for event in parsed_events}))
+    keyed_facts = [(event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts(known)]
+    account_keys.merge_unmerged(connection, known, {key for _, _, key in keyed_facts})
     locked = message_keys.lock(connection, {key for _, _, key in keyed_facts}, numbers)
-    known = [key.key_id for key in locked.values() if not key.is_new]
+    key_ids = [key.key_id for key in locked.values() if not key.is_new]
     wanted = {address for event in parsed_events for address in event.chat_addresses()}
-    wanted |= lid_aliases.related(connection, _alias_addresses(parsed_events))
-    wanted |= chats.addresses_of_keys(connection, known)
+    wanted |= lid_aliases.related(connection, _alias_addresses(parsed_events), known)
+    wanted |= chats.addresses_of_keys(connection, key_ids)
     wanted |= message_tombstones.chat_addresses(connection, locked.values())
-    state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, wanted))
+    state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, wanted, known), known)
     remapped = state.resolve_lids()
     message_tombstones.add(connection, state.drop_tombstoned_facts())
     repeated = state.store_messages(own_phone)
     updated = state.store_updates()
-    state.recompute(sorted({*known, *repeated, *updated, *remapped}))
+    state.recompute(sorted({*key_ids, *repeated, *updated, *remapped}))
     state.refresh_summaries()
     state.apply_session_reports()
     key_ids_by_digest: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -76,6 +82,7 @@ class Fold:
     keyed_facts: Sequence[KeyedFact]
     locked_keys: Mapping[message_keys.MessageKey, message_keys.LockedKey]
     chats_by_address: dict[ChatAddress, Chat]
+    accounts: Accounts
     summary_changes: chat_summaries.SummaryChanges = field(default_factory=chat_summaries.SummaryChanges)
     changes: list[Change] = field(default_factory=list[Change])
     address_by_chat_id: dict[int, ChatAddress] = field(init=False)
@@ -86,27 +93,23 @@ class Fold:
 
     def resolve_lids(self) -> list[int]:
         """Add evidence on aliases; returns the keys to recompute because an alias moved to another chat."""
-        evidence = [
-            lid_aliases.ObservedLidAlias(event.session_id, event.effective_time(fact.time), event.digest, fact)
-            for event in self.parsed_events
-            for fact in event.facts
-            if isinstance(fact, LidAlias)
-        ]
+        evidence = lid_aliases.observed(self.parsed_events, self.accounts)
         if not evidence:
             return []
         lid_aliases.add_evidence(self.connection, evidence)
         changed = _alias_addresses(self.parsed_events)
-        return self.remap_lids(lid_aliases.related_locked(self.connection, changed, self.chats_by_address))
+        related = lid_aliases.related_locked(self.connection, changed, self.chats_by_address, self.accounts)
+        return self.remap_lids(related)
 
     def remap_lids(self, aliases: Iterable[ChatAddress]) -> list[int]:
         """Merge these locked aliases by the evidence; returns the keys to recompute. Phones among them do not matter.
 
         All that is related to them is locked (`lid_aliases.related`).
         """
-        moves = lid_aliases.resolve(self.connection, aliases)
+        moves = lid_aliases.resolve(self.connection, list(aliases), self.accounts)
         if not moves:
             return []
-        lid_aliases.rewrite_phone_numbers(self.connection, moves)
+        lid_remaps.rewrite_phone_numbers(self.connection, moves)
         remapped = {move.chat_id: move for move in moves}
         for address, chat in list(self.chats_by_address.items()):
             if move := remapped.get(chat.chat_id):
@@ -114,7 +117,7 @@ class Fold:
                 for canonical_chat_id in (move.chat_id, move.old_canonical_chat_id, move.new_canonical_chat_id):
                     self.summary_changes.mark_stale(canonical_chat_id, recount=True)
                 self.changes.append(Change("merge", address[0], move.new_canonical_chat_id))
-        key_ids = lid_aliases.affected_key_ids(self.connection, moves)
+        key_ids = lid_remaps.affected_key_ids(self.connection, moves)
         shown = message_updates.find_visible(self.connection, key_ids)
         # Groups in which these people wrote are locked late: this may deadlock, and is tried again then.
         late = {chat_id for _, chat_id in shown} - self.address_by_chat_id.keys()

@@ -1,4 +1,4 @@
-"""Resolves aliases to phones by evidence, and moves their messages when the evidence changes.
+"""Resolves aliases to phones by evidence.
 
 An alias is a LID, or a phone in another national spelling. Per alias, the evidence with the greatest (time, digest)
 wins. A phone that wins for two LIDs is a contradiction: a person has one LID, so the gateway guessed. Then neither LID
@@ -9,7 +9,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import cast
 
+from store.history import account_chats, accounts
+from store.history.accounts import Accounts
 from store.history.chats import ChatAddress
+from store.history.lid_remaps import LidRemap
+from store.history.parsed_events import ParsedEvent
 from store.model import addresses
 from store.model.facts import LidAlias
 from store.postgres import errors, json_rows
@@ -26,13 +30,16 @@ class ObservedLidAlias:
     alias: LidAlias
 
 
-@dataclass(frozen=True, slots=True)
-class LidRemap:
-    """The row of an alias whose canonical chat changed."""
-
-    chat_id: int
-    old_canonical_chat_id: int
-    new_canonical_chat_id: int
+def observed(parsed_events: Iterable[ParsedEvent], known_accounts: Accounts) -> list[ObservedLidAlias]:
+    """The evidence in these events, each for the primary session of its account."""
+    return [
+        ObservedLidAlias(
+            known_accounts.primary_of(event.session_id), event.effective_time(fact.time), event.digest, fact
+        )
+        for event in parsed_events
+        for fact in event.facts
+        if isinstance(fact, LidAlias)
+    ]
 
 
 def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -> None:
@@ -70,15 +77,27 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
         )
 
 
-def related(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> set[ChatAddress]:
+def related(
+    connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts | None = None
+) -> set[ChatAddress]:
     """These addresses and those whose canonical chats may change with evidence about them.
 
     These are their phones by any evidence, and all aliases of those phones: one that was contradicted may be the only
-    one now. Lock them before evidence is added or removed, and ask again then.
+    one now; and the chats of these addresses in the other sessions of the account. Lock them before evidence is added
+    or removed, and ask again then.
     """
     wanted = set(chat_addresses)
     if not wanted:
         return set()
+    account_map = accounts.lock(connection) if known_accounts is None else known_accounts
+    if not account_map.primary_by_session:
+        return _related_by_evidence(connection, wanted)
+    primary = {(account_map.primary_of(session_id), address) for session_id, address in wanted}
+    found = _related_by_evidence(connection, primary)
+    return wanted | found | account_chats.in_other_sessions(connection, found, account_map)
+
+
+def _related_by_evidence(connection: Connection, wanted: set[ChatAddress]) -> set[ChatAddress]:
     found = connection.execute(
         """
         WITH given AS (
@@ -112,27 +131,31 @@ def related(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> se
 
 
 def related_locked(
-    connection: Connection, changed: Iterable[ChatAddress], locked: Collection[ChatAddress]
+    connection: Connection, changed: Iterable[ChatAddress], locked: Collection[ChatAddress], known_accounts: Accounts
 ) -> set[ChatAddress]:
     """`related`, asked again under the locks; raises TransientError if another address became related before them."""
-    found = related(connection, changed)
+    found = related(connection, changed, known_accounts)
     if not found <= set(locked):
         raise errors.TransientError("Evidence on a LID changed at the same moment; try again")
     return found
 
 
-def resolve(connection: Connection, chat_addresses: Iterable[ChatAddress]) -> list[LidRemap]:
+def resolve(connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts) -> list[LidRemap]:
     """Merge the aliases among these locked addresses into the phones that their evidence names; returns the changed.
 
-    The phones' chats exist and are locked (`related`).
+    The phones' chats exist and are locked (`related`). The addresses of an account's other sessions follow those of
+    its primary session.
     """
-    wanted = list(chat_addresses)
+    wanted = [each for each in chat_addresses if known_accounts.primary_of(each[0]) == each[0]]
+    others = [each for each in chat_addresses if known_accounts.primary_of(each[0]) != each[0]]
     # Variants first: a LID of a variant is merged into the chat that the variant is merged into.
     aliases = (
         [each for each in wanted if addresses.merge_rank(each[1]) == 1],
         [each for each in wanted if addresses.is_lid(each[1])],
     )
-    return [remap for of_rank in aliases if of_rank for remap in _resolve(connection, of_rank)]
+    remaps = [remap for of_rank in aliases if of_rank for remap in _resolve(connection, of_rank)]
+    followed = account_chats.follow_primary(connection, others, known_accounts)
+    return [*remaps, *(LidRemap(*chat_ids) for chat_ids in followed)]
 
 
 def _resolve(connection: Connection, aliases: Iterable[ChatAddress]) -> list[LidRemap]:
@@ -178,56 +201,3 @@ def _resolve(connection: Connection, aliases: Iterable[ChatAddress]) -> list[Lid
         {"rows": json_rows.encode({"session_id": session_id, "lid": lid} for session_id, lid in aliases)},
     )
     return [LidRemap(*row) for row in cast("Iterable[tuple[int, int, int]]", changed)]
-
-
-def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
-    """Set from_number and to_number of the messages of these aliases to their phones; null if a LID has none."""
-    connection.execute(
-        """
-        UPDATE whatsapp_messages AS m
-        SET from_number = CASE WHEN m.direction = 'incoming' THEN phone.address ELSE m.from_number END,
-            to_number = CASE WHEN m.direction = 'outgoing' THEN phone.address ELSE m.to_number END
-        FROM chats AS c
-        LEFT JOIN chats AS phone ON phone.chat_id = c.canonical_chat_id AND phone.kind = 'phone'
-        WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s)
-        """,
-        {"chats": [remap.chat_id for remap in remaps]},
-    )
-
-
-def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
-    """The keys of messages that must be recomputed because these aliases moved to another chat.
-
-    These are their messages with updates or copies, and messages of groups with updates by a person in these chats.
-    """
-    moves = list(remaps)
-    found = connection.execute(
-        """
-        WITH people AS (
-            SELECT c.session_id, c.address
-            FROM chats AS c
-            WHERE c.canonical_chat_id = ANY(%(canonical)s) OR c.chat_id = ANY(%(chats)s)
-        )
-        SELECT k.key_id FROM message_updates AS k WHERE k.chat_id = ANY(%(chats)s)
-        UNION
-        SELECT m.key_id
-        FROM whatsapp_messages AS m
-        WHERE m.chat_id = ANY(%(chats)s)
-            AND (
-                EXISTS (SELECT FROM message_updates AS k WHERE k.key_id = m.key_id)
-                OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
-            )
-        UNION
-        SELECT u.key_id
-        FROM people AS p
-        JOIN message_updates AS u ON u.sender = p.address
-        JOIN message_keys AS k USING (key_id)
-        JOIN sessions AS s USING (session_number)
-        WHERE s.session_id = p.session_id
-        """,
-        {
-            "chats": [move.chat_id for move in moves],
-            "canonical": [each for move in moves for each in (move.old_canonical_chat_id, move.new_canonical_chat_id)],
-        },
-    )
-    return [cast("int", key_id) for (key_id,) in found]

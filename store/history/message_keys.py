@@ -12,7 +12,7 @@ from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 MessageKey: TypeAlias = tuple[str, str]
-"""(session_id, message_id)"""
+"""(session_id, message_id); of an account's sessions, that of the primary one (store/history/accounts.py)."""
 
 
 @dataclass(frozen=True, slots=True)

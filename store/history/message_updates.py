@@ -88,7 +88,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 -- Copies under several addresses of one chat are one message: the best one is shown.
                 row_number() OVER (
                     PARTITION BY m.key_id, c.canonical_chat_id, m.direction
-                    ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address
+                    ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address, c.session_id
                 ) > 1 AS is_duplicate
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)

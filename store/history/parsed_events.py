@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from store.history.accounts import Accounts
 from store.history.chats import ChatAddress
 from store.history.message_keys import MessageKey
 from store.model import timestamps
@@ -29,11 +30,10 @@ class ParsedEvent:
         """The effective time, in ms, of a fact that claims this one."""
         return timestamps.effective(claimed_at, self.received_at)[0]
 
-    def keyed_message_facts(self) -> list[tuple[MessageFact, MessageKey]]:
+    def keyed_message_facts(self, accounts: Accounts) -> list[tuple[MessageFact, MessageKey]]:
         """The facts about messages, each with its message key."""
-        return [
-            (fact, (self.session_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _MESSAGE_FACTS)
-        ]
+        primary_id = accounts.primary_of(self.session_id)
+        return [(fact, (primary_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _MESSAGE_FACTS)]
 
     def alias_addresses(self) -> set[ChatAddress]:
         """Both sides of its evidence on aliases."""

@@ -1,4 +1,4 @@
-"""Looks up the phone under which a chat's person can be sent to."""
+"""Looks up the phone under which a chat's person can be sent to, by what any session of the account knows."""
 
 from typing import cast
 
@@ -8,7 +8,8 @@ from store.postgres.connections import Connection
 def exact_address(connection: Connection, session_id: str, address: str) -> str | None:
     """The address if the session has a chat of exactly this one, else None."""
     found = connection.execute(
-        "SELECT address FROM chats WHERE session_id = %s AND address = %s AND last_timestamp IS NOT NULL",
+        "SELECT address FROM chats"
+        " WHERE session_id = primary_session(%s) AND address = %s AND last_timestamp IS NOT NULL",
         [session_id, address],
     ).fetchone()
     return None if found is None else cast("str", found[0])
@@ -21,7 +22,7 @@ def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
         SELECT phone.address
         FROM chats AS l
         JOIN chats AS phone ON phone.chat_id = l.merged_into
-        WHERE l.session_id = %s AND l.address = %s
+        WHERE l.session_id = primary_session(%s) AND l.address = %s
         """,
         [session_id, lid],
     ).fetchone()
@@ -40,7 +41,7 @@ def spelling_of_last_message(connection: Connection, session_id: str, phone: str
             FROM whatsapp_messages AS m
             WHERE m.chat_id = c.chat_id AND m.direction = 'incoming'
         ) AS latest
-        WHERE given.session_id = %s AND given.address = %s AND latest.timestamp IS NOT NULL
+        WHERE given.session_id = primary_session(%s) AND given.address = %s AND latest.timestamp IS NOT NULL
         ORDER BY latest.timestamp DESC, c.address
         LIMIT 1
         """,

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, cast
 from store.erasure import suppressions
 from store.feed import changes
 from store.history import fold, sessions
+from store.history.accounts import Accounts
 from store.history.parsed_events import ParsedEvent
 from store.model.facts import DisplayName, Fact, LidAlias, SessionReport
 from store.postgres import json_rows
@@ -53,20 +54,20 @@ def extract(source: SourceEvent) -> Iterator[LatestFact]:
     """All such facts of an event, at each receipt that dates something."""
     for parsed_event in source.parsed_events:
         for fact in parsed_event.facts:
-            yield from _extract_from_fact(parsed_event, fact)
+            yield from _extract_from_fact(parsed_event, fact, source.accounts)
     if source.stored_outcome != "forgotten":
         name = sessions.PING_EVENT if source.outcome.kind == "ping" else (source.outcome.event_type or "unnamed")
         for each in source.outcome.by_session:
             yield LatestFact("seen", each.session_id, name, "", 0, source.last_received_at, source.digest, None)
 
 
-def _extract_from_fact(parsed_event: ParsedEvent, fact: Fact) -> Iterator[LatestFact]:
+def _extract_from_fact(parsed_event: ParsedEvent, fact: Fact, accounts: Accounts) -> Iterator[LatestFact]:
     session_id, digest = parsed_event.session_id, parsed_event.digest
     at = parsed_event.effective_time(fact.time)
     if isinstance(fact, DisplayName):
         yield LatestFact("name", session_id, fact.address, "", fact.quality, at, digest, fact.name)
     elif isinstance(fact, LidAlias):
-        yield LatestFact("alias", session_id, fact.lid, fact.phone, 0, at, digest, None)
+        yield LatestFact("alias", accounts.primary_of(session_id), fact.lid, fact.phone, 0, at, digest, None)
     elif isinstance(fact, SessionReport):
         if fact.state is not None:
             yield LatestFact("state", session_id, "", "", 0, at, digest, fact.state)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from store.history import chats, event_digests, fold, message_keys, message_tombstones, raw_events, sessions
+from store.history.accounts import NO_ACCOUNTS
 from store.history.chats import ChatAddress
 from store.history.message_keys import LockedKey, MessageKey
 from store.history.parsed_events import ParsedEvent
@@ -152,7 +153,7 @@ def _chat_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
     return {
         (event.session_id, fact.address)
         for event in parsed_events
-        for fact, _ in event.keyed_message_facts()
+        for fact, _ in event.keyed_message_facts(NO_ACCOUNTS)
         if fact.address is not None
     }
 

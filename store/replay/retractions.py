@@ -13,7 +13,7 @@ from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chats, lid_aliases
+from store.history import accounts, chats, lid_aliases
 from store.history.chats import Chat, ChatAddress
 from store.history.fold import Fold
 from store.postgres.connections import Connection
@@ -115,9 +115,10 @@ def _lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAdd
 
 def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
     """Store each replacement, or remove the fact where there is none; a fact that changed meanwhile stays."""
-    folding = Fold(connection, [], [], {}, locked)
+    known_accounts = accounts.lock(connection)
+    folding = Fold(connection, [], [], {}, locked, known_accounts)
     lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
-    aliases = lid_aliases.related_locked(connection, lids, locked)
+    aliases = lid_aliases.related_locked(connection, lids, locked, known_accounts)
     for fact, replacement in replacements.items():
         _replace_one(connection, fact, replacement)
         if fact.kind == "name":

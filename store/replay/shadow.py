@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
-from store.history import fold, message_updates, messages
+from store.history import accounts, fold, message_updates, messages
 from store.history.chats import Chat, ChatAddress
 from store.history.message_keys import LockedKey, MessageKey
 from store.history.parsed_events import ParsedEvent
@@ -102,10 +102,13 @@ def build(connection: Connection, events: Sequence[ParsedEvent], scope: ShadowSc
     A key with a pruned source starts with its real rows, because its remaining sources are not all of them.
     """
     keys = scope.locked_keys
-    keyed = [(event, fact, key) for event in events for fact, key in event.keyed_message_facts() if key in keys]
+    known_accounts = accounts.lock(connection)
+    keyed = [
+        (event, fact, key) for event in events for fact, key in event.keyed_message_facts(known_accounts) if key in keys
+    ]
     _copy_chats(connection, scope.chats_by_address)
     _copy_pruned(connection, scope.key_ids, events)
-    folding = fold.Fold(connection, events, keyed, keys, dict(scope.chats_by_address))
+    folding = fold.Fold(connection, events, keyed, keys, dict(scope.chats_by_address), known_accounts)
     folding.drop_tombstoned_facts()
     with shadow_search_path(connection):
         folding.store_messages(own_phone)

@@ -8,7 +8,8 @@ from typing import TypeAlias, cast
 
 from store.erasure import batch_filter
 from store.erasure.suppressions import SuppressionCache, SuppressionSet
-from store.history import parsed_events
+from store.history import accounts, parsed_events
+from store.history.accounts import Accounts
 from store.history.message_keys import MessageKey
 from store.history.parsed_events import ParsedEvent
 from store.ledger import set_aside_events
@@ -63,6 +64,7 @@ class SourceEvent:
     """One per session and receipt that dates something, the earliest receipt first."""
     message_keys: frozenset[MessageKey]
     """The keys of the messages that it is about now."""
+    accounts: Accounts
 
     @property
     def current_reason(self) -> SetAsideReason | None:
@@ -125,6 +127,7 @@ def load(
     Raises SuppressionKeyError.
     """
     suppressions = parser.suppressions.current(connection)
+    known_accounts = accounts.lock(connection)
     found = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body,
@@ -142,16 +145,20 @@ def load(
         {"events": list(event_ids)},
         binary=True,
     )
-    return [_source_from_row(cast("_SourceRow", row), parser, rejected, suppressions) for row in found]
+    return [_source_from_row(cast("_SourceRow", row), parser, rejected, suppressions, known_accounts) for row in found]
 
 
 def _source_from_row(
-    row: _SourceRow, parser: EventParser, rejected: Collection[int], suppressions: SuppressionSet | None
+    row: _SourceRow,
+    parser: EventParser,
+    rejected: Collection[int],
+    suppressions: SuppressionSet | None,
+    known_accounts: Accounts,
 ) -> SourceEvent:
     event_id, digest, body, key_ids, first, last, stored_outcome, reason, session_id, event, sender = row
     poisoned = reason == parser.poison_reason
     outcome = Outcome("parked", reason, session_id, event, None) if poisoned else parser.parse(sender, body)
-    if suppressions is not None and batch_filter.is_suppressed(suppressions, outcome, first, body):
+    if suppressions is not None and batch_filter.is_suppressed(suppressions, outcome, first, body, known_accounts):
         outcome = Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)
     elif event_id in rejected:
         outcome = Outcome("parked", parser.rejected_reason, outcome.session_id, outcome.event_type, outcome.time)
@@ -175,5 +182,6 @@ def _source_from_row(
         first_received_at=first,
         last_received_at=last,
         parsed_events=parsed,
-        message_keys=frozenset(key for each in parsed for _, key in each.keyed_message_facts()),
+        message_keys=frozenset(key for each in parsed for _, key in each.keyed_message_facts(known_accounts)),
+        accounts=known_accounts,
     )

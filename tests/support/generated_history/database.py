@@ -12,7 +12,16 @@ from worker.drain import decoding
 
 _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
     *("batches", "event_digests", "raw_events", "event_keys", "parked_events", "noise_events", "changes"),
-    *("session_events", "sessions", "message_updates", "whatsapp_messages", "lid_aliases", "chats", "message_keys"),
+    *(
+        "account_sessions",
+        "session_events",
+        "sessions",
+        "message_updates",
+        "whatsapp_messages",
+        "lid_aliases",
+        "chats",
+        "message_keys",
+    ),
 )
 """A table comes after those that refer to it."""
 _DELETE_ALL: Final[LiteralString] = "; ".join(f"DELETE FROM {table}" for table in _EMPTIED_TABLES)

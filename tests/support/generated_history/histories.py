@@ -62,8 +62,10 @@ Delivery = tuple[Sequence[RawBatch], ...]
 """Transactions of batches."""
 
 
-def draw_histories(*, min_events: int = 20, max_events: int = 200) -> st.SearchStrategy[DrawnHistory]:
-    """Histories of `least` to `most` events in three or more chats of one or two sessions."""
+def draw_histories(
+    *, min_events: int = 20, max_events: int = 200, sessions: int | None = None
+) -> st.SearchStrategy[DrawnHistory]:
+    """Histories of `least` to `most` events in three or more chats of one or two sessions, or of `sessions`."""
     # Lists of at least 20 have about 40, of at least 150 about 175.
     sizes = [min_events, *(size for size in (20, 20, 40, 150) if min_events <= size < max_events)]
     return st.builds(
@@ -73,7 +75,7 @@ def draw_histories(*, min_events: int = 20, max_events: int = 200) -> st.SearchS
                 st.binary(min_size=_CHOICE_BYTES, max_size=_CHOICE_BYTES), min_size=size, max_size=max_events
             )
         ),
-        st.tuples(st.integers(1, 2), st.integers(4, 40)),
+        st.tuples(st.integers(1, 2) if sessions is None else st.just(sessions), st.integers(4, 40)),
         st.tuples(st.integers(0, 3), st.integers(0, 3)),
         st.integers(0, 2**16),
     )

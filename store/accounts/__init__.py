@@ -1,0 +1,1 @@
+"""Finds the sessions of one phone number, and makes their histories one."""

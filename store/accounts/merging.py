@@ -1,0 +1,177 @@
+"""Merges the history that a session had before it joined its account, in short steps, while workers go on writing.
+
+First its message keys become the account's, which changes little; then its chats are merged into those of the primary
+session, page by page, as LIDs are merged into phones. A killed worker's merge is resumed by the next one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from store.erasure import suppressions
+from store.feed import changes
+from store.history import account_keys, accounts, chats, lid_aliases
+from store.history.accounts import Accounts
+from store.history.chats import ChatAddress
+from store.history.fold import Fold
+from store.postgres import json_rows
+from store.postgres.connections import Connection
+
+KEYS_PER_STEP = 500
+CHATS_PER_STEP = 50
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSession:
+    """A session whose history is not merged yet."""
+
+    number: int
+    session_id: str
+    primary_id: str
+
+
+def merge_all(connection: Connection) -> int:
+    """Run steps until no session is left to merge; returns their number."""
+    steps = 0
+    while run_step(connection):
+        steps += 1
+    return steps
+
+
+def run_step(connection: Connection) -> bool:
+    """Run one step, in one transaction; returns whether there was one. Raises TransientError: repeat it."""
+    if connection.execute("SELECT FROM account_sessions WHERE NOT is_merged LIMIT 1").fetchone() is None:
+        return False
+    with connection.transaction():
+        # Before the history's locks, as all its writers take it: an erasure must not miss rows on their way.
+        suppressions.lock_shared(connection)
+        session = _claim(connection)
+        if session is None:
+            return False
+        known_accounts = accounts.lock(connection)
+        if not _merge_keys(connection, session, known_accounts) and not _merge_chats(
+            connection, session, known_accounts
+        ):
+            connection.execute(
+                "UPDATE account_sessions SET is_merged = true WHERE session_number = %s", [session.number]
+            )
+    return True
+
+
+def _claim(connection: Connection) -> JoinedSession | None:
+    """The next session that no other worker merges."""
+    row = connection.execute(
+        """
+        SELECT s.session_number, s.session_id, p.session_id
+        FROM account_sessions AS a
+        JOIN sessions AS s USING (session_number)
+        JOIN sessions AS p ON p.session_number = a.primary_number
+        WHERE NOT a.is_merged
+        ORDER BY s.session_number
+        LIMIT 1
+        FOR UPDATE OF a SKIP LOCKED
+        """
+    ).fetchone()
+    return None if row is None else JoinedSession(*cast("tuple[int, str, str]", row))
+
+
+def _merge_keys(connection: Connection, session: JoinedSession, known_accounts: Accounts) -> bool:
+    """Replace the next keys of the session by the account's; returns False if there are none."""
+    found = connection.execute(
+        """
+        SELECT k.message_id FROM message_keys AS k
+        WHERE k.session_number = %s
+        ORDER BY k.message_id
+        LIMIT %s
+        """,
+        [session.number, KEYS_PER_STEP],
+    )
+    message_ids = [cast("str", message_id) for (message_id,) in found]
+    if not message_ids:
+        return False
+    key_ids = account_keys.merge(connection, session.session_id, session.primary_id, message_ids)
+    locked = chats.lock(connection, chats.addresses_of_keys(connection, key_ids), known_accounts)
+    folding = Fold(connection, [], [], {}, locked, known_accounts)
+    folding.recompute(sorted(key_ids))
+    folding.refresh_summaries()
+    changes.publish(connection, folding.changes)
+    return True
+
+
+def _merge_chats(connection: Connection, session: JoinedSession, known_accounts: Accounts) -> bool:
+    """Merge the next chats of the session into those of the primary one; returns False if all are."""
+    page = _unmerged_chats(connection, session)
+    if not page:
+        return False
+    evidence = _evidence_addresses(connection, page)
+    wanted = lid_aliases.related(connection, page | evidence, known_accounts)
+    folding = Fold(connection, [], [], {}, chats.lock(connection, wanted, known_accounts), known_accounts)
+    connection.execute(
+        _MOVE_EVIDENCE,
+        {
+            "session": session.session_id,
+            "primary": session.primary_id,
+            "addresses": sorted({address for _, address in page | evidence}),
+        },
+    )
+    aliases = lid_aliases.related_locked(connection, page | evidence, folding.chats_by_address, known_accounts)
+    folding.recompute(sorted(folding.remap_lids(aliases)))
+    folding.refresh_summaries()
+    changes.publish(connection, folding.changes)
+    return True
+
+
+def _unmerged_chats(connection: Connection, session: JoinedSession) -> set[ChatAddress]:
+    """The session's next chats that do not follow those of the primary session, and aliases with its own evidence."""
+    found = connection.execute(
+        """
+        (
+            SELECT c.session_id, c.address
+            FROM chats AS c
+            LEFT JOIN chats AS p ON p.session_id = %(primary)s AND p.address = c.address
+            WHERE c.session_id = %(session)s
+                AND (p.chat_id IS NULL OR c.merged_into IS DISTINCT FROM p.canonical_chat_id)
+            ORDER BY c.address
+            LIMIT %(limit)s
+        )
+        UNION
+        (
+            SELECT a.session_id, a.lid FROM lid_aliases AS a
+            WHERE a.session_id = %(session)s
+            ORDER BY a.lid
+            LIMIT %(limit)s
+        )
+        """,
+        {"session": session.session_id, "primary": session.primary_id, "limit": CHATS_PER_STEP},
+    )
+    return set(cast("Iterable[ChatAddress]", found))
+
+
+def _evidence_addresses(connection: Connection, page: Iterable[ChatAddress]) -> set[ChatAddress]:
+    """Both sides of the session's own evidence on these addresses."""
+    found = connection.execute(
+        """
+        SELECT a.session_id, side.address
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text)
+        JOIN lid_aliases AS a ON a.session_id = r.session_id AND (a.lid = r.address OR a.phone = r.address)
+        CROSS JOIN LATERAL (VALUES (a.lid), (a.phone)) AS side (address)
+        """,
+        {"rows": json_rows.encode({"session_id": session_id, "address": address} for session_id, address in page)},
+    )
+    return set(cast("Iterable[ChatAddress]", found))
+
+
+_MOVE_EVIDENCE = """
+    WITH moved AS (
+        DELETE FROM lid_aliases AS a
+        WHERE a.session_id = %(session)s AND a.lid = ANY(%(addresses)s) AND a.phone = ANY(%(addresses)s)
+        RETURNING a.lid, a.phone, a.observed_at, a.digest
+    )
+    INSERT INTO lid_aliases AS a (session_id, lid, phone, observed_at, digest)
+    SELECT %(primary)s, m.lid, m.phone, m.observed_at, m.digest
+    FROM moved AS m
+    ORDER BY m.lid, m.phone
+    ON CONFLICT (session_id, lid, phone) DO UPDATE
+    SET observed_at = excluded.observed_at, digest = excluded.digest
+    WHERE (a.observed_at, a.digest) < (excluded.observed_at, excluded.digest)
+"""

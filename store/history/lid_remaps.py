@@ -1,0 +1,70 @@
+"""Changes what follows when an address is merged into another chat: numbers, and messages to recompute."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from store.postgres.connections import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class LidRemap:
+    """The row of an alias whose canonical chat changed."""
+
+    chat_id: int
+    old_canonical_chat_id: int
+    new_canonical_chat_id: int
+
+
+def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
+    """Set from_number and to_number of the messages of these aliases to their phones; null if a LID has none."""
+    connection.execute(
+        """
+        UPDATE whatsapp_messages AS m
+        SET from_number = CASE WHEN m.direction = 'incoming' THEN phone.address ELSE m.from_number END,
+            to_number = CASE WHEN m.direction = 'outgoing' THEN phone.address ELSE m.to_number END
+        FROM chats AS c
+        LEFT JOIN chats AS phone ON phone.chat_id = c.canonical_chat_id AND phone.kind = 'phone'
+        -- In a group, the number is the sender's.
+        WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s) AND c.kind IN ('lid', 'phone')
+        """,
+        {"chats": [remap.chat_id for remap in remaps]},
+    )
+
+
+def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
+    """The keys of messages that must be recomputed because these aliases moved to another chat.
+
+    These are their messages with updates or copies, and messages of groups with updates by a person in these chats.
+    """
+    moves = list(remaps)
+    found = connection.execute(
+        """
+        WITH people AS (
+            SELECT c.session_id, c.address
+            FROM chats AS c
+            WHERE c.canonical_chat_id = ANY(%(canonical)s) OR c.chat_id = ANY(%(chats)s)
+        )
+        SELECT k.key_id FROM message_updates AS k WHERE k.chat_id = ANY(%(chats)s)
+        UNION
+        SELECT m.key_id
+        FROM whatsapp_messages AS m
+        WHERE m.chat_id = ANY(%(chats)s)
+            AND (
+                EXISTS (SELECT FROM message_updates AS k WHERE k.key_id = m.key_id)
+                OR EXISTS (SELECT FROM whatsapp_messages AS o WHERE o.key_id = m.key_id AND o.id <> m.id)
+            )
+        UNION
+        SELECT u.key_id
+        FROM people AS p
+        JOIN message_updates AS u ON u.sender = p.address
+        JOIN message_keys AS k USING (key_id)
+        JOIN sessions AS s USING (session_number)
+        WHERE s.session_id = p.session_id
+        """,
+        {
+            "chats": [move.chat_id for move in moves],
+            "canonical": [each for move in moves for each in (move.old_canonical_chat_id, move.new_canonical_chat_id)],
+        },
+    )
+    return [cast("int", key_id) for (key_id,) in found]
