@@ -96,7 +96,11 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         middleware=[
             *middleware.build(environ, registry, is_behind_tls=settings.is_behind_tls),
             Middleware(
-                AuthMiddleware, settings.bootstrap_token, cookies, TokenAuthenticator(database), settings.pool_size
+                AuthMiddleware,
+                settings.bootstrap_token,
+                cookies,
+                TokenAuthenticator(database),
+                settings.pool_size,
             ),
         ],
         exception_handlers=responses.EXCEPTION_HANDLERS,

@@ -22,6 +22,7 @@ from worker.commands import adopt, backfill, doctor, replay
 from worker.drain import unreadable
 from worker.drain.drainer import Drainer
 from worker.drain.kept_entries import KeptEntries
+from worker.housekeeping.accounts import AccountRunner
 from worker.housekeeping.erasures import ErasureRunner
 from worker.housekeeping.indexer import Indexer
 from worker.housekeeping.monitor import StreamMonitor
@@ -104,7 +105,8 @@ def run_worker(environ: Mapping[str, str]) -> int:
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
     redrives = RedriveRunner(settings.direct_url, lambda: parsers.current(suppressions), settings.own_phone)
     erasures = ErasureRunner(settings.suppression_key_store)
-    housekeeping = Housekeeping(drainer, redrives, erasures, metrics, settings.feed_days)
+    accounts = AccountRunner(settings.accounts, settings.own_phone)
+    housekeeping = Housekeeping(drainer, redrives, [erasures, accounts], metrics, settings.feed_days)
     indexer = Indexer(settings.database_url)
     indexer.start()
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from environment import senders_file
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
 from telemetry.errors import SettingsError
@@ -19,6 +20,8 @@ class Settings:
     host: str
     own_phone: str | None
     """The phone number of sessions that never reported theirs."""
+    accounts: Mapping[str, str]
+    """The phone number of each sender that is configured with one, by its name."""
     max_jobs: int
     """Jobs after which the process exits, for its supervisor to restart it; 0: never."""
     feed_days: int
@@ -66,6 +69,11 @@ class Settings:
             port=None if port is None else int(port),
             host=environ.get("HOST") or "127.0.0.1",
             own_phone=own_phone(environ),
+            accounts={
+                name: sender.account
+                for name, sender in senders_file.all_of(environ).items()
+                if sender.account is not None
+            },
             max_jobs=int(max_jobs),
             feed_days=int(feed_days),
             keep_seconds=int(keep_seconds),

@@ -18,6 +18,8 @@ from api.auth.failed_attempts import FailedAttempts
 from api.auth.tokens import TokenAuthenticator
 from api.http import responses
 from api.http.errors import ApiError
+from store.access import session_directory
+from store.access.session_directory import SessionDirectory
 from store.access.tokens import BOOTSTRAP_NAME, Token
 from store.postgres import errors
 
@@ -42,12 +44,19 @@ class Caller:
     """None: the bootstrap token."""
     sign_in_nonce: str | None = field(default=None, compare=False)
     """The nonce of the sign-in cookie; None for a caller with a token."""
+    directory: SessionDirectory = field(default=session_directory.EMPTY, compare=False, repr=False)
 
     def visible_sessions(self, session_id: str | None) -> tuple[str, ...] | None:
-        """The visible ones among the requested session, or (None) all; None means all of the database."""
+        """The visible ones among the requested session's account, or (None) all; None means all of the database."""
         if session_id is None:
             return self.sessions
-        return (session_id,) if self.sessions is None or session_id in self.sessions else ()
+        requested = self.directory.expand([session_id])
+        return tuple(each for each in requested if self.sessions is None or each in self.sessions)
+
+    def with_accounts(self, directory: SessionDirectory) -> "Caller":
+        """The same caller; who may see a session or the phone of an account may see all of its sessions."""
+        sessions = None if self.sessions is None else directory.expand(self.sessions)
+        return replace(self, sessions=sessions, directory=directory)
 
     def require_scope(self, scope: str) -> None:
         if scope not in self.scopes:
@@ -94,6 +103,7 @@ class AuthMiddleware:
         if caller is None:
             await _UNAUTHORIZED(scope, receive, send)
             return
+        caller = caller.with_accounts(await self._tokens.accounts.current())
         scope.setdefault("state", {})[_CALLER_KEY] = caller
         if scope["method"] in SAFE_METHODS:
             await self._read(caller, scope, receive, send)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import anyio.to_thread
 
+from api.auth.accounts import AccountDirectory
 from api.auth.rate_limit import RateLimiter
 from api.http.database import Database
 from api.http.errors import ApiError
@@ -16,6 +17,7 @@ from store.postgres.connections import Connection
 class TokenAuthenticator:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.accounts = AccountDirectory(database)
         self._rate_limiter = RateLimiter()
 
     async def authenticate(self, bearer: str) -> Token | None:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from typing import cast
 
 from store.access import tokens
 from store.postgres import connections
@@ -18,6 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     create.add_argument("name")
     create.add_argument("--scope", action="append", choices=SCOPES, help="may be repeated; default: read")
     create.add_argument("--session", action="append", help="may be repeated; default: all sessions")
+    create.add_argument("--account", action="append", help="a phone number, for all of its sessions; may be repeated")
     create.add_argument("--per-minute", type=_positive_int, default=600, help="requests; default: %(default)s")
     verbs.add_parser("list", help="list all tokens, including revoked ones")
     verbs.add_parser("revoke", help="revoke a token").add_argument("name")
@@ -34,7 +36,10 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
 
 def _execute(arguments: argparse.Namespace, connection: connections.Connection) -> str:
     if arguments.verb == "create":
-        scopes, sessions = arguments.scope or ["read"], arguments.session
+        scopes = arguments.scope or ["read"]
+        accounts = cast("list[str]", arguments.account or [])
+        phones = ["".join(filter(str.isdecimal, account)) for account in accounts]
+        sessions = [*cast("list[str]", arguments.session or []), *phones] or None
         return tokens.create(connection, arguments.name, scopes, session_ids=sessions, per_minute=arguments.per_minute)
     if arguments.verb == "revoke":
         if not tokens.revoke(connection, arguments.name):

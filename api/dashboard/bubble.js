@@ -82,7 +82,13 @@ function under(message, { receipts, on }) {
 	const unsure = message.time_source === "receipt" && t("time_of_receipt", { time: full(at) });
 	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(Date.parse(message.edited_at)), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
 	const status = message.direction === "outgoing" && message.status && tick(message.status, statusTold(message.status, receipts));
-	return h("div.under", edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
+	return h("div.under", delivered(message), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
+}
+
+// Of several gateways on one number, some did not deliver the message.
+function delivered({ told_by: told, missed_by: missed }) {
+	if (!missed?.length) return null;
+	return h("span.partly", { title: t("missed_by", { names: missed.join(", ") }) }, t("delivered_by", { some: number(told.length), all: number(told.length + missed.length) }));
 }
 
 // A single tick means little where the gateway never tells of more.

@@ -95,7 +95,7 @@ export class Operations {
 				"tr",
 				h("th", { scope: "row" }, one.phone ? phone(one.phone) : t("no_phone"), one.name && h("div.small", one.name), h("div.mono.muted", one.session_id)),
 				h("td", h("span", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), h("div.small.muted", one.state_at && ago(one.state_at))),
-				h("td", ago(one.last_event_at)),
+				h("td", ago(one.last_event_at), one.missed?.messages > 0 && h("div.small", t("missed", { n: one.missed.messages }), " ", ago(one.missed.last_at))),
 				h("td", ago(one.last_ping_at)),
 				h("td.mono", one.never_seen.join(", ") || t("none")),
 			);

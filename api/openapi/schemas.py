@@ -53,6 +53,11 @@ SCHEMAS: spec.Schema = {
             "description": "The key of the request that sent it, for a day: it tells its client which send this is.",
         },
         reason=NULLABLE_STRING,
+        told_by={**spec.array(STRING), "description": "The sessions of the account that told of it."},
+        missed_by={
+            **spec.array(STRING),
+            "description": "Of an incoming message: the sessions of the account that should have told of it, too.",
+        },
         rev=_REV,
     ),
     "Preview": spec.record(
@@ -133,6 +138,13 @@ SCHEMAS: spec.Schema = {
         never_seen=spec.array(STRING),
         outages=spec.array(spec.ref("Outage")),
         contradictions=spec.array(spec.record(phone=STRING, lids=spec.array(STRING))),
+        account={"type": ["string", "null"], "description": "The phone, if several sessions serve it."},
+        account_sessions={**spec.array(STRING), "description": "Those sessions: their history is one."},
+        missed={
+            **spec.record(messages=INTEGER, last_at=NULLABLE_DATE_TIME),
+            "type": ["object", "null"],
+            "description": "Incoming messages of the last 24 hours that only other sessions of the account told of.",
+        },
         rev=_REV,
     ),
     "Stats": spec.record(

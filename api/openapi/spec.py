@@ -61,7 +61,7 @@ def header(name: str, schema: Schema, description: str = "") -> Schema:
 
 
 LIMIT = query("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT})
-SESSION = query("session_id", SHORT_TEXT, "One session; without it, all that the token may see.")
+SESSION = query("session_id", SHORT_TEXT, "One session, with those of its account; without it, all visible ones.")
 TIME_RANGE = [
     query(name, formatted("moment", f"ISO 8601 (without an offset: UTC) or milliseconds, {bound}."))
     for name, bound in (("since", "inclusive"), ("until", "exclusive"))

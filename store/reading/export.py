@@ -63,12 +63,12 @@ class ExportSnapshot:
             position = page.newer
 
     def session_messages(self, session_id: str) -> Iterator[tuple[str, ...]]:
-        """Pages of all messages of a session, chat by chat, oldest chat first."""
+        """Pages of all messages of a session and of its account, chat by chat, oldest chat first."""
         after = 0
         while True:
             page = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - called here
-            for chat_id, address in page:
-                yield from self.chat_messages(ChatScope(address, (session_id,)))
+            for chat_id, address, primary_id in page:
+                yield from self.chat_messages(ChatScope(address, (primary_id,)))
                 after = chat_id
             if len(page) < _PAGE_SIZE:
                 return
@@ -78,16 +78,16 @@ class ExportSnapshot:
             return query(self._connection)
 
 
-def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str]]:
+def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str, str]]:
     cursor = connection.execute(
         """
-        SELECT c.chat_id, c.address
+        SELECT c.chat_id, c.address, c.session_id
         FROM chats AS c
-        WHERE c.session_id = %(session_id)s AND c.chat_id > %(after)s
+        WHERE c.session_id = primary_session(%(session_id)s) AND c.chat_id > %(after)s
             AND c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
         ORDER BY c.chat_id
         LIMIT %(limit)s
         """,
         {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
     )
-    return cast("list[tuple[int, str]]", cursor.fetchall())
+    return cast("list[tuple[int, str, str]]", cursor.fetchall())

@@ -48,6 +48,41 @@ _SEND_CONTENT: LiteralString = ", ".join(
     for column in message_columns.CONTENT
 )
 
+_HAS_ACCOUNTS: LiteralString = "EXISTS (SELECT FROM account_sessions)"
+"""PostgreSQL asks this once in a query: while every number has one session, messages cost nothing more."""
+_TOLD_BY: LiteralString = f"""
+    CASE WHEN {_HAS_ACCOUNTS} THEN (
+        SELECT json_agg(told.session_id ORDER BY told.session_id)
+        FROM (
+            SELECT DISTINCT o.session_id
+            FROM whatsapp_messages AS o
+            JOIN chats AS oc USING (chat_id)
+            WHERE o.key_id = m.key_id AND o.direction = m.direction AND oc.canonical_chat_id = canonical.chat_id
+        ) AS told
+    ) ELSE json_build_array(m.session_id) END
+"""  # noqa: S608 - assembled from literals only, which the type proves
+_MISSED_BY: LiteralString = f"""
+    CASE WHEN m.direction = 'incoming' AND {_HAS_ACCOUNTS} THEN (
+        SELECT json_agg(other.session_id ORDER BY other.session_id)
+        FROM sessions AS own
+        JOIN account_sessions AS mine USING (session_number)
+        JOIN account_sessions AS a USING (primary_number)
+        JOIN sessions AS other ON other.session_number = a.session_number
+        WHERE own.session_id = m.session_id
+            -- The copy of the other gateway may be on its way; and one that is silent for a day has left.
+            AND m.timestamp >= a.first_at AND m.created_at < now() - interval '1 minute'
+            AND EXISTS (
+                SELECT FROM session_events AS e
+                WHERE e.session_number = a.session_number AND e.last_at > m.timestamp - 86400000
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM whatsapp_messages AS o
+                WHERE o.key_id = m.key_id AND o.direction = m.direction AND o.session_id = other.session_id
+            )
+    ) END
+"""  # noqa: S608 - assembled from literals only, which the type proves
+
 MESSAGE_JSON: LiteralString = f"""(
     SELECT row_to_json(view)::text
     FROM (
@@ -115,7 +150,8 @@ MESSAGE_JSON: LiteralString = f"""(
             CASE WHEN m.direction = 'outgoing' THEN (
                 SELECT s.idempotency_key FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
             ) END AS idempotency_key,
-            NULL::text AS reason, m.rev
+            NULL::text AS reason,
+            {_TOLD_BY} AS told_by, coalesce({_MISSED_BY}, '[]') AS missed_by, m.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
 """A message as JSON text.
@@ -141,7 +177,7 @@ SEND_JSON: LiteralString = f"""(
             NULL::text AS sender, NULL::text AS sender_name, false AS unread,
             false AS edited, NULL::text AS edited_at, false AS deleted, NULL::text AS deleted_at,
             '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,
-            s.send_id, s.idempotency_key, s.reason, s.rev
+            s.send_id, s.idempotency_key, s.reason, '[]'::json AS told_by, '[]'::json AS missed_by, s.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
 """A send that has not become a message, in the same shape: without `id`, with the reason why it failed or is unknown.

@@ -165,7 +165,7 @@ def locate(connection: Connection, scope: ChatScope, message_id: str) -> Message
         SELECT m.timestamp, m.receive_order, m.message_id, m.id
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
-        JOIN sessions AS s ON s.session_id = c.session_id
+        JOIN sessions AS s ON s.session_id = primary_session(c.session_id)
         JOIN message_keys AS k ON k.session_number = s.session_number AND k.message_id = %(message_id)s
         JOIN whatsapp_messages AS m ON m.key_id = k.key_id AND m.chat_id = c.chat_id AND NOT m.is_duplicate
         UNION ALL

@@ -65,8 +65,31 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                     FROM contradictions AS x
                     WHERE x.session_id = s.session_id
                 ) AS contradictions,
+                a.account,
+                (
+                    SELECT coalesce(json_agg(o.session_id ORDER BY o.session_number), '[]')
+                    FROM account_sessions AS b
+                    JOIN sessions AS o USING (session_number)
+                    WHERE b.primary_number = a.primary_number
+                ) AS account_sessions,
+                CASE WHEN a.account IS NOT NULL THEN (
+                    SELECT json_build_object('messages', count(*), 'last_at', {iso_ms("max(m.timestamp)")})
+                    FROM account_sessions AS b
+                    JOIN sessions AS o USING (session_number)
+                    JOIN whatsapp_messages AS m ON m.session_id = o.session_id
+                    WHERE b.primary_number = a.primary_number AND m.direction = 'incoming' AND NOT m.is_duplicate
+                        AND m.timestamp >= greatest(a.first_at, extract(epoch FROM now())::bigint * 1000 - 86400000)
+                        AND m.created_at < now() - interval '1 minute'
+                        AND NOT EXISTS (
+                            SELECT
+                            FROM whatsapp_messages AS own
+                            WHERE own.key_id = m.key_id AND own.direction = m.direction
+                                AND own.session_id = s.session_id
+                        )
+                ) END AS missed,
                 s.rev
             FROM sessions AS s
+            LEFT JOIN account_sessions AS a USING (session_number)
             LEFT JOIN session_checks AS w USING (session_id)
             CROSS JOIN LATERAL (
                 SELECT

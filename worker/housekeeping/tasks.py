@@ -1,7 +1,7 @@
-"""Runs the worker's duties between drains: erasures, redrives, pruning the change feed, new event partitions."""
+"""Runs the worker's duties between drains: erasures, accounts, redrives, the change feed, new event partitions."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from store.feed import pruning
@@ -9,6 +9,7 @@ from store.postgres import connections
 from store.replay.parked_retry import RedriveRunner
 from store.retention import partitions
 from worker.drain.drainer import Drainer
+from worker.housekeeping.accounts import AccountRunner
 from worker.housekeeping.erasures import ErasureRunner
 from worker.housekeeping.periodic import Periodic
 from worker.metrics.worker import WorkerMetrics
@@ -29,11 +30,16 @@ class Housekeeping:
     """One worker's duties; several workers do not disturb each other."""
 
     def __init__(
-        self, drainer: Drainer, redrives: RedriveRunner, erasures: ErasureRunner, metrics: WorkerMetrics, feed_days: int
+        self,
+        drainer: Drainer,
+        redrives: RedriveRunner,
+        runners: Sequence[ErasureRunner | AccountRunner],
+        metrics: WorkerMetrics,
+        feed_days: int,
     ) -> None:
         self._drainer = drainer
         self._redrives = redrives
-        self._erasures = erasures
+        self._runners = runners
         self._metrics = metrics
         self._feed_retention = timedelta(days=feed_days)
         self._pruning = Periodic(INTERVAL_SECONDS, "pruning of the change feed postponed")
@@ -42,7 +48,8 @@ class Housekeeping:
 
     def run_due(self, may_continue: Callable[[], bool]) -> None:
         """Run a slice of each duty that is due; `may_continue` is whether nothing waits to be drained."""
-        self._erasures.run(self._drainer.connection, may_continue)
+        for runner in self._runners:
+            runner.run(self._drainer.connection, may_continue)
         self._redriving.run(lambda: self._redrives.run_slice(self._drainer.connection(), may_continue))
         self._pruning.run(self._prune)
         self._partitioning.run(self._create_partitions)

@@ -1,0 +1,37 @@
+"""Knows which sessions are one account, as of a few seconds ago."""
+
+import time
+
+import anyio
+import anyio.to_thread
+
+from api.http.database import Database
+from store.access import session_directory
+from store.access.session_directory import SessionDirectory
+from store.postgres.errors import StoreError
+
+REFRESH_SECONDS = 2.0
+_WAIT_SECONDS = 0.5
+"""Seconds for which a request waits for PostgreSQL before it goes on with what is known."""
+
+
+class AccountDirectory:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known = session_directory.EMPTY
+        self._refresh_at = 0.0
+
+    async def current(self) -> SessionDirectory:
+        """The directory; while PostgreSQL does not answer, the last known one."""
+        if time.monotonic() >= self._refresh_at:
+            self._refresh_at = time.monotonic() + REFRESH_SECONDS
+            with anyio.move_on_after(_WAIT_SECONDS):
+                await anyio.to_thread.run_sync(self._refresh, abandon_on_cancel=True)
+        return self._known
+
+    def _refresh(self) -> None:
+        try:
+            self._known = self._database.read_primary(session_directory.read)
+        except StoreError:
+            # The request itself says that PostgreSQL is away.
+            return

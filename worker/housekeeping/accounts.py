@@ -1,0 +1,46 @@
+"""Joins the sessions of one phone number between drains, and merges what they had before."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from store.accounts import joining, merging
+from store.postgres import connections
+from store.postgres.connections import Connection
+from worker.housekeeping.periodic import Periodic
+
+SLICE_SECONDS = 1.0
+"""Seconds that one run may take before the worker's other duties."""
+STEP_DEADLINE_SECONDS = 20.0
+"""Seconds that PostgreSQL has for a step."""
+POLL_SECONDS = 2.0
+"""Seconds between two looks for sessions of one number, and before a retry."""
+
+
+class AccountRunner:
+    """Joins sessions and merges their histories; several workers take steps in turn."""
+
+    def __init__(self, configured: Mapping[str, str], own_phone: str | None) -> None:
+        """`configured` has the account of each sender that has one, by its name."""
+        self._configured = configured
+        self._own_phone = own_phone
+        self._periodic = Periodic(POLL_SECONDS, "accounts postponed")
+
+    def run(self, get_connection: Callable[[], Connection], may_continue: Callable[[], bool]) -> None:
+        """Join what is due and merge for a slice of time; a transient error leaves the rest for the next run."""
+
+        def run_steps() -> bool:
+            until = time.monotonic() + SLICE_SECONDS
+            with connections.deadline(get_connection(), STEP_DEADLINE_SECONDS):
+                joining.join_due(get_connection(), self._configured, self._own_phone)
+            while self._merge(get_connection()):
+                if time.monotonic() >= until:
+                    return True
+                if not may_continue():
+                    break
+            return False
+
+        self._periodic.run(run_steps)
+
+    def _merge(self, connection: Connection) -> bool:
+        with connections.deadline(connection, STEP_DEADLINE_SECONDS):
+            return merging.run_step(connection)
