@@ -12,7 +12,7 @@ SUPPRESSIONS = 5_520_318_846_120_947_713
 """Writers share it; erasure takes it exclusively. A trigger in store/migrations/0009_erasure.sql names it, too."""
 
 ACCOUNTS = 8_812_460_337_195_520_541
-"""Writers share it; a session joins an account under it alone. store/migrations/0033_accounts.sql names it, too."""
+"""Writers share it; a session joins an account under it alone. store/migrations/0031_accounts.sql names it, too."""
 
 
 def try_acquire(connection: Connection, number: int) -> bool:
