@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from dev.demo.chat_generator import ChatGenerator, WebhookEvent
+from dev.demo.second_gateway import NAME, SecondGateway
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.gateway.state import SentMessage
@@ -24,6 +25,8 @@ class DemoSettings:
     """Where the webhooks go."""
     webhook_secret: str = field(repr=False)
     gateway_port: int
+    second_gateway: SecondGateway | None
+    """Reports the same messages, if ingest has a sender for it."""
     seed: str | None
     """Makes the conversation repeatable; without it, it is new at each start."""
 
@@ -37,18 +40,31 @@ class DemoSettings:
         if not port.isdecimal() or int(port) > 65535:
             raise ValueError("GATEWAY_PORT must be a port number")
         return cls(
-            webhook_url=environ.get("INGEST_URL") or "http://127.0.0.1:3000/whatsapp-webhook",
+            webhook_url=_webhook_url(environ),
             webhook_secret=secret,
             gateway_port=int(port),
+            second_gateway=_second_gateway(environ),
             seed=environ.get("DEMO_SEED") or None,
         )
+
+
+def _webhook_url(environ: Mapping[str, str]) -> str:
+    return environ.get("INGEST_URL") or "http://127.0.0.1:3000/whatsapp-webhook"
+
+
+def _second_gateway(environ: Mapping[str, str]) -> SecondGateway | None:
+    secret, phone = environ.get("SENDER_SECRETS"), environ.get("SENDER_ACCOUNT")
+    if environ.get("SENDER_NAME") != NAME or not secret or not phone:
+        return None
+    return SecondGateway(f"{_webhook_url(environ).rpartition('/')[0]}/webhooks/{NAME}", secret, phone)
 
 
 class DemoConversation:
     """The conversation: messages that people write, and their replies when they are due."""
 
-    def __init__(self, gateway: PretendGateway, seed: str | None) -> None:
+    def __init__(self, gateway: PretendGateway, seed: str | None, second: SecondGateway | None = None) -> None:
         self._gateway = gateway
+        self._second = second
         self._stop = threading.Event()
         self._sent: queue.SimpleQueue[SentMessage] = queue.SimpleQueue()
         gateway.state.listeners.append(self._sent.put)
@@ -98,7 +114,10 @@ class DemoConversation:
                 heapq.heappush(due, (time.monotonic() + following.delay_seconds, own, following.event))
 
     def _deliver(self, event: WebhookEvent) -> list[message_reports.delivery.DeliveryResult]:
-        return message_reports.deliver_to_subscribers(self._gateway.state, event)
+        results = message_reports.deliver_to_subscribers(self._gateway.state, event)
+        if self._second is not None:
+            self._second.report(event)
+        return results
 
 
 def _unix_seconds() -> Iterator[int]:

@@ -72,6 +72,8 @@ def build(  # noqa: PLR0913 - all that is known by then
         shared |= {"DIRECT_DATABASE_URL": "", "READ_DATABASE_URL": ""}  # they would name another database than ours
     if demo and not environ.get("SAK_BASE_URL"):
         shared |= GatewayAccount().to_environ(f"{urls.gateway}/api/v1")
+    if demo and not environ.get("SENDER_NAME"):
+        shared |= _second_sender(settings)
     talk = {"INGEST_URL": urls.ingest + WEBHOOK_PATH, "GATEWAY_PORT": urls.gateway.rpartition(":")[2]}
     return ProcessPlan(
         ingest=_server_program("ingest", shared, ingest_listener, urls.ingest),
@@ -82,6 +84,16 @@ def build(  # noqa: PLR0913 - all that is known by then
         api_url=urls.api,
         dashboard_url=f"{urls.api}/#token={token}",
     )
+
+
+def _second_sender(settings: SupervisorSettings) -> dict[str, str]:
+    """The demo's second gateway on the number of the first."""
+    return {
+        "SENDER_NAME": "second",
+        "SENDER_KIND": "waha",
+        "SENDER_SECRETS": secret_files.read_or_create(settings.data_dir / "second-sender-secret"),
+        "SENDER_ACCOUNT": GatewayAccount().phone,
+    }
 
 
 def _server_program(name: str, shared: Mapping[str, str], listener: socket.socket, url: str) -> ProcessSpec:
