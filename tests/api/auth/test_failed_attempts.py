@@ -1,10 +1,14 @@
 """An address that guesses tokens is slowed down, and nobody else."""
 
+from collections.abc import Iterator
+
 import pytest
+import requests
 
 from api.auth import failed_attempts
 from api.auth.failed_attempts import FailedAttempts
-from tests.support.history_writer import ApiClient
+from tests.support.api_server import running_api
+from tests.support.history_writer import API_TOKEN, ApiClient
 
 
 class Clock:
@@ -57,18 +61,26 @@ def test_the_addresses_of_one_network_count_as_one(clock: Clock) -> None:
     assert attempts.wait_seconds("::ffff:192.0.2.9", "guess") == 0
 
 
-def test_wrong_tokens_are_refused_and_then_not_even_checked(client: ApiClient) -> None:
+@pytest.fixture
+def own_client(database_url: str) -> Iterator[ApiClient]:
+    """A client of an API that no other test has guessed tokens of, or will be refused by."""
+    with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url, requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {API_TOKEN}"
+        yield ApiClient(url, http)
+
+
+def test_wrong_tokens_are_refused_and_then_not_even_checked(own_client: ApiClient) -> None:
     """A client with a valid token is served meanwhile."""
-    client.get_data("/api/sessions")
+    own_client.get_data("/api/sessions")
     guess = {"authorization": "Bearer sakt_guess"}
 
     statuses = [
-        client.http.get(f"{client.url}/api/sessions", headers=guess, timeout=30).status_code
+        own_client.http.get(f"{own_client.url}/api/sessions", headers=guess, timeout=30).status_code
         for _ in range(failed_attempts.BURST + 5)
     ]
-    refused = client.http.get(f"{client.url}/api/sessions", headers=guess, timeout=30)
+    refused = own_client.http.get(f"{own_client.url}/api/sessions", headers=guess, timeout=30)
 
     assert statuses[: failed_attempts.BURST] == [401] * failed_attempts.BURST
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_failed_attempts")
     assert int(refused.headers["retry-after"]) > 0
-    assert client.get("/api/sessions").status_code == 200
+    assert own_client.get("/api/sessions").status_code == 200
