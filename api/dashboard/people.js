@@ -34,5 +34,12 @@ export function avatar(chat) {
 
 export function sessionName(sessions, id) {
 	const found = sessions.find((one) => one.session_id === id);
-	return found?.phone ? phone(found.phone) : id.slice(0, 8);
+	const number = found?.phone ?? found?.account;
+	return number ? phone(number) : id.slice(0, 8);
+}
+
+// One session of each phone number: several gateways on one number have one history.
+export function accounts(sessions) {
+	const seen = new Map(sessions.map((one) => [one.account ?? one.session_id, one]).reverse());
+	return [...seen.values()].reverse();
 }

@@ -6,7 +6,7 @@ import { Chats, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
 import { icon } from "./icons.js";
 import { number, t } from "./language.js";
-import { sessionName } from "./people.js";
+import { accounts, sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
 
@@ -100,9 +100,10 @@ export class Side {
 		const { sessions } = this.facts;
 		const chosen = this.chats.filter.session_id;
 		const chips = Object.entries(FILTERS).map(([name, filter]) => h("button.chip", { "data-filter": name, "aria-pressed": String(name === this.#pressed), click: () => this.#press(name, filter) }, t(`filter_${name}`), " ", count(this.facts.counts?.[name])));
-		const options = sessions.map((one) => h("option", { value: one.session_id, selected: one.session_id === chosen }, sessionName(sessions, one.session_id)));
+		const choices = accounts(sessions);
+		const options = choices.map((one) => h("option", { value: one.session_id, selected: one.session_id === chosen }, sessionName(sessions, one.session_id)));
 		const session = h("select.chip", { "aria-label": t("session"), change: ({ target }) => this.#filter({ ...this.chats.filter, session_id: target.value || undefined }) }, h("option", { value: "" }, t("all_sessions")), options);
-		this.chips.replaceChildren(...chips, ...(sessions.length > 1 ? [session] : []));
+		this.chips.replaceChildren(...chips, ...(choices.length > 1 ? [session] : []));
 		this.rows.redraw();
 	}
 

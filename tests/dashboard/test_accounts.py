@@ -1,0 +1,32 @@
+"""Two gateways on one number: one list without double chats, and a line on what only one of them told."""
+
+import time
+
+from playwright.sync_api import expect
+
+from store.accounts import joining, merging
+from store.model.facts import SessionReport
+from store.postgres import connections
+from tests.support.browser import BrowserUser
+from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact
+
+NOW = time.time_ns() // 1_000_000 - BASE_TIME
+
+
+def test_a_message_of_one_of_two_gateways_says_so(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    told = {"sak-1": (1, 2), "shop:default": (1,)}
+    for session, numbers in told.items():
+        history.store(SessionReport("connected", "919800000000", BASE_TIME + NOW - 600_000), session=session)
+        history.store(*(message_fact(f"text {n}", NOW - 300_000 + n, id=f"M{n}") for n in numbers), session=session)
+    with connections.open(history.database_url, "test") as connection:
+        joining.join_due(connection)
+        merging.merge_all(connection)
+    history.execute("UPDATE whatsapp_messages SET created_at = now() - interval '5 minutes'")
+    page = browser_user.sign_in()
+    expect(page.locator("a.chat")).to_have_count(1)
+    expect(page.locator("a.chat .session")).to_have_count(0)
+    page.locator("a.chat").click()
+
+    expect(page.locator(".said")).to_have_text(["text 1", "text 2"])
+    expect(page.locator(".partly")).to_have_text("1 of 2 gateways delivered this")
+    expect(page.locator("li.in", has_text="text 2").locator(".partly")).to_be_visible()
