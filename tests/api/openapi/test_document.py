@@ -103,6 +103,11 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404"]
 include-path = "/api/stats"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400"]
 
+# Exports are bounded: a further one is refused until another has ended.
+[[operations]]
+include-path-regex = "/export$"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
+
 # Beyond a schema: what a file holds, whether a key was used before, and which session the gateway's key belongs to.
 [[operations]]
 include-path = "/api/send"
