@@ -27,6 +27,7 @@ from worker.senders.whatsapp import (
     locations,
     message_content,
     message_ids,
+    message_updates,
     statuses,
     text,
     timestamps,
@@ -35,7 +36,6 @@ from worker.senders.whatsapp import (
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
 
-_MAX_EMOJI_LENGTH = 64
 _MAX_IDS = 1_000
 
 _CONTENT: Final[dict[str, str]] = {
@@ -100,12 +100,10 @@ def read(event: Event) -> tuple[Fact, ...]:
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """`message.reaction`; an empty one withdraws the reaction."""
-    target, emoji = message_ids.bare(event.data.get("reacted_message_id")), event.data.get("reaction")
-    if target is None or not isinstance(emoji, str) or len(emoji) > _MAX_EMOJI_LENGTH:
-        raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+    update = message_updates.react(message_ids.bare(event.data.get("reacted_message_id")), event.data.get("reaction"))
     time = _time(event)
     sides = _sides(event, time)
-    reaction = Reaction(target, sides.chat, sides.direction, sides.sender, text.sanitize(emoji), time)
+    reaction = Reaction(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
     return (reaction, *sides.evidence)
 
 

@@ -11,13 +11,12 @@ from store.model import addresses
 from store.model.facts import Ack, Delete, Direction, DisplayName, Edit, Fact, Message, Reaction
 from worker.senders.meta import content
 from worker.senders.reasons import Reason, UnreadableEventError
-from worker.senders.whatsapp import display_names, json_document, statuses, text, timestamps
+from worker.senders.whatsapp import display_names, json_document, message_updates, statuses, text, timestamps
 from worker.senders.whatsapp.json_document import JsonObject
 
 Item: TypeAlias = Callable[[], tuple[Fact, ...]]
 """Reads one item; raises UnreadableEventError."""
 
-_MAX_EMOJI_LENGTH = 64
 _GROUP: Final = re.compile(rb"capi_group:[0-9]+:([0-9]{5,32})")
 """A group's id, encoded in base64: the number of the business, and the digits of the group's JID."""
 
@@ -152,11 +151,9 @@ def _message(
 
 def _update(raw_type: str, fields: JsonObject, sides: Sides, time: int | None) -> Fact:
     if raw_type == "reaction":
-        target, emoji = text.identifier(fields.get("message_id")), fields.get("emoji", "")
-        if target is None or not isinstance(emoji, str) or len(emoji) > _MAX_EMOJI_LENGTH:
-            raise UnreadableEventError(Reason.REACTION_UNREADABLE)
         # Without an emoji the reaction is withdrawn.
-        return Reaction(target, sides.chat, sides.direction, sides.sender, text.sanitize(emoji), time)
+        update = message_updates.react(text.identifier(fields.get("message_id")), fields.get("emoji", ""))
+        return Reaction(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
     target = text.identifier(fields.get("original_message_id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)

@@ -12,6 +12,7 @@ from worker.senders.whatsapp import (
     locations,
     message_content,
     message_ids,
+    message_updates,
     statuses,
     text,
     timestamps,
@@ -19,8 +20,6 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
-
-_MAX_EMOJI_LENGTH = 64
 
 
 class _Sides(NamedTuple):
@@ -42,16 +41,14 @@ def read_sent(event: Event) -> tuple[Fact, ...]:
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """`message.reaction`, which names the chat and the reactor, and has no time of its own."""
-    target, emoji = message_ids.bare(event.data.get("messageId")), event.data.get("reaction")
-    if target is None or not isinstance(emoji, str) or len(emoji) > _MAX_EMOJI_LENGTH:
-        raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+    update = message_updates.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
     chat = _chat(event.data.get("chatId"))
     reactor = addresses.parse(event.data.get("senderId"))
     # Without a flag, the reactor is we if it is another person than the chat's; a LID and a phone may be the same.
     is_other = reactor is not None and addresses.is_person(chat) and addresses.is_lid(chat) == addresses.is_lid(reactor)
     direction: Direction = "outgoing" if is_other and reactor != chat else "incoming"
     sender = None if addresses.is_individual(chat) else reactor
-    return (Reaction(target, chat, direction, sender, text.sanitize(emoji), event.time),)
+    return (Reaction(update.target_id, chat, direction, sender, update.content, event.time),)
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:

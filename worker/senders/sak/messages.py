@@ -1,11 +1,11 @@
 """Parses `message.received` and `message.sent`, flat and nested."""
 
 from store.model import addresses
-from store.model.facts import Fact, Message
+from store.model.facts import Fact
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks, content, parties, updates
 from worker.senders.sak.envelope import Envelope
-from worker.senders.whatsapp import json_document, stubs
+from worker.senders.whatsapp import json_document, message_facts, stubs
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import (
     EDITED_TYPES,
@@ -51,27 +51,8 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     sides = parties.read(envelope, is_sent=is_sent, time=time)
     if noise is not None and message_content.is_empty and not _may_hide_message(message_content, sides.chat):
         raise UnreadableEventError(noise)
-    message = Message(
-        address=sides.chat,
-        direction=sides.direction,
-        message_id=message_id,
-        time=time,
-        type=message_content.type,
-        raw_type=message_content.raw_type,
-        content_state=message_content.state,
-        text=message_content.text,
-        caption=message_content.caption,
-        media_url=message_content.media_url,
-        mime_type=message_content.mime_type,
-        file_name=message_content.file_name,
-        media_seconds=message_content.media_seconds,
-        reply_to=message_content.reply_to,
-        sender=sides.sender,
-        sender_name=sides.sender_name,
-        # A message of our own is at least sent.
-        status=(acks.find_status(envelope) or "sent") if sides.direction == "outgoing" else None,
-    )
-    return (message, *sides.evidence)
+    status = acks.find_status(envelope) if sides.direction == "outgoing" else None
+    return message_facts.of_content(message_content, sides, message_id=message_id, time=time, status=status)
 
 
 def _may_hide_message(message_content: MessageContent, chat: str) -> bool:

@@ -4,14 +4,13 @@ A number counts as a phone only as a phone's JID or with '+': in the chat of a L
 into `wa_id` and `from_number`.
 """
 
-from typing import NamedTuple
-
 from store.model import addresses, national_spellings
-from store.model.facts import Direction, DisplayName, LidAlias
+from store.model.facts import DisplayName, LidAlias
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak.envelope import Envelope, first_value
 from worker.senders.whatsapp import display_names, json_document, text
 from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.parties import Parties
 
 _CHAT_KEYS = ("chatId", "chat_id", "chatJid", "chat_jid", "remoteJid", "remote_jid")
 _CHAT_HINT_KEYS = frozenset((*_CHAT_KEYS, "key"))
@@ -44,18 +43,6 @@ _SENDER_ALIAS_KEYS = (
     *("participantPn", "participant_pn", "participantLid", "participant_lid", "participantAlt"),
     *("senderPn", "sender_pn", "senderLid", "sender_lid"),
 )
-
-
-class Parties(NamedTuple):
-    """A message's two sides and the evidence about them. A tuple, as one is made for each event."""
-
-    chat: str
-    direction: Direction
-    sender: str | None
-    """In a group or a broadcast: the sender of an incoming message, if known."""
-    sender_name: str | None
-    """In a group or a broadcast: the sender's name."""
-    evidence: tuple[LidAlias | DisplayName, ...]
 
 
 def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from store.model.facts import Delete, Edit, Fact, Reaction
+from store.model.facts import Delete, Fact
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks, parties
 from worker.senders.sak.envelope import Envelope, find_protobuf, first_value
-from worker.senders.whatsapp import json_document, text, words
+from worker.senders.whatsapp import json_document, message_facts, text, words
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
-from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.message_updates import MAX_EMOJI_LENGTH, MessageUpdate
 
 _PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
 _REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
@@ -21,7 +21,6 @@ _TARGET_ID_KEYS = (
 _MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id", "id")
 _EMOJI_KEYS = ("text", "emoji", "reaction")
 _NEW_TEXT_KEYS = ("newText", "new_text", "newBody", "new_body", "editedText", "edited_text")
-_MAX_EMOJI_LENGTH = 64
 
 _REVOKE_TYPES: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
 _EDIT_TYPES: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
@@ -47,16 +46,8 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | N
 
 def to_facts(update: MessageUpdate, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     """The update as a fact, with the event's evidence about people. Raises UnreadableEventError without a chat."""
-    time = envelope.time
-    sides = parties.read(envelope, is_sent=is_sent, time=time)
-    match update.action:
-        case "react":
-            fact = Reaction(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
-        case "edit":
-            fact = Edit(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
-        case "delete":
-            fact = Delete(update.target_id, sides.chat, sides.direction, sides.sender, time)
-    return (fact, *sides.evidence)
+    sides = parties.read(envelope, is_sent=is_sent, time=envelope.time)
+    return message_facts.of_update(update, sides, envelope.time)
 
 
 def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
@@ -156,5 +147,5 @@ def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
             emoji = place.get(name)
             # Beside the event SAK sends an empty `text` for everything without text: it removes no reaction.
             if isinstance(emoji, str) and (emoji or fields is not None or name != "text"):
-                return text.identifier(target), text.sanitize(emoji) if len(emoji) <= _MAX_EMOJI_LENGTH else None
+                return text.identifier(target), text.sanitize(emoji) if len(emoji) <= MAX_EMOJI_LENGTH else None
     return text.identifier(target), None

@@ -21,21 +21,34 @@ def of(  # noqa: PLR0913 - the parts of a message
         return of_update(said, parties, time)
     if message_id is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    return of_content(said, parties, message_id=message_id, time=time, status=status, is_history=is_history)
+
+
+def of_content(  # noqa: PLR0913 - the parts of a message
+    content: MessageContent,
+    parties: Parties,
+    *,
+    message_id: str | None,
+    time: int | None,
+    status: Status | None = None,
+    is_history: bool = False,
+) -> tuple[Fact, ...]:
+    """The message, which its content identifies if it has no id, and the evidence about people."""
     message = Message(
         address=parties.chat,
         direction=parties.direction,
         message_id=message_id,
         time=time,
-        type=said.type,
-        raw_type=said.raw_type,
-        content_state=said.state,
-        text=said.text,
-        caption=said.caption,
-        media_url=said.media_url,
-        mime_type=said.mime_type,
-        file_name=said.file_name,
-        media_seconds=said.media_seconds,
-        reply_to=said.reply_to,
+        type=content.type,
+        raw_type=content.raw_type,
+        content_state=content.state,
+        text=content.text,
+        caption=content.caption,
+        media_url=content.media_url,
+        mime_type=content.mime_type,
+        file_name=content.file_name,
+        media_seconds=content.media_seconds,
+        reply_to=content.reply_to,
         sender=parties.sender,
         sender_name=parties.sender_name,
         # A message of our own is at least sent.

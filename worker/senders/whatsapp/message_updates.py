@@ -9,7 +9,7 @@ from worker.senders.whatsapp.json_document import JsonObject
 
 _REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE")
 _EDIT: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT")
-_MAX_EMOJI_LENGTH = 64
+MAX_EMOJI_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def read_reaction(fields: JsonObject) -> MessageUpdate:
 
 def react(target: str | None, emoji: object) -> MessageUpdate:
     """A reaction; raises UnreadableEventError without a message or an emoji."""
-    if target is None or not isinstance(emoji, str) or len(emoji) > _MAX_EMOJI_LENGTH:
+    if target is None or not isinstance(emoji, str) or len(emoji) > MAX_EMOJI_LENGTH:
         raise UnreadableEventError(Reason.REACTION_UNREADABLE)
     return MessageUpdate("react", target, text.sanitize(emoji))
 
