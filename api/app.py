@@ -25,7 +25,7 @@ from api.http.database import Database
 from api.http.pool_metrics import PoolMetrics
 from api.live import changes, stream
 from api.live.broadcaster import Broadcaster
-from api.openapi import document
+from api.openapi import document, query_parameters
 from api.operations import ledger, parked, redrives, sessions, statistics
 from api.sending import routes as sending_routes
 from api.sending.dispatch import SendDispatcher
@@ -106,6 +106,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         exception_handlers=responses.EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+    query_parameters.restrict(app.routes)
     # A redirect would lead to the host that the request names.
     app.router.redirect_slashes = False
     app.state.database = database

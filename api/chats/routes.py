@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
+from api.chats import messages
 from api.http import cursors, database, errors, parameters, responses
-from store.model.facts import ChatKind
+from store.model.facts import ChatKind, Direction
 from store.postgres.connections import Connection
 from store.reading import chat_counts, chat_list
+from store.reading.chat_activity import ChatActivity
 from store.reading.chat_list import ChatFilter, ChatListPage, ChatPosition
 
 DEFAULT_LIMIT = 100
@@ -31,6 +33,7 @@ def list_chats(request: Request) -> Response:
         waiting=parameters.boolean(request, "waiting"),
         kind=cast("ChatKind | None", parameters.choice(request, "kind", CHAT_KINDS)),
         search_text=parameters.text(request, "q"),
+        activity=_parse_activity(request),
     )
     sort = parameters.choice(request, "sort", SORTS)
     cursor, before, after = (_decode_position(request, name, sort) for name in ("cursor", "before", "after"))
@@ -61,6 +64,18 @@ def count_chats(request: Request) -> Response:
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     counts = database.from_request(request).read(lambda connection: chat_counts.read(connection, sessions))
     return responses.success(json.dumps(counts))
+
+
+def _parse_activity(request: Request) -> ChatActivity | None:
+    """The period and the direction in the query; None: chats with any messages. Raises ApiError."""
+    since, until = parameters.timestamp(request, "since"), parameters.timestamp(request, "until")
+    direction = cast("Direction | None", parameters.choice(request, "direction", messages.DIRECTIONS))
+    answered = parameters.boolean(request, "answered")
+    if answered and direction:
+        raise errors.bad_request("bad_parameter", "answered is about messages of both directions: omit direction.")
+    if since is None and until is None and direction is None and not answered:
+        return None
+    return ChatActivity(since, until, direction, answered)
 
 
 def _decode_position(request: Request, parameter: str, sort: str | None) -> ChatPosition | None:

@@ -1,6 +1,6 @@
 """Parses query parameters; a value that cannot be used is rejected with an error that names the parameter.
 
-So is a parameter that is given twice, as its meaning is ambiguous. Unknown parameters are ignored.
+So is one that is given twice, as its meaning is ambiguous. api/openapi/query_parameters.py rejects unknown ones.
 """
 
 import re

@@ -77,6 +77,15 @@ PATHS: Schema = {
             spec.query("waiting", BOOLEAN, "Only chats whose last message has no response."),
             spec.query("kind", spec.enum(*routes.CHAT_KINDS)),
             spec.query("q", spec.SHORT_TEXT, "Part of a name or number, or the start of the last text."),
+            *({**bound, "description": "Only chats with a message in this period."} for bound in spec.TIME_RANGE),
+            spec.query(
+                "direction",
+                spec.enum(*messages.DIRECTIONS),
+                "Only chats with a message of this direction in the period.",
+            ),
+            spec.query(
+                "answered", BOOLEAN, "Only chats with an answer in the period to a message of it; not with direction."
+            ),
         ],
         spec.record(
             contacts=spec.array(spec.ref("Chat")),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.http import responses
 from api.openapi import auth_paths, chats_paths, live_paths, operations_paths, schemas, sending_paths
 
+PATHS = chats_paths.PATHS | operations_paths.PATHS | live_paths.PATHS | auth_paths.PATHS | sending_paths.PATHS
 DOCUMENT = json.dumps(
     {
         "openapi": "3.1.0",
@@ -17,7 +18,7 @@ DOCUMENT = json.dumps(
             "description": "Every path that supports GET supports HEAD, too.",
         },
         "security": [{"bearer": []}],
-        "paths": chats_paths.PATHS | operations_paths.PATHS | live_paths.PATHS | auth_paths.PATHS | sending_paths.PATHS,
+        "paths": PATHS,
         "components": {"schemas": schemas.SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     }
 )

@@ -32,11 +32,14 @@ _REQUESTED = spec.success(
 
 PATHS: Schema = {
     "/api/stats": spec.get(
-        "Get message counts per minute, hour or day, response times, waiting chats and unread messages.",
+        "Get message counts and response times per minute, hour, day or week, waiting chats and unread messages.",
         [
             *spec.TIME_RANGE,
-            spec.query("step", spec.enum("minute", "hour", "day")),
-            spec.query("zone", spec.formatted("time-zone", "Such as Asia/Kolkata.", 64)),
+            spec.query("step", spec.enum("minute", "hour", "day", "week"), "Default: day. Weeks begin on Monday."),
+            spec.query(
+                "zone",
+                spec.formatted("time-zone", "A name of the time zone database, such as Asia/Kolkata. Default: UTC."),
+            ),
             spec.SESSION,
         ],
         spec.ref("Stats"),

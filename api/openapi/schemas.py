@@ -4,14 +4,13 @@ from typing import get_args
 
 from api.chats import messages, routes
 from api.gateway.client import MEDIA_KINDS
-from api.openapi import spec
+from api.openapi import spec, statistics_schemas
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
 from store.ledger import open_questions
 from store.model import message_columns
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
 _REV: spec.Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
-_WAITING_CHAT = spec.record(session_id=STRING, address=STRING, name=NULLABLE_STRING, waiting_since=DATE_TIME)
 _CHANGE_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
 _LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
@@ -147,21 +146,7 @@ SCHEMAS: spec.Schema = {
         },
         rev=_REV,
     ),
-    "Stats": spec.record(
-        messages=spec.array(spec.record(begins=DATE_TIME, session_id=STRING, incoming=INTEGER, outgoing=INTEGER)),
-        first_responses=spec.record(
-            asked=INTEGER,
-            answered=INTEGER,
-            median_seconds={"type": ["number", "null"]},
-            p90_seconds={"type": ["number", "null"]},
-        ),
-        waiting=spec.record(chats=INTEGER, longest=spec.array(_WAITING_CHAT)),
-        unread=spec.record(messages=INTEGER, chats=INTEGER),
-        auto_replies={
-            **spec.array(spec.record(session_id=STRING, enabled=BOOLEAN, reported_at=DATE_TIME)),
-            "description": "Where the gateway answers by itself, who has an answer may count as waiting.",
-        },
-    ),
+    "Stats": statistics_schemas.STATS,
     "Gap": spec.record(writer=STRING, first=INTEGER, last=INTEGER, events=INTEGER, spooled=INTEGER),
     "AcceptedLoss": spec.record(
         writer=STRING,

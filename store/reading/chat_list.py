@@ -10,6 +10,7 @@ from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
 from store.reading import search_terms
+from store.reading.chat_activity import ChatActivity
 from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
 _Row: TypeAlias = tuple[object, ...]
@@ -48,6 +49,7 @@ class ChatFilter:
     kind: ChatKind | None = None
     search_text: str | None = None
     """Part of a name or of a number, or the beginning of the last message."""
+    activity: ChatActivity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def _page_query(
         unread += "AND (c.unread > 0 OR c.marked_unread)"
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
     kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
+    activity: LiteralString = "" if chat_filter.activity is None else f"AND {chat_filter.activity.condition()}"
     text: LiteralString = "" if chat_filter.search_text is None else _search_clause(source)
     session: LiteralString = "" if chat_filter.sessions is None else "AND c.session_id = s.session_id"
     if source == "candidates" and chat_filter.sessions is not None:
@@ -124,7 +127,7 @@ def _page_query(
     listed: LiteralString = f"""
         c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
         AND ({column}, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
-        {session} {unread} {waiting} {kind}
+        {session} {unread} {waiting} {kind} {activity}
     """
     # All columns, because CHAT_JSON decides which are used. S608: literals only, which the type proves.
     sources: dict[ChatSource, LiteralString] = {
@@ -190,6 +193,8 @@ def _fetch(
     """Fetch up to `limit` + 1 rows; the last one shows that there are more."""
     sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
     values: dict[str, object] = {**asdict(position), "sessions": sessions, "limit": limit + 1}
+    if chat_filter.activity is not None:
+        values |= chat_filter.activity.parameters()
     if chat_filter.search_text is None:
         return connection.execute(_page_query(chat_filter, order), values).fetchall()
     words = search_document.split_query(chat_filter.search_text)

@@ -7,7 +7,7 @@ from store.model import addresses
 from store.postgres.connections import Connection
 from store.reading.json_views import IS_UNREAD, UNREAD_COUNT, iso_ms
 
-TimeStep: TypeAlias = Literal["minute", "hour", "day"]
+TimeStep: TypeAlias = Literal["minute", "hour", "day", "week"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,10 @@ def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
     """JSON: messages per step, session and direction; steps without messages are left out."""
     return _fetch_json(
         connection,
-        """
+        f"""
         SELECT coalesce(json_agg(row_to_json(step) ORDER BY step.begins, step.session_id), '[]')::text
         FROM (
-            SELECT
-                to_char(
-                    date_trunc(%(step)s, to_timestamp(m.timestamp / 1000.0), %(zone)s) AT TIME ZONE 'UTC',
-                    'YYYY-MM-DD"T"HH24:MI:SS"Z"'
-                ) AS begins,
-                m.session_id,
+            SELECT {_step_of("m.timestamp")} AS begins, m.session_id,
                 count(*) FILTER (WHERE m.direction = 'incoming') AS incoming,
                 count(*) FILTER (WHERE m.direction = 'outgoing') AS outgoing
             FROM whatsapp_messages AS m
@@ -51,45 +46,76 @@ def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             GROUP BY 1, 2
         ) AS step
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
 
 
 def response_times(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: chats that began to wait in the period, those that were answered in it, and after how many seconds."""
+    """JSON: how often somebody began to wait in the period and was answered in it, and after how many seconds.
+
+    In all, by the step in which the wait began, and by session (of an account, the first one); steps and sessions
+    without a question are left out.
+    """
     return _fetch_json(
         connection,
         f"""
         WITH ordered AS (
-            SELECT c.canonical_chat_id, m.direction, m.timestamp,
+            SELECT c.canonical_chat_id, canonical.session_id, m.direction, m.timestamp,
                 lag(m.direction) OVER w AS before,
                 min(m.timestamp) FILTER (WHERE m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')
                     OVER (w ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS answered
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
+            JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND c.kind IN {addresses.ANSWERED_KINDS}
                 -- A group's notices ask nothing.
                 AND NOT (c.kind = 'group' AND m.message_type = 'system')
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id)
+        ),
+        questions AS (
+            SELECT {_step_of("o.timestamp")} AS begins, o.session_id, (o.answered - o.timestamp) / 1000.0 AS seconds
+            FROM ordered AS o
+            WHERE o.direction = 'incoming' AND o.before IS DISTINCT FROM 'incoming'
+        ),
+        counted AS (
+            SELECT q.begins, q.session_id, count(*) AS asked, count(q.seconds) AS answered,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY q.seconds) AS median_seconds,
+                percentile_cont(0.9) WITHIN GROUP (ORDER BY q.seconds) AS p90_seconds
+            FROM questions AS q
+            GROUP BY GROUPING SETS ((), (q.begins), (q.session_id))
         )
         SELECT json_build_object(
-            'asked', count(*),
-            'answered', count(o.answered),
-            'median_seconds', percentile_cont(0.5) WITHIN GROUP (ORDER BY (o.answered - o.timestamp) / 1000.0),
-            'p90_seconds', percentile_cont(0.9) WITHIN GROUP (ORDER BY (o.answered - o.timestamp) / 1000.0)
+            'asked', total.asked, 'answered', total.answered,
+            'median_seconds', total.median_seconds, 'p90_seconds', total.p90_seconds,
+            'by_step', (
+                SELECT coalesce(json_agg(row_to_json(step) ORDER BY step.begins), '[]')
+                FROM (
+                    SELECT n.begins, n.asked, n.answered, n.median_seconds, n.p90_seconds
+                    FROM counted AS n
+                    WHERE n.begins IS NOT NULL
+                ) AS step
+            ),
+            'by_session', (
+                SELECT coalesce(json_agg(row_to_json(session) ORDER BY session.session_id), '[]')
+                FROM (
+                    SELECT n.session_id, n.asked, n.answered, n.median_seconds, n.p90_seconds
+                    FROM counted AS n
+                    WHERE n.session_id IS NOT NULL
+                ) AS session
+            )
         )::text
-        FROM ordered AS o
-        WHERE o.direction = 'incoming' AND o.before IS DISTINCT FROM 'incoming'
+        FROM counted AS total
+        WHERE total.begins IS NULL AND total.session_id IS NULL
         """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
 
 
 def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: the number of chats that wait now, independent of the period, and the ten that have waited longest."""
+    """JSON: the chats that wait now, independent of the period: their number, the ten longest, and by session."""
     return _fetch_json(
         connection,
         f"""
@@ -109,6 +135,14 @@ def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
                     ORDER BY w.waiting_since, w.session_id, w.address
                     LIMIT 10
                 ) AS longest
+            ),
+            'by_session', (
+                SELECT coalesce(json_agg(row_to_json(session) ORDER BY session.session_id), '[]')
+                FROM (
+                    SELECT w.session_id, count(*) AS chats, {iso_ms("min(w.waiting_since)")} AS waiting_since
+                    FROM waiting AS w
+                    GROUP BY w.session_id
+                ) AS session
             )
         )::text
         """,  # noqa: S608 - assembled from literals only, which the type proves
@@ -144,6 +178,14 @@ def auto_replies(connection: Connection, period: StatisticsPeriod) -> str:
         """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
+
+
+def _step_of(timestamp: LiteralString) -> LiteralString:
+    """The beginning of the step that a time in ms lies in, in ISO 8601."""
+    return f"""to_char(
+        date_trunc(%(step)s, to_timestamp({timestamp} / 1000.0), %(zone)s) AT TIME ZONE 'UTC',
+        'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+    )"""
 
 
 def _fetch_json(connection: Connection, query: LiteralString, period: StatisticsPeriod) -> str:

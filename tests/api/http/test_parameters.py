@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.history_writer import ApiClient
+from api.openapi import document
+from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 
 @pytest.mark.usefixtures("history")
@@ -25,3 +26,28 @@ def test_a_parameter_that_is_given_twice_is_rejected(path: str, client: ApiClien
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
     assert answer.json()["error"].endswith("is given more than once.")
+
+
+def test_an_unknown_parameter_is_rejected_with_the_known_ones(history: HistoryWriter, client: ApiClient) -> None:
+    """A misspelt filter that is ignored shows everything, as if the filter had been applied."""
+    history.store(message_fact())
+    listed = client.get("/api/chats", unraed="true")
+    none_known = client.post("/api/send", {"to": SENDER_PHONE, "text": "hello"}, dry_run="true")
+
+    assert (listed.status_code, listed.json()["code"]) == (400, "unknown_parameter")
+    assert listed.json()["error"].startswith("There is no parameter unraed: those of this call are limit, cursor, ")
+    assert none_known.json()["error"] == "There is no parameter dry_run: this call takes none."
+    assert history.rows("SELECT count(*) FROM sends") == [(0,)]
+
+
+@pytest.mark.usefixtures("history")
+def test_every_call_rejects_what_it_does_not_know(client: ApiClient) -> None:
+    """Each of them: a call that is added later is asked here by itself."""
+    calls = [(path, method) for path, methods in document.PATHS.items() for method in methods]
+    answers = {
+        (path, method): client.http.request(method, f"{client.url}{path}?no_such=1", timeout=30)
+        for path, method in calls
+        if path != "/api/session"  # which signs out
+    }
+
+    assert {call for call, answer in answers.items() if answer.json().get("code") != "unknown_parameter"} == set()

@@ -1,9 +1,11 @@
 """Statistics, the ledger, sessions and parked events over HTTP."""
 
 import hashlib
+import zoneinfo
 
 import pytest
 
+from api.http import time_zones
 from store.ingestion import apply
 from store.ledger import acceptance
 from store.ledger.losses import LOST_AFTER, BatchRange
@@ -37,6 +39,18 @@ def test_messages_are_counted_per_day_in_the_readers_time_zone(history: HistoryW
     ]
 
 
+def test_weeks_begin_on_the_readers_monday(history: HistoryWriter, client: ApiClient) -> None:
+    """It is Sunday in London still, and Monday in India."""
+    history.store(message_fact(), message_fact(at=3 * 3_600_000 + 30 * 60_000))
+
+    data = client.get_data(
+        "/api/stats", since=BASE_TIME, until=BASE_TIME + 86_400_000, zone="Asia/Kolkata", step="week"
+    )
+
+    assert [step["begins"] for step in data["messages"]] == ["2025-06-08T18:30:00Z", "2025-06-15T18:30:00Z"]
+    assert [step["begins"] for step in data["first_responses"]["by_step"]] == ["2025-06-08T18:30:00Z"]
+
+
 def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
     history: HistoryWriter, client: ApiClient
 ) -> None:
@@ -46,8 +60,16 @@ def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
 
     data = client.get_data("/api/stats", since=BASE_TIME, until=BASE_TIME + 3_600_000, step="hour")
 
-    assert data["first_responses"] == {"asked": 3, "answered": 2, "median_seconds": 45, "p90_seconds": 57}
+    counted = {"asked": 3, "answered": 2, "median_seconds": 45, "p90_seconds": 57}
+    assert data["first_responses"] == {
+        **counted,
+        "by_step": [{"begins": "2025-06-15T15:00:00Z", **counted}],
+        "by_session": [{"session_id": "s1", **counted}],
+    }
     assert data["waiting"]["chats"] == 1
+    assert data["waiting"]["by_session"] == [
+        {"session_id": "s1", "chats": 1, "waiting_since": "2025-06-15T15:09:00.000Z"}
+    ]
     assert data["waiting"]["longest"][0]["address"] == SENDER_PHONE
     assert data["unread"] == {"messages": 1, "chats": 1}, "what came after the last answer"
 
@@ -57,7 +79,7 @@ def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
     [
         {"zone": "Mars/Base"},
         {"zone": "'"},
-        {"step": "week"},
+        {"step": "fortnight"},
         {"since": "then"},
         {"since": "2"},
         {"since": "5", "until": "1"},
@@ -68,6 +90,32 @@ def test_a_span_that_is_none_is_refused(client: ApiClient, query: dict[str, str]
     answer = client.get("/api/stats", **query)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
+
+
+@pytest.mark.parametrize(
+    ("zone", "names"),
+    [
+        ("IST", "Asia/Kolkata, Europe/Dublin or Asia/Jerusalem"),
+        ("sgt", "Asia/Singapore"),
+        ("Kolkata", "Asia/Kolkata"),
+    ],
+)
+def test_an_abbreviation_of_a_zone_is_refused_with_the_names_it_may_mean(
+    client: ApiClient, zone: str, names: str
+) -> None:
+    """PostgreSQL takes IST for Israel's time: an Indian shop's days would begin at 03:30."""
+    answer = client.get("/api/stats", zone=zone)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
+    assert answer.json()["error"].endswith(f"instead of {zone.upper()}, give {names}.")
+
+
+def test_every_name_that_is_proposed_for_an_abbreviation_is_one(client: ApiClient) -> None:
+    proposed = {name for names in time_zones.MEANINGS.values() for name in names}
+
+    assert proposed <= zoneinfo.available_timezones()
+    assert set(time_zones.MEANINGS).isdisjoint(zoneinfo.available_timezones())
+    assert client.get("/api/stats", zone="asia/kolkata").status_code == 200
 
 
 def test_the_ledger_adds_up(history: HistoryWriter, client: ApiClient) -> None:

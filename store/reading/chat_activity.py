@@ -1,0 +1,49 @@
+"""The condition that a chat has messages of a period, of one direction or answered within it."""
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+from store.model import addresses
+from store.model.facts import Direction
+from store.reading.json_views import MAX_BIGINT
+
+
+@dataclass(frozen=True, slots=True)
+class ChatActivity:
+    since: int | None = None
+    """ms, inclusive; None: from the first message on"""
+    until: int | None = None
+    """ms, exclusive; None: up to the last message"""
+    direction: Direction | None = None
+    answered: bool = False
+    """Only chats with an answer in the period to a message of the period, whatever the direction."""
+
+    def parameters(self) -> dict[str, object]:
+        return {"since": self.since or 0, "until": MAX_BIGINT if self.until is None else self.until}
+
+    def condition(self) -> LiteralString:
+        """Requires the alias `c`, a canonical chat, and `parameters`."""
+        # The first line ends a scan of the newest chats at the beginning of the period.
+        return f"""(
+            c.last_timestamp >= %(since)s
+            AND {_ANSWERED if self.answered else _HAS_MESSAGES[self.direction]}
+        )"""
+
+
+_MESSAGES: LiteralString = """
+    FROM chat_ids_of(c.chat_id) AS member
+    JOIN whatsapp_messages AS p ON p.chat_id = member.chat_id
+    WHERE p.timestamp >= %(since)s AND p.timestamp < %(until)s AND NOT p.is_duplicate
+"""
+_HAS_MESSAGES: dict[Direction | None, LiteralString] = {
+    None: f"EXISTS (SELECT {_MESSAGES})",
+    "incoming": f"EXISTS (SELECT {_MESSAGES} AND p.direction = 'incoming')",
+    "outgoing": f"EXISTS (SELECT {_MESSAGES} AND p.direction = 'outgoing')",
+}
+_ANSWERED: LiteralString = f"""c.kind IN {addresses.ANSWERED_KINDS} AND (
+    SELECT min(p.timestamp) {_MESSAGES} AND p.direction = 'incoming'
+        AND NOT (c.kind = 'group' AND p.message_type = 'system')
+) < (
+    SELECT max(p.timestamp) {_MESSAGES} AND p.direction = 'outgoing' AND p.status IS DISTINCT FROM 'failed'
+)"""  # noqa: S608 - assembled from literals only, which the type proves
+"""As statistics.response_times counts."""
