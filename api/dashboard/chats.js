@@ -25,7 +25,7 @@ export class Chats {
 		return this.#known.get(`${session}\n${address}`);
 	}
 
-	// From the top, with a filter: {unread, waiting, kind, session_id, q}.
+	// From the top, with a filter: {unread, waiting, kind, session_id, q, since, until, direction, answered}.
 	load(filter = this.filter, wanted = PAGE) {
 		this.filter = filter;
 		this.error = null;
@@ -79,8 +79,8 @@ export class Chats {
 	}
 
 	#wants(chat) {
-		const { unread, waiting, kind, session_id: session, q } = this.filter;
-		if (q) return false;
+		const { unread, waiting, kind, session_id: session, q, since, direction, answered } = this.filter;
+		if (q || since || direction || answered) return false;
 		return (!unread || chat.unread_count > 0 || chat.marked_unread) && (!waiting || chat.waiting_since) && (!kind || chat.kind === kind) && (!session || chat.session_id === session);
 	}
 }

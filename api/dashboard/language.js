@@ -28,10 +28,19 @@ export const clock = format({ timeStyle: "short" });
 export const full = format({ dateStyle: "full", timeStyle: "long" });
 export const moment = format({ dateStyle: "medium", timeStyle: "short" });
 const weekday = format({ weekday: "long" });
-const weekdayBriefly = format({ weekday: "short" });
+export const weekdayBriefly = format({ weekday: "short" });
 const date = format({ weekday: "short", day: "numeric", month: "long" });
 const dateOfYear = format({ weekday: "short", day: "numeric", month: "long", year: "numeric" });
-const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-digit" });
+export const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-digit" });
+
+const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+
+// From a time up to another; days alone where whole days are meant.
+export function range(from, until) {
+	const isWhole = dayOf(from) === from && dayOf(until) === until;
+	return isWhole ? dates.formatRange(from, until - 1) : moments.formatRange(from, until);
+}
 
 // A time as its reader needs it, with all of it behind.
 export function time(at, shown, title = full(at)) {

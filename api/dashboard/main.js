@@ -5,7 +5,6 @@ import { Conversation } from "./conversation.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { clock, language, languages, t, time } from "./language.js";
-import { Operations } from "./operations.js";
 import { Outbox } from "./outbox.js";
 import { complain, menu, toast } from "./overlay.js";
 import { go, read, takeToken, toChat } from "./route.js";
@@ -14,6 +13,11 @@ import { door, question, wall } from "./signin.js";
 import { Stream } from "./stream.js";
 import * as title from "./title.js";
 
+// What the first list and conversation do not need; it is loaded right after them, so that it opens offline, too.
+const LATER = {
+	operations: () => import("./operations.js").then(({ Operations }) => Operations),
+	today: () => import("./today.js").then(({ Today }) => Today),
+};
 const PAUSE = 5000; // ms after which a view that failed is asked for again
 
 const app = document.getElementById("app");
@@ -72,7 +76,7 @@ class Page {
 		addEventListener("hashchange", () => this.#route(), { signal });
 		addEventListener("keydown", (event) => this.#key(event), { signal });
 		this.retrying = setInterval(() => this.#view?.again?.(), PAUSE);
-		this.side.reload();
+		this.side.reload().then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
 		this.#learn();
 		this.#route();
 		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), gap: () => (this.side.reload(), this.#view?.reload?.()) });
@@ -91,6 +95,7 @@ class Page {
 		this.facts.sessions = told.sessions;
 		this.side.learned();
 		this.#view?.head?.draw();
+		this.#view?.learned?.();
 	}
 
 	#bar() {
@@ -98,12 +103,12 @@ class Page {
 		const choice = h("label", t("language"), h("select", { change: another }, Object.entries(languages).map(([value, name]) => h("option", { value, selected: value === language }, name))));
 		const leave = () => signOut().catch(complain).then(() => start());
 		const erase = [t("sign_out_and_erase"), "close", () => (this.facts.outbox.clear(), leave())];
-		const operations = h("a.quiet", { href: "#/operations", "aria-label": t("operations"), title: t("operations") }, icon("chart"));
-		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), operations, ...menu("more", t("settings"), () => [choice, [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
+		const to = (view, name) => h("a.quiet", { href: `#/${view}`, "aria-label": t(view), title: t(view) }, icon(name));
+		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), to("today", "calendar"), to("operations", "chart"), ...menu("more", t("settings"), () => [choice, [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
 	}
 
 	#route() {
-		const { view, session, address, at } = read();
+		const { view, session, address, at, filter, place } = read();
 		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#view.open(at);
 		this.#view?.close();
 		this.#view = null;
@@ -113,9 +118,19 @@ class Page {
 		if (view === "chat") {
 			this.#view = new Conversation({ chat: this.side.find(session, address), session, address, facts: this.facts });
 			this.#view.open(at);
-		} else if (view === "operations") this.#view = new Operations({ facts: this.facts });
-		if (this.#view) this.#put();
+		}
+		if (filter) this.side.show(filter);
+		if (LATER[view]) this.#later(view, place);
+		else if (this.#view) this.#put();
 		else this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat"))));
+	}
+
+	async #later(view, place) {
+		const hash = location.hash;
+		const View = await LATER[view]().catch(complain);
+		if (!View || hash !== location.hash || this.#ended.signal.aborted) return;
+		this.#view = new View({ facts: this.facts, place });
+		this.#put();
 	}
 
 	#put() {

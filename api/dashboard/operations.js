@@ -4,7 +4,7 @@ import { get, post } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { moment, number, span, t, time } from "./language.js";
+import { clock, moment, number, span, t, time } from "./language.js";
 import { outageItem, windows } from "./outages.js";
 import { toast } from "./overlay.js";
 import { phone, sessionName } from "./people.js";
@@ -82,8 +82,17 @@ export class Operations {
 
 	async #hour() {
 		const until = Math.ceil(Date.now() / 60_000) * 60_000;
-		const told = await get("/api/stats", { step: "minute", since: until - 3_600_000, until });
-		this.chart.replaceChildren(...chart(told.messages, until - 3_600_000));
+		const since = until - 3_600_000;
+		const told = await get("/api/stats", { step: "minute", since, until });
+		const minutes = Array.from({ length: 60 }, () => [0, 0]);
+		for (const one of told.messages) {
+			const minute = minutes[Math.floor((Date.parse(one.begins) - since) / 60_000)];
+			if (minute) [minute[0], minute[1]] = [minute[0] + one.incoming, minute[1] + one.outgoing];
+		}
+		const total = (side) => minutes.reduce((sum, minute) => sum + minute[side], 0);
+		const legend = [t("incoming", { n: total(0) }), t("outgoing", { n: total(1) })];
+		const ticks = [0, 15, 30, 45].map((minute) => [minute, clock(since + minute * 60_000)]);
+		this.chart.replaceChildren(chart(minutes, ticks, legend.join(", "), number), h("p.legend.muted", h("span.in", legend[0]), h("span.out", legend[1])));
 	}
 
 	async #sessions() {

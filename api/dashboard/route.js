@@ -3,9 +3,10 @@
 export function read() {
 	const [path, query = ""] = location.hash.slice(1).split("?");
 	const [view, session, address] = path.split("/").filter(Boolean).map(decode);
-	if (view === "operations") return { view };
-	if (view === "chat" && address) return { view, session, address, at: new URLSearchParams(query).get("at") };
-	return { view: "chats" };
+	const place = Object.fromEntries(new URLSearchParams(query));
+	if (view === "operations" || view === "today") return { view, place };
+	if (view === "chat" && address) return { view, session, address, at: place.at };
+	return { view: "chats", filter: query ? place : null };
 }
 
 function decode(part) {
@@ -19,6 +20,20 @@ function decode(part) {
 export function toChat(session, address, at) {
 	const query = at ? `?${new URLSearchParams({ at })}` : "";
 	return `#/chat/${encodeURIComponent(session)}/${encodeURIComponent(address)}${query}`;
+}
+
+// A list of chats: {since, until, direction, answered, waiting, unread, session_id}, some of them.
+export function toList(filter) {
+	return `#/?${told(filter)}`;
+}
+
+// {by, session_id}
+export function toToday(place) {
+	return `#/today?${told(place)}`;
+}
+
+function told(values) {
+	return new URLSearchParams(Object.entries(values).filter(([, value]) => value));
 }
 
 export function go(hash) {

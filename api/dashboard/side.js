@@ -5,7 +5,7 @@ import { chatRow, hitRow } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
 import { icon } from "./icons.js";
-import { number, t } from "./language.js";
+import { number, range, t } from "./language.js";
 import { accounts, sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
@@ -103,14 +103,31 @@ export class Side {
 		const choices = accounts(sessions);
 		const options = choices.map((one) => h("option", { value: one.session_id, selected: one.session_id === chosen }, sessionName(sessions, one.session_id)));
 		const session = h("select.chip", { "aria-label": t("session"), change: ({ target }) => this.#filter({ ...this.chats.filter, session_id: target.value || undefined }) }, h("option", { value: "" }, t("all_sessions")), options);
-		this.chips.replaceChildren(...chips, ...(choices.length > 1 ? [session] : []));
+		this.chips.replaceChildren(...chips, ...(choices.length > 1 ? [session] : []), ...this.#limit());
 		this.rows.redraw();
+	}
+
+	// The chats of a link (route.js).
+	show(filter) {
+		this.#pressed = filter.waiting ? "waiting" : filter.unread ? "unread" : "all";
+		this.#filter({ ...FILTERS[this.#pressed], ...filter });
+		this.learned();
+	}
+
+	// The messages that the chats of a link have, and the way back to all chats.
+	#limit() {
+		const { since, until, direction, answered, session_id } = this.chats.filter;
+		if (!since && !direction && !answered) return [];
+		const kind = t(answered ? "answered" : direction ? { incoming: "messages_in", outgoing: "messages_out" }[direction] : "messages");
+		const told = [kind, since && until && range(Number(since), Number(until))].filter(Boolean).join(" · ");
+		return [h("button.chip.limit", { "aria-pressed": "true", title: t("remove_filter"), click: () => this.#press("all", { session_id }) }, h("span", told), icon("close", t("remove_filter")))];
 	}
 
 	#press(name, filter) {
 		this.#pressed = name;
-		Object.keys(FILTERS).forEach((one, i) => (this.chips.children[i].ariaPressed = String(one === name)));
 		this.#filter({ ...filter, session_id: this.chats.filter.session_id });
+		this.chips.querySelector(".limit")?.remove();
+		for (const chip of this.chips.querySelectorAll("[data-filter]")) chip.ariaPressed = String(chip.dataset.filter === name);
 	}
 
 	#filter(filter) {
@@ -145,7 +162,8 @@ export class Side {
 	// The next page of what is looked for.
 	async #ask(hits) {
 		hits.loading = true;
-		const { q, filter, cursor } = hits;
+		const { q, cursor } = hits;
+		const { sort, answered, ...filter } = hits.filter;
 		try {
 			const { results, ...rest } = await get("/api/search", { ...filter, q, cursor, limit: HITS }, this.#abort.signal);
 			Object.assign(hits, rest, { list: [...hits.list, ...results] });

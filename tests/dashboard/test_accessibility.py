@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from store.model.facts import Delete, Message, Reaction
 from tests.support import axe
@@ -106,19 +106,7 @@ def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: C
         for scheme in ("light", "dark"):
             somebody.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             somebody.save_screenshot(f"{view.__name__}-{scheme}")
-            assert obstacles(somebody.page) == [], scheme
-
-
-def obstacles(page: Page) -> list[str]:
-    """What axe-core calls serious or critical."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(axe.read_source())
-    found: list[str] = page.evaluate(
-        """async () => (await axe.run()).violations
-            .filter((one) => ["serious", "critical"].includes(one.impact))
-            .flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html} ${node.failureSummary}`))"""
-    )
-    return found
+            assert axe.obstacles(somebody.page) == [], scheme
 
 
 def test_the_audit_finds_what_is_wrong(browser: Browser, api_url: str) -> None:
@@ -129,4 +117,4 @@ def test_the_audit_finds_what_is_wrong(browser: Browser, api_url: str) -> None:
             "document.body.append(Object.assign(document.createElement('button'), {style: 'color: #ccc'}))"
         )
 
-        assert any(one.startswith("button-name") for one in obstacles(somebody.page))
+        assert any(one.startswith("button-name") for one in axe.obstacles(somebody.page))

