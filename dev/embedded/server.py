@@ -1,5 +1,7 @@
 """The life of an embedded server: one folder, one process, one lock."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -79,10 +81,17 @@ class EmbeddedServer(ABC):
         self.lock.release()
 
     def kill(self) -> None:
-        """End the server as a power failure would; `start` recovers the data."""
+        """Kill the server's process; `start` recovers the data.
+
+        Its children notice that and end. Stopped ones are continued for it: they would hold the shared memory.
+        """
         if self._process:
+            children = self.process_ids()[1:] if self.running else []
             self._process.kill()
             self._process.wait()
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGCONT)
 
     def __enter__(self) -> Self:
         self.start()

@@ -58,6 +58,16 @@ def test_a_killed_server_comes_back_while_others_are_still_connected(folder: Pat
         assert numbers(postgres) == [1]
 
 
+def test_a_server_that_is_killed_while_it_is_frozen_comes_back(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as postgres, psycopg.connect(postgres.url):
+        for pid in postgres.process_ids():
+            os.kill(pid, signal.SIGSTOP)
+        postgres.kill()
+        postgres.start()
+        keep(postgres, 1)
+        assert numbers(postgres) == [1]
+
+
 def test_a_killed_server_that_nobody_reaped_is_replaced(folder: Path) -> None:
     """In a container without an init process it keeps its number for ever, and PostgreSQL takes it for alive."""
     program = (
