@@ -30,6 +30,7 @@ from ingest.quarantine import quarantine_file
 from ingest.quarantine.quarantine import Quarantine
 from ingest.quarantine.quarantine_file import QuarantineFile
 from ingest.queue.failpoints import Failpoints
+from ingest.redelivery.pace import Pace
 from ingest.redelivery.spool_drainer import SpoolDrainer
 from ingest.redelivery.tail_drainer import TailDrainer
 from ingest.settings import Settings
@@ -65,7 +66,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     spool = Spool(config.spool_dir, config.spool_max_bytes)
     breaker, memory, drain_jobs = CircuitBreaker(counters), RedisMemory(client), DrainJobs(client, counters)
     tail = Tail(config.spool_dir, config.tail_seconds, config.tail_max_bytes)
-    orphaned_tails = OrphanedTails(config.spool_dir, former_writers)
+    orphaned_tails = OrphanedTails(config.spool_dir, tail, former_writers)
     appenders = [
         StreamAppender(append_client, seconds, config.min_replicas, failpoints, breaker, memory, drain_jobs, tail)
         for seconds in (stream_appender.ACKNOWLEDGEMENT_SECONDS, stream_appender.REDELIVERY_SECONDS)
@@ -73,7 +74,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     batch_store = BatchStore(appenders[0], spool, breaker, memory, counters, failpoints)
     tracer = traces.configure("ingest", environ)
     batcher = Batcher(batch_store, spool, former_writers, counters, tracer)
-    tail_drainer = TailDrainer(appenders[1], tail, orphaned_tails, memory, counters)
+    tail_drainer = TailDrainer(appenders[1], tail, orphaned_tails, memory, counters, Pace())
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, tail_drainer)
     heartbeat = Heartbeat(client, batcher, former_writers, spool, tail, orphaned_tails)
     refusals = RefusalReport(client, counters)

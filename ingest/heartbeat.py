@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from ingest.batcher import Batcher
-from ingest.queue import contract, writer_reports
+from ingest.queue import consumer_group, contract, writer_reports
+from ingest.queue.entry_ids import EntryId
 from ingest.queue.writer_reports import WriterReport
 from ingest.spool.spool import Spool
 from ingest.tail.orphaned_tails import OrphanedTails
@@ -71,14 +72,19 @@ class Heartbeat:
         for report in (own, *former):
             pipeline.hset(contract.WRITERS, report.writer, writer_reports.to_value(report))
         pipeline.info("server")  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        added, *replies = cast("list[object]", await pipeline.execute(raise_on_error=False))
-        for reply in (added, *replies[:-1]):
+        pipeline.xinfo_groups(contract.STREAM)
+        pipeline.xpending(contract.STREAM, contract.CONSUMER_GROUP)
+        *replies, server, groups, pending = cast("list[object]", await pipeline.execute(raise_on_error=False))
+        for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
-        server = replies[-1]
         run_id = None if isinstance(server, Exception) else str(cast("dict[str, object]", server)["run_id"])
-        has_forgotten = added == 1 and own.writer == self._reported_writer
-        self.tail.identity.observe(run_id, has_forgotten=has_forgotten, asked_at=asked_at)
+        self.tail.identity.observe(
+            run_id,
+            has_forgotten=replies[0] == 1 and own.writer == self._reported_writer,
+            asked_at=asked_at,
+            committed_before=_committed_before(groups, pending),
+        )
         self._reported_writer = own.writer
 
     def _make_report(self, position: WriterPosition, unsent_events: int, *, ended: bool) -> WriterReport:
@@ -91,3 +97,11 @@ class Heartbeat:
             host=self._host,
             ended=ended,
         )
+
+
+def _committed_before(groups: object, pending: object) -> EntryId:
+    """What the replies of XINFO GROUPS and XPENDING say; no entry where Redis refuses them, or has no stream yet."""
+    if not isinstance(groups, list) or not isinstance(pending, dict):
+        return (0, 0)
+    group = consumer_group.position(cast("list[dict[str, object]]", groups))
+    return consumer_group.committed_before(group, cast("dict[str, bytes | None]", pending)["min"])

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from ingest.queue import entry_ids
 from ingest.queue.contract import CONSUMER_GROUP
+from ingest.queue.entry_ids import EntryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,12 @@ def position(groups: Iterable[Mapping[str, object]]) -> GroupPosition | None:
                 cast("int | None", group.get("lag")),
             )
     return None
+
+
+def committed_before(group: GroupPosition | None, oldest_pending: bytes | None) -> EntryId:
+    """All entries with smaller ids are committed; `oldest_pending` must have been read after the group's position."""
+    if group is None:
+        return (0, 0)
+    milliseconds, sequence = entry_ids.parse(group.last_delivered_id)
+    undelivered = (milliseconds, sequence + 1)
+    return undelivered if oldest_pending is None else min(undelivered, entry_ids.parse(oldest_pending))

@@ -22,10 +22,6 @@ POLL_SECONDS = 0.2
 CHECK_SECONDS = 5.0
 """Interval of checking the spool's files and those of dead processes."""
 MAX_PAUSE_SECONDS = 1.0
-SLOW_SECONDS = 0.2
-"""Redis gets more batches at once while it takes longer than this, as it does where each confirmation syncs a disk."""
-MIN_BATCHES, MAX_BATCHES = 128, 2048
-"""Bounds of what it gets at once."""
 
 log = logging.getLogger("ingest")
 
@@ -44,8 +40,6 @@ class SpoolDrainer:
     tail_drainer: TailDrainer
     _awaiting_removal: SpoolChunk | None = None
     """Confirmed by the stream, not yet removed from the spool."""
-    _max_batches: int = MIN_BATCHES
-    """How many batches are sent at once."""
 
     async def run(self) -> None:
         """Drain whenever the spool has batches and Redis has room, until cancelled."""
@@ -57,6 +51,7 @@ class SpoolDrainer:
                     next_check_at = time.monotonic() + CHECK_SECONDS
                     await self.spool.check()
                     await self.tail_drainer.orphaned_tails.adopt()
+                    await self.tail_drainer.orphaned_tails.delete_sent()
                 moved = await self._move_oldest()
             except (RedisError, OSError, AppendError, SpoolError):
                 moved = False
@@ -74,8 +69,8 @@ class SpoolDrainer:
             return False
         if await self.tail_drainer.send_next():
             return True
-        room = self.redis_memory.available_bytes
-        chunk = await self.spool.read_oldest(room, self._max_batches) if self.spool.has_batches else None
+        room, pace = self.redis_memory.available_bytes, self.tail_drainer.pace
+        chunk = await self.spool.read_oldest(room, pace.max_batches) if self.spool.has_batches else None
         if chunk is None:
             if not self.tail_drainer.tail.has_due:
                 self.breaker.half_open()
@@ -84,12 +79,8 @@ class SpoolDrainer:
         if not self.redis_memory.fits(size_bytes):
             return False
         events = sum(batch.events for batch in chunk.batches)
-        began = time.monotonic()
-        await self.appender.append([batch.fields for batch in chunk.batches], events, size_bytes)
-        if time.monotonic() - began > SLOW_SECONDS:
-            self._max_batches = min(self._max_batches * 2, MAX_BATCHES)
-        else:
-            self._max_batches = max(self._max_batches // 2, MIN_BATCHES)
+        with pace.measure():
+            await self.appender.append([batch.fields for batch in chunk.batches], events, size_bytes)
         self.failpoints.reach("spool.after_xadd")
         self._awaiting_removal = chunk
         await self._remove_appended()

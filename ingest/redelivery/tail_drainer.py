@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from ingest.counters import Counters
+from ingest.redelivery.pace import Pace
 from ingest.stream.redis_memory import RedisMemory
 from ingest.stream.stream_appender import StreamAppender
 from ingest.tail.orphaned_tails import OrphanedTails
@@ -21,20 +22,24 @@ class TailDrainer:
     orphaned_tails: OrphanedTails
     redis_memory: RedisMemory
     counters: Counters
+    pace: Pace
 
     async def send_next(self) -> bool:
         """Send what is due next; returns whether anything was. Raises AppendError, RedisError and OSError."""
         await self.appender.verify()
         room = self.redis_memory.available_bytes
-        groups = self.tail.first_due(room)
-        source = self.tail
-        if not groups:
-            groups = await self.orphaned_tails.first_due(room)
-            source = self.orphaned_tails
+        groups = self.tail.first_due(room, self.pace.max_batches)
+        is_own = bool(groups)
+        if not is_own:
+            groups = await self.orphaned_tails.first_due(room, self.pace.max_batches)
         events, size = sum(group.events for group in groups), sum(group.size_bytes for group in groups)
         if not groups or not self.redis_memory.fits(size):
             return False
-        await self.appender.append([entry for group in groups for entry in group.entries], events, size)
-        source.settle(groups)
+        entries = [entry for group in groups for entry in group.entries]
+        with self.pace.measure():
+            confirmation = await self.appender.append(entries, events, size, is_in_tail=True)
+        self.tail.confirm_again(groups, confirmation.generation, confirmation.last_id)
+        if not is_own:
+            self.orphaned_tails.settle(groups)
         self.counters.resent_events += events
         return True

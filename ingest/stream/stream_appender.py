@@ -11,7 +11,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from ingest.errors import NotConfirmedError
-from ingest.queue import contract
+from ingest.queue import contract, entry_ids
+from ingest.queue.entry_ids import EntryId
 from ingest.queue.failpoints import Failpoints
 from ingest.stream.circuit_breaker import CircuitBreaker
 from ingest.stream.drain_jobs import DrainJobs
@@ -38,6 +39,16 @@ class AppendError(NotConfirmedError):
     """Redis did not confirm the batches; the message never holds the URL."""
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Redis' answer to an append."""
+
+    generation: int
+    """The generation of the Redis that confirmed it."""
+    last_id: EntryId
+    """The id of the last entry."""
+
+
 @dataclass(slots=True)
 class StreamAppender:
     """One connection, for one append at a time; concurrent writers have one each."""
@@ -56,11 +67,13 @@ class StreamAppender:
     """The generation of the connection's Redis; 0 before the first connection."""
     _suspicions: int = 0
 
-    async def append(self, entries: Sequence[Mapping[bytes, bytes]], events: int, size_bytes: int) -> None:
+    async def append(
+        self, entries: Sequence[Mapping[bytes, bytes]], events: int, size_bytes: int, *, is_in_tail: bool = False
+    ) -> Confirmation:
         """Add each batch's fields as an entry, and enqueue a drain job if none is queued.
 
-        The circuit is closed then, unless the tail must be sent again first. After an AppendError it is open, and the
-        next append connects anew.
+        Unless the tail has the batches already, it remembers them. The circuit is closed then, unless the tail must be
+        sent again first. After an AppendError it is open, and the next append connects anew.
         """
         sent = False
         ticket = 0
@@ -69,10 +82,11 @@ class StreamAppender:
                 connection = await self._ensure_connected()
                 self.failpoints.reach("ingest.before_xadd")
                 sent = True
-                ticket = self.tail.write(entries, size_bytes)
+                if not is_in_tail:
+                    ticket = self.tail.write(entries, size_bytes)
                 commands = connection.pack_commands(_append_commands(entries))
                 await connection.send_packed_command(commands, check_health=False)
-                jobs = await self._read_confirmation(connection, len(entries))
+                last_id, jobs = await self._read_confirmation(connection, len(entries))
                 self.failpoints.reach("ingest.after_xadd")
                 if self.min_replicas:
                     await self._await_replicas(connection)
@@ -83,13 +97,15 @@ class StreamAppender:
             raise await self._disconnect_with_error(_error_code(error), may_be_stored=ticket > 0) from None
         except (RedisError, OSError):
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
-        await self.tail.add(ticket, entries, events, size_bytes, self._generation)
+        if not is_in_tail:
+            await self.tail.add(ticket, entries, events, size_bytes, self._generation)
         if self.tail.has_due:
             self.breaker.hold_open(ANOTHER_REDIS)
         else:
             self.breaker.close()
         self.redis_memory.record_append(size_bytes)
         self.drain_jobs.enqueue_if_needed(jobs)
+        return Confirmation(self._generation, last_id)
 
     async def verify(self) -> None:
         """Connect, and open the circuit if Redis is another one that lacks the tail. Raises RedisError and OSError."""
@@ -127,17 +143,18 @@ class StreamAppender:
             self._generation = await self.tail.identity.check(connection, self._generation)
         return connection
 
-    async def _read_confirmation(self, connection: AbstractConnection, count: int) -> int:
-        """Read the confirmation of so many entries; returns the number of waiting drain jobs."""
+    async def _read_confirmation(self, connection: AbstractConnection, count: int) -> tuple[EntryId, int]:
+        """Read the confirmation of so many entries; returns the id of the last one and the number of waiting jobs."""
         for _ in range(count + 2):
             await connection.read_response()
         *ids, jobs = cast("list[object]", await connection.read_response())
         for reply in ids:
             if isinstance(reply, Exception):
                 raise reply
-        self.tail.identity.confirm(self._generation, cast("bytes", ids[-1]))
+        last_id = entry_ids.parse(cast("bytes", ids[-1]))
+        self.tail.identity.confirm(self._generation, last_id)
         # The length may fail alone, on a key of another type; the events are safe nevertheless.
-        return jobs if isinstance(jobs, int) else 0
+        return last_id, jobs if isinstance(jobs, int) else 0
 
     async def _await_replicas(self, connection: AbstractConnection) -> None:
         milliseconds = int(self.timeout_seconds * REPLICA_WAIT_SHARE * 1000)

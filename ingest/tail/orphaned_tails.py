@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.tail import tail_group
+from ingest.tail.tail import Tail
 from ingest.tail.tail_file import SUFFIX, OrphanedTailFile
 from ingest.tail.tail_group import TailGroup
 from ingest.writer_position import FormerWriters
@@ -19,16 +20,20 @@ log = logging.getLogger("ingest")
 
 
 class OrphanedTails:
-    """The files that this process holds, oldest first; one at a time is in memory."""
+    """The files that this process holds, oldest first; one at a time is in memory.
 
-    def __init__(self, directory: Path, former_writers: FormerWriters) -> None:
+    A file is deleted when its batches were sent and the tail no longer needs to remember them.
+    """
+
+    def __init__(self, directory: Path, tail: Tail, former_writers: FormerWriters) -> None:
         self._directory = directory
+        self._tail = tail
         self._former_writers = former_writers
         self._files: deque[OrphanedTailFile] = deque()
         self._groups: deque[TailGroup] | None = None
         """What is still to be sent of the first file; None before it was read."""
-        self._undeleted: list[OrphanedTailFile] = []
-        """Files that were sent and that the disk did not let go."""
+        self._sent_files: list[OrphanedTailFile] = []
+        """Files that were sent and are not deleted yet."""
 
     @property
     def are_held(self) -> bool:
@@ -42,44 +47,43 @@ class OrphanedTails:
 
     async def adopt(self) -> None:
         """Adopt the files of processes that died since. Raises OSError."""
-        await self._delete_sent()
         async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
             self._files += await asyncio.to_thread(self._find)
 
-    async def first_due(self, max_bytes: int) -> list[TailGroup]:
+    async def first_due(self, max_bytes: int, max_entries: int) -> list[TailGroup]:
         """The next batches, as many as can be sent at once."""
         while self._files:
             if self._groups is None:
                 self._groups = await self._read(self._files[0])
             if self._groups:
-                return tail_group.first(self._groups, max_bytes)
+                return tail_group.first(self._groups, max_bytes, max_entries)
             if self._groups is not None:
-                self._undeleted.append(self._files[0])
+                self._sent_files.append(self._files[0])
             self._files.popleft()
             self._groups = None
-            await self._delete_sent()
         return []
 
     def settle(self, groups: Sequence[TailGroup]) -> None:
-        """Forget batches that were sent."""
+        """Go on after batches that were sent."""
         if self._groups is not None:
             for _ in groups:
                 self._groups.popleft()
 
-    def close(self) -> None:
-        """Release the files for the next process."""
-        for file in (*self._files, *self._undeleted):
-            file.close()
-
-    async def _delete_sent(self) -> None:
-        for file in list(self._undeleted):
+    async def delete_sent(self) -> None:
+        """Delete the files that are no longer needed; to be called now and then."""
+        for file in [file for file in self._sent_files if not self._tail.holds(file)]:
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
                     await asyncio.to_thread(file.delete)
-                self._undeleted.remove(file)
+                self._sent_files.remove(file)
+
+    def close(self) -> None:
+        """Release the files for the next process."""
+        for file in (*self._files, *self._sent_files):
+            file.close()
 
     def _find(self) -> list[OrphanedTailFile]:
-        held = {file.path for file in (*self._files, *self._undeleted)}
+        held = {file.path for file in (*self._files, *self._sent_files)}
         paths = [path for path in sorted(self._directory.glob(f"*{SUFFIX}")) if path not in held]
         return [file for path in paths if (file := OrphanedTailFile.try_adopt(path)) is not None]
 

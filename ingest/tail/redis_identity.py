@@ -4,17 +4,15 @@ import logging
 import re
 import time
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
-from ingest.queue import contract
+from ingest.queue import contract, entry_ids
+from ingest.queue.entry_ids import EntryId
 
 log = logging.getLogger("ingest")
-
-EntryId: TypeAlias = tuple[int, int]
-"""The two parts of a stream entry's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +46,21 @@ class RedisIdentity:
         """Counts the hints that Redis may be another; after each, connections check before they append."""
         self.seen_at = 0.0
         """When this Redis was last known to be there, by the monotonic clock."""
+        self.committed_before: EntryId = (0, 0)
+        """Workers have stored all entries of this Redis with smaller ids."""
         self._state: RedisState | None = None
         self._confirmed_id: EntryId = (0, 0)
         self._has_forgotten = False
 
-    def confirm(self, generation: int, entry_id: bytes) -> None:
+    def confirm(self, generation: int, entry_id: EntryId) -> None:
         """Record that this Redis has confirmed an entry, on a connection of that generation."""
         if generation == self.generation:
-            milliseconds, _, sequence = entry_id.partition(b"-")
-            self._confirmed_id = max(self._confirmed_id, (int(milliseconds), int(sequence)))
+            self._confirmed_id = max(self._confirmed_id, entry_id)
             self.seen_at = time.monotonic()
 
-    def observe(self, run_id: str | None, *, has_forgotten: bool, asked_at: float) -> None:
+    def observe(
+        self, run_id: str | None, *, has_forgotten: bool, asked_at: float, committed_before: EntryId = (0, 0)
+    ) -> None:
         """Record what the heartbeat, asked at this time, found: whether Redis has forgotten the report before it."""
         if self._state is None:
             return
@@ -68,6 +69,7 @@ class RedisIdentity:
             self.suspicions += 1
         else:
             self.seen_at = max(self.seen_at, asked_at)
+            self.committed_before = committed_before if run_id is not None else (0, 0)
 
     async def check(self, connection: AbstractConnection, generation: int) -> int:
         """Compare the connection's Redis with the one known; returns the generation that the connection belongs to.
@@ -86,6 +88,7 @@ class RedisIdentity:
         else:
             self.generation += 1
             self._confirmed_id = state.last_id or (0, 0)
+            self.committed_before = (0, 0)
             log.warning("Redis is another one than before, or has lost data: the newest events are sent again")
         self._state, self._has_forgotten = state, False
         return self.generation
@@ -123,5 +126,4 @@ def _parse_last_id(reply: object) -> EntryId | None:
     if isinstance(reply, ResponseError):
         return (0, 0) if "no such key" in str(reply) else None
     facts = cast("list[object]", reply)
-    milliseconds, _, sequence = cast("bytes", facts[facts.index(b"last-generated-id") + 1]).partition(b"-")
-    return int(milliseconds), int(sequence)
+    return entry_ids.parse(cast("bytes", facts[facts.index(b"last-generated-id") + 1]))

@@ -4,9 +4,11 @@ import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ingest.queue.entry_ids import EntryId
 from ingest.tail import tail_group
 from ingest.tail.redis_identity import RedisIdentity
 from ingest.tail.tail_files import TailFiles
@@ -15,7 +17,11 @@ from ingest.writer_position import WriterPosition
 
 
 class Tail:
-    """The groups of the last seconds, oldest first."""
+    """The groups of the last seconds.
+
+    A group that was sent again is remembered for as long, or until the workers have stored it. Otherwise a Redis that
+    is lost every few seconds would get more and more groups again.
+    """
 
     def __init__(self, directory: Path, seconds: float, max_bytes: int) -> None:
         """`seconds` is 0 to remember nothing."""
@@ -26,6 +32,9 @@ class Tail:
         self._directory = directory
         self.identity = RedisIdentity()
         self._groups: deque[TailGroup] = deque()
+        """Those that were sent once, oldest first."""
+        self._resent_groups: deque[TailGroup] = deque()
+        """The others, in the order in which they were sent last."""
         self._cut_at = -math.inf
         """When the newest group that the limit has pushed out was sent."""
         self._files: TailFiles | None = None
@@ -33,12 +42,12 @@ class Tail:
     @property
     def has_due(self) -> bool:
         """Whether groups were confirmed by another Redis than the present one."""
-        return bool(self._groups) and self._is_due(self._groups[0])
+        return any(groups and self._is_due(groups[0]) for groups in (self._resent_groups, self._groups))
 
     @property
     def due_events(self) -> int:
         """Events to send again."""
-        return sum(group.events for group in itertools.takewhile(self._is_due, self._groups))
+        return sum(group.events for group in self._due())
 
     @property
     def covered_seconds(self) -> float:
@@ -63,51 +72,76 @@ class Tail:
         """Remember batches that Redis confirmed, and return when they are in a file, or the disk was too slow."""
         if self._files is None:
             return
-        group = TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, time.monotonic(), generation)
-        # Due groups are the oldest ones, also one that another Redis confirmed late.
-        self._groups.appendleft(group) if self._is_due(group) else self._groups.append(group)
-        self.size_bytes += group.size_bytes
-        self._forget_expired()
-        while self.size_bytes > self.max_bytes:
-            self._cut_at = self._pop().sent_at
+        now = time.monotonic()
+        group = TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation)
+        self._remember(group, self._groups)
         await self._files.wait(ticket)
 
-    def first_due(self, max_bytes: int) -> list[TailGroup]:
+    def first_due(self, max_bytes: int, max_entries: int) -> list[TailGroup]:
         """The oldest groups that are due, as many as can be sent again at once."""
-        return tail_group.first(itertools.takewhile(self._is_due, self._groups), max_bytes)
+        return tail_group.first(self._due(), max_bytes, max_entries)
 
-    def settle(self, groups: Sequence[TailGroup]) -> None:
-        """Forget groups that were sent again."""
+    def confirm_again(self, groups: Sequence[TailGroup], generation: int, last_id: EntryId) -> None:
+        """Remember groups, due ones or a dead process's, that Redis confirmed again under ids up to this one."""
+        now = time.monotonic()
         for group in groups:
-            if group in self._groups:  # the limit may have pushed it out
-                self._groups.remove(group)
+            known = self._resent_groups if group.last_id > (0, 0) else self._groups
+            if group.generation and group in known:  # the limit may have pushed it out
+                known.remove(group)
                 self.size_bytes -= group.size_bytes
+            if self.seconds:
+                again = replace(group, sent_at=now, generation=generation, last_id=last_id)
+                self._remember(again, self._resent_groups)
+
+    def holds(self, orphan: object) -> bool:
+        """Whether groups of a dead process's file are remembered, so that the file is still needed."""
+        return any(group.orphan is orphan for group in self._resent_groups)
 
     def maintain(self, position: WriterPosition) -> None:
         """Forget what is old enough; to be called about once a second, with the position of the present writer."""
         if self._files is not None:
             self._forget_expired()
-            self._files.maintain(position, self._expired_at)
+            resent_at = (group.first_sent_at for group in self._resent_groups if group.orphan is None)
+            self._files.maintain(position, min((self._expired_at, *resent_at)))
 
     async def close(self, *, is_needed: bool) -> None:
         """Leave the files to the next process if they are needed to end the writers, or have batches to send again."""
         if self._files is not None:
             self._forget_expired()
-            await self._files.close(delete=not self._groups and not is_needed)
+            await self._files.close(delete=not (self._groups or self._resent_groups or is_needed))
 
     @property
     def _expired_at(self) -> float:
         # Not by the clock alone: while Redis is away, nobody knows what it has kept.
         return -math.inf if self.has_due else self.identity.seen_at - self.seconds
 
+    def _due(self) -> Iterator[TailGroup]:
+        known = (self._resent_groups, self._groups)
+        return itertools.chain.from_iterable(itertools.takewhile(self._is_due, groups) for groups in known)
+
     def _is_due(self, group: TailGroup) -> bool:
         return group.generation != self.identity.generation
 
-    def _forget_expired(self) -> None:
-        while self._groups and self._groups[0].sent_at < self._expired_at:
-            self._pop()
+    def _remember(self, group: TailGroup, groups: deque[TailGroup]) -> None:
+        # Due groups come first, also one that another Redis confirmed late.
+        groups.appendleft(group) if self._is_due(group) else groups.append(group)
+        self.size_bytes += group.size_bytes
+        self._forget_expired()
+        while self.size_bytes > self.max_bytes:
+            self._cut_at = max(self._cut_at, self._pop(self._resent_groups or self._groups).first_sent_at)
 
-    def _pop(self) -> TailGroup:
-        group = self._groups.popleft()
+    def _forget_expired(self) -> None:
+        expired_at = self._expired_at
+        while self._groups and self._groups[0].sent_at < expired_at:
+            self._pop(self._groups)
+        while self._resent_groups and self._is_safe(self._resent_groups[0], expired_at):
+            self._pop(self._resent_groups)
+
+    def _is_safe(self, group: TailGroup, expired_at: float) -> bool:
+        is_stored = group.last_id < self.identity.committed_before
+        return group.sent_at < expired_at or (is_stored and group.first_sent_at < expired_at)
+
+    def _pop(self, groups: deque[TailGroup]) -> TailGroup:
+        group = groups.popleft()
         self.size_bytes -= group.size_bytes
         return group

@@ -139,7 +139,7 @@ class OrphanedTailFile:
             if start == _RECORD.size:
                 positions[own_writer] = WriterPosition(**json.loads(entry[b"head"]))
             else:
-                groups.append(_make_group(positions, entry))
+                groups.append(_make_group(positions, entry, self))
             start = end
         return list(positions.values()), groups
 
@@ -153,13 +153,13 @@ class OrphanedTailFile:
         os.close(self.fd)
 
 
-def _make_group(positions: dict[str, WriterPosition], entry: Entry) -> TailGroup:
-    """The entry as a group; `positions` advance to its batch."""
+def _make_group(positions: dict[str, WriterPosition], entry: Entry, orphan: OrphanedTailFile) -> TailGroup:
+    """The entry as a group of that file; `positions` advance to its batch."""
     size = len(entry[b"head"]) + len(entry[b"bodies"]) + OVERHEAD_BYTES
     try:
         batch = contract.from_fields(entry)
     except contract.UnreadableEntryError:
-        return TailGroup([entry], 0, size)  # of a newer version
+        return TailGroup([entry], 0, size, orphan=orphan)  # of a newer version
     if batch.number > positions.get(batch.writer, WriterPosition(batch.writer)).number:
         positions[batch.writer] = WriterPosition(batch.writer, batch.number, batch.acknowledged_events)
-    return TailGroup([entry], len(batch.bodies), size)
+    return TailGroup([entry], len(batch.bodies), size, orphan=orphan)

@@ -1,15 +1,17 @@
 """Groups batches that are sent to the stream together."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ingest.queue.entry_ids import EntryId
+
 Entry: TypeAlias = Mapping[bytes, bytes]
 """The fields of a stream entry: `head` and `bodies`."""
 
-MAX_ENTRIES = 128
 MAX_BYTES = 4 << 20
-"""Bounds of what is sent again at once."""
+"""Bound of what is sent again at once."""
 OVERHEAD_BYTES = 512
 """Approximate bytes of a group in memory besides its content."""
 
@@ -19,20 +21,26 @@ class TailGroup:
     entries: Sequence[Entry]
     events: int
     size_bytes: int
-    sent_at: float = 0.0
-    """When it was sent, by the monotonic clock."""
+    first_sent_at: float = -math.inf
+    """When this process sent it first, by the monotonic clock."""
+    sent_at: float = -math.inf
+    """When it was sent last."""
     generation: int = 0
-    """The generation of the Redis that confirmed it; 0 if another process sent it."""
+    """The generation of the Redis that confirmed it last; 0 before the first time."""
+    last_id: EntryId = (0, 0)
+    """After it was sent again: an id that is not smaller than those of its entries."""
+    orphan: object = None
+    """The dead process's file that it is from; None for one of this process."""
 
 
-def first(groups: Iterable[TailGroup], max_bytes: int) -> list[TailGroup]:
+def first(groups: Iterable[TailGroup], max_bytes: int, max_entries: int) -> list[TailGroup]:
     """The first groups that can be sent again at once; at least one if there is any."""
     taken: list[TailGroup] = []
     size, entries = 0, 0
     for group in groups:
         size += group.size_bytes
         entries += len(group.entries)
-        if taken and (size > min(max_bytes, MAX_BYTES) or entries > MAX_ENTRIES):
+        if taken and (size > min(max_bytes, MAX_BYTES) or entries > max_entries):
             break
         taken.append(group)
     return taken

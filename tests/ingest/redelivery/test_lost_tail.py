@@ -16,6 +16,7 @@ from tests.support.disk_faults import build_shim
 from tests.support.ingest_process import IngestProcess, stream_bodies
 from tests.support.lost_data import DATA, lose_everything
 from tests.support.sentinels import free_port
+from tests.support.stream_commits import commit_all
 from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
 
@@ -100,6 +101,31 @@ def test_events_that_redis_had_for_longer_than_the_tail_are_forgotten(
 
         assert kept
         assert resent(ingest) == 0
+
+
+def test_a_redis_that_is_lost_again_and_again_gets_only_what_it_may_lack(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Each loss makes the tail wait anew; unless stored events are forgotten, they are sent again for ever."""
+
+    def is_forgotten() -> bool:
+        commit_all(client)
+        return ingest.read_metric("sak_tail_bytes") == 0
+
+    with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="6") as ingest:
+        ingest.post_webhook(b"x")
+        began = time.monotonic()
+        while time.monotonic() - began < 6:
+            before = resent(ingest)
+            lose_everything(own_valkey)
+            wait_until(lambda: resent(ingest) > before)  # noqa: B023 - called at once
+            time.sleep(0.5)
+        wait_until(is_forgotten, seconds=5)
+        before = resent(ingest)
+        lose_everything(own_valkey)
+        wait_until(lambda: ingest.post_webhook(b"y").json["path"] == "stream")
+
+        assert resent(ingest) == before > 1
 
 
 def test_a_new_connection_to_the_same_redis_sends_nothing_again(

@@ -10,6 +10,7 @@ from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract, writer_reports
 from tests.support.ingest_process import IngestProcess, stream_bodies
 from tests.support.lost_data import lose_everything
+from tests.support.stream_commits import commit_all
 from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
 
@@ -53,14 +54,34 @@ def test_a_living_process_sends_the_tail_of_one_that_died(own_valkey: EmbeddedVa
     """Several processes share the folder, and the one that died may not be started again."""
     other = tmp_path / "other"
     other.mkdir()
-    with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "spool")) as survivor:
-        with IngestProcess(own_valkey.url, other, SPOOL_DIR=str(tmp_path / "spool")) as victim:
+    shared = {"SPOOL_DIR": str(tmp_path / "spool"), "TAIL_SECONDS": "2"}
+    with IngestProcess(own_valkey.url, tmp_path, **shared) as survivor:
+        with IngestProcess(own_valkey.url, other, **shared) as victim:
             victim.post_webhook(b"of the victim")
         lose_everything(own_valkey)
         wait_until(lambda: stream_bodies(own_valkey.url) == [b"of the victim"])
         wait_until(lambda: len(list((tmp_path / "spool").glob("*.tail"))) == 1)
 
         assert survivor.read_metric("sak_tail_resent_events_total") >= 1
+
+
+def test_the_tail_of_a_dead_process_is_kept_until_the_workers_have_stored_it(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """A process that dies soon as well leaves the same file to the next one, and not a copy of it."""
+    with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="60") as ingest:
+        ingest.post_webhook(b"a message")
+        for _ in range(2):
+            ingest.kill()
+            ingest.start()
+            wait_until(lambda: ingest.read_metric("sak_tail_resent_events_total") == 1)
+        kept = sum(b"a message" in path.read_bytes() for path in (tmp_path / "spool").glob("*.tail"))
+        commit_all(client)
+        wait_until(lambda: ingest.read_metric("sak_tail_bytes") == 0)
+        wait_until(lambda: len(list((tmp_path / "spool").glob("*.tail"))) == 1)
+
+    assert kept == 1
+    assert stream_bodies(own_valkey.url) == [b"a message"]
 
 
 def test_a_writer_that_died_is_reported_as_ended_once_its_files_are_sent(
