@@ -25,6 +25,8 @@ _BUSINESS_SCOPED = re.compile(r"[A-Z]{2}(?:\.ENT)?\.[0-9A-Za-z]{1,100}", re.ASCI
 _DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
+_DIALLED = re.compile(r"0?[1-9][0-9]{5,14}", re.ASCII)
+_DIGIT = re.compile(r"[0-9]", re.ASCII)
 _WITHOUT_SEPARATORS = str.maketrans("", "", " ()-./")
 
 _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
@@ -86,8 +88,11 @@ def parse_phone(value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
         return None
-    if _PHONE.fullmatch(value) and not _country_code_and_zero().match(value):
-        return value
+    digits = value.removeprefix("+")
+    if _PHONE.fullmatch(digits) and not _country_code_and_zero().match(digits):
+        return digits
+    if value.isascii() and not _DIGIT.search(value):
+        return None  # most names
     number = _plain_number(value)
     return None if number is None or number[0] == "0" else number
 
@@ -99,7 +104,7 @@ def _plain_number(text: str) -> str | None:
         text = text[: match.start()] if match.end() == len(text.rstrip()) else ""
     plain = text.translate(_WITHOUT_SEPARATORS)
     digits = plain.removeprefix("+") if plain[:1] == "+" else plain.removeprefix("00")
-    if not re.fullmatch(r"0?[1-9][0-9]{5,14}", digits, re.ASCII):
+    if not _DIALLED.fullmatch(digits):
         return None
     if _country_code_and_zero().match(digits):
         digits = _without_trunk_prefix(digits)

@@ -15,6 +15,8 @@ def standard(address: str) -> str | None:
     Brazil's mobile numbers got a ninth digit, Mexico dropped the 1 of mobile numbers, Argentina's have a 9 abroad; the
     gateway reports either. Only evidence says that two spellings are one person. A landline is no spelling of a mobile.
     """
+    if not may_have_variants(address):
+        return None
     if match := _BRAZILIAN.fullmatch(address):
         standard = f"55{match[1]}9{match[2]}"
     elif match := _MEXICAN.fullmatch(address):

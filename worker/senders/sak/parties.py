@@ -172,10 +172,10 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
         if addresses.is_lid(person):
             lid, phone = person, addresses.parse_unambiguous_phone(value)
         else:
-            lid, phone = _parse_lid_field(name, value), person
-            if lid is None and (other := addresses.parse(value)) is not None:
+            lid, phone = _parse_alias(name, value), person
+            if lid is not None and not addresses.is_lid(lid):
                 # The person's number in another national spelling.
-                lid, phone = national_spellings.standard_pair(person, other) or (None, None)
+                lid, phone = national_spellings.standard_pair(person, lid) or (None, None)
         if lid is None or phone is None or lid.removesuffix("@lid") == phone:
             continue
         alias = LidAlias(lid, phone, time)
@@ -184,11 +184,10 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
     return aliases
 
 
-def _parse_lid_field(name: str, value: object) -> str | None:
-    if name.lower().endswith("lid"):
-        return addresses.parse_lid(value)
-    parsed = addresses.parse(value)
-    return parsed if parsed is not None and addresses.is_lid(parsed) else None
+def _parse_alias(name: str, value: object) -> str | None:
+    """The address in a field; in a field for LIDs, bare digits are one."""
+    lid = addresses.parse_lid(value) if name.lower().endswith("lid") else None
+    return addresses.parse(value) if lid is None else lid
 
 
 def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) -> list[DisplayName]:
