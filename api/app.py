@@ -77,6 +77,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/chats/{phone}/export", export.export_chat),
             Route("/api/sessions/{session_id}/export", export.export_session),
             Route("/api/sessions", sessions.list_sessions),
+            Route("/api/sessions/{session_id}", sessions.change_session, methods=["PATCH"]),
             Route("/api/stats", statistics.get_statistics),
             Route("/api/ledger", ledger.get_ledger),
             Route("/api/parked", parked.list_parked),

@@ -55,6 +55,10 @@ export async function post(path, body, headers = {}) {
 	return write(path, { method: "POST", body: isForm ? body : JSON.stringify(body), headers: { ...type, ...headers }, patience });
 }
 
+export async function patch(path, body) {
+	return write(path, { method: "PATCH", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+}
+
 async function write(path, init) {
 	const signed = () => ({ ...init, headers: { ...init.headers, "x-csrf-token": csrf } });
 	try {

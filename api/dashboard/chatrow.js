@@ -4,7 +4,7 @@ import { h } from "./element.js";
 import { icon, tick, tool } from "./icons.js";
 import { kindOf } from "./kinds.js";
 import { brief, full, number, span, t, time } from "./language.js";
-import { accounts, avatar, nameOf, sessionName } from "./people.js";
+import { accounts, avatar, nameOf, sessionMark, sessionName } from "./people.js";
 import { toChat } from "./route.js";
 
 // `[image]` and the like come from the API in its own words.
@@ -34,7 +34,7 @@ export function isUnread(chat) {
 export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const last = chat.last_message;
 	const preview = unsent ? [h("b.wrong", t(unsent.draft ? "draft" : "status_failed")), unsent.draft && ` ${unsent.draft}`] : last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
-	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: t("session") }, sessionName(sessions, chat.session_id));
+	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: `${t("session")}: ${sessionName(sessions, chat.session_id)}` }, sessionMark(sessions, chat.session_id));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };
 	return [row(to, chat, chat.last_message_at && Date.parse(chat.last_message_at), preview, session, [waits(chat), badge(chat)]), mark && tool("dot", t(unread ? "mark_read" : "mark_unread"), { click: () => mark(chat) })].filter(Boolean);

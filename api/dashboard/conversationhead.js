@@ -6,7 +6,7 @@ import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
 import { menu } from "./overlay.js";
-import { accounts, avatar, nameOf, sessionName, spelled } from "./people.js";
+import { accounts, avatar, nameOf, sessionMark, spelled } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { go } from "./route.js";
 import * as title from "./title.js";
@@ -27,9 +27,10 @@ export class Head {
 	// Again whenever something about the chat changes.
 	draw() {
 		const { address, session, facts, chat = { address } } = this.conversation;
-		const told = [chat.name && spelled(address, chat.kind), accounts(facts.sessions).length > 1 && sessionName(facts.sessions, session)];
+		const number = chat.name && spelled(address, chat.kind);
+		const mark = accounts(facts.sessions).length > 1 && sessionMark(facts.sessions, session);
 		title.page(nameOf(chat));
-		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", told.some(Boolean) && h("span.cut", told.filter(Boolean).join(" · ")), waits(chat))));
+		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", (number || mark) && h("span.cut", number, number && mark && " · ", mark), waits(chat))));
 	}
 
 	#actions() {

@@ -3,11 +3,12 @@
 import { get, post } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
-import { icon } from "./icons.js";
+import { icon, tool } from "./icons.js";
 import { clock, moment, number, span, t, time } from "./language.js";
 import { outageItem, windows } from "./outages.js";
 import { toast } from "./overlay.js";
-import { phone, sessionName } from "./people.js";
+import { phone, sessionMark, sessionName } from "./people.js";
+import { sessionForm } from "./sessionform.js";
 
 const OFTEN = 3000; // ms between two looks at what changes with every event
 const SELDOM = 5; // looks after which the rest is asked for, too
@@ -95,14 +96,33 @@ export class Operations {
 		this.chart.replaceChildren(chart(minutes, ticks, legend.join(", "), number), h("p.legend.muted", h("span.in", legend[0]), h("span.out", legend[1])));
 	}
 
+	// What is known of the sessions has changed.
+	learned() {
+		this.#sessions().catch(() => {});
+	}
+
+	// Which session it is, and for whom may: a way to name it.
+	#named(one, sessions) {
+		const { display_name: given, phone: number, name, session_id: id } = one;
+		const edit = () => {
+			cell.replaceChildren(sessionForm(one, () => (cell.replaceChildren(), this.learned())));
+			cell.querySelector("input").focus();
+		};
+		const tell = this.facts.scopes.includes("admin") && tool("pencil", t("name_session"), { click: edit });
+		const about = [(given || !number) && h("div.small", number ? phone(number) : t("no_phone")), name && h("div.small", h("bdi", name)), h("div.mono.muted", id)];
+		const cell = h("th", { scope: "row" }, h("div.top", h("span", sessionMark(sessions, id)), tell), about);
+		return cell;
+	}
+
 	async #sessions() {
 		const { sessions } = await get("/api/sessions");
+		if (this.sessions.querySelector("form")) return;
 		if (!sessions.length) return this.sessions.replaceChildren(h("p.muted", t("none")));
 		const ago = (text) => (text ? time(Date.parse(text), t("ago", { span: span(Date.now() - Date.parse(text)) })) : h("span.muted", t("never")));
 		const row = (one) =>
 			h(
 				"tr",
-				h("th", { scope: "row" }, one.phone ? phone(one.phone) : t("no_phone"), one.name && h("div.small", one.name), h("div.mono.muted", one.session_id)),
+				this.#named(one, sessions),
 				h("td", h("span", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), h("div.small.muted", one.state_at && ago(one.state_at))),
 				h("td", ago(one.last_event_at), one.missed?.messages > 0 && h("div.small", t("missed", { n: one.missed.messages }), " ", ago(one.missed.last_at))),
 				h("td", ago(one.last_ping_at)),
@@ -131,7 +151,7 @@ export class Operations {
 
 	#parkedItem(one) {
 		const again = this.facts.scopes.includes("admin") && h("button.button.small", { click: ({ target }) => this.#redrive(one, target) }, t("try_again"));
-		const about = [one.event, one.session_id?.slice(0, 8), moment(Date.parse(one.received_at))];
+		const about = [one.event, one.session_id && sessionName(this.facts.sessions, one.session_id), moment(Date.parse(one.received_at))];
 		const body = one.body === null ? h("p.muted", t("body_gone")) : h("details", h("summary", t("raw_event", { n: one.size })), h("pre.mono", { tabindex: 0 }, one.body));
 		return h("li", h("div.top", h("b", one.reason.replaceAll("_", " ")), again), h("p.small.muted", about.filter(Boolean).join(" · ")), body);
 	}

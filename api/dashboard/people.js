@@ -32,10 +32,27 @@ export function avatar(chat) {
 	return h("span.avatar", { hue: hue(chat.address), "aria-hidden": "true" }, shown);
 }
 
+// The colours that people choose from for sessions, as hues.
+export const HUES = { red: 25, orange: 55, yellow: 95, green: 145, teal: 190, blue: 255, purple: 305, pink: 350 };
+
 export function sessionName(sessions, id) {
 	const found = sessions.find((one) => one.session_id === id);
+	if (found?.display_name) return plain(found.display_name);
 	const number = found?.phone ?? found?.account;
-	return number ? phone(number) : id.slice(0, 8);
+	if (number) return phone(number);
+	// SAK's sessions have ids of hexadecimal digits, those of other gateways words.
+	if (id.includes(":")) return id;
+	return found ? plain(found.name ?? "") || t("session_number", { n: found.number }) : t("session");
+}
+
+export function sessionHue({ colour, account, session_id: id }) {
+	return HUES[colour] ?? hue(account ?? id);
+}
+
+// The colour and the name of a session.
+export function sessionMark(sessions, id) {
+	const found = sessions.find((one) => one.session_id === id) ?? { session_id: id };
+	return [h("i.swatch", { hue: sessionHue(found), "aria-hidden": "true" }), h("bdi", sessionName(sessions, id))];
 }
 
 // One session of each phone number: several gateways on one number have one history.

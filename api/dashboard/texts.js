@@ -1,11 +1,13 @@
 // All that the dashboard says. A new language is one more column: add it here and a text to each row.
 // {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
 
+import { texts as sessions } from "./texts_sessions.js";
 import { texts as today } from "./texts_today.js";
 
 export const languages = { en: "English", hi: "हिन्दी" };
 
 export const texts = {
+	...sessions,
 	...today,
 
 	history: ["History", "इतिहास"],

@@ -5,7 +5,7 @@ import { chart } from "./chart.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { clock, dateBriefly, dayOf, full, number, span, t, time, weekdayBriefly } from "./language.js";
-import { accounts, nameOf, sessionName } from "./people.js";
+import { accounts, nameOf, sessionMark, sessionName } from "./people.js";
 import { go, toChat, toList, toToday } from "./route.js";
 
 const HOUR = 3_600_000;
@@ -152,7 +152,7 @@ export class Today {
 	#sessionTable(names, period) {
 		const lines = names.map(({ id, waits, ...row }) => {
 			const waiting = waits ? [this.#link(true, number(waits.chats), { session_id: id, waiting: true, sort: "waiting_since" }), h("div.small.muted", t("longest", { span: ago(waits) }))] : number(0);
-			return [sessionName(this.facts.sessions, id), { ...this.#counts(row, { session_id: id, ...period }), waiting }];
+			return [sessionMark(this.facts.sessions, id), { ...this.#counts(row, { session_id: id, ...period }), waiting }];
 		});
 		return table("session", lines);
 	}

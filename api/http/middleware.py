@@ -55,7 +55,9 @@ class ResponseMiddleware:
 
     def record(self, scope: Scope, status: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-        method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "DELETE", "OPTIONS"} else "other"
+        method = (
+            scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"} else "other"
+        )
         self._requests.labels(endpoint, method, str(status)).inc()
         self._latency.labels(endpoint).observe(seconds)
         request_log.log_response(method, endpoint, status, seconds)
@@ -127,7 +129,7 @@ def build(environ: Mapping[str, str], registry: CollectorRegistry, *, is_behind_
         Middleware(
             CORSMiddleware,
             allow_origins=origins,
-            allow_methods=["GET", "HEAD", "POST"],
+            allow_methods=["GET", "HEAD", "POST", "PATCH"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Idempotency-Key", "If-None-Match"],
             expose_headers=["ETag", "Retry-After"],
         )

@@ -4,6 +4,7 @@ from api.openapi import spec
 from api.openapi.spec import NULLABLE_CURSOR, Schema
 from api.operations.redrives import MAX_DIGESTS
 from store.ledger import set_aside_events
+from store.reading import session_names
 
 _REDRIVE_BODY: Schema = {
     "type": "object",
@@ -23,6 +24,20 @@ _REDRIVE_BODY: Schema = {
         },
         "kind": {"type": ["string", "null"], "enum": [*set_aside_events.KINDS, None]},
     },
+}
+_SESSION_BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "display_name": {
+            "type": ["string", "null"],
+            "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+            "minLength": 1,
+            "maxLength": session_names.MAX_NAME_LENGTH,
+            "description": "Null removes the name.",
+        },
+        "colour": {"type": ["string", "null"], "enum": [*session_names.COLOURS, None]},
+    },
+    "anyOf": [{"required": ["display_name"]}, {"required": ["colour"]}],
 }
 _REQUESTED = spec.success(
     "Requested; the same as an open request with the same selection.",
@@ -45,6 +60,14 @@ PATHS: Schema = {
         spec.ref("Stats"),
     ),
     "/api/sessions": spec.get("List the sessions.", [], spec.record(sessions=spec.array(spec.ref("Session")))),
+    "/api/sessions/{session_id}": {
+        "patch": {
+            "summary": "Name a session and its account, and choose the colour. Requires the scope admin.",
+            "parameters": [spec.path("session_id", {"type": "string", "minLength": 1})],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _SESSION_BODY}}},
+            "responses": {"200": spec.success("The session.", spec.ref("Session")), **spec.errors(404, 413)},
+        }
+    },
     "/api/ledger": spec.get("Get the counts of received events, by outcome.", [], spec.ref("Ledger")),
     "/api/parked": spec.get(
         "List parked events, or noise, newest first.",

@@ -8,6 +8,7 @@ from api.openapi import spec, statistics_schemas
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
 from store.ledger import open_questions
 from store.model import message_columns
+from store.reading import session_names
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
 _REV: spec.Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
@@ -118,6 +119,12 @@ SCHEMAS: spec.Schema = {
     ),
     "Session": spec.record(
         session_id=STRING,
+        number={"type": "integer", "description": "In the order in which the sessions were first seen."},
+        display_name={
+            "type": ["string", "null"],
+            "description": "The name that people gave the session or its account.",
+        },
+        colour={"type": ["string", "null"], "enum": [*session_names.COLOURS, None]},
         state=NULLABLE_STRING,
         phone=NULLABLE_STRING,
         state_at=NULLABLE_DATE_TIME,

@@ -1,11 +1,18 @@
-"""`GET /api/sessions`: the sessions and their last reported states."""
+"""`GET /api/sessions` and `PATCH /api/sessions/{session_id}`: the sessions, their last reported states, their names."""
 
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
-from api.http import database, responses
-from store.reading import operations
+from api.http import database, errors, parameters, request_body, responses
+from api.http.errors import ApiError
+from store.reading import operations, session_names
+
+_MAX_BODY_BYTES = 4096
+_COLUMNS = {"display_name": "name", "colour": "colour"}
 
 
 def list_sessions(request: Request) -> Response:
@@ -13,3 +20,48 @@ def list_sessions(request: Request) -> Response:
     visible = access.caller(request).sessions
     sessions = database.from_request(request).read_primary(lambda connection: operations.sessions(connection, visible))
     return responses.success(f'{{"sessions":{sessions}}}')
+
+
+async def change_session(request: Request) -> Response:
+    """Set the name or the colour of a session, and of the others of its account; responds with the session."""
+    caller = access.caller(request)
+    caller.require_scope("admin")
+    session_id = request.path_params["session_id"]
+    values = _parse(await request_body.read(request, _MAX_BODY_BYTES))
+    if not parameters.is_storable(session_id) or not caller.visible_sessions(session_id):
+        raise _NOT_FOUND
+    return await run_in_threadpool(_change, request, session_id, values)
+
+
+def _change(request: Request, session_id: str, values: Mapping[str, str | None]) -> Response:
+    pools = database.from_request(request)
+    with pools.write_pool.connection() as connection:
+        if not session_names.change(connection, session_id, values):
+            raise _NOT_FOUND
+    changed = pools.read_primary(lambda connection: operations.sessions(connection, (session_id,)))
+    return responses.success(changed.removeprefix("[").removesuffix("]"))
+
+
+def _parse(body: bytes) -> dict[str, str | None]:
+    """The new values by column; raises ApiError."""
+    fields = request_body.parse_object(body)
+    values: dict[str, str | None] = {}
+    for field in _COLUMNS.keys() & fields.keys():
+        value = fields[field]
+        if not (value is None or isinstance(value, str)):
+            raise errors.bad_request("bad_parameter", f"{field} must be text or null.")
+        values[_COLUMNS[field]] = value
+    if not values:
+        raise errors.bad_request("bad_parameter", "Give display_name, colour or both.")
+    name, colour = values.get("name"), values.get("colour")
+    if name is not None:
+        if not name.strip() or len(name) > session_names.MAX_NAME_LENGTH or not parameters.is_storable(name):
+            sentence = f"display_name must have 1 to {session_names.MAX_NAME_LENGTH} characters, or be null."
+            raise errors.bad_request("bad_parameter", sentence)
+        values["name"] = " ".join(name.split())
+    if colour is not None and colour not in session_names.COLOURS:
+        raise errors.bad_request("bad_parameter", f"colour must be null or one of {', '.join(session_names.COLOURS)}.")
+    return values
+
+
+_NOT_FOUND = ApiError(404, "session_not_found", "There is no session with that id that this token may see.")

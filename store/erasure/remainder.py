@@ -104,7 +104,7 @@ def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
 
 
 def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int]) -> None:
-    """Erase the subject from the change feed, from replays and from paths in the audit log; start a new epoch."""
+    """Erase the subject from the change feed, replays, paths in the audit log and names; start a new epoch."""
     connection.execute(
         """
         DELETE FROM changes AS c
@@ -116,6 +116,7 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
     # The examples in a replay's report may quote any message.
     connection.execute("UPDATE replays SET report = report - 'examples' WHERE report ? 'examples'")
     _erase_audited_paths(connection, subject)
+    _erase_session_names(connection, subject)
     # A reader that resumed from its cursor would keep its copy of the subject's messages.
     connection.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
     connection.execute("SELECT pg_notify(%s, '')", [changes.CHANNEL])
@@ -142,3 +143,13 @@ def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> Non
         """,
         {**parameters, "paths": paths},
     )
+
+
+def _erase_session_names(connection: Connection, subject: ErasureSubject) -> None:
+    """Erase the names that people gave to sessions and that contain an address of the subject."""
+    searched = subject.mentions()
+    named = connection.execute("SELECT n.session_number, n.name FROM session_names AS n WHERE n.name IS NOT NULL")
+    found = [
+        number for number, name in cast("Iterable[tuple[int, str]]", named) if mentions.occurs(searched, name.encode())
+    ]
+    connection.execute("UPDATE session_names SET name = NULL WHERE session_number = ANY(%s)", [found])

@@ -5,6 +5,7 @@ from typing import LiteralString, cast
 from store.ledger import set_aside_events
 from store.ledger.set_aside_events import SetAsideKind
 from store.postgres.connections import Connection
+from store.reading import session_names
 from store.reading.json_views import MAX_BIGINT, iso_ms, iso_time
 
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
@@ -35,7 +36,8 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
         WITH contradictions AS MATERIALIZED ({_CONTRADICTIONS})
         SELECT coalesce(json_agg(row_to_json(view) ORDER BY view.session_id), '[]')::text
         FROM (
-            SELECT s.session_id, newest.state, newest.phone, {iso_ms("newest.state_at")} AS state_at, w.name,
+            SELECT s.session_id, s.session_number AS number, named.name AS display_name, named.colour, newest.state,
+                newest.phone, {iso_ms("newest.state_at")} AS state_at, w.name,
                 {iso_ms("w.last_connected_at")} AS last_connected_at,
                 {iso_ms("latest.last_at")} AS last_event_at, {iso_ms("latest.ping_at")} AS last_ping_at,
                 coalesce(latest.events, '{{}}') AS events,
@@ -90,6 +92,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                 s.rev
             FROM sessions AS s
             LEFT JOIN account_sessions AS a USING (session_number)
+            LEFT JOIN LATERAL ({session_names.NAMED}) AS named ON true
             LEFT JOIN session_checks AS w USING (session_id)
             CROSS JOIN LATERAL (
                 SELECT

@@ -48,7 +48,7 @@ def test_each_number_leads_to_its_chats(browser: Browser, api_url: str, history:
         expect(figure.filter(has_text="Messages in")).to_contain_text("3")
         sessions = page.get_by_role("region", name="By session").locator("tbody tr")
         expect(sessions).to_have_count(2)
-        sessions.filter(has_text="s2").get_by_role("link", name="1", exact=True).first.click()
+        sessions.filter(has_text="Session 2").get_by_role("link", name="1", exact=True).first.click()
         expect(page.locator("a.chat .preview")).to_have_text(["Hello"])
         page.go_back()
         page.get_by_role("link", name="Today, by hour").click()

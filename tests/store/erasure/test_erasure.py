@@ -49,6 +49,25 @@ def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: 
     assert before == {"stored": 12, "parked": 2}
 
 
+def test_a_name_of_a_session_with_the_number_of_an_erased_person_goes(erasure_scenario: ErasureScenario) -> None:
+    """People write what they like into it; names that do not mention the person stay, as do colours."""
+    store_asha_history(erasure_scenario)
+    with psycopg.connect(erasure_scenario.url, autocommit=True) as connection:
+        connection.execute("INSERT INTO sessions (session_id) VALUES ('another')")
+        connection.execute(
+            """
+            INSERT INTO session_names (session_number, name, colour)
+            SELECT s.session_number, CASE WHEN s.session_id = %s THEN %s ELSE 'Shop' END, 'red' FROM sessions AS s
+            """,
+            [SESSION, f"for +{ASHA[:2]} {ASHA[2:7]} {ASHA[7:]}"],
+        )
+
+        erasure_scenario.erase_person(ASHA)
+
+        left = connection.execute("SELECT DISTINCT n.name, n.colour FROM session_names AS n ORDER BY n.name").fetchall()
+    assert left == [("Shop", "red"), (None, "red")]
+
+
 def test_no_statistics_quote_an_erased_person(erasure_scenario: ErasureScenario) -> None:
     """PostgreSQL keeps frequent values of deleted rows until a table is analysed again."""
     store_asha_history(erasure_scenario)

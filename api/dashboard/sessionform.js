@@ -1,0 +1,32 @@
+// Names a session and chooses its colour, for everybody who sees it.
+
+import { patch } from "./calls.js";
+import { h, hue } from "./element.js";
+import { t } from "./language.js";
+import { complain } from "./overlay.js";
+import { HUES, sessionName } from "./people.js";
+
+// done: called when the form is to go.
+export function sessionForm(session, done) {
+	const { session_id: id, display_name: given, colour: chosen, account } = session;
+	const unnamed = sessionName([{ ...session, display_name: null }], id);
+	const name = h("input.field", { name: "name", value: given ?? "", placeholder: unnamed, maxlength: 60, autocomplete: "off", "aria-label": t("session_name") });
+	const radio = (value, shade, label) => h("input.colour", { type: "radio", name: "colour", value, hue: shade, checked: value === (chosen ?? ""), "aria-label": label, title: label });
+	const colours = Object.entries(HUES).map(([value, shade]) => radio(value, shade, t(`colour_${value}`)));
+	const submit = async (event) => {
+		event.preventDefault();
+		event.submitter.disabled = true;
+		const { colour } = Object.fromEntries(new FormData(event.target));
+		const saved = await patch(`/api/sessions/${encodeURIComponent(id)}`, { display_name: name.value.trim() || null, colour: colour || null }).catch(complain);
+		if (saved) done();
+		else event.submitter.disabled = false;
+	};
+	const leave = ({ key }) => key === "Escape" && done();
+	return h(
+		"form.naming",
+		{ submit, keydown: leave },
+		name,
+		h("fieldset.colours", h("legend.unseen", t("colour")), radio("", hue(account ?? id), t("colour_any")), colours),
+		h("div.top", h("button.button.main", { type: "submit" }, t("save")), h("button.button", { click: done }, t("cancel"))),
+	);
+}

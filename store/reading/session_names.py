@@ -1,0 +1,76 @@
+"""Names and colours that people give to sessions; an account has those of its first session."""
+
+from collections.abc import Mapping
+from typing import LiteralString, cast
+
+from store.feed import changes
+from store.feed.changes import Change
+from store.postgres.connections import Connection
+
+COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink")
+MAX_NAME_LENGTH = 60
+
+NAMED: LiteralString = """
+    SELECT n.name, n.colour
+    FROM session_names AS n
+    LEFT JOIN account_sessions AS b USING (session_number)
+    WHERE n.session_number = s.session_number OR b.primary_number = a.primary_number
+    ORDER BY n.session_number
+    LIMIT 1
+"""
+"""The name and colour of a session, or of the first session of its account that has any. Requires the aliases `s`, a
+row of sessions, and `a`, its row of account_sessions or nulls."""
+
+
+def change(connection: Connection, session_id: str, values: Mapping[str, str | None]) -> bool:
+    """Set `name`, `colour` or both; returns whether the session exists. The rest of the account gets the same."""
+    with connection.transaction():
+        numbers = _lock_account(connection, session_id)
+        if not numbers:
+            return False
+        connection.execute(
+            f"""
+            INSERT INTO session_names (session_number, name, colour)
+            SELECT coalesce(a.primary_number, s.session_number),
+                CASE WHEN %(sets_name)s THEN %(name)s ELSE named.name END,
+                CASE WHEN %(sets_colour)s THEN %(colour)s ELSE named.colour END
+            FROM sessions AS s
+            LEFT JOIN account_sessions AS a USING (session_number)
+            LEFT JOIN LATERAL ({NAMED}) AS named ON true
+            WHERE s.session_id = %(session_id)s
+            ON CONFLICT (session_number) DO UPDATE
+            SET name = excluded.name, colour = excluded.colour, changed_at = now()
+            """,  # noqa: S608 - assembled from literals only, which the type proves
+            {
+                "session_id": session_id,
+                **{f"sets_{field}": field in values for field in ("name", "colour")},
+                **{field: values.get(field) for field in ("name", "colour")},
+            },
+        )
+        cursor = connection.execute(
+            "UPDATE sessions SET rev = rev + 1 WHERE session_number = ANY(%s) RETURNING session_id", [numbers]
+        )
+        changed = sorted(cast("str", row[0]) for row in cursor)
+        changes.publish(connection, [Change("session", each) for each in changed])
+    return True
+
+
+def _lock_account(connection: Connection, session_id: str) -> list[int]:
+    """Lock the sessions of the account, in the order of all writers; their numbers."""
+    cursor = connection.execute(
+        """
+        SELECT s.session_number
+        FROM sessions AS s
+        LEFT JOIN account_sessions AS a USING (session_number)
+        WHERE s.session_id = %(session_id)s OR a.primary_number = (
+            SELECT own.primary_number
+            FROM account_sessions AS own
+            JOIN sessions AS named USING (session_number)
+            WHERE named.session_id = %(session_id)s
+        )
+        ORDER BY s.session_id
+        FOR UPDATE OF s
+        """,
+        {"session_id": session_id},
+    )
+    return [cast("int", row[0]) for row in cursor]
