@@ -29,12 +29,13 @@ from ingest.metrics import IngestCollector
 from ingest.quarantine import quarantine_file
 from ingest.quarantine.quarantine import Quarantine
 from ingest.quarantine.quarantine_file import QuarantineFile
+from ingest.queue.contract import DEFAULT_SENDER
 from ingest.queue.failpoints import Failpoints
 from ingest.redelivery.pace import Pace
 from ingest.redelivery.spool_drainer import SpoolDrainer
 from ingest.redelivery.tail_drainer import TailDrainer
 from ingest.settings import Settings
-from ingest.signing.verifiers import DEFAULT_SENDER, Verifiers
+from ingest.signing.verifiers import Verifiers
 from ingest.signing.webhook_secrets import WebhookSecrets
 from ingest.spool.spool import Spool
 from ingest.stream import redis_client, stream_appender

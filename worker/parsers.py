@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 import store
+from ingest.queue.contract import DEFAULT_SENDER
 from store.erasure.suppressions import SuppressionCache
 from store.replay.sources import EventParser
 from worker import senders
@@ -23,7 +24,7 @@ def current(suppressions: SuppressionCache) -> EventParser:
     for path in source_files():
         digest.update(path.read_bytes())
     return EventParser(
-        lambda sender, body: dispatch.parse(sender or dispatch.DEFAULT_SENDER, body).outcome,
+        lambda sender, body: dispatch.parse(sender or DEFAULT_SENDER, body).outcome,
         digest.hexdigest()[:16],
         rejected_reason=poison.REJECTED_BY_STORE,
         poison_reason=poison.KILLS_WORKER,

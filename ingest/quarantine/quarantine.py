@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.quarantine.quarantine_file import QuarantineFile, UnverifiedWebhook
+from ingest.queue.contract import DEFAULT_SENDER
 from ingest.signing.signature import Credentials
-from ingest.signing.verifiers import DEFAULT_SENDER, Verifiers
+from ingest.signing.verifiers import Verifiers
 
 log = logging.getLogger("ingest")
 

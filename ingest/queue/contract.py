@@ -35,6 +35,8 @@ FORMAT_VERSION = 2
 
 SENDERS_VERSION = 2
 """The version of an entry whose head names senders; an entry without them remains of version 1."""
+DEFAULT_SENDER = ""
+"""The sender of events at /whatsapp-webhook: SAK."""
 SENDER_PATTERN = re.compile("[a-z0-9]{1,16}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """`kind:name`."""
 

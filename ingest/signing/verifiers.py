@@ -4,18 +4,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from environment import senders_file
 from environment.sender_kinds import KINDS
 from environment.senders_file import Sender
+from environment.watched_file import WatchedFile
+from ingest.queue.contract import DEFAULT_SENDER
 from ingest.signing.signature import Verifier
-from ingest.signing.watched_file import WatchedFile
 from ingest.signing.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
-
-DEFAULT_SENDER: Final = ""
-"""The sender of events at /whatsapp-webhook, in entries."""
 
 log = logging.getLogger("ingest")
 

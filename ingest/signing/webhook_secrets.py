@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from environment import env_file, secret_list
-from ingest.signing.watched_file import WatchedFile
+from environment.watched_file import WatchedFile
 from telemetry.errors import SettingsError
 
 log = logging.getLogger("ingest")

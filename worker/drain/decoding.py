@@ -52,7 +52,7 @@ def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
 
 
 def _sender_and_body(raw: RawBatch, index: int) -> tuple[str, bytes]:
-    sender = raw.senders[index] if raw.senders else dispatch.DEFAULT_SENDER
+    sender = raw.senders[index] if raw.senders else contract.DEFAULT_SENDER
     return sender, dispatch.redact(sender, raw.bodies[index])
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from ingest.queue.contract import DEFAULT_SENDER
 from store.model.facts import Outcome, SessionFacts
 from worker import senders
 from worker.senders.reasons import Reason
@@ -18,7 +19,6 @@ from worker.senders.results import ParseResult
 from worker.senders.sak import parser as sak
 from worker.senders.whatsapp import text
 
-DEFAULT_SENDER: Final = ""
 SAK: Final = "sak"
 
 Parse: TypeAlias = Callable[[bytes], ParseResult]
