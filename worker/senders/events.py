@@ -3,7 +3,7 @@
 A kind of sender with such bodies is a `Dialect`: the keys of the parts, and a reader for each name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -65,6 +65,25 @@ def parse(body: bytes, dialect: Dialect) -> ParseResult:
     except UnreadableEventError as error:
         return ParseResult(Outcome(error.reason.kind, error.reason.value, None, None, None), is_self_identifying=False)
     return ParseResult(_outcome(fields, dialect), dialect.is_self_identifying(fields))
+
+
+def of_each(items: Iterable[JsonObject], read: Callable[[JsonObject], tuple[Fact, ...]]) -> tuple[Fact, ...]:
+    """The facts of all items, of which one that cannot be read holds up no other; raises UnreadableEventError."""
+    facts: list[Fact] = []
+    reasons: list[Reason] = []
+    for item in items:
+        try:
+            facts += read(item)
+        except UnreadableEventError as error:
+            reasons.append(error.reason)
+    if not facts and reasons:
+        raise UnreadableEventError(first_to_tell(reasons))
+    return tuple(facts)
+
+
+def first_to_tell(reasons: Iterable[Reason]) -> Reason:
+    """The reason of an event of which nothing was read: what is not understood is parked, also beside noise."""
+    return min(reasons, key=lambda reason: reason.kind != "parked", default=Reason.UNKNOWN_SHAPE)
 
 
 def _outcome(fields: JsonObject, dialect: Dialect) -> Outcome:

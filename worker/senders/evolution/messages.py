@@ -1,9 +1,10 @@
 """Parses Evolution's events about messages: Baileys' messages, some of whose fields are moved."""
 
-from collections.abc import Iterator
+from functools import partial
 
 from store.model import addresses
-from store.model.facts import Ack, Delete, Edit, Fact
+from store.model.facts import Ack, Edit, Fact
+from worker.senders import events
 from worker.senders.events import Event
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
@@ -23,26 +24,18 @@ from worker.senders.whatsapp.message_updates import MessageUpdate
 
 def read(event: Event) -> tuple[Fact, ...]:
     """`messages.upsert`: of the other side, or typed on the phone; and `send.message`: sent by the API."""
-    return tuple(fact for item in event.items for fact in _message(item, is_history=False))
+    return events.of_each(event.items, partial(_message, is_history=False))
 
 
 def read_history(event: Event) -> tuple[Fact, ...]:
-    """`messages.set`, and messages that a backfill has read: the past. One that cannot be read holds up no other."""
-    facts: list[Fact] = []
-    unreadable: UnreadableEventError | None = None
-    for item in json_document.objects(event.data.get("messages")) or event.items:
-        try:
-            facts += _message(item, is_history=True)
-        except UnreadableEventError as error:
-            unreadable = error
-    if not facts and unreadable is not None:
-        raise unreadable
-    return tuple(facts)
+    """`messages.set`, and messages that a backfill has read: the past."""
+    items = json_document.objects(event.data.get("messages")) or event.items
+    return events.of_each(items, partial(_message, is_history=True))
 
 
 def read_update(event: Event) -> tuple[Fact, ...]:
     """`messages.update`: an ack, which has no time, or the votes of a poll."""
-    return tuple(fact for item in event.items for fact in _update(item))
+    return events.of_each(event.items, _update)
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
@@ -69,7 +62,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
     """`messages.delete`, which has no time: of the other side with the key itself, by the API with the key inside."""
-    return tuple(fact for item in event.items for fact in _delete(item))
+    return events.of_each(event.items, _delete)
 
 
 def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
@@ -96,7 +89,7 @@ def _content(item: JsonObject) -> MessageContent | MessageUpdate:
     return said._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or said.reply_to)
 
 
-def _update(item: JsonObject) -> Iterator[Fact]:
+def _update(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("pollUpdates"):
         raise UnreadableEventError(Reason.POLL_VOTE)
     key = json_document.as_object(item.get("key")) or item
@@ -109,14 +102,12 @@ def _update(item: JsonObject) -> Iterator[Fact]:
         raise UnreadableEventError(Reason.NO_STATUS if word is None else Reason.UNKNOWN_STATUS)
     if key.get("fromMe") is False:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
-    yield Ack(message_id, status, addresses.parse(key.get("remoteJid")), None)
+    return (Ack(message_id, status, addresses.parse(key.get("remoteJid")), None),)
 
 
-def _delete(item: JsonObject) -> Iterator[Fact]:
+def _delete(item: JsonObject) -> tuple[Fact, ...]:
     key = json_document.as_object(item.get("key")) or item
     message_id = message_updates.key_id(key)
     if message_id is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    sides = parties.of_key(key, None, None)
-    yield Delete(message_id, sides.chat, sides.direction, sides.sender, None)
-    yield from sides.evidence
+    return message_facts.of_update(MessageUpdate("delete", message_id, ""), parties.of_key(key, None, None), None)

@@ -47,6 +47,7 @@ _DIALECT: Final = Dialect(
         "typebot.": Reason.GATEWAY_NOTICE,
         "application.": Reason.GATEWAY_NOTICE,
         "instance.": Reason.GATEWAY_NOTICE,
+        "new.": Reason.GATEWAY_NOTICE,
     },
     is_self_identifying=_is_self_identifying,
     has_lists=True,

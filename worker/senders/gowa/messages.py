@@ -4,39 +4,29 @@
 stands beside.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from store.model import addresses
-from store.model.facts import (
-    Ack,
-    Delete,
-    Direction,
-    DisplayName,
-    Edit,
-    Fact,
-    LidAlias,
-    Message,
-    Reaction,
-    SessionReport,
-)
+from store.model.facts import Ack, Fact, SessionReport
 from worker.senders.events import Event
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
-    display_names,
     json_document,
     locations,
     message_content,
+    message_facts,
     message_ids,
     message_updates,
+    parties,
     statuses,
     text,
     timestamps,
     words,
 )
-from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
-
-_MAX_IDS = 1_000
+from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.parties import Parties
 
 _CONTENT: Final[dict[str, str]] = {
     **{name: name for name in ("image", "video", "document", "audio", "sticker", "location", "live_location", "list")},
@@ -50,74 +40,27 @@ _OWN_RECEIPTS: Final = frozenset({"read-self", "played-self", "sender", "retry",
 """Receipts that say nothing about the recipient."""
 
 
-class _Sides(NamedTuple):
-    chat: str
-    direction: Direction
-    sender: str | None
-    """In a group: the sender of an incoming message."""
-    evidence: tuple[Fact, ...]
-
-
 def read(event: Event) -> tuple[Fact, ...]:
     """`message`: of the other side, or of the owner's other devices."""
-    data = event.data
-    message_id = message_ids.bare(data.get("id"))
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     time = _time(event)
-    sides = _sides(event, time)
-    key = next((key for key in _CONTENT if data.get(key)), None)
-    body = text.message_text(data.get("body"))
-    # A poll and a vote have no content, and a file that could not be loaded may leave none.
-    raw_type = _CONTENT[key] if key is not None else "text" if body is not None else None
-    kind = message_content.known_type(raw_type) or "unknown"
-    content = json_document.as_object(data.get(key)) if key is not None else None
-    is_media = kind in MEDIA_TYPES
-    if is_media:
-        found = text.message_text((content or {}).get("caption")) or body
-    else:
-        found = body if key is None else _words(key, data.get(key)) or body
-    message = Message(
-        address=sides.chat,
-        direction=sides.direction,
-        message_id=message_id,
-        time=time,
-        type=kind,
-        raw_type=raw_type,
-        # A file is a path on GOWA's disk or a link to WhatsApp's encrypted one: neither opens in a browser.
-        content_state=message_content.state(kind, raw_type, has_text=found is not None, has_media=False),
-        text=None if is_media else found,
-        caption=found if is_media else None,
-        file_name=text.label((content or {}).get("filename"), text.MAX_NAME),
-        reply_to=message_ids.bare(data.get("replied_to_id")),
-        sender=sides.sender,
-        sender_name=None if sides.sender is None else text.name(data.get("from_name")),
-        # A message of our own is at least sent.
-        status="sent" if sides.direction == "outgoing" else None,
-    )
-    return (message, *sides.evidence)
+    message_id = message_ids.bare(event.data.get("id"))
+    told = message_facts.of(_content(event), _parties(event, time), message_id=message_id, time=time)
+    return (*told, *_own_number(event, time))
 
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """`message.reaction`; an empty one withdraws the reaction."""
-    update = message_updates.react(message_ids.bare(event.data.get("reacted_message_id")), event.data.get("reaction"))
-    time = _time(event)
-    sides = _sides(event, time)
-    reaction = Reaction(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
-    return (reaction, *sides.evidence)
+    target = message_ids.bare(event.data.get("reacted_message_id"))
+    return _update(event, message_updates.react(target, event.data.get("reaction")))
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
     """`message.edited`: the new text; of an edited caption GOWA does not tell the text."""
-    target, new_text = (
-        message_ids.bare(event.data.get("original_message_id")),
-        text.message_text(event.data.get("body")),
-    )
+    target = message_ids.bare(event.data.get("original_message_id"))
+    new_text = text.message_text(event.data.get("body"))
     if target is None or new_text is None:
         raise UnreadableEventError(Reason.EDIT_UNTOLD)
-    time = _time(event)
-    sides = _sides(event, time)
-    return (Edit(target, sides.chat, sides.direction, sides.sender, new_text, time), *sides.evidence)
+    return _update(event, MessageUpdate("edit", target, new_text))
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
@@ -125,9 +68,7 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     target = message_ids.bare(event.data.get("revoked_message_id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    time = _time(event)
-    sides = _sides(event, time)
-    return (Delete(target, sides.chat, sides.direction, sides.sender, time), *sides.evidence)
+    return _update(event, MessageUpdate("delete", target, ""))
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
@@ -138,18 +79,41 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
     status = statuses.parse(receipt)
     if status is None:
         raise UnreadableEventError(Reason.NO_STATUS if receipt is None else Reason.UNKNOWN_STATUS)
-    listed = json_document.as_list(event.data.get("ids")) or [event.data.get("id")]
-    ids = dict.fromkeys(message_ids.bare(value) for value in listed[:_MAX_IDS])
+    ids = message_ids.listed(event.data.get("ids") or [event.data.get("id")])
+    if not ids:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     chat = addresses.parse(event.data.get("chat_id") or event.data.get("from"))
     time = _time(event)
-    found = tuple(Ack(message_id, status, chat, time) for message_id in ids if message_id is not None)
-    if not found:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    return (*found, *_own_number(event, time))
+    return (*(Ack(message_id, status, chat, time) for message_id in ids), *_own_number(event, time))
+
+
+def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
+    time = _time(event)
+    return (*message_facts.of_update(update, _parties(event, time), time), *_own_number(event, time))
 
 
 def _time(event: Event) -> int | None:
     return timestamps.parse(event.data.get("timestamp")) or event.time
+
+
+def _content(event: Event) -> MessageContent:
+    data = event.data
+    key = next((key for key in _CONTENT if data.get(key)), None)
+    body = text.message_text(data.get("body"))
+    # A poll and a vote have no content, and a file that could not be loaded may leave none.
+    raw_type = _CONTENT[key] if key is not None else "text" if body is not None else None
+    fields = json_document.as_object(data.get(key)) or {} if key is not None else {}
+    if message_content.known_type(raw_type) in MEDIA_TYPES:
+        found = text.message_text(fields.get("caption")) or body
+    else:
+        found = body if key is None else _words(key, data.get(key)) or body
+    # A file is a path on GOWA's disk or a link to WhatsApp's encrypted one: neither opens in a browser.
+    return message_content.of_words(
+        raw_type,
+        found,
+        file_name=text.label(fields.get("filename"), text.MAX_NAME),
+        reply_to=message_ids.bare(data.get("replied_to_id")),
+    )
 
 
 def _words(key: str, content: object) -> str | None:
@@ -168,42 +132,24 @@ def _words(key: str, content: object) -> str | None:
             return words.collect("orderMessage", fields)
 
 
-def _sides(event: Event, time: int | None) -> _Sides:
+def _parties(event: Event, time: int | None) -> Parties:
     data = event.data
     is_ours = data.get("is_from_me") is True
-    sender = addresses.parse(data.get("from"))
-    named = data.get("chat_id") or (None if is_ours else data.get("from"))
-    chat = addresses.parse(named)
-    if chat is None:
-        raise UnreadableEventError(Reason.BAD_ADDRESS if named else Reason.NO_ADDRESS)
-    if chat == event.session_id and not is_ours and sender is not None:
+    sender = data.get("from")
+    chat = data.get("chat_id") or (None if is_ours else sender)
+    if not is_ours and addresses.parse(chat) == event.session_id and addresses.parse(sender) is not None:
         # Some versions put our own number into `chat_id` of what others write to us.
         chat = sender
-    own = _own_number(event, time)
-    if is_ours:
-        aliases = _aliases(data, (("chat_lid", chat),), time)
-        return _Sides(chat, "outgoing", None, (*aliases, *own))
-    is_direct = addresses.is_individual(chat)
-    person = chat if is_direct else sender
-    if person == chat and not is_direct:
-        person = None
-    known = (("chat_lid", chat), ("from_lid", sender)) if is_direct else (("from_lid", sender),)
-    evidence: list[Fact] = [*_aliases(data, known, time)]
-    name = text.name(data.get("from_name"))
-    if person is not None and name is not None and display_names.is_informative(name, person):
-        evidence.append(DisplayName(person, name, 1, time))
-    return _Sides(chat, "incoming", None if is_direct else person, (*evidence, *own))
-
-
-def _aliases(data: JsonObject, known: tuple[tuple[str, str | None], ...], time: int | None) -> list[LidAlias]:
-    """Evidence that the LID under a key and a phone are the same person."""
-    pairs = ((addresses.parse_lid(data.get(key)), phone) for key, phone in known)
-    found = [
-        LidAlias(lid, phone, time)
-        for lid, phone in pairs
-        if lid is not None and phone is not None and addresses.is_phone(phone) and lid.removesuffix("@lid") != phone
-    ]
-    return list(dict.fromkeys(found))
+    lids = [addresses.parse_lid(data.get(key)) for key in ("chat_lid", "from_lid")]
+    return parties.find(
+        chat,
+        is_ours=is_ours,
+        sender=sender,
+        chat_aliases=lids[:1] if is_ours else lids,
+        sender_aliases=lids[1:],
+        push_name=data.get("from_name"),
+        time=time,
+    )
 
 
 def _own_number(event: Event, time: int | None) -> tuple[SessionReport, ...]:

@@ -8,12 +8,24 @@ from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from store.model import addresses
-from store.model.facts import Ack, Delete, Direction, DisplayName, Edit, Fact, Message, Reaction
+from store.model.facts import Ack, DisplayName, Fact
 from worker.senders.meta import content
 from worker.senders.reasons import Reason, UnreadableEventError
-from worker.senders.whatsapp import display_names, json_document, message_updates, statuses, text, timestamps
+from worker.senders.whatsapp import (
+    display_names,
+    json_document,
+    message_facts,
+    message_updates,
+    statuses,
+    text,
+    timestamps,
+)
 from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.parties import Parties
 
+_UPDATES: Final = frozenset({"reaction", "edit", "revoke"})
+"""Types of messages that change another."""
 Item: TypeAlias = Callable[[], tuple[Fact, ...]]
 """Reads one item; raises UnreadableEventError."""
 
@@ -27,15 +39,6 @@ class Change(NamedTuple):
     value: JsonObject
     own_phone: str | None
     """The digits of the session's own number."""
-
-
-class Sides(NamedTuple):
-    """The two sides of a message."""
-
-    chat: str
-    direction: Direction
-    sender: str | None
-    """In a group: the sender of an incoming message."""
 
 
 def objects(value: object) -> list[JsonObject]:
@@ -99,7 +102,9 @@ def _names(value: JsonObject) -> dict[str, str]:
 
 
 def _history_message(change: Change, thread: JsonObject, item: JsonObject) -> tuple[Fact, ...]:
-    is_ours = change.own_phone is not None and addresses.parse_phone(item.get("from")) == change.own_phone
+    own_phone = change.own_phone
+    # Only our own messages name their recipient.
+    is_ours = "to" in item if own_phone is None else addresses.parse_phone(item.get("from")) == own_phone
     context = json_document.as_object(item.get("history_context")) or {}
     if is_ours and "to" not in item:
         item = {**item, "to": thread.get("id")}
@@ -114,67 +119,53 @@ def _message(
     status: object = None,
     is_history: bool = False,
 ) -> tuple[Fact, ...]:
-    sides = _sides(item, is_ours=is_ours)
-    message_id = text.identifier(item.get("id"))
     time = timestamps.parse(item.get("timestamp"))
-    raw_type = text.label(item.get("type"))
-    fields = json_document.as_object(item.get(raw_type)) if raw_type else None
-    if raw_type in ("reaction", "edit", "revoke"):
-        return (_update(raw_type, fields or {}, sides, time),)
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    person, name = _push_name(item, contact_names, sides)
-    body = content.read(item, raw_type)
-    message = Message(
-        address=sides.chat,
-        direction=sides.direction,
-        message_id=message_id,
+    sides = _parties(item, contact_names, time, is_ours=is_ours)
+    raw_type = content.type_of(item)
+    said = _update(raw_type, item) if raw_type in _UPDATES else content.read(item, raw_type)
+    return message_facts.of(
+        said,
+        sides,
+        message_id=text.identifier(item.get("id")),
         time=time,
-        type=body.type,
-        raw_type=raw_type,
-        content_state=body.state,
-        text=body.text,
-        caption=body.caption,
-        mime_type=body.mime_type,
-        file_name=body.file_name,
-        reply_to=content.reply_to(item),
-        sender=sides.sender,
-        sender_name=None if sides.sender is None else name,
-        # A message of our own is at least sent.
-        status=(statuses.parse(status) or "sent") if is_ours else None,
+        status=statuses.parse(status),
         is_history=is_history,
     )
-    if name is None or person is None or not display_names.is_informative(name, person):
-        return (message,)
-    return message, DisplayName(person, name, 1, time)
 
 
-def _update(raw_type: str, fields: JsonObject, sides: Sides, time: int | None) -> Fact:
+def _update(raw_type: str | None, item: JsonObject) -> MessageUpdate:
+    fields = json_document.as_object(item.get(raw_type or "")) or {}
     if raw_type == "reaction":
         # Without an emoji the reaction is withdrawn.
-        update = message_updates.react(text.identifier(fields.get("message_id")), fields.get("emoji", ""))
-        return Reaction(update.target_id, sides.chat, sides.direction, sides.sender, update.content, time)
+        return message_updates.react(text.identifier(fields.get("message_id")), fields.get("emoji") or "")
     target = text.identifier(fields.get("original_message_id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     if raw_type == "revoke":
-        return Delete(target, sides.chat, sides.direction, sides.sender, time)
+        return MessageUpdate("delete", target, "")
     new_text = content.edited_text(json_document.as_object(fields.get("message")) or {})
     if new_text is None:
         raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
-    return Edit(target, sides.chat, sides.direction, sides.sender, new_text, time)
+    return MessageUpdate("edit", target, new_text)
 
 
-def _sides(item: JsonObject, *, is_ours: bool) -> Sides:
-    direction: Direction = "outgoing" if is_ours else "incoming"
-    group = item.get("group_id")
+def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, *, is_ours: bool) -> Parties:
     person = _person(item, "to" if is_ours else "from")
-    if group:
-        return Sides(_group(group), direction, None if is_ours else person)
-    if person is None:
+    group = None if not item.get("group_id") else _group(item.get("group_id"))
+    chat = group or person
+    if chat is None:
         has_any = item.get("from") or item.get("from_user_id")
         raise UnreadableEventError(Reason.BAD_ADDRESS if has_any else Reason.NO_ADDRESS)
-    return Sides(person, direction, None)
+    if is_ours:
+        return Parties(chat, "outgoing", None, None, ())
+    identifiers = (text.identifier(item.get(key)) for key in ("from", "from_user_id"))
+    name = next((contact_names[each] for each in identifiers if each in contact_names), None)
+    evidence: tuple[DisplayName, ...] = ()
+    if person is not None and name is not None and display_names.is_informative(name, person):
+        evidence = (DisplayName(person, name, 1, time),)
+    return (
+        Parties(chat, "incoming", person, name, evidence) if group else Parties(chat, "incoming", None, None, evidence)
+    )
 
 
 def _person(item: JsonObject, key: str) -> str | None:
@@ -197,14 +188,6 @@ def _group(group_id: object) -> str:
     return address
 
 
-def _push_name(item: JsonObject, contact_names: dict[str, str], sides: Sides) -> tuple[str | None, str | None]:
-    """The sender's address and push name."""
-    for key in ("from", "from_user_id"):
-        if (identifier := text.identifier(item.get(key))) is not None and identifier in contact_names:
-            return sides.sender or sides.chat, contact_names[identifier]
-    return None, None
-
-
 def _status(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("type") == "payment":
         raise UnreadableEventError(Reason.GATEWAY_NOTICE)
@@ -214,11 +197,16 @@ def _status(item: JsonObject) -> tuple[Fact, ...]:
     status = statuses.parse(item.get("status"))
     if status is None:
         raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
-    chat = _group(item.get("recipient_id")) if item.get("recipient_type") == "group" else _recipient(item)
-    return (Ack(message_id, status, chat, timestamps.parse(item.get("timestamp"))),)
+    return (Ack(message_id, status, _recipient(item), timestamps.parse(item.get("timestamp"))),)
 
 
 def _recipient(item: JsonObject) -> str | None:
+    """The chat of a status; None if it names none that is known, as its message is found by the id alone."""
+    if item.get("recipient_type") == "group":
+        try:
+            return _group(item.get("recipient_id"))
+        except UnreadableEventError:
+            return None
     return addresses.parse(item.get("recipient_id")) or addresses.parse_business_scoped(item.get("recipient_user_id"))
 
 

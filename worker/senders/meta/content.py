@@ -1,61 +1,48 @@
 """Extracts the content of a message of Meta: each type has its fields in an object of its name."""
 
-from typing import NamedTuple
+from typing import Final
 
-from store.model.facts import ContentState, MessageType
-from worker.senders.whatsapp import json_document, locations, message_content, text, words
+from worker.senders.whatsapp import json_document, locations, message_content, proto_messages, text, words
 from worker.senders.whatsapp.json_document import JsonObject
+from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
 
-_HISTORY_FILE = "media_placeholder"
+_HISTORY_FILE: Final = "media_placeholder"
 """The type of a file in the history until the file is told, as a message with the same id."""
-_NEVER_TOLD = "unsupported"
+_NEVER_TOLD: Final = "unsupported"
 """The type of a message whose content Meta does not pass on."""
 
 
-class Content(NamedTuple):
-    """The content of a message."""
-
-    type: MessageType
-    state: ContentState
-    text: str | None = None
-    caption: str | None = None
-    mime_type: str | None = None
-    file_name: str | None = None
+def type_of(item: JsonObject) -> str | None:
+    """Meta's word for the type of a message; without it, the key of the content."""
+    named = text.label(item.get("type"))
+    return named or next((key for key in item if message_content.known_type(key)), None)
 
 
-def read(item: JsonObject, raw_type: str | None) -> Content:
+def read(item: JsonObject, raw_type: str | None) -> MessageContent:
     """The content of a message of this type."""
+    context = json_document.as_object(item.get("context")) or {}
+    quoted = text.identifier(context.get("id"))
     if raw_type is None or raw_type == _NEVER_TOLD:
-        return Content("unknown", "undecrypted")
+        return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, reply_to=quoted)
     if raw_type == _HISTORY_FILE:
-        return Content("unknown", "media_missing")
-    kind = message_content.known_type(raw_type) or "unknown"
+        return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, state="media_missing")
     fields = json_document.as_object(item.get(raw_type)) or {}
-    if kind in MEDIA_TYPES:
+    if message_content.known_type(raw_type) in MEDIA_TYPES:
         # Files are fetched from Meta by their id; `url` needs the access token and expires after minutes.
-        return Content(
-            kind,
-            "media_missing",
-            caption=text.message_text(fields.get("caption")),
+        return message_content.of_words(
+            raw_type,
+            text.message_text(fields.get("caption")),
             mime_type=text.label(fields.get("mime_type")),
             file_name=text.label(fields.get("filename"), text.MAX_NAME),
+            reply_to=quoted,
         )
-    found = _words(item, raw_type, fields)
-    state = message_content.state(kind, raw_type, has_text=found is not None, has_media=False)
-    return Content(kind, state, text=found)
-
-
-def reply_to(item: JsonObject) -> str | None:
-    """The id of the message that this one quotes."""
-    context = json_document.as_object(item.get("context")) or {}
-    return text.identifier(context.get("id"))
+    return message_content.of_words(raw_type, _words(item, raw_type, fields), reply_to=quoted)
 
 
 def edited_text(message: JsonObject) -> str | None:
     """The new text or caption of an edited message."""
-    raw_type = text.label(message.get("type"))
-    edited = read(message, raw_type)
+    edited = read(message, type_of(message))
     return edited.text or edited.caption
 
 

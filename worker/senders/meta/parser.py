@@ -9,6 +9,7 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Fact, Outcome, SessionFacts, SessionReport
+from worker.senders import events
 from worker.senders.meta import changes
 from worker.senders.meta.changes import Change, Item
 from worker.senders.reasons import Reason, UnreadableEventError
@@ -92,8 +93,7 @@ class _Reading:
             time = next((fact.time for fact in facts if fact.time is not None), None)
             further = tuple(SessionFacts(session_id, tuple(facts)) for session_id, facts in others)
             return Outcome("stored", None, session_id, self.field, time, tuple(facts), further)
-        # What is not understood is parked, also if other items of the request are noise.
-        reason = min(self.reasons, key=lambda reason: reason.kind != "parked", default=Reason.UNKNOWN_SHAPE)
+        reason = events.first_to_tell(self.reasons)
         return Outcome(reason.kind, reason.value, self.session_id, self.field, None)
 
 

@@ -1,9 +1,7 @@
 """Parses the events of OpenWA about messages."""
 
-from typing import NamedTuple
-
 from store.model import addresses
-from store.model.facts import Ack, Delete, Direction, DisplayName, Edit, Fact, LidAlias, Message, Reaction, Status
+from store.model.facts import Ack, DisplayName, Fact, Status
 from worker.senders.events import Event
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
@@ -11,22 +9,19 @@ from worker.senders.whatsapp import (
     json_document,
     locations,
     message_content,
+    message_facts,
     message_ids,
     message_updates,
+    parties,
     statuses,
     text,
     timestamps,
     words,
 )
 from worker.senders.whatsapp.json_document import JsonObject
-from worker.senders.whatsapp.message_types import MEDIA_TYPES
-
-
-class _Sides(NamedTuple):
-    chat: str
-    direction: Direction
-    sender: str | None
-    """In a group: the sender of an incoming message."""
+from worker.senders.whatsapp.message_content import MessageContent
+from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.parties import Parties
 
 
 def read_received(event: Event) -> tuple[Fact, ...]:
@@ -42,13 +37,13 @@ def read_sent(event: Event) -> tuple[Fact, ...]:
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """`message.reaction`, which names the chat and the reactor, and has no time of its own."""
     update = message_updates.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
-    chat = _chat(event.data.get("chatId"))
+    chat = parties.parse_chat(event.data.get("chatId"))
     reactor = addresses.parse(event.data.get("senderId"))
     # Without a flag, the reactor is we if it is another person than the chat's; a LID and a phone may be the same.
     is_other = reactor is not None and addresses.is_person(chat) and addresses.is_lid(chat) == addresses.is_lid(reactor)
-    direction: Direction = "outgoing" if is_other and reactor != chat else "incoming"
-    sender = None if addresses.is_individual(chat) else reactor
-    return (Reaction(update.target_id, chat, direction, sender, update.content, event.time),)
+    is_ours = is_other and reactor != chat
+    sides = parties.find(chat, is_ours=is_ours, sender=reactor, push_name=None, time=event.time)
+    return message_facts.of_update(update, sides, event.time)
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
@@ -58,8 +53,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     if new_text is None:
         raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
-    sides = _sides(event.data, is_sent=False)
-    return (Edit(target, sides.chat, sides.direction, sides.sender, new_text, _time(event)),)
+    return _update(event, MessageUpdate("edit", target, new_text))
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
@@ -67,8 +61,7 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    sides = _sides(event.data, is_sent=False)
-    return (Delete(target, sides.chat, sides.direction, sides.sender, _time(event)),)
+    return _update(event, MessageUpdate("delete", target, ""))
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
@@ -95,99 +88,75 @@ def _acks(event: Event, status: Status) -> tuple[Fact, ...]:
     return (Ack(message_id, status, chat, event.time),)
 
 
-def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
-    data = event.data
-    message_id = message_ids.bare(data.get("id"))
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    sides = _sides(data, is_sent=is_sent)
+def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
     time = _time(event)
-    raw_type = text.label(data.get("type"))
-    if raw_type == "revoked":
+    return message_facts.of_update(update, _parties(event.data, time, is_sent=False), time)
+
+
+def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
+    time = _time(event)
+    message_id = message_ids.bare(event.data.get("id"))
+    said: MessageContent | MessageUpdate = _content(event.data)
+    if said.raw_type == "revoked" and message_id is not None:
         # What is left of a message that was deleted.
-        return (Delete(message_id, sides.chat, sides.direction, sides.sender, time),)
-    kind = message_content.known_type(raw_type) or "unknown"
-    media = json_document.as_object(data.get("media")) or {}
-    is_media = kind in MEDIA_TYPES
-    found = text.message_text(data.get("body")) if is_media else _words(data, raw_type)
-    contact = json_document.as_object(data.get("contact")) or {}
-    push_name = None if sides.direction == "outgoing" else text.name(contact.get("pushName"))
-    quoted = json_document.as_object(data.get("quotedMessage")) or {}
-    message = Message(
-        address=sides.chat,
-        direction=sides.direction,
-        message_id=message_id,
-        time=time,
-        type=kind,
-        raw_type=raw_type,
-        # Small files come inside the event, and no file comes with a link.
-        content_state=message_content.state(kind, raw_type, has_text=found is not None, has_media=False),
-        text=None if is_media else found,
-        caption=found if is_media else None,
+        said = MessageUpdate("delete", message_id, "")
+    return message_facts.of(said, _parties(event.data, time, is_sent=is_sent), message_id=message_id, time=time)
+
+
+def _content(data: JsonObject) -> MessageContent:
+    raw_type, body = text.label(data.get("type")), text.message_text(data.get("body"))
+    media, quoted = (json_document.as_object(data.get(key)) or {} for key in ("media", "quotedMessage"))
+    if raw_type == "location":
+        place = json_document.as_object(data.get("location")) or {}
+        body = locations.describe(place, ("description", "address"), ("latitude", "longitude"))
+    elif raw_type == "contact":
+        body = words.collect("contactMessage", {"vcard": body}) or body
+    # Small files come inside the event, and no file comes with a link.
+    return message_content.of_words(
+        raw_type,
+        body,
         mime_type=text.label(media.get("mimetype")),
         file_name=text.label(media.get("filename"), text.MAX_NAME),
         reply_to=message_ids.bare(quoted.get("id")),
-        sender=sides.sender,
-        sender_name=None if sides.sender is None else push_name,
-        # A message of our own is at least sent.
-        status="sent" if sides.direction == "outgoing" else None,
     )
-    return (message, *_evidence(data, contact, sides, time))
-
-
-def _words(data: JsonObject, raw_type: str | None) -> str | None:
-    if raw_type == "location":
-        place = json_document.as_object(data.get("location")) or {}
-        return locations.describe(place, ("description", "address"), ("latitude", "longitude"))
-    body = text.message_text(data.get("body"))
-    if raw_type == "contact":
-        return words.collect("contactMessage", {"vcard": body}) or body
-    return body
-
-
-def _evidence(data: JsonObject, contact: JsonObject, sides: _Sides, time: int | None) -> list[Fact]:
-    """What an incoming message says about its sender: the phone of a LID, and the names."""
-    person = sides.sender or sides.chat
-    if sides.direction == "outgoing" or not addresses.is_individual(person):
-        return []
-    evidence: list[Fact] = []
-    phone = addresses.parse_phone(data.get("senderPhone"))
-    if phone is not None and addresses.is_lid(person) and person.removesuffix("@lid") != phone:
-        evidence.append(LidAlias(person, phone, time))
-    if (push_name := text.name(contact.get("pushName"))) is not None and display_names.is_informative(
-        push_name, person
-    ):
-        evidence.append(DisplayName(person, push_name, 1, time))
-    # The name of a contact that is not in the address book is computed.
-    if contact.get("isMyContact") is True and (name := text.name(contact.get("name"))) is not None:
-        evidence += [DisplayName(person, name, 2, time)] if display_names.is_informative(name, person) else []
-    return evidence
 
 
 def _time(event: Event) -> int | None:
     return timestamps.parse(event.data.get("timestamp")) or event.time
 
 
-def _sides(data: JsonObject, *, is_sent: bool) -> _Sides:
+def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
     from_me = data.get("fromMe")
     is_ours = from_me if isinstance(from_me, bool) else is_sent
-    named = data.get("chatId") or data.get("to" if is_ours else "from")
-    chat = _chat(named)
+    chat = parties.parse_chat(data.get("chatId") or data.get("to" if is_ours else "from"))
     sender = addresses.parse(data.get("from"))
     if not isinstance(from_me, bool) and addresses.is_person(chat) and sender is not None:
         # Without a flag, a message is ours if the other side is its recipient.
         is_ours = is_sent or (sender != chat and addresses.parse(data.get("to")) == chat)
-    if is_ours or addresses.is_individual(chat):
-        return _Sides(chat, "outgoing" if is_ours else "incoming", None)
-    for key in ("author", "senderId", "from"):
-        author = addresses.parse(data.get(key))
-        if author is not None and author != chat and addresses.is_person(author):
-            return _Sides(chat, "incoming", author)
-    return _Sides(chat, "incoming", None)
+    contact = json_document.as_object(data.get("contact")) or {}
+    phone = () if is_ours else (addresses.parse_phone(data.get("senderPhone")),)
+    sides = parties.find(
+        chat,
+        is_ours=is_ours,
+        sender=_author(data, chat),
+        chat_aliases=phone,
+        sender_aliases=phone,
+        push_name=contact.get("pushName"),
+        time=time,
+    )
+    return sides if is_ours else sides._replace(evidence=(*sides.evidence, *_saved_names(contact, sides, time)))
 
 
-def _chat(value: object) -> str:
-    chat = addresses.parse(value)
-    if chat is None:
-        raise UnreadableEventError(Reason.BAD_ADDRESS if value else Reason.NO_ADDRESS)
-    return chat
+def _author(data: JsonObject, chat: str) -> str | None:
+    """The sender in a group, whose own address may stand in its place."""
+    found = (addresses.parse(data.get(key)) for key in ("author", "senderId", "from"))
+    return next((author for author in found if author and author != chat and addresses.is_person(author)), None)
+
+
+def _saved_names(contact: JsonObject, sides: Parties, time: int | None) -> tuple[DisplayName, ...]:
+    """The name in the address book; that of any other contact is computed."""
+    person, name = sides.sender or sides.chat, text.name(contact.get("name"))
+    is_saved = contact.get("isMyContact") is True and addresses.is_individual(person)
+    if not is_saved or name is None or not display_names.is_informative(name, person):
+        return ()
+    return (DisplayName(person, name, 2, time),)

@@ -6,12 +6,11 @@ from store.model.facts import Ack, Fact, Status
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import parties
 from worker.senders.sak.envelope import Envelope, first_value
-from worker.senders.whatsapp import json_document, statuses, text
+from worker.senders.whatsapp import json_document, message_ids, statuses, text
 from worker.senders.whatsapp.json_document import JsonObject
 
 _STATUS_KEYS: Final = ("status", "ack", "messageStatus", "message_status", "ackName", "state")
 _MESSAGE_IDS_KEYS = ("messageIds", "message_ids", "ids")
-_MAX_IDS = 1_000
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
@@ -41,7 +40,7 @@ def _places(envelope: Envelope) -> tuple[JsonObject, ...]:
 
 def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
     """The acknowledgements of an event whose name is the status."""
-    ids = message_ids(envelope)
+    ids = find_ids(envelope)
     if not ids:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     chat = parties.find_chat(envelope)
@@ -49,10 +48,8 @@ def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
     return tuple(Ack(message_id, status, chat, time) for message_id in ids)
 
 
-def message_ids(envelope: Envelope) -> list[str]:
+def find_ids(envelope: Envelope) -> tuple[str, ...]:
     """The ids of an event's messages: the one that it names, or all that it lists."""
     if (single := envelope.message_id) is not None:
-        return [single]
-    many = json_document.as_list(first_value(envelope.all_objects, _MESSAGE_IDS_KEYS)) or []
-    identifiers = (text.identifier(value) for value in many[:_MAX_IDS])
-    return list(dict.fromkeys(identifier for identifier in identifiers if identifier is not None))
+        return (single,)
+    return message_ids.listed(first_value(envelope.all_objects, _MESSAGE_IDS_KEYS), text.identifier)

@@ -23,7 +23,7 @@ _STATE_BY_WORD: Final[dict[str, SessionState]] = {
 
 def read_status_change(envelope: Envelope) -> tuple[Fact, ...]:
     """A status of a message, which has an id, or of a session, which has none."""
-    return acks.read(envelope) if acks.message_ids(envelope) else read(envelope)
+    return acks.read(envelope) if acks.find_ids(envelope) else read(envelope)
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:

@@ -77,7 +77,7 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
     protocol = _protocol_fields(envelope)
     target = None if protocol is None else _target_id(protocol)
     target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS))
-    targets = acks.message_ids(envelope) if target is None else [target]
+    targets = acks.find_ids(envelope) if target is None else (target,)
     if not targets:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     time = envelope.time

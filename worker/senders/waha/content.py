@@ -19,6 +19,8 @@ from worker.senders.whatsapp.message_updates import MessageUpdate
 
 _MESSAGE_KEYS: Final = ("message", "Message")
 """Of the protobuf message in `_data`: NOWEB's, GOWS'."""
+_DELETED: Final = "revoked"
+"""WhatsApp Web's word for what is left of a message that was deleted."""
 
 
 def read(payload: JsonObject) -> MessageContent | MessageUpdate:
@@ -29,6 +31,9 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
     said = _read_flat(payload, engine) if message is None else proto_messages.read(message)
     if isinstance(said, MessageUpdate):
         return said
+    target = message_ids.bare(payload.get("id"))
+    if said.raw_type == _DELETED and target is not None:
+        return MessageUpdate("delete", target, "")
     media = json_document.as_object(payload.get("media")) or {}
     said = proto_messages.with_file(
         said,
@@ -38,6 +43,8 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
     )
     if not said.text and not said.caption:
         said = _with_body(said, text.message_text(payload.get("body")))
+    if payload.get("hasMedia") is True and said.media_url is None:
+        said = said._replace(state="media_missing")
     return said._replace(reply_to=_reply_to(payload, engine) or said.reply_to)
 
 

@@ -104,7 +104,7 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
     if status is None:
         raise UnreadableEventError(Reason.NO_STATUS if words == [None, None] else Reason.UNKNOWN_STATUS)
     serialized = message_ids.parse_serialized(payload.get("id"))
-    if serialized is not None and not serialized.is_from_me:
+    if not (payload.get("fromMe", True) if serialized is None else serialized.is_from_me):
         raise UnreadableEventError(Reason.OWN_RECEIPT)
     chat = None if serialized is None else addresses.parse(serialized.chat)
     return (Ack(message_id, status, chat, event.time),)

@@ -1,7 +1,12 @@
 """Describes a place in words."""
 
+import re
+from typing import Final
+
 from worker.senders.whatsapp import text
 from worker.senders.whatsapp.json_document import JsonObject
+
+_DEGREES: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?", re.ASCII)
 
 
 def describe(fields: JsonObject, names: tuple[str, ...], coordinates: tuple[str, str]) -> str | None:
@@ -9,7 +14,11 @@ def describe(fields: JsonObject, names: tuple[str, ...], coordinates: tuple[str,
     words = dict.fromkeys(word for name in names if (word := text.label(fields.get(name), text.MAX_NAME)))
     if words:
         return "\n".join(words)
-    latitude, longitude = (fields.get(name) for name in coordinates)
-    if type(latitude) in (int, float) and type(longitude) in (int, float):
-        return f"{latitude}, {longitude}"
-    return None
+    latitude, longitude = (_degrees(fields.get(name)) for name in coordinates)
+    return None if latitude is None or longitude is None else f"{latitude}, {longitude}"
+
+
+def _degrees(value: object) -> str | None:
+    if type(value) in (int, float):
+        return str(value)
+    return value if isinstance(value, str) and _DEGREES.fullmatch(value) else None

@@ -78,7 +78,7 @@ def of_words(
     reply_to: str | None = None,
 ) -> MessageContent:
     """The content of a message of this type, whose words are a file's caption or any other message's text."""
-    kind = known_type(raw_type) or "unknown"
+    kind = known_type(raw_type) or infer_type(raw_type, words, mime_type or file_name)
     is_media = kind in message_types.MEDIA_TYPES
     return MessageContent(
         type=kind,

@@ -1,8 +1,11 @@
 """Reduces the ids that gateways give to messages to WhatsApp's own, which edits, receipts and other gateways share."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-from worker.senders.whatsapp import text
+from worker.senders.whatsapp import json_document, text
+
+_MAX_LISTED: Final = 1_000
 
 
 class SerializedId(NamedTuple):
@@ -28,3 +31,9 @@ def bare(value: object) -> str | None:
     """WhatsApp's own id of a message, of either form; None if there is none."""
     serialized = parse_serialized(value)
     return text.identifier(value if serialized is None else serialized.bare)
+
+
+def listed(values: object, parse: Callable[[object], str | None] = bare) -> tuple[str, ...]:
+    """The different ids in a list, by the function that reads one; none for any other value."""
+    found = (parse(value) for value in (json_document.as_list(values) or [])[:_MAX_LISTED])
+    return tuple(dict.fromkeys(each for each in found if each is not None))

@@ -37,14 +37,15 @@ def react(target: str | None, emoji: object) -> MessageUpdate:
 def read_protocol(fields: JsonObject) -> MessageUpdate:
     """A `protocolMessage`, which may also be a setting: then raises UnreadableEventError, as for an unreadable one."""
     kind = fields.get("type")
-    if isinstance(kind, bool) or kind not in (*_REVOKE, *_EDIT):
+    edited = json_document.as_object(fields.get("editedMessage"))
+    is_edit = kind in _EDIT or (kind is None and edited is not None)
+    if isinstance(kind, bool) or not (is_edit or kind in _REVOKE):
         raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
     target = key_id(fields.get("key"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    if kind in _REVOKE:
+    if not is_edit:
         return MessageUpdate("delete", target, "")
-    edited = json_document.as_object(fields.get("editedMessage"))
     new_text = None if edited is None else words.of_message(edited)
     if new_text is None:
         raise UnreadableEventError(Reason.EDIT_UNTOLD)

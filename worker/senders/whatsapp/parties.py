@@ -9,7 +9,7 @@ from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import display_names, text
 from worker.senders.whatsapp.json_document import JsonObject
 
-_CHAT_ALIAS_KEYS = ("remoteJidAlt", "senderPn", "senderLid")
+_CHAT_ALIAS_KEYS = ("remoteJidAlt", "previousRemoteJid", "senderPn", "senderLid")
 _SENDER_ALIAS_KEYS = ("participantAlt", "participantPn", "participantLid")
 
 

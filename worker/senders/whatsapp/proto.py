@@ -6,10 +6,13 @@ from typing import NamedTuple
 from worker.senders.whatsapp import json_document
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import (
+    EDITED_TYPES,
     LEADING_TYPES,
     MESSAGE_TYPES,
     NOISE_REASONS,
     NOTICE_TYPES,
+    PROTOCOL_TYPES,
+    REACTION_TYPES,
     UNDECRYPTED_TYPES,
     WRAPPER_TYPES,
 )
@@ -21,6 +24,7 @@ _OTHER_NAMES = frozenset({"messageContextInfo", "messageHistoryBundle", "message
 _WORD_NAMES = frozenset({"call", "eventCoverImage", "statusAddYours"})
 """Names that are fields of a message only."""
 _KNOWN = frozenset((*MESSAGE_TYPES, *NOISE_REASONS, *WRAPPER_TYPES, *NOTICE_TYPES, *UNDECRYPTED_TYPES))
+_UPDATE_TYPES = REACTION_TYPES | PROTOCOL_TYPES | EDITED_TYPES
 _NO_FIELDS = frozenset({"contextInfo", "quotedMessage", "originalMessage", "lastMessage", "replyMessage", "key"})
 """Objects that gateways put beside a message's own fields."""
 
@@ -44,7 +48,8 @@ class _Scope(NamedTuple):
 def unwrap(message: JsonObject, *, is_message: bool = True, is_protobuf: bool = False) -> tuple[str, JsonObject] | None:
     """The innermost message's type and fields, out of its wrappers; None if this is no protobuf message.
 
-    A field that may be a message comes before noise, and that before keys and context.
+    A field of a known message comes first, then what changes another message, then a field that may be a message, then
+    noise, and at last keys and context.
     """
     scope = _Scope(is_message, is_message and (is_protobuf or not LEADING_TYPES.isdisjoint(message)))
     for _ in range(_MAX_WRAPPERS):
@@ -52,18 +57,26 @@ def unwrap(message: JsonObject, *, is_message: bool = True, is_protobuf: bool = 
         if wrapped is None:
             break
         message, scope = wrapped, _Scope(is_message=True, is_protobuf=True)
-    fallback: tuple[str, JsonObject] | None = None
+    best: tuple[int, str, JsonObject] | None = None
     for name, value in message.items():
         if name == "conversation" and isinstance(value, str):
             return name, {"text": value}
         fields = json_document.as_object(value)
         if fields is None or not scope.has(name):
             continue
-        if name not in NOISE_REASONS:
+        rank = _rank(name)
+        if rank == 0:
             return name, fields
-        if fallback is None or fallback[0] in LEADING_TYPES:
-            fallback = name, fields
-    return fallback
+        if best is None or rank < best[0]:
+            best = rank, name, fields
+    return None if best is None else best[1:]
+
+
+def _rank(name: str) -> int:
+    """The place of a field among those beside it, the smallest first."""
+    if name in NOISE_REASONS:
+        return 4 if name in LEADING_TYPES else 1 if name in _UPDATE_TYPES else 3
+    return 0 if name in _KNOWN else 2
 
 
 def _unwrap_once(message: JsonObject, scope: _Scope) -> JsonObject | None:

@@ -4,11 +4,13 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Ack, Fact, Status
+from worker.senders import events
 from worker.senders.events import Event
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
     json_document,
     message_facts,
+    message_ids,
     message_updates,
     parties,
     proto_messages,
@@ -19,7 +21,6 @@ from worker.senders.whatsapp import (
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
 
-_MAX_IDS = 1_000
 _STATUS_BY_STATE: Final[dict[str, Status]] = {"Delivered": "delivered", "Read": "read", "Played": "played"}
 
 
@@ -54,36 +55,33 @@ def read_receipt(event: Event) -> tuple[Fact, ...]:
     status = _STATUS_BY_STATE.get(state or "")
     if status is None:
         raise UnreadableEventError(Reason.NO_STATUS if state is None else Reason.UNKNOWN_STATUS)
-    listed = json_document.as_list(event.data.get("MessageIDs")) or []
-    ids = dict.fromkeys(text.identifier(value) for value in listed[:_MAX_IDS])
     chat, time = addresses.parse(event.data.get("Chat")), timestamps.parse(event.data.get("Timestamp"))
-    found = tuple(Ack(message_id, status, chat, time) for message_id in ids if message_id is not None)
+    ids = message_ids.listed(event.data.get("MessageIDs"))
+    found = tuple(Ack(message_id, status, chat, time) for message_id in ids)
     if not found:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     return found
 
 
 def read_history(event: Event) -> tuple[Fact, ...]:
-    """`HistorySync`: the past, as the phone tells it when it is linked. One unreadable message holds up no other."""
+    """`HistorySync`: the past, as the phone tells it when it is linked."""
     data = json_document.as_object(event.data.get("Data")) or {}
-    facts: list[Fact] = []
-    unreadable = UnreadableEventError(Reason.DEVICE_HOUSEKEEPING)
-    for conversation in json_document.objects(data.get("conversations")):
-        for item in json_document.objects(conversation.get("messages")):
-            try:
-                facts += _past_message(json_document.as_object(item.get("message")) or {}, conversation)
-            except UnreadableEventError as error:
-                unreadable = error
-    if not facts:
-        raise unreadable
-    return tuple(facts)
+    # A message of which the key names no chat is in the conversation's.
+    items = [
+        {"chat": conversation.get("ID"), **(json_document.as_object(item.get("message")) or {})}
+        for conversation in json_document.objects(data.get("conversations"))
+        for item in json_document.objects(conversation.get("messages"))
+    ]
+    if not items:
+        raise UnreadableEventError(Reason.DEVICE_HOUSEKEEPING)
+    return events.of_each(items, _past_message)
 
 
-def _past_message(item: JsonObject, conversation: JsonObject) -> tuple[Fact, ...]:
+def _past_message(item: JsonObject) -> tuple[Fact, ...]:
     key = json_document.as_object(item.get("key")) or {}
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.find(
-        key.get("remoteJID") or conversation.get("ID"),
+        key.get("remoteJID") or item.get("chat"),
         is_ours=key.get("fromMe") is True,
         sender=key.get("participant") or item.get("participant"),
         push_name=item.get("pushName"),
