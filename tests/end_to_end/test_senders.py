@@ -12,12 +12,15 @@ from typing import Any
 import jwt
 import psycopg
 import pytest
+import requests
 from psycopg.rows import dict_row
 
 from environment.sender_kinds import KINDS
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
 from store.postgres import connections
+from tests.support.api_server import running_api
+from tests.support.history_writer import API_TOKEN, ApiClient
 from tests.support.ingest_process import IngestProcess
 from tests.support.pipeline import WorkerPipeline
 from tests.support.sender_payloads import FOLDER
@@ -40,6 +43,18 @@ COLUMNS = {
     "chat": "address",
     "timestamp_ms": "timestamp",
 }
+UPDATE_COLUMNS = {
+    "status": "status",
+    "text": "text",
+    "emoji": "text",
+    "direction": "direction",
+    "sender": "sender",
+    "chat": "address",
+    "timestamp_ms": "occurred_at",
+}
+UPDATE_KINDS = frozenset({"ack", "edit", "delete", "reaction"})
+STATUSES = ("pending", "sent", "failed", "delivered", "read", "played")
+"""In the order in which they replace each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +108,34 @@ def test_requests_of_all_senders_shuffled_and_doubled_are_one_exact_history(
 ) -> None:
     """Each message has what its request says, whatever came before; the second delivery changes nothing."""
     write_senders(tmp_path)
-    requests = [request for request in load_requests() if request.method == "POST"]
+    webhooks = [request for request in load_requests() if request.method == "POST"]
     handshakes = [request for request in load_requests() if request.method == "GET"]
-    deliveries = requests * 2
+    deliveries = webhooks * 2
     random.Random(17).shuffle(deliveries)
     with IngestProcess(pipeline.redis_url, tmp_path) as ingest:
         for handshake in handshakes:
             answer = ingest.request("GET", handshake.path, b"", handshake.headers)
             assert (answer.status, answer.body.decode()) == (200, handshake.expect["response_body"])
         assert {post(ingest, request) for request in deliveries} == {200}
-        signed = [request for request in requests if KINDS[request.kind].algorithm != "jwt"]
+        signed = [request for request in webhooks if KINDS[request.kind].algorithm != "jwt"]
         assert {post(ingest, request, request.body + b" ") for request in signed} == {401}
         pipeline.create_worker().start()
         assert pipeline.wait_until(lambda: _is_settled(_read_ledger(pipeline))), pipeline.worker_output
         counted = _read_ledger(pipeline)
 
-    kinds = Counter(_outcome(request.expect["kind"]) for request in requests)
+    kinds = Counter(_outcome(request.expect["kind"]) for request in webhooks)
     assert (counted.received, counted.parked) == (len(deliveries), 2 * kinds["parked"])
     assert counted.stored >= kinds["stored"]
 
     assert pipeline.fetch_rows("SELECT count(*) FROM raw_events WHERE sender IS NULL") == [(0,)]
     assert pipeline.fetch_rows("SELECT count(*) FROM raw_events WHERE body LIKE '%%MADE-UP-INSTANCE%%'") == [(0,)]
-    wrong = [f"{request.kind} {request.name}: {fault}" for request in requests for fault in _faults(pipeline, request)]
+    wrong = [f"{request.kind} {request.name}: {fault}" for request in webhooks for fault in _faults(pipeline, request)]
     assert wrong == []
+    with running_api({"DATABASE_URL": pipeline.database_url, "API_TOKEN": API_TOKEN}) as url:
+        facts = [fact for request in webhooks for fact in _facts(request)]
+        with requests.Session() as http:
+            http.headers["Authorization"] = f"Bearer {API_TOKEN}"
+            assert list(_faults_of_conversations(ApiClient(url, http), facts)) == []
 
 
 def _read_ledger(pipeline: WorkerPipeline) -> Ledger:
@@ -132,9 +152,10 @@ def _outcome(expected: str) -> str:
 
 
 def _faults(pipeline: WorkerPipeline, request: SenderRequest) -> Iterator[str]:
-    """The differences between the row of the request's message and its expectation."""
-    expected = request.expect["facts"] if request.expect["kind"] == "batch" else [request.expect]
-    for fact in expected:
+    """The differences between the rows of what the request tells and its expectation."""
+    for fact in _facts(request):
+        if fact["kind"] in UPDATE_KINDS and len(found := _updates(pipeline, fact)) != 1:
+            yield f"{len(found)} rows of {fact['kind']} {fact['message_id']}"
         if fact["kind"] != "message":
             continue
         rows = _rows(pipeline, request, fact["message_id"])
@@ -148,6 +169,27 @@ def _faults(pipeline: WorkerPipeline, request: SenderRequest) -> Iterator[str]:
                 yield f"{key} is {shown!r}, not {fact[key]!r}"
 
 
+def _facts(request: SenderRequest) -> list[dict[str, Any]]:
+    return request.expect["facts"] if request.expect["kind"] == "batch" else [request.expect]
+
+
+def _updates(pipeline: WorkerPipeline, fact: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stored updates that have all that the fact has."""
+    with psycopg.connect(pipeline.database_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            """
+            SELECT u.*, c.address
+            FROM message_updates AS u
+            JOIN message_keys AS k USING (key_id)
+            LEFT JOIN chats AS c USING (chat_id)
+            WHERE k.message_id = %s AND u.kind = %s
+            """,
+            [fact["message_id"], fact["kind"]],
+        ).fetchall()
+    expected = {column: fact[key] for key, column in UPDATE_COLUMNS.items() if key in fact}
+    return [row for row in rows if row | expected == row]
+
+
 def _rows(pipeline: WorkerPipeline, request: SenderRequest, message_id: str) -> list[dict[str, Any]]:
     with psycopg.connect(pipeline.database_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
@@ -159,3 +201,32 @@ def _rows(pipeline: WorkerPipeline, request: SenderRequest, message_id: str) -> 
             """,
             [message_id, f"{request.kind}-shop:%"],
         ).fetchall()
+
+
+def _faults_of_conversations(client: ApiClient, facts: list[dict[str, Any]]) -> Iterator[str]:
+    """The differences between the messages as they are shown and what the updates make of them."""
+    messages = {fact["message_id"]: fact for fact in facts if fact["kind"] == "message"}
+    shown = {
+        message["message_id"]: message
+        for chat in {fact["chat"] for fact in messages.values()}
+        for message in client.get_data(f"/api/chats/{chat}", limit=200)["messages"]
+    }
+    for message_id in messages.keys() - shown.keys():
+        yield f"{message_id} is not shown"
+    # The newest reaction of a reactor counts.
+    for fact in sorted(facts, key=lambda fact: fact.get("timestamp_ms", 0), reverse=True):
+        if fact["kind"] not in UPDATE_KINDS or fact["message_id"] not in shown:
+            continue
+        message = shown[fact["message_id"]]
+        match fact["kind"]:
+            case "ack":
+                is_shown = STATUSES.index(message["status"]) >= STATUSES.index(fact["status"])
+            case "delete":
+                is_shown = message["deleted"] and message["message_text"] is None
+            case "edit":
+                is_shown = message["deleted"] or fact["text"] in (message["message_text"], message["caption"])
+            case _:
+                newest = message.setdefault("newest", fact["emoji"])
+                is_shown = [reaction["emoji"] for reaction in message["reactions"]] == ([newest] if newest else [])
+        if not is_shown:
+            yield f"{fact['kind']} of {fact['message_id']} is not shown: {message}"
