@@ -27,6 +27,8 @@ class Scheme:
     prefix: str = ""
     allows_static_header: bool = False
     """Whether the gateway sends a header of the operator's choice."""
+    signs_form_as_json: bool = False
+    """Whether the HMAC of a form with a file is that of the form's other fields, as Go writes them as JSON."""
     has_handshake: bool = False
     """Whether the gateway verifies the address by Meta's handshake."""
 
@@ -38,5 +40,5 @@ KINDS: Final[Mapping[str, Scheme]] = {
     "openwa": Scheme("x-openwa-signature", prefix="sha256=", allows_static_header=True),
     "gowa": Scheme("x-hub-signature-256", prefix="sha256="),
     "evolution": Scheme("authorization", "jwt", prefix="Bearer ", allows_static_header=True),
-    "wuzapi": Scheme("x-hmac-signature"),
+    "wuzapi": Scheme("x-hmac-signature", signs_form_as_json=True),
 }

@@ -8,6 +8,8 @@ from typing import TypeAlias, cast
 import jwt
 
 from environment.sender_kinds import STATIC_HEADER_PATTERN, Scheme
+from ingest.queue import form_data
+from ingest.signing import go_json
 
 Credentials: TypeAlias = Mapping[bytes, bytes]
 """The request's headers that may authenticate it, by their names in lower case."""
@@ -43,6 +45,8 @@ class Verifier:
         signature = credentials.get(self._header)
         if signature is not None and self._hmacs:
             claimed = signature.strip().lower()
+            if self._scheme.signs_form_as_json and form_data.is_form_data(body):
+                body = go_json.encode(form_data.fields(body))
             for keyed in self._hmacs:
                 signed = keyed.copy()
                 signed.update(body)

@@ -139,6 +139,37 @@ def test_a_jwt_is_of_hs256_signed_with_the_key_and_not_expired(ingest: IngestPro
     assert post(ingest, "shop", {"x-hook-token": "opensesame-made-up"}).status == 200
 
 
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="userID"\r\n\r\nu1\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    b"\xff\x00\r\n"
+    b'--b\r\nContent-Disposition: form-data; name="jsonData"\r\n\r\n'
+    b'{"text":"<\xe0\xa4\xa8&\\n>\xe2\x80\xa8"}\r\n--b--\r\n'
+)
+FORM_AS_JSON = b'{"jsonData":"{\\"text\\":\\"\\u003c\xe0\xa4\xa8\\u0026\\\\n\\u003e\\u2028\\"}","userID":"u1"}'
+"""The form's fields but for the file, as Go's encoding/json writes them."""
+
+
+def test_a_form_with_a_file_is_signed_by_its_other_fields_for_wuzapi_alone(
+    ingest: IngestProcess, redis_url: str
+) -> None:
+    """Of a form with a file wuzapi signs no bytes that it sends."""
+    headers = signed("wu", FORM_AS_JSON) | {"Content-Type": "multipart/form-data; boundary=b"}
+
+    answers = [
+        post(ingest, name, given, body)
+        for name, given, body in (
+            ("wu", headers, FORM),
+            ("wu", headers, FORM.replace(b"u1", b"u2")),
+            ("wu", headers, FORM[:-4]),
+            ("go", signed("go", FORM_AS_JSON), FORM),
+        )
+    ]
+
+    assert [answer.status for answer in answers] == [200, 401, 401, 401]
+    assert stream_batches(redis_url)[-1].bodies == (FORM,)
+
+
 def test_meta_shakes_hands_with_the_right_token(ingest: IngestProcess) -> None:
     def get(name: str, query: str) -> tuple[int, bytes]:
         answer = ingest.get(f"/webhooks/{name}?{query}")

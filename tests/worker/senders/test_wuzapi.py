@@ -81,3 +81,50 @@ def test_the_token_of_older_versions_is_taken_out() -> None:
 
     assert redaction.redact(form) == form.replace(b"token=T0", b"token=")
     assert redaction.redact(b'{"type":"QR","token":"T0"}') == b'{"type":"QR","token":null}'
+
+
+def form_data(file: bytes = b"\xff\xd8\r\n--not the delimiter\r\n", **fields: str) -> bytes:
+    """A multipart form as Go writes it."""
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    parts.insert(
+        1,
+        b'Content-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + file,
+    )
+    return b"--b0undary\r\n" + b"\r\n--b0undary\r\n".join(parts) + b"\r\n--b0undary--\r\n"
+
+
+def test_a_form_with_a_file_tells_what_the_form_alone_would() -> None:
+    """With a file wuzapi posts a multipart form, whatever its version."""
+    event = {"Info": INFO, "Message": {"imageMessage": {"caption": "नमस्ते & <more>", "mimetype": "image/jpeg"}}}
+    document = json.dumps({"event": event, "type": "Message"}, ensure_ascii=False)
+
+    outcome = parser.parse(form_data(jsonData=document, userID="u1", file_path="/app/a.jpg")).outcome
+
+    assert (outcome.session_id, outcome.facts) == ("u1", facts(event))
+
+
+def test_a_file_and_the_token_are_taken_out_of_a_form() -> None:
+    """The file is no part of the history."""
+    whole = form_data(jsonData='{"type":"QR"}', token="T0", userID="u1")
+
+    redacted = redaction.redact(whole)
+
+    assert redacted == form_data(b"", jsonData='{"type":"QR"}', token="", userID="u1")
+    assert redaction.redact(redacted) == redacted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        form_data(jsonData="{}")[:-4],
+        form_data(other="{}"),
+        b"--\r\n--\r\n",
+        b"--b\r\nno headers\r\n--b--\r\n",
+        form_data(b"", **{f"n{at}": "" for at in range(40)}),
+    ],
+)
+def test_a_form_that_is_cut_or_has_no_event_is_parked(body: bytes) -> None:
+    outcome = parser.parse(body).outcome
+
+    assert (outcome.kind, outcome.reason) == ("parked", "not_json")
+    assert redaction.redact(body) == body or b"file" in body

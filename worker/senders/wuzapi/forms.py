@@ -1,8 +1,9 @@
-"""Decodes wuzapi's bodies: a form, or JSON."""
+"""Decodes wuzapi's bodies: a form, one with a file, or JSON."""
 
 from typing import Final
 from urllib.parse import parse_qsl
 
+from ingest.queue import form_data
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import json_document
 from worker.senders.whatsapp.json_document import JsonObject
@@ -16,7 +17,7 @@ def decode(body: bytes) -> JsonObject:
     """The event's fields, and the names of the session beside them; raises UnreadableEventError."""
     if body[:1] in (b"{", b"[", b""):
         return json_document.decode(body)
-    fields = _form_fields(body)
+    fields = form_data.fields(body) if form_data.is_form_data(body) else _form_fields(body)
     if _EVENT not in fields:
         raise UnreadableEventError(Reason.NOT_JSON)
     event = json_document.decode(fields[_EVENT].encode())
