@@ -2,26 +2,32 @@
 
 import argparse
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import requests
 
-from api.commands import sender_steps
+from api.commands import sender_registration, sender_steps
+from api.commands.sender_registration import Result
+from api.gateway import errors
 from environment import senders_edit, senders_file
 from environment.sender_kinds import KINDS
 from environment.senders_file import Sender
+from store.model import lines
 
-_TIMEOUT_SECONDS: Final = 5.0
+_WHY_BY_HAND: Final = (
+    "the gateway cannot be called: that needs base_url and api_key in senders.toml, and of Meta the id of the WhatsApp "
+    "Business account as --session. By hand:"
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # pyright: ignore[reportPrivateUsage] - argparse names no public type
-    """Add `senders list|add|check|remove|url` to a parser."""
+    """Add `senders list|add|register|move|check|remove|url` to a parser."""
     parser = subparsers.add_parser("senders", help="manage the gateways that post to /webhooks/NAME")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="list the senders")
-    add = verbs.add_parser("add", help="add a sender to senders.toml and show how its gateway is set up")
+    add = verbs.add_parser("add", help="add a sender to senders.toml, and make its gateway post here or show how")
     add.add_argument("name")
     add.add_argument("kind", choices=KINDS)
     add.add_argument("--secret", action="append", help="key, or 'Header: value'; may be repeated; default: a new one")
@@ -29,14 +35,25 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add.add_argument("--base-url", help="where the gateway is called")
     add.add_argument("--api-key", help="the key for that")
     add.add_argument("--account", help="the phone number of its sessions")
-    verbs.add_parser("check", help="check that ingest knows the sender and that its gateway answers").add_argument(
-        "name"
-    )
+    for verb, summary in (
+        ("register", "make the gateway of a sender post here"),
+        ("move", "make the gateway post to another address of ingest; its secret stays the same"),
+        ("check", "check that ingest knows the sender, and that its gateway posts here"),
+    ):
+        verbs.add_parser(verb, help=summary).add_argument("name")
     verbs.add_parser("remove", help="remove a sender from senders.toml; its history remains").add_argument("name")
     verbs.add_parser("url", help="show the sender's URL and how its gateway is set up").add_argument("name")
-    for verb in ("add", "check", "url"):
+    for verb in ("add", "register", "move", "check", "url"):
         verbs.choices[verb].add_argument(
-            "--ingest", default="http://127.0.0.1:3000", help="address of ingest; default: %(default)s"
+            "--ingest", default="http://127.0.0.1:3000", help="address of ingest for the gateway; default: %(default)s"
+        )
+    for verb in ("add", "register", "move", "check"):
+        verbs.choices[verb].add_argument(
+            "--session", action="append", default=[], help="the gateway's word for a session; default: all"
+        )
+    for verb in ("add", "register"):
+        verbs.choices[verb].add_argument(
+            "--replace", action="store_true", help="take the webhook of a session that posts elsewhere"
         )
 
 
@@ -46,7 +63,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     if arguments.verb == "add":
         sender = _new_sender(arguments, file)
         senders_edit.add(file, sender)
-        return f"added to {file}\n{sender_steps.of(sender, _url(arguments, sender))}"
+        return f"added to {file}\n{_register_added(sender, arguments)}"
     if arguments.verb == "remove":
         senders_edit.remove(file, arguments.name)
         return f"removed {arguments.name}; delete the webhook at the gateway as well"
@@ -56,8 +73,9 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     if arguments.name not in known:
         raise SystemExit(f"api: there is no sender {arguments.name}; `senders list` shows them")
     sender = known[arguments.name]
-    url = _url(arguments, sender)
-    return sender_steps.of(sender, url) if arguments.verb == "url" else _check(sender, url)
+    return (
+        sender_steps.of(sender, _url(arguments, sender)) if arguments.verb == "url" else _at_gateway(sender, arguments)
+    )
 
 
 def _new_sender(arguments: argparse.Namespace, file: Path) -> Sender:
@@ -84,31 +102,53 @@ def _line(sender: Sender) -> str:
     return f"{sender.name}: {sender.kind}, {account}, {calls}, secrets: {len(sender.secrets)}"
 
 
-def _check(sender: Sender, url: str) -> str:
-    """A line for each test; raises SystemExit if one failed."""
-    results = [_check_ingest(url)]
-    if sender.base_url is not None:
-        results.append(_check_gateway(sender.base_url))
-    text = "\n".join(f"{'ok' if is_good else 'FAILED'}: {sentence}" for is_good, sentence in results)
+def _register_added(sender: Sender, arguments: argparse.Namespace) -> str:
+    """The registration at the gateway, or the steps to do it by hand."""
+    url = _url(arguments, sender)
+    if not sender_registration.can_register(sender, arguments.session):
+        return sender_steps.of(sender, url)
+    sender_registration.wait_for_ingest(url)
+    return _shown(_results(lambda: sender_registration.register(sender, url, arguments.session, arguments.replace)))
+
+
+def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
+    """`register`, `move` and `check`."""
+    url, sessions = _url(arguments, sender), arguments.session
+    if arguments.verb == "check":
+        return _shown(_check(sender, url, sessions))
+    if not sender_registration.can_register(sender, sessions):
+        raise SystemExit(f"api: {_WHY_BY_HAND}\n{sender_steps.of(sender, url)}")
+    if arguments.verb == "move":
+        return _shown(_results(lambda: sender_registration.move(sender, url, sessions)))
+    return _shown(_results(lambda: sender_registration.register(sender, url, sessions, arguments.replace)))
+
+
+def _results(action: Callable[[], list[Result]]) -> list[Result]:
+    try:
+        return action()
+    except errors.SakError as error:
+        return [(False, f"{error}.")]
+
+
+def _shown(results: list[Result]) -> str:
+    """A line for each result; raises SystemExit with them if one is not as it must be."""
+    # The gateway's words do not move the cursor of a terminal.
+    text = "\n".join(lines.show(f"{'ok' if is_good else 'FAILED'}: {sentence}") for is_good, sentence in results)
     if not all(is_good for is_good, _ in results):
         raise SystemExit(text)
     return text
 
 
-def _check_ingest(url: str) -> tuple[bool, str]:
-    """Ingest answers 401 to an unsigned webhook of a sender that it knows, and 404 to one that it does not know."""
-    try:
-        status = requests.post(url, b"", timeout=_TIMEOUT_SECONDS, allow_redirects=False).status_code
-    except requests.RequestException as error:
-        return False, f"{url} does not answer ({type(error).__name__}): start ingest, or give its address by --ingest."
-    if status == 401:
-        return True, f"{url} knows the sender, and refuses an unsigned webhook."
-    return False, f"{url} answers {status} instead of 401: does this ingest read the same senders.toml?"
+def _check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
+    results = [sender_registration.check_ingest(url)]
+    if sender_registration.can_register(sender, sessions):
+        return results + _results(lambda: sender_registration.check(sender, url, sessions))
+    return results if sender.base_url is None else [*results, _check_gateway(sender.base_url)]
 
 
-def _check_gateway(base_url: str) -> tuple[bool, str]:
+def _check_gateway(base_url: str) -> Result:
     try:
-        status = requests.get(base_url, timeout=_TIMEOUT_SECONDS).status_code
+        status = requests.get(base_url, timeout=sender_registration.TIMEOUT_SECONDS).status_code
     except requests.RequestException as error:
         return False, f"{base_url} does not answer ({type(error).__name__}): correct base_url, or start the gateway."
     return True, f"{base_url} answers (status {status})."

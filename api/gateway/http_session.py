@@ -32,9 +32,15 @@ class GatewayRequest:
 class RawResponse:
     status: int
     headers: Mapping[str, str]
-    fields: dict[str, Any] | None
-    """The body's JSON object; None for any other body."""
+    value: object
+    """The body's JSON; None for any other body."""
     elapsed_seconds: float
+
+    @property
+    def fields(self) -> dict[str, Any] | None:
+        """The body's JSON object; None for any other body."""
+        value = self.value
+        return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 class _Credentials(AuthBase):
@@ -76,7 +82,7 @@ class HttpSession:
             raise self._transport_error(attempt, error) from error
         if attempt.expired:
             raise self._transport_error(attempt, None)
-        return RawResponse(status, headers, _parse_object(body), attempt.elapsed_seconds)
+        return RawResponse(status, headers, _parse(body), attempt.elapsed_seconds)
 
     def redact(self, text: str) -> str:
         """The gateway's text on one line, without our secrets if it repeats them."""
@@ -116,11 +122,10 @@ class HttpSession:
         return errors.OutcomeUnknownError(f"the connection to {name} broke before its response was complete ({cause})")
 
 
-def _parse_object(body: bytes) -> dict[str, Any] | None:
+def _parse(body: bytes) -> object:
     if len(body) > MAX_RESPONSE_BYTES:
         return None
     try:
-        value: object = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None

@@ -14,13 +14,14 @@ _REASONS: Final[tuple[Place, ...]] = (
     *(("error",), ("exception", "message"), ("exception",)),
 )
 """The most telling first."""
+_MAX_TEXT: Final = 2_048
 _CODES: Final[tuple[Place, ...]] = (("error", "code"), ("code",))
 
 
 def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
     """WhatsApp's own id, from the first of the places that has one."""
     for place in places:
-        value = _at(fields, place)
+        value = at(fields, place)
         if isinstance(value, str) and value:
             match = _LONG_ID.fullmatch(value)
             return match[1] if match else value
@@ -30,7 +31,7 @@ def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
 def reason(fields: object) -> str | None:
     """The gateway's own reason for a refusal."""
     for place in _REASONS:
-        value = _at(fields, place)
+        value = at(fields, place)
         if isinstance(value, list) and value:
             entries = cast("list[object]", value)
             value = "; ".join(entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
@@ -42,13 +43,13 @@ def reason(fields: object) -> str | None:
 def error_code(fields: object) -> str | None:
     """The gateway's own code for a refusal."""
     for place in _CODES:
-        value = _at(fields, place)
+        value = at(fields, place)
         if isinstance(value, str | int) and not isinstance(value, bool):
             return str(value)
     return None
 
 
-def _at(fields: object, place: Place) -> object:
+def at(fields: object, place: Place) -> object:
     """The value at a place; None if there is none. A list on the way stands for its first entry."""
     for key in place:
         if isinstance(fields, list) and fields:
@@ -57,3 +58,21 @@ def _at(fields: object, place: Place) -> object:
             return None
         fields = cast("dict[str, object]", fields).get(key)
     return fields
+
+
+def as_object(value: object) -> dict[str, object]:
+    """The value if it is an object; an empty one for any other value."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[dict[str, object]]:
+    """The objects of a list; none for any other value."""
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, object]", item) for item in found if isinstance(item, dict)]
+
+
+def text(value: object, limit: int = _MAX_TEXT) -> str | None:
+    """A text or a number that is not empty and not longer than the limit."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and 0 < len(value) <= limit else None

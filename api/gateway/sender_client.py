@@ -1,14 +1,15 @@
 """Sends messages through a gateway of `senders.toml`, with the errors of SAK's client."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final, Literal
 
-from api.gateway import errors, sender_answers, timeouts
+from api.gateway import errors, sender_answers, sender_lists, timeouts
 from api.gateway.http_client import MAX_MESSAGE_LENGTH, parse_retry_after
 from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
 from api.gateway.payloads import SendResponse
 from api.gateway.sender_dialects import DIALECTS, Outgoing, OutgoingFile
+from api.gateway.sender_lists import Listed
 from api.gateway.timeouts import Timeouts
 
 _MAX_CODE_LENGTH: Final = 64
@@ -17,17 +18,28 @@ _MAX_CODE_LENGTH: Final = 64
 class SenderClient:
     """The sends through one gateway, for use by many threads. Every call raises the errors of `api.gateway.errors`."""
 
-    def __init__(
-        self, name: str, kind: str, base_url: str | None, api_key: str | None, timeouts: Timeouts | None = None
+    def __init__(  # noqa: PLR0913 - the keys of the section
+        self,
+        name: str,
+        kind: str,
+        base_url: str | None,
+        api_key: str | None,
+        *,
+        timeouts: Timeouts | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
-        """`name` is the section of `senders.toml`; a call raises NotConfiguredError for what the section lacks."""
+        """`name` is the section of `senders.toml`; a call raises NotConfiguredError for what the section lacks.
+
+        No error repeats the key or one of `secrets`.
+        """
         self.name = name
+        self._kind = kind
         self._dialect = DIALECTS[kind]
         self._api_key = api_key
         self._timeouts = timeouts or Timeouts()
         base_url = base_url or self._dialect.base_url
-        secrets = [api_key] if api_key else []
-        self._http = None if base_url is None else HttpSession(self._dialect.name, base_url, secrets)
+        hidden = [*([api_key] if api_key else []), *secrets]
+        self._http = None if base_url is None else HttpSession(self._dialect.name, base_url, hidden)
 
     def close(self) -> None:
         if self._http is not None:
@@ -53,30 +65,53 @@ class SenderClient:
         attachment = OutgoingFile(kind, file, name, mime_type, size)
         return self._send(Outgoing(self._word(session_id), to, caption, attachment))
 
+    def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
+        """Our newest messages to the digits `to`, as the gateway has them; None if its kind keeps no list."""
+        if not sender_lists.has_list(self._kind):
+            return None
+        return sender_lists.newest(self._kind, self.call, self._word(session_id), to)
+
+    def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
+        """Any call but a send: the JSON of the answer. A POST is repeated only if it was certainly not executed."""
+        http, credentials = self._connection()
+        request = GatewayRequest(method, path, {**credentials, **(headers or {})}, json=body)
+        retry_on = timeouts.RETRYABLE_IF_NOT_EXECUTED if method == "POST" else timeouts.RETRYABLE_IF_IDEMPOTENT
+        end = time.monotonic() + self._timeouts.total
+        return self._call(http, request, retry_on, end, needs_object=False).value
+
+    @property
+    def title(self) -> str:
+        """The gateway as its users call it."""
+        return self._dialect.name
+
     def _word(self, session_id: str) -> str:
         """The gateway's own word for a session, whose id has the sender's name in front."""
         return session_id.removeprefix(f"{self.name}:")
 
     def _send(self, message: Outgoing) -> SendResponse:
-        if self._http is None or self._api_key is None:
-            missing = "api_key" if self._http is not None else "base_url"
-            raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
-        credentials = self._dialect.credentials(self._api_key)
+        http, credentials = self._connection()
         end = time.monotonic() + self._timeouts.total
-        prepared = self._prepare(message, credentials, end)
+        prepared = self._prepare(http, message, credentials, end)
         response = self._call(
-            self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
+            http, self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
         )
         # A queue of the gateway has no answer of its own: what it took is sent, as far as it can know.
         return SendResponse("sent", sender_answers.message_id(response.fields, self._dialect.id_places))
 
-    def _prepare(self, message: Outgoing, credentials: Mapping[str, str], end: float) -> str | None:
+    def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
+        """The connection and its headers; raises NotConfiguredError."""
+        if self._http is None or self._api_key is None:
+            missing = "api_key" if self._http is not None else "base_url"
+            raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
+        return self._http, self._dialect.credentials(self._api_key)
+
+    def _prepare(self, http: HttpSession, message: Outgoing, credentials: Mapping[str, str], end: float) -> str | None:
         preparation = self._dialect.preparation
         request = None if preparation is None else preparation.request(message, credentials)
         if preparation is None or request is None:
             return None
         try:
-            response = self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, end)
+            response = self._call(http, request, timeouts.RETRYABLE_IF_IDEMPOTENT, end)
         except errors.OutcomeUnknownError as error:
             # Only the preparation may have been executed.
             raise errors.RefusedError(f"not sent: {error}", code=error.code, status=error.status) from error
@@ -87,21 +122,27 @@ class SenderClient:
             raise
         return preparation.result(message, response.fields or {})
 
-    def _call(self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, end: float) -> RawResponse:
-        http = self._http
-        assert http is not None, "the caller checked it"
-
+    def _call(
+        self,
+        http: HttpSession,
+        request: GatewayRequest,
+        retry_on: timeouts.ErrorTypes,
+        end: float,
+        *,
+        needs_object: bool = True,
+    ) -> RawResponse:
         def attempt() -> RawResponse:
             remaining = end - time.monotonic()
             response = http.request(request, connect_seconds=self._timeouts.connect, seconds=remaining)
-            return self._checked(http, response)
+            return self._checked(http, response, needs_object=needs_object)
 
         return self._timeouts.retrying(retry_on)(attempt)
 
-    def _checked(self, http: HttpSession, response: RawResponse) -> RawResponse:
+    def _checked(self, http: HttpSession, response: RawResponse, *, needs_object: bool) -> RawResponse:
         """The answer of a request that was executed; raises the error that another answer is."""
         name, status, fields = http.name, response.status, response.fields
-        if 200 <= status < 300 and fields is not None and fields.get("success") is not False:
+        is_answer = not needs_object if fields is None else fields.get("success") is not False
+        if 200 <= status < 300 and is_answer:
             return response
         code = sender_answers.error_code(fields)
         reason = self._dialect.refusals.get(code or "") or sender_answers.reason(fields)

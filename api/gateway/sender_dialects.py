@@ -7,12 +7,14 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, BinaryIO, Final, Literal
 from urllib.parse import quote
 
+from api.gateway import sender_answers
 from api.gateway.errors import RefusedError
 from api.gateway.http_session import GatewayRequest
 from api.gateway.multipart_upload import MultipartUpload
+from environment import sender_errors
 
 MAX_INLINE_BYTES: Final = 16 << 20
 """The largest file that is put into a request as base64, and so is in memory as a whole."""
@@ -141,16 +143,14 @@ def _send_gowa(message: Outgoing, credentials: Mapping[str, str], device: str | 
     return _upload(f"/send/{part}", headers, fields, part, message.file)
 
 
-def _gowa_device(message: Outgoing, fields: dict[str, Any]) -> str:
-    """The id of the device with the session's number, which may have any name."""
-    devices: object = fields.get("results")
-    for device in cast("list[object]", devices) if isinstance(devices, list) else []:
-        values = cast("dict[str, object]", device) if isinstance(device, dict) else {}
-        numbers = {re.split("[:@]", value)[0] for value in values.values() if isinstance(value, str)}
-        found = values.get("id") or values.get("device") or values.get("device_id")
-        if message.session in numbers and isinstance(found, str):
+def gowa_device(session: str, devices: object) -> str:
+    """The id of the device with the session's number, which may have any name; raises RefusedError."""
+    for device in sender_answers.objects(sender_answers.at(devices, ("results",))):
+        numbers = {re.split("[:@]", value)[0] for value in device.values() if isinstance(value, str)}
+        found = device.get("id") or device.get("device") or device.get("device_id")
+        if session in numbers and isinstance(found, str):
             return found
-    raise RefusedError(f"GOWA has no device with the number +{message.session}", code="unknown_device")
+    raise RefusedError(f"GOWA has no device with the number +{session}", code="unknown_device")
 
 
 def _send_meta(message: Outgoing, credentials: Mapping[str, str], media_id: str | None) -> GatewayRequest:
@@ -185,11 +185,6 @@ def _basic(key: str) -> Mapping[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"}
 
 
-_WINDOW_CLOSED: Final = (
-    "more than 24 hours have passed since the customer's last message, and WhatsApp then delivers only approved "
-    "templates: send a template with Meta's tools, or wait until the customer writes"
-)
-
 DIALECTS: Final[Mapping[str, Dialect]] = {
     "waha": Dialect("WAHA", _header("X-Api-Key"), _send_waha, (("id",), ("id", "_serialized"), ("key", "id"))),
     "openwa": Dialect("OpenWA", _header("X-API-Key"), _send_openwa, (("messageId",), ("id",))),
@@ -200,7 +195,10 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         _basic,
         _send_gowa,
         (("results", "message_id"),),
-        preparation=Preparation(lambda _, headers: GatewayRequest("GET", "/devices", headers), _gowa_device),
+        preparation=Preparation(
+            lambda _, headers: GatewayRequest("GET", "/devices", headers),
+            lambda message, fields: gowa_device(message.session, fields),
+        ),
     ),
     "meta": Dialect(
         "Meta",
@@ -210,11 +208,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         preparation=Preparation(_meta_upload, _meta_media_id),
         base_url="https://graph.facebook.com/v23.0",
         rate_limit_codes=frozenset({"4", "80007", "130429", "131048", "131056"}),
-        refusals={
-            "131047": _WINDOW_CLOSED,
-            "131026": "WhatsApp cannot deliver it: the number has no WhatsApp, or the person does not accept it",
-            "190": "the access token has expired or was withdrawn: set another as api_key",
-        },
+        refusals=sender_errors.META,
     ),
 }
 """By the kind of `senders.toml`."""

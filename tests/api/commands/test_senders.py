@@ -1,16 +1,23 @@
 """`python -m api senders`: from an empty folder to a gateway that ingest knows."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.commands import senders
+from dev.gateway import senders as pretend_senders
+from dev.gateway.sender_hooks import SESSIONS, Hook
+from dev.gateway.senders import KEY, PretendSenders
 from environment import senders_file
 from environment.sender_kinds import KINDS
 from environment.senders_file import SendersFileError
+from tests.support import sender_payloads
 from tests.support.ingest_process import IngestProcess
 
+SECRET = "a-secret-made-up-for-tests-0123456789"
 BY_HAND = """# Written by hand.
 [go]  # the old one
 kind = "gowa"
@@ -82,3 +89,93 @@ def test_a_check_asks_ingest_and_the_gateway(redis_url: str, tmp_path: Path) -> 
         run(tmp_path, "check", "shop", "--ingest", address)
     with pytest.raises(SystemExit, match="there is no sender other"):
         run(tmp_path, "check", "other")
+
+
+@pytest.fixture
+def gateways() -> Iterator[PretendSenders]:
+    with pretend_senders.running() as running:
+        yield running
+
+
+def written(gateways: PretendSenders, folder: Path, *kinds: str) -> None:
+    """The section of each kind, as an operator writes it, with a secret that no gateway refuses."""
+    sections = [
+        f'[{kind}-one]\nkind = "{kind}"\nsecrets = ["{SECRET}"]\n'
+        f'base_url = "{gateways.url}/{kind}"\napi_key = "{KEY}"\n'
+        for kind in kinds
+    ]
+    (folder / "senders.toml").write_text("\n".join(sections), encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+def test_each_gateway_is_registered_tested_and_moved(gateways: PretendSenders, redis_url: str, tmp_path: Path) -> None:
+    """From then on it posts, signed as ingest expects it; where the address changes, the secret stays."""
+    written(gateways, tmp_path, *(SESSIONS.keys() - {"meta"}))
+    with IngestProcess(redis_url, tmp_path) as ingest:
+        here, there = (f"http://{host}:{ingest.port}" for host in ("127.0.0.1", "localhost"))
+        meta = ("--base-url", f"{gateways.url}/meta", "--api-key", KEY, "--session", SESSIONS["meta"])
+        outputs = [run(tmp_path, "add", "meta-one", "meta", "--secret", SECRET, *meta, "--ingest", here)]
+        gateways.hooks["meta"].only().key = SECRET
+        for kind, session in SESSIONS.items():
+            name, named = f"{kind}-one", ("--session", session) if kind == "meta" else ()
+            event = next(each.body for each in sender_payloads.load(kind) if each.body.startswith(b"{"))
+            if kind != "meta":
+                outputs.append(run(tmp_path, "register", name, "--ingest", here))
+            assert gateways.hooks[kind].post(event) == [200], kind
+            outputs.append(run(tmp_path, "check", name, "--ingest", here, *named))
+            with pytest.raises(SystemExit, match=r"FAILED: .* instead of .*: `senders move`"):
+                run(tmp_path, "check", name, "--ingest", there, *named)
+            outputs.append(run(tmp_path, "move", name, "--ingest", there, *named))
+            assert [hook.url for hook in gateways.hooks[kind].registered] == [f"{there}/webhooks/{name}"]
+            assert gateways.hooks[kind].post(event) == [200], kind
+
+    assert any("posted a test event" in output for output in outputs)
+    assert [output for output in outputs if SECRET in output or KEY in output] == []
+
+
+def test_a_webhook_that_posts_elsewhere_is_not_taken_by_itself(gateways: PretendSenders, tmp_path: Path) -> None:
+    """It may be another program's; WAHA and OpenWA have room for both."""
+    written(gateways, tmp_path, "gowa", "waha")
+    other = "https://other.example/hook"
+    gateways.hooks["gowa"].registered = [Hook(other)]
+    gateways.hooks["waha"].registered = [Hook(other, fields={"url": other})]
+
+    with pytest.raises(SystemExit, match=f"FAILED: till: till posts to {other}.* --replace"):
+        run(tmp_path, "register", "gowa-one")
+    run(tmp_path, "register", "gowa-one", "--replace")
+    run(tmp_path, "register", "waha-one")
+
+    assert [hook.url for hook in gateways.hooks["gowa"].registered] == ["http://127.0.0.1:3000/webhooks/gowa-one"]
+    assert [hook.url for hook in gateways.hooks["waha"].registered] == [
+        other,
+        "http://127.0.0.1:3000/webhooks/waha-one",
+    ]
+
+
+ODD_ANSWERS: list[tuple[tuple[int, Any], str]] = [
+    ((400, {"message": f"the key {SECRET} of {KEY} is odd\x1b[2J"}), r"the key \[hidden\] of \[hidden\] is odd"),
+    ((200, {"results": [7, {"id": {}}, {"id": "x" * 5_000}]}), "no session yet"),
+    ((200, []), "no session yet"),
+    ((302, {}), "redirects"),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), ODD_ANSWERS)
+def test_an_odd_answer_of_a_gateway_is_told_and_shows_no_secret(
+    gateways: PretendSenders, tmp_path: Path, answer: tuple[int, Any], message: str
+) -> None:
+    """What a gateway says is data."""
+    written(gateways, tmp_path, "gowa")
+    gateways.answer = answer
+
+    with pytest.raises(SystemExit, match=message) as failure:
+        run(tmp_path, "register", "gowa-one")
+
+    assert str(failure.value).isprintable()
+
+
+def test_a_gateway_that_cannot_be_called_is_set_up_by_hand(tmp_path: Path) -> None:
+    run(tmp_path, "add", "shop", "gowa", "--base-url", "http://127.0.0.1:9")
+
+    with pytest.raises(SystemExit, match=r"api_key(?s:.*)--webhook="):
+        run(tmp_path, "register", "shop")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import pretend_senders
+from dev.gateway import senders as pretend_senders
+from dev.gateway.senders import BARE_ID, KEY, OWN_NUMBER, WAMID, PretendSenders
 from tests.support.history_writer import ApiClient
-from tests.support.pretend_senders import BARE_ID, KEY, OWN_NUMBER, WAMID, PretendSenders
 from tests.support.sending_api import SESSION_ID, SHORT_TIMEOUTS, ApiStarter
 
 WORDS = {

@@ -1,4 +1,4 @@
-"""Gateways of every kind that take sends as their documentation says, on one address, for tests of our client."""
+"""Pretend gateways of every kind but SAK on one address: they take sends and webhooks as their documentation says."""
 
 import base64
 import json
@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
+
+from dev.gateway import sender_lists
+from dev.gateway.sender_hooks import SESSIONS, Hooks
 
 KEY = "made-up-user:made-up-key"
 OWN_NUMBER = "919880000001"
@@ -30,12 +34,39 @@ class Received:
 class PretendSenders:
     url: str
     received: list[Received] = field(default_factory=list[Received])
-    answer: tuple[int, dict[str, Any]] | None = None
+    answer: tuple[int, Any] | None = None
     """Given to every request instead of the documented answer."""
+    loses_answers: bool = False
+    """Whether what is sent is answered as if something broke after it."""
+    hooks: dict[str, Hooks] = field(default_factory=lambda: {kind: Hooks(kind) for kind in SESSIONS})
+    """The webhooks of each kind."""
+    listed: list[str] = field(default_factory=list[str])
+    """The texts of our messages in the lists of chats, the newest first."""
 
     def sends(self) -> list[Received]:
         """Without the requests that prepare a send."""
         return [request for request in self.received if not request.path.endswith(("/devices", "/media"))]
+
+    def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
+        """The status and the JSON of an answer."""
+        _, kind, path = unquote(target.partition("?")[0]).split("/", 2)
+        fields = _fields(headers.get("content-type", ""), body)
+        name, key = _AUTHENTICATION[kind]
+        if headers.get(name) != key:
+            return 401, {"message": "Unauthorized"}
+        if (about_hooks := self.hooks[kind].answer(method, f"/{path}", fields)) is not None:
+            return self.answer or about_hooks
+        if (listed := sender_lists.answer(kind, f"/{path}", self.listed)) is not None:
+            return self.answer or (200, listed)
+        for of_kind, pattern, required, status, answer in _ROUTES:
+            if kind == of_kind and re.fullmatch(pattern, f"/{path}"):
+                refusal = _refusal(kind, path, headers, [name for name in required if name not in fields])
+                return refusal or self._take(Received(target, headers, fields), bool(required), (status, answer))
+        return 404, {"message": f"Cannot {method} /{path}"}
+
+    def _take(self, request: Received, is_send: bool, answer: tuple[int, Any]) -> tuple[int, Any]:  # noqa: FBT001
+        self.received.append(request)
+        return (500, {"message": "made up"}) if self.loses_answers and is_send else self.answer or answer
 
 
 _AUTHENTICATION = {
@@ -91,9 +122,16 @@ def _handler(senders: PretendSenders) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self.do_POST()
 
+        def do_PUT(self) -> None:
+            self.do_POST()
+
+        def do_PATCH(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
-            status, answer = self._answer(body)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, answer = senders.respond(self.command, self.path, headers, body)
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -101,28 +139,18 @@ def _handler(senders: PretendSenders) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def _answer(self, body: bytes) -> tuple[int, dict[str, Any]]:
-            _, kind, path = self.path.split("/", 2)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            fields = _fields(headers.get("content-type", ""), body)
-            name, key = _AUTHENTICATION[kind]
-            if headers.get(name) != key:
-                return 401, {"message": "Unauthorized"}
-            for of_kind, pattern, required, status, answer in _ROUTES:
-                if kind == of_kind and re.fullmatch(pattern, f"/{path}"):
-                    missing = [field for field in required if field not in fields]
-                    if missing:
-                        return 400, {"message": f"{missing[0]} is missing"}
-                    if kind == "gowa" and path != "devices" and headers.get("x-device-id") != "till":
-                        return 404, {"code": "NOT_FOUND", "message": "device not found"}
-                    senders.received.append(Received(self.path, headers, fields))
-                    return senders.answer or (status, answer)
-            return 404, {"message": f"Cannot {self.command} /{path}"}
-
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
             """Print nothing."""
 
     return Handler
+
+
+def _refusal(kind: str, path: str, headers: dict[str, str], missing: list[str]) -> tuple[int, Any] | None:
+    if missing:
+        return 400, {"message": f"{missing[0]} is missing"}
+    if kind == "gowa" and path != "devices" and headers.get("x-device-id") != "till":
+        return 404, {"code": "NOT_FOUND", "message": "device not found"}
+    return None
 
 
 def _fields(content_type: str, body: bytes) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""Registers, moves and checks the webhooks of senders at their gateways."""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import requests
+
+from api.gateway import errors, sender_webhooks
+from api.gateway.sender_client import SenderClient
+from api.gateway.sender_dialects import DIALECTS
+from api.gateway.sender_webhooks import APIS, Hook, Target, WebhookApi
+from environment.sender_kinds import STATIC_HEADER_PATTERN
+from environment.senders_file import Sender
+
+TIMEOUT_SECONDS: Final = 5.0
+_INGEST_WAIT_SECONDS: Final = 3.0
+"""Ingest reads the senders again within a second."""
+
+Result = tuple[bool, str]
+"""Whether it is as it must be, and a sentence."""
+
+
+def can_register(sender: Sender, sessions: Sequence[str]) -> bool:
+    """Whether the gateway can be told where to post by its own interface."""
+    api = APIS.get(sender.kind)
+    has_address = sender.base_url is not None or (
+        sender.kind in DIALECTS and DIALECTS[sender.kind].base_url is not None
+    )
+    return api is not None and has_address and sender.api_key is not None and bool(sessions or api.sessions)
+
+
+def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -> list[Result]:  # noqa: FBT001
+    """Make each session post to the URL; none named: all sessions. `replace`: also those with another's webhook."""
+    with _connected(sender, url) as gateway:
+        results = [
+            _attempt(session, lambda session=session: gateway.register(session, replace=replace))
+            for session in gateway.sessions(sessions)
+        ]
+    return results or [(False, "the gateway has no session yet: link one, and run `senders register`.")]
+
+
+def move(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
+    """Make each session that posts to the sender's address on any host post to the URL."""
+    with _connected(sender, url) as gateway:
+        results = [
+            _attempt(session, lambda session=session: gateway.register(session, replace=False))
+            for session in gateway.sessions(sessions)
+            if gateway.hook(session) is not None
+        ]
+    return results or [(False, f"no session posts to an address of {sender.name}: `senders register` makes them.")]
+
+
+def check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
+    """Whether each session posts to the URL, and whether a test event arrives where the gateway sends one."""
+    results: list[Result] = []
+    with _connected(sender, url) as gateway:
+        for session in gateway.sessions(sessions):
+            own = gateway.hook(session)
+            results.append(_describe(session, own, url))
+            if own is not None and own.url == url and gateway.api.test is not None:
+                results.append(_attempt(session, lambda session=session, own=own: gateway.test(session, own)))
+    return results
+
+
+def check_ingest(url: str) -> Result:
+    """Ingest answers 401 to an unsigned webhook of a sender that it knows, and 404 to one that it does not know."""
+    try:
+        status = requests.post(url, b"", timeout=TIMEOUT_SECONDS, allow_redirects=False).status_code
+    except requests.RequestException as error:
+        return False, f"{url} does not answer ({type(error).__name__}): start ingest, or give its address by --ingest."
+    if status == 401:
+        return True, f"{url} knows the sender, and refuses an unsigned webhook."
+    return False, f"{url} answers {status} instead of 401: does this ingest read the same senders.toml?"
+
+
+def wait_for_ingest(url: str) -> None:
+    """Return once ingest knows the sender, or after a while: the gateway may verify the address at once."""
+    end = time.monotonic() + _INGEST_WAIT_SECONDS
+    while not check_ingest(url)[0] and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gateway:
+    """The gateway of a sender that shall post to the URL."""
+
+    sender: Sender
+    url: str
+    api: WebhookApi
+    client: SenderClient
+
+    def sessions(self, named: Sequence[str]) -> Sequence[str]:
+        return named or sender_webhooks.sessions_of(self.api, self.client.call)
+
+    def hook(self, session: str) -> Hook | None:
+        """The session's webhook that is the sender's."""
+        return sender_webhooks.find(self.api.hooks(self.client.call, session), self.sender.name, self.url)
+
+    def register(self, session: str, *, replace: bool) -> str:
+        key = self.sender.secrets[0]
+        header = STATIC_HEADER_PATTERN.fullmatch(key) if self.sender.scheme.allows_static_header else None
+        proof = None if header is None else (header[1], header[2])
+        target = Target(self.url, key, proof, self.sender.verify_token)
+        name, call = self.sender.name, self.client.call
+        before = sender_webhooks.register(self.api, call, session, name, target, replace=replace)
+        if before is None:
+            return f"{session} posts to {self.url} now."
+        return f"{session} posted to {before.url}, and posts to {self.url} now; its secret is that of senders.toml."
+
+    def test(self, session: str, hook: Hook) -> str:
+        assert self.api.test is not None, "the caller checked it"
+        self.api.test(self.client.call, session, hook)
+        return f"{session} posted a test event, which was accepted."
+
+
+@contextmanager
+def _connected(sender: Sender, url: str) -> Generator[_Gateway]:
+    client = SenderClient(sender.name, sender.kind, sender.base_url, sender.api_key, secrets=sender.secrets)
+    with closing(client):
+        yield _Gateway(sender, url, APIS[sender.kind], client)
+
+
+def _attempt(session: str, action: Callable[[], str]) -> Result:
+    try:
+        return True, action()
+    except errors.SakError as error:
+        return False, f"{session}: {error}."
+
+
+def _describe(session: str, own: Hook | None, url: str) -> Result:
+    if own is None:
+        return False, f"{session} does not post here: `senders register` makes it."
+    if own.url != url:
+        return False, f"{session} posts to {own.url} instead of {url}: `senders move` changes it."
+    if not own.is_active:
+        return False, f"{session} has {url} and does not post there: its webhook is switched off at the gateway."
+    return True, f"{session} posts to {url}."
