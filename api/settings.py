@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from api.gateway.settings import GatewaySettingsError as GatewayError
@@ -38,8 +39,10 @@ class Settings:
     """Whether clients reach the API over TLS, which a proxy ends."""
     replica_url: str | None = field(default=None, repr=False)
     """A read replica; None: there is none."""
-    senders: Mapping[str, Sender] = field(default_factory=dict[str, Sender], repr=False)
-    """The other gateways by name, which send through their own interfaces."""
+    senders_file: Path = Path("senders.toml")
+    """The file with the other gateways, which is read again when it changes; it need not exist."""
+    sender: Sender | None = field(default=None, repr=False)
+    """The gateway of the variables."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -72,6 +75,7 @@ class Settings:
                 f"SAK_HISTORY_SECONDS must be 0 or at least {_MIN_HISTORY_READ_SECONDS}, as SAK limits the request"
                 " rate."
             )
+        senders_file.all_of(environ)  # a mistake in the file is an error at start
         return cls(
             database_url,
             token,
@@ -83,7 +87,8 @@ class Settings:
             direct_url,
             _parse_switch(environ, "API_HTTPS"),
             read_url,
-            senders_file.all_of(environ),
+            senders_file.path(environ),
+            senders_file.of_variables(environ),
         )
 
 

@@ -10,13 +10,12 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 
-from api.gateway.sender_client import SenderClient
-from api.gateway.sender_dialects import DIALECTS
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
 from api.sending.history_reader import HistoryReader
 from api.sending.outbox import Outbox, SendOutcome
 from api.sending.requests import SendRequest
+from api.sending.senders import Senders
 from api.sending.session_monitor import SessionMonitor
 from api.settings import Settings
 from store.postgres import errors
@@ -32,12 +31,18 @@ _DUPLICATE_WAIT_SECONDS = 60.0
 """Seconds that a duplicate waits for the outcome of the original, whose call takes little more than 50."""
 _SWEEP_INTERVAL = 5.0
 """Seconds between two searches for sends of processes that died."""
+_RELOAD_INTERVAL = 1.0
+"""Seconds between two looks at senders.toml."""
 
 
 class SendDispatcher:
-    def __init__(self, outbox: Outbox | None, background: Sequence[SessionMonitor | HistoryReader] = ()) -> None:
+    def __init__(
+        self, outbox: Outbox, senders: Senders, background: Sequence[SessionMonitor | HistoryReader] = ()
+    ) -> None:
         """`background` runs as long as sends are accepted."""
         self._outbox = outbox
+        self._senders = senders
+        self._is_open = False
         self._background = background
         self._gateway_limiter = anyio.CapacityLimiter(_MAX_GATEWAY_CALLS)
         self._database_limiter = anyio.CapacityLimiter(2)
@@ -45,14 +50,8 @@ class SendDispatcher:
 
     @classmethod
     def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
-        """Without a gateway in the settings, `send` raises ApiError."""
-        senders = [
-            SenderClient(sender.name, sender.kind, sender.base_url, sender.api_key, timeouts)
-            for sender in settings.senders.values()
-            if sender.kind in DIALECTS
-        ]
-        if settings.gateway is None and not senders:
-            return cls(None)
+        """Without a gateway, `send` raises ApiError."""
+        senders = Senders.from_settings(settings, timeouts)
         outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts, senders)
         background: list[SessionMonitor | HistoryReader] = []
         if settings.gateway is not None and (session_id := settings.gateway.session_id):
@@ -61,30 +60,28 @@ class SendDispatcher:
             if settings.gateway.api_key and (seconds := settings.history_read_seconds):
                 own_phone = settings.gateway.own_phone
                 background.append(HistoryReader(outbox.pool, outbox.client, session_id, own_phone, seconds))
-        return cls(outbox, background)
+        return cls(outbox, senders, background)
 
     def observe_writes(self, on_write: Callable[[str], None]) -> None:
         """Call `on_write` after every write, with the WAL position that PostgreSQL has reached."""
-        if self._outbox is not None:
-            self._outbox.pool.on_write = on_write
+        self._outbox.pool.on_write = on_write
 
     @property
     def outbox(self) -> Outbox:
         """Raises ApiError where no gateway is configured."""
-        if self._outbox is None or not self._outbox.has_senders:
+        if not self._is_open or not self._senders:
             self.require_sak()
-        assert self._outbox is not None, "SAK was required"
         return self._outbox
 
     @property
     def default_session(self) -> str | None:
         """SAK_SESSION_ID."""
-        sak = None if self._outbox is None else self._outbox.settings
+        sak = self._outbox.settings
         return None if sak is None else sak.session_id
 
     def require_sak(self) -> None:
         """Raise ApiError where SAK is not configured."""
-        sak = None if self._outbox is None else self._outbox.settings
+        sak = self._outbox.settings
         if sak is None or sak.api_key is None:
             missing = "SAK_BASE_URL and SAK_API_KEY are" if sak is None else "SAK_API_KEY is"
             raise ApiError(503, "sak_not_configured", f"No gateway is configured: {missing} not set.")
@@ -92,17 +89,15 @@ class SendDispatcher:
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Accepts sends until the block ends, and marks those of processes that died."""
-        if self._outbox is None:
-            yield
-            return
-        self._outbox.open()
-        tasks = [asyncio.create_task(self._abandon_interrupted(self._outbox))]
+        self._open_if_needed()
+        tasks = [asyncio.create_task(work()) for work in (self._watch_senders, self._abandon_interrupted)]
         tasks += [asyncio.create_task(work.run()) for work in self._background]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await anyio.to_thread.run_sync(self._outbox.close)
+        if self._is_open:
+            await anyio.to_thread.run_sync(self._outbox.close)
 
     async def send(self, request: SendRequest, token_name: str, session_id: str, key: str | None) -> SendOutcome:
         """The outcome of a send; raises ApiError and StoreError only before the gateway is called."""
@@ -136,13 +131,30 @@ class SendDispatcher:
                     outcome = SendOutcome(send, is_new=False)
         return outcome
 
-    async def _abandon_interrupted(self, outbox: Outbox) -> None:
+    def _open_if_needed(self) -> None:
+        """Connect to the database once there is a gateway; without one nothing is sent or looked up."""
+        if not self._is_open and (self._senders or self._outbox.settings is not None):
+            self._outbox.open()
+            self._is_open = True
+
+    async def _watch_senders(self) -> None:
+        while True:
+            await anyio.to_thread.run_sync(self._senders.reload, limiter=self._database_limiter)
+            self._open_if_needed()
+            await asyncio.sleep(_RELOAD_INTERVAL)
+
+    async def _abandon_interrupted(self) -> None:
+        outbox = self._outbox
+
         def abandon() -> list[UUID]:
             with outbox.pool.connection() as connection:
                 unsettled.expire_queued(connection)
                 return unsettled.mark_interrupted(connection, outbox.owner)
 
         while True:
+            if not self._is_open:
+                await asyncio.sleep(_SWEEP_INTERVAL)
+                continue
             try:
                 send_ids = await anyio.to_thread.run_sync(abandon, limiter=self._database_limiter)
             except errors.StoreError as error:

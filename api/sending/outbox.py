@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -21,6 +21,7 @@ from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
 from api.sending import idempotency, recipient
 from api.sending.requests import SendRequest
+from api.sending.senders import Senders
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError, TransientError
@@ -58,14 +59,13 @@ class Outbox:
         database_url: str,
         settings: Settings | None,
         timeouts: Timeouts | None = None,
-        senders: Collection[SenderClient] = (),
+        senders: Senders | None = None,
     ) -> None:
         """`settings` are SAK's, None without SAK; `senders` are the other gateways that can be called."""
         self.owner = f"sends {uuid.uuid4().hex}"
         self.settings = settings
         self._sak = None if settings is None else SakClient(settings, timeouts)
-        self._senders = {sender.name: sender for sender in senders}
-        self.has_senders = bool(senders)
+        self.senders = senders
         self.pool = Pool(database_url, self.owner, size=_POOL_SIZE, read_only=False)
         # A burst waits here, not in the pool, whose time-out is short.
         self._pool_slots = threading.BoundedSemaphore(_POOL_SIZE)
@@ -82,9 +82,8 @@ class Outbox:
         return self._sak
 
     def sender_of(self, session_id: str) -> SenderClient | None:
-        """The gateway of a session that is not SAK's; its id begins with the sender's name and a colon."""
-        name, colon, _ = session_id.partition(":")
-        return self._senders.get(name) if colon else None
+        """The gateway of a session that is not SAK's."""
+        return None if self.senders is None else self.senders.of_session(session_id)
 
     def open(self) -> None:
         self.pool.open()
@@ -95,8 +94,9 @@ class Outbox:
             self._in_flight_changed.wait_for(lambda: not self._in_flight_count, _CLOSE_WAIT_SECONDS)
         self._closed = True
         self.pool.close()
-        for client in (*self._senders.values(), *([] if self._sak is None else [self._sak])):
-            client.close()
+        for client in (self.senders, self._sak):
+            if client is not None:
+                client.close()
 
     def __enter__(self) -> Self:
         self.open()

@@ -1,0 +1,82 @@
+"""The gateways of senders.toml that send, each with its client; the file is read again when it changes."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from api.gateway.sender_client import SenderClient
+from api.gateway.sender_dialects import DIALECTS
+from api.gateway.timeouts import Timeouts
+from api.settings import Settings
+from environment import senders_file
+from environment.senders_file import Sender
+from environment.watched_file import WatchedFile
+from telemetry.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+
+class Senders:
+    """All of them, for use by many threads; only one reloads."""
+
+    def __init__(self, path: Path, of_environ: Sender | None, timeouts: Timeouts | None = None) -> None:
+        """Raises SendersFileError if the file is not as it must be."""
+        self._file = WatchedFile(path)
+        self._of_environ = of_environ
+        self._timeouts = timeouts
+        self._by_name: Mapping[str, tuple[Sender, SenderClient]] = {}
+        self._file.has_changed()
+        self._read()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
+        return cls(settings.senders_file, settings.sender, timeouts)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
+
+    def of_session(self, session_id: str) -> SenderClient | None:
+        """The gateway of a session that is not SAK's; its id begins with the sender's name and a colon."""
+        name, colon, _ = session_id.partition(":")
+        known = self._by_name.get(name) if colon else None
+        return None if known is None else known[1]
+
+    def reload(self) -> None:
+        """Read the file if it has changed; a mistake in it changes nothing and is logged."""
+        if not self._file.has_changed():
+            return
+        before = self._by_name
+        try:
+            self._read()
+        except SettingsError as error:
+            log.warning("the senders stay as they are: %s", error)
+        else:
+            if self._by_name.keys() != before.keys():
+                log.info("the gateways that send have changed: %s", ", ".join(self._by_name) or "there are none")
+
+    def close(self) -> None:
+        for _, client in self._by_name.values():
+            client.close()
+
+    def _read(self) -> None:
+        senders = senders_file.merged(senders_file.read(self._file.path), self._of_environ)
+        # The connections of what stays as it was are kept, and a running send keeps the client that it has.
+        self._by_name = {
+            name: self._by_name[name]
+            if name in self._by_name and self._by_name[name][0] == sender
+            else self._new(sender)
+            for name, sender in senders.items()
+            if sender.kind in DIALECTS
+        }
+
+    def _new(self, sender: Sender) -> tuple[Sender, SenderClient]:
+        client = SenderClient(
+            sender.name,
+            sender.kind,
+            sender.base_url,
+            sender.api_key,
+            timeouts=self._timeouts,
+            secrets=sender.secrets,
+        )
+        return sender, client
