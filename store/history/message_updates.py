@@ -57,8 +57,21 @@ def from_fact(
         sender=None if is_ack else fact.sender,
         occurred_at=event.effective_time(fact.time),
         status=fact.status if is_ack else None,
-        text=fact.text if isinstance(fact, Edit) else fact.emoji if isinstance(fact, Reaction) else None,
+        text=_text(fact),
     )
+
+
+def _text(fact: Ack | Edit | Delete | Reaction) -> str | None:
+    """The new text, the emoji, or the reason of a failure."""
+    match fact:
+        case Ack():
+            return fact.reason
+        case Edit():
+            return fact.text
+        case Reaction():
+            return fact.emoji
+        case Delete():
+            return None
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:

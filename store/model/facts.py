@@ -74,6 +74,8 @@ class Ack:
     address: str | None
     """The chat, if the event names it; without it the ack applies only if one message of the session has the id."""
     time: int | None
+    reason: str | None = None
+    """Why the message failed, in words and without a full stop; None if the event does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,12 @@ MESSAGE_JSON: LiteralString = f"""(
             CASE WHEN m.direction = 'outgoing' THEN (
                 SELECT s.idempotency_key FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
             ) END AS idempotency_key,
-            NULL::text AS reason,
+            CASE WHEN m.status = 'failed' THEN (
+                SELECT u.text FROM message_updates AS u
+                WHERE u.key_id = m.key_id AND u.kind = 'ack' AND u.status = 'failed' AND u.text IS NOT NULL
+                ORDER BY u.occurred_at DESC, u.digest
+                LIMIT 1
+            ) END AS reason,
             {_TOLD_BY} AS told_by, coalesce({_MISSED_BY}, '[]') AS missed_by, m.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
+from environment import sender_errors
 from store.model import addresses
 from store.model.facts import Ack, DisplayName, Fact
 from worker.senders.meta import content
@@ -197,7 +198,24 @@ def _status(item: JsonObject) -> tuple[Fact, ...]:
     status = statuses.parse(item.get("status"))
     if status is None:
         raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
-    return (Ack(message_id, status, _recipient(item), timestamps.parse(item.get("timestamp"))),)
+    reason = _failure(item) if status == "failed" else None
+    return (Ack(message_id, status, _recipient(item), timestamps.parse(item.get("timestamp")), reason),)
+
+
+def _failure(item: JsonObject) -> str | None:
+    """Why the message failed, with Meta's code, and in Meta's words if we have none."""
+    error = next(iter(objects(item.get("errors"))), None)
+    if error is None:
+        return None
+    details = json_document.as_object(error.get("error_data")) or {}
+    code = text.identifier(error.get("code"))
+    told = (
+        text.label(value, text.MAX_NAME) for value in (details.get("details"), error.get("title"), error.get("message"))
+    )
+    words = sender_errors.META.get(code or "") or next((each.rstrip(".") for each in told if each), None)
+    if words is None:
+        return None if code is None else f"Meta says no more than the code {code}"
+    return words if code is None else f"{words} (Meta's code {code})"
 
 
 def _recipient(item: JsonObject) -> str | None:

@@ -74,18 +74,19 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
 
 
 def read_failure(event: Event) -> tuple[Fact, ...]:
-    """`message.failed`, which comes beside the ack."""
-    return _acks(event, "failed")
+    """`message.failed`, which comes beside the ack and may say why."""
+    told = (text.label(event.data.get(key), text.MAX_NAME) for key in ("reason", "error"))
+    return _acks(event, "failed", next((each.rstrip(".") for each in told if each), None))
 
 
-def _acks(event: Event, status: Status) -> tuple[Fact, ...]:
+def _acks(event: Event, status: Status, reason: str | None = None) -> tuple[Fact, ...]:
     value = event.data.get("messageId") or event.data.get("id")
     message_id = message_ids.bare(value)
     if message_id is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     serialized = message_ids.parse_serialized(value)
     chat = addresses.parse(event.data.get("chatId") or (serialized and serialized.chat))
-    return (Ack(message_id, status, chat, event.time),)
+    return (Ack(message_id, status, chat, event.time, reason),)
 
 
 def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
