@@ -19,7 +19,7 @@ from api.sending.senders import Senders
 from api.sending.session_monitor import SessionMonitor
 from api.settings import Settings
 from store.postgres import errors
-from store.sending import unsettled
+from store.sending import echoes, unsettled
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,8 @@ class SendDispatcher:
         def abandon() -> list[UUID]:
             with outbox.pool.connection() as connection:
                 unsettled.expire_queued(connection)
+                for send_id in echoes.settle(connection):
+                    log.info("send %s was sent, as an event of its gateway shows", send_id)
                 return unsettled.mark_interrupted(connection, outbox.owner)
 
         while True:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from api.gateway import errors, timeouts, times
 from api.gateway.payloads import SendResponse, SentMessage
 from api.http.errors import ApiError
-from api.sending import outbox
+from api.sending import outbox, sender_reconciliation
 from api.sending.outbox import Outbox
 from store.model import addresses
 from store.sending import unsettled
@@ -38,14 +38,12 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
         return Reconciliation(send, is_settled=False, explanation="The call to SAK is still running.")
     if send.state not in ("unknown", "queued"):
         return Reconciliation(send, is_settled=True, explanation="Its outcome is known already.")
-    if sending.sender_of(send.session_id) is not None:
-        return Reconciliation(send, is_settled=False, explanation=_NO_LIST)
+    if ":" in send.session_id:
+        return _reconcile_with_sender(sending, send)
     try:
         entries = _list_sent(sending, send)
     except errors.SakError as error:
-        seconds = errors.retry_after(error)
-        headers = {} if seconds is None else {"retry-after": str(math.ceil(seconds))}
-        raise ApiError(502, "sak_unavailable", f"SAK did not return its list: {error}.", headers) from error
+        raise _unavailable("SAK", error) from error
     if send.gateway_id is not None:
         is_listed = any(entry.message_id == send.gateway_id for entry in entries)
         return Reconciliation(send, is_settled=False, explanation=_STILL_QUEUED if is_listed else _MISSING_QUEUED)
@@ -56,7 +54,26 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
     return Reconciliation(sending.complete(send, result), is_settled=True, explanation=explanation)
 
 
-_NO_LIST = "This gateway has no list of what it sent: only its events can show the message."
+def _reconcile_with_sender(sending: Outbox, send: Send) -> Reconciliation:
+    sender = sending.sender_of(send.session_id)
+    if sender is None:
+        return Reconciliation(send, is_settled=False, explanation=_UNKNOWN_SENDER)
+    try:
+        result = sender_reconciliation.result(sending, sender, send)
+    except errors.SakError as error:
+        raise _unavailable(sender.title, error) from error
+    if isinstance(result, str):
+        return Reconciliation(send, is_settled=False, explanation=result)
+    return Reconciliation(sending.complete(send, result), is_settled=True, explanation="Its message was found: sent.")
+
+
+def _unavailable(gateway: str, error: errors.SakError) -> ApiError:
+    seconds = errors.retry_after(error)
+    headers = {} if seconds is None else {"retry-after": str(math.ceil(seconds))}
+    return ApiError(502, "sak_unavailable", f"{gateway} did not return its list: {error}.", headers)
+
+
+_UNKNOWN_SENDER = "Its gateway is not known here: ask the api, whose senders.toml must have it."
 _STILL_QUEUED = (
     "SAK queued it, and its list never changes: the queue is in SAK's memory, drops it after about 20 s, and nothing "
     "links its id to WhatsApp's. If it was sent, it is a separate message."

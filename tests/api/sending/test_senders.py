@@ -1,5 +1,6 @@
 """Sends through gateways of `senders.toml`, each by its own interface, with the same states as SAK's."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ import pytest
 
 from dev.gateway import senders as pretend_senders
 from dev.gateway.senders import BARE_ID, KEY, OWN_NUMBER, WAMID, PretendSenders
-from tests.support.history_writer import ApiClient
+from store.model.facts import Ack, Message
+from tests.support.history_writer import ApiClient, HistoryWriter
 from tests.support.sending_api import SESSION_ID, SHORT_TIMEOUTS, ApiStarter
+from tests.support.waiting import wait_until
 
 WORDS = {
     "waha": "default",
@@ -125,3 +128,100 @@ def test_a_refusal_is_failed_and_an_unclear_answer_unknown(client: ApiClient, se
         has_words = words in body["error"]
         told.append((session_id, http, data.get("status"), data.get("code") or body["code"], has_words or body))
     assert told == [(session_id, http, status, code, True) for session_id, _, http, status, code, _ in REFUSALS]
+
+
+def test_a_gateway_that_is_added_while_the_api_runs_sends_without_a_restart(
+    senders: PretendSenders, tmp_path: Path, start_api: ApiStarter
+) -> None:
+    """A mistake in the file changes nothing."""
+    file = tmp_path / "senders.toml"
+    client = start_api(SHORT_TIMEOUTS, SENDERS_FILE=str(file), SAK_BASE_URL="", SAK_API_KEY="")
+    section = f'[late]\nkind = "waha"\nsecrets = ["made-up"]\nbase_url = "{senders.url}/waha"\napi_key = "{KEY}"\n'
+
+    assert send(client, "late:default")[0] == 503
+    file.write_text(section, encoding="utf-8")
+    wait_until(lambda: send(client, "late:default")[0] == 200)
+    file.write_text(f"{section}[odd]\nkind = 7\n", encoding="utf-8")
+    assert send(client, "late:default")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("more than 24 hours have passed (Meta's code 131047)", "more than 24 hours have passed (Meta's code 131047)"),
+        (None, "the gateway reported that it failed, and not why"),
+    ],
+)
+def test_a_failure_that_is_reported_later_is_that_of_the_send_and_of_the_message(
+    client: ApiClient, history: HistoryWriter, reason: str | None, words: str
+) -> None:
+    """Meta takes a message and finds out later that it may not deliver it."""
+    session_id, to = "meta-one:105000000000072", "919811000011"
+    _, body = send(client, session_id)
+    history.store(Ack(WAMID, "failed", to, None, reason), session=session_id)
+
+    sent = client.get_data(f"/api/sends/{body['data']['send_id']}")
+    [message] = client.get_data(f"/api/chats/{to}")["messages"]
+
+    assert (sent["status"], sent["code"], sent["reason"]) == ("failed", "not_delivered", words)
+    assert (message["status"], message["reason"]) == ("failed", reason)
+
+    history.store(Ack(WAMID, "delivered", to, None), session=session_id)
+    assert client.get_data(f"/api/sends/{body['data']['send_id']}")["status"] == "sent"
+
+
+def echo(send_text: str = "Ready", message_id: str = "3EB0ECH0", to: str = "919811000011") -> Message:
+    """What a gateway reports about a message that it sent."""
+    now = time.time_ns() // 1_000_000
+    return Message(to, "outgoing", message_id, now, "text", "conversation", "complete", text=send_text)
+
+
+def unknown_send(client: ApiClient, senders: PretendSenders, session_id: str = "waha-one:default") -> str:
+    """The id of a send whose answer was lost."""
+    senders.loses_answers = True
+    status, body = send(client, session_id)
+    senders.loses_answers = False
+    assert status == 504
+    return body["data"]["send_id"]
+
+
+def test_an_event_about_a_send_without_an_answer_settles_it(
+    client: ApiClient, senders: PretendSenders, history: HistoryWriter
+) -> None:
+    """One that may be another's does not."""
+    send_id = unknown_send(client, senders)
+    history.store(echo("Another text", "3EB0A"), echo(), session="waha-one:default")
+
+    wait_until(lambda: client.get_data(f"/api/sends/{send_id}")["status"] == "sent")
+
+    assert client.get_data(f"/api/sends/{send_id}")["messageId"] == "3EB0ECH0"
+    twins = [unknown_send(client, senders) for _ in range(2)]
+    history.store(echo(message_id="3EB0TW1N"), session="waha-one:default")
+    for twin in twins:
+        data = client.post(f"/api/sends/{twin}/reconcile").json()["data"]
+        assert (data["settled"], data["explanation"]) == (
+            False,
+            "Its message cannot be told from those of 1 other sends with the same text.",
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "settled", "words"),
+    [
+        *((kind, True, "Its message was found: sent.") for kind in ("waha", "openwa", "evolution", "gowa")),
+        *((kind, False, "keeps no list of them: only the chat on a phone") for kind in ("meta", "wuzapi")),
+    ],
+)
+def test_a_gateway_s_list_tells_what_became_of_a_send_or_nothing_can(
+    client: ApiClient, senders: PretendSenders, kind: str, *, settled: bool, words: str
+) -> None:
+    """A gateway that reports nothing of what it sends may still list it."""
+    send_id = unknown_send(client, senders, f"{kind}-one:{WORDS[kind]}")
+    without = client.post(f"/api/sends/{send_id}/reconcile").json()["data"]
+    senders.listed = ["Ready", "Something else"]
+
+    data = client.post(f"/api/sends/{send_id}/reconcile").json()["data"]
+
+    assert not without["settled"]
+    assert (data["settled"], data["status"]) == (settled, "sent" if settled else "unknown")
+    assert words in data["explanation"]
