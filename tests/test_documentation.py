@@ -6,10 +6,20 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
+from environment.sender_kinds import KINDS
 from tests.support import documentation
 from tests.support.documentation import SHELL_LANGUAGES, CommandBlock
 
 BLOCKS = [block for page in documentation.documents() for block in documentation.command_blocks(page)]
+SENDER_QUESTIONS = [
+    "How do I register it?",
+    "How is a webhook verified?",
+    "Which sessions does it have?",
+    "What does it tell?",
+    "What does it never tell?",
+    "What must I know when I send?",
+    "What of the past can be read?",
+]
 LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:|mailto:)([^)\s#]*)(#[^)\s]*)?\)")
 
 
@@ -67,8 +77,20 @@ def anchors(path: Path) -> set[str]:
 
 
 def test_the_readme_links_every_page_and_fits_on_one() -> None:
+    """But those of the senders, which are linked from theirs."""
     text = (ROOT / "README.md").read_text()
     linked = set(re.findall(r"\(((?:docs/)?\w+\.md)", text))
 
-    assert linked == set(documentation.documents()) - {"README.md"}
+    assert linked == {page for page in documentation.documents() if page.count("/") < 2} - {"README.md"}
     assert len(text.splitlines()) < 130
+
+
+def test_each_sender_has_a_page_with_the_same_questions_and_a_link_to_it() -> None:
+    """Whoever compares two gateways finds the answers in the same place."""
+    pages = {kind: (ROOT / "docs" / "senders" / f"{kind}.md").read_text() for kind in KINDS if kind != "sak"}
+
+    assert {kind: re.findall(r"^## (.*)$", text, re.MULTILINE) for kind, text in pages.items()} == dict.fromkeys(
+        pages, SENDER_QUESTIONS
+    )
+    linked = re.findall(r"\(senders/(\w+)\.md\)", (ROOT / "docs" / "senders.md").read_text())
+    assert sorted(linked) == sorted(pages)

@@ -26,8 +26,8 @@ class CommandBlock:
 
 
 def documents() -> list[str]:
-    """The paths of all pages, from the root: those in docs/ and in the root itself."""
-    paths = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    """The paths of all pages, from the root: those in docs/ and its folders, and in the root itself."""
+    paths = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
     return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
