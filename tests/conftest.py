@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 import redis
+import requests
 
+from api.gateway.timeouts import Timeouts
 from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
+from dev.gateway.server import PretendGateway
 from store.postgres import migrator
 from tests.support.api_server import ApiServers
 from tests.support.databases import DatabasePool, lend_empty_database, run_admin
-from tests.support.history_writer import HistoryWriter
+from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
 from tests.support.pipeline import WorkerPipeline
+from tests.support.sending_api import FAST_TIMEOUTS, ApiStarter
 
 TEMPLATE_DATABASE = "migrated"
 
@@ -63,12 +67,26 @@ def api_databases(servers: EmbeddedServers, template_database: str, api_servers:
     return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
 
 
+@pytest.fixture(scope="session")
+def sending_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
+    """The same, for APIs that send: they change sends in the background."""
+    return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
+
+
 @pytest.fixture
 def database_url(
-    request: pytest.FixtureRequest, servers: EmbeddedServers, databases: DatabasePool, api_databases: DatabasePool
+    request: pytest.FixtureRequest,
+    servers: EmbeddedServers,
+    databases: DatabasePool,
+    api_databases: DatabasePool,
+    sending_databases: DatabasePool,
 ) -> Iterator[str]:
     """A migrated database for one test."""
-    pool = api_databases if "api_url" in request.fixturenames else databases
+    pool = databases
+    if "lend_api" in request.fixturenames:
+        pool = sending_databases
+    elif "api_url" in request.fixturenames:
+        pool = api_databases
     with pool.lend() as name:
         yield servers.postgres.url_of(name)
 
@@ -113,3 +131,30 @@ def history(database_url: str) -> HistoryWriter:
 def api_url(database_url: str, api_servers: ApiServers) -> str:
     """The URL of an API on the database of the test, which other tests had before."""
     return api_servers.url(database_url)
+
+
+@pytest.fixture(scope="session")
+def running_gateway() -> Iterator[PretendGateway]:
+    with PretendGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(running_gateway: PretendGateway) -> Iterator[PretendGateway]:
+    """A pretend SAK that knows nothing of other tests."""
+    yield running_gateway
+    running_gateway.reset()
+
+
+@pytest.fixture
+def lend_api(database_url: str, gateway: PretendGateway, api_servers: ApiServers) -> Iterator[ApiStarter]:
+    """Lends an API that sends through `gateway` with the timeouts of the argument; other tests had it before."""
+    # The reader of SAK's list would write to the database between two tests.
+    variables = gateway.account.to_environ(gateway.base_url) | {"SAK_HISTORY_SECONDS": "0"}
+    with requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {API_TOKEN}"
+
+        def lend(timeouts: Timeouts = FAST_TIMEOUTS) -> ApiClient:
+            return ApiClient(api_servers.url(database_url, timeouts, **variables), http)
+
+        yield lend

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from dev.gateway.account import GatewayAccount
 from dev.gateway.app import BASE_PATH, create_app
@@ -33,16 +34,15 @@ class PretendGateway:
         reports: bool = False,
     ) -> None:
         self.account = account or GatewayAccount()
-        self.state = GatewayState(self.account)
-        self.misbehaviours = MisbehaviourQueue()
-        self.rate_limit = RateLimit(per_minute)
-        self.reports = MessageReports(self.state, on=reports)
-        wires = OpenConnections()
+        self._per_minute = per_minute
+        self._has_reports = reports
+        self._connections = OpenConnections()
         self._port = port
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self.state, self.misbehaviours, wires, self.rate_limit, self.reports),
-                http=wires.protocol_class(),
+                self._handle,
+                interface="asgi3",
+                http=self._connections.protocol_class(),
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -54,6 +54,7 @@ class PretendGateway:
         self._thread = threading.Thread(target=self._serve, name="gateway", daemon=True)
         self._listener: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._create_app()
 
     @property
     def root_url(self) -> str:
@@ -78,12 +79,30 @@ class PretendGateway:
 
     def stop(self) -> None:
         """Ends what hangs, answers what is nearly answered, and closes the port; a second time does nothing."""
-        if self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self.misbehaviours.stopping.set)
+        self._end_hanging()
         self._server.should_exit = True
         self._thread.join()
         if self._listener is not None:
             self._listener.close()
+
+    def reset(self) -> None:
+        """Ends what hangs and forgets everything: from now on, a new gateway answers on the port."""
+        self._end_hanging()
+        self._create_app()
+
+    def _create_app(self) -> None:
+        self.state = GatewayState(self.account)
+        self.misbehaviours = MisbehaviourQueue()
+        self.rate_limit = RateLimit(self._per_minute)
+        self.reports = MessageReports(self.state, on=self._has_reports)
+        self._app = create_app(self.state, self.misbehaviours, self._connections, self.rate_limit, self.reports)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def _end_hanging(self) -> None:
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self.misbehaviours.stopping.set)
 
     def _serve(self) -> None:
         asyncio.run(self._run_server())

@@ -6,9 +6,9 @@ from playwright.sync_api import Browser, Page
 from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.postgres import connections
-from tests.support.api_server import running_api
 from tests.support.browser import BrowserUser, launched_chromium, open_browser_user
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.history_writer import HistoryWriter, message_fact
+from tests.support.sending_api import ApiStarter
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +25,14 @@ def browser_user(browser: Browser, api_url: str) -> Iterator[BrowserUser]:
 
 
 @pytest.fixture
-def gateway() -> Iterator[PretendGateway]:
-    with PretendGateway() as found:
-        yield found
-
-
-@pytest.fixture
 def writer(
-    browser: Browser, gateway: PretendGateway, database_url: str, history: HistoryWriter
+    browser: Browser, gateway: PretendGateway, lend_api: ApiStarter, history: HistoryWriter
 ) -> Iterator[BrowserUser]:
     """Somebody with a conversation open, in front of an API that has a gateway."""
     session = gateway.account.session_id
     history.store(message_fact("Do you have this in stock?"), session=session)
     history.execute("UPDATE whatsapp_messages SET unread = false")
-    environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN} | gateway.account.to_environ(gateway.base_url)
-    with running_api(environ) as url, open_browser_user(browser, url) as somebody:
+    with open_browser_user(browser, lend_api().url) as somebody:
         somebody.sign_in().locator("a.chat").click()
         yield somebody
 

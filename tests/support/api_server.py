@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Generator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import uvicorn
 
@@ -13,6 +13,8 @@ from api.app import create_app
 from api.gateway.timeouts import Timeouts
 from tests.support.history_writer import API_TOKEN
 from worker.housekeeping.indexer import Indexer
+
+_Configuration: TypeAlias = tuple[Timeouts | None, tuple[tuple[str, str], ...]]
 
 
 @contextlib.contextmanager
@@ -35,23 +37,25 @@ def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) ->
 
 
 class ApiServers:
-    """APIs that run until they are stopped, one for each database."""
+    """APIs that run until they are stopped, one for each database, timeouts and environment."""
 
     def __init__(self) -> None:
-        self._running: dict[str, tuple[str, contextlib.ExitStack]] = {}
+        self._running: dict[str, dict[_Configuration, tuple[str, contextlib.ExitStack]]] = {}
 
-    def url(self, database_url: str) -> str:
-        """The URL of the API on the database, which starts if it does not run."""
-        if database_url not in self._running:
+    def url(self, database_url: str, timeouts: Timeouts | None = None, **variables: str) -> str:
+        """The URL of an API on the database, which starts if it does not run."""
+        running = self._running.setdefault(database_url, {})
+        configuration = timeouts, tuple(variables.items())
+        if configuration not in running:
             stack = contextlib.ExitStack()
-            url = stack.enter_context(running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}))
-            self._running[database_url] = url, stack
-        return self._running[database_url][0]
+            environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **variables}
+            running[configuration] = stack.enter_context(running_api(environ, timeouts)), stack
+        return running[configuration][0]
 
     def stop(self, database_url: str) -> None:
-        """Stop the API on the database if it runs."""
-        _, stack = self._running.pop(database_url, ("", contextlib.ExitStack()))
-        stack.close()
+        """Stop the APIs on the database."""
+        for _, stack in self._running.pop(database_url, {}).values():
+            stack.close()
 
     def __enter__(self) -> Self:
         return self

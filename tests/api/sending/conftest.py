@@ -31,5 +31,5 @@ def start_api(database_url: str, gateway: PretendGateway) -> Iterator[ApiStarter
 
 
 @pytest.fixture
-def sending_client(start_api: ApiStarter) -> ApiClient:
-    return start_api()
+def sending_client(lend_api: ApiStarter) -> ApiClient:
+    return lend_api()

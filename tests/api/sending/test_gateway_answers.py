@@ -68,10 +68,10 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_every_answer_leads_to_the_one_state_that_is_true(
-    case: Case, gateway: PretendGateway, start_api: ApiStarter, history: HistoryWriter
+    case: Case, gateway: PretendGateway, lend_api: ApiStarter, history: HistoryWriter
 ) -> None:
     """A wrong state here is a message sent twice, or one that nobody knows was never sent."""
-    sender = start_api(case.deadlines)
+    sender = lend_api(case.deadlines)
     if case.fault is not None:
         gateway.misbehave(case.fault)
 
@@ -157,10 +157,10 @@ def test_a_number_that_no_message_can_have_is_not_taken_for_one(
 
 @pytest.mark.parametrize(("headers", "seconds"), [({"Retry-After": "17"}, "17"), ({}, "60")])
 def test_a_rate_limit_says_when_to_try_again(
-    gateway: PretendGateway, start_api: ApiStarter, headers: dict[str, str], seconds: str
+    gateway: PretendGateway, lend_api: ApiStarter, headers: dict[str, str], seconds: str
 ) -> None:
     """The sender's program waits by the header, and not by the sentence."""
-    sender = start_api(replace(FAST_TIMEOUTS, max_attempts=1))
+    sender = lend_api(replace(FAST_TIMEOUTS, max_attempts=1))
     gateway.misbehave(Misbehaviour("answer", status=429, code="RATE_LIMIT", headers=headers))
     response = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
 
@@ -169,17 +169,18 @@ def test_a_rate_limit_says_when_to_try_again(
 
 
 @pytest.mark.parametrize("kind", ["image", "document", "video"])
-def test_a_failed_file_says_the_same_of_every_kind(gateway: PretendGateway, start_api: ApiStarter, kind: str) -> None:
+def test_a_failed_file_says_the_same_of_every_kind(
+    gateway: PretendGateway, sending_client: ApiClient, kind: str
+) -> None:
     """SAK answers 500 for images and videos and 200 for documents: not the sender's concern."""
     contents = {
         "image": b"\x89PNG\r\n\x1a\n" + bytes(8),
         "document": b"%PDF-1.7",
         "video": b"\x00\x00\x00\x18ftypmp42" + bytes(8),
     }
-    sender = start_api()
     gateway.misbehave(Misbehaviour("failed"))
-    response = sender.http.post(
-        f"{sender.url}/api/send", data={"to": RECIPIENT_PHONE}, files={kind: ("a", contents[kind])}, timeout=30
+    response = sending_client.http.post(
+        f"{sending_client.url}/api/send", data={"to": RECIPIENT_PHONE}, files={kind: ("a", contents[kind])}, timeout=30
     )
     data = response.json()["data"]
 

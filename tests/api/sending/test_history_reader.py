@@ -65,12 +65,12 @@ def outgoing(history: HistoryWriter) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_message_of_another_client_is_a_row_and_ends_the_waiting(
-    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
     """The owner answers with another program of the gateway, which sends no event about it."""
     asked_at = time.time_ns() // 1_000_000 - 600_000
     history.store(replace(message_fact("price?", address=RECIPIENT_PHONE), time=asked_at), session=SESSION_ID)
-    api = start_api()
+    api = lend_api()
     before = api.get_data("/api/stats")["waiting"]["chats"]
     sent = gateway.state.send(f"+{RECIPIENT_PHONE}", "text", "40 rupees", None, None)
     gateway.state.send(RECIPIENT_PHONE, "image", "", None, "failed")
@@ -88,10 +88,10 @@ def test_a_message_of_another_client_is_a_row_and_ends_the_waiting(
 
 
 def test_our_own_sends_are_in_the_list_and_are_no_second_row(
-    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
     """Every send of ours is an entry there, too."""
-    assert start_api().post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).status_code == 200
+    assert lend_api().post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).status_code == 200
     age(gateway)
 
     assert read(reader, history) == 0
@@ -99,11 +99,11 @@ def test_our_own_sends_are_in_the_list_and_are_no_second_row(
 
 
 def test_a_send_whose_answer_was_lost_is_left_to_be_reconciled(
-    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+    reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
     """It is shown as unknown already; a row from the list beside it would be the same message twice."""
     gateway.misbehave(Misbehaviour("hang_after"))
-    api = start_api(SHORT_TIMEOUTS)
+    api = lend_api(SHORT_TIMEOUTS)
     send_id = UUID(api.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["data"]["send_id"])
     age(gateway, 300)
     history.execute("UPDATE sends SET timestamp = timestamp - 300000 WHERE send_id = %s", send_id)

@@ -73,10 +73,10 @@ def test_the_same_key_for_something_else_is_refused(gateway: PretendGateway, sen
     ("fault", "http"), [(Misbehaviour("hang_after"), 504), (Misbehaviour("failed"), 502), (Misbehaviour("queued"), 202)]
 )
 def test_a_repeated_key_gets_the_outcome_of_the_first_request(
-    fault: Misbehaviour, http: int, gateway: PretendGateway, start_api: ApiStarter
+    fault: Misbehaviour, http: int, gateway: PretendGateway, lend_api: ApiStarter
 ) -> None:
     """Above all an unknown send: nothing sends it again by itself."""
-    sender = start_api(SHORT_TIMEOUTS)
+    sender = lend_api(SHORT_TIMEOUTS)
     gateway.misbehave(fault)
 
     answers = [post(sender, "k") for _ in range(3)]

@@ -13,8 +13,8 @@ from tests.support.sending_api import RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarte
 
 
 @pytest.fixture
-def hasty(start_api: ApiStarter) -> ApiClient:
-    return start_api(SHORT_TIMEOUTS)
+def hasty(lend_api: ApiStarter) -> ApiClient:
+    return lend_api(SHORT_TIMEOUTS)
 
 
 def lost(

@@ -118,11 +118,13 @@ def test_the_guides_own_curl_line_sends(sending_client: ApiClient) -> None:
     assert answer.json()["data"]["messageId"].startswith("3EB0")
 
 
-def test_only_the_configured_session_is_sent_from(gateway: PretendGateway, start_api: ApiStarter) -> None:
+def test_only_the_configured_session_is_sent_from(
+    gateway: PretendGateway, sending_client: ApiClient, start_api: ApiStarter
+) -> None:
     """A session's own key sends from its own session, whatever it is told: the send would be kept in the wrong chat."""
     other = {"to": RECIPIENT_PHONE, "text": "hello", "session_id": "another"}
-    wrong = start_api().post("/api/send", other)
-    named = start_api().post("/api/send", {**other, "session_id": SESSION_ID})
+    wrong = sending_client.post("/api/send", other)
+    named = sending_client.post("/api/send", {**other, "session_id": SESSION_ID})
     unnamed = start_api(SAK_SESSION_ID="", SAK_API_KEY=gateway.account.user_key)
 
     assert (wrong.status_code, wrong.json()["code"]) == (400, "wrong_session")

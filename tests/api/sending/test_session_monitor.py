@@ -109,7 +109,7 @@ def test_an_outage_ends_when_the_session_connected_and_not_at_the_next_look(
 
 
 def test_the_status_gives_the_session_its_state_name_and_number(
-    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
     """SAK sends no event of a session, so without the status neither is ever known."""
     look(watch, history)
@@ -117,20 +117,20 @@ def test_the_status_gives_the_session_its_state_name_and_number(
     look(watch, history)
     history.store(message_fact("hello"), session=SESSION_ID)
 
-    (session,) = start_api().get_data("/api/sessions")["sessions"]
+    (session,) = lend_api().get_data("/api/sessions")["sessions"]
     assert (session["state"], session["name"], session["phone"]) == ("disconnected", "Demo", gateway.account.phone)
     assert session["last_connected_at"] == gateway.state.last_connected_at
     assert history.rows("SELECT to_number FROM whatsapp_messages") == [(gateway.account.phone,)]
 
 
 def test_the_newer_of_an_event_and_the_status_says_the_number_and_the_state(
-    watch: SessionMonitor, history: HistoryWriter, gateway: PretendGateway, start_api: ApiStarter
+    watch: SessionMonitor, history: HistoryWriter, gateway: PretendGateway, lend_api: ApiStarter
 ) -> None:
     """A session that is paired anew has another number, whoever says so first."""
     now = time.time_ns() // 1_000_000
     look(watch, history)
     history.store(SessionReport("connecting", "919800000007", now + 60_000), session=SESSION_ID)
-    client = start_api()
+    client = lend_api()
     (after_event,) = client.get_data("/api/sessions")["sessions"]
     history.execute("UPDATE sessions SET phone_at = %s, state_at = %s", now - 60_000, now - 60_000)
     look(watch, history)
@@ -156,10 +156,10 @@ def test_a_time_that_cannot_be_true_ends_no_outage(
 
 
 def test_the_numbers_say_whether_the_gateway_answers_by_itself(
-    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, start_api: ApiStarter
+    watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
     """It reports none of these answers, so whoever got one is still counted as waiting."""
-    client = start_api()
+    client = lend_api()
     unknown = client.get_data("/api/stats")["auto_replies"]
     gateway.state.auto_reply_enabled = True
     look(watch, history)
