@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Protocol, Self
 
 from dev.checkout import ROOT
 from dev.embedded import child_process
@@ -20,6 +19,17 @@ SCRUBBED_VARIABLES = (
 # fmt: on
 """Variables of our own environment that must not reach the processes."""
 STOP_SECONDS = 20.0
+
+
+class Child(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class ManagedProcess:
@@ -49,16 +59,16 @@ class ManagedProcess:
         self._pass_fds = pass_fds
         run = ["-c", f"{prelude}\nimport runpy\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)"]
         self._command = [sys.executable, *(run if prelude else ["-m", module])]
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     @property
     def pid(self) -> int:
-        assert self._popen is not None, f"{self.module} was never started"
-        return self._popen.pid
+        assert self._child is not None, f"{self.module} was never started"
+        return self._child.pid
 
     @property
     def is_running(self) -> bool:
-        return self._popen is not None and self._popen.poll() is None
+        return self._child is not None and self._child.poll() is None
 
     @property
     def output(self) -> str:
@@ -69,11 +79,14 @@ class ManagedProcess:
         """Start it; `extra` is added to the environment of this start only."""
         assert not self.is_running, f"{self.module} runs"
         with self.log_path.open("ab") as log:
-            self._popen = child_process.start(
-                self._command, log, environment=self.environment | extra, pass_fds=self._pass_fds, cwd=str(self._code)
-            )
+            self._child = self._start(log, self.environment | extra)
         self.start_count += 1
         return self
+
+    def _start(self, log: IO[bytes], environment: Mapping[str, str]) -> Child:
+        return child_process.start(
+            self._command, log, environment=environment, pass_fds=self._pass_fds, cwd=str(self._code)
+        )
 
     def restart_if_ended(self) -> None:
         """Restart it if it has ended, as a supervisor does."""
@@ -96,8 +109,8 @@ class ManagedProcess:
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         """The exit code; raises subprocess.TimeoutExpired if it does not end in time."""
-        assert self._popen is not None
-        return self._popen.wait(seconds)
+        assert self._child is not None
+        return self._child.wait(seconds)
 
     def __enter__(self) -> Self:
         return self if self.is_running else self.start()
@@ -105,6 +118,6 @@ class ManagedProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._popen is not None:
+        if self._child is not None:
             self.send_signal(signal.SIGCONT)
             self.kill()

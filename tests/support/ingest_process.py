@@ -7,7 +7,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from typing import Any, Self, cast
 import redis
 
 from ingest.queue import contract
+from tests.support import preloaded_python
+from tests.support.preloaded_python import ForkedProcess
 
 WEBHOOK_SECRET = "a-secret-made-up-for-tests"
 WEBHOOK_PATH = "/whatsapp-webhook"
@@ -49,7 +50,7 @@ class IngestProcess:
         self._log = folder / "ingest.log"
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port = cast("int", self._listener.getsockname()[1])
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -62,7 +63,7 @@ class IngestProcess:
             sys.stderr.write(self.log)
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> ForkedProcess:
         assert self._process is not None
         return self._process
 
@@ -74,13 +75,11 @@ class IngestProcess:
         """Start it and wait until it answers."""
         descriptor = self._listener.fileno()
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ingest"],
-                env=self._environment | {"LISTEN_FD": str(descriptor)},
+            self._process = preloaded_python.start(
+                "ingest",
+                environment=self._environment | {"LISTEN_FD": str(descriptor)},
+                output=log.fileno(),
                 pass_fds=[descriptor],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
             )
         assert self.get("/healthz").status == 200
 

@@ -13,6 +13,7 @@ from dev.chaos import verdict
 from dev.chaos.stream_writer import StreamWriter, connect
 from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
+from tests.support.preloaded_python import PreloadedProcess
 from worker.drain.stream import StreamConsumer
 
 
@@ -31,13 +32,16 @@ class WorkerPipeline:
         self._folder = folder
 
     def create_worker(self, *, prelude: str | None = None, **environment: str) -> ManagedProcess:
-        """A worker that is not started yet; its environment names this pipeline unless told otherwise."""
-        worker = ManagedProcess(
-            "worker",
-            {"DATABASE_URL": self.worker_database_url, "REDIS_URL": self.redis_url, **environment},
-            self._folder / f"worker-{id(self)}-{len(self.workers)}.log",
-            prelude=prelude,
-        )
+        """A worker that is not started yet; its environment names this pipeline unless told otherwise.
+
+        With a prelude, even an empty one, it is a Python of its own.
+        """
+        environment = {"DATABASE_URL": self.worker_database_url, "REDIS_URL": self.redis_url, **environment}
+        log_path = self._folder / f"worker-{id(self)}-{len(self.workers)}.log"
+        if prelude is None:
+            worker = PreloadedProcess("worker", environment, log_path)
+        else:
+            worker = ManagedProcess("worker", environment, log_path, prelude=prelude)
         self.workers.append(worker)
         return worker
 
