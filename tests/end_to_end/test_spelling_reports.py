@@ -3,16 +3,14 @@
 import json
 import os
 import re
-import subprocess
-import sys
 import urllib.parse
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from dev.checkout import ROOT
+from tests.support import preloaded_python
 from tests.support.running_system import RunningSystem, message_webhook, signed_headers
 from tests.support.waiting import wait_until
 
@@ -54,14 +52,7 @@ def fetch(system: RunningSystem, path: str, **headers: str) -> str:
 
 def run_store(system: RunningSystem, *arguments: str) -> str:
     environ = {**os.environ, "DATA_DIR": str(system.stack.data_dir), "DATABASE_URL": ""}
-    done = subprocess.run(
-        [sys.executable, "-m", "store", *arguments],
-        env=environ,
-        cwd=Path(ROOT),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = preloaded_python.run("store", *arguments, environment=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

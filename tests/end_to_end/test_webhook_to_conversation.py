@@ -5,11 +5,10 @@ import os
 import random
 import signal
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+from tests.support import preloaded_python
 from tests.support.running_system import RunningSystem, message_webhook, signed_headers
 from tests.support.waiting import wait_until
 
@@ -17,14 +16,8 @@ WIRE = [json.loads(line) for line in Path("tests/payloads/sak-wire.jsonl").read_
 
 
 def ledger(system: RunningSystem) -> dict[str, int]:
-    printed = subprocess.run(
-        [sys.executable, "-m", "store", "ledger", "--json"],
-        env={**os.environ, "DATA_DIR": str(system.stack.data_dir), "DATABASE_URL": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    return json.loads(printed)
+    environment = {**os.environ, "DATA_DIR": str(system.stack.data_dir), "DATABASE_URL": ""}
+    return json.loads(preloaded_python.run("store", "ledger", "--json", environment=environment).stdout)
 
 
 def test_captured_webhooks_twice_and_shuffled_give_each_chat_and_message_once(system: RunningSystem) -> None:

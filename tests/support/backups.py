@@ -1,13 +1,11 @@
 """What tests about backups ask databases, and the command that is tested."""
 
 import os
-import subprocess
-import sys
 from typing import Any
 
 import psycopg
 
-from dev.checkout import ROOT
+from tests.support import preloaded_python
 
 EXCLUDED_TABLES = {"changes", "feed_epoch", "feed_floor", "migrations", "stream_status", "search_index_position"}
 """Tables in which a restored database differs from what was backed up, and has to."""
@@ -15,14 +13,8 @@ EXCLUDED_TABLES = {"changes", "feed_epoch", "feed_floor", "migrations", "stream_
 
 def run_store_command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
     """The exit code of `python -m store …`, and what it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "store", *map(str, arguments)],
-        env=os.environ | {"DATABASE_URL": url} | environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environ = os.environ | {"DATABASE_URL": url} | environment
+    done = preloaded_python.run("store", *map(str, arguments), environment=environ)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,8 +1,6 @@
 """Servers that may be lost, processes that live through it, and what an operator asks."""
 
 import os
-import subprocess
-import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,12 +12,12 @@ import requests
 from dev.chaos.event_generator import SECRET, EventGenerator, sign
 from dev.chaos.stream_writer import connect
 from dev.chaos.webhook_sender import WebhookSender
-from dev.checkout import ROOT
 from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from ingest.queue import contract
+from tests.support import preloaded_python
 from tests.support.waiting import wait_until
 
 API_TOKEN = "made-up-for-the-drill"
@@ -27,14 +25,7 @@ API_TOKEN = "made-up-for-the-drill"
 
 def run_store_command(url: str, *arguments: object) -> str:
     """What `python -m store …` said, having done it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "store", *map(str, arguments)],
-        env=os.environ | {"DATABASE_URL": url},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = preloaded_python.run("store", *map(str, arguments), environment=os.environ | {"DATABASE_URL": url})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

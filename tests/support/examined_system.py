@@ -3,19 +3,18 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import redis
 
-from dev.checkout import ROOT
 from dev.embedded.valkey import EmbeddedValkey
 from store.doctor import checks
 from store.doctor.finding import Finding
 from store.ledger import stream_status
 from store.postgres import connections
+from tests.support import preloaded_python
 from worker.commands import doctor
 
 WEBHOOK_SECRET = "5e1fa0c37b92d846" * 4
@@ -57,14 +56,7 @@ class ExaminedSystem:
         return {name: one.severity for name, one in self.findings(**environ).items()}
 
     def run_doctor(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "store", "doctor", *arguments],
-            env=self.environ | environ,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return preloaded_python.run("store", "doctor", *arguments, environment=self.environ | environ)
 
     def command_results(self, **environ: str) -> dict[str, str]:
         """The same as `results`, by the command."""

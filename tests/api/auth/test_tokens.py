@@ -1,8 +1,6 @@
 """Tokens whose sessions and scopes are limited."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +9,7 @@ import requests
 from store.access import tokens
 from store.access.tokens import TokenNameError, TokenNameTakenError
 from store.postgres import connections
+from tests.support import preloaded_python
 from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 HIDDEN = "919822222222"
@@ -150,9 +149,8 @@ def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: Histo
 
     def command(*arguments: str) -> str:
         environ = {**os.environ, "DATABASE_URL": history.database_url}
-        done = subprocess.run(
-            [sys.executable, "-m", "api", "token", *arguments], env=environ, check=True, capture_output=True, text=True
-        )
+        done = preloaded_python.run("api", "token", *arguments, environment=environ)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     token = command("create", "wall", "--scope", "read", "--session", "s1")

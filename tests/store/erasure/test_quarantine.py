@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from dev.checkout import ROOT
 from ingest.quarantine.quarantine_file import FILE_NAME, QuarantineFile, UnverifiedWebhook
 from store.erasure import quarantine
 from store.erasure.subjects import ErasureSubject
-from tests.support import documentation, number_spellings
+from tests.support import documentation, number_spellings, preloaded_python
 from tests.support.erasure_scenario import (
     ASHA,
     ERASED_WORDS,
@@ -47,14 +46,8 @@ def kept(file: QuarantineFile) -> list[bytes]:
 
 
 def forget(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "store", "forget", *arguments],
-        env={**os.environ, "FORGET_KEY": "", **environ},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "FORGET_KEY": "", **environ}
+    return preloaded_python.run("store", "forget", *arguments, environment=environment)
 
 
 @settings(

@@ -1,13 +1,12 @@
 """`python -m worker backfill` as an operator runs it."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from telemetry.errors import SettingsError
+from tests.support import preloaded_python
 from tests.support.pretend_gateways import API_KEY, PastMessage, PretendGateway
 from worker.commands import backfill
 
@@ -16,14 +15,8 @@ MESSAGES = [PastMessage("919811000011", f"3A{number:04}", "Hi", 1_789_000_000 + 
 
 def run(database_url: str, folder: Path, senders: str, *arguments: str) -> tuple[int, str, str]:
     (folder / "senders.toml").write_text(senders, encoding="utf-8")
-    ran = subprocess.run(
-        [sys.executable, "-m", "worker", "backfill", *arguments],
-        env={"DATABASE_URL": database_url, "DATA_DIR": str(folder), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environment = {"DATABASE_URL": database_url, "DATA_DIR": str(folder), "PATH": os.environ["PATH"]}
+    ran = preloaded_python.run("worker", "backfill", *arguments, environment=environment)
     return ran.returncode, ran.stdout, ran.stderr
 
 

@@ -12,17 +12,21 @@ import psycopg
 import pytest
 
 from store.postgres import connections
-from tests.support import replaying
+from tests.support import preloaded_python, replaying
 from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
 from worker.commands import replay
 
 
+def environment(database_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "PATH": os.environ["PATH"]}
+
+
 def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "worker", "replay", *arguments],
-        env={"DATABASE_URL": database_url, "PATH": os.environ["PATH"]},
+        env=environment(database_url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,9 +34,8 @@ def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
-    process = command(database_url, *arguments)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    ended = preloaded_python.run("worker", "replay", *arguments, environment=environment(database_url))
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def test_the_exit_code_says_whether_anything_differs(database_url: str) -> None:
