@@ -11,9 +11,9 @@ from tests.support.history_writer import HistoryWriter, message_fact
 from tests.support.sending_api import ApiStarter
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One per module: its event loop would conflict with tests that run an event loop."""
+    """One for this folder: its event loop would conflict with tests that run an event loop."""
     with launched_chromium() as browser:
         yield browser
 

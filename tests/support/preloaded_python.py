@@ -80,6 +80,8 @@ def start(
     cwd: Path = ROOT,
 ) -> ForkedProcess:
     """Start `python -m MODULE ARGUMENTS…` in a session of its own; `output` and `errors` are descriptors."""
+    own_path = os.environ.get("PYTHONPATH", "")
+    assert environment.get("PYTHONPATH", "") in {"", own_path}, "only a Python that is started anew reads it"
     ours, theirs = socket.socketpair()
     request = {
         "module": module,

@@ -17,7 +17,7 @@ from tests.support.examined_system import ExaminedSystem
 DATABASE_NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def doctor_servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
     """Servers with fsync, which the doctor requires."""
     folder = data_folder.create_temporary()
