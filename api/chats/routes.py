@@ -12,7 +12,7 @@ from api.chats import messages
 from api.http import cursors, database, errors, parameters, responses
 from store.model.facts import ChatKind, Direction
 from store.postgres.connections import Connection
-from store.reading import chat_counts, chat_list
+from store.reading import chat_counts, chat_list, similar_chats
 from store.reading.chat_activity import ChatActivity
 from store.reading.chat_list import ChatFilter, ChatListPage, ChatPosition
 
@@ -46,6 +46,12 @@ def list_chats(request: Request) -> Response:
         )
 
     def query(connection: Connection) -> ChatListPage:
+        page = query_page(connection)
+        if page.chats or chat_filter.search_text is None or before or after:
+            return page
+        return similar_chats.find(connection, chat_filter, limit)
+
+    def query_page(connection: Connection) -> ChatListPage:
         if sort == "waiting_since":
             return chat_list.longest_waiting(connection, chat_filter, before, limit)
         if after:
@@ -56,7 +62,9 @@ def list_chats(request: Request) -> Response:
 
     page = database.from_request(request).read(query)
     chats, older, newer = ",".join(page.chats), _position_json(page.older, sort), _position_json(page.newer, sort)
-    return responses.success(f'{{"contacts":[{chats}],"cursor":{older},"before":{older},"after":{newer}}}')
+    return responses.success(
+        f'{{"contacts":[{chats}],"cursor":{older},"before":{older},"after":{newer},"fuzzy":{json.dumps(page.fuzzy)}}}'
+    )
 
 
 def count_chats(request: Request) -> Response:

@@ -47,6 +47,7 @@ def search_messages(request: Request) -> Response:
         chat_kind=cast("ChatKind | None", parameters.choice(request, "kind", routes.CHAT_KINDS)),
         unread=parameters.boolean(request, "unread"),
         waiting=parameters.boolean(request, "waiting"),
+        count=parameters.boolean(request, "count"),
     )
     try:
         page = database.from_request(request).read(lambda connection: search.find(connection, query, after))
@@ -61,7 +62,7 @@ def search_messages(request: Request) -> Response:
     cursor = last and cursors.encode(_CURSOR_KIND, last.timestamp, last.id, int(last.fuzzy))
     return responses.success(
         f'{{"results":[{results}],"cursor":{json.dumps(cursor)},"fuzzy":{json.dumps(page.fuzzy)},'
-        f'"complete":{json.dumps(page.index_complete)}}}'
+        f'"complete":{json.dumps(page.index_complete)},"count":{json.dumps(page.count)}}}'
     )
 
 

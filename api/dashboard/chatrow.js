@@ -40,9 +40,10 @@ export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	return [row(to, chat, chat.last_message_at && Date.parse(chat.last_message_at), preview, session, [waits(chat), badge(chat)]), mark && tool("dot", t(unread ? "mark_read" : "mark_unread"), { click: () => mark(chat) })].filter(Boolean);
 }
 
-export function hitRow(hit) {
+// q: the words that found it.
+export function hitRow(hit, q) {
 	const chat = { ...hit, kind: hit.address.endsWith("@g.us") ? "group" : null };
-	return [row({ class: "chat", href: toChat(hit.session_id, hit.address, hit.message_id) }, chat, hit.timestamp, [hit.direction === "outgoing" && `${t("you")}: `, ...marked(hit.snippet, hit.ranges)])];
+	return [row({ class: "chat", href: toChat(hit.session_id, hit.address, hit.message_id, q) }, chat, hit.timestamp, [hit.direction === "outgoing" && `${t("you")}: `, ...marked(hit.snippet, hit.ranges)])];
 }
 
 function row(to, chat, at, preview, beside, below) {

@@ -13,6 +13,7 @@ export class Chats {
 	cursor = null; // where the list goes on; null: it does not
 	loading = false;
 	error = null;
+	fuzzy = false; // whether they have similar names, because none has the words
 	filter = {};
 	#known = new Map();
 	#round = 0;
@@ -76,6 +77,7 @@ export class Chats {
 			if (!here.has(key)) this.list.push(chat);
 		}
 		this.cursor = page.cursor;
+		this.fuzzy = page.fuzzy;
 	}
 
 	#wants(chat) {

@@ -191,14 +191,17 @@ export class Conversation {
 		this.#list.draw({ letters: outbox.letters(this.key), divider: this.#divider, found: this.#found, name: nameOf(this.chat ?? this), receipts: this.facts.receipts(this.session) });
 	}
 
+	// To a message, which is loaded if it has to be.
+	jump(id) {
+		if (!this.#timeline.find(id)) return this.open(id);
+		this.#found = id;
+		this.#draw();
+		this.#list.item(this.#timeline.find(id))?.scrollIntoView({ block: "center" });
+		return null;
+	}
+
 	#actions = {
-		jump: (id) => {
-			if (!this.#timeline.find(id)) return this.open(id);
-			this.#found = id;
-			this.#draw();
-			this.#list.item(this.#timeline.find(id))?.scrollIntoView({ block: "center" });
-			return null;
-		},
+		jump: (id) => this.jump(id),
 		resend: (message) => this.#send({ text: message.message_text, file: null }),
 		retry: (message) => this.facts.outbox.retry(message),
 		discard: (message) => this.facts.outbox.discard(message),

@@ -3,7 +3,8 @@
 import { chatPath } from "./calls.js";
 import { isUnread, waits } from "./chatrow.js";
 import { h } from "./element.js";
-import { icon } from "./icons.js";
+import { Find } from "./find.js";
+import { icon, tool } from "./icons.js";
 import { t } from "./language.js";
 import { menu } from "./overlay.js";
 import { accounts, avatar, nameOf, sessionMark, spelled } from "./people.js";
@@ -15,10 +16,12 @@ export class Head {
 	constructor(conversation) {
 		this.conversation = conversation;
 		this.about = h("div.about");
+		this.find = new Find(conversation);
 		this.element = h(
 			"header.bar",
 			h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")),
 			this.about,
+			tool("search", t("search_in_chat"), { click: () => this.find.open() }),
 			...menu("calendar", t("jump_to_date"), () => [this.#dates()]),
 			...menu("more", t("more_about_chat"), () => this.#actions()),
 		);

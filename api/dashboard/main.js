@@ -108,8 +108,8 @@ class Page {
 	}
 
 	#route() {
-		const { view, session, address, at, filter, place } = read();
-		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#view.open(at);
+		const { view, session, address, at, q, filter, place } = read();
+		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#found(at, q);
 		this.#view?.close();
 		this.#view = null;
 		this.side.choose(session, address);
@@ -117,12 +117,18 @@ class Page {
 		title.page("");
 		if (view === "chat") {
 			this.#view = new Conversation({ chat: this.side.find(session, address), session, address, facts: this.facts });
-			this.#view.open(at);
+			this.#found(at, q);
 		}
 		if (filter) this.side.show(filter);
 		if (LATER[view]) this.#later(view, place);
 		else if (this.#view) this.#put();
 		else this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat"))));
+	}
+
+	// Opens the conversation at a message, and with the words of the search that found it.
+	#found(at, q) {
+		this.#view.open(at);
+		if (q) this.#view.head.find.open(q, at);
 	}
 
 	async #later(view, place) {
@@ -173,6 +179,9 @@ class Page {
 			event.preventDefault();
 			if (this.shell.dataset.pane === "main" && matchMedia("(max-width: 759px)").matches) go("#/");
 			this.side.focusSearch();
+		} else if ((event.ctrlKey || event.metaKey) && event.shiftKey && event.key.toLowerCase() === "f" && this.#view?.head) {
+			event.preventDefault();
+			this.#view.head.find.open();
 		} else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
 			const chat = this.side.neighbour(event.key === "ArrowDown" ? 1 : -1);
 			event.preventDefault();

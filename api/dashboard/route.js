@@ -5,7 +5,7 @@ export function read() {
 	const [view, session, address] = path.split("/").filter(Boolean).map(decode);
 	const place = Object.fromEntries(new URLSearchParams(query));
 	if (view === "operations" || view === "today") return { view, place };
-	if (view === "chat" && address) return { view, session, address, at: place.at };
+	if (view === "chat" && address) return { view, session, address, at: place.at, q: place.q };
 	return { view: "chats", filter: query ? place : null };
 }
 
@@ -17,8 +17,9 @@ function decode(part) {
 	}
 }
 
-export function toChat(session, address, at) {
-	const query = at ? `?${new URLSearchParams({ at })}` : "";
+// at: a message; q: the words of the search that found it.
+export function toChat(session, address, at, q) {
+	const query = at ? `?${new URLSearchParams({ at, ...(q ? { q } : {}) })}` : "";
 	return `#/chat/${encodeURIComponent(session)}/${encodeURIComponent(address)}${query}`;
 }
 

@@ -9,9 +9,11 @@ import { number, range, t } from "./language.js";
 import { accounts, sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
+import { SearchFilters } from "./searchfilters.js";
 
 const TYPING = 200; // ms of rest before a search begins
 const HITS = 30;
+const COUNTED = 1000; // matches up to which the API counts
 const COUNTING = 2000; // ms between two counts of the chats
 const FILTERS = { all: {}, unread: { unread: true }, waiting: { waiting: true, sort: "waiting_since" }, groups: { kind: "group" } };
 
@@ -31,6 +33,8 @@ export class Side {
 		this.found = new Chats(() => this.#show());
 		this.input = h("input.field", { type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
 		this.chips = h("div.chips", { role: "group", "aria-label": t("filters") });
+		this.narrow = new SearchFilters(() => this.#find(this.#hits.q));
+		this.narrow.element.hidden = true;
 		this.rows = new Rows({
 			label: t("chats"),
 			draw: (item) => this.#draw(item),
@@ -38,7 +42,7 @@ export class Side {
 			onNearEnd: () => this.#more(),
 		});
 		this.empty = h("div.blank", { hidden: true });
-		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.empty, this.rows.element);
+		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.narrow.element, this.empty, this.rows.element);
 		this.learned();
 		this.#count();
 		setInterval(() => !document.hidden && this.rows.redraw(), 60_000);
@@ -147,7 +151,8 @@ export class Side {
 		this.#abort?.abort();
 		this.rows.toTop();
 		this.#hits = null;
-		if (!q) return this.#show();
+		this.narrow.element.hidden = !q;
+		if (!q) return this.narrow.clear(), this.#show();
 		this.#abort = new AbortController();
 		this.#hits = { q, filter: this.chats.filter, list: [], cursor: null };
 		this.found.load({ ...this.chats.filter, q });
@@ -165,8 +170,8 @@ export class Side {
 		const { q, cursor } = hits;
 		const { sort, answered, ...filter } = hits.filter;
 		try {
-			const { results, ...rest } = await get("/api/search", { ...filter, q, cursor, limit: HITS }, this.#abort.signal);
-			Object.assign(hits, rest, { list: [...hits.list, ...results] });
+			const { results, count: all, ...rest } = await get("/api/search", { ...filter, ...this.narrow.value, q, cursor, limit: HITS, count: !cursor }, this.#abort.signal);
+			Object.assign(hits, rest, { list: [...hits.list, ...results], count: cursor ? hits.count : all });
 		} catch (error) {
 			Object.assign(hits, { error, cursor: null });
 		}
@@ -191,14 +196,15 @@ export class Side {
 		this.empty.hidden = !isEmpty;
 		this.rows.element.hidden = isEmpty;
 		if (isEmpty) this.empty.replaceChildren(...this.#nothing(error));
-		if (this.#hits && !loading) announce(t("found_messages", { count: this.#hits.list.length }));
+		if (this.#hits && !loading) announce(t("found_messages", { count: this.#hits.count ?? this.#hits.list.length }));
 	}
 
 	#foundItems(hits) {
 		const chats = this.found.loading ? [] : this.found.list.slice(0, 5).map(itemOf);
 		const messages = hits.list.map(itemOf);
-		if (chats.length) chats.unshift({ key: "chats", heading: t("chats") });
-		if (messages.length) messages.unshift({ key: "hits", heading: hits.fuzzy ? t("similar_messages") : t("messages") });
+		const all = hits.count >= COUNTED ? `${number(COUNTED)}+` : (hits.count ?? "") && number(hits.count);
+		if (chats.length) chats.unshift({ key: "chats", heading: this.found.fuzzy ? t("similar_chats") : t("chats") });
+		if (messages.length) messages.unshift({ key: "hits", heading: `${hits.fuzzy ? t("similar_messages") : t("messages")} ${all}` });
 		if (messages.length && hits.complete === false) messages.push({ key: "incomplete", foot: t("search_incomplete") });
 		return [...chats, ...messages];
 	}
@@ -213,7 +219,7 @@ export class Side {
 	#draw({ key, heading, foot, hit, chat }) {
 		if (heading) return [h("h2.head", heading)];
 		if (foot) return [h("p.foot", foot)];
-		if (hit) return hitRow(hit);
+		if (hit) return hitRow(hit, this.#hits?.q);
 		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: this.facts.scopes.includes("write") && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
 	}
 

@@ -3,6 +3,7 @@
 from api.chats import export_formats, messages, routes
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, INTEGER, NULLABLE_CURSOR, NULLABLE_STRING, STRING, Schema
+from store.reading import search
 
 _PHONE = spec.path(
     "phone",
@@ -90,6 +91,7 @@ PATHS: Schema = {
         spec.record(
             contacts=spec.array(spec.ref("Chat")),
             **dict.fromkeys(("cursor", "before", "after"), NULLABLE_CURSOR),
+            fuzzy={**BOOLEAN, "description": "No chat has `q`: these have similar names, the most similar first."},
         ),
         links=spec.links(messages=("/api/chats/{phone}/get", "phone", "contacts/0/address")),
     ),
@@ -146,8 +148,18 @@ PATHS: Schema = {
             spec.query("kind", spec.enum(*routes.CHAT_KINDS), "Only in chats of this kind."),
             spec.query("unread", BOOLEAN, "Only in chats in which something is still to read."),
             spec.query("waiting", BOOLEAN, "Only in chats whose last message has no response."),
+            spec.query("count", BOOLEAN, "Count the matches."),
             *_MESSAGE_FILTERS,
         ],
-        spec.record(results=spec.array(spec.ref("Found")), cursor=NULLABLE_CURSOR, fuzzy=BOOLEAN, complete=BOOLEAN),
+        spec.record(
+            results=spec.array(spec.ref("Found")),
+            cursor=NULLABLE_CURSOR,
+            fuzzy=BOOLEAN,
+            complete=BOOLEAN,
+            count={
+                "type": ["integer", "null"],
+                "description": f"Matches, {search.COUNTED} at most; null if they are not counted in time.",
+            },
+        ),
     ),
 }

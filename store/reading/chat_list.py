@@ -14,7 +14,7 @@ from store.reading.chat_activity import ChatActivity
 from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
 _Row: TypeAlias = tuple[object, ...]
-_Order: TypeAlias = tuple[LiteralString, LiteralString, LiteralString]
+Order: TypeAlias = tuple[LiteralString, LiteralString, LiteralString]
 """The column of the position, the operator between it and the position of the page before, and ORDER BY."""
 ChatSource: TypeAlias = Literal["list", "window", "candidates"]
 """All chats in order, a window of the next ones, or the candidates that indexes find."""
@@ -29,10 +29,10 @@ class ChatPosition:
     chat_id: int
 
 
-_BEFORE_FIRST = ChatPosition(MAX_BIGINT, MAX_BIGINT)
-_NEWEST_FIRST: _Order = "c.last_timestamp", "<", "c.last_timestamp DESC, c.chat_id DESC"
-_OLDEST_FIRST: _Order = "c.last_timestamp", ">", "c.last_timestamp, c.chat_id"
-_LONGEST_WAITING_FIRST: _Order = "c.waiting_since", ">", "c.waiting_since, c.chat_id"
+BEFORE_FIRST = ChatPosition(MAX_BIGINT, MAX_BIGINT)
+_NEWEST_FIRST: Order = "c.last_timestamp", "<", "c.last_timestamp DESC, c.chat_id DESC"
+_OLDEST_FIRST: Order = "c.last_timestamp", ">", "c.last_timestamp, c.chat_id"
+_LONGEST_WAITING_FIRST: Order = "c.waiting_since", ">", "c.waiting_since, c.chat_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class ChatListPage:
     """The position of the next page; None: there is none."""
     newer: ChatPosition | None
     """The position after which chats with newer messages appear; None: the page is empty."""
+    fuzzy: bool = False
+    """Whether the chats have similar names, because none has the text."""
 
 
 _KINDS: tuple[ChatKind, ...] = ("phone", "group", "lid", "newsletter", "broadcast", "other")
@@ -109,9 +111,10 @@ def _search_clause(source: ChatSource) -> LiteralString:
     """
 
 
-def _page_query(
-    chat_filter: ChatFilter, order: _Order, source: ChatSource = "list", text_condition: LiteralString = ""
+def page_query(
+    chat_filter: ChatFilter, order: Order, source: ChatSource = "list", candidates: LiteralString = ""
 ) -> LiteralString:
+    """Build the query of a page; `candidates` is the query of the chats among which it looks if that is the source."""
     column, operator, order_by = order
     # Clauses, not parameters: PostgreSQL uses a partial index only if the text of the query implies its condition.
     unread: LiteralString = f"AND {IS_UNREAD}" if chat_filter.unread else ""
@@ -134,7 +137,7 @@ def _page_query(
         "list": "chats AS c",
         "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",  # noqa: S608
         "candidates": f"""
-            ({_candidates_query(text_condition)} OFFSET 0) AS candidate
+            ({candidates} OFFSET 0) AS candidate
             -- LIMIT 1, although it is one row: it forces an index lookup, however many candidates the planner expects.
             CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = candidate.chat_id LIMIT 1) AS c
         """,  # noqa: S608
@@ -161,7 +164,7 @@ def _page_query(
 
 def newest(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
     """The newest page."""
-    return older(connection, chat_filter, _BEFORE_FIRST, limit)
+    return older(connection, chat_filter, BEFORE_FIRST, limit)
 
 
 def older(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
@@ -187,27 +190,31 @@ def longest_waiting(
     return _chats_page(rows[:limit], _position_of(rows[limit - 1]) if len(rows) > limit else None, None)
 
 
+def page_values(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> dict[str, object]:
+    """The parameters of `page_query`, without those of a text."""
+    sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
+    activity = {} if chat_filter.activity is None else chat_filter.activity.parameters()
+    return {**asdict(position), "sessions": sessions, "limit": limit, **activity}
+
+
 def _fetch(
-    connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int, order: _Order
+    connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int, order: Order
 ) -> list[_Row]:
     """Fetch up to `limit` + 1 rows; the last one shows that there are more."""
-    sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
-    values: dict[str, object] = {**asdict(position), "sessions": sessions, "limit": limit + 1}
-    if chat_filter.activity is not None:
-        values |= chat_filter.activity.parameters()
+    values = page_values(chat_filter, position, limit + 1)
     if chat_filter.search_text is None:
-        return connection.execute(_page_query(chat_filter, order), values).fetchall()
+        return connection.execute(page_query(chat_filter, order), values).fetchall()
     words = search_document.split_query(chat_filter.search_text)
     values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text, words)}
-    rows = _execute_unprepared(connection, _page_query(chat_filter, order, "window"), values)
+    rows = _execute_unprepared(connection, page_query(chat_filter, order, "window"), values)
     if len(rows) > limit:
         return rows
     words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:
         # Too short for the trigram indexes; a text this short is usually frequent.
-        return _execute_unprepared(connection, _page_query(chat_filter, order), values)
+        return _execute_unprepared(connection, page_query(chat_filter, order), values)
     text_condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
-    query = _page_query(chat_filter, order, "candidates", text_condition)
+    query = page_query(chat_filter, order, "candidates", _candidates_query(text_condition))
     return _execute_unprepared(connection, query, values | search_terms.like_parameters(words))
 
 

@@ -29,6 +29,8 @@ class SearchQuery:
     """Only in chats in which something is still to read."""
     waiting: bool = False
     """Only in chats in which somebody waits for an answer."""
+    count: bool = False
+    """Whether to count the matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,5 @@ class SearchPage:
     fuzzy: bool
     index_complete: bool
     """False while stored messages are not indexed yet, or not in the present spelling."""
+    count: int | None = None
+    """The number of all matches, `search.COUNTED` at most; None if they were not counted."""

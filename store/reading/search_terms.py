@@ -29,6 +29,8 @@ _LIKE_WITHOUT_INDEX = _for_each_word("s.text || '' LIKE %(w#)s")
 """The same without the index, which would read all entries of a frequent word."""
 _SIMILAR_CONDITIONS = _for_each_word("%(w#)s <%% s.text")
 _SIMILAR_WITHOUT_INDEX = _for_each_word("%(w#)s <%% (s.text || '')")
+SIMILARITIES = _for_each_word("word_similarity(%(plain#)s, s.text)")
+"""How similar a text is to `plain0`, the whole of word 0, and so on."""
 _FREQUENCIES: LiteralString = ", ".join(_for_each_word("count(*) FILTER (WHERE s.text LIKE %(w#)s)"))
 
 

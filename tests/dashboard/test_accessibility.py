@@ -27,6 +27,13 @@ def found(reader: BrowserUser) -> None:
     reader.page.locator("a.chat mark").first.wait_for()
 
 
+def searched_chat(reader: BrowserUser) -> None:
+    conversation(reader)
+    reader.page.get_by_role("button", name="Search in this chat").click()
+    reader.page.get_by_role("searchbox", name="Search in this chat").fill("hello")
+    expect(reader.page.locator(".found")).to_be_visible()
+
+
 def nothing_found(reader: BrowserUser) -> None:
     reader.sign_in().get_by_role("searchbox").fill("nowhere to be found")
     expect(reader.page.get_by_role("heading", name="Nothing found")).to_be_visible()
@@ -46,7 +53,7 @@ def settings(reader: BrowserUser) -> None:
 def date(reader: BrowserUser) -> None:
     conversation(reader)
     reader.page.get_by_role("button", name="Jump to a date").click()
-    expect(reader.page.locator("input[type=date]")).to_be_visible()
+    expect(reader.page.locator(":popover-open input[type=date]")).to_be_visible()
 
 
 def door(reader: BrowserUser) -> None:
@@ -54,7 +61,7 @@ def door(reader: BrowserUser) -> None:
     expect(reader.page.get_by_role("alert")).to_be_visible()
 
 
-VIEWS = (list_of_chats, conversation, found, nothing_found, operations, settings, date, door)
+VIEWS = (list_of_chats, conversation, found, searched_chat, nothing_found, operations, settings, date, door)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_search_finds_chats_and_messages_and_leads_to_their_place(
     expect(page.locator(".found")).to_be_in_viewport()
     expect(page.locator(".said", has_text=re.compile("^line 150$"))).to_be_in_viewport()
     expect(page.locator(".said", has_text=re.compile("^line 299$"))).to_have_count(0)
-    page.get_by_role("searchbox").fill("nowhere to be found")
+    page.get_by_role("searchbox", name="Search chats and messages").fill("nowhere to be found")
     expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dev.embedded.child_process import wait_until
 from tests.support.history_writer import (
     BASE_TIME,
     SENDER_LID,
@@ -187,6 +188,41 @@ def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
     contacts = client.get_data("/api/chats", q=q)["contacts"]
 
     assert [contact["address"] for contact in contacts] == [SENDER_PHONE]
+
+
+@pytest.mark.parametrize(
+    ("q", "names"),
+    [
+        ("pirya", ["Priya Sharma"]),
+        ("sharna priya", ["Priya Sharma"]),
+        ("Mohmmed", ["Mohammed & Sons"]),
+        ("rajsh", ["राजेश Rajesh"]),
+        ("trader", ["Ravi Traders"]),
+        ("ravi tarders", ["Ravi Traders"]),
+        ("pan", ["Pandya"]),
+        ("pna", []),
+        ("qwertz", []),
+    ],
+)
+def test_a_name_is_found_with_typing_errors_if_none_is_written_so(
+    history: HistoryWriter, client: ApiClient, q: str, names: list[str]
+) -> None:
+    """The answer says that it is fuzzy, and filters leave out the rest."""
+    known = ("Priya Sharma", "Pandya", "Ravi Traders", "राजेश Rajesh", "Mohammed & Sons")
+    for index, name in enumerate(known):
+        address = f"91981100001{index}"
+        history.store(message_fact("x", index, address=address), name_fact(name, address))
+    _wait_for_spelled_names(history)
+
+    found = client.get_data("/api/chats", q=q)
+
+    assert [chat["name"] for chat in found["contacts"]] == names
+    assert found["fuzzy"] is (bool(names) and q not in {"trader", "pan"})
+    assert client.get_data("/api/chats", q=q, kind="group")["contacts"] == []
+
+
+def _wait_for_spelled_names(history: HistoryWriter) -> None:
+    assert wait_until(lambda: history.rows("SELECT FROM chat_names WHERE text IS NULL") == [], 20)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "1e9", "ten", "", "٣", "99999999999999999999", "1.5"])

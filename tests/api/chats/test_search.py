@@ -162,6 +162,21 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
     assert texts(client, "needle", since=BASE_TIME + 1000, until=BASE_TIME + 3000) == ["needle c", "needle b"]
 
 
+def test_the_matches_of_all_pages_are_counted(history: HistoryWriter, client: ApiClient) -> None:
+    """Up to a bound, however many there are; a page that has them all counts nothing."""
+    history.store(*(message_fact(f"needle {index}", index) for index in range(12)), message_fact("invoice", 20))
+    history.store(*(message_fact("needle", index, address="919811000002", direction="outgoing") for index in range(3)))
+    first = search(client, "needle", count="true", limit=5)
+
+    assert first["count"] == 15
+    assert client.get_data("/api/search", q="needle", count="true", limit=5, cursor=first["cursor"])["count"] == 15
+    assert search(client, "needle", limit=5)["count"] is None
+    assert search(client, "needle", count="true", address=SENDER_PHONE, limit=5)["count"] == 12
+    assert search(client, "needle", count="true", direction="outgoing", limit=2)["count"] == 3
+    assert search(client, "invioce", count="true")["count"] == 1
+    assert search(client, "nowhere", count="true")["count"] == 0
+
+
 def test_only_chats_of_a_kind_or_a_state_are_searched(history: HistoryWriter, client: ApiClient) -> None:
     group, answered, waiting = "120363041234567890@g.us", "919811000001", "919811000002"
     history.store(

@@ -1,0 +1,152 @@
+// The search within an open conversation: its words are marked, and its matches are met one after the other.
+
+import { get } from "./calls.js";
+import { h } from "./element.js";
+import { icon, tool } from "./icons.js";
+import { number, t } from "./language.js";
+import { pattern, show } from "./marks.js";
+import { SearchFilters } from "./searchfilters.js";
+
+const TYPING = 250; // ms of rest before a search begins
+const PAGE = 100;
+const PAGES = 10; // that are asked for to find the match from which the reader comes
+const COUNTED = 1000; // matches up to which the API counts
+
+export class Find {
+	#q = "";
+	#hits = [];
+	#index = -1;
+	#answer = { cursor: null, count: null };
+	#pattern = null;
+	#round = 0;
+	#timer = null;
+	#due = 0;
+
+	constructor(conversation) {
+		this.conversation = conversation;
+		this.input = h("input.field", { type: "search", placeholder: t("search_in_chat"), "aria-label": t("search_in_chat"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
+		this.told = h("span.small", { role: "status" });
+		this.older = tool("up", t("older_match"), { click: () => this.#step(1) });
+		this.newer = tool("down", t("newer_match"), { click: () => this.#step(-1) });
+		this.filters = new SearchFilters(() => this.start(this.input.value));
+		this.element = h("search.bar.finding", { "aria-label": t("search_in_chat") }, h("div.find", icon("search"), this.input), this.told, this.older, this.newer, tool("close", t("close"), { click: () => this.close() }), this.filters.element);
+		this.drawn = new MutationObserver(() => this.#markLater());
+	}
+
+	get isOpen() {
+		return this.element.isConnected;
+	}
+
+	// Below the head, with the words of a search from which the reader comes, or to be written.
+	open(q = "", at = null) {
+		if (!this.isOpen) {
+			this.conversation.head.element.after(this.element);
+			this.drawn.observe(this.conversation.scroll, { childList: true, subtree: true, characterData: true });
+		}
+		if (q) this.input.value = q;
+		else this.input.focus();
+		if (q) this.start(q, at);
+	}
+
+	close() {
+		this.drawn.disconnect();
+		clearTimeout(this.#timer);
+		this.#round++;
+		this.element.remove();
+		this.input.value = this.#q = "";
+		this.filters.clear();
+		show(this.conversation.scroll, null);
+		this.conversation.focus();
+	}
+
+	// at: the message from which the reader comes, which is on the page already.
+	async start(q, at = null) {
+		clearTimeout(this.#timer);
+		this.#q = q.trim();
+		const round = ++this.#round;
+		this.#hits = [];
+		this.#index = -1;
+		this.#answer = { cursor: null, count: null };
+		this.#pattern = pattern(this.#q.split(/\s+/));
+		this.#mark();
+		this.#tell("");
+		if (!this.#q) return;
+		await this.#more(round);
+		for (let page = 1; at && page < PAGES && this.#found(at) < 0 && this.#answer.cursor; page++) await this.#more(round);
+		if (round !== this.#round || !this.#hits.length) return;
+		this.#go(at ? Math.max(0, this.#found(at)) : 0, Boolean(at));
+	}
+
+	#found(at) {
+		return this.#hits.findIndex((hit) => hit.message_id === at);
+	}
+
+	async #more(round) {
+		const { address, session } = this.conversation;
+		const { cursor } = this.#answer;
+		const told = await get("/api/search", { q: this.#q, address, session_id: session, ...this.filters.value, cursor, limit: PAGE, count: !cursor }).catch((error) => ({ error }));
+		if (round !== this.#round) return;
+		if (told.error) {
+			this.#answer.cursor = null;
+			this.#tell(told.error.message);
+			return;
+		}
+		this.#answer = { cursor: told.cursor, count: cursor ? this.#answer.count : told.count };
+		this.#hits.push(...told.results);
+		// As they are written where they were found: with an error in the query, other words than its own.
+		const written = told.results.flatMap(({ snippet, ranges }) => ranges.map(([from, to]) => [...snippet].slice(from, to).join("")));
+		this.#pattern = pattern([...this.#q.split(/\s+/), ...written]);
+		this.#mark();
+		if (!this.#hits.length) this.#tell(t("nothing_found"));
+	}
+
+	async #step(by) {
+		const to = this.#index + by;
+		const round = this.#round;
+		if (to >= this.#hits.length && this.#answer.cursor) await this.#more(round);
+		if (round === this.#round && this.#hits[to]) this.#go(to);
+	}
+
+	#go(index, isThere = false) {
+		this.#index = index;
+		const { count, cursor } = this.#answer;
+		const all = count === null ? null : count >= COUNTED ? `${number(COUNTED)}+` : number(count);
+		this.#tell(all ? t("match_of", { n: index + 1, all }) : number(index + 1));
+		this.older.disabled = index + 1 >= this.#hits.length && !cursor;
+		this.newer.disabled = index === 0;
+		if (!isThere) this.conversation.jump(this.#hits[index].message_id);
+	}
+
+	#tell(text) {
+		this.told.textContent = text;
+		this.older.disabled = this.newer.disabled = true;
+	}
+
+	#typed() {
+		clearTimeout(this.#timer);
+		this.#timer = setTimeout(() => this.start(this.input.value), TYPING);
+	}
+
+	#key(event) {
+		if (event.key === "Enter") {
+			event.preventDefault();
+			if (this.input.value.trim() !== this.#q) this.start(this.input.value);
+			else this.#step(event.shiftKey ? -1 : 1);
+		} else if (event.key === "Escape") {
+			event.stopPropagation();
+			this.close();
+		}
+	}
+
+	#mark() {
+		show(this.conversation.scroll, this.#pattern);
+	}
+
+	// However much is drawn at once, it is marked once.
+	#markLater() {
+		this.#due ||= requestAnimationFrame(() => {
+			this.#due = 0;
+			if (this.isOpen) this.#mark();
+		});
+	}
+}

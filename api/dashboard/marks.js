@@ -1,0 +1,44 @@
+// Marks the words of a search in the messages on the page, as highlights of CSS: no element is changed for it.
+
+const NAME = "matches";
+const TEXTS = ".said, .media b";
+
+// Every spelling that is marked: case does not matter, nor what separates the digits of a number.
+export function pattern(words) {
+	const spellings = [...new Set(words)].filter(Boolean).sort((a, b) => b.length - a.length).map(spell);
+	return spellings.length ? new RegExp(spellings.join("|"), "giu") : null;
+}
+
+function spell(word) {
+	const characters = [...word].map((one) => one.replace(/[.*+?^${}()|[\]\\/]/, "\\$&"));
+	return characters.join(/^\d+$/.test(word) ? "[\\s./()\\-]*" : "");
+}
+
+export function show(root, wanted) {
+	if (!globalThis.Highlight) return;
+	const ranges = wanted ? [...root.querySelectorAll(TEXTS)].flatMap((element) => rangesIn(element, wanted)) : [];
+	if (ranges.length) CSS.highlights.set(NAME, new Highlight(...ranges));
+	else CSS.highlights.delete(NAME);
+}
+
+// A match may begin in one text node and end in another.
+function rangesIn(element, wanted) {
+	const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+	const nodes = [];
+	let text = "";
+	while (walker.nextNode()) {
+		nodes.push([walker.currentNode, text.length]);
+		text += walker.currentNode.data;
+	}
+	return [...text.matchAll(wanted)].filter(([found]) => found).map(({ 0: found, index }) => {
+		const range = new Range();
+		range.setStart(...placeOf(nodes, index));
+		range.setEnd(...placeOf(nodes, index + found.length));
+		return range;
+	});
+}
+
+function placeOf(nodes, offset) {
+	const [node, start] = nodes.findLast(([, begins]) => begins < offset) ?? nodes[0];
+	return [node, offset - start];
+}

@@ -1,0 +1,66 @@
+"""Finds chats by a name with typing errors."""
+
+import difflib
+import json
+from dataclasses import replace
+from typing import LiteralString, cast
+
+from store.feed import search_document
+from store.postgres.connections import Connection
+from store.reading import chat_list, search_terms
+from store.reading.chat_list import BEFORE_FIRST, ChatFilter, ChatListPage, Order
+
+_WORD_SIMILARITIES = ("0.5", "0.2")
+"""The share of a word's trigrams that a name must contain, tried in turn. The second finds `priya` by `pirya`."""
+_MAX_CANDIDATES = 2_000
+"""Names that are compared: a comparison takes microseconds."""
+_MAX_COMPARED = 50
+"""The most similar of them, of which the words are compared."""
+_MIN_RATIO = 0.7
+"""Of difflib: `pirya` has 0.8 of `priya` and 0.55 of `pandya`, which contains as many of its trigrams."""
+_MOST_SIMILAR_FIRST: Order = "c.last_timestamp", "<", "candidate.similarity DESC, c.last_timestamp DESC"
+
+
+def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
+    """The chats with the most similar names, up to `limit`; a page that no other follows."""
+    words = search_document.split_query(chat_filter.search_text or "")
+    words = tuple(word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH)[: search_terms.MAX_WORDS]
+    views: list[str] = []
+    if any(map(search_terms.allows_typos, words)):
+        with connection.transaction():
+            # A page reads an index in its order, but similar names have none.
+            connection.execute("SELECT set_config('enable_sort', 'on', true)")
+            for similarity in _WORD_SIMILARITIES:
+                views = _fetch(connection, chat_filter, words, similarity)
+                if views:
+                    break
+    return ChatListPage(tuple(views[:limit]), None, None, fuzzy=bool(views))
+
+
+def _fetch(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...], similarity: str) -> list[str]:
+    connection.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [similarity])
+    condition, parameters = search_terms.similar_condition(words, [True] * len(words))
+    candidates: LiteralString = f"""
+        SELECT s.chat_id, {" + ".join(search_terms.SIMILARITIES[: len(words)])} AS similarity
+        FROM (SELECT s.chat_id, s.text FROM chat_names AS s WHERE {condition} LIMIT %(candidates)s) AS s
+    """  # noqa: S608 - assembled from literals only, which the type proves
+    query = chat_list.page_query(replace(chat_filter, search_text=None), _MOST_SIMILAR_FIRST, "candidates", candidates)
+    values: dict[str, object] = {
+        **parameters,
+        **{f"plain{n}": word for n, word in enumerate(words)},
+        **chat_list.page_values(chat_filter, BEFORE_FIRST, _MAX_COMPARED),
+        "candidates": _MAX_CANDIDATES,
+    }
+    rows = connection.execute(query, values, prepare=False).fetchall()
+    views = [cast("str", view) for _, _, view in rows]
+    return [view for view in views if _is_similar(json.loads(view)["name"] or "", words)]
+
+
+def _is_similar(name: str, words: tuple[str, ...]) -> bool:
+    """Whether the name has a word like each of the words."""
+    written = search_document.build_name(name).split()
+    return all(any(word in each or _have_typos(word, each[: len(word) + 1]) for each in written) for word in words)
+
+
+def _have_typos(word: str, written: str) -> bool:
+    return search_terms.allows_typos(word) and difflib.SequenceMatcher(None, word, written).ratio() >= _MIN_RATIO
