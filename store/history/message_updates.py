@@ -91,6 +91,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         WITH copies AS (
             SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
                 m.is_history, c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
+                c.address LIKE '%%@g.us' AND m.message_type = 'system' AS is_notice,
                 -- An edit replaces the caption of media, else the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
@@ -109,14 +110,15 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         ),
         messages AS (
             SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
-                -- A copy from the past is not unread, and says nothing of whether the message was read.
-                coalesce(bool_and(unread) FILTER (WHERE NOT is_history), false) AS unread,
+                -- A copy from the past or that seems a notice is not unread, and says nothing of whether it was read.
+                coalesce(bool_and(unread) FILTER (WHERE NOT is_history AND NOT is_notice), false) AS unread,
                 count(*) OVER (PARTITION BY key_id) AS same_key
             FROM copies
             GROUP BY key_id, canonical_chat_id, direction
         ),
         recomputed AS (
-            SELECT copies.id, copies.is_media, copies.original, copies.is_duplicate, messages.unread,
+            SELECT copies.id, copies.is_media, copies.original, copies.is_duplicate,
+                messages.unread AND NOT copies.is_notice AS unread,
                 status_from_rank(greatest(messages.rank, acked.rank)) AS status,
                 edited.text, edited.occurred_at AS edited_at, deleted.deleted_at
             FROM copies

@@ -1,31 +1,20 @@
 """Two gateways tell one history, each with its own gaps, and their sessions join one account first, midway or last."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.accounts import joining, merging
-from store.history import sessions
-from store.postgres import connections
-from tests.support.generated_history import histories, snapshot, world
+from tests.support.generated_history import database, histories, snapshot
 from tests.support.generated_history.database import HistoryDatabase, apply_step
 from tests.support.generated_history.histories import Delivery, DrawnHistory
-
-
-@pytest.fixture
-def history_database(database_url: str) -> Iterator[HistoryDatabase]:
-    with connections.open(database_url, "convergence") as connection:
-        yield HistoryDatabase(connection)
 
 
 def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> snapshot.Snapshot:
     """The history after this delivery; its sessions join after this share of the transactions."""
     memory.clear()
     connection = memory.connection
-    # The session that is seen first is the primary one.
-    numbers = [sessions.ensure(connection, {session_id})[session_id] for session_id in world.SESSIONS]
+    numbers = database.ensure_sessions(connection)
     joins_at = round(joins_after * len(delivery))
     for number, step in enumerate([*delivery, ()]):
         if number == joins_at:
@@ -38,17 +27,13 @@ def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> sna
     return snapshot.read(connection)
 
 
-@pytest.mark.timeout(300)
-def test_one_account_is_the_same_whenever_its_sessions_join(history_database: HistoryDatabase) -> None:
-    """Evidence that two gateways serve one number comes before, amid or after their events, in any order and cut.
-
-    The same examples each time: of some hundred others, one finds two members of a group who share the id of a message,
-    which only one gateway tells apart; whether that message is unread then still depends on the order.
-    """
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("examples", [25, pytest.param(250, marks=pytest.mark.long)])
+def test_one_account_is_the_same_whenever_its_sessions_join(history_database: HistoryDatabase, examples: int) -> None:
+    """Evidence that two gateways serve one number comes before, amid or after their events, in any order and cut."""
 
     @settings(
-        max_examples=25,
-        derandomize=True,
+        max_examples=examples,
         deadline=None,
         database=None,
         print_blob=True,

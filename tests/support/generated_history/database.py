@@ -5,8 +5,11 @@ from typing import Final, LiteralString
 
 from ingest.queue import contract
 from ingest.queue.contract import RawBatch
+from store.accounts import joining, merging
+from store.history import sessions
 from store.ingestion import apply
 from store.postgres.connections import Connection
+from tests.support.generated_history import world
 from tests.support.generated_history.histories import Delivery
 from worker.drain import decoding
 
@@ -43,6 +46,21 @@ class HistoryDatabase:
     def apply_delivery(self, telling: Delivery) -> None:
         for step in telling:
             apply_step(self.connection, step)
+
+
+class AccountDatabase(HistoryDatabase):
+    """One in which the sessions of the world are one account from the beginning."""
+
+    def clear(self) -> None:
+        super().clear()
+        with self.connection.transaction():
+            joining.join(self.connection, ensure_sessions(self.connection), "919800000000")
+        merging.merge_all(self.connection)
+
+
+def ensure_sessions(connection: Connection) -> list[int]:
+    """The numbers of the world's sessions, which are seen first in their order."""
+    return [sessions.ensure(connection, {session_id})[session_id] for session_id in world.SESSIONS]
 
 
 def apply_step(connection: Connection, step: Sequence[RawBatch]) -> None:

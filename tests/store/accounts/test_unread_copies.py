@@ -1,0 +1,65 @@
+"""Two gateways tell of one message: whether it is unread does not depend on whose copy comes first."""
+
+from dataclasses import replace
+
+import pytest
+
+from store.model.facts import Message
+from tests.support import folding
+from tests.support.folding import DeliveredEvent, message_fact, told
+from tests.support.generated_history import world
+from tests.support.generated_history.database import AccountDatabase
+
+FIRST, SECOND = world.SESSIONS
+GROUP = world.GROUP
+TEXT = message_fact("A", GROUP, sender=world.ASHA)
+NOTICE = replace(TEXT, text=None, type="system", sender=None)
+UNDECRYPTED = replace(TEXT, text=None, type="unknown", content_state="undecrypted")
+PAST = replace(TEXT, is_history=True)
+
+
+def event(fact: Message, session: str) -> DeliveredEvent:
+    return told(fact, session=session, seed=session)
+
+
+@pytest.mark.parametrize("primary_is_late", [False, True])
+def test_a_copy_that_seemed_a_notice_does_not_mark_the_other_as_read(
+    account_database: AccountDatabase, primary_is_late: bool
+) -> None:
+    """One gateway could not tell a message from a notice at first, and the other told it well."""
+    late, other = (FIRST, SECOND) if primary_is_late else (SECOND, FIRST)
+
+    folding.assert_order_independent(
+        account_database, event(NOTICE, late), told(TEXT, session=late), event(TEXT, other)
+    )
+    assert folding.visible_chats(account_database)[GROUP]["unread"] == 1
+
+
+def test_a_notice_of_both_gateways_is_not_unread(account_database: AccountDatabase) -> None:
+    folding.assert_order_independent(
+        account_database, event(NOTICE, FIRST), event(UNDECRYPTED, SECOND), told(NOTICE, session=SECOND)
+    )
+    assert folding.visible_chats(account_database)[GROUP]["unread"] == 0
+
+
+def test_a_copy_from_the_past_does_not_mark_the_other_as_read(account_database: AccountDatabase) -> None:
+    """A backfill of one gateway overtakes what both tell as new."""
+    folding.assert_order_independent(
+        account_database, event(PAST, FIRST), told(TEXT, session=FIRST), event(TEXT, SECOND)
+    )
+    assert folding.visible_chats(account_database)[GROUP]["unread"] == 1
+
+
+def test_a_message_that_was_read_stays_read_when_the_other_gateway_tells_it(account_database: AccountDatabase) -> None:
+    """Also if that one takes it for a notice at first."""
+    account_database.clear()
+    numbers = iter(range(1, 9))
+    folding.store_transactions(account_database.connection, numbers, [event(TEXT, FIRST)])
+    account_database.connection.execute("UPDATE whatsapp_messages SET unread = false")
+
+    folding.store_transactions(
+        account_database.connection, numbers, [event(NOTICE, SECOND)], [told(TEXT, session=SECOND)]
+    )
+
+    assert [row["unread"] for row in folding.visible_messages(account_database)] == [False]
+    assert folding.visible_chats(account_database)[GROUP]["unread"] == 0
