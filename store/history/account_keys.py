@@ -11,6 +11,7 @@ from store.history import message_keys, sessions
 from store.history.accounts import Accounts
 from store.history.message_keys import MessageKey
 from store.model import message_columns
+from store.model.message_columns import Column
 from store.postgres.connections import Connection
 
 
@@ -41,74 +42,50 @@ def merge(connection: Connection, session_id: str, primary_id: str, message_ids:
         "old": [locked[session_id, message_id].key_id for message_id in old_ids],
         "new": [locked[primary_id, message_id].key_id for message_id in old_ids],
     }
-    for statement in _REPLACE:
+    for statement in _STATEMENTS:
         connection.execute(statement, pairs)
     return pairs["new"]
 
 
-_UPDATE_REST = tuple(column for column in message_columns.UPDATE if column.name not in ("key_id", "digest"))
-_REPLACE: Sequence[LiteralString] = (
-    """
-    UPDATE whatsapp_messages AS m
-    SET key_id = r.new
-    FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new)
-    WHERE m.key_id = r.old
-    """,
-    """
-    UPDATE sends AS s
-    SET key_id = r.new
-    FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new)
-    WHERE s.key_id = r.old
-    """,
-    """
-    UPDATE raw_events AS e
-    SET key_id = r.new
-    FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new)
-    WHERE e.key_id = r.old
-    """,
-    """
-    UPDATE expired_message_tombstones AS t
-    SET key_id = r.new
-    FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new)
-    WHERE t.key_id = r.old
-    """,
-    # An event that tells of both sessions is linked to the account's key already, and its update is there.
-    """
-    INSERT INTO event_keys (key_id, event_id)
-    SELECT r.new, k.event_id
-    FROM event_keys AS k
-    JOIN unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new) ON r.old = k.key_id
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    DELETE FROM event_keys AS k
-    USING unnest(%(old)s::bigint[]) AS r (old)
-    WHERE k.key_id = r.old
-    """,
+_PAIRS: LiteralString = "unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new)"
+
+
+def _replace(table: LiteralString) -> LiteralString:
+    return f"UPDATE {table} AS t SET key_id = r.new FROM {_PAIRS} WHERE t.key_id = r.old"  # noqa: S608 - literals
+
+
+def _copy(table: LiteralString, columns: Sequence[Column]) -> LiteralString:
+    """An event that tells of both sessions has a row under the account's key already."""
+    return f"""
+        INSERT INTO {table} (key_id, {message_columns.names(columns)})
+        SELECT r.new, {message_columns.names(columns, "t")}
+        FROM {table} AS t
+        JOIN {_PAIRS} ON r.old = t.key_id
+        ON CONFLICT DO NOTHING
+    """  # noqa: S608 - literals
+
+
+def _delete(table: LiteralString) -> LiteralString:
+    return f"DELETE FROM {table} AS t WHERE t.key_id = ANY(%(old)s)"  # noqa: S608 - literals
+
+
+_STATEMENTS: Sequence[LiteralString] = (
+    _replace("whatsapp_messages"),
+    _replace("sends"),
+    _replace("raw_events"),
+    _replace("expired_message_tombstones"),
+    _copy("event_keys", [Column("event_id", "bigint")]),
+    _delete("event_keys"),
+    _copy("message_updates", [column for column in message_columns.UPDATE if column.name != "key_id"]),
+    _delete("message_updates"),
     f"""
-    INSERT INTO message_updates (key_id, digest, {message_columns.names(_UPDATE_REST)})
-    SELECT r.new, k.digest, {message_columns.names(_UPDATE_REST, "k")}
-    FROM message_updates AS k
-    JOIN unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new) ON r.old = k.key_id
-    ON CONFLICT DO NOTHING
-    """,  # noqa: S608 - assembled from literals only, which the type proves
-    """
-    DELETE FROM message_updates AS k
-    USING unnest(%(old)s::bigint[]) AS r (old)
-    WHERE k.key_id = r.old
-    """,
-    """
     UPDATE message_keys AS k
     SET has_pruned_sources = k.has_pruned_sources OR o.has_pruned_sources,
         has_tombstone = k.has_tombstone OR o.has_tombstone
-    FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS r (old, new)
+    FROM {_PAIRS}
     JOIN message_keys AS o ON o.key_id = r.old
     WHERE k.key_id = r.new AND (o.has_pruned_sources OR o.has_tombstone)
-    """,
-    """
-    DELETE FROM message_keys AS k
-    USING unnest(%(old)s::bigint[]) AS r (old)
-    WHERE k.key_id = r.old
-    """,
+    """,  # noqa: S608 - literals
+    _delete("message_keys"),
 )
 """In this order: updates and sends refer to their keys."""

@@ -1,11 +1,11 @@
 """Joins the sessions of one phone number between drains, and merges what they had before."""
 
-import time
 from collections.abc import Callable, Mapping
 
 from store.accounts import joining, merging
 from store.postgres import connections
 from store.postgres.connections import Connection
+from worker.housekeeping import periodic
 from worker.housekeeping.periodic import Periodic
 
 SLICE_SECONDS = 1.0
@@ -28,18 +28,12 @@ class AccountRunner:
     def run(self, get_connection: Callable[[], Connection], may_continue: Callable[[], bool]) -> None:
         """Join what is due and merge for a slice of time; a transient error leaves the rest for the next run."""
 
-        def run_steps() -> bool:
-            until = time.monotonic() + SLICE_SECONDS
+        def join_and_merge() -> bool:
             with connections.deadline(get_connection(), STEP_DEADLINE_SECONDS):
                 joining.join_due(get_connection(), self._configured, self._own_phone)
-            while self._merge(get_connection()):
-                if time.monotonic() >= until:
-                    return True
-                if not may_continue():
-                    break
-            return False
+            return periodic.run_slice(lambda: self._merge(get_connection()), SLICE_SECONDS, may_continue)
 
-        self._periodic.run(run_steps)
+        self._periodic.run(join_and_merge)
 
     def _merge(self, connection: Connection) -> bool:
         with connections.deadline(connection, STEP_DEADLINE_SECONDS):

@@ -1,12 +1,12 @@
 """Erases people between drains: LIDs that proved to be an erased person's, and jobs that a killed command left."""
 
-import time
 from collections.abc import Callable
 
 from store.erasure import jobs
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
 from store.postgres.connections import Connection
+from worker.housekeeping import periodic
 from worker.housekeeping.periodic import Periodic
 
 SLICE_SECONDS = 2.0
@@ -26,17 +26,9 @@ class ErasureRunner:
 
     def run(self, get_connection: Callable[[], Connection], may_continue: Callable[[], bool]) -> None:
         """Run steps of pending erasures for a slice of time; a transient error leaves the rest for the next run."""
-
-        def run_steps() -> bool:
-            until = time.monotonic() + SLICE_SECONDS
-            while self._step(get_connection()):
-                if time.monotonic() >= until:
-                    return True
-                if not may_continue():
-                    break
-            return False
-
-        self._periodic.run(run_steps)
+        self._periodic.run(
+            lambda: periodic.run_slice(lambda: self._step(get_connection()), SLICE_SECONDS, may_continue)
+        )
 
     def _step(self, connection: Connection) -> bool:
         with connections.deadline(connection, STEP_DEADLINE_SECONDS):

@@ -9,6 +9,17 @@ from store.postgres.errors import TransientError
 log = logging.getLogger("worker.housekeeping")
 
 
+def run_slice(step: Callable[[], bool], seconds: float, may_continue: Callable[[], bool]) -> bool:
+    """Run steps until one finds nothing to do, or for this time; returns whether the time ended it."""
+    until = time.monotonic() + seconds
+    while step():
+        if time.monotonic() >= until:
+            return True
+        if not may_continue():
+            break
+    return False
+
+
 class Periodic:
     """When a task is due next."""
 

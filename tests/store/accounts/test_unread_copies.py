@@ -22,13 +22,11 @@ def event(fact: Message, session: str) -> DeliveredEvent:
     return told(fact, session=session, seed=session)
 
 
-@pytest.mark.parametrize("primary_is_late", [False, True])
+@pytest.mark.parametrize(("late", "other"), [(FIRST, SECOND), (SECOND, FIRST)])
 def test_a_copy_that_seemed_a_notice_does_not_mark_the_other_as_read(
-    account_database: AccountDatabase, primary_is_late: bool
+    account_database: AccountDatabase, late: str, other: str
 ) -> None:
     """One gateway could not tell a message from a notice at first, and the other told it well."""
-    late, other = (FIRST, SECOND) if primary_is_late else (SECOND, FIRST)
-
     folding.assert_order_independent(
         account_database, event(NOTICE, late), told(TEXT, session=late), event(TEXT, other)
     )
