@@ -107,6 +107,11 @@ def comparable_snapshot(database_url: str) -> Snapshot:
                 FROM chats AS c
                 LEFT JOIN chats AS canonical ON canonical.chat_id = c.merged_into
                 WHERE c.last_timestamp IS NOT NULL OR c.own_name IS NOT NULL OR c.merged_into IS NOT NULL
+                    -- Any chat of a further session of an account is merged.
+                    AND (
+                        canonical.session_id = c.session_id
+                        OR EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.chat_id = c.chat_id)
+                    )
                 """
             ).fetchall()
         )
