@@ -31,7 +31,14 @@ _COUNT_LABELS = {
 
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("addresses", metavar="address", nargs="*", help="a phone in any spelling, a JID or a LID")
-    parser.add_argument("--session", metavar="ID", help="erase only in this session; default: in all")
+    parser.add_argument(
+        "--session",
+        metavar="ID",
+        dest="sessions",
+        action="append",
+        default=[],
+        help="erase only in this session and the others of its account; default: in all",
+    )
     parser.add_argument("--yes", action="store_true", help="erase; without it only count")
     parser.add_argument("--reapply", action="store_true", help="after a restore: erase again all in DATA_DIR's list")
     parser.add_argument(
@@ -56,13 +63,16 @@ class _UsageError(Exception):
 def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
     people = _parse_addresses(options, environ)
     if options.quarantine_only:
-        return _run_in_quarantine(ErasureSubject(options.session, people, 0), environ, erase=options.yes)
+        return _run_in_quarantine(
+            ErasureSubject(tuple(options.sessions) or None, people, 0), environ, erase=options.yes
+        )
+    session_id = options.sessions[0] if options.sessions else None
     with connections.open(connections.url(environ), "forget", overrides=_SESSION_SETTINGS) as connection:
         if missing := migrator.missing(connection):
             raise _UsageError(f"The database lacks {', '.join(missing)}. Run `python -m store migrate`.")
         if people and not options.yes:
             print("This would be erased, and nothing was (add --yes):")
-            preview = requests.preview(connection, people[0], options.session)
+            preview = requests.preview(connection, people[0], session_id)
             _print_counts(preview.counts)
             return _run_in_quarantine(preview.subject, environ, erase=False)
         erased: dict[int, Counter[str]] = {}
@@ -76,15 +86,15 @@ def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
             return _print_counts(sum(erased.values(), Counter[str]()))
         key_store = SuppressionKeyStore.from_environ(environ)
         subject = lock_retry.retry_on_lock(
-            lambda: requests.record(connection, key_store, people[0], options.session), jobs.STEP_RETRY_SECONDS
+            lambda: requests.record(connection, key_store, people[0], session_id), jobs.STEP_RETRY_SECONDS
         )
         # First, because a worker may erase the rest, and with it the only record of the person's other addresses.
         code = _run_in_quarantine(subject, environ, erase=True)
         jobs.run_all(connection, key_store, keep_counts)
         print(f"Erased, with {len(subject.addresses)} known addresses:")
         _print_counts(sum(erased.values(), Counter[str]()))
-        session = [] if options.session is None else ["--session", options.session]
-        arguments = shlex.join([*subject.addresses, *session, "--quarantine-only", "--yes"])
+        sessions = [word for each in subject.session_ids or () for word in ("--session", each)]
+        arguments = shlex.join([*subject.addresses, *sessions, "--quarantine-only", "--yes"])
         hosts = "every other host" if code == OK else "this and every other host"
         print(f"On {hosts} with an ingest, erase in its quarantine: python -m store forget {arguments}")
         return code
@@ -94,8 +104,10 @@ def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[st
     """The addresses, none with `--reapply`. Raises _UsageError."""
     if options.reapply == bool(options.addresses) or (options.reapply and options.quarantine_only):
         raise _UsageError("Name an address, or use --reapply.")
-    if len(options.addresses) > 1 and not options.quarantine_only:
-        raise _UsageError("Name one address, in quotation marks; only --quarantine-only takes several.")
+    if max(len(options.addresses), len(options.sessions)) > 1 and not options.quarantine_only:
+        raise _UsageError(
+            "Name one address, in quotation marks, and one session; only --quarantine-only takes several."
+        )
     own_phone = environ.get("SAK_PHONE")
     people: list[str] = []
     for spelled in options.addresses:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from store.erasure import mentions
-from store.erasure.suppressions import Suppression, SuppressionSet, latest_time
+from store.erasure.suppressions import Suppression, SuppressionSet, latest_time, scopes_of
 from store.history import accounts, parsed_events
 from store.history.accounts import Accounts
 from store.model.batches import Batch, Event
@@ -49,7 +49,9 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
         return replace(batch, events=tuple(_drop_facts(e) if e.digest in dropped else e for e in batch.events))
 
     return FilteredBatches(
-        [without_dropped_facts(batch) for batch in batches], without_body, _aliases_of_suppressed(suppressions, events)
+        [without_dropped_facts(batch) for batch in batches],
+        without_body,
+        _aliases_of_suppressed(suppressions, events, known_accounts),
     )
 
 
@@ -63,9 +65,8 @@ def is_suppressed(
     if received_at > suppressions.latest_received_until:
         return False
     received_until = latest_time(
-        suppressions.latest_of(session_id, affected_addresses(each.facts))
+        suppressions.latest_of(scopes_of(known_accounts, each.session_id), affected_addresses(each.facts))
         for each in outcome.by_session
-        for session_id in known_accounts.sessions_of(each.session_id)
     )
     if received_until is None and not outcome.facts and outcome.kind != "ping":
         received_until = _latest_mention(suppressions, outcome, body, known_accounts)
@@ -101,7 +102,7 @@ def _erased_copies(
         for parsed in parsed_events.of_outcome(event.outcome, event.digest, event.received_at, event.order)
     ):
         session_ids, addresses = known_accounts.sessions_of(parsed.session_id), affected_addresses(parsed.facts)
-        if all(suppressions.latest_of(session_id, addresses) is None for session_id in session_ids):
+        if suppressions.latest_of(scopes_of(known_accounts, parsed.session_id), addresses) is None:
             continue
         for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
@@ -128,13 +129,13 @@ def _latest_mention(
 ) -> int | None:
     """The latest suppression, in a session of the event, of a person whom its body mentions."""
     mentioned = mentions.addresses_in(body)
-    session_ids = {
-        session_id for each in outcome.by_session for session_id in known_accounts.sessions_of(each.session_id)
-    }
-    return latest_time(suppressions.latest_of(session_id, mentioned) for session_id in session_ids or {None})
+    scopes = {scope for each in outcome.by_session for scope in scopes_of(known_accounts, each.session_id)}
+    return suppressions.latest_of(scopes or {None}, mentioned)
 
 
-def _aliases_of_suppressed(suppressions: SuppressionSet, events: Collection[Event]) -> list[Suppression]:
+def _aliases_of_suppressed(
+    suppressions: SuppressionSet, events: Collection[Event], known_accounts: Accounts
+) -> list[Suppression]:
     """The other address of each suppressed LID or phone, by the evidence in these events."""
     latest: dict[tuple[str | None, str], int] = {}
     for session_id, alias in {
@@ -144,7 +145,7 @@ def _aliases_of_suppressed(suppressions: SuppressionSet, events: Collection[Even
         for fact in each.facts
         if isinstance(fact, LidAlias)
     }:
-        for scope in (None, session_id):
+        for scope in scopes_of(known_accounts, session_id):
             pair = {each: suppressions.received_until_in_scope(scope, each) for each in (alias.lid, alias.phone)}
             received_until = latest_time(pair.values())
             for address, current in pair.items():

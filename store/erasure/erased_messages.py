@@ -35,7 +35,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
             AND m.receive_order <= %(received_until)s * 65536 + 65535
             AND (
                 m.chat_id = ANY(%(chats)s)
-                OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
+                OR m.sender = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             )
         ORDER BY m.id
         LIMIT %(limit)s
@@ -112,7 +112,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
         WHERE u.key_id > %(after)s AND u.key_id <= %(after)s + %(window)s
             AND (
                 u.chat_id = ANY(%(chats)s)
-                OR u.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
+                OR u.sender = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
             )
             AND (d.received_at IS NULL OR d.received_at <= %(received_until)s)
         ORDER BY u.key_id

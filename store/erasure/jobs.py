@@ -105,7 +105,7 @@ def _claim(connection: Connection) -> ErasureJob | None:
     erasure_id, session_id, addresses, received_until, stage, last_id, erased = cast(
         "tuple[int, str | None, list[str], int, ErasureStage, int, dict[str, int]]", row
     )
-    subject = ErasureSubject(session_id, tuple(addresses), received_until)
+    subject = subjects.in_account(connection, session_id, addresses, received_until)
     return ErasureJob(erasure_id, subject, stage, last_id, Counter(erased))
 
 
@@ -150,8 +150,7 @@ def _suppress_aliases(
     """Return the subject with all addresses known by now, after suppressing each of them."""
     # No writer with older suppressions is left after this lock: what is erased from now on is not stored again.
     suppressions.lock_exclusive(connection)
-    addresses = subjects.find_aliases(connection, subject.session_id, subject.addresses)
-    extended = replace(subject, addresses=addresses)
+    extended = subjects.with_aliases(connection, subject)
     received_until_by_hash = extended.suppressions(key)
     append_to_key_store(key_store, received_until_by_hash)
     suppressions.record(connection, key, received_until_by_hash)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString, cast
+from typing import LiteralString, TypeAlias, cast
 
 from store.erasure import mentions
 from store.erasure.subjects import ErasureSubject
@@ -18,6 +18,10 @@ _PAGE_SIZE = 50
 """Bodies in memory at a time; one has up to a mebibyte."""
 _MAX_STEP_BYTES = 32 << 20
 """Bodies that one step searches; it is one transaction."""
+
+
+_EventRow: TypeAlias = tuple[int, bytes, bytes, int | None]
+"""(event_id, digest, body, key_id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,12 @@ def erase_mentions(
     """
     window = ID_WINDOW // 10
     searched = subject.mentions()
-    session = (subject.session_id or "").encode()
-    mentioning: list[tuple[int, bytes, bytes, int | None]] = []
+    mentioning: list[_EventRow] = []
     position, read_bytes = after, 0
     while len(mentioning) < BATCH_SIZE and read_bytes < _MAX_STEP_BYTES:
         page = _bodies(connection, subject, position, after + window)
         read_bytes += sum(len(body) for _, _, body, _ in page)
-        mentioning += [row for row in page if session in row[2] and mentions.occurs(searched, row[2])]
+        mentioning += _in_sessions(connection, subject, [row for row in page if mentions.occurs(searched, row[2])])
         if len(page) < _PAGE_SIZE:
             position = None
             break
@@ -73,9 +76,7 @@ def erase_mentions(
     return ErasureStep(last_id, {"raw_events": len(mentioning)})
 
 
-def _bodies(
-    connection: Connection, subject: ErasureSubject, after: int, upto: int
-) -> list[tuple[int, bytes, bytes, int | None]]:
+def _bodies(connection: Connection, subject: ErasureSubject, after: int, upto: int) -> list[_EventRow]:
     cursor = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id
@@ -87,7 +88,44 @@ def _bodies(
         {**subject.sql_parameters, "after": after, "upto": upto, "limit": _PAGE_SIZE},
         binary=True,
     )
-    return cast("list[tuple[int, bytes, bytes, int | None]]", cursor.fetchall())
+    return cast("list[_EventRow]", cursor.fetchall())
+
+
+def _in_sessions(connection: Connection, subject: ErasureSubject, rows: Sequence[_EventRow]) -> Sequence[_EventRow]:
+    """Those of these events that tell of the subject's sessions; where the history does not know, by their bodies."""
+    if subject.session_ids is None or not rows:
+        return rows
+    cursor = connection.execute(
+        """
+        SELECT e.event_id, split_part(e.sender, ':', 2), array_remove(
+                ARRAY(
+                    SELECT s.session_id
+                    FROM message_keys AS k
+                    JOIN sessions AS s USING (session_number)
+                    WHERE k.key_id = e.key_id
+                        OR k.key_id IN (SELECT more.key_id FROM event_keys AS more WHERE more.event_id = e.event_id)
+                ) || coalesce(p.session_id, n.session_id), NULL
+            )
+        FROM raw_events AS e
+        LEFT JOIN parked_events AS p USING (digest)
+        LEFT JOIN noise_events AS n USING (digest)
+        WHERE e.event_id = ANY(%s)
+        """,
+        [[event_id for event_id, *_ in rows]],
+    )
+    told = {
+        event_id: (sender, known)
+        for event_id, sender, known in cast("Iterable[tuple[int, str | None, list[str]]]", cursor)
+    }
+    return [row for row in rows if _tells_of(subject.session_ids, *told[row[0]], row[2])]
+
+
+def _tells_of(session_ids: Collection[str], sender: str | None, known: Collection[str], body: bytes) -> bool:
+    if known:
+        return not set(session_ids).isdisjoint(known)
+    # In the body of `NAME:session`, the name of the sender is missing.
+    names = (session_id.rpartition(":") for session_id in session_ids)
+    return any(word.encode() in body and name in ("", sender) for name, _, word in names)
 
 
 def last_erased_id(

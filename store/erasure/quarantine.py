@@ -61,13 +61,15 @@ def erase(file_path: Path, subject: ErasureSubject) -> int:
 
 def _find(file: sqlite3.Connection, subject: ErasureSubject) -> list[int]:
     # The name of a sender before the colon is not in its bodies.
-    searched, session = subject.mentions(), (subject.session_id or "").rpartition(":")[2].encode()
+    searched, words = subject.mentions(), [each.rpartition(":")[2].encode() for each in subject.session_ids or ("",)]
     found: list[int] = []
     after = 0
     while page := file.execute(
         "SELECT id, body FROM webhooks WHERE id > ? ORDER BY id LIMIT ?", (after, _PAGE_SIZE)
     ).fetchall():
-        found += [number for number, body in page if session in body and mentions.occurs(searched, body)]
+        found += [
+            number for number, body in page if any(word in body for word in words) and mentions.occurs(searched, body)
+        ]
         after = page[-1][0]
     return found
 

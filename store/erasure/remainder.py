@@ -41,7 +41,7 @@ def _erase_lid_evidence(connection: Connection, subject: ErasureSubject) -> int:
         """
         DELETE FROM lid_aliases AS a
         WHERE (a.lid = ANY(%(addresses)s) OR a.phone = ANY(%(addresses)s))
-            AND (%(session)s::text IS NULL OR a.session_id = %(session)s)
+            AND (%(sessions)s::text[] IS NULL OR a.session_id = ANY(%(sessions)s))
             AND NOT EXISTS (
                 SELECT FROM event_digests AS d WHERE d.digest = a.digest AND d.received_at > %(received_until)s
             )
@@ -56,7 +56,7 @@ def _erase_sends(connection: Connection, subject: ErasureSubject, chat_ids: Sequ
         DELETE FROM sends AS s
         WHERE s.timestamp <= %(received_until)s AND (
             s.chat_id = ANY(%(chats)s)
-            OR s.address = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
+            OR s.address = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
         )
         """,
         {**subject.sql_parameters, "chats": list(chat_ids)},

@@ -15,6 +15,8 @@ from store.erasure.jobs import ErasureJob
 from store.erasure.key_store import SuppressionKeyStore
 from store.erasure.subjects import ErasureSubject
 from store.erasure.suppressions import SuppressionSet
+from store.history import accounts
+from store.history.accounts import Accounts
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
 
@@ -47,14 +49,15 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
                 (SELECT count(*) FROM whatsapp_messages AS m
                     WHERE m.receive_order <= %(received_until)s * 65536 + 65535 AND (
                         m.chat_id = ANY(%(chats)s)
-                        OR m.sender = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
+                        OR m.sender = ANY(%(addresses)s)
+                            AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
                     )),
                 (SELECT count(*) FROM message_updates AS u WHERE u.chat_id = ANY(%(chats)s)
                     OR u.sender = ANY(%(addresses)s)),
                 (SELECT count(*) FROM sends AS s WHERE s.chat_id = ANY(%(chats)s)),
                 (SELECT count(*) FROM lid_aliases AS a
                     WHERE (a.lid = ANY(%(addresses)s) OR a.phone = ANY(%(addresses)s))
-                        AND (%(session)s::text IS NULL OR a.session_id = %(session)s))
+                        AND (%(sessions)s::text[] IS NULL OR a.session_id = ANY(%(sessions)s)))
             """,
             {**subject.sql_parameters, "chats": chat_ids},
         ).fetchone()
@@ -111,8 +114,10 @@ def reapply(
         jobs.append_to_key_store(key_store, received_until_by_hash)
         suppressions.record(connection, key, received_until_by_hash)
         suppressed = SuppressionSet(key, -1, received_until_by_hash, max(received_until_by_hash.values()))
-        for session_id, address in _all_addresses(connection) | _suppressed_in_bodies(connection, suppressed):
-            for scope in {None, session_id}:
+        known_accounts = accounts.lock(connection)
+        found = _all_addresses(connection) | _suppressed_in_bodies(connection, suppressed, known_accounts)
+        for session_id, address in found:
+            for scope in suppressions.scopes_of(known_accounts, session_id):
                 if (received_until := suppressed.received_until_in_scope(scope, address)) is not None:
                     _enqueue_again(connection, scope, address, received_until)
         audit.record(connection, AUDIT_CALLER, "REAPPLY", str(len(received_until_by_hash)), 200)
@@ -121,12 +126,13 @@ def reapply(
 
 
 def _resolve_subject(connection: Connection, address: str, session_id: str | None) -> ErasureSubject:
-    addresses = subjects.find_aliases(connection, session_id, [address])
-    if owners := subjects.sessions_owning(connection, session_id, addresses):
+    now = int(connections.server_time(connection).timestamp() * 1000)
+    subject = subjects.with_aliases(connection, subjects.in_account(connection, session_id, [address], now))
+    if owners := subjects.sessions_owning(connection, subject):
         raise OwnNumberError(
             f"That is the own number of session {owners[0]}, which all of its messages contain. Name another address."
         )
-    return ErasureSubject(session_id, addresses, int(connections.server_time(connection).timestamp() * 1000))
+    return subject
 
 
 def _all_addresses(connection: Connection) -> set[tuple[str | None, str]]:
@@ -153,7 +159,9 @@ def _all_addresses(connection: Connection) -> set[tuple[str | None, str]]:
     return set(cast("Iterable[tuple[str | None, str]]", cursor))
 
 
-def _suppressed_in_bodies(connection: Connection, suppressed: SuppressionSet) -> set[tuple[str | None, str]]:
+def _suppressed_in_bodies(
+    connection: Connection, suppressed: SuppressionSet, known_accounts: Accounts
+) -> set[tuple[str | None, str]]:
     """The suppressed addresses in raw events that are not about a message."""
     addresses: set[tuple[str | None, str]] = set()
     after = 0
@@ -177,7 +185,7 @@ def _suppressed_in_bodies(connection: Connection, suppressed: SuppressionSet) ->
             addresses |= {
                 (session_id, address)
                 for address in mentions.addresses_in(body)
-                if suppressed.received_until(session_id, address) is not None
+                if suppressed.latest_of(suppressions.scopes_of(known_accounts, session_id), [address]) is not None
             }
             after = event_id
 

@@ -1,33 +1,41 @@
 """The person to erase, by all known addresses."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from store.erasure import mentions
 from store.erasure.key_store import SuppressionKey
-from store.history import chats
+from store.history import accounts, chats
 from store.postgres.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureSubject:
-    session_id: str | None
-    """The session to erase the person from; None: all sessions."""
+    session_ids: tuple[str, ...] | None
+    """The sessions to erase the person from, all of an account; None: all sessions."""
     addresses: tuple[str, ...]
     received_until: int
     """Events that were received until then, in ms, are erased."""
 
     @property
     def sql_parameters(self) -> dict[str, object]:
-        return {"session": self.session_id, "addresses": list(self.addresses), "received_until": self.received_until}
+        return {
+            "sessions": None if self.session_ids is None else list(self.session_ids),
+            "addresses": list(self.addresses),
+            "received_until": self.received_until,
+        }
 
     def suppressions(self, key: SuppressionKey) -> dict[bytes, int]:
         """The hash of each address and national spelling, with the time until which its events are suppressed."""
         nationals = filter(None, map(mentions.national_spelling, self.addresses))
         spellings = (*self.addresses, *nationals)
-        return {key.hash_address(self.session_id, spelling): self.received_until for spelling in spellings}
+        return {
+            key.hash_address(scope, spelling): self.received_until
+            for scope in (self.session_ids or (None,))
+            for spelling in spellings
+        }
 
     def mentions(self) -> re.Pattern[str] | None:
         """The pattern for `mentions.occurs`."""
@@ -39,16 +47,24 @@ class ErasureSubject:
             """
             SELECT c.chat_id
             FROM chats AS c
-            WHERE c.address = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR c.session_id = %(session)s)
+            WHERE c.address = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
             """,
             self.sql_parameters,
         )
         return [cast("int", chat_id) for (chat_id,) in cursor]
 
 
-def find_aliases(connection: Connection, session_id: str | None, addresses: Collection[str]) -> tuple[str, ...]:
-    """Return these addresses and all others of the same chats: a phone and its LIDs, in any of the sessions."""
-    known = set(addresses)
+def in_account(
+    connection: Connection, session_id: str | None, addresses: Iterable[str], received_until: int
+) -> ErasureSubject:
+    """The person in all sessions of this session's account; None: in all sessions."""
+    session_ids = None if session_id is None else accounts.sessions_of(connection, session_id)
+    return ErasureSubject(session_ids, tuple(addresses), received_until)
+
+
+def with_aliases(connection: Connection, subject: ErasureSubject) -> ErasureSubject:
+    """The same person, with all other addresses of the same chats: a phone and its LIDs, in any of the sessions."""
+    known = set(subject.addresses)
     while True:
         cursor = connection.execute(
             """
@@ -56,28 +72,28 @@ def find_aliases(connection: Connection, session_id: str | None, addresses: Coll
             FROM chats AS c
             JOIN chats AS member
                 ON member.chat_id = c.canonical_chat_id OR member.merged_into = c.canonical_chat_id
-            WHERE c.address = ANY(%(addresses)s) AND (%(session)s::text IS NULL OR c.session_id = %(session)s)
+            WHERE c.address = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR c.session_id = ANY(%(sessions)s))
             """,
-            {"addresses": sorted(known), "session": session_id},
+            {**subject.sql_parameters, "addresses": sorted(known)},
         )
         new = {cast("str", address) for (address,) in cursor} - known
         if not new:
-            return tuple(sorted(known))
+            return replace(subject, addresses=tuple(sorted(known)))
         known |= new
 
 
-def sessions_owning(connection: Connection, session_id: str | None, addresses: Collection[str]) -> list[str]:
-    """The sessions whose own number is among these addresses."""
+def sessions_owning(connection: Connection, subject: ErasureSubject) -> list[str]:
+    """The sessions whose own number is among the addresses."""
     cursor = connection.execute(
         """
         SELECT s.session_id
         FROM sessions AS s
         LEFT JOIN session_checks AS w USING (session_id)
         WHERE (s.phone = ANY(%(addresses)s) OR w.phone = ANY(%(addresses)s))
-            AND (%(session)s::text IS NULL OR s.session_id = %(session)s)
+            AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
         ORDER BY s.session_id
         """,
-        {"addresses": list(addresses), "session": session_id},
+        subject.sql_parameters,
     )
     return [cast("str", owner) for (owner,) in cursor]
 

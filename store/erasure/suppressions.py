@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from store.erasure.key_store import SuppressionKey, SuppressionKeyError
+from store.history.accounts import Accounts
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 
@@ -41,13 +42,14 @@ class SuppressionSet:
             mac = self._hash_cache[session_id, address] = self.key.hash_address(session_id, address)
         return self.received_until_by_hash.get(mac)
 
-    def received_until(self, session_id: str | None, address: str) -> int | None:
-        """The suppression of an address in a session, by that session or by all; None: there is none."""
-        return latest_time(self.received_until_in_scope(scope, address) for scope in {None, session_id})
+    def latest_of(self, scopes: Collection[str | None], addresses: Iterable[str]) -> int | None:
+        """The latest suppression of any of these addresses in any of these scopes; None: there is none."""
+        return latest_time(self.received_until_in_scope(scope, address) for address in addresses for scope in scopes)
 
-    def latest_of(self, session_id: str | None, addresses: Iterable[str]) -> int | None:
-        """The latest suppression of any of these addresses in a session; None: there is none."""
-        return latest_time(self.received_until(session_id, address) for address in addresses)
+
+def scopes_of(known_accounts: Accounts, session_id: str | None) -> Collection[str | None]:
+    """The scopes in which a person is erased from a session: all sessions (None), or one of its account."""
+    return (None,) if session_id is None else (None, *known_accounts.sessions_of(session_id))
 
 
 def latest_time(times: Iterable[int | None]) -> int | None:

@@ -42,6 +42,26 @@ class Accounts:
 NO_ACCOUNTS = Accounts({}, {}, ())
 
 
+def sessions_of(connection: Connection, session_id: str) -> tuple[str, ...]:
+    """The sessions of this session's account at this moment, itself among them."""
+    found = connection.execute(
+        """
+        SELECT s.session_id
+        FROM account_sessions AS a
+        JOIN sessions AS s USING (session_number)
+        WHERE a.primary_number = (
+            SELECT b.primary_number
+            FROM account_sessions AS b
+            JOIN sessions AS given USING (session_number)
+            WHERE given.session_id = %s
+        )
+        ORDER BY s.session_number
+        """,
+        [session_id],
+    )
+    return tuple(cast("str", each) for (each,) in found) or (session_id,)
+
+
 def lock(connection: Connection) -> Accounts:
     """The accounts, which cannot change before the caller's transaction ends."""
     found = connection.execute("SELECT session_id, primary_id, is_merged FROM lock_accounts()").fetchall()

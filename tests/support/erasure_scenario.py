@@ -31,6 +31,7 @@ from tests.support.faulty_parsers import FaultyParser, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
 from worker.drain import decoding
+from worker.senders import dispatch
 
 ASHA, LID, RAVI, GROUP = world.ASHA, world.LID_OF_ASHA, world.RAVI, world.GROUP
 SESSION, OTHER_SESSION = world.SESSIONS
@@ -128,7 +129,7 @@ class ErasureScenario:
 
     def replay(self, read: FaultyParser = parse_correctly, *, dry: bool = False, parked: bool = False) -> Counter[str]:
         parser = EventParser(
-            lambda _, body: read(body),
+            lambda sender, body: dispatch.parse(sender, body).outcome if sender else read(body),
             f"{next(SCENARIO_NUMBERS)}",
             rejected_reason="rejected_by_store",
             poison_reason="kills_worker",

@@ -160,7 +160,7 @@ def test_one_session_keeps_the_webhooks_of_others(tmp_path: Path) -> None:
     other = message_event("hello", 1, sessionId="another")
     file = keep(tmp_path, [ABOUT_ASHA[0], other])
 
-    assert quarantine.erase(file.path, ErasureSubject(SESSION, (ASHA,), 0)) == 1
+    assert quarantine.erase(file.path, ErasureSubject((SESSION,), (ASHA,), 0)) == 1
     assert kept(file) == [other]
 
 

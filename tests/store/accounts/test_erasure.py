@@ -1,0 +1,104 @@
+"""Whoever is forgotten in one session of an account is forgotten with the copies of all its sessions."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from store.accounts import joining, merging
+from store.erasure import requests
+from store.history import sessions
+from store.postgres import connections
+from tests.support.erasure_scenario import (
+    ASHA,
+    GROUP,
+    OTHER_SESSION,
+    RAVI,
+    SESSION,
+    ErasureScenario,
+    group_message_event,
+    message_event,
+)
+from tests.support.generated_history import world
+
+TWIN = "shop:default"
+
+
+def waha_event(event: str = "message", **payload: object) -> bytes:
+    told = {"timestamp": world.BASE_TIME // 1000, "fromMe": False, **payload}
+    return json.dumps({"id": f"evt_{payload}", "event": event, "session": "default", "payload": told}).encode()
+
+
+def waha_message(text: str, number: int, sender: str = ASHA) -> bytes:
+    return waha_event(id=f"false_{sender}@c.us_ID{number}", **{"from": f"{sender}@c.us"}, body=text)
+
+
+def receive_from_twin(scenario: ErasureScenario, *bodies: bytes) -> None:
+    batch = scenario.acknowledge(bodies)
+    scenario.drain([replace(batch, senders=("waha:shop",) * len(bodies))])
+
+
+def join(scenario: ErasureScenario) -> None:
+    with connections.open(scenario.url, "join") as connection:
+        with connection.transaction():
+            joining.join(connection, sorted(sessions.ensure(connection, [SESSION, TWIN]).values()), "919800000000")
+        merging.merge_all(connection)
+
+
+@pytest.mark.parametrize("joins", ["first", "last"])
+@pytest.mark.parametrize("session", [SESSION, TWIN])
+def test_an_erasure_in_one_session_reaches_all_of_its_account(
+    erasure_scenario: ErasureScenario, session: str, joins: str
+) -> None:
+    """Rows, raw and parked bodies of both, and what either tells later of then; not those of another business."""
+    if joins == "first":
+        join(erasure_scenario)
+    erasure_scenario.receive(
+        message_event("zebra one", 1),
+        group_message_event("zebra three", 4),
+        message_event("ravi to sak", 5, RAVI),
+        message_event("still here", 6, sessionId=OTHER_SESSION),
+        world.encode_event({"event": "never.heard.of", "sessionId": OTHER_SESSION, "who": ASHA, "x": "kept"}),
+    )
+    receive_from_twin(
+        erasure_scenario,
+        waha_message("zebra one", 1),
+        waha_message("zebra two", 2),
+        waha_event(
+            id=f"false_{GROUP}_ID4_{ASHA}@c.us", **{"from": GROUP}, participant=f"{ASHA}@c.us", body="zebra three"
+        ),
+        waha_event(
+            "message.reaction", id="false_x", **{"from": f"{ASHA}@c.us"}, reaction={"text": "🦓", "messageId": "x"}
+        ),
+        waha_event("never.heard.of", who=ASHA, x="zebra four"),
+        waha_message("ravi to waha", 7, RAVI),
+    )
+    if joins == "last":
+        join(erasure_scenario)
+    late = waha_message("zebra five", 8)
+    batch = replace(erasure_scenario.acknowledge([late]), senders=("waha:shop",))
+
+    erasure_scenario.erase_person(ASHA, session)
+    erasure_scenario.drain([batch])
+
+    assert erasure_scenario.message_texts() == ["ravi to sak", "still here", "ravi to waha"]
+    assert erasure_scenario.find_words("zebra", "🦓") == []
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM parked_events") == [(1,)]
+    assert erasure_scenario.fetch_rows("SELECT session_id FROM chats WHERE address = %s", ASHA) == [(OTHER_SESSION,)]
+    assert erasure_scenario.replay(dry=True) == {}
+    assert erasure_scenario.ledger_counts()["forgotten"] == 1
+
+
+def test_a_session_that_joins_later_forgets_with_the_account(erasure_scenario: ErasureScenario) -> None:
+    """Its history still tells of the person: `forget --reapply` finds it by the suppressions of the others."""
+    erasure_scenario.receive(message_event("zebra one", 1), message_event("hello", 2, RAVI))
+    receive_from_twin(erasure_scenario, waha_message("zebra one", 1), waha_message("zebra two", 3))
+    erasure_scenario.erase_person(ASHA, SESSION)
+    assert erasure_scenario.message_texts() == ["hello", "zebra one", "zebra two"]
+
+    join(erasure_scenario)
+    with connections.open(erasure_scenario.url, "forget") as connection:
+        requests.reapply(connection, erasure_scenario.environ)
+
+    assert erasure_scenario.message_texts() == ["hello"]
+    assert erasure_scenario.find_words("zebra", ASHA) == []
