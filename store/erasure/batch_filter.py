@@ -1,21 +1,25 @@
-"""Drops events about erased people from batches and learns their aliases.
+"""Drops what batches tell of erased people and learns their aliases.
 
-An event that was received before the erasure is dropped if its facts concern an erased person, or if it has no facts
-and its body contains the person's number. An event of another person that contains the number is folded without its
-body. Events that were received later are a new history, except for copies of erased messages.
+Of an event that was received before the erasure, the facts that concern an erased person are dropped, and the event if
+nothing is left; so is one that has no facts and whose body contains the person's number. An event of another person
+that contains the number, or that tells of the person as well, is folded without its body. Events that were received
+later are a new history, except for copies of erased messages.
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from store.erasure import mentions
+from store.erasure import mentions, personal_facts
+from store.erasure.personal_facts import ToldFact
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time, scopes_of
 from store.history import accounts, parsed_events
 from store.history.accounts import Accounts
+from store.history.parsed_events import ParsedEvent
 from store.model.batches import Batch, Event
-from store.model.facts import Ack, Delete, DisplayName, Edit, Fact, LidAlias, Message, Outcome, Reaction
+from store.model.facts import Fact, LidAlias, Outcome, Reaction
 from store.postgres.connections import Connection
 
 
@@ -33,95 +37,99 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
     known_accounts = accounts.lock(connection)
     events = [event for batch in batches for event in batch.events]
     dropped = {
-        e.digest for e in events if is_suppressed(suppressions, e.outcome, e.received_at, e.body, known_accounts)
-    }
-    remaining = [event for event in events if event.digest not in dropped]
-    dropped |= _erased_copies(connection, suppressions, remaining, known_accounts)
-    without_body = frozenset(
         event.digest
         for event in events
-        if event.digest not in dropped
-        and event.received_at <= suppressions.latest_received_until
-        and _mentions_suppressed(suppressions, event, known_accounts)
+        if _is_unreadable_mention(suppressions, event.outcome, event.received_at, event.body, known_accounts)
+    }
+    # Of all copies of an event, the same facts.
+    erased = _erased_copies(connection, suppressions, events, known_accounts)
+    for event in events:
+        if found := personal_facts.suppressed(suppressions, event.outcome, event.received_at, known_accounts):
+            erased[event.digest] |= found
+
+    def filtered(event: Event) -> Event:
+        if event.digest in dropped:
+            return replace(event, outcome=personal_facts.forgotten(event.outcome))
+        if event.digest in erased:
+            return replace(event, outcome=personal_facts.without(event.outcome, erased[event.digest]))
+        return event
+
+    allowed = [replace(batch, events=tuple(map(filtered, batch.events))) for batch in batches]
+    without_body = frozenset(
+        event.digest
+        for batch in allowed
+        for event in batch.events
+        if event.outcome.kind != "forgotten"
+        and (
+            event.digest in erased
+            or _mentions_suppressed(suppressions, event.outcome, event.received_at, event.body, known_accounts)
+        )
     )
-
-    def without_dropped_facts(batch: Batch) -> Batch:
-        return replace(batch, events=tuple(_drop_facts(e) if e.digest in dropped else e for e in batch.events))
-
-    return FilteredBatches(
-        [without_dropped_facts(batch) for batch in batches],
-        without_body,
-        _aliases_of_suppressed(suppressions, events, known_accounts),
-    )
+    return FilteredBatches(allowed, without_body, _aliases_of_suppressed(suppressions, events, known_accounts))
 
 
-def is_suppressed(
+def without_suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
-) -> bool:
-    """Return whether an event that was received at this time, in ms, must not be stored.
-
-    A person who is erased in one session of an account is erased in all of them.
-    """
-    if received_at > suppressions.latest_received_until:
-        return False
-    received_until = latest_time(
-        suppressions.latest_of(scopes_of(known_accounts, each.session_id), affected_addresses(each.facts))
-        for each in outcome.by_session
+) -> Outcome:
+    """What may be stored of an event that was received at this time, in ms; `forgotten` if nothing."""
+    if _is_unreadable_mention(suppressions, outcome, received_at, body, known_accounts):
+        return personal_facts.forgotten(outcome)
+    return personal_facts.without(
+        outcome, personal_facts.suppressed(suppressions, outcome, received_at, known_accounts)
     )
-    if received_until is None and not outcome.facts and outcome.kind != "ping":
-        received_until = _latest_mention(suppressions, outcome, body, known_accounts)
-    return received_until is not None and received_at <= received_until
-
-
-def affected_addresses(facts: Iterable[Fact]) -> set[str]:
-    """The chats and people that these facts concern."""
-    addresses: set[str] = set()
-    for fact in facts:
-        if isinstance(fact, LidAlias):
-            addresses |= {fact.lid, fact.phone}
-        elif isinstance(fact, (Message, Edit, Delete, Reaction)):
-            addresses |= {address for address in (fact.address, fact.sender) if address is not None}
-        elif isinstance(fact, (Ack, DisplayName)) and fact.address is not None:
-            addresses.add(fact.address)
-    return addresses
-
-
-def _drop_facts(event: Event) -> Event:
-    outcome = event.outcome
-    return replace(event, outcome=Outcome("forgotten", None, outcome.session_id, outcome.event_type, None))
 
 
 def _erased_copies(
     connection: Connection, suppressions: SuppressionSet, events: Sequence[Event], known_accounts: Accounts
-) -> set[bytes]:
-    """The digests of events about messages that were erased, found by their tombstones."""
-    digests_by_mac: dict[bytes, set[bytes]] = {}
+) -> defaultdict[bytes, set[ToldFact]]:
+    """Per digest, the facts about messages that were erased, found by their tombstones, and about their people."""
+    facts_by_mac: defaultdict[bytes, list[tuple[ParsedEvent, Fact]]] = defaultdict(list)
     for parsed in (
         parsed
         for event in events
         for parsed in parsed_events.of_outcome(event.outcome, event.digest, event.received_at, event.order)
     ):
-        session_ids, addresses = known_accounts.sessions_of(parsed.session_id), affected_addresses(parsed.facts)
+        addresses = personal_facts.concerned_addresses(parsed.facts)
         if suppressions.latest_of(scopes_of(known_accounts, parsed.session_id), addresses) is None:
             continue
+        session_ids = known_accounts.sessions_of(parsed.session_id)
         for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
                 continue
             # Any address of the event: this copy may be the evidence that two addresses belong to one person.
             for session_id, address in itertools.product(session_ids, addresses):
                 mac = suppressions.key.hash_message(session_id, address, message_id)
-                digests_by_mac.setdefault(mac, set()).add(parsed.digest)
-    if not digests_by_mac:
-        return set()
-    cursor = connection.execute(
-        "SELECT t.mac FROM erased_message_tombstones AS t WHERE t.mac = ANY(%s)", [list(digests_by_mac)], binary=True
+                facts_by_mac[mac].append((parsed, fact))
+    erased: defaultdict[bytes, set[ToldFact]] = defaultdict(set)
+    if facts_by_mac:
+        cursor = connection.execute(
+            "SELECT t.mac FROM erased_message_tombstones AS t WHERE t.mac = ANY(%s)", [list(facts_by_mac)], binary=True
+        )
+        for parsed, fact in (each for (mac,) in cursor for each in facts_by_mac[cast("bytes", mac)]):
+            erased[parsed.digest] |= {
+                (parsed.session_id, each) for each in {fact, *personal_facts.evidence_of(fact, parsed.facts)}
+            }
+    return erased
+
+
+def _is_unreadable_mention(
+    suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
+) -> bool:
+    """Whether the event has no facts and its body mentions an erased person."""
+    return (
+        not outcome.all_facts
+        and outcome.kind != "ping"
+        and _mentions_suppressed(suppressions, outcome, received_at, body, known_accounts)
     )
-    return {digest for (mac,) in cursor for digest in digests_by_mac[cast("bytes", mac)]}
 
 
-def _mentions_suppressed(suppressions: SuppressionSet, event: Event, known_accounts: Accounts) -> bool:
-    received_until = _latest_mention(suppressions, event.outcome, event.body, known_accounts)
-    return received_until is not None and event.received_at <= received_until
+def _mentions_suppressed(
+    suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
+) -> bool:
+    if received_at > suppressions.latest_received_until:
+        return False
+    received_until = _latest_mention(suppressions, outcome, body, known_accounts)
+    return received_until is not None and received_at <= received_until
 
 
 def _latest_mention(

@@ -57,11 +57,17 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         raise ConcurrentChangeError("The events of a message changed while the erasure waited for its lock.")
     locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
     search_index.remove(connection, [row_id for row_id, _ in rows])
-    parameters = {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": digests}
+    parameters = {
+        **subject.sql_parameters,
+        "chats": chat_ids,
+        "keys": key_ids,
+        "selected": sorted(selected_keys),
+        "digests": digests,
+    }
     deleted = connection.execute(
         """
         DELETE FROM whatsapp_messages AS m
-        WHERE m.key_id = ANY(%(keys)s) AND m.receive_order <= %(received_until)s * 65536 + 65535
+        WHERE m.key_id = ANY(%(selected)s) AND m.receive_order <= %(received_until)s * 65536 + 65535
             AND (m.chat_id = ANY(%(chats)s) OR m.sender = ANY(%(addresses)s))
         RETURNING m.session_id, m.message_id, m.chat_id
         """,
@@ -72,7 +78,11 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         """
         DELETE FROM message_updates AS u
         WHERE u.key_id = ANY(%(keys)s)
-            AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s) OR u.digest = ANY(%(digests)s))
+            AND (
+                u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s)
+                -- What the same events tell of other people's messages stays.
+                OR u.digest = ANY(%(digests)s) AND u.key_id = ANY(%(selected)s)
+            )
         """,
         parameters,
     ).rowcount
@@ -134,7 +144,13 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
     linked_events.lock_and_mark_erased(connection, sorted(digests), key_ids)
     locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
     updates = connection.execute(
-        "DELETE FROM message_updates AS u WHERE u.key_id = ANY(%s) AND u.digest = ANY(%s)", [key_ids, sorted(digests)]
+        """
+        DELETE FROM message_updates AS u
+        WHERE u.key_id = ANY(%(keys)s) AND u.digest = ANY(%(digests)s)
+            -- What the same events tell of other people stays.
+            AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s))
+        """,
+        {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": sorted(digests)},
     ).rowcount
     linked_events.delete(connection, events, key_ids)
     _refresh_chats(connection, key_ids, locked_chats, chat_ids)
@@ -181,7 +197,7 @@ def _events_about_subject(
         if mentions.occurs(searched, event.body)
         or (
             event.digest not in other_digests
-            and all(_matches_subject_chat(chat_users.get(key_id), event.body) for key_id in event.key_ids)
+            and any(_matches_subject_chat(chat_users.get(key_id), event.body) for key_id in event.key_ids)
         )
     ]
 

@@ -12,7 +12,7 @@ from store.model import timestamps
 from store.model.facts import Ack, Delete, Edit, Fact, LidAlias, Message, Outcome, Reaction, SessionReport
 
 MessageFact: TypeAlias = Message | Ack | Edit | Delete | Reaction
-_MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
+MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
 """MessageFact as a tuple, with which isinstance is several times as fast."""
 
 
@@ -33,7 +33,7 @@ class ParsedEvent:
     def keyed_message_facts(self, accounts: Accounts) -> list[tuple[MessageFact, MessageKey]]:
         """The facts about messages, each with its message key."""
         primary_id = accounts.primary_of(self.session_id)
-        return [(fact, (primary_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, _MESSAGE_FACTS)]
+        return [(fact, (primary_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, MESSAGE_FACTS)]
 
     def alias_addresses(self) -> set[ChatAddress]:
         """Both sides of its evidence on aliases."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from store.history import message_keys
 from store.history.message_keys import LockedKey, MessageKey
 from store.ledger import batch_counts, set_aside_events
 from store.ledger.set_aside_events import SetAsideEvent
@@ -11,8 +12,15 @@ from store.replay.sources import SourceEvent
 
 
 def replace_links(connection: Connection, sources: Sequence[SourceEvent], keys: Mapping[MessageKey, LockedKey]) -> None:
-    """Replace the links of these events by links to the messages that they are about now."""
+    """Replace the links of these events by links to the messages that they are about now.
+
+    An event that also tells of erased people loses its body, and the messages a source.
+    """
     for source in sources:
+        if source.is_partly_forgotten:
+            message_keys.mark_pruned(connection, (keys[name].key_id for name in source.message_keys))
+            _delete_body(connection, source)
+            continue
         first, *further = sorted({keys[name].key_id for name in source.message_keys}) or [None]
         connection.execute("UPDATE raw_events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
         connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
@@ -51,7 +59,11 @@ def _update_one(connection: Connection, source: SourceEvent) -> bool:
             source.digest, source.event_id, *reasons, received_at=source.first_received_at, sender=source.sender
         )
         set_aside_events.record(connection, "noise" if source.outcome.kind == "noise" else "parked", [event])
-    elif source.outcome.kind == "forgotten":
-        connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
-        connection.execute("DELETE FROM raw_events WHERE event_id = %s", [source.event_id])
+    elif source.outcome.kind == "forgotten" or source.is_partly_forgotten:
+        _delete_body(connection, source)
     return True
+
+
+def _delete_body(connection: Connection, source: SourceEvent) -> None:
+    connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
+    connection.execute("DELETE FROM raw_events WHERE event_id = %s", [source.event_id])

@@ -55,7 +55,9 @@ class SourceEvent:
     stored_reason: SetAsideReason | None
     sender: str | None
     outcome: Outcome
-    """The outcome under the current parser."""
+    """The outcome under the current parser, without the facts about erased people."""
+    is_partly_forgotten: bool
+    """Some of its facts are about erased people, so its body must not stay."""
     first_received_at: int
     """Its first known receipt, in ms."""
     last_received_at: int
@@ -158,9 +160,10 @@ def _source_from_row(
     event_id, digest, body, key_ids, first, last, stored_outcome, reason, session_id, event, sender = row
     poisoned = reason == parser.poison_reason
     outcome = Outcome("parked", reason, session_id, event, None) if poisoned else parser.parse(sender, body)
-    if suppressions is not None and batch_filter.is_suppressed(suppressions, outcome, first, body, known_accounts):
-        outcome = Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)
-    elif event_id in rejected:
+    told_facts = len(outcome.all_facts)
+    if suppressions is not None:
+        outcome = batch_filter.without_suppressed(suppressions, outcome, first, body, known_accounts)
+    if event_id in rejected and outcome.kind != "forgotten":
         outcome = Outcome("parked", parser.rejected_reason, outcome.session_id, outcome.event_type, outcome.time)
     parsed: tuple[ParsedEvent, ...] = ()
     # An erased event stays erased, even if its body still exists.
@@ -179,6 +182,7 @@ def _source_from_row(
         stored_reason=None if reason is None else (reason, session_id, event),
         sender=sender,
         outcome=outcome,
+        is_partly_forgotten=outcome.kind == "stored" and len(outcome.all_facts) < told_facts,
         first_received_at=first,
         last_received_at=last,
         parsed_events=parsed,

@@ -1,0 +1,118 @@
+"""Divides the facts of an event into those about erased people and the rest.
+
+One body may tell of many people (Meta's batches, lists of contacts): only the part of an erased person is dropped.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+from store.erasure.suppressions import SuppressionSet, scopes_of
+from store.history.accounts import Accounts
+from store.history.parsed_events import MESSAGE_FACTS
+from store.model import addresses
+from store.model.facts import (
+    Ack,
+    Delete,
+    DisplayName,
+    Edit,
+    Fact,
+    LidAlias,
+    Message,
+    Outcome,
+    Reaction,
+    SessionFacts,
+    SessionReport,
+)
+
+ToldFact: TypeAlias = tuple[str, Fact]
+"""(session_id, fact)"""
+
+
+def concerned_addresses(facts: Iterable[Fact]) -> set[str]:
+    """The chats and people that these facts concern."""
+    concerned: set[str] = set()
+    for fact in facts:
+        if isinstance(fact, LidAlias):
+            concerned |= {fact.lid, fact.phone}
+        elif isinstance(fact, (Message, Edit, Delete, Reaction)):
+            concerned |= {address for address in (fact.address, fact.sender) if address is not None}
+        elif isinstance(fact, (Ack, DisplayName)) and fact.address is not None:
+            concerned.add(fact.address)
+    return concerned
+
+
+def suppressed(
+    suppressions: SuppressionSet, outcome: Outcome, received_at: int, known_accounts: Accounts
+) -> set[ToldFact]:
+    """The facts about people whose suppression covers this receipt, in ms."""
+    if received_at > suppressions.latest_received_until:
+        return set()
+    found: set[ToldFact] = set()
+    for each in outcome.by_session:
+        scopes = scopes_of(known_accounts, each.session_id)
+
+        def is_covered(people: Iterable[str], scopes: Collection[str | None] = scopes) -> bool:
+            received_until = suppressions.latest_of(scopes, people)
+            return received_until is not None and received_at <= received_until
+
+        if is_covered(concerned_addresses(each.facts)):
+            found |= {
+                (each.session_id, fact)
+                for fact in each.facts
+                if is_covered(_with_aliases(concerned_addresses([fact]), each.facts))
+            }
+    return found
+
+
+def evidence_of(message_fact: Fact, facts: Iterable[Fact]) -> set[Fact]:
+    """The names and aliases that an event tells of the people of one of its messages."""
+    facts = list(facts)
+    people = _with_aliases(concerned_addresses([message_fact]), facts)
+    return {
+        fact
+        for fact in facts
+        if isinstance(fact, (DisplayName, LidAlias)) and not people.isdisjoint(concerned_addresses([fact]))
+    }
+
+
+def _with_aliases(people: set[str], facts: Iterable[Fact]) -> set[str]:
+    """These addresses, and those that the event links with them."""
+    pairs = [{fact.lid, fact.phone} for fact in facts if isinstance(fact, LidAlias)]
+    while linked := [pair for pair in pairs if not people.isdisjoint(pair) and not pair <= people]:
+        people = people.union(*linked)
+    return people
+
+
+def without(outcome: Outcome, erased: Collection[ToldFact]) -> Outcome:
+    """What the event tells of others; `forgotten` if its messages are all of erased people, or nothing else is left."""
+    if not erased:
+        return outcome
+
+    def kept(session_id: str | None, facts: Iterable[Fact]) -> tuple[Fact, ...]:
+        return tuple(fact for fact in facts if (session_id, fact) not in erased and _says_of_whom(fact))
+
+    remaining = replace(
+        outcome,
+        facts=kept(outcome.session_id, outcome.facts),
+        others=tuple(SessionFacts(each.session_id, kept(each.session_id, each.facts)) for each in outcome.others),
+    )
+    lost_messages = any(isinstance(fact, MESSAGE_FACTS) for _, fact in erased)
+    is_left = any(
+        isinstance(fact, MESSAGE_FACTS) if lost_messages else not isinstance(fact, SessionReport)
+        for fact in remaining.all_facts
+    )
+    return remaining if is_left else forgotten(outcome)
+
+
+def _says_of_whom(fact: Fact) -> bool:
+    """Whether the fact tells whose it is; in a body that tells of an erased person it may else be that person's."""
+    if isinstance(fact, (Message, Edit, Delete, Reaction)):
+        is_attributed = fact.direction == "outgoing" or fact.sender is not None
+        return fact.address is not None and (is_attributed or addresses.is_individual(fact.address))
+    return not isinstance(fact, Ack) or fact.address is not None
+
+
+def forgotten(outcome: Outcome) -> Outcome:
+    """The outcome of an event of which nothing is stored."""
+    return Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)

@@ -1,0 +1,138 @@
+"""One body tells of several people: an erasure takes one person's part, and the others keep theirs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from ingest.queue.contract import RawBatch
+from store.model.facts import Outcome
+from tests.support.erasure_scenario import ASHA, LID, RAVI, ErasureScenario, group_message_event, message_event, now_ms
+from tests.support.faulty_parsers import parse_correctly
+from tests.support.generated_history import world
+
+SENDER = "meta:shop"
+ASHAS = {"id": "wamid.A1", "from": ASHA, "text": {"body": "zebra one"}}
+RAVIS = {"id": "wamid.R1", "from": RAVI, "text": {"body": "hello from ravi"}}
+NAMES = {ASHA: "Asha Rao", RAVI: "Ravi Kumar"}
+
+
+def meta_body(*messages: Mapping[str, object], read: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """One request with these messages, and with statuses of messages to people, as (id, phone)."""
+    when = str(world.BASE_TIME // 1000)
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "919800000000", "phone_number_id": "105000000000072"},
+        "contacts": [{"profile": {"name": NAMES[str(one["from"])]}, "wa_id": one["from"]} for one in messages],
+        "messages": [{"timestamp": when, "type": "text", **one} for one in messages],
+        "statuses": [{"id": id_, "status": "read", "timestamp": when, "recipient_id": to} for id_, to in read],
+    }
+    entry = {"id": "104000000000071", "changes": [{"value": value, "field": "messages"}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+
+
+def acknowledge(scenario: ErasureScenario, *bodies: bytes, received_at: int | None = None) -> RawBatch:
+    return replace(scenario.acknowledge(bodies, received_at), senders=(SENDER,) * len(bodies))
+
+
+def echo(number: int, to: str) -> bytes:
+    """A message of ours."""
+    message = {
+        "id": f"wamid.E{number}",
+        "from": "919800000000",
+        "to": to,
+        "type": "text",
+        "text": {"body": f"to {to[-1]}"},
+    }
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "919800000000", "phone_number_id": "105000000000072"},
+        "message_echoes": [{"timestamp": str(world.BASE_TIME // 1000), **message}],
+    }
+    change = {"value": value, "field": "smb_message_echoes"}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}).encode()
+
+
+def assert_only_asha_is_gone(scenario: ErasureScenario) -> None:
+    assert scenario.message_texts() == ["to 2", "hello from ravi"]
+    assert scenario.fetch_rows("SELECT status FROM whatsapp_messages ORDER BY id") == [("read",), (None,)]
+    assert scenario.fetch_rows("SELECT address, name FROM chats") == [(RAVI, "Ravi Kumar")]
+    assert scenario.find_words(ASHA, "Asha Rao", "zebra") == []
+    assert scenario.replay(dry=True) == {}
+    assert scenario.replay() == {}
+
+
+@pytest.mark.parametrize("is_stored", [True, False], ids=["stored before", "waiting"])
+def test_the_part_of_an_erased_person_goes_and_the_rest_stays(
+    erasure_scenario: ErasureScenario,
+    is_stored: bool,  # noqa: FBT001
+) -> None:
+    """The raw body, which tells of both, is stored no more."""
+    erasure_scenario.drain([acknowledge(erasure_scenario, echo(1, ASHA), echo(2, RAVI))])
+    both = acknowledge(erasure_scenario, meta_body(ASHAS, RAVIS, read=(("wamid.E1", ASHA), ("wamid.E2", RAVI))))
+    if is_stored:
+        erasure_scenario.drain([both])
+    erasure_scenario.erase_person(ASHA)
+    erasure_scenario.drain([] if is_stored else [both])
+
+    assert_only_asha_is_gone(erasure_scenario)
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(1,)]
+    assert erasure_scenario.ledger_counts() == {"stored": 3}
+
+
+def test_a_late_copy_of_an_erased_message_takes_no_other_with_it(erasure_scenario: ErasureScenario) -> None:
+    """The gateway repeats it in one body with a new message of somebody else."""
+    erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(ASHAS))])
+    erasure_scenario.erase_person(ASHA)
+    later = now_ms() + 60_000
+
+    erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(RAVIS, ASHAS), received_at=later)])
+    erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(ASHAS, ASHAS), received_at=later)])
+
+    assert erasure_scenario.message_texts() == ["hello from ravi"]
+    assert erasure_scenario.find_words(ASHA, "Asha Rao", "zebra") == []
+    assert erasure_scenario.ledger_counts() == {"stored": 2, "forgotten": 1}
+    assert erasure_scenario.replay() == {}
+
+
+def test_what_does_not_say_whose_it_is_goes_with_an_erased_person(erasure_scenario: ErasureScenario) -> None:
+    """A message under a LID that the same body links with the person, and a group's without a sender."""
+    bodies = {
+        b"linked": [message_event("zebra one", 1, LID, from_lid=LID, from_number=f"+{ASHA}")],
+        b"mixed": [
+            group_message_event("zebra two", 2),
+            message_event("zebra three", 3, world.GROUP),
+            message_event("hello", 4, RAVI),
+        ],
+    }
+
+    def parse(body: bytes) -> Outcome:
+        first, *others = map(parse_correctly, bodies[body])
+        return replace(first, facts=(*first.facts, *(fact for each in others for fact in each.facts)))
+
+    waiting = erasure_scenario.acknowledge([b"linked", b"mixed"])
+    erasure_scenario.erase_person(ASHA)
+    erasure_scenario.drain([waiting], parse)
+
+    assert erasure_scenario.message_texts() == ["hello"]
+    assert erasure_scenario.ledger_counts() == {"stored": 1, "forgotten": 1}
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(0,)]
+
+
+def test_a_parked_body_that_a_newer_parser_reads_loses_its_erased_part(erasure_scenario: ErasureScenario) -> None:
+    """Its body did not show the number; now it is known, and the body may not stay."""
+    hidden = world.encode_event({"event": "new.dialect", "sessionId": world.SESSIONS[0]})
+    erasure_scenario.receive(hidden)
+    erasure_scenario.erase_person(ASHA)
+
+    def parse(_: bytes) -> Outcome:
+        outcome = parse_correctly(message_event("zebra one", 1))
+        return replace(outcome, facts=(*outcome.facts, *parse_correctly(message_event("hello", 2, RAVI)).facts))
+
+    erasure_scenario.replay(parse, parked=True)
+
+    assert erasure_scenario.message_texts() == ["hello"]
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(0,)]
+    assert erasure_scenario.ledger_counts() == {"stored": 1}
+    assert erasure_scenario.replay(parse) == {}
