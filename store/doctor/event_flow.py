@@ -5,13 +5,17 @@ from typing import cast
 
 from store.doctor import disks, finding
 from store.doctor.finding import Finding
-from store.history import sessions
+from store.history import session_phones, sessions
 from store.ledger import ledger
 from store.postgres.connections import Connection
 from store.reading import operations
 
 _DAY = 86_400
 _MAX_REASONS = 5
+_RELINKED_REMEDY = (
+    "Link the new number to a session of its own, under a new name at the gateway, and this session to its old number"
+    " again. What was told in between stays where it is. See docs/senders.md."
+)
 
 
 def worker_alive(connection: Connection) -> list[Finding]:
@@ -147,6 +151,27 @@ def session_activity(connection: Connection) -> list[Finding]:
     return findings or [finding.ok("sessions", "No event of a session was received yet.")]
 
 
+def session_numbers(connection: Connection) -> list[Finding]:
+    """Sessions that were linked to another number: what they tell belongs to that one."""
+    name = "sessions.numbers"
+    findings: list[Finding] = []
+    for session in session_phones.read(connection):
+        if not session.is_relinked:
+            continue
+        if session.account is not None:
+            message = (
+                f"Session {session.session_id} was linked to another number than its account's. What it tells is shown"
+                " in the conversations of the account, and its number does not become an account."
+            )
+        else:
+            message = (
+                f"Session {session.session_id} was linked to {len(session.reported)} numbers. Its conversations are"
+                " those of all, and it is not joined with other sessions of its number."
+            )
+        findings.append(finding.warning(name, message, _RELINKED_REMEDY))
+    return findings or [finding.ok(name, "No session was linked to another number.")]
+
+
 def lid_contradictions(connection: Connection) -> list[Finding]:
     """Phones that several LIDs claim: the gateway guessed, so none of these LIDs is shown as the phone."""
     name = "identities.contradictions"
@@ -192,6 +217,7 @@ CHECKS = (
     reported_spools,
     parked_events,
     session_activity,
+    session_numbers,
     lid_contradictions,
     search_index,
 )

@@ -6,8 +6,9 @@ the one that this database saw first: message keys, so that copies and updates o
 tells them; and the evidence on aliases. The chats of the other sessions are merged into those of the primary one, as
 LIDs are merged into phones, so that reading, summaries and hidden copies work by the same rules, and ids stay as they
 are. Sessions that turn out to be one account later are joined at once for what comes, and merged in steps for what is
-there (store/accounts/). A session never leaves its account: its keys would have to be divided without knowing how.
-While every number has one session, the table of accounts is empty and nothing else differs.
+there (store/accounts/). A session never leaves its account, not even if it is linked to another number: its keys would
+have to be divided without knowing how (session_phones.py). While every number has one session, the table of accounts is
+empty and nothing else differs.
 """
 
 from collections import defaultdict

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import sessions
+from store.history import session_phones, sessions
 from store.postgres import errors
 from store.postgres.connections import Connection
 
@@ -180,6 +180,8 @@ def _record_status(connection: Connection, session_id: str, check: ConnectionChe
     connected_at, is_changed = cast("tuple[int | None, bool]", row)
     if is_changed:
         connection.execute("UPDATE sessions SET rev = rev + 1 WHERE session_id = %s", [session_id])
+    if is_changed and check.phone is not None:
+        session_phones.record(connection, [(session_id, check.phone)])
     return connected_at, is_changed
 
 

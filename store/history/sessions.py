@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from store.history import session_phones
 from store.model.facts import SessionReport
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
@@ -117,6 +118,8 @@ def apply_reports(connection: Connection, reports: Iterable[ObservedReport]) -> 
                 {**_values(observed), "phone": observed.report.phone},
             ).fetchone()
             changed |= {session_id} if phone == (True,) else set()
+    if last_phones:
+        session_phones.record(connection, ((o.session_id, o.report.phone) for o in ordered if o.report.phone))
     return changed
 
 

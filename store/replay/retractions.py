@@ -139,7 +139,9 @@ def _replace_one(connection: Connection, fact: LatestFact, replacement: LatestFa
 def _replace_report(column: LiteralString) -> LiteralString:
     return f"""
         UPDATE sessions
-        SET {column} = %(new_value)s, {column}_at = %(new_at)s, {column}_digest = %(new_digest)s, rev = rev + 1
+        SET {column} = %(new_value)s, {column}_at = %(new_at)s, {column}_digest = %(new_digest)s, rev = rev + 1,
+            -- A state is none of them.
+            phones = array_remove(phones, %(value)s)
         WHERE session_id = %(session_id)s AND {column}_at = %(effective_at)s AND {column}_digest = %(digest)s
     """  # noqa: S608 - literals
 

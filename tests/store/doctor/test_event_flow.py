@@ -11,7 +11,7 @@ from store.ingestion import apply
 from store.ledger import stream_status
 from store.ledger.writers import WriterPosition
 from store.model.batches import Batch, Event
-from store.model.facts import LidAlias, Outcome
+from store.model.facts import LidAlias, Outcome, SessionReport
 from store.postgres import connections
 from tests.support.examined_system import ExaminedSystem
 
@@ -134,3 +134,18 @@ def test_a_phone_that_several_lids_claim_is_reported(examined_system: ExaminedSy
         )
 
     assert (before, examined_system.results()["identities.contradictions"]) == ("ok", "warning")
+
+
+def test_a_session_that_is_linked_to_another_number_is_reported(examined_system: ExaminedSystem) -> None:
+    """Its conversations are those of two numbers, and only the owner can tell why."""
+    now = int(time.time() * 1000)
+
+    def link(phone: str, at: int) -> str:
+        facts = (SessionReport("connected", phone, at),)
+        tell(examined_system, Outcome("stored", None, "shop:default", "session.connected", None, facts), at)
+        return examined_system.results()["sessions.numbers"]
+
+    assert [link("919800000001", now - 2000), link("919800000002", now - 1000)] == ["ok", "warning"]
+    found = examined_system.findings()["sessions.numbers"]
+    assert "shop:default was linked to 2 numbers" in found.message
+    assert "9198" not in str(found)
