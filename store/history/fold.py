@@ -170,17 +170,16 @@ class Fold:
 
     def store_updates(self) -> set[int]:
         """Store acks, edits, deletes and reactions; returns the keys of their messages."""
-        updates: dict[tuple[int, str, bytes], message_updates.MessageUpdate] = {}
+        updates: list[tuple[int, message_updates.MessageUpdate]] = []
         for event, fact, key in self.keyed_facts:
             if not isinstance(fact, Message):
                 chat = None if fact.address is None else self.chats_by_address[event.session_id, fact.address]
-                update = message_updates.from_fact(
-                    event, fact, self.locked_keys[key].key_id, None if chat is None else chat.chat_id
-                )
-                updates.setdefault((update.key_id, update.kind, update.digest), update)
+                chat_id = None if chat is None else chat.chat_id
+                update = message_updates.from_fact(event, fact, self.locked_keys[key].key_id, chat_id)
+                updates.append((event.received_at, update))
         if updates:
-            message_updates.add(self.connection, updates.values())
-        return {key_id for key_id, _, _ in updates}
+            message_updates.add(self.connection, message_updates.one_per_event(updates))
+        return {update.key_id for _, update in updates}
 
     def recompute(self, key_ids: list[int]) -> None:
         """Recompute these messages from their copies and updates, and collect the changes."""

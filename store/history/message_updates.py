@@ -4,9 +4,9 @@ The updates and the copies of a message are sets that only grow, and `recompute`
 in which they come does not matter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, LiteralString, TypeAlias, cast
+from typing import Literal, LiteralString, TypeAlias, cast, get_args
 
 from store.history.parsed_events import ParsedEvent
 from store.model import message_columns
@@ -15,6 +15,8 @@ from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 UpdateKind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
+_STATUSES = get_args(Status)
+"""In the order of `status_rank`."""
 _KINDS: Mapping[type, UpdateKind] = {Ack: "ack", Edit: "edit", Delete: "delete", Reaction: "reaction"}
 
 
@@ -72,6 +74,26 @@ def _text(fact: Ack | Edit | Delete | Reaction) -> str | None:
             return fact.emoji
         case Delete():
             return None
+
+
+def one_per_event(updates: Iterable[tuple[int, MessageUpdate]]) -> Collection[MessageUpdate]:
+    """Of each message and kind, one update of each event; given with the receipts of its copies, the earliest first.
+
+    One body may tell several statuses of a message, or several edits: the greatest status counts, else the newest.
+    """
+    of_copies: dict[tuple[int, str, bytes, int], MessageUpdate] = {}
+    for received_at, update in updates:
+        copy = (update.key_id, update.kind, update.digest, received_at)
+        if copy not in of_copies or _precedence(of_copies[copy]) <= _precedence(update):
+            of_copies[copy] = update
+    earliest: dict[tuple[int, str, bytes], MessageUpdate] = {}
+    for (key_id, kind, digest, _), update in of_copies.items():
+        earliest.setdefault((key_id, kind, digest), update)
+    return earliest.values()
+
+
+def _precedence(update: MessageUpdate) -> tuple[int, int]:
+    return -1 if update.status is None else _STATUSES.index(update.status), update.occurred_at
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
