@@ -143,13 +143,7 @@ MESSAGE_JSON: LiteralString = f"""(
                 ) AS v
                 WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL AND v.bytes <= {_MAX_VERSIONS_BYTES}
             ), '[]') END AS versions,
-            -- The send that became this message, so that a reader replaces the one by the other.
-            CASE WHEN m.direction = 'outgoing' THEN (
-                SELECT s.send_id FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
-            ) END AS send_id,
-            CASE WHEN m.direction = 'outgoing' THEN (
-                SELECT s.idempotency_key FROM sends AS s WHERE s.key_id = m.key_id LIMIT 1
-            ) END AS idempotency_key,
+            send.send_id, send.idempotency_key,
             CASE WHEN m.status = 'failed' THEN (
                 SELECT u.text FROM message_updates AS u
                 WHERE u.key_id = m.key_id AND u.kind = 'ack' AND u.status = 'failed' AND u.text IS NOT NULL
@@ -157,6 +151,13 @@ MESSAGE_JSON: LiteralString = f"""(
                 LIMIT 1
             ) END AS reason,
             {_TOLD_BY} AS told_by, coalesce({_MISSED_BY}, '[]') AS missed_by, m.rev
+        FROM (SELECT) AS message
+        -- The send that became this message, so that a reader replaces the one by the other.
+        LEFT JOIN LATERAL (
+            SELECT s.send_id, s.idempotency_key FROM sends AS s
+            WHERE m.direction = 'outgoing' AND s.key_id = m.key_id
+            LIMIT 1
+        ) AS send ON true
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
 """A message as JSON text.
