@@ -82,10 +82,10 @@ class StreamAppender:
                 connection = await self._ensure_connected()
                 self.failpoints.reach("ingest.before_xadd")
                 sent = True
-                if not is_in_tail:
-                    ticket = self.tail.write(entries, size_bytes)
                 commands = connection.pack_commands(_append_commands(entries))
                 await connection.send_packed_command(commands, check_health=False)
+                if not is_in_tail:  # while Redis is at work
+                    ticket = self.tail.write(entries, size_bytes)
                 last_id, jobs = await self._read_confirmation(connection, len(entries))
                 self.failpoints.reach("ingest.after_xadd")
                 if self.min_replicas:

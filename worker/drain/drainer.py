@@ -176,7 +176,8 @@ class Drainer:
 
     def _release_unstored(self, ids: Sequence[bytes], stored: StoredEntries) -> bool:
         """Return the entries that are not stored to the group, without suspicion; returns whether there are any."""
-        unstored = [id_ for id_ in ids if id_ not in stored.ids]
+        stored_ids = frozenset(stored.ids)
+        unstored = [id_ for id_ in ids if id_ not in stored_ids]
         self.stream.reset_delivery_counts(unstored)
         return bool(unstored)
 
