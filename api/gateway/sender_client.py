@@ -1,8 +1,9 @@
 """Sends messages through a gateway of `senders.toml`, with the errors of SAK's client."""
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, Self
 
 from api.gateway import errors, sender_answers, sender_lists, timeouts
 from api.gateway.http_client import MAX_MESSAGE_LENGTH, parse_retry_after
@@ -34,6 +35,7 @@ class SenderClient:
         """
         self.name = name
         self._kind = kind
+        self._reference: str | None = None
         self._dialect = DIALECTS[kind]
         self._api_key = api_key
         self._timeouts = timeouts or Timeouts()
@@ -45,9 +47,15 @@ class SenderClient:
         if self._http is not None:
             self._http.close()
 
+    def for_send(self, reference: str) -> Self:
+        """The same connection for one send, whose reference the gateway repeats in its events if its kind does that."""
+        client = copy.copy(self)
+        client._reference = reference  # noqa: SLF001 - a copy of this class
+        return client
+
     def send_text(self, to: str, text: str, session_id: str) -> SendResponse:
         """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent: do not repeat it."""
-        return self._send(Outgoing(self._word(session_id), to, text))
+        return self._send(Outgoing(self._word(session_id), to, text, reference=self._reference))
 
     def send_media(  # noqa: PLR0913 -- a file has that many properties
         self,
@@ -63,7 +71,7 @@ class SenderClient:
     ) -> SendResponse:
         """Send a file of `size` bytes; it is read during the call, again by each attempt."""
         attachment = OutgoingFile(kind, file, name, mime_type, size)
-        return self._send(Outgoing(self._word(session_id), to, caption, attachment))
+        return self._send(Outgoing(self._word(session_id), to, caption, attachment, self._reference))
 
     def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
         """Our newest messages to the digits `to`, as the gateway has them; None if its kind keeps no list."""

@@ -38,6 +38,8 @@ class Outgoing:
     text: str
     """The caption of a file; may be empty then."""
     file: OutgoingFile | None = None
+    reference: str | None = None
+    """Our own word for the send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ def gowa_device(session: str, devices: object) -> str:
 def _send_meta(message: Outgoing, credentials: Mapping[str, str], media_id: str | None) -> GatewayRequest:
     base: dict[str, object] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": message.to}
     path = f"/{quote(message.session, safe='')}/messages"
+    # Each status repeats it, so that one tells of a send whose answer was lost.
+    base |= {"biz_opaque_callback_data": message.reference or ""}
     if message.file is None:
         return _post(path, credentials, base | {"type": "text", "text": {"body": message.text, "preview_url": False}})
     content = {"id": media_id} | ({"caption": message.text} if message.text else {})

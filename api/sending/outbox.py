@@ -191,7 +191,8 @@ class Outbox:
     def _call_gateway(self, draft: SendDraft, request: SendRequest) -> tuple[SendResult, float | None]:
         """Call the gateway; errors become results. The seconds are those of SendOutcome.retry_after."""
         try:
-            client = self.sender_of(draft.session_id) or self.client
+            sender = self.sender_of(draft.session_id)
+            client = self.client if sender is None else sender.for_send(str(draft.send_id))
             if request.attachment is None or request.kind == "text":
                 response = client.send_text(draft.address, draft.text or "", draft.session_id)
             else:

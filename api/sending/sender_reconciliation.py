@@ -20,8 +20,8 @@ def result(sending: Outbox, sender: SenderClient, send: Send) -> SendResult | st
     listed = sender.list_sent(send.session_id, send.address)
     if listed is None:
         return (
-            f"{sender.title} reports no message that it sends through its interface, and keeps no list of them: "
-            "only the chat on a phone shows whether it was sent."
+            f"No event shows it, and {sender.title} keeps no list of what it sends: only the chat on a phone shows "
+            "whether it was sent."
         )
     if not send.text:
         return f"No event reported it, and {sender.title}'s list does not show a file without a caption for certain."

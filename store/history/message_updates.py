@@ -64,10 +64,10 @@ def from_fact(
 
 
 def _text(fact: Ack | Edit | Delete | Reaction) -> str | None:
-    """The new text, the emoji, or the reason of a failure."""
+    """The new text, the emoji, the reason of a failure, or the reference of any other ack."""
     match fact:
         case Ack():
-            return fact.reason
+            return fact.reason if fact.status == "failed" else fact.reference
         case Edit():
             return fact.text
         case Reaction():

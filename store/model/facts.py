@@ -76,6 +76,8 @@ class Ack:
     time: int | None
     reason: str | None = None
     """Why the message failed, in words and without a full stop; None if the event does not say."""
+    reference: str | None = None
+    """The send, by the id that we gave to the gateway; None if the event does not repeat it."""
 
 
 @dataclass(frozen=True, slots=True)

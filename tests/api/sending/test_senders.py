@@ -1,5 +1,6 @@
 """Sends through gateways of `senders.toml`, each by its own interface, with the same states as SAK's."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from store.model.facts import Ack, Message
 from tests.support.history_writer import ApiClient, HistoryWriter
 from tests.support.sending_api import SESSION_ID, SHORT_TIMEOUTS, ApiStarter
 from tests.support.waiting import wait_until
+from worker.senders import dispatch
 
 WORDS = {
     "waha": "default",
@@ -205,11 +207,29 @@ def test_an_event_about_a_send_without_an_answer_settles_it(
         )
 
 
+def test_a_status_of_meta_names_the_send_that_it_belongs_to(
+    client: ApiClient, senders: PretendSenders, history: HistoryWriter
+) -> None:
+    """Meta's statuses have no text, but repeat what the request gave them."""
+    session_id, to = "meta-one:105000000000072", "919811000011"
+    send_id, twin = (unknown_send(client, senders, session_id) for _ in range(2))
+    [reference, _] = [request.fields["biz_opaque_callback_data"] for request in senders.sends()]
+    status = {"id": WAMID, "status": "delivered", "recipient_id": to, "biz_opaque_callback_data": reference}
+    value = {"metadata": {"phone_number_id": "105000000000072"}, "statuses": [status]}
+    body = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+    history.store(*dispatch.parse("meta:meta-one", json.dumps(body).encode()).outcome.facts, session=session_id)
+
+    wait_until(lambda: client.get_data(f"/api/sends/{send_id}")["status"] == "sent")
+
+    assert client.get_data(f"/api/sends/{send_id}")["messageId"] == WAMID
+    assert client.get_data(f"/api/sends/{twin}")["status"] == "unknown"
+
+
 @pytest.mark.parametrize(
     ("kind", "settled", "words"),
     [
         *((kind, True, "Its message was found: sent.") for kind in ("waha", "openwa", "evolution", "gowa")),
-        *((kind, False, "keeps no list of them: only the chat on a phone") for kind in ("meta", "wuzapi")),
+        *((kind, False, "keeps no list of what it sends: only the chat on a phone") for kind in ("meta", "wuzapi")),
     ],
 )
 def test_a_gateway_s_list_tells_what_became_of_a_send_or_nothing_can(

@@ -199,7 +199,8 @@ def _status(item: JsonObject) -> tuple[Fact, ...]:
     if status is None:
         raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
     reason = _failure(item) if status == "failed" else None
-    return (Ack(message_id, status, _recipient(item), timestamps.parse(item.get("timestamp")), reason),)
+    reference = text.identifier(item.get("biz_opaque_callback_data"))
+    return (Ack(message_id, status, _recipient(item), timestamps.parse(item.get("timestamp")), reason, reference),)
 
 
 def _failure(item: JsonObject) -> str | None:
