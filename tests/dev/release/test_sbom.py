@@ -1,5 +1,6 @@
 """The bill of materials and the licences of the image."""
 
+import json
 import re
 
 from dev.checkout import ROOT
@@ -26,3 +27,28 @@ def test_the_bill_names_every_package_of_the_image_with_its_hashes() -> None:
 def test_the_page_of_licences_is_that_of_the_lock_file() -> None:
     """`python -m dev.release.sbom --licences` makes it."""
     assert sbom.licence_list(ROOT) in (ROOT / "docs" / "licences.md").read_text()
+
+
+def test_every_bill_has_the_form_of_cyclonedx() -> None:
+    """Programs that read it refuse a field that https://cyclonedx.org/docs/1.6/json/ does not know."""
+    released = [json.loads(path.read_text()) for path in sorted(sbom.BILLS_FOLDER.glob("*.cdx.json"))]
+    for bill in [sbom.bill_of_materials(ROOT), *released]:
+        assert set(bill) == {
+            *("bomFormat", "specVersion", "serialNumber", "version", "metadata", "components", "dependencies"),
+        }
+        assert re.fullmatch("urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bill["serialNumber"])
+        assert bill["version"] >= 1
+        components = [bill["metadata"]["component"], *bill["components"]]
+        for component in components:
+            assert {"type", "name", "bom-ref"} <= set(component)
+            assert set(component) <= {
+                *("type", "name", "version", "bom-ref", "purl", "licenses", "externalReferences"),
+            }
+            assert component["type"] in {"application", "library"}
+            assert [list(licence) for licence in component["licenses"]] == [["expression"]]
+            for reference in component.get("externalReferences", []):
+                assert set(reference) == {"type", "url", "hashes"}
+                assert all(re.fullmatch("[0-9a-f]{64}", each["content"]) for each in reference["hashes"])
+        names = [component["bom-ref"] for component in components]
+        assert len(names) == len(set(names))
+        assert {one["ref"] for one in bill["dependencies"]} <= set(names)
