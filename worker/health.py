@@ -1,10 +1,12 @@
 """Serves the worker's `/healthz`, `/readyz` and `/metrics`."""
 
+import contextlib
 import json
 import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -17,11 +19,45 @@ STALE_SECONDS = 20.0
 STALLED_SECONDS = 30.0
 """The same for the oldest batch, if no worker has stored it."""
 
+MAX_CONNECTIONS = 16
+READ_SECONDS = 5.0
+"""How long a client may send nothing of its request."""
+
+
+class _BoundedServer(ThreadingHTTPServer):
+    """A server with a few connections, which closes the oldest one for another."""
+
+    daemon_threads = True
+
+    def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, None] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own types
+        with self._lock:
+            if len(self._open) >= MAX_CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with contextlib.suppress(OSError):  # its client has gone
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's own type
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
 
 def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
     """Serve the pages on a listening socket, from a background thread; they only read what the worker recorded."""
 
     class Pages(BaseHTTPRequestHandler):
+        timeout = READ_SECONDS
+
         def do_GET(self) -> None:
             if self.path == "/healthz":
                 self._answer(200, b'{"alive":true}', "application/json")
@@ -45,10 +81,7 @@ def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetric
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
             """Log nothing: probes come every second."""
 
-    server = ThreadingHTTPServer(listener.getsockname()[:2], Pages, bind_and_activate=False)
-    server.socket.close()
-    server.socket = listener
-    server.daemon_threads = True
+    server = _BoundedServer(listener, Pages)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
 

@@ -1,6 +1,9 @@
 """A worker is ready while events are being stored, and says why if they are not."""
 
+import contextlib
 import json
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from store.doctor import checks
 from tests.support import worker_http
 from tests.support.failing_triggers import CREATE_DISK_FULL_TRIGGER
 from tests.support.pipeline import WorkerPipeline
+from worker import health
 from worker.drain.stream import StreamConsumer
 
 SHORT_RETRIES = "from worker.drain import entry_store; entry_store.RETRY_SECONDS = 1.0"
@@ -77,3 +81,18 @@ def test_a_batch_that_nobody_stores_makes_it_unready(pipeline: WorkerPipeline, w
     assert pipeline.wait_until(is_stalled, 60), worker.output
     assert pipeline.wait_until_drained(30), worker.output
     assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
+
+
+@pytest.mark.long
+def test_a_crowd_of_silent_clients_keeps_no_probe_waiting(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
+    """A probe that finds no answer restarts the worker, and each connection would take a thread and a descriptor."""
+    assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
+    descriptors = Path(f"/proc/{worker.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    with contextlib.ExitStack() as crowd:
+        for _ in range(200):
+            address = ("127.0.0.1", int(worker.environment["WORKER_PORT"]))
+            crowd.enter_context(socket.create_connection(address)).sendall(b"GET /healthz HTTP/1.1\r\n")
+
+        assert [worker_http.fetch(worker, "/healthz")[0] for _ in range(20)] == [200] * 20
+        assert pipeline.wait_until(lambda: len(list(descriptors.iterdir())) <= before + health.MAX_CONNECTIONS)
