@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 import anyio
 import anyio.to_thread
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -21,6 +21,7 @@ from api.chats import export, messages, read_flags, routes, search
 from api.chats.export_slots import ExportSlots
 from api.gateway.timeouts import Timeouts
 from api.http import health, middleware, replica_metrics, responses, static
+from api.http.connection_metrics import ConnectionMetrics
 from api.http.database import Database
 from api.http.pool_metrics import PoolMetrics
 from api.live import changes, stream
@@ -30,9 +31,18 @@ from api.operations import ledger, parked, redrives, sessions, statistics
 from api.sending import routes as sending_routes
 from api.sending.dispatch import SendDispatcher
 from api.settings import Settings
+from http_server.connections import Connections
+from http_server.server import BoundedServer
+from http_server.shared_page import shared
 
 _MAX_DATABASE_STREAMS = 4
 """Streams and exports that read the database at the same time, so that they leave connections to requests."""
+
+
+def create_server(app: Starlette) -> BoundedServer:
+    """The server of the API; at shutdown it ends the event streams, which do not end by themselves."""
+    state = app.state
+    return BoundedServer(app, state.connections, trusts_proxy=True, before_shutdown=state.broadcaster.close)
 
 
 def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | None = None) -> Starlette:
@@ -43,6 +53,9 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     revocations = RevocationWatch(database)
     registry = CollectorRegistry()
     registry.register(PoolMetrics((database.read_pool, database.write_pool)))
+    refusals = Counter("sak_api_refused_requests", "Requests that the server refused.", ["code"], registry=registry)
+    connections = Connections(settings.connection_bounds, lambda code: refusals.labels(code).inc())
+    registry.register(ConnectionMetrics(connections))
     dispatcher = SendDispatcher.from_settings(settings, timeouts)
     cookies = SignInCookies(settings.bootstrap_token)
     if database.replica is not None:
@@ -67,8 +80,8 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         routes=[
             *static.routes(),
             Route("/healthz", health.alive),
-            Route("/readyz", health.ready),
-            Route("/metrics", health.metrics),
+            Route("/readyz", shared(health.ready)),
+            Route("/metrics", shared(health.metrics)),
             Route("/openapi.json", document.get_openapi),
             Route("/api/chats", routes.list_chats),
             Route("/api/chat-counts", routes.count_chats),
@@ -113,6 +126,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     app.state.database = database
     app.state.broadcaster = broadcaster
     app.state.revocations = revocations
+    app.state.connections = connections
     app.state.registry = registry
     app.state.dispatcher = dispatcher
     app.state.cookies = cookies

@@ -9,11 +9,15 @@ from api.gateway.settings import GatewaySettingsError as GatewayError
 from api.gateway.settings import Settings as GatewaySettings
 from environment import senders_file
 from environment.senders_file import Sender
+from http_server import bounds
+from http_server.bounds import ConnectionBounds
 from store.postgres import connections as postgres_connections
 from telemetry.errors import SettingsError
 
 _MIN_TOKEN_LENGTH = 16
 _MIN_TOKEN_CHARACTERS = 8
+_KEPT_BODY_BYTES = 1 << 20
+"""The largest JSON body; files go to the disk while they arrive."""
 _MIN_SESSION_POLL_SECONDS = 30
 _MIN_HISTORY_READ_SECONDS = 60
 
@@ -43,6 +47,7 @@ class Settings:
     """The file with the other gateways, which is read again when it changes; it need not exist."""
     sender: Sender | None = field(default=None, repr=False)
     """The gateway of the variables."""
+    connection_bounds: ConnectionBounds = field(kw_only=True)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -76,10 +81,11 @@ class Settings:
                 " rate."
             )
         senders_file.all_of(environ)  # a mistake in the file is an error at start
+        pool_size = bounded_int(environ, "API_CONNECTIONS", 8, 1, 200)
         return cls(
             database_url,
             token,
-            bounded_int(environ, "API_CONNECTIONS", 8, 1, 200),
+            pool_size,
             bounded_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
             gateway,
             poll_seconds,
@@ -89,6 +95,7 @@ class Settings:
             read_url,
             senders_file.path(environ),
             senders_file.of_variables(environ),
+            connection_bounds=_read_connection_bounds(environ, pool_size),
         )
 
 
@@ -97,6 +104,18 @@ def _parse_switch(environ: Mapping[str, str], name: str) -> bool:
     if value not in {"0", "1"}:
         raise SettingsError(f"{name} must be 0 or 1, not {value!r}.")
     return value == "1"
+
+
+def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> ConnectionBounds:
+    return ConnectionBounds(
+        # The primary's pool and the replica's, listeners, exports and calls of the gateway.
+        max_connections=bounds.read_max_connections(environ, 2 * pool_size + 40),
+        max_unfinished_bytes=bounds.read_max_unfinished_bytes(environ, _KEPT_BODY_BYTES),
+        kept_body_bytes=_KEPT_BODY_BYTES,
+        body_seconds=20.0,
+        min_body_rate=16 << 10,
+        unread_seconds=120.0,
+    )
 
 
 def bounded_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:

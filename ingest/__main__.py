@@ -5,8 +5,9 @@ import os
 import sys
 
 from environment import listener, variables
+from http_server import server
+from http_server.server import BoundedServer
 from ingest.app import create_app
-from ingest.http import server
 from telemetry import logs
 from telemetry.errors import SettingsError
 
@@ -22,7 +23,7 @@ def main() -> None:
     # These objects live as long as the process: collecting over them took 20 ms, five times a second under load.
     gc.collect()
     gc.freeze()
-    server.serve(app, socket)
+    server.serve(BoundedServer(app, app.state.connections), socket)
 
 
 if __name__ == "__main__":

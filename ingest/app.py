@@ -5,17 +5,20 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from http_server.connections import Connections
+from http_server.shared_page import shared
 from ingest import responses, settings
 from ingest.batch_store import BatchStore
 from ingest.batcher import Batcher
@@ -90,7 +93,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     )
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[dict[str, object]]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         if config.allow_unsigned:
             log.warning("WEBHOOK_ALLOW_UNSIGNED is set: anyone who can reach this server can write messages")
         await spool.open()
@@ -100,7 +103,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         for task in (batching, *background):
             task.add_done_callback(_terminate_on_failure)
         async with quarantine.running(_terminate_on_failure):
-            yield {"counters": counters}  # for refusals by ingest.http.protocol, before any application is called
+            yield
         batcher.close()
         await asyncio.wait([batching], timeout=SHUTDOWN_SECONDS)
         for task in background:
@@ -119,20 +122,27 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         await append_client.aclose()
 
     health = Health(config, client, spool, breaker, memory, tail, heartbeat)
+    connections = Connections(config.connection_bounds, counters.count_refusal)
+    collector = IngestCollector(counters, connections, spool, breaker, memory, tail, quarantine)
+    routes = [
+        *_webhook_routes(config, verifiers, quarantine, batcher, counters),
+        Route("/healthz", health.liveness),
+        Route("/readyz", shared(health.readiness)),
+        Route("/metrics", shared(_metrics_endpoint(collector))),
+    ]
+    app = Starlette(lifespan=lifespan, routes=routes, exception_handlers=_EXCEPTION_HANDLERS)
+    app.state.connections = connections
+    return app
+
+
+def _metrics_endpoint(collector: Collector) -> Callable[[Request], Awaitable[Response]]:
     registry = CollectorRegistry()
-    registry.register(IngestCollector(counters, spool, breaker, memory, tail, quarantine))
+    registry.register(collector)
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    routes = [
-        *_webhook_routes(config, verifiers, quarantine, batcher, counters),
-        Route("/healthz", health.liveness),
-        Route("/readyz", health.readiness),
-        Route("/metrics", metrics),
-    ]
-    handlers: dict[Any, Any] = {404: _refuse, 405: _refuse, Exception: _refuse}
-    return Starlette(lifespan=lifespan, routes=routes, exception_handlers=handlers)
+    return metrics
 
 
 def _webhook_routes(
@@ -164,3 +174,6 @@ async def _refuse(_: Request, error: Exception) -> Response:
         headers = error.headers  # for 405: the methods that are allowed
         answer = responses.NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else responses.METHOD_NOT_ALLOWED
     return Response(answer.body, answer.status, headers, "application/json")
+
+
+_EXCEPTION_HANDLERS: dict[Any, Any] = {404: _refuse, 405: _refuse, Exception: _refuse}

@@ -11,6 +11,7 @@ from prometheus_client.core import HistogramMetricFamily as Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from http_server.connections import Connections
 from ingest.counters import BATCH_SIZE_BUCKETS, Counters
 from ingest.quarantine.quarantine import Quarantine
 from ingest.spool.spool import Spool
@@ -24,6 +25,7 @@ class IngestCollector(Collector):
     """Every label has few values, and none comes from a request."""
 
     counters: Counters
+    connections: Connections
     spool: Spool
     breaker: CircuitBreaker
     redis_memory: RedisMemory
@@ -39,6 +41,9 @@ class IngestCollector(Collector):
         yield _by_label("sak_ingest_acknowledged_events", "Webhooks stored, by where first.", "path", acknowledged)
         refusals = counters.refusals
         yield _by_label("sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", refusals)
+        yield Gauge("sak_ingest_connections", "Open connections.", len(self.connections.open))
+        held = self.connections.held_bytes
+        yield Gauge("sak_ingest_unfinished_bytes", "Bytes of unfinished requests and unread responses.", held)
         counts = counters.unconfirmed_batches
         yield _by_label("sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts)
         size = self.quarantine.size

@@ -2,29 +2,12 @@
 
 import functools
 import json
-from dataclasses import dataclass
 
 from starlette.types import Message, Send
 
-JSON_CONTENT_TYPE = (b"content-type", b"application/json")
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorResponse:
-    """A refusal in the JSON envelope that every process's HTTP shares; it acknowledges nothing."""
-
-    status: int
-    code: str
-    message: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    @property
-    def body(self) -> bytes:
-        return json.dumps({"success": False, "error": self.message, "code": self.code}).encode()
-
+from http_server.error_responses import JSON_CONTENT_TYPE, ErrorResponse
 
 _ALLOW = ((b"allow", b"POST, OPTIONS"),)
-_CLOSE = ((b"connection", b"close"),)
 _RETRY = ((b"retry-after", b"1"),)
 
 BAD_SIGNATURE = ErrorResponse(401, "bad_signature", "The X-Webhook-Signature header does not sign this body.")
@@ -33,24 +16,16 @@ BAD_VERIFY_TOKEN = ErrorResponse(403, "bad_verify_token", "The handshake lacks t
 UNKNOWN_SENDER = ErrorResponse(404, "unknown_sender", "senders.toml has no sender of this name.")
 NOT_FOUND = ErrorResponse(404, "not_found", "Not found: webhooks go to POST /whatsapp-webhook or /webhooks/NAME.")
 METHOD_NOT_ALLOWED = ErrorResponse(405, "method_not_allowed", "This address accepts POST only.", _ALLOW)
-REQUEST_TIMEOUT = ErrorResponse(408, "request_timeout", "The request did not arrive in time.", _CLOSE)
 BODY_TOO_LARGE = ErrorResponse(413, "body_too_large", "The body is larger than MAX_BODY_BYTES.")
 UNSUPPORTED_ENCODING = ErrorResponse(415, "content_encoding", "The body must come without Content-Encoding.")
-HEADERS_TOO_LARGE = ErrorResponse(431, "headers_too_large", "The headers are too large.", _CLOSE)
-BAD_REQUEST = ErrorResponse(400, "bad_request", "This is not a well-formed HTTP request.", _CLOSE)
 NOT_KEPT = ErrorResponse(503, "not_kept", "The event could be stored neither in Redis nor in the spool.", _RETRY)
 OVERLOADED = ErrorResponse(503, "overloaded", "Too many events are waiting to be stored.", _RETRY)
 INTERNAL_ERROR = ErrorResponse(500, "internal", "Internal error; the event was not acknowledged.")
 
 
-def response_headers(error: ErrorResponse) -> list[tuple[bytes, bytes]]:
-    """All headers of the refusal."""
-    return [JSON_CONTENT_TYPE, (b"content-length", str(len(error.body)).encode()), *error.headers]
-
-
 async def send_error(send: Send, error: ErrorResponse) -> None:
     """Send the refusal."""
-    await send({"type": "http.response.start", "status": error.status, "headers": response_headers(error)})
+    await send({"type": "http.response.start", "status": error.status, "headers": error.all_headers})
     await send({"type": "http.response.body", "body": error.body})
 
 

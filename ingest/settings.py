@@ -6,8 +6,15 @@ from pathlib import Path
 
 from environment import secret_list, senders_file
 from environment.senders_file import Sender
+from http_server import bounds
+from http_server.bounds import ConnectionBounds
 from ingest.signing.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
+
+RESERVED_DESCRIPTORS = 40
+"""Descriptors for Redis, the spool, the tail and the connections that are just closed."""
+BODY_SECONDS = 8.0
+"""SAK itself gives up after 8 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,7 @@ class Settings:
     sender: Sender | None
     """The sender of the variables."""
     max_body_bytes: int
+    connection_bounds: ConnectionBounds
     spool_dir: Path
     spool_max_bytes: int
     """Limit for this process: bodies and their overhead."""
@@ -55,6 +63,7 @@ def read(environ: Mapping[str, str]) -> Settings:
             "For a trial without signatures set WEBHOOK_ALLOW_UNSIGNED=1."
         )
     data_dir = Path(environ.get("DATA_DIR") or "var")
+    max_body_bytes = _parse_number(environ, "MAX_BODY_BYTES", 1 << 20)
     return Settings(
         redis_url=redis_url,
         webhook_secrets=tuple(secrets),
@@ -62,7 +71,14 @@ def read(environ: Mapping[str, str]) -> Settings:
         allow_unsigned=allow_unsigned,
         senders_file=senders_file.path(environ),
         sender=senders_file.of_variables(environ),
-        max_body_bytes=_parse_number(environ, "MAX_BODY_BYTES", 1 << 20),
+        max_body_bytes=max_body_bytes,
+        connection_bounds=ConnectionBounds(
+            max_connections=bounds.read_max_connections(environ, RESERVED_DESCRIPTORS),
+            max_unfinished_bytes=bounds.read_max_unfinished_bytes(environ, max_body_bytes),
+            kept_body_bytes=max_body_bytes,
+            body_seconds=BODY_SECONDS,
+            answers_half_closed=True,
+        ),
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),
         spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
         quarantine_max_bytes=_parse_number(environ, "QUARANTINE_MAX_BYTES", 64 << 20, minimum=0),

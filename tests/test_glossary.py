@@ -14,7 +14,7 @@ from tests.support import documentation
 
 GLOSSARY = "docs/glossary.md"
 TERM = re.compile(r"^\| (?!term \||-)([^|]+) \| ([^|]+) \|$", re.MULTILINE)
-FOLDERS = ("ingest", "worker", "store", "api", "environment", "telemetry", "dev", "tests")
+FOLDERS = ("ingest", "worker", "store", "api", "http_server", "environment", "telemetry", "dev", "tests")
 COMMENTED_FILES = ("*.sql", "*.yml", "*.yaml", "*.toml", "*.sh", "*.service", "Dockerfile", "Procfile")
 PATH = re.compile(
     rf"(?<![\w/.:-])(?:(?:{'|'.join(FOLDERS)}|docs|deploy|\.ci)/[\w./-]*\w"

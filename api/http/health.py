@@ -1,5 +1,6 @@
 """`/healthz`, `/readyz` and `/metrics`, which need no token."""
 
+import anyio.to_thread
 import prometheus_client
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -8,13 +9,25 @@ from api.http import database, replica_metrics
 from store.postgres import errors, migrator
 
 
-def alive(_: Request) -> JSONResponse:
+async def alive(_: Request) -> JSONResponse:
     """200 while the process serves requests."""
     return JSONResponse({"alive": True})
 
 
-def ready(request: Request) -> JSONResponse:
+async def ready(request: Request) -> Response:
     """200 if PostgreSQL can be queried and has every migration; else 503 with the reasons."""
+    return await anyio.to_thread.run_sync(_check_readiness, request)
+
+
+async def metrics(request: Request) -> Response:
+    """The metrics of the process in Prometheus' text format."""
+    return Response(
+        prometheus_client.generate_latest(request.app.state.registry),
+        headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST},
+    )
+
+
+def _check_readiness(request: Request) -> Response:
     reasons: list[str] = []
     pools = database.from_request(request)
     try:
@@ -26,11 +39,3 @@ def ready(request: Request) -> JSONResponse:
             reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
     replica = {} if pools.replica is None else {"replica": replica_metrics.status(pools.replica)}
     return JSONResponse({"ready": not reasons, "reasons": reasons, **replica}, 503 if reasons else 200)
-
-
-def metrics(request: Request) -> Response:
-    """The metrics of the process in Prometheus' text format."""
-    return Response(
-        prometheus_client.generate_latest(request.app.state.registry),
-        headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST},
-    )

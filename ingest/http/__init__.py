@@ -1,1 +1,1 @@
-"""Speaks HTTP: bounded connections and the webhook endpoint."""
+"""The webhook endpoint, and the report of what it refused."""

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from http_server.error_responses import ErrorResponse
 from ingest import responses
 from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.http.webhook import WebhookEndpoint
 from ingest.quarantine.quarantine import Quarantine
-from ingest.responses import ErrorResponse
 from ingest.signing.verifiers import KnownSender, Verifiers
 
 MAX_CHALLENGE_LENGTH = 256

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
+from http_server.error_responses import ErrorResponse
 from ingest import responses
 from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.quarantine.quarantine import Quarantine
-from ingest.responses import ErrorResponse
 from ingest.signing.signature import BodyDigest, Credentials, Verifier
 
 MAX_READ_BYTES = 64 << 20
@@ -72,7 +72,7 @@ class WebhookEndpoint:
     async def _read_and_verify(self, credentials: Credentials, receive: Receive, send: Send) -> None:
         message = await receive()
         if message.get("more_body"):
-            message = await self._read_body(message["body"], receive)
+            message = await self._read_body(message, receive)
         if message["type"] == "http.disconnect":
             return
         body = message["body"]
@@ -100,14 +100,15 @@ class WebhookEndpoint:
         await send(start)
         await send(content)
 
-    async def _read_body(self, first: bytes, receive: Receive) -> Message:
+    async def _read_body(self, message: Message, receive: Receive) -> Message:
         """The message with the whole body, or with its first part once that is too large."""
-        body = bytearray(first)
+        # `pop`: while the next part is awaited, nothing else refers to the last one.
+        body = bytearray(message.pop("body"))
         while len(body) <= self.max_body_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return message
-            body += message["body"]
+            body += message.pop("body")
             if not message["more_body"]:
                 return {"type": "http.request", "body": bytes(body), "more_body": False}
         return {"type": "http.request", "body": bytes(body), "more_body": True}

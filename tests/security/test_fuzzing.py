@@ -1,4 +1,4 @@
-"""Inputs of strangers, drawn at random: parsers, spelling, cursors, exports, `.env` and stream entries.
+"""Inputs of strangers, drawn at random: HTTP, parsers, spelling, cursors, exports, `.env` and stream entries.
 
 FUZZ_EXAMPLES is the number of inputs for each; those that once failed are explicit examples.
 """
@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from api.chats import export_formats, snippet
 from api.http import cursors
 from environment import env_file, secret_list
 from environment.env_file import EnvFileError
+from http_server.bounded_reader import OVERFLOW_CODE
 from ingest.queue import contract, writer_reports
 from store.feed import search_document
 from store.model import spelling
+from tests.support import http_conversations
+from tests.support.http_conversations import Conversation
+from tests.support.served_connection import converse
 from tests.support.storable import assert_storable
 from worker.senders import dispatch
 
@@ -34,6 +38,8 @@ pytestmark = pytest.mark.long
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parent.parent / "payloads").rglob("*.json"))]
 """Bodies that gateways send."""
+HTTP_CORPUS = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "http_corpus").glob("*.http"))}
+"""What a client may send over one connection, in the frames that servers have read in more than one way."""
 CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from("\0\t\r\n\x1b\x85\u200b\u202e\u2028\u2029\ufeff\ufdfa\u0301\u0316\U0001f600=+-@|,;\"'\\#"),
@@ -164,3 +170,45 @@ def test_an_entry_is_a_batch_of_a_known_writer_or_unreadable(head: object, bodie
         batch = contract.from_fields(fields)
         assert contract.WRITER_PATTERN.fullmatch(batch.writer)
         assert b"".join(batch.bodies) == bodies
+
+
+@given(conversation=http_conversations.conversations(), data=st.data())
+@fuzz
+def test_requests_are_read_as_they_were_sent_and_answered_in_their_order(
+    conversation: Conversation, data: st.DataObject
+) -> None:
+    """However their bytes are framed and cut, and whatever their trailers say."""
+    parts = data.draw(http_conversations.cuts(len(conversation.sent)))
+    served = converse([conversation.sent[start:end] for start, end in parts])
+
+    assert served.seen == conversation.expected
+    assert served.answers.count(b"HTTP/1.1 200 ") == len(conversation.expected)
+    rest = served.answers
+    for request in conversation.expected:
+        if request.method != "HEAD":
+            rest = rest[rest.index(request.digest) :]
+    assert (served.refusals, served.errors, served.left) == ([], [], (0, 0))
+
+
+@given(sent=http_conversations.damaged(list(HTTP_CORPUS.values())), data=st.data(), resets=st.booleans())
+@fuzz
+def test_whatever_a_client_sends_is_read_alike_and_leaves_nothing_behind(
+    sent: bytes, data: st.DataObject, *, resets: bool
+) -> None:
+    """Bytes that are one request or two, depending on how they arrive, smuggle one."""
+    parts = data.draw(http_conversations.cuts(len(sent)))
+    whole, cut = converse([sent]), converse([sent[start:end] for start, end in parts], resets=resets)
+
+    assume(OVERFLOW_CODE not in whole.refusals)
+    assert whole.whole_requests[: len(cut.whole_requests)] == cut.whole_requests
+    assert resets or whole.whole_requests == cut.whole_requests
+    assert (whole.errors, whole.left, cut.errors, cut.left) == ([], (0, 0), [], (0, 0))
+
+
+@pytest.mark.parametrize("name", HTTP_CORPUS)
+def test_a_frame_that_servers_read_in_two_ways_is_read_in_one(name: str) -> None:
+    sent = HTTP_CORPUS[name]
+    whole, cut = converse([sent]), converse([sent[place : place + 1] for place in range(len(sent))])
+
+    assert whole.whole_requests == cut.whole_requests
+    assert (whole.errors, whole.left, cut.errors, cut.left) == ([], (0, 0), [], (0, 0))

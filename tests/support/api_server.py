@@ -1,4 +1,4 @@
-"""Serves the API to tests: uvicorn on a free port of the loopback interface, beside the indexer of a worker."""
+"""Serves the API to tests: its server on a free port of the loopback interface, beside the indexer of a worker."""
 
 import contextlib
 import socket
@@ -7,10 +7,9 @@ from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Self, TypeAlias
 
-import uvicorn
-
-from api.app import create_app
+from api.app import create_app, create_server
 from api.gateway.timeouts import Timeouts
+from http_server.server import listen_fairly
 from tests.support.history_writer import API_TOKEN
 from worker.housekeeping.indexer import Indexer
 
@@ -21,9 +20,8 @@ _Configuration: TypeAlias = tuple[Timeouts | None, tuple[tuple[str, str], ...]]
 def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) -> Generator[str]:
     """The URL of an API that runs until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(environ, timeouts=timeouts)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    server = create_server(create_app(environ, timeouts=timeouts))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": listen_fairly(listener)})
     thread.start()
     indexer = Indexer(environ.get("DIRECT_DATABASE_URL") or environ["DATABASE_URL"])
     indexer.start()

@@ -2,5 +2,5 @@
 
 import re
 
-FOLDERS = ("ingest", "worker", "store", "api", "environment", "telemetry", "dev")
+FOLDERS = ("ingest", "worker", "store", "api", "http_server", "environment", "telemetry", "dev")
 TABLE_ROW = re.compile(r"^\| *((?:`[A-Z][A-Z0-9_]*`[ ,]*)+)\|", re.MULTILINE)

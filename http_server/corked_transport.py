@@ -7,16 +7,22 @@ reset, which takes the answer from the client.
 import asyncio
 from typing import Any
 
+MAX_BUFFERED_BYTES = 64 << 10
+"""More than this is sent at once, so that the connection notices a client that does not read."""
+
 
 class CorkedTransport(asyncio.Transport):
     """Wraps a connection's own transport."""
 
-    __slots__ = ("_buffer", "_loop", "_transport", "is_lingering", "lingers")
+    __slots__ = ("_buffer", "_buffered_bytes", "_loop", "_transport", "is_lingering", "lingers", "written_bytes")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._buffer: list[bytes] = []
+        self._buffered_bytes = 0
+        self.written_bytes = 0
+        """Bytes passed to the connection so far."""
         self.lingers = False
         """Whether the first `close` waits for the rest of the request."""
         self.is_lingering = False
@@ -26,6 +32,9 @@ class CorkedTransport(asyncio.Transport):
         if not self._buffer:
             self._loop.call_soon(self.flush)
         self._buffer.append(bytes(data))
+        self._buffered_bytes += len(data)
+        if self._buffered_bytes > MAX_BUFFERED_BYTES:
+            self.flush()
 
     def close(self) -> None:
         self.flush()
@@ -48,11 +57,19 @@ class CorkedTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         self._transport.resume_reading()
 
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the kernel has not taken yet, as the client does not read."""
+        return self._transport.get_write_buffer_size()
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own type
         return self._transport.get_extra_info(name, default)
 
     def flush(self) -> None:
         """Send the buffered data now."""
         if self._buffer:
-            self._transport.write(b"".join(self._buffer))
+            data = b"".join(self._buffer)
             self._buffer.clear()
+            self._buffered_bytes = 0
+            if not self._transport.is_closing():
+                self.written_bytes += len(data)
+                self._transport.write(data)

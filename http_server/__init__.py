@@ -1,0 +1,1 @@
+"""Serves HTTP/1.1 with bounds on connections, requests and memory, for ingest and the api."""

@@ -1,0 +1,42 @@
+"""Refusals in the JSON envelope that every process's HTTP shares, and those that the server itself sends."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+JSON_CONTENT_TYPE = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResponse:
+    """A refusal."""
+
+    status: int
+    code: str
+    message: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def body(self) -> bytes:
+        return json.dumps({"success": False, "error": self.message, "code": self.code}).encode()
+
+    @property
+    def all_headers(self) -> list[tuple[bytes, bytes]]:
+        return [JSON_CONTENT_TYPE, (b"content-length", str(len(self.body)).encode()), *self.headers]
+
+    def encode(self, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """The whole response, for a connection without an application's."""
+        head = b"".join(b"%b: %b\r\n" % header for header in (*default_headers, *self.all_headers))
+        return STATUS_LINE[self.status] + head + b"\r\n" + self.body
+
+
+_CLOSE = ((b"connection", b"close"),)
+
+BAD_REQUEST = ErrorResponse(400, "bad_request", "This is not a well-formed HTTP request.", _CLOSE)
+REQUEST_TIMEOUT = ErrorResponse(408, "request_timeout", "The request did not arrive in time.", _CLOSE)
+HEADERS_TOO_LARGE = ErrorResponse(431, "headers_too_large", "The headers are too large or too many.", _CLOSE)
+BUSY = ErrorResponse(
+    503, "busy", "Too many unfinished requests: send this one again.", ((b"retry-after", b"1"), *_CLOSE)
+)

@@ -1,0 +1,40 @@
+"""Decides when a connection reads on: not while a request waits behind another, and in turn with other connections."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+
+class PipelineFlowControl(FlowControl):
+    """Reads on only while no request waits behind another, and in turn."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+        self._waits_for_turn = False
+        self._is_wanted = True
+        """Whether the application has room for what is read."""
+
+    def pause_reading(self) -> None:
+        self._is_wanted = False
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        self._is_wanted = True
+        if not self._pipeline and not self._waits_for_turn:
+            super().resume_reading()
+
+    def yield_turn(self, queue: Callable[[Callable[[], None]], None]) -> None:
+        """Pause, and read on when the queue comes to it, if that is wanted by then."""
+        if not self._waits_for_turn:
+            self._waits_for_turn = True
+            super().pause_reading()
+            queue(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._waits_for_turn = False
+        if self._is_wanted:
+            self.resume_reading()

@@ -1,0 +1,138 @@
+"""Adds deadlines to a connection; a sweep over all of them (http_server.server) enforces these without timers."""
+
+import asyncio
+import math
+from typing import cast
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from http_server import error_responses
+from http_server.bounded_reader import HEAD_SECONDS, LINGER_SECONDS, BoundedReader
+from http_server.corked_transport import CorkedTransport
+from http_server.pipeline_flow_control import PipelineFlowControl
+
+SHUTDOWN_BODY_SECONDS = 1.0
+"""How long a body may take to complete at shutdown."""
+SHUTDOWN_IDLE_SECONDS = 0.2
+"""How long an idle connection stays open at shutdown, in case a request is on its way."""
+
+
+class BoundedProtocol(BoundedReader):
+    """One connection."""
+
+    _accepted_bytes = -1
+    """How many bytes of responses the client had accepted when the sweep last looked; -1: it had accepted all."""
+    _unread_deadline = math.inf
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._cork = CorkedTransport(cast("asyncio.Transport", transport), self.loop)
+        super().connection_made(self._cork)
+        self.flow = self._turns = PipelineFlowControl(self._cork, self.pipeline)
+        self._since = self.loop.time()
+        self._deadline = self._since + HEAD_SECONDS
+        self._table.add(self, self._since)
+        self._table.set_idle(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._table.remove(self)
+        if self._running is not None:
+            self._running.disconnected = True  # the base class tells the newest request only
+        super().connection_lost(exc)
+        self._reading_headers = self._reading_body = False
+        self._forget_requests()
+
+    def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
+        """Keep the half-closed connection if the client still waits for an answer."""
+        waits = self._is_responding() and not self._reading_body and not self._cork.is_lingering
+        if not waits or not self._bounds.answers_half_closed:
+            self._cork.flush()  # the loop would close before sending the last answer
+            return None
+        self._close_after_answers()
+        return True
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self._running is not None:
+            self._running.body = bytearray()  # what came before the answer, and nobody asked for
+        if self._cork.is_lingering:
+            self.flow.resume_reading()
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            self._table.queue(self._start_waiting)
+        else:
+            self.flow.resume_reading()
+            if self._reading_headers:
+                self._deadline = self.loop.time() + HEAD_SECONDS
+            elif not self._reading_body:
+                self._set_idle()
+        if self.held_bytes:
+            self._hold()
+
+    def shutdown(self) -> None:
+        self._shutting_down = True
+        if self._is_responding():
+            self._close_after_answers()
+            self.loop.call_later(SHUTDOWN_BODY_SECONDS, self._refuse_unfinished_body)
+        else:
+            self.loop.call_later(SHUTDOWN_IDLE_SECONDS, self._close_if_idle)
+
+    def sweep(self, now: float) -> None:
+        """Close the connection if a deadline has passed, with an answer if possible."""
+        self._watch_unread(now)
+        if now < self._deadline:
+            return
+        if self._is_late_body_welcome(now):
+            return
+        if self.transport.is_closing():
+            self.transport.abort()
+        elif self._reading_headers or self._reading_body:
+            self._refuse(error_responses.REQUEST_TIMEOUT)
+        else:
+            self._deadline = now + LINGER_SECONDS
+            self.transport.close()
+
+    def _start_waiting(self) -> None:
+        if self.pipeline and not self.transport.is_closing():
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _watch_unread(self, now: float) -> None:
+        """Close the connection if the client accepts nothing of its responses."""
+        unread = self._cork.get_write_buffer_size()
+        if not unread:
+            if self._accepted_bytes >= 0:
+                self._accepted_bytes = -1
+                self._hold()
+            return
+        accepted = self._cork.written_bytes - unread
+        if accepted != self._accepted_bytes:
+            self._accepted_bytes = accepted
+            if not (self._reading_headers or self._reading_body):
+                self._since = now
+            self._unread_deadline = now + self._bounds.unread_seconds
+        elif now >= self._unread_deadline:
+            self._cork.abort()
+        self._hold()
+
+    def _is_late_body_welcome(self, now: float) -> bool:
+        """Whether a body that takes long arrives fast enough."""
+        rate = self._bounds.min_body_rate
+        return (
+            rate is not None
+            and self._reading_body
+            and not self.cycle.response_complete
+            and now < self._deadline + self._size.body_bytes / rate
+        )
+
+    def _refuse_unfinished_body(self) -> None:
+        if self._reading_body:
+            self._refuse(error_responses.REQUEST_TIMEOUT)
+
+    def _close_if_idle(self) -> None:
+        if not self._is_responding():
+            self.transport.close()

@@ -1,0 +1,78 @@
+"""Runs uvicorn with bounded connections and a graceful shutdown that exits with 0."""
+
+import asyncio
+import functools
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from environment.listener import LISTEN_BACKLOG
+from http_server.connections import Connections
+from http_server.protocol import BoundedProtocol
+
+ACCEPTS_IN_A_TURN = 8
+SWEEP_EVERY_TICKS = 5
+"""uvicorn ticks ten times a second."""
+
+
+class BoundedServer(uvicorn.Server):
+    """uvicorn's server, which also closes connections whose deadline has passed."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        connections: Connections,
+        *,
+        trusts_proxy: bool = False,
+        before_shutdown: Callable[[], None] | None = None,
+    ) -> None:
+        """`trusts_proxy`: read X-Forwarded-Proto of a proxy on this machine. `before_shutdown` ends event streams."""
+        protocol = functools.partial(BoundedProtocol, table=connections)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=cast("Any", protocol),
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=trusts_proxy,
+                backlog=LISTEN_BACKLOG,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        self._connections = connections
+        self._before_shutdown = before_shutdown
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % SWEEP_EVERY_TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in cast("list[BoundedProtocol]", list(self._connections.open)):
+                connection.sweep(now)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._before_shutdown is not None:
+            self._before_shutdown()
+        await super().shutdown(sockets)
+
+
+def serve(server: BoundedServer, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, finish open requests, and return."""
+    # uvicorn raises the signal again after a graceful shutdown, which would turn the exit code into that of a kill.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    server.run(sockets=listen_fairly(listener))
+
+
+def listen_fairly(listener: socket.socket) -> list[socket.socket]:
+    """The listener, several times: libuv accepts one connection of each in a turn of the event loop.
+
+    With one, a newcomer waits for as many turns as there are connections of a crowd before its own.
+    """
+    return [listener, *(listener.dup() for _ in range(ACCEPTS_IN_A_TURN - 1))]

@@ -1,0 +1,79 @@
+"""How much of a head, of chunks and of a pipeline is read."""
+
+import contextlib
+
+from tests.support.ingest_process import IngestProcess, encode_request, read_response, sign, stream_bodies
+
+SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
+
+
+def test_trailers_count_as_headers_and_are_none(ingest: IngestProcess, redis_url: str) -> None:
+    """They arrive after the signature is read: one that came in a trailer could belong to another request."""
+    chunked = encode_request(b"5\r\nhello\r\n0\r\n", "Transfer-Encoding: chunked")
+    signed = encode_request(b"5\r\nhello\r\n0\r\nA: b\r\nB: c\r\n\r\n", SIGNED, "Transfer-Encoding: chunked")
+    trailer = f"{SIGNED}\r\nX: y\r\n\r\n".encode()
+    unsigned = encode_request(b"hello", "Content-Length: 5")
+    smuggled = ingest.send_raw(chunked + trailer + unsigned)
+    kept = ingest.send_raw(signed)
+    with ingest.connect() as connection:
+        connection.sendall(signed[:-2] + b"C: " + b"x" * (64 << 10))
+        refused = read_response(connection)
+
+    assert [part[:4] for part in smuggled.split(b"HTTP/1.1 ")[1:]] == [b"401 ", b"401 "]
+    assert kept.startswith(b"HTTP/1.1 200 ")
+    assert refused.startswith(b"HTTP/1.1 431 ")
+    assert stream_bodies(redis_url) == [b"hello"]
+
+
+def test_a_head_may_have_64_kib_and_128_headers(ingest: IngestProcess) -> None:
+    """Neither a large head in one piece nor thousands of tiny headers pass; what proxies add does."""
+
+    def status(*headers: str) -> bytes:
+        with ingest.connect() as connection:
+            connection.sendall(encode_request(b"", *headers, method="GET", path="/healthz"))
+            return read_response(connection)[9:12]
+
+    assert status("X: " + "x" * (63 << 10)) == b"200"
+    assert status("X: " + "x" * (64 << 10)) == b"431"
+    assert status(*["a: b"] * 127) == b"200"
+    assert status(*["a: b"] * 128) == b"431"
+
+
+def test_what_came_before_does_not_count_as_a_head(ingest: IngestProcess, redis_url: str) -> None:
+    """A head that begins in the same data as the end of a large body is as small as it is."""
+    first = encode_request(b"x" * 65_300, f"X-Webhook-Signature: {sign(b'x' * 65_300)}", "Content-Length: 65300")
+    second = encode_request(b"hello", SIGNED, "Content-Length: 5")
+    with ingest.connect() as connection:
+        connection.sendall(first + second[:100])
+        kept = read_response(connection)
+        connection.sendall(second[100:])
+        kept += read_response(connection)
+
+    assert kept.count(b"HTTP/1.1 200 ") == 2
+    assert stream_bodies(redis_url) == [b"x" * 65_300, b"hello"]
+
+
+def test_chunks_are_refused_whose_frames_exceed_their_content(ingest: IngestProcess, redis_url: str) -> None:
+    """Each chunk costs time: a body of single bytes, or an endless extension, is no webhook."""
+    head = encode_request(b"", SIGNED, "Transfer-Encoding: chunked")
+    with ingest.connect() as tiny, ingest.connect() as extended:
+        tiny.sendall(head + b"1\r\nx\r\n" * 20_000)
+        extended.sendall(head + b"1;" + b"x" * (64 << 10))
+        answers = [read_response(tiny), read_response(extended)]
+
+    assert [answer[9:12] for answer in answers] == [b"431", b"431"]
+    assert stream_bodies(redis_url) == []
+
+
+def test_a_connection_with_many_waiting_requests_ends_after_the_answers_to_a_few(ingest: IngestProcess) -> None:
+    """Each waiting request takes memory, and a proxy that pipelines sends the rest again."""
+    request = encode_request(b"", method="GET", path="/healthz")
+    with ingest.connect() as connection:
+        connection.sendall(request * 1000)
+        answers = b""
+        with contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(65536):
+                answers += part
+
+    assert answers.count(b"HTTP/1.1 200 ") == 9
+    assert answers.count(b"connection: close") == 1
