@@ -18,7 +18,7 @@ import redis
 
 from ingest.queue import contract
 from tests.support import preloaded_python
-from tests.support.preloaded_python import ForkedProcess
+from tests.support.preloaded_python import AnyProcess
 
 WEBHOOK_SECRET = "a-secret-made-up-for-tests"
 WEBHOOK_PATH = "/whatsapp-webhook"
@@ -50,7 +50,7 @@ class IngestProcess:
         self._log = folder / "ingest.log"
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port = cast("int", self._listener.getsockname()[1])
-        self._process: ForkedProcess | None = None
+        self._process: AnyProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -63,7 +63,7 @@ class IngestProcess:
             sys.stderr.write(self.log)
 
     @property
-    def process(self) -> ForkedProcess:
+    def process(self) -> AnyProcess:
         assert self._process is not None
         return self._process
 

@@ -19,11 +19,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from dev.checkout import ROOT
 from dev.embedded import child_process, launcher
@@ -32,6 +32,9 @@ from dev.embedded.managed_process import ManagedProcess
 PACKAGES = ("ingest", "worker", "store", "api")
 FIRST_FREE = 512
 """Files are received at numbers from here on, so that none takes the number that another is meant to have."""
+
+
+READ_AT_START = ("LD_PRELOAD", "PYTHONPATH")
 
 
 @dataclass(slots=True)
@@ -70,6 +73,9 @@ class ForkedProcess:
         return self.returncode
 
 
+AnyProcess: TypeAlias = "ForkedProcess | subprocess.Popen[bytes]"
+
+
 def start(
     module: str,
     *arguments: str,
@@ -78,10 +84,23 @@ def start(
     errors: int | None = None,
     pass_fds: Sequence[int] = (),
     cwd: Path = ROOT,
-) -> ForkedProcess:
-    """Start `python -m MODULE ARGUMENTS…` in a session of its own; `output` and `errors` are descriptors."""
-    own_path = os.environ.get("PYTHONPATH", "")
-    assert environment.get("PYTHONPATH", "") in {"", own_path}, "only a Python that is started anew reads it"
+) -> AnyProcess:
+    """Start `python -m MODULE ARGUMENTS…` in a session of its own; `output` and `errors` are descriptors.
+
+    With another value of a variable that is read before Python runs, it is started anew.
+    """
+    errors = output if errors is None else errors
+    if any(environment.get(name) not in {None, os.environ.get(name)} for name in READ_AT_START):
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=environment,
+            pass_fds=pass_fds,
+            cwd=cwd,
+            start_new_session=True,
+        )
     ours, theirs = socket.socketpair()
     request = {
         "module": module,
@@ -91,7 +110,7 @@ def start(
         "targets": [1, 2, *pass_fds],
     }
     with theirs:
-        files = [theirs.fileno(), output, output if errors is None else errors, *pass_fds]
+        files = [theirs.fileno(), output, errors, *pass_fds]
         socket.send_fds(_connection(), [json.dumps(request).encode() + b"\n"], files)
     return ForkedProcess(int(ours.recv(16)), ours)
 
@@ -100,31 +119,18 @@ def run(
     module: str, *arguments: str, environment: Mapping[str, str], timeout: float = 60.0, cwd: Path = ROOT
 ) -> "subprocess.CompletedProcess[str]":
     """As `subprocess.run` with its output captured as text."""
-    readers: list[int] = []
-    writers: list[int] = []
-    for _ in range(2):
-        reader, writer = os.pipe()
-        readers.append(reader)
-        writers.append(writer)
-    process = start(module, *arguments, environment=environment, output=writers[0], errors=writers[1], cwd=cwd)
-    for writer in writers:
-        os.close(writer)
-    deadline = time.monotonic() + timeout
-    texts = dict.fromkeys(readers, b"")
-    open_readers = list(readers)
-    while open_readers:
-        ready = select.select(open_readers, [], [], max(0.0, deadline - time.monotonic()))[0]
-        if not ready:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = start(
+            module, *arguments, environment=environment, output=output.fileno(), errors=errors.fileno(), cwd=cwd
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
             process.kill()
-            raise subprocess.TimeoutExpired(module, timeout)
-        for reader in ready:
-            part = os.read(reader, 1 << 16)
-            texts[reader] += part
-            if not part:
-                open_readers.remove(reader)
-                os.close(reader)
-    code = process.wait(timeout)
-    return subprocess.CompletedProcess([module, *arguments], code, *(texts[reader].decode() for reader in readers))
+            raise
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess([module, *arguments], code, output.read(), errors.read())
 
 
 @functools.cache
@@ -148,7 +154,7 @@ def _connection() -> socket.socket:
 class PreloadedProcess(ManagedProcess):
     """A managed process that is forked."""
 
-    def _start(self, log: IO[bytes], environment: Mapping[str, str]) -> ForkedProcess:
+    def _start(self, log: IO[bytes], environment: Mapping[str, str]) -> AnyProcess:
         return start(self.module, environment=environment, output=log.fileno())
 
 

@@ -1,14 +1,10 @@
 """Checks of Redis, on a real server."""
 
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from dev.checkout import ROOT
 from ingest.queue import contract
 from tests.support.examined_system import ExaminedSystem
 
@@ -85,10 +81,7 @@ def test_unreadable_entries_are_reported(examined_system: ExaminedSystem) -> Non
 def test_this_machines_clock_is_compared_with_both_servers(examined_system: ExaminedSystem, tmp_path: Path) -> None:
     """Ingest dates every event by it."""
     (tmp_path / "sitecustomize.py").write_text("import time\nreal = time.time\ntime.time = lambda: real() + 90\n")
-    environment = examined_system.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "store", "doctor", "--json"]
-    said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    found = {one["name"]: one["severity"] for one in json.loads(said)["findings"]}
+    found = examined_system.command_results(PYTHONPATH=str(tmp_path))
 
     assert (found["postgresql.clock"], found["redis.clock"]) == ("broken", "broken")
 
