@@ -17,7 +17,18 @@ from api.auth.access import AuthMiddleware
 from api.auth.cookies import SignInCookies
 from api.auth.revocations import RevocationWatch
 from api.auth.tokens import TokenAuthenticator
-from api.chats import export, messages, read_flags, routes, search
+from api.chats import (
+    export,
+    labels,
+    message_details,
+    messages,
+    notes,
+    profile,
+    read_flags,
+    routes,
+    search,
+    stars,
+)
 from api.chats.export_slots import ExportSlots
 from api.gateway.timeouts import Timeouts
 from api.http import health, middleware, replica_metrics, responses, static
@@ -88,6 +99,15 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/chats/{phone}", messages.list_messages),
             Route("/api/chats/{phone}/read", read_flags.update_read_flag, methods=["POST"]),
             Route("/api/chats/{phone}/export", export.export_chat),
+            Route("/api/chats/{phone}/profile", profile.get_profile),
+            Route("/api/chats/{phone}/details", message_details.get_details),
+            Route("/api/chats/{phone}/star", stars.set_star, methods=["POST"]),
+            Route("/api/chats/{phone}/labels", labels.change_labels, methods=["POST"]),
+            Route("/api/chats/{phone}/notes", notes.add_note, methods=["POST"]),
+            Route("/api/chats/{phone}/notes/{id}", notes.change_note, methods=["POST"]),
+            Route("/api/chats/{phone}/notes/{id}", notes.delete_note, methods=["DELETE"]),
+            Route("/api/starred", stars.list_starred),
+            Route("/api/labels", labels.list_labels),
             Route("/api/sessions/{session_id}/export", export.export_session),
             Route("/api/sessions", sessions.list_sessions),
             Route("/api/sessions/{session_id}", sessions.change_session, methods=["PATCH"]),

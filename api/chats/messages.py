@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import astuple
-from typing import get_args
+from typing import cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,11 +15,12 @@ from store.model.facts import Direction, MessageType
 from store.postgres.connections import Connection
 from store.reading import message_pages
 from store.reading.chat_scope import ChatScope
-from store.reading.message_pages import MessagePage, MessagePosition, MessageQuery, ReadSnapshot
+from store.reading.message_pages import Content, MessagePage, MessagePosition, MessageQuery, ReadSnapshot
 
 DEFAULT_LIMIT = 50
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 MESSAGE_TYPES: tuple[str, ...] = get_args(MessageType)
+CONTENTS: tuple[str, ...] = get_args(Content)
 _CURSOR_KIND = "messages"
 _CURSOR_TYPES = (int, int, str, int)
 _SNAPSHOT_KIND = "as_of"
@@ -35,6 +36,8 @@ def list_messages(request: Request) -> Response:
         type=parameters.choice(request, "type", MESSAGE_TYPES),
         since=parameters.timestamp(request, "since"),
         until=parameters.timestamp(request, "until"),
+        starred=parameters.boolean(request, "starred"),
+        has=cast("Content | None", parameters.choice(request, "has", CONTENTS)),
         include_versions=parameters.boolean(request, "versions"),
     )
     before, after = _decode_position(request, "before"), _decode_position(request, "after")

@@ -32,6 +32,7 @@ def list_chats(request: Request) -> Response:
         unmarked=parameters.boolean(request, "unmarked"),
         waiting=parameters.boolean(request, "waiting"),
         kind=cast("ChatKind | None", parameters.choice(request, "kind", CHAT_KINDS)),
+        label=parameters.text(request, "label"),
         search_text=parameters.text(request, "q"),
         activity=_parse_activity(request),
     )

@@ -48,6 +48,8 @@ def search_messages(request: Request) -> Response:
         unread=parameters.boolean(request, "unread"),
         waiting=parameters.boolean(request, "waiting"),
         count=parameters.boolean(request, "count"),
+        label=parameters.text(request, "label"),
+        starred=parameters.boolean(request, "starred"),
     )
     try:
         page = database.from_request(request).read(lambda connection: search.find(connection, query, after))

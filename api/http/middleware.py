@@ -129,7 +129,7 @@ def build(environ: Mapping[str, str], registry: CollectorRegistry, *, is_behind_
         Middleware(
             CORSMiddleware,
             allow_origins=origins,
-            allow_methods=["GET", "HEAD", "POST", "PATCH"],
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Idempotency-Key", "If-None-Match"],
             expose_headers=["ETag", "Retry-After"],
         )

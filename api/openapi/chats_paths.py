@@ -5,7 +5,7 @@ from api.openapi import spec
 from api.openapi.spec import BOOLEAN, INTEGER, NULLABLE_CURSOR, NULLABLE_STRING, STRING, Schema
 from store.reading import search
 
-_PHONE = spec.path(
+PHONE = spec.path(
     "phone",
     {"type": "string", "format": "address", "minLength": 1, "maxLength": 128},
     "A phone number with its country code in any spelling, or a WhatsApp id such as …@g.us.",
@@ -77,7 +77,8 @@ PATHS: Schema = {
             spec.query("unmarked", BOOLEAN, "Only chats with messages not marked as read, answered or not."),
             spec.query("waiting", BOOLEAN, "Only chats whose last message has no response."),
             spec.query("kind", spec.enum(*routes.CHAT_KINDS)),
-            spec.query("q", spec.SHORT_TEXT, "Part of a name or number, or the start of the last text."),
+            spec.LABEL,
+            spec.query("q", spec.SHORT_TEXT, "Part of a name, number, label or note, or the start of the last text."),
             *({**bound, "description": "Only chats with a message in this period."} for bound in spec.TIME_RANGE),
             spec.query(
                 "direction",
@@ -98,13 +99,15 @@ PATHS: Schema = {
     "/api/chats/{phone}": spec.get(
         "Get a page of a conversation, oldest message first.",
         [
-            _PHONE,
+            PHONE,
             spec.LIMIT,
             spec.query("before", _MESSAGES_CURSOR, "At most one of before, after, around and at."),
             spec.query("after", _MESSAGES_CURSOR),
             spec.query("around", spec.SHORT_TEXT, "A message_id or a cursor."),
             spec.query("at", spec.formatted("moment", "ISO 8601 or milliseconds: the page around a time.")),
             spec.query("versions", BOOLEAN, "Include the texts before each edit."),
+            spec.query("starred", BOOLEAN, "Only starred messages."),
+            spec.query("has", spec.enum(*messages.CONTENTS), "Only messages with a file, or with a web address."),
             *_MESSAGE_FILTERS,
         ],
         spec.record(
@@ -120,14 +123,14 @@ PATHS: Schema = {
     ),
     "/api/chats/{phone}/read": spec.post(
         "Mark messages as read, or a chat as unread.",
-        [_PHONE, spec.SESSION],
+        [PHONE, spec.SESSION],
         {
             "200": spec.success("What is still unread.", spec.record(unread_count=INTEGER, marked_unread=BOOLEAN)),
             **spec.errors(404, 410, 413),
         },
         _READ_FLAG_BODY,
     ),
-    "/api/chats/{phone}/export": _export("Export a chat as a file.", [_PHONE, spec.SESSION, _FORMAT]),
+    "/api/chats/{phone}/export": _export("Export a chat as a file.", [PHONE, spec.SESSION, _FORMAT]),
     "/api/sessions/{session_id}/export": _export(
         "Export a session as a file.", [spec.path("session_id", {"type": "string", "minLength": 1}), _FORMAT]
     ),
@@ -149,6 +152,8 @@ PATHS: Schema = {
             spec.query("unread", BOOLEAN, "Only in chats in which something is still to read."),
             spec.query("waiting", BOOLEAN, "Only in chats whose last message has no response."),
             spec.query("count", BOOLEAN, "Count the matches."),
+            spec.LABEL,
+            spec.query("starred", BOOLEAN, "Only starred messages."),
             *_MESSAGE_FILTERS,
         ],
         spec.record(

@@ -6,9 +6,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http import responses
-from api.openapi import auth_paths, chats_paths, live_paths, operations_paths, schemas, sending_paths
+from api.openapi import annotations_paths, auth_paths, chats_paths, live_paths, operations_paths, schemas, sending_paths
 
-PATHS = chats_paths.PATHS | operations_paths.PATHS | live_paths.PATHS | auth_paths.PATHS | sending_paths.PATHS
+PATHS = (
+    chats_paths.PATHS
+    | annotations_paths.PATHS
+    | operations_paths.PATHS
+    | live_paths.PATHS
+    | auth_paths.PATHS
+    | sending_paths.PATHS
+)
 DOCUMENT = json.dumps(
     {
         "openapi": "3.1.0",

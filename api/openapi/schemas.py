@@ -4,15 +4,16 @@ from typing import get_args
 
 from api.chats import messages, routes
 from api.gateway.client import MEDIA_KINDS
-from api.openapi import spec, statistics_schemas
+from api.openapi import annotations_schemas, spec, statistics_schemas
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
+from store.feed.changes import ChangeKind
 from store.ledger import open_questions
 from store.model import message_columns
 from store.reading import session_names
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
 _REV: spec.Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
-_CHANGE_KINDS = ("message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send")
+_CHANGE_KINDS = get_args(ChangeKind)
 _LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
 _NULLABLE = {"text": NULLABLE_STRING, "integer": NULLABLE_INTEGER, "boolean": spec.NULLABLE_BOOLEAN}
@@ -41,6 +42,7 @@ SCHEMAS: spec.Schema = {
         sender=NULLABLE_STRING,
         sender_name=NULLABLE_STRING,
         unread=BOOLEAN,
+        starred=BOOLEAN,
         edited=BOOLEAN,
         edited_at=NULLABLE_DATE_TIME,
         deleted={"type": "boolean", "description": "Deleted for everyone: texts and media are null."},
@@ -82,6 +84,7 @@ SCHEMAS: spec.Schema = {
         kind=spec.enum(*routes.CHAT_KINDS),
         marked_unread=BOOLEAN,
         waiting_since=NULLABLE_DATE_TIME,
+        labels=spec.array(STRING),
         last_message={"oneOf": [spec.ref("Preview"), {"type": "null"}]},
         rev=_REV,
     ),
@@ -95,6 +98,7 @@ SCHEMAS: spec.Schema = {
             ),
         ]
     },
+    **annotations_schemas.SCHEMAS,
     "Change": spec.record(
         id={"type": "string", "description": "A value for `since` and Last-Event-ID."},
         kind=spec.enum(*_CHANGE_KINDS),

@@ -62,6 +62,7 @@ def header(name: str, schema: Schema, description: str = "") -> Schema:
 
 LIMIT = query("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT})
 SESSION = query("session_id", SHORT_TEXT, "One session, with those of its account; without it, all visible ones.")
+LABEL = query("label", SHORT_TEXT, "Only chats with this label.")
 TIME_RANGE = [
     query(name, formatted("moment", f"ISO 8601 (without an offset: UTC) or milliseconds, {bound}."))
     for name, bound in (("since", "inclusive"), ("until", "exclusive"))
@@ -100,8 +101,10 @@ def get(summary: str, parameters: list[Schema], data: Schema, *extra_statuses: i
     return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 
-def post(summary: str, parameters: list[Schema], responses: Schema, body: Schema | None = None) -> Schema:
-    """An operation that writes; its JSON body is optional."""
+def post(
+    summary: str, parameters: list[Schema], responses: Schema, body: Schema | None = None, *, required: bool = False
+) -> Schema:
+    """An operation that writes; its JSON body is optional unless `required`."""
     content = {"application/json": {"schema": body}}
-    request = {} if body is None else {"requestBody": {"required": False, "content": content}}
+    request = {} if body is None else {"requestBody": {"required": required, "content": content}}
     return {"post": {"summary": summary, "parameters": parameters, **request, "responses": responses}}

@@ -25,6 +25,8 @@ _COUNT_LABELS = {
     "raw_events": "raw bodies",
     "lid_evidence": "pairs of a LID and a phone",
     "names": "names",
+    "labels": "labels",
+    "notes": "notes",
     "chats": "chats",
 }
 

@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 _CONTENT_TABLES = (
     "audit_log",
     "changes",
+    "chat_labels",
     "chat_names",
+    "chat_notes",
     "chats",
     "lid_aliases",
     "message_updates",

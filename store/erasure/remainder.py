@@ -1,6 +1,6 @@
-"""The last stage of an erasure: names, LID evidence, sends, empty chats, and references to them in other tables.
+"""The last stage of an erasure: names, LID evidence, sends, labels, notes, empty chats, and references to them.
 
-It changes `sends` and `replays`, which belong to rooms that this one cannot import.
+It changes `sends`, `replays`, labels and notes, which belong to rooms that this one cannot import.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     locked_chats = chats.lock(connection, aliases)
     sends = _erase_sends(connection, subject, chat_ids)
     names = _erase_names(connection, subject, chat_ids)
+    annotations = _erase_annotations(connection, subject, chat_ids)
     tombstones.convert_expired(connection, key, subject, chat_ids)
     folding = Fold(connection, (), (), {}, locked_chats, accounts.lock(connection))
     folding.recompute(sorted(folding.remap_lids(aliases)))
@@ -32,7 +33,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
     chat_summaries.recount(connection, {each for chat in folded for each in (chat.chat_id, chat.canonical_chat_id)})
     deleted_chats = _delete_empty_chats(connection, chat_ids)
     _erase_references(connection, subject, chat_ids)
-    return {"sends": sends, "lid_evidence": lid_evidence, "names": names, "chats": deleted_chats}
+    return {"sends": sends, "lid_evidence": lid_evidence, "names": names, "chats": deleted_chats, **annotations}
 
 
 def _erase_lid_evidence(connection: Connection, subject: ErasureSubject) -> int:
@@ -77,6 +78,25 @@ def _erase_names(connection: Connection, subject: ErasureSubject, chat_ids: Sequ
     ).rowcount
 
 
+def _erase_annotations(connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int]) -> dict[str, int]:
+    parameters = {**subject.sql_parameters, "chats": list(chat_ids)}
+    labels = connection.execute(
+        """
+        DELETE FROM chat_labels AS l
+        WHERE l.chat_id = ANY(%(chats)s) AND l.created_at <= to_timestamp(%(received_until)s / 1000.0)
+        """,
+        parameters,
+    ).rowcount
+    notes = connection.execute(
+        """
+        DELETE FROM chat_notes AS n
+        WHERE n.chat_id = ANY(%(chats)s) AND n.created_at <= to_timestamp(%(received_until)s / 1000.0)
+        """,
+        parameters,
+    ).rowcount
+    return {"labels": labels, "notes": notes}
+
+
 def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
     """Delete those of these chats that have no new history; return their number."""
     deleted = 0
@@ -89,6 +109,8 @@ def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
                 AND NOT EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM message_updates AS u WHERE u.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM sends AS s WHERE s.chat_id = c.chat_id)
+                AND NOT EXISTS (SELECT FROM chat_labels AS l WHERE l.chat_id = c.chat_id)
+                AND NOT EXISTS (SELECT FROM chat_notes AS n WHERE n.chat_id = c.chat_id)
                 AND NOT EXISTS (SELECT FROM chats AS l WHERE l.merged_into = c.chat_id)
                 AND NOT EXISTS (
                     SELECT FROM lid_aliases AS a

@@ -57,12 +57,15 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
                 (SELECT count(*) FROM sends AS s WHERE s.chat_id = ANY(%(chats)s)),
                 (SELECT count(*) FROM lid_aliases AS a
                     WHERE (a.lid = ANY(%(addresses)s) OR a.phone = ANY(%(addresses)s))
-                        AND (%(sessions)s::text[] IS NULL OR a.session_id = ANY(%(sessions)s)))
+                        AND (%(sessions)s::text[] IS NULL OR a.session_id = ANY(%(sessions)s))),
+                (SELECT count(*) FROM chat_labels AS l WHERE l.chat_id = ANY(%(chats)s)),
+                (SELECT count(*) FROM chat_notes AS n WHERE n.chat_id = ANY(%(chats)s))
             """,
             {**subject.sql_parameters, "chats": chat_ids},
         ).fetchone()
         assert row is not None, "a SELECT of counts has a row"
-        counts = dict(zip(("messages", "updates", "sends", "lid_evidence"), cast("tuple[int, ...]", row), strict=True))
+        kinds = ("messages", "updates", "sends", "lid_evidence", "labels", "notes")
+        counts = dict(zip(kinds, cast("tuple[int, ...]", row), strict=True))
         raw_events, after = 0, 0
         while after is not None:
             step = linked_events.erase_mentions(connection, subject, after, dry_run=True)

@@ -10,7 +10,9 @@ from store.postgres.connections import Connection
 CHANNEL = "sak_changes"
 """Each transaction with changes notifies this channel once, without a payload."""
 
-ChangeKind: TypeAlias = Literal["message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send"]
+ChangeKind: TypeAlias = Literal[
+    "message", "status", "edit", "delete", "reaction", "read", "merge", "session", "send", "star", "label", "note"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class RecomputedMessage:
     edit_changed: bool
     delete_changed: bool
     copies_changed: bool
-    """True if another copy is shown, or its unread flag changed: the chat's unread messages must be recounted."""
+    """True if another copy is shown, or its flags changed: the chat's unread messages must be recounted."""
 
 
 def from_fact(
@@ -111,7 +111,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
     recomputed = connection.execute(
         f"""
         WITH copies AS (
-            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread,
+            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread, m.starred,
                 m.is_history, c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
                 c.address LIKE '%%@g.us' AND m.message_type = 'system' AS is_notice,
                 -- An edit replaces the caption of media, else the text.
@@ -134,13 +134,13 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
             SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
                 -- A copy from the past or that seems a notice is not unread, and says nothing of whether it was read.
                 coalesce(bool_and(unread) FILTER (WHERE NOT is_history AND NOT is_notice), false) AS unread,
-                count(*) OVER (PARTITION BY key_id) AS same_key
+                bool_or(starred) AS starred, count(*) OVER (PARTITION BY key_id) AS same_key
             FROM copies
             GROUP BY key_id, canonical_chat_id, direction
         ),
         recomputed AS (
             SELECT copies.id, copies.is_media, copies.original, copies.is_duplicate,
-                messages.unread AND NOT copies.is_notice AS unread,
+                messages.unread AND NOT copies.is_notice AS unread, messages.starred,
                 status_from_rank(greatest(messages.rank, acked.rank)) AS status,
                 edited.text, edited.occurred_at AS edited_at, deleted.deleted_at
             FROM copies
@@ -179,7 +179,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
             ) AS deleted ON true
         ),
         changes AS (
-            SELECT m.id, s.status, s.edited_at, s.deleted_at, s.is_duplicate, s.unread,
+            SELECT m.id, s.status, s.edited_at, s.deleted_at, s.is_duplicate, s.unread, s.starred,
                 CASE WHEN s.is_media THEN m.message_text
                     WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS message_text,
                 CASE WHEN NOT s.is_media THEN m.caption
@@ -188,14 +188,15 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 m.status IS DISTINCT FROM s.status AS status_changed,
                 m.edited_at IS DISTINCT FROM s.edited_at AS edit_changed,
                 m.deleted_at IS DISTINCT FROM s.deleted_at AS delete_changed,
-                (m.is_duplicate, m.unread) IS DISTINCT FROM (s.is_duplicate, s.unread) AS copies_changed
+                (m.is_duplicate, m.unread, m.starred) IS DISTINCT FROM (s.is_duplicate, s.unread, s.starred)
+                    AS copies_changed
             FROM recomputed AS s
             JOIN whatsapp_messages AS m USING (id)
         )
         UPDATE whatsapp_messages AS m
         SET status = a.status, message_text = a.message_text, caption = a.caption, original_text = a.original_text,
             edited_at = a.edited_at, deleted_at = a.deleted_at, is_duplicate = a.is_duplicate, unread = a.unread,
-            rev = m.rev + 1
+            starred = a.starred, rev = m.rev + 1
         FROM changes AS a
         WHERE m.id = a.id
             AND (a.status_changed OR a.edit_changed OR a.delete_changed OR a.copies_changed

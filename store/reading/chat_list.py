@@ -10,6 +10,7 @@ from store.model.facts import ChatKind
 from store.postgres import like
 from store.postgres.connections import Connection
 from store.reading import search_terms
+from store.reading.annotation_sql import ANNOTATED, HAS_LABEL, LABELLED
 from store.reading.chat_activity import ChatActivity
 from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
@@ -47,8 +48,9 @@ class ChatFilter:
     """Something is not marked as read, answered or not."""
     waiting: bool = False
     kind: ChatKind | None = None
+    label: str | None = None
     search_text: str | None = None
-    """Part of a name or of a number, or the beginning of the last message."""
+    """Part of a name, of a number, of a label or of a note, or the beginning of the last message."""
     activity: ChatActivity | None = None
 
 
@@ -95,7 +97,7 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
     JOIN chats AS c ON c.chat_id = s.chat_id
     JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id AND canonical.last_id = s.id
     WHERE {text_condition}
-    UNION
+    UNION {ANNOTATED} UNION
     -- Chats with messages that are not indexed yet.
     SELECT e.chat_id
     FROM search_index_position AS p
@@ -106,7 +108,7 @@ def _candidates_query(text_condition: LiteralString) -> LiteralString:
 def _search_clause(source: ChatSource) -> LiteralString:
     name_condition = _NAME_CONDITION_OF_ALL if source == "list" else _NAME_CONDITION
     return f"""
-        AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s OR {name_condition}
+        AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s OR {name_condition} OR c.chat_id IN ({ANNOTATED})
             OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
     """
 
@@ -122,6 +124,7 @@ def page_query(
         unread += "AND (c.unread > 0 OR c.marked_unread)"
     waiting: LiteralString = "AND c.waiting_since IS NOT NULL" if chat_filter.waiting else ""
     kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
+    label: LiteralString = "" if chat_filter.label is None else f"AND {HAS_LABEL}"
     activity: LiteralString = "" if chat_filter.activity is None else f"AND {chat_filter.activity.condition()}"
     text: LiteralString = "" if chat_filter.search_text is None else _search_clause(source)
     session: LiteralString = "" if chat_filter.sessions is None else "AND c.session_id = s.session_id"
@@ -130,7 +133,7 @@ def page_query(
     listed: LiteralString = f"""
         c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
         AND ({column}, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
-        {session} {unread} {waiting} {kind} {activity}
+        {session} {unread} {waiting} {kind} {label} {activity}
     """
     # All columns, because CHAT_JSON decides which are used. S608: literals only, which the type proves.
     sources: dict[ChatSource, LiteralString] = {
@@ -194,7 +197,7 @@ def page_values(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> 
     """The parameters of `page_query`, without those of a text."""
     sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
     activity = {} if chat_filter.activity is None else chat_filter.activity.parameters()
-    return {**asdict(position), "sessions": sessions, "limit": limit, **activity}
+    return {**asdict(position), "sessions": sessions, "limit": limit, "label": chat_filter.label, **activity}
 
 
 def _fetch(
@@ -202,12 +205,15 @@ def _fetch(
 ) -> list[_Row]:
     """Fetch up to `limit` + 1 rows; the last one shows that there are more."""
     values = page_values(chat_filter, position, limit + 1)
+    is_labelled = chat_filter.label is not None
     if chat_filter.search_text is None:
-        return connection.execute(page_query(chat_filter, order), values).fetchall()
+        query = page_query(chat_filter, order, "candidates" if is_labelled else "list", LABELLED)
+        return connection.execute(query, values).fetchall()
     words = search_document.split_query(chat_filter.search_text)
     values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text, words)}
-    rows = _execute_unprepared(connection, page_query(chat_filter, order, "window"), values)
-    if len(rows) > limit:
+    query = page_query(chat_filter, order, "candidates" if is_labelled else "window", LABELLED)
+    rows = _execute_unprepared(connection, query, values)
+    if is_labelled or len(rows) > limit:
         return rows
     words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:

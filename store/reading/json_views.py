@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import LiteralString
 
 from store.model import addresses, message_columns
+from store.reading.annotation_sql import LABELS
 
 MAX_BIGINT = 2**63 - 1
 """A position or a time after all others."""
@@ -89,7 +90,7 @@ MESSAGE_JSON: LiteralString = f"""(
         SELECT m.id, m.message_id, m.session_id, canonical.address, m.direction, m.from_number, m.to_number,
             {_CONTENT},
             m.status, m.timestamp, {iso_time("m.created_at")} AS created_at,
-            m.time_source, canonical_address(m.session_id, m.sender) AS sender, m.sender_name, m.unread,
+            m.time_source, canonical_address(m.session_id, m.sender) AS sender, m.sender_name, m.unread, m.starred,
             m.edited_at IS NOT NULL AS edited, {iso_ms("m.edited_at")} AS edited_at,
             m.deleted_at IS NOT NULL AS deleted, {iso_ms("m.deleted_at")} AS deleted_at,
             coalesce((
@@ -180,7 +181,7 @@ SEND_JSON: LiteralString = f"""(
             {_SEND_CONTENT},
             CASE s.state WHEN 'accepted' THEN 'pending' ELSE s.state END AS status,
             s.timestamp, {iso_time("s.created_at")} AS created_at, 'message' AS time_source,
-            NULL::text AS sender, NULL::text AS sender_name, false AS unread,
+            NULL::text AS sender, NULL::text AS sender_name, false AS unread, false AS starred,
             false AS edited, NULL::text AS edited_at, false AS deleted, NULL::text AS deleted_at,
             '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,
             s.send_id, s.idempotency_key, s.reason, '[]'::json AS told_by, '[]'::json AS missed_by, s.rev
@@ -225,7 +226,7 @@ CHAT_JSON: LiteralString = f"""(
             {iso_ms("c.last_timestamp")} AS last_message_at,
             {UNREAD_COUNT} AS unread_count, c.unread AS unmarked_count,
             c.session_id, c.address, c.kind, c.marked_unread,
-            {iso_ms("c.waiting_since")} AS waiting_since,
+            {iso_ms("c.waiting_since")} AS waiting_since, {LABELS} AS labels,
             CASE WHEN m.id IS NOT NULL THEN json_build_object(
                 'id', m.id, 'message_id', m.message_id, 'direction', m.direction, 'message_type', m.message_type,
                 'raw_type', m.raw_type,

@@ -1,12 +1,14 @@
 """Pages of a chat's messages, in the order (timestamp, receive_order, message_id, id)."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import LiteralString, cast
+from typing import Literal, LiteralString, TypeAlias, cast
 from uuid import UUID
 
 from store.postgres.connections import Connection
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON, SEND_JSON
+
+Content: TypeAlias = Literal["file", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,9 @@ class MessageQuery:
     """ms, inclusive"""
     until: int | None = None
     """ms, exclusive"""
+    starred: bool = False
+    has: Content | None = None
+    """Only messages with a file, or with a web address in their text."""
     include_versions: bool = False
     """Whether each message includes its texts before edits."""
 
@@ -86,6 +91,11 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
                         AND m.timestamp >= %(since)s AND m.timestamp < %(until)s
                         AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)
                         AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
+                        AND (NOT %(starred)s OR m.starred)
+                        AND (%(has)s::text IS NULL OR m.deleted_at IS NULL AND CASE %(has)s
+                            WHEN 'file' THEN m.message_type IN ('image', 'video', 'audio', 'document')
+                            ELSE concat_ws(' ', m.message_text, m.caption) ~* '(https?://|www[.])[^[:space:]]'
+                        END)
                     ORDER BY {order_by}
                     LIMIT %(limit)s
                 ) AS entry
@@ -103,6 +113,7 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
                         AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
                         AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
                         AND (%(type)s::text IS NULL OR s.kind = %(type)s)
+                        AND NOT %(starred)s AND %(has)s::text IS NULL
                     ORDER BY {order_by}
                     LIMIT %(limit)s
                 ) AS entry
@@ -220,6 +231,8 @@ def _fetch(
             "until": MAX_BIGINT if query.until is None else query.until,
             "direction": query.direction,
             "type": query.type,
+            "starred": query.starred,
+            "has": query.has,
             "versions": query.include_versions,
             "limit": limit + 1,
             "max_bytes": MAX_PAGE_BYTES,

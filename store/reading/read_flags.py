@@ -7,21 +7,15 @@ from typing import cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.postgres import errors
 from store.postgres.connections import Connection
+from store.reading import chat_lock
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.json_views import UNREAD_COUNT
 from store.reading.message_pages import MessagePosition, ReadSnapshot
 
-_MAX_ATTEMPTS = 5
-
 
 class EpochChangedError(Exception):
     """The page was read in an earlier epoch of the database."""
-
-
-class ChatMovedError(Exception):
-    """The addresses of the chat changed while it was locked; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,51 +45,11 @@ def mark_unread(connection: Connection, scope: ChatScope) -> UnreadState:
 
 
 def _update(connection: Connection, scope: ChatScope, act: Callable[[], None], *, marked_unread: bool) -> UnreadState:
-    with errors.translated():
-        for _ in range(_MAX_ATTEMPTS):
-            try:
-                with connection.transaction():
-                    canonical_ids = _lock_chats(connection, scope)
-                    act()
-                    return _refresh_chats(connection, canonical_ids, marked_unread=marked_unread)
-            except ChatMovedError:
-                continue
-    raise errors.TransientError("The addresses of the chat keep changing. Try again.")
+    def update(canonical_ids: list[int]) -> UnreadState:
+        act()
+        return _refresh_chats(connection, canonical_ids, marked_unread=marked_unread)
 
-
-def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[int, int]]:
-    cursor = connection.execute(
-        f"""
-        WITH {MEMBERS_CTE}
-        SELECT c.chat_id, members.canonical_chat_id,
-            CASE WHEN c.kind = 'lid' THEN 0 WHEN c.merged_into IS NULL THEN 2 ELSE 1 END
-        FROM members
-        JOIN chats AS c ON c.chat_id = members.chat_id
-        """,  # noqa: S608 - assembled from literals only, which the type proves
-        scope.parameters(),
-    )
-    rows = cast("list[tuple[int, int, int]]", cursor.fetchall())
-    return {chat_id: (canonical_id, rank) for chat_id, canonical_id, rank in rows}
-
-
-def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
-    """Lock the rows of the chat in the order of `addresses.merge_rank`; return the canonical chats' ids."""
-    members = _member_chats(connection, scope)
-    for merge_rank in (0, 1, 2):
-        connection.execute(
-            """
-            SELECT c.chat_id
-            FROM chats AS c
-            WHERE c.chat_id = ANY(%(chats)s)
-            ORDER BY c.session_id, c.address
-            FOR UPDATE
-            """,
-            {"chats": [chat_id for chat_id, (_, rank) in members.items() if rank == merge_rank]},
-        )
-    # A LID may have been merged, or its merge undone, while this waited for its row.
-    if _member_chats(connection, scope) != members:
-        raise ChatMovedError
-    return sorted({canonical_id for canonical_id, _ in members.values()})
+    return chat_lock.run_locked(connection, scope, update)
 
 
 def _clear_unread(

@@ -29,6 +29,9 @@ class SearchQuery:
     """Only in chats in which something is still to read."""
     waiting: bool = False
     """Only in chats in which somebody waits for an answer."""
+    label: str | None = None
+    """Only in chats with this label."""
+    starred: bool = False
     count: bool = False
     """Whether to count the matches."""
 

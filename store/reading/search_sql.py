@@ -2,6 +2,7 @@
 
 from typing import LiteralString
 
+from store.reading.annotation_sql import HAS_LABEL
 from store.reading.chat_scope import MEMBERS_CTE
 from store.reading.json_views import IS_UNREAD, MESSAGE_BYTES, MESSAGE_JSON
 from store.reading.search_query import SearchQuery
@@ -62,7 +63,8 @@ def build(  # noqa: PLR0913 - ways to search
         CROSS JOIN LATERAL (
             SELECT {MESSAGE_BYTES} AS bytes, m.chat_id
             FROM whatsapp_messages AS m
-            WHERE m.id = s.id AND NOT m.is_duplicate AND m.deleted_at IS NULL LIMIT 1
+            WHERE m.id = s.id AND NOT m.is_duplicate AND m.deleted_at IS NULL AND (NOT %(starred)s OR m.starred)
+            LIMIT 1
         ) AS m
         CROSS JOIN LATERAL (
             SELECT c.chat_id
@@ -72,6 +74,7 @@ def build(  # noqa: PLR0913 - ways to search
                 AND (%(chat_kind)s::text IS NULL OR c.kind = %(chat_kind)s)
                 AND (NOT %(waiting)s OR c.waiting_since IS NOT NULL)
                 AND (NOT %(unread)s OR {IS_UNREAD})
+                AND (%(label)s::text IS NULL OR {HAS_LABEL})
             LIMIT 1
         ) AS canonical
         ORDER BY s.timestamp DESC, s.id DESC LIMIT %(limit)s

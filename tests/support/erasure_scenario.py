@@ -12,6 +12,7 @@ from pathlib import Path
 from psycopg import conninfo
 
 from ingest.queue import contract
+from store.annotations import labels, notes
 from store.erasure import jobs, requests
 from store.erasure.key_store import SuppressionKeyStore
 from store.erasure.subjects import ErasureSubject
@@ -20,6 +21,7 @@ from store.feed import search_index
 from store.ingestion import apply
 from store.ledger import ledger
 from store.postgres import client_programs, connections
+from store.reading.chat_scope import ChatScope
 from store.replay import redrive_requests, replay
 from store.replay.parked_retry import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
@@ -45,8 +47,10 @@ ERASED_WORDS = (
     "zebra four",
     "zebra five",
     "🦓",
+    "striped label",
+    "striped note",
 )
-"""Her addresses, her name and her words."""
+"""Her addresses, her name, her words, and what users wrote about her."""
 SCENARIO_NUMBERS = itertools.count(1)
 
 
@@ -238,6 +242,8 @@ def store_asha_history(house: ErasureScenario) -> None:
         )
         sends.record(connection, failed)
         sends.complete(connection, failed.send_id, SendResult("failed", reason="no zebra four"))
+        labels.change(connection, ChatScope(ASHA, None), "token", ["striped label"], [])
+        notes.add(connection, ChatScope(LID, None), "token", "striped note")
         connection.execute(
             "INSERT INTO audit_log (caller, method, path, status) VALUES ('token', 'POST', %s, 200)",
             [f"/api/chats/+{ASHA}/read"],

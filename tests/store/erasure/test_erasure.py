@@ -43,6 +43,8 @@ def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: 
         "raw_events": 9,
         "lid_evidence": 1,
         "names": 1,
+        "labels": 1,
+        "notes": 1,
         "chats": 2,
     }
     assert erasure_scenario.ledger_counts() == before

@@ -1,8 +1,9 @@
-"""A replay keeps read flags, sends, and facts whose raw bodies were pruned."""
+"""A replay keeps read flags, stars, sends, and facts whose raw bodies were pruned."""
 
 from dataclasses import replace
 from uuid import uuid4
 
+from store.annotations import stars
 from store.feed import search_index
 from store.model.facts import Outcome
 from store.postgres import connections
@@ -16,7 +17,7 @@ from tests.support.generated_history import world
 from tests.support.replaying import fetch_rows, parser_with_wrong_fields, run_replay, store_batches, text_event
 
 
-def test_read_flags_follow_their_messages(database_url: str) -> None:
+def test_read_flags_and_stars_follow_their_messages(database_url: str) -> None:
     """A fix that moves a message to its right chat, or under its right id, must not show it as new again."""
     store_batches(
         database_url,
@@ -29,6 +30,7 @@ def test_read_flags_follow_their_messages(database_url: str) -> None:
     )
     with connections.open(database_url, "test") as connection:
         read_flags.mark_read(connection, ChatScope("7", None), None, None)
+        assert stars.set_star(connection, ChatScope("7", None), "ID2", starred=True)
     store_batches(
         database_url,
         [generated_history_batches.make_batch([(text_event("three", 3), world.BASE_TIME)], number=2, upto=3)],
@@ -38,10 +40,10 @@ def test_read_flags_follow_their_messages(database_url: str) -> None:
 
     run_replay(database_url, parse_correctly)
 
-    assert fetch_rows(database_url, "SELECT message_id, unread FROM whatsapp_messages ORDER BY id") == [
-        ("ID1", False),
-        ("ID2", False),
-        ("ID3", True),
+    assert fetch_rows(database_url, "SELECT message_id, unread, starred FROM whatsapp_messages ORDER BY id") == [
+        ("ID1", False, False),
+        ("ID2", False, True),
+        ("ID3", True, False),
     ]
     assert fetch_rows(database_url, "SELECT id, receive_order FROM whatsapp_messages ORDER BY id") == arrived
     assert fetch_rows(database_url, "SELECT address, unread FROM chats WHERE last_timestamp IS NOT NULL") == [

@@ -1,0 +1,59 @@
+"""What requests for stars, labels and notes have in common."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from starlette.requests import Request
+
+from api.auth import access
+from api.chats import messages
+from api.http import database, errors, parameters, request_body
+from api.http.errors import ApiError
+from store.annotations.annotated_chat import NoChatError, SeveralChatsError, TooManyError
+from store.annotations.notes import NoNoteError
+from store.postgres.connections import Connection
+from store.reading import chat_scope
+from store.reading.chat_scope import ChatScope
+
+_MAX_BODY_BYTES = 64 * 1024
+
+
+async def read_body(request: Request) -> dict[str, object]:
+    """The fields of the JSON object in the body; raises ApiError."""
+    access.caller(request).require_scope("write")
+    return request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
+
+
+def audited_scope(request: Request) -> ChatScope:
+    """The chat in the path, which is noted for the audit log."""
+    scope = messages.requested_scope(request)
+    pools = database.from_request(request)
+    access.set_audited_chats(request, pools.read_primary(lambda connection: chat_scope.chat_ids(connection, scope)))
+    return scope
+
+
+@contextmanager
+def writing(request: Request) -> Generator[Connection]:
+    """A connection for a change of annotations, whose refusals become ApiErrors."""
+    try:
+        with database.from_request(request).write_pool.connection() as connection:
+            yield connection
+    except NoChatError as error:
+        raise ApiError(404, "chat_not_found", "There is no chat with that address.") from error
+    except SeveralChatsError as error:
+        sentence = "Several sessions have a chat with this address: give session_id."
+        raise errors.bad_request("several_chats", sentence) from error
+    except NoNoteError as error:
+        raise ApiError(404, "note_not_found", "This chat has no note with that id.") from error
+    except TooManyError as error:
+        sentence = "The chat has too many labels or notes: remove some first."
+        raise ApiError(409, "too_many_annotations", sentence) from error
+
+
+def parse_text(value: object, name: str, max_length: int, is_allowed: Callable[[str], bool] = lambda _: True) -> str:
+    """A text without the white space around it; raises ApiError unless it has 1 to `max_length` characters."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not (0 < len(text) <= max_length and parameters.is_storable(text) and is_allowed(text)):
+        sentence = f"{name} must be text of 1 to {max_length} characters."
+        raise errors.bad_request("bad_parameter", sentence)
+    return text

@@ -1,0 +1,48 @@
+"""`POST /api/chats/{phone}/labels` and `GET /api/labels`: labels chats, and lists the labels."""
+
+import json
+from typing import cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.chats import annotations
+from api.http import database, errors, parameters, responses
+from store.annotations import labels
+from store.reading import chat_profile
+
+
+async def change_labels(request: Request) -> Response:
+    """Add and remove labels of a chat; responds with all that it has."""
+    fields = await annotations.read_body(request)
+    return await run_in_threadpool(_change_labels, request, fields)
+
+
+def _change_labels(request: Request, fields: dict[str, object]) -> Response:
+    add, remove = _parse(fields, "add"), _parse(fields, "remove")
+    if not add and not remove:
+        raise errors.bad_request("bad_parameter", "Give labels to add or to remove.")
+    scope = annotations.audited_scope(request)
+    with annotations.writing(request) as connection:
+        changed = labels.change(connection, scope, access.caller(request).name, add, remove)
+    return responses.success(json.dumps({"labels": changed}, ensure_ascii=False))
+
+
+def _parse(fields: dict[str, object], name: str) -> list[str]:
+    given = fields.get(name)
+    if given is None:
+        return []
+    if not isinstance(given, list) or len(cast("list[object]", given)) > labels.MAX_PER_CHAT:
+        raise errors.bad_request("bad_parameter", f"{name} must be a list of at most {labels.MAX_PER_CHAT} labels.")
+    texts = cast("list[object]", given)
+    return [annotations.parse_text(each, name, labels.MAX_LENGTH, str.isprintable) for each in texts]
+
+
+def list_labels(request: Request) -> Response:
+    """The labels in use, with the number of their chats."""
+    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    used = database.from_request(request).read(lambda connection: chat_profile.used_labels(connection, sessions))
+    listed = [{"label": label, "chats": chats} for label, chats in used]
+    return responses.success(json.dumps({"labels": listed}, ensure_ascii=False))

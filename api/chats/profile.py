@@ -1,0 +1,15 @@
+"""`GET /api/chats/{phone}/profile`: what is known of a chat beside its messages."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.chats import messages
+from api.http import database, responses
+from store.reading import chat_profile
+
+
+def get_profile(request: Request) -> Response:
+    """Addresses, first and last messages, labels and notes, for each session or account that has the chat."""
+    scope = messages.requested_scope(request)
+    profiles = database.from_request(request).read(lambda connection: chat_profile.read(connection, scope))
+    return responses.success(f'{{"chats":{profiles}}}')

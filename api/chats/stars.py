@@ -1,0 +1,57 @@
+"""`POST /api/chats/{phone}/star` and `GET /api/starred`: stars messages, and lists those that are."""
+
+import json
+from dataclasses import astuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.chats import annotations
+from api.http import cursors, database, errors, parameters, responses
+from api.http.errors import ApiError
+from store.annotations import stars
+from store.reading import starred
+from store.reading.starred import StarredMessage, StarredPosition
+
+DEFAULT_LIMIT = 50
+_CURSOR_KIND = "starred"
+
+
+async def set_star(request: Request) -> Response:
+    """Star a message, or take its star away."""
+    fields = await annotations.read_body(request)
+    return await run_in_threadpool(_set_star, request, fields)
+
+
+def _set_star(request: Request, fields: dict[str, object]) -> Response:
+    message_id, is_starred = fields.get("message_id"), fields.get("starred", True)
+    if not (isinstance(message_id, str) and message_id and parameters.is_storable(message_id)):
+        raise errors.bad_request("bad_parameter", "message_id must be the id of a message.")
+    if not isinstance(is_starred, bool):
+        raise errors.bad_request("bad_parameter", "starred must be true or false.")
+    scope = annotations.audited_scope(request)
+    with database.from_request(request).write_pool.connection() as connection:
+        if not stars.set_star(connection, scope, message_id, starred=is_starred):
+            raise ApiError(404, "message_not_found", "This chat has no message with that id.")
+    return responses.success(json.dumps({"starred": is_starred}))
+
+
+def list_starred(request: Request) -> Response:
+    """A page of starred messages of all chats, newest first; `cursor` continues with older ones."""
+    limit = parameters.limit(request, DEFAULT_LIMIT)
+    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    label = parameters.text(request, "label")
+    values = cursors.requested(request, "cursor", _CURSOR_KIND, int, int)
+    after = None if values is None else StarredPosition(*values)
+    page = database.from_request(request).read(
+        lambda connection: starred.page(connection, sessions, label, after, limit)
+    )
+    cursor = page.next_position and cursors.encode(_CURSOR_KIND, *astuple(page.next_position))
+    found = ",".join(map(_with_name, page.messages))
+    return responses.success(f'{{"messages":[{found}],"cursor":{json.dumps(cursor)}}}')
+
+
+def _with_name(found: StarredMessage) -> str:
+    return f'{found.message[:-1]},"name":{json.dumps(found.chat_name, ensure_ascii=False)}}}'

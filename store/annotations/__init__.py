@@ -1,0 +1,1 @@
+"""Stars, labels and notes, which users add to the history."""

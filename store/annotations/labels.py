@@ -1,0 +1,56 @@
+"""Labels: short texts by which users sort chats."""
+
+from collections.abc import Collection
+
+from store.annotations import annotated_chat
+from store.annotations.annotated_chat import TooManyError
+from store.postgres.connections import Connection
+from store.reading import chat_profile
+from store.reading.chat_scope import ChatScope
+
+MAX_LENGTH = 40
+"""Characters of a label."""
+MAX_PER_CHAT = 20
+
+
+def change(
+    connection: Connection, scope: ChatScope, author: str, add: Collection[str], remove: Collection[str]
+) -> list[str]:
+    """Add and remove labels of a chat; returns those that it has then.
+
+    Raises NoChatError, SeveralChatsError, TooManyError and TransientError.
+    """
+
+    def apply(chat_id: int) -> list[str]:
+        removed = connection.execute(
+            """
+            DELETE FROM chat_labels AS l
+            WHERE l.chat_id IN (SELECT member.chat_id FROM chat_ids_of(%(chat)s) AS member)
+                AND l.label = ANY(%(labels)s)
+            """,
+            {"chat": chat_id, "labels": list(remove)},
+        ).rowcount
+        added = connection.execute(
+            """
+            INSERT INTO chat_labels (chat_id, label, author)
+            SELECT %(chat)s, new.label, %(author)s
+            FROM unnest(%(labels)s::text[]) AS new (label)
+            WHERE NOT EXISTS (
+                SELECT
+                FROM chat_ids_of(%(chat)s) AS member
+                JOIN chat_labels AS l ON l.chat_id = member.chat_id
+                WHERE l.label = new.label
+            )
+            ORDER BY new.label
+            ON CONFLICT DO NOTHING
+            """,
+            {"chat": chat_id, "author": author, "labels": list(add)},
+        ).rowcount
+        labels = chat_profile.labels(connection, chat_id)
+        if added and len(labels) > MAX_PER_CHAT:
+            raise TooManyError
+        if removed or added:
+            annotated_chat.publish(connection, "label", chat_id)
+        return labels
+
+    return annotated_chat.run(connection, scope, apply)

@@ -1,0 +1,79 @@
+"""Pages of starred messages, newest first."""
+
+from dataclasses import asdict, dataclass
+from typing import LiteralString, cast
+
+from store.postgres.connections import Connection
+from store.reading.annotation_sql import HAS_LABEL
+from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON
+
+
+@dataclass(frozen=True, slots=True)
+class StarredPosition:
+    timestamp: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StarredMessage:
+    message: str
+    """JSON"""
+    chat_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StarredPage:
+    messages: tuple[StarredMessage, ...]
+    next_position: StarredPosition | None
+    """The position of the next page; None: there is none."""
+
+
+_AFTER_LAST = StarredPosition(MAX_BIGINT, MAX_BIGINT)
+_QUERY: LiteralString = f"""
+    SELECT hit.timestamp, hit.id, {MESSAGE_JSON}, canonical.name, hit.candidates
+    FROM (
+        SELECT found.*, count(*) OVER () AS candidates, sum(found.bytes)
+                OVER (ORDER BY found.timestamp DESC, found.id DESC ROWS UNBOUNDED PRECEDING) - found.bytes
+            AS bytes_before
+        FROM (
+            SELECT m.timestamp, m.id, {MESSAGE_BYTES} AS bytes, c.chat_id AS canonical_chat_id
+            FROM whatsapp_messages AS m
+            JOIN chats AS member ON member.chat_id = m.chat_id
+            JOIN chats AS c ON c.chat_id = member.canonical_chat_id
+            WHERE m.starred AND NOT m.is_duplicate AND (m.timestamp, m.id) < (%(timestamp)s, %(id)s)
+                AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+                AND (%(label)s::text IS NULL OR {HAS_LABEL})
+            ORDER BY m.timestamp DESC, m.id DESC
+            LIMIT %(limit)s
+        ) AS found
+    ) AS hit
+    -- All columns, because MESSAGE_JSON decides which are used.
+    CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = hit.id LIMIT 1) AS m
+    CROSS JOIN LATERAL (
+        SELECT c.chat_id, c.address, c.name FROM chats AS c WHERE c.chat_id = hit.canonical_chat_id LIMIT 1
+    ) AS canonical
+    WHERE hit.bytes_before < %(max_bytes)s
+    ORDER BY hit.timestamp DESC, hit.id DESC
+"""  # noqa: S608 - assembled from literals only, which the type proves
+
+
+def page(
+    connection: Connection,
+    sessions: tuple[str, ...] | None,
+    label: str | None,
+    after: StarredPosition | None,
+    limit: int,
+) -> StarredPage:
+    """The starred messages of these sessions (None: all) in chats with this label (None: all), after a position."""
+    parameters = {
+        **asdict(after or _AFTER_LAST),
+        "sessions": None if sessions is None else list(sessions),
+        "label": label,
+        "limit": limit + 1,
+        "max_bytes": MAX_PAGE_BYTES,
+        "versions": False,
+    }
+    rows = cast("list[tuple[int, int, str, str | None, int]]", connection.execute(_QUERY, parameters).fetchall())
+    shown = rows[:limit]
+    next_position = StarredPosition(*shown[-1][:2]) if shown and shown[-1][-1] > len(shown) else None
+    return StarredPage(tuple(StarredMessage(*row[2:4]) for row in shown), next_position)
