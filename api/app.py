@@ -38,7 +38,7 @@ from api.http.pool_metrics import PoolMetrics
 from api.live import changes, stream
 from api.live.broadcaster import Broadcaster
 from api.openapi import document, query_parameters
-from api.operations import ledger, parked, redrives, sessions, statistics
+from api.operations import ledger, parked, redrives, sessions, statistics, webhook_test
 from api.sending import routes as sending_routes
 from api.sending.dispatch import SendDispatcher
 from api.settings import Settings
@@ -117,6 +117,10 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/parked/reasons", parked.list_reasons),
             Route("/api/parked/redrive", redrives.request_redrive, methods=["POST"]),
             Route("/api/parked/redrive/{id}", redrives.get_redrive),
+            Route("/api/test-events", webhook_test.describe),
+            Route("/api/test-events", webhook_test.send, methods=["POST"]),
+            Route("/api/test-events/{digest}", webhook_test.get),
+            Route("/api/test-events/{digest}", webhook_test.remove, methods=["DELETE"]),
             Route("/api/search", search.search_messages),
             Route("/api/send", sending_routes.create_send, methods=["POST"]),
             Route("/api/sends/{id}", sending_routes.get_send),

@@ -1,5 +1,6 @@
 """Reads the settings of the API from the environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,10 @@ class Settings:
     sender: Sender | None = field(default=None, repr=False)
     """The gateway of the variables."""
     connection_bounds: ConnectionBounds = field(kw_only=True)
+    ingest_url: str | None = None
+    """Where ingest takes webhooks; None: it is not known."""
+    test_event_secret: str = field(default="", repr=False)
+    """Signs test events; empty: none are sent."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -96,7 +101,19 @@ class Settings:
             senders_file.path(environ),
             senders_file.of_variables(environ),
             connection_bounds=_read_connection_bounds(environ, pool_size),
+            ingest_url=_parse_url(environ, "INGEST_URL"),
+            test_event_secret=environ.get("TEST_EVENT_SECRET", "").strip(),
         )
+
+
+def _parse_url(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name, "").strip()
+    if not value:
+        return None
+    # The value may have a password, so the error does not repeat it.
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+/[\w./-]*", value):
+        raise SettingsError(f"{name} must be an address such as http://ingest:3000/whatsapp-webhook.")
+    return value
 
 
 def _parse_switch(environ: Mapping[str, str], name: str) -> bool:

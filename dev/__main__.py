@@ -1,5 +1,6 @@
 """`python -m dev [--demo]`: starts the local system; `./run` calls it once everything is installed."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from dev.checkout import ROOT
 from dev.errors import StartError
 from dev.supervisor import supervisor
+from dev.supervisor.console import LOG_NAME, Console
 from dev.supervisor.settings import SupervisorSettings
 from environment import output, variables
 from telemetry.errors import SettingsError
@@ -16,9 +18,15 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := set(arguments) - {"--demo"}:
         print(f"Unknown arguments: {' '.join(sorted(unknown))}. See ./run --help.", file=sys.stderr)
         return 2
+    console = Console()
     try:
         environ = variables.of_command(os.environ, ROOT)
-        supervisor.run(SupervisorSettings.from_environ(environ), environ, print_line, demo="--demo" in arguments)
+        settings = SupervisorSettings.from_environ(environ)
+        if demo := "--demo" in arguments:
+            console = Console(settings.data_dir / LOG_NAME)
+            console.notice("dev", f"starting; what the programs print goes to {console.log_path}")
+        with contextlib.closing(console):
+            supervisor.run(settings, environ, console, demo=demo)
     except (StartError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -26,18 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         print(output.describe(error), file=sys.stderr)
         return 1
     except supervisor.StartInterruptedError:
-        print_line("dev", "stopped before everything was started")
+        console.notice("dev", "stopped before everything was started")
     return 0
-
-
-def print_line(source: str, line: str) -> None:
-    """Print a line with its source; a closed terminal or a full disk is ignored."""
-    try:
-        print(f"{source:<8} | {line}", flush=True)
-    except OSError:  # `./run | grep -m1 ready`, a closed terminal, a full disk
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 if __name__ == "__main__":

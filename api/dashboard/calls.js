@@ -59,6 +59,10 @@ export async function patch(path, body) {
 	return write(path, { method: "PATCH", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
 }
 
+export async function remove(path) {
+	return write(path, { method: "DELETE" });
+}
+
 async function write(path, init) {
 	const signed = () => ({ ...init, headers: { ...init.headers, "x-csrf-token": csrf } });
 	try {

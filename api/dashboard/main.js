@@ -15,6 +15,7 @@ import * as title from "./title.js";
 
 // What the first list and conversation do not need; it is loaded right after them, so that it opens offline, too.
 const LATER = {
+	start: () => import("./start.js").then(({ Start }) => Start),
 	operations: () => import("./operations.js").then(({ Operations }) => Operations),
 	today: () => import("./today.js").then(({ Today }) => Today),
 };
@@ -69,7 +70,7 @@ class Page {
 		const outbox = new Outbox(caller.name, signal);
 		this.facts = { scopes: caller.scopes, outbox, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
 		this.notice = h("div.notice", { role: "status", hidden: true });
-		this.side = new Side({ facts: this.facts, menu: this.#bar(), onCount: ({ unread }) => title.unread(unread) });
+		this.side = new Side({ facts: this.facts, menu: this.#bar(), onCount: ({ unread }) => title.unread(unread), onEmpty: (isEmpty) => this.#empty(isEmpty) });
 		this.main = h("main", { tabindex: -1 });
 		this.shell = h("div.shell", h("button.skip", { click: () => (this.#view ?? this.main).focus() }, t("skip")), this.notice, this.side.element, this.main);
 		app.replaceChildren(this.shell);
@@ -122,6 +123,7 @@ class Page {
 		if (filter) this.side.show(filter);
 		if (LATER[view]) this.#later(view, place);
 		else if (this.#view) this.#put();
+		else if (this.isEmpty) this.#later("start");
 		else this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat"))));
 	}
 
@@ -129,6 +131,13 @@ class Page {
 	#found(at, q) {
 		this.#view.open(at);
 		if (q) this.#view.head.find.open(q, at);
+	}
+
+	// Whether there is no chat at all.
+	#empty(isEmpty) {
+		const hasChanged = isEmpty !== Boolean(this.isEmpty);
+		this.isEmpty = isEmpty;
+		if (hasChanged && read().view === "chats") this.#route();
 	}
 
 	async #later(view, place) {
@@ -141,12 +150,14 @@ class Page {
 
 	#put() {
 		this.main.replaceChildren(this.#view.element);
-		this.#view.focus();
+		// What appears by itself takes the focus from nobody.
+		if (read().view !== "chats") this.#view.focus();
 	}
 
 	#change(change) {
 		if (change.chat) this.side.tell(change.chat);
 		if (change.kind === "session") this.#learn();
+		if (change.kind === "session" && !change.session_id) this.#view?.pinged?.();
 		// One chat became two, or two became one: which rows are to go is not told.
 		if (change.kind === "merge") this.side.reload();
 		const view = this.#view;

@@ -4,7 +4,7 @@ export function read() {
 	const [path, query = ""] = location.hash.slice(1).split("?");
 	const [view, session, address] = path.split("/").filter(Boolean).map(decode);
 	const place = Object.fromEntries(new URLSearchParams(query));
-	if (view === "operations" || view === "today") return { view, place };
+	if (["operations", "today", "start"].includes(view)) return { view, place };
 	if (view === "chat" && address) return { view, session, address, at: place.at, q: place.q };
 	return { view: "chats", filter: query ? place : null };
 }

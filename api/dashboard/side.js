@@ -26,9 +26,9 @@ export class Side {
 	#pressed = "all";
 	#counting = null;
 
-	// onCount: told how many chats there are under each filter.
-	constructor({ facts, menu, onCount }) {
-		Object.assign(this, { facts, onCount });
+	// onCount: told how many chats there are under each filter. onEmpty: whether there is none at all.
+	constructor({ facts, menu, onCount, onEmpty }) {
+		Object.assign(this, { facts, onCount, onEmpty });
 		this.chats = new Chats(() => this.#show());
 		this.found = new Chats(() => this.#show());
 		this.input = h("input.field", { type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
@@ -193,6 +193,7 @@ export class Side {
 		if (error && items.length) items.push({ key: "failed", foot: error.message });
 		this.rows.items = items;
 		const isEmpty = !items.length && !loading;
+		if (!loading && !error && !Object.values(this.chats.filter).some(Boolean)) this.onEmpty(!this.chats.list.length);
 		this.empty.hidden = !isEmpty;
 		this.rows.element.hidden = isEmpty;
 		if (isEmpty) this.empty.replaceChildren(...this.#nothing(error));
@@ -213,7 +214,7 @@ export class Side {
 		if (error) return [icon("warn"), h("p", error.message), h("button.button", { click: () => (this.#hits ? this.#find(this.#hits.q) : this.reload()) }, t("try_again"))];
 		if (this.#hits) return [icon("search"), h("h2", t("nothing_found")), h("p", t("nothing_found_for", { q: this.#hits.q }))];
 		if (this.#pressed !== "all") return [icon("chat"), h("h2", t("none_here"))];
-		return [icon("chat"), h("h2", t("no_chats")), h("p", t("no_chats_yet"))];
+		return [icon("chat"), h("h2", t("no_chats")), h("p", t("no_chats_yet")), h("a.button", { href: "#/start" }, t("first_message_how"))];
 	}
 
 	#draw({ key, heading, foot, hit, chat }) {

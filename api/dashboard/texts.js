@@ -2,12 +2,14 @@
 // {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
 
 import { texts as sessions } from "./texts_sessions.js";
+import { texts as setup } from "./texts_setup.js";
 import { texts as today } from "./texts_today.js";
 
 export const languages = { en: "English", hi: "हिन्दी" };
 
 export const texts = {
 	...sessions,
+	...setup,
 	...today,
 
 	history: ["History", "इतिहास"],

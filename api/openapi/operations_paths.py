@@ -25,6 +25,7 @@ _REDRIVE_BODY: Schema = {
         "kind": {"type": ["string", "null"], "enum": [*set_aside_events.KINDS, None]},
     },
 }
+_DIGEST = spec.path("digest", {"type": "string", "pattern": "^[0-9a-f]{64}$", "minLength": 64, "maxLength": 64})
 _SESSION_BODY: Schema = {
     "type": "object",
     "properties": {
@@ -67,6 +68,32 @@ PATHS: Schema = {
             "requestBody": {"required": True, "content": {"application/json": {"schema": _SESSION_BODY}}},
             "responses": {"200": spec.success("The session.", spec.ref("Session")), **spec.errors(404, 413)},
         }
+    },
+    "/api/test-events": {
+        **spec.get(
+            "Get the address of ingest, and the variables that are missing before a test event can be sent.",
+            [],
+            spec.record(webhook_url=spec.NULLABLE_STRING, missing=spec.array(spec.STRING)),
+        ),
+        **spec.post(
+            "Send a signed test event through ingest. Requires the scope admin, for all sessions.",
+            [],
+            {
+                "200": spec.success(
+                    "ingest has acknowledged it. No message is made of it; the ledger counts it as a ping.",
+                    spec.record(digest=spec.STRING, milliseconds=spec.INTEGER),
+                ),
+                **spec.errors(409, 502),
+            },
+        ),
+    },
+    "/api/test-events/{digest}": {
+        **spec.get("Tell whether a worker has stored a test event.", [_DIGEST], spec.record(stored=spec.BOOLEAN), 404),
+        "delete": {
+            "summary": "Delete the body of a test event; its count stays. Requires the scope admin, for all sessions.",
+            "parameters": [_DIGEST],
+            "responses": {"200": spec.success("Deleted.", spec.record(removed=spec.BOOLEAN)), **spec.errors(404)},
+        },
     },
     "/api/ledger": spec.get("Get the counts of received events, by outcome.", [], spec.ref("Ledger")),
     "/api/parked": spec.get(

@@ -8,6 +8,7 @@ from dev.gateway.account import GatewayAccount
 from dev.supervisor import listeners, secret_files
 from dev.supervisor.process import ProcessSpec
 from dev.supervisor.settings import SupervisorSettings
+from environment import secret_list
 
 WEBHOOK_PATH = "/whatsapp-webhook"
 OVERRIDDEN_VARIABLES = {"PORT", "LISTEN_FD"}
@@ -74,11 +75,13 @@ def build(  # noqa: PLR0913 - all that is known by then
         shared |= GatewayAccount().to_environ(f"{urls.gateway}/api/v1")
     if demo and not environ.get("SENDER_NAME"):
         shared |= _second_sender(settings)
-    talk = {"INGEST_URL": urls.ingest + WEBHOOK_PATH, "GATEWAY_PORT": urls.gateway.rpartition(":")[2]}
+    ingest_url = {"INGEST_URL": urls.ingest + WEBHOOK_PATH}
+    talk = {**ingest_url, "GATEWAY_PORT": urls.gateway.rpartition(":")[2]}
+    test_events = {**ingest_url, "TEST_EVENT_SECRET": secret_list.split(secrets)[0]}
     return ProcessPlan(
         ingest=_server_program("ingest", shared, ingest_listener, urls.ingest),
         workers=tuple(_worker_program(number, settings, shared) for number in range(1, settings.worker_count + 1)),
-        api=_server_program("api", shared, api_listener, urls.api),
+        api=_server_program("api", shared | test_events, api_listener, urls.api),
         demo=ProcessSpec("demo", "dev.demo", shared | talk) if demo else None,
         webhook_url=urls.ingest + WEBHOOK_PATH,
         api_url=urls.api,

@@ -33,10 +33,13 @@ class ProcessSpec:
 class SupervisedProcess:
     """Runs in the event loop of the main thread, because a child's death signal follows the thread that starts it."""
 
-    def __init__(self, spec: ProcessSpec, print_line: Callable[[str, str], None]) -> None:
-        """`print_line(name, line)` receives every line of the program, and every line about it."""
+    def __init__(
+        self, spec: ProcessSpec, print_notice: Callable[[str, str], None], print_output: Callable[[str, str], None]
+    ) -> None:
+        """`print_output(name, line)` receives every line of the program, `print_notice` every line about it."""
         self.spec = spec
-        self._say = print_line
+        self._say = print_notice
+        self._pass_on = print_output
         self._popen: subprocess.Popen[bytes] | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -116,4 +119,4 @@ class SupervisedProcess:
             transport.close()
 
     def _print_output(self, line: bytes) -> None:
-        self._say(self.spec.name, line.decode(errors="replace").rstrip())
+        self._pass_on(self.spec.name, line.decode(errors="replace").rstrip())

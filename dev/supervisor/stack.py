@@ -14,6 +14,7 @@ from typing import Self
 from dev.checkout import ROOT
 from dev.embedded import child_process
 from dev.errors import StartError
+from dev.supervisor.console import LOG_NAME
 
 READY_LINE = re.compile(
     r"ready: webhooks to (?P<webhook>\S+), api at (?P<api>\S+), dashboard at \S+#token=(?P<token>\S+)"
@@ -49,7 +50,10 @@ class LocalStack:
 
     @property
     def output(self) -> str:
-        return "\n".join(self.output_lines)
+        """What was printed since the last start, and in a demo what the programs wrote to their log."""
+        log = self.data_dir / LOG_NAME
+        lines = log.read_text().splitlines() if "--demo" in self._arguments and log.exists() else []
+        return "\n".join([*self.output_lines, *lines])
 
     def launch(self) -> None:
         """Start without waiting for anything."""

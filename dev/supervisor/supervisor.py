@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Never
@@ -17,12 +17,12 @@ from dev.embedded.server import EmbeddedServer
 from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 from dev.supervisor import listeners, plan, readiness, secret_files
+from dev.supervisor.console import Console
 from dev.supervisor.plan import ProcessPlan, ServiceUrls
 from dev.supervisor.process import SupervisedProcess
 from dev.supervisor.settings import SupervisorSettings
 from store.postgres import errors, migrator
 
-PrintLine = Callable[[str, str], None]
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 15.0
 READINESS_POLL_SECONDS = 0.05
@@ -36,7 +36,7 @@ class StartInterruptedError(Exception):
     """A signal interrupted the start."""
 
 
-def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: PrintLine, *, demo: bool) -> None:
+def run(settings: SupervisorSettings, environ: Mapping[str, str], console: Console, *, demo: bool) -> None:
     """Return when a signal has stopped everything; raise StartError or StartInterruptedError if the start failed."""
     with contextlib.ExitStack() as stack:
         for number in STOP_SIGNALS:
@@ -54,7 +54,7 @@ def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: Pr
         if not settings.database_url:
             servers["postgres"] = EmbeddedPostgres(settings.data_dir / "postgres")
         for name, server in servers.items():
-            print_line(name, f"starting in {settings.data_dir / name}")
+            console.notice(name, f"starting in {settings.data_dir / name}")
             stack.callback(server.stop)
             server.start()
         addresses = ServiceUrls(
@@ -67,9 +67,9 @@ def run(settings: SupervisorSettings, environ: Mapping[str, str], print_line: Pr
         for name, url in (("database-url", addresses.database), ("redis-url", addresses.redis)):
             stack.callback((settings.data_dir / name).unlink, missing_ok=True)
             secret_files.write_private(settings.data_dir / name, url)
-        _migrate((settings.database_url and environ.get("DIRECT_DATABASE_URL")) or addresses.database, print_line)
+        _migrate((settings.database_url and environ.get("DIRECT_DATABASE_URL")) or addresses.database, console)
         made = plan.build(settings, environ, addresses, ingest, api, demo=demo)
-        asyncio.run(_supervise(made, servers, (ingest, api), print_line))
+        asyncio.run(_supervise(made, servers, (ingest, api), console))
 
 
 def _lock_data_dir(folder: Path) -> data_folder.FolderLock:
@@ -93,10 +93,10 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _migrate(url: str, print_line: PrintLine) -> None:
+def _migrate(url: str, console: Console) -> None:
     try:
         for name in migrator.migrate(url):
-            print_line("store", f"migrated {name}")
+            console.output("store", f"migrated {name}")
     except (errors.TransientError, errors.PermanentError, migrator.UnknownMigrationError) as error:
         raise StartError(f"The database could not be migrated: {error}") from error
 
@@ -105,7 +105,7 @@ async def _supervise(
     plan: ProcessPlan,
     servers: Mapping[str, EmbeddedServer],
     listeners: tuple[socket.socket, socket.socket],
-    print_line: PrintLine,
+    console: Console,
 ) -> None:
     """Run until a signal; a second signal kills the processes."""
     stop, hurry = asyncio.Event(), asyncio.Event()
@@ -118,18 +118,18 @@ async def _supervise(
     for number in STOP_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    processes = [SupervisedProcess(program, print_line) for program in plan.programs]
-    demo = SupervisedProcess(plan.demo, print_line) if plan.demo else None
+    processes = [SupervisedProcess(program, console.notice, console.output) for program in plan.programs]
+    demo = SupervisedProcess(plan.demo, console.notice, console.output) if plan.demo else None
     try:
         for process in processes:
             process.start()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_restart_server(name, server, print_line)) for name, server in servers.items()]
-            tasks.append(group.create_task(_announce_ready(plan, demo, print_line)))
+            tasks = [group.create_task(_restart_server(name, server, console)) for name, server in servers.items()]
+            tasks.append(group.create_task(_announce_ready(plan, demo, console)))
             await stop.wait()
             for task in tasks:
                 task.cancel()
-        print_line("dev", "stopping")
+        console.notice("dev", "stopping")
     finally:
         for listener in listeners:  # so that no client waits for a response
             listener.close()
@@ -137,22 +137,22 @@ async def _supervise(
             await process.stop(STOP_SECONDS, hurry)
 
 
-async def _restart_server(name: str, server: EmbeddedServer, print_line: PrintLine) -> None:
+async def _restart_server(name: str, server: EmbeddedServer, console: Console) -> None:
     while True:
         await asyncio.sleep(SERVER_POLL_SECONDS)
         if server.running:
             continue
-        print_line(name, "exited; restarting")
+        console.notice(name, "exited; restarting")
         try:
             server.start()
         except StartError as error:
-            print_line(name, str(error))
+            console.notice(name, str(error))
             await asyncio.sleep(SERVER_RETRY_SECONDS)
         else:
-            print_line(name, "restarted")
+            console.notice(name, "restarted")
 
 
-async def _announce_ready(plan: ProcessPlan, demo: SupervisedProcess | None, print_line: PrintLine) -> None:
+async def _announce_ready(plan: ProcessPlan, demo: SupervisedProcess | None, console: Console) -> None:
     """Wait until every process is ready, and print the URLs."""
     waiting: dict[str, str] = {program.name: program.ready_url for program in plan.programs if program.ready_url}
     patience = time.monotonic() + SLOW_START_SECONDS
@@ -163,10 +163,8 @@ async def _announce_ready(plan: ProcessPlan, demo: SupervisedProcess | None, pri
         if unready and time.monotonic() > patience:
             patience = time.monotonic() + SLOW_START_SECONDS
             for name, answer in unready.items():
-                print_line("dev", f"waiting for {name}: {'; '.join(answer.reasons)}")
+                console.notice("dev", f"waiting for {name}: {'; '.join(answer.reasons)}")
         await asyncio.sleep(READINESS_POLL_SECONDS if unready else 0)
     if demo:
         demo.start()
-    print_line(
-        "dev", f"ready: webhooks to {plan.webhook_url}, api at {plan.api_url}, dashboard at {plan.dashboard_url}"
-    )
+    console.ready(plan.webhook_url, plan.api_url, plan.dashboard_url)

@@ -117,10 +117,13 @@ def parked_events(connection: Connection) -> list[Finding]:
 
 
 def session_activity(connection: Connection) -> list[Finding]:
-    """For each session, the types of event that never arrived, and whether it fell silent within the last week."""
+    """For each session, the types of event that never arrived, and whether it fell silent within the last week.
+
+    A session that was first heard of within a day may wait for its first message.
+    """
     rows = connection.execute(
         """
-        SELECT s.session_id, max(e.last_at) FILTER (WHERE e.event <> %(ping)s),
+        SELECT s.session_id, max(e.last_at) FILTER (WHERE e.event <> %(ping)s), min(e.last_at),
             ARRAY(
                 SELECT k.event FROM unnest(%(known)s::text[]) AS k (event)
                 WHERE k.event NOT IN (SELECT x.event FROM session_events AS x WHERE x.session_number = s.session_number)
@@ -134,13 +137,16 @@ def session_activity(connection: Connection) -> list[Finding]:
         {"ping": sessions.PING_EVENT, "known": list(operations.WEBHOOK_EVENTS)},
     ).fetchall()
     findings: list[Finding] = []
-    for session_id, last_at, never in cast("list[tuple[str, int | None, list[str]]]", rows):
+    for session_id, last_at, first_at, never in cast("list[tuple[str, int | None, int | None, list[str]]]", rows):
         unseen = f"; never seen: {', '.join(never)}" if never else ""
         remedy = (
             "If the webhook subscribes to them, `python -m api sak test` tests the whole path. SAK does not report "
             "acknowledgements or messages sent from the phone."
         )
         if last_at is None or "message.received" in never:
+            if first_at is None or time.time() - first_at / 1000 < _DAY:
+                findings.append(finding.ok("sessions", f"Session {session_id} waits for its first message{unseen}."))
+                continue
             message = f"Session {session_id} has never reported a received message{unseen}."
             findings.append(finding.warning("sessions", message, remedy))
             continue
@@ -148,7 +154,7 @@ def session_activity(connection: Connection) -> list[Finding]:
         message = f"The last event of session {session_id} was {_format_age(age)}{unseen}."
         silent = _DAY < age < 7 * _DAY
         findings.append(finding.warning("sessions", message, remedy) if silent else finding.ok("sessions", message))
-    return findings or [finding.ok("sessions", "No event of a session was received yet.")]
+    return findings or [finding.ok("sessions", "The history waits for its first message.")]
 
 
 def session_numbers(connection: Connection) -> list[Finding]:

@@ -10,6 +10,7 @@ from store.erasure import batch_filter, suppressions
 from store.erasure.batch_filter import FilteredBatches
 from store.erasure.suppressions import SuppressionCache
 from store.feed import changes
+from store.feed.changes import Change
 from store.history import event_digests, fold, message_keys, parsed_events, raw_events, sessions
 from store.history.event_digests import EventCopy
 from store.history.fold import FoldResult
@@ -77,7 +78,7 @@ def _write(
     )
     new_digests = {digest for digest, is_new in recorded.items() if is_new}
     _insert_bodies(connection, [earliest[digest] for digest in earliest if digest in new_digests], filtered, folded)
-    changes.publish(connection, folded.changes)
+    changes.publish(connection, [*folded.changes, *_ping_changes(earliest[digest] for digest in new_digests)])
     _record_last_seen(connection, copies)
     counts = _record_counts(connection, new, new_digests)
     if suppression_set is not None and filtered is not None:
@@ -124,6 +125,12 @@ def _insert_bodies(
         )
     kept = (event for event in events if event.digest not in without_body and event.outcome.kind != "forgotten")
     raw_events.insert(connection, kept, folded.key_ids_by_digest)
+
+
+def _ping_changes(events: Iterable[Event]) -> list[Change]:
+    """What readers are told of new pings: they change no history, and show that the path to the readers works."""
+    pinged = {event.outcome.session_id for event in events if event.outcome.kind == "ping"}
+    return [Change("session", session_id) for session_id in sorted(pinged, key=str)]
 
 
 def _event_copy(event: Event) -> EventCopy:

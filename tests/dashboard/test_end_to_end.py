@@ -15,6 +15,7 @@ from dev.embedded import data_folder
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.supervisor.stack import LocalStack
+from tests.support import axe
 from tests.support.browser import BrowserUser, open_browser_user
 from tests.support.dashboard_actions import park_event
 from tests.support.history_writer import HistoryWriter
@@ -84,6 +85,27 @@ def test_a_webhook_becomes_a_message_on_the_screen(
     page.keyboard.press("Enter")
 
     expect(page.locator("li.out")).to_have_count(1)
+
+
+def test_a_test_event_goes_the_whole_way_and_leaves_no_message(reader: BrowserUser, stack: LocalStack) -> None:
+    """Each step is ticked when it is done: ingest, a worker, and this page."""
+    history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
+    before = history.rows("SELECT count(*) FROM whatsapp_messages")
+    page = reader.sign_in(stack.token)
+    page.goto(f"{stack.api_url}/#/start")
+    expect(page.locator("pre").first).to_have_text(stack.webhook_url)
+    page.get_by_role("button", name="Send a test event").click()
+    expect(page.locator(".steps").get_by_role("img", name="Done")).to_have_count(3)
+    reader.save_screenshot("start")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        assert axe.obstacles(page) == [], scheme
+    page.get_by_role("button", name="Remove the test event").click()
+
+    expect(page.get_by_text("Removed; the ledger goes on counting it.")).to_be_visible()
+    assert history.rows("SELECT count(*) FROM whatsapp_messages") == before
+    assert history.rows("SELECT count(*) FROM event_digests WHERE outcome = 'ping'") == [(1,)]
+    assert history.rows("SELECT count(*) FROM raw_events WHERE body LIKE '%%\"test\"%%'") == [(0,)]
 
 
 def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(

@@ -42,7 +42,7 @@ def test_a_wrong_token_is_told_so_and_a_right_one_opens(browser_user: BrowserUse
     page.get_by_label("Token").fill(API_TOKEN)
     page.get_by_label("Token").press("Enter")
 
-    expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
+    expect(page.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
 
 
 def test_signing_out_closes_the_door(browser_user: BrowserUser) -> None:
@@ -75,17 +75,17 @@ def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser)
     expect(page.get_by_role("heading", name="The server does not answer")).to_be_visible()
     page.unroute("**/api/**")
 
-    expect(page.get_by_role("heading", name="Choose a chat")).to_be_visible()
+    expect(page.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
 
 
 def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
     page = browser_user.sign_in()
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Language").select_option("hi")
-    expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
+    expect(page.get_by_role("heading", name="पहले संदेश का इंतज़ार")).to_be_visible()
     page.reload()
 
-    expect(page.get_by_role("heading", name="कोई चैट चुनें")).to_be_visible()
+    expect(page.get_by_role("heading", name="पहले संदेश का इंतज़ार")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "hi"
     browser_user.save_screenshot("hindi")
 

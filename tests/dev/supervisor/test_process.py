@@ -17,7 +17,7 @@ def words_of(module: str, count: int) -> list[str]:
             if len(logged) >= count:
                 enough.set()
 
-        process = SupervisedProcess(ProcessSpec("program", module, os.environ), say)
+        process = SupervisedProcess(ProcessSpec("program", module, os.environ), say, say)
         process.start()
         await enough.wait()
         await process.stop(5, asyncio.Event())

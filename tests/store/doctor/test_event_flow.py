@@ -124,6 +124,19 @@ def test_missing_event_types_and_silent_sessions_are_reported(examined_system: E
     assert "never seen: message.sent, status.change" in talks.message
 
 
+def test_a_set_up_that_waits_for_its_first_message_is_in_order(examined_system: ExaminedSystem) -> None:
+    """Whoever has just connected a gateway would look for a mistake; after a day there may be one."""
+    nothing = examined_system.findings()["sessions"]
+    now = time.time_ns() // 1_000_000
+    tell(examined_system, Outcome("ping", None, "new", "test", now), now)
+    pinged = examined_system.findings()["sessions"]
+    examined_system.execute("UPDATE session_events SET last_at = last_at - 2 * 86400000")
+
+    assert (nothing.severity, nothing.message) == ("ok", "The history waits for its first message.")
+    assert (pinged.severity, pinged.message.partition(";")[0]) == ("ok", "Session new waits for its first message")
+    assert examined_system.findings()["sessions"].severity == "warning"
+
+
 def test_a_phone_that_several_lids_claim_is_reported(examined_system: ExaminedSystem) -> None:
     """The gateway guesses, and one customer's words could be shown to another."""
     before = examined_system.results()["identities.contradictions"]

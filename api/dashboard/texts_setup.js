@@ -1,0 +1,25 @@
+// What the dashboard says before the first message (texts.js).
+
+export const texts = {
+	first_message: ["Waiting for the first message", "पहले संदेश का इंतज़ार"],
+	first_message_how: ["How to connect a gateway", "गेटवे कैसे जोड़ें"],
+	webhook_address: ["Address for webhooks", "वेबहुक का पता"],
+	webhook_from_outside: ["The gateway must reach this address: through a proxy or a tunnel if it runs elsewhere.", "गेटवे को यह पता मिलना चाहिए: वह कहीं और चलता हो तो प्रॉक्सी या टनल से।"],
+	webhook_unknown: ["Of the process ingest. Set INGEST_URL to see its address here.", "प्रोसेस ingest का। पता यहाँ देखने के लिए INGEST_URL सेट करें।"],
+	register_webhook: ["Register it", "रजिस्टर करें"],
+	register_more: ["With SAK, where HTTPS-ADDRESS is how the gateway reaches ingest:", "SAK में, जहाँ HTTPS-ADDRESS वह पता है जिससे गेटवे ingest तक पहुँचता है:"],
+	register_other: ["With another gateway, whose steps this prints:", "दूसरे गेटवे में, जिसके चरण यह दिखाता है:"],
+	test_path: ["Test the path", "रास्ता जाँचें"],
+	test_more: ["A signed test event goes the way of a message. It is counted as a ping and shown nowhere as a message.", "हस्ताक्षरित जाँच घटना संदेश के रास्ते जाती है। वह पिंग गिनी जाती है, संदेश नहीं।"],
+	test_needs_admin: ["Sending one requires the scope admin.", "भेजने के लिए admin अधिकार चाहिए।"],
+	test_needs: ["The api can send one when these variables are set: {names}. With SAK, “python -m api sak test” tests the path, too.", "ये वेरिएबल सेट हों तो api भेज सकता है: {names}। SAK में “python -m api sak test” भी रास्ता जाँचता है।"],
+	send_test_event: ["Send a test event", "जाँच घटना भेजें"],
+	remove_test_event: ["Remove the test event", "जाँच घटना हटाएँ"],
+	test_ingest: ["ingest has acknowledged it", "ingest ने स्वीकार किया"],
+	test_worker: ["a worker has stored it", "वर्कर ने सहेजा"],
+	test_live: ["this page was told", "इस पेज को बताया गया"],
+	test_not_stored: ["No worker stored it within 30 seconds: is one running?", "30 सेकंड में किसी वर्कर ने नहीं सहेजा: क्या कोई चालू है?"],
+	test_not_live: ["It is stored, and this page was not told within 10 seconds.", "सहेजा गया, पर 10 सेकंड में इस पेज को नहीं बताया गया।"],
+	test_removed: ["Removed; the ledger goes on counting it.", "हटाया; बही में गिनती रहती है।"],
+	done: ["Done", "हो गया"],
+};

@@ -1,0 +1,101 @@
+"""`/api/test-events`: sends an event that is marked as a test through ingest, as a gateway would, and follows it."""
+
+import hashlib
+import hmac
+import json
+import re
+import time
+import uuid
+
+import requests
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.http import database, responses
+from api.http.errors import ApiError
+from api.settings import Settings
+from environment.sender_kinds import KINDS
+from store.history import pings
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_CONNECT_SECONDS, _RESPONSE_SECONDS = 3.0, 10.0
+
+
+def describe(request: Request) -> Response:
+    """Where ingest takes webhooks, if that is known, and what is missing before a test event can be sent."""
+    settings = database.from_request(request).settings
+    document = {"webhook_url": settings.ingest_url, "missing": _missing(settings)}
+    return responses.success(json.dumps(document))
+
+
+def send(request: Request) -> Response:
+    """Post a signed test event to ingest; responds with its digest when ingest has acknowledged it."""
+    _require_administrator(request)
+    settings = database.from_request(request).settings
+    if missing := _missing(settings):
+        raise ApiError(409, "test_event_impossible", f"The api sends test events only with {' and '.join(missing)}.")
+    assert settings.ingest_url is not None
+    body = json.dumps({"event": "test", "test": True, "id": str(uuid.uuid4()), "timestamp": int(time.time())}).encode()
+    started_at = time.perf_counter()
+    _post(settings.ingest_url, body, settings.test_event_secret)
+    milliseconds = round((time.perf_counter() - started_at) * 1000)
+    digest = hashlib.sha256(body).hexdigest()
+    return responses.success(json.dumps({"digest": digest, "milliseconds": milliseconds}))
+
+
+def get(request: Request) -> Response:
+    """Whether a worker has stored the event."""
+    digest = _digest(request)
+    stored = database.from_request(request).read_primary(lambda connection: pings.is_stored(connection, digest))
+    return responses.success(json.dumps({"stored": stored}))
+
+
+def remove(request: Request) -> Response:
+    """Delete the body of the event; the ledger goes on counting it as a test ping."""
+    _require_administrator(request)
+    digest = _digest(request)
+    with database.from_request(request).write_pool.connection() as connection:
+        removed = pings.delete_body(connection, digest)
+    return responses.success(json.dumps({"removed": removed}))
+
+
+def _missing(settings: Settings) -> list[str]:
+    """The variables without which no test event can be sent."""
+    values = {"INGEST_URL": settings.ingest_url, "TEST_EVENT_SECRET": settings.test_event_secret}
+    return [name for name, value in values.items() if not value]
+
+
+def _post(url: str, body: bytes, secret: str) -> None:
+    """Raises ApiError unless ingest acknowledges the body."""
+    scheme = KINDS["sak"]
+    signature = scheme.prefix + hmac.new(secret.encode(), body, scheme.algorithm).hexdigest()
+    headers = {"content-type": "application/json", scheme.header: signature}
+    with requests.Session() as http:
+        http.trust_env = False  # neither a proxy nor ~/.netrc
+        try:
+            answer = http.post(
+                url, body, headers=headers, timeout=(_CONNECT_SECONDS, _RESPONSE_SECONDS), allow_redirects=False
+            )
+        except requests.RequestException as error:
+            sentence = f"ingest does not answer at {url} ({type(error).__name__})."
+            raise ApiError(502, "ingest_unreachable", sentence) from error
+    if answer.status_code == 401:
+        sentence = "ingest refused the signature: TEST_EVENT_SECRET must be one of its WEBHOOK_SECRETS."
+        raise ApiError(502, "ingest_refused", sentence)
+    if answer.status_code != 200:
+        raise ApiError(502, "ingest_refused", f"ingest responded with status {answer.status_code}.")
+
+
+def _digest(request: Request) -> bytes:
+    text = request.path_params["digest"]
+    if not _DIGEST.fullmatch(text):
+        raise ApiError(404, "test_event_not_found", "There is no test event with that digest.")
+    return bytes.fromhex(text)
+
+
+def _require_administrator(request: Request) -> None:
+    caller = access.caller(request)
+    caller.require_scope("admin")
+    if caller.sessions is not None:
+        raise ApiError(403, "all_sessions_needed", "A test event needs a token for all sessions.")

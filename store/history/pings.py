@@ -1,0 +1,28 @@
+"""Test pings of gateways, and of the api: events that are counted, and are in no history."""
+
+from typing import cast
+
+from store.postgres.connections import Connection
+
+
+def is_stored(connection: Connection, digest: bytes) -> bool:
+    """Whether a worker has stored a ping with this digest."""
+    found = connection.execute(
+        "SELECT FROM event_digests AS d WHERE d.digest = %s AND d.outcome = 'ping'", [digest]
+    ).fetchone()
+    return found is not None
+
+
+def delete_body(connection: Connection, digest: bytes) -> bool:
+    """Delete the raw body of a ping; its count in the ledger stays. Returns whether there was one."""
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT d.received_at FROM event_digests AS d WHERE d.digest = %s AND d.outcome = 'ping'", [digest]
+        ).fetchone()
+        if row is None:
+            return False
+        # The time selects the partition.
+        deleted = connection.execute(
+            "DELETE FROM raw_events AS e WHERE e.received_at = %s AND e.digest = %s", [cast("int", row[0]), digest]
+        )
+    return deleted.rowcount > 0
