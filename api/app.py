@@ -12,10 +12,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api.auth import sign_in
+from api.auth import sign_in, single_sign_on
 from api.auth.access import AuthMiddleware
 from api.auth.cookies import SignInCookies
 from api.auth.revocations import RevocationWatch
+from api.auth.single_sign_on import SingleSignOn
+from api.auth.token_uses import TokenUses
 from api.auth.tokens import TokenAuthenticator
 from api.chats import (
     export,
@@ -37,8 +39,10 @@ from api.http.database import Database
 from api.http.pool_metrics import PoolMetrics
 from api.live import changes, stream
 from api.live.broadcaster import Broadcaster
+from api.oidc.provider import Provider
 from api.openapi import document, query_parameters
 from api.operations import ledger, parked, redrives, sessions, statistics, webhook_test
+from api.people import audit, tokens
 from api.sending import routes as sending_routes
 from api.sending.dispatch import SendDispatcher
 from api.settings import Settings
@@ -62,6 +66,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     database = Database.from_settings(settings)
     broadcaster = Broadcaster(database)
     revocations = RevocationWatch(database)
+    token_uses = TokenUses(database)
     registry = CollectorRegistry()
     registry.register(PoolMetrics((database.read_pool, database.write_pool)))
     refusals = Counter("sak_api_refused_requests", "Requests that the server refused.", ["code"], registry=registry)
@@ -78,7 +83,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         # More threads would only wait for a connection; the extra four serve requests that need none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + 4
         database.open()
-        tasks = [asyncio.create_task(broadcaster.run()), asyncio.create_task(revocations.run())]
+        tasks = [asyncio.create_task(one.run()) for one in (broadcaster, revocations, token_uses)]
         async with dispatcher.lifespan():
             yield
             broadcaster.close()
@@ -127,6 +132,14 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/sends/{id}/reconcile", sending_routes.reconcile_send, methods=["POST"]),
             Route("/api/changes", changes.list_changes),
             Route("/api/stream", stream.stream),
+            Route("/api/tokens", tokens.list_tokens),
+            Route("/api/tokens", tokens.create_token, methods=["POST"]),
+            Route("/api/tokens/{id}", tokens.change_token, methods=["PATCH"]),
+            Route("/api/tokens/{id}", tokens.revoke_token, methods=["DELETE"]),
+            Route("/api/audit", audit.list_audit),
+            Route("/sign-in", single_sign_on.get_sign_in_options),
+            Route("/sign-in/start", single_sign_on.start_single_sign_on),
+            Route("/sign-in/callback", single_sign_on.finish_single_sign_on),
             Route("/api/session", sign_in.get_sign_in),
             Route("/api/session", sign_in.sign_in, methods=["POST"]),
             Route("/api/session", sign_in.sign_out, methods=["DELETE"]),
@@ -137,7 +150,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
                 AuthMiddleware,
                 settings.bootstrap_token,
                 cookies,
-                TokenAuthenticator(database),
+                TokenAuthenticator(database, token_uses),
                 settings.pool_size,
             ),
         ],
@@ -154,6 +167,8 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     app.state.registry = registry
     app.state.dispatcher = dispatcher
     app.state.cookies = cookies
+    provider = settings.single_sign_on and Provider(settings.single_sign_on)
+    app.state.single_sign_on = provider and SingleSignOn(provider)
     app.state.stream_limiter = anyio.CapacityLimiter(_MAX_DATABASE_STREAMS)
     app.state.export_slots = ExportSlots()
     return app

@@ -8,6 +8,8 @@ from typing import Self
 
 from api.gateway.settings import GatewaySettingsError as GatewayError
 from api.gateway.settings import Settings as GatewaySettings
+from api.oidc.settings import OidcSettingsError
+from api.oidc.settings import Settings as OidcSettings
 from environment import senders_file
 from environment.senders_file import Sender
 from http_server import bounds
@@ -48,6 +50,8 @@ class Settings:
     """The file with the other gateways, which is read again when it changes; it need not exist."""
     sender: Sender | None = field(default=None, repr=False)
     """The gateway of the variables."""
+    single_sign_on: OidcSettings | None = field(default=None, repr=False)
+    """The provider of OpenID Connect at which people sign in; None: there is none."""
     connection_bounds: ConnectionBounds = field(kw_only=True)
     ingest_url: str | None = None
     """Where ingest takes webhooks; None: it is not known."""
@@ -74,6 +78,10 @@ class Settings:
             gateway = GatewaySettings.from_environ(environ)
         except GatewayError as error:
             raise SettingsError(f"{error}.") from error
+        try:
+            single_sign_on = OidcSettings.from_environ(environ)
+        except OidcSettingsError as error:
+            raise SettingsError(str(error)) from error
         poll_seconds = bounded_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
         if 0 < poll_seconds < _MIN_SESSION_POLL_SECONDS:
             raise SettingsError(
@@ -100,6 +108,7 @@ class Settings:
             read_url,
             senders_file.path(environ),
             senders_file.of_variables(environ),
+            single_sign_on,
             connection_bounds=_read_connection_bounds(environ, pool_size),
             ingest_url=_parse_url(environ, "INGEST_URL"),
             test_event_secret=environ.get("TEST_EVENT_SECRET", "").strip(),

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth.concurrency import ConcurrencyLimiter
 from api.auth.cookies import SAFE_METHODS, SignInCookies
 from api.auth.failed_attempts import FailedAttempts
-from api.auth.tokens import TokenAuthenticator
+from api.auth.tokens import AuditSubjects, TokenAuthenticator
 from api.http import responses
 from api.http.errors import ApiError
 from store.access import session_directory
@@ -25,6 +26,7 @@ from store.postgres import errors
 
 _CALLER_KEY = "caller"
 _AUDITED_CHATS_KEY = "audited_chats"
+_AUDITED_TOKEN_KEY = "audited_token"  # noqa: S105 - not a secret
 _NO_ROUTE = "(no such path)"
 _SCOPE_FREE_PATHS = frozenset({"/api/session"})
 """Any scope suffices for these: they change only the caller's own cookie."""
@@ -42,8 +44,14 @@ class Caller:
     scopes: frozenset[str]
     token_id: int | None = None
     """None: the bootstrap token."""
+    per_minute: int | None = None
+    """The requests that its token may make; None: any number."""
+    expires_at: datetime | None = None
+    """When its token expires; None: never."""
     sign_in_nonce: str | None = field(default=None, compare=False)
     """The nonce of the sign-in cookie; None for a caller with a token."""
+    signed_in_until: int | None = field(default=None, compare=False)
+    """Seconds since 1970 at which the sign-in ends; None: not at a certain time."""
     directory: SessionDirectory = field(default=session_directory.EMPTY, compare=False, repr=False)
 
     def visible_sessions(self, session_id: str | None) -> tuple[str, ...] | None:
@@ -132,8 +140,10 @@ class AuthMiddleware:
             if message["type"] == "http.response.start":
                 try:
                     route = getattr(scope.get("route"), "path", _NO_ROUTE)
-                    chat_ids = scope["state"].get(_AUDITED_CHATS_KEY, ())
-                    await self._tokens.record_audit(caller.name, scope["method"], route, message["status"], chat_ids)
+                    subjects = AuditSubjects(
+                        scope["state"].get(_AUDITED_CHATS_KEY, ()), scope["state"].get(_AUDITED_TOKEN_KEY)
+                    )
+                    await self._tokens.record_audit(caller.name, scope["method"], route, message["status"], subjects)
                 except errors.StoreError as error:
                     # The change is committed: a response that reports a failure would be wrong.
                     log.error("audit record failed: %s", error)  # noqa: TRY400 - the traceback adds nothing
@@ -152,10 +162,7 @@ class AuthMiddleware:
             self._cookies.check_csrf(sign_in, method, headers)
             if await self._tokens.is_signed_out(sign_in.nonce):
                 return None
-            caller = BOOTSTRAP_CALLER
-            if sign_in.token_id is not None:
-                caller = _caller_from_token(await self._tokens.find_by_id(sign_in.token_id))
-            return caller and replace(caller, sign_in_nonce=sign_in.nonce)
+            return await self._find_by_id(sign_in.token_id, sign_in.nonce, sign_in.until)
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
@@ -170,6 +177,12 @@ class AuthMiddleware:
             self._failed_attempts.record_success(bearer)
         return caller
 
+    async def _find_by_id(self, token_id: int | None, nonce: str | None, until: int | None) -> Caller | None:
+        caller = BOOTSTRAP_CALLER
+        if token_id is not None:
+            caller = _caller_from_token(await self._tokens.find_by_id(token_id))
+        return caller and replace(caller, sign_in_nonce=nonce, signed_in_until=until)
+
     async def _find_bearer(self, bearer: str) -> Caller | None:
         if hmac.compare_digest(bearer.encode(), self._bootstrap_token):
             return BOOTSTRAP_CALLER
@@ -182,7 +195,9 @@ def _has_slots_of_its_own(path: str) -> bool:
 
 
 def _caller_from_token(token: Token | None) -> Caller | None:
-    return None if token is None else Caller(token.name, token.session_ids, token.scopes, token.token_id)
+    if token is None:
+        return None
+    return Caller(token.name, token.session_ids, token.scopes, token.token_id, token.per_minute, token.expires_at)
 
 
 _CHALLENGE = {"www-authenticate": 'Bearer realm="api"'}
@@ -200,3 +215,8 @@ def caller(request: Request) -> Caller:
 def set_audited_chats(request: Request, chat_ids: Sequence[int]) -> None:
     """Note the canonical chats that the request is about, for the audit log."""
     request.scope["state"][_AUDITED_CHATS_KEY] = chat_ids
+
+
+def set_audited_token(request: Request, token_id: int) -> None:
+    """Note the token that the request creates, changes or revokes, for the audit log."""
+    request.scope["state"][_AUDITED_TOKEN_KEY] = token_id

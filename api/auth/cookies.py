@@ -30,6 +30,8 @@ class SignIn:
     """The token that signed in; None: the bootstrap token."""
     nonce: str
     """Stays the same while the cookie is renewed."""
+    until: int | None = None
+    """Seconds since 1970 at which it ends, however often it is renewed; None: it can be renewed for ever."""
 
 
 class SignInCookies:
@@ -41,7 +43,10 @@ class SignInCookies:
         self.name = f"history_{self._sign('name')[:8]}"
 
     def encode(self, sign_in: SignIn, now: float) -> str:
-        payload = f"{sign_in.token_id or 0}.{sign_in.nonce}.{int(now) + LIFETIME_SECONDS}"
+        expires_at = int(now) + LIFETIME_SECONDS
+        payload = f"{sign_in.token_id or 0}.{sign_in.nonce}.{min(expires_at, sign_in.until or expires_at)}"
+        if sign_in.until is not None:
+            payload += f".{sign_in.until}"
         return f"{payload}.{self._sign('cookie', payload)}"
 
     def decode(self, headers: Headers, now: float) -> SignIn | None:
@@ -50,8 +55,13 @@ class SignInCookies:
         payload, _, signature = value.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign("cookie", payload).encode()):
             return None
-        token_id, nonce, expires_at = payload.split(".")
-        return SignIn(int(token_id) or None, nonce) if now < int(expires_at) else None
+        token_id, nonce, expires_at, *until = payload.split(".")
+        sign_in = SignIn(int(token_id) or None, nonce, int(until[0]) if until else None)
+        return sign_in if now < int(expires_at) else None
+
+    def derive(self, purpose: str, seed: str) -> str:
+        """A secret of 64 hexadecimal digits, the same for the same purpose and seed."""
+        return self._sign("derived", purpose, seed)
 
     def csrf_token(self, sign_in: SignIn) -> str:
         """The token that a page must send to write; other sites cannot read it."""

@@ -1,7 +1,9 @@
-"""Notices within a second that a token was revoked or a sign-in ended, so that open responses end."""
+"""Notices within a second that a token was revoked or expired or a sign-in ended, so that open responses end."""
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections import Counter
 from typing import TypeAlias
 
@@ -49,12 +51,16 @@ class RevocationWatch:
                     self._checked.notify_all()
 
     async def wait(self, caller: Caller) -> None:
-        """Return when the caller's token is revoked or its sign-in has ended."""
+        """Return when the caller's token is revoked or expires, or its sign-in ends."""
         credential = (caller.token_id, caller.sign_in_nonce)
+        # It was valid a moment ago: what was found before is older, and of another database that was restored.
+        self._revoked.discard(credential)
         self._waiting[credential] += 1
         try:
-            async with self._checked:
-                await self._checked.wait_for(lambda: credential in self._revoked)
+            ends_in = None if caller.signed_in_until is None else caller.signed_in_until - time.time()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ends_in), self._checked:
+                    await self._checked.wait_for(lambda: credential in self._revoked)
         finally:
             self._waiting[credential] -= 1
             if not self._waiting[credential]:

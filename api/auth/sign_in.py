@@ -37,7 +37,7 @@ def sign_out(request: Request) -> Response:
         with database.from_request(request).write_pool.connection() as connection:
             signouts.record(connection, current.nonce, LIFETIME_SECONDS)
     response = responses.success("{}", {"cache-control": "no-store"})
-    response.delete_cookie(cookies.name, path="/api", httponly=True, samesite="strict", secure=_is_secure(request))
+    response.delete_cookie(cookies.name, path="/api", httponly=True, samesite="strict", secure=is_secure(request))
     return response
 
 
@@ -56,17 +56,24 @@ def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) 
     }
     response = responses.success(json.dumps(fields), {"cache-control": "no-store"})
     if renew:
-        response.set_cookie(
-            cookies.name,
-            cookies.encode(current, time.time()),
-            max_age=LIFETIME_SECONDS,
-            path="/api",
-            httponly=True,
-            samesite="strict",
-            secure=_is_secure(request),
-        )
+        set_cookie(request, response, current)
     return response
 
 
-def _is_secure(request: Request) -> bool:
+def set_cookie(request: Request, response: Response, current: SignIn) -> None:
+    """Add the cookie of the sign-in to the response."""
+    cookies = _cookies(request)
+    response.set_cookie(
+        cookies.name,
+        cookies.encode(current, time.time()),
+        max_age=LIFETIME_SECONDS,
+        path="/api",
+        httponly=True,
+        samesite="strict",
+        secure=is_secure(request),
+    )
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the browser reaches the api over TLS."""
     return database.from_request(request).settings.is_behind_tls or request.url.scheme == "https"

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import anyio.to_thread
 
 from api.auth.accounts import AccountDirectory
 from api.auth.rate_limit import RateLimiter
+from api.auth.token_uses import TokenUses
 from api.http.database import Database
 from api.http.errors import ApiError
 from store.access import audit, signouts, tokens
@@ -14,9 +16,18 @@ from store.access.tokens import Token
 from store.postgres.connections import Connection
 
 
+@dataclass(frozen=True, slots=True)
+class AuditSubjects:
+    """What an audited request was about."""
+
+    chat_ids: Sequence[int]
+    token_id: int | None
+
+
 class TokenAuthenticator:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, uses: TokenUses) -> None:
         self._database = database
+        self._uses = uses
         self.accounts = AccountDirectory(database)
         self._rate_limiter = RateLimiter()
 
@@ -38,6 +49,8 @@ class TokenAuthenticator:
 
     async def _find_rate_limited(self, query: Callable[[Connection], Token | None]) -> Token | None:
         token = await anyio.to_thread.run_sync(lambda: self._database.read_primary(query))
+        if token is not None:
+            self._uses.note(token)
         if token is not None and token.per_minute is not None:
             wait = self._rate_limiter.acquire(token.token_id, token.per_minute)
             if wait:
@@ -45,11 +58,13 @@ class TokenAuthenticator:
                 raise ApiError(429, "rate_limited", sentence, {"retry-after": str(math.ceil(wait))})
         return token
 
-    async def record_audit(self, caller: str, method: str, route: str, status: int, chat_ids: Sequence[int]) -> None:
+    async def record_audit(self, caller: str, method: str, route: str, status: int, subjects: AuditSubjects) -> None:
         """Record a request that wrote, or tried to; raises StoreError."""
 
         def write() -> None:
             with self._database.write_pool.connection() as connection:
-                audit.record(connection, caller, method, route, status, chat_ids)
+                audit.record(
+                    connection, caller, method, route, status, chat_ids=subjects.chat_ids, token_id=subjects.token_id
+                )
 
         await anyio.to_thread.run_sync(write)

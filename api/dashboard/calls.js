@@ -39,8 +39,13 @@ export async function whoIs(token) {
 	return call("/api/session", token ? { headers: { authorization: `Bearer ${token}` } } : {}).catch(() => null);
 }
 
+// How one may sign in: {single_sign_on}.
+export async function waysIn() {
+	return call("/sign-in", {});
+}
+
 export async function signOut() {
-	await write("/api/session", { method: "DELETE" });
+	await remove("/api/session");
 }
 
 export async function get(path, parameters = {}, signal) {

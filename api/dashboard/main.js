@@ -7,7 +7,7 @@ import { icon } from "./icons.js";
 import { clock, language, languages, t, time } from "./language.js";
 import { Outbox } from "./outbox.js";
 import { complain, menu, toast } from "./overlay.js";
-import { go, read, takeToken, toChat } from "./route.js";
+import { go, read, takeRefusal, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
 import { door, question, wall } from "./signin.js";
 import { Stream } from "./stream.js";
@@ -18,11 +18,13 @@ const LATER = {
 	start: () => import("./start.js").then(({ Start }) => Start),
 	operations: () => import("./operations.js").then(({ Operations }) => Operations),
 	today: () => import("./today.js").then(({ Today }) => Today),
+	people: () => import("./access.js").then(({ Access }) => Access),
 };
 const PAUSE = 5000; // ms after which a view that failed is asked for again
 
 const app = document.getElementById("app");
 const token = takeToken();
+const refusal = takeRefusal();
 // A link with a token may also be opened where the page is open already.
 addEventListener("hashchange", () => {
 	const another = takeToken();
@@ -50,7 +52,7 @@ async function start(given) {
 	} catch (error) {
 		if (error instanceof Unreachable || error.status === 503) return wall(app, () => start(given));
 		// 401 without a token is not worth a word: nobody has signed in yet.
-		door(app, start, error.status !== 401 ? error.message : given && t("wrong_token"));
+		door(app, start, error.status !== 401 ? error.message : given ? t("wrong_token") : refusal && t(`sso_${refusal}`));
 	}
 	return null;
 }
@@ -105,7 +107,8 @@ class Page {
 		const leave = () => signOut().catch(complain).then(() => start());
 		const erase = [t("sign_out_and_erase"), "close", () => (this.facts.outbox.clear(), leave())];
 		const to = (view, name) => h("a.quiet", { href: `#/${view}`, "aria-label": t(view), title: t(view) }, icon(name));
-		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), to("today", "calendar"), to("operations", "chart"), ...menu("more", t("settings"), () => [choice, [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
+		const people = this.facts.scopes.includes("admin") ? [[t("people"), "group", () => go("#/people")]] : [];
+		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), to("today", "calendar"), to("operations", "chart"), ...menu("more", t("settings"), () => [choice, ...people, [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
 	}
 
 	#route() {

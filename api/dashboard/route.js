@@ -4,7 +4,7 @@ export function read() {
 	const [path, query = ""] = location.hash.slice(1).split("?");
 	const [view, session, address] = path.split("/").filter(Boolean).map(decode);
 	const place = Object.fromEntries(new URLSearchParams(query));
-	if (["operations", "today", "start"].includes(view)) return { view, place };
+	if (["operations", "today", "start", "people"].includes(view)) return { view, place };
 	if (view === "chat" && address) return { view, session, address, at: place.at, q: place.q };
 	return { view: "chats", filter: query ? place : null };
 }
@@ -47,4 +47,11 @@ export function takeToken() {
 	if (!match) return null;
 	history.replaceState(null, "", location.pathname);
 	return decode(match[1]);
+}
+
+// Why single sign-on let nobody in: part of a key of texts_people.js.
+export function takeRefusal() {
+	const match = /^#refused=sso_([a-z_]+)$/.exec(location.hash);
+	if (match) history.replaceState(null, "", location.pathname);
+	return match?.[1];
 }

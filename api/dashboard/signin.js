@@ -1,5 +1,6 @@
 // What is shown instead of everything: a door for who has a token, a wall where nobody answers.
 
+import { waysIn } from "./calls.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
@@ -12,8 +13,10 @@ export function door(app, enter, wrong) {
 		enter(field.value.trim());
 	};
 	const told = wrong && h("p.wrong", { role: "alert" }, wrong);
+	const elsewhere = h("a.button", { href: "/sign-in/start", hidden: true }, t("single_sign_on"));
+	waysIn().then((ways) => (elsewhere.hidden = !ways.single_sign_on), () => {});
 	const where = h("p.muted", t("where_is_token"), " ", h("code", "var/api-token"));
-	app.replaceChildren(h("main.door", h("form", { submit }, h("img", { src: "/assets/icon.svg", alt: "" }), h("h1", t("sign_in")), told, h("label", t("token"), field), h("button.button.main", { type: "submit" }, t("sign_in")), where)));
+	app.replaceChildren(h("main.door", h("form", { submit }, h("img", { src: "/assets/icon.svg", alt: "" }), h("h1", t("sign_in")), told, h("label", t("token"), field), h("button.button.main", { type: "submit" }, t("sign_in")), elsewhere, where)));
 	field.focus();
 }
 

@@ -1,6 +1,7 @@
 // All that the dashboard says. A new language is one more column: add it here and a text to each row.
 // {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
 
+import { texts as people } from "./texts_people.js";
 import { texts as sessions } from "./texts_sessions.js";
 import { texts as setup } from "./texts_setup.js";
 import { texts as today } from "./texts_today.js";
@@ -11,6 +12,7 @@ export const texts = {
 	...sessions,
 	...setup,
 	...today,
+	...people,
 
 	history: ["History", "इतिहास"],
 	language: ["Language", "भाषा"],

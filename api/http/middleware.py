@@ -26,6 +26,7 @@ _SECURITY_HEADERS = {
 }
 _HSTS = {"strict-transport-security": "max-age=31536000"}
 """https://www.rfc-editor.org/rfc/rfc6797: browsers use TLS for a year, also where a link says http."""
+_COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 _AS_OF_FIELD = re.compile(rb'"as_of":"[A-Za-z0-9_-]*"')
 """Not part of a page's ETag: it differs with every transaction anywhere. A client that keeps the older one marks no
 more as read than it would with the newer one."""
@@ -55,9 +56,7 @@ class ResponseMiddleware:
 
     def record(self, scope: Scope, status: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-        method = (
-            scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"} else "other"
-        )
+        method = scope["method"] if scope["method"] in _COUNTED_METHODS else "other"
         self._requests.labels(endpoint, method, str(status)).inc()
         self._latency.labels(endpoint).observe(seconds)
         request_log.log_response(method, endpoint, status, seconds)

@@ -68,8 +68,11 @@ def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
 def timestamp(request: Request, name: str) -> int | None:
     """Milliseconds since 1970, given as such or as ISO 8601 (without an offset: UTC)."""
     value = _value(request, name)
-    if not value:
-        return None
+    return parse_timestamp(name, value) if value else None
+
+
+def parse_timestamp(name: str, value: str) -> int:
+    """The same of a text from anywhere in the request; raises ApiError, which names it."""
     if _DIGITS.fullmatch(value):
         return int(value)
     try:

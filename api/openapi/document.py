@@ -6,13 +6,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http import responses
-from api.openapi import annotations_paths, auth_paths, chats_paths, live_paths, operations_paths, schemas, sending_paths
+from api.openapi import (
+    annotations_paths,
+    auth_paths,
+    chats_paths,
+    live_paths,
+    operations_paths,
+    people_paths,
+    people_schemas,
+    schemas,
+    sending_paths,
+)
 
 PATHS = (
     chats_paths.PATHS
     | annotations_paths.PATHS
     | operations_paths.PATHS
     | live_paths.PATHS
+    | people_paths.PATHS
     | auth_paths.PATHS
     | sending_paths.PATHS
 )
@@ -26,7 +37,10 @@ DOCUMENT = json.dumps(
         },
         "security": [{"bearer": []}],
         "paths": PATHS,
-        "components": {"schemas": schemas.SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": schemas.SCHEMAS | people_schemas.SCHEMAS,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
     }
 )
 

@@ -224,7 +224,4 @@ SCHEMAS: spec.Schema = {
         timestamp=INTEGER,
         created_at=DATE_TIME,
     ),
-    "Caller": spec.record(
-        name=STRING, scopes=spec.array(STRING), sessions={"type": ["array", "null"], "items": STRING}, csrf=STRING
-    ),
 }

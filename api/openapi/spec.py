@@ -101,10 +101,13 @@ def get(summary: str, parameters: list[Schema], data: Schema, *extra_statuses: i
     return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 
+def json_body(schema: Schema, *, required: bool = True) -> Schema:
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
 def post(
     summary: str, parameters: list[Schema], responses: Schema, body: Schema | None = None, *, required: bool = False
 ) -> Schema:
     """An operation that writes; its JSON body is optional unless `required`."""
-    content = {"application/json": {"schema": body}}
-    request = {} if body is None else {"requestBody": {"required": required, "content": content}}
+    request = {} if body is None else json_body(body, required=required)
     return {"post": {"summary": summary, "parameters": parameters, **request, "responses": responses}}

@@ -28,6 +28,8 @@ IMAGE_PYTHON = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_
 _ENTRY = re.compile(r"^(?P<requirement>[^\s#].*?)(?: \\)?\n(?P<hashes>(?:    --hash=.*\n?)*)", re.MULTILINE)
 _SPDX = {"MIT License": "MIT"}
 """Words of packages that have no SPDX identifier."""
+_LICENCES = {"segno": "BSD-3-Clause"}
+"""Read in the licences of packages whose metadata names none."""
 
 
 class LicenceUnknownError(Exception):
@@ -109,7 +111,7 @@ def _licence(name: str, version: str) -> str:
     except metadata.PackageNotFoundError:
         raise LicenceUnknownError(f"{name} is not installed: run ./run test once.") from None
     named = (described.get_all(header) for header in ("License-Expression", "License"))
-    licence = next((values[0] for values in named if values), "")
+    licence = next((values[0] for values in named if values), _LICENCES.get(name, ""))
     if described["Version"] != version or not licence or "\n" in licence:
         raise LicenceUnknownError(f"{name} {version} is not installed, or names no licence.")
     return _SPDX.get(licence, licence)

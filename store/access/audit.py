@@ -5,15 +5,25 @@ from collections.abc import Sequence
 from store.postgres.connections import Connection
 
 
-def record(  # noqa: PLR0913, PLR0917 - the columns
-    connection: Connection, caller: str, method: str, route: str, status: int, chat_ids: Sequence[int] = ()
+def record(  # noqa: PLR0913 - the columns
+    connection: Connection,
+    caller: str,
+    method: str,
+    route: str,
+    status: int,
+    *,
+    chat_ids: Sequence[int] = (),
+    token_id: int | None = None,
 ) -> None:
     """Add one request with its HTTP status.
 
     `route` is the pattern of the path and not the path itself, which may contain an address; `chat_ids` are the
-    canonical chats that it was about.
+    canonical chats that it was about, `token_id` is the token that it created, changed or revoked.
     """
     connection.execute(
-        "INSERT INTO audit_log (caller, method, path, status, chat_ids) VALUES (%s, %s, %s, %s, %s)",
-        [caller, method, route, status, list(chat_ids)],
+        """
+        INSERT INTO audit_log (caller, method, path, status, chat_ids, token_id)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        """,
+        [caller, method, route, status, list(chat_ids), token_id],
     )

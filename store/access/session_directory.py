@@ -1,7 +1,7 @@
 """The sessions that a token or a request means when it names one of them, or the phone of an account."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,6 +21,11 @@ class SessionDirectory:
 
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(session_id for name in names for session_id in self.sessions_of(name)))
+
+    def names_within(self, sessions: Collection[str]) -> frozenset[str]:
+        """The sessions, and the phones of which all sessions are among them."""
+        phones = (phone for phone, of_phone in self.by_phone.items() if set(of_phone) <= set(sessions))
+        return frozenset(sessions).union(phones)
 
 
 EMPTY = SessionDirectory({}, {})

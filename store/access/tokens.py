@@ -2,25 +2,30 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString, cast
+from typing import Final, LiteralString, cast
 
 from store.model import spelling
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 PREFIX = "sakt_"
+SCOPES: Final = ("read", "write", "admin")
 BOOTSTRAP_NAME = "bootstrap"
 """The caller with API_TOKEN, which is not in the database."""
 MAX_NAME_LENGTH = 128
-_RESERVED_NAMES = (BOOTSTRAP_NAME, "python -m", "forgotten")
+PERSON_PREFIX = "oidc:"
+"""Begins the names of people who sign in elsewhere (store/access/people.py)."""
+_RESERVED_NAMES = (BOOTSTRAP_NAME, PERSON_PREFIX, "python -m", "forgotten")
 """Beginnings of names, in any spelling."""
 _SELECT: LiteralString = """
-SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.revoked_at
+SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.created_by, t.expires_at,
+    t.last_used_at, t.revoked_at, t.subject IS NOT NULL
 FROM api_tokens AS t
 """
+_IS_ACTIVE: LiteralString = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())"
 
 
 class TokenNameError(Exception):
@@ -28,7 +33,7 @@ class TokenNameError(Exception):
 
 
 class TokenNameTakenError(TokenNameError):
-    """A token with this name exists and is not revoked."""
+    """A token with this name exists and is not revoked; it may have expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,25 @@ class Token:
     session_ids: tuple[str, ...] | None
     per_minute: int | None
     created_at: datetime
+    created_by: str | None
+    """None: the command line."""
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    """Up to a minute late."""
     revoked_at: datetime | None
+    is_person: bool
+    """Whether it has no secret, and is of somebody who signs in elsewhere (store/access/people.py)."""
 
 
-def create(
+def create(  # noqa: PLR0913 - the columns
     connection: Connection,
     name: str,
     scopes: Iterable[str],
     *,
     session_ids: Iterable[str] | None = None,
     per_minute: int | None = None,
+    expires_at: datetime | None = None,
+    created_by: str | None = None,
 ) -> str:
     """Create a token and return its secret, which is not stored. Raises TokenNameError."""
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
@@ -59,8 +73,10 @@ def create(
     with errors.translated():
         inserted = connection.execute(
             """
-            INSERT INTO api_tokens (name, hash, scopes, sessions, per_minute)
-            VALUES (%(name)s, %(hash)s, %(scopes)s, %(sessions)s, %(per_minute)s)
+            INSERT INTO api_tokens (name, hash, scopes, sessions, per_minute, expires_at, created_by)
+            VALUES (
+                %(name)s, %(hash)s, %(scopes)s, %(sessions)s, %(per_minute)s, %(expires_at)s, %(created_by)s
+            )
             ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING
             """,
             {
@@ -69,6 +85,8 @@ def create(
                 "scopes": sorted(set(scopes)),
                 "sessions": None if session_ids is None else list(session_ids),
                 "per_minute": per_minute,
+                "expires_at": expires_at,
+                "created_by": created_by,
             },
         )
     if not inserted.rowcount:
@@ -77,29 +95,86 @@ def create(
 
 
 def find_by_secret(connection: Connection, secret: str) -> Token | None:
-    """The token with this secret; None if there is none, or it was revoked."""
+    """The token with this secret; None if there is none, or it was revoked or has expired."""
     return _find(connection, "t.hash = %s", _hash(secret))
 
 
 def find_by_id(connection: Connection, token_id: int) -> Token | None:
-    """The token with this id; None if there is none, or it was revoked."""
+    """The token with this id; None if there is none, or it was revoked or has expired."""
     return _find(connection, "t.token_id = %s", token_id)
 
 
 def find_active(connection: Connection, token_ids: Collection[int]) -> set[int]:
-    """Those of the tokens that exist and are not revoked."""
+    """Those of the tokens that exist, are not revoked and have not expired."""
     if not token_ids:
         return set()
     cursor = connection.execute(
-        "SELECT token_id FROM api_tokens WHERE token_id = ANY(%s) AND revoked_at IS NULL", [list(token_ids)]
+        f"SELECT t.token_id FROM api_tokens AS t WHERE t.token_id = ANY(%s) AND {_IS_ACTIVE}",  # noqa: S608 - literals
+        [list(token_ids)],
     )
     return {cast("int", token_id) for (token_id,) in cursor}
 
 
 def list_all(connection: Connection) -> list[Token]:
-    """All tokens, revoked ones included, oldest first."""
+    """All tokens, revoked and expired ones included, oldest first."""
     with errors.translated():
         return [_from_row(row) for row in connection.execute(f"{_SELECT} ORDER BY t.token_id")]
+
+
+def list_page(
+    connection: Connection, before: int | None, limit: int, session_names: Collection[str] | None
+) -> list[Token]:
+    """Tokens, newest first, from before an id on; only those limited to these sessions and phones, or (None) all."""
+    rows = connection.execute(
+        f"""
+        {_SELECT}
+        WHERE (%(before)s::bigint IS NULL OR t.token_id < %(before)s)
+            AND (%(names)s::text[] IS NULL OR t.sessions <@ %(names)s::text[])
+        ORDER BY t.token_id DESC
+        LIMIT %(limit)s
+        """,
+        {"before": before, "limit": limit, "names": None if session_names is None else list(session_names)},
+    )
+    return [_from_row(row) for row in rows]
+
+
+def get(connection: Connection, token_id: int) -> Token | None:
+    """The token with this id, also if it was revoked or has expired; None if there is none."""
+    row = connection.execute(f"{_SELECT} WHERE t.token_id = %s", [token_id]).fetchone()
+    return None if row is None else _from_row(row)
+
+
+def set_expiry(connection: Connection, token_id: int, expires_at: datetime | None) -> bool:
+    """Change when an active token expires (None: never); returns false if it is not active."""
+    with errors.translated():
+        changed = connection.execute(
+            f"UPDATE api_tokens AS t SET expires_at = %s WHERE t.token_id = %s AND {_IS_ACTIVE}",  # noqa: S608 - literals
+            [expires_at, token_id],
+        )
+        return changed.rowcount > 0
+
+
+def revoke_by_id(connection: Connection, token_id: int) -> bool:
+    """Revoke the token with this id; returns false if it was revoked before, or there is none."""
+    with errors.translated():
+        revoked = connection.execute(
+            "UPDATE api_tokens SET revoked_at = now() WHERE token_id = %s AND revoked_at IS NULL", [token_id]
+        )
+        return revoked.rowcount > 0
+
+
+def record_use(connection: Connection, uses: Mapping[int, datetime]) -> None:
+    """Record the last requests with tokens: by id, the time."""
+    with errors.translated():
+        connection.execute(
+            """
+            UPDATE api_tokens AS t
+            SET last_used_at = u.used_at
+            FROM unnest(%s::bigint[], %s::timestamptz[]) AS u (token_id, used_at)
+            WHERE t.token_id = u.token_id AND (t.last_used_at IS NULL OR t.last_used_at < u.used_at)
+            """,
+            [list(uses), list(uses.values())],
+        )
 
 
 def revoke(connection: Connection, name: str) -> bool:
@@ -112,7 +187,7 @@ def revoke(connection: Connection, name: str) -> bool:
 
 
 def _find(connection: Connection, condition: LiteralString, value: object) -> Token | None:
-    row = connection.execute(f"{_SELECT} WHERE {condition} AND t.revoked_at IS NULL", [value]).fetchone()
+    row = connection.execute(f"{_SELECT} WHERE {condition} AND {_IS_ACTIVE}", [value]).fetchone()
     return None if row is None else _from_row(row)
 
 
@@ -121,7 +196,8 @@ def _hash(secret: str) -> bytes:
 
 
 def _from_row(row: tuple[object, ...]) -> Token:
-    token_id, name, scopes, sessions, per_minute, created_at, revoked_at = row
+    (token_id, name, scopes, sessions, per_minute, created_at, created_by, expires_at, last_used_at, *rest) = row
+    revoked_at, is_person = rest
     return Token(
         cast("int", token_id),
         cast("str", name),
@@ -129,5 +205,9 @@ def _from_row(row: tuple[object, ...]) -> Token:
         None if sessions is None else tuple(cast("list[str]", sessions)),
         cast("int | None", per_minute),
         cast("datetime", created_at),
+        cast("str | None", created_by),
+        cast("datetime | None", expires_at),
+        cast("datetime | None", last_used_at),
         cast("datetime | None", revoked_at),
+        cast("bool", is_person),
     )

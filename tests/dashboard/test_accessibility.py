@@ -50,6 +50,13 @@ def settings(reader: BrowserUser) -> None:
     expect(reader.page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
+def people(reader: BrowserUser) -> None:
+    reader.sign_in().goto(f"{reader.url}/#/people")
+    reader.page.get_by_label("Name").fill("Asha")
+    reader.page.get_by_role("button", name="Make a sign-in link").click()
+    expect(reader.page.get_by_role("row", name="Asha")).to_have_count(2)
+
+
 def date(reader: BrowserUser) -> None:
     conversation(reader)
     reader.page.get_by_role("button", name="Jump to a date").click()
@@ -61,7 +68,7 @@ def door(reader: BrowserUser) -> None:
     expect(reader.page.get_by_role("alert")).to_be_visible()
 
 
-VIEWS = (list_of_chats, conversation, found, searched_chat, nothing_found, operations, settings, date, door)
+VIEWS = (list_of_chats, conversation, found, searched_chat, nothing_found, operations, settings, people, date, door)
 
 
 @pytest.fixture

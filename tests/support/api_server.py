@@ -18,15 +18,17 @@ _Configuration: TypeAlias = tuple[Timeouts | None, tuple[tuple[str, str], ...]]
 
 @contextlib.contextmanager
 def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) -> Generator[str]:
-    """The URL of an API that runs until the block ends."""
+    """The URL of an API that runs until the block ends; `{url}` in a variable is this URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = create_server(create_app(environ, timeouts=timeouts))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app = create_app({name: value.replace("{url}", url) for name, value in environ.items()}, timeouts=timeouts)
+    server = create_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": listen_fairly(listener)})
     thread.start()
     indexer = Indexer(environ.get("DIRECT_DATABASE_URL") or environ["DATABASE_URL"])
     indexer.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield url
     finally:
         indexer.stop()
         server.should_exit = True

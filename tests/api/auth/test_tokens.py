@@ -158,5 +158,7 @@ def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: Histo
 
     assert answer.status_code == 200
     assert command("list") == "wall: read, s1, 600/min, active"
+    command("create", "guest", "--days", "2")
+    assert "guest: read, all sessions, 600/min, active until 20" in command("list")
     assert command("revoke", "wall") == "revoked wall"
     assert "revoked" in command("list")

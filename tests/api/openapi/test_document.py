@@ -17,7 +17,9 @@ from api.app import create_app
 from dev.checkout import ROOT
 from dev.gateway.account import GatewayAccount
 from dev.gateway.server import PretendGateway
+from store.access import audit, tokens
 from store.model.facts import Ack, Edit, Outcome, Reaction, SessionReport
+from store.postgres import connections
 from tests.support.api_server import running_api
 from tests.support.generated_history import batches, world
 from tests.support.history_writer import (
@@ -59,6 +61,10 @@ def full(history: HistoryWriter) -> HistoryWriter:
     store_batches(
         history.database_url, [batches.make_batch(bodies)], lambda _: Outcome("parked", "not_json", "s1", None, None)
     )
+    with connections.open(history.database_url, "test") as connection:
+        for name in ("one", "two"):
+            tokens.create(connection, name, ["read"])
+            audit.record(connection, "one", "POST", "/api/send", 200)
     return history
 
 
@@ -89,6 +95,10 @@ def samples(client: ApiClient) -> dict[str, list[Any]]:
         "note": ["Pays late", "नमस्ते\nagain"],
         "cursor-of-parked": [client.get_data("/api/parked", limit=1)["cursor"]],
         "cursor-of-feed": [changes["cursor"]],
+        "cursor-of-tokens": [client.get_data("/api/tokens", limit=1)["cursor"]],
+        "cursor-of-audit": [client.get_data("/api/audit", limit=1)["cursor"]],
+        "token-name": ["wall", "Asha", "भंडार"],
+        "future-moment": ["2099-12-31", "2099-12-31T23:59:59+05:30"],
     }
 
 
@@ -105,6 +115,11 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404"]
 # An address, a message or a note may not be there; several sessions may have a chat with one address.
 [[operations]]
 include-path-regex = "/(star|labels|notes|details)$|/notes/"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404", "409"]
+
+# A name is unique, and some are reserved; a token that has ended cannot be changed.
+[[operations]]
+include-path-regex = "^/api/tokens"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404", "409"]
 
 # `since` must lie before `until`, and not by years of minutes.

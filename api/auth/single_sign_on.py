@@ -1,0 +1,179 @@
+"""`/sign-in/…`: signs people in at a provider of OpenID Connect, and gives them the cookie of a sign-in.
+
+A cookie has the seed of each attempt, from which its state, nonce and code verifier are derived: only the browser that
+began an attempt can finish it, within ten minutes. No address of a request is ever redirected to.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import sign_in
+from api.auth.cookies import SignIn, SignInCookies
+from api.auth.failed_attempts import FailedAttempts
+from api.http import database, responses
+from api.http.errors import ApiError
+from api.oidc.errors import InvalidAnswerError, ProviderUnavailableError, SignInError
+from api.oidc.provider import Attempt, Person, Provider
+from store.access import people
+from store.postgres.errors import TransientError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_ATTEMPT_SECONDS = 600
+_MAX_CALLS = 4
+"""Calls of the provider at the same time, so that a slow one does not take the threads of the api."""
+_MAX_WAIT_SECONDS = 10.0
+_PATH = "/sign-in"
+_PER_MINUTE = 600
+"""Requests that a person may make."""
+_NO_STORE = {"cache-control": "no-store"}
+
+
+class SingleSignOn:
+    """The provider, and the limits of what strangers can make it do."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.failures = FailedAttempts()
+        self._slots = asyncio.Semaphore(_MAX_CALLS)
+        self._limiter = anyio.CapacityLimiter(_MAX_CALLS)
+
+    def require_attempt_allowed(self, address: str) -> None:
+        """Raise SignInError while too many attempts from this address have failed."""
+        if self.failures.wait_seconds(address, ""):
+            raise ProviderUnavailableError("too many failed attempts came from this address")
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run in a thread; raises ProviderUnavailableError if none becomes free in time, and what it raises."""
+        try:
+            async with asyncio.timeout(_MAX_WAIT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise ProviderUnavailableError("too many people sign in at once") from error
+        try:
+            return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+        finally:
+            self._slots.release()
+
+
+async def get_sign_in_options(request: Request) -> Response:
+    """The ways to sign in, beside a token."""
+    document = json.dumps({"single_sign_on": request.app.state.single_sign_on is not None})
+    return responses.success(document, _NO_STORE)
+
+
+async def start_single_sign_on(request: Request) -> Response:
+    """Send the browser to the provider."""
+    single_sign_on, cookies = _configured(request), _cookies(request)
+    seed = secrets.token_hex(16)
+    try:
+        single_sign_on.require_attempt_allowed(_address(request))
+        attempt = _attempt(cookies, seed)
+        url = await single_sign_on.call(lambda: single_sign_on.provider.authorization_url(attempt))
+    except SignInError as error:
+        return _failed(error)
+    response = RedirectResponse(url, 303, _NO_STORE)
+    expires_at = int(time.time()) + _ATTEMPT_SECONDS
+    response.set_cookie(
+        _cookie_name(cookies),
+        f"{seed}.{expires_at}.{cookies.derive('attempt', f'{seed}.{expires_at}')}",
+        max_age=_ATTEMPT_SECONDS,
+        path=_PATH,
+        httponly=True,
+        # The provider's page sends the browser back.
+        samesite="lax",
+        secure=sign_in.is_secure(request),
+    )
+    return response
+
+
+async def finish_single_sign_on(request: Request) -> Response:
+    """Set the cookie of the person that the provider names, and show the dashboard."""
+    single_sign_on, cookies = _configured(request), _cookies(request)
+    try:
+        person = await _person(request, single_sign_on)
+    except SignInError as error:
+        single_sign_on.failures.record_failure(_address(request))
+        return _failed(error)
+    pool = database.from_request(request).write_pool
+
+    def record() -> int:
+        with pool.connection() as connection:
+            return people.sign_in(connection, person.subject, person.name, person.scopes, _PER_MINUTE)
+
+    try:
+        token_id = await anyio.to_thread.run_sync(record)
+    except TransientError as error:
+        log.warning("database unavailable: %s", error)
+        return _failed(ProviderUnavailableError("the database is unavailable"))
+    until = int(time.time()) + single_sign_on.provider.settings.sign_in_seconds
+    response = RedirectResponse("/", 303, _NO_STORE)
+    sign_in.set_cookie(request, response, SignIn(token_id, secrets.token_hex(8), until))
+    _forget_attempt(response, cookies)
+    return response
+
+
+async def _person(request: Request, single_sign_on: SingleSignOn) -> Person:
+    single_sign_on.require_attempt_allowed(_address(request))
+    attempt = _current_attempt(request)
+    if attempt is None:
+        raise InvalidAnswerError("this browser began no attempt, or it took too long")
+    if len(request.query_params.multi_items()) != len(request.query_params):
+        raise InvalidAnswerError("a parameter is given twice")
+    answer = dict(request.query_params)
+    return await single_sign_on.call(lambda: single_sign_on.provider.sign_in(attempt, answer))
+
+
+def _current_attempt(request: Request) -> Attempt | None:
+    cookies = _cookies(request)
+    seed, _, rest = request.cookies.get(_cookie_name(cookies), "").partition(".")
+    expires_at, _, signature = rest.partition(".")
+    if not secrets.compare_digest(signature.encode(), cookies.derive("attempt", f"{seed}.{expires_at}").encode()):
+        return None
+    return _attempt(cookies, seed) if time.time() < int(expires_at) else None
+
+
+def _attempt(cookies: SignInCookies, seed: str) -> Attempt:
+    return Attempt(*(cookies.derive(purpose, seed) for purpose in ("state", "nonce", "code verifier")))
+
+
+def _failed(error: SignInError) -> Response:
+    """Show the dashboard's door with the reason."""
+    log.warning("single sign-on: %s", error)
+    return RedirectResponse(f"/#refused={error.code}", 303, _NO_STORE)
+
+
+def _forget_attempt(response: Response, cookies: SignInCookies) -> None:
+    response.delete_cookie(_cookie_name(cookies), path=_PATH, httponly=True, samesite="lax")
+
+
+def _configured(request: Request) -> SingleSignOn:
+    single_sign_on: SingleSignOn | None = request.app.state.single_sign_on
+    if single_sign_on is None:
+        raise ApiError(404, "not_found", "Single sign-on is not configured.")
+    return single_sign_on
+
+
+def _cookies(request: Request) -> SignInCookies:
+    cookies: SignInCookies = request.app.state.cookies
+    return cookies
+
+
+def _cookie_name(cookies: SignInCookies) -> str:
+    return f"{cookies.name}_attempt"
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -1,0 +1,54 @@
+"""Records when each token was last used, beside the requests and at most once a minute."""
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+
+import anyio
+import anyio.to_thread
+
+from api.http.database import Database
+from store.access import tokens
+from store.access.tokens import Token
+from store.postgres import errors
+
+log = logging.getLogger(__name__)
+
+PRECISION_SECONDS = 60.0
+_PAUSE_SECONDS = 0.5
+"""Seconds between two writes of a process, so that many tokens cost few of them."""
+
+
+class TokenUses:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._limiter = anyio.CapacityLimiter(1)
+        self._noted_at: dict[tuple[int, datetime], float] = {}
+        """By id and creation: a restored database may assign an id again."""
+        self._unrecorded: dict[int, datetime] = {}
+        self._noted = asyncio.Event()
+
+    def note(self, token: Token) -> None:
+        """Note a request with the token; called in the event loop."""
+        now, key = time.monotonic(), (token.token_id, token.created_at)
+        if now - self._noted_at.get(key, -PRECISION_SECONDS) >= PRECISION_SECONDS:
+            self._noted_at[key] = now
+            self._unrecorded[token.token_id] = datetime.now(UTC)
+            self._noted.set()
+
+    async def run(self) -> None:
+        """Record until cancelled. What cannot be recorded is dropped: the next minute brings a newer time."""
+        while True:
+            await self._noted.wait()
+            self._noted.clear()
+            uses, self._unrecorded = self._unrecorded, {}
+            try:
+                await anyio.to_thread.run_sync(self._record, uses, limiter=self._limiter)
+            except errors.StoreError as error:
+                log.warning("last use of tokens not recorded: %s", error)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _record(self, uses: dict[int, datetime]) -> None:
+        with self._database.write_pool.connection() as connection:
+            tokens.record_use(connection, uses)

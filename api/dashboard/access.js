@@ -1,0 +1,158 @@
+// Who may use the history: makes, limits and revokes tokens, and shows what was done with them.
+
+import { get, patch, post, remove } from "./calls.js";
+import { announce, h } from "./element.js";
+import { icon } from "./icons.js";
+import { moment, span, t, time } from "./language.js";
+import { complain, menu, toast } from "./overlay.js";
+import { accounts, nameOf, phone, sessionName } from "./people.js";
+
+const DAY = 86_400_000; // ms
+const LIVES = [1, 7, 30, 90, 365]; // days until a token expires
+const RIGHTS = { read: ["read"], write: ["read", "write"], admin: ["read", "write", "admin"] };
+const DEEDS = {
+	"POST /api/chats/{phone}/read": "deed_marked",
+	"POST /api/send": "deed_sent",
+	"POST /api/sends/{id}/reconcile": "deed_asked",
+	"POST /api/parked/redrive": "deed_retried",
+	"POST /api/tokens": "new_access",
+	"PATCH /api/tokens/{id}": "deed_expiry",
+	"DELETE /api/tokens/{id}": "deed_revoked",
+	FORGET: "deed_erased",
+};
+
+const at = (text, shown = (ms) => moment(ms)) => (text ? time(Date.parse(text), shown(Date.parse(text))) : h("span.muted", t("never")));
+const ago = (ms) => t("ago", { span: span(Date.now() - ms) });
+const lasting = (days) => (days ? new Date(Date.now() + days * DAY).toISOString() : null);
+const choices = (label) => [["", t("never")], ...LIVES.map((days) => [days, t(label, { count: days })])];
+
+export class Access {
+	constructor({ facts }) {
+		this.facts = facts;
+		this.made = h("div.made", { role: "status" });
+		this.tokens = new Pages("/api/tokens", "tokens", "who_has_access", ["token_name", "rights", "sessions", "last_used", "expires", "actions"], (one) => this.#row(one), "nobody_yet");
+		this.log = new Pages("/api/audit", "entries", "audit_log", ["when", "who", "deed", "about"], (one) => entry(one), "nothing_done");
+		const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
+		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t("people")));
+		this.element = h("div.operations", { tabindex: -1 }, h("div", head, card("new_access", this.#form(), this.made), card("who_has_access", this.tokens.element), card("audit_log", this.log.element)));
+		this.again();
+	}
+
+	close() {}
+
+	focus() {
+		this.element.focus({ preventScroll: true });
+	}
+
+	// What could not be loaded is asked for again.
+	again() {
+		for (const pages of [this.tokens, this.log]) if (pages.isMissing) pages.load();
+	}
+
+	#form() {
+		const field = (name, control) => h("label", t(name), control);
+		const option = ([value, text]) => h("option", { value }, text);
+		const name = h("input.field", { required: true, maxlength: 128, autocomplete: "off" });
+		const rights = h("select.field", Object.keys(RIGHTS).filter((one) => RIGHTS[one].every((scope) => this.facts.scopes.includes(scope))).map((one) => option([one, t(`may_${one}`)])));
+		const lasts = h("select.field", choices("in_days").map(option));
+		const some = accounts(this.facts.sessions).map((one) => h("label.check", h("input", { type: "checkbox", value: one.account ?? one.session_id }), sessionName(this.facts.sessions, one.session_id)));
+		const sessions = some.length > 1 && h("fieldset", h("legend", t("only_sessions")), some);
+		const submit = async (event) => {
+			event.preventDefault();
+			const only = some.map((label) => label.firstChild).filter((box) => box.checked).map((box) => box.value);
+			const wanted = { name: name.value.trim(), scopes: RIGHTS[rights.value], sessions: only.length ? only : null, page: location.origin + location.pathname };
+			if (lasts.value) wanted.expires_at = lasting(Number(lasts.value));
+			event.submitter.disabled = true;
+			try {
+				this.#show(await post("/api/tokens", wanted));
+				event.target.reset();
+			} catch (error) {
+				complain(error);
+			}
+			event.submitter.disabled = false;
+		};
+		return h("form.access", { submit }, field("token_name", name), field("rights", rights), field("expires", lasts), sessions, h("button.button.main", { type: "submit" }, t("make_link")));
+	}
+
+	// The secret is shown once.
+	#show({ name, link, qr }) {
+		const shown = h("input.field", { readonly: true, value: link, "aria-label": t("sign_in_link"), focus: ({ target }) => target.select() });
+		const copy = () => navigator.clipboard.writeText(link).then(() => toast(t("copied")), () => shown.focus());
+		const code = h("img", { src: `data:image/svg+xml,${encodeURIComponent(qr)}`, alt: t("qr_of", { name }) });
+		const close = h("button.button", { click: () => this.made.replaceChildren() }, t("done"));
+		this.made.replaceChildren(code, h("div", h("b", h("bdi", name)), h("p", t("shown_once")), shown, h("p", h("button.button.main", { click: copy }, t("copy_link")), " ", close)));
+		announce(t("shown_once"));
+		this.#changed();
+	}
+
+	#changed() {
+		this.tokens.load();
+		this.log.load();
+	}
+
+	#row(one) {
+		const rights = Object.keys(RIGHTS).find((name) => RIGHTS[name].join() === one.scopes.join());
+		const session = (name) => (/^[0-9]{5,20}$/.test(name) ? phone(name) : sessionName(this.facts.sessions, name));
+		const state = one.state !== "active" && h("span", { class: "pill bad" }, t(`token_${one.state}`));
+		const order = (act) => () => act().then(() => this.#changed(), complain);
+		const path = `/api/tokens/${one.id}`;
+		const actions = () => [...choices("expires_in_days").map(([days, text]) => [days ? text : t("expires_never"), "clock", order(() => patch(path, { expires_at: lasting(days) }))]), [t(one.single_sign_on ? "sign_out_everywhere" : "revoke"), "close", order(() => remove(path))]];
+		return [
+			h("th", { scope: "row" }, h("bdi", one.name), h("div.small.muted", state, one.created_by && t("made_by", { name: one.created_by }))),
+			h("td", rights ? t(`may_${rights}`) : one.scopes.join(", ")),
+			h("td", one.sessions ? one.sessions.map(session).join(", ") : t("all_sessions")),
+			h("td", at(one.last_used_at, ago)),
+			h("td", at(one.expires_at)),
+			h("td", one.state === "active" && menu("more", t("more_about_token", { name: one.name }), actions)),
+		];
+	}
+}
+
+function entry(one) {
+	const key = DEEDS[`${one.method} ${one.route}`] ?? DEEDS[one.method];
+	const about = [...one.chats.map(nameOf), one.token].filter(Boolean);
+	return [
+		h("td", at(one.at)),
+		h("th", { scope: "row" }, h("bdi", one.caller)),
+		h("td", key ? t(key) : h("span.mono", `${one.method} ${one.route}`), one.status >= 400 && h("div.small.bad", t("refused_with", { status: String(one.status) }))),
+		h("td", about.map((name) => h("div", h("bdi", name)))),
+	];
+}
+
+// A table of the pages of a list, newest first.
+class Pages {
+	isMissing = true;
+	#cursor = null;
+
+	constructor(path, field, label, columns, cells, nothing) {
+		Object.assign(this, { path, field, cells, nothing });
+		this.body = h("tbody");
+		this.table = h("table", h("thead", h("tr", columns.map((name) => h("th", { scope: "col" }, t(name))))), this.body);
+		this.told = h("p.muted", t("loading"));
+		this.more = h("button.button", { hidden: true, click: () => this.load(this.#cursor) }, t("show_more"));
+		this.element = h("div.pages", h("div.wide", { tabindex: 0, role: "region", "aria-label": t(label) }, this.table), this.told, this.more);
+		this.table.hidden = true;
+	}
+
+	async load(cursor) {
+		try {
+			const told = await get(this.path, { cursor, limit: 20 });
+			const rows = told[this.field].map((one) => h("tr", this.cells(one)));
+			if (cursor) this.body.append(...rows);
+			else this.body.replaceChildren(...rows);
+			this.#cursor = told.cursor;
+			this.isMissing = false;
+			this.#tell(told.cursor, t(this.nothing));
+		} catch (error) {
+			this.#tell(this.#cursor, error.message);
+			this.isMissing = !error.status; // what was refused stays refused
+		}
+	}
+
+	#tell(cursor, text) {
+		this.table.hidden = !this.body.childElementCount;
+		this.told.hidden = !this.table.hidden;
+		this.told.textContent = text;
+		this.more.hidden = cursor === null;
+	}
+}

@@ -1,0 +1,1 @@
+"""Signs people in at a provider of OpenID Connect; imports nothing else of the api."""

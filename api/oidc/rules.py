@@ -1,0 +1,62 @@
+"""Decides by e-mail address or group what a person may do: `asha@shop.example=read+write,group:admins=admin`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+SCOPES: Final = ("read", "write", "admin")
+_GROUP = "group:"
+
+
+class RuleError(ValueError):
+    """OIDC_ALLOW is invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    who: str
+    """An e-mail address, `@` with a domain for all of its addresses, or a group; lower case except for a group."""
+    is_group: bool
+    scopes: frozenset[str]
+
+
+def parse(text: str) -> tuple[Rule, ...]:
+    """The rules, separated by commas; raises RuleError."""
+    rules = tuple(_parse_rule(part.strip()) for part in text.split(",") if part.strip())
+    if not rules:
+        raise RuleError("OIDC_ALLOW is not set: it says who may sign in, such as asha@shop.example=read+write.")
+    return rules
+
+
+def scopes_of(rules: Sequence[Rule], claims: Mapping[str, object], groups_claim: str) -> frozenset[str]:
+    """What the person with these claims may do; empty: nothing. Only a verified e-mail address counts."""
+    email = verified_email(claims)
+    names = set[str]() if email is None else {email, email[email.rindex("@") :]}
+    told = claims.get(groups_claim)
+    groups = (
+        {one for one in cast("list[object]", told) if isinstance(one, str)} if isinstance(told, list) else set[str]()
+    )
+    matching = (rule for rule in rules if rule.who in (groups if rule.is_group else names))
+    return frozenset[str]().union(*(rule.scopes for rule in matching))
+
+
+def verified_email(claims: Mapping[str, object]) -> str | None:
+    """The e-mail address in lower case; None if the provider does not say that it has verified it."""
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str) or "@" not in email:
+        return None
+    return email.lower()
+
+
+def _parse_rule(text: str) -> Rule:
+    who, separator, scopes = text.rpartition("=")
+    names = frozenset(scopes.split("+"))
+    if not separator or not names <= set(SCOPES):
+        raise RuleError("Each part of OIDC_ALLOW must be WHO=SCOPES, with scopes such as read+write+admin.")
+    if who.startswith(_GROUP) and len(who) > len(_GROUP):
+        return Rule(who.removeprefix(_GROUP), is_group=True, scopes=names)
+    if who.count("@") != 1 or who.endswith("@"):
+        raise RuleError(
+            "Each WHO in OIDC_ALLOW must be an e-mail address, a domain such as @shop.example, or group:NAME."
+        )
+    return Rule(who.lower(), is_group=False, scopes=names)

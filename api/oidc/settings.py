@@ -1,0 +1,82 @@
+"""Reads from the environment where people sign in, and what they may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from api.oidc import rules
+from api.oidc.rules import Rule, RuleError
+
+CALLBACK_PATH = "/sign-in/callback"
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+_HOURS = range(1, 24 * 31)
+
+
+class OidcSettingsError(ValueError):
+    """A variable is invalid; the message names it, and never contains its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_url: str
+    """The callback as it is registered at the provider, which is sent exactly so."""
+    rules: tuple[Rule, ...] = field(repr=False)
+    groups_claim: str
+    scope: str
+    """What the provider is asked for."""
+    sign_in_seconds: int
+    """Seconds until a person must sign in at the provider again."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
+        """None where OIDC_ISSUER is not set. Raises OidcSettingsError."""
+        issuer = environ.get("OIDC_ISSUER", "").strip()
+        if not issuer:
+            return None
+        if not is_safe_url(issuer) or urlsplit(issuer).query:
+            raise OidcSettingsError("OIDC_ISSUER must be the provider's https:// address.")
+        redirect_url = _required(environ, "OIDC_REDIRECT_URL")
+        if (
+            not is_safe_url(redirect_url)
+            or urlsplit(redirect_url).path != CALLBACK_PATH
+            or urlsplit(redirect_url).query
+        ):
+            raise OidcSettingsError(f"OIDC_REDIRECT_URL must be the https:// address of the api with {CALLBACK_PATH}.")
+        hours = environ.get("OIDC_HOURS", "").strip() or "12"
+        if not hours.isdecimal() or int(hours) not in _HOURS:
+            raise OidcSettingsError(f"OIDC_HOURS must be a whole number from {_HOURS[0]} to {_HOURS[-1]}.")
+        try:
+            allowed = rules.parse(environ.get("OIDC_ALLOW", ""))
+        except RuleError as error:
+            raise OidcSettingsError(str(error)) from error
+        return cls(
+            issuer,
+            _required(environ, "OIDC_CLIENT_ID"),
+            _required(environ, "OIDC_CLIENT_SECRET"),
+            redirect_url,
+            allowed,
+            environ.get("OIDC_GROUPS_CLAIM", "").strip() or "groups",
+            environ.get("OIDC_SCOPE", "").strip() or "openid email",
+            int(hours) * 3600,
+        )
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether it is https://, or http:// on this machine, and has neither user nor fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS)
+    return is_private and bool(parts.hostname) and parts.username is None and not parts.fragment
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise OidcSettingsError(f"{name} is not set; OIDC_ISSUER needs it.")
+    return value

@@ -1,0 +1,29 @@
+"""`GET /api/audit`: who changed something, or tried to; for admins of all sessions."""
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.http import cursors, database, parameters, responses
+from api.http.errors import ApiError
+from store.reading import audit_log
+
+_CURSOR_KIND = "audit"
+_DEFAULT_LIMIT = 50
+
+
+def list_audit(request: Request) -> Response:
+    """A page of the audit log, newest first."""
+    caller = access.caller(request)
+    caller.require_scope("admin")
+    if caller.sessions is not None:
+        raise ApiError(403, "all_sessions_needed", "The audit log needs a token for all sessions.")
+    limit = parameters.limit(request, _DEFAULT_LIMIT)
+    (before,) = cursors.requested(request, "cursor", _CURSOR_KIND, int) or (None,)
+    entries, last = database.from_request(request).read_primary(
+        lambda connection: audit_log.read_page(connection, before, limit)
+    )
+    cursor = json.dumps(None if last is None else cursors.encode(_CURSOR_KIND, last))
+    return responses.success(f'{{"entries":[{",".join(entries)}],"cursor":{cursor}}}')

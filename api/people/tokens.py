@@ -1,0 +1,166 @@
+"""`/api/tokens`: lists, creates, limits and revokes tokens; for admins.
+
+API_TOKEN is none of them: whatever is revoked here, it still opens the door.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.auth.access import Caller
+from api.http import cursors, database, errors, parameters, request_body, responses
+from api.http.errors import ApiError
+from api.http.timestamps import format_utc
+from api.people import sign_in_link, token_requests
+from store.access import tokens
+from store.access.tokens import Token, TokenNameError, TokenNameTakenError
+from store.postgres.connections import Connection
+
+T = TypeVar("T")
+
+_CURSOR_KIND = "tokens"
+_DEFAULT_LIMIT = 50
+_MAX_BODY_BYTES = 64 * 1024
+_TOKEN_ID = re.compile("[1-9][0-9]{0,17}")
+
+
+def list_tokens(request: Request) -> Response:
+    """A page of tokens, newest first, revoked and expired ones included: those within the caller's sessions."""
+    caller = _admin(request)
+    limit = parameters.limit(request, _DEFAULT_LIMIT)
+    (before,) = cursors.requested(request, "cursor", _CURSOR_KIND, int) or (None,)
+    names = None if caller.sessions is None else caller.directory.names_within(caller.sessions)
+    found = database.from_request(request).read_primary(
+        lambda connection: tokens.list_page(connection, before, limit + 1, names)
+    )
+    cursor = cursors.encode(_CURSOR_KIND, found[limit - 1].token_id) if len(found) > limit else None
+    return _no_store({"tokens": [_document(token) for token in found[:limit]], "cursor": cursor})
+
+
+async def create_token(request: Request) -> Response:
+    """Create a token: 201, with its secret, which is not shown again, and with the link and QR code to sign in."""
+    caller = _admin(request)
+    fields = request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
+    wanted = token_requests.parse(fields, caller)
+
+    def create(connection: Connection) -> tuple[str, Token | None]:
+        secret = tokens.create(
+            connection,
+            wanted.name,
+            wanted.scopes,
+            session_ids=wanted.session_ids,
+            per_minute=wanted.per_minute,
+            expires_at=wanted.expires_at,
+            created_by=caller.name,
+        )
+        return secret, tokens.find_by_secret(connection, secret)
+
+    try:
+        secret, token = await _write(request, create)
+    except TokenNameTakenError as error:
+        raise ApiError(409, "token_name_taken", str(error)) from error
+    except TokenNameError as error:
+        raise errors.bad_request("bad_token_name", str(error)) from error
+    if token is None:
+        raise errors.bad_request("bad_parameter", "expires_at has passed.")
+    access.set_audited_token(request, token.token_id)
+    link = None if wanted.page is None else sign_in_link.of(wanted.page, secret)
+    qr = None if link is None else sign_in_link.draw(link)
+    response = _no_store(_document(token) | {"token": secret, "link": link, "qr": qr})
+    response.status_code = 201
+    return response
+
+
+async def change_token(request: Request) -> Response:
+    """Change when an active token expires."""
+    caller = _admin(request)
+    fields = request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
+    if "expires_at" not in fields:
+        raise errors.bad_request("bad_parameter", "expires_at is missing: a time, or null for never.")
+    expires_at = token_requests.parse_expiry(fields["expires_at"])
+    token = await run_in_threadpool(_find, request, caller)
+    # A longer life gives all that the token has.
+    token_requests.require_within(caller, token.scopes, token.session_ids, token.per_minute)
+    token_requests.require_lifetime_within(caller, expires_at)
+    access.set_audited_token(request, token.token_id)
+    if not await _write(request, lambda connection: tokens.set_expiry(connection, token.token_id, expires_at)):
+        raise ApiError(409, "token_ended", "The token has expired or was revoked: create another one.")
+    return _no_store(_document(await run_in_threadpool(_find, request, caller)))
+
+
+def revoke_token(request: Request) -> Response:
+    """Revoke a token; one that is revoked already stays as it is."""
+    caller = _admin(request)
+    token = _find(request, caller)
+    access.set_audited_token(request, token.token_id)
+    with database.from_request(request).write_pool.connection() as connection:
+        tokens.revoke_by_id(connection, token.token_id)
+    return _no_store(_document(_find(request, caller)))
+
+
+def _admin(request: Request) -> Caller:
+    caller = access.caller(request)
+    caller.require_scope("admin")
+    return caller
+
+
+def _find(request: Request, caller: Caller) -> Token:
+    """The token of the path; raises ApiError if there is none within the caller's sessions."""
+    token_id = request.path_params["id"]
+    token = None
+    if _TOKEN_ID.fullmatch(token_id):
+        token = database.from_request(request).read_primary(lambda connection: tokens.get(connection, int(token_id)))
+    if token is None or not _is_visible(token, caller):
+        raise ApiError(404, "token_not_found", "There is no token with that id.")
+    return token
+
+
+def _is_visible(token: Token, caller: Caller) -> bool:
+    if caller.sessions is None:
+        return True
+    own = caller.directory.names_within(caller.sessions)
+    return token.session_ids is not None and own.issuperset(token.session_ids)
+
+
+async def _write(request: Request, statement: Callable[[Connection], T]) -> T:
+    pool = database.from_request(request).write_pool
+
+    def write() -> T:
+        with pool.connection() as connection:
+            return statement(connection)
+
+    return await run_in_threadpool(write)
+
+
+def _no_store(document: object) -> Response:
+    return responses.success(json.dumps(document, ensure_ascii=False), {"cache-control": "no-store"})
+
+
+def _document(token: Token) -> dict[str, object]:
+    return {
+        "id": token.token_id,
+        "name": token.name,
+        "state": _state(token),
+        "single_sign_on": token.is_person,
+        "scopes": [scope for scope in tokens.SCOPES if scope in token.scopes],
+        "sessions": None if token.session_ids is None else list(token.session_ids),
+        "per_minute": token.per_minute,
+        "created_at": format_utc(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": format_utc(token.expires_at),
+        "last_used_at": format_utc(token.last_used_at),
+        "revoked_at": format_utc(token.revoked_at),
+    }
+
+
+def _state(token: Token) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at is not None and token.expires_at <= datetime.now(UTC) else "active"
