@@ -37,7 +37,7 @@ from api.http import health, middleware, replica_metrics, responses, static
 from api.http.connection_metrics import ConnectionMetrics
 from api.http.database import Database
 from api.http.pool_metrics import PoolMetrics
-from api.live import changes, stream
+from api.live import changes, stream, stream_tickets
 from api.live.broadcaster import Broadcaster
 from api.oidc.provider import Provider
 from api.openapi import document, query_parameters
@@ -99,6 +99,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/readyz", shared(health.ready)),
             Route("/metrics", shared(health.metrics)),
             Route("/openapi.json", document.get_openapi),
+            Route("/api/docs", document.get_reference),
             Route("/api/chats", routes.list_chats),
             Route("/api/chat-counts", routes.count_chats),
             Route("/api/chats/{phone}", messages.list_messages),
@@ -132,6 +133,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/sends/{id}/reconcile", sending_routes.reconcile_send, methods=["POST"]),
             Route("/api/changes", changes.list_changes),
             Route("/api/stream", stream.stream),
+            Route("/api/stream-tickets", stream_tickets.create_stream_ticket, methods=["POST"]),
             Route("/api/tokens", tokens.list_tokens),
             Route("/api/tokens", tokens.create_token, methods=["POST"]),
             Route("/api/tokens/{id}", tokens.change_token, methods=["PATCH"]),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +31,10 @@ _NO_ROUTE = "(no such path)"
 _SCOPE_FREE_PATHS = frozenset({"/api/session"})
 """Any scope suffices for these: they change only the caller's own cookie."""
 
+_PUBLIC_PATHS = frozenset({"/api/docs"})
+_READING_PATHS = frozenset({"/api/stream-tickets"})
+"""A POST that only prepares a read: it needs the scope `read`, and is not audited."""
+_STREAM_PATH = "/api/stream"
 _SLOW_PATHS = frozenset({"/api/search", "/api/stats", "/api/ledger"})
 
 log = logging.getLogger(__name__)
@@ -94,14 +98,14 @@ class AuthMiddleware:
         self._cookies = cookies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (scope["path"] == "/api" or scope["path"].startswith("/api/")):
+        if scope["type"] != "http" or not _is_guarded(scope["path"]):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         try:
             caller = await self._authenticate(scope, headers)
             if caller is not None and scope["path"] not in _SCOPE_FREE_PATHS:
-                caller.require_scope("read" if scope["method"] in SAFE_METHODS else "write")
+                caller.require_scope("read" if _is_read(scope) else "write")
         except ApiError as error:
             await responses.failure(error)(scope, receive, send)
             return
@@ -113,7 +117,7 @@ class AuthMiddleware:
             return
         caller = caller.with_accounts(await self._tokens.accounts.current())
         scope.setdefault("state", {})[_CALLER_KEY] = caller
-        if scope["method"] in SAFE_METHODS:
+        if _is_read(scope):
             await self._read(caller, scope, receive, send)
         elif scope["path"] in _SCOPE_FREE_PATHS:
             await self.app(scope, receive, send)
@@ -155,6 +159,10 @@ class AuthMiddleware:
         """The caller by token, else by cookie; raises ApiError for a request that another site may have caused."""
         method: str = scope["method"]
         authorization = headers.get("authorization")
+        if authorization is None and scope["path"] == _STREAM_PATH and method == "GET":
+            tickets = QueryParams(scope["query_string"]).getlist("ticket")
+            if tickets:
+                return await self._find_ticket_holder(tickets)
         if authorization is None:
             sign_in = self._cookies.decode(headers, time.time())
             if sign_in is None:
@@ -177,6 +185,12 @@ class AuthMiddleware:
             self._failed_attempts.record_success(bearer)
         return caller
 
+    async def _find_ticket_holder(self, tickets: list[str]) -> Caller | None:
+        holder = await self._tokens.redeem_ticket(tickets[0]) if len(tickets) == 1 else None
+        if holder is None or (holder.sign_in_nonce and await self._tokens.is_signed_out(holder.sign_in_nonce)):
+            return None
+        return await self._find_by_id(holder.token_id, holder.sign_in_nonce, holder.signed_in_until)
+
     async def _find_by_id(self, token_id: int | None, nonce: str | None, until: int | None) -> Caller | None:
         caller = BOOTSTRAP_CALLER
         if token_id is not None:
@@ -189,9 +203,17 @@ class AuthMiddleware:
         return _caller_from_token(await self._tokens.authenticate(bearer))
 
 
+def _is_guarded(path: str) -> bool:
+    return path == "/api" or (path.startswith("/api/") and path not in _PUBLIC_PATHS)
+
+
+def _is_read(scope: Scope) -> bool:
+    return scope["method"] in SAFE_METHODS or scope["path"] in _READING_PATHS
+
+
 def _has_slots_of_its_own(path: str) -> bool:
     """Whether the response is a stream or an export, which holds no thread."""
-    return path == "/api/stream" or path.endswith("/export")
+    return path == _STREAM_PATH or path.endswith("/export")
 
 
 def _caller_from_token(token: Token | None) -> Caller | None:

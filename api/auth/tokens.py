@@ -11,7 +11,8 @@ from api.auth.rate_limit import RateLimiter
 from api.auth.token_uses import TokenUses
 from api.http.database import Database
 from api.http.errors import ApiError
-from store.access import audit, signouts, tokens
+from store.access import audit, signouts, stream_tickets, tokens
+from store.access.stream_tickets import TicketHolder
 from store.access.tokens import Token
 from store.postgres.connections import Connection
 
@@ -46,6 +47,15 @@ class TokenAuthenticator:
         return await anyio.to_thread.run_sync(
             lambda: self._database.read_primary(lambda connection: signouts.is_signed_out(connection, nonce))
         )
+
+    async def redeem_ticket(self, ticket: str) -> TicketHolder | None:
+        """Who may open a stream with the ticket, which is used up; raises StoreError."""
+
+        def redeem() -> TicketHolder | None:
+            with self._database.write_pool.connection() as connection:
+                return stream_tickets.redeem(connection, ticket)
+
+        return await anyio.to_thread.run_sync(redeem)
 
     async def _find_rate_limited(self, query: Callable[[Connection], Token | None]) -> Token | None:
         token = await anyio.to_thread.run_sync(lambda: self._database.read_primary(query))

@@ -130,7 +130,7 @@ def build(environ: Mapping[str, str], registry: CollectorRegistry, *, is_behind_
             allow_origins=origins,
             allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Idempotency-Key", "If-None-Match"],
-            expose_headers=["ETag", "Retry-After"],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID", "Content-Disposition", "Idempotency-Replayed"],
         )
     ]
     return [

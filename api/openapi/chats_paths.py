@@ -45,7 +45,8 @@ _READ_FLAG_BODY: Schema = {
         {
             "type": "object",
             "description": "Mark as read.",
-            "properties": {"up_to": _UP_TO, "as_of": _AS_OF, "unread": {"enum": [False, None]}},
+            "properties": {"up_to": _UP_TO, "as_of": _AS_OF},
+            "not": {"properties": {"unread": {"const": True}}, "required": ["unread"]},
         },
         {
             "type": "object",

@@ -11,14 +11,17 @@ from api.openapi import (
     auth_paths,
     chats_paths,
     live_paths,
+    naming,
+    operations,
     operations_paths,
     people_paths,
     people_schemas,
+    reference,
     schemas,
     sending_paths,
 )
 
-PATHS = (
+PATHS, _SCHEMAS = naming.named(
     chats_paths.PATHS
     | annotations_paths.PATHS
     | operations_paths.PATHS
@@ -26,24 +29,31 @@ PATHS = (
     | people_paths.PATHS
     | auth_paths.PATHS
     | sending_paths.PATHS
+    | reference.PATHS,
+    schemas.SCHEMAS | people_schemas.SCHEMAS,
 )
-DOCUMENT = json.dumps(
-    {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "WhatsApp history",
-            "version": "1",
-            "description": "Every path that supports GET supports HEAD, too.",
-        },
-        "security": [{"bearer": []}],
-        "paths": PATHS,
-        "components": {
-            "schemas": schemas.SCHEMAS | people_schemas.SCHEMAS,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-        },
-    }
-)
+_CONTENT: dict[str, object] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "WhatsApp history",
+        "version": "1",
+        "description": "Every path that supports GET supports HEAD, too.",
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    },
+    "servers": [{"url": "/", "description": "The server of this document."}],
+    "tags": [{"name": name, "description": description} for name, description in operations.TAGS],
+    "security": [{"bearer": []}],
+    "paths": PATHS,
+    "components": {"schemas": _SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+}
+DOCUMENT = json.dumps(_CONTENT)
+_REFERENCE = reference.Page.of(_CONTENT)
 
 
 def get_openapi(_: Request) -> Response:
     return Response(DOCUMENT, media_type=responses.JSON_MEDIA_TYPE)
+
+
+def get_reference(_: Request) -> Response:
+    """The same for people, as a page."""
+    return Response(_REFERENCE.html, headers=_REFERENCE.headers, media_type="text/html")

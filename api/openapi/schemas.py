@@ -13,6 +13,7 @@ from store.reading import session_names
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
 _REV: spec.Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
+_MILLISECONDS: spec.Schema = {"type": "integer", "description": "The time of created_at in milliseconds since 1970."}
 _CHANGE_KINDS = get_args(ChangeKind)
 _LEDGER_COUNTS = ("received", "stored", "duplicate", "noise", "ping", "parked", "forgotten")
 
@@ -36,7 +37,7 @@ SCHEMAS: spec.Schema = {
         to_number=NULLABLE_STRING,
         **_CONTENT,
         status=NULLABLE_STRING,
-        timestamp={"type": "integer", "description": "Milliseconds since 1970, UTC."},
+        timestamp=_MILLISECONDS,
         created_at=DATE_TIME,
         time_source=spec.enum("message", "receipt"),
         sender=NULLABLE_STRING,
@@ -70,7 +71,8 @@ SCHEMAS: spec.Schema = {
         raw_type=NULLABLE_STRING,
         preview={"type": "string", "description": "The text, or a word such as [image]."},
         status=NULLABLE_STRING,
-        timestamp=INTEGER,
+        timestamp=_MILLISECONDS,
+        created_at=DATE_TIME,
         sender_name=NULLABLE_STRING,
     ),
     "Chat": spec.record(
@@ -221,7 +223,7 @@ SCHEMAS: spec.Schema = {
         message_type=spec.enum("text", *MEDIA_KINDS),
         code=NULLABLE_STRING,
         reason=NULLABLE_STRING,
-        timestamp=INTEGER,
+        timestamp=_MILLISECONDS,
         created_at=DATE_TIME,
     ),
 }

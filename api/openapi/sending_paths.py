@@ -35,7 +35,6 @@ _FORM_BODY: Schema = {
         **dict.fromkeys(MEDIA_KINDS, _FILE),
     ),
     "description": "Exactly one file.",
-    "oneOf": [{"required": [kind]} for kind in MEDIA_KINDS],
 }
 _IDEMPOTENCY_KEY = spec.header(
     "Idempotency-Key",

@@ -237,7 +237,8 @@ CHAT_JSON: LiteralString = f"""(
                     WHEN m.content_state = 'undecrypted' THEN '[waiting for this message]'
                     ELSE '[' || m.message_type || ']'
                 END,
-                'status', m.status, 'timestamp', m.timestamp, 'sender_name', m.sender_name
+                'status', m.status, 'timestamp', m.timestamp, 'created_at', {iso_ms("m.timestamp")},
+                'sender_name', m.sender_name
             ) END AS last_message,
             c.rev
     ) AS view

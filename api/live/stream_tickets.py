@@ -1,0 +1,22 @@
+"""`POST /api/stream-tickets`: lets a browser's EventSource, which cannot send a token, open one stream."""
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import access
+from api.http import database, responses
+from api.http.timestamps import format_utc
+from store.access import stream_tickets
+from store.access.stream_tickets import TicketHolder
+
+
+def create_stream_ticket(request: Request) -> Response:
+    """A ticket with the rights of the caller, who need not be able to write."""
+    caller = access.caller(request)
+    holder = TicketHolder(caller.token_id, caller.sign_in_nonce, caller.signed_in_until)
+    with database.from_request(request).write_pool.connection() as connection:
+        ticket, expires_at = stream_tickets.create(connection, holder)
+    document = {"ticket": ticket, "expires_at": format_utc(expires_at)}
+    return responses.success(json.dumps(document), {"cache-control": "no-store"})

@@ -1,0 +1,95 @@
+"""Streams that a browser's own EventSource opens."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from store.access import tokens
+from store.postgres import connections
+from tests.support.api_server import running_api
+from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
+
+ORIGIN = "https://shop.example"
+
+
+@pytest.fixture
+def reader(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
+    """A client that may only read s1."""
+    with connections.open(history.database_url, "test") as connection:
+        token = tokens.create(connection, "reader", ["read"], session_ids=["s1"])
+    with requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {token}"
+        yield ApiClient(api_url, http)
+
+
+def ticket_of(client: ApiClient) -> str:
+    answer = client.post("/api/stream-tickets")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]["ticket"]
+
+
+def opened(url: str, ticket: str, **more: str) -> requests.Response:
+    return requests.get(f"{url}/api/stream", params={"ticket": ticket, **more}, stream=True, timeout=30)
+
+
+def test_a_ticket_opens_one_stream_with_the_rights_of_its_token(reader: ApiClient, history: HistoryWriter) -> None:
+    """It may lie in a proxy's log, where it is of no use to anybody any more."""
+    since = reader.current_cursor()
+    ticket = ticket_of(reader)
+    with opened(reader.url, ticket, since=since) as stream:
+        history.store(message_fact("hidden"), session="s2")
+        history.store(message_fact("seen"))
+        told = next(line for line in stream.iter_lines() if line.startswith(b"data: "))
+        again = opened(reader.url, ticket)
+
+    assert b"seen" in told
+    assert again.status_code == 401
+    assert history.rows("SELECT count(*) FROM audit_log") == [(0,)]
+
+
+def test_a_stream_by_ticket_ends_with_its_token(reader: ApiClient, history: HistoryWriter) -> None:
+    with opened(reader.url, ticket_of(reader)) as stream:
+        with connections.open(history.database_url, "test") as connection:
+            tokens.revoke(connection, "reader")
+
+        assert stream.content.startswith(b"retry:")  # and it ends
+
+
+def test_tickets_are_good_for_nothing_else(client: ApiClient, history: HistoryWriter) -> None:
+    """Not for another call, not after half a minute, not when they are made up, and not twice in one request."""
+    expired = ticket_of(client)
+    history.execute("UPDATE stream_tickets SET expires_at = now()")
+    good = ticket_of(client)
+    statuses = [
+        opened(client.url, expired).status_code,
+        opened(client.url, "made-up").status_code,
+        requests.get(f"{client.url}/api/changes", params={"ticket": good}, timeout=30).status_code,
+        requests.get(f"{client.url}/api/stream?ticket={good}&ticket={good}", stream=True, timeout=30).status_code,
+    ]
+
+    assert statuses == [401] * 4
+    assert good not in str(history.rows("SELECT * FROM stream_tickets"))
+    with opened(client.url, good) as stream:
+        assert stream.status_code == 200
+
+
+def test_another_origin_can_ask_and_listen_and_read_the_headers(database_url: str) -> None:
+    """As a browser does it: a preflight for the ticket, none for the stream."""
+    environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "API_CORS_ORIGINS": ORIGIN}
+    with running_api(environ) as url, requests.Session() as http:
+        http.headers["origin"] = ORIGIN
+        asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+        preflight = http.options(f"{url}/api/stream-tickets", headers=asked, timeout=30)
+        bearer = {"authorization": f"Bearer {API_TOKEN}"}
+        given = http.post(f"{url}/api/stream-tickets", headers=bearer, timeout=30)
+        parameters = {"ticket": given.json()["data"]["ticket"]}
+        with http.get(f"{url}/api/stream", params=parameters, stream=True, timeout=30) as stream:
+            allowed = [one.headers["access-control-allow-origin"] for one in (preflight, given, stream)]
+
+    assert allowed == [ORIGIN] * 3
+    assert {"x-request-id", "content-disposition", "idempotency-replayed"} <= {
+        name.strip().lower() for name in given.headers["access-control-expose-headers"].split(",")
+    }
+    assert given.json()["data"]["expires_at"] <= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 31))
