@@ -46,9 +46,9 @@ def move(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
     """Make each session that posts to the sender's address on any host post to the URL."""
     with _connected(sender, url) as gateway:
         results = [
-            _attempt(session, lambda session=session: gateway.register(session, replace=False))
+            _attempt(session, lambda session=session, own=own: gateway.move(session, own))
             for session in gateway.sessions(sessions)
-            if gateway.hook(session) is not None
+            if (own := gateway.hook(session)) is not None
         ]
     return results or [(False, f"no session posts to an address of {sender.name}: `senders register` makes them.")]
 
@@ -100,15 +100,17 @@ class _Gateway:
         return sender_webhooks.find(self.api.hooks(self.client.call, session), self.sender.name, self.url)
 
     def register(self, session: str, *, replace: bool) -> str:
+        sender_webhooks.register(self.api, self.client.call, session, self._target(), replace=replace)
+        return f"{session} posts to {self.url} now."
+
+    def move(self, session: str, own: Hook) -> str:
+        self.api.put(self.client.call, session, self._target(), own)
+        return f"{session} posted to {own.url}, and posts to {self.url} now; its secret is unchanged."
+
+    def _target(self) -> Target:
         key = self.sender.secrets[0]
         header = STATIC_HEADER_PATTERN.fullmatch(key) if self.sender.scheme.allows_static_header else None
-        proof = None if header is None else (header[1], header[2])
-        target = Target(self.url, key, proof, self.sender.verify_token)
-        name, call = self.sender.name, self.client.call
-        before = sender_webhooks.register(self.api, call, session, name, target, replace=replace)
-        if before is None:
-            return f"{session} posts to {self.url} now."
-        return f"{session} posted to {before.url}, and posts to {self.url} now; its secret is that of senders.toml."
+        return Target(self.url, key, None if header is None else (header[1], header[2]), self.sender.verify_token)
 
     def test(self, session: str, hook: Hook) -> str:
         assert self.api.test is not None, "the caller checked it"

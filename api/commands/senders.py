@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     if arguments.verb == "add":
         sender = _new_sender(arguments, file)
         senders_edit.add(file, sender)
-        return f"added to {file}\n{_register_added(sender, arguments)}"
+        return _register_added(sender, file, arguments)
     if arguments.verb == "remove":
         senders_edit.remove(file, arguments.name)
         return f"removed {arguments.name}; delete the webhook at the gateway as well"
@@ -102,13 +102,14 @@ def _line(sender: Sender) -> str:
     return f"{sender.name}: {sender.kind}, {account}, {calls}, secrets: {len(sender.secrets)}"
 
 
-def _register_added(sender: Sender, arguments: argparse.Namespace) -> str:
+def _register_added(sender: Sender, file: Path, arguments: argparse.Namespace) -> str:
     """The registration at the gateway, or the steps to do it by hand."""
-    url = _url(arguments, sender)
+    url, added = _url(arguments, sender), f"added to {file}"
     if not sender_registration.can_register(sender, arguments.session):
-        return sender_steps.of(sender, url)
+        return f"{added}\n{sender_steps.of(sender, url)}"
     sender_registration.wait_for_ingest(url)
-    return _shown(_results(lambda: sender_registration.register(sender, url, arguments.session, arguments.replace)))
+    results = _results(lambda: sender_registration.register(sender, url, arguments.session, arguments.replace))
+    return _shown([(True, f"{added}; `senders url {sender.name}` shows the steps by hand."), *results])
 
 
 def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:

@@ -63,18 +63,15 @@ def sessions_of(api: WebhookApi, call: Call) -> list[str]:
     return [] if api.sessions is None else api.sessions(call)[:_MAX_SESSIONS]
 
 
-def register(  # noqa: PLR0913 - the parts of a registration
-    api: WebhookApi, call: Call, session: str, name: str, target: Target, *, replace: bool
-) -> Hook | None:
-    """Point the session's webhook at the target; returns the one before, and raises RefusedError if it is another's."""
+def register(api: WebhookApi, call: Call, session: str, target: Target, *, replace: bool) -> None:
+    """Add the target to the webhooks of a session; raises RefusedError if that would take the one that it has."""
     hooks = api.hooks(call, session)
-    own = find(hooks, name, target.url)
+    own = next((hook for hook in hooks if hook.url == target.url), None)
     if api.has_one and hooks and own is None and not replace:
         raise RefusedError(
             f"{session} posts to {hooks[0].url}, and has room for one webhook: with --replace it posts here instead"
         )
     api.put(call, session, target, own)
-    return own
 
 
 def _quoted(session: str) -> str:

@@ -105,7 +105,7 @@ def running() -> Generator[PretendSenders]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     senders = PretendSenders(f"http://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = _handler(senders)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield senders

@@ -187,6 +187,7 @@ def unknown_send(client: ApiClient, senders: PretendSenders, session_id: str = "
     return body["data"]["send_id"]
 
 
+@pytest.mark.long
 def test_an_event_about_a_send_without_an_answer_settles_it(
     client: ApiClient, senders: PretendSenders, history: HistoryWriter
 ) -> None:
@@ -207,6 +208,7 @@ def test_an_event_about_a_send_without_an_answer_settles_it(
         )
 
 
+@pytest.mark.long
 def test_a_status_of_meta_names_the_send_that_it_belongs_to(
     client: ApiClient, senders: PretendSenders, history: HistoryWriter
 ) -> None:
