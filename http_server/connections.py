@@ -18,6 +18,11 @@ QUEUED_IN_A_TURN = 4
 """Requests that waited behind others of their connection, and reads of data that is discarded."""
 YOUNGEST_SECONDS = 0.1
 """The age at which an unfinished request counts at least: of new ones the largest goes first."""
+BURST_SECONDS = 1.0
+"""Younger requests are refused only beyond BURST_FACTOR times the bytes: many large bodies may arrive at once."""
+BURST_FACTOR = 2
+CHECK_SECONDS = 0.1
+"""The pause between two looks for older ones."""
 
 
 class Connection(Protocol):
@@ -52,6 +57,7 @@ class Connections:
         self._unfinished: dict[Connection, None] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._queue_is_scheduled = False
+        self._next_check = 0.0
 
     def add(self, connection: Connection, now: float) -> None:
         """Add an open connection; if there are too many, the one that has waited for its client longest is closed.
@@ -96,8 +102,11 @@ class Connections:
         """Note what a connection holds; those that hold the most for the longest are refused where that is too much."""
         self.held_bytes += size - connection.held_bytes
         connection.held_bytes = size
-        if self.held_bytes > self.bounds.max_unfinished_bytes:
-            self._refuse_greediest(now)
+        if self.held_bytes > BURST_FACTOR * self.bounds.max_unfinished_bytes:
+            self._refuse_greediest(now, 0)
+        elif self.held_bytes > self.bounds.max_unfinished_bytes and now >= self._next_check:
+            self._next_check = now + CHECK_SECONDS
+            self._refuse_greediest(now, BURST_SECONDS)
 
     def queue(self, action: Callable[[], None]) -> None:
         """Call it in a later turn of the event loop, a few in each, so that other connections have their turn."""
@@ -115,8 +124,8 @@ class Connections:
             self._queue_is_scheduled = True
             asyncio.get_running_loop().call_soon(self._run_some)
 
-    def _refuse_greediest(self, now: float) -> None:
-        holders = [connection for connection in self.open if connection.held_bytes]
+    def _refuse_greediest(self, now: float, min_age: float) -> None:
+        holders = [each for each in self.open if each.held_bytes and (not min_age or each.age(now) >= min_age)]
         # By bytes and seconds: a large body that arrives at once is a good client's, and goes after one that stalls.
         holders.sort(key=lambda each: each.held_bytes * max(each.age(now), YOUNGEST_SECONDS))
         while holders and self.held_bytes > KEPT_SHARE * self.bounds.max_unfinished_bytes:

@@ -50,7 +50,7 @@ DOCUMENT = json.dumps(_CONTENT)
 _REFERENCE = reference.Page.of(_CONTENT)
 
 
-def get_openapi(_: Request) -> Response:
+async def get_openapi(_: Request) -> Response:
     return Response(DOCUMENT, media_type=responses.JSON_MEDIA_TYPE)
 
 
