@@ -39,7 +39,9 @@ def test_each_number_leads_to_its_chats(browser: Browser, api_url: str, history:
         expect(figure.filter(has_text="Waiting now")).to_contain_text("2longest 20 days")
         expect(page.get_by_role("img", name="incoming: 2, outgoing: 1")).to_be_visible()
         page.get_by_text("As a table").click()
-        expect(page.get_by_role("region", name="Messages").locator("tbody tr").last).to_contain_text("1 / 2")
+        expect(figure.filter(has_text="of the questions asked")).to_contain_text("1 / 2")
+        # The question may have come in the hour before.
+        expect(page.get_by_role("region", name="Messages").locator("tbody")).to_contain_text("1 / ")
         user.save_screenshot("today")
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
