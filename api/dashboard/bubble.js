@@ -1,10 +1,12 @@
 // One message, as a list item. Nothing in it is markup of the sender's.
 
 import { h, hue, plain } from "./element.js";
+import { said } from "./formatting.js";
 import { icon, tick } from "./icons.js";
 import { kindOf } from "./kinds.js";
 import { clock, full, moment, number, t, time } from "./language.js";
-import { safe, said } from "./links.js";
+import { safe } from "./links.js";
+import { menu } from "./overlay.js";
 import { phone, spelled } from "./people.js";
 
 const OPEN = ["failed", "unknown", "queued"];
@@ -14,7 +16,7 @@ const ARRIVED = ["sent", "delivered", "read", "played"];
 export function bubble(message, seat) {
 	const out = message.direction === "outgoing";
 	const classes = [out ? "out" : "in", seat.follows && "follows", seat.found && "found"].filter(Boolean).join(" ");
-	const shown = h("div.bubble", sender(message, seat), reply(message, seat), versions(message), content(message), under(message, seat));
+	const shown = h("div.bubble", sender(message, seat), reply(message, seat), versions(message), content(message), under(message, seat), menu("down", t("message_menu"), () => seat.on.actions(message), { tabindex: -1 }));
 	return h("li", { class: classes, "data-key": seat.key }, shown, reactions(message, seat), state(message, seat));
 }
 
@@ -63,6 +65,7 @@ function length(seconds) {
 	return seconds === null || seconds === undefined ? "" : ` ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+// One quiet line: what it is, its name, and where it can be had, or why it cannot.
 function media(message) {
 	const type = message.message_type;
 	const link = message.media_url ? safe(message.media_url) : null;
@@ -70,11 +73,9 @@ function media(message) {
 	const words = message.caption || message.message_text;
 	let why;
 	if (link) why = h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer nofollow" }, t("open_at", { host: link.host }));
-	else if (message.send_id) why = ARRIVED.includes(message.status) ? t("sent_file_not_kept") : null;
-	else if (message.content_state === "complete" && (words || type === "system")) why = null;
-	else if (type === "unknown") why = t("not_shown", { type: message.raw_type ?? "" });
-	else why = t("missing_file");
-	return h("div.media", icon(type), h("span", h("b", h("bdi", title), length(message.media_seconds)), why && h("small", why)));
+	else if (type === "unknown") why = message.raw_type && h("bdi", message.raw_type);
+	else if (message.send_id ? ARRIVED.includes(message.status) : message.content_state !== "complete" || (!words && type !== "system")) why = t("not_here");
+	return h("p.media", icon(type), h("bdi.cut", title), length(message.media_seconds), why && [" · ", why]);
 }
 
 function under(message, { receipts, on }) {
@@ -82,7 +83,7 @@ function under(message, { receipts, on }) {
 	const unsure = message.time_source === "receipt" && t("time_of_receipt", { time: full(at) });
 	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(Date.parse(message.edited_at)), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
 	const status = message.direction === "outgoing" && message.status && tick(message.status, statusTold(message.status, receipts));
-	return h("div.under", delivered(message), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
+	return h("div.under", message.starred && icon("star", t("starred")), delivered(message), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
 }
 
 // Of several gateways on one number, some did not deliver the message.

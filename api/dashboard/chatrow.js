@@ -1,10 +1,12 @@
 // One row of the list: a chat, or a message that a search found.
 
+import { summary } from "./bubble.js";
+import { keyOf } from "./chats.js";
 import { h } from "./element.js";
 import { icon, tick, tool } from "./icons.js";
 import { kindOf } from "./kinds.js";
 import { brief, full, number, span, t, time } from "./language.js";
-import { accounts, avatar, nameOf, sessionMark, sessionName } from "./people.js";
+import { accounts, avatar, nameOf, sessionMark, sessionName, typedNumber } from "./people.js";
 import { toChat } from "./route.js";
 
 // `[image]` and the like come from the API in its own words.
@@ -46,6 +48,23 @@ export function hitRow(hit, q) {
 	return [row({ class: "chat", href: toChat(hit.session_id, hit.address, hit.message_id, q) }, chat, hit.timestamp, [hit.direction === "outgoing" && `${t("you")}: `, ...marked(hit.snippet, hit.ranges)])];
 }
 
+// A starred message as a hit of no search.
+export function unmarked(message) {
+	return { ...message, snippet: summary(message), ranges: [] };
+}
+
+// A typed number that has no chat yet, and may get one.
+export function newChats(text, known, session, { sessions, scopes }) {
+	const digits = typedNumber(text);
+	const from = session ?? accounts(sessions)[0]?.session_id;
+	const isNew = digits && from && scopes.includes("write") && !known.some((chat) => chat.address === digits);
+	return isNew ? [{ key: `new${digits}`, digits, session: from }] : [];
+}
+
+export function newRow(session, number) {
+	return row({ class: "chat", href: toChat(session, number) }, { address: number }, null, [t("write_first")]);
+}
+
 function row(to, chat, at, preview, beside, below) {
 	return h("a", to, avatar(chat), h("span.cut", h("span.line", h("bdi.name", nameOf(chat)), beside, at && time(at, brief(at))), h("span.line", h("span.preview", { dir: "auto" }, preview), below)));
 }
@@ -67,4 +86,12 @@ function marked(text, ranges) {
 		end = to;
 	}
 	return [...parts, characters.slice(end).join("")];
+}
+
+// The same for the same chat or hit, so that its row is not drawn anew while nothing changed.
+const made = new WeakMap();
+
+export function itemOf(one) {
+	if (!made.has(one)) made.set(one, one.snippet === undefined ? { chat: one, key: keyOf(one) } : { hit: one, key: `hit${one.id}` });
+	return made.get(one);
 }

@@ -26,7 +26,7 @@ export class Chats {
 		return this.#known.get(`${session}\n${address}`);
 	}
 
-	// From the top, with a filter: {unread, waiting, kind, session_id, q, since, until, direction, answered}.
+	// From the top, with a filter: {unread, waiting, kind, session_id, label, q, since, until, direction, answered}.
 	load(filter = this.filter, wanted = PAGE) {
 		this.filter = filter;
 		this.error = null;
@@ -81,8 +81,8 @@ export class Chats {
 	}
 
 	#wants(chat) {
-		const { unread, waiting, kind, session_id: session, q, since, direction, answered } = this.filter;
+		const { unread, waiting, kind, session_id: session, label, q, since, direction, answered } = this.filter;
 		if (q || since || direction || answered) return false;
-		return (!unread || chat.unread_count > 0 || chat.marked_unread) && (!waiting || chat.waiting_since) && (!kind || chat.kind === kind) && (!session || chat.session_id === session);
+		return (!unread || chat.unread_count > 0 || chat.marked_unread) && (!waiting || chat.waiting_since) && (!kind || chat.kind === kind) && (!session || chat.session_id === session) && (!label || chat.labels.includes(label));
 	}
 }

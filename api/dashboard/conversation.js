@@ -6,9 +6,12 @@ import { Composer, whyNot } from "./composer.js";
 import { Head } from "./conversationhead.js";
 import { announce, h } from "./element.js";
 import { icon } from "./icons.js";
+import { onDay } from "./jump.js";
 import { number, t } from "./language.js";
+import { actionsOf } from "./messageactions.js";
 import { MessageList } from "./messagelist.js";
 import { complain, toast } from "./overlay.js";
+import { Pane } from "./pane.js";
 import { nameOf } from "./people.js";
 import { Reading } from "./reading.js";
 import { go, toChat } from "./route.js";
@@ -39,7 +42,7 @@ export class Conversation {
 		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
 		this.head = new Head(this);
 		this.composer = new Composer({ key: this.key, outbox: facts.outbox, reason: whyNot(address, facts.scopes), onSend: (letter) => this.#send(letter) });
-		this.element = h("section.conversation", { "aria-label": t("conversation") }, this.head.element, h("div.stage", this.scroll, this.down), this.composer.element);
+		this.element = h("section.conversation", { "aria-label": t("conversation") }, h("div.talk", this.head.element, h("div.stage", this.scroll, this.down), this.composer.element), (this.pane = new Pane(this)).element);
 		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, may: facts.scopes.includes("write"), page: (page) => this.#freshen(page), refused: (error) => (error.status === 410 ? this.open() : complain(error)) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
@@ -105,7 +108,7 @@ export class Conversation {
 		this.#found = typeof at === "string" ? at : null;
 		this.#stuck = false;
 		this.#draw();
-		const target = at instanceof Date ? messages.find((one) => one.timestamp >= at.getTime()) : at ? this.#timeline.find(at) : first;
+		const target = at instanceof Date ? onDay(messages, at) : at ? this.#timeline.find(at) : first;
 		const li = this.#list.item(target);
 		if (li) {
 			const box = this.scroll.getBoundingClientRect();
@@ -145,6 +148,7 @@ export class Conversation {
 
 	// What the stream tells of this chat.
 	tell(change) {
+		this.pane.tell(change);
 		if (change.chat) {
 			this.chat = change.chat;
 			this.head.draw();
@@ -201,6 +205,7 @@ export class Conversation {
 	}
 
 	#actions = {
+		actions: (message) => actionsOf(message, this),
 		jump: (id) => this.jump(id),
 		resend: (message) => this.#send({ text: message.message_text, file: null }),
 		retry: (message) => this.facts.outbox.retry(message),
@@ -239,12 +244,7 @@ export class Conversation {
 		this.#stuck = this.#timeline.after === null && distance < 40;
 		if (this.#stuck) this.#missed = 0;
 		this.down.hidden = this.#stuck || (distance < 400 && this.#timeline.after === null && !this.#missed);
-		if (!this.down.hidden) this.down.replaceChildren(...missed(this.#missed));
+		if (!this.down.hidden) this.down.replaceChildren(this.#missed ? h("b", number(this.#missed)) : "", icon("down", t(this.#missed ? "new_messages" : "to_newest", { count: this.#missed })));
 		this.#fill();
 	}
-}
-
-// What the button to the newest messages says.
-function missed(count) {
-	return [count ? h("b", number(count)) : "", icon("down", count ? t("new_messages", { count }) : t("to_newest"))];
 }

@@ -33,7 +33,13 @@ export class Head {
 		const number = chat.name && spelled(address, chat.kind);
 		const mark = accounts(facts.sessions).length > 1 && sessionMark(facts.sessions, session);
 		title.page(nameOf(chat));
-		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", (number || mark) && h("span.cut", number, number && mark && " · ", mark), waits(chat))));
+		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", (number || mark) && h("span.cut", number, number && mark && " · ", mark), waits(chat))), this.#opener());
+	}
+
+	// All of it opens the pane.
+	#opener() {
+		const { pane } = this.conversation;
+		return h("button.opener", { "aria-expanded": String(pane.isOpen), "aria-label": t("about_chat"), click: () => pane.toggle() });
 	}
 
 	#actions() {

@@ -14,6 +14,9 @@ const PATHS = {
 	attach: "M19 11.5l-7.4 7.4a4.4 4.4 0 0 1-6.2-6.2l7.7-7.7a3 3 0 0 1 4.2 4.2l-7.6 7.6a1.5 1.5 0 0 1-2.1-2.1l6.9-6.9",
 	send: "M5 12h13M12.5 6 18.5 12l-6 6",
 	save: "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 19.5h14",
+	copy: "M9 9h10v11H9zM5 15V4h10",
+	link: "M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 5.7 5.7l1-1",
+	star: "M12 4l2.4 5.2 5.6.6-4.2 3.8 1.2 5.6-5-2.9-5 2.9 1.2-5.6L4 9.8l5.6-.6z",
 	dot: "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10z",
 	chart: "M4.5 19.5h15M7 16v-4M12 16V6M17 16v-7",
 	chat: "M5 7.5A2.5 2.5 0 0 1 7.5 5h9A2.5 2.5 0 0 1 19 7.5v6a2.5 2.5 0 0 1-2.5 2.5H11l-4.5 3.5V16A2.4 2.4 0 0 1 5 13.6z",
@@ -27,10 +30,10 @@ const PATHS = {
 	unknown: "M9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 17v.01M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z",
 	check: "M5 12.5l4.5 4.5L19 7.5",
 	pencil: "M5 19l.8-3.6L16 5.2a1.9 1.9 0 0 1 2.8 2.8L8.6 18.2zM14 7.2l2.8 2.8",
+	sticker: "M5.5 4.5h13v9l-5 6h-8zM18.5 13.5h-5v6",
+	system: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 11v5M12 8v.01",
 	warn: "M12 4 3.5 19h17zM12 10v4M12 16.7v.01",
 };
-PATHS.system = PATHS.poll = PATHS.unknown;
-PATHS.sticker = PATHS.image;
 
 export function icon(name, label) {
 	const told = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };

@@ -1,33 +1,34 @@
-// The text of a message, with links where it has web addresses: made of text nodes, whatever it says.
+// Links in a text: web and mail addresses and phone numbers, as far as it is safe to follow them.
 
 import { h } from "./element.js";
 
-const LINK = /https?:\/\/[^\s<>"'`\u200b\u2028\u2029]+/gi;
+// Without marks of direction, which would show another address than the one that opens.
+const REST = "[^\\s<>\"'`\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069]+";
+export const LINK = `(?<![\\p{L}\\p{N}_@.])(?:(?:https?://|www\\.|mailto:|tel:)${REST}|[\\w.+-]{1,64}@[\\w-]{1,63}(?:\\.[\\w-]{1,63}){1,6}|\\+[0-9][0-9 ().-]{6,20}[0-9](?![0-9]))`;
 const TAIL = /[.,;:!?…。،؟)\]}'"*_~]+$/u;
-const BIG = /^(?:\p{RI}{2}|\p{Emoji_Presentation}|\p{Extended_Pictographic}|[\ufe0f\u200d\u{1f3fb}-\u{1f3ff}]){1,12}$/u;
+const DIALLED = /^tel:\+?[0-9().-]{3,24}$/i; // no code such as *#06#
 
-export function said(text) {
-	const parts = [];
-	let end = 0;
-	for (const match of text.matchAll(LINK)) {
-		const written = match[0].replace(TAIL, (tail) => (tail.startsWith(")") && match[0].includes("(") ? ")" : ""));
-		const link = safe(written);
-		if (!link) continue;
-		parts.push(text.slice(end, match.index));
-		parts.push(h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer nofollow", title: link.host, dir: "ltr" }, written));
-		end = match.index + written.length;
-	}
-	parts.push(text.slice(end));
-	return h("div", { class: isBig(text) ? "said big" : "said", dir: "auto" }, ...parts);
+// [what of the match is the address, its element or null]
+export function link(match) {
+	const written = match.replace(TAIL, (tail) => (tail.startsWith(")") && match.includes("(") ? ")" : ""));
+	const url = target(written);
+	if (!url) return [written, null];
+	const isWeb = url.protocol.startsWith("http");
+	const web = isWeb && { target: "_blank", rel: "noopener noreferrer nofollow", title: url.host };
+	return [written, h("a", { href: url.href, dir: "ltr", ...web }, written)];
+}
+
+function target(written) {
+	const [, kind = ""] = /^(https?:|www[.]|mailto:|tel:|[+])/i.exec(written) ?? [];
+	if (/^http/i.test(kind)) return safe(written);
+	if (/^www/i.test(kind)) return safe(`https://${written}`);
+	const given = kind === "+" ? `tel:${written.replace(/[ ().]/g, "")}` : kind ? written : `mailto:${written}`;
+	return (/^mailto:/i.test(given) || DIALLED.test(given)) && URL.canParse(given) ? new URL(given) : null;
 }
 
 // Only web addresses, and none that pretends with a user name to be another one.
 export function safe(text) {
 	if (!URL.canParse(text)) return null;
-	const link = new URL(text);
-	return ["http:", "https:"].includes(link.protocol) && !link.username && !link.password ? link : null;
-}
-
-function isBig(text) {
-	return text.length <= 24 && BIG.test(text) && [...new Intl.Segmenter().segment(text)].length <= 3;
+	const url = new URL(text);
+	return ["http:", "https:"].includes(url.protocol) && !url.username && !url.password ? url : null;
 }

@@ -161,6 +161,7 @@ class Page {
 		if (change.chat) this.side.tell(change.chat);
 		if (change.kind === "session") this.#learn();
 		if (change.kind === "session" && !change.session_id) this.#view?.pinged?.();
+		if (change.kind === "label") this.side.relabel();
 		// One chat became two, or two became one: which rows are to go is not told.
 		if (change.kind === "merge") this.side.reload();
 		const view = this.#view;
@@ -200,7 +201,7 @@ class Page {
 			const chat = this.side.neighbour(event.key === "ArrowDown" ? 1 : -1);
 			event.preventDefault();
 			if (chat) go(toChat(chat.session_id, chat.address));
-		} else if (event.key === "Escape" && !document.querySelector(":popover-open") && this.#view) {
+		} else if (event.key === "Escape" && !document.querySelector(":popover-open, dialog[open]") && this.#view) {
 			go("#/");
 			this.side.rows.focus();
 		}

@@ -1,7 +1,7 @@
 // Marks the words of a search in the messages on the page, as highlights of CSS: no element is changed for it.
 
 const NAME = "matches";
-const TEXTS = ".said, .media b";
+const TEXTS = ".said, .media bdi";
 
 // Every spelling that is marked: case does not matter, nor what separates the digits of a number.
 export function pattern(words) {
@@ -30,7 +30,9 @@ function rangesIn(element, wanted) {
 		nodes.push([walker.currentNode, text.length]);
 		text += walker.currentNode.data;
 	}
-	return [...text.matchAll(wanted)].filter(([found]) => found).map(({ 0: found, index }) => {
+	const matches = [...text.matchAll(wanted)].filter(([found]) => found);
+	if (matches.length && element.matches(".folded")) element.nextSibling.click();
+	return matches.map(({ 0: found, index }) => {
 		const range = new Range();
 		range.setStart(...placeOf(nodes, index));
 		range.setEnd(...placeOf(nodes, index + found.length));

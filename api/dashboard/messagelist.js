@@ -3,6 +3,7 @@
 import { bubble } from "./bubble.js";
 import { h, place } from "./element.js";
 import { day, dayOf, t } from "./language.js";
+import { onArrows, onLongPress, rove } from "./messageactions.js";
 import { between, outageItem } from "./outages.js";
 import { keyOf } from "./timeline.js";
 
@@ -15,6 +16,8 @@ export class MessageList {
 	// watch(li, message): told of each new item. on: what the buttons of a message do.
 	constructor({ timeline, isGroup, watch, on }) {
 		Object.assign(this, { timeline, isGroup, watch, on });
+		onLongPress(this.element);
+		onArrows(this.element);
 	}
 
 	// Words instead of messages.
@@ -71,7 +74,10 @@ export class MessageList {
 		}
 		if (timeline.after === null) outages(previous, Infinity);
 		this.#items = kept;
+		const focused = document.activeElement?.closest("li[data-key]")?.dataset.key;
 		place(this.element, nodes);
+		rove(this.element);
+		if (focused && document.activeElement === document.body) kept.get(focused)?.li.querySelector("[popovertarget]").focus({ preventScroll: true });
 	}
 
 	#make(message, key, follows, { found: wanted, name, receipts }) {

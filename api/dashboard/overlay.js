@@ -5,11 +5,11 @@ import { icon, tool } from "./icons.js";
 
 let count = 0;
 
-// A button and its menu. items(): elements, or [text, icon, what it does or where it leads].
-export function menu(name, label, items) {
+// A button, with more attributes, and its menu. items(): elements, or [text, icon, what it does or where it leads].
+export function menu(name, label, items, more = {}) {
 	const fill = ({ newState }) => newState === "open" && list.replaceChildren(...items().map(made));
 	const list = h("div.menu", { popover: "auto", id: `menu${++count}`, click: (event) => event.target.closest("button, a") && list.hidePopover(), beforetoggle: fill });
-	return [tool(name, label, { popovertarget: list.id }), list];
+	return [tool(name, label, { popovertarget: list.id, ...more }), list];
 }
 
 function made(item) {

@@ -10,6 +10,11 @@ export function phone(digits) {
 	return indian ? `+91 ${indian[1]} ${indian[2]}` : `+${digits.slice(0, -7)} ${digits.slice(-7, -4)} ${digits.slice(-4)}`.replace("+ ", "+");
 }
 
+// The digits of a number that somebody typed with its country code; "" for anything else.
+export function typedNumber(text) {
+	return /^(?:\+|00)[0-9 ().-]{8,}$/.test(text) ? text.replace(/^00|[^0-9]/g, "") : "";
+}
+
 // An address as people write it.
 export function spelled(address, kind) {
 	if (!address.includes("@")) return phone(address);

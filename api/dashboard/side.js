@@ -1,11 +1,12 @@
 // The left side: search, filters, and the list of chats or of what was found.
 
 import { get } from "./calls.js";
-import { chatRow, hitRow } from "./chatrow.js";
+import { chatRow, hitRow, itemOf, newChats, newRow, unmarked } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
+import { FILTERS, chips, choice, count, limits } from "./filters.js";
 import { icon } from "./icons.js";
-import { number, range, t } from "./language.js";
+import { number, t } from "./language.js";
 import { accounts, sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
@@ -15,7 +16,6 @@ const TYPING = 200; // ms of rest before a search begins
 const HITS = 30;
 const COUNTED = 1000; // matches up to which the API counts
 const COUNTING = 2000; // ms between two counts of the chats
-const FILTERS = { all: {}, unread: { unread: true }, waiting: { waiting: true, sort: "waiting_since" }, groups: { kind: "group" } };
 
 export class Side {
 	#chosen = null;
@@ -25,6 +25,7 @@ export class Side {
 	#due = 0;
 	#pressed = "all";
 	#counting = null;
+	#labels = [];
 
 	// onCount: told how many chats there are under each filter. onEmpty: whether there is none at all.
 	constructor({ facts, menu, onCount, onEmpty }) {
@@ -44,6 +45,7 @@ export class Side {
 		this.empty = h("div.blank", { hidden: true });
 		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.narrow.element, this.empty, this.rows.element);
 		this.learned();
+		this.relabel();
 		this.#count();
 		setInterval(() => !document.hidden && this.rows.redraw(), 60_000);
 		facts.outbox.onChange(() => this.rows.redraw());
@@ -102,12 +104,16 @@ export class Side {
 	// What is known of the sessions has changed.
 	learned() {
 		const { sessions } = this.facts;
-		const chosen = this.chats.filter.session_id;
-		const chips = Object.entries(FILTERS).map(([name, filter]) => h("button.chip", { "data-filter": name, "aria-pressed": String(name === this.#pressed), click: () => this.#press(name, filter) }, t(`filter_${name}`), " ", count(this.facts.counts?.[name])));
-		const choices = accounts(sessions);
-		const options = choices.map((one) => h("option", { value: one.session_id, selected: one.session_id === chosen }, sessionName(sessions, one.session_id)));
-		const session = h("select.chip", { "aria-label": t("session"), change: ({ target }) => this.#filter({ ...this.chats.filter, session_id: target.value || undefined }) }, h("option", { value: "" }, t("all_sessions")), options);
-		this.chips.replaceChildren(...chips, ...(choices.length > 1 ? [session] : []), ...this.#limit());
+		const { filter } = this.chats;
+		const own = accounts(sessions).map((one) => [one.session_id, sessionName(sessions, one.session_id)]);
+		const labels = this.#labels.map((one) => [one, one]);
+		const pick = (name) => (value) => this.#filter({ ...this.chats.filter, [name]: value });
+		this.chips.replaceChildren(
+			...chips(this.#pressed, this.facts.counts, (...pressed) => this.#press(...pressed)),
+			...(own.length > 1 ? [choice(t("session"), t("all_sessions"), own, filter.session_id, pick("session_id"))] : []),
+			...(labels.length ? [choice(t("label"), t("all_labels"), labels, filter.label, pick("label"))] : []),
+			...limits(filter, () => this.#press("all", {})),
+		);
 		this.rows.redraw();
 	}
 
@@ -118,18 +124,17 @@ export class Side {
 		this.learned();
 	}
 
-	// The messages that the chats of a link have, and the way back to all chats.
-	#limit() {
-		const { since, until, direction, answered, session_id } = this.chats.filter;
-		if (!since && !direction && !answered) return [];
-		const kind = t(answered ? "answered" : direction ? { incoming: "messages_in", outgoing: "messages_out" }[direction] : "messages");
-		const told = [kind, since && until && range(Number(since), Number(until))].filter(Boolean).join(" · ");
-		return [h("button.chip.limit", { "aria-pressed": "true", title: t("remove_filter"), click: () => this.#press("all", { session_id }) }, h("span", told), icon("close", t("remove_filter")))];
+	// Which labels there are has changed.
+	async relabel() {
+		const told = await get("/api/labels").catch(() => null);
+		if (told) this.#labels = told.labels.map((one) => one.label);
+		this.learned();
 	}
 
 	#press(name, filter) {
 		this.#pressed = name;
-		this.#filter({ ...filter, session_id: this.chats.filter.session_id });
+		const { session_id, label } = this.chats.filter;
+		this.#filter({ ...filter, session_id, label });
 		this.chips.querySelector(".limit")?.remove();
 		for (const chip of this.chips.querySelectorAll("[data-filter]")) chip.ariaPressed = String(chip.dataset.filter === name);
 	}
@@ -138,7 +143,7 @@ export class Side {
 		this.rows.toTop();
 		this.chats.load(filter);
 		this.#count(0);
-		if (this.#hits) this.#find(this.#hits.q);
+		this.#find(this.input.value.trim());
 	}
 
 	#typed() {
@@ -151,11 +156,14 @@ export class Side {
 		this.#abort?.abort();
 		this.rows.toTop();
 		this.#hits = null;
+		const isStarred = this.#pressed === "starred";
 		this.narrow.element.hidden = !q;
-		if (!q) return this.narrow.clear(), this.#show();
+		if (!q) this.narrow.clear();
+		if (!q && !isStarred) return this.#show();
 		this.#abort = new AbortController();
-		this.#hits = { q, filter: this.chats.filter, list: [], cursor: null };
-		this.found.load({ ...this.chats.filter, q });
+		this.#hits = { q, isStarred, filter: this.chats.filter, list: [], cursor: null };
+		this.found.list = [];
+		if (!isStarred) this.found.load({ ...this.chats.filter, q });
 		return this.#ask(this.#hits);
 	}
 
@@ -167,10 +175,12 @@ export class Side {
 	// The next page of what is looked for.
 	async #ask(hits) {
 		hits.loading = true;
-		const { q, cursor } = hits;
+		const { q, isStarred, cursor } = hits;
 		const { sort, answered, ...filter } = hits.filter;
 		try {
-			const { results, count: all, ...rest } = await get("/api/search", { ...filter, ...this.narrow.value, q, cursor, limit: HITS, count: !cursor }, this.#abort.signal);
+			const place = { ...filter, cursor, limit: HITS };
+			const words = { ...this.narrow.value, q, starred: isStarred, count: !cursor };
+			const { messages, results = messages.map(unmarked), count: all, ...rest } = await (q ? get("/api/search", { ...place, ...words }, this.#abort.signal) : get("/api/starred", place, this.#abort.signal));
 			Object.assign(hits, rest, { list: [...hits.list, ...results], count: cursor ? hits.count : all });
 		} catch (error) {
 			Object.assign(hits, { error, cursor: null });
@@ -201,7 +211,7 @@ export class Side {
 	}
 
 	#foundItems(hits) {
-		const chats = this.found.loading ? [] : this.found.list.slice(0, 5).map(itemOf);
+		const chats = this.found.loading ? [] : [...this.found.list.slice(0, 5).map(itemOf), ...newChats(hits.q, this.found.list, this.chats.filter.session_id, this.facts)];
 		const messages = hits.list.map(itemOf);
 		const all = hits.count >= COUNTED ? `${number(COUNTED)}+` : (hits.count ?? "") && number(hits.count);
 		if (chats.length) chats.unshift({ key: "chats", heading: this.found.fuzzy ? t("similar_chats") : t("chats") });
@@ -212,14 +222,16 @@ export class Side {
 
 	#nothing(error) {
 		if (error) return [icon("warn"), h("p", error.message), h("button.button", { click: () => (this.#hits ? this.#find(this.#hits.q) : this.reload()) }, t("try_again"))];
+		if (this.#hits && !this.#hits.q) return [icon("star"), h("h2", t("none_here"))];
 		if (this.#hits) return [icon("search"), h("h2", t("nothing_found")), h("p", t("nothing_found_for", { q: this.#hits.q }))];
 		if (this.#pressed !== "all") return [icon("chat"), h("h2", t("none_here"))];
 		return [icon("chat"), h("h2", t("no_chats")), h("p", t("no_chats_yet")), h("a.button", { href: "#/start" }, t("first_message_how"))];
 	}
 
-	#draw({ key, heading, foot, hit, chat }) {
+	#draw({ key, heading, foot, hit, chat, digits, session }) {
 		if (heading) return [h("h2.head", heading)];
 		if (foot) return [h("p.foot", foot)];
+		if (digits) return [newRow(session, digits)];
 		if (hit) return hitRow(hit, this.#hits?.q);
 		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: this.facts.scopes.includes("write") && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
 	}
@@ -229,17 +241,4 @@ export class Side {
 		event.preventDefault();
 		this.rows.focus(0);
 	}
-}
-
-// Beside the name of a filter.
-function count(value) {
-	return h("span.count", !value ? "" : value >= 1000 ? "999+" : number(value));
-}
-
-// The same for the same chat or hit, so that its row is not drawn anew while nothing changed.
-const made = new WeakMap();
-
-function itemOf(one) {
-	if (!made.has(one)) made.set(one, one.snippet === undefined ? { chat: one, key: keyOf(one) } : { hit: one, key: `hit${one.id}` });
-	return made.get(one);
 }

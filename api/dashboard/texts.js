@@ -1,6 +1,7 @@
 // All that the dashboard says. A new language is one more column: add it here and a text to each row.
 // {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
 
+import { texts as chat } from "./texts_chat.js";
 import { texts as people } from "./texts_people.js";
 import { texts as sessions } from "./texts_sessions.js";
 import { texts as setup } from "./texts_setup.js";
@@ -9,6 +10,7 @@ import { texts as today } from "./texts_today.js";
 export const languages = { en: "English", hi: "हिन्दी" };
 
 export const texts = {
+	...chat,
 	...sessions,
 	...setup,
 	...today,
@@ -146,9 +148,6 @@ export const texts = {
 	kind_joined: ["Somebody joined the group", "कोई समूह में आया"],
 	kind_left: ["Somebody left the group", "कोई समूह से गया"],
 	open_at: ["Open at {host}", "{host} पर खोलें"],
-	missing_file: ["Not available here: the gateway reports that it was sent, not its content.", "यहाँ नहीं: गेटवे सामग्री नहीं देता।"],
-	sent_file_not_kept: ["Sent from here; the file itself is not kept.", "यहाँ से भेजा; फ़ाइल नहीं रखी जाती।"],
-	not_shown: ["Not shown here. {type}", "यहाँ नहीं दिखता। {type}"],
 	reply_to: ["Reply to", "इसका जवाब:"],
 	reply_to_earlier: ["Reply to an earlier message", "पिछले संदेश का जवाब"],
 	edited: ["edited", "संपादित"],

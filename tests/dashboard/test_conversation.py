@@ -181,7 +181,7 @@ def test_a_message_tells_everything_that_is_known_of_it(browser_user: BrowserUse
     expect(item.nth(2)).to_contain_text("right")
     expect(item.nth(2)).to_contain_text("edited")
     expect(item.nth(3)).to_contain_text("This message was deleted")
-    expect(item.nth(4)).to_contain_text("the gateway reports that it was sent, not its content")
+    expect(item.nth(4).locator(".media")).to_have_text("Photo · not available here")
     expect(item.nth(4)).to_contain_text("the blue one")
     expect(item.nth(5)).to_contain_text("Waiting for this message")
     expect(item.nth(6)).to_contain_text("infdp.exe")

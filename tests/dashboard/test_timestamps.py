@@ -17,12 +17,21 @@ def test_a_date_is_jumped_to(browser_user: BrowserUser, history: HistoryWriter) 
     open_first_chat(browser_user)
     page = browser_user.page
     page.get_by_role("button", name="Jump to a date").click()
-    page.locator("input[type=date]").fill("2025-06-05")
+    page.get_by_role("textbox", name="Jump to a date").fill("2025-06-05")
     page.get_by_role("button", name="Jump", exact=True).click()
     day = page.locator(".day", has_text="5 June")
 
     expect(day).to_be_in_viewport()
     expect(page.locator(".said", has_text=re.compile("^hour -1$"))).to_have_count(0)
+    history.execute(
+        "DELETE FROM whatsapp_messages WHERE timestamp >= %s AND timestamp < %s",
+        BASE_TIME - 7 * 86_400_000, BASE_TIME - 4 * 86_400_000,
+    )  # fmt: skip
+    page.reload()
+    page.get_by_role("button", name="Jump to a date").click()
+    page.get_by_role("textbox", name="Jump to a date").fill("2025-06-10")
+    page.get_by_role("button", name="Jump", exact=True).click()
+    expect(page.locator(".toast")).to_contain_text("No messages: Tue, 10 June 2025. Nearest day: ")
 
 
 def test_times_are_the_readers_own(browser: Browser, api_url: str, history: HistoryWriter) -> None:

@@ -1,0 +1,28 @@
+// The filters of the list of chats.
+
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+import { number, range, t } from "./language.js";
+
+export const FILTERS = { all: {}, unread: { unread: true }, waiting: { waiting: true, sort: "waiting_since" }, groups: { kind: "group" }, starred: {} };
+
+export function chips(pressed, counts, press) {
+	return Object.entries(FILTERS).map(([name, filter]) => h("button.chip", { "data-filter": name, "aria-pressed": String(name === pressed), click: () => press(name, filter) }, t(`filter_${name}`), " ", count(counts?.[name])));
+}
+
+export function count(value) {
+	return h("span.count", !value ? "" : value >= 1000 ? "999+" : number(value));
+}
+
+// options: [value, its name]
+export function choice(label, all, options, chosen, pick) {
+	return h("select.chip", { "aria-label": label, change: ({ target }) => pick(target.value || undefined) }, h("option", { value: "" }, all), options.map(([value, name]) => h("option", { value, selected: value === chosen }, name)));
+}
+
+// The messages that the chats of a link have, and the way back to all chats.
+export function limits({ since, until, direction, answered }, leave) {
+	if (!since && !direction && !answered) return [];
+	const kind = t(answered ? "answered" : direction ? { incoming: "messages_in", outgoing: "messages_out" }[direction] : "messages");
+	const told = [kind, since && until && range(Number(since), Number(until))].filter(Boolean).join(" · ");
+	return [h("button.chip.limit", { "aria-pressed": "true", title: t("remove_filter"), click: leave }, h("span", told), icon("close", t("remove_filter")))];
+}

@@ -1,0 +1,82 @@
+// What can be done with a message, and the keys and the long press that reach its menu.
+
+import { chatPath, post } from "./calls.js";
+import { t } from "./language.js";
+import { showDetails } from "./messagedetails.js";
+import { complain, toast } from "./overlay.js";
+import { toChat } from "./route.js";
+
+const BUTTON = "li[data-key] [popovertarget]";
+const LONG = 450; // ms that a finger rests
+
+// conversation: {session, address, facts, element}
+export function actionsOf(message, conversation) {
+	const { session, address, facts } = conversation;
+	const text = !message.deleted && (message.message_text || message.caption);
+	const isStored = message.id !== null;
+	const link = () => `${location.href.split("#")[0]}${toChat(session, address, message.message_id)}`;
+	const star = () => post(chatPath(address, `/star?${new URLSearchParams({ session_id: session })}`), { message_id: message.message_id, starred: !message.starred }).catch(complain);
+	return [
+		text && [t("copy_text"), "copy", () => copy(text)],
+		isStored && [t("copy_link"), "link", () => copy(link())],
+		isStored && facts.scopes.includes("write") && [t(message.starred ? "unstar" : "star"), "star", star],
+		isStored && [t("details"), "system", () => showDetails(message, conversation)],
+	].filter(Boolean);
+}
+
+async function copy(text) {
+	try {
+		await navigator.clipboard.writeText(text);
+	} catch {
+		// Only pages on https or on this machine have a clipboard.
+		const field = document.createElement("textarea");
+		field.value = text;
+		document.body.append(field);
+		field.select();
+		document.execCommand("copy");
+		field.remove();
+	}
+	toast(t("copied"));
+}
+
+// A finger that rests on a message opens its menu when it leaves; before that, the menu would close with the press.
+export function onLongPress(list) {
+	let pressed = null;
+	const end = ({ type, timeStamp }) => {
+		// Browsers with a long press of their own cancel the pointer then; else a cancelled one scrolls.
+		const isLong = pressed?.held || (type === "pointerup" && timeStamp - pressed?.at >= LONG);
+		const button = isLong && pressed.button;
+		pressed = null;
+		// Later than the click that may follow, which would meet the menu.
+		if (button) setTimeout(() => button.click(), 100);
+	};
+	list.addEventListener("pointerdown", ({ pointerType, target, timeStamp }) => {
+		const button = pointerType === "touch" && target.closest("li[data-key]")?.querySelector("[popovertarget]");
+		pressed = button ? { button, at: timeStamp } : null;
+	});
+	list.addEventListener("contextmenu", (event) => {
+		if (!pressed) return;
+		event.preventDefault();
+		pressed.held = true;
+	});
+	list.addEventListener("pointerup", end);
+	list.addEventListener("pointercancel", end);
+}
+
+// Tab meets the menu of one message, the arrows meet all.
+export function onArrows(list) {
+	list.addEventListener("keydown", (event) => {
+		const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+		if (!step || event.altKey || !event.target.matches(BUTTON)) return;
+		event.preventDefault();
+		const buttons = [...list.querySelectorAll(BUTTON)];
+		buttons[buttons.indexOf(event.target) + step]?.focus();
+	});
+	list.addEventListener("focusin", ({ target }) => target.matches(BUTTON) && rove(list, target));
+}
+
+export function rove(list, to) {
+	const all = [...list.querySelectorAll(BUTTON)];
+	const chosen = to ?? all.find((one) => one.tabIndex === 0) ?? all.at(-1);
+	for (const one of all) one.tabIndex = one === chosen ? 0 : -1;
+}
