@@ -94,6 +94,6 @@ function known({ addresses, first_message_at: first, last_message_at: last, last
 	const phones = new Set(addresses.map((one) => one.address).sort((a, b) => a.includes("@") - b.includes("@")));
 	const rows = [...phones].map((one) => [one.includes("@") ? "address" : "number", h("bdi", spelled(one)), one.includes("@") && h("code.small", one)]);
 	rows.push(["sessions", [...new Set(addresses.map((one) => sessionName(sessions, one.session_id)))].join(", ")]);
-	for (const [name, at] of Object.entries({ first_seen: first, last_seen: heard ?? last })) if (at) rows.push([name, time(Date.parse(at), moment(Date.parse(at)))]);
+	for (const [name, at] of [["first_seen", first], ["last_seen", heard ?? last]]) if (at) rows.push([name, time(Date.parse(at), moment(Date.parse(at)))]);
 	return rows.flatMap(([name, ...told]) => [h("dt", t(name)), h("dd", told)]);
 }
