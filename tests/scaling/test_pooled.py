@@ -11,7 +11,7 @@ import requests
 
 from dev.chaos.event_generator import EventGenerator
 from store.postgres import errors, migrator
-from tests.api.chats import test_chats, test_messages, test_read_flags, test_search
+from tests.api.chats import test_chat_search, test_chats, test_messages, test_read_flags, test_search
 from tests.api.live import test_changes
 from tests.api.operations import test_statistics
 from tests.faults import test_poison, test_worker_deaths
@@ -31,7 +31,15 @@ CLAIMS: tuple[Callable[[HistoryWriter, ApiClient], None], ...] = (
 )
 MORE: list[Callable[[HistoryWriter, ApiClient], None]] = [
     claim
-    for module in (test_changes, test_chats, test_messages, test_statistics, test_read_flags, test_search)
+    for module in (
+        test_changes,
+        test_chat_search,
+        test_chats,
+        test_messages,
+        test_statistics,
+        test_read_flags,
+        test_search,
+    )
     for name, claim in vars(module).items()
     if name.startswith("test_")
     and claim not in CLAIMS
