@@ -65,6 +65,7 @@ onSignedOut(() => {
 
 class Page {
 	#view = null;
+	#routes = 0;
 	#ended = new AbortController();
 
 	constructor(caller) {
@@ -114,6 +115,7 @@ class Page {
 	#route() {
 		const { view, session, address, at, q, filter, place } = read();
 		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#found(at, q);
+		this.#routes++;
 		this.#view?.close();
 		this.#view = null;
 		this.side.choose(session, address);
@@ -144,9 +146,9 @@ class Page {
 	}
 
 	async #later(view, place) {
-		const hash = location.hash;
+		const route = this.#routes;
 		const View = await LATER[view]().catch(complain);
-		if (!View || hash !== location.hash || this.#ended.signal.aborted) return;
+		if (!View || route !== this.#routes || this.#ended.signal.aborted) return;
 		this.#view = new View({ facts: this.facts, place });
 		this.#put();
 	}
