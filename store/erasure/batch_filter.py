@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from store.erasure import mentions, personal_facts
-from store.erasure.personal_facts import ToldFact
+from store.erasure.personal_facts import EventPeople, ToldFact
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time, scopes_of
 from store.history import accounts, parsed_events
 from store.history.accounts import Accounts
@@ -83,7 +83,7 @@ def _erased_copies(
     connection: Connection, suppressions: SuppressionSet, events: Sequence[Event], known_accounts: Accounts
 ) -> defaultdict[bytes, set[ToldFact]]:
     """Per digest, the facts about messages that were erased, found by their tombstones, and about their people."""
-    facts_by_mac: defaultdict[bytes, list[tuple[ParsedEvent, Fact]]] = defaultdict(list)
+    facts_by_mac: defaultdict[bytes, list[tuple[ParsedEvent, Fact, Collection[str]]]] = defaultdict(list)
     for parsed in (
         parsed
         for event in events
@@ -92,23 +92,23 @@ def _erased_copies(
         addresses = personal_facts.concerned_addresses(parsed.facts)
         if suppressions.latest_of(scopes_of(known_accounts, parsed.session_id), addresses) is None:
             continue
-        session_ids = known_accounts.sessions_of(parsed.session_id)
+        session_ids, event_people = known_accounts.sessions_of(parsed.session_id), EventPeople(parsed.facts)
         for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
                 continue
-            # Any address of the event: this copy may be the evidence that two addresses belong to one person.
-            for session_id, address in itertools.product(session_ids, addresses):
+            # This copy may be the evidence that two addresses belong to one person, or name nobody.
+            people = event_people.of(fact) or addresses
+            for session_id, address in itertools.product(session_ids, people):
                 mac = suppressions.key.hash_message(session_id, address, message_id)
-                facts_by_mac[mac].append((parsed, fact))
+                facts_by_mac[mac].append((parsed, fact, people))
     erased: defaultdict[bytes, set[ToldFact]] = defaultdict(set)
     if facts_by_mac:
         cursor = connection.execute(
             "SELECT t.mac FROM erased_message_tombstones AS t WHERE t.mac = ANY(%s)", [list(facts_by_mac)], binary=True
         )
-        for parsed, fact in (each for (mac,) in cursor for each in facts_by_mac[cast("bytes", mac)]):
-            erased[parsed.digest] |= {
-                (parsed.session_id, each) for each in {fact, *personal_facts.evidence_of(fact, parsed.facts)}
-            }
+        for parsed, fact, people in (each for (mac,) in cursor for each in facts_by_mac[cast("bytes", mac)]):
+            found = {fact, *personal_facts.evidence(people, parsed.facts)}
+            erased[parsed.digest] |= {(parsed.session_id, each) for each in found}
     return erased
 
 

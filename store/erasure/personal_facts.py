@@ -57,31 +57,36 @@ def suppressed(
             return received_until is not None and received_at <= received_until
 
         if is_covered(concerned_addresses(each.facts)):
-            found |= {
-                (each.session_id, fact)
-                for fact in each.facts
-                if is_covered(_with_aliases(concerned_addresses([fact]), each.facts))
-            }
+            people = EventPeople(each.facts)
+            found |= {(each.session_id, fact) for fact in each.facts if is_covered(people.of(fact))}
     return found
 
 
-def evidence_of(message_fact: Fact, facts: Iterable[Fact]) -> set[Fact]:
-    """The names and aliases that an event tells of the people of one of its messages."""
-    facts = list(facts)
-    people = _with_aliases(concerned_addresses([message_fact]), facts)
+class EventPeople:
+    """The people of the facts that one event tells of a session, by all addresses that the event links."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self._linked: dict[str, frozenset[str]] = {}
+        for fact in facts:
+            if isinstance(fact, LidAlias):
+                linked = self._with_linked({fact.lid, fact.phone})
+                self._linked |= dict.fromkeys(linked, linked)
+
+    def of(self, fact: Fact) -> frozenset[str]:
+        """The addresses of the chat and the people that the fact concerns."""
+        return self._with_linked(concerned_addresses([fact]))
+
+    def _with_linked(self, people: Collection[str]) -> frozenset[str]:
+        return frozenset(people).union(*(self._linked.get(address, ()) for address in people))
+
+
+def evidence(people: Collection[str], facts: Iterable[Fact]) -> set[Fact]:
+    """The names and aliases of these people."""
     return {
         fact
         for fact in facts
-        if isinstance(fact, (DisplayName, LidAlias)) and not people.isdisjoint(concerned_addresses([fact]))
+        if isinstance(fact, (DisplayName, LidAlias)) and not concerned_addresses([fact]).isdisjoint(people)
     }
-
-
-def _with_aliases(people: set[str], facts: Iterable[Fact]) -> set[str]:
-    """These addresses, and those that the event links with them."""
-    pairs = [{fact.lid, fact.phone} for fact in facts if isinstance(fact, LidAlias)]
-    while linked := [pair for pair in pairs if not people.isdisjoint(pair) and not pair <= people]:
-        people = people.union(*linked)
-    return people
 
 
 def without(outcome: Outcome, erased: Collection[ToldFact]) -> Outcome:
