@@ -5,7 +5,11 @@ import contextlib
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 import anyio
 import anyio.to_thread
@@ -15,13 +19,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import access
 from api.auth.revocations import RevocationWatch
-from api.chats import export_formats, messages
-from api.chats.export_formats import ExportFormat
+from api.chats import export_formats, file_names, messages, spreadsheet
+from api.chats.export_formats import ExportFormat, ExportHeading
 from api.chats.export_slots import ExportSlots
-from api.http import database, parameters
+from api.chats.spreadsheet import Spreadsheet
+from api.http import database, parameters, time_zones
 from api.http.errors import ApiError
-from store.reading.export import ExportSnapshot
+from store.reading.export import ExportPage, ExportPeriod, ExportSnapshot
 
+SPREADSHEET = "xlsx"
+FORMATS = {**{one.name: one.media_type for one in export_formats.FORMATS.values()}, SPREADSHEET: spreadsheet.MEDIA_TYPE}
+"""The media type of each format."""
 SEND_TIMEOUT_SECONDS = 120.0
 """Seconds that a client has to accept a chunk."""
 MAX_SECONDS = 3600.0
@@ -31,62 +39,78 @@ _CHUNK_BYTES = 128 << 10
 
 
 def export_chat(request: Request) -> Response:
-    """All messages of a chat, oldest first."""
+    """The messages of a chat, oldest first."""
     scope = messages.requested_scope(request)
-    return _export_response(request, lambda snapshot: snapshot.chat_messages(scope), scope.address)
+
+    def read(snapshot: ExportSnapshot, period: ExportPeriod) -> tuple[str | None, Iterator[ExportPage]]:
+        name = snapshot.chat_name(scope)
+        return name, snapshot.chat_messages(scope, name, period)
+
+    return _export_response(request, read, scope.address)
 
 
 def export_session(request: Request) -> Response:
-    """All messages of a session, chat by chat."""
+    """The messages of a session, chat by chat."""
     session_id = request.path_params["session_id"]
     if access.caller(request).visible_sessions(session_id) == () or "\0" in session_id:
         raise ApiError(404, "session_not_found", "There is no session with that id that this token may see.")
-    return _export_response(request, lambda snapshot: snapshot.session_messages(session_id), "session")
+    return _export_response(
+        request, lambda snapshot, period: (None, snapshot.session_messages(session_id, period)), "session"
+    )
 
 
 def _export_response(
-    request: Request, read_pages: Callable[[ExportSnapshot], Iterator[tuple[str, ...]]], file_stem: str
+    request: Request,
+    read: Callable[[ExportSnapshot, ExportPeriod], tuple[str | None, Iterator[ExportPage]]],
+    address: str,
 ) -> Response:
-    export_format = export_formats.FORMATS[parameters.choice(request, "format", export_formats.FORMATS) or "ndjson"]
-    headers = {
-        "content-type": export_format.media_type,
-        "content-disposition": f'attachment; filename="{file_stem.replace("@", "_")}.{export_format.name}"',
-        "cache-control": "no-store",
-    }
+    """The export of what `read` returns: the name of the chat, and the pages."""
+    format_name = parameters.choice(request, "format", FORMATS) or "ndjson"
+    period = ExportPeriod(parameters.timestamp(request, "since"), parameters.timestamp(request, "until"))
+    zone = ZoneInfo(time_zones.requested(request, "zone")) if parameters.text(request, "zone") else None
+    heading = ExportHeading(address, period, zone, datetime.now(UTC))
+    headers = {"content-type": FORMATS[format_name], "cache-control": "no-store"}
     if request.method == "HEAD":
-        return Response(headers=headers)
+        return Response(headers=headers | _disposition(heading, address, None, format_name))
     limiter: anyio.CapacityLimiter = request.app.state.stream_limiter
     slots: ExportSlots = request.app.state.export_slots
     caller = access.caller(request)
-    if not slots.try_acquire(caller.token_id):
+    is_spreadsheet = format_name == SPREADSHEET
+    if not slots.try_acquire(caller.token_id, spreadsheet=is_spreadsheet):
         sentence = "Too many exports are running, of this token or of all; try again when one of them has finished."
         raise ApiError(503, "too_many_exports", sentence, {"retry-after": "10"})
-    try:
+    with ExitStack() as stack:
+        stack.callback(slots.release, caller.token_id, spreadsheet=is_spreadsheet)
         snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
-        try:
-            pages = read_pages(snapshot)
-            # Read before the response starts, so that an error still becomes an error envelope.
-            first_page = next(pages, ())
-        except BaseException:
-            snapshot.close()
-            raise
-    except BaseException:
-        slots.release(caller.token_id)
-        raise
-
-    def release() -> None:
-        snapshot.close()
-        slots.release(caller.token_id)
-
+        stack.callback(snapshot.close)
+        name, pages = read(snapshot, period)
+        # Read before the response starts, so that an error still becomes an error envelope.
+        first_page = next(pages, None)
+        pages = chain([first_page] if first_page else [], pages)
+        headers |= _disposition(heading, address, name, format_name)
+        if name:
+            heading = replace(heading, title=f"{name}, {address}")
+        if is_spreadsheet:
+            book = Spreadsheet(heading)
+            stack.callback(book.close)
+            content = _write_spreadsheet(pages, book, limiter)
+        else:
+            content = _encode_file(pages, export_formats.FORMATS[format_name], heading, limiter)
+        release = stack.pop_all()
     revocations: RevocationWatch = request.app.state.revocations
-    content = _encode_file(chain([first_page], pages), export_format, limiter)
-    return _ExportResponse(content, headers, release, lambda: revocations.wait(caller))
+    return _ExportResponse(content, headers, release.close, lambda: revocations.wait(caller))
+
+
+def _disposition(heading: ExportHeading, address: str, name: str | None, extension: str) -> dict[str, str]:
+    """The name of the file: who it is about, and the day."""
+    day = heading.exported_at.astimezone(heading.times_zone).strftime("%Y-%m-%d")
+    return {"content-disposition": file_names.attachment(f"{name or address} {day}", f"{address} {day}", extension)}
 
 
 class _ExportResponse(StreamingResponse):
     """Closes its snapshot, also where the client disconnects, is too slow or may not read any more.
 
-    The manifest is then missing.
+    The manifest is then missing. An error before the first piece still becomes an error envelope.
     """
 
     def __init__(
@@ -97,6 +121,7 @@ class _ExportResponse(StreamingResponse):
         revoked: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(content, headers=headers)
+        self._content = content
         self._release = release
         self._revoked = revoked
 
@@ -111,7 +136,8 @@ class _ExportResponse(StreamingResponse):
                 with anyio.CancelScope() as serving:
                     watch = asyncio.create_task(self._cancel_on_revocation(serving))
                     try:
-                        async with asyncio.timeout(MAX_SECONDS):
+                        async with asyncio.timeout(MAX_SECONDS), contextlib.aclosing(self._content):
+                            self.body_iterator = _prepend(await anext(self._content), self._content)
                             await super().__call__(scope, receive, send_in_time)
                     finally:
                         watch.cancel()
@@ -124,21 +150,47 @@ class _ExportResponse(StreamingResponse):
         scope.cancel()
 
 
+async def _prepend(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+async def _write_spreadsheet(
+    pages: Iterator[ExportPage], book: Spreadsheet, limiter: anyio.CapacityLimiter
+) -> AsyncGenerator[bytes]:
+    """The workbook in pieces, once all pages are in it."""
+
+    def add_page() -> bool:
+        page = next(pages, None)
+        if page is not None:
+            book.add(page)
+        return page is not None
+
+    while await anyio.to_thread.run_sync(add_page, limiter=limiter):
+        pass
+    pieces = book.finish()
+    while piece := await anyio.to_thread.run_sync(next, pieces, b"", limiter=limiter):
+        yield piece
+
+
 async def _encode_file(
-    pages: Iterator[tuple[str, ...]], export_format: ExportFormat, limiter: anyio.CapacityLimiter
+    pages: Iterator[ExportPage], export_format: ExportFormat, heading: ExportHeading, limiter: anyio.CapacityLimiter
 ) -> AsyncGenerator[bytes]:
     """The file in pieces; its last line has the number of messages and the digest of everything before it."""
     digest = hashlib.sha256()
     count = 0
-    header = export_format.header.encode()
+    header = export_format.encode_heading(heading).encode()
     digest.update(header)
     yield header
 
     def encode_page() -> tuple[int, bytes]:
-        page = next(pages, ())
-        chunk = export_format.encode_messages(page).encode()
+        page = next(pages, None)
+        if page is None:
+            return 0, b""
+        chunk = export_format.encode_page(page, heading.times_zone).encode()
         digest.update(chunk)
-        return len(page), chunk
+        return len(page.messages), chunk
 
     while (page := await anyio.to_thread.run_sync(encode_page, limiter=limiter))[0]:
         count += page[0]

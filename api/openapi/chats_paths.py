@@ -1,6 +1,6 @@
 """Describes chats, messages, search and exports (api/chats)."""
 
-from api.chats import export_formats, messages, routes
+from api.chats import export, messages, routes
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, INTEGER, NULLABLE_CURSOR, NULLABLE_STRING, STRING, Schema
 from store.reading import search
@@ -16,14 +16,21 @@ _MESSAGE_FILTERS = [
     spec.query("type", spec.enum(*messages.MESSAGE_TYPES)),
     *spec.TIME_RANGE,
 ]
-_FORMAT = spec.query("format", spec.enum(*export_formats.FORMATS))
+_EXPORT_PARAMETERS = [
+    spec.query("format", spec.enum(*export.FORMATS), "By default ndjson."),
+    *spec.TIME_RANGE,
+    spec.query(
+        "zone",
+        spec.formatted("time-zone", "A time zone such as Asia/Kolkata: times are those of its clocks; by default UTC."),
+    ),
+]
 _CHATS_CURSOR, _MESSAGES_CURSOR = spec.cursor("chats"), spec.cursor("messages")
 
 
 def _export(summary: str, parameters: list[Schema]) -> Schema:
-    media_types = [export_format.media_type.partition(";")[0] for export_format in export_formats.FORMATS.values()]
+    media_types = [media_type.partition(";")[0] for media_type in export.FORMATS.values()]
     content = {media_type: {"schema": STRING} for media_type in media_types}
-    file = {"description": "The file; its last line is a manifest.", "content": content}
+    file = {"description": "The file; the last line of a text is a manifest.", "content": content}
     return {"get": {"summary": summary, "parameters": parameters, "responses": {"200": file, **spec.errors(404)}}}
 
 
@@ -131,9 +138,10 @@ PATHS: Schema = {
         },
         _READ_FLAG_BODY,
     ),
-    "/api/chats/{phone}/export": _export("Export a chat as a file.", [PHONE, spec.SESSION, _FORMAT]),
+    "/api/chats/{phone}/export": _export("Export a chat as a file.", [PHONE, spec.SESSION, *_EXPORT_PARAMETERS]),
     "/api/sessions/{session_id}/export": _export(
-        "Export a session as a file.", [spec.path("session_id", {"type": "string", "minLength": 1}), _FORMAT]
+        "Export a session as a file.",
+        [spec.path("session_id", {"type": "string", "minLength": 1}), *_EXPORT_PARAMETERS],
     ),
     "/api/chat-counts": spec.get(
         "Count the chats that the list has, and those that are unread, that wait, and groups; each up to 1000.",

@@ -7,6 +7,7 @@ incomplete.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from psycopg import IsolationLevel
@@ -15,7 +16,7 @@ from store.postgres import connections, errors
 from store.postgres.connections import Connection
 from store.postgres.pool import READ_SETTINGS
 from store.reading import message_pages
-from store.reading.chat_scope import ChatScope
+from store.reading.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.message_pages import MessagePosition, MessageQuery
 
 Result = TypeVar("Result")
@@ -29,6 +30,28 @@ _SESSION_SETTINGS = {
 }
 _QUERY_TIMEOUT = 20.0
 """Seconds that PostgreSQL has for one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPeriod:
+    """The times of the messages in an export, in ms; None: from the first, to the last."""
+
+    since: int | None = None
+    """Inclusive."""
+    until: int | None = None
+    """Exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPage:
+    """Messages of one chat."""
+
+    messages: tuple[str, ...]
+    """JSON texts, oldest first; not empty."""
+    chat_name: str | None
+
+
+WHOLE_HISTORY = ExportPeriod()
 
 
 class ExportSnapshot:
@@ -51,24 +74,30 @@ class ExportSnapshot:
     def close(self) -> None:
         self._open.close()
 
-    def chat_messages(self, scope: ChatScope) -> Iterator[tuple[str, ...]]:
-        """Pages of JSON texts, oldest first."""
-        query = MessageQuery(scope, _PAGE_SIZE)
+    def chat_name(self, scope: ChatScope) -> str | None:
+        """The name of a chat; None if it has none, or if there is no such chat."""
+        return self._run(lambda connection: _chat_name(connection, scope))
+
+    def chat_messages(
+        self, scope: ChatScope, name: str | None, period: ExportPeriod = WHOLE_HISTORY
+    ) -> Iterator[ExportPage]:
+        """Pages of a chat with this name, oldest message first."""
+        query = MessageQuery(scope, _PAGE_SIZE, since=period.since, until=period.until)
         position: MessagePosition | None = _BEFORE_FIRST
         while position is not None:
             after = position
             page = self._run(lambda connection: message_pages.newer(connection, query, after))  # noqa: B023 - called here
             if page.messages:
-                yield page.messages
+                yield ExportPage(page.messages, name)
             position = page.newer
 
-    def session_messages(self, session_id: str) -> Iterator[tuple[str, ...]]:
+    def session_messages(self, session_id: str, period: ExportPeriod = WHOLE_HISTORY) -> Iterator[ExportPage]:
         """Pages of all messages of a session and of its account, chat by chat, oldest chat first."""
         after = 0
         while True:
             page = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - called here
-            for chat_id, address, primary_id in page:
-                yield from self.chat_messages(ChatScope(address, (primary_id,)))
+            for chat_id, address, primary_id, name in page:
+                yield from self.chat_messages(ChatScope(address, (primary_id,)), name, period)
                 after = chat_id
             if len(page) < _PAGE_SIZE:
                 return
@@ -78,10 +107,26 @@ class ExportSnapshot:
             return query(self._connection)
 
 
-def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str, str]]:
+def _chat_name(connection: Connection, scope: ChatScope) -> str | None:
+    row = connection.execute(
+        f"""
+        WITH {MEMBERS_CTE}
+        SELECT c.name
+        FROM canonical_chats
+        JOIN chats AS c USING (chat_id)
+        WHERE c.name IS NOT NULL
+        ORDER BY c.last_timestamp DESC NULLS LAST, c.chat_id
+        LIMIT 1
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        scope.parameters(),
+    ).fetchone()
+    return None if row is None else cast("str", row[0])
+
+
+def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str, str, str | None]]:
     cursor = connection.execute(
         """
-        SELECT c.chat_id, c.address, c.session_id
+        SELECT c.chat_id, c.address, c.session_id, c.name
         FROM chats AS c
         WHERE c.session_id = primary_session(%(session_id)s) AND c.chat_id > %(after)s
             AND c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
@@ -90,4 +135,4 @@ def _chat_page(connection: Connection, session_id: str, after: int) -> list[tupl
         """,
         {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
     )
-    return cast("list[tuple[int, str, str]]", cursor.fetchall())
+    return cast("list[tuple[int, str, str, str | None]]", cursor.fetchall())

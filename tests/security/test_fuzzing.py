@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -25,6 +26,7 @@ from http_server.bounded_reader import OVERFLOW_CODE
 from ingest.queue import contract, writer_reports
 from store.feed import search_document
 from store.model import spelling
+from store.reading.export import ExportPage
 from tests.support import http_conversations
 from tests.support.http_conversations import Conversation
 from tests.support.served_connection import converse
@@ -114,7 +116,8 @@ def test_no_message_forges_a_line_or_a_formula_of_an_export(text: str, name: str
         "message_type": "text", "sender_name": name, "message_text": text, "caption": None,
     }  # fmt: skip
     encoded = {
-        form: export_formats.FORMATS[form].encode_messages([json.dumps(message)]) for form in export_formats.FORMATS
+        form: export_formats.FORMATS[form].encode_page(ExportPage((json.dumps(message),), name), ZoneInfo("UTC"))
+        for form in export_formats.FORMATS
     }
 
     assert len(encoded["ndjson"].splitlines()) == 1

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -74,7 +77,34 @@ def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiC
     assert [json.loads(line).get("message_text") for line in answer.text.splitlines()] == ["a", "c", "b", None]
 
 
-@pytest.mark.parametrize("path", [f"/api/chats/{SENDER_PHONE}/export?format=exe", "/api/chats/x/export"])
+def test_an_export_has_the_messages_of_a_period_and_a_name_that_says_what_it_is(
+    history: HistoryWriter, client: ApiClient
+) -> None:
+    """Names are legal on every system, and the day is that of the reader's calendar."""
+    history.store(*(message_fact(f"{index}", index * 1000) for index in range(4)), name_fact("../Rávi: “A/B”"))
+
+    answer = client.get(
+        f"/api/chats/{SENDER_PHONE}/export", since=BASE_TIME + 1000, until=BASE_TIME + 3000, zone="Asia/Kolkata"
+    )
+    session = client.get("/api/sessions/s1/export", since=BASE_TIME + 3000)
+
+    day = datetime.now(ZoneInfo("Asia/Kolkata")).strftime("%Y-%m-%d")
+    name = quote(f"Rávi “A B” {day}")
+    assert [json.loads(line).get("message_text") for line in answer.text.splitlines()] == ["1", "2", None]
+    assert answer.headers["content-disposition"] == (
+        f"attachment; filename=\"{SENDER_PHONE} {day}.ndjson\"; filename*=UTF-8''{name}.ndjson"
+    )
+    assert [json.loads(line).get("message_text") for line in session.text.splitlines()] == ["3", None]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/chats/{SENDER_PHONE}/export?format=exe",
+        f"/api/chats/{SENDER_PHONE}/export?zone=IST",
+        "/api/chats/x/export",
+    ],
+)
 def test_an_impossible_export_is_refused_in_the_envelope(client: ApiClient, path: str) -> None:
     """The error is returned before the first byte of the export."""
     assert client.get(path).status_code == 400
@@ -87,13 +117,13 @@ def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -
     snapshot = ExportSnapshot(database_url)
     try:
         pages = snapshot.session_messages("s1")
-        told = list(next(pages))
+        told = list(next(pages).messages)
         history.store(
             message_fact("late", 1100), message_fact("new", 5000), message_fact("new chat", address="919811000009")
         )
         history.store(Edit("M1100", SENDER_PHONE, "incoming", None, "edited", BASE_TIME + 9000), alias_fact())
         history.store(Delete("M1101", SENDER_PHONE, "incoming", None, BASE_TIME + 9000))
-        told += [text for page in pages for text in page]
+        told += [text for page in pages for text in page.messages]
     finally:
         snapshot.close()
 
@@ -176,7 +206,7 @@ def process(database_url: str) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("kind", ["ndjson", "csv", "txt"])
+@pytest.mark.parametrize("kind", ["ndjson", "csv", "txt", "xlsx"])
 def test_an_export_takes_the_same_memory_however_long_it_is(
     history: HistoryWriter, process: tuple[int, str], kind: str
 ) -> None:
@@ -198,7 +228,7 @@ def test_an_export_takes_the_same_memory_however_long_it_is(
     size, end = export(SENDER_PHONE)
     grown = peak(pid) - before
 
-    assert f'"count": {MANY}'.encode() in end
+    assert f'"count": {MANY}'.encode() in end or kind == "xlsx"
     assert kind != "ndjson" or size > 2 * GROWTH << 20
     assert grown < GROWTH
 

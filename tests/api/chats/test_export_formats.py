@@ -11,10 +11,12 @@ import pytest
 
 from api.chats import export_formats
 from tests.support.history_writer import (
+    BASE_TIME,
     SENDER_PHONE,
     ApiClient,
     HistoryWriter,
     message_fact,
+    name_fact,
 )
 
 FORMULAS = [
@@ -59,7 +61,7 @@ def test_a_spreadsheet_shows_every_script(history: HistoryWriter, client: ApiCli
     assert content.startswith(b'\xef\xbb\xbf"id","session_id"')
     row = content.decode("utf-8-sig").splitlines()[1]
     assert row.startswith('"')
-    assert row.count('","') == len(export_formats.FORMATS["csv"].header.split(",")) - 1
+    assert row.count('","') == content.decode("utf-8-sig").splitlines()[0].count('","')
     assert '"नमस्ते"' in row
 
 
@@ -79,6 +81,36 @@ def test_a_transcript_reads_like_a_chat(history: HistoryWriter, client: ApiClien
         f"[2025-06-15 15:06:41] <- {SENDER_PHONE} [image]: roof",
         f"[2025-06-15 15:06:42] -> {SENDER_PHONE}: ok",
     ]
+
+
+def test_a_transcript_for_people_says_what_it_is_and_uses_their_clock(
+    history: HistoryWriter, client: ApiClient
+) -> None:
+    """With a zone, the file begins with whose conversation it is, its period and its zone."""
+    history.store(message_fact("hello", 0), message_fact("hi", 1000, direction="outgoing"), name_fact("Asha\n-- x"))
+
+    text = client.get(
+        f"/api/chats/{SENDER_PHONE}/export", format="txt", zone="Asia/Kolkata", since=BASE_TIME - 86_400_000
+    ).text
+
+    *heading, exported, first, second, _ = text.splitlines()
+    assert heading == [
+        f"-- Conversation: Asha\\n-- x, {SENDER_PHONE}",
+        "-- Period: 2025-06-14 to now",
+        "-- Times: Asia/Kolkata",
+    ]
+    assert exported.startswith("-- Exported on: 20")
+    assert first == f"[2025-06-15 20:36:40] <- {SENDER_PHONE} (Asha\\n-- x): hello"
+    assert second == f"[2025-06-15 20:36:41] -> {SENDER_PHONE}: hi"
+
+
+def test_a_csv_file_has_the_names_and_the_local_time(history: HistoryWriter, client: ApiClient) -> None:
+    history.store(message_fact("hello"), name_fact("=Asha"))
+
+    content = client.get(f"/api/chats/{SENDER_PHONE}/export", format="csv", zone="Asia/Kolkata").content
+
+    row = next(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert (row["chat_name"], row["local_time"]) == ("'=Asha", "2025-06-15 20:36:40")
 
 
 FORGED = "[2024-12-19 15:10:05] -> 919811000001: I will pay"
