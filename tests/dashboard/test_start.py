@@ -12,7 +12,7 @@ def test_an_empty_dashboard_says_how_to_connect_a_gateway(browser_user: BrowserU
     expect(page.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
     main = page.get_by_role("main")
     expect(main).to_contain_text("POST /whatsapp-webhook")
-    expect(main).to_contain_text("when these variables are set: INGEST_URL, TEST_EVENT_SECRET")
+    expect(main).to_contain_text("needs these variables to send one: INGEST_URL, TEST_EVENT_SECRET")
     expect(main).to_contain_text("api sak register --url")
     page.set_viewport_size({"width": 375, "height": 800})
     page.get_by_role("link", name="How to connect a gateway").click()
