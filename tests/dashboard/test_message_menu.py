@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from store.access import tokens
@@ -24,6 +25,7 @@ def expect_copied(page: Page, text: str) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == text
 
 
+@pytest.mark.long
 def test_a_message_is_copied_linked_and_starred(
     browser: Browser, api_url: str, history: HistoryWriter, database_url: str
 ) -> None:

@@ -1,5 +1,6 @@
 """The pane beside a conversation: labels and notes of its readers, and what is known of the chat."""
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support import axe
@@ -8,6 +9,7 @@ from tests.support.dashboard_actions import mark_all_read, open_first_chat
 from tests.support.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact, name_fact
 
 
+@pytest.mark.long
 def test_what_one_reader_writes_about_a_chat_the_others_see(
     browser: Browser, api_url: str, history: HistoryWriter
 ) -> None:
