@@ -1,6 +1,7 @@
 """Serves the dashboard's files (api/dashboard/) from memory: `/` and `/assets/…`."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ CONTENT_SECURITY_POLICY = (
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+_COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
 _HEADERS = {
     "cache-control": "no-cache",
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -40,7 +42,7 @@ class StaticFile:
 
     @classmethod
     def load(cls, path: Path) -> "StaticFile":
-        body = path.read_bytes()
+        body = read(path)
         return cls(body, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
     async def serve_file(self, request: Request) -> Response:
@@ -49,6 +51,14 @@ class StaticFile:
         if responses.matches_etag(request.headers, self.etag):
             return Response(status_code=304, headers=headers)
         return Response(self.body, headers=headers | {"content-type": self.media_type})
+
+
+def read(path: Path) -> bytes:
+    """The file as it is served: lines that are only comments are empty, so that errors still name the right line."""
+    body = path.read_bytes()
+    if path.suffix not in {".css", ".js"}:
+        return body
+    return _COMMENT_LINES.sub(lambda comment: b"\n" * comment[0].count(b"\n"), body)
 
 
 def routes() -> list[Route]:

@@ -42,9 +42,18 @@ def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path
         assert http.send(request, timeout=30).status_code == 404
 
 
+def test_comments_are_not_served_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    script = tmp_path / "script.js"
+    script.write_text("/** Two\n * lines. */\nlet url = 'http://x'; // stays\n  // goes\nlet glob = 'a/*b';\n")
+
+    assert static.read(script) == b"\n\nlet url = 'http://x'; // stays\n\nlet glob = 'a/*b';\n"
+    for path in FILES:
+        assert static.read(path).count(b"\n") == path.read_bytes().count(b"\n")
+
+
 def test_the_dashboard_is_small() -> None:
     """All files in every language: the most that a phone on a slow connection must load."""
-    size = sum(path.stat().st_size for path in FILES)
+    size = sum(len(static.read(path)) for path in FILES)
     print(f"\n{size:,} bytes")
 
     assert size < MAX_BYTES
