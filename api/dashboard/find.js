@@ -1,4 +1,4 @@
-// The search within an open conversation: its words are marked, and its matches are met one after the other.
+// The search within a conversation: its words are marked, its matches met one after the other.
 
 import { get } from "./calls.js";
 import { h } from "./element.js";
@@ -37,7 +37,7 @@ export class Find {
 		return this.element.isConnected;
 	}
 
-	// Below the head, with the words of a search from which the reader comes, or to be written.
+	// Below the head, with the words of the search from which the reader comes.
 	open(q = "", at = null) {
 		if (!this.isOpen) {
 			this.conversation.head.element.after(this.element);
@@ -142,7 +142,6 @@ export class Find {
 		show(this.conversation.scroll, this.#pattern);
 	}
 
-	// However much is drawn at once, it is marked once.
 	#markLater() {
 		this.#due ||= requestAnimationFrame(() => {
 			this.#due = 0;

@@ -3,7 +3,7 @@
 const NAME = "matches";
 const TEXTS = ".said, .media bdi";
 
-// Every spelling that is marked: case does not matter, nor what separates the digits of a number.
+// Case does not matter, nor what separates the digits of a number.
 export function pattern(words) {
 	const spellings = [...new Set(words)].filter(Boolean).sort((a, b) => b.length - a.length).map(spell);
 	return spellings.length ? new RegExp(spellings.join("|"), "giu") : null;

@@ -218,7 +218,7 @@ def test_an_export_takes_the_same_memory_however_long_it_is(
     def export(address: str) -> tuple[int, bytes]:
         size, end = 0, b""
         where = f"{url}/api/chats/{address}/export?format={kind}"
-        with requests.get(where, headers=headers, stream=True, timeout=60) as answer:
+        with requests.get(where, headers=headers, stream=True, timeout=110) as answer:
             for part in answer.iter_content(1 << 16):
                 size, end = size + len(part), (end + part)[-200:]
         return size, end
