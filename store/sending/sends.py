@@ -17,6 +17,7 @@ from store.history.parsed_events import ParsedEvent
 from store.model.facts import Message
 from store.postgres import errors
 from store.postgres.connections import Connection
+from store.sending import send_query
 
 SendKind: TypeAlias = Literal["text", "image", "document", "video"]
 SendState: TypeAlias = Literal["accepted", "sent", "queued", "failed", "unknown"]
@@ -219,7 +220,7 @@ def parsed_event(send: Send) -> ParsedEvent | None:
 
 def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int, list[ParsedEvent]]:
     """Return the sends of these keys as events: replay needs them, because they are sources of the history."""
-    rows = connection.execute(f"{_SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
+    rows = connection.execute(f"{send_query.SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
     events: dict[int, list[ParsedEvent]] = {}
     for row in rows:
         if (parsed := parsed_event(_send_from_row(row))) is not None:
@@ -228,34 +229,15 @@ def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int,
 
 
 def get(connection: Connection, send_id: UUID) -> Send | None:
-    row = connection.execute(f"{_SELECT} WHERE s.send_id = %s", [send_id]).fetchone()
+    row = connection.execute(f"{send_query.SELECT} WHERE s.send_id = %s", [send_id]).fetchone()
     return None if row is None else _send_from_row(row)
 
 
 def _get_by_idempotency_key(connection: Connection, draft: SendDraft) -> Send | None:
-    query = f"{_SELECT} WHERE s.token = %s AND s.idempotency_key = %s"
+    query = f"{send_query.SELECT} WHERE s.token = %s AND s.idempotency_key = %s"
     row = connection.execute(query, [draft.token, draft.idempotency_key]).fetchone()
     return None if row is None else _send_from_row(row)
 
 
-_SELECT = """
-SELECT s.send_id, s.session_id, s.address, s.kind, s.text, s.file_name, s.mime_type, s.file_size,
-    CASE WHEN failure.reason IS NULL THEN s.state ELSE 'failed' END AS state,
-    CASE WHEN failure.reason IS NULL THEN s.code ELSE 'not_delivered' END AS code,
-    coalesce(failure.reason, s.reason) AS reason, s.message_id, s.gateway_id, s.timestamp,
-    (extract(epoch FROM s.completed_at - s.created_at) * 1000)::bigint AS duration_ms, s.fingerprint, s.rev, s.key_id
-FROM sends AS s
--- A gateway may take a message and report later that it failed.
-LEFT JOIN LATERAL (
-    SELECT coalesce(u.text, 'the gateway reported that it failed, and not why') AS reason
-    FROM whatsapp_messages AS m
-    LEFT JOIN message_updates AS u ON u.key_id = m.key_id AND u.kind = 'ack' AND u.status = 'failed'
-    WHERE m.key_id = s.key_id AND m.direction = 'outgoing' AND m.status = 'failed'
-    ORDER BY u.text IS NULL, u.occurred_at DESC, u.digest
-    LIMIT 1
-) AS failure ON true
-"""
-
-
 def _send_from_row(row: tuple[object, ...]) -> Send:
-    return Send(*row[:-1])  # pyright: ignore[reportArgumentType] - _SELECT lists the fields in order, then the key
+    return Send(*row[:-1])  # pyright: ignore[reportArgumentType] - SELECT lists the fields in order, then the key
