@@ -106,8 +106,9 @@ function reactions(message, { name }) {
 	return h("div.reactions.small", chips);
 }
 
-function state(message, { on }) {
-	if (!OPEN.includes(message.status) || message.direction !== "outgoing") return null;
+// twin: when the same text was sent and arrived after all.
+function state(message, { on, dismissed, twin }) {
+	if (!OPEN.includes(message.status) || message.direction !== "outgoing" || dismissed) return null;
 	const { status, local } = message;
 	const button = (text, act) => h("button.button.small", { click: () => on[act](message) }, t(text));
 	const isText = message.message_type === "text" && message.message_text;
@@ -117,6 +118,13 @@ function state(message, { on }) {
 				status === "failed" && isText && button("send_again", "resend"),
 				status !== "failed" && message.send_id && message.id === null && button("ask_gateway", "reconcile"),
 				status === "unknown" && isText && h("details", h("summary", t("send_again_anyway")), h("p", t("may_come_twice")), button("send_again", "resend")),
+				status !== "queued" && message.send_id && button("dismiss", "dismiss"),
 			];
-	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local && status === "unknown" ? "not_reached" : `told_${status}`), message.reason && h("bdi", message.reason), h("div", actions));
+	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local && status === "unknown" ? "not_reached" : `told_${status}`), twin && h("b", t("probably_arrived", { time: clock(twin) })), reason(message), h("div", actions));
+}
+
+// Ours is translated; the gateway's is what it is.
+function reason({ reason: told, local }) {
+	if (!told) return null;
+	return local ? h("bdi", told) : h("details", h("summary", t("reason_told")), h("bdi", told));
 }

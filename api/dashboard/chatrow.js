@@ -39,7 +39,9 @@ export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: `${t("session")}: ${sessionName(sessions, chat.session_id)}` }, sessionMark(sessions, chat.session_id));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };
-	return [row(to, chat, chat.last_message_at && Date.parse(chat.last_message_at), preview, session, [waits(chat), badge(chat)]), mark && tool("dot", t(unread ? "mark_read" : "mark_unread"), { click: () => mark(chat) })].filter(Boolean);
+	const link = row(to, chat, chat.last_message_at && Date.parse(chat.last_message_at), preview, session, [waits(chat), badge(chat)]);
+	link.swiped = mark && (() => mark(chat));
+	return [link, mark && tool("dot", t(unread ? "mark_read" : "mark_unread"), { click: () => mark(chat) })].filter(Boolean);
 }
 
 // q: the words that found it.

@@ -37,7 +37,7 @@ export class Conversation {
 	constructor({ chat, session, address, facts }) {
 		Object.assign(this, { chat, session, address, facts, isGroup: address.endsWith("@g.us") });
 		this.key = `${session}\n${address}`;
-		this.#list = new MessageList({ timeline: this.#timeline, isGroup: this.isGroup, watch: (li, message) => this.reading.watch(li, message), on: this.#actions });
+		this.#list = new MessageList({ timeline: this.#timeline, isGroup: this.isGroup, watch: (li, message) => this.reading.watch(li, message), isDismissed: (message) => facts.outbox.isDismissed(message), on: this.#actions });
 		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.#list.element);
 		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
 		this.head = new Head(this);
@@ -206,11 +206,11 @@ export class Conversation {
 
 	#actions = {
 		actions: (message) => actionsOf(message, this),
-		jump: (id) => this.jump(id),
+		reconcile, jump: (id) => this.jump(id),
 		resend: (message) => this.#send({ text: message.message_text, file: null }),
 		retry: (message) => this.facts.outbox.retry(message),
 		discard: (message) => this.facts.outbox.discard(message),
-		reconcile,
+		dismiss: (message) => this.facts.outbox.dismiss(message),
 		versions: async (message) => {
 			const told = message.versions ? null : await this.#ask({ around: message.message_id, limit: 2, versions: true }).catch(complain);
 			message.versions = told?.messages.find((one) => one.id === message.id)?.versions ?? null;

@@ -19,6 +19,8 @@ export function keep(key, text) {
 	}
 }
 
+export const has = (key) => localStorage.getItem(key) !== null;
+
 function done(request) {
 	return new Promise((resolve, reject) => {
 		request.onsuccess = () => resolve(request.result);

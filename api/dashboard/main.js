@@ -18,6 +18,7 @@ const LATER = {
 	start: () => import("./start.js").then(({ Start }) => Start),
 	operations: () => import("./operations.js").then(({ Operations }) => Operations),
 	today: () => import("./today.js").then(({ Today }) => Today),
+	shortcuts: () => import("./shortcuts.js").then(({ toggle }) => toggle),
 	people: () => import("./access.js").then(({ Access }) => Access),
 };
 const PAUSE = 5000; // ms after which a view that failed is asked for again
@@ -189,7 +190,8 @@ class Page {
 
 	#key(event) {
 		const isWriting = event.target.closest?.("input, textarea, select");
-		if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey && (event.altKey || !isWriting)) {
+		if (event.key === "?" && !isWriting) LATER.shortcuts().then((toggle) => toggle(), complain);
+		else if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey && (event.altKey || !isWriting)) {
 			event.preventDefault();
 			this.#nextWaiting();
 		} else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {

@@ -7,6 +7,7 @@ import { onArrows, onLongPress, rove } from "./messageactions.js";
 import { between, outageItem } from "./outages.js";
 import { keyOf } from "./timeline.js";
 
+const SOON = 3_600_000; // ms after a send in which the same text is probably it
 const TOGETHER = 300_000; // ms within which messages of one sender stand together
 
 export class MessageList {
@@ -14,8 +15,8 @@ export class MessageList {
 	element = h("ol.messages");
 
 	// watch(li, message): told of each new item. on: what the buttons of a message do.
-	constructor({ timeline, isGroup, watch, on }) {
-		Object.assign(this, { timeline, isGroup, watch, on });
+	constructor({ timeline, isGroup, watch, isDismissed, on }) {
+		Object.assign(this, { timeline, isGroup, watch, isDismissed, on });
 		onLongPress(this.element);
 		onArrows(this.element);
 	}
@@ -80,13 +81,22 @@ export class MessageList {
 		if (focused && document.activeElement === document.body) kept.get(focused)?.li.querySelector("[popovertarget]").focus({ preventScroll: true });
 	}
 
+	// When the same text arrived, soon after a send of which that is not known.
+	#twin({ message_text: text, timestamp }) {
+		const isSame = (one) => one.direction === "outgoing" && !["failed", "unknown", "queued", "pending"].includes(one.status) && one.message_text === text && one.timestamp >= timestamp && one.timestamp < timestamp + SOON;
+		return text ? this.timeline.messages.find(isSame)?.timestamp : null;
+	}
+
 	#make(message, key, follows, { found: wanted, name, receipts }) {
 		const quoted = message.reply_to ? this.timeline.find(message.reply_to) : null;
 		const found = wanted !== null && (message.message_id === wanted || message.send_id === wanted);
 		const known = this.#items.get(key);
-		const look = `${follows} ${found} ${message.status} ${message.reason} ${receipts} ${quoted?.rev} ${Boolean(message.versions)}`;
+		const wrong = ["failed", "unknown"].includes(message.status);
+		const dismissed = wrong && Boolean(message.send_id) && this.isDismissed(message);
+		const twin = wrong && !dismissed ? this.#twin(message) : null;
+		const look = `${follows} ${found} ${message.status} ${message.reason} ${receipts} ${quoted?.rev} ${Boolean(message.versions)} ${dismissed} ${twin}`;
 		if (known?.message === message && known.look === look) return known;
-		const li = bubble(message, { key, follows, found, quoted, receipts, group: this.isGroup, name, on: this.on });
+		const li = bubble(message, { key, follows, found, quoted, receipts, dismissed, twin, group: this.isGroup, name, on: this.on });
 		this.watch(li, message);
 		return { li, message, look };
 	}

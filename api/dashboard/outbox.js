@@ -85,6 +85,16 @@ export class Outbox {
 		this.#sending.delete(one.send_id);
 	}
 
+	// What went wrong with one of the server's sends, and was seen.
+	dismiss(one) {
+		device.keep(`${this.prefix}dismissed ${one.send_id}`, "1");
+		this.#changed(one);
+	}
+
+	isDismissed(one) {
+		return device.has(`${this.prefix}dismissed ${one.send_id}`);
+	}
+
 	discard(one) {
 		this.#letters.delete(one.send_id);
 		device.keep(`${this.prefix}letter ${one.send_id}`, null);

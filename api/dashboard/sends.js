@@ -55,6 +55,6 @@ export function send(one) {
 
 // Asks the gateway what became of a send, and says it.
 export async function reconcile(message) {
-	const told = await post(`/api/sends/${encodeURIComponent(message.send_id)}/reconcile`, {}).catch((error) => ({ explanation: error.message }));
-	toast(told.explanation ?? t(`status_${told.status}`));
+	const path = `/api/sends/${encodeURIComponent(message.send_id)}/reconcile`;
+	toast(await post(path, {}).then((told) => t(told.settled ? `status_${told.status}` : "not_settled"), (error) => error.message));
 }

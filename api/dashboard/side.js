@@ -11,6 +11,7 @@ import { accounts, sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
 import { SearchFilters } from "./searchfilters.js";
+import { onSwipe } from "./swipe.js";
 
 const TYPING = 200; // ms of rest before a search begins
 const HITS = 30;
@@ -42,6 +43,7 @@ export class Side {
 			height: (item) => (item.heading ? 48 : item.foot ? 96 : 72),
 			onNearEnd: () => this.#more(),
 		});
+		onSwipe(this.rows.element);
 		this.empty = h("div.blank", { hidden: true });
 		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.narrow.element, this.empty, this.rows.element);
 		this.learned();

@@ -2,6 +2,7 @@
 // {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
 
 import { texts as chat } from "./texts_chat.js";
+import { texts as failures } from "./texts_failures.js";
 import { texts as people } from "./texts_people.js";
 import { texts as sessions } from "./texts_sessions.js";
 import { texts as setup } from "./texts_setup.js";
@@ -15,6 +16,7 @@ export const texts = {
 	...setup,
 	...today,
 	...people,
+	...failures,
 
 	history: ["History", "इतिहास"],
 	language: ["Language", "भाषा"],
