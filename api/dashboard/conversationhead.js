@@ -1,12 +1,11 @@
 // The head of a conversation: who it is with, and what can be done with it as a whole.
 
-import { chatPath } from "./calls.js";
 import { isUnread, waits } from "./chatrow.js";
 import { h } from "./element.js";
 import { Find } from "./find.js";
 import { icon, tool } from "./icons.js";
 import { t } from "./language.js";
-import { menu } from "./overlay.js";
+import { complain, menu } from "./overlay.js";
 import { accounts, avatar, nameOf, sessionMark, spelled } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { go } from "./route.js";
@@ -43,10 +42,10 @@ export class Head {
 	}
 
 	#actions() {
-		const { address, session, facts, chat } = this.conversation;
-		const file = (format) => [t("save_as", { format: format.toUpperCase() }), "save", `${chatPath(address, "/export")}?${new URLSearchParams({ format, session_id: session })}`];
+		const { facts, chat } = this.conversation;
 		const unread = chat && facts.scopes.includes("write") ? [[t(isUnread(chat) ? "mark_read" : "mark_unread"), "dot", () => this.#toggle(chat)]] : [];
-		return [...unread, [t("print"), "document", () => print()], ...["txt", "csv", "ndjson"].map(file)];
+		const exporting = () => import("./exporting.js").then(({ open }) => open(this.conversation), complain);
+		return [...unread, [t("export"), "save", exporting]];
 	}
 
 	// Who stays in the chat would read it again.

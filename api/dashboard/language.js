@@ -26,6 +26,7 @@ function format(options) {
 
 export const clock = format({ timeStyle: "short" });
 export const full = format({ dateStyle: "full", timeStyle: "long" });
+export const longDay = format({ dateStyle: "full" });
 export const moment = format({ dateStyle: "medium", timeStyle: "short" });
 const weekday = format({ weekday: "long" });
 export const weekdayBriefly = format({ weekday: "short" });

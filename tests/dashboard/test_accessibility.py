@@ -34,6 +34,13 @@ def searched_chat(reader: BrowserUser) -> None:
     expect(reader.page.locator(".found")).to_be_visible()
 
 
+def exporting(reader: BrowserUser) -> None:
+    conversation(reader)
+    reader.page.get_by_role("button", name="More about this chat").click()
+    reader.page.get_by_role("button", name="Save or print").click()
+    expect(reader.page.get_by_role("dialog")).to_be_visible()
+
+
 def nothing_found(reader: BrowserUser) -> None:
     reader.sign_in().get_by_role("searchbox").fill("nowhere to be found")
     expect(reader.page.get_by_role("heading", name="Nothing found")).to_be_visible()
@@ -68,7 +75,19 @@ def door(reader: BrowserUser) -> None:
     expect(reader.page.get_by_role("alert")).to_be_visible()
 
 
-VIEWS = (list_of_chats, conversation, found, searched_chat, nothing_found, operations, settings, people, date, door)
+VIEWS = (
+    list_of_chats,
+    conversation,
+    found,
+    searched_chat,
+    exporting,
+    nothing_found,
+    operations,
+    settings,
+    people,
+    date,
+    door,
+)
 
 
 @pytest.fixture

@@ -1,0 +1,61 @@
+// A conversation as a file or on paper: for a period, with names, in the reader's zone.
+
+import { chatPath } from "./calls.js";
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+import { t } from "./language.js";
+import { complain } from "./overlay.js";
+import { nameOf } from "./people.js";
+import { printed } from "./paper.js";
+import { day, midnight } from "./searchfilters.js";
+
+const FORMATS = { txt: "save_text", xlsx: "save_spreadsheet", csv: "save_csv", ndjson: "save_all" };
+
+// Opens the dialog for a conversation: {chat, address, session, isGroup}.
+export function open(conversation) {
+	const { address, session } = conversation;
+	const from = day("from_day", () => draw());
+	const until = day("until_day", () => draw());
+	const period = () => ({ since: midnight(from.value, 0), until: midnight(until.value, 1) });
+	const links = Object.entries(FORMATS).map(([format, name]) => [format, h("a.button", { download: true }, icon("save"), " ", t(name))]);
+	const paper = h("button.button", { click: () => print() }, icon("document"), " ", t("print_or_pdf"));
+	const told = h("p.small", { role: "status" });
+	const close = h("button.button", { click: () => dialog.close() }, t("close"));
+	const dialog = h(
+		"dialog.card",
+		{ "aria-label": t("export"), close: () => dialog.remove() },
+		h("h2", t("export")),
+		h("p", h("bdi", nameOf(conversation.chat ?? conversation))),
+		h("div.period", h("label", t("from_day"), from), h("label", t("until_day"), until)),
+		h("p.small.muted", t("times_in_zone", { zone: zone() })),
+		h("div.choices", links.map(([, link]) => link), paper),
+		told,
+		close,
+	);
+
+	function draw() {
+		for (const [format, link] of links) {
+			const wanted = { format, session_id: session, zone: zone(), ...period() };
+			link.href = `${chatPath(address, "/export")}?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value))}`;
+		}
+	}
+
+	async function print() {
+		paper.disabled = true;
+		told.textContent = t("loading");
+		const made = await printed(conversation, period()).catch(complain);
+		paper.disabled = false;
+		told.textContent = "";
+		if (!made) return;
+		dialog.close();
+		made.print();
+	}
+
+	draw();
+	document.body.append(dialog);
+	dialog.showModal();
+}
+
+function zone() {
+	return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
