@@ -17,7 +17,6 @@ export const texts = {
 	...today,
 	...people,
 	...failures,
-
 	history: ["History", "इतिहास"],
 	language: ["Language", "भाषा"],
 	settings: ["Settings", "सेटिंग"],

@@ -38,17 +38,8 @@ from worker.senders import dispatch
 ASHA, LID, RAVI, GROUP = world.ASHA, world.LID_OF_ASHA, world.RAVI, world.GROUP
 SESSION, OTHER_SESSION = world.SESSIONS
 ERASED_WORDS = (
-    ASHA,
-    LID.partition("@")[0],
-    "Asha Rao",
-    "zebra one",
-    "zebra two",
-    "zebra three",
-    "zebra four",
-    "zebra five",
-    "🦓",
-    "striped label",
-    "striped note",
+    *(ASHA, LID.partition("@")[0], "Asha Rao", "🦓", "striped label", "striped note"),
+    *(f"zebra {number}" for number in ("one", "two", "three", "four", "five")),
 )
 """Her addresses, her name, her words, and what users wrote about her."""
 SCENARIO_NUMBERS = itertools.count(1)

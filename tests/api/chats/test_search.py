@@ -21,11 +21,9 @@ from tests.support.history_writer import (
 
 def search(client: ApiClient, q: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
     """The results of a query after all messages were indexed."""
-    while True:
-        data = client.get_data("/api/search", q=q, **parameters)
-        if data["complete"]:
-            return data
+    while not (data := client.get_data("/api/search", q=q, **parameters))["complete"]:
         time.sleep(0.05)
+    return data
 
 
 def texts(client: ApiClient, q: str, **parameters: str | int) -> list[str]:
