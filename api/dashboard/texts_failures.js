@@ -11,6 +11,7 @@ export const texts = {
 	error_file: ["This file cannot be sent.", "यह फ़ाइल नहीं भेजी जा सकती।"],
 	error_gateway: ["No gateway is set up for this.", "इसके लिए कोई गेटवे नहीं है।"],
 	error_broad: ["Nearly every message has these words.", "ये शब्द लगभग हर संदेश में हैं।"],
+	error_large: ["Too much for one file. Choose a shorter period.", "एक फ़ाइल के लिए बहुत ज़्यादा। छोटी अवधि चुनें।"],
 	error_old: ["The history has changed. Reload the page.", "इतिहास बदल गया है। पेज फिर लोड करें।"],
 	error_name: ["Choose another name.", "दूसरा नाम चुनें।"],
 	error_other: ["That did not work ({status}).", "यह नहीं हो पाया ({status})।"],
