@@ -52,8 +52,7 @@ _READ_FLAG_BODY: Schema = {
         {
             "type": "object",
             "description": "Mark as read.",
-            "properties": {"up_to": _UP_TO, "as_of": _AS_OF},
-            "not": {"properties": {"unread": {"const": True}}, "required": ["unread"]},
+            "properties": {"up_to": _UP_TO, "as_of": _AS_OF, "unread": {"type": ["boolean", "null"]}},
         },
         {
             "type": "object",

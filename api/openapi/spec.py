@@ -80,7 +80,9 @@ def success(description: str, data: Schema, **more: Schema) -> Schema:
 
 def errors(*statuses: int) -> Schema:
     """The error envelope, for the statuses of every operation and for these."""
-    return {str(status): response("Error.", ref("Error")) for status in sorted({400, 401, 403, 429, 503, *statuses})}
+    return {
+        str(status): response("Error.", ref("Error")) for status in sorted({400, 401, 403, 429, 431, 503, *statuses})
+    }
 
 
 def links(**operations: tuple[str, str, str]) -> Schema:
