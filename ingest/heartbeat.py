@@ -19,6 +19,8 @@ from ingest.tail.tail import Tail
 from ingest.writer_position import FormerWriters, WriterPosition
 
 INTERVAL_SECONDS = 1.0
+REPEAT_SECONDS = 15.0
+"""How long the end of a writer is reported again, in case Redis loses the report."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Heartbeat:
     """Whether Redis does not let this user write the reports."""
     _host: str = field(default_factory=socket.gethostname)
     _reported_writer: str = ""
+    _ended_at: dict[str, float] = field(default_factory=dict[str, float])
+    """When the end of each former writer was reported first."""
 
     async def run(self) -> None:
         """Report once a second until cancelled; a report that Redis does not take is replaced by the next."""
@@ -63,7 +67,13 @@ class Heartbeat:
             return False
         self.is_forbidden = False
         if is_empty:
-            self.former_writers.remove(former)
+            now = time.monotonic()
+            for position in former:
+                self._ended_at.setdefault(position.writer, now)
+            done = [one for one in former if now - self._ended_at[one.writer] > REPEAT_SECONDS]
+            for position in done:
+                del self._ended_at[position.writer]
+            self.former_writers.remove(done)
         return is_empty
 
     async def _exchange(self, own: WriterReport, former: list[WriterReport]) -> None:

@@ -104,6 +104,24 @@ def test_a_writer_that_died_is_reported_as_ended_once_its_files_are_sent(
     assert not before
 
 
+def test_the_end_of_a_writer_is_reported_again_to_a_redis_that_lost_the_report(
+    own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Otherwise the ledger would wait for the dead writer's word until a person accepts its end."""
+
+    def reported_end(writer: str) -> bool:
+        fields = cast("dict[bytes, bytes]", client.hgetall(contract.WRITERS))
+        return any(report.ended for report in writer_reports.from_hash(fields) if report.writer == writer)
+
+    with IngestProcess(own_valkey.url, tmp_path) as ingest:
+        writer = ingest.post_webhook(b"x").json["batch"].split(":")[0]
+        ingest.kill()
+        ingest.start()
+        wait_until(lambda: reported_end(writer))
+        lose_everything(own_valkey)
+        wait_until(lambda: reported_end(writer))
+
+
 def test_a_writer_that_died_with_a_spool_ends_when_that_is_drained(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
