@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from ingest.batcher import Batcher
-from ingest.queue import consumer_group, contract, writer_reports
+from ingest.queue import consumer_group, contract, entry_ids, writer_reports
 from ingest.queue.entry_ids import EntryId
 from ingest.queue.writer_reports import WriterReport
 from ingest.spool.spool import Spool
@@ -114,4 +114,7 @@ def _committed_before(groups: object, pending: object) -> EntryId:
     if not isinstance(groups, list) or not isinstance(pending, dict):
         return (0, 0)
     group = consumer_group.position(cast("list[dict[str, object]]", groups))
-    return consumer_group.committed_before(group, cast("dict[str, bytes | None]", pending)["min"])
+    if group is None:
+        return (0, 0)
+    oldest_pending = cast("dict[str, bytes | None]", pending)["min"]
+    return entry_ids.parse(consumer_group.committed_before(group, oldest_pending))

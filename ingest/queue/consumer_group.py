@@ -9,7 +9,6 @@ from typing import cast
 
 from ingest.queue import entry_ids
 from ingest.queue.contract import CONSUMER_GROUP
-from ingest.queue.entry_ids import EntryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,7 @@ def position(groups: Iterable[Mapping[str, object]]) -> GroupPosition | None:
     return None
 
 
-def committed_before(group: GroupPosition | None, oldest_pending: bytes | None) -> EntryId:
+def committed_before(group: GroupPosition, oldest_pending: bytes | None) -> bytes:
     """All entries with smaller ids are committed; `oldest_pending` must have been read after the group's position."""
-    if group is None:
-        return (0, 0)
-    milliseconds, sequence = entry_ids.parse(group.last_delivered_id)
-    undelivered = (milliseconds, sequence + 1)
-    return undelivered if oldest_pending is None else min(undelivered, entry_ids.parse(oldest_pending))
+    undelivered = entry_ids.successor(group.last_delivered_id)
+    return undelivered if oldest_pending is None else min(undelivered, oldest_pending, key=entry_ids.parse)

@@ -13,8 +13,8 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from ingest.queue import entry_ids
 from ingest.queue.contract import STREAM
-from worker.drain import stream
 from worker.drain.stream import StreamState
 
 DEFAULT_SHARE = 1 / 8
@@ -64,8 +64,8 @@ class KeptEntries:
     def covered_seconds(self) -> float:
         """Seconds for which this worker knows that the stream still has every commit."""
         now = self._monotonic()
-        trimmed = stream.order(self._trimmed_before)
-        covering = (at.at for at in self._checkpoints if stream.order(at.committed_before) >= trimmed)
+        trimmed = entry_ids.parse(self._trimmed_before)
+        covering = (at.at for at in self._checkpoints if entry_ids.parse(at.committed_before) >= trimmed)
         return min(self._keep_seconds, now - next(covering, now))
 
     @property
@@ -79,7 +79,7 @@ class KeptEntries:
         if bound is None:
             self._checkpoints.clear()
             return
-        if self._checkpoints and stream.order(self._checkpoints[-1].committed_before) > stream.order(bound):
+        if self._checkpoints and entry_ids.parse(self._checkpoints[-1].committed_before) > entry_ids.parse(bound):
             self._checkpoints.clear()  # entries are applied again
         now = self._monotonic()
         self._checkpoints.append(_Checkpoint(now, bound))
@@ -87,11 +87,11 @@ class KeptEntries:
             self._checkpoints.popleft()
         oldest = self._checkpoints[0]
         expired = oldest.committed_before if oldest.at <= now - self._keep_seconds else b"0-0"
-        before = max(expired, excess := self._excess_before(state, bound), key=stream.order)
-        if state.kept and stream.order(before) > stream.order(self._trimmed_before):
+        before = max(expired, excess := self._excess_before(state, bound), key=entry_ids.parse)
+        if state.kept and entry_ids.parse(before) > entry_ids.parse(self._trimmed_before):
             self._remove_before(before)
             self._trimmed_before = before
-            if stream.order(excess) > stream.order(expired):
+            if entry_ids.parse(excess) > entry_ids.parse(expired):
                 self._limited_at = now
 
     def _remove_before(self, entry_id: bytes) -> None:
@@ -108,9 +108,9 @@ class KeptEntries:
         first = cast("list[tuple[bytes, object]]", self._redis.xrange(STREAM, count=1))
         if not first:
             return b"0-0"
-        start, end = stream.order(first[0][0])[0], stream.order(bound)[0]
+        start, end = entry_ids.parse(first[0][0])[0], entry_ids.parse(bound)[0]
         excess = 1 - self.limit_bytes / self.size_bytes
-        return min(b"%d-0" % (start + 1 + int((end - start + 1) * excess)), bound, key=stream.order)
+        return min(b"%d-0" % (start + 1 + int((end - start + 1) * excess)), bound, key=entry_ids.parse)
 
     def _measure(self, state: StreamState) -> None:
         try:

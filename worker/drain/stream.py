@@ -12,7 +12,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
-from ingest.queue import consumer_group
+from ingest.queue import consumer_group, entry_ids
 from ingest.queue.consumer_group import GroupPosition
 from ingest.queue.contract import CONSUMER_GROUP, DATABASE, STREAM
 
@@ -181,12 +181,12 @@ class StreamConsumer:
         if uncommitted is None:
             counted = position.pending + len(unread)
             uncommitted = counted if len(unread) < MAX_COUNTED else max(counted, length)
-        bounds = [cast("bytes", entry["message_id"]) for entry in pending] or [_successor(position.last_delivered_id)]
+        oldest_pending = next((cast("bytes", entry["message_id"]) for entry in pending), None)
         return StreamState(
             length,
             max(uncommitted, len(waiting)),
             min(map(_milliseconds, waiting), default=None),
-            min(bounds, key=order),
+            consumer_group.committed_before(position, oldest_pending),
         )
 
     def newest_acknowledged(self, count: int) -> list[EntryFields]:
@@ -234,17 +234,5 @@ class StreamConsumer:
         return consumer_group.position(groups)
 
 
-def order(entry_id: bytes) -> tuple[int, int]:
-    """The id as numbers, by which entries are in order."""
-    milliseconds, _, sequence = entry_id.partition(b"-")
-    return int(milliseconds), int(sequence or 0)
-
-
 def _milliseconds(entry_id: bytes) -> int:
-    return order(entry_id)[0]
-
-
-def _successor(entry_id: bytes) -> bytes:
-    """The smallest id after this one."""
-    milliseconds, sequence = order(entry_id)
-    return b"%d-%d" % (milliseconds, sequence + 1)
+    return entry_ids.parse(entry_id)[0]
