@@ -2,9 +2,10 @@
 
 from typing import LiteralString
 
+from store.reading import found_page
 from store.reading.annotation_sql import HAS_LABEL
 from store.reading.chat_scope import MEMBERS_CTE
-from store.reading.json_views import IS_UNREAD, MESSAGE_BYTES, MESSAGE_JSON
+from store.reading.json_views import IS_UNREAD, MESSAGE_BYTES
 from store.reading.search_query import SearchQuery
 
 
@@ -81,23 +82,5 @@ def build(  # noqa: PLR0913 - ways to search
     """  # noqa: S608 - assembled from literals only, which the type proves
     if count_only:
         return f"WITH {MEMBERS_CTE} SELECT count(*) FROM ({found}) AS found"  # noqa: S608 - as above
-    return f"""
-        WITH {MEMBERS_CTE}
-        SELECT hit.timestamp, hit.id, {MESSAGE_JSON}, canonical.name,
-            concat_ws(' ', m.message_text, m.caption, m.file_name), hit.candidates
-        FROM (
-            SELECT found.*, count(*) OVER () AS candidates, sum(found.bytes)
-                    OVER (ORDER BY found.timestamp DESC, found.id DESC ROWS UNBOUNDED PRECEDING) - found.bytes
-                AS bytes_before
-            FROM (
-                {found}
-            ) AS found
-        ) AS hit
-        -- All columns, because MESSAGE_JSON decides which are used.
-        CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = hit.id LIMIT 1) AS m
-        CROSS JOIN LATERAL (
-            SELECT c.chat_id, c.address, c.name FROM chats AS c WHERE c.chat_id = hit.canonical_chat_id LIMIT 1
-        ) AS canonical
-        WHERE hit.bytes_before < %(max_bytes)s
-        ORDER BY hit.timestamp DESC, hit.id DESC
-    """  # noqa: S608 - as above
+    columns: LiteralString = "concat_ws(' ', m.message_text, m.caption, m.file_name), hit.candidates"
+    return f"WITH {MEMBERS_CTE} {found_page.build(found, columns)}"

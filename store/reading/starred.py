@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
+from store.reading import found_page
 from store.reading.annotation_sql import HAS_LABEL
-from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON
+from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +30,18 @@ class StarredPage:
 
 
 _AFTER_LAST = StarredPosition(MAX_BIGINT, MAX_BIGINT)
-_QUERY: LiteralString = f"""
-    SELECT hit.timestamp, hit.id, {MESSAGE_JSON}, canonical.name, hit.candidates
-    FROM (
-        SELECT found.*, count(*) OVER () AS candidates, sum(found.bytes)
-                OVER (ORDER BY found.timestamp DESC, found.id DESC ROWS UNBOUNDED PRECEDING) - found.bytes
-            AS bytes_before
-        FROM (
-            SELECT m.timestamp, m.id, {MESSAGE_BYTES} AS bytes, c.chat_id AS canonical_chat_id
-            FROM whatsapp_messages AS m
-            JOIN chats AS member ON member.chat_id = m.chat_id
-            JOIN chats AS c ON c.chat_id = member.canonical_chat_id
-            WHERE m.starred AND NOT m.is_duplicate AND (m.timestamp, m.id) < (%(timestamp)s, %(id)s)
-                AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
-                AND (%(label)s::text IS NULL OR {HAS_LABEL})
-            ORDER BY m.timestamp DESC, m.id DESC
-            LIMIT %(limit)s
-        ) AS found
-    ) AS hit
-    -- All columns, because MESSAGE_JSON decides which are used.
-    CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = hit.id LIMIT 1) AS m
-    CROSS JOIN LATERAL (
-        SELECT c.chat_id, c.address, c.name FROM chats AS c WHERE c.chat_id = hit.canonical_chat_id LIMIT 1
-    ) AS canonical
-    WHERE hit.bytes_before < %(max_bytes)s
-    ORDER BY hit.timestamp DESC, hit.id DESC
+_FOUND: LiteralString = f"""
+    SELECT m.timestamp, m.id, {MESSAGE_BYTES} AS bytes, c.chat_id AS canonical_chat_id
+    FROM whatsapp_messages AS m
+    JOIN chats AS member ON member.chat_id = m.chat_id
+    JOIN chats AS c ON c.chat_id = member.canonical_chat_id
+    WHERE m.starred AND NOT m.is_duplicate AND (m.timestamp, m.id) < (%(timestamp)s, %(id)s)
+        AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+        AND (%(label)s::text IS NULL OR {HAS_LABEL})
+    ORDER BY m.timestamp DESC, m.id DESC
+    LIMIT %(limit)s
 """  # noqa: S608 - assembled from literals only, which the type proves
+_QUERY = found_page.build(_FOUND, "hit.candidates")
 
 
 def page(
