@@ -2,10 +2,10 @@
 
 import { get, patch, post, remove } from "./calls.js";
 import { announce, h } from "./element.js";
-import { icon } from "./icons.js";
 import { moment, span, t, time } from "./language.js";
 import { complain, menu, toast } from "./overlay.js";
 import { accounts, nameOf, phone, sessionName } from "./people.js";
+import { View, card, heads, wide } from "./view.js";
 
 const DAY = 86_400_000; // ms
 const LIVES = [1, 7, 30, 90, 365]; // days until a token expires
@@ -26,22 +26,15 @@ const ago = (ms) => t("ago", { span: span(Date.now() - ms) });
 const lasting = (days) => (days ? new Date(Date.now() + days * DAY).toISOString() : null);
 const choices = (label) => [["", t("never")], ...LIVES.map((days) => [days, t(label, { count: days })])];
 
-export class Access {
+export class Access extends View {
 	constructor({ facts }) {
+		super();
 		this.facts = facts;
 		this.made = h("div.made", { role: "status" });
 		this.tokens = new Pages("/api/tokens", "tokens", "who_has_access", ["token_name", "rights", "sessions", "last_used", "expires", "actions"], (one) => this.#row(one), "nobody_yet");
 		this.log = new Pages("/api/audit", "entries", "audit_log", ["when", "who", "deed", "about"], (one) => entry(one), "nothing_done");
-		const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
-		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t("people")));
-		this.element = h("div.operations", { tabindex: -1 }, h("div", head, card("new_access", this.#form(), this.made), card("who_has_access", this.tokens.element), card("audit_log", this.log.element)));
+		this.frame("people", card("new_access", this.#form(), this.made), card("who_has_access", this.tokens.element), card("audit_log", this.log.element));
 		this.again();
-	}
-
-	close() {}
-
-	focus() {
-		this.element.focus({ preventScroll: true });
 	}
 
 	// What could not be loaded is asked for again.
@@ -127,10 +120,10 @@ class Pages {
 	constructor(path, field, label, columns, cells, nothing) {
 		Object.assign(this, { path, field, cells, nothing });
 		this.body = h("tbody");
-		this.table = h("table", h("thead", h("tr", columns.map((name) => h("th", { scope: "col" }, t(name))))), this.body);
+		this.table = h("table", heads(columns), this.body);
 		this.told = h("p.muted", t("loading"));
 		this.more = h("button.button", { hidden: true, click: () => this.load(this.#cursor) }, t("show_more"));
-		this.element = h("div.pages", h("div.wide", { tabindex: 0, role: "region", "aria-label": t(label) }, this.table), this.told, this.more);
+		this.element = h("div.pages", wide(label, this.table), this.told, this.more);
 		this.table.hidden = true;
 	}
 

@@ -4,12 +4,12 @@ import { chatPath } from "./calls.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
-import { complain } from "./overlay.js";
+import { complain, dialog } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { printed } from "./paper.js";
 import { day, midnight } from "./searchfilters.js";
 
-const FORMATS = { txt: "save_text", xlsx: "save_spreadsheet", csv: "save_csv", ndjson: "save_all" };
+const FORMATS = { txt: "type_text", xlsx: "save_spreadsheet", csv: "save_csv", ndjson: "save_all" };
 
 // Opens the dialog for a conversation: {chat, address, session, isGroup}.
 export function open(conversation) {
@@ -20,19 +20,6 @@ export function open(conversation) {
 	const links = Object.entries(FORMATS).map(([format, name]) => [format, h("a.button", { download: true }, icon("save"), " ", t(name))]);
 	const paper = h("button.button", { click: () => print() }, icon("document"), " ", t("print_or_pdf"));
 	const told = h("p.small", { role: "status" });
-	const close = h("button.button", { click: () => dialog.close() }, t("close"));
-	const dialog = h(
-		"dialog.card",
-		{ "aria-label": t("export"), close: () => dialog.remove() },
-		h("h2", t("export")),
-		h("p", h("bdi", nameOf(conversation.chat ?? conversation))),
-		h("div.period", h("label", t("from_day"), from), h("label", t("until_day"), until)),
-		h("p.small.muted", t("times_in_zone", { zone: zone() })),
-		h("div.choices", links.map(([, link]) => link), paper),
-		told,
-		close,
-	);
-
 	function draw() {
 		for (const [format, link] of links) {
 			const wanted = { format, session_id: session, zone: zone(), ...period() };
@@ -47,13 +34,19 @@ export function open(conversation) {
 		paper.disabled = false;
 		told.textContent = "";
 		if (!made) return;
-		dialog.close();
+		shown.close();
 		made.print();
 	}
 
 	draw();
-	document.body.append(dialog);
-	dialog.showModal();
+	const shown = dialog(
+		t("export"),
+		h("p", h("bdi", nameOf(conversation.chat ?? conversation))),
+		h("div.period", h("label", t("from_day"), from), h("label", t("until_day"), until)),
+		h("p.small.muted", t("times_in_zone", { zone: zone() })),
+		h("div.choices", links.map(([, link]) => link), paper),
+		told,
+	);
 }
 
 function zone() {

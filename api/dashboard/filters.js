@@ -14,6 +14,10 @@ export function count(value) {
 	return h("span.count", !value ? "" : value >= 1000 ? "999+" : number(value));
 }
 
+const COUNTED = 1000; // matches up to which the API counts
+
+export const upTo = (count) => (count >= COUNTED ? `${number(COUNTED)}+` : number(count));
+
 // options: [value, its name]
 export function choice(label, all, options, chosen, pick) {
 	return h("select.chip", { "aria-label": label, change: ({ target }) => pick(target.value || undefined) }, h("option", { value: "" }, all), options.map(([value, name]) => h("option", { value, selected: value === chosen }, name)));

@@ -2,15 +2,15 @@
 
 import { get } from "./calls.js";
 import { h } from "./element.js";
+import { upTo } from "./filters.js";
 import { icon, tool } from "./icons.js";
 import { number, t } from "./language.js";
 import { pattern, show } from "./marks.js";
-import { SearchFilters } from "./searchfilters.js";
+import { SearchFilters, searchField } from "./searchfilters.js";
 
 const TYPING = 250; // ms of rest before a search begins
 const PAGE = 100;
 const PAGES = 10; // that are asked for to find the match from which the reader comes
-const COUNTED = 1000; // matches up to which the API counts
 
 export class Find {
 	#q = "";
@@ -24,7 +24,7 @@ export class Find {
 
 	constructor(conversation) {
 		this.conversation = conversation;
-		this.input = h("input.field", { type: "search", placeholder: t("search_in_chat"), "aria-label": t("search_in_chat"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
+		this.input = searchField("search_in_chat", () => this.#typed(), (event) => this.#key(event));
 		this.told = h("span.small", { role: "status" });
 		this.older = tool("up", t("older_match"), { click: () => this.#step(1) });
 		this.newer = tool("down", t("newer_match"), { click: () => this.#step(-1) });
@@ -110,7 +110,7 @@ export class Find {
 	#go(index, isThere = false) {
 		this.#index = index;
 		const { count, cursor } = this.#answer;
-		const all = count === null ? null : count >= COUNTED ? `${number(COUNTED)}+` : number(count);
+		const all = count === null ? null : upTo(count);
 		this.#tell(all ? t("match_of", { n: index + 1, all }) : number(index + 1));
 		this.older.disabled = index + 1 >= this.#hits.length && !cursor;
 		this.newer.disabled = index === 0;

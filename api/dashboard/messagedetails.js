@@ -28,7 +28,7 @@ function rows({ message, receipts, copies, sent_by: sentBy }, sessions) {
 	return [
 		row(t(isIn ? "from" : "to"), h("bdi", message.sender_name ?? ""), " ", h("bdi", spelled(who ?? message.address))),
 		sentBy && row(t("sent_by"), h("bdi", sentBy)),
-		at(t("written_at"), message.timestamp),
+		at(t("time"), message.timestamp),
 		...copies.map((copy) => at(t("received_from", { session: sessionName(sessions, copy.session_id) }), Date.parse(copy.received_at))),
 		...receipts.map((one) => at(t(`status_${one.status}`), Date.parse(one.at))),
 		row(t("message_id"), h("code", message.message_id)),

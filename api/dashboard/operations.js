@@ -3,12 +3,13 @@
 import { get, post } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
-import { icon, tool } from "./icons.js";
+import { tool } from "./icons.js";
 import { clock, moment, number, span, t, time } from "./language.js";
 import { outageItem, windows } from "./outages.js";
 import { toast } from "./overlay.js";
 import { phone, sessionMark, sessionName } from "./people.js";
 import { sessionForm } from "./sessionform.js";
+import { View, card, figure, heads, legend, wide } from "./view.js";
 
 const OFTEN = 3000; // ms between two looks at what changes with every event
 const SELDOM = 5; // looks after which the rest is asked for, too
@@ -17,46 +18,32 @@ const MEANS = ["noise", "parked", "forgotten", "duplicate", "written_off"];
 const COLUMNS = ["session", "state", "last_event", "last_ping", "never_seen"];
 const WELL = { connected: "good", disconnected: "bad", logged_out: "bad", connecting: "warn" };
 
-export class Operations {
-	#timer = null;
+export class Operations extends View {
 	#looks = 0;
 	#cursor = null;
-	#ended = false;
 
 	constructor({ facts }) {
+		super();
 		this.facts = facts;
 		this.figures = h("dl.figures");
 		this.chart = h("div");
 		this.ledger = h("table");
-		this.sessions = h("div.wide", { tabindex: 0, role: "region", "aria-label": t("sessions") });
+		this.sessions = wide("sessions");
 		this.outages = h("ol.outages");
 		this.parked = h("ol.parked");
 		this.more = h("button.button", { hidden: true, click: () => this.#parked(true) }, t("show_more"));
-		this.problem = h("p.wrong", { role: "alert", hidden: true });
-		const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
-		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t("operations")));
 		const two = h("div.two", card("last_hour", this.chart), card("ledger", this.ledger));
-		this.element = h("div.operations", { tabindex: -1 }, h("div", head, this.problem, this.figures, two, card("sessions", this.sessions), card("outages", this.outages), card("parked", this.parked, this.more)));
+		this.frame("operations", this.figures, two, card("sessions", this.sessions), card("outages", this.outages), card("parked", this.parked, this.more));
 		this.#look();
-	}
-
-	close() {
-		clearTimeout(this.#timer);
-		this.#ended = true;
-	}
-
-	focus() {
-		this.element.focus({ preventScroll: true });
 	}
 
 	async #look() {
 		const seldom = this.#looks++ % SELDOM === 0 ? [this.#hour(), this.#sessions(), this.#parked()] : [];
 		const asked = document.hidden ? [] : [this.#now(), ...seldom];
 		const failed = (await Promise.allSettled(asked)).find((one) => one.status === "rejected")?.reason;
-		if (this.#ended) return;
-		this.problem.hidden = !failed;
-		this.problem.textContent = failed?.message;
-		this.#timer = setTimeout(() => this.#look(), OFTEN);
+		if (this.ended) return;
+		this.fail(failed);
+		this.timer = setTimeout(() => this.#look(), OFTEN);
 	}
 
 	async #now() {
@@ -64,7 +51,6 @@ export class Operations {
 		const { waiting, received, parked } = told;
 		const oldest = told.oldest_waiting_at && Date.now() - Date.parse(told.oldest_waiting_at);
 		const lost = told.lost.reduce((sum, gap) => sum + gap.events, 0);
-		const figure = (name, value, about, look = "") => h("div", { class: `card ${look}` }, h("dt.small.muted", t(name)), h("dd", value, h("small", about)));
 		const of = (value) => (value === null ? "–" : number(value));
 		this.figures.replaceChildren(
 			waiting === null ? figure("queue", "–", t("no_worker"), "bad") : figure("queue", number(waiting), t("as_of", { span: span(Date.now() - Date.parse(told.as_of)) })),
@@ -91,9 +77,9 @@ export class Operations {
 			if (minute) [minute[0], minute[1]] = [minute[0] + one.incoming, minute[1] + one.outgoing];
 		}
 		const total = (side) => minutes.reduce((sum, minute) => sum + minute[side], 0);
-		const legend = [t("incoming", { n: total(0) }), t("outgoing", { n: total(1) })];
+		const words = [t("incoming", { n: total(0) }), t("outgoing", { n: total(1) })];
 		const ticks = [0, 15, 30, 45].map((minute) => [minute, clock(since + minute * 60_000)]);
-		this.chart.replaceChildren(chart(minutes, ticks, legend.join(", "), number), h("p.legend.muted", h("span.in", legend[0]), h("span.out", legend[1])));
+		this.chart.replaceChildren(chart(minutes, ticks, words.join(", "), number), legend(words));
 	}
 
 	// What is known of the sessions has changed.
@@ -128,7 +114,7 @@ export class Operations {
 				h("td", ago(one.last_ping_at)),
 				h("td.mono", one.never_seen.join(", ") || t("none")),
 			);
-		this.sessions.replaceChildren(h("table", h("thead", h("tr", COLUMNS.map((name) => h("th", { scope: "col" }, t(name))))), h("tbody", sessions.map(row))));
+		this.sessions.replaceChildren(h("table", heads(COLUMNS), h("tbody", sessions.map(row))));
 		const away = sessions.flatMap((one) => windows(one.outages).map((outage) => ({ ...outage, of: one.session_id }))).sort((a, b) => b.from - a.from);
 		const items = away.map((one) => {
 			const item = outageItem(one);

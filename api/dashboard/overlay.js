@@ -2,6 +2,7 @@
 
 import { h } from "./element.js";
 import { icon, tool } from "./icons.js";
+import { t } from "./language.js";
 
 let count = 0;
 
@@ -16,6 +17,14 @@ function made(item) {
 	if (item instanceof Element) return item;
 	const [text, name, act] = item;
 	return typeof act === "string" ? h("a", { href: act, download: true }, icon(name), text) : h("button", { click: act }, icon(name), text);
+}
+
+// Opens a dialog.
+export function dialog(title, ...inside) {
+	const made = h("dialog.card", { "aria-label": title, close: () => made.remove() }, h("h2", title), inside, h("button.button", { click: () => made.close() }, t("close")));
+	document.body.append(made);
+	made.showModal();
+	return made;
 }
 
 let shown = null;

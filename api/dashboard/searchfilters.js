@@ -24,6 +24,8 @@ export class SearchFilters {
 	}
 }
 
+export const searchField = (label, input, keydown) => h("input.field", { type: "search", placeholder: t(label), "aria-label": t(label), autocomplete: "off", spellcheck: "false", maxlength: 200, input, keydown });
+
 export function day(name, onChange) {
 	return h("input.chip", { type: "date", "aria-label": t(name), change: onChange });
 }

@@ -4,18 +4,17 @@ import { get } from "./calls.js";
 import { chatRow, hitRow, itemOf, newChats, newRow, unmarked } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
-import { FILTERS, chips, choice, count, limits } from "./filters.js";
+import { FILTERS, chips, choice, count, limits, upTo } from "./filters.js";
 import { icon } from "./icons.js";
-import { number, t } from "./language.js";
+import { t } from "./language.js";
 import { accounts, sessionName } from "./people.js";
 import { toggleUnread } from "./reading.js";
 import { Rows } from "./rows.js";
-import { SearchFilters } from "./searchfilters.js";
+import { SearchFilters, searchField } from "./searchfilters.js";
 import { onSwipe } from "./swipe.js";
 
 const TYPING = 200; // ms of rest before a search begins
 const HITS = 30;
-const COUNTED = 1000; // matches up to which the API counts
 const COUNTING = 2000; // ms between two counts of the chats
 
 export class Side {
@@ -33,7 +32,7 @@ export class Side {
 		Object.assign(this, { facts, onCount, onEmpty });
 		this.chats = new Chats(() => this.#show());
 		this.found = new Chats(() => this.#show());
-		this.input = h("input.field", { type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", spellcheck: "false", maxlength: 200, input: () => this.#typed(), keydown: (event) => this.#key(event) });
+		this.input = searchField("search", () => this.#typed(), (event) => this.#key(event));
 		this.chips = h("div.chips", { role: "group", "aria-label": t("filters") });
 		this.narrow = new SearchFilters(() => this.#find(this.#hits.q));
 		this.narrow.element.hidden = true;
@@ -215,7 +214,7 @@ export class Side {
 	#foundItems(hits) {
 		const chats = this.found.loading ? [] : [...this.found.list.slice(0, 5).map(itemOf), ...newChats(hits.q, this.found.list, this.chats.filter.session_id, this.facts)];
 		const messages = hits.list.map(itemOf);
-		const all = hits.count >= COUNTED ? `${number(COUNTED)}+` : (hits.count ?? "") && number(hits.count);
+		const all = (hits.count ?? "") && upTo(hits.count);
 		if (chats.length) chats.unshift({ key: "chats", heading: this.found.fuzzy ? t("similar_chats") : t("chats") });
 		if (messages.length) messages.unshift({ key: "hits", heading: `${hits.fuzzy ? t("similar_messages") : t("messages")} ${all}` });
 		if (messages.length && hits.complete === false) messages.push({ key: "incomplete", foot: t("search_incomplete") });

@@ -5,35 +5,27 @@ import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { number, t } from "./language.js";
 import { complain } from "./overlay.js";
+import { View, card } from "./view.js";
 
 const LOOKS = 60; // for the stored event, two a second
 const STEPS = ["test_ingest", "test_worker", "test_live"];
 
-export class Start {
-	#ended = false;
+export class Start extends View {
 	#told = () => {};
 
 	constructor({ facts }) {
+		super();
 		this.facts = facts;
 		this.inside = h("div.inside", h("p.muted", t("loading")));
-		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t("first_message")));
-		this.element = h("div.operations", { tabindex: -1 }, h("div", head, this.inside));
+		this.frame("first_message", this.inside);
 		this.again();
-	}
-
-	close() {
-		this.#ended = true;
-	}
-
-	focus() {
-		this.element.focus({ preventScroll: true });
 	}
 
 	// Asked anew until it is known.
 	async again() {
 		if (this.known) return;
 		const told = await get("/api/test-events").catch(() => null);
-		if (!told || this.known || this.#ended) return;
+		if (!told || this.known || this.ended) return;
 		this.known = told;
 		this.#draw(told);
 	}
@@ -47,7 +39,6 @@ export class Start {
 		const path = "/whatsapp-webhook";
 		const command = `.venv/bin/python -m api sak register --url HTTPS-ADDRESS${path} --write-env .env`;
 		const code = (text) => h("pre.mono", { tabindex: 0 }, text);
-		const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
 		const mayTest = this.facts.scopes.includes("admin");
 		this.result = h("ol.steps");
 		this.button = h("button.button.main", { click: () => this.#test() }, t("send_test_event"));
@@ -80,7 +71,7 @@ export class Start {
 	}
 
 	async #stored(digest) {
-		for (let look = 0; look < LOOKS && !this.#ended; look++) {
+		for (let look = 0; look < LOOKS && !this.ended; look++) {
 			if ((await get(`/api/test-events/${digest}`)).stored) return;
 			await pause(500);
 		}

@@ -28,7 +28,6 @@ export const texts = {
 	shown_once: ["Scan or copy it now: it is shown only once, and whoever has it is signed in.", "अभी स्कैन या कॉपी करें: यह एक ही बार दिखता है, और जिसके पास हो वह साइन इन हो जाता है।"],
 	copy_link: ["Copy the link", "लिंक कॉपी करें"],
 	copied: ["Copied.", "कॉपी हुआ।"],
-	done: ["Done", "हो गया"],
 	revoke: ["Revoke now", "अभी रद्द करें"],
 	sign_out_everywhere: ["Sign out everywhere", "हर जगह साइन आउट करें"],
 	token_expired: ["expired", "समाप्त"],

@@ -16,7 +16,6 @@ export const texts = {
 	unread_now: ["Unread now", "अभी अपठित"],
 	longest: ["longest {span}", "सबसे लंबा {span}"],
 	longest_waiting: ["Waiting longest", "सबसे देर से इंतज़ार में"],
-	messages_by_step: ["Messages", "संदेश"],
 	first_answer_by_step: ["Half of the first answers came within", "आधे पहले जवाब इतने में आए"],
 	as_table: ["As a table, with links", "तालिका में, लिंक के साथ"],
 	time: ["Time", "समय"],

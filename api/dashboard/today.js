@@ -3,10 +3,11 @@
 import { get } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
-import { icon } from "./icons.js";
+import { choice } from "./filters.js";
 import { clock, dateBriefly, dayOf, full, number, span, t, time, weekdayBriefly } from "./language.js";
 import { accounts, nameOf, sessionMark, sessionName } from "./people.js";
 import { go, toChat, toList, toToday } from "./route.js";
+import { View, card, figure, heads, legend, wide } from "./view.js";
 
 const HOUR = 3_600_000;
 const OFTEN = 60_000; // ms between two looks
@@ -19,28 +20,15 @@ const STEPS = {
 	week: { ticks: 3, tick: dateBriefly, named: (from, until) => `${dateBriefly(from)}–${dateBriefly(until - 1)}` },
 };
 
-export class Today {
-	#timer = null;
-	#ended = false;
-
+export class Today extends View {
 	constructor({ facts, place }) {
+		super();
 		Object.assign(this, { facts, step: place.by in STEPS ? place.by : "hour", session: place.session_id });
-		this.problem = h("p.wrong", { role: "alert", hidden: true });
 		this.inside = h("div.inside", h("p.muted", t("loading")));
 		this.choices = h("div.chips.bare", { role: "group", "aria-label": t("period") });
-		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t("today")));
-		this.element = h("div.operations", { tabindex: -1 }, h("div", head, this.choices, this.problem, this.inside));
+		this.frame("today", this.choices, this.inside);
 		this.learned();
 		this.#look();
-	}
-
-	close() {
-		clearTimeout(this.#timer);
-		this.#ended = true;
-	}
-
-	focus() {
-		this.element.focus({ preventScroll: true });
 	}
 
 	// What is known of the sessions has changed.
@@ -48,23 +36,22 @@ export class Today {
 		const { sessions } = this.facts;
 		const choices = accounts(sessions);
 		const steps = Object.keys(STEPS).map((step) => h("a.chip", { href: toToday({ by: step, session_id: this.session }), "aria-current": step === this.step ? "true" : null }, t(`by_${step}`)));
-		const options = choices.map((one) => h("option", { value: one.session_id, selected: one.session_id === this.session }, sessionName(sessions, one.session_id)));
-		const session = h("select.chip", { "aria-label": t("session"), change: ({ target }) => go(toToday({ by: this.step, session_id: target.value })) }, h("option", { value: "" }, t("all_sessions")), options);
+		const options = choices.map((one) => [one.session_id, sessionName(sessions, one.session_id)]);
+		const session = choice(t("session"), t("all_sessions"), options, this.session, (session_id) => go(toToday({ by: this.step, session_id })));
 		this.choices.replaceChildren(...steps, ...(choices.length > 1 ? [session] : []));
 		if (this.told) this.#draw();
 	}
 
 	async #look() {
 		const asked = document.hidden ? null : await this.#ask().catch((error) => error);
-		if (this.#ended) return;
+		if (this.ended) return;
 		const failed = asked instanceof Error;
-		this.problem.hidden = !failed;
-		this.problem.textContent = failed ? asked.message : "";
+		this.fail(failed && asked);
 		if (asked && !failed) {
 			this.told = asked;
 			this.#draw();
 		}
-		this.#timer = setTimeout(() => this.#look(), failed ? SOON : OFTEN);
+		this.timer = setTimeout(() => this.#look(), failed ? SOON : OFTEN);
 	}
 
 	async #ask() {
@@ -96,7 +83,6 @@ export class Today {
 		const sum = (list, key) => list.reduce((total, one) => total + one[key], 0);
 		const both = (list) => ({ incoming: sum(list, "incoming"), outgoing: sum(list, "outgoing") });
 		const all = this.#counts({ ...both(messages), ...responses }, period);
-		const figure = (name, value, about) => h("div.card", h("dt.small.muted", t(name)), h("dd", value, about && h("small", about)));
 		const longest = waiting.longest[0];
 		const figures = h(
 			"dl.figures",
@@ -116,7 +102,6 @@ export class Today {
 			const here = (list) => list.filter((each) => each.session_id === one.session_id || (one.account && one.account_sessions.includes(each.session_id)));
 			return { id: one.session_id, ...both(here(messages)), ...here(responses.by_session)[0], waits: here(waiting.by_session)[0] };
 		});
-		const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
 		const waits = waiting.longest.map((chat) => h("li", h("a", { href: toChat(chat.session_id, chat.address) }, h("bdi", nameOf(chat))), " ", time(Date.parse(chat.waiting_since), ago(chat))));
 		const wasOpen = this.inside.querySelector("details")?.open;
 		this.inside.replaceChildren(
@@ -132,10 +117,10 @@ export class Today {
 		const { ticks, tick } = STEPS[this.step];
 		const words = rows.flatMap((row, index) => (index % ticks ? [] : [[index, tick(row.begins)]]));
 		const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
-		const legend = [t("incoming", { n: total("incoming") }), t("outgoing", { n: total("outgoing") })];
+		const names = [t("incoming", { n: total("incoming") }), t("outgoing", { n: total("outgoing") })];
 		const medians = rows.map((row) => [(row.median_seconds ?? 0) / 60, 0]);
 		return [
-			["messages_by_step", chart(rows.map((row) => [row.incoming, row.outgoing]), words, legend.join(", "), number, 200), h("p.legend.muted", h("span.in", legend[0]), h("span.out", legend[1]))],
+			["messages", chart(rows.map((row) => [row.incoming, row.outgoing]), words, names.join(", "), number, 200), legend(names)],
 			["first_answer_by_step", chart(medians, words, t("first_answer_by_step"), (minutes) => span(minutes * 60_000), 200)],
 		];
 	}
@@ -163,9 +148,9 @@ const HEADS = { in: "messages_in", out: "messages_out", median: "half_within", p
 function table(first, lines) {
 	if (!lines.length) return h("p.muted", t("no_messages"));
 	const columns = Object.keys(HEADS).filter((name) => name in lines[0][1]);
-	const head = h("thead", h("tr", [first, ...columns.map((name) => HEADS[name])].map((name) => h("th", { scope: "col" }, t(name)))));
+	const head = heads([first, ...columns.map((name) => HEADS[name])]);
 	const body = lines.map(([name, counts]) => h("tr", h("th", { scope: "row" }, name), columns.map((column) => h("td", counts[column]))));
-	return h("div.wide", { tabindex: 0, role: "region", "aria-label": t(first === "session" ? "by_session" : "messages_by_step") }, h("table", head, h("tbody", body)));
+	return wide(first === "session" ? "by_session" : "messages", h("table", head, h("tbody", body)));
 }
 
 function ago({ waiting_since: since }) {

@@ -25,6 +25,10 @@ CONTENT_SECURITY_POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 _COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
+# Without quotation marks, it cannot be the rest of a text.
+_COMMENTS_AFTER_CODE = re.compile(rb"""(?<=[;,{(]) // [^\n"'`]*$""", re.MULTILINE)
+_SPACES_OF_STYLES = re.compile(rb"(?<=[,>]) | (?=[>{])")
+_INDENTATION = re.compile(rb"^[ \t]+", re.MULTILINE)
 _HEADERS = {
     "cache-control": "no-cache",
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -54,11 +58,13 @@ class StaticFile:
 
 
 def read(path: Path) -> bytes:
-    """The file as it is served: lines that are only comments are empty, so that errors still name the right line."""
+    """The file as it is served: without comments and indentation; lines keep their numbers, which errors name."""
     body = path.read_bytes()
     if path.suffix not in {".css", ".js"}:
         return body
-    return _COMMENT_LINES.sub(lambda comment: b"\n" * comment[0].count(b"\n"), body)
+    body = _COMMENT_LINES.sub(lambda comment: b"\n" * comment[0].count(b"\n"), body)
+    inner = _SPACES_OF_STYLES if path.suffix == ".css" else _COMMENTS_AFTER_CODE
+    return _INDENTATION.sub(b"", inner.sub(b"", body))
 
 
 def routes() -> list[Route]:

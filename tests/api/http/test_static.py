@@ -43,12 +43,21 @@ def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path
 
 
 def test_comments_are_not_served_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    """Nor is indentation: so no text in a script goes over several lines."""
     script = tmp_path / "script.js"
-    script.write_text("/** Two\n * lines. */\nlet url = 'http://x'; // stays\n  // goes\nlet glob = 'a/*b';\n")
+    script.write_text("/** Two\n * lines. */\n\tlet url = 'http://x'; // goes\n  // goes\nlet glob = 'a; // b/*c';\n")
+    style = tmp_path / "style.css"
+    style.write_text("/* All. */\na, b > c {\n\tmargin:0 calc(1px - 2px)\n}\n")
 
-    assert static.read(script) == b"\n\nlet url = 'http://x'; // stays\n\nlet glob = 'a/*b';\n"
+    assert static.read(script) == b"\n\nlet url = 'http://x';\n\nlet glob = 'a; // b/*c';\n"
+    assert static.read(style) == b"\na,b>c{\nmargin:0 calc(1px - 2px)\n}\n"
     for path in FILES:
         assert static.read(path).count(b"\n") == path.read_bytes().count(b"\n")
+    for path in FILES:
+        code = [
+            re.sub(r'"(?:\\.|[^"\\])*"|\\.', "", line) for line in path.read_text().splitlines() if path.suffix == ".js"
+        ]
+        assert [line for line in code if line.count("`") % 2] == []
 
 
 def test_the_dashboard_is_small() -> None:

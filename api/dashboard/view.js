@@ -1,0 +1,43 @@
+// What the views beside the conversations share: a page with a head, sections and tables.
+
+import { h } from "./element.js";
+import { icon } from "./icons.js";
+import { t } from "./language.js";
+
+export class View {
+	ended = false;
+	timer = null;
+	problem = h("p.wrong", { role: "alert", hidden: true });
+
+	frame(title, ...inside) {
+		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t(title)));
+		this.element = h("div.operations", { tabindex: -1 }, h("div", head, this.problem, inside));
+	}
+
+	close() {
+		clearTimeout(this.timer);
+		this.ended = true;
+	}
+
+	// Why it may be out of date, if it may.
+	fail(error) {
+		this.problem.hidden = !error;
+		this.problem.textContent = error?.message;
+	}
+
+	focus() {
+		this.element.focus({ preventScroll: true });
+	}
+}
+
+export const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
+
+export const figure = (name, value, about, look = "") => h("div", { class: `card ${look}` }, h("dt.small.muted", t(name)), h("dd", value, h("small", about)));
+
+export const heads = (names) => h("thead", h("tr", names.map((name) => h("th", { scope: "col" }, t(name)))));
+
+// For a table that may be wider than the screen.
+export const wide = (label, ...inside) => h("div.wide", { tabindex: 0, role: "region", "aria-label": t(label) }, inside);
+
+// Of a chart of what came in and went out.
+export const legend = ([incoming, outgoing]) => h("p.legend.muted", h("span.in", incoming), h("span.out", outgoing));
