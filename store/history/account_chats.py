@@ -1,4 +1,4 @@
-"""The chats of an account's sessions: those of its other sessions follow those of the primary one."""
+"""Merges the chats of an account's other sessions into the chats of its primary session."""
 
 from collections.abc import Collection, Iterable
 from typing import cast
@@ -12,7 +12,7 @@ from store.postgres.connections import Connection
 def in_other_sessions(
     connection: Connection, chat_addresses: Iterable[ChatAddress], account_map: Accounts
 ) -> set[ChatAddress]:
-    """The chats of these addresses in the other sessions of the account."""
+    """Return the chats with these addresses in the other sessions of the account."""
     rows = [
         {"session_id": other, "address": address}
         for session_id, address in chat_addresses
@@ -33,9 +33,9 @@ def in_other_sessions(
 def follow_primary(
     connection: Connection, chat_addresses: Collection[ChatAddress], account_map: Accounts
 ) -> list[tuple[int, int, int]]:
-    """Merge these locked chats of an account's other sessions into those into which the primary session's are merged.
+    """Merge these locked chats of other sessions into the canonical chats of the primary session.
 
-    Returns the changed ones as (chat_id, old canonical chat, new canonical chat).
+    Returns the chats that changed as (chat_id, old canonical chat, new canonical chat).
     """
     if not chat_addresses:
         return []

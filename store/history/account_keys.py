@@ -1,7 +1,7 @@
-"""Replaces the message keys that a session had before it joined its account by those of the account.
+"""Replaces the message keys that a session had before it joined an account by the account's keys.
 
-Under one key, a session has one row of a message in a chat. So whoever writes about a message under the account's key
-first replaces the older one.
+A session has one row per key and chat for a message. Before a message is written under the account's key, its row under
+the session's old key must therefore be moved to it.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ from store.postgres.connections import Connection
 
 
 def merge_unmerged(connection: Connection, known_accounts: Accounts, keys: Collection[MessageKey]) -> None:
-    """Replace the keys that unmerged sessions have of the messages of these keys."""
+    """Replace the keys that sessions which are not merged yet have for the same messages."""
     for session_id in known_accounts.unmerged:
         primary_id = known_accounts.primary_of(session_id)
         if message_ids := [message_id for primary, message_id in keys if primary == primary_id]:
@@ -24,9 +24,9 @@ def merge_unmerged(connection: Connection, known_accounts: Accounts, keys: Colle
 
 
 def merge(connection: Connection, session_id: str, primary_id: str, message_ids: Collection[str]) -> list[int]:
-    """Replace the keys that the session has of these messages by those of its primary session, all locked.
+    """Replace the session's keys of these messages by those of its primary session. All of them are locked.
 
-    Returns the latter: their messages must be recomputed.
+    Returns the keys of the primary session, whose messages must be recomputed.
     """
     numbers = sessions.ensure(connection, {session_id, primary_id})
     found = connection.execute(
@@ -55,7 +55,7 @@ def _replace(table: LiteralString) -> LiteralString:
 
 
 def _copy(table: LiteralString, columns: Sequence[Column]) -> LiteralString:
-    """An event that tells of both sessions has a row under the account's key already."""
+    """Return a statement that copies rows to the new key. An event about both sessions may already have one there."""
     return f"""
         INSERT INTO {table} (key_id, {message_columns.names(columns)})
         SELECT r.new, {message_columns.names(columns, "t")}
@@ -88,4 +88,4 @@ _STATEMENTS: Sequence[LiteralString] = (
     """,  # noqa: S608 - literals
     _delete("message_keys"),
 )
-"""In this order: updates and sends refer to their keys."""
+"""The order matters: updates and sends refer to their keys."""

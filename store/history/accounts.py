@@ -1,14 +1,16 @@
-"""Accounts: sessions of several gateways for one phone number, whose histories are one.
+"""Accounts: sessions of several gateways that share one phone number and one history.
 
-Each session keeps its own rows: a chat per address and a message per chat, as it told them. So which session told of
-a message is known, and a session that misses one has no row. What an account shares belongs to its *primary* session,
-the one that this database saw first: message keys, so that copies and updates of a message meet whichever session
-tells them; and the evidence on aliases. The chats of the other sessions are merged into those of the primary one, as
-LIDs are merged into phones, so that reading, summaries and hidden copies work by the same rules, and ids stay as they
-are. Sessions that turn out to be one account later are joined at once for what comes, and merged in steps for what is
-there (store/accounts/). A session never leaves its account, not even if it is linked to another number: its keys would
-have to be divided without knowing how (session_phones.py). While every number has one session, the table of accounts is
-empty and nothing else differs.
+Each session keeps its own rows: a chat per address, and a message per chat. The rows show which session reported a
+message; a session that missed it has no row. What the account shares belongs to its *primary* session, which is the one
+that this database saw first. Message keys are shared, so that copies and updates of a message meet whichever session
+reports them; evidence on aliases is shared as well. The chats of the other sessions are merged into those of the
+primary one, as LIDs are merged into phones. Reading, summaries and hidden copies therefore work by the same rules, and
+ids do not change.
+
+If sessions turn out later to be one account, new events are joined at once, and stored ones are merged in steps
+(store/accounts/). A session never leaves its account, even if it is linked to another number, because its keys could
+not be divided (session_phones.py). While every number has one session, the table of accounts is empty and has no
+effect.
 """
 
 from collections import defaultdict
@@ -26,14 +28,14 @@ class Accounts:
     primary_by_session: Mapping[str, str]
     sessions_by_primary: Mapping[str, Collection[str]]
     unmerged: Collection[str]
-    """The sessions that have keys and chats of their own, from before they joined."""
+    """The sessions that still have keys and chats of their own from before they joined."""
 
     def primary_of(self, session_id: str) -> str:
-        """The primary session of this session's account; the session itself if it has no account."""
+        """Return the primary session of this session's account, or the session itself if it has no account."""
         return self.primary_by_session.get(session_id, session_id)
 
     def sessions_of(self, session_id: str) -> Collection[str]:
-        """The sessions of this session's account, itself among them, in the order in which they were first seen."""
+        """Return the sessions of this session's account, including itself, in the order of their first event."""
         return self.sessions_by_primary.get(self.primary_of(session_id), (session_id,))
 
     def with_primaries(self, session_ids: Collection[str]) -> set[str]:
@@ -44,7 +46,7 @@ NO_ACCOUNTS = Accounts({}, {}, ())
 
 
 def sessions_of(connection: Connection, session_id: str) -> tuple[str, ...]:
-    """The sessions of this session's account at this moment, itself among them."""
+    """Return the sessions that are in this session's account now, including itself."""
     found = connection.execute(
         """
         SELECT s.session_id
@@ -64,7 +66,7 @@ def sessions_of(connection: Connection, session_id: str) -> tuple[str, ...]:
 
 
 def lock(connection: Connection) -> Accounts:
-    """The accounts, which cannot change before the caller's transaction ends."""
+    """Return the accounts and keep them from changing until the caller's transaction ends."""
     found = connection.execute("SELECT session_id, primary_id, is_merged FROM lock_accounts()").fetchall()
     if not found:
         return NO_ACCOUNTS

@@ -1,11 +1,11 @@
-"""Records whether the gateway answers by itself: it reports none of these answers, so they are no messages."""
+"""Records whether a gateway replies automatically. It reports none of these replies, so they are not in the history."""
 
 from store.postgres import errors
 from store.postgres.connections import Connection
 
 
 def claim(connection: Connection, session_id: str, seconds: float) -> bool:
-    """True if the caller shall ask the gateway now; no other process does for so many seconds."""
+    """Return True if the caller should query the gateway now. No other process does so for this many seconds."""
     with errors.translated():
         claimed = connection.execute(
             """
@@ -20,7 +20,7 @@ def claim(connection: Connection, session_id: str, seconds: float) -> bool:
 
 
 def record(connection: Connection, session_id: str, *, is_enabled: bool, reported_at: int) -> None:
-    """Record the gateway's report; `reported_at` in ms."""
+    """Record what the gateway reported. `reported_at` is in ms."""
     with errors.translated():
         connection.execute(
             """

@@ -1,7 +1,7 @@
-"""Maintains the summary of each chat in the chat list: name, last message, unread count, and waiting time.
+"""Maintains the summary of each chat: name, last message, unread count and waiting time.
 
-Usually messages are only added, and the new summary follows from the old one (summary_increments.py); otherwise it is
-computed from the messages.
+If messages are only added, the new summary follows from the old one (summary_increments.py). Otherwise it is computed
+from the messages.
 """
 
 from collections import Counter
@@ -18,23 +18,23 @@ from store.postgres.connections import Connection
 
 @dataclass(slots=True)
 class SummaryChanges:
-    """Canonical chats whose summaries change, and how."""
+    """The canonical chats whose summaries change, and how they change."""
 
     _unread_deltas: Counter[int] = field(default_factory=Counter[int])
-    """The growth of the unread count of each chat; contains every chat that changes."""
+    """The change of the unread count of each chat. It contains every chat that changes."""
     _increments: dict[int, SummaryIncrement] = field(default_factory=dict[int, SummaryIncrement])
     _to_refresh: set[int] = field(default_factory=set[int])
     _to_recount: set[int] = field(default_factory=set[int])
 
     def mark_stale(self, canonical_chat_id: int, *, recount: bool = False) -> None:
-        """Compute this summary from the messages; `recount` also the unread ones, instead of adding the growth."""
+        """Compute this summary from the messages. With `recount`, also count the unread messages."""
         self._unread_deltas[canonical_chat_id] += 0
         self._to_refresh.add(canonical_chat_id)
         if recount:
             self._to_recount.add(canonical_chat_id)
 
     def add_incoming(self, canonical_chat_id: int, chat_id: int, message: tuple[int, int, int]) -> None:
-        """Add an incoming message, as (timestamp, receive_order, id)."""
+        """Add an incoming message, given as (timestamp, receive_order, id)."""
         self._unread_deltas[canonical_chat_id] += 1
         if chat_id == canonical_chat_id:
             self._increment(canonical_chat_id).incoming_messages.append(message)
@@ -42,7 +42,7 @@ class SummaryChanges:
             self._to_refresh.add(canonical_chat_id)
 
     def apply(self, connection: Connection, names: Collection[tuple[Chat, ObservedName]]) -> None:
-        """Set the names, at most one per address, and update the summaries of all these locked chats."""
+        """Set the names, at most one per address, and update the summaries of these chats, which must be locked."""
         for chat, name in names:
             self._unread_deltas[chat.canonical_chat_id] += 0
             if chat.chat_id == chat.canonical_chat_id:
@@ -64,7 +64,7 @@ class SummaryChanges:
 
 
 def recount(connection: Connection, canonical_chat_ids: Collection[int]) -> None:
-    """Recompute everything that the chat list shows of these locked chats, the unread count included."""
+    """Recompute the whole summaries of these locked chats, including the unread counts."""
     if canonical_chat_ids:
         _refresh(connection, dict.fromkeys(canonical_chat_ids, 0), canonical_chat_ids)
 
@@ -72,8 +72,8 @@ def recount(connection: Connection, canonical_chat_ids: Collection[int]) -> None
 def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recount: Collection[int]) -> None:
     """Compute the summaries of these locked chats from their messages.
 
-    The unread count of a chat grows by its delta, or is counted if it is in `to_recount`. Rows that are merged into
-    another chat have an empty summary.
+    The unread count of a chat changes by its delta, or is counted again if the chat is in `to_recount`. Rows that are
+    merged into another chat have an empty summary.
     """
     connection.execute(
         f"""
@@ -129,7 +129,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
                     SELECT m.timestamp
                     FROM whatsapp_messages AS m
                     WHERE m.chat_id = c.chat_id AND m.direction = 'incoming' AND NOT m.is_duplicate
-                        -- A group's notices wait for nobody.
+                        -- Notices of a group need no answer.
                         AND NOT (h.kind = 'group' AND m.message_type = 'system')
                         AND m.timestamp > coalesce(answer.timestamp, -1)
                     ORDER BY m.timestamp, m.receive_order, m.message_id

@@ -1,4 +1,4 @@
-"""Chats: one row per address; addresses of one person share a canonical chat."""
+"""Locks and inserts chats: one row per address; the addresses of one person share a canonical chat."""
 
 from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
@@ -27,12 +27,12 @@ _MERGE_RANKS = (0, 1, 2)
 class Chat:
     chat_id: int
     canonical_chat_id: int
-    """The chat_id under which this address is shown: its own, unless it is an alias that was resolved to a phone."""
+    """The chat that shows this address: its own, unless the address is an alias of another chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedName:
-    """A name, with the time and digest that order it among others."""
+    """A name, with the time and digest by which it is compared with others."""
 
     session_id: str
     observed_at: int
@@ -41,7 +41,7 @@ class ObservedName:
 
 
 def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAddress]:
-    """The addresses of the messages with these keys, and of their updates and the authors of those."""
+    """Return the addresses of the messages with these keys, of their updates, and of the updates' authors."""
     if not key_ids:
         return set()
     found = connection.execute(
@@ -68,10 +68,10 @@ def addresses_of_keys(connection: Connection, key_ids: list[int]) -> set[ChatAdd
 def lock(
     connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts | None = None
 ) -> dict[ChatAddress, Chat]:
-    """Lock the chats at these addresses and their canonical chats, and insert missing rows.
+    """Lock the chats at these addresses and their canonical chats, inserting missing rows.
 
-    An address is only merged into one of a higher rank, and ranks are locked in order, so every transaction takes its
-    locks in the same order. `known_accounts` are the accounts, if the caller has locked them already.
+    An address is only merged into one of a higher rank, and ranks are locked in order. All transactions therefore take
+    their locks in the same order. `known_accounts` are the accounts, if the caller has already locked them.
     """
     account_map = accounts.lock(connection) if known_accounts is None else known_accounts
     wanted = set(chat_addresses)
@@ -79,7 +79,7 @@ def lock(
         wanted |= {(account_map.primary_of(session_id), address) for session_id, address in wanted}
     locked: dict[ChatAddress, _LockedRow] = {}
     inserted: set[ChatAddress] = set()
-    # The last pass is for chats of an account whose primary session is another since they were merged.
+    # The last pass is for chats that were merged while another session was the primary one of their account.
     for rank in (*_MERGE_RANKS, None):
         of_rank = {each for each in wanted - locked.keys() if rank is None or addresses.merge_rank(each[1]) == rank}
         found = _lock_until_found(connection, of_rank, inserted)
@@ -94,7 +94,7 @@ def _lock_until_found(
     connection: Connection, wanted: set[ChatAddress], inserted: set[ChatAddress]
 ) -> dict[ChatAddress, _LockedRow]:
     locked: dict[ChatAddress, _LockedRow] = {}
-    # A row that erasure is deleting is found by neither statement.
+    # Neither statement finds a row that an erasure is deleting.
     while missing := wanted - set(locked):
         locked |= _lock_once(connection, missing, inserted)
     return locked
@@ -103,7 +103,7 @@ def _lock_until_found(
 def _merge_inserted(
     connection: Connection, inserted: Iterable[ChatAddress], account_map: Accounts
 ) -> dict[ChatAddress, _LockedRow]:
-    """Merge new rows of the other sessions of accounts into the locked chats of the primary ones."""
+    """Merge new chats of an account's other sessions into the locked chats of its primary session."""
     rows = [
         {"session_id": session_id, "address": address, "primary_id": primary_id}
         for session_id, address in inserted
@@ -135,7 +135,7 @@ def _by_address(rows: Iterable[object]) -> dict[ChatAddress, _LockedRow]:
 def _lock_once(
     connection: Connection, wanted: set[ChatAddress], inserted: set[ChatAddress]
 ) -> dict[ChatAddress, _LockedRow]:
-    """Lock the rows that are found, and add the addresses of inserted ones to `inserted`."""
+    """Lock the rows that exist, and add the addresses of inserted rows to `inserted`."""
     rows = json_rows.encode(
         {"session_id": session_id, "address": address, "kind": addresses.kind_of(address)}
         for session_id, address in wanted
@@ -174,15 +174,18 @@ def _addresses(connection: Connection, chat_ids: list[int]) -> set[ChatAddress]:
 
 
 def lock_ids(connection: Connection, chat_ids: Collection[int]) -> None:
-    """Lock existing chats, in the order of their addresses."""
+    """Lock existing chats in the order of their addresses."""
     connection.execute(
         "SELECT FROM chats AS c WHERE c.chat_id = ANY(%s) ORDER BY c.session_id, c.address FOR UPDATE", [list(chat_ids)]
     )
 
 
 @contextmanager
-def transient_if_chat_erased() -> Generator[None]:
-    """Turn a missing chat into a TransientError: erasure deleted a chat that was not locked, and a retry inserts it."""
+def erased_chat_as_transient_error() -> Generator[None]:
+    """Raise TransientError if a chat is missing.
+
+    An erasure deleted a chat that was not locked; a retry inserts it again.
+    """
     try:
         yield
     except psycopg.errors.ForeignKeyViolation as error:
@@ -190,7 +193,7 @@ def transient_if_chat_erased() -> Generator[None]:
 
 
 def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
-    """(session_id, canonical_chat_id) of a chat."""
+    """Return the chat's session_id and the id of its canonical chat."""
     found = connection.execute(
         "SELECT session_id, canonical_chat_id FROM chats WHERE chat_id = %s", [chat_id]
     ).fetchone()
@@ -199,7 +202,7 @@ def find_canonical(connection: Connection, chat_id: int) -> tuple[str, int]:
 
 
 def preferred_names(names: Iterable[ObservedName]) -> dict[ChatAddress, ObservedName]:
-    """The best name of each address: the greatest by (quality, time, digest)."""
+    """Return the preferred name of each address: the greatest by (quality, time, digest)."""
     preferred: dict[ChatAddress, ObservedName] = {}
     for name in names:
         address = (name.session_id, name.display_name.address)
@@ -209,7 +212,7 @@ def preferred_names(names: Iterable[ObservedName]) -> dict[ChatAddress, Observed
 
 
 def set_names(connection: Connection, names: Collection[ObservedName]) -> None:
-    """Set these names, one per address, where they are greater than the stored ones by (quality, time, digest)."""
+    """Store these names, one per address, if they are greater than the stored ones by (quality, time, digest)."""
     if names:
         connection.execute(
             """

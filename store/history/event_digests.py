@@ -1,4 +1,4 @@
-"""Records the identity of every event, with the earliest and latest receipts of its copies."""
+"""Records the digest of every event, with the earliest and latest receipts of its copies."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class EventCopy:
-    """One copy of an event, as it is recorded."""
+    """One received copy of an event."""
 
     digest: bytes
     received_at: int
     outcome: str
     latest_claimed_at: int | None
-    """The latest time that the event claims; None if any of its times is missing or before 2009."""
+    """The latest time in the event, or None if any of its times is missing or before 2009."""
 
 
 def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[bytes, bool]:
-    """Record one copy each of distinct events; returns, per digest, if the event is new.
+    """Record one copy of each of these distinct events. Return for each digest whether the event is new.
 
-    False: the event is known, but this copy's receipt changes a date, because it is the earliest or because the event's
-    own times are not credible. Copies that change nothing are not in the result.
+    False means that the event is known, but that this copy changes a date, either because it arrived earliest or
+    because the times in the event are not credible. Copies that change nothing are left out of the result.
     """
     copies = list(event_copies)
     rows = json_rows.encode(_to_json_row(copy) for copy in copies)
@@ -58,7 +58,7 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
             ORDER BY r.digest
         ) AS r
         WHERE d.digest = r.digest AND NOT d.digest = ANY(%(new)s)
-            -- Erased events keep no dates.
+            -- Erased events have no dates.
             AND d.outcome <> 'forgotten'
             AND (
                 r.received_at < d.received_at
@@ -73,7 +73,7 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
 
 
 def lock(connection: Connection, digests: Collection[bytes]) -> None:
-    """Lock existing digests: in their order, and before message keys, as every writer does."""
+    """Lock existing digests in sorted order. Every writer locks them before message keys."""
     connection.execute(
         "SELECT FROM event_digests AS d WHERE d.digest = ANY(%s) ORDER BY d.digest FOR UPDATE", [list(digests)]
     )

@@ -1,4 +1,4 @@
-"""Folds parsed events into the history: the same events give the same history in any order, number and batches."""
+"""Folds parsed events into the history. The result does not depend on order, repetition or grouping of the events."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,16 +33,16 @@ class FoldResult:
     """The result of a fold."""
 
     key_ids_by_digest: Mapping[bytes, Sequence[int]]
-    """Per digest, the keys of the messages that the event is about."""
+    """The keys of the messages that each event is about, by digest."""
     changes: Sequence[Change]
-    """The changes to publish in the feed."""
+    """The changes to publish in the change feed."""
 
 
 def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_phone: str | None = None) -> FoldResult:
     """Fold the events in the caller's transaction.
 
-    Every transaction takes its locks in one order: message keys, LIDs, other chats; and reads nothing before its lock.
-    `own_phone` is the number of sessions that reported none.
+    Every transaction takes its locks in one order (message keys, LIDs, other chats) and reads a row only after locking
+    it. `own_phone` is the phone number of sessions that have not reported one.
     """
     known = accounts.lock(connection)
     numbers = sessions.ensure(connection, known.with_primaries({event.session_id for event in parsed_events}))
@@ -75,7 +75,7 @@ def _alias_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
 
 @dataclass(slots=True)
 class Fold:
-    """One fold, under its locks: each step writes, and collects changes and stale summaries."""
+    """One fold, which holds its locks. Each step writes, and collects the changes and the stale summaries."""
 
     connection: Connection
     parsed_events: Sequence[ParsedEvent]
@@ -86,13 +86,13 @@ class Fold:
     summary_changes: chat_summaries.SummaryChanges = field(default_factory=chat_summaries.SummaryChanges)
     changes: list[Change] = field(default_factory=list[Change])
     address_by_chat_id: dict[int, ChatAddress] = field(init=False)
-    """The address of each locked chat."""
+    """The address of each locked chat, by its id."""
 
     def __post_init__(self) -> None:
         self.address_by_chat_id = {chat.chat_id: address for address, chat in self.chats_by_address.items()}
 
     def resolve_lids(self) -> list[int]:
-        """Add evidence on aliases; returns the keys to recompute because an alias moved to another chat."""
+        """Store evidence on aliases. Return the keys to recompute because an alias moved to another chat."""
         evidence = lid_aliases.observed(self.parsed_events, self.accounts)
         if not evidence:
             return []
@@ -102,9 +102,9 @@ class Fold:
         return self.remap_lids(related)
 
     def remap_lids(self, aliases: Iterable[ChatAddress]) -> list[int]:
-        """Merge these locked aliases by the evidence; returns the keys to recompute. Phones among them do not matter.
+        """Merge these locked aliases according to the evidence. Return the keys to recompute.
 
-        All that is related to them is locked (`lid_aliases.related`).
+        Phones among them are ignored. Everything related to the aliases must be locked (`lid_aliases.related`).
         """
         moves = lid_aliases.resolve(self.connection, list(aliases), self.accounts)
         if not moves:
@@ -119,10 +119,11 @@ class Fold:
                 self.changes.append(Change("merge", address[0], move.new_canonical_chat_id))
         key_ids = lid_remaps.affected_key_ids(self.connection, moves)
         shown = message_updates.find_visible(self.connection, key_ids)
-        # Groups in which these people wrote are locked late: this may deadlock, and is tried again then.
+        # Groups in which these people wrote are locked late. This can cause a deadlock, after which the batch is tried
+        # again.
         late = {chat_id for _, chat_id in shown} - self.address_by_chat_id.keys()
         chats.lock_ids(self.connection, late)
-        # The reactions of one person under two addresses are one now, or two.
+        # Reactions of one person under two addresses may have become one, or one may have become two.
         self.changes += [
             Change("reaction", *self._canonical_chat(chat_id), row_id)
             for row_id, chat_id in shown
@@ -131,16 +132,16 @@ class Fold:
         return key_ids
 
     def drop_tombstoned_facts(self) -> set[MessageIdentity]:
-        """Drop the facts about expired messages; returns the tombstones to add."""
+        """Drop facts about expired messages. Return the tombstones to add."""
         self.keyed_facts, tombstones = message_tombstones.exclude_tombstoned(
             self.connection, self.keyed_facts, self.locked_keys, self.chats_by_address
         )
         return tombstones
 
     def store_messages(self, own_phone: str | None) -> set[int]:
-        """Insert or merge the messages; returns the keys of which there are several copies in this fold.
+        """Insert or merge the messages. Return the keys that have several copies in this fold.
 
-        These must be recomputed even if they are new: the copies may differ in status, or be duplicates.
+        They must be recomputed even if they are new, because the copies may differ in status or be duplicates.
         """
         facts = [(event, fact, key) for event, fact, key in self.keyed_facts if isinstance(fact, Message)]
         if not facts:
@@ -161,7 +162,7 @@ class Fold:
                 self.summary_changes.mark_stale(canonical_chat_id)
         for row in changed:
             session_id, canonical_chat_id = self._canonical_chat(row.chat_id)
-            # A group's notice is not unread, what replaces it is.
+            # A notice of a group is never unread, but the message that replaces it is.
             may_be_unread = row.became_unread or self._is_group(row.chat_id)
             self.summary_changes.mark_stale(canonical_chat_id, recount=may_be_unread)
             self.changes.append(Change("message", session_id, canonical_chat_id, row.row_id))
@@ -169,7 +170,7 @@ class Fold:
         return {self.locked_keys[key].key_id for key, count in copies.items() if count > 1}
 
     def store_updates(self) -> set[int]:
-        """Store acks, edits, deletes and reactions; returns the keys of their messages."""
+        """Store acks, edits, deletes and reactions. Return the keys of their messages."""
         updates: list[tuple[int, message_updates.MessageUpdate]] = []
         for event, fact, key in self.keyed_facts:
             if not isinstance(fact, Message):
@@ -182,7 +183,7 @@ class Fold:
         return {update.key_id for _, update in updates}
 
     def recompute(self, key_ids: list[int]) -> None:
-        """Recompute these messages from their copies and updates, and collect the changes."""
+        """Recompute these messages from their copies and updates and collect the changes."""
         for recomputed in message_updates.recompute(self.connection, key_ids):
             session_id, canonical_chat_id = self._canonical_chat(recomputed.chat_id)
             self.summary_changes.mark_stale(canonical_chat_id, recount=recomputed.copies_changed)
@@ -204,7 +205,7 @@ class Fold:
             self.changes.append(Change("reaction", *self._canonical_chat(chat_id), row_id))
 
     def refresh_summaries(self) -> None:
-        """Set the names of chats, and refresh the summaries of the chats that changed."""
+        """Set the names of chats and refresh the summaries of chats that changed."""
         names = chats.preferred_names(
             chats.ObservedName(event.session_id, event.effective_time(fact.time), event.digest, fact)
             for event in self.parsed_events
@@ -216,7 +217,7 @@ class Fold:
         )
 
     def apply_session_reports(self) -> None:
-        """Apply the reports of sessions; last, because all workers update the same few rows."""
+        """Apply the reports of sessions. This is the last step because all workers update the same few rows."""
         facts = [
             sessions.ObservedReport(event.session_id, event.effective_time(fact.time), event.digest, fact)
             for event in self.parsed_events
@@ -232,7 +233,7 @@ class Fold:
         return address is not None and addresses.kind_of(address[1]) == "group"
 
     def _canonical_chat(self, chat_id: int) -> tuple[str, int]:
-        """(session_id, canonical_chat_id); looked up for a LID that was not locked itself."""
+        """Return (session_id, canonical_chat_id). A LID that was not locked is looked up."""
         if (address := self.address_by_chat_id.get(chat_id)) is None:
             return chats.find_canonical(self.connection, chat_id)
         return address[0], self.chats_by_address[address].canonical_chat_id

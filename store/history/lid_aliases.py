@@ -1,8 +1,8 @@
 """Resolves aliases to phones by evidence.
 
-An alias is a LID, or a phone in another national spelling. Per alias, the evidence with the greatest (time, digest)
-wins. A phone that wins for two LIDs is a contradiction: a person has one LID, so the gateway guessed. Then neither LID
-is merged, and the doctor says so.
+An alias is a LID, or a phone in another national spelling. For each alias, the evidence with the greatest (time,
+digest) wins. If a phone wins for two LIDs, the evidence contradicts itself: a person has only one LID, so the gateway
+must have guessed. Then neither LID is merged, and the doctor reports it.
 """
 
 from collections.abc import Collection, Iterable
@@ -22,7 +22,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class ObservedLidAlias:
-    """Evidence, with the time and digest that order it among others."""
+    """Evidence on an alias, with the time and digest by which it is compared with other evidence."""
 
     session_id: str
     observed_at: int
@@ -31,7 +31,7 @@ class ObservedLidAlias:
 
 
 def observed(parsed_events: Iterable[ParsedEvent], known_accounts: Accounts) -> list[ObservedLidAlias]:
-    """The evidence in these events, each for the primary session of its account."""
+    """Return the evidence in these events, assigned to the primary session of each account."""
     return [
         ObservedLidAlias(
             known_accounts.primary_of(event.session_id), event.effective_time(fact.time), event.digest, fact
@@ -43,7 +43,7 @@ def observed(parsed_events: Iterable[ParsedEvent], known_accounts: Accounts) -> 
 
 
 def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -> None:
-    """Store the newest evidence of each pair of alias and phone."""
+    """Store the newest evidence for each pair of alias and phone."""
     newest: dict[tuple[str, str, str], ObservedLidAlias] = {}
     for observed in evidence:
         pair = (observed.session_id, observed.alias.lid, observed.alias.phone)
@@ -80,11 +80,11 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
 def related(
     connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts | None = None
 ) -> set[ChatAddress]:
-    """These addresses and those whose canonical chats may change with evidence about them.
+    """Return these addresses and those whose canonical chats may change with evidence on them.
 
-    These are their phones by any evidence, and all aliases of those phones: one that was contradicted may be the only
-    one now; and the chats of these addresses in the other sessions of the account. Lock them before evidence is added
-    or removed, and ask again then.
+    They are the phones of these addresses by any evidence, all aliases of those phones (because an alias that was
+    contradicted may now be the only one), and the chats of all of them in the other sessions of the account. Lock them
+    before changing evidence, then call this function again.
     """
     wanted = set(chat_addresses)
     if not wanted:
@@ -111,7 +111,7 @@ def _related_by_evidence(connection: Connection, wanted: set[ChatAddress]) -> se
             FROM given AS g
             JOIN lid_aliases AS a ON a.session_id = g.session_id AND a.lid = g.address
         ),
-        -- Of a phone that is a variant, the standard spelling.
+        -- The standard spelling of a phone that is a variant.
         standards AS (
             SELECT p.session_id, p.address FROM phones AS p
             UNION
@@ -133,7 +133,10 @@ def _related_by_evidence(connection: Connection, wanted: set[ChatAddress]) -> se
 def related_locked(
     connection: Connection, changed: Iterable[ChatAddress], locked: Collection[ChatAddress], known_accounts: Accounts
 ) -> set[ChatAddress]:
-    """`related`, asked again under the locks; raises TransientError if another address became related before them."""
+    """Call `related` again under the locks.
+
+    Raise TransientError if another address has become related in the meantime.
+    """
     found = related(connection, changed, known_accounts)
     if not found <= set(locked):
         raise errors.TransientError("Evidence on a LID changed at the same moment; try again")
@@ -141,14 +144,14 @@ def related_locked(
 
 
 def resolve(connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts) -> list[LidRemap]:
-    """Merge the aliases among these locked addresses into the phones that their evidence names; returns the changed.
+    """Merge locked aliases into the phones that their evidence names, and return the aliases that changed.
 
-    The phones' chats exist and are locked (`related`). The addresses of an account's other sessions follow those of
-    its primary session.
+    The chats of the phones exist and are locked (`related`). The addresses of an account's other sessions follow those
+    of its primary session.
     """
     wanted = [each for each in chat_addresses if known_accounts.primary_of(each[0]) == each[0]]
     others = [each for each in chat_addresses if known_accounts.primary_of(each[0]) != each[0]]
-    # Variants first: a LID of a variant is merged into the chat that the variant is merged into.
+    # Variants come first, because a LID of a variant is merged into the variant's canonical chat.
     aliases = (
         [each for each in wanted if addresses.merge_rank(each[1]) == 1],
         [each for each in wanted if addresses.is_lid(each[1])],
@@ -178,7 +181,7 @@ def _resolve(connection: Connection, aliases: Iterable[ChatAddress]) -> list[Lid
             JOIN chats AS l ON l.session_id = w.session_id AND l.address = w.lid
             LEFT JOIN chats AS phone ON phone.session_id = w.session_id AND phone.address = w.phone
                 AND NOT (w.lid LIKE '%%@lid' AND EXISTS (
-                    -- Another LID with the same winner.
+                    -- Another LID for which the same phone wins.
                     SELECT
                     FROM lid_aliases AS a
                     WHERE a.session_id = w.session_id AND a.phone = w.phone AND a.lid <> w.lid AND a.lid LIKE '%%@lid'

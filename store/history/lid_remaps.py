@@ -1,4 +1,4 @@
-"""Changes what follows when an address is merged into another chat: numbers, and messages to recompute."""
+"""Updates phone numbers, and finds the messages to recompute, after an address was merged into another chat."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class LidRemap:
-    """The row of an alias whose canonical chat changed."""
+    """An alias whose canonical chat changed."""
 
     chat_id: int
     old_canonical_chat_id: int
@@ -17,7 +17,7 @@ class LidRemap:
 
 
 def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) -> None:
-    """Set from_number and to_number of the messages of these aliases to their phones; null if a LID has none."""
+    """Set from_number and to_number in the messages of these aliases to their phones, or to null if a LID has none."""
     connection.execute(
         """
         UPDATE whatsapp_messages AS m
@@ -25,7 +25,7 @@ def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) ->
             to_number = CASE WHEN m.direction = 'outgoing' THEN phone.address ELSE m.to_number END
         FROM chats AS c
         LEFT JOIN chats AS phone ON phone.chat_id = c.canonical_chat_id AND phone.kind = 'phone'
-        -- In a group, the number is the sender's.
+        -- In a group, from_number is the sender's number.
         WHERE m.chat_id = c.chat_id AND c.chat_id = ANY(%(chats)s) AND c.kind IN ('lid', 'phone')
         """,
         {"chats": [remap.chat_id for remap in remaps]},
@@ -33,9 +33,10 @@ def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) ->
 
 
 def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
-    """The keys of messages that must be recomputed because these aliases moved to another chat.
+    """Return the keys of messages that must be recomputed because these aliases moved to another chat.
 
-    These are their messages with updates or copies, and messages of groups with updates by a person in these chats.
+    These are messages of the aliases that have updates or copies, and messages of groups with updates by a person in
+    these chats.
     """
     moves = list(remaps)
     found = connection.execute(

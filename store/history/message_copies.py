@@ -1,4 +1,4 @@
-"""Makes the row of a message from one event's copy of it."""
+"""Builds the row of a message from the copy in one event."""
 
 from store.history import messages
 from store.history.messages import MessageCopy
@@ -8,7 +8,10 @@ from store.model.facts import Message
 
 
 def build(keyed_fact: KeyedFact, ids: tuple[int, int], *, peer_phone: str | None, own_phone: str | None) -> MessageCopy:
-    """The row of a message; `ids` are those of its key and of its chat, the phones those of the other side and ours."""
+    """Build the row of a message.
+
+    `ids` are those of its key and its chat. `peer_phone` and `own_phone` are the phones of the two sides.
+    """
     event, fact, (_, message_id) = keyed_fact
     assert isinstance(fact, Message), "updates are no copies"
     incoming = fact.direction == "incoming"
@@ -38,7 +41,7 @@ def build(keyed_fact: KeyedFact, ids: tuple[int, int], *, peer_phone: str | None
 
 
 def peer_phone(canonical_address: str, fact: Message) -> str | None:
-    """The phone of the other side: the chat's, or in a group the sender's, if it is known."""
+    """Return the phone of the other side, if known: the chat's phone, or in a group the sender's."""
     address = canonical_address
     if addresses.kind_of(address) == "group" and fact.sender is not None:
         address = fact.sender

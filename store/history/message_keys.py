@@ -1,7 +1,7 @@
-"""Locks message keys: rows that a transaction locks before it reads or writes anything about a message.
+"""Locks message keys. A transaction locks a key before it reads or writes anything about the message.
 
-An ack and its message in two transactions lock the same key, so the later transaction sees what the earlier one wrote.
-Reading before locking would let them miss each other for ever.
+If an ack and its message arrive in two transactions, both lock the same key, so the later one sees what the earlier one
+wrote. Without the lock, neither might see the other.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,22 +12,24 @@ from store.postgres import json_rows
 from store.postgres.connections import Connection
 
 MessageKey: TypeAlias = tuple[str, str]
-"""(session_id, message_id); of an account's sessions, that of the primary one (store/history/accounts.py)."""
+"""(session_id, message_id). For the sessions of an account, session_id is the primary session
+(store/history/accounts.py).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LockedKey:
     key_id: int
     is_new: bool
-    """This transaction inserted the key, so nothing about the message is stored."""
+    """True if this transaction inserted the key, so that nothing about the message is stored yet."""
     has_tombstone: bool = False
-    """A message with this key has expired (store/history/message_tombstones.py)."""
+    """True if a message with this key has expired (store/history/message_tombstones.py)."""
 
 
 def lock(
     connection: Connection, message_keys: Iterable[MessageKey], session_numbers: Mapping[str, int]
 ) -> dict[MessageKey, LockedKey]:
-    """Lock the keys and insert missing ones; in order, so that transactions do not deadlock."""
+    """Lock the keys in sorted order, to avoid deadlocks, and insert missing ones."""
     wanted = {
         (session_numbers[session_id], message_id): (session_id, message_id) for session_id, message_id in message_keys
     }
@@ -66,7 +68,7 @@ def lock(
 
 
 def lock_ids(connection: Connection, key_ids: Collection[int]) -> None:
-    """Lock existing keys, in the same order as `lock`."""
+    """Lock existing keys in the order that `lock` uses."""
     connection.execute(
         "SELECT FROM message_keys AS k WHERE k.key_id = ANY(%s) ORDER BY k.session_number, k.message_id FOR UPDATE",
         [list(key_ids)],
@@ -76,9 +78,9 @@ def lock_ids(connection: Connection, key_ids: Collection[int]) -> None:
 def lock_of_events(
     connection: Connection, events: Collection[tuple[int, int | None]], *, only_unpruned: bool = False
 ) -> list[int]:
-    """Lock the keys of these events, given as (event_id, key_id), and return them, with those of event_keys.
+    """Lock and return the keys of these events, given as (event_id, key_id), and their keys in event_keys.
 
-    With `only_unpruned`, leave out keys that are marked as having lost a source.
+    If `only_unpruned` is true, keys that are marked as having lost an event are left out.
     """
     locked = connection.execute(
         """
@@ -102,7 +104,7 @@ def lock_of_events(
 
 
 def mark_pruned(connection: Connection, key_ids: Iterable[int]) -> None:
-    """Mark locked keys as having lost a source, so that a replay does not take the remaining ones for all."""
+    """Mark locked keys as having lost an event, so that a replay does not treat the remaining events as all of them."""
     connection.execute(
         "UPDATE message_keys SET has_pruned_sources = true WHERE key_id = ANY(%s) AND NOT has_pruned_sources",
         [sorted(set(key_ids))],
@@ -110,7 +112,7 @@ def mark_pruned(connection: Connection, key_ids: Iterable[int]) -> None:
 
 
 def mark_tombstoned(connection: Connection, key_ids: Iterable[int]) -> None:
-    """Mark locked keys as having a tombstone, so that later events about them look it up."""
+    """Mark locked keys as having a tombstone, so that later events about them look for it."""
     connection.execute(
         "UPDATE message_keys SET has_tombstone = true WHERE key_id = ANY(%s) AND NOT has_tombstone",
         [sorted(set(key_ids))],

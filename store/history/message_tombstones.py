@@ -1,6 +1,6 @@
-"""Tombstones of expired messages: they keep a late copy, ack or replay from bringing an expired message back.
+"""Keeps tombstones, so that a late copy, ack or replay does not restore an expired message.
 
-A tombstone applies to all addresses of its chat. A message in another chat with the same id is unaffected.
+A tombstone applies to all addresses of its chat. A message in another chat with the same id is not affected.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from store.postgres.connections import Connection
 
 
 def chat_addresses(connection: Connection, locked_keys: Iterable[LockedKey]) -> set[ChatAddress]:
-    """The chats in which messages of these locked keys have tombstones; without tombstones, no query runs."""
+    """Return the chats in which messages with these locked keys have tombstones. Runs no query if no key has one."""
     if not (key_ids := _tombstoned_key_ids(locked_keys)):
         return set()
     found = connection.execute(
@@ -36,10 +36,10 @@ def exclude_tombstoned(
     locked_keys: Mapping[MessageKey, LockedKey],
     chats_by_address: Mapping[ChatAddress, Chat],
 ) -> tuple[Sequence[KeyedFact], set[MessageIdentity]]:
-    """The facts without those about expired messages, and the tombstones to add.
+    """Return the facts without those about expired messages, and the tombstones to add.
 
-    Chats are locked and LIDs resolved. A tombstone must be added for each other address of the chat at which a fact was
-    excluded, because the addresses may part again.
+    Chats must be locked and LIDs resolved. A tombstone must be added for each other address of the chat at which a fact
+    was excluded, because the addresses may be separated again.
     """
     if not (key_ids := _tombstoned_key_ids(locked_keys.values())):
         return keyed_facts, set()
@@ -50,10 +50,10 @@ def exclude_tombstoned(
         key = locked_keys[name]
         if not key.has_tombstone:
             remaining.append((event, fact, name))
-        # An ack without a chat may mean the expired message.
+        # An ack without a chat may belong to the expired message.
         elif fact.address is not None:
             chat = chats_by_address[event.session_id, fact.address]
-            # The direction of an update does not count.
+            # The direction of an update is ignored.
             direction = "outgoing" if isinstance(fact, Ack) else fact.direction or "outgoing"
             identity = (key.key_id, chat.chat_id, direction)
             if tombstones.covers_other_address(identity, chat.canonical_chat_id, is_message=isinstance(fact, Message)):
@@ -64,7 +64,7 @@ def exclude_tombstoned(
 
 
 def add(connection: Connection, identities: Collection[MessageIdentity]) -> None:
-    """Add tombstones, and delete the updates at these addresses."""
+    """Add tombstones and delete the updates of the messages at these addresses."""
     if identities:
         rows = json_rows.encode(
             {"key_id": key, "chat_id": chat, "direction": direction} for key, chat, direction in identities
@@ -91,13 +91,13 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
 
 @dataclass(frozen=True, slots=True)
 class _Tombstones:
-    """The tombstones of a few keys, and the stored messages and updates of the same keys."""
+    """The tombstones of some keys, and the stored messages and updates with the same keys."""
 
     identities: set[MessageIdentity]
     canonical_identities: set[MessageIdentity]
-    """The same, with the canonical chat."""
+    """The same tombstones, with the canonical chat of each."""
     existing_identities: set[MessageIdentity]
-    """Stored messages, by canonical chat: younger ones, or of an address that was merged later."""
+    """Stored messages by canonical chat: newer ones, or ones at an address that was merged later."""
     with_updates: set[tuple[int, int]]
     """(key_id, chat_id) of stored updates."""
 
@@ -135,11 +135,11 @@ class _Tombstones:
         )
 
     def covers_address(self, identity: MessageIdentity, *, is_message: bool) -> bool:
-        """True if a message at this address has a tombstone; for an update, in either direction."""
+        """Return True if a message at this address has a tombstone. For an update, either direction counts."""
         return _contains(self.identities, identity, is_message=is_message)
 
     def covers_other_address(self, identity: MessageIdentity, canonical_chat_id: int, *, is_message: bool) -> bool:
-        """True if only another address of the chat has a tombstone, and the chat has neither message nor update."""
+        """Return True if only another address of the chat has a tombstone and the chat has no message and no update."""
         shown = (identity[0], canonical_chat_id, identity[2])
         return (
             not self.covers_address(identity, is_message=is_message)

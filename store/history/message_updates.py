@@ -1,7 +1,7 @@
-"""Stores message updates (acks, edits, deletes, reactions), and recomputes messages from them.
+"""Stores message updates (acks, edits, deletes and reactions) and recomputes messages from them.
 
-The updates and the copies of a message are sets that only grow, and `recompute` is a function of the two. So the order
-in which they come does not matter.
+The updates and the copies of a message are sets that only grow, and `recompute` is a function of both. Their order of
+arrival therefore does not matter.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -35,7 +35,7 @@ class MessageUpdate:
 
 @dataclass(frozen=True, slots=True)
 class RecomputedMessage:
-    """A message row that changed, and in what."""
+    """A row of a message that changed, and what changed in it."""
 
     row_id: int
     chat_id: int
@@ -43,7 +43,7 @@ class RecomputedMessage:
     edit_changed: bool
     delete_changed: bool
     copies_changed: bool
-    """True if another copy is shown, or its flags changed: the chat's unread messages must be recounted."""
+    """True if another copy is shown or its flags changed, so that the chat's unread messages must be recounted."""
 
 
 def from_fact(
@@ -64,7 +64,7 @@ def from_fact(
 
 
 def _text(fact: Ack | Edit | Delete | Reaction) -> str | None:
-    """The new text, the emoji, the reason of a failure, or the reference of any other ack."""
+    """Return the new text, the emoji, the reason of a failure, or the reference in any other ack."""
     match fact:
         case Ack():
             return fact.reason if fact.status == "failed" else fact.reference
@@ -77,9 +77,9 @@ def _text(fact: Ack | Edit | Delete | Reaction) -> str | None:
 
 
 def one_per_event(updates: Iterable[tuple[int, MessageUpdate]]) -> Collection[MessageUpdate]:
-    """Of each message and kind, one update of each event; given with the receipts of its copies, the earliest first.
+    """Return one update per event, message and kind. The updates are given in the order of receipt of their copies.
 
-    One body may tell several statuses of a message, or several edits: the greatest status counts, else the newest.
+    One body may contain several statuses or edits of a message. The greatest status is kept, or the newest edit.
     """
     of_copies: dict[tuple[int, str, bytes, int], MessageUpdate] = {}
     for received_at, update in updates:
@@ -97,7 +97,7 @@ def _precedence(update: MessageUpdate) -> tuple[int, int]:
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
-    """Add the updates; of several copies of an update, the earliest dates it."""
+    """Store the updates. An update that has several copies takes the time of the earliest one."""
     connection.execute(
         _ADD,
         {"rows": json_rows.encode(asdict(update) for update in updates)},
@@ -105,7 +105,7 @@ def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
 
 
 def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMessage]:
-    """Recompute the messages of these keys from their copies and updates; returns the rows that changed."""
+    """Recompute the messages with these keys from their copies and updates. Return the rows that changed."""
     if not key_ids:
         return []
     recomputed = connection.execute(
@@ -114,14 +114,14 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
             SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread, m.starred,
                 m.is_history, c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
                 c.address LIKE '%%@g.us' AND m.message_type = 'system' AS is_notice,
-                -- An edit replaces the caption of media, else the text.
+                -- An edit replaces the caption if there is media, otherwise the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
                     WHEN m.edited_at IS NOT NULL THEN m.original_text
                     WHEN m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') THEN m.caption
                     ELSE m.message_text
                 END AS original,
-                -- Copies under several addresses of one chat are one message: the best one is shown.
+                -- Of the copies under several addresses of one chat, the best is shown.
                 row_number() OVER (
                     PARTITION BY m.key_id, c.canonical_chat_id, m.direction
                     ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address, c.session_id
@@ -132,7 +132,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         ),
         messages AS (
             SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
-                -- A copy from the past or that seems a notice is not unread, and says nothing of whether it was read.
+                -- A copy from the past, or of a notice, is not unread, but does not prove that it was read.
                 coalesce(bool_and(unread) FILTER (WHERE NOT is_history AND NOT is_notice), false) AS unread,
                 bool_or(starred) AS starred, count(*) OVER (PARTITION BY key_id) AS same_key
             FROM copies
@@ -209,7 +209,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
 
 
 def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
-    """(row id, chat_id) of the messages with these keys, without duplicates."""
+    """Return (row id, chat_id) of the messages with these keys, without duplicates."""
     if not key_ids:
         return []
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""Inserts messages, and merges further copies of them into the same row: the best content wins."""
+"""Inserts messages and merges further copies into the same row, keeping the best content."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MessageIdentity: TypeAlias = tuple[int, int, Direction]
 
 
 class MessageCopy(NamedTuple):
-    """One copy of a message, as a row. A tuple for speed, as there is one for every event."""
+    """One copy of a message as a row. It is a tuple for speed, because there is one for every event."""
 
     key_id: int
     chat_id: int
@@ -44,17 +44,17 @@ class MessageCopy(NamedTuple):
 
     @property
     def is_notice(self) -> bool:
-        """Whether WhatsApp says it in a group: it is neither unread nor a question."""
+        """True if WhatsApp itself wrote the message in a group. Such a notice is neither unread nor a question."""
         return self.is_in_group and self.content[_TYPE_FIELD] == "system"
 
     @property
     def is_unread(self) -> bool:
-        """Whether somebody has to read it, if this is its only copy."""
+        """True if somebody has to read the message, provided that this is its only copy."""
         return self.direction == "incoming" and not self.is_notice and not self.is_history
 
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
-    # A third of the columns is null: leaving those out saves time on both sides.
+    # A third of the columns is null. Leaving them out saves time on both sides.
     values = (*copy[:_CONTENT_FIELD], *copy.content, *copy[_CONTENT_FIELD + 1 :])
     return {name: value for name, value in zip(_COPY_NAMES, values, strict=True) if value is not None}
 
@@ -68,7 +68,7 @@ content_of: Callable[[Message], tuple[object, ...]] = attrgetter(*(column.field 
 
 @dataclass(frozen=True, slots=True)
 class ChangedMessage:
-    """A row that a statement changed."""
+    """A row that was changed by a statement."""
 
     row_id: int
     chat_id: int
@@ -79,17 +79,17 @@ _RANKS: Final[dict[ContentState, int]] = {"undecrypted": 0, "media_missing": 2, 
 
 
 def rank(message: Message) -> int:
-    """The completeness of the content; a copy of a lower rank never replaces one of a higher rank."""
+    """Return the completeness of the content. A copy of lower rank never replaces one of higher rank."""
     if message.text or message.caption or message.media_url:
         return _RANKS[message.content_state] + 1
     if message.type in ("unknown", "text") or message.raw_type is None:
-        # It does not say what was sent: whatever does is better.
+        # Any copy that contains what was sent is better.
         return min(_RANKS[message.content_state], 1)
     return _RANKS[message.content_state]
 
 
 def content_tiebreaker(digest: bytes) -> int:
-    """The first 8 bytes of a digest as a bigint, in the same order as digests: breaks ties between copies."""
+    """Return the first 8 bytes of a digest as a bigint that sorts like the digest. It breaks ties between copies."""
     return int.from_bytes(digest[:8]) - 2**63
 
 
@@ -98,7 +98,7 @@ def upsert(
 ) -> tuple[list[tuple[int, MessageCopy]], list[ChangedMessage]]:
     """Insert or merge the rows of these copies, whose keys and chats are locked.
 
-    Returns the inserted rows, as (row id, copy), and the changed ones.
+    Returns the inserted rows as (row id, copy), and the changed rows.
     """
     inserted_rows: list[tuple[int, MessageCopy]] = []
     changed: list[ChangedMessage] = []
@@ -112,7 +112,7 @@ def upsert(
 
 
 def _conflict_free_layers(copies: Iterable[MessageCopy]) -> list[list[MessageCopy]]:
-    """Divide the copies into layers with one copy per row each: a statement can change a row only once."""
+    """Divide the copies into layers with one copy per row, because a statement can change a row only once."""
     layers: list[list[MessageCopy]] = []
     depth: dict[MessageIdentity, int] = {}
     for copy in copies:
@@ -127,7 +127,7 @@ def _conflict_free_layers(copies: Iterable[MessageCopy]) -> list[list[MessageCop
 def _insert(
     connection: Connection, copies: Sequence[MessageCopy]
 ) -> tuple[list[tuple[int, MessageCopy]], list[MessageCopy]]:
-    """The inserted rows, and the copies of rows that exist already."""
+    """Insert the copies. Return the inserted rows, and the copies whose rows already exist."""
     inserted = connection.execute(
         _INSERT,
         {"rows": json_rows.encode(_to_json_row(copy) for copy in copies)},
@@ -142,14 +142,14 @@ def _insert(
 
 def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[ChangedMessage]:
     document = json_rows.encode(_to_json_row(copy) for copy in copies)
-    # Content is one tuple, never mixed from two copies. A better copy also removes the text of an edit, which
+    # Content is one tuple and is never mixed from two copies. A better copy also overwrites the text of an edit, which
     # message_updates.recompute applies again.
     replaced = connection.execute(
         _REPLACE_CONTENT,
         {"rows": document},
     )
     changed = [ChangedMessage(*row) for row in cast("Iterable[tuple[int, int]]", replaced)]
-    # The other columns merge one by one: the least time, the greatest of the rest.
+    # The other columns are merged one by one: the least time, and the greatest value of the rest.
     merged = connection.execute(
         """
         UPDATE whatsapp_messages AS m
@@ -166,7 +166,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
                 status_from_rank(greatest(status_rank(m.base_status), status_rank(r.base_status))) AS base_status,
                 greatest(m.sender, r.sender) AS sender,
                 greatest(m.sender_name, r.sender_name) AS sender_name,
-                -- In a group, only some copies have the sender's number. Our own number stays as it was.
+                -- In a group, only some copies have the sender's number. Our own number does not change.
                 CASE m.direction
                     WHEN 'incoming' THEN greatest(m.from_number, r.from_number)
                     ELSE m.from_number
@@ -194,7 +194,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
 _INSERT: LiteralString = f"""
     INSERT INTO whatsapp_messages ({message_columns.names(message_columns.COPY)}, status, unread)
     SELECT {message_columns.names(message_columns.COPY, "r")}, r.base_status,
-        -- Nobody has to read a group's notices, and nobody the past.
+        -- Nobody has to read notices of a group or messages from the past.
         r.direction = 'incoming' AND NOT (r.is_in_group AND r.message_type = 'system') AND NOT r.is_history
     FROM jsonb_to_recordset(%(rows)s::jsonb)
         AS r ({message_columns.declarations(message_columns.COPY)}, is_in_group boolean)

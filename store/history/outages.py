@@ -1,4 +1,4 @@
-"""Records outages: times in which checks found a session disconnected from WhatsApp."""
+"""Records outages: periods in which checks found a session disconnected from WhatsApp."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,44 +11,46 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 OutageKind: TypeAlias = Literal["disconnected", "unreachable"]
-"""The gateway reports it, or the gateway does not answer."""
+"""The gateway reported that the session is disconnected, or the gateway did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """The result of one check of a session; times in ms."""
+    """The result of one check of a session. Times are in ms."""
 
     checked_at: int
     outage_kind: OutageKind | None
-    """None if it is connected."""
+    """None if the session is connected."""
     reason: str = ""
     last_connected_at: int | None = None
-    """When the session last connected, if the gateway says so and its clock is credible."""
+    """The time of the session's last connect, if the gateway reports it and its clock is credible."""
     phone: str | None = None
-    """The session's own number, digits."""
+    """The session's own phone number as digits."""
     name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Times in ms."""
+    """An outage of a session. Times are in ms."""
 
     session_id: str
     kind: OutageKind
     connected_at: int | None
-    """The last time at which it was known to be connected; the outage began later."""
+    """The last time at which the session was known to be connected. The outage began after it."""
     first_at: int
-    """The first check that found it disconnected."""
+    """The time of the first check that found the session disconnected."""
     last_at: int
     ended_at: int | None
-    """When it connected again, by the gateway's word or the first check that found it so; None if it did not."""
+    """The time of the reconnect, as reported by the gateway or of the first check that saw it. None if it has not
+    happened.
+    """
     looks: int
-    """The number of checks that found it disconnected."""
+    """The number of checks that found the session disconnected."""
     reason: str
 
 
 def claim_check(connection: Connection, session_id: str, seconds: float) -> bool:
-    """True if the caller shall check the session now; no other process does for so many seconds."""
+    """Return True if the caller should check the session now. No other process does so for this many seconds."""
     with errors.translated():
         claimed = connection.execute(
             """
@@ -62,7 +64,7 @@ def claim_check(connection: Connection, session_id: str, seconds: float) -> bool
 
 
 def postpone_check(connection: Connection, session_id: str, seconds: float) -> None:
-    """Let no process check the session for so many seconds."""
+    """Keep all processes from checking the session for this many seconds."""
     with errors.translated():
         connection.execute(
             "UPDATE session_checks SET next_check_at = now() + make_interval(secs => %s) WHERE session_id = %s",
@@ -71,10 +73,10 @@ def postpone_check(connection: Connection, session_id: str, seconds: float) -> N
 
 
 def record_check(connection: Connection, session_id: str, check: ConnectionCheck) -> int:
-    """Record a check; returns the number of consecutive checks that found the session disconnected.
+    """Record a check. Return the number of consecutive checks that found the session disconnected.
 
-    An outage ends when the gateway says that the session connected, if that was after the last check that found it
-    disconnected: the session may be disconnected again by now, which is another outage.
+    An outage ends if the gateway reports a connect after the last check that found the session disconnected. The
+    session may be disconnected again by now, which is a new outage.
     """
     values = {
         "session_id": session_id,
@@ -129,9 +131,9 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
 
 
 def _record_status(connection: Connection, session_id: str, check: ConnectionCheck) -> tuple[int | None, bool]:
-    """Record what the gateway said; returns when the session was last known to be connected, and whether that is news.
+    """Record the gateway's report. Return the last time at which the session was connected, and whether it changed.
 
-    A gateway that did not answer said nothing.
+    A gateway that did not answer has reported nothing.
     """
     is_answered = check.outage_kind != "unreachable"
     is_connected = check.outage_kind is None
@@ -188,7 +190,7 @@ def _record_status(connection: Connection, session_id: str, check: ConnectionChe
 def between(
     connection: Connection, session_ids: Collection[str] | None, since: int, until: int, limit: int = 100
 ) -> list[Outage]:
-    """The newest outages of these sessions (None: all) that overlap a period in ms; the oldest first."""
+    """Return the newest outages of these sessions (None for all) that overlap a period in ms, oldest first."""
     with errors.translated():
         found = connection.execute(
             """

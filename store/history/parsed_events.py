@@ -1,4 +1,4 @@
-"""The facts of one copy of an event about one session, with the message keys and chats that they concern."""
+"""Defines a parsed event: the facts of one copy of an event about one session, with their message keys and chats."""
 
 import hashlib
 import json
@@ -13,30 +13,30 @@ from store.model.facts import Ack, Delete, Edit, Fact, LidAlias, Message, Outcom
 
 MessageFact: TypeAlias = Message | Ack | Edit | Delete | Reaction
 MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
-"""MessageFact as a tuple, with which isinstance is several times as fast."""
+"""The types of MessageFact as a tuple, for which isinstance is several times as fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedEvent:
     digest: bytes
     received_at: int
-    """The receipt of this copy, in ms."""
+    """The time of receipt of this copy in ms."""
     order: int
-    """Its place among events with the same receipt."""
+    """The position among events with the same time of receipt."""
     session_id: str
     facts: tuple[Fact, ...]
 
     def effective_time(self, claimed_at: int | None) -> int:
-        """The effective time, in ms, of a fact that claims this one."""
+        """Return the effective time in ms of a fact that claims this time."""
         return timestamps.effective(claimed_at, self.received_at)[0]
 
     def keyed_message_facts(self, accounts: Accounts) -> list[tuple[MessageFact, MessageKey]]:
-        """The facts about messages, each with its message key."""
+        """Return the facts about messages, each with the key of its message."""
         primary_id = accounts.primary_of(self.session_id)
         return [(fact, (primary_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, MESSAGE_FACTS)]
 
     def alias_addresses(self) -> set[ChatAddress]:
-        """Both sides of its evidence on aliases."""
+        """Return both sides of the evidence on aliases in this event."""
         return {
             (self.session_id, address)
             for fact in self.facts
@@ -45,7 +45,7 @@ class ParsedEvent:
         }
 
     def chat_addresses(self) -> set[ChatAddress]:
-        """The chats that its facts concern, and the authors of its updates, whose other addresses count as well."""
+        """Return the chats of its facts, and the authors of its updates, whose other addresses also count."""
         addresses: set[str] = set()
         for fact in self.facts:
             if isinstance(fact, LidAlias):
@@ -57,9 +57,9 @@ class ParsedEvent:
         return {(self.session_id, address) for address in addresses}
 
     def _message_id(self, fact: MessageFact) -> str:
-        """The id of the fact's message; without one, a digest of its content, so that its copies are one message.
+        """Return the id of the fact's message, or a digest of its content if it has no id, to recognise its copies.
 
-        Without a time, two messages may have the same content: then the event's digest distinguishes them.
+        If it also has no time, two messages may have the same content; then the digest of the event distinguishes them.
         """
         if fact.message_id is not None:
             return fact.message_id
@@ -77,7 +77,7 @@ class ParsedEvent:
 
 
 def of_outcome(outcome: Outcome, digest: bytes, received_at: int, order: int) -> list[ParsedEvent]:
-    """The parsed events of one copy of an event: one for each session of which it has facts."""
+    """Return the parsed events of one copy of an event, one for each session that its facts are about."""
     return [
         ParsedEvent(digest, received_at, order, each.session_id, each.facts)
         for each in outcome.by_session
@@ -86,4 +86,4 @@ def of_outcome(outcome: Outcome, digest: bytes, received_at: int, order: int) ->
 
 
 KeyedFact: TypeAlias = tuple[ParsedEvent, MessageFact, MessageKey]
-"""(event, fact, key of the message that the fact is about)"""
+"""(event, fact, key of the fact's message)"""

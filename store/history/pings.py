@@ -1,4 +1,4 @@
-"""Test pings of gateways, and of the api: events that are counted, and are in no history."""
+"""Looks up and deletes test pings, which are counted as events but are not part of the history."""
 
 from typing import cast
 
@@ -6,7 +6,7 @@ from store.postgres.connections import Connection
 
 
 def is_stored(connection: Connection, digest: bytes) -> bool:
-    """Whether a worker has stored a ping with this digest."""
+    """Return whether a worker has stored a ping with this digest."""
     found = connection.execute(
         "SELECT FROM event_digests AS d WHERE d.digest = %s AND d.outcome = 'ping'", [digest]
     ).fetchone()
@@ -14,7 +14,7 @@ def is_stored(connection: Connection, digest: bytes) -> bool:
 
 
 def delete_body(connection: Connection, digest: bytes) -> bool:
-    """Delete the raw body of a ping; its count in the ledger stays. Returns whether there was one."""
+    """Delete the raw body of a ping and return whether there was one. The ledger still counts the ping."""
     with connection.transaction():
         row = connection.execute(
             "SELECT d.received_at FROM event_digests AS d WHERE d.digest = %s AND d.outcome = 'ping'", [digest]

@@ -1,4 +1,4 @@
-"""Stores raw bodies, with links to the messages that each is about."""
+"""Stores raw bodies with links to the messages that they are about."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _COLUMNS: Final[Mapping[LiteralString, str]] = {
 
 
 def insert(connection: Connection, events: Iterable[Event], key_ids_by_digest: Mapping[bytes, Sequence[int]]) -> None:
-    """Insert the bodies of new events, with links to their message keys."""
+    """Insert the bodies of new events with links to their message keys."""
     plain: list[Event] = []
     referenced: list[Event] = []
     for event in events:
@@ -41,7 +41,7 @@ def _copy(
     key_ids_by_digest: Mapping[bytes, Sequence[int]],
     event_ids: Sequence[int] | None,
 ) -> None:
-    """Copy the events into the table, with these ids; None: with new ones."""
+    """Copy the events into the table with these ids, or with new ids if None."""
     if not events:
         return
     columns = tuple(_COLUMNS)[: 5 if event_ids is None else 6]
@@ -57,7 +57,7 @@ def _copy(
 def _insert_referenced(
     connection: Connection, events: Sequence[Event], key_ids_by_digest: Mapping[bytes, Sequence[int]]
 ) -> None:
-    """Insert events whose event_id other rows refer to: set aside ones, and those about several messages."""
+    """Insert events whose event_id other rows refer to: parked events, noise, and events about several messages."""
     reserved = connection.execute(
         "SELECT nextval('raw_events_event_id_seq') FROM generate_series(1, %s)", [len(events)]
     ).fetchall()
@@ -93,7 +93,7 @@ def _insert_referenced(
 
 
 def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[int, list[int]]:
-    """Per key, the events that are linked to it."""
+    """Return the events that are linked to each key."""
     rows = connection.execute(
         """
         SELECT e.key_id, e.event_id FROM raw_events AS e WHERE e.key_id = ANY(%(keys)s)
@@ -109,6 +109,6 @@ def event_ids_by_key(connection: Connection, key_ids: Collection[int]) -> dict[i
 
 
 def additional_key_ids(connection: Connection, event_ids: Collection[int]) -> set[int]:
-    """The second and further keys that these events are linked to."""
+    """Return the keys that these events are linked to beyond their first one."""
     rows = connection.execute("SELECT k.key_id FROM event_keys AS k WHERE k.event_id = ANY(%s)", [list(event_ids)])
     return {cast("int", key_id) for (key_id,) in rows}

@@ -1,4 +1,4 @@
-"""Looks up the phone under which a chat's person can be sent to, by what any session of the account knows."""
+"""Finds the phone to which messages to a chat can be sent, from what any session of the account knows."""
 
 from typing import cast
 
@@ -6,7 +6,7 @@ from store.postgres.connections import Connection
 
 
 def exact_address(connection: Connection, session_id: str, address: str) -> str | None:
-    """The address if the session has a chat of exactly this one, else None."""
+    """Return the address if the session has a chat with exactly this address, else None."""
     found = connection.execute(
         "SELECT address FROM chats"
         " WHERE session_id = primary_session(%s) AND address = %s AND last_timestamp IS NOT NULL",
@@ -16,7 +16,7 @@ def exact_address(connection: Connection, session_id: str, address: str) -> str 
 
 
 def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
-    """The phone to which a LID is resolved in this session; None if it is not."""
+    """Return the phone to which a LID is resolved in this session, or None if it is not resolved."""
     row = connection.execute(
         """
         SELECT phone.address
@@ -30,7 +30,10 @@ def phone_of(connection: Connection, session_id: str, lid: str) -> str | None:
 
 
 def spelling_of_last_message(connection: Connection, session_id: str, phone: str) -> str | None:
-    """The national spelling of a phone under which its last message came, which reaches it; None if none came."""
+    """Return the national spelling of a phone that its last message used, or None if no message came.
+
+    This spelling is known to reach the phone.
+    """
     row = connection.execute(
         """
         SELECT c.address

@@ -1,7 +1,7 @@
-"""The numbers that sessions report as their own, with the accounts that they have joined.
+"""Reads the phone numbers that sessions report as their own, and the accounts that they have joined.
 
-A session can be linked to another number. What it told before then is the old number's, so it does not join an account
-by its number any more; if it has joined one, it stays there, since its history cannot be divided.
+A session can be linked to another number. Its earlier history belongs to the old number, so it can no longer join an
+account by its number. If it has already joined one, it stays there, because its history cannot be divided.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class SessionPhones:
-    """Phones are in their standard spelling."""
+    """A session's phones, in their standard spelling."""
 
     session_number: int
     session_id: str
     primary_number: int | None
-    """The first session of its account; None: it has not joined one."""
+    """The session_number of the first session of its account, or None if it has not joined one."""
     account: str | None
     """The phone of its account."""
     latest: str | None
@@ -30,14 +30,14 @@ class SessionPhones:
 
     @property
     def is_relinked(self) -> bool:
-        """Whether it was linked to another number: than its account's, or than before."""
+        """True if it was linked to another number than its account's or than before."""
         if self.account is not None:
             return self.latest not in (None, self.account)
         return len(self.reported) > 1
 
 
 def read(connection: Connection) -> list[SessionPhones]:
-    """All sessions, in the order in which they were first seen."""
+    """Return the phones of all sessions, in the order in which the sessions were first seen."""
     found = connection.execute(
         """
         SELECT s.session_number, s.session_id, a.primary_number, a.account,
@@ -63,12 +63,12 @@ def read(connection: Connection) -> list[SessionPhones]:
 
 
 def standard(phone: str | None) -> str | None:
-    """The phone in its country's standard spelling."""
+    """Return the phone in the standard spelling of its country."""
     return None if phone is None else national_spellings.standard(phone) or phone
 
 
 def record(connection: Connection, reported: Iterable[tuple[str, str]]) -> None:
-    """Record that each session, if it is known, reported this phone as its own."""
+    """Record the phone that each session reported as its own. Unknown sessions are ignored."""
     rows = json_rows.encode({"session_id": session_id, "phone": phone} for session_id, phone in sorted(set(reported)))
     connection.execute(
         """

@@ -1,4 +1,4 @@
-"""Sessions: the last report of each, and the last receipt of each kind of event."""
+"""Records the last report of each session and the last receipt of each kind of event."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
 PING_EVENT = "test ping"
-"""The event name under which the gateway's test is recorded."""
+"""The event name of the gateway's test event."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedReport:
-    """A report, with the time and digest that order it among others."""
+    """A report, with the time and digest by which it is compared with others."""
 
     session_id: str
     observed_at: int
@@ -24,7 +24,7 @@ class ObservedReport:
 
 
 def ensure(connection: Connection, session_ids: Iterable[str]) -> dict[str, int]:
-    """The session_number of each session; inserts missing sessions."""
+    """Return the session_number of each session, inserting missing sessions."""
     wanted = sorted(set(session_ids))
     known = _numbers(connection, wanted)
     if len(known) < len(wanted):
@@ -48,7 +48,7 @@ def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
 
 
 def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
-    """The phone that each session last reported as its own, if any: in an event, or in the gateway's status."""
+    """Return the phone that each session last reported as its own, if any, in an event or in the gateway's status."""
     found = connection.execute(
         """
         SELECT s.session_id, latest.phone
@@ -65,7 +65,7 @@ def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, 
 
 
 def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str], int]) -> None:
-    """Record the last receipt, in ms, of each (session_id, event)."""
+    """Record the last receipt in ms of each (session_id, event)."""
     connection.execute(
         """
         INSERT INTO session_events AS e (session_number, event, last_at)
@@ -85,10 +85,10 @@ def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str],
 
 
 def apply_reports(connection: Connection, reports: Iterable[ObservedReport]) -> set[str]:
-    """Apply the newest report of each session, separately for state and phone; returns the sessions that changed."""
+    """Apply the newest report of each session, for state and phone separately. Return the sessions that changed."""
     changed: set[str] = set()
     ordered = sorted(reports, key=lambda observed: (observed.session_id, observed.observed_at, observed.digest))
-    # Some senders report the phone with every event: only the last report counts.
+    # Some senders report the phone with every event. Only the last report counts.
     last_states = {observed.session_id: observed for observed in ordered if observed.report.state is not None}
     last_phones = {observed.session_id: observed for observed in ordered if observed.report.phone is not None}
     for session_id in sorted(last_states.keys() | last_phones.keys()):
@@ -128,7 +128,7 @@ def _values(observed: ObservedReport) -> dict[str, object]:
 
 
 def last_activity(connection: Connection, limit: int) -> dict[str, int]:
-    """The last receipt of each session, in ms, without test pings; the most recently active sessions first."""
+    """Return the last receipt in ms of each session, ignoring test pings, most recently active sessions first."""
     with errors.translated():
         found = connection.execute(
             """
@@ -146,7 +146,7 @@ def last_activity(connection: Connection, limit: int) -> dict[str, int]:
 
 
 def last_pings(connection: Connection) -> dict[str, int]:
-    """The receipt of each session's last test ping, in ms."""
+    """Return the receipt of each session's last test ping in ms."""
     with errors.translated():
         found = connection.execute(
             "SELECT s.session_id, e.last_at FROM session_events AS e JOIN sessions AS s USING (session_number)"

@@ -1,4 +1,4 @@
-"""Adds messages and names to chat summaries, without reading the messages of the chats."""
+"""Adds messages and names to chat summaries without reading the messages of the chats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from store.postgres.connections import Connection
 
 @dataclass(slots=True)
 class SummaryIncrement:
-    """Additions to a chat that has one address: incoming messages, and a name."""
+    """Incoming messages and a name to add to the summary of a chat that has one address."""
 
     chat_id: int
     incoming_messages: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
@@ -44,15 +44,15 @@ class SummaryIncrement:
 
     @property
     def has_unique_latest(self) -> bool:
-        """True if the order of the messages is clear: no two have the same time and receive_order."""
+        """True if the latest message is certain: no two have the same time and receive_order."""
         return len({message[:2] for message in self.incoming_messages}) == len(self.incoming_messages)
 
 
 def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set[int]:
-    """Add these to the summaries of locked chats; returns the chats whose summaries must be computed instead.
+    """Add these to the summaries of locked chats. Return the chats whose summaries must be computed instead.
 
-    These are chats with several addresses, and chats without waiting time in which a message is older than the last
-    one: the waiting time depends on the position of the last answer.
+    These are chats with several addresses, and chats without waiting time in which an added message is older than the
+    last one: their waiting time depends on the position of the last answer.
     """
     if not increments:
         return set()

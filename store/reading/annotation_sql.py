@@ -1,6 +1,6 @@
-"""Fragments of SQL about the labels and notes of chats.
+"""SQL fragments for the labels and notes of chats.
 
-Labels and notes belong to the address that they were written under, and are shown with its canonical chat.
+Labels and notes are stored under the address where they were added, and are shown with its canonical chat.
 """
 
 from typing import LiteralString
@@ -12,21 +12,21 @@ LABELS: LiteralString = """
         JOIN chat_labels AS l ON l.chat_id = member.chat_id
     ) ELSE '[]' END
 """
-"""The labels of a chat as JSON, sorted. Requires the alias `c`, a canonical chat."""
+"""The labels of a chat as a sorted JSON array. Requires the alias `c`, a canonical chat."""
 HAS_LABEL: LiteralString = """EXISTS (
     SELECT
     FROM chat_ids_of(c.chat_id) AS member
     JOIN chat_labels AS l ON l.chat_id = member.chat_id
     WHERE l.label = %(label)s
 )"""
-"""Whether the chat `c` has the label of the parameter `label`."""
+"""True if the chat `c` has the label given in the parameter `label`."""
 LABELLED: LiteralString = """
     SELECT DISTINCT a.canonical_chat_id AS chat_id
     FROM chat_labels AS l
     JOIN chats AS a USING (chat_id)
     WHERE l.label = %(label)s
 """
-"""The chats with this label."""
+"""The canonical chats that have the label given in the parameter `label`."""
 ANNOTATED: LiteralString = """
     SELECT a.canonical_chat_id
     FROM chat_notes AS n
@@ -38,4 +38,6 @@ ANNOTATED: LiteralString = """
     JOIN chats AS a USING (chat_id)
     WHERE l.label ILIKE %(containing)s
 """
-"""The chats whose notes or labels contain a text. It depends on no chat, so PostgreSQL runs it once in a query."""
+"""The chats whose labels or notes contain the searched text. It refers to no outer row, so PostgreSQL runs it once per
+query.
+"""

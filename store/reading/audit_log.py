@@ -1,4 +1,4 @@
-"""Reads the audit log, newest first, with the chats and tokens that its ids stand for."""
+"""Reads the audit log, newest first, and adds the chats and tokens that its entries refer to."""
 
 from typing import cast
 
@@ -7,9 +7,9 @@ from store.reading.json_views import iso_time
 
 
 def read_page(connection: Connection, before: int | None, limit: int) -> tuple[list[str], int | None]:
-    """The JSON of each entry from before an id on, and the id from which the next page continues, if there is one.
+    """Return a page of entries as JSON, starting before the id `before`, and the id at which the next page starts.
 
-    An erased chat is not named: its id is all that is left of it.
+    The id is None on the last page. An erased chat appears only as its id.
     """
     rows = connection.execute(
         f"""

@@ -1,7 +1,8 @@
-"""Reads the change feed without gaps, in the order (xid, change_id), each change with the current state.
+"""Reads the change feed without gaps, in the order (xid, change_id), and adds the current state to each change.
 
-Transactions commit in another order than their changes are numbered. A reader that read up to the greatest number would
-miss the changes that a slower transaction commits below it, so pages end before the oldest running transaction.
+Transactions do not commit in the order in which their changes are numbered. A reader that remembered only the greatest
+number would miss changes that a slower transaction commits below it. Each page therefore ends before the oldest running
+transaction.
 """
 
 from dataclasses import asdict, dataclass
@@ -35,7 +36,7 @@ class FeedEntry:
     position: FeedPosition
     session_id: str | None
     json: str
-    """JSON: kind, session_id, address, rev, message, chat, session, changed_at."""
+    """A JSON object: kind, session_id, address, rev, message, chat, session, changed_at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +44,22 @@ class FeedPage:
     epoch: str
     entries: tuple[FeedEntry, ...]
     next_position: FeedPosition
-    """The position to read the next page from, even if this one is empty."""
+    """The position at which the next page starts, even if this page is empty."""
     newest_position: FeedPosition
     """The last change that any reader can have read.
 
-    Not the horizon of running transactions: after a crash PostgreSQL may reuse the ids of transactions that were rolled
-    back just before it, whereas a change that was read is on disk.
+    It is not the horizon of running transactions: after a crash, PostgreSQL may reuse the ids of transactions that were
+    rolled back shortly before. A change that was read is on disk.
     """
     has_more: bool
-    """Whether the next page is certain to have changes."""
+    """True if the next page certainly contains changes."""
     has_held_back: bool
-    """Whether an older, running transaction holds back changes that are already written."""
+    """True if changes are already written, but held back because an older transaction is still running."""
     is_pruned: bool
-    """Whether changes after the requested position were pruned."""
+    """True if changes after the requested position were pruned."""
 
 
-# S608: assembled from literals only, which the type proves.
+# S608: assembled from literals only; the type proves it.
 _READ_QUERY: LiteralString = f"""
 WITH feed AS MATERIALIZED (
     SELECT e.epoch::text, h.xid AS horizon, (f.xid, f.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AS pruned,
@@ -111,7 +112,7 @@ LEFT JOIN LATERAL (
             SELECT coalesce((SELECT {MESSAGE_BYTES} FROM whatsapp_messages AS m WHERE m.id = c.message), 0) AS bytes
         ) AS m
     ) AS f
-    -- LIMIT 1, although it is one row: it forces an index lookup per change, however many changes the planner expects.
+    -- LIMIT 1 forces an index lookup per change, even if the planner expects many changes.
     LEFT JOIN LATERAL (
         SELECT canonical.chat_id, canonical.address, canonical.rev
         FROM chats AS c
@@ -132,7 +133,7 @@ LEFT JOIN LATERAL (
             ) END)
         LIMIT 1
     ) AS changed ON true
-    -- The visible copy, if the message came under two addresses of one chat.
+    -- The visible copy if the message arrived under two addresses of one chat.
     LEFT JOIN LATERAL (
         SELECT x.id
         FROM whatsapp_messages AS x
@@ -145,7 +146,7 @@ LEFT JOIN LATERAL (
         -- All columns, because MESSAGE_JSON decides which are used.
         SELECT x.* FROM whatsapp_messages AS x WHERE x.id = coalesce(visible.id, changed.id) LIMIT 1
     ) AS m ON true
-    -- A send that has not become a message.
+    -- A send without a message.
     LEFT JOIN LATERAL (
         SELECT s.rev, {SEND_JSON} AS json FROM sends AS s WHERE s.send_id = f.send_id AND m.id IS NULL LIMIT 1
     ) AS sent ON true
@@ -157,13 +158,16 @@ ORDER BY entry.xid, entry.change_id
 
 
 def current_position(connection: Connection) -> tuple[str, FeedPosition]:
-    """Return the epoch and the position after all changes that any reader can have read."""
+    """Return the epoch and the position after the last change that any reader can have read."""
     page = read(connection, _END, 0)
     return page.epoch, page.newest_position
 
 
 def read(connection: Connection, after: FeedPosition, limit: int, sessions: tuple[str, ...] | None = None) -> FeedPage:
-    """Return the changes of these sessions (None: all) after a position, fewer if their texts are large."""
+    """Return a page of changes of these sessions (None for all) after a position.
+
+    The page is shorter if its texts are large.
+    """
     visible = None if sessions is None else list(sessions)
     rows = connection.execute(
         _READ_QUERY,

@@ -1,4 +1,4 @@
-"""The condition that a chat has messages of a period, of one direction or answered within it."""
+"""Builds the condition that a chat was active in a period."""
 
 from dataclasses import dataclass
 from typing import LiteralString
@@ -11,19 +11,19 @@ from store.reading.json_views import MAX_BIGINT
 @dataclass(frozen=True, slots=True)
 class ChatActivity:
     since: int | None = None
-    """ms, inclusive; None: from the first message on"""
+    """In ms, inclusive. None for no lower bound."""
     until: int | None = None
-    """ms, exclusive; None: up to the last message"""
+    """In ms, exclusive. None for no upper bound."""
     direction: Direction | None = None
     answered: bool = False
-    """Only chats with an answer in the period to a message of the period, whatever the direction."""
+    """Only chats in which a message of the period was answered within the period. `direction` is ignored."""
 
     def parameters(self) -> dict[str, object]:
         return {"since": self.since or 0, "until": MAX_BIGINT if self.until is None else self.until}
 
     def condition(self) -> LiteralString:
-        """Requires the alias `c`, a canonical chat, and `parameters`."""
-        # The first line ends a scan of the newest chats at the beginning of the period.
+        """Return the condition as SQL. Requires the alias `c`, a canonical chat, and the parameters `parameters`."""
+        # The first line ends a scan of the newest chats at the start of the period.
         return f"""(
             c.last_timestamp >= %(since)s
             AND {_ANSWERED if self.answered else _HAS_MESSAGES[self.direction]}
@@ -46,4 +46,4 @@ _ANSWERED: LiteralString = f"""c.kind IN {addresses.ANSWERED_KINDS} AND (
 ) < (
     SELECT max(p.timestamp) {_MESSAGES} AND p.direction = 'outgoing' AND p.status IS DISTINCT FROM 'failed'
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""As statistics.response_times counts."""
+"""Follows the rules of statistics.response_times."""

@@ -1,4 +1,4 @@
-"""How many chats the list has under each of its filters."""
+"""Counts the chats under each filter of the list of chats."""
 
 from typing import LiteralString, cast
 
@@ -6,7 +6,7 @@ from store.postgres.connections import Connection
 from store.reading.json_views import IS_UNREAD
 
 COUNTED = 1_000
-"""Chats that are counted; where there are more, the count is this."""
+"""The greatest count. If there are more chats, the count is this number."""
 _CONDITIONS: dict[str, LiteralString] = {
     "all": "true",
     "unread": IS_UNREAD,
@@ -16,7 +16,7 @@ _CONDITIONS: dict[str, LiteralString] = {
 
 
 def read(connection: Connection, sessions: tuple[str, ...] | None) -> dict[str, int]:
-    """How many chats the list has under each filter, COUNTED at most."""
+    """Return the number of chats under each filter, at most COUNTED."""
     in_sessions: LiteralString = "" if sessions is None else "AND c.session_id = ANY(%(sessions)s)"
     columns: LiteralString = ", ".join(
         f"""(

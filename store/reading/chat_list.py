@@ -1,4 +1,4 @@
-"""Pages of the list of chats, newest or longest waiting first, filtered by state, kind and text."""
+"""Reads pages of the list of chats, filtered by state, kind and text, in the order of last message or of waiting."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,17 +16,17 @@ from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
 _Row: TypeAlias = tuple[object, ...]
 Order: TypeAlias = tuple[LiteralString, LiteralString, LiteralString]
-"""The column of the position, the operator between it and the position of the page before, and ORDER BY."""
+"""The sort column, the operator that compares it with the previous page's position, and the ORDER BY clause."""
 ChatSource: TypeAlias = Literal["list", "window", "candidates"]
-"""All chats in order, a window of the next ones, or the candidates that indexes find."""
+"""All chats in order, a window of the next chats, or only the candidates that the indexes find."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPosition:
-    """A position in the list. In the list of the newest, chats move only towards the top."""
+    """A position in the list. Under the order by last message, a chat can only move towards the top."""
 
     timestamp: int
-    """The time of the last message, or since when somebody waits: what the list is sorted by."""
+    """The sort key: the time of the last message, or the time since which the contact has been waiting."""
     chat_id: int
 
 
@@ -38,47 +38,47 @@ _LONGEST_WAITING_FIRST: Order = "c.waiting_since", ">", "c.waiting_since, c.chat
 
 @dataclass(frozen=True, slots=True)
 class ChatFilter:
-    """The filters of a page; the defaults exclude nothing."""
+    """The filters of a page. The defaults exclude nothing."""
 
     sessions: tuple[str, ...] | None = None
-    """The sessions that the reader may see; None: all."""
+    """The sessions that the reader may see, or None for all."""
     unread: bool = False
-    """Something is still to read: neither marked as read nor answered."""
+    """Only chats with messages that are neither marked as read nor answered."""
     unmarked: bool = False
-    """Something is not marked as read, answered or not."""
+    """Only chats with messages that are not marked as read, answered or not."""
     waiting: bool = False
     kind: ChatKind | None = None
     label: str | None = None
     search_text: str | None = None
-    """Part of a name, of a number, of a label or of a note, or the beginning of the last message."""
+    """A part of the name, number, a label or a note, or the beginning of the last message."""
     activity: ChatActivity | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChatListPage:
     chats: tuple[str, ...]
-    """JSON texts, newest first."""
+    """JSON objects, newest first."""
     older: ChatPosition | None
-    """The position of the next page; None: there is none."""
+    """The position of the next page, or None if there is none."""
     newer: ChatPosition | None
-    """The position after which chats with newer messages appear; None: the page is empty."""
+    """The position from which to request chats with newer messages, or None if the page is empty."""
     fuzzy: bool = False
-    """Whether the chats have similar names, because none has the text."""
+    """True if no chat contains the text and the page has chats with similar names."""
 
 
 _KINDS: tuple[ChatKind, ...] = ("phone", "group", "lid", "newsletter", "broadcast", "other")
 _KIND_CLAUSES: dict[ChatKind, LiteralString] = {kind: f"AND c.kind = '{kind}'" for kind in _KINDS}
 _SCAN_WINDOW = 1_000
-"""Chats that are scanned in order before indexes are used: a frequent text is found there at once."""
+"""The number of chats to scan in order before the indexes are used; a scan finds a frequent text sooner."""
 _NAME_CONDITION: LiteralString = "(SELECT n.text LIKE ALL(%(words)s) FROM chat_names AS n WHERE n.chat_id = c.chat_id)"
 _NAME_CONDITION_OF_ALL: LiteralString = (
     "c.chat_id IN (SELECT n.chat_id FROM chat_names AS n WHERE n.text LIKE ALL(%(words)s))"
 )
-"""The same for a scan of all chats: one scan of the names instead of a lookup for each chat."""
+"""The same condition for a scan of all chats: it scans the names once instead of once per chat."""
 
 
 def _candidates_query(text_condition: LiteralString) -> LiteralString:
-    """The chats that may match, by indexes; the page query compares the chats themselves."""
+    """Return a query for the chats that may match, found by indexes. The page query checks each of them."""
     return f"""
     SELECT n.chat_id
     FROM chat_names AS n
@@ -116,9 +116,9 @@ def _search_clause(source: ChatSource) -> LiteralString:
 def page_query(
     chat_filter: ChatFilter, order: Order, source: ChatSource = "list", candidates: LiteralString = ""
 ) -> LiteralString:
-    """Build the query of a page; `candidates` is the query of the chats among which it looks if that is the source."""
+    """Build the query of a page. `candidates` is the query that finds the chats if `source` is "candidates"."""
     column, operator, order_by = order
-    # Clauses, not parameters: PostgreSQL uses a partial index only if the text of the query implies its condition.
+    # Clauses rather than parameters: PostgreSQL uses a partial index only if the query text implies its condition.
     unread: LiteralString = f"AND {IS_UNREAD}" if chat_filter.unread else ""
     if chat_filter.unmarked:
         unread += "AND (c.unread > 0 OR c.marked_unread)"
@@ -135,13 +135,13 @@ def page_query(
         AND ({column}, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
         {session} {unread} {waiting} {kind} {label} {activity}
     """
-    # All columns, because CHAT_JSON decides which are used. S608: literals only, which the type proves.
+    # Selects all columns because CHAT_JSON decides which are used. S608: literals only; the type proves it.
     sources: dict[ChatSource, LiteralString] = {
         "list": "chats AS c",
         "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",  # noqa: S608
         "candidates": f"""
             ({candidates} OFFSET 0) AS candidate
-            -- LIMIT 1, although it is one row: it forces an index lookup, however many candidates the planner expects.
+            -- LIMIT 1 forces an index lookup, even if the planner expects many candidates.
             CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = candidate.chat_id LIMIT 1) AS c
         """,  # noqa: S608
     }
@@ -155,7 +155,7 @@ def page_query(
     """  # noqa: S608 - as above
     if chat_filter.sessions is None or source == "candidates":
         return chats
-    # One index scan per session, each of which ends at the limit.
+    # One index scan per session, each limited to the page size.
     return f"""
         SELECT {column}, c.chat_id, c.view
         FROM unnest(%(sessions)s::text[]) AS s (session_id)
@@ -166,12 +166,12 @@ def page_query(
 
 
 def newest(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
-    """The newest page."""
+    """Return the newest page."""
     return older(connection, chat_filter, BEFORE_FIRST, limit)
 
 
 def older(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
-    """The page below a position."""
+    """Return the page below a position."""
     rows = _fetch(connection, chat_filter, position, limit, _NEWEST_FIRST)
     page = rows[:limit]
     below = _position_of(page[-1]) if len(rows) > limit else None
@@ -179,7 +179,7 @@ def older(connection: Connection, chat_filter: ChatFilter, position: ChatPositio
 
 
 def newer(connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int) -> ChatListPage:
-    """The page above a position: chats with messages that are newer than the page that the position comes from."""
+    """Return the page above a position: chats with messages newer than those of that page."""
     page = _fetch(connection, chat_filter, position, limit, _OLDEST_FIRST)[:limit][::-1]
     return _chats_page(page, _position_of(page[-1]) if page else None, _position_of(page[0]) if page else position)
 
@@ -187,14 +187,14 @@ def newer(connection: Connection, chat_filter: ChatFilter, position: ChatPositio
 def longest_waiting(
     connection: Connection, chat_filter: ChatFilter, position: ChatPosition | None, limit: int
 ) -> ChatListPage:
-    """The page after a position, or the first one, of the chats in which somebody waits; `newer` is None."""
+    """Return the page of waiting chats after a position, or the first page. Its `newer` is None."""
     only_waiting = replace(chat_filter, waiting=True)
     rows = _fetch(connection, only_waiting, position or ChatPosition(0, 0), limit, _LONGEST_WAITING_FIRST)
     return _chats_page(rows[:limit], _position_of(rows[limit - 1]) if len(rows) > limit else None, None)
 
 
 def page_values(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> dict[str, object]:
-    """The parameters of `page_query`, without those of a text."""
+    """Return the parameters of `page_query`, except those of the search text."""
     sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
     activity = {} if chat_filter.activity is None else chat_filter.activity.parameters()
     return {**asdict(position), "sessions": sessions, "limit": limit, "label": chat_filter.label, **activity}
@@ -203,7 +203,7 @@ def page_values(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> 
 def _fetch(
     connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int, order: Order
 ) -> list[_Row]:
-    """Fetch up to `limit` + 1 rows; the last one shows that there are more."""
+    """Fetch up to `limit` + 1 rows. The extra row shows that another page follows."""
     values = page_values(chat_filter, position, limit + 1)
     is_labelled = chat_filter.label is not None
     if chat_filter.search_text is None:
@@ -217,7 +217,7 @@ def _fetch(
         return rows
     words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:
-        # Too short for the trigram indexes; a text this short is usually frequent.
+        # The text is too short for the trigram indexes, and texts this short are usually frequent.
         return _execute_unprepared(connection, page_query(chat_filter, order), values)
     text_condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
     query = page_query(chat_filter, order, "candidates", _candidates_query(text_condition))
@@ -225,7 +225,7 @@ def _fetch(
 
 
 def _execute_unprepared(connection: Connection, query: LiteralString, values: dict[str, object]) -> list[_Row]:
-    # Not prepared, because the plan depends on the words' frequencies.
+    # Not prepared, because the plan depends on the frequency of the words.
     return connection.execute(query, values, prepare=False).fetchall()
 
 

@@ -1,4 +1,4 @@
-"""Locks a chat for changes that readers make, in the order in which all writers lock."""
+"""Locks a chat for changes made by readers, in the lock order of all writers."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -12,11 +12,11 @@ _MAX_ATTEMPTS = 5
 
 
 class _ChatMovedError(Exception):
-    """The addresses of the chat changed while it was locked; nothing was written."""
+    """The chat's addresses changed while the chat was being locked. Nothing was written."""
 
 
 def run_locked(connection: Connection, scope: ChatScope, act: Callable[[list[int]], T]) -> T:
-    """Run `act` with the ids of the canonical chats, in a transaction that has locked all of their rows.
+    """Lock the rows of the chat and run `act` with the ids of the canonical chats, in one transaction.
 
     Raises TransientError.
     """
@@ -46,7 +46,7 @@ def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[i
 
 
 def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
-    """Lock the rows of the chat in the order of `addresses.merge_rank`; return the canonical chats' ids."""
+    """Lock the rows of the chat in the order of `addresses.merge_rank` and return the ids of the canonical chats."""
     members = _member_chats(connection, scope)
     for merge_rank in (0, 1, 2):
         connection.execute(
@@ -59,7 +59,7 @@ def _lock_chats(connection: Connection, scope: ChatScope) -> list[int]:
             """,
             {"chats": [chat_id for chat_id, (_, rank) in members.items() if rank == merge_rank]},
         )
-    # A LID may have been merged, or its merge undone, while this waited for its row.
+    # A LID may have been merged, or unmerged, while this transaction waited for its row.
     if _member_chats(connection, scope) != members:
         raise _ChatMovedError
     return sorted({canonical_id for canonical_id, _ in members.values()})

@@ -1,4 +1,4 @@
-"""What is known of a chat beside its messages: addresses, first and last messages, labels and notes."""
+"""Reads the profile of a chat: addresses, first and last messages, labels and notes."""
 
 from typing import LiteralString, cast
 
@@ -25,7 +25,7 @@ NOTES: LiteralString = f"""(
 
 
 def read(connection: Connection, scope: ChatScope) -> str:
-    """JSON: the profile of each canonical chat with this address, one per session or account."""
+    """Return the profile of each canonical chat with this address as JSON, one per session or account."""
     row = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
@@ -71,14 +71,14 @@ def read(connection: Connection, scope: ChatScope) -> str:
 
 
 def labels(connection: Connection, chat_id: int) -> list[str]:
-    """The labels of a canonical chat, sorted."""
+    """Return the labels of a canonical chat, sorted."""
     row = connection.execute(f"SELECT {LABELS} FROM (SELECT %s::bigint AS chat_id) AS c", [chat_id]).fetchone()  # noqa: S608 - literals
     assert row is not None, "a row of constants"
     return cast("list[str]", row[0])
 
 
 def notes(connection: Connection, chat_id: int) -> str:
-    """The notes of a canonical chat as JSON, newest first."""
+    """Return the notes of a canonical chat as JSON, newest first."""
     query: LiteralString = f"SELECT {NOTES}::text FROM (SELECT %s::bigint AS chat_id) AS c"  # noqa: S608 - literals
     row = connection.execute(query, [chat_id]).fetchone()
     assert row is not None, "a row of constants"
@@ -86,7 +86,7 @@ def notes(connection: Connection, chat_id: int) -> str:
 
 
 def used_labels(connection: Connection, sessions: tuple[str, ...] | None) -> list[tuple[str, int]]:
-    """The labels of these sessions' chats (None: all) with the number of their chats, sorted."""
+    """Return the labels of the chats of these sessions (None for all), sorted, with the number of chats of each."""
     cursor = connection.execute(
         """
         SELECT l.label, count(DISTINCT canonical.chat_id)

@@ -1,4 +1,4 @@
-"""The rows of `chats` that an address means to a reader who may see certain sessions."""
+"""Selects the rows of `chats` that belong to an address, limited to the sessions that the reader may see."""
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -23,23 +23,24 @@ members AS MATERIALIZED (
     JOIN chats AS c ON c.merged_into = canonical.chat_id
 )
 """
-"""Common table expressions for queries about one chat: `members` are all addresses of the chats that have this address,
-each with its canonical chat."""
+"""Common table expressions for queries about one chat. `members` contains each address of the chats that have this
+address, with its canonical chat.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatScope:
     address: str
-    """As store/model/addresses.py spells it."""
+    """The normalised address; see store/model/addresses.py."""
     sessions: tuple[str, ...] | None
-    """The sessions that the reader may see; None: all."""
+    """The sessions that the reader may see, or None for all."""
 
     def parameters(self) -> dict[str, object]:
         return {"address": self.address, "sessions": None if self.sessions is None else list(self.sessions)}
 
 
 def chat_ids(connection: Connection, scope: ChatScope) -> list[int]:
-    """The ids of the canonical chats."""
+    """Return the ids of the canonical chats."""
     cursor = connection.execute(
         f"WITH {MEMBERS_CTE} SELECT c.chat_id FROM canonical_chats AS c ORDER BY c.chat_id",  # noqa: S608 - literals
         scope.parameters(),

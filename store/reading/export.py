@@ -1,8 +1,8 @@
 """Reads all messages of a chat or of a session in pages, from one snapshot.
 
-With a snapshot per page, a file could lack a message that moved meanwhile, or contain half of an edit. The transaction
-holds back nothing but vacuum. A client that stops reading is disconnected; the missing manifest shows that its file is
-incomplete.
+With a snapshot per page, the file could lack a message that moved in between, or contain half of an edit. The
+transaction holds back only vacuum. If the client stops reading, it is disconnected; the missing manifest shows that the
+file is incomplete.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,16 +25,16 @@ _PAGE_SIZE = 500
 _BEFORE_FIRST = MessagePosition(-1, -1, "", -1)
 _SESSION_SETTINGS = {
     **READ_SETTINGS,
-    # The longest time that a client may take for a page and the buffered data before it.
+    # The longest time that a client may take for one page and the data buffered before it.
     "idle_in_transaction_session_timeout": "120s",
 }
 _QUERY_TIMEOUT = 20.0
-"""Seconds that PostgreSQL has for one page."""
+"""The statement timeout of one page, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPeriod:
-    """The times of the messages in an export, in ms; None: from the first, to the last."""
+    """The period of an export in ms; None for no bound."""
 
     since: int | None = None
     """Inclusive."""
@@ -47,7 +47,7 @@ class ExportPage:
     """Messages of one chat."""
 
     messages: tuple[str, ...]
-    """JSON texts, oldest first; not empty."""
+    """JSON objects, oldest first; not empty."""
     chat_name: str | None
 
 
@@ -55,9 +55,9 @@ WHOLE_HISTORY = ExportPeriod()
 
 
 class ExportSnapshot:
-    """The history at the time of construction, until `close`; raises StoreError.
+    """A snapshot of the history, taken when the object is created and released by `close`. Raises StoreError.
 
-    Use a URL of the primary: a replica cancels long reads that conflict with replication.
+    Use a URL of the primary, because a replica cancels long reads that conflict with replication.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -75,13 +75,13 @@ class ExportSnapshot:
         self._open.close()
 
     def chat_name(self, scope: ChatScope) -> str | None:
-        """The name of a chat; None if it has none, or if there is no such chat."""
+        """Return the name of a chat, or None if it has none or does not exist."""
         return self._run(lambda connection: _chat_name(connection, scope))
 
     def chat_messages(
         self, scope: ChatScope, name: str | None, period: ExportPeriod = WHOLE_HISTORY
     ) -> Iterator[ExportPage]:
-        """Pages of a chat with this name, oldest message first."""
+        """Yield the pages of a chat, oldest message first. `name` is the chat's name in each page."""
         query = MessageQuery(scope, _PAGE_SIZE, since=period.since, until=period.until)
         position: MessagePosition | None = _BEFORE_FIRST
         while position is not None:
@@ -92,7 +92,7 @@ class ExportSnapshot:
             position = page.newer
 
     def session_messages(self, session_id: str, period: ExportPeriod = WHOLE_HISTORY) -> Iterator[ExportPage]:
-        """Pages of all messages of a session and of its account, chat by chat, oldest chat first."""
+        """Yield the pages of all messages of a session and its account, chat by chat, oldest chat first."""
         after = 0
         while True:
             page = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - called here

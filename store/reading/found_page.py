@@ -1,4 +1,4 @@
-"""Builds the query of a page of messages of all chats, newest first, within a number of bytes."""
+"""Builds the query for a page of messages from all chats, newest first, limited by size in bytes."""
 
 from typing import LiteralString
 
@@ -6,10 +6,10 @@ from store.reading.json_views import MESSAGE_JSON
 
 
 def build(found: LiteralString, more_columns: LiteralString) -> LiteralString:
-    """The page's query: the time, id and JSON of each message, its chat's name, and more columns.
+    """Return the query of a page: time, id and JSON of each message, the name of its chat, and `more_columns`.
 
-    `found` selects `timestamp`, `id`, `bytes` and `canonical_chat_id` of the messages, at most one page of them. Rows
-    beyond `max_bytes` are left out; `hit.candidates` is the number with them.
+    `found` selects `timestamp`, `id`, `bytes` and `canonical_chat_id` of at most one page of messages. Rows beyond
+    `max_bytes` are left out of the result but counted in `hit.candidates`.
     """
     return f"""
         SELECT hit.timestamp, hit.id, {MESSAGE_JSON}, canonical.name, {more_columns}
@@ -21,7 +21,7 @@ def build(found: LiteralString, more_columns: LiteralString) -> LiteralString:
                 {found}
             ) AS found
         ) AS hit
-        -- All columns, because MESSAGE_JSON decides which are used.
+        -- Selects all columns because MESSAGE_JSON decides which are used.
         CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = hit.id LIMIT 1) AS m
         CROSS JOIN LATERAL (
             SELECT c.chat_id, c.address, c.name FROM chats AS c WHERE c.chat_id = hit.canonical_chat_id LIMIT 1

@@ -1,6 +1,6 @@
-"""The JSON of messages, sends and chats, as fragments of SQL that pages, search and the change feed share.
+"""SQL fragments that build the JSON of messages, sends and chats, shared by pages, search and the change feed.
 
-PostgreSQL builds the JSON: for a page of 50 messages that takes half the time of building it in Python.
+PostgreSQL builds the JSON because for a page of 50 messages this takes half the time of building it in Python.
 """
 
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from store.model import addresses, message_columns
 from store.reading.annotation_sql import LABELS
 
 MAX_BIGINT = 2**63 - 1
-"""A position or a time after all others."""
+"""Greater than every position and time."""
 MAX_PAGE_BYTES = 512 << 10
-"""Texts of one page of messages or changes; a page with more has fewer of them than were asked for."""
+"""The size limit for the texts of one page of messages or changes. A larger page is cut short."""
 _MAX_VERSIONS_BYTES: LiteralString = "1048576"
 _MAX_REACTIONS: LiteralString = "1024"
 
 
 def iso_time(expression: LiteralString) -> LiteralString:
-    """A timestamptz as text: `2026-01-31T12:00:00.000Z`."""
+    """Return SQL that formats a timestamptz as text: `2026-01-31T12:00:00.000Z`."""
     return f"""to_char({expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
 def iso_ms(expression: LiteralString) -> LiteralString:
-    """A time in ms as the same text."""
+    """Return SQL that formats a time in ms in the same way."""
     return iso_time(f"to_timestamp({expression} / 1000.0)")
 
 
-# After a deletion for everyone a message is still listed, without its words and media.
+# A message deleted for everyone is still listed, without its text and media.
 _CONTENT: LiteralString = ", ".join(
     f"CASE WHEN m.deleted_at IS NULL THEN m.{column.name} END AS {column.name}"
     if column.hidden_when_deleted
@@ -50,8 +50,8 @@ _SEND_CONTENT: LiteralString = ", ".join(
 )
 
 _HAS_ACCOUNTS: LiteralString = "EXISTS (SELECT FROM account_sessions)"
-"""PostgreSQL asks this once in a query: while every number has one session, messages cost nothing more."""
-_TOLD_BY: LiteralString = f"""
+"""True if there are accounts. PostgreSQL evaluates it once per query, so it costs nothing per message."""
+_REPORTED_BY: LiteralString = f"""
     CASE WHEN {_HAS_ACCOUNTS} THEN (
         SELECT json_agg(told.session_id ORDER BY told.session_id)
         FROM (
@@ -70,7 +70,7 @@ _MISSED_BY: LiteralString = f"""
         JOIN account_sessions AS a USING (primary_number)
         JOIN sessions AS other ON other.session_number = a.session_number
         WHERE own.session_id = m.session_id
-            -- The copy of the other gateway may be on its way; and one that is silent for a day has left.
+            -- The other gateway's copy may still arrive. A gateway silent for a day is taken as removed.
             AND m.timestamp >= a.first_at AND m.created_at < now() - interval '1 minute'
             AND EXISTS (
                 SELECT FROM session_events AS e
@@ -102,7 +102,7 @@ MESSAGE_JSON: LiteralString = f"""(
                     ORDER BY r.occurred_at, r.digest
                 )
                 FROM (
-                    -- The newest of each reactor; an empty text removes the reaction.
+                    -- The newest reaction of each person; an empty text removes it.
                     SELECT DISTINCT ON (u.direction, by.sender)
                         u.text, u.direction, by.sender, u.occurred_at, u.digest
                     FROM message_updates AS u
@@ -151,9 +151,9 @@ MESSAGE_JSON: LiteralString = f"""(
                 ORDER BY u.occurred_at DESC, u.digest
                 LIMIT 1
             ) END AS reason,
-            {_TOLD_BY} AS told_by, coalesce({_MISSED_BY}, '[]') AS missed_by, m.rev
+            {_REPORTED_BY} AS told_by, coalesce({_MISSED_BY}, '[]') AS missed_by, m.rev
         FROM (SELECT) AS message
-        -- The send that became this message, so that a reader replaces the one by the other.
+        -- The send that became this message, so that a client can replace it.
         LEFT JOIN LATERAL (
             SELECT s.send_id, s.idempotency_key FROM sends AS s
             WHERE m.direction = 'outgoing' AND s.key_id = m.key_id
@@ -161,17 +161,18 @@ MESSAGE_JSON: LiteralString = f"""(
         ) AS send ON true
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""A message as JSON text.
+"""A message as a JSON object.
 
-Requires the aliases `m`, a row of whatsapp_messages, and `canonical`, the chat_id and address of its canonical chat. If
-the parameter `versions` is false, the field `versions` (the texts before each edit, the newest within a mebibyte) is
-null."""
+Requires the aliases `m`, a row of whatsapp_messages, and `canonical`, the chat_id and address of its canonical chat.
+The field `versions` contains the texts before each edit, newest first within 1 MiB; it is null if the parameter
+`versions` is false.
+"""
 MESSAGE_BYTES: LiteralString = "({})".format(
     " + ".join(
         f"coalesce(octet_length(m.{column.name}), 0)" for column in message_columns.CONTENT if column.type == "text"
     )
 )
-"""The bytes of a message's texts, which PostgreSQL knows without reading them. Requires the alias `m`."""
+"""The size of a message's texts in bytes, which PostgreSQL knows without reading them. Requires the alias `m`."""
 
 SEND_JSON: LiteralString = f"""(
     SELECT row_to_json(view)::text
@@ -187,12 +188,13 @@ SEND_JSON: LiteralString = f"""(
             s.send_id, s.idempotency_key, s.reason, '[]'::json AS told_by, '[]'::json AS missed_by, s.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""A send that has not become a message, in the same shape: without `id`, with the reason why it failed or is unknown.
+"""A send without a message, in the same shape. It has no `id`, and gives the reason if the send failed or is unknown.
 
-Requires the alias `s`, a row of sends."""
+Requires the alias `s`, a row of sends.
+"""
 
 _COUNTED_UNREAD: LiteralString = "1000"
-"""Unread messages that are counted after the last answer; where there are more, all unread messages are shown."""
+"""The greatest number of messages to count after the last answer. If there are more, all count as unread."""
 UNREAD_COUNT: LiteralString = f"""(
     SELECT CASE
         WHEN c.unread = 0 OR c.kind NOT IN {addresses.ANSWERED_KINDS} THEN c.unread
@@ -211,13 +213,14 @@ UNREAD_COUNT: LiteralString = f"""(
         ) AS counted
     ) AS latest
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""The messages of a chat that are still to read: not marked as read, and later than the last answer, because whoever
-answers has read. Requires the alias `c`, a canonical chat, whose `unread` counts all that are not marked."""
+"""The number of unread messages: not marked as read, and later than the last answer, because answering implies reading.
+Requires the alias `c`, a canonical chat, whose `unread` counts all messages that are not marked.
+"""
 IS_UNREAD: LiteralString = f"""(
     (c.unread > 0 OR c.marked_unread)
     AND (c.marked_unread OR c.waiting_since IS NOT NULL OR c.kind NOT IN {addresses.ANSWERED_KINDS})
 )"""
-"""Whether something is still to read in `c`; the first line is the condition of an index."""
+"""True if `c` has something unread. The first line is the condition of an index."""
 
 CHAT_JSON: LiteralString = f"""(
     SELECT row_to_json(view)::text
@@ -243,4 +246,4 @@ CHAT_JSON: LiteralString = f"""(
             c.rev
     ) AS view
 )"""  # noqa: S608 - assembled from literals only, which the type proves
-"""A chat as JSON text. Requires the aliases `c`, a canonical chat, and `m`, its last message or nulls."""
+"""A chat as a JSON object. Requires the aliases `c`, a canonical chat, and `m`, its last message or nulls."""

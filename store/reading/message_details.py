@@ -1,4 +1,4 @@
-"""Everything that is known of one message: its texts, its receipts, its copies and the events that told of it."""
+"""Reads everything known about one message: its texts, receipts, copies and raw events."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,17 +15,20 @@ MAX_BODY_BYTES = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """An event about the message as it arrived."""
+    """A raw event about the message."""
 
     sender: str | None
-    """`kind:name` of the sender; None: SAK."""
+    """The sender as `kind:name`, or None for SAK."""
     received_at: int
     body: bytes
-    """At most its first MAX_BODY_BYTES."""
+    """The first MAX_BODY_BYTES of the body."""
 
 
 def read(connection: Connection, scope: ChatScope, message_id: str) -> tuple[int, str] | None:
-    """(row id, JSON) of the newest message with this id in the chat; None: there is none, or only a send."""
+    """Return the row id and the JSON of the newest message with this id in the chat.
+
+    Returns None if there is none, or only a send.
+    """
     position = message_pages.locate(connection, scope, message_id)
     if position is None or position.id == 0:
         return None
@@ -69,7 +72,10 @@ def read(connection: Connection, scope: ChatScope, message_id: str) -> tuple[int
 
 
 def raw_events(connection: Connection, row_id: int, sessions: tuple[str, ...] | None) -> list[RawEvent]:
-    """The stored events about a message, oldest first, unless they are about another session, too (None: all)."""
+    """Return the raw events about a message, oldest first.
+
+    If `sessions` is not None, events that also concern another session are left out.
+    """
     cursor = connection.execute(
         """
         SELECT e.sender, e.received_at, substr(e.body, 1, %(bytes)s)

@@ -1,4 +1,4 @@
-"""Pages of a chat's messages, in the order (timestamp, receive_order, message_id, id)."""
+"""Reads pages of the messages of a chat, in the order (timestamp, receive_order, message_id, id)."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, LiteralString, TypeAlias, cast
@@ -13,7 +13,7 @@ Content: TypeAlias = Literal["file", "link"]
 
 @dataclass(frozen=True, slots=True)
 class MessagePosition:
-    """A position among messages; it stays valid whatever is written."""
+    """A position between messages. It stays valid when messages are added or removed."""
 
     timestamp: int
     receive_order: int
@@ -26,43 +26,43 @@ _AFTER_LAST = MessagePosition(MAX_BIGINT, MAX_BIGINT, "", MAX_BIGINT)
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """The filters of a page; the defaults exclude nothing."""
+    """The filters of a page. The defaults exclude nothing."""
 
     scope: ChatScope
     limit: int
     direction: str | None = None
     type: str | None = None
     since: int | None = None
-    """ms, inclusive"""
+    """In ms, inclusive."""
     until: int | None = None
-    """ms, exclusive"""
+    """In ms, exclusive."""
     starred: bool = False
     has: Content | None = None
-    """Only messages with a file, or with a web address in their text."""
+    """Only messages with a file, or only messages with a web address in their text."""
     include_versions: bool = False
-    """Whether each message includes its texts before edits."""
+    """True to include the texts of each message before its edits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSnapshot:
-    """The snapshot that a page was read from."""
+    """The snapshot from which a page was read."""
 
     epoch: str
     pg_snapshot: str
-    """PostgreSQL's pg_snapshot, as text."""
+    """The pg_snapshot of PostgreSQL as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
     messages: tuple[str, ...]
-    """JSON texts, oldest first."""
+    """JSON objects, oldest first."""
     older: MessagePosition | None
-    """The position of the next older page; None: there is none."""
+    """The position of the next older page, or None if there is none."""
     newer: MessagePosition | None
-    """The position of the next newer page; None: there is none."""
+    """The position of the next newer page, or None if there is none."""
     as_of: ReadSnapshot
     canonical_address: str | None
-    """The address of the canonical chat; None if the chat does not exist."""
+    """The address of the canonical chat, or None if the chat does not exist."""
 
 
 def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralString:
@@ -99,7 +99,7 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
                     ORDER BY {order_by}
                     LIMIT %(limit)s
                 ) AS entry
-                -- Sends without a message take the position that it would have. There are few, usually none.
+                -- A send without a message takes the position that its message would have. There are few, usually none.
                 UNION ALL
                 SELECT entry.*, members.canonical_chat_id, members.address
                 FROM members
@@ -124,7 +124,7 @@ def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralStri
         LEFT JOIN LATERAL (
             SELECT {MESSAGE_JSON} AS json
             FROM (SELECT page.canonical_chat_id AS chat_id, page.address) AS canonical
-            -- All columns, because MESSAGE_JSON decides which are used.
+            -- Selects all columns because MESSAGE_JSON decides which are used.
             CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = page.id LIMIT 1) AS m
         ) AS message ON true
         LEFT JOIN LATERAL (
@@ -142,26 +142,27 @@ _FROM_POSITION_QUERY = _page_query(">=", _OLDEST_FIRST)
 
 
 def newest(connection: Connection, query: MessageQuery) -> MessagePage:
-    """The newest page."""
+    """Return the newest page."""
     fetched = _fetch(connection, _OLDER_QUERY, query, _AFTER_LAST, query.limit)
     return fetched.to_page(fetched.rows[::-1], has_older=fetched.has_more, has_newer=False)
 
 
 def older(connection: Connection, query: MessageQuery, before: MessagePosition) -> MessagePage:
-    """The page before a position."""
+    """Return the page before a position."""
     fetched = _fetch(connection, _OLDER_QUERY, query, before, query.limit)
     return fetched.to_page(fetched.rows[::-1], has_older=fetched.has_more, has_newer=True)
 
 
 def newer(connection: Connection, query: MessageQuery, after: MessagePosition) -> MessagePage:
-    """The page after a position."""
+    """Return the page after a position."""
     fetched = _fetch(connection, _NEWER_QUERY, query, after, query.limit)
     return fetched.to_page(fetched.rows, has_older=True, has_newer=fetched.has_more)
 
 
 def around(connection: Connection, query: MessageQuery, position: MessagePosition) -> MessagePage:
-    """A page with half of the limit before a position and the rest from it on."""
-    # `as_of` is the first query's snapshot. A message that only the second one sees stays unread, which is correct.
+    """Return a page around a position: half of the limit before it, the rest from it on."""
+    # `as_of` is the snapshot of the first query. A message that only the second query sees stays unread, which is
+    # correct.
     past = _fetch(connection, _OLDER_QUERY, query, position, query.limit // 2)
     rest = _fetch(connection, _FROM_POSITION_QUERY, query, position, query.limit - query.limit // 2)
     page = past.to_page([*past.rows[::-1], *rest.rows], has_older=past.has_more, has_newer=rest.has_more)
@@ -169,7 +170,7 @@ def around(connection: Connection, query: MessageQuery, position: MessagePositio
 
 
 def locate(connection: Connection, scope: ChatScope, message_id: str) -> MessagePosition | None:
-    """Return the position of the newest message with this id, or of a send with this send id or gateway id."""
+    """Return the position of the newest message with this id, or of the send with this send id or gateway id."""
     row = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
@@ -221,7 +222,7 @@ class _FetchedRows:
 def _fetch(
     connection: Connection, sql: LiteralString, query: MessageQuery, position: MessagePosition, limit: int
 ) -> _FetchedRows:
-    """Fetch up to `limit` rows, fewer if their texts exceed MAX_PAGE_BYTES."""
+    """Fetch up to `limit` rows, or fewer if their texts exceed MAX_PAGE_BYTES."""
     rows = connection.execute(
         sql,
         {

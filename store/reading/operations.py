@@ -9,7 +9,7 @@ from store.reading import session_names
 from store.reading.json_views import MAX_BIGINT, iso_ms, iso_time
 
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
-"""The events that a webhook can subscribe to, by the gateway's guide. One that never arrived was perhaps never sent."""
+"""The events that a webhook can subscribe to, according to the gateway's guide."""
 
 
 _CONTRADICTIONS: LiteralString = """
@@ -23,13 +23,13 @@ _CONTRADICTIONS: LiteralString = """
     GROUP BY w.session_id, w.phone
     HAVING count(*) > 1
 """
-"""Phones that several LIDs claim by their newest evidence; store/history/lid_aliases.py merges none of these."""
+"""Phones that several LIDs claim by their newest evidence. store/history/lid_aliases.py merges none of these LIDs."""
 
 
 def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
-    """JSON: every session with its newest state, its outages and the last time of each type of event.
+    """Return all sessions as JSON, each with its newest state, its outages and the last time of each type of event.
 
-    State and phone are those of the newest report: an event's, or the gateway's status at a check.
+    State and phone are taken from the newest report, either an event or the status that the gateway gave at a check.
     """
     row = connection.execute(
         f"""
@@ -121,7 +121,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
 
 
 def count_contradictions(connection: Connection) -> int:
-    """The phones that several LIDs of one session claim."""
+    """Return the number of phones that several LIDs of one session claim."""
     query: LiteralString = f"SELECT count(*) FROM ({_CONTRADICTIONS}) AS contradictions"  # noqa: S608 - literals
     row = connection.execute(query, {}).fetchone()
     assert row is not None, "an aggregate has a row"
@@ -147,7 +147,7 @@ def parked_events(
                     SELECT encode(p.digest, 'hex') AS digest, p.reason, p.session_id, p.event,
                         {iso_ms("p.received_at")} AS received_at, {iso_time(set_aside_at)} AS parked_at,
                         octet_length(e.body) AS size,
-                        -- Escaped, because a body may contain bytes that are not text.
+                        -- Escaped because a body may contain bytes that are not text.
                         encode(substr(e.body, 1, 2000), 'escape') AS body
                 ) AS view
             )
@@ -165,7 +165,7 @@ def parked_events(
 
 
 def set_aside_reasons(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:
-    """JSON: the number of parked events and of noise by reason, the most frequent first."""
+    """Return the number of parked events and of noise by reason as JSON, the most frequent first."""
     row = connection.execute(
         f"""
         SELECT coalesce(json_agg(row_to_json(counted) ORDER BY counted.count DESC, counted.reason), '[]')::text

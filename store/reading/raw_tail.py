@@ -15,14 +15,14 @@ _PAGE_SIZE = 500
 class RawPayload:
     event_id: int
     received_at: int
-    """In ms."""
+    """In ms since 1970."""
     outcome: str
-    """The outcome; of a parked event, followed by the reason."""
+    """The outcome, followed by the reason if the event is parked."""
     body: bytes
 
     @property
     def printable_text(self) -> str:
-        """The body for a terminal: bytes that are not text and invisible characters are escaped."""
+        """The body for a terminal: invisible characters and bytes that are not text are escaped."""
         return lines.show(self.body.decode(errors="backslashreplace"), keep="\t\n")
 
     @property
@@ -30,7 +30,7 @@ class RawPayload:
         return datetime.fromtimestamp(self.received_at / 1000, UTC).isoformat(timespec="milliseconds")
 
     def to_json(self) -> dict[str, object]:
-        """The payload as JSON values; bytes of the body that are not text are escaped."""
+        """Return the event as JSON values; bytes of the body that are not text are escaped."""
         return {
             "event_id": self.event_id,
             "received_at": self.received_iso,
@@ -41,16 +41,18 @@ class RawPayload:
 
 @dataclass(slots=True)
 class RawTail:
-    """Returns every event once.
+    """Returns every event exactly once.
 
     Ids are assigned before COMMIT, so an event may become visible after others with greater ids.
     """
 
     settled_event_id: int
-    """No event with this or a lower id can still become visible."""
+    """No event with this or a smaller id can become visible any more."""
     _returned_ids: set[int] = field(default_factory=set[int])
     _next_settled: tuple[int, int] | None = None
-    """The greatest id of an earlier poll. It is settled when all transactions before the given one have ended."""
+    """The greatest id seen by an earlier poll, and a transaction id: the event id is settled when all transactions
+    before it have ended.
+    """
 
     def poll(self, connection: Connection) -> list[RawPayload]:
         """Return the events that became visible since the last poll."""
@@ -80,7 +82,7 @@ class RawTail:
 
 
 def event_id_before_last(connection: Connection, count: int) -> int:
-    """The id of the event before the last `count` events."""
+    """Return the id of the event before the last `count` events."""
     row = connection.execute(
         "SELECT e.event_id FROM raw_events AS e ORDER BY e.event_id DESC OFFSET %s LIMIT 1", [count]
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Marks chats as read or unread: the only changes that a reader can make to the history."""
+"""Marks chats as read or unread. Readers cannot change the history in any other way."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,27 +20,27 @@ class EpochChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnreadState:
-    """The state afterwards, summed over the sessions."""
+    """The state after the change, summed over the sessions."""
 
     unread_count: int
     marked_unread: bool
-    """Whether a user marked it as unread."""
+    """True if a user marked the chat as unread."""
 
 
 def mark_read(
     connection: Connection, scope: ChatScope, up_to: MessagePosition | None, as_of: ReadSnapshot | None
 ) -> UnreadState:
-    """Mark as read the messages up to a position that are visible in the snapshot `as_of`.
+    """Mark messages up to a position as read if they are visible in the snapshot `as_of`.
 
-    `up_to` None: all messages. `as_of` None: the time of the call. Raises EpochChangedError, TransientError, and
-    PermanentError if `as_of` is not a snapshot.
+    `up_to` None means all messages; `as_of` None means the time of the call. Raises EpochChangedError, TransientError,
+    and PermanentError if `as_of` is not a snapshot.
     """
     clear_unread = partial(_clear_unread, connection, scope, up_to, as_of)
     return _update(connection, scope, clear_unread, marked_unread=False)
 
 
 def mark_unread(connection: Connection, scope: ChatScope) -> UnreadState:
-    """Mark the chat as unread; its messages do not change. Raises TransientError."""
+    """Mark the chat as unread without changing its messages. Raises TransientError."""
     return _update(connection, scope, lambda: None, marked_unread=True)
 
 

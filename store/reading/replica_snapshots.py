@@ -1,7 +1,7 @@
-"""Reconstructs the snapshot of a page that was read from a replica.
+"""Reconstructs the primary's snapshot for a page that was read from a replica.
 
-A replica's snapshot does not list the transactions that were running on the primary. Taken as it is, messages of those
-transactions would count as shown once they are committed.
+A snapshot taken on a replica does not list the transactions that are running on the primary. If it were used unchanged,
+messages of those transactions would count as shown as soon as they are committed.
 """
 
 import dataclasses
@@ -11,23 +11,23 @@ from store.postgres.connections import Connection
 from store.reading.message_pages import MessagePage, ReadSnapshot
 
 _MAX_LISTED_TRANSACTIONS = 300
-"""Transactions that a snapshot may list, because it becomes part of a URL."""
+"""The greatest number of transactions in a snapshot, because the snapshot becomes part of a URL."""
 
 
 class SnapshotTooLargeError(Exception):
-    """The snapshot would list too many transactions; read the page from the primary instead."""
+    """The snapshot would list too many transactions. Read the page from the primary instead."""
 
 
 def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
-    """Return the page with the primary's snapshot, or a smaller one that marks the same messages as read.
+    """Return the page with the primary's snapshot, or with a narrower one that marks the same messages as read.
 
-    Visible are all transactions before the oldest running one, and those whose messages are on the page. Raises
+    It contains all transactions before the oldest running one, and those whose messages are on the page. Raises
     SnapshotTooLargeError.
     """
     xmin, xmax = map(int, page.as_of.pg_snapshot.split(":")[:2])
     if xmin == xmax:
         return page
-    # Sends without a message have no id and are never unread.
+    # A send without a message has no id and is never unread.
     ids = [row_id for message in page.messages if isinstance(row_id := json.loads(message)["id"], int)]
     cursor = connection.execute(
         """
@@ -44,6 +44,6 @@ def reconstruct(connection: Connection, page: MessagePage) -> MessagePage:
     hidden = [xid for xid in range(xmin, last) if xid not in shown]
     if len(hidden) > _MAX_LISTED_TRANSACTIONS:
         raise SnapshotTooLargeError
-    # A pg_snapshot begins with its first running transaction and ends after its last.
+    # A pg_snapshot starts with its oldest running transaction and ends after its newest.
     text = f"{xmin}:{max(end, xmin)}:{','.join(map(str, hidden))}"
     return dataclasses.replace(page, as_of=ReadSnapshot(page.as_of.epoch, text))

@@ -13,22 +13,24 @@ from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES
 from store.reading.search_query import SearchHit, SearchPage, SearchPosition, SearchQuery
 
 _Row: TypeAlias = tuple[int, int, str, str | None, str, int]
-"""Position, message, name of its chat, its text, and the number of rows that were found."""
+"""The position, the message, the name of its chat, its text, and the number of rows found."""
 _CHAT_SCAN_WINDOW = 200
-"""The newest messages of a chat, which are scanned first: a word that is frequent in it fills a page there."""
+"""The number of a chat's newest messages to scan first, because a word that is frequent in the chat fills a page from
+them.
+"""
 _STATEMENT_TIMEOUT = "2500ms"
 COUNTED = 1_000
-"""Matches that are counted; where there are more, the count is this."""
+"""The greatest count. If there are more matches, the count is this number."""
 _COUNT_TIMEOUT = "700ms"
 _WORD_SIMILARITY = "0.35"
-"""The share of a word's trigrams that a similar word must contain: `recieve` contains 0.375 of `receive`."""
+"""The share of a word's trigrams that a similar word must contain. `recieve` contains 0.375 of those of `receive`."""
 _AFTER_LAST = SearchPosition(MAX_BIGINT, MAX_BIGINT, fuzzy=False)
 
 
 def find(connection: Connection, query: SearchQuery, after: SearchPosition | None) -> SearchPage:
-    """Return a page of results; raises an error with SQLSTATE 57014 if the words are too frequent.
+    """Return a page of results. Raises an error with SQLSTATE 57014 if the words are too frequent.
 
-    Similar words are searched if the first page has no exact match, and on all pages after such a page.
+    Similar words are searched if the first page has no exact match, and on each page that follows such a page.
     """
     start = after or _AFTER_LAST
     with connection.transaction():
@@ -38,11 +40,11 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
             """,
             [_STATEMENT_TIMEOUT, _WORD_SIMILARITY],
         )
-        # Before the search, because messages that are indexed between the two queries were not searched.
+        # Checked before the search, because messages that are indexed between the two queries were not searched.
         is_complete = _is_index_complete(connection)
         rows: list[_Row] = [] if start.fuzzy else _search_newest(connection, query, start)
         fuzzy = start.fuzzy
-        if fuzzy or not _fill_page(rows, query):
+        if fuzzy or not _is_full(rows, query):
             rows, fuzzy = _search_all(connection, query, start, is_first_page=after is None)
         page = rows[: query.limit]
         next_position = SearchPosition(*page[-1][:2], fuzzy) if page and page[-1][-1] > len(page) else None
@@ -53,7 +55,7 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
 
 
 def _count(connection: Connection, query: SearchQuery, *, fuzzy: bool) -> int | None:
-    """The number of all matches, at most COUNTED; None if counting takes too long."""
+    """Return the number of matches, at most COUNTED, or None if counting takes too long."""
     try:
         with connection.transaction():
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [_COUNT_TIMEOUT])
@@ -64,8 +66,8 @@ def _count(connection: Connection, query: SearchQuery, *, fuzzy: bool) -> int | 
         return None
 
 
-def _fill_page(rows: Sequence[_Row], query: SearchQuery) -> bool:
-    """Whether there are more matches than the page can have, however many of them were cut off for their size."""
+def _is_full(rows: Sequence[_Row], query: SearchQuery) -> bool:
+    """Return whether there are more matches than a page can have, including those that were left out for their size."""
     return bool(rows) and rows[0][-1] > query.limit
 
 
@@ -84,7 +86,7 @@ def _is_index_complete(connection: Connection) -> bool:
 
 
 def _search_newest(connection: Connection, query: SearchQuery, start: SearchPosition) -> list[_Row]:
-    """Scan the newest messages; the result is a full page or of no use."""
+    """Scan the newest messages. The result is either a full page or unusable."""
     condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(query.words)])
     sql = search_sql.build(condition, query, newest_only=True)
     parameters = search_terms.like_parameters(query.words)
@@ -92,7 +94,7 @@ def _search_newest(connection: Connection, query: SearchQuery, start: SearchPosi
     rows: list[_Row] = []
     for window in windows:
         rows = cast("list[_Row]", _fetch(connection, sql, query, start, parameters, window))
-        if _fill_page(rows, query):
+        if _is_full(rows, query):
             break
     return rows
 
@@ -100,7 +102,7 @@ def _search_newest(connection: Connection, query: SearchQuery, start: SearchPosi
 def _search_all(
     connection: Connection, query: SearchQuery, start: SearchPosition, *, is_first_page: bool
 ) -> tuple[list[_Row], bool]:
-    """Search all messages; also return whether similar words were searched."""
+    """Search all messages. Also return whether similar words were searched."""
     if not start.fuzzy:
         rows = _run_all(connection, query, start)
         if rows or not is_first_page or not any(search_terms.allows_typos(word) for word in query.words):
@@ -111,9 +113,9 @@ def _search_all(
 def _run_all(
     connection: Connection, query: SearchQuery, start: SearchPosition, *, count_only: bool = False
 ) -> list[tuple[object, ...]]:
-    """Search all messages after a position for the words, or with `start.fuzzy` for similar ones."""
+    """Search all messages after a position for the words, or for similar words if `start.fuzzy` is set."""
     frequencies = search_terms.measure_frequencies(connection, query.words, in_chat=query.address is not None)
-    # Sessions that serve pages disable sorting, but the trigram index's matches are unordered.
+    # Sessions that serve pages disable sorting, but the matches of the trigram index are not ordered.
     connection.execute("SELECT set_config('enable_sort', 'on', true)")
     if start.fuzzy:
         condition, parameters = search_terms.similar_condition(query.words, frequencies.use_index)
@@ -134,7 +136,7 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a query and its parameters
     word_parameters: dict[str, str],
     scan_window: int = 0,
 ) -> list[tuple[object, ...]]:
-    """The matches and their number, which may exceed the page's limit by one; fewer matches if they are large."""
+    """Return the matches and how many there are, at most one page and one more. Large matches shorten the page."""
     cursor = connection.execute(
         sql,
         {
@@ -149,7 +151,7 @@ def _fetch(  # noqa: PLR0913, PLR0917 - a query and its parameters
             "limit": query.limit + 1,
             "max_bytes": MAX_PAGE_BYTES,
         },
-        # Not prepared, because the plan depends on the words' frequencies.
+        # Not prepared, because the plan depends on the frequency of the words.
         prepare=False,
     )
     return cursor.fetchall()

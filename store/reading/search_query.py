@@ -1,4 +1,4 @@
-"""The question and the pages of a search."""
+"""Types for the query and the pages of a search."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ class SearchPosition:
     timestamp: int
     id: int
     fuzzy: bool
-    """Whether the pages before were matches of similar words."""
+    """True if the previous pages contained matches of similar words."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     words: tuple[str, ...]
-    """The result of `search_document.split_query`, not empty."""
+    """The result of `search_document.split_query`; not empty."""
     limit: int
     sessions: tuple[str, ...] | None = None
     address: str | None = None
@@ -26,24 +26,24 @@ class SearchQuery:
     until: int | None = None
     chat_kind: ChatKind | None = None
     unread: bool = False
-    """Only in chats in which something is still to read."""
+    """Only messages of chats with something unread."""
     waiting: bool = False
-    """Only in chats in which somebody waits for an answer."""
+    """Only messages of chats in which somebody waits for an answer."""
     label: str | None = None
-    """Only in chats with this label."""
+    """Only messages of chats with this label."""
     starred: bool = False
     count: bool = False
-    """Whether to count the matches."""
+    """True to count the matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
     message: str
-    """JSON"""
+    """A JSON object."""
     chat_name: str | None
-    """The chat's name; None: it has none."""
+    """The chat's name, or None if it has none."""
     matched_text: str
-    """The text, caption and file name that were searched."""
+    """The text, caption and file name, which were searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,6 @@ class SearchPage:
     next_position: SearchPosition | None
     fuzzy: bool
     index_complete: bool
-    """False while stored messages are not indexed yet, or not in the present spelling."""
+    """False if some stored messages are not indexed yet, or were indexed with an older normalisation."""
     count: int | None = None
-    """The number of all matches, `search.COUNTED` at most; None if they were not counted."""
+    """The number of all matches, at most `search.COUNTED`, or None if they were not counted."""

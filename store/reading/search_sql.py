@@ -1,4 +1,4 @@
-"""Builds the queries of the search for messages."""
+"""Builds the SQL of the message search."""
 
 from typing import LiteralString
 
@@ -18,10 +18,10 @@ def build(  # noqa: PLR0913 - ways to search
     sort_matches: bool = False,
     count_only: bool = False,
 ) -> LiteralString:
-    """Build the query of a page, or with `count_only` of the number of matches, `limit` at most.
+    """Build the query of a page, or of the number of matches (at most `limit`) if `count_only` is set.
 
-    `newest_only`: search only the newest messages, without the trigram index. `scan_chat`: scan the chat for the words,
-    instead of filtering the index's matches by chat. `sort_matches`: find all matches first, then sort them.
+    `newest_only` searches only the newest messages, without the trigram index. `scan_chat` scans the chat for the words
+    instead of filtering the matches of the index by chat. `sort_matches` finds all matches before sorting them.
     """
     in_chat: LiteralString = "true"
     if query.address is not None:
@@ -32,7 +32,7 @@ def build(  # noqa: PLR0913 - ways to search
     remaining_conditions = conditions
     if sort_matches and not scan_chat:
         source = f"(SELECT s.* FROM search_index AS s WHERE {conditions} OFFSET 0)"  # noqa: S608 - literals only
-        # Comparing a document with a similar word takes microseconds; once is enough.
+        # Comparing a document with a similar word takes microseconds, so it is done once.
         remaining_conditions = "true"
     if newest_only:
         newest: LiteralString = """

@@ -1,4 +1,4 @@
-"""Builds the conditions of searched words, and decides for which words the trigram index is used."""
+"""Builds the conditions for the searched words, and decides for which of them to use the trigram index."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,15 @@ from store.postgres.connections import Connection
 
 MAX_WORDS = 8
 SCAN_WINDOW = 5_000
-"""The newest messages, which are scanned first: a frequent word is found there at once."""
+"""The number of newest messages to scan first, because a frequent word is found there at once."""
 MIN_TRIGRAM_LENGTH = 3
-"""Characters; a shorter word has no trigrams."""
+"""In characters. A shorter word has no trigrams."""
 _FREQUENT_THRESHOLD = SCAN_WINDOW // 200
-"""The index does not help with a word that more of these messages contain, if another word is rarer."""
+"""The index is not used for a word that occurs in more of the newest messages than this, if another word is rarer."""
 _RARE_THRESHOLD = 4
-"""A word that no more of these messages contain is in some thousands of ten million, few enough to sort."""
+"""A word that occurs in at most this many of the newest messages has some thousands of matches in ten million, few
+enough to sort.
+"""
 _DIGITS: tuple[LiteralString, ...] = ("0", "1", "2", "3", "4", "5", "6", "7")
 
 
@@ -24,23 +26,25 @@ def _for_each_word(template: LiteralString) -> tuple[LiteralString, ...]:
 
 
 LIKE_CONDITIONS = _for_each_word("s.text LIKE %(w#)s")
-"""The conditions that a text contains word 0, word 1 and so on."""
+"""One condition per word, that the text contains it."""
 _LIKE_WITHOUT_INDEX = _for_each_word("s.text || '' LIKE %(w#)s")
-"""The same without the index, which would read all entries of a frequent word."""
+"""The same conditions written so that PostgreSQL does not use the index, which would read all entries of a frequent
+word.
+"""
 _SIMILAR_CONDITIONS = _for_each_word("%(w#)s <%% s.text")
 _SIMILAR_WITHOUT_INDEX = _for_each_word("%(w#)s <%% (s.text || '')")
 SIMILARITIES = _for_each_word("word_similarity(%(plain#)s, s.text)")
-"""How similar a text is to `plain0`, the whole of word 0, and so on."""
+"""One expression per word: the similarity of the text and the word, the parameter `plain0` and so on."""
 _FREQUENCIES: LiteralString = ", ".join(_for_each_word("count(*) FILTER (WHERE s.text LIKE %(w#)s)"))
 
 
 def exact_condition(use_index: Sequence[bool]) -> LiteralString:
-    """The condition that a text contains all words."""
+    """Return the condition that a text contains all words."""
     return " AND ".join((LIKE_CONDITIONS if indexed else _LIKE_WITHOUT_INDEX)[n] for n, indexed in enumerate(use_index))
 
 
 def similar_condition(words: Sequence[str], use_index: Sequence[bool]) -> tuple[LiteralString, dict[str, str]]:
-    """The condition that a text contains all words or similar ones, and its parameters."""
+    """Return the condition that a text contains all words or similar ones, and its parameters."""
     parameters: dict[str, str] = {}
     conditions: list[LiteralString] = []
     for n, (word, indexed) in enumerate(zip(words, use_index, strict=True)):
@@ -55,23 +59,23 @@ def similar_condition(words: Sequence[str], use_index: Sequence[bool]) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class TermFrequencies:
-    """The frequencies of the searched words in the newest messages."""
+    """The frequency of each searched word in the newest messages."""
 
     use_index: list[bool]
-    """Whether to use the index for each word: of `please` and an order number, only for the number.
+    """True for each word for which to use the index; of `please` and an order number, only for the number.
 
-    If all words are frequent, for all of them; or for none if a chat can be scanned instead.
+    If all words are frequent, it is true for all of them, or for none if a chat can be scanned instead.
     """
     has_rare_word: bool
-    """Whether a word is so rare that its matches are quickly sorted.
+    """True if a word is so rare that its matches are quickly sorted.
 
-    PostgreSQL cannot estimate that: it assumes that such a word is in one of a hundred messages, and would scan all
-    messages in order until a page is full.
+    PostgreSQL cannot estimate this. It assumes that such a word occurs in one of a hundred messages, and would scan all
+    messages in order until the page is full.
     """
 
 
 def measure_frequencies(connection: Connection, words: Sequence[str], *, in_chat: bool) -> TermFrequencies:
-    """Count the words in the newest messages."""
+    """Count the occurrences of the words in the newest messages."""
     row = connection.execute(
         f"""
         SELECT {_FREQUENCIES}
@@ -90,10 +94,10 @@ def measure_frequencies(connection: Connection, words: Sequence[str], *, in_chat
 
 
 def like_parameters(words: Iterable[str]) -> dict[str, str]:
-    """The parameters of `LIKE_CONDITIONS`."""
+    """Return the parameters of `LIKE_CONDITIONS`."""
     return {f"w{n}": like.containing(word) for n, word in enumerate(words)}
 
 
 def allows_typos(word: str) -> bool:
-    """Return whether similar words match as well."""
+    """Return whether words similar to this one also match."""
     return len(word) >= 4 and word.isalpha()

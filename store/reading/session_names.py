@@ -1,4 +1,4 @@
-"""Names and colours that people give to sessions; an account has those of its first session."""
+"""Reads and changes the names and colours of sessions. An account has those of its first session."""
 
 from collections.abc import Mapping
 from typing import LiteralString, cast
@@ -18,12 +18,16 @@ NAMED: LiteralString = """
     ORDER BY n.session_number
     LIMIT 1
 """
-"""The name and colour of a session, or of the first session of its account that has any. Requires the aliases `s`, a
-row of sessions, and `a`, its row of account_sessions or nulls."""
+"""The name and colour of a session, or of the first session of its account that has one. Requires the aliases `s`, a
+row of sessions, and `a`, its row of account_sessions or nulls.
+"""
 
 
 def change(connection: Connection, session_id: str, values: Mapping[str, str | None]) -> bool:
-    """Set `name`, `colour` or both; returns whether the session exists. The rest of the account gets the same."""
+    """Set the name, the colour or both, for the session and the rest of its account.
+
+    Return whether the session exists.
+    """
     with connection.transaction():
         numbers = _lock_account(connection, session_id)
         if not numbers:
@@ -56,7 +60,7 @@ def change(connection: Connection, session_id: str, values: Mapping[str, str | N
 
 
 def _lock_account(connection: Connection, session_id: str) -> list[int]:
-    """Lock the sessions of the account, in the order of all writers; their numbers."""
+    """Lock the sessions of the account in the lock order of all writers and return their numbers."""
     cursor = connection.execute(
         """
         SELECT s.session_number

@@ -1,4 +1,4 @@
-"""Finds chats by a name with typing errors."""
+"""Finds chats by misspelt names."""
 
 import difflib
 import json
@@ -11,24 +11,24 @@ from store.reading import chat_list, search_terms
 from store.reading.chat_list import BEFORE_FIRST, ChatFilter, ChatListPage, Order
 
 _WORD_SIMILARITIES = ("0.5", "0.2")
-"""The share of a word's trigrams that a name must contain, tried in turn. The second finds `priya` by `pirya`."""
+"""The shares of a word's trigrams that a name must contain, tried in turn. The second one finds `priya` for `pirya`."""
 _MAX_CANDIDATES = 2_000
-"""Names that are compared: a comparison takes microseconds."""
+"""The greatest number of names to compare. A comparison takes microseconds."""
 _MAX_COMPARED = 50
-"""The most similar of them, of which the words are compared."""
+"""The number of most similar names whose words are compared."""
 _MIN_RATIO = 0.7
-"""Of difflib: `pirya` has 0.8 of `priya` and 0.55 of `pandya`, which contains as many of its trigrams."""
+"""The least ratio of difflib. `pirya` has 0.8 with `priya` and 0.55 with `pandya`, which shares as many trigrams."""
 _MOST_SIMILAR_FIRST: Order = "c.last_timestamp", "<", "candidate.similarity DESC, c.last_timestamp DESC"
 
 
 def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
-    """The chats with the most similar names, up to `limit`; a page that no other follows."""
+    """Return the chats with the most similar names, at most `limit`. No page follows."""
     words = search_document.split_query(chat_filter.search_text or "")
     words = tuple(word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH)[: search_terms.MAX_WORDS]
     views: list[str] = []
     if any(map(search_terms.allows_typos, words)):
         with connection.transaction():
-            # A page reads an index in its order, but similar names have none.
+            # Sessions that serve pages disable sorting, but similar names come in no order.
             connection.execute("SELECT set_config('enable_sort', 'on', true)")
             for similarity in _WORD_SIMILARITIES:
                 views = _fetch(connection, chat_filter, words, similarity)
@@ -57,10 +57,10 @@ def _fetch(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ..
 
 
 def _is_similar(name: str, words: tuple[str, ...]) -> bool:
-    """Whether the name has a word like each of the words."""
+    """Return whether for each word, the name contains a similar one."""
     written = search_document.build_name(name).split()
-    return all(any(word in each or _have_typos(word, each[: len(word) + 1]) for each in written) for word in words)
+    return all(any(word in each or _may_have_typos(word, each[: len(word) + 1]) for each in written) for word in words)
 
 
-def _have_typos(word: str, written: str) -> bool:
+def _may_have_typos(word: str, written: str) -> bool:
     return search_terms.allows_typos(word) and difflib.SequenceMatcher(None, word, written).ratio() >= _MIN_RATIO

@@ -1,4 +1,4 @@
-"""Pages of starred messages, newest first."""
+"""Reads pages of starred messages, newest first."""
 
 from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
@@ -18,7 +18,7 @@ class StarredPosition:
 @dataclass(frozen=True, slots=True)
 class StarredMessage:
     message: str
-    """JSON"""
+    """A JSON object."""
     chat_name: str | None
 
 
@@ -26,7 +26,7 @@ class StarredMessage:
 class StarredPage:
     messages: tuple[StarredMessage, ...]
     next_position: StarredPosition | None
-    """The position of the next page; None: there is none."""
+    """The position of the next page, or None if there is none."""
 
 
 _AFTER_LAST = StarredPosition(MAX_BIGINT, MAX_BIGINT)
@@ -51,7 +51,10 @@ def page(
     after: StarredPosition | None,
     limit: int,
 ) -> StarredPage:
-    """The starred messages of these sessions (None: all) in chats with this label (None: all), after a position."""
+    """Return a page of starred messages after a position.
+
+    Only messages of these sessions (None for all) in chats with this label (None for all).
+    """
     parameters = {
         **asdict(after or _AFTER_LAST),
         "sessions": None if sessions is None else list(sessions),

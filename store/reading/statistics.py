@@ -1,4 +1,4 @@
-"""Statistics of conversations: counts of messages, response times, waiting and unread chats."""
+"""Computes statistics of conversations: numbers of messages, response times, waiting and unread chats."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
@@ -13,11 +13,11 @@ TimeStep: TypeAlias = Literal["minute", "hour", "day", "week"]
 @dataclass(frozen=True, slots=True)
 class StatisticsPeriod:
     since: int
-    """ms, inclusive"""
+    """In ms, inclusive."""
     until: int
-    """ms, exclusive"""
+    """In ms, exclusive."""
     time_zone: str
-    """A name in the time zone database; PostgreSQL refuses others (PermanentError)."""
+    """A name from the time zone database. PostgreSQL rejects others with PermanentError."""
     step: TimeStep
     sessions: tuple[str, ...] | None
 
@@ -27,12 +27,15 @@ class StatisticsPeriod:
 
 
 def require_time_zone(connection: Connection, period: StatisticsPeriod) -> None:
-    """Raise PermanentError if the time zone does not exist; a query without matching messages would not notice."""
+    """Raise PermanentError if the time zone does not exist.
+
+    A query that matches no messages would not check it.
+    """
     connection.execute("SELECT now() AT TIME ZONE %(zone)s", period.parameters())
 
 
 def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: messages per step, session and direction; steps without messages are left out."""
+    """Return the number of messages per step, session and direction as JSON. Steps without messages are left out."""
     return _fetch_json(
         connection,
         f"""
@@ -52,10 +55,10 @@ def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
 
 
 def response_times(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: how often somebody began to wait in the period and was answered in it, and after how many seconds.
+    """Return response times in seconds, and the numbers of questions and of answers in the period, as JSON.
 
-    In all, by the step in which the wait began, and by session (of an account, the first one); steps and sessions
-    without a question are left out.
+    The values are given in total, by the step in which the wait began, and by session (for an account, its first one).
+    Steps and sessions without a question are left out.
     """
     return _fetch_json(
         connection,
@@ -70,7 +73,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
             JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND c.kind IN {addresses.ANSWERED_KINDS}
-                -- A group's notices ask nothing.
+                -- Notices of a group need no answer.
                 AND NOT (c.kind = 'group' AND m.message_type = 'system')
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
             WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id)
@@ -115,7 +118,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
 
 
 def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: the chats that wait now, independent of the period: their number, the ten longest, and by session."""
+    """Return the chats that are waiting now as JSON: their number, the ten oldest, and numbers by session."""
     return _fetch_json(
         connection,
         f"""
@@ -151,7 +154,7 @@ def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:
 
 
 def unread_totals(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: the unread messages and chats now, independent of the period."""
+    """Return the numbers of unread messages and chats as JSON. They are current and do not depend on the period."""
     return _fetch_json(
         connection,
         f"""
@@ -165,7 +168,7 @@ def unread_totals(connection: Connection, period: StatisticsPeriod) -> str:
 
 
 def auto_replies(connection: Connection, period: StatisticsPeriod) -> str:
-    """JSON: for each session whether the gateway answers by itself, as it last reported, independent of the period."""
+    """Return as JSON whether the gateway of each session replies automatically, as last reported."""
     return _fetch_json(
         connection,
         f"""
@@ -181,7 +184,7 @@ def auto_replies(connection: Connection, period: StatisticsPeriod) -> str:
 
 
 def _step_of(timestamp: LiteralString) -> LiteralString:
-    """The beginning of the step that a time in ms lies in, in ISO 8601."""
+    """Return SQL for the start of the step that contains a time in ms, in ISO 8601."""
     return f"""to_char(
         date_trunc(%(step)s, to_timestamp({timestamp} / 1000.0), %(zone)s) AT TIME ZONE 'UTC',
         'YYYY-MM-DD"T"HH24:MI:SS"Z"'

@@ -1,7 +1,7 @@
 """Records sends before the request to the gateway, and completes them with its answer.
 
-A send becomes a message through the same fold as events once its WhatsApp id is known, so the answer, the event
-`message.sent` and acknowledgements make one row in any order.
+Once its WhatsApp id is known, a send becomes a message by the same fold as events. The answer, the event `message.sent`
+and the acknowledgements therefore result in one row, in whatever order they arrive.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ SendKind: TypeAlias = Literal["text", "image", "document", "video"]
 SendState: TypeAlias = Literal["accepted", "sent", "queued", "failed", "unknown"]
 
 LISTED_OWNER = "gateway's list"
-"""The owner, and the token, of the sends of other clients (store/sending/listed_sends.py)."""
+"""The owner and the token of sends by other clients (store/sending/listed_sends.py)."""
 IDEMPOTENCY_KEY_HOURS = 24
-"""Hours for which an idempotency key refers to its send."""
+"""The number of hours for which an idempotency key refers to its send."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendDraft:
-    """A send to record; its fields are the columns."""
+    """A send to record. Its fields are the columns of the table."""
 
     send_id: UUID
     session_id: str
@@ -42,24 +42,24 @@ class SendDraft:
     timestamp: int
     """The time of the request, in ms."""
     token: str
-    """The requesting token, which the idempotency key belongs to."""
+    """The token that made the request. The idempotency key is unique per token."""
     owner: str
-    """The application_name of the process that executes it (store/postgres/pool.py)."""
+    """The application_name of the process that executes the send (store/postgres/pool.py)."""
     file_name: str | None = None
     mime_type: str | None = None
     file_size: int | None = None
     idempotency_key: str | None = None
     fingerprint: bytes | None = None
-    """Hash of the request, to refuse another request under the same key."""
+    """A hash of the request, by which a different request with the same key is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The outcome of the request to the gateway; its fields are columns."""
+    """The outcome of the request to the gateway. Its fields are columns of the table."""
 
     state: Literal["sent", "queued", "failed", "unknown"]
     message_id: str | None = None
-    """WhatsApp's id, if the message was sent."""
+    """The id from WhatsApp, if the message was sent."""
     gateway_id: str | None = None
     code: str | None = None
     reason: str | None = None
@@ -67,7 +67,7 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A recorded send; its fields are the selected columns, in order."""
+    """A recorded send. Its fields are the selected columns in order."""
 
     send_id: UUID
     session_id: str
@@ -85,24 +85,24 @@ class Send:
     timestamp: int
     """In ms."""
     duration_ms: int | None
-    """Time until the answer or the timeout, in ms; None while the request runs."""
+    """The time until the answer or the timeout in ms, or None while the request is running."""
     fingerprint: bytes | None
     rev: int
 
 
 def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> tuple[Send, bool]:
-    """Record a draft; return its send and whether it is new.
+    """Record a draft and return its send, and whether it is new.
 
-    If the idempotency key was used before, returns the send that used it. After a TransientError the same draft can be
-    recorded again; it is stored once.
+    If the idempotency key was used before, the earlier send is returned. After a TransientError the same draft can be
+    recorded again; it is stored only once.
     """
     address = (draft.session_id, draft.address)
     with errors.translated(), connection.transaction():
         sessions.ensure(connection, {draft.session_id})
         chat = chats.lock(connection, {address})[address]
-    # A second transaction: a copy of the request that held the chat's lock while it waits for the first one's row would
-    # deadlock with it.
-    with errors.translated(), chats.transient_if_chat_erased(), connection.transaction():
+    # In a second transaction: if this request kept the chat's lock while waiting for the row of a concurrent copy of
+    # it, the two would deadlock.
+    with errors.translated(), chats.erased_chat_as_transient_error(), connection.transaction():
         if draft.idempotency_key is not None:
             connection.execute(
                 """
@@ -145,9 +145,9 @@ def complete(
     own_phone: str | None = None,
     from_states: Collection[SendState] = ("accepted", "unknown"),
 ) -> Send:
-    """Record the result of a send that is in one of `from_states`; return the send, changed or not.
+    """Record the result of a send if it is in one of `from_states`. Return the send, changed or not.
 
-    A result may replace `unknown`: an answer that arrives late is better than none.
+    A result may replace `unknown`, because a late answer is better than none.
     """
     with errors.translated(), connection.transaction():
         updated = connection.execute(
@@ -182,7 +182,7 @@ def _fold_message(connection: Connection, send: Send, own_phone: str | None) -> 
 
 
 def drop_listed_copies(connection: Connection, key_id: int) -> None:
-    """Drop what the gateway's list says of a message that is a send of ours. The key is locked."""
+    """Delete the send taken from the gateway's list if its message is a send of ours. The key must be locked."""
     connection.execute(
         """
         DELETE FROM sends AS listed
@@ -195,7 +195,7 @@ def drop_listed_copies(connection: Connection, key_id: int) -> None:
 
 
 def parsed_event(send: Send) -> ParsedEvent | None:
-    """Return the send as an event about its message, None while it has no WhatsApp id."""
+    """Return the send as an event about its message, or None if it has no WhatsApp id."""
     if send.message_id is None:
         return None
     is_text = send.kind == "text"
@@ -206,7 +206,7 @@ def parsed_event(send: Send) -> ParsedEvent | None:
         time=send.timestamp,
         type=send.kind,
         raw_type=None,
-        # The file itself is not stored, and the gateway's list has no text.
+        # The file itself is not stored, and the gateway's list contains no text.
         content_state="complete" if send.text is not None and is_text else "media_missing",
         text=send.text if is_text else None,
         caption=None if is_text else send.text,
@@ -219,7 +219,10 @@ def parsed_event(send: Send) -> ParsedEvent | None:
 
 
 def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int, list[ParsedEvent]]:
-    """Return the sends of these keys as events: replay needs them, because they are sources of the history."""
+    """Return the sends with these keys as events.
+
+    A replay needs them because the history is computed from them, too.
+    """
     rows = connection.execute(f"{send_query.SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
     events: dict[int, list[ParsedEvent]] = {}
     for row in rows:
