@@ -1,1 +1,1 @@
-"""API tokens, ended sign-ins and the audit log."""
+"""Stores API tokens, ended sign-ins and the audit log."""

@@ -1,4 +1,4 @@
-"""The audit log: which caller changed something, or tried to."""
+"""Writes the audit log: which caller changed something, or tried to."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ def record(  # noqa: PLR0913 - the columns
 ) -> None:
     """Add one request with its HTTP status.
 
-    `route` is the pattern of the path and not the path itself, which may contain an address; `chat_ids` are the
-    canonical chats that it was about, `token_id` is the token that it created, changed or revoked.
+    `route` is the pattern of the path, because the path itself may contain an address. `chat_ids` are the canonical
+    chats that the request was about; `token_id` is the token that it created, changed or revoked.
     """
     connection.execute(
         """

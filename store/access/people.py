@@ -1,4 +1,4 @@
-"""People who sign in elsewhere: each has a token without a secret, whose rights, limits and revocation are theirs."""
+"""Records people who sign in with OpenID Connect. Each has a token without a secret, which holds rights and limits."""
 
 import hashlib
 import secrets
@@ -14,10 +14,10 @@ _ROUTE = "/sign-in/callback"
 
 
 def sign_in(connection: Connection, subject: str, name: str, scopes: Iterable[str], per_minute: int) -> int:
-    """Record that a person signed in; returns the id of the person's token, which has these scopes from now on.
+    """Record that a person signed in and return the id of the person's token, which gets these scopes.
 
-    `subject` never changes and never becomes somebody else's. So a person whose `name` has changed gets another token,
-    and so does somebody who has a name that was another's.
+    `subject` identifies a person for ever, whereas names can change or be given to somebody else. A person whose `name`
+    has changed therefore gets a new token, and so does a person with a name that belonged to somebody else.
     """
     name = _fit(PERSON_PREFIX + name)
     with errors.translated(), connection.transaction():
@@ -39,7 +39,7 @@ def sign_in(connection: Connection, subject: str, name: str, scopes: Iterable[st
             """,
             {
                 "name": name,
-                # Of no text that anybody knows.
+                # The hash of a text that nobody knows.
                 "hash": hashlib.sha256(secrets.token_bytes(32)).digest(),
                 "scopes": sorted(set(scopes)),
                 "subject": subject,
@@ -53,7 +53,7 @@ def sign_in(connection: Connection, subject: str, name: str, scopes: Iterable[st
 
 
 def _fit(name: str) -> str:
-    """A name that is as long as a token's may be, and still of one person only."""
+    """Return the name, shortened to the length limit of token names so that it still identifies one person."""
     if len(name) <= MAX_NAME_LENGTH:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The sessions that a token or a request means when it names one of them, or the phone of an account."""
+"""Resolves the name of a session, or the phone of an account, to the sessions that a token or a request means."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -11,19 +11,22 @@ from store.postgres.connections import Connection
 @dataclass(frozen=True, slots=True)
 class SessionDirectory:
     by_session: Mapping[str, tuple[str, ...]]
-    """For each session of an account that has several, all of them."""
+    """All sessions of the account, for each session of an account that has several."""
     by_phone: Mapping[str, tuple[str, ...]]
     """The sessions of each phone."""
 
     def sessions_of(self, name: str) -> tuple[str, ...]:
-        """The sessions of the account with this phone or this session; a session without an account stands alone."""
+        """Return all sessions of the account that has this phone or this session.
+
+        A session without an account is returned alone.
+        """
         return self.by_phone.get(name) or self.by_session.get(name) or (name,)
 
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(session_id for name in names for session_id in self.sessions_of(name)))
 
     def names_within(self, sessions: Collection[str]) -> frozenset[str]:
-        """The sessions, and the phones of which all sessions are among them."""
+        """Return these sessions, and the phones whose sessions are all among them."""
         phones = (phone for phone, of_phone in self.by_phone.items() if set(of_phone) <= set(sessions))
         return frozenset(sessions).union(phones)
 

@@ -1,4 +1,4 @@
-"""Ended sign-ins: cookies that are refused before they expire."""
+"""Records ended sign-ins, so that their cookies are refused before they expire."""
 
 from collections.abc import Collection
 from typing import cast
@@ -8,7 +8,7 @@ from store.postgres.connections import Connection
 
 
 def record(connection: Connection, nonce: str, cookie_lifetime: int) -> None:
-    """End a sign-in whose cookies last `cookie_lifetime` seconds; deletes ended sign-ins that have expired."""
+    """End a sign-in whose cookies last `cookie_lifetime` seconds. Also delete ended sign-ins that have expired."""
     with errors.translated(), connection.transaction():
         connection.execute("DELETE FROM signouts WHERE expires_at < now()")
         connection.execute(
@@ -26,7 +26,7 @@ def is_signed_out(connection: Connection, nonce: str) -> bool:
 
 
 def find_ended(connection: Connection, nonces: Collection[str]) -> set[str]:
-    """Those of the sign-ins that were ended."""
+    """Return which of these sign-ins were ended."""
     if not nonces:
         return set()
     cursor = connection.execute("SELECT nonce FROM signouts WHERE nonce = ANY(%s)", [list(nonces)])

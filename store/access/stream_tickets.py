@@ -1,4 +1,4 @@
-"""Tickets that open one stream each, within seconds of their creation."""
+"""Creates tickets. Each opens one stream, within seconds of its creation."""
 
 import hashlib
 import secrets
@@ -14,16 +14,19 @@ LIFETIME_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class TicketHolder:
-    """Who may open the stream."""
+    """The caller that may open the stream."""
 
     token_id: int | None
-    """None: the bootstrap token."""
+    """None for the bootstrap token."""
     sign_in_nonce: str | None
     signed_in_until: int | None
 
 
 def create(connection: Connection, holder: TicketHolder) -> tuple[str, datetime]:
-    """A new ticket, which is not stored itself, and when it expires; deletes expired ones."""
+    """Return a new ticket and when it expires.
+
+    Only its hash is stored. Tickets that have expired are deleted.
+    """
     ticket = secrets.token_urlsafe(32)
     with errors.translated(), connection.transaction():
         connection.execute("DELETE FROM stream_tickets WHERE expires_at < now()")
@@ -46,7 +49,7 @@ def create(connection: Connection, holder: TicketHolder) -> tuple[str, datetime]
 
 
 def redeem(connection: Connection, ticket: str) -> TicketHolder | None:
-    """Use up a ticket; None if it does not exist, was used or has expired."""
+    """Use up a ticket. Return None if it does not exist, was used or has expired."""
     with errors.translated():
         row = connection.execute(
             """

@@ -1,4 +1,4 @@
-"""API tokens: stored as hashes, and looked up with every request, so that a revoked one is refused at once."""
+"""Stores API tokens as hashes. They are looked up for every request, so that a revoked one is refused at once."""
 
 import hashlib
 import secrets
@@ -14,12 +14,12 @@ from store.postgres.connections import Connection
 PREFIX = "sakt_"
 SCOPES: Final = ("read", "write", "admin")
 BOOTSTRAP_NAME = "bootstrap"
-"""The caller with API_TOKEN, which is not in the database."""
+"""The name of the caller with API_TOKEN, which is not in the database."""
 MAX_NAME_LENGTH = 128
 PERSON_PREFIX = "oidc:"
-"""Begins the names of people who sign in elsewhere (store/access/people.py)."""
+"""The prefix in the names of people who sign in with OpenID Connect (store/access/people.py)."""
 _RESERVED_NAMES = (BOOTSTRAP_NAME, PERSON_PREFIX, "python -m", "forgotten")
-"""Beginnings of names, in any spelling."""
+"""Prefixes that names of tokens cannot have, in upper or lower case."""
 _SELECT: LiteralString = """
 SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.created_by, t.expires_at,
     t.last_used_at, t.revoked_at, t.subject IS NOT NULL
@@ -29,11 +29,11 @@ _IS_ACTIVE: LiteralString = "t.revoked_at IS NULL AND (t.expires_at IS NULL OR t
 
 
 class TokenNameError(Exception):
-    """The name cannot be a token's."""
+    """The name is not valid for a token."""
 
 
 class TokenNameTakenError(TokenNameError):
-    """A token with this name exists and is not revoked; it may have expired."""
+    """A token with this name exists and is not revoked, though it may have expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,15 @@ class Token:
     per_minute: int | None
     created_at: datetime
     created_by: str | None
-    """None: the command line."""
+    """None for the command line."""
     expires_at: datetime | None
     last_used_at: datetime | None
-    """Up to a minute late."""
+    """Up to one minute late."""
     revoked_at: datetime | None
     is_person: bool
-    """Whether it has no secret, and is of somebody who signs in elsewhere (store/access/people.py)."""
+    """True if the token has no secret and belongs to a person who signs in with OpenID Connect
+    (store/access/people.py).
+    """
 
 
 def create(  # noqa: PLR0913 - the columns
@@ -95,17 +97,23 @@ def create(  # noqa: PLR0913 - the columns
 
 
 def find_by_secret(connection: Connection, secret: str) -> Token | None:
-    """The token with this secret; None if there is none, or it was revoked or has expired."""
+    """Return the token with this secret.
+
+    Returns None if there is none, or if it is revoked or has expired.
+    """
     return _find(connection, "t.hash = %s", _hash(secret))
 
 
 def find_by_id(connection: Connection, token_id: int) -> Token | None:
-    """The token with this id; None if there is none, or it was revoked or has expired."""
+    """Return the token with this id.
+
+    Returns None if there is none, or if it is revoked or has expired.
+    """
     return _find(connection, "t.token_id = %s", token_id)
 
 
 def find_active(connection: Connection, token_ids: Collection[int]) -> set[int]:
-    """Those of the tokens that exist, are not revoked and have not expired."""
+    """Return which of these tokens exist, are not revoked and have not expired."""
     if not token_ids:
         return set()
     cursor = connection.execute(
@@ -116,7 +124,7 @@ def find_active(connection: Connection, token_ids: Collection[int]) -> set[int]:
 
 
 def list_all(connection: Connection) -> list[Token]:
-    """All tokens, revoked and expired ones included, oldest first."""
+    """Return all tokens, oldest first, including revoked and expired ones."""
     with errors.translated():
         return [_from_row(row) for row in connection.execute(f"{_SELECT} ORDER BY t.token_id")]
 
@@ -124,7 +132,10 @@ def list_all(connection: Connection) -> list[Token]:
 def list_page(
     connection: Connection, before: int | None, limit: int, session_names: Collection[str] | None
 ) -> list[Token]:
-    """Tokens, newest first, from before an id on; only those limited to these sessions and phones, or (None) all."""
+    """Return a page of tokens with ids below `before`, newest first.
+
+    If `session_names` is not None, only tokens that are limited to these sessions and phones are returned.
+    """
     rows = connection.execute(
         f"""
         {_SELECT}
@@ -139,13 +150,13 @@ def list_page(
 
 
 def get(connection: Connection, token_id: int) -> Token | None:
-    """The token with this id, also if it was revoked or has expired; None if there is none."""
+    """Return the token with this id, even if it is revoked or has expired, or None if there is none."""
     row = connection.execute(f"{_SELECT} WHERE t.token_id = %s", [token_id]).fetchone()
     return None if row is None else _from_row(row)
 
 
 def set_expiry(connection: Connection, token_id: int, expires_at: datetime | None) -> bool:
-    """Change when an active token expires (None: never); returns false if it is not active."""
+    """Change when an active token expires (None for never). Return False if it is not active."""
     with errors.translated():
         changed = connection.execute(
             f"UPDATE api_tokens AS t SET expires_at = %s WHERE t.token_id = %s AND {_IS_ACTIVE}",  # noqa: S608 - literals
@@ -155,7 +166,7 @@ def set_expiry(connection: Connection, token_id: int, expires_at: datetime | Non
 
 
 def revoke_by_id(connection: Connection, token_id: int) -> bool:
-    """Revoke the token with this id; returns false if it was revoked before, or there is none."""
+    """Revoke the token with this id. Return False if it was already revoked or does not exist."""
     with errors.translated():
         revoked = connection.execute(
             "UPDATE api_tokens SET revoked_at = now() WHERE token_id = %s AND revoked_at IS NULL", [token_id]
@@ -164,7 +175,7 @@ def revoke_by_id(connection: Connection, token_id: int) -> bool:
 
 
 def record_use(connection: Connection, uses: Mapping[int, datetime]) -> None:
-    """Record the last requests with tokens: by id, the time."""
+    """Record the time of the last request with each token, given by id."""
     with errors.translated():
         connection.execute(
             """
@@ -178,7 +189,7 @@ def record_use(connection: Connection, uses: Mapping[int, datetime]) -> None:
 
 
 def revoke(connection: Connection, name: str) -> bool:
-    """Revoke the token with this name; returns false if there was none."""
+    """Revoke the token with this name. Return False if there is none."""
     with errors.translated():
         revoked = connection.execute(
             "UPDATE api_tokens SET revoked_at = now() WHERE name = %(name)s AND revoked_at IS NULL", {"name": name}

@@ -9,13 +9,13 @@ from store.postgres.errors import StoreError
 
 
 class NotAcceptableError(StoreError):
-    """What was to be accepted is not lost, or not known to be."""
+    """The batches are not lost, or the writer is not unknown, or this cannot be decided now."""
 
 
 def accept_loss(connection: Connection, batches: BatchRange, *, reason: str, accepted_by: str) -> None:
-    """Accept that these batches are lost.
+    """Record that a person accepts the loss of these batches.
 
-    Raises NotAcceptableError unless the ledger names exactly these batches as lost, and TransientError.
+    Raises NotAcceptableError unless the ledger lists exactly these batches as lost, and TransientError.
     """
     with errors.translated(), connection.transaction():
         totals = _lock_and_read(connection)
@@ -33,9 +33,9 @@ def accept_loss(connection: Connection, batches: BatchRange, *, reason: str, acc
 
 
 def accept_end(connection: Connection, writer: str, *, reason: str, accepted_by: str) -> None:
-    """Accept that nothing comes from the writer any more; what is missing of it then counts as lost.
+    """Record that a silent writer will report nothing more. Its missing batches then count as lost.
 
-    Raises NotAcceptableError unless the ledger asks for this writer, and TransientError.
+    Raises NotAcceptableError unless the ledger lists this writer as unknown, and TransientError.
     """
     with errors.translated(), connection.transaction():
         totals = _lock_and_read(connection)
@@ -52,13 +52,13 @@ def accept_end(connection: Connection, writer: str, *, reason: str, accepted_by:
 
 
 def _lock_and_read(connection: Connection) -> Ledger:
-    """The ledger, while no other process accepts anything."""
+    """Return the ledger. Until the transaction ends, no other process can accept anything."""
     connection.execute("LOCK TABLE accepted_losses IN SHARE ROW EXCLUSIVE MODE")
     return ledger.read_in_transaction(connection)
 
 
 def _refusal(totals: Ledger) -> str:
     if totals.waiting is None:
-        return "Whether they are lost is unknown: start a worker, and ask again. Nothing was recorded."
+        return "It is unknown whether they are lost. Start a worker and try again. Nothing was recorded."
     lost = ", ".join(f"{gap.writer}:{gap.first}-{gap.last}" for gap in totals.lost)
     return f"The ledger does not name these batches as lost (lost: {lost or 'none'}). Nothing was recorded."

@@ -1,4 +1,4 @@
-"""Writes the rows of the ledger: one per batch, with the outcomes of its events."""
+"""Writes the rows of the ledger: one per batch, with the number of its events by outcome."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,14 @@ BatchId: TypeAlias = tuple[str, int]
 """(writer, number)"""
 
 OUTCOME_COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
-"""The outcomes under which an event is counted, and `duplicate`."""
+"""The outcomes of events, with `duplicate`."""
 
 
 def claim(connection: Connection, batches: Iterable[Batch], generation: str | None = None) -> set[BatchId]:
-    """Insert the batches that are not in the ledger yet, and return their ids; the others must be skipped.
+    """Insert the batches that are not in the ledger yet and return their ids. The caller must skip the others.
 
-    Fails if `generation` is given and the database has another one.
-    Every event is counted as stored, which is mostly true; `record_counts` corrects that in the same transaction.
+    Raises an error if `generation` is given and the database has another one. All events are counted as stored at
+    first, because most are; `record_counts` corrects the counts in the same transaction.
     """
     claimed = connection.execute(
         """
@@ -43,7 +43,7 @@ def claim(connection: Connection, batches: Iterable[Batch], generation: str | No
 
 
 def known(connection: Connection, ids: Iterable[BatchId]) -> set[BatchId]:
-    """Those of these batches that are in the ledger; raises StoreError."""
+    """Return the batches that are in the ledger. Raises StoreError."""
     with errors.translated():
         found = connection.execute(
             """
@@ -57,7 +57,7 @@ def known(connection: Connection, ids: Iterable[BatchId]) -> set[BatchId]:
 
 
 def record_counts(connection: Connection, counts: Mapping[BatchId, Counter[str]]) -> None:
-    """Correct the counts of claimed batches whose events were not all stored."""
+    """Correct the counts of claimed batches in which some events were not stored."""
     rows: Sequence[json_rows.JsonRow] = [
         {"writer": writer, "number": number, **{column: outcomes[column] for column in OUTCOME_COLUMNS}}
         for (writer, number), outcomes in sorted(counts.items())

@@ -6,7 +6,7 @@ from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 
 UNMERGED_BATCHES: LiteralString = """
--- The distinct writers, by one index lookup each.
+-- The distinct writers, each found by one index lookup.
 walk AS (
     (SELECT b.writer FROM batches AS b ORDER BY b.writer LIMIT 1)
     UNION ALL
@@ -14,7 +14,7 @@ walk AS (
     FROM walk AS w
     WHERE w.writer IS NOT NULL
 ),
--- Numbers outside any run: before a writer's first run, between two runs, and after the last.
+-- Batch numbers outside all runs: before a writer's first run, between two runs, and after the last.
 spans AS (
     SELECT w.writer, coalesce(r.last, 0) AS after, coalesce(r.next, 9223372036854775807) AS until
     FROM walk AS w
@@ -40,7 +40,7 @@ fresh AS (
     ) AS b
 )
 """
-"""The batches that are in no run yet, as `fresh`; a fragment for queries that begin with WITH RECURSIVE."""
+"""The batches that are in no run yet, as `fresh`. The fragment belongs in a query that starts with WITH RECURSIVE."""
 
 SEGMENTS: LiteralString = f"""{UNMERGED_BATCHES},
 segments AS (
@@ -53,18 +53,18 @@ segments AS (
     FROM fresh AS f
 )
 """  # noqa: S608 - assembled from literals only, which the type proves
-"""All batches, each once: the runs, and the other batches as runs of one."""
+"""All batches, each of them once: the runs, and each other batch as a run of one."""
 
 
 def extend(connection: Connection, min_batches: int) -> int:
-    """Add the batches that are in no run, if there are at least `min_batches`; returns the number of changed runs.
+    """Add batches that are in no run to runs, if there are at least `min_batches`. Return the number of changed runs.
 
-    Does nothing while another process does it. Raises StoreError.
+    Does nothing if another process is already doing it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.BATCH_RUNS):
             return 0
-        # The first call sums all batches that there are.
+        # The first call sums all existing batches.
         connection.execute("SET LOCAL statement_timeout = '10min'")
         row = connection.execute(
             f"WITH RECURSIVE {UNMERGED_BATCHES} SELECT count(*) >= %(at_least)s FROM fresh",  # noqa: S608 - literals only
@@ -72,7 +72,7 @@ def extend(connection: Connection, min_batches: int) -> int:
         ).fetchone()
         if row != (True,):
             return 0
-        # One statement, so that the rows that are summed are the rows that are replaced.
+        # A single statement, so that the rows that are summed are also the rows that are replaced.
         return connection.execute(
             f"""
             WITH RECURSIVE {SEGMENTS},

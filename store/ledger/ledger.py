@@ -1,6 +1,6 @@
-"""Reads the ledger: how many events were received, their outcomes, and which batches are lost.
+"""Reads the ledger: how many events were received, what became of them, and which batches are lost.
 
-In every snapshot: received = stored + duplicate + noise + ping + parked + forgotten + waiting + written_off.
+In every snapshot, received = stored + duplicate + noise + ping + parked + forgotten + waiting + written_off.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 STALE_AFTER = 5
-"""Seconds after which the status of the stream is too old to use."""
+"""In seconds. An older status of the stream is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,26 @@ class Ledger:
     parked: int
     forgotten: int
     waiting: int | None
-    """Events on their way, and lost ones; None if no worker runs, so that the number received is unknown."""
+    """The events that are on their way or lost. None if no worker runs, because then the number received is unknown."""
     written_off: int
-    """Lost events whose loss a person accepted."""
+    """Lost events whose loss a person has accepted."""
     as_of: datetime | None
     """The time at which a worker last read the length of the stream."""
     lost: tuple[LostBatches, ...]
-    """What is provably lost, also while other events wait."""
+    """Batches that are provably lost. They are also listed while other events are waiting."""
     unknown: tuple[OpenQuestion, ...]
-    """What could not be asked: acknowledged events may be there."""
+    """Places that could not be checked and may hold acknowledged events."""
     accepted_losses: tuple[AcceptedLoss, ...]
     oldest_waiting_at: datetime | None = None
-    """The append of the oldest waiting entry in the stream; None if there is none, or it is unknown."""
+    """When the oldest waiting entry was appended to the stream. None if no entry waits, or if it is not known."""
 
     @property
     def exact(self) -> bool:
-        """True if everything was asked, and every acknowledged event is accounted for."""
+        """True if everything could be checked and every acknowledged event is accounted for."""
         return self.waiting is not None and not self.lost and not self.unknown
 
     def document(self) -> dict[str, object]:
-        """The ledger as a JSON object."""
+        """Return the ledger as a JSON object."""
         times = {"as_of": self.as_of, "oldest_waiting_at": self.oldest_waiting_at}
         iso_times = {name: None if at is None else at.isoformat() for name, at in times.items()}
         lists = {"unknown": self.unknown, "accepted_losses": self.accepted_losses}
@@ -56,14 +56,14 @@ class Ledger:
 
 
 def read(connection: Connection) -> Ledger:
-    """The ledger of one snapshot; raises TransientError."""
+    """Return the ledger, read in one snapshot. Raises TransientError."""
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return read_in_transaction(connection)
 
 
 def read_in_transaction(connection: Connection) -> Ledger:
-    """The ledger in the snapshot of the caller's transaction."""
+    """Return the ledger in the snapshot of the caller's transaction."""
     row = connection.execute(
         f"""
         WITH RECURSIVE {SEGMENTS},

@@ -1,4 +1,4 @@
-"""Finds the batches that are missing from the ledger, proves which of them are lost, and lists the accepted losses."""
+"""Finds batches that are missing from the ledger, proves which of them are lost, and lists the accepted losses."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,9 +10,11 @@ from store.ledger.batch_runs import SEGMENTS
 from store.postgres.connections import Connection
 
 LOST_AFTER = 15
-"""Seconds that the stream must have been stored beyond the last moment at which a missing batch can have entered it."""
+"""In seconds. A missing batch counts as lost once the stream has been stored for this long beyond the last moment at
+which the batch can have entered it.
+"""
 SILENT_AFTER = 15
-"""Seconds without a heartbeat after which a writer counts as silent."""
+"""In seconds. A writer whose heartbeat is older counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,16 @@ class BatchRange:
 
 @dataclass(frozen=True, slots=True)
 class LostBatches:
-    """Consecutive batches of one writer that were acknowledged and are neither in PostgreSQL nor in the stream."""
+    """Consecutive batches of one writer that were acknowledged but are neither in PostgreSQL nor in the stream."""
 
     writer: str
     first: int
     last: int
     events: int
     spooled: int
-    """The number of events in the writer's spool as last reported: 0, or nothing would be known to be lost."""
+    """The number of events in the writer's spool as last reported. It is 0 for lost batches, because a spool may still
+    contain them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,11 @@ class Gap:
     before: int
     """The writer's count of events before the first batch."""
     upto: int
-    """The writer's count of events up to and including the last."""
+    """The writer's count of events up to and including the last batch."""
     is_lost: bool
-    """Whether they cannot come any more: all that entered the stream with them or later is stored."""
+    """True if the batches cannot arrive any more, because everything that entered the stream with or after them is
+    stored.
+    """
 
     @property
     def range(self) -> BatchRange:
@@ -64,11 +70,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedLoss:
-    """Lost batches, or the end of a silent writer, as a person accepted them."""
+    """A loss of batches, or the end of a silent writer, that a person accepted."""
 
     writer: str
     first: int | None
-    """None for the end of a writer."""
+    """None if this is the end of a writer."""
     last: int | None
     events: int
     reason: str
@@ -76,12 +82,12 @@ class AcceptedLoss:
     accepted_at: datetime
 
     def document(self) -> dict[str, object]:
-        """The loss as a JSON object."""
+        """Return the loss as a JSON object."""
         return {**asdict(self), "accepted_at": self.accepted_at.isoformat()}
 
 
 def accepted(connection: Connection) -> tuple[AcceptedLoss, ...]:
-    """All accepted losses, oldest first, those included whose batches were found after all."""
+    """Return all accepted losses, oldest first, including those whose batches were found later."""
     rows = connection.execute(
         """
         SELECT l.writer, l.first, l.last, coalesce(l.upto - l.before, 0), l.reason, l.accepted_by, l.accepted_at
@@ -96,12 +102,12 @@ def accepted(connection: Connection) -> tuple[AcceptedLoss, ...]:
 
 
 def find_gaps(connection: Connection) -> Sequence[Gap]:
-    """The batches that are missing between those of a writer, and after its last one, in the caller's transaction.
+    """Return the batches missing between a writer's batches and after its last one, in the caller's transaction.
 
-    A missing batch entered the stream before its successor was stored, before its writer reported it, before its
-    writer last reported events in its spool, or before its writer ended. It is lost if everything that was in the
-    stream at all these moments has been stored for a while; but not while its writer is silent or has events in its
-    spool, nor while entries are set aside that may be the batch.
+    A missing batch entered the stream before its successor was stored, before its writer reported it, before its writer
+    last reported events in its spool, or before its writer ended. It is lost if everything that was in the stream at
+    all of these moments has been stored for a while. It is not lost while its writer is silent or has events in its
+    spool, or while an entry that may be this batch is set aside.
     """
     rows = connection.execute(
         f"""

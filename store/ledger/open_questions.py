@@ -1,4 +1,4 @@
-"""Finds what nobody could ask for the ledger, so that it is not called exact: silent writers, entries set aside."""
+"""Lists the places that could not be checked and may hold acknowledged events, so that the ledger is not exact."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,19 +21,19 @@ class OpenQuestion:
     remedy: str
     writer: str | None = None
     host: str | None = None
-    """The host of the writer, if it is known."""
+    """The host of the writer, if known."""
     count: int = 0
-    """Events in the writer's spool as last reported, or entries that are set aside."""
+    """The number of events in the writer's spool as last reported, or of entries that are set aside."""
     since: datetime | None = None
-    """The last answer."""
+    """The time of the last answer."""
 
     def document(self) -> dict[str, object]:
-        """The question as a JSON object."""
+        """Return the question as a JSON object."""
         return {**asdict(self), "since": None if self.since is None else self.since.isoformat()}
 
 
 def no_worker(as_of: datetime | None) -> OpenQuestion:
-    """The question if no worker runs."""
+    """Return the open question for the case that no worker runs."""
     message = "No worker has ever read the stream."
     if as_of is not None:
         message = f"No worker has read the stream since {_time(as_of)}."
@@ -41,7 +41,7 @@ def no_worker(as_of: datetime | None) -> OpenQuestion:
 
 
 def find(connection: Connection) -> Sequence[OpenQuestion]:
-    """The open questions in the snapshot of the caller's transaction, if a worker runs."""
+    """Return the open questions in the snapshot of the caller's transaction, for the case that a worker runs."""
     return [*_unreadable_entries(connection), *_writers(connection)]
 
 
@@ -56,7 +56,7 @@ def _unreadable_entries(connection: Connection) -> Sequence[OpenQuestion]:
 
 
 def _writers(connection: Connection) -> Sequence[OpenQuestion]:
-    """Writers that have not ended and are silent; without heartbeats, those whose spool was not empty."""
+    """Return the writers that are silent and have not ended. If they send no heartbeats, only those with a spool."""
     rows = connection.execute(
         """
         SELECT w.writer, w.host, w.spooled, coalesce(w.heartbeat_at, w.seen_at), w.heartbeat_at IS NOT NULL

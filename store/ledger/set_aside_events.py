@@ -1,4 +1,4 @@
-"""Records events that are not in the history, with the reason: parked ones, and noise."""
+"""Records events that are not in the history and the reason: parked events and noise."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ BOTH: Final[LiteralString] = """(
     SELECT 'noise', n.digest, n.event_id, n.reason, n.session_id, n.event, n.recorded_at
     FROM noise_events AS n
 )"""
-"""Both tables as one; an event is in one of them at most."""
+"""Both tables as one. No event is in both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SetAsideEvent:
 
 
 def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAsideEvent]) -> None:
-    """Add the events to the list of this kind; a known one gets the current reason."""
+    """Add the events to the list of this kind. If an event is already listed, its reason is replaced."""
     rows = json_rows.encode(
         {
             "digest": event.digest,
@@ -63,7 +63,7 @@ def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAside
 
 
 def remove(connection: Connection, digests: Iterable[bytes], *, except_kind: str | None = None) -> None:
-    """Take the events off the lists, but not off the list of `except_kind`."""
+    """Remove the events from all lists, or from all except that of `except_kind`."""
     parameters = [sorted(set(digests))]
     for kind in KINDS:
         if kind != except_kind:
@@ -74,7 +74,7 @@ def remove(connection: Connection, digests: Iterable[bytes], *, except_kind: str
 
 
 def forget_bodies(connection: Connection) -> None:
-    """Drop references to raw events that were pruned."""
+    """Remove references to raw events that were deleted."""
     for table in TABLES.values():
         connection.execute(
             f"""

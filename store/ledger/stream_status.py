@@ -18,10 +18,11 @@ def record(  # noqa: PLR0913 - one observation
     unreadable: int = 0,
     drain_failure: str | None = None,
 ) -> None:
-    """Record one observation of the stream and of its writers, in one transaction.
+    """Record one observation of the stream and its writers in one transaction.
 
-    `stream_length` counts the entries that are not committed, `oldest_received_at` is the append of the oldest of them
-    in ms, `unreadable` counts the entries that are set aside, and `drain_failure` is why the last drain failed.
+    `stream_length` is the number of entries that are not committed; `oldest_received_at` is the time in ms when the
+    oldest of them was appended; `unreadable` is the number of entries that are set aside; `drain_failure` is the reason
+    why the last drain failed.
     """
     with errors.translated(), connection.transaction():
         writer_table.record_heartbeats(connection, heartbeats)

@@ -1,4 +1,4 @@
-"""Records what writers report: the position of each, the events in its spool, and its end."""
+"""Records what writers report: the position of each, the number of events in its spool, and its end."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class WriterPosition:
-    """The position of a writer, according to its newest entry."""
+    """The position of a writer according to its newest entry."""
 
     writer: str
     number: int
@@ -21,21 +21,21 @@ class WriterPosition:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a writer reports of itself every second."""
+    """What a writer reports about itself every second."""
 
     writer: str
     seen_at: int
-    """The time by its own clock, in ms. A heartbeat is new if this differs from the last one's."""
+    """The time by the writer's clock in ms. A heartbeat is new if this differs from the previous one."""
     number: int
     cumulative_events: int
     spooled: int
     host: str
     ended: bool
-    """Whether nothing is left to come from it."""
+    """True if nothing more can come from the writer."""
 
 
 def record_positions(connection: Connection, positions: Iterable[WriterPosition]) -> None:
-    """Record positions, in the caller's transaction; the older one of a writer changes nothing."""
+    """Record positions in the caller's transaction. A position older than the recorded one is ignored."""
     newest = {one.writer: one for one in sorted(positions, key=lambda one: one.number)}
     if newest:
         connection.execute(
@@ -56,7 +56,7 @@ def record_positions(connection: Connection, positions: Iterable[WriterPosition]
 
 
 def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -> None:
-    """Record heartbeats, in the caller's transaction; one that was recorded before changes nothing."""
+    """Record heartbeats in the caller's transaction. A heartbeat that was already recorded is ignored."""
     rows = [asdict(one) for one in heartbeats]
     if rows:
         connection.execute(
@@ -80,7 +80,7 @@ def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -
                 END,
                 spooled_at = coalesce(excluded.spooled_at, w.spooled_at), heartbeat_ms = excluded.heartbeat_ms,
                 heartbeat_at = now(), host = excluded.host,
-                -- A writer that was given up and reports again has not ended.
+                -- A writer that reports again after its end was accepted has not ended.
                 ended_at = CASE WHEN excluded.ended_at IS NOT NULL THEN coalesce(w.ended_at, now()) END
             WHERE w.heartbeat_ms IS DISTINCT FROM excluded.heartbeat_ms
                 OR (w.ended_at IS NULL AND excluded.ended_at IS NOT NULL)
@@ -90,7 +90,7 @@ def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -
 
 
 def find_ended(connection: Connection, writers: Iterable[str], seconds: float) -> Sequence[str]:
-    """Those of the writers that ended at least so many seconds ago; raises TransientError."""
+    """Return the writers that ended at least this many seconds ago. Raises TransientError."""
     with errors.translated():
         rows = connection.execute(
             """

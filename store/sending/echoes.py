@@ -1,7 +1,7 @@
-"""Finds the message that a send without an answer became: most gateways report what they sent as an event.
+"""Finds the message that a send without an answer became.
 
-An event may name the send itself. Otherwise a message is that of a send if both agree in chat, type, text and time, and
-neither can be another's.
+Most gateways report the messages that they sent as events. An event may name the send itself. Otherwise a message
+belongs to a send if both agree in chat, type, text and time, and no other message or send fits.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,24 @@ from store.sending import sends
 from store.sending.sends import SendResult
 
 BEFORE_MS, AFTER_MS = 60_000, 120_000
-"""How far, in ms, the message's time may lie before that of the send (clock skew) and after it."""
+"""How much earlier (because of clock skew) and how much later than the send the message may be dated, in ms."""
 _DAYS = 1
-"""Days for which the message is waited for."""
+"""The number of days to wait for the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Echoes:
     message_ids: tuple[str, ...]
-    """Messages that no send has yet."""
+    """Messages that belong to no send yet."""
     rivals: int
-    """Other sends without a result that each of them could be."""
+    """The number of other sends without a result that each of these messages may belong to."""
 
 
 def settle(connection: Connection) -> list[UUID]:
-    """Complete the unknown sends whose message has come; returns their ids. SAK's have its list instead."""
+    """Complete unknown sends whose message has arrived and return their ids.
+
+    Sends through SAK are excluded, because they are reconciled with SAK's list.
+    """
     with errors.translated():
         rows = connection.execute(
             """
@@ -53,7 +56,7 @@ def _settle(connection: Connection, send_id: UUID) -> bool:
 
 
 def find(connection: Connection, send_id: UUID) -> Echoes:
-    """The messages that the send may have become."""
+    """Return the messages that may belong to the send."""
     with errors.translated():
         named = connection.execute(
             """

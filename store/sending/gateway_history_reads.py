@@ -1,4 +1,4 @@
-"""How far the gateway's list of sent messages has been read: processes take turns, and a restart goes on."""
+"""Records how far the gateway's list of sent messages has been read, so that processes take turns and can resume."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -9,20 +9,23 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class ReadPosition:
-    """The list is read from its newest entry back to `read_until`; times in ms, by the gateway's clock."""
+    """A position in the list, which is read from its newest entry back to `read_until`.
+
+    Times are in ms by the gateway's clock.
+    """
 
     read_until: int | None
-    """The newest entry of the last complete read; None: there was none."""
+    """The newest entry of the last complete read, or None if there was none."""
     newest_at: int | None = None
-    """The newest entry of a read that is not complete; None: the next read begins."""
+    """The newest entry of a read that is not complete, or None if a new read begins."""
     seen: int = 0
-    """The entries that this read has seen, so the offset at which it goes on."""
+    """The number of entries that this read has seen, which is the offset at which it continues."""
 
 
 def claim(connection: Connection, session_id: str, seconds: float) -> ReadPosition | None:
-    """The position if the caller shall read now, else None; no other process reads for so many seconds.
+    """Return the position if the caller should read now, else None. No other process reads for this many seconds.
 
-    The first read is due as many seconds after the first claim.
+    The first read is due this many seconds after the first claim.
     """
     with errors.translated(), connection.transaction():
         connection.execute(
@@ -64,7 +67,10 @@ def advance(connection: Connection, session_id: str, position: ReadPosition) -> 
 
 
 def fail(connection: Connection, session_id: str, seconds: float, max_seconds: float) -> None:
-    """Record a failed read: the next is due in so many seconds, doubled with each failure in a row."""
+    """Record a failed read.
+
+    The next one is due after `seconds`, doubled with each consecutive failure up to `max_seconds`.
+    """
     with errors.translated():
         connection.execute(
             """

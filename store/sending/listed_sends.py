@@ -1,6 +1,6 @@
-"""Records messages that other clients sent through the gateway, from its list: number, type and time, no content.
+"""Records messages that other clients sent through the gateway, taken from its list: number, type and time, no content.
 
-Such a send is a row of `sends` like our own, so replay, erasure and retention treat it like one.
+Such a send is a row of `sends` like any other, so replay, erasure and retention treat it in the same way.
 """
 
 import uuid
@@ -22,20 +22,20 @@ _NAMESPACE = UUID("6f1f3c1e-6d0c-5f5b-9a57-0c5f5b2f4a10")
 
 @dataclass(frozen=True, slots=True)
 class ListedSend:
-    """An entry of the gateway's list about a message that was sent."""
+    """An entry in the gateway's list for a message that was sent."""
 
     message_id: str
-    """WhatsApp's id."""
+    """The id that WhatsApp gave the message."""
     address: str
     """The digits that the gateway dialled."""
     kind: SendKind
     timestamp: int
-    """In ms, by the gateway's clock."""
+    """In ms by the gateway's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatchWindow:
-    """How far, in ms, an entry may be dated before and after the send that it belongs to."""
+    """How much earlier and later than its send an entry may be dated, in ms."""
 
     before: int
     after: int
@@ -49,10 +49,10 @@ def record(
     *,
     own_phone: str | None = None,
 ) -> int:
-    """Record the entries that are of other clients and that are not recorded yet; returns their number.
+    """Record the entries that come from other clients and are not recorded yet. Return how many.
 
-    Not recorded are entries that may be a send of ours without a known result, and those that are not later than an
-    erasure: they may be about the erased person, whose address is not known.
+    Two kinds of entries are left out: those that may be a send of ours whose result is unknown, and those that are not
+    later than an erasure, because they may be about the erased person, whose address is not stored.
     """
     with errors.translated(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [advisory_locks.SUPPRESSIONS])
@@ -97,7 +97,7 @@ def _as_send(session_id: str, entry: ListedSend) -> Send:
 def _exclude_known(
     connection: Connection, session_id: str, entries: Sequence[ListedSend], window: MatchWindow
 ) -> list[ListedSend]:
-    """The entries to record, one per message id."""
+    """Return the entries to record, one per message id."""
     rows = connection.execute(
         """
         SELECT e.message_id
@@ -131,7 +131,10 @@ def _exclude_known(
 
 
 def _insert(connection: Connection, send: Send, key_id: int, from_number: str | None) -> int:
-    """Insert the send if the history has its message, which it lacks if that expired; returns 1, else 0."""
+    """Insert the send if its message is in the history (an expired one is not).
+
+    Return the number of inserted rows, 0 or 1.
+    """
     return connection.execute(
         """
         INSERT INTO sends (

@@ -1,4 +1,4 @@
-"""Selects recorded sends, as failed if their gateway reported so after it had taken them."""
+"""Selects recorded sends. A send that the gateway accepted but later reported as failed counts as failed."""
 
 from typing import Final, LiteralString
 
@@ -9,7 +9,7 @@ SELECT s.send_id, s.session_id, s.address, s.kind, s.text, s.file_name, s.mime_t
     coalesce(failure.reason, s.reason) AS reason, s.message_id, s.gateway_id, s.timestamp,
     (extract(epoch FROM s.completed_at - s.created_at) * 1000)::bigint AS duration_ms, s.fingerprint, s.rev, s.key_id
 FROM sends AS s
--- A gateway may take a message and report later that it failed.
+-- A gateway may accept a message and later report that it failed.
 LEFT JOIN LATERAL (
     SELECT coalesce(u.text, 'the gateway reported that it failed, and not why') AS reason
     FROM whatsapp_messages AS m
@@ -19,4 +19,4 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS failure ON true
 """
-"""The fields of `sends.Send` in order, then the key. The caller adds the condition; `s` is the row of sends."""
+"""The fields of `sends.Send` in order, followed by the key. The caller adds the condition; `s` is the row of sends."""

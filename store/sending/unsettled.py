@@ -1,4 +1,4 @@
-"""Finds sends without a known result: those of crashed processes, and those to reconcile with the gateway."""
+"""Finds sends without a known result: sends of crashed processes, and sends to reconcile with the gateway."""
 
 from collections.abc import Collection
 from typing import cast
@@ -12,16 +12,19 @@ from store.sending import sends
 from store.sending.sends import Send
 
 MAX_ANSWER_SECONDS = 120
-"""Seconds after which no process can still wait for an answer: twice the longest call, that of a video."""
+"""In seconds, twice the longest call (that of a video). After this time, no process can still be waiting for an answer.
+"""
 MAX_QUEUED_SECONDS = 120
-"""Seconds after which the gateway's queue cannot hold a message any more: it drops one after about 20."""
+"""In seconds. After this time, the gateway's queue cannot contain the message any more; it drops one after about 20."""
 
 
 def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
-    """Mark sends as unknown that will never be answered, because their process is gone or they are too old.
+    """Mark sends as unknown that can get no answer, because their process is gone or they are too old.
 
-    A process is alive while one of its connections is. `owner` is the calling process: if PostgreSQL does not list its
-    connections, as behind some poolers, it lists no process's, and only age decides. Returns the send ids.
+    Return their ids.
+
+    A process is alive as long as it has a connection. `owner` is the calling process: if PostgreSQL does not list its
+    connections, as behind some poolers, it does not list those of other processes either, and only the age decides.
     """
     with errors.translated(), connection.transaction():
         rows = connection.execute(
@@ -49,9 +52,9 @@ def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
 
 
 def expire_queued(connection: Connection) -> list[UUID]:
-    """Mark sends as unknown that the gateway queued too long ago: its queue has sent or dropped them, and never says.
+    """Mark sends as unknown that the gateway queued too long ago, and return their ids.
 
-    Returns the send ids.
+    The queue has sent or dropped them, but does not report which.
     """
     with errors.translated(), connection.transaction():
         rows = connection.execute(
@@ -90,9 +93,9 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
 
 
 def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collection[str]) -> set[str]:
-    """Return those of the gateway's message ids that belong to other sends.
+    """Return which of these message ids of the gateway belong to other sends.
 
-    Not those of which only the gateway's list tells: reconciling finds whose they are.
+    Sends known only from the gateway's list are left out; reconciliation assigns those.
     """
     with errors.translated():
         rows = connection.execute(
@@ -115,10 +118,10 @@ def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collec
 
 
 def count_indistinguishable(connection: Connection, send: Send, status: str, window_ms: int) -> int:
-    """Count the other sends that an entry in the gateway's log with this status could belong to.
+    """Count the other sends that may have caused an entry with this status in the gateway's log.
 
-    They are in the same chat and within `window_ms` of the send, and have an unknown result, or this status and no id
-    of the gateway.
+    They are in the same chat and within `window_ms` of the send, and either have an unknown result, or have this status
+    and no id from the gateway.
     """
     with errors.translated():
         row = connection.execute(
