@@ -1,9 +1,9 @@
-"""Drops what batches tell of erased people and learns their aliases.
+"""Drops facts and events about erased people from batches, and learns further addresses of these people.
 
-Of an event that was received before the erasure, the facts that concern an erased person are dropped, and the event if
-nothing is left; so is one that has no facts and whose body contains the person's number. An event of another person
-that contains the number, or that tells of the person as well, is folded without its body. Events that were received
-later are a new history, except for copies of erased messages.
+For an event that was received before the erasure, the facts about an erased person are dropped. The whole event is
+dropped if nothing is left, or if it has no facts and its body contains the person's number. If the body of another
+person's event contains the number, or the event is also about the erased person, the event is folded but its body is
+not stored. Events received after the erasure start a new history, except for copies of erased messages.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from store.erasure import mentions, personal_facts
-from store.erasure.personal_facts import EventPeople, ToldFact
+from store.erasure.personal_facts import EventPeople, SessionFact
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time, scopes_of
 from store.history import accounts, parsed_events
 from store.history.accounts import Accounts
@@ -26,9 +26,9 @@ from store.postgres.connections import Connection
 @dataclass(frozen=True, slots=True)
 class FilteredBatches:
     batches: Sequence[Batch]
-    """The batches; their dropped events have the outcome `forgotten` and no facts."""
+    """The batches. Dropped events have the outcome `forgotten` and no facts."""
     digests_without_body: frozenset[bytes]
-    """Digests of events that are folded and whose bodies are not stored."""
+    """Digests of events that are folded but whose bodies are not stored."""
     aliases: Sequence[Suppression]
     """Further addresses of erased people."""
 
@@ -41,7 +41,7 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
         for event in events
         if _is_unreadable_mention(suppressions, event.outcome, event.received_at, event.body, known_accounts)
     }
-    # Of all copies of an event, the same facts.
+    # The same facts are dropped from all copies of an event.
     erased = _erased_copies(connection, suppressions, events, known_accounts)
     for event in events:
         if found := personal_facts.suppressed(suppressions, event.outcome, event.received_at, known_accounts):
@@ -71,7 +71,7 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
 def without_suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> Outcome:
-    """What may be stored of an event that was received at this time, in ms; `forgotten` if nothing."""
+    """Return the part of an event received at this time (in ms) that may be stored; `forgotten` if there is none."""
     if _is_unreadable_mention(suppressions, outcome, received_at, body, known_accounts):
         return personal_facts.forgotten(outcome)
     return personal_facts.without(
@@ -81,8 +81,8 @@ def without_suppressed(
 
 def _erased_copies(
     connection: Connection, suppressions: SuppressionSet, events: Sequence[Event], known_accounts: Accounts
-) -> defaultdict[bytes, set[ToldFact]]:
-    """Per digest, the facts about messages that were erased, found by their tombstones, and about their people."""
+) -> defaultdict[bytes, set[SessionFact]]:
+    """Return, by digest, facts about erased messages and about their people. Tombstones identify the messages."""
     facts_by_mac: defaultdict[bytes, list[tuple[ParsedEvent, Fact, Collection[str]]]] = defaultdict(list)
     for parsed in (
         parsed
@@ -96,12 +96,12 @@ def _erased_copies(
         for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
                 continue
-            # This copy may be the evidence that two addresses belong to one person, or name nobody.
+            # This copy may be the one that shows that two addresses belong to one person, or it may name nobody.
             people = event_people.of(fact) or addresses
             for session_id, address in itertools.product(session_ids, people):
                 mac = suppressions.key.hash_message(session_id, address, message_id)
                 facts_by_mac[mac].append((parsed, fact, people))
-    erased: defaultdict[bytes, set[ToldFact]] = defaultdict(set)
+    erased: defaultdict[bytes, set[SessionFact]] = defaultdict(set)
     if facts_by_mac:
         cursor = connection.execute(
             "SELECT t.mac FROM erased_message_tombstones AS t WHERE t.mac = ANY(%s)", [list(facts_by_mac)], binary=True
@@ -115,7 +115,7 @@ def _erased_copies(
 def _is_unreadable_mention(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> bool:
-    """Whether the event has no facts and its body mentions an erased person."""
+    """Return whether the event has no facts and its body mentions an erased person."""
     return (
         not outcome.all_facts
         and outcome.kind != "ping"
@@ -135,7 +135,7 @@ def _mentions_suppressed(
 def _latest_mention(
     suppressions: SuppressionSet, outcome: Outcome, body: bytes, known_accounts: Accounts
 ) -> int | None:
-    """The latest suppression, in a session of the event, of a person whom its body mentions."""
+    """Return the time of the latest suppression, in the event's sessions, of any person whom the body mentions."""
     mentioned = mentions.addresses_in(body)
     scopes = {scope for each in outcome.by_session for scope in scopes_of(known_accounts, each.session_id)}
     return suppressions.latest_of(scopes or {None}, mentioned)
@@ -144,7 +144,7 @@ def _latest_mention(
 def _aliases_of_suppressed(
     suppressions: SuppressionSet, events: Collection[Event], known_accounts: Accounts
 ) -> list[Suppression]:
-    """The other address of each suppressed LID or phone, by the evidence in these events."""
+    """Return the other address of each suppressed LID or phone, according to the evidence in these events."""
     latest: dict[tuple[str | None, str], int] = {}
     for session_id, alias in {
         (each.session_id, fact)

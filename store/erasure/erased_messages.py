@@ -1,8 +1,8 @@
-"""Erases a person's messages and message updates together with their raw events, a batch of keys per call.
+"""Erases a person's messages, message updates and the raw events about them, a batch of keys per call.
 
-A message and the raw events about it are deleted in one transaction, which also sets the outcome of those events to
-`forgotten`: a concurrent replay finds all sources of the message or none, and late copies count as duplicates.
-Locks are taken in the order of every writer: digests, message keys, chats.
+A message and its raw events are deleted in one transaction, which also sets the outcome of the events to `forgotten`. A
+concurrent replay therefore finds either all events of the message or none, and late copies count as duplicates. Locks
+are taken in the order of every writer: digests, message keys, chats.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,11 +21,11 @@ from store.postgres.connections import Connection
 
 
 class ConcurrentChangeError(errors.TransientError):
-    """The events of a message changed before they were locked; nothing was erased."""
+    """The events of a message changed before they were locked. Nothing was erased."""
 
 
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, after: int) -> ErasureStep:
-    """Erase the next messages of the person's chats, and those that the person sent to groups."""
+    """Erase the next messages in the person's chats and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
     cursor = connection.execute(
         """
@@ -80,7 +80,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         WHERE u.key_id = ANY(%(keys)s)
             AND (
                 u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s)
-                -- What the same events tell of other people's messages stays.
+                -- The same events' updates of other people's messages stay.
                 OR u.digest = ANY(%(digests)s) AND u.key_id = ANY(%(selected)s)
             )
         """,
@@ -110,7 +110,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
 
 
 def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -> ErasureStep:
-    """Erase the next message updates of the person's chats, and those that the person sent to groups."""
+    """Erase the next message updates in the person's chats and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
     cursor = connection.execute(
         """
@@ -147,7 +147,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
         """
         DELETE FROM message_updates AS u
         WHERE u.key_id = ANY(%(keys)s) AND u.digest = ANY(%(digests)s)
-            -- What the same events tell of other people stays.
+            -- The same events' updates by other people stay.
             AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s))
         """,
         {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": sorted(digests)},
@@ -160,10 +160,10 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
 def _events_about_subject(
     connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int], key_ids: set[int]
 ) -> list[LinkedEvent]:
-    """The raw events about the person, of those that are linked to these keys.
+    """Return the raw events about the person, out of those that are linked to these keys.
 
-    A copy of a group message may lack its sender. Every event about a message of the person is therefore about the
-    person, except for updates that others sent.
+    A copy of a group message may lack its sender. Every event about a message of the person therefore counts as being
+    about the person, except for updates that others sent.
     """
     parameters = {**subject.sql_parameters, "chats": list(chat_ids), "keys": sorted(key_ids)}
     messages = connection.execute(
@@ -185,7 +185,7 @@ def _events_about_subject(
         parameters,
         binary=True,
     )
-    # Per key, the chats with a message of the subject (True) and with one of another person (False).
+    # For each key, the chats with a message of the subject (True) and of another person (False).
     chat_users: dict[int, dict[bool, set[bytes]]] = {key_id: {True: set(), False: set()} for key_id in key_ids}
     for key_id, address, is_of_subject in cast("Iterable[tuple[int, str, bool]]", messages):
         chat_users[key_id][is_of_subject].add(address.partition("@")[0].encode())
@@ -203,7 +203,7 @@ def _events_about_subject(
 
 
 def _matches_subject_chat(chat_users: Mapping[bool, Collection[bytes]] | None, body: bytes) -> bool:
-    """Return whether the message in a body is the subject's, where a message in another chat has the same id.
+    """Return whether a body is about the subject's message, if a message in another chat has the same id.
 
     `chat_users` is None if the message is unknown.
     """
@@ -215,7 +215,7 @@ def _matches_subject_chat(chat_users: Mapping[bool, Collection[bytes]] | None, b
 def _refresh_chats(
     connection: Connection, key_ids: list[int], locked_chats: Mapping[ChatAddress, Chat], own_chats: Collection[int]
 ) -> None:
-    """Recompute what remains, and publish changes of chats that are not the subject's own."""
+    """Recompute what remains and publish the changes of chats that are not the subject's own."""
     message_updates.recompute(connection, key_ids)
     sessions_by_chat = {chat.canonical_chat_id: session_id for (session_id, _), chat in locked_chats.items()}
     chat_summaries.recount(connection, sessions_by_chat)

@@ -1,8 +1,8 @@
-"""Executes recorded erasures step by step while other processes write; a killed erasure resumes where it stopped.
+"""Executes recorded erasures step by step while other processes write. An interrupted erasure resumes where it stopped.
 
-The stages: find the person's addresses; erase messages and message updates with the raw events about them; erase raw
-events that only mention the person; erase the remainder, and renew PostgreSQL's statistics. Each step is one
-transaction that records its progress.
+The stages are: find the person's addresses; erase messages and message updates with the raw events about them; erase
+raw events that only mention the person; erase the remainder and renew PostgreSQL's statistics. Each step is one
+transaction, which also records its progress.
 """
 
 import json
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 ErasureStage: TypeAlias = Literal["addresses", "messages", "updates", "events", "remainder"]
 
 STEP_RETRY_SECONDS = 60.0
-"""Seconds for which one step is retried while other writers hold its locks."""
+"""The time in seconds for which a step is retried if other writers hold its locks."""
 _RETRY_PAUSE = 0.2
 _REMAINDER_ERASED = 1
-"""The position in the last stage from which on positions are the oids of tables."""
+"""The first position in the last stage at which positions are the oids of tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class ErasureJob:
     subject: ErasureSubject
     stage: ErasureStage
     last_id: int
-    """The stage is done up to this id."""
+    """The id up to which the stage is done."""
     erased_counts: Counter[str]
-    """Rows erased so far."""
+    """The numbers of rows erased so far."""
 
 
 def has_pending(connection: Connection) -> bool:
@@ -49,10 +49,10 @@ def has_pending(connection: Connection) -> bool:
 
 
 def run_next_step(connection: Connection, key_store: SuppressionKeyStore) -> ErasureJob | None:
-    """Run the next step of the oldest erasure that no other process works on; return None if there is none.
+    """Run the next step of the oldest erasure that no other process works on. Return None if there is none.
 
     Returns the job with its new progress and the stage that was run. Raises SuppressionKeyError, and TransientError,
-    after which the same call may succeed.
+    after which the call may be repeated.
     """
     with errors.translated(), connection.transaction():
         job = _claim(connection)
@@ -60,7 +60,7 @@ def run_next_step(connection: Connection, key_store: SuppressionKeyStore) -> Era
 
 
 def run_all(connection: Connection, key_store: SuppressionKeyStore, on_progress: Callable[[ErasureJob], None]) -> None:
-    """Run steps until no erasure is pending, including those of other processes.
+    """Run steps until no erasure is pending, including those that other processes work on.
 
     Raises SuppressionKeyError at once, and TransientError if there is no progress for STEP_RETRY_SECONDS.
     """
@@ -75,7 +75,7 @@ def run_all(connection: Connection, key_store: SuppressionKeyStore, on_progress:
                 raise
             job = None
         if job is None:
-            # Another process works on it, or holds a lock that the step needs.
+            # Another process works on the erasure, or holds a lock that the step needs.
             time.sleep(_RETRY_PAUSE)
             if time.monotonic() > deadline:
                 raise errors.TransientError("Another process holds the pending erasures. Run the command again later.")
@@ -135,7 +135,10 @@ def _run_stage(connection: Connection, key_store: SuppressionKeyStore, job: Eras
 
 
 def _renew_statistics(connection: Connection, job: ErasureJob) -> ErasureJob:
-    """Not a stage of its own, as a worker of an earlier version may continue."""
+    """Renew statistics in the last stage.
+
+    It is not a stage of its own, because a worker of an earlier version may resume the job.
+    """
     table = planner_statistics.renew_next(connection, job.subject, job.last_id)
     if table is None:
         connection.execute("DELETE FROM erasures WHERE erasure_id = %s", [job.erasure_id])
@@ -147,8 +150,8 @@ def _renew_statistics(connection: Connection, job: ErasureJob) -> ErasureJob:
 def _suppress_aliases(
     connection: Connection, key: SuppressionKey, key_store: SuppressionKeyStore, subject: ErasureSubject
 ) -> ErasureSubject:
-    """Return the subject with all addresses known by now, after suppressing each of them."""
-    # No writer with older suppressions is left after this lock: what is erased from now on is not stored again.
+    """Return the subject with all addresses that are known now, after suppressing each of them."""
+    # After this lock, no writer with older suppressions is left, so what is erased from now on is not stored again.
     suppressions.lock_exclusive(connection)
     extended = subjects.with_aliases(connection, subject)
     received_until_by_hash = extended.suppressions(key)
@@ -158,9 +161,9 @@ def _suppress_aliases(
 
 
 def append_to_key_store(key_store: SuppressionKeyStore, received_until_by_hash: Mapping[bytes, int]) -> None:
-    """Add suppressions to the list beside the key, or log that this process cannot write it.
+    """Append suppressions to the list beside the key, or log that this process cannot write it.
 
-    The database has them, too; the next `forget` that can write the list adds them.
+    They are also in the database; the next `forget` that can write the list adds them.
     """
     try:
         key_store.append_suppressions(received_until_by_hash)

@@ -1,6 +1,7 @@
-"""Stores the suppression key and a list of all suppressions in files, outside the database.
+"""Stores the suppression key, and a list of all suppressions, in files outside the database.
 
-Both outlive the database: after a restore from an older backup the list contains the people whom that backup still has.
+Both must survive a loss of the database. After a restore from an older backup, the list contains the people whose data
+the backup still contains.
 """
 
 import hmac
@@ -15,25 +16,25 @@ from environment import private_file
 from store.postgres import errors
 
 MIN_KEY_LENGTH = 32
-"""Characters. A phone number has about thirty bits, so only a long key prevents guessing its hash."""
+"""In characters. A phone number has about thirty bits, so only a long key prevents guessing it from its hash."""
 
 
 class SuppressionKeyError(errors.TransientError):
-    """The database has suppressions and their key is missing or another one; nothing may be written."""
+    """The database has suppressions, but their key is missing or is another one. Nothing may be written."""
 
 
 class KeyStoreUnwritableError(errors.TransientError):
-    """The key or the list of suppressions cannot be written or read."""
+    """The key or the list of suppressions cannot be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionKey:
-    """Hashes addresses and messages (HMAC-SHA256), so that hashes cannot be reversed without the key."""
+    """Hashes addresses and messages with HMAC-SHA256, so that the hashes cannot be reversed without the key."""
 
     _secret: bytes = field(repr=False)
 
     def hash_address(self, session_id: str | None, address: str) -> bytes:
-        """Hash an address in a session, or in all sessions if `session_id` is None."""
+        """Return the hash of an address in a session, or in all sessions if `session_id` is None."""
         return self._mac("address", session_id or "", address)
 
     def hash_message(self, session_id: str, address: str, message_id: str) -> bytes:
@@ -41,7 +42,7 @@ class SuppressionKey:
 
     @property
     def fingerprint(self) -> bytes:
-        """Identifies the key."""
+        """A hash that identifies the key."""
         return self._mac("check")
 
     def _mac(self, *parts: str) -> bytes:
@@ -68,7 +69,7 @@ class SuppressionKeyStore:
         return self.directory / "forgets"
 
     def find_key(self) -> SuppressionKey | None:
-        """Return the key if there is one. Not cached, because the first erasure creates it."""
+        """Return the key if there is one. It is not cached, because the first erasure creates it."""
         if self._configured_key is not None:
             return _parse_key(self._configured_key, "FORGET_KEY")
         try:
@@ -77,7 +78,10 @@ class SuppressionKeyStore:
             return None
 
     def find_or_create_key(self) -> SuppressionKey:
-        """Return the key; create it, readable by its owner only, if there is none. Raises KeyStoreUnwritableError."""
+        """Return the key. If there is none, create it in a file that only its owner can read.
+
+        Raises KeyStoreUnwritableError.
+        """
         if (key := self.find_key()) is not None:
             return key
         with _translate_write_errors(self.key_file):
@@ -88,7 +92,8 @@ class SuppressionKeyStore:
 
     def _create_key_file(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        # Linked when complete: no reader sees a part of it, and of two processes that create it one wins.
+        # The file is linked when it is complete, so no reader sees a part of it, and one of two processes that create
+        # it wins.
         temporary = self.directory / f".forget-key-{secrets.token_hex(8)}"
         _write(temporary, os.O_EXCL, secrets.token_hex(32) + "\n")
         try:
@@ -99,20 +104,23 @@ class SuppressionKeyStore:
             temporary.unlink()
 
     def append_suppressions(self, received_until_by_hash: Mapping[bytes, int]) -> None:
-        """Add new or extended suppressions to the list, with fsync. Raises KeyStoreUnwritableError."""
+        """Append new or extended suppressions to the list, with fsync. Raises KeyStoreUnwritableError."""
         known = self.read_suppressions()
         new = [entry for entry in sorted(received_until_by_hash.items()) if known.get(entry[0], -1) < entry[1]]
         if not new:
             return
-        # The full stop marks a complete line. The newline ends a line that a crash cut short; its erasure was never
-        # recorded.
+        # The full stop marks a complete line. The newline ends a line that was cut short by a crash, before its erasure
+        # was recorded.
         lines = "".join(f"\n{mac.hex()} {received_until}." for mac, received_until in new) + "\n"
         with _translate_write_errors(self.suppression_list_file):
             self.directory.mkdir(parents=True, exist_ok=True)
             _write(self.suppression_list_file, os.O_APPEND, lines)
 
     def read_suppressions(self) -> dict[bytes, int]:
-        """Return the list as hash → received_until, empty if there is no file. Raises KeyStoreUnwritableError."""
+        """Return the list as a mapping from hash to received_until, empty if there is no file.
+
+        Raises KeyStoreUnwritableError.
+        """
         try:
             lines = self.suppression_list_file.read_text(encoding="utf-8").splitlines()
         except (FileNotFoundError, NotADirectoryError):
@@ -141,7 +149,7 @@ def _translate_write_errors(path: Path) -> Generator[None]:
 
 
 def _write(path: Path, flag: int, text: str) -> None:
-    """Create or open a file that only its owner may read, write the text, and sync it."""
+    """Create or open a file that only its owner can read, write the text and sync it."""
     with os.fdopen(private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | flag), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

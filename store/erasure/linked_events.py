@@ -1,4 +1,4 @@
-"""Erases raw events: those about a person's messages, and those that mention the person."""
+"""Erases raw events about a person's messages and raw events that mention the person."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from store.ledger import set_aside_events
 from store.postgres.connections import Connection
 
 ID_WINDOW = 50_000
-"""Ids that one step scans: neither senders nor bodies have an index."""
+"""The number of ids that one step scans, because neither senders nor bodies have an index."""
 BATCH_SIZE = 200
-"""Rows that one step erases at most, because other writers wait for its locks."""
+"""The greatest number of rows that one step erases, because other writers wait for its locks."""
 _PAGE_SIZE = 50
-"""Bodies in memory at a time; one has up to a mebibyte."""
+"""The number of bodies in memory at a time. A body may have 1 MiB."""
 _MAX_STEP_BYTES = 32 << 20
-"""Bodies that one step searches; it is one transaction."""
+"""The size of the bodies that one step searches in one transaction."""
 
 
 _EventRow: TypeAlias = tuple[int, bytes, bytes, int | None]
@@ -27,7 +27,7 @@ _EventRow: TypeAlias = tuple[int, bytes, bytes, int | None]
 @dataclass(frozen=True, slots=True)
 class ErasureStep:
     last_id: int | None
-    """The stage is done up to this id; None: completely."""
+    """The id up to which the stage is done, or None if it is complete."""
     erased_counts: Mapping[str, int]
 
 
@@ -37,11 +37,13 @@ class LinkedEvent:
     digest: bytes
     body: bytes
     key_ids: frozenset[int]
-    """The messages that the event is about: an acknowledgement may list several, of several people."""
+    """The keys of the messages that the event is about. An acknowledgement may list several messages, of several
+    people.
+    """
 
 
 def step_parameters(after: int, window: int = ID_WINDOW) -> dict[str, object]:
-    """The SQL parameters of a step's SELECT."""
+    """Return the SQL parameters of a step's SELECT."""
     return {"after": after, "window": window, "limit": BATCH_SIZE}
 
 
@@ -50,7 +52,7 @@ def erase_mentions(
 ) -> ErasureStep:
     """Erase the next raw events whose bodies contain a number of the subject: parked events, and quotes by others.
 
-    The messages of other people stay in the history; only the bodies are erased.
+    The messages of other people stay in the history; only the raw bodies are erased.
     """
     window = ID_WINDOW // 10
     searched = subject.mentions()
@@ -70,29 +72,32 @@ def erase_mentions(
     if mentioning and not dry_run:
         additional = raw_events.additional_key_ids(connection, [event_id for event_id, *_ in mentioning])
         key_ids = sorted({*additional, *(key_id for *_, key_id in mentioning if key_id is not None)})
-        # Events without a message are parked, noise or a report: all of their content is about the subject.
+        # Events without a message are parked, noise or a report, so all of their content is about the subject.
         lock_and_mark_erased(connection, [digest for _, digest, _, key_id in mentioning if key_id is None], key_ids)
         delete(connection, [LinkedEvent(*row[:3], frozenset()) for row in mentioning], key_ids)
     return ErasureStep(last_id, {"raw_events": len(mentioning)})
 
 
-def _bodies(connection: Connection, subject: ErasureSubject, after: int, upto: int) -> list[_EventRow]:
+def _bodies(connection: Connection, subject: ErasureSubject, after: int, last_id: int) -> list[_EventRow]:
     cursor = connection.execute(
         """
         SELECT e.event_id, e.digest, e.body, e.key_id
         FROM raw_events AS e
-        WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s AND e.received_at <= %(received_until)s
+        WHERE e.event_id > %(after)s AND e.event_id <= %(last_id)s AND e.received_at <= %(received_until)s
         ORDER BY e.event_id
         LIMIT %(limit)s
         """,
-        {**subject.sql_parameters, "after": after, "upto": upto, "limit": _PAGE_SIZE},
+        {**subject.sql_parameters, "after": after, "last_id": last_id, "limit": _PAGE_SIZE},
         binary=True,
     )
     return cast("list[_EventRow]", cursor.fetchall())
 
 
 def _in_sessions(connection: Connection, subject: ErasureSubject, rows: Sequence[_EventRow]) -> Sequence[_EventRow]:
-    """Those of these events that tell of the subject's sessions; where the history does not know, by their bodies."""
+    """Return the events that belong to the subject's sessions.
+
+    If their sessions are unknown, the bodies are searched for them.
+    """
     if subject.session_ids is None or not rows:
         return rows
     cursor = connection.execute(
@@ -113,17 +118,17 @@ def _in_sessions(connection: Connection, subject: ErasureSubject, rows: Sequence
         """,
         [[event_id for event_id, *_ in rows]],
     )
-    told = {
+    sessions_by_event = {
         event_id: (sender, known)
         for event_id, sender, known in cast("Iterable[tuple[int, str | None, list[str]]]", cursor)
     }
-    return [row for row in rows if _tells_of(subject.session_ids, *told[row[0]], row[2])]
+    return [row for row in rows if _concerns_sessions(subject.session_ids, *sessions_by_event[row[0]], row[2])]
 
 
-def _tells_of(session_ids: Collection[str], sender: str | None, known: Collection[str], body: bytes) -> bool:
+def _concerns_sessions(session_ids: Collection[str], sender: str | None, known: Collection[str], body: bytes) -> bool:
     if known:
         return not set(session_ids).isdisjoint(known)
-    # In the body of `NAME:session`, the name of the sender is missing.
+    # A session is `NAME:session`; its body does not contain NAME, the name of the sender.
     names = (session_id.rpartition(":") for session_id in session_ids)
     return any(word.encode() in body and name in ("", sender) for name, _, word in names)
 
@@ -131,7 +136,7 @@ def _tells_of(session_ids: Collection[str], sender: str | None, known: Collectio
 def last_erased_id(
     connection: Connection, max_id_query: LiteralString, ids: Sequence[int], after: int, *, window: int = ID_WINDOW
 ) -> int | None:
-    """The id up to which a stage is done once these rows are erased; None if no rows are left."""
+    """Return the id up to which a stage is done when these rows are erased, or None if no rows are left."""
     if len(ids) >= BATCH_SIZE:
         return ids[-1]
     row = connection.execute(max_id_query).fetchone()
@@ -139,7 +144,7 @@ def last_erased_id(
 
 
 def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[LinkedEvent]:
-    """The stored raw events about these messages."""
+    """Return the raw events that are linked to these messages."""
     event_ids_by_key = raw_events.event_ids_by_key(connection, key_ids)
     cursor = connection.execute(
         """
@@ -158,14 +163,14 @@ def linked_to_keys(connection: Connection, key_ids: Collection[int]) -> list[Lin
 
 
 def lock_and_mark_erased(connection: Connection, digests: Collection[bytes], key_ids: Collection[int]) -> None:
-    """Lock digests and then message keys, as every writer does, and set the digests' outcome to `forgotten`."""
+    """Lock digests and then message keys, as every writer does, and set the outcome of the digests to `forgotten`."""
     event_digests.lock(connection, digests)
     connection.execute("UPDATE event_digests SET outcome = 'forgotten' WHERE digest = ANY(%s)", [list(digests)])
     message_keys.lock_ids(connection, key_ids)
 
 
 def delete(connection: Connection, events: Sequence[LinkedEvent], key_ids: Collection[int]) -> None:
-    """Delete these raw events, which are sources of locked keys."""
+    """Delete these raw events, which belong to locked keys."""
     event_ids = sorted({event.event_id for event in events})
     connection.execute("DELETE FROM event_keys WHERE event_id = ANY(%s)", [event_ids])
     set_aside_events.remove(connection, [event.digest for event in events])

@@ -1,8 +1,8 @@
-"""Finds the numbers of people in raw bodies, in any spelling and encoding, parsed or not.
+"""Finds people's numbers in raw bodies, in any spelling and encoding, whether the body was parsed or not.
 
 A body is read as text with its escapes decoded, normalised (store/model/spelling.py) and searched for digits with
-separators between them. Erasure knows the numbers that it looks for; the filter of batches looks up, by their hashes,
-all numbers that a body may contain.
+separators between them. An erasure searches for known numbers. The batch filter looks up the hashes of all numbers that
+a body may contain.
 """
 
 import html
@@ -17,37 +17,38 @@ import phonenumbers
 from store.model import spelling
 
 _GAP = r'(?:[^\w"]|_){1,8}'
-"""What may separate two digits of a number: no letter, no digit, and no end of a JSON string."""
+"""The separators allowed between two digits of a number: no letter, no digit, and no end of a JSON string."""
 _GAP_OR_NOTHING = f"(?:{_GAP})?"
 _NUMBER_WITH_GAPS = re.compile(f"[0-9]+(?:{_GAP}[0-9]+)*")
 _SERVER = re.compile(r"@(g\.us|newsletter|broadcast)")
-"""Servers of addresses that are not people's."""
+"""Servers of addresses that do not belong to a person."""
 _NOT_FOLLOWED_BY = {
-    # True: the digits of a phone or a LID, unless a server says that they are a group's or the like.
+    # True if the digits are those of a phone or a LID, unless the server shows that they belong to a group or the like.
     True: r"(?![0-9]|@(?:g\.us|newsletter|broadcast))",
     False: r"(?![0-9]|@(?:lid|s\.whatsapp\.net|c\.us))",
 }
 _ESCAPE = re.compile(r'\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([bfnrt])|(["\\/]))')
-"""An escape of JSON, also within a JSON string that another JSON string contains."""
+"""An escape in JSON, also in a JSON string within another JSON string."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED_PRINTABLE = re.compile("(?:=[0-9A-F]{2})+", re.IGNORECASE)
-"""How a vCard of version 2.1 spells other characters than ASCII."""
+"""The quoted-printable encoding of characters that are not ASCII, used by vCard 2.1."""
 _TRUNK_ZERO = "(0)"
 
 _MIN_DIGITS, _MAX_DIGITS = 5, 32
 _MIN_NATIONAL_DIGITS = 7
 _MAX_PARTS = 24
-"""Groups of digits that one number may be written in."""
+"""The greatest number of groups of digits in which one number may be written."""
 _MAX_CANDIDATES = 20_000
-"""Numbers of one body that are looked up; those written without separators first."""
+"""The greatest number of candidates that are looked up per body. Those without separators come first."""
 _PERSON_SUFFIXES = ("", "@lid")
 _USER = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
 
 
 def national_spelling(address: str) -> str | None:
-    """A phone's number as dialled in its own country, such as 09811000001; None for other addresses.
+    """Return a phone's number as dialled in its own country, such as 09811000001.
 
-    No normalised address begins with 0, so it is stored and looked up beside addresses.
+    Returns None for other addresses. No normalised address begins with 0, so the number can be stored and looked up
+    beside addresses.
     """
     if "@" in address or not address.isdecimal():
         return None
@@ -61,7 +62,7 @@ def national_spelling(address: str) -> str | None:
 
 
 def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
-    """A pattern for `occurs` that matches any of these addresses; None if there is none that can be found."""
+    """Return a pattern for `occurs` that matches any of these addresses, or None if none can be searched for."""
     spellings = {*addresses, *filter(None, map(national_spelling, addresses))}
     alternatives = [
         _GAP_OR_NOTHING.join(user.replace("-", "").lstrip("0")) + _NOT_FOLLOWED_BY[server in ("", "lid")]
@@ -72,12 +73,12 @@ def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
 
 
 def occurs(searched: re.Pattern[str] | None, body: bytes) -> bool:
-    """Whether the body contains one of the addresses of a pattern."""
+    """Return whether the body contains one of the addresses of a pattern."""
     return searched is not None and any(searched.search(text) for text in _readings(body))
 
 
 def addresses_in(body: bytes) -> set[str]:
-    """The addresses that the body may contain: each number as a phone, a LID and a national spelling."""
+    """Return the addresses that the body may contain. Each number counts as a phone, a LID and a national spelling."""
     addresses: set[str] = set()
     for text in _readings(body):
         for number, server in itertools.islice(_candidates(text), _MAX_CANDIDATES):
@@ -92,7 +93,7 @@ def addresses_in(body: bytes) -> set[str]:
 
 
 def _candidates(text: str) -> Iterator[tuple[str, str | None]]:
-    """Digits that may be a number, and the server after them; those of few groups first."""
+    """Yield digits that may be a number and the server after them. Digits in few groups come first."""
     runs: list[list[str]] = []
     for match in _NUMBER_WITH_GAPS.finditer(text):
         groups = re.findall("[0-9]+", match[0])
@@ -100,7 +101,7 @@ def _candidates(text: str) -> Iterator[tuple[str, str | None]]:
             last = groups.pop()
             yield last, server[1]
             if groups:
-                # The id of an old group: its creator's number and a time.
+                # The id of a group in the old format consists of its creator's number and a time.
                 yield f"{groups[-1]}-{last}", server[1]
         runs.append(groups)
     for width in range(1, _MAX_PARTS + 1):
@@ -111,7 +112,7 @@ def _candidates(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _readings(body: bytes) -> Iterator[str]:
-    """The body's normalised text, and what it is if its remaining escapes are those of URLs, HTML or vCards."""
+    """Yield the normalised text of the body, then variants with other escapes (URLs, HTML, vCards) decoded."""
     text = _unescape(body.decode(json.detect_encoding(body) if b"\0" in body else "utf-8", "replace"))
     yield _normalize(text)
     if "%" in text:

@@ -1,6 +1,7 @@
-"""Divides the facts of an event into those about erased people and the rest.
+"""Separates the facts about erased people from the other facts of an event.
 
-One body may tell of many people (Meta's batches, lists of contacts): only the part of an erased person is dropped.
+One body may be about many people (such as Meta's batches, or lists of contacts). Only the part about an erased person
+is dropped.
 """
 
 from collections.abc import Collection, Iterable
@@ -25,12 +26,12 @@ from store.model.facts import (
     SessionReport,
 )
 
-ToldFact: TypeAlias = tuple[str, Fact]
+SessionFact: TypeAlias = tuple[str, Fact]
 """(session_id, fact)"""
 
 
 def concerned_addresses(facts: Iterable[Fact]) -> set[str]:
-    """The chats and people that these facts concern."""
+    """Return the addresses of the chats and people that these facts are about."""
     concerned: set[str] = set()
     for fact in facts:
         if isinstance(fact, LidAlias):
@@ -44,11 +45,11 @@ def concerned_addresses(facts: Iterable[Fact]) -> set[str]:
 
 def suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, known_accounts: Accounts
-) -> set[ToldFact]:
-    """The facts about people whose suppression covers this receipt, in ms."""
+) -> set[SessionFact]:
+    """Return the facts about people whose suppression covers this time of receipt, in ms."""
     if received_at > suppressions.latest_received_until:
         return set()
-    found: set[ToldFact] = set()
+    found: set[SessionFact] = set()
     for each in outcome.by_session:
         scopes = scopes_of(known_accounts, each.session_id)
 
@@ -63,7 +64,7 @@ def suppressed(
 
 
 class EventPeople:
-    """The people of the facts that one event tells of a session, by all addresses that the event links."""
+    """Finds the people that a fact of an event is about, by all addresses that the event links to each other."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._linked: dict[str, frozenset[str]] = {}
@@ -73,7 +74,7 @@ class EventPeople:
                 self._linked |= dict.fromkeys(linked, linked)
 
     def of(self, fact: Fact) -> frozenset[str]:
-        """The addresses of the chat and the people that the fact concerns."""
+        """Return the addresses of the chat and of the people that the fact is about."""
         return self._with_linked(concerned_addresses([fact]))
 
     def _with_linked(self, people: Collection[str]) -> frozenset[str]:
@@ -81,7 +82,7 @@ class EventPeople:
 
 
 def evidence(people: Collection[str], facts: Iterable[Fact]) -> set[Fact]:
-    """The names and aliases of these people."""
+    """Return the facts with names or aliases of these people."""
     return {
         fact
         for fact in facts
@@ -89,13 +90,17 @@ def evidence(people: Collection[str], facts: Iterable[Fact]) -> set[Fact]:
     }
 
 
-def without(outcome: Outcome, erased: Collection[ToldFact]) -> Outcome:
-    """What the event tells of others; `forgotten` if its messages are all of erased people, or nothing else is left."""
+def without(outcome: Outcome, erased: Collection[SessionFact]) -> Outcome:
+    """Return the outcome without these facts.
+
+    It is `forgotten` if all messages of the event are dropped, or if nothing else is left. Facts that do not identify
+    their person are dropped as well, because they may be about the erased one.
+    """
     if not erased:
         return outcome
 
     def kept(session_id: str | None, facts: Iterable[Fact]) -> tuple[Fact, ...]:
-        return tuple(fact for fact in facts if (session_id, fact) not in erased and _says_of_whom(fact))
+        return tuple(fact for fact in facts if (session_id, fact) not in erased and _identifies_person(fact))
 
     remaining = replace(
         outcome,
@@ -110,8 +115,8 @@ def without(outcome: Outcome, erased: Collection[ToldFact]) -> Outcome:
     return remaining if is_left else forgotten(outcome)
 
 
-def _says_of_whom(fact: Fact) -> bool:
-    """Whether the fact tells whose it is; in a body that tells of an erased person it may else be that person's."""
+def _identifies_person(fact: Fact) -> bool:
+    """Return whether the fact identifies the person whom it is about."""
     if isinstance(fact, (Message, Edit, Delete, Reaction)):
         is_attributed = fact.direction == "outgoing" or fact.sender is not None
         return fact.address is not None and (is_attributed or addresses.is_individual(fact.address))
@@ -119,5 +124,5 @@ def _says_of_whom(fact: Fact) -> bool:
 
 
 def forgotten(outcome: Outcome) -> Outcome:
-    """The outcome of an event of which nothing is stored."""
+    """Return the outcome of an event from which nothing is stored."""
     return Outcome("forgotten", None, outcome.session_id, outcome.event_type, None)

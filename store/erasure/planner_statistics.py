@@ -1,4 +1,4 @@
-"""Renews PostgreSQL's statistics about tables, which quote frequent values, also of rows that were deleted."""
+"""Renews the planner statistics of PostgreSQL, which contain frequent values, even of deleted rows."""
 
 import logging
 import re
@@ -26,9 +26,11 @@ _CONTENT_TABLES = (
     "sends",
     "whatsapp_messages",
 )
-"""Renewed in any case: they may quote what the person wrote. Others are if they quote an address."""
+"""Tables that are always renewed, because they may contain what the person wrote. Others are renewed if their
+statistics contain an address.
+"""
 _SAMPLES = (None, 10)
-"""`default_statistics_target` of the first and the second attempt; None: as it is set."""
+"""The `default_statistics_target` of the first and the second attempt; None for the configured one."""
 _TIMEOUT = "8s"
 _CLEARING_VERSION = 180_000
 _CLEAR = """
@@ -42,7 +44,7 @@ _HEX = re.compile(r"\\x((?:[0-9a-f]{2})+)")
 
 
 def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> int | None:
-    """Renew the statistics about the next table, in the order of their oids; returns its oid, None if none is left."""
+    """Renew the statistics of the next table, in the order of oids. Return its oid, or None if no table is left."""
     searched = subject.mentions()
     cursor = connection.execute(
         """
@@ -57,7 +59,7 @@ def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> i
         """,
         [after],
     )
-    # ANALYZE keeps the statistics about a table that has become empty; PostgreSQL 18 can delete them.
+    # ANALYZE keeps the statistics of a table that has become empty. PostgreSQL 18 can delete them.
     can_clear = connection.info.server_version >= _CLEARING_VERSION
     for oid, name, table, quoted in cast("list[tuple[int, str, str, str]]", cursor.fetchall()):
         if table in _CONTENT_TABLES or mentions.occurs(searched, _decode(quoted)):
@@ -67,13 +69,13 @@ def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> i
 
 
 def _decode(quoted: str) -> bytes:
-    """The quoted values; those of the type bytea as the bytes that they are."""
+    """Return the quoted values, with values of the type bytea decoded."""
     bodies = b" ".join(bytes.fromhex(digits) for digits in _HEX.findall(quoted))
     return quoted.encode() + b" " + bodies
 
 
 def _renew(connection: Connection, oid: int, name: str, *, can_clear: bool) -> None:
-    """Take samples of the table again, smaller ones where that takes too long."""
+    """Analyze the table, with a smaller sample if that takes too long."""
     for target in _SAMPLES:
         try:
             with errors.translated(), connection.transaction():
@@ -82,7 +84,7 @@ def _renew(connection: Connection, oid: int, name: str, *, can_clear: bool) -> N
                     connection.execute("SELECT set_config('default_statistics_target', %s, true)", [str(target)])
                 if can_clear:
                     connection.execute(_CLEAR, [oid])
-                # The name is PostgreSQL's own, with the quotation marks that it needs.
+                # The name comes from PostgreSQL and is already quoted.
                 connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(name)))  # pyright: ignore[reportArgumentType] - as above
         except errors.TransientError as error:
             if error.sqlstate != "57014":

@@ -1,7 +1,9 @@
-"""Reads and erases webhooks in the quarantine of this host's ingest, a file that ingest may write at the same time.
+"""Searches and erases webhooks in the quarantine of the ingest on this host.
 
-ingest/quarantine/quarantine_file.py creates it; the store knows its place and its columns only here. The functions may
-raise sqlite3.Error and OSError.
+Ingest may write the file at the same time.
+
+ingest/quarantine/quarantine_file.py creates the file. This module is the only part of the store that knows its place
+and columns. All functions may raise sqlite3.Error and OSError.
 """
 
 import sqlite3
@@ -13,15 +15,15 @@ from store.erasure import mentions
 from store.erasure.subjects import ErasureSubject
 
 FLUSH_SECONDS = 2.0
-"""Ingest keeps a webhook in memory for a second at most before it writes it here."""
+"""In seconds. Ingest keeps a webhook in memory for at most one second before it writes it to the file."""
 _FILE_NAME = "quarantine.db"
 _BUSY_SECONDS = 30.0
 _PAGE_SIZE = 16
-"""Bodies in memory at a time; one has up to a mebibyte."""
+"""The number of bodies in memory at a time. A body may have 1 MiB."""
 
 
 def spool_dir(environ: Mapping[str, str]) -> Path:
-    """SPOOL_DIR, or its default in DATA_DIR."""
+    """Return SPOOL_DIR, or its default in DATA_DIR."""
     return Path(environ.get("SPOOL_DIR") or Path(environ.get("DATA_DIR") or "var") / "spool")
 
 
@@ -30,7 +32,7 @@ def path(environ: Mapping[str, str]) -> Path:
 
 
 def size(file_path: Path) -> tuple[int, int] | None:
-    """The number of webhooks and the bytes of their bodies; None if there is no file."""
+    """Return the number of webhooks and the bytes of their bodies, or None if there is no file."""
     if not _has_content(file_path):
         return None
     with closing(_open(file_path, "ro")) as file:
@@ -39,7 +41,7 @@ def size(file_path: Path) -> tuple[int, int] | None:
 
 
 def count(file_path: Path, subject: ErasureSubject) -> int:
-    """The number of webhooks whose bodies mention the subject."""
+    """Return the number of webhooks whose bodies mention the subject."""
     if not _has_content(file_path):
         return 0
     with closing(_open(file_path, "ro")) as file:
@@ -47,20 +49,20 @@ def count(file_path: Path, subject: ErasureSubject) -> int:
 
 
 def erase(file_path: Path, subject: ErasureSubject) -> int:
-    """Delete the webhooks whose bodies mention the subject, and their bytes; return their number."""
+    """Delete the webhooks whose bodies mention the subject, overwriting their bytes. Return their number."""
     if not _has_content(file_path):
         return 0
     with closing(_open(file_path, "rw")) as file:
         ids = _find(file, subject)
         with file:
             file.executemany("DELETE FROM webhooks WHERE id = ?", [(one,) for one in ids])
-        # secure_delete alone leaves copies of rows that SQLite has moved within a page, also of those deleted before.
+        # secure_delete alone leaves copies of rows that SQLite moved within a page, and of rows deleted earlier.
         file.execute("VACUUM")
     return len(ids)
 
 
 def _find(file: sqlite3.Connection, subject: ErasureSubject) -> list[int]:
-    # The name of a sender before the colon is not in its bodies.
+    # In `NAME:session`, the sender's name before the colon does not occur in its bodies.
     searched, words = subject.mentions(), [each.rpartition(":")[2].encode() for each in subject.session_ids or ("",)]
     found: list[int] = []
     after = 0
@@ -75,7 +77,7 @@ def _find(file: sqlite3.Connection, subject: ErasureSubject) -> list[int]:
 
 
 def _has_content(file_path: Path) -> bool:
-    """Whether ingest has created the file and its table."""
+    """Return whether ingest has created the file and its table."""
     return file_path.exists() and file_path.stat().st_size > 0
 
 

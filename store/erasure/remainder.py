@@ -1,6 +1,6 @@
-"""The last stage of an erasure: names, LID evidence, sends, labels, notes, empty chats, and references to them.
+"""Erases what is left in the last stage: names, LID evidence, sends, labels, notes, empty chats and references to them.
 
-It changes `sends`, `replays`, labels and notes, which belong to rooms that this one cannot import.
+It also writes tables of packages that it may not import: `sends`, `replays`, labels and notes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from store.postgres.connections import Connection
 
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) -> Mapping[str, int]:
     """Erase the remainder in the caller's transaction, while no other process writes the history."""
-    # Also waits for a replay that is folding one of the subject's names.
+    # This also waits for a replay that is folding one of the subject's names.
     suppressions.lock_exclusive(connection)
     chat_ids = subject.chat_ids(connection)
     aliases = lid_aliases.related(connection, subjects.chat_addresses(connection, chat_ids))
@@ -37,7 +37,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) 
 
 
 def _erase_lid_evidence(connection: Connection, subject: ErasureSubject) -> int:
-    """Erase evidence received before the erasure; later evidence belongs to a new history."""
+    """Erase evidence that was received before the erasure. Later evidence belongs to a new history."""
     return connection.execute(
         """
         DELETE FROM lid_aliases AS a
@@ -98,9 +98,9 @@ def _erase_annotations(connection: Connection, subject: ErasureSubject, chat_ids
 
 
 def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
-    """Delete those of these chats that have no new history; return their number."""
+    """Delete the chats that have no new history and return their number."""
     deleted = 0
-    # Merged rows first, because they refer to the others.
+    # Merged rows are deleted first, because they refer to the others.
     for merged in (True, False):
         deleted += connection.execute(
             """
@@ -126,7 +126,7 @@ def _delete_empty_chats(connection: Connection, chat_ids: Sequence[int]) -> int:
 
 
 def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids: Sequence[int]) -> None:
-    """Erase the subject from the change feed, replays, paths in the audit log and names; start a new epoch."""
+    """Erase the subject from the change feed, replays, paths in the audit log and names, and start a new epoch."""
     connection.execute(
         """
         DELETE FROM changes AS c
@@ -139,13 +139,13 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
     connection.execute("UPDATE replays SET report = report - 'examples' WHERE report ? 'examples'")
     _erase_audited_paths(connection, subject)
     _erase_session_names(connection, subject)
-    # A reader that resumed from its cursor would keep its copy of the subject's messages.
+    # A reader that resumed from an old cursor would keep its copies of the subject's messages.
     connection.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
     connection.execute("SELECT pg_notify(%s, '')", [changes.CHANNEL])
 
 
 def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> None:
-    """Erase paths that an earlier version recorded as they were requested."""
+    """Erase paths that an earlier version recorded as requested, with addresses."""
     searched = subject.mentions()
     parameters = {"received_until": subject.received_until}
     cursor = connection.execute(
@@ -168,7 +168,7 @@ def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> Non
 
 
 def _erase_session_names(connection: Connection, subject: ErasureSubject) -> None:
-    """Erase the names that people gave to sessions and that contain an address of the subject."""
+    """Erase names of sessions that contain an address of the subject."""
     searched = subject.mentions()
     named = connection.execute("SELECT n.session_number, n.name FROM session_names AS n WHERE n.name IS NOT NULL")
     found = [

@@ -1,8 +1,8 @@
 """Records requests to erase a person, and repeats all erasures in a restored database.
 
-A request adds suppressions, keyed hashes with a time, to the database and to a list beside the key. From then on no
-earlier event of the person is stored; store/erasure/jobs.py erases what is stored already. After a restore from an
-older backup, `reapply` finds by the list the people whom that backup still contains.
+A request adds suppressions (keyed hashes with a time) to the database and to a list beside the key. From then on, no
+earlier event of the person is stored. store/erasure/jobs.py erases what is already stored. After a restore from an
+older backup, `reapply` uses the list to find the people whose data the backup still contains.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -25,19 +25,19 @@ AUDIT_CALLER = "python -m store forget"
 
 
 class OwnNumberError(ValueError):
-    """The address is the number of a session, and every message of that session contains it."""
+    """The address is the number of a session, which occurs in every message of that session."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasurePreview:
-    """The rows that an erasure would delete, counted by kind."""
+    """The numbers of rows that an erasure would delete, by kind."""
 
     subject: ErasureSubject
     counts: Mapping[str, int]
 
 
 def preview(connection: Connection, address: str, session_id: str | None = None) -> ErasurePreview:
-    """Count what would be erased, and change nothing. Raises OwnNumberError."""
+    """Count what would be erased without changing anything. Raises OwnNumberError."""
     with errors.translated(), connection.transaction():
         connection.execute("SET TRANSACTION READ ONLY")
         connection.execute("SET LOCAL statement_timeout = 0")
@@ -77,7 +77,7 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
 def record(
     connection: Connection, key_store: SuppressionKeyStore, address: str, session_id: str | None = None
 ) -> ErasureSubject:
-    """Suppress a person's events that were received until now, and record the erasure, which `jobs.run_all` executes.
+    """Suppress the person's events received until now, and record the erasure for `jobs.run_all`.
 
     Raises OwnNumberError, SuppressionKeyError, KeyStoreUnwritableError and TransientError.
     """
@@ -88,7 +88,7 @@ def record(
         key = suppressions.require_key(connection, find_key)
         subject = _resolve_subject(connection, address, session_id)
         received_until_by_hash = subject.suppressions(key)
-        # The list first: `reapply` repeats an erasure that is only in the list.
+        # The list is written first, because `reapply` repeats an erasure that is only in the list.
         key_store.append_suppressions(suppressions.read_all(connection) | received_until_by_hash)
         suppressions.record(connection, key, received_until_by_hash)
         suppressions.enqueue_erasure(connection, session_id, subject.addresses, subject.received_until)
@@ -99,7 +99,7 @@ def record(
 def reapply(
     connection: Connection, environ: Mapping[str, str], on_progress: Callable[[ErasureJob], None] | None = None
 ) -> int:
-    """Erase again, in a restored database, everybody whom its suppressions or the list beside the key contain.
+    """Repeat, in a restored database, the erasures of all people in its suppressions or in the list beside the key.
 
     Returns the number of suppressions when everything is erased. May be called any number of times. Raises
     SuppressionKeyError and TransientError.
@@ -133,13 +133,13 @@ def _resolve_subject(connection: Connection, address: str, session_id: str | Non
     subject = subjects.with_aliases(connection, subjects.in_account(connection, session_id, [address], now))
     if owners := subjects.sessions_owning(connection, subject):
         raise OwnNumberError(
-            f"That is the own number of session {owners[0]}, which all of its messages contain. Name another address."
+            f"This is the own number of session {owners[0]}, which all of its messages contain. Name another address."
         )
     return subject
 
 
 def _all_addresses(connection: Connection) -> set[tuple[str | None, str]]:
-    """All addresses in the database, each with its session."""
+    """Return all addresses in the database, each with its session."""
     cursor = connection.execute(
         """
         SELECT c.session_id, c.address FROM chats AS c
@@ -165,7 +165,7 @@ def _all_addresses(connection: Connection) -> set[tuple[str | None, str]]:
 def _suppressed_in_bodies(
     connection: Connection, suppressed: SuppressionSet, known_accounts: Accounts
 ) -> set[tuple[str | None, str]]:
-    """The suppressed addresses in raw events that are not about a message."""
+    """Return the suppressed addresses in raw events that are not about a message."""
     addresses: set[tuple[str | None, str]] = set()
     after = 0
     while True:
@@ -194,7 +194,7 @@ def _suppressed_in_bodies(
 
 
 def _enqueue_again(connection: Connection, session_id: str | None, address: str, received_until: int) -> None:
-    """Record an erasure unless one that covers it has not started yet."""
+    """Record an erasure, unless one that covers it is waiting to start."""
     pending = connection.execute(
         """
         SELECT FROM erasures AS e

@@ -1,4 +1,4 @@
-"""The person to erase, by all known addresses."""
+"""Finds all known addresses of the person to erase."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,10 +14,10 @@ from store.postgres.connections import Connection
 @dataclass(frozen=True, slots=True)
 class ErasureSubject:
     session_ids: tuple[str, ...] | None
-    """The sessions to erase the person from, all of an account; None: all sessions."""
+    """The sessions from which to erase the person (all sessions of an account), or None for all sessions."""
     addresses: tuple[str, ...]
     received_until: int
-    """Events that were received until then, in ms, are erased."""
+    """The time in ms until which received events are erased."""
 
     @property
     def sql_parameters(self) -> dict[str, object]:
@@ -28,7 +28,7 @@ class ErasureSubject:
         }
 
     def suppressions(self, key: SuppressionKey) -> dict[bytes, int]:
-        """The hash of each address and national spelling, with the time until which its events are suppressed."""
+        """Return the hash of each address and national spelling, and the time until which its events are suppressed."""
         nationals = filter(None, map(mentions.national_spelling, self.addresses))
         spellings = (*self.addresses, *nationals)
         return {
@@ -38,11 +38,11 @@ class ErasureSubject:
         }
 
     def mentions(self) -> re.Pattern[str] | None:
-        """The pattern for `mentions.occurs`."""
+        """Return the pattern for `mentions.occurs`."""
         return mentions.pattern(self.addresses)
 
     def chat_ids(self, connection: Connection) -> list[int]:
-        """The rows of the person's own chats."""
+        """Return the ids of the person's own chats."""
         cursor = connection.execute(
             """
             SELECT c.chat_id
@@ -57,13 +57,13 @@ class ErasureSubject:
 def in_account(
     connection: Connection, session_id: str | None, addresses: Iterable[str], received_until: int
 ) -> ErasureSubject:
-    """The person in all sessions of this session's account; None: in all sessions."""
+    """Return the person in all sessions of this session's account, or in all sessions if `session_id` is None."""
     session_ids = None if session_id is None else accounts.sessions_of(connection, session_id)
     return ErasureSubject(session_ids, tuple(addresses), received_until)
 
 
 def with_aliases(connection: Connection, subject: ErasureSubject) -> ErasureSubject:
-    """The same person, with all other addresses of the same chats: a phone and its LIDs, in any of the sessions."""
+    """Return the person with all other addresses of the same chats (a phone and its LIDs) in any of the sessions."""
     known = set(subject.addresses)
     while True:
         cursor = connection.execute(
@@ -83,7 +83,7 @@ def with_aliases(connection: Connection, subject: ErasureSubject) -> ErasureSubj
 
 
 def sessions_owning(connection: Connection, subject: ErasureSubject) -> list[str]:
-    """The sessions whose own number is among the addresses."""
+    """Return the sessions whose own number is one of the addresses."""
     cursor = connection.execute(
         """
         SELECT s.session_id
@@ -99,7 +99,7 @@ def sessions_owning(connection: Connection, subject: ErasureSubject) -> list[str
 
 
 def chat_addresses(connection: Connection, chat_ids: Sequence[int]) -> set[chats.ChatAddress]:
-    """The addresses of these chats and of their canonical chats."""
+    """Return the addresses of these chats and of their canonical chats."""
     cursor = connection.execute(
         """
         SELECT c.session_id, c.address FROM chats AS c WHERE c.chat_id = ANY(%(chats)s)

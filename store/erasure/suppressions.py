@@ -1,4 +1,4 @@
-"""The suppressions of a database, cached per process until their version changes."""
+"""Reads and adds the suppressions of a database. Each process caches them until their version changes."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 
 _MAX_CACHED_HASHES = 65_536
-"""Addresses whose hashes are cached: most events are from people who wrote before."""
+"""The number of addresses whose hashes are cached. Most events come from people who wrote before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """An address of an erased person, in one session or in all (None); times in ms."""
+    """An address of an erased person in one session, or in all sessions (None). Times are in ms."""
 
     session_id: str | None
     address: str
@@ -24,17 +24,17 @@ class Suppression:
 
 @dataclass(slots=True)
 class SuppressionSet:
-    """All suppressions, as of one version."""
+    """All suppressions of one version."""
 
     key: SuppressionKey
     version: int
     received_until_by_hash: Mapping[bytes, int]
     latest_received_until: int
-    """The greatest of them: later events can only be copies of erased messages."""
+    """The latest time of all suppressions. An event received later can only be a copy of an erased message."""
     _hash_cache: dict[tuple[str | None, str], bytes] = field(default_factory=dict[tuple[str | None, str], bytes])
 
     def received_until_in_scope(self, session_id: str | None, address: str) -> int | None:
-        """The suppression of an address in exactly this scope; None: there is none."""
+        """Return the suppression of an address in exactly this scope, or None if there is none."""
         mac = self._hash_cache.get((session_id, address))
         if mac is None:
             if len(self._hash_cache) >= _MAX_CACHED_HASHES:
@@ -43,12 +43,12 @@ class SuppressionSet:
         return self.received_until_by_hash.get(mac)
 
     def latest_of(self, scopes: Collection[str | None], addresses: Iterable[str]) -> int | None:
-        """The latest suppression of any of these addresses in any of these scopes; None: there is none."""
+        """Return the latest suppression of any of these addresses in any of these scopes, or None if there is none."""
         return latest_time(self.received_until_in_scope(scope, address) for address in addresses for scope in scopes)
 
 
 def scopes_of(known_accounts: Accounts, session_id: str | None) -> Collection[str | None]:
-    """The scopes in which a person is erased from a session: all sessions (None), or one of its account."""
+    """Return the scopes of a session's suppressions: all sessions (None), and each session of its account."""
     return (None,) if session_id is None else (None, *known_accounts.sessions_of(session_id))
 
 
@@ -57,9 +57,9 @@ def latest_time(times: Iterable[int | None]) -> int | None:
 
 
 class SuppressionCache:
-    """One process's copy of the suppressions.
+    """A process's copy of the suppressions.
 
-    `find_key` is called at each load, because the first erasure creates the key while the process runs.
+    `find_key` is called at each load, because the first erasure may create the key while the process runs.
     """
 
     def __init__(self, find_key: Callable[[], SuppressionKey | None] = lambda: None) -> None:
@@ -67,9 +67,9 @@ class SuppressionCache:
         self._cached: SuppressionSet | None = None
 
     def current(self, connection: Connection) -> SuppressionSet | None:
-        """Return the suppressions, None if there are none; they cannot change before the transaction ends.
+        """Return the suppressions, or None if there are none. They cannot change until the transaction ends.
 
-        Must be the first statement of a transaction that writes the history. Raises SuppressionKeyError.
+        This must be the first statement of a transaction that writes the history. Raises SuppressionKeyError.
         """
         row = connection.execute("SELECT lock_suppressions()").fetchone()
         version = cast("int", row[0]) if row else 0
@@ -83,13 +83,13 @@ class SuppressionCache:
 
 
 def read_fingerprint(connection: Connection) -> bytes | None:
-    """Return the fingerprint of the database's key, None if there was no erasure yet."""
+    """Return the fingerprint of the database's key, or None if nothing was erased yet."""
     row = connection.execute("SELECT v.key_check FROM suppression_version AS v").fetchone()
     return None if row is None else cast("bytes | None", row[0])
 
 
 def require_key(connection: Connection, find_key: Callable[[], SuppressionKey | None]) -> SuppressionKey:
-    """Return the key of the database's suppressions; raises SuppressionKeyError if it is missing or another one."""
+    """Return the key of the database's suppressions. Raises SuppressionKeyError if it is missing or is another one."""
     key = find_key()
     if key is None:
         raise SuppressionKeyError(
@@ -116,17 +116,20 @@ def read_all(connection: Connection) -> dict[bytes, int]:
 
 
 def lock_shared(connection: Connection) -> None:
-    """Take the erasure lock, shared: no suppression is added before the caller's transaction ends."""
+    """Take the erasure lock in shared mode, so that no suppression is added until the caller's transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [advisory_locks.SUPPRESSIONS])
 
 
 def lock_exclusive(connection: Connection) -> None:
-    """Take the erasure lock exclusively: wait for running writers, and hold up others until the transaction ends."""
+    """Take the erasure lock in exclusive mode.
+
+    Waits for running writers, and holds up others until the transaction ends.
+    """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SUPPRESSIONS])
 
 
 def record(connection: Connection, key: SuppressionKey, received_until_by_hash: Mapping[bytes, int]) -> None:
-    """Add suppressions, or extend existing ones to a later time; increments the version."""
+    """Add suppressions, or extend existing ones to a later time, and increment the version."""
     connection.execute(
         """
         INSERT INTO suppressions AS s (mac, received_until)
@@ -142,7 +145,7 @@ def record(connection: Connection, key: SuppressionKey, received_until_by_hash: 
 
 
 def enqueue_erasure(connection: Connection, session_id: str | None, addresses: Iterable[str], until: int) -> None:
-    """Record an erasure of one person's addresses; store/erasure/jobs.py executes it."""
+    """Record an erasure of one person's addresses, which store/erasure/jobs.py executes."""
     connection.execute(
         "INSERT INTO erasures (session_id, addresses, received_until) VALUES (%s, %s, %s)",
         [session_id, sorted(addresses), until],
@@ -150,7 +153,7 @@ def enqueue_erasure(connection: Connection, session_id: str | None, addresses: I
 
 
 def add_aliases(connection: Connection, suppression_set: SuppressionSet, aliases: Collection[Suppression]) -> None:
-    """Suppress and erase further addresses of erased people; the last statements of a transaction."""
+    """Suppress and erase further addresses of erased people. These are the last statements of a transaction."""
     if aliases:
         for alias in aliases:
             enqueue_erasure(connection, alias.session_id, [alias.address], alias.received_until)

@@ -1,4 +1,4 @@
-"""Tombstones of erased messages: one keyed hash each, by which a late copy is recognized."""
+"""Writes the tombstones of erased messages: keyed hashes by which late copies are recognised."""
 
 from collections.abc import Collection
 from typing import cast
@@ -20,7 +20,7 @@ def add(connection: Connection, hashes: Collection[bytes]) -> None:
 
 
 def convert_expired(connection: Connection, key: SuppressionKey, subject: ErasureSubject, chat_ids: list[int]) -> None:
-    """Replace the tombstones of these chats' expired messages, which name the chat, by hashes."""
+    """Replace the tombstones of expired messages in these chats, which name the chat, by keyed hashes."""
     cursor = connection.execute(
         """
         DELETE FROM expired_message_tombstones AS t

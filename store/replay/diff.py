@@ -1,4 +1,4 @@
-"""Compares the real history with its shadow, and describes the differences."""
+"""Compares the real history with its shadow and describes the differences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _VISIBLE_COLUMNS: Final = (
     *("sender", "sender_name", "number", "status", "timestamp", "time_source"),
     *("edited_at", "deleted_at", "is_duplicate"),
 )
-"""The columns that readers see, as opposed to those that decide among copies."""
+"""The columns that readers see, as opposed to those that choose between copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageDifference:
-    """A message row that only one side has, or that differs."""
+    """A message row that exists on one side only, or that differs."""
 
     key_id: int
     real_id: int | None
-    """Id in the real history; None if it has no such row."""
+    """The id in the real history, or None if the row is missing there."""
     shadow_id: int | None
-    """Id in the shadow; None if no source has the message."""
+    """The id in the shadow, or None if no event contains the message."""
     before: ColumnValues | None
     after: ColumnValues | None
 
@@ -43,7 +43,7 @@ class MessageDifference:
 
 @dataclass(frozen=True, slots=True)
 class UpdateDifference:
-    """An ack, edit, delete or reaction that only one side has, or that differs."""
+    """An ack, edit, delete or reaction that exists on one side only, or that differs."""
 
     key_id: int
     location: str
@@ -62,10 +62,11 @@ class HistoryDiff:
         return {one.key_id for one in self.messages} | {one.key_id for one in self.updates}
 
     def moves(self) -> dict[int, int]:
-        """Map new shadow rows to the real rows that are the same message in another chat or under another key.
+        """Return, by new shadow row, the real row that is the same message in another chat or under another key.
 
-        It is the same where the same event gave its content, or else where it has the same id. Moving instead of
-        deleting and making keeps what only the real row knows: when it arrived, and whether it was read.
+        Two rows are the same message if their content came from the same event, or otherwise if they have the same id.
+        The row is moved, rather than deleted and inserted, to keep what only the real row contains: when the message
+        arrived and whether it was read.
         """
         surplus = [one for one in self.messages if one.after is None]
         moves: dict[int, int] = {}
@@ -88,7 +89,7 @@ def _key_identity(one: MessageDifference) -> object:
 
 
 def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
-    """Compare the real rows of these keys with their shadow."""
+    """Compare the real rows of these keys with their shadow rows."""
     keys = {"keys": list(scope.key_ids)}
     messages = [
         MessageDifference(*cast("tuple[int, int | None, int | None, ColumnValues | None, ColumnValues | None]", row))
@@ -104,7 +105,7 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
 
 
 def describe(diff: HistoryDiff) -> Iterator[Difference]:
-    """The differences for the report."""
+    """Yield the differences for the report."""
     moves = diff.moves()
     moved = set(moves.values())
     olds = {one.real_id: one for one in diff.messages if one.real_id in moved}
@@ -145,7 +146,7 @@ def _summarize_update(columns: ColumnValues | None) -> str | None:
 
 
 def describe_event(source: SourceEvent) -> Difference | None:
-    """The change of the event's outcome or its reason; None if there is none."""
+    """Return the change of the event's outcome or reason, or None if there is none."""
     where = f"event {source.event_id}"
     if source.stored_outcome == "forgotten":
         return None
@@ -163,7 +164,7 @@ _COMPARED: LiteralString = f"""
     SELECT m.id, m.key_id, m.chat_id, c.address, m.session_id, m.direction, m.message_id,
         {message_columns.names((*message_columns.CONTENT, *message_columns.MERGED), "m")},
         {message_columns.names((*message_columns.CONTENT_RANK, *message_columns.RECOMPUTED), "m")},
-        -- Our own side's number is what the session had reported when the row was made.
+        -- The number of our own side is the one that the session had reported when the row was inserted.
         CASE m.direction WHEN 'incoming' THEN m.from_number ELSE m.to_number END AS number
 """
 _COMPARE_MESSAGES: LiteralString = f"""

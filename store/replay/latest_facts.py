@@ -1,7 +1,9 @@
-"""Names, LID evidence and session reports: the facts that belong to no message; of each subject, the latest counts.
+"""Handles facts that belong to no message: names, LID evidence and session reports.
 
-The history stores a fact with its precedence, so folding an event again raises what is missing and changes nothing
-else. A wrong fact that outranks the right one is retracted first (store/replay/retractions.py).
+The latest fact of a subject counts.
+
+Facts are stored with their precedence, so folding an event again adds what is missing and changes nothing else. A wrong
+fact that precedes the right one is retracted first (store/replay/retractions.py).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,9 +34,9 @@ class LatestFact:
     kind: FactKind
     session_id: str
     subject: str
-    """The address of a name, the LID of evidence, the event type of `seen`; else empty."""
+    """The address of a name, the LID of evidence, or the event type of `seen`; otherwise empty."""
     object: str
-    """The phone of evidence; else empty."""
+    """The phone of evidence; otherwise empty."""
     rank: int
     effective_at: int
     """In ms."""
@@ -51,7 +53,7 @@ class LatestFact:
 
 
 def extract(source: SourceEvent) -> Iterator[LatestFact]:
-    """All such facts of an event, at each receipt that dates something."""
+    """Yield all such facts in an event, once for each time of receipt that dates something."""
     for parsed_event in source.parsed_events:
         for fact in parsed_event.facts:
             yield from _extract_from_fact(parsed_event, fact, source.accounts)
@@ -76,7 +78,7 @@ def _extract_from_fact(parsed_event: ParsedEvent, fact: Fact, accounts: Accounts
 
 
 def extract_latest(sources: Iterable[SourceEvent]) -> dict[FactKey, LatestFact]:
-    """The latest fact of each subject in these events."""
+    """Return the latest fact of each subject in these events."""
     latest: dict[FactKey, LatestFact] = {}
     for source in sources:
         for fact in extract(source):
@@ -86,7 +88,7 @@ def extract_latest(sources: Iterable[SourceEvent]) -> dict[FactKey, LatestFact]:
 
 
 def missing(connection: Connection, facts: Iterable[LatestFact]) -> list[tuple[LatestFact, str | None]]:
-    """Those that outrank what the history has, each with the value that it has; none of an erased event."""
+    """Return the facts that precede those in the history, each with the stored value. Erased events have none."""
     found = connection.execute(
         """
         SELECT r.kind, r.session_id, r.subject, r.object, r.rank, r.effective_at, r.digest, r.value,
@@ -128,7 +130,7 @@ def missing(connection: Connection, facts: Iterable[LatestFact]) -> list[tuple[L
 
 
 def apply_missing(connection: Connection, sources: Sequence[SourceEvent]) -> list[Difference]:
-    """Fold the facts that outrank what the history has, in the caller's transaction; returns what changed."""
+    """Fold the facts that precede those in the history, in the caller's transaction. Return the differences."""
     suppressions.lock_shared(connection)
     found = missing(connection, extract_latest(sources).values())
     due = {fact.digest for fact, _ in found if fact.kind != "seen"}
@@ -145,12 +147,12 @@ def _without_messages(event: ParsedEvent) -> ParsedEvent:
 
 
 def describe(latest_fact: LatestFact, before: str | None) -> Difference:
-    """The difference that a missing fact is."""
+    """Return the difference that a missing fact makes."""
     return _difference(latest_fact, before, latest_fact.value or latest_fact.object or latest_fact.effective_at)
 
 
 def describe_retraction(retracted: LatestFact, replacement: LatestFact | None) -> Difference:
-    """The difference that a wrong fact is."""
+    """Return the difference that a wrong fact makes."""
     after = None if replacement is None else (replacement.value or replacement.object)
     return _difference(retracted, retracted.value or retracted.object, after)
 

@@ -1,4 +1,4 @@
-"""Updates the outcomes of events, their links to messages and their reasons, and corrects the ledger."""
+"""Updates the outcomes of events, their reasons and their links to messages, and corrects the ledger."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ from store.replay.sources import SourceEvent
 def replace_links(connection: Connection, sources: Sequence[SourceEvent], keys: Mapping[MessageKey, LockedKey]) -> None:
     """Replace the links of these events by links to the messages that they are about now.
 
-    An event that also tells of erased people loses its body, and the messages a source.
+    If an event is also about erased people, its body is deleted and its messages are marked as having lost an event.
     """
     for source in sources:
         if source.is_partly_forgotten:
@@ -29,7 +29,7 @@ def replace_links(connection: Connection, sources: Sequence[SourceEvent], keys: 
 
 
 def update(connection: Connection, sources: Collection[SourceEvent], reason: str) -> None:
-    """Store the current outcomes of these events, with one correction of the ledger."""
+    """Store the current outcomes of these events with one correction of the ledger."""
     moved = Counter[str]()
     for source in sources:
         if _update_one(connection, source) and source.stored_outcome != source.outcome.kind:
@@ -46,7 +46,7 @@ def update(connection: Connection, sources: Collection[SourceEvent], reason: str
 
 
 def _update_one(connection: Connection, source: SourceEvent) -> bool:
-    """Returns False for an event that was erased since it was read."""
+    """Update one event. Return False if it was erased after it was read."""
     updated = connection.execute(
         "UPDATE event_digests SET outcome = %s WHERE digest = %s AND outcome <> 'forgotten'",
         [source.outcome.kind, source.digest],

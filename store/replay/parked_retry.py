@@ -1,6 +1,6 @@
-"""Retries parked events with the current parser: a given list of them, or those of the queued redrive requests.
+"""Retries parked events with the current parser, either a given list or those of the queued redrive requests.
 
-Events that the parser understands by now are stored and leave the list.
+Events that the parser now understands are stored and removed from the list.
 """
 
 import contextlib
@@ -23,18 +23,18 @@ from store.replay.sources import EventParser
 log = logging.getLogger(__name__)
 
 STEP_EVENTS = 64
-"""Events in one step of a redrive: a drain waits for a step to end."""
+"""The number of events in one step of a redrive. A drain has to wait until a step ends."""
 SLICE_SECONDS = 2.0
-"""Seconds that a worker spends on a redrive before its other duties."""
+"""The time in seconds that a worker spends on a redrive before its other duties."""
 STEP_DEADLINE_SECONDS = 20.0
-"""Seconds that PostgreSQL has for a step of a redrive."""
+"""The time limit in seconds for a step of a redrive."""
 
 
 class ParkedRetry:
-    """One retry of the given parked events; call `step` until it returns False."""
+    """One retry of the given parked events. Call `step` until it returns False."""
 
     def __init__(self, connection: Connection, plan: ReplayPlan, event_ids: Sequence[int]) -> None:
-        """`event_ids` are sorted, as `redrive_requests.select_event_ids` returns them."""
+        """Create a retry of these events, which are sorted, as returned by `redrive_requests.select_event_ids`."""
         self.connection = connection
         self.report = ReplayReport()
         self.total = len(event_ids)
@@ -43,20 +43,23 @@ class ParkedRetry:
         self._remaining = list(event_ids)
 
     def reconnect(self, connection: Connection) -> None:
-        """Continue on another connection of `replay.open_connection`, because the last one broke."""
+        """Continue on a new connection from `replay.open_connection` after the last one broke."""
         self.connection = connection
 
     @property
     def progress_text(self) -> str:
-        """Progress for the log."""
+        """The progress as text for the log."""
         return f"{self.total - len(self._remaining):,} of {self.total:,} parked events"
 
     def step(self) -> bool:
-        """Retry the next page of events; returns whether more remain. Raises TransientError: repeat the step."""
+        """Retry the next page of events and return whether more remain.
+
+        Raises TransientError, after which the step may be repeated.
+        """
         with errors.translated():
             page = sources.first_within_limit(self.connection, self._remaining[: self._plan.batch_size])
             if not page:
-                # Their bodies were pruned since the selection.
+                # The bodies were deleted after the selection.
                 del self._remaining[: self._plan.batch_size]
                 return bool(self._remaining)
             try:
@@ -78,7 +81,8 @@ class ParkedRetry:
         differences = found.describe()
         if found.differs and not self._plan.dry_run:
             understood = [source for source in found.reclassified if source.outcome.kind != "parked"]
-            # Names, LIDs and sessions first, in their own transaction: an interruption repeats them without effect.
+            # Names, LIDs and sessions are folded first in their own transaction. After an interruption, repeating it
+            # has no effect.
             with connection.transaction():
                 latest_facts.apply_missing(connection, understood)
             with connection.transaction():
@@ -95,7 +99,7 @@ class _ActiveRedrive:
 
 
 class RedriveRunner:
-    """Runs queued redrives; one worker at a time, and another resumes the redrive of a dead one."""
+    """Runs queued redrives. One worker runs at a time, and another resumes the redrive if that one dies."""
 
     def __init__(self, database_url: str, get_parser: Callable[[], EventParser], own_phone: str | None) -> None:
         self._database_url = database_url
@@ -105,9 +109,9 @@ class RedriveRunner:
         self._interrupted_id: int | None = None
 
     def run_slice(self, connection: Connection, may_continue: Callable[[], bool]) -> bool:
-        """Run steps of a queued redrive for a slice of time, asking `may_continue` after each.
+        """Run steps of a queued redrive for a limited time, calling `may_continue` after each.
 
-        Returns whether there may be more. Raises TransientError: the next slice resumes the redrive.
+        Returns whether more may remain. Raises TransientError; the next call resumes the redrive.
         """
         try:
             self._active = self._active or self._start(connection)
@@ -122,7 +126,7 @@ class RedriveRunner:
         return True
 
     def release(self) -> None:
-        """Leave the active redrive to the worker that looks next."""
+        """Stop working on the active redrive, so that another worker can resume it."""
         if self._active is not None:
             self._interrupted_id = self._active.request.redrive_id
             self._active.retry.connection.close()
@@ -133,7 +137,7 @@ class RedriveRunner:
             if not redrive_requests.has_pending(connection):
                 return None
         plan = ReplayPlan(self._get_parser(), own_phone=self._own_phone, batch_size=STEP_EVENTS)
-        # Does not wait for the replay lock: another worker may hold it, and new events come first.
+        # Does not wait for the replay lock, because another worker may hold it and new events take priority.
         own_connection = replay.open_connection(self._database_url, wait_seconds=0)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(own_connection.close)

@@ -1,4 +1,4 @@
-"""Stores the progress of replays, so that an interrupted one resumes; and lets one replay run at a time."""
+"""Stores the progress of replays, so that an interrupted one can resume, and locks out concurrent replays."""
 
 import json
 import time
@@ -12,24 +12,24 @@ from store.replay.report import ReplayReport
 ReplayStage: TypeAlias = Literal["retractions", "events", "removals", "chats", "done"]
 
 LOCK_WAIT = 6.0
-"""Seconds. PostgreSQL notices after five that a client died (store/postgres/connections.py)."""
+"""In seconds. PostgreSQL notices after five seconds that a client died (store/postgres/connections.py)."""
 
 
 class ReplayRunningError(Exception):
-    """Another replay or redrive runs on this database."""
+    """Another replay or redrive is running on this database."""
 
 
 @dataclass(slots=True)
 class ReplayProgress:
     replay_id: int | None
-    """None: a dry run, whose progress is not stored."""
+    """None for a dry run, whose progress is not stored."""
     stage: ReplayStage
     last_event_id: int
     report: ReplayReport
 
 
 def lock(connection: Connection, wait_seconds: float = LOCK_WAIT) -> None:
-    """Take the replay lock for the life of the connection; raises ReplayRunningError.
+    """Take the replay lock for the lifetime of the connection. Raises ReplayRunningError.
 
     Waits a little, because PostgreSQL may still hold the connection of a replay that was killed.
     """
@@ -41,7 +41,7 @@ def lock(connection: Connection, wait_seconds: float = LOCK_WAIT) -> None:
 
 
 def resume(connection: Connection, parser: str) -> ReplayProgress | None:
-    """The newest replay, if it is unfinished and began with the same parser."""
+    """Return the newest replay if it is unfinished and was started with the same parser."""
     row = connection.execute(
         """
         SELECT r.replay_id, r.stage, r.last_event_id, r.report
@@ -57,14 +57,14 @@ def resume(connection: Connection, parser: str) -> ReplayProgress | None:
 
 
 def start(connection: Connection, parser: str) -> ReplayProgress:
-    """Store a new replay, which begins at the first event."""
+    """Store a new replay that starts at the first event."""
     row = connection.execute("INSERT INTO replays (parser) VALUES (%s) RETURNING replay_id", [parser]).fetchone()
     assert row is not None
     return ReplayProgress(cast("int", row[0]), "retractions", 0, ReplayReport())
 
 
 def save(connection: Connection, progress: ReplayProgress) -> None:
-    """Store the progress in the transaction that made it."""
+    """Save the progress in the transaction of the step."""
     if progress.replay_id is None:
         return
     connection.execute(

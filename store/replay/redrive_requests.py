@@ -1,4 +1,4 @@
-"""Stores requests to redrive parked events: the API creates them, a worker executes them one after the other."""
+"""Stores requests to redrive parked events. The API creates them and a worker executes them one at a time."""
 
 import hashlib
 import json
@@ -13,25 +13,25 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 MAX_ATTEMPTS = 3
-"""Attempts after which a redrive is given up because each of them ended with the death of its worker."""
+"""The number of attempts after which a redrive is given up, if each of them ended with the death of its worker."""
 _COLUMNS: LiteralString = """r.redrive_id, r.caller, r.sessions, r.digests, r.reason, r.kind, r.requested_at,
     r.started_at, r.finished_at, r.event_count, r.still_parked, r.failure"""
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveSelection:
-    """The selected events; the default is all parked ones."""
+    """The events to redrive; by default all parked ones."""
 
     sessions: Sequence[str] | None = None
-    """The sessions that the caller may see; None: all, and the events without a session."""
+    """The sessions that the caller may see, or None for all sessions and for events without a session."""
     digests: Sequence[bytes] | None = None
     reason: str | None = None
     kind: SetAsideKind | None = "parked"
-    """None: parked events and noise."""
+    """None for both parked events and noise."""
 
     @property
     def fingerprint(self) -> bytes:
-        """A hash that equal selections share."""
+        """A hash that is the same for equal selections."""
         fields = [
             None if self.sessions is None else sorted(set(self.sessions)),
             None if self.digests is None else sorted({digest.hex() for digest in self.digests}),
@@ -59,20 +59,20 @@ class RedriveRequest:
     started_at: datetime | None
     finished_at: datetime | None
     event_count: int | None
-    """Number of selected events; None before the redrive starts."""
+    """The number of selected events, or None before the redrive starts."""
     still_parked: int | None
     failure: str | None
 
     @property
     def state(self) -> str:
-        """waiting, running, done or failed."""
+        """One of waiting, running, done and failed."""
         if self.finished_at is not None:
             return "done" if self.failure is None else "failed"
         return "waiting" if self.started_at is None else "running"
 
 
 def create(connection: Connection, caller: str, selection: RedriveSelection) -> RedriveRequest:
-    """Store a request and return it; if one with this selection is open, whoever made it, return that."""
+    """Store a request and return it. If a request with this selection is open, return that instead, whoever made it."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """
@@ -82,7 +82,7 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
             """,
             {"caller": caller, **selection.sql_parameters, "fingerprint": selection.fingerprint},
         )
-        # The open request may finish between the two statements; it was open when this one was made.
+        # The open request may be completed between the two statements. It was open when this request was made.
         row = connection.execute(
             f"""
             SELECT {_COLUMNS}
@@ -98,7 +98,7 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
 
 
 def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
-    """The request with this id."""
+    """Return the request with this id."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM redrive_requests AS r WHERE r.redrive_id = %s",  # noqa: S608 - literals
         [redrive_id],
@@ -107,16 +107,16 @@ def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
 
 
 def has_pending(connection: Connection) -> bool:
-    """Whether a request is open."""
+    """Return whether any request is open."""
     with errors.translated():
         found = connection.execute("SELECT FROM redrive_requests WHERE finished_at IS NULL LIMIT 1")
         return found.fetchone() is not None
 
 
 def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequest | None:
-    """The oldest open request, with one more attempt counted; the caller holds the replay lock (progress.lock).
+    """Return the oldest open request after counting another attempt. The caller holds the replay lock (progress.lock).
 
-    `survived` is the id of a request that the caller attempted before and did not die of.
+    `survived` is the id of a request that the caller attempted before without dying.
     """
     with errors.translated():
         connection.execute(
@@ -143,7 +143,7 @@ def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequ
 
 
 def start(connection: Connection, request: RedriveRequest) -> list[int]:
-    """The ids of the selected events, sorted; the first start also stores their number."""
+    """Return the sorted ids of the selected events. The first start also stores their number."""
     with errors.translated(), connection.transaction():
         events = select_event_ids(connection, request.selection, request.requested_at)
         connection.execute(
@@ -158,7 +158,7 @@ def start(connection: Connection, request: RedriveRequest) -> list[int]:
 
 
 def save_progress(connection: Connection, request: RedriveRequest, *, done: bool, failure: str | None = None) -> None:
-    """Store how many events are still parked; resets the attempts, as the worker lives."""
+    """Store how many events are still parked, and reset the number of attempts because the worker is alive."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """
@@ -177,7 +177,7 @@ def save_progress(connection: Connection, request: RedriveRequest, *, done: bool
 
 
 def select_event_ids(connection: Connection, selection: RedriveSelection, until: datetime | None = None) -> list[int]:
-    """The ids of the selected events that are set aside, by default until now, and have a body, sorted."""
+    """Return the sorted ids of the selected events that are set aside (by default until now) and have a body."""
     found = connection.execute(
         f"""
         SELECT p.event_id
@@ -199,5 +199,5 @@ def _request_from_row(row: tuple[object, ...]) -> RedriveRequest:
     selection = RedriveSelection(
         *cast("tuple[list[str] | None, list[bytes] | None, str | None, SetAsideKind | None]", row[2:6])
     )
-    # The columns are the fields.
+    # The columns are the fields of the class.
     return RedriveRequest(cast("int", row[0]), cast("str", row[1]), selection, *row[6:])  # pyright: ignore[reportArgumentType]

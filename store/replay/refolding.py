@@ -1,4 +1,4 @@
-"""Folds a page of events again: compares without locks, then repairs what differs under locks."""
+"""Folds a page of events again: compares without locks, then repairs the differences under locks."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,13 @@ from store.sending import sends
 
 @dataclass(frozen=True, slots=True)
 class RefoldComparison:
-    """A page of events and the differences of their messages, in one snapshot."""
+    """A page of events, and the differences in their messages, from one snapshot."""
 
     sources: Sequence[SourceEvent]
     relinked: Sequence[SourceEvent]
-    """Events of the page, or other sources of its messages, that are about other messages than they are linked to."""
+    """Events that are now about other messages than those they are linked to: events of the page, and others of its
+    messages.
+    """
     diff: HistoryDiff
 
     @property
@@ -39,7 +41,7 @@ class RefoldComparison:
         return bool(self.diff.messages or self.diff.updates or self.relinked or self.reclassified)
 
     def describe(self, locked_diff: HistoryDiff | None = None) -> list[Difference]:
-        """All differences; `locked_diff`, if given, is the diff that was found under locks."""
+        """Return all differences. `locked_diff`, if given, is the diff that was found under locks."""
         return [*filter(None, map(diff.describe_event, self.sources)), *diff.describe(locked_diff or self.diff)]
 
 
@@ -50,13 +52,14 @@ class Refolder:
     parser: EventParser
     own_phone: str | None
     rejected_event_ids: set[int]
-    """Events that PostgreSQL rejects, found so far."""
+    """The ids of events found so far that PostgreSQL rejects."""
 
     def compare(self, connection: Connection, event_ids: Collection[int], after: int | None) -> RefoldComparison:
-        """Compare the messages of these events, folded from all their sources, with the history.
+        """Compare the messages of these events, folded from all their events, with the history.
 
-        Needs a REPEATABLE READ transaction, so that events and history are of one moment. A message is compared with
-        its first event; events up to `after` are done. If `after` is None, only relinked events are compared.
+        Requires a REPEATABLE READ transaction, so that events and history are of the same moment. A message is compared
+        together with its first event; events up to `after` are done. If `after` is None, only relinked events are
+        compared.
         """
         batch = [self._retry_rejected(connection, source) for source in self.load(connection, event_ids)]
         keys_by_name = shadow.find_keys(connection, _message_keys(batch))
@@ -67,12 +70,12 @@ class Refolder:
             due_key_ids |= {key_id for key_id, events in linked.items() if min(events) > after}
         loaded = {source.event_id: source for source in batch}
         self._load_linked(connection, due_key_ids, loaded)
-        # A relinked event takes its message from one key to another: both belong in one transaction.
+        # A relinked event moves its message from one key to another. Both keys belong in the same transaction.
         keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
         relinked = [source for source in loaded.values() if _is_relinked(source, keys_by_name)]
         due_key_ids |= _affected_key_ids(relinked, keys_by_name)
         self._load_linked(connection, due_key_ids, loaded)
-        # Keys that do not exist yet have other negative ids now.
+        # Keys that do not exist yet now have other negative ids.
         keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
         due_key_ids = {key_id for key_id in due_key_ids if key_id > 0} | _affected_key_ids(relinked, keys_by_name)
         locked_keys = {name: key for name, key in keys_by_name.items() if key.key_id in due_key_ids}
@@ -83,7 +86,7 @@ class Refolder:
         return RefoldComparison(batch, relinked, diff.compare(connection, scope))
 
     def repair(self, connection: Connection, comparison: RefoldComparison, reason: str) -> list[Difference]:
-        """Repair what differs, in the caller's transaction; returns the differences found under locks."""
+        """Repair the differences in the caller's transaction. Return those found under locks."""
         event_digests.lock(connection, [source.digest for source in comparison.reclassified])
         key_ids = {key_id for key_id in comparison.diff.key_ids if key_id > 0}
         key_ids |= _linked_key_ids(comparison.relinked)
@@ -106,7 +109,10 @@ class Refolder:
         return comparison.describe(found)
 
     def find_rejected(self, connection: Connection, event_ids: Collection[int]) -> bool:
-        """Find and remember which of these events, or other sources of their messages, PostgreSQL rejects."""
+        """Find and remember the events that PostgreSQL rejects, among these and the other events of their messages.
+
+        Return whether any was found.
+        """
         batch = self.load(connection, event_ids)
         loaded = {source.event_id: source for source in batch}
         keys_by_name = shadow.find_keys(connection, _message_keys(batch))
@@ -116,7 +122,7 @@ class Refolder:
         return bool(found)
 
     def load(self, connection: Connection, event_ids: Collection[int]) -> list[SourceEvent]:
-        """Parse these events again, except the rejected ones."""
+        """Parse these events again, except those that PostgreSQL rejects."""
         return sources.load(connection, event_ids, self.parser, self.rejected_event_ids)
 
     def _load_linked(self, connection: Connection, key_ids: Collection[int], loaded: dict[int, SourceEvent]) -> None:
@@ -126,7 +132,7 @@ class Refolder:
             loaded |= {source.event_id: source for source in self.load(connection, missing)}
 
     def _retry_rejected(self, connection: Connection, source: SourceEvent) -> SourceEvent:
-        """Try an event that was rejected before and that parses now."""
+        """Retry an event that PostgreSQL rejected earlier and that can be parsed now."""
         rejected = source.stored_reason is not None and source.stored_reason[0] == self.parser.rejected_reason
         if not rejected or not source.parsed_events or self._is_accepted(connection, source):
             return source
@@ -143,7 +149,7 @@ class Refolder:
 
 
 def _parsed_events(connection: Connection, loaded: Iterable[SourceEvent], key_ids: set[int]) -> list[ParsedEvent]:
-    """The parsed events of these sources and of our own sends, in order."""
+    """Return the parsed events of these events and of sends, in order."""
     ours = [event for events in sends.parsed_events(connection, key_ids).values() for event in events]
     by_id = sorted(loaded, key=lambda source: source.event_id)
     return ours + [event for source in by_id for event in source.parsed_events]
@@ -167,7 +173,7 @@ def _linked_key_ids(loaded: Iterable[SourceEvent]) -> set[int]:
 
 
 def _affected_key_ids(relinked: Collection[SourceEvent], keys_by_name: Mapping[MessageKey, LockedKey]) -> set[int]:
-    """The keys that these events were linked to and those that they are about."""
+    """Return the keys that these events were linked to and the keys that they are about now."""
     return _linked_key_ids(relinked) | {keys_by_name[name].key_id for name in _message_keys(relinked)}
 
 

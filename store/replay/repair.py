@@ -1,4 +1,4 @@
-"""Changes the real history to match its shadow; the keys and chats are locked by the caller."""
+"""Changes the real history to match its shadow. The caller has locked the keys and chats."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import LiteralString, TypeAlias, cast
@@ -13,7 +13,7 @@ from store.replay.diff import HistoryDiff, MessageDifference
 from store.replay.sources import SourceEvent
 
 CanonicalChat: TypeAlias = tuple[str, int]
-"""(session_id, chat_id) of the chat that a message is shown in."""
+"""(session_id, chat_id) of the chat in which a message is shown."""
 
 
 def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEvent]) -> None:
@@ -53,7 +53,7 @@ def _canonical_chats(connection: Connection, row_ids: Sequence[int | None]) -> d
 def _feed_changes(
     connection: Connection, diff: HistoryDiff, before: Mapping[int, CanonicalChat], after: Mapping[int, CanonicalChat]
 ) -> list[Change]:
-    """A change for each message that differs, and for each chat that a message left."""
+    """Return a change for each message that differs and for each chat that a message left."""
     published = [Change("message", *after[row_id], row_id) for row_id in sorted(after)]
     left = {head for row_id, head in before.items() if after.get(row_id) != head}
     published += [Change("merge", *head) for head in sorted(left)]
@@ -65,7 +65,7 @@ def _feed_changes(
 
 
 def _find_read(connection: Connection, made: Sequence[MessageDifference], sources: Iterable[SourceEvent]) -> list[int]:
-    """The new shadow rows whose event was another message before, which was read."""
+    """Return the new shadow rows whose event used to be another message, which was read."""
     links = {messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources}
     wanted = {
         one.shadow_id: links[tie]
@@ -95,14 +95,17 @@ def _delete_messages(connection: Connection, row_ids: Sequence[int | None]) -> N
 
 
 def _update_messages(connection: Connection, real_by_shadow: Mapping[int, int]) -> None:
-    """Make real rows what their shadows are; what only they know stays: id, arrived, born, and whether it was read."""
+    """Update real rows to match their shadow rows.
+
+    They keep what only they contain: their id, when they arrived and were created, and whether they were read.
+    """
     if real_by_shadow:
         rows = json_rows.encode({"shadow": shadow, "real": real} for shadow, real in real_by_shadow.items())
         connection.execute(_UPDATE_MESSAGES, {"rows": rows})
 
 
 def _insert_messages(connection: Connection, shadow_ids: Sequence[int], read_shadow_ids: Sequence[int]) -> list[int]:
-    """Make rows that the real history lacks; returns their ids."""
+    """Insert rows that the real history lacks and return their ids."""
     added = connection.execute(_INSERT_MESSAGES, {"shadows": shadow_ids, "read": read_shadow_ids})
     return [cast("int", row_id) for (row_id,) in added]
 
@@ -127,11 +130,11 @@ _UPDATE_MESSAGES: LiteralString = f"""
     SET {message_columns.assignments(_REWRITTEN, "s")}, rev = m.rev + 1,
         unread = CASE
             WHEN m.direction <> s.direction THEN s.unread
-            -- A group's notice is not unread, what a parser takes it for now may be.
+            -- A notice of a group is never unread, but it may no longer count as a notice.
             WHEN c.kind = 'group' AND (m.message_type = 'system') <> (s.message_type = 'system') THEN s.unread
             ELSE m.unread
         END,
-        -- Our own side's number stays what it was when the row was made.
+        -- The number of our own side remains that of the time when the row was inserted.
         from_number = CASE WHEN s.direction = 'incoming' OR m.direction <> s.direction
             THEN s.from_number ELSE m.from_number END,
         to_number = CASE WHEN s.direction = 'outgoing' OR m.direction <> s.direction

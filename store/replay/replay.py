@@ -1,8 +1,8 @@
-"""Replays the history: parses all raw events again and repairs rows that differ, while workers go on writing.
+"""Replays the history: parses all raw events again and repairs rows that differ, while workers continue to write.
 
-A replay runs in steps of a few short transactions, each of which also stores its progress, so an interrupted replay
-resumes. Its stages: retract wrong names, LID evidence and session reports; fold all events again; remove the wrong
-facts that no event replaced; recompute the summaries of all chats.
+A step consists of a few short transactions, which also store the progress, so an interrupted replay can resume. The
+stages are: retract wrong names, LID evidence and session reports; fold all events again; remove wrong facts that no
+event replaced; recompute the summaries of all chats.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from store.replay.report import Difference, ReplayReport, not_yet_counted
 from store.replay.sources import EventParser
 
 _PAGE_SIZE = 200
-"""Facts or chats in one transaction, which locks them."""
+"""The number of facts or chats that one transaction locks."""
 _SUSPECT_WINDOW = 50_000
-"""Events that are searched at a time for those that names, LID evidence and session reports came from."""
+"""The number of events searched at a time for those from which names, LID evidence and session reports came."""
 _SESSION_SETTINGS = {"statement_timeout": "300s"}
-"""Finding those events joins all chats with a window of events."""
+"""Finding those events joins all chats with a window of events, which can take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class ReplayPlan:
     parser: EventParser
     own_phone: str | None = None
     batch_size: int = 512
-    """Events in one step."""
+    """The number of events in one step."""
     dry_run: bool = False
-    """Report differences and change nothing."""
+    """True to report differences without changing anything."""
 
 
 def open_connection(database_url: str, wait_seconds: float = progress.LOCK_WAIT) -> Connection:
-    """A connection that holds the replay lock; raises ReplayRunningError and TransientError."""
+    """Return a connection that holds the replay lock. Raises ReplayRunningError and TransientError."""
     connection = connections.open(database_url, "replay", overrides=_SESSION_SETTINGS, dedicated=True)
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
@@ -55,7 +55,7 @@ def open_connection(database_url: str, wait_seconds: float = progress.LOCK_WAIT)
 
 
 class Replay:
-    """One replay; call `step` until it returns False."""
+    """One replay. Call `step` until it returns False."""
 
     def __init__(self, connection: Connection, plan: ReplayPlan, *, restart: bool = False) -> None:
         self.connection = connection
@@ -74,7 +74,10 @@ class Replay:
             """The last event to replay; grows as events arrive."""
 
     def reconnect(self, connection: Connection) -> None:
-        """Continue on another connection of `open_connection`; not in a dry run, whose state is in its connection."""
+        """Continue on a new connection from `open_connection`.
+
+        A dry run cannot continue, because its state is in its connection.
+        """
         self.connection = connection
         self._suspects = {}
         self._unreplaced = None
@@ -94,7 +97,10 @@ class Replay:
         return f"{self.progress.stage}: event {self.progress.last_event_id:,} of {self.target_event_id:,}"
 
     def step(self) -> bool:
-        """Run the next step; returns whether more remain. Raises TransientError: repeat the step."""
+        """Run the next step and return whether more remain.
+
+        Raises TransientError, after which the step may be repeated.
+        """
         with errors.translated():
             match self.progress.stage:
                 case "retractions":
@@ -112,7 +118,10 @@ class Replay:
     def _record_progress(
         self, differences: Sequence[Difference] = (), *, event_ids: Sequence[int] = (), last_event_id: int | None = None
     ) -> ReplayProgress:
-        """Store the progress of the caller's transaction and return it; it holds once that has committed."""
+        """Store the progress in the caller's transaction and return it.
+
+        It is valid once that transaction has committed.
+        """
         reached = replace(self.progress, report=deepcopy(self.progress.report))
         reached.report.event_count += len(event_ids)
         reached.report.add(not_yet_counted(self.connection, differences))
@@ -163,7 +172,7 @@ class Replay:
             self._start_stage("removals")
 
     def _run_page(self, event_ids: Sequence[int], work: Callable[[], None]) -> None:
-        """Run the work on these events; if PostgreSQL rejects one, mark it, and the next step repeats the work."""
+        """Run `work` on these events. If PostgreSQL rejects an event, mark it, so that the next step skips it."""
         try:
             with errors.translated():
                 work()
@@ -172,7 +181,7 @@ class Replay:
                 raise
 
     def _needs_another_round(self) -> bool:
-        """Whether more than a page of events arrived during the last round, and fewer than during the one before."""
+        """Return whether the last round brought more than a page of new events, but fewer than the round before."""
         last, self.target_event_id = self.target_event_id, sources.last_visible_event(self.connection)
         before, self._last_growth = self._last_growth, self.target_event_id - last
         return self._last_growth > self._plan.batch_size and (before is None or self._last_growth < before)
@@ -192,7 +201,8 @@ class Replay:
             elif not found.differs and not missing:
                 reached = self._record_progress(event_ids=event_ids)
         if missing and not self._plan.dry_run:
-            # Apart from the repair, which takes locks in another order; an interruption repeats this without effect.
+            # Separate from the repair, which takes locks in another order. After an interruption, repeating it has no
+            # effect.
             with connection.transaction():
                 applied = latest_facts.apply_missing(connection, found.sources)
                 reached = self._record_progress(applied, event_ids=() if found.differs else event_ids)

@@ -1,4 +1,4 @@
-"""The report of a replay: differences counted by kind, with a few examples of each."""
+"""Builds the report of a replay: the number of differences by kind, with a few examples of each."""
 
 import hashlib
 from collections import Counter
@@ -15,17 +15,17 @@ _MAX_EXAMPLE_LENGTH = 80
 @dataclass(frozen=True, slots=True)
 class Difference:
     kind: str
-    """Such as `message timestamp` or `event parked to stored`."""
+    """For example `message timestamp` or `event parked to stored`."""
     location: str
     """The message, chat, session or event."""
     before: object
     after: object
     discriminator: str = ""
-    """Distinguishes differences of one kind in one location."""
+    """Distinguishes differences of the same kind at the same location."""
 
     @property
     def identity(self) -> int:
-        """A hash, as a bigint, that a difference keeps when it is found again with further events."""
+        """A hash as a bigint, which stays the same if the difference is found again with further events."""
         text = f"{self.kind}\n{self.location}\n{self.discriminator}".encode(errors="replace")
         return int.from_bytes(hashlib.sha256(text).digest()[:8], signed=True)
 
@@ -33,13 +33,13 @@ class Difference:
 @dataclass(slots=True)
 class ReplayReport:
     event_count: int = 0
-    """Number of events read."""
+    """The number of events read."""
     difference_counts: Counter[str] = field(default_factory=Counter[str])
     examples: dict[str, list[dict[str, object]]] = field(default_factory=dict[str, list[dict[str, object]]])
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> "ReplayReport":
-        """The report that `to_json` returned."""
+        """Return the report from the object that `to_json` returned."""
         return cls(
             cast("int", document.get("events", 0)),
             Counter(cast("dict[str, int]", document.get("differences", {}))),
@@ -54,7 +54,7 @@ class ReplayReport:
                 examples.append({"where": one.location, "was": _truncate(one.before), "now": _truncate(one.after)})
 
     def to_json(self) -> dict[str, object]:
-        """The report as a JSON object."""
+        """Return the report as a JSON object."""
         return {
             "events": self.event_count,
             "differences": dict(sorted(self.difference_counts.items())),
@@ -63,12 +63,15 @@ class ReplayReport:
 
 
 def create_table(connection: Connection) -> None:
-    """Create the temporary table of the differences counted so far."""
+    """Create a temporary table for the differences counted so far."""
     connection.execute("CREATE TEMPORARY TABLE counted_differences (identity bigint PRIMARY KEY)")
 
 
 def not_yet_counted(connection: Connection, differences: Iterable[Difference]) -> list[Difference]:
-    """The differences that were not counted yet; a message is compared again with each event that joins it."""
+    """Return the differences that were not counted yet.
+
+    A message may be compared several times, because another comparison follows each event that joins it.
+    """
     distinct = {one.identity: one for one in differences}
     if not distinct:
         return []

@@ -1,9 +1,9 @@
-"""Retracts names, LID evidence and session reports that the event they came from does not state any more.
+"""Retracts names, LID evidence and session reports that their event no longer states.
 
-Each such fact is stored with the digest of its event: a fact is wrong if that event still has its body and states
-something else. A wrong fact gives way to what its event states of the same subject now. If that is nothing, it stays
-visible in the lowest place, below every event that the replay is about to fold; if none of them replaces it, it is
-removed in the end. A fact whose event was pruned stays.
+Each of these facts is stored with the digest of its event. A fact is wrong if the event still has its body and now
+states something else. It is replaced by what its event now states about the same subject. If the event states nothing,
+the fact stays visible with the lowest precedence, below every event that the replay is about to fold; if none of them
+replaces it, it is removed at the end. A fact whose event was deleted is kept.
 """
 
 from collections import defaultdict
@@ -22,9 +22,9 @@ from store.replay.latest_facts import FactKind, FactRow, LatestFact
 from store.replay.sources import SourceEvent
 
 Suspects: TypeAlias = Mapping[int, Sequence[LatestFact]]
-"""Per event id, the facts of the history that came from it."""
+"""The facts in the history that came from each event, by event id."""
 Replacements: TypeAlias = Mapping[LatestFact, LatestFact | None]
-"""Per fact, what takes its place; None: nothing."""
+"""The replacement of each fact, or None if there is none."""
 
 _STORED_FACTS: LiteralString = """(
     SELECT 'name' AS kind, c.session_id, c.address AS subject, '' AS object, c.own_name_quality::integer AS rank,
@@ -43,7 +43,7 @@ _STORED_FACTS: LiteralString = """(
 
 
 def find_suspects(connection: Connection, after: int, last_event_id: int) -> dict[int, list[LatestFact]]:
-    """The events with these ids that facts of the history came from, sorted."""
+    """Return the events with these ids that facts in the history came from, sorted."""
     found = connection.execute(
         f"""
         SELECT e.event_id, h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
@@ -62,7 +62,7 @@ def find_suspects(connection: Connection, after: int, last_event_id: int) -> dic
 
 
 def find_wrong(suspects: Suspects, events: Iterable[SourceEvent]) -> Replacements:
-    """The facts that these events do not state any more, each with what its event states of the subject instead."""
+    """Return the facts that these events no longer state, with the replacement for each."""
     wrong: dict[LatestFact, LatestFact | None] = {}
     for event in events:
         stated = set(latest_facts.extract(event))
@@ -72,7 +72,7 @@ def find_wrong(suspects: Suspects, events: Iterable[SourceEvent]) -> Replacement
 
 
 def find_unreplaced(connection: Connection) -> list[LatestFact]:
-    """The facts in the lowest place."""
+    """Return the facts with the lowest precedence."""
     found = connection.execute(
         f"""
         SELECT h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
@@ -88,12 +88,12 @@ def find_unreplaced(connection: Connection) -> list[LatestFact]:
 def retract(
     connection: Connection, suspects: Suspects, load: Callable[[], Iterable[SourceEvent]], *, dry_run: bool
 ) -> Replacements:
-    """Replace the facts that the loaded events do not state any more, in the caller's transaction; returns them."""
+    """Replace the facts that the loaded events no longer state, in the caller's transaction. Return them."""
     wrong = find_wrong(suspects, load())
     if not wrong or dry_run:
         return wrong
     locked = _lock(connection, wrong)
-    # Loaded again under the locks: a copy of an event may have dated a fact anew.
+    # The events are loaded again under the locks, because a new copy of an event may have changed the date of a fact.
     still_wrong = find_wrong(suspects, load())
     wrong = {fact: still_wrong[fact] for fact in wrong if fact in still_wrong}
     lowest = {fact: replace(fact, rank=0, effective_at=0, digest=b"") for fact in wrong}
@@ -102,19 +102,19 @@ def retract(
 
 
 def remove(connection: Connection, facts: Collection[LatestFact]) -> None:
-    """Remove these facts, in the caller's transaction."""
+    """Remove these facts in the caller's transaction."""
     _replace(connection, _lock(connection, facts), dict.fromkeys(facts))
 
 
 def _lock(connection: Connection, facts: Collection[LatestFact]) -> dict[ChatAddress, Chat]:
-    """Lock the chats whose names and addresses may change when these facts are replaced."""
+    """Lock the chats whose names or addresses may change when these facts are replaced."""
     lids = {(one.session_id, one.subject) for one in facts if one.kind == "alias"}
     names = {(one.session_id, one.subject) for one in facts if one.kind == "name"}
     return chats.lock(connection, names | lid_aliases.related(connection, lids))
 
 
 def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacements: Replacements) -> None:
-    """Store each replacement, or remove the fact where there is none; a fact that changed meanwhile stays."""
+    """Store each replacement, or remove the fact if there is none. Facts that changed in the meantime are kept."""
     known_accounts = accounts.lock(connection)
     folding = Fold(connection, [], [], {}, locked, known_accounts)
     lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
@@ -140,7 +140,7 @@ def _replace_report(column: LiteralString) -> LiteralString:
     return f"""
         UPDATE sessions
         SET {column} = %(new_value)s, {column}_at = %(new_at)s, {column}_digest = %(new_digest)s, rev = rev + 1,
-            -- A state is none of them.
+            -- This does not include states.
             phones = array_remove(phones, %(value)s)
         WHERE session_id = %(session_id)s AND {column}_at = %(effective_at)s AND {column}_digest = %(digest)s
     """  # noqa: S608 - literals

@@ -1,7 +1,7 @@
-"""Folds events into a shadow of the history: temporary tables, to be compared with the real ones.
+"""Folds events into a shadow of the history: temporary tables that are compared with the real ones.
 
-The temporary tables have the names of the real ones, so the statements of the fold work on either, depending on the
-search path. A comparison writes no WAL, takes no row locks and leaves no dead rows.
+The temporary tables have the same names as the real ones, so the search path decides which of them the statements of
+the fold use. A comparison writes no WAL, takes no row locks and leaves no dead rows.
 """
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from store.postgres.connections import Connection
 
 
 def create_tables(connection: Connection) -> None:
-    """Create the temporary tables of this connection; unqualified names still mean the real tables."""
+    """Create the temporary tables of this connection. Unqualified names still refer to the real tables."""
     connection.execute(
         """
         SET search_path TO public, pg_temp;
@@ -30,7 +30,7 @@ def create_tables(connection: Connection) -> None:
         CREATE TEMPORARY TABLE message_updates (
             LIKE public.message_updates INCLUDING CONSTRAINTS, PRIMARY KEY (key_id, kind, digest)
         ) ON COMMIT DELETE ROWS;
-        -- Only the columns that statements about messages read; a shadow may need chats that do not exist yet.
+        -- Only the columns that statements about messages read. A shadow may need chats that do not exist yet.
         CREATE TEMPORARY TABLE chats (
             chat_id bigint PRIMARY KEY, session_id text NOT NULL, address text NOT NULL, merged_into bigint,
             canonical_chat_id bigint NOT NULL GENERATED ALWAYS AS (coalesce(merged_into, chat_id)) STORED
@@ -41,14 +41,14 @@ def create_tables(connection: Connection) -> None:
 
 @contextmanager
 def shadow_search_path(connection: Connection) -> Generator[None]:
-    """Within the block, in a transaction, unqualified names mean the temporary tables where they exist."""
+    """Make unqualified names refer to the temporary tables, if they exist, within the block and the transaction."""
     connection.execute("SET LOCAL search_path TO pg_temp, public")
     yield
     connection.execute("SET LOCAL search_path TO public, pg_temp")
 
 
 def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> dict[MessageKey, LockedKey]:
-    """The keys, not locked; missing ones get negative ids."""
+    """Return the keys without locking them. Missing ones get negative ids."""
     found = connection.execute(
         """
         SELECT s.session_id, k.message_id, k.key_id, k.has_tombstone
@@ -67,7 +67,7 @@ def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> d
 
 
 def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> dict[ChatAddress, Chat]:
-    """The chats and their canonical chats, not locked; missing ones get negative ids."""
+    """Return the chats and their canonical chats without locking them. Missing ones get negative ids."""
     found = connection.execute(
         """
         SELECT c.session_id, c.address, c.chat_id, canonical.chat_id, canonical.session_id, canonical.address
@@ -92,14 +92,14 @@ class ShadowScope:
 
     key_ids: Collection[int]
     locked_keys: Mapping[MessageKey, LockedKey]
-    """The keys that a source is about; the others have lost their sources."""
+    """The keys that an event is about. The others no longer have any event."""
     chats_by_address: Mapping[ChatAddress, Chat]
 
 
 def build(connection: Connection, events: Sequence[ParsedEvent], scope: ShadowScope, own_phone: str | None) -> None:
     """Fold the facts about these keys, and no others, into an empty shadow.
 
-    A key with a pruned source starts with its real rows, because its remaining sources are not all of them.
+    A key that has lost an event starts with its real rows, because the remaining events do not contain everything.
     """
     keys = scope.locked_keys
     known_accounts = accounts.lock(connection)
@@ -160,7 +160,7 @@ def _copy_pruned(connection: Connection, key_ids: Collection[int], events: Itera
 
 
 def _restore_content_rank(connection: Connection) -> None:
-    """Restore the rank of content that no source replaced: a pruned source may have had the message as well."""
+    """Restore the rank of content that no event replaced, because a deleted event may have contained the message."""
     connection.execute(
         """
         UPDATE pg_temp.whatsapp_messages AS s
@@ -176,7 +176,7 @@ _COPY_PRUNED_UPDATES: LiteralString = f"""
     INSERT INTO pg_temp.message_updates ({message_columns.names(message_columns.UPDATE)})
     SELECT {message_columns.names(message_columns.UPDATE, "m")}
     FROM message_updates AS m
-    -- An event at hand is folded again.
+    -- An event that is present is folded again.
     WHERE m.key_id = ANY(%(keys)s) AND NOT m.digest = ANY(%(digests)s)
 """  # noqa: S608 - assembled from literals only, which the type proves
 
@@ -184,7 +184,7 @@ _UNRANKED = tuple(column for column in message_columns.STORED if column.name != 
 _COPY_PRUNED_MESSAGES: LiteralString = f"""
     INSERT INTO pg_temp.whatsapp_messages ({message_columns.names(_UNRANKED)}, unread, content_rank)
     SELECT {message_columns.names(_UNRANKED, "m")}, m.unread,
-        -- Content of an event at hand gives way to what that event says now.
+        -- Content from an event that is present is replaced by what that event states now.
         CASE WHEN m.content_tie = ANY(%(ties)s) THEN -1 ELSE m.content_rank END
     FROM whatsapp_messages AS m
     WHERE m.key_id = ANY(%(keys)s)

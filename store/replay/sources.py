@@ -19,9 +19,9 @@ from store.postgres.connections import Connection
 SetAsideReason: TypeAlias = tuple[str, str | None, str | None]
 """Why an event is parked or noise: (reason, session_id, event)."""
 _MAX_TRANSACTION_SECONDS = 30.0
-"""Seconds after which no transaction of a worker still runs (store/postgres/connections.py)."""
+"""In seconds. No transaction of a worker runs longer than this (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20
-"""Bytes of bodies in one page."""
+"""The size of the bodies in one page."""
 _SourceRow: TypeAlias = tuple[
     int, bytes, bytes, list[int], int, int, str, str | None, str | None, str | None, str | None
 ]
@@ -32,54 +32,55 @@ class EventParser:
     """The parser of a replay, and how it classifies events that it does not parse."""
 
     parse: Callable[[str | None, bytes], Outcome]
-    """Of a sender (store/model/batches.py) and a body."""
+    """Parses a body from a sender (store/model/batches.py)."""
     name: str
-    """Identifies this version of the parser."""
+    """The version of the parser."""
     rejected_reason: str
-    """The parked reason of events that parse but that PostgreSQL rejects."""
+    """The reason with which events are parked that can be parsed, but that PostgreSQL rejects."""
     poison_reason: str
-    """The parked reason of events that kill the worker that parses them; they are not parsed."""
+    """The reason with which events are parked that kill the worker which parses them. They are not parsed again."""
     suppressions: SuppressionCache = field(default_factory=SuppressionCache)
-    """The erased people; an event that turns out to be about one of them is dropped."""
+    """The suppressions of erased people. An event that proves to be about one of them is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """A raw event with its stored outcome and its current one."""
+    """A raw event with its stored and its current outcome."""
 
     event_id: int
     digest: bytes
     linked_key_ids: frozenset[int]
-    """The keys of the messages that it is linked to."""
+    """The keys of the messages that the event is linked to."""
     stored_outcome: str
     stored_reason: SetAsideReason | None
     sender: str | None
     outcome: Outcome
-    """The outcome under the current parser, without the facts about erased people."""
+    """The outcome under the current parser, without facts about erased people."""
     is_partly_forgotten: bool
-    """Some of its facts are about erased people, so its body must not stay."""
+    """True if some facts are about erased people, so that the body must be deleted."""
     first_received_at: int
-    """Its first known receipt, in ms."""
+    """The time of the first known receipt in ms."""
     last_received_at: int
-    """Its last known receipt, in ms."""
+    """The time of the last known receipt in ms."""
     parsed_events: Sequence[ParsedEvent]
-    """One per session and receipt that dates something, the earliest receipt first."""
+    """One for each session and each receipt that dates something, earliest receipt first."""
     message_keys: frozenset[MessageKey]
-    """The keys of the messages that it is about now."""
+    """The keys of the messages that the event is about now."""
     accounts: Accounts
 
     @property
     def current_reason(self) -> SetAsideReason | None:
-        """The reason for which it is parked or noise now, if it is."""
+        """The reason why the event is now parked or noise, or None if it is neither."""
         if self.outcome.kind not in set_aside_events.KINDS:
             return None
         return self.outcome.reason or "unknown", self.outcome.session_id, self.outcome.event_type
 
 
 def last_visible_event(connection: Connection) -> int:
-    """The greatest event id, once all events below it are visible.
+    """Return the greatest event id once all events below it are visible.
 
-    Ids are assigned before COMMIT, so smaller ids may commit later: this waits for the transactions that run now.
+    Ids are assigned before COMMIT, so smaller ids may become visible later. The function waits for the transactions
+    that are running when it is called.
     """
     row = connection.execute(
         "SELECT coalesce(max(e.event_id), 0), pg_snapshot_xmax(pg_current_snapshot())::text FROM raw_events AS e"
@@ -93,7 +94,7 @@ def last_visible_event(connection: Connection) -> int:
 
 
 def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: int) -> list[int]:
-    """The next event ids, sorted; at most `limit` of them and about 8 MiB of bodies."""
+    """Return the next event ids in order, at most `limit` of them and about 8 MiB of bodies."""
     found = connection.execute(
         """
         SELECT e.event_id, octet_length(e.body) FROM raw_events AS e
@@ -107,7 +108,7 @@ def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: i
 
 
 def first_within_limit(connection: Connection, event_ids: Collection[int]) -> list[int]:
-    """The first of these ids, with about 8 MiB of bodies; at least one, unless none has a body."""
+    """Return the first of these ids, with about 8 MiB of bodies, but at least one that has a body, if any."""
     found = connection.execute(
         "SELECT e.event_id, octet_length(e.body) FROM raw_events AS e WHERE e.event_id = ANY(%s) ORDER BY e.event_id",
         [list(event_ids)],
@@ -124,7 +125,7 @@ def _within_byte_limit(found: Iterable[tuple[int, int]]) -> list[int]:
 def load(
     connection: Connection, event_ids: Collection[int], parser: EventParser, rejected: Collection[int] = ()
 ) -> list[SourceEvent]:
-    """Parse these events again, sorted by id; `rejected` are the ids of those that PostgreSQL rejects.
+    """Parse these events again. Return them sorted by id. `rejected` are the ids of events that PostgreSQL rejects.
 
     Raises SuppressionKeyError.
     """
@@ -168,7 +169,8 @@ def _source_from_row(
     parsed: tuple[ParsedEvent, ...] = ()
     # An erased event stays erased, even if its body still exists.
     if stored_outcome != "forgotten":
-        # Event ids grow with the position in the batch, so they break ties between receipts as it does.
+        # Event ids increase with the position in the batch, so they order events with the same time of receipt in the
+        # same way.
         parsed = tuple(
             each
             for receipt in sorted({first, last})

@@ -1,4 +1,4 @@
-"""Recomputes the summaries of canonical chats: name, last message, unread count, waiting time."""
+"""Recomputes the summaries of canonical chats: name, last message, unread count and waiting time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
@@ -11,7 +11,7 @@ _COMPARED_COLUMNS = ("name", "last_timestamp", "unread", "waiting_since")
 
 
 def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequence[int], list[Difference]]:
-    """Recompute the next page in the caller's transaction; returns the chat ids and the differences."""
+    """Recompute the next page in the caller's transaction. Return the chat ids and the differences."""
     found = connection.execute(
         """
         SELECT c.chat_id, c.session_id, c.address
