@@ -26,9 +26,9 @@ COMMANDS: Sequence[Command] = (
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command with the variables of `.env` that `environ` lacks; return its exit code.
+    """Run the command, with the variables of `.env` that `environ` lacks. Return its exit code.
 
-    store/commands/command.py has the codes.
+    The codes are in store/commands/command.py.
     """
     parser = argparse.ArgumentParser(prog="python -m store", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)

@@ -49,8 +49,8 @@ class HistoryGenerator:
 
     def _write_batches(self) -> None:
         with self._connect() as connection:
-            while (upto := steps.write_batch(connection, self._plan)) is not None:
-                self._print_progress(f"part up to message {upto:,}")
+            while (last_message := steps.write_batch(connection, self._plan)) is not None:
+                self._print_progress(f"part up to message {last_message:,}")
 
     def _build_indexes(self, missing: list[tuple[str, str]]) -> None:
         with self._connect() as connection:

@@ -1,1 +1,1 @@
-"""Finds the sessions of one phone number, and makes their histories one."""
+"""Finds the sessions of one phone number and merges their histories."""

@@ -1,7 +1,8 @@
-"""Joins sessions of one phone number to an account: the number that they report, else that of the configuration.
+"""Joins sessions with the same phone number to an account.
 
-A session that has joined keeps its account, whatever number it reports later, and one that was linked to another number
-does not join by itself (store/history/session_phones.py).
+The number is the one that a session reports, or else the configured one. A session that has joined keeps its account,
+whatever number it reports later. A session that was linked to another number does not join by itself
+(store/history/session_phones.py).
 """
 
 import logging
@@ -17,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def join_due(connection: Connection, configured: Mapping[str, str] | None = None, own_phone: str | None = None) -> int:
-    """Join the sessions of each number that has several; returns the number of accounts that changed.
+    """Join the sessions of each number that has several. Return the number of accounts that changed.
 
-    `configured` has the phone by the name of the sender, with which the ids of its sessions begin (`shop:default`).
-    `own_phone` is the number of SAK's session, if it has one. A number that a session reports goes first.
+    `configured` contains phones by the name of the sender, with which the ids of its sessions begin (`shop:default`).
+    `own_phone` is the number of SAK's session, if configured. A number that a session reports takes precedence.
     """
     with errors.translated():
         sessions = _by_phone(connection, configured or {}, own_phone)
@@ -35,16 +36,16 @@ def join_due(connection: Connection, configured: Mapping[str, str] | None = None
 def _by_phone(
     connection: Connection, configured: Mapping[str, str], own_phone: str | None
 ) -> Mapping[str, Sequence[SessionPhones]]:
-    """The sessions of each number, in the order in which they were first seen."""
+    """Return the sessions of each number, in the order in which they were first seen."""
     found = session_phones.read(connection)
     of_sak = [session.session_id for session in found if ":" not in session.session_id]
     sessions: defaultdict[str, list[SessionPhones]] = defaultdict(list)
     for session in found:
         sender, colon, _ = session.session_id.partition(":")
-        # Of several sessions of SAK, the one that the setting means is not known.
+        # If SAK has several sessions, it is not known which of them the setting means.
         stated = configured.get(sender) if colon else own_phone if len(of_sak) == 1 else None
         phone = session.account or session.latest or session_phones.standard(stated)
-        # What it told as another number would be joined as well, unless the owner states its number.
+        # The history under its other number would be joined as well, unless the owner states the number.
         may_join = session.account is not None or not session.is_relinked or phone == session_phones.standard(stated)
         if phone is not None and may_join:
             sessions[phone].append(session)
@@ -56,7 +57,7 @@ def _is_due(group: Sequence[SessionPhones]) -> bool:
 
 
 def join(connection: Connection, session_numbers: Sequence[int], account: str) -> None:
-    """Join these sessions in the caller's transaction, which waits for all that write the history and holds them up."""
+    """Join these sessions in the caller's transaction, which waits for all writers of the history and holds them up."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.ACCOUNTS])
     connection.execute(
         """

@@ -1,7 +1,8 @@
-"""Merges the history that a session had before it joined its account, in short steps, while workers go on writing.
+"""Merges the earlier history of a session into its account, in short steps, while workers continue to write.
 
-First its message keys become the account's, which changes little; then its chats are merged into those of the primary
-session, page by page, as LIDs are merged into phones. A killed worker's merge is resumed by the next one.
+First the session's message keys are replaced by those of the account, which changes little. Then its chats are merged
+into those of the primary session, page by page, as LIDs are merged into phones. If a worker is killed, the next one
+continues its merge.
 """
 
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ class JoinedSession:
 
 
 def merge_all(connection: Connection) -> int:
-    """Run steps until no session is left to merge; returns their number."""
+    """Run steps until no session is left to merge. Return the number of steps."""
     steps = 0
     while run_step(connection):
         steps += 1
@@ -39,11 +40,15 @@ def merge_all(connection: Connection) -> int:
 
 
 def run_step(connection: Connection) -> bool:
-    """Run one step, in one transaction; returns whether there was one. Raises TransientError: repeat it."""
+    """Run one step in one transaction. Return whether there was one.
+
+    Raises TransientError, after which the call can be repeated.
+    """
     if connection.execute("SELECT FROM account_sessions WHERE NOT is_merged LIMIT 1").fetchone() is None:
         return False
     with connection.transaction():
-        # Before the history's locks, as all its writers take it: an erasure must not miss rows on their way.
+        # Taken before the locks of the history, as all writers do, because an erasure must not miss rows that are being
+        # written.
         suppressions.lock_shared(connection)
         session = _claim(connection)
         if session is None:
@@ -59,7 +64,7 @@ def run_step(connection: Connection) -> bool:
 
 
 def _claim(connection: Connection) -> JoinedSession | None:
-    """The next session that no other worker merges."""
+    """Return the next session that no other worker is merging."""
     row = connection.execute(
         """
         SELECT s.session_number, s.session_id, p.session_id
@@ -76,7 +81,7 @@ def _claim(connection: Connection) -> JoinedSession | None:
 
 
 def _merge_keys(connection: Connection, session: JoinedSession, known_accounts: Accounts) -> bool:
-    """Replace the next keys of the session by the account's; returns False if there are none."""
+    """Replace the next keys of the session by those of the account. Return False if there are none."""
     found = connection.execute(
         """
         SELECT k.message_id FROM message_keys AS k
@@ -99,7 +104,7 @@ def _merge_keys(connection: Connection, session: JoinedSession, known_accounts: 
 
 
 def _merge_chats(connection: Connection, session: JoinedSession, known_accounts: Accounts) -> bool:
-    """Merge the next chats of the session into those of the primary one; returns False if all are."""
+    """Merge the next chats of the session into those of the primary session. Return False if all are merged."""
     page = _unmerged_chats(connection, session)
     if not page:
         return False
@@ -122,7 +127,7 @@ def _merge_chats(connection: Connection, session: JoinedSession, known_accounts:
 
 
 def _unmerged_chats(connection: Connection, session: JoinedSession) -> set[ChatAddress]:
-    """The session's next chats that do not follow those of the primary session, and aliases with its own evidence."""
+    """Return the next chats that do not follow the primary session, and aliases with evidence of their own."""
     found = connection.execute(
         """
         (
@@ -148,7 +153,7 @@ def _unmerged_chats(connection: Connection, session: JoinedSession) -> set[ChatA
 
 
 def _evidence_addresses(connection: Connection, page: Iterable[ChatAddress]) -> set[ChatAddress]:
-    """Both sides of the session's own evidence on these addresses."""
+    """Return both sides of the session's own evidence on these addresses."""
     found = connection.execute(
         """
         SELECT a.session_id, side.address

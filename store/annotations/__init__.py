@@ -1,1 +1,1 @@
-"""Stars, labels and notes, which users add to the history."""
+"""Stores stars, labels and notes, which users add to the history."""

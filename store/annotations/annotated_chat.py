@@ -1,4 +1,4 @@
-"""The one chat that a label or a note is for."""
+"""Finds and locks the one chat that a label or a note belongs to."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class NoChatError(Exception):
-    """There is no chat with this address."""
+    """No chat has this address."""
 
 
 class SeveralChatsError(Exception):
@@ -22,7 +22,7 @@ class SeveralChatsError(Exception):
 
 
 class TooManyError(Exception):
-    """The chat has as many annotations as it may have."""
+    """The chat already has the greatest number of annotations."""
 
 
 def run(connection: Connection, scope: ChatScope, act: Callable[[int], T]) -> T:
@@ -42,6 +42,6 @@ def run(connection: Connection, scope: ChatScope, act: Callable[[int], T]) -> T:
 
 
 def publish(connection: Connection, kind: ChangeKind, chat_id: int) -> None:
-    """Tell readers that the annotations of a locked canonical chat changed."""
+    """Publish that the annotations of a locked canonical chat changed."""
     connection.execute("UPDATE chats AS c SET rev = c.rev + 1 WHERE c.chat_id = %s", [chat_id])
     changes.publish(connection, [Change(kind, *chats.find_canonical(connection, chat_id))])

@@ -1,4 +1,4 @@
-"""Labels: short texts by which users sort chats."""
+"""Stores labels: short texts by which users sort chats."""
 
 from collections.abc import Collection
 
@@ -9,14 +9,14 @@ from store.reading import chat_profile
 from store.reading.chat_scope import ChatScope
 
 MAX_LENGTH = 40
-"""Characters of a label."""
+"""In characters."""
 MAX_PER_CHAT = 20
 
 
 def change(
     connection: Connection, scope: ChatScope, author: str, add: Collection[str], remove: Collection[str]
 ) -> list[str]:
-    """Add and remove labels of a chat; returns those that it has then.
+    """Add and remove labels of a chat. Return the labels that it has afterwards.
 
     Raises NoChatError, SeveralChatsError, TooManyError and TransientError.
     """

@@ -1,4 +1,4 @@
-"""Notes: what users write about a chat, for each other."""
+"""Stores notes, which users write about a chat for each other."""
 
 from store.annotations import annotated_chat
 from store.annotations.annotated_chat import TooManyError
@@ -7,7 +7,7 @@ from store.reading import chat_profile
 from store.reading.chat_scope import ChatScope
 
 MAX_LENGTH = 4_000
-"""Characters of a note."""
+"""In characters."""
 MAX_PER_CHAT = 200
 
 
@@ -16,7 +16,7 @@ class NoNoteError(Exception):
 
 
 def add(connection: Connection, scope: ChatScope, author: str, text: str) -> str:
-    """Add a note to a chat; returns the JSON of all its notes.
+    """Add a note to a chat. Return all notes of the chat as JSON.
 
     Raises NoChatError, SeveralChatsError, TooManyError and TransientError.
     """
@@ -40,7 +40,7 @@ def add(connection: Connection, scope: ChatScope, author: str, text: str) -> str
 
 
 def change(connection: Connection, scope: ChatScope, note_id: int, author: str, text: str | None) -> str:
-    """Replace the text of a note, or delete it if there is none; returns the JSON of all notes of the chat.
+    """Replace the text of a note, or delete the note if `text` is None. Return all notes of the chat as JSON.
 
     Raises NoNoteError, NoChatError, SeveralChatsError and TransientError.
     """

@@ -1,4 +1,4 @@
-"""Stars: marks by which users find a message again."""
+"""Stores stars, by which users find messages again."""
 
 from typing import cast
 
@@ -11,14 +11,14 @@ from store.reading.chat_scope import MEMBERS_CTE, ChatScope
 
 
 def set_star(connection: Connection, scope: ChatScope, message_id: str, *, starred: bool) -> bool:
-    """Star the newest message with this id, or take its star away; returns whether there is such a message.
+    """Add a star to the newest message with this id, or remove it. Return whether there is such a message.
 
-    Hidden copies of the message are starred with it: one of them may be shown later. Raises TransientError.
+    Hidden copies of the message get the same star, because one of them may be shown later. Raises TransientError.
     """
 
     def update(_: list[int]) -> bool:
         position = message_pages.locate(connection, scope, message_id)
-        # A send that is not a message yet has no row to star.
+        # A send without a message has no row to star.
         if position is None or position.id == 0:
             return False
         changed = connection.execute(

@@ -9,7 +9,7 @@ from store.backup import checksum
 from store.postgres import client_programs
 from store.postgres.client_programs import Program, ProgramError
 
-# Entries that every server has, and the recorded migrations: while they are missing, no process is ready.
+# Entries that every server has, and the recorded migrations. While those are missing, no process is ready.
 _EXCLUDED_ENTRIES = re.compile(r"^\d+; \d+ \d+ (?:SCHEMA - public |COMMENT |ACL |TABLE DATA public migrations )")
 _REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public event_digests ", "TABLE DATA public migrations ")
 
@@ -18,15 +18,15 @@ _REQUIRED_ENTRIES = ("TABLE public batches ", "TABLE public event_digests ", "TA
 class BackupArchive:
     path: Path
     server_major: int
-    """The major version of the dumped server."""
+    """The major version of the server that was dumped."""
     migrations: tuple[str, ...]
-    """The migrations of the dumped database, in order."""
+    """The migrations of the dumped database in order."""
     restore_list: str
-    """pg_restore's list of the entries to restore."""
+    """The list of entries to restore, in pg_restore's format."""
 
 
 def inspect(path: Path, pg_restore: Program, environment: Mapping[str, str]) -> BackupArchive:
-    """Read the whole file; raises ProgramError if it is damaged or not a backup of a history."""
+    """Read the whole file. Raises ProgramError if it is damaged or is not a backup of a history."""
     try:
         with path.open("rb") as file:
             is_archive = file.read(5) == b"PGDMP"
@@ -49,7 +49,7 @@ def inspect(path: Path, pg_restore: Program, environment: Mapping[str, str]) -> 
     server = re.search(r"Dumped from database version: (\d+)", entries)
     if server is None:
         raise ProgramError(f"{path} does not contain the version of the dumped PostgreSQL.")
-    # Unpack everything once: a truncated or damaged file is refused before the database is changed.
+    # Unpack everything once, so that a truncated or damaged file is rejected before the database is changed.
     client_programs.run(pg_restore, ["--file=/dev/null", str(path)], environment)
     rows = client_programs.run(pg_restore, ["--data-only", "--table=migrations", "--file=-", str(path)], environment)
     names = sorted(re.findall(r"^(\d[^\t\n]*\.sql)\t", rows, re.MULTILINE))

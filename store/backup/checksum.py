@@ -1,6 +1,6 @@
-"""Ends a backup file with its SHA-256, because pg_restore does not notice all damage.
+"""Appends the SHA-256 to a backup file, because pg_restore does not notice all damage.
 
-pg_restore finds its data by offsets and ignores what follows, so the file stays readable without this program.
+pg_restore finds its data by offsets and ignores what follows, so it can also read the file without this program.
 """
 
 import hashlib
@@ -11,14 +11,17 @@ _LENGTH = len(_PREFIX) + 64
 
 
 def append(path: Path) -> None:
-    """Add the checksum to a complete file."""
+    """Append the checksum to a complete file."""
     with path.open("r+b") as file:
         digest = hashlib.file_digest(file, "sha256")
         file.write(_PREFIX + digest.hexdigest().encode())
 
 
 def is_wrong(path: Path) -> bool:
-    """Whether the file has a checksum of other bytes; a file without one, such as pg_dump's own, is not wrong."""
+    """Return whether the checksum in the file does not match.
+
+    A file without one, such as that of pg_dump, is accepted.
+    """
     with path.open("rb") as file:
         size = max(file.seek(0, 2) - _LENGTH, 0)
         file.seek(size)

@@ -1,4 +1,4 @@
-"""Creates a backup: one file of pg_dump, from one snapshot, while other processes write."""
+"""Creates a backup: one file written by pg_dump, from one snapshot, while other processes write."""
 
 import os
 import secrets
@@ -22,7 +22,7 @@ SCHEMA = "public"
 _SESSION_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 """The snapshot stays open as long as pg_dump reads."""
 _LOCK_WAIT_TIMEOUT = "30s"
-"""The time that pg_dump waits for a migration, the only writer that it conflicts with."""
+"""The time that pg_dump waits for a migration, which is the only writer that conflicts with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Backup:
 
 
 def create(database_url: str, path: Path, environ: Mapping[str, str], on_progress: ProgressCallback) -> Backup:
-    """Back up the database into a new file; `on_progress` is called with a line of text every few seconds.
+    """Back up the database into a new file. `on_progress` is called with a line of text every few seconds.
 
-    The file gets its name when it is complete and on disk. Raises ProgramError and TransientError, and then leaves no
-    file.
+    The file appears under its name when it is complete and on disk. Raises ProgramError and TransientError; no file is
+    left then.
     """
     if os.path.lexists(path):
         raise ProgramError(f"{path} exists, and a backup is never overwritten. Choose another name.")
@@ -66,7 +66,7 @@ def create(database_url: str, path: Path, environ: Mapping[str, str], on_progres
 
 
 def _export_snapshot(connection: Connection) -> str:
-    """Return the name by which pg_dump uses the snapshot of this transaction."""
+    """Return the name under which pg_dump can use the snapshot of this transaction."""
     row = connection.execute("SELECT pg_export_snapshot(), to_regclass('public.migrations') IS NOT NULL").fetchone()
     name, is_ours = cast("tuple[str, bool]", row)
     if not is_ours:
@@ -81,9 +81,9 @@ def _run_pg_dump(
     partial: Path,
     on_progress: ProgressCallback,
 ) -> None:
-    # Created here, readable by the owner only; pg_dump writes into it.
+    # Created here so that only the owner can read it; pg_dump writes into it.
     os.close(private_file.open_descriptor(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    # Owners and privileges belong to the server that the backup is restored into.
+    # Owners and privileges depend on the server into which the backup is restored.
     arguments = ["--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-password"]
     if pg_dump.major >= 14:
         arguments.append("--extension=pg_trgm")
@@ -98,7 +98,7 @@ def _run_pg_dump(
 
 
 def _publish(partial: Path, path: Path) -> None:
-    """Sync the file and give it its name; raises ProgramError if the name was taken meanwhile."""
+    """Sync the file and give it its name. Raises ProgramError if the name was taken in the meantime."""
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     try:

@@ -1,4 +1,4 @@
-"""Restores a backup into a database of any server, ready for workers and readers."""
+"""Restores a backup into a database on any server and prepares it for workers and readers."""
 
 import tempfile
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class DatabaseNotEmptyError(Exception):
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
     applied_migrations: tuple[str, ...]
-    """Migrations that the backup lacked and that were applied."""
+    """The migrations that were applied because the backup lacked them."""
     reapplied_suppressions: int
     """The number of suppressions that were applied again."""
     totals: Ledger
@@ -39,11 +39,11 @@ def restore(
 ) -> RestoreResult:
     """Restore a backup into an empty database, or with `replace` into any database after dropping its tables.
 
-    The whole file is read before anything changes. Processes that are connected meanwhile lose nothing: they retry
-    until all migrations are recorded, which is the last step.
+    The whole file is read before anything changes. Connected processes lose nothing: they retry until all migrations
+    are recorded, which is the last step.
 
     Raises DatabaseNotEmptyError, ProgramError, UnknownMigrationError, SuppressionKeyError and TransientError. The call
-    can be repeated after any of them, with `replace` if tables exist by then.
+    may be repeated after any of them, with `replace` if tables exist by then.
     """
     with connections.open(database_url, "restore", overrides=_SESSION_SETTINGS, dedicated=True) as connection:
         migrator.acquire_lock(connection)
@@ -78,14 +78,14 @@ def restore(
 def _adopt(
     connection: Connection, backup: BackupArchive, environ: Mapping[str, str], on_progress: ProgressCallback
 ) -> RestoreResult:
-    # One migration is recorded last: while it is missing, no process is ready.
+    # One migration is recorded last. While it is missing, no process is ready.
     withheld, *others = backup.migrations
     adopt.reset_server_state(connection, others)
     applied = migrator.apply_pending(connection, unrecorded=[withheld])
     with errors.translated():
-        # The new epoch is valid on whichever timeline this server has. Older backups lacked the column until now.
+        # The new epoch is valid on the timeline of this server. Older backups have no column for it before this point.
         connection.execute("UPDATE feed_epoch SET timeline = NULL")
-        # Workers apply again what the stream still has.
+        # Workers store again what is still in the stream.
         connection.execute("UPDATE database_identity SET generation = gen_random_uuid()")
     on_progress("erasing again")
     suppression_count = requests.reapply(connection, environ)
@@ -97,7 +97,7 @@ def _adopt(
 
 
 def require_compatible(backup: BackupArchive, server_major: int) -> None:
-    """Raise if this version or a server of this major version cannot use the backup."""
+    """Raise an error if this version, or a server of this major version, cannot use the backup."""
     if not backup.migrations:
         raise ProgramError(f"{backup.path} contains no recorded migration and cannot be migrated. Use another backup.")
     migrator.reject_unknown(backup.migrations, migrator.available())
@@ -115,7 +115,7 @@ def _read_number(connection: Connection, query: LiteralString) -> int:
 
 
 def _count_tables(connection: Connection) -> int:
-    """Count tables and views, except those of extensions."""
+    """Count tables and views except those of extensions."""
     return _read_number(
         connection,
         """
@@ -137,7 +137,7 @@ def _count_events(connection: Connection) -> int:
 
 
 def _drop_schema_objects(connection: Connection) -> None:
-    """Drop everything in the schema, with dependents, except objects of extensions."""
+    """Drop everything in the schema, with dependent objects, except objects of extensions."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """

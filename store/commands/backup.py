@@ -18,7 +18,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
-    # SIGTERM ends pg_dump and removes the partial file, as Ctrl-C does.
+    # SIGTERM ends pg_dump and removes the partial file, like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         backup = dump.create(connections.direct_url(environ), options.file, environ, print_progress)

@@ -1,4 +1,4 @@
-"""The interface of a command of `python -m store`, and the exit codes."""
+"""Defines a command of `python -m store`, and the exit codes."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ OK, INCOMPLETE, CANNOT_RUN, UNKNOWN = 0, 1, 2, 3
 """Exit codes: done; done in part, or events are lost; the command could not run; the result is unknown."""
 
 CommandFunction: TypeAlias = Callable[[Namespace, Mapping[str, str]], int]
-"""Takes the arguments and the environment, returns the exit code; store/__main__.py prints StoreErrors."""
+"""Takes the arguments and the environment and returns the exit code. store/__main__.py prints StoreErrors."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from store.doctor import checks
 from store.doctor.finding import Finding, Severity
 
 EXIT_CODES: Mapping[Severity, int] = {"ok": 0, "warning": 1, "broken": 2}
-"""By the worst finding, as in Nagios."""
+"""The exit code for the worst finding, as in Nagios."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

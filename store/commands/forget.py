@@ -42,7 +42,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="erase only in this session and the others of its account; default: in all",
     )
     parser.add_argument("--yes", action="store_true", help="erase; without it only count")
-    parser.add_argument("--reapply", action="store_true", help="after a restore: erase again all in DATA_DIR's list")
+    parser.add_argument(
+        "--reapply", action="store_true", help="after a restore: repeat all erasures in DATA_DIR's list"
+    )
     parser.add_argument(
         "--quarantine-only",
         action="store_true",
@@ -90,7 +92,8 @@ def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
         subject = lock_retry.retry_on_lock(
             lambda: requests.record(connection, key_store, people[0], session_id), jobs.STEP_RETRY_SECONDS
         )
-        # First, because a worker may erase the rest, and with it the only record of the person's other addresses.
+        # The quarantine comes first, because a worker may erase the rest, and with it the only record of the person's
+        # other addresses.
         code = _run_in_quarantine(subject, environ, erase=True)
         jobs.run_all(connection, key_store, keep_counts)
         print(f"Erased, with {len(subject.addresses)} known addresses:")
@@ -103,7 +106,7 @@ def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The addresses, none with `--reapply`. Raises _UsageError."""
+    """Return the addresses, or none with `--reapply`. Raises _UsageError."""
     if options.reapply == bool(options.addresses) or (options.reapply and options.quarantine_only):
         raise _UsageError("Name an address, or use --reapply.")
     if max(len(options.addresses), len(options.sessions)) > 1 and not options.quarantine_only:
@@ -127,7 +130,7 @@ def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[st
 
 
 def _run_in_quarantine(subject: ErasureSubject, environ: Mapping[str, str], *, erase: bool) -> int:
-    """Erase or count in the quarantine of this host, and print how many webhooks; returns the exit code."""
+    """Erase or count webhooks in the quarantine of this host and print their number. Return the exit code."""
     path = quarantine.path(environ)
     try:
         if erase and path.parent.exists():

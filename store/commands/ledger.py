@@ -1,4 +1,4 @@
-"""`ledger`: prints the account of all events, and whether any are lost; records losses that a person accepts."""
+"""`ledger`: prints the account of all events and whether any are lost, and records losses that a person accepts."""
 
 import argparse
 import getpass

@@ -1,4 +1,4 @@
-"""`raw`: prints the latest raw events, and follows new ones."""
+"""`raw`: prints the latest raw events and follows new ones."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from store.postgres import connections, errors
 from store.reading import raw_tail
 
 POLL_SECONDS = 0.25
-"""Seconds between two polls."""
+"""The time between two polls, in seconds."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

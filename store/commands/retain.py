@@ -1,4 +1,4 @@
-"""`retain`: deletes raw events and messages by age; without `--yes` it only counts."""
+"""`retain`: deletes raw events and messages by age. Without `--yes` it only counts."""
 
 import argparse
 import json
@@ -20,9 +20,9 @@ from store.retention.ages import Age, AgeError
 from store.retention.expired_events import RetentionPolicy
 
 PROGRESS_SECONDS = 5.0
-"""Seconds between two lines of progress."""
+"""The time between two lines of progress, in seconds."""
 _SESSION_SETTINGS = {"statement_timeout": "3600s", "idle_in_transaction_session_timeout": "60s"}
-"""Counting everything that expired takes long."""
+"""Counting everything that has expired takes long."""
 Step = TypeVar("Step")
 
 
@@ -92,7 +92,7 @@ def _print_preview(connection: Connection, policy: RetentionPolicy | None, befor
 
 
 def _delete(connection: Connection, policy: RetentionPolicy | None, before: int | None, *, as_json: bool) -> int:
-    """Delete the raw events of this policy, and the messages before this time, in ms."""
+    """Delete raw events according to the policy, and messages before a time in ms."""
     sums = Counter[str]()
     dropped: list[str] = []
     busy: list[str] = []
@@ -120,7 +120,7 @@ def _delete(connection: Connection, policy: RetentionPolicy | None, before: int 
 
 
 def _with_progress(steps: Iterator[Step], name: str, sums: Counter[str]) -> Iterator[Step]:
-    """Yield the steps and print the progress."""
+    """Yield the steps while printing the progress."""
     printed_at = time.monotonic()
     for step in steps:
         yield step

@@ -1,1 +1,1 @@
-"""Checks everything that the history depends on, and names a remedy for each problem."""
+"""Checks everything that the history depends on and reports a remedy for each problem."""

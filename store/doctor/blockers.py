@@ -1,4 +1,4 @@
-"""Checks what holds back vacuum and the change feed: old transactions and idle replication slots."""
+"""Checks for old transactions and idle replication slots, which hold back vacuum and the change feed."""
 
 from typing import cast
 
@@ -8,12 +8,12 @@ from store.feed import pruning
 from store.postgres.connections import Connection
 
 _WARN_SECONDS, _BROKEN_SECONDS = 60, 900
-"""Our own transactions last 20 s at most."""
+"""In seconds. Our own transactions last at most 20 s."""
 _GIB = 1 << 30
 
 
 def oldest_transaction(connection: Connection) -> list[Finding]:
-    """The oldest transaction of any client. Its query is not shown, because it may contain messages."""
+    """Check the oldest transaction of any client. Its query is not shown, because it may contain messages."""
     row = connection.execute(
         """
         SELECT extract(epoch FROM clock_timestamp() - a.xact_start)::float8, a.pid, a.state, a.application_name
@@ -58,7 +58,7 @@ def feed_lag(connection: Connection) -> list[Finding]:
 
 
 def replication_slots(connection: Connection) -> list[Finding]:
-    """A slot without a reader keeps the write-ahead log until the disk is full."""
+    """Check for replication slots without a reader, which keep the write-ahead log until the disk is full."""
     rows = connection.execute(
         """
         SELECT s.slot_name, s.active, s.wal_status,

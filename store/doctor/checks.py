@@ -1,4 +1,4 @@
-"""Runs all checks, each after those that it depends on."""
+"""Runs all checks, each after the checks that it depends on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from store.postgres import connections, errors
 from store.postgres.connections import Connection, DatabaseUrlError
 
 CHECK_TIMEOUT = 15.0
-"""Seconds that PostgreSQL has for one check."""
+"""The time limit for PostgreSQL in one check, in seconds."""
 CHECKS: Sequence[Callable[[Connection], list[Finding]]] = (
     *server.CHECKS,
     *blockers.CHECKS,
@@ -30,17 +30,17 @@ CHECKS: Sequence[Callable[[Connection], list[Finding]]] = (
     disks.postgresql_space,
 )
 _UNDEFINED_OBJECT_CODES = {"42P01", "42703", "42883"}
-"""SQLSTATEs of a missing table, column and function."""
+"""The SQLSTATEs for a missing table, column and function."""
 READ_ONLY = {"default_transaction_read_only": "on"}
 
 
 def run(environ: Mapping[str, str]) -> list[Finding]:
-    """Run all checks. A check that fails is a finding, too; raises nothing for what it checks."""
+    """Run all checks. A check that fails becomes a finding; it raises no error."""
     return [*check_database(environ), *replica.check(environ), *worker_report.check(environ), *check_machine(environ)]
 
 
 def check_machine(environ: Mapping[str, str]) -> list[Finding]:
-    """The checks that need no server."""
+    """Run the checks that need no server."""
     return [
         folders(environ),
         *disks.free_space(environ),
@@ -52,7 +52,7 @@ def check_machine(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def folders(environ: Mapping[str, str]) -> Finding:
-    """The folders that the command looked in: the current one for `.env`, and DATA_DIR."""
+    """Report the folders that the command uses: the current one for `.env`, and DATA_DIR."""
     data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
     found = "was read" if Path(".env").exists() else "does not exist"
     message = f"DATA_DIR is {data_dir}; {Path('.env').absolute()} {found}."
@@ -63,7 +63,7 @@ def folders(environ: Mapping[str, str]) -> Finding:
 
 
 def check_database(environ: Mapping[str, str]) -> list[Finding]:
-    """The checks of PostgreSQL and of the flow of events."""
+    """Run the checks of PostgreSQL and of the flow of events."""
     try:
         url = connections.direct_url(environ)
     except DatabaseUrlError as error:

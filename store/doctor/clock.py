@@ -1,14 +1,18 @@
-"""Compares two clocks: ingest dates receipts, PostgreSQL the stream's status, and Redis the stream."""
+"""Checks that two clocks agree.
+
+Ingest dates receipts, PostgreSQL the stream's status, and Redis the stream's entries.
+"""
 
 from store.doctor import finding
 from store.doctor.finding import Finding
 
 WARN_SECONDS, BROKEN_SECONDS = 2.0, 60.0
-"""The ledger treats a status older than 5 s as unknown; messages without a credible time get the time of receipt."""
+"""In seconds. The ledger ignores a status older than 5 s, and messages without a credible time get the time of receipt.
+"""
 
 
 def check_offset(name: str, owner: str, offset_seconds: float) -> Finding:
-    """Judge a clock that is this many seconds ahead of this machine's."""
+    """Return a finding for a clock that is this many seconds ahead of this machine's clock."""
     direction = "ahead of" if offset_seconds > 0 else "behind"
     if abs(offset_seconds) <= WARN_SECONDS:
         return finding.ok(name, f"{owner} clock and this machine's agree within {WARN_SECONDS:g} s.")

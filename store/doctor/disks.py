@@ -1,4 +1,4 @@
-"""Checks free disk space, PostgreSQL's if it is on this machine, and the spool files."""
+"""Checks the free disk space (PostgreSQL's too, if it is on this machine) and the spool files."""
 
 import fcntl
 import os
@@ -16,14 +16,14 @@ from store.postgres.connections import Connection
 _GIB = 1 << 30
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _EMPTY_SPOOL_BYTES = 64 << 10
-"""A spool file in use cannot be read; one without events is smaller than this."""
+"""A spool file in use cannot be read. A spool file without events is smaller than this."""
 SPOOL_IN_USE_REMEDY = (
     "Find out why Redis did not confirm (findings about Redis, ingest's /readyz). The spool drains by itself."
 )
 
 
 def free_space(environ: Mapping[str, str]) -> list[Finding]:
-    """Free space of DATA_DIR and SPOOL_DIR, and whether the spool could grow to its limit."""
+    """Check the free space of DATA_DIR and SPOOL_DIR, and whether the spool can grow to its limit."""
     data_dir, spool_dir = _data_and_spool_dirs(environ)
     findings = [_space_finding("disk.data", "DATA_DIR", data_dir), _space_finding("disk.spool", "SPOOL_DIR", spool_dir)]
     limit = environ.get("SPOOL_MAX_BYTES", "").strip()
@@ -37,7 +37,7 @@ def free_space(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def postgresql_space(connection: Connection) -> list[Finding]:
-    """Free space of PostgreSQL's data folder, if the server is on this machine and shows the folder."""
+    """Check the free space of PostgreSQL's data folder, if the server is on this machine and reveals the folder."""
     host = connection.info.host
     row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'").fetchone()
     if not (host.startswith("/") or host in _LOCAL_HOSTS) or row is None:
@@ -49,7 +49,10 @@ def postgresql_space(connection: Connection) -> list[Finding]:
 
 
 def spool_files(environ: Mapping[str, str]) -> list[Finding]:
-    """Spool files on this machine: one that ingest holds drains by itself; others wait for an ingest."""
+    """Check the spool files on this machine.
+
+    A file that an ingest holds drains by itself; others wait for an ingest.
+    """
     name = "spool.files"
     _, folder = _data_and_spool_dirs(environ)
     abandoned = held = 0
@@ -76,7 +79,7 @@ def spool_files(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def quarantine(environ: Mapping[str, str]) -> list[Finding]:
-    """Webhooks on this machine whose signature fits no secret (ingest/quarantine/quarantine.py)."""
+    """Check for webhooks on this machine whose signature fits no secret (ingest/quarantine/quarantine.py)."""
     name = "secrets.quarantine"
     path = quarantine_file.path(environ)
     try:
@@ -92,16 +95,16 @@ def quarantine(environ: Mapping[str, str]) -> list[Finding]:
     message = f"{events} webhooks ({size_bytes} bytes) are kept whose signature fits no secret of ingest."
     remedy = (
         "If SAK sent them, add its secret (`python -m api sak register --url … --write-env .env`): ingest then stores"
-        " them. What a stranger sent is deleted after seven days."
+        " them. Others are deleted after seven days."
     )
     return [finding.warning(name, message, remedy)]
 
 
 def _count_events(path: Path) -> int | None:
-    """The number of events in a file; None if a process holds it."""
+    """Return the number of events in a file, or None if a process holds it."""
     with path.with_suffix(".lock").open("rb") as lock:
         try:
-            # The lock of ingest: an ingest that starts meanwhile retries.
+            # Takes the lock of ingest. An ingest that starts in the meantime retries.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
@@ -128,7 +131,7 @@ def _space_finding(name: str, label: str, folder: Path) -> Finding:
 
 
 def _nearest_existing(folder: Path) -> Path:
-    """The folder, or its nearest existing parent."""
+    """Return the folder, or its nearest existing parent."""
     folder = folder.absolute()
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent

@@ -14,12 +14,12 @@ _DAY = 86_400
 _MAX_REASONS = 5
 _RELINKED_REMEDY = (
     "Link the new number to a session of its own, under a new name at the gateway, and this session to its old number"
-    " again. What was told in between stays where it is. See docs/senders.md."
+    " again. Messages received in between stay where they are. See docs/senders.md."
 )
 
 
 def worker_alive(connection: Connection) -> list[Finding]:
-    """Any worker counts: each records the status of the stream."""
+    """Check that a worker runs. It may be any worker, because each of them records the status of the stream."""
     row = connection.execute(
         """
         SELECT extract(epoch FROM now() - s.as_of)::float8, extract(epoch FROM now() - s.oldest_at)::float8, s.length,
@@ -49,7 +49,7 @@ def _last_drain(failure: str | None) -> Finding:
     if failure is None:
         return finding.ok(name, "The last drain did not fail.")
     remedy = (
-        "Look the code up: 55P03 and 57014 mean that another session holds a lock (finding postgresql.transactions),"
+        "Look up the code: 55P03 and 57014 mean that another session holds a lock (finding postgresql.transactions),"
         " 53100 that PostgreSQL's disk is full, 25006 that it is read-only. Nothing is lost meanwhile."
     )
     return finding.broken(name, f"The last drain of a worker failed: {failure}.", remedy)
@@ -77,7 +77,7 @@ def ledger_balance(connection: Connection) -> list[Finding]:
 
 
 def reported_spools(connection: Connection) -> list[Finding]:
-    """The spools that ingest processes reported within the last minute."""
+    """Report the events that ingest processes reported in their spools within the last minute."""
     row = connection.execute(
         """
         SELECT count(*) FILTER (WHERE w.spooled > 0), coalesce(sum(w.spooled), 0)::bigint
@@ -117,9 +117,9 @@ def parked_events(connection: Connection) -> list[Finding]:
 
 
 def session_activity(connection: Connection) -> list[Finding]:
-    """For each session, the types of event that never arrived, and whether it fell silent within the last week.
+    """Report for each session the types of event that never arrived, and whether the session fell silent within a week.
 
-    A session that was first heard of within a day may wait for its first message.
+    A session that was first seen within the last day may still wait for its first message.
     """
     rows = connection.execute(
         """
@@ -158,7 +158,7 @@ def session_activity(connection: Connection) -> list[Finding]:
 
 
 def session_numbers(connection: Connection) -> list[Finding]:
-    """Sessions that were linked to another number: what they tell belongs to that one."""
+    """Check for sessions that were linked to another number, because their new history belongs to that number."""
     name = "sessions.numbers"
     findings: list[Finding] = []
     for session in session_phones.read(connection):
@@ -166,24 +166,24 @@ def session_numbers(connection: Connection) -> list[Finding]:
             continue
         if session.account is not None:
             message = (
-                f"Session {session.session_id} was linked to another number than its account's. What it tells is shown"
-                " in the conversations of the account, and its number does not become an account."
+                f"Session {session.session_id} was linked to another number than its account's. Its new messages are"
+                " shown in the conversations of the account, and its number does not become an account."
             )
         else:
             message = (
-                f"Session {session.session_id} was linked to {len(session.reported)} numbers. Its conversations are"
-                " those of all, and it is not joined with other sessions of its number."
+                f"Session {session.session_id} was linked to {len(session.reported)} numbers. It has the conversations"
+                " of all of them, and it is not joined with other sessions of its number."
             )
         findings.append(finding.warning(name, message, _RELINKED_REMEDY))
     return findings or [finding.ok(name, "No session was linked to another number.")]
 
 
 def lid_contradictions(connection: Connection) -> list[Finding]:
-    """Phones that several LIDs claim: the gateway guessed, so none of these LIDs is shown as the phone."""
+    """Check for phones that several LIDs claim. The gateway guessed, so none of these LIDs is shown as the phone."""
     name = "identities.contradictions"
     if (count := operations.count_contradictions(connection)) == 0:
         return [finding.ok(name, "No phone is claimed by several LIDs.")]
-    message = f"The gateway says of {count} phones that they belong to several LIDs; these LIDs are chats of their own."
+    message = f"The gateway reports several LIDs for {count} phones; these LIDs are shown as separate chats."
     remedy = "`GET /api/sessions` lists them. Update the gateway: older versions guess the phone of a LID."
     return [finding.warning(name, message, remedy)]
 

@@ -1,4 +1,4 @@
-"""The result of one check: a severity for monitors, a message and a remedy."""
+"""Defines the result of a check: a severity for monitors, a message and a remedy."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal, Self, TypeAlias, cast, get_args
@@ -9,19 +9,19 @@ Severity: TypeAlias = Literal["ok", "warning", "broken"]
 @dataclass(frozen=True, slots=True)
 class Finding:
     name: str
-    """Words with dots that identify the check, the same in every version."""
+    """Dotted words that identify the check and never change."""
     severity: Severity
     message: str
     """Contains no secret, no address and no text of a message."""
     remedy: str | None = None
-    """The next step; None if nothing is wrong."""
+    """The next step, or None if nothing is wrong."""
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, object]) -> Self:
-        """Raises KeyError, TypeError or ValueError if the document is not a finding."""
+        """Return the finding in the document. Raises KeyError, TypeError or ValueError if it contains none."""
         if document["severity"] not in get_args(Severity):
             raise ValueError(f"unknown severity {document['severity']!r}")
         remedy = document.get("remedy")
@@ -48,7 +48,7 @@ def broken(name: str, message: str, remedy: str) -> Finding:
 def by_threshold(  # noqa: PLR0913, PLR0917 - a value, two thresholds and the texts
     name: str, value: float, warning_above: float, broken_above: float, message: str, remedy: str
 ) -> Finding:
-    """OK up to the first threshold, broken above the second."""
+    """Return a finding that is ok up to the first threshold and broken above the second."""
     if value <= warning_above:
         return ok(name, message)
     return (broken if value > broken_above else warning)(name, message, remedy)

@@ -1,4 +1,4 @@
-"""Checks indexes (missing, invalid, unused) and dead rows."""
+"""Checks for missing, invalid and unused indexes, and for dead rows."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _UNUSED_DAYS = 7
 
 
 def expected_indexes(migrations: Iterable[str]) -> dict[str, str]:
-    """Return the indexes that exist after these migrations (SQL texts, in order): name → table."""
+    """Return the indexes that exist after these migrations (SQL texts in order), with their tables."""
     tables: dict[str, str] = {}
     for text in migrations:
         for statement in _DDL_PATTERN.finditer(re.sub(r"--[^\n]*", "", text)):
@@ -42,7 +42,7 @@ def expected_indexes(migrations: Iterable[str]) -> dict[str, str]:
 
 
 def missing(connection: Connection) -> list[Finding]:
-    """Indexes of the migrations that the database has; a missing migration is another finding."""
+    """Check for missing indexes of migrations that are applied. A missing migration is another finding."""
     applied = migrator.applied(connection)
     paths = [migrator.MIGRATIONS_FOLDER / name for name in migrator.available() if name in applied]
     expected = expected_indexes(path.read_text(encoding="utf-8") for path in paths)
@@ -58,7 +58,10 @@ def missing(connection: Connection) -> list[Finding]:
 
 
 def invalid(connection: Connection) -> list[Finding]:
-    """Indexes of an interrupted CREATE INDEX CONCURRENTLY, which every write updates and no query uses."""
+    """Check for indexes of an interrupted CREATE INDEX CONCURRENTLY.
+
+    Every write updates them, but no query uses them.
+    """
     rows = connection.execute(
         """
         SELECT c.relname, EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)

@@ -13,7 +13,7 @@ _REMEDY = "The primary serves reads meanwhile. Repair the replica, or unset READ
 
 
 def check(environ: Mapping[str, str]) -> list[Finding]:
-    """Return no finding if READ_DATABASE_URL is not set."""
+    """Check the replica. Return no finding if READ_DATABASE_URL is not set."""
     try:
         url = connections.replica_url(environ)
         if url is None:

@@ -1,4 +1,4 @@
-"""Checks that secrets exist, are hard to guess and are readable by their owner only. Prints none of them."""
+"""Checks that secrets exist, are hard to guess and are readable only by their owner. Prints none of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ _SECRET_FILES = ("webhook-secret", "api-token", "database-url", "redis-url", "fo
 
 
 def configured(environ: Mapping[str, str]) -> list[Finding]:
-    """The webhook secrets, the API token, and whether unsigned webhooks are accepted."""
+    """Check the webhook secrets and the API token, and whether unsigned webhooks are accepted."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
     unsigned = environ.get("WEBHOOK_ALLOW_UNSIGNED", "").strip().lower() in {"1", "true", "yes"}
     webhook = secret_list.split(environ.get("WEBHOOK_SECRETS", ""))
@@ -39,7 +39,7 @@ def configured(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def file_modes(environ: Mapping[str, str]) -> list[Finding]:
-    """Files with secrets that other users of this machine can read."""
+    """Check for files with secrets that other users of this machine can read."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
     files = [*(data_dir / name for name in _SECRET_FILES), Path(".env")]
     open_ = [str(path) for path in files if path.is_file() and path.stat().st_mode & 0o077]
@@ -50,7 +50,7 @@ def file_modes(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def suppression_key(connection: Connection, environ: Mapping[str, str]) -> list[Finding]:
-    """Without the key nothing is written, because it identifies the events that must not be stored."""
+    """Check that the suppression key is available. Nothing is written without it."""
     name = "secrets.suppression_key"
     try:
         suppressions.check_key(connection, SuppressionCache(SuppressionKeyStore.from_environ(environ).find_key))
@@ -71,7 +71,7 @@ def _strength_finding(name: str, variable: str, secrets: list[str], data_dir: Pa
 
 
 def _read_secret_file(path: Path) -> list[str]:
-    """The secrets in a file; none if it does not exist or is not readable."""
+    """Return the secrets in a file, or none if it does not exist or cannot be read."""
     try:
         return secret_list.split(",".join(path.read_text(encoding="utf-8").split()))
     except OSError:

@@ -34,7 +34,7 @@ def writable(connection: Connection) -> list[Finding]:
 
 
 def durability_settings(connection: Connection) -> list[Finding]:
-    """Settings that durability and vacuum depend on."""
+    """Check the settings that durability and vacuum depend on."""
     rows = connection.execute(
         """
         SELECT s.name, s.setting FROM pg_settings AS s
@@ -93,7 +93,7 @@ def connections(connection: Connection) -> list[Finding]:
 
 
 def wraparound(connection: Connection) -> list[Finding]:
-    """Transaction ids used since the last freeze of this database."""
+    """Check the share of transaction ids that this database has used since its last freeze."""
     row = connection.execute(
         """
         SELECT greatest(age(d.datfrozenxid), mxid_age(d.datminmxid))

@@ -11,11 +11,11 @@ from store.doctor.finding import Finding
 
 WORKER_COMMAND = ("-m", "worker", "doctor")
 TIMEOUT_SECONDS = 60.0
-"""More than all timeouts of the command."""
+"""In seconds. Longer than all timeouts of the command together."""
 
 
 def check(environ: Mapping[str, str]) -> list[Finding]:
-    """Return the findings of `python -m worker doctor`, with the Redis of DATA_DIR if REDIS_URL is not set."""
+    """Return the findings of `python -m worker doctor`, run with the Redis of DATA_DIR if REDIS_URL is not set."""
     environment = dict(environ)
     data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
     if not environ.get("REDIS_URL"):

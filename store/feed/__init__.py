@@ -1,1 +1,1 @@
-"""Records what changed, in order, for readers and the search index to follow."""
+"""Records changes in order, for readers and the search index to follow."""

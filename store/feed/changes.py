@@ -1,4 +1,4 @@
-"""Writes the change feed: names of what changed; readers load the state when they deliver it."""
+"""Writes the change feed. A change names what changed; readers load its state when they deliver it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Change:
 
 
 def publish(connection: Connection, changes: Iterable[Change]) -> None:
-    """Write the changes in this order, each once, and notify readers at COMMIT."""
+    """Write the changes in this order without duplicates, and notify readers at COMMIT."""
     distinct = dict.fromkeys(changes)
     if not distinct:
         return

@@ -1,4 +1,4 @@
-"""Spells names of chats for the search among chats."""
+"""Normalises the names of chats for searching chats."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -9,8 +9,11 @@ from store.postgres.connections import Connection
 
 
 def respell(connection: Connection, limit: int) -> int:
-    """Spell names that are new or have an older spelling, in the caller's transaction; returns how many."""
-    # SKIP LOCKED, as writers lock names in an order of their own.
+    """Normalise names that are new or whose normalised form is outdated, in the caller's transaction.
+
+    Return their number.
+    """
+    # SKIP LOCKED, because writers lock names in their own order.
     cursor = connection.execute(
         """
         SELECT n.chat_id, n.name

@@ -9,11 +9,14 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 ID_MARGIN = 1_000_000
-"""Ids to skip beyond the highest known one: more than are given out between two looks."""
+"""The number of ids to skip beyond the highest known one. It is greater than the number assigned between two reports.
+"""
 SMALL_ID_MARGIN = 1_000
-"""The same for sequences of 32 bits."""
+"""The same number for 32-bit sequences."""
 _UNREPORTED = frozenset({"0A000", "42501", "42883"})
-"""SQLSTATEs of a server that does not report its log's position: not supported, not permitted, no such function."""
+"""The SQLSTATEs of a server that does not report the position of its log: not supported, not permitted, no such
+function.
+"""
 
 
 class PositionUnknownError(errors.StoreError):
@@ -24,26 +27,28 @@ class PositionUnknownError(errors.StoreError):
 class DatabaseIdentity:
     database_id: str
     generation: str
-    """Another one means that commits may be missing."""
+    """If it changes, commits may be missing."""
     timeline: str | None
-    """PostgreSQL's timeline as 8 hexadecimal digits; None if the server does not report it, like the positions."""
+    """PostgreSQL's timeline as 8 hexadecimal digits. None if the server does not report it; then the positions are
+    None, too.
+    """
     flushed_lsn: int | None
-    """The position up to which its log is on disk: a crash does not take it back."""
+    """The position up to which the log is on disk and survives a crash."""
     written_lsn: int | None
-    """The end of its log."""
+    """The end of the log."""
     last_ids: Mapping[str, int]
     """The last value of each sequence, by name."""
 
 
 def read(connection: Connection, *, with_position: bool = True) -> DatabaseIdentity:
-    """Read the identity; `with_position` is false for a server that does not report its timeline. Raises StoreError."""
+    """Read the identity. Set `with_position` to False if the server does not report its timeline. Raises StoreError."""
     with errors.translated():
         row = connection.execute(
             """
             SELECT i.database_id::text, i.generation::text, s.last_ids
             FROM database_identity AS i
             CROSS JOIN (
-                -- Null before the first id: the ids of the next moment are told before the marker is written again.
+                -- Null before the first id is assigned.
                 SELECT coalesce(jsonb_object_agg(q.sequencename, coalesce(q.last_value, 0)), '{}')::text AS last_ids
                 FROM pg_sequences AS q
                 WHERE q.schemaname = 'public'
@@ -74,10 +79,11 @@ def _read_position(connection: Connection) -> tuple[str, int, int]:
 
 
 def continue_after(connection: Connection, generations: Sequence[str], last_ids: Mapping[str, int]) -> None:
-    """Continue after a state with these last ids, of which commits may be missing.
+    """Continue after a state with these last ids, some commits of which may be missing.
 
-    Starts another generation and another epoch of the feed if the database has one of these generations; else a restore
-    or another worker has started it. No id up to the last ones is given out again. Raises StoreError.
+    Starts another generation and another epoch of the feed if the database still has one of these generations;
+    otherwise a restore or another worker has already started them. Ids up to the last ones are not assigned again.
+    Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         replaced = connection.execute(

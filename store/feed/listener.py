@@ -1,4 +1,4 @@
-"""Listens for changes of the feed, on one connection for the whole process."""
+"""Listens for changes in the feed on one connection for the whole process."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from store.postgres import connections, errors
 log = logging.getLogger(__name__)
 
 _STOP_CHECK_INTERVAL = 1.0
-"""Seconds between two checks for a request to stop."""
+"""The time between two checks for a request to stop, in seconds."""
 _RECONNECT_DELAY = 1.0
 
 
@@ -29,7 +29,7 @@ class ChangeListener:
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Return at once; the thread ends within a second."""
+        """Request the end of the thread and return at once. The thread ends within a second."""
         self._stopping.set()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Deletes old changes from the feed, and measures how long running transactions hold back new ones."""
+"""Deletes old changes from the feed, and measures how long running transactions have held back new ones."""
 
 from datetime import timedelta
 from typing import cast
@@ -8,9 +8,9 @@ from store.postgres.connections import Connection
 
 
 def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
-    """Delete up to `limit` changes older than `max_age` that the search index has; returns how many.
+    """Delete up to `limit` changes that are older than `max_age` and indexed for search. Return their number.
 
-    The floor rises with them: a reader whose position is below it must reload its state.
+    The floor rises accordingly. A reader whose position is below it must reload its state.
     """
     with errors.translated():
         row = connection.execute(
@@ -22,7 +22,7 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
                 ORDER BY c.xid, c.change_id
                 LIMIT %(at_most)s
             ),
-            upto AS (
+            boundary AS (
                 SELECT o.xid, o.change_id
                 FROM old AS o
                 JOIN changes AS c USING (xid, change_id)
@@ -34,14 +34,14 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
             ),
             deleted AS (
                 DELETE FROM changes AS c
-                USING upto AS u
+                USING boundary AS u
                 WHERE (c.xid, c.change_id) <= (u.xid, u.change_id)
                 RETURNING 1
             ),
             floor AS (
                 UPDATE feed_floor AS f
                 SET xid = u.xid, change_id = u.change_id
-                FROM upto AS u
+                FROM boundary AS u
                 WHERE (f.xid, f.change_id) < (u.xid, u.change_id)
             )
             SELECT count(*) FROM deleted
@@ -52,7 +52,7 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
 
 
 def horizon_lag(connection: Connection) -> float:
-    """Seconds for which a running transaction has held back the oldest change; 0 if none is held back."""
+    """Return the time in seconds for which a transaction has held back the oldest change, or 0 if none is held back."""
     with errors.translated():
         row = connection.execute(
             """

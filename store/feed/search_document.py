@@ -1,8 +1,8 @@
-"""Spells texts for the search index, and queries in the same way.
+"""Normalises texts for the search index, and queries in the same way.
 
 The index compares groups of three characters within words. A document is therefore the normalised text, followed by
-spellings of what such groups do not find: numbers and codes without their separators, and emoji as words made of their
-code points. A character of a script without spaces is a word.
+spellings of the parts that such groups do not find: numbers and codes without their separators, and emoji as words made
+of their code points. A character of a script without spaces is treated as a word.
 """
 
 import re
@@ -12,22 +12,22 @@ from collections.abc import Iterator
 from store.model import spelling
 
 MAX_LENGTH = 65_536
-"""Characters of a normalised text that are indexed."""
+"""The number of characters of a normalised text that are indexed."""
 
 _EMOJI = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
 _CHARACTER_OF_SCRIPT_WITHOUT_SPACES = re.compile(
     "([\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
 )
 _WITHOUT_SEPARATORS = str.maketrans("", "", " -./\\_+#:*|',&@~()")
-"""Characters that one writer puts between the parts of a number or a code and another leaves out."""
+"""Characters that some writers put between the parts of a number or code, and others leave out."""
 _MAX_LETTERS = 4
-"""Length up to which a word without a digit may be a part of a code, as in KT INS114 DRE."""
+"""The greatest length of a word without a digit that may be part of a code, as in KT INS114 DRE."""
 _CLOSING = (",", ";", "!", "?", '"')
-"""Ends of a word after which no number or code continues."""
+"""Punctuation after which a number or code does not continue."""
 
 
 def build(text: str) -> str:
-    """The document of a text."""
+    """Return the document of a text."""
     words = spelling.normalize_start(text, MAX_LENGTH).split()
     plain = " ".join(words)
     parts = [plain, *dict.fromkeys(_codes(words))]
@@ -38,14 +38,17 @@ def build(text: str) -> str:
 
 
 def build_name(name: str) -> str:
-    """The document of a chat's name, which also has the whole name without separators."""
+    """Return the document of a chat's name, which also contains the whole name without separators."""
     document = build(name)
     whole = _separate(spelling.normalize(name[:MAX_LENGTH]).translate(_WITHOUT_SEPARATORS))
     return document if whole in document else f"{document} {whole}"
 
 
 def split_query(text: str) -> tuple[str, ...]:
-    """The words of a query, each as its document contains it; a number is one word, whatever separates its digits."""
+    """Return the words of a query in the form that documents contain.
+
+    A number is one word, whatever separates its digits.
+    """
     normalized = spelling.normalize(text)
     numbers: list[str] = []
     words: list[str] = []
@@ -67,18 +70,24 @@ def split_query(text: str) -> tuple[str, ...]:
 
 
 def remove_separators(text: str) -> str:
-    """A normalised text without the separators of numbers and codes."""
+    """Return a normalised text without the separators of numbers and codes."""
     return text.translate(_WITHOUT_SEPARATORS)
 
 
 def without_separators(text: str, offsets: list[int]) -> tuple[str, list[int]]:
-    """A normalised text without the separators of numbers and codes, and the offsets of the remaining characters."""
+    """Remove the separators of numbers and codes from a normalised text.
+
+    Also return the offsets of the remaining characters.
+    """
     kept = [n for n, character in enumerate(text) if character.translate(_WITHOUT_SEPARATORS)]
     return "".join(text[n] for n in kept), [offsets[n] for n in kept]
 
 
 def _codes(words: list[str]) -> Iterator[str]:
-    """The numbers and codes without separators: words with separators, and words with a digit with their neighbours."""
+    """Yield numbers and codes without separators.
+
+    These are words with separators, and words with a digit joined with their neighbours.
+    """
     run: list[str] = []
     pieces = 0
     previous_has_digit = previous_may_continue = False
@@ -100,7 +109,7 @@ def _codes(words: list[str]) -> Iterator[str]:
 
 
 def _squeeze(word: str) -> str:
-    """A word without separators and surrounding punctuation; empty for punctuation."""
+    """Return a word without separators and surrounding punctuation. The result is empty for punctuation."""
     return word.strip(string.punctuation).translate(_WITHOUT_SEPARATORS)
 
 
@@ -109,5 +118,5 @@ def _has_inner_separators(word: str, code: str) -> bool:
 
 
 def _separate(text: str) -> str:
-    """Surround each character of a script without spaces by spaces; neighbours are then two spaces apart."""
+    """Put spaces around each character of a script without spaces, so that neighbours are two spaces apart."""
     return text if text.isascii() else _CHARACTER_OF_SCRIPT_WITHOUT_SPACES.sub(r" \1 ", text)

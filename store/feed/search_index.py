@@ -1,4 +1,4 @@
-"""Keeps the search index up to date with the messages, by following the change feed."""
+"""Keeps the search index up to date by following the change feed."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -13,17 +13,19 @@ from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
 
 MAX_TEXT_BYTES = 256 << 10
-"""Texts of one transaction, or one message; an open transaction holds younger changes back from readers of the feed."""
+"""The size of the texts in one transaction (or of one message), because an open transaction holds back newer changes
+from readers of the feed.
+"""
 _STATEMENT_TIMEOUT = "5s"
 _RETRY_INTERVAL = "1 hour"
-"""Time after which a message that was skipped is tried again."""
+"""The time after which a skipped message is tried again."""
 
 
 def advance(connection: Connection, limit: int, *, skip_reason: str | None = None) -> bool:
-    """Index the next changes, at most `limit`, and messages and names whose spelling is old; true if there may be more.
+    """Index up to `limit` changes, and messages and names with an outdated spelling. Return True if there may be more.
 
-    With a `skip_reason` these messages are noted as not indexed instead. Does nothing while another
-    process does it. Raises StoreError.
+    With a `skip_reason`, the messages are recorded as not indexed instead. Does nothing if another process is already
+    doing it. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
@@ -33,14 +35,17 @@ def advance(connection: Connection, limit: int, *, skip_reason: str | None = Non
 
 
 def is_caused_by_texts(error: StoreError) -> bool:
-    """Whether fewer messages, or all but one, may succeed where these were too slow or exceed a limit."""
+    """Return whether a retry with fewer messages, or without one of them, may succeed.
+
+    This is the case if the texts took too long or exceed a limit.
+    """
     return isinstance(error, errors.PermanentError) or error.sqlstate == postgres_errors.QueryCanceled.sqlstate
 
 
 def remove(connection: Connection, row_ids: Sequence[int]) -> None:
     """Remove messages that are about to be deleted, in the caller's transaction.
 
-    Holds up `advance` until the transaction ends: it would index messages that are gone.
+    Holds up `advance` until the transaction ends, because it would index deleted messages.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX])
     connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [list(row_ids)])
@@ -63,7 +68,7 @@ def _advance_locked(connection: Connection, limit: int, skip_reason: str | None)
 
 
 def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, int | None, int]]:
-    """The position of each change, the message whose document it may have changed, and the bytes of its text."""
+    """Return for each change its position, the message whose document it may have changed, and the size of its text."""
     cursor = connection.execute(
         """
         SELECT c.xid::text, c.change_id, c.message,
@@ -76,7 +81,7 @@ def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, in
             ORDER BY c.xid, c.change_id
             LIMIT %s
         ) AS c
-        -- LIMIT 1, although it is one row: it forces an index lookup per change.
+        -- LIMIT 1 forces an index lookup per change.
         LEFT JOIN LATERAL (
             SELECT x.message_text, x.caption FROM whatsapp_messages AS x WHERE x.id = c.message LIMIT 1
         ) AS m ON true
@@ -88,14 +93,14 @@ def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, in
 
 
 def _count_within_bytes(sizes: Sequence[int]) -> int:
-    """How many of the first texts are within MAX_TEXT_BYTES together; the first one always is."""
+    """Return how many of the first texts fit into MAX_TEXT_BYTES. The first one always counts as fitting."""
     return max(1, sum(total <= MAX_TEXT_BYTES for total in itertools.accumulate(sizes))) if sizes else 0
 
 
 def _respell(connection: Connection, limit: int, skip_reason: str | None) -> bool:
-    """Index messages again whose documents have an older spelling; returns whether there may be more.
+    """Index messages again if their documents have an outdated spelling. Return whether there may be more.
 
-    They are those that another version of this program wrote, the newest first.
+    Such documents were written by another version of this program. The newest messages come first.
     """
     cursor = connection.execute(
         """
@@ -120,7 +125,7 @@ def _respell(connection: Connection, limit: int, skip_reason: str | None) -> boo
 
 
 def _retry_skipped(connection: Connection) -> bool:
-    """Index a message again that was skipped; returns whether there was one."""
+    """Retry a message that was skipped. Return whether there was one."""
     row = connection.execute(
         """
         SELECT s.id
@@ -134,7 +139,7 @@ def _retry_skipped(connection: Connection) -> bool:
     if row is None:
         return False
     row_ids = cast("tuple[int]", row)
-    # Gone if the message is.
+    # The message may have been deleted.
     connection.execute("DELETE FROM search_skipped WHERE id = ANY(%s)", [list(row_ids)])
     try:
         with errors.translated(), connection.transaction():
@@ -147,7 +152,7 @@ def _retry_skipped(connection: Connection) -> bool:
 
 
 def describe_reason(error: StoreError) -> str:
-    """The `skip_reason` of an error."""
+    """Return the `skip_reason` of an error."""
     return error.sqlstate or "unknown"
 
 
@@ -160,7 +165,7 @@ def _index_or_skip(connection: Connection, row_ids: Sequence[int], skip_reason: 
 
 def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
     parameters = {"ids": list(row_ids), "reason": reason}
-    # What is there is the document of an earlier text.
+    # The existing document is that of an earlier text.
     connection.execute("DELETE FROM search_index WHERE id = ANY(%(ids)s)", parameters)
     connection.execute(
         """
@@ -175,7 +180,7 @@ def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
 
 
 def _index(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Write the documents of these messages, except for those that are the same."""
+    """Write the documents of these messages, except those that did not change."""
     cursor = connection.execute(
         """
         SELECT m.id, left(concat_ws(' ', m.message_text, m.caption, m.file_name), %s)
@@ -190,7 +195,8 @@ def _index(connection: Connection, row_ids: Sequence[int]) -> None:
         "documents": [documents.get(row_id, "") for row_id in row_ids],
         "spelling": spelling.VERSION,
     }
-    # Never updated, because a trigger takes an update for one by a worker that does not know the column `spelling`.
+    # Replaced rather than updated, because a trigger takes an update for one by a worker that does not know the column
+    # `spelling`.
     connection.execute(
         """
         DELETE FROM search_index AS s

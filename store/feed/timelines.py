@@ -1,7 +1,7 @@
-"""Detects a PostgreSQL timeline change, and starts a new epoch of the feed.
+"""Detects a PostgreSQL timeline change and starts a new epoch of the feed.
 
-A promotion or a point-in-time recovery begins a new timeline. It may lack changes that readers of the feed have seen,
-and may reuse their transaction ids. So a reader whose cursor is from another epoch must reload its state.
+A promotion or a point-in-time recovery starts a new timeline. It may lack changes that readers of the feed have seen,
+and may reuse their transaction ids. A reader whose cursor is from another epoch must therefore reload its state.
 """
 
 import logging
@@ -14,13 +14,15 @@ from store.postgres.connections import Connection
 log = logging.getLogger(__name__)
 
 _QUERY_TIMEOUT = 5.0
-"""Seconds that the query for the timeline may take."""
+"""The time limit of the query for the timeline, in seconds."""
 
 
 def check(connection: Connection) -> None:
-    """Start a new epoch if the timeline changed. The connection must be new, as an old one may lead to the old server.
+    """Start a new epoch if the timeline changed.
 
-    Only logs if the server does not report its timeline; raises TransientError if the server is gone.
+    The connection must be new, because an old one may reach the old server.
+
+    If the server does not report its timeline, this is only logged. Raises TransientError if the server is gone.
     """
     try:
         with connections.deadline(connection, _QUERY_TIMEOUT):
@@ -40,11 +42,11 @@ def check(connection: Connection) -> None:
 class TimelineChange:
     epoch: str
     previous_timeline: str | None
-    """None: this is the first that was recorded, and the epoch is unchanged."""
+    """None if this is the first timeline recorded, in which case the epoch is unchanged."""
 
 
 def advance_epoch(connection: Connection) -> TimelineChange | None:
-    """Start a new epoch if the timeline changed; None if it did not. Raises StoreError."""
+    """Start a new epoch if the timeline changed, and return the change, or None if it did not. Raises StoreError."""
     with errors.translated():
         row = connection.execute(
             """

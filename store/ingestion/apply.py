@@ -1,4 +1,4 @@
-"""Writes batches into the history: in one transaction, in any order, any number of times.
+"""Writes batches into the history, in one transaction. They may come in any order and any number of times.
 
 A batch that is delivered again is skipped; a further copy of an event counts as a duplicate.
 """
@@ -31,12 +31,12 @@ def batches(
     suppressions: SuppressionCache | None = None,
     generation: str | None = None,
 ) -> Counter[str]:
-    """Write the batches that are not written yet, in one transaction; returns how their events were counted.
+    """Write the batches that are not written yet, in one transaction. Return the number of events by outcome.
 
-    `own_phone` is the number of sessions that reported none; `generation` is that of the database to write to, if it
-    matters (store/feed/database_identity.py). Raises SuppressionKeyError where the key of erased people
-    is missing; TransientError, after which the same call may succeed; and PermanentError, after which it cannot: an
-    event contains something that PostgreSQL refuses, and `dry_run` finds it.
+    `own_phone` is the phone number of sessions that have not reported one. `generation`, if given, is that of the
+    database to write to (store/feed/database_identity.py). Raises SuppressionKeyError if the key of erased people is
+    missing; TransientError, after which the same call may succeed; and PermanentError, after which it cannot, because
+    PostgreSQL rejects the content of an event. `dry_run` finds that event.
     """
     with errors.translated(), connection.transaction():
         return _write(connection, batches, own_phone, suppressions or SuppressionCache(), generation)
@@ -49,7 +49,7 @@ def dry_run(
     own_phone: str | None = None,
     suppressions: SuppressionCache | None = None,
 ) -> None:
-    """Write the batches and roll back; raises what `batches` would raise."""
+    """Write the batches and roll back. Raises the errors that `batches` would raise."""
     with errors.translated(), connection.transaction(force_rollback=True):
         _write(connection, batches, own_phone, suppressions or SuppressionCache())
 
@@ -72,7 +72,7 @@ def _write(
     earliest = _earliest_copies(copies)
     recorded = event_digests.record(connection, (_event_copy(event) for event in earliest.values()))
     to_fold = [event for digest, event in earliest.items() if digest in recorded]
-    to_fold += _redating_copies(connection, copies, earliest)
+    to_fold += _copies_that_change_dates(connection, copies, earliest)
     folded = fold.apply(
         connection, [parsed for event in to_fold for parsed in _parsed_events(event)], own_phone=own_phone
     )
@@ -87,8 +87,8 @@ def _write(
 
 
 def _claim(connection: Connection, batches: Iterable[Batch], generation: str | None) -> Sequence[Batch]:
-    """The batches that no transaction has written yet, each once."""
-    # A batch whose confirmation was lost is in the stream twice, and both entries may be in one group.
+    """Return the batches that no transaction has written yet, without duplicates."""
+    # A batch whose confirmation was lost is in the stream twice, and both entries may be in the same group.
     distinct = {(batch.writer, batch.number): batch for batch in batches}
     claimed = batch_counts.claim(connection, distinct.values(), generation)
     return [batch for batch_id, batch in distinct.items() if batch_id in claimed]
@@ -102,8 +102,10 @@ def _earliest_copies(copies: Iterable[Event]) -> dict[bytes, Event]:
     return earliest
 
 
-def _redating_copies(connection: Connection, copies: Iterable[Event], earliest: Mapping[bytes, Event]) -> list[Event]:
-    """The latest copies whose receipts date something, because their own times are not credible."""
+def _copies_that_change_dates(
+    connection: Connection, copies: Iterable[Event], earliest: Mapping[bytes, Event]
+) -> list[Event]:
+    """Return the latest copies whose receipts change a date, because the events' own times are not credible."""
     latest: dict[bytes, Event] = {}
     for event in copies:
         if event.received_at > latest.get(event.digest, earliest[event.digest]).received_at:
@@ -128,7 +130,10 @@ def _insert_bodies(
 
 
 def _ping_changes(events: Iterable[Event]) -> list[Change]:
-    """What readers are told of new pings: they change no history, and show that the path to the readers works."""
+    """Return the changes that announce new pings.
+
+    They change no history, but show that the path to the readers works.
+    """
     pinged = {event.outcome.session_id for event in events if event.outcome.kind == "ping"}
     return [Change("session", session_id) for session_id in sorted(pinged, key=str)]
 
@@ -138,9 +143,9 @@ def _event_copy(event: Event) -> EventCopy:
 
 
 def _latest_claimed_at(event: Event) -> int | None:
-    """The latest time that the event's facts claim; None if any of them must be dated by the receipt.
+    """Return the latest time that the event's facts claim, or None if the receipt must date any of them.
 
-    None also without facts: a later parser may find some that the receipt must date.
+    Returns None if there are no facts, because a later parser may find facts that the receipt must date.
     """
     times = [fact.time for fact in event.outcome.all_facts]
     credible = [time for time in times if time is not None and time >= timestamps.EARLIEST_PLAUSIBLE]

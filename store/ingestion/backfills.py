@@ -1,4 +1,4 @@
-"""Stores what a backfill reads, page by page, each with the position of the next one in the same transaction."""
+"""Stores the pages that a backfill reads, each in one transaction with the position of the next page."""
 
 import json
 import uuid
@@ -15,38 +15,38 @@ from store.postgres.connections import Connection
 
 
 class BackfillRunningError(errors.StoreError):
-    """Another backfill runs on this database."""
+    """Another backfill is running on this database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """A backfill of one sender, and how far it is."""
+    """A backfill from one sender, and its progress."""
 
     sender: str
-    """`kind:name`."""
+    """The sender as `kind:name`."""
     writer: str
-    """The identity of its batches, as of an ingest process."""
+    """The writer in the identity of its batches, as for an ingest process."""
     number: int
-    """The batches stored so far."""
+    """The number of batches stored so far."""
     events: int
-    """The events stored so far, copies included."""
+    """The number of events stored so far, including copies."""
     since: int | None
     until: int
     cursor: Sequence[str] | None
-    """(session, chat, position) of the next page; None before the first."""
+    """(session, chat, position) of the next page, or None before the first page."""
 
 
 def acquire_lock(connection: Connection) -> None:
-    """Be the only backfill until the connection ends; raises BackfillRunningError and TransientError."""
+    """Become the only backfill until the connection ends. Raises BackfillRunningError and TransientError."""
     with errors.translated():
         if not advisory_locks.try_acquire_for_connection(connection, advisory_locks.BACKFILL):
             raise BackfillRunningError("Another backfill runs on this database.")
 
 
 def begin(connection: Connection, sender: str, since: int | None, now: int, *, restart: bool) -> Backfill:
-    """The sender's unfinished backfill, or a new one until `now`, in ms. Raises TransientError.
+    """Return the sender's unfinished backfill, or a new one for the time until `now`, in ms. Raises TransientError.
 
-    An unfinished one goes on only with the same `since`; otherwise, and with `restart`, another one begins.
+    An unfinished one continues only with the same `since`. Otherwise, or with `restart`, a new one begins.
     """
     with errors.translated():
         connection.execute(
@@ -81,9 +81,9 @@ def store_page(  # noqa: PLR0913 - a page, its place and its context
     own_phone: str | None,
     suppressions: SuppressionCache,
 ) -> tuple[Backfill, Counter[str]]:
-    """Store the events of a page and move on to the next, in one transaction; without `cursor` it was the last page.
+    """Store the events and the position of the next page in one transaction. Without `cursor`, this was the last page.
 
-    Returns the backfill as it is then, and how the events were counted. Raises what `apply.batches` raises.
+    Returns the updated backfill and the number of events by outcome. Raises the errors of `apply.batches`.
     """
     moved = replace(backfill, cursor=cursor)
     counts: Counter[str] = Counter()

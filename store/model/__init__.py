@@ -1,1 +1,1 @@
-"""Facts, batches, addresses and timestamps; imports nothing of ours."""
+"""Defines facts, batches, addresses and timestamps; imports no other package of this project."""

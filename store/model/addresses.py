@@ -1,9 +1,9 @@
-"""Decides which chat an address means, in every spelling of it.
+"""Decides which chat an address means, in every spelling of the address.
 
-A normalised address is a phone's digits (`919811000001`), or the JID of a chat that has no phone, without agent and
-device: `120363041234567890@g.us`, `200000000000011@lid`. The parser, the API and erasure all normalise here, so that
-two spellings of one address are one chat. Numbers follow the national rules of `phonenumbers` where they contain a
-trunk prefix, and the gateway's own rule where they are dialled (`dialled`).
+A normalised address is the digits of a phone (`919811000001`) or, for a chat without a phone, its JID without agent and
+device: `120363041234567890@g.us`, `200000000000011@lid`. The parser, the API and the erasure all normalise addresses
+here, so that two spellings of one address are one chat. Numbers with a trunk prefix follow the national rules in
+`phonenumbers`; dialled numbers follow the gateway's own rule (`dialled`).
 """
 
 import functools
@@ -19,18 +19,19 @@ from store.model.facts import ChatKind
 _MAX_LENGTH = 128
 
 _JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
-"""`user.agent:device@server`, in older versions `user_agent`; agent and device identify one of a person's devices."""
+"""`user.agent:device@server`, or `user_agent` in older versions. Agent and device identify one of a person's devices.
+"""
 _BUSINESS_SCOPED = re.compile(r"[A-Z]{2}(?:\.ENT)?\.[0-9A-Za-z]{1,100}", re.ASCII)
 """The id that Meta gives to a person for one business: the country and a random word."""
 _DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
 _PHONE = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
-"""E.164 ends at fifteen digits; the shortest numbers with their country code have seven."""
+"""E.164 allows at most fifteen digits. The shortest numbers have seven, including their country code."""
 _DIALLED = re.compile(r"0?[1-9][0-9]{5,14}", re.ASCII)
 _DIGIT = re.compile(r"[0-9]", re.ASCII)
 _WITHOUT_SEPARATORS = str.maketrans("", "", " ()-./")
 
 _PHONE_SERVERS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
-"""`hosted`: a device of the person's business provider, under the person's own number."""
+"""`hosted` is a device of the person's business provider under the person's own number."""
 _LID_SERVERS = frozenset({"lid", "hosted.lid"})
 _KINDS: Mapping[str, ChatKind] = {
     "g.us": "group",
@@ -42,17 +43,18 @@ _KINDS: Mapping[str, ChatKind] = {
 _KIND_NAMES = {"group": "a group", "lid": "a LID", "newsletter": "a newsletter", "broadcast": "a broadcast"}
 ANSWERED_KINDS: LiteralString = "('phone', 'lid', 'group')"
 """The kinds of chats in which somebody may wait for an answer, as a list in SQL. Channels, status updates and broadcast
-lists address everybody, and neither bots nor WhatsApp itself wait."""
+lists address everybody, and neither bots nor WhatsApp itself wait.
+"""
 WHATSAPP = "0@s.whatsapp.net"
-"""WhatsApp itself, which announces and cannot be answered."""
+"""The address of WhatsApp itself, which sends announcements and cannot be answered."""
 
 
 class RecipientError(ValueError):
-    """The gateway cannot dial this recipient; the message says why, and begins in lower case."""
+    """The gateway cannot dial this recipient. The message says why and begins in lower case."""
 
 
 def parse(value: object) -> str | None:
-    """The normalised address of a JID or a number; None for any other value. The address need not be known.
+    """Return the normalised address of a JID or a number, or None for any other value. The address may be unknown.
 
     Numbers may be written in the digits of any script, with separators, `+` or `00`. Bare digits are a phone.
     """
@@ -76,14 +78,17 @@ def _parse_jid(value: str) -> str | None:
 
 
 def _is_valid_user(user: str, server: str) -> bool:
-    """Only broadcasts have a user called `status`, only groups one with a hyphen."""
+    """Return whether the server allows this user.
+
+    Only broadcasts have a user `status`, and only groups one with a hyphen.
+    """
     if user == "status":
         return server == "broadcast"
     return "-" not in user or server == "g.us"
 
 
 def parse_phone(value: object) -> str | None:
-    """The digits of a bare or formatted number, with or without a device; None for any other value."""
+    """Return the digits of a bare or formatted number, with or without a device, or None for any other value."""
     if isinstance(value, int) and value > 0 and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
@@ -98,7 +103,10 @@ def parse_phone(value: object) -> str | None:
 
 
 def _plain_number(text: str) -> str | None:
-    """The digits of a number without separators, device, `+` and `00`; with a zero first if its country is missing."""
+    """Return the digits of a number without separators, device, `+` and `00`.
+
+    A zero is put in front if the number has no country code.
+    """
     text = spelling.normalize(text)
     if match := _DEVICE.search(text):
         text = text[: match.start()] if match.end() == len(text.rstrip()) else ""
@@ -118,19 +126,25 @@ def _country_code_and_zero() -> re.Pattern[str]:
 
 
 def _without_trunk_prefix(digits: str) -> str:
-    """Digits as dialled from abroad: without the zero of `+91 (0) 98110 00001`, with that of an Italian number."""
+    """Return the digits as dialled from abroad.
+
+    The zero of `+91 (0) 98110 00001` is removed; that of an Italian number is kept.
+    """
     try:
         number = phonenumbers.parse(f"+{digits}")
     except phonenumbers.NumberParseException:
         return digits
     if not phonenumbers.is_valid_number(number):
-        # The digits of a LID may look like this.
+        # The digits of a LID can look like this.
         return digits
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
 
 
 def parse_unambiguous_phone(value: object) -> str | None:
-    """The phone of a phone's JID or of a number with `+`; None otherwise, as bare digits may be a LID's."""
+    """Return the phone of a phone's JID or of a number with `+`.
+
+    Returns None for bare digits, because they may belong to a LID.
+    """
     if not isinstance(value, str):
         return None
     if "@" in value:
@@ -140,7 +154,7 @@ def parse_unambiguous_phone(value: object) -> str | None:
 
 
 def parse_lid(value: object) -> str | None:
-    """The LID of a JID or, as the field is for LIDs, of digits; None for any other value."""
+    """Return the LID of a JID or, because the field is for LIDs, of bare digits. Returns None for any other value."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
@@ -150,48 +164,52 @@ def parse_lid(value: object) -> str | None:
 
 
 def parse_business_scoped(value: object) -> str | None:
-    """The address of a person of whom Meta tells only the id for this business; None for any other value."""
+    """Return the address of a person for whom Meta gives only the id for this business, else None."""
     return f"{value}@bsuid" if isinstance(value, str) and _BUSINESS_SCOPED.fullmatch(value) else None
 
 
 def merge_rank(address: str) -> int:
-    """Addresses are only merged into addresses of a higher rank: LIDs into phones, variants into standard spellings."""
+    """Return the rank of an address. Addresses are only merged into addresses of a higher rank.
+
+    LIDs are merged into phones, and variants into standard spellings.
+    """
     if is_lid(address):
         return 0
     return 1 if national_spellings.standard(address) else 2
 
 
 def kind_of(address: str) -> ChatKind:
-    """The kind of a normalised address; bare digits are a phone."""
+    """Return the kind of a normalised address. Bare digits are a phone."""
     _, at, server = address.partition("@")
     return _KINDS.get(server, "other") if at else "phone"
 
 
 def is_phone(address: str) -> bool:
-    """Whether a normalised address is a phone's."""
+    """Return whether a normalised address is a phone."""
     return "@" not in address
 
 
 def is_lid(address: str) -> bool:
-    """Whether a normalised address is a LID."""
+    """Return whether a normalised address is a LID."""
     return address.endswith("@lid")
 
 
 def is_person(address: str) -> bool:
-    """Whether a normalised address is one person's, by phone, LID or Meta's id."""
+    """Return whether a normalised address belongs to one person, as a phone, a LID or an id from Meta."""
     return is_phone(address) or address.endswith(("@lid", "@bsuid"))
 
 
 def is_individual(address: str) -> bool:
-    """Whether one party, such as a person or a bot, sends every incoming message of the chat."""
+    """Return whether every incoming message of the chat comes from the same party, such as a person or a bot."""
     return is_person(address) or kind_of(address) == "other"
 
 
 def dialled(to: str) -> str:
-    """The digits that the gateway dials, and so the address of the chat; raises RecipientError. Idempotent.
+    """Return the digits that the gateway dials, which are also the address of the chat. Raises RecipientError.
 
-    By SAK's rule only 0-9 count, 91 goes before ten digits that do not start with it, and 8 to 15 digits are dialled. A
-    number with `+`, `00` or a trunk prefix is made international first, because SAK dials zeros as they stand.
+    Idempotent. SAK uses only the digits 0-9, puts 91 before ten digits that do not start with it, and dials 8 to 15
+    digits. A number with `+`, `00` or a trunk prefix is first made international, because SAK dials leading zeros
+    unchanged.
     """
     if "@" in to:
         address = parse(to)
@@ -209,7 +227,7 @@ def dialled(to: str) -> str:
 
 
 def _prepend_india(number: str, *, is_international: bool) -> str:
-    """The number as SAK dials it."""
+    """Return the number as SAK dials it."""
     if number.startswith("0"):
         raise RecipientError("a number that begins with 0 lacks its country: write it with + and the country code")
     if len(number) == 10 and not number.startswith("91"):

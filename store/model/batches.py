@@ -1,4 +1,4 @@
-"""Batches of parsed events, as a worker passes them to the store."""
+"""Defines batches of parsed events, which a worker passes to the store."""
 
 from dataclasses import dataclass
 
@@ -7,30 +7,31 @@ from store.model.facts import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One copy of an event, in a batch."""
+    """One copy of an event in a batch."""
 
     batch_index: int
-    """Its index in the batch, from 0."""
+    """The index in the batch, starting at 0."""
     received_at: int
-    """The time at which ingest received it, in ms."""
+    """The time of receipt by ingest in ms."""
     body: bytes
     digest: bytes
-    """The identity of the event: 32 bytes, the same for every copy."""
+    """The identity of the event: 32 bytes that are the same for every copy."""
     outcome: Outcome
     first_order: int = 0
-    """Events of earlier batches that may have the receipt of the batch's first event."""
+    """The number of events in earlier batches that may have the same time of receipt as the first event of this batch.
+    """
     sender: str | None = None
     """The sender as `kind:name`; None for events at /whatsapp-webhook."""
 
     @property
     def order(self) -> int:
-        """Its place among the events of its writer with the same receipt."""
+        """The position among the writer's events with the same time of receipt."""
         return self.first_order + self.batch_index
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The unit that is written whole or not at all: (writer, number) identifies it."""
+    """A batch of events, which is written completely or not at all. (writer, number) identifies it."""
 
     writer: str
     number: int

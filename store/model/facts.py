@@ -1,10 +1,11 @@
-"""The facts of an event: parsers produce them, store/ingestion/apply.py writes them.
+"""Defines the facts of an event, which parsers produce and store/ingestion/apply.py writes.
 
-Strings contain no NUL and no lone surrogate, and their length is bounded. Times are milliseconds since 1970 (UTC) as
-the sender claims them, None if the event has none; store/model/timestamps.py decides which claims are credible.
+Strings contain no NUL and no lone surrogate, and their length is limited. Times are milliseconds since 1970 (UTC) as
+claimed by the sender, or None if the event has none; store/model/timestamps.py decides which of them are credible.
 
-An address is the name of a chat within a session: a phone's digits (`919811000001`), or a JID for what has no phone:
-`120363041234567890@g.us`, `200000000000011@lid`, `120363999999@newsletter`, `status@broadcast`. No device suffix.
+An address is the name of a chat within a session: the digits of a phone (`919811000001`), or a JID for chats without a
+phone: `120363041234567890@g.us`, `200000000000011@lid`, `120363999999@newsletter`, `status@broadcast`. It has no device
+suffix.
 """
 
 from dataclasses import dataclass
@@ -27,25 +28,26 @@ MessageType: TypeAlias = Literal[
 ]
 Status: TypeAlias = Literal["pending", "sent", "failed", "delivered", "read", "played"]
 ContentState: TypeAlias = Literal["complete", "media_missing", "undecrypted"]
-"""`complete`: all content is there. `media_missing`: the gateway names media or a place without a link; a caption may
-be there. `undecrypted`: the message came empty, and a resend with the same id may bring its content."""
+"""`complete`: all content is present. `media_missing`: the gateway reports media or a location without a link; there
+may be a caption. `undecrypted`: the message arrived empty, and a resend with the same id may contain the content.
+"""
 ChatKind: TypeAlias = Literal["phone", "group", "lid", "newsletter", "broadcast", "other"]
 SessionState: TypeAlias = Literal["connected", "disconnected", "connecting", "logged_out"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as one event reports it; several events may report the same message."""
+    """A message as reported by one event. Several events may report the same message."""
 
     address: str
-    """The chat's address as the event has it: normalised, not resolved, so a LID remains a LID."""
+    """The chat's address as in the event: normalised, but not resolved, so a LID remains a LID."""
     direction: Direction
     message_id: str | None
-    """WhatsApp's id; None if the event has none: the content then identifies the message."""
+    """The id from WhatsApp, or None if the event has none. Then the content identifies the message."""
     time: int | None
     type: MessageType
     raw_type: str | None
-    """The gateway's own word for the type, such as `extendedTextMessage`."""
+    """The gateway's name for the type, such as `extendedTextMessage`."""
     content_state: ContentState
     text: str | None = None
     caption: str | None = None
@@ -53,16 +55,16 @@ class Message:
     mime_type: str | None = None
     file_name: str | None = None
     media_seconds: int | None = None
-    """The length of an audio or a video."""
+    """The duration of an audio or a video."""
     reply_to: str | None = None
-    """The message id that this one quotes."""
+    """The id of the message that this one quotes."""
     sender: str | None = None
-    """In a group: the author's address, if the event has it."""
+    """The author's address in a group, if the event contains it."""
     sender_name: str | None = None
-    """In a group: the author's push name."""
+    """The author's push name in a group."""
     status: Status | None = None
     is_history: bool = False
-    """The gateway tells of the past: the message is not new, so it is not unread."""
+    """True if the gateway reports a message of the past, which is neither new nor unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +74,38 @@ class Ack:
     message_id: str
     status: Status
     address: str | None
-    """The chat, if the event names it; without it the ack applies only if one message of the session has the id."""
+    """The chat, if the event contains it. Otherwise the ack applies only if a single message of the session has the id.
+    """
     time: int | None
     reason: str | None = None
-    """Why the message failed, in words and without a full stop; None if the event does not say."""
+    """The reason why the message failed, as a phrase without a full stop, or None if the event gives none."""
     reference: str | None = None
-    """The send, by the id that we gave to the gateway; None if the event does not repeat it."""
+    """The id of the send that was passed to the gateway, or None if the event does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """New text of a message."""
+    """A new text of a message."""
 
     message_id: str
-    """The edited message's id."""
+    """The id of the edited message."""
     address: str | None
-    """The chat, if the event names it; without it the edit applies only if one message of the session has the id."""
+    """The chat, if the event contains it. Otherwise the edit applies only if a single message of the session has the
+    id.
+    """
     direction: Direction | None
-    """The editor: `incoming` the other side, `outgoing` we, None if the event does not say. Only the author's edit
-    counts."""
+    """The side that edited the message: `incoming` for the other side, `outgoing` for ours, or None if unknown. Only
+    edits by the author count.
+    """
     sender: str | None
-    """In a group: the editor's address, if the event has it."""
+    """The editor's address in a group, if the event contains it."""
     text: str
     time: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A message was deleted for everyone."""
+    """The deletion of a message for everyone."""
 
     message_id: str
     address: str
@@ -110,17 +116,17 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """A reaction to a message; of each reactor, the newest counts."""
+    """A reaction to a message. The newest reaction of each person counts."""
 
     message_id: str
     """The id of the message."""
     address: str
     direction: Direction
-    """The reactor: `incoming` the other side, `outgoing` we."""
+    """The side that reacted: `incoming` for the other side, `outgoing` for ours."""
     sender: str | None
-    """In a group: the reactor's address, if the event has it."""
+    """The address of the person who reacted in a group, if the event contains it."""
     emoji: str
-    """Empty if the reaction is withdrawn."""
+    """Empty if the reaction is removed."""
     time: int | None
 
 
@@ -137,12 +143,12 @@ class LidAlias:
 
 @dataclass(frozen=True, slots=True)
 class DisplayName:
-    """The name of the person at an address; in groups that of the sender, not of the group."""
+    """The name of the person at an address. In groups, it is the name of the sender, not of the group."""
 
     address: str
     name: str
     quality: Literal[1, 2]
-    """1: a push name, chosen by the person. 2: a contact name from the gateway's address book."""
+    """1 for a push name chosen by the person, 2 for a contact name from the gateway's address book."""
     time: int | None
 
 
@@ -153,7 +159,7 @@ class SessionReport:
     state: SessionState | None
     """None if the report names only the phone."""
     phone: str | None
-    """Digits of the session's own number, if the report has it."""
+    """The digits of the session's own number, if the report contains it."""
     time: int | None
 
 
@@ -162,7 +168,7 @@ Fact: TypeAlias = Message | Ack | Edit | Delete | Reaction | LidAlias | DisplayN
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What an event tells of one session."""
+    """The facts of an event about one session."""
 
     session_id: str
     facts: tuple[Fact, ...]
@@ -173,22 +179,22 @@ class Outcome:
     """The result of parsing one event."""
 
     kind: Literal["stored", "noise", "ping", "parked", "forgotten"]
-    """`forgotten`: the event concerns an erased person and is not stored (store/erasure/batch_filter.py)."""
+    """`forgotten` means that the event is about an erased person and is not stored (store/erasure/batch_filter.py)."""
     reason: str | None
-    """A stable code for noise and parked events; None for the others."""
+    """A stable code for noise and parked events, None for other events."""
     session_id: str | None
     event_type: str | None
-    """The event's own name, such as `message.received`; None if it has none."""
+    """The name of the event, such as `message.received`, or None if it has none."""
     time: int | None
-    """The time that the event claims."""
+    """The time that the event claims, in ms."""
     facts: tuple[Fact, ...] = ()
-    """The facts of that session; empty unless stored."""
+    """The facts about that session. Empty unless the event is stored."""
     others: tuple[SessionFacts, ...] = ()
-    """Those of the further sessions, if one body tells of several; empty unless there are facts."""
+    """The facts about further sessions, if one body is about several. Empty if there are no facts."""
 
     @property
     def by_session(self) -> tuple[SessionFacts, ...]:
-        """The sessions that the event tells of, each with its facts."""
+        """The sessions that the event is about, each with its facts."""
         return self.others if self.session_id is None else (SessionFacts(self.session_id, self.facts), *self.others)
 
     @property

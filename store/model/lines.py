@@ -1,7 +1,7 @@
-"""Keeps a record on one line for every reader, and makes characters visible that nobody would see.
+"""Keeps a record on one line for every reader, and makes invisible characters visible.
 
-Readers differ in where they end a line: U+2028, U+2029 and U+0085 are line breaks to Python's `splitlines`, and so to
-HTTP clients, although neither JSON nor server-sent events know them.
+Readers disagree about line ends: Python's `splitlines`, and therefore HTTP clients, treat U+2028, U+2029 and U+0085 as
+line breaks, although neither JSON nor server-sent events do.
 """
 
 import unicodedata
@@ -13,14 +13,14 @@ _SHOWN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def escape_json(document: str) -> str:
-    """The same JSON without a raw line break."""
+    """Return the same JSON without raw line breaks."""
     for character in _ESCAPED_IN_JSON:
         document = document.replace(character, f"\\u{ord(character):04x}")
     return document
 
 
 def show(text: str, keep: str = "") -> str:
-    """The text with control, format and line-separator characters escaped as in Python, except for `keep`."""
+    """Return the text with control, format and line-separator characters escaped, except those in `keep`."""
     if text.isprintable():
         return text
     return "".join(

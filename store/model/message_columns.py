@@ -1,4 +1,4 @@
-"""The columns of a message and of an update, listed once for all statements that read or write them.
+"""Lists the columns of messages and of updates once, for all statements that read or write them.
 
 Statements are assembled from these lists with `names`, `declarations` and `assignments`. To add a column of the
 content, add it to `CONTENT`, to the schema, to `facts.Message` and to the parser (docs/contributing.md).
@@ -13,15 +13,15 @@ from typing import LiteralString
 class Column:
     name: LiteralString
     type: LiteralString
-    """PostgreSQL's name of the type."""
+    """The name of the type in PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContentColumn(Column):
     field: str
-    """The field of `facts.Message` that holds the value."""
+    """The field of `facts.Message` that contains the value."""
     hidden_when_deleted: bool = False
-    """Readers get null after the message was deleted for everyone."""
+    """True if readers get null after the message was deleted for everyone."""
 
 
 IDENTITY = (
@@ -44,13 +44,13 @@ CONTENT = (
     ContentColumn("media_seconds", "integer", "media_seconds", hidden_when_deleted=True),
     ContentColumn("reply_to", "text", "reply_to"),
 )
-"""The content is one tuple: the best copy's, never mixed from two copies."""
+"""The content of a message. It is copied as a whole from the best copy and never mixed from two copies."""
 CONTENT_RANK = (
     Column("content_rank", "smallint"),
     Column("content_time", "bigint"),
     Column("content_tie", "bigint"),
 )
-"""Decides which copy's content is the best."""
+"""The columns that decide which copy has the best content."""
 MERGED = (
     Column("sender", "text"),
     Column("sender_name", "text"),
@@ -59,7 +59,7 @@ MERGED = (
     Column("time_source", "text"),
     Column("is_history", "boolean"),
 )
-"""Merged value by value from all copies."""
+"""The columns that are merged value by value from all copies."""
 RECOMPUTED = (
     Column("status", "text"),
     Column("original_text", "text"),
@@ -67,11 +67,11 @@ RECOMPUTED = (
     Column("deleted_at", "bigint"),
     Column("is_duplicate", "boolean"),
 )
-"""A function of the copies and the updates (store/history/message_updates.py)."""
+"""The columns that are computed from the copies and the updates (store/history/message_updates.py)."""
 COPY = (*IDENTITY, *NUMBERS, *CONTENT, *MERGED, Column("receive_order", "bigint"), *CONTENT_RANK)
-"""The columns that one event's copy of a message has."""
+"""The columns of one event's copy of a message."""
 STORED = (*COPY, *RECOMPUTED)
-"""All columns that have no default, except `unread`."""
+"""All columns without a default, except `unread`."""
 
 UPDATE = (
     Column("key_id", "bigint"),
@@ -88,23 +88,26 @@ UPDATE = (
 
 
 def names(columns: Sequence[Column], alias: LiteralString = "") -> LiteralString:
-    """The columns of a SELECT or INSERT: `m.caption, m.media_url` for the alias `m`."""
+    """Return the columns for SELECT or INSERT, such as `m.caption, m.media_url` for the alias `m`."""
     prefix: LiteralString = f"{alias}." if alias else ""
     return ", ".join(f"{prefix}{column.name}" for column in columns)
 
 
 def declarations(columns: Sequence[Column]) -> LiteralString:
-    """The columns of a recordset: `caption text, media_url text`."""
+    """Return the columns of a recordset, such as `caption text, media_url text`."""
     return ", ".join(f"{column.name} {column.type}" for column in columns)
 
 
 def assignments(columns: Sequence[Column], source: LiteralString) -> LiteralString:
-    """The SET clause of an UPDATE: `caption = r.caption, media_url = r.media_url` for the source `r`."""
+    """Return the SET clause of an UPDATE, such as `caption = r.caption, media_url = r.media_url` for the source `r`."""
     return ", ".join(f"{column.name} = {source}.{column.name}" for column in columns)
 
 
 def same_sender(message: LiteralString, update: LiteralString) -> LiteralString:
-    """A condition: one person wrote the message and the update, under any addresses, as far as both name a person."""
+    """Return the condition that one person wrote the message and the update, as far as both identify a person.
+
+    The person may have used different addresses.
+    """
     return (
         f"({update}.sender = {message}.sender OR {update}.sender IS NULL OR {message}.sender IS NULL"
         f" OR canonical_address({message}.session_id, {update}.sender)"

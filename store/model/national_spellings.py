@@ -10,10 +10,11 @@ _ARGENTINE = re.compile(r"54([1-8][0-9]{9})", re.ASCII)
 
 
 def standard(address: str) -> str | None:
-    """The phone of which a normalised address may be another national spelling; None if it is none.
+    """Return the standard spelling of a phone that may be another national spelling, or None if it is none.
 
-    Brazil's mobile numbers got a ninth digit, Mexico dropped the 1 of mobile numbers, Argentina's have a 9 abroad; the
-    gateway reports either. Only evidence says that two spellings are one person. A landline is no spelling of a mobile.
+    Mobile numbers in Brazil got a ninth digit, those in Mexico lost a 1, and those in Argentina have a 9 when dialled
+    from abroad. The gateway reports either spelling. Only evidence proves that two spellings are one person. A landline
+    is never another spelling of a mobile.
     """
     if not may_have_variants(address):
         return None
@@ -30,12 +31,12 @@ def standard(address: str) -> str | None:
 
 
 def may_have_variants(phone: str) -> bool:
-    """Whether numbers of the phone's country have two national spellings."""
+    """Return whether numbers in the phone's country have two national spellings."""
     return phone.startswith(("52", "54", "55"))
 
 
 def standard_pair(one: str, other: str) -> tuple[str, str] | None:
-    """(variant, standard) if one of two phones is another national spelling of the other."""
+    """Return (variant, standard) if one of two phones is another national spelling of the other."""
     if standard(one) == other:
         return one, other
     return (other, one) if standard(other) == one else None

@@ -1,7 +1,7 @@
-"""Normalises the spelling of text; search, erasure, addresses and exports compare text in no other way.
+"""Normalises the spelling of text. Search, erasure, addresses and exports compare text only in this form.
 
-The time is proportional to the length, whatever the text: https://unicode.org/reports/tr15/ bounds what composition
-takes only for runs of combining marks that are bounded.
+The time is proportional to the length for any text. https://unicode.org/reports/tr15/ limits the cost of composition
+only if runs of combining marks are limited.
 """
 
 import re
@@ -9,10 +9,10 @@ import unicodedata
 from typing import Final
 
 VERSION: Final = 2
-"""Increment it whenever a text gets another spelling: the search index is then rebuilt."""
+"""Increase it whenever the normalised spelling of any text changes. The search index is then rebuilt."""
 
 MAX_MARKS: Final = 8
-"""Marks in a row that are kept; no script writes more."""
+"""The number of consecutive marks that are kept. No script uses more."""
 
 _TOO_MANY_MARKS = re.compile(rb"(?<=[^\0]{%d})[^\0]+" % MAX_MARKS)
 _MAX_CACHED_CHARACTERS: Final = 20_000
@@ -23,14 +23,15 @@ _REPLACEMENTS: Final = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
     **dict.fromkeys("\u2212\u2043\u30fb", "-"),
     **dict.fromkeys("\u2044\u2215", "/"),
-    # A blank of its own script.
+    # The blank pattern of Braille.
     "\u2800": " ",
     # The dotless i of Turkish, whose capital is I.
     "\u0131": "i",
-    # Arabic yeh and kaf as keyboards for Persian and Urdu write them.
+    # Arabic yeh and kaf as typed on Persian and Urdu keyboards.
     **dict.fromkeys("\u0649\u06cc", "\u064a"),
     "\u06a9": "\u0643",
-    # Invisible, although letters or marks: tatweel, Hangul fillers, a joiner, Khmer vowels, variation selectors.
+    # Invisible characters that count as letters or marks: tatweel, Hangul fillers, a joiner, Khmer vowels, variation
+    # selectors.
     **dict.fromkeys("\u0640\u115f\u1160\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f", ""),
     **{chr(code): "" for code in range(0xFE00, 0xFE10)},
 }
@@ -39,7 +40,7 @@ _INVISIBLE_PLANE: Final = range(0xE0000, 0xE1000)
 
 
 class _Spellings(dict[int, str]):
-    """The spelling of each character that occurred."""
+    """Caches the spelling of each character that has occurred."""
 
     def __missing__(self, code: int) -> str:
         spelling = _spell(chr(code))
@@ -49,7 +50,7 @@ class _Spellings(dict[int, str]):
 
 
 def compose(text: str) -> str:
-    """The text in the form NFC, without the marks that exceed MAX_MARKS in a row."""
+    """Return the text in the form NFC, with at most MAX_MARKS consecutive marks."""
     if text.isascii():
         return text
     classes = bytes(map(unicodedata.combining, text))
@@ -64,17 +65,17 @@ def compose(text: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """The text with one spelling for what reads alike; equal for a normalised text.
+    """Return the text with one spelling for everything that reads alike. Idempotent.
 
-    Characters are decomposed (NFKD); case, accents and vowel points are dropped; digits of every script are 0-9, every
-    space and control character is a space, every dash a hyphen; joiners, marks of direction and other invisible
-    characters are removed.
+    Characters are decomposed (NFKD). Case, accents and vowel points are dropped. Digits of every script become 0-9,
+    spaces and control characters become spaces, and dashes become hyphens. Joiners, directional marks and other
+    invisible characters are removed.
     """
     return compose(text).translate(_SPELLINGS)
 
 
 def normalize_start(text: str, max_length: int) -> str:
-    """The first characters of the normalised text, at most `max_length`, from as many of the text.
+    """Return up to `max_length` characters of the normalised text, from at most that many characters of the text.
 
     A ligature becomes up to 18 characters, so no more of the text is normalised than is kept.
     """
@@ -90,13 +91,13 @@ def normalize_start(text: str, max_length: int) -> str:
 
 
 def normalize_with_offsets(composed: str) -> tuple[str, list[int]]:
-    """The normalised spelling of a text that `compose` returned, and the offset of each of its characters in it."""
+    """Normalise a text that `compose` returned. Also return the offset in it of each resulting character."""
     parts = [_SPELLINGS[ord(character)] for character in composed]
     return "".join(parts), [offset for offset, part in enumerate(parts) for _ in part]
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of the text is visible."""
+    """Return whether the text has no visible character."""
     return not normalize(text).strip(" ")
 
 
@@ -124,9 +125,9 @@ def _spell_decomposed(character: str) -> str:
 
 
 def _is_optional(combining_class: int) -> bool:
-    """Whether a mark is an accent, an overlay, or a vowel point of Hebrew, Arabic or Syriac.
+    """Return whether a mark is an accent, an overlay, or a vowel point of Hebrew, Arabic or Syriac.
 
-    Others change the letter: vowel signs, viramas and tones of the scripts of India and Southeast Asia.
+    Other marks change the letter: vowel signs, viramas and tones in the scripts of India and Southeast Asia.
     """
     return combining_class == 1 or 10 <= combining_class <= 36 or combining_class >= 200
 

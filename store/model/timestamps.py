@@ -5,14 +5,15 @@ from typing import Literal, TypeAlias
 TimeSource: TypeAlias = Literal["message", "receipt"]
 
 EARLIEST_PLAUSIBLE = 1_230_768_000_000
-"""2009-01-01, in ms: WhatsApp's first year, so no message is older."""
+"""2009-01-01 in ms. WhatsApp started in this year, so no message is older."""
 MAX_CLOCK_SKEW = 10 * 60_000
-"""Milliseconds by which a sender's clock may be ahead of the receipt. WhatsApp's servers date messages, so a time that
-is hours ahead is in a wrong time zone, and would keep its chat on top of the list for hours."""
+"""The time in ms by which a sender's clock may be ahead of the receipt. Messages are dated by WhatsApp's servers. A
+time that is hours ahead is therefore in a wrong time zone and would keep its chat on top of the list for hours.
+"""
 
 
 def effective(claimed_at: int | None, received_at: int) -> tuple[int, TimeSource]:
-    """The effective time, in ms, and its source: the claimed time if it is credible, else the receipt."""
+    """Return the effective time in ms and its source: the claimed time if it is credible, otherwise the receipt."""
     if claimed_at is not None and EARLIEST_PLAUSIBLE <= claimed_at <= received_at + MAX_CLOCK_SKEW:
         return claimed_at, "message"
     return received_at, "receipt"

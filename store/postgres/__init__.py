@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL, and the tools that every query uses."""
+"""Connects to PostgreSQL, and contains the tools that every query uses."""

@@ -1,4 +1,4 @@
-"""Advisory locks, one for each kind of work that runs once at a time; no other program picks these numbers."""
+"""Advisory locks, one for each kind of work that must run only once at a time. No other program uses these numbers."""
 
 from store.postgres.connections import Connection
 
@@ -9,17 +9,19 @@ SEARCH_INDEX = 4_910_223_774_310_982_651
 BACKFILL = 7_347_120_481_912_004_220
 BATCH_RUNS = 3_318_804_557_190_266_473
 SUPPRESSIONS = 5_520_318_846_120_947_713
-"""Writers share it; erasure takes it exclusively. A trigger in store/migrations/0009_erasure.sql names it, too."""
+"""Writers share it; an erasure takes it exclusively. store/migrations/0009_erasure.sql contains the number as well."""
 
 ACCOUNTS = 8_812_460_337_195_520_541
-"""Writers share it; a session joins an account under it alone. store/migrations/0031_accounts.sql names it, too."""
+"""Writers share it; a session that joins an account takes it exclusively. store/migrations/0031_accounts.sql contains
+it as well.
+"""
 
 
 def try_acquire(connection: Connection, number: int) -> bool:
-    """Take a lock until the caller's transaction ends; false if another transaction or connection has it."""
+    """Take a lock until the caller's transaction ends. Return False if another transaction or connection holds it."""
     return connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [number]).fetchone() == (True,)
 
 
 def try_acquire_for_connection(connection: Connection, number: int) -> bool:
-    """Take a lock until the connection ends; false if another has it."""
+    """Take a lock until the connection ends. Return False if another connection holds it."""
     return connection.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone() == (True,)

@@ -1,4 +1,4 @@
-"""Finds PostgreSQL's client programs that fit a server, and runs them without exposing a password."""
+"""Finds the client programs of PostgreSQL for a server, and runs them without exposing a password."""
 
 import importlib.util
 import re
@@ -19,12 +19,12 @@ _INSTALL_FOLDERS = (
 )
 _SECRET_PARAMETERS = ("password", "sslpassword")
 _POLL_INTERVAL = 1.0
-"""Seconds between two calls of `on_progress`."""
+"""The time between two calls of `on_progress`, in seconds."""
 _MAX_ERROR_LENGTH = 300
 
 
 class ProgramError(Exception):
-    """A program is missing, too old, or failed; the message is for the operator."""
+    """A program is missing, too old, or failed. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Program:
 
 
 def find(name: str, server_major: int) -> Program:
-    """The installed program of this major version, else of the next newer one; raises ProgramError."""
+    """Return the installed program of this major version, or of the next newer one. Raises ProgramError."""
     installed = sorted(_installed(name), key=lambda program: program.major)
     for program in installed:
         if program.major >= server_major:
@@ -70,16 +70,16 @@ def _candidate_paths(name: str) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTarget:
-    """A database, as arguments and environment of libpq's programs."""
+    """A database, as arguments and environment variables for libpq's programs."""
 
     dbname: str
     """The value of `--dbname`, without secrets."""
     environment: Mapping[str, str]
-    """Contains the password; only this user can read the environment of a process."""
+    """Contains the password. Only this user can read the environment of the process."""
 
 
 def connection_target(database_url: str, application_name: str, environ: Mapping[str, str]) -> ConnectionTarget:
-    """The target for a URL; raises ProgramError for a secret that cannot be passed privately."""
+    """Return the target for a URL. Raises ProgramError if a secret cannot be passed privately."""
     parameters = {name: value for name, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
     secrets = {name: str(parameters.pop(name)) for name in _SECRET_PARAMETERS if name in parameters}
     if "sslpassword" in secrets:
@@ -97,9 +97,9 @@ def run(
     environment: Mapping[str, str],
     on_progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """Run a program and return its output; raises ProgramError with its first error message.
+    """Run a program and return its output. Raises ProgramError with the first error message.
 
-    `on_progress` is called about once a second. Any exception, such as Ctrl-C, also terminates the program.
+    `on_progress` is called about once a second. Any exception, such as KeyboardInterrupt, also terminates the program.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error_output:
         with subprocess.Popen(  # noqa: S603 - PostgreSQL's own program, with arguments of ours
@@ -129,6 +129,6 @@ def run(
 
 
 def _first_error(stderr: str) -> str:
-    """The first error message, without the context that follows: PostgreSQL quotes rows there."""
+    """Return the first error message without the context that follows it, in which PostgreSQL quotes rows."""
     lines = [line.partition("error: ")[2] or line for line in stderr.splitlines() if "error: " in line]
     return (lines[0] if lines else "no error message")[:_MAX_ERROR_LENGTH]

@@ -1,4 +1,4 @@
-"""Opens connections to PostgreSQL whose every wait has a limit."""
+"""Opens connections to PostgreSQL. Every wait on them has a limit."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -14,8 +14,8 @@ from store.postgres.pooler import WATCHDOG, ConnectionProfile, PoolerSafeConnect
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
-# Every limit is shorter than the 30 s of a worker's job: for a statement, a lock, an idle transaction, a lost client,
-# a network that drops packets.
+# Every limit is shorter than the 30 s of a worker's job: for statements, locks, idle transactions, lost clients and
+# networks that drop packets.
 _SESSION_SETTINGS = {
     "statement_timeout": "15s",
     "lock_timeout": "10s",
@@ -26,8 +26,8 @@ _SESSION_SETTINGS = {
 KEY_LOOKUP_SETTINGS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """Settings for connections that look up a few hundred rows by key.
 
-A statement is prepared while a new database is small and reading a whole table looks cheap, and the plan stays while
-the table grows. With these settings, a plan for ten rows also suits ten million.
+Statements are prepared while a new database is small and reading a whole table looks cheap, and their plans remain
+while the table grows. With these settings, a plan made for ten rows also works for ten million.
 """
 _NETWORK_PARAMETERS = {
     "connect_timeout": 5,
@@ -43,7 +43,7 @@ class DatabaseUrlError(Exception):
 
 
 def url(environ: Mapping[str, str]) -> str:
-    """DATABASE_URL, else the URL of the embedded server on DATA_DIR; raises DatabaseUrlError."""
+    """Return DATABASE_URL, or the URL of the embedded server in DATA_DIR. Raises DatabaseUrlError."""
     if named := environ.get("DATABASE_URL"):
         return _validated("DATABASE_URL", named)
     data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
@@ -57,16 +57,16 @@ def url(environ: Mapping[str, str]) -> str:
 
 
 def direct_url(environ: Mapping[str, str]) -> str:
-    """The URL for dedicated connections: DIRECT_DATABASE_URL, which is set where DATABASE_URL leads to a pooler.
+    """Return the URL for dedicated connections.
 
-    Raises DatabaseUrlError.
+    It is DIRECT_DATABASE_URL, which must be set if DATABASE_URL points to a pooler. Raises DatabaseUrlError.
     """
     named = environ.get("DIRECT_DATABASE_URL")
     return _validated("DIRECT_DATABASE_URL", named) if named else url(environ)
 
 
 def replica_url(environ: Mapping[str, str]) -> str | None:
-    """READ_DATABASE_URL, the replica for reads, if it is set; raises DatabaseUrlError."""
+    """Return READ_DATABASE_URL, the replica for reads, if it is set. Raises DatabaseUrlError."""
     named = environ.get("READ_DATABASE_URL")
     return _validated("READ_DATABASE_URL", named) if named else None
 
@@ -78,7 +78,7 @@ def _validated(name: str, value: str) -> str:
     except (psycopg.ProgrammingError, UnicodeError):
         is_ambiguous = True
     if is_ambiguous:
-        # Not chained: libpq quotes the part that it does not understand, which may contain a password.
+        # Not chained: libpq quotes the part that it cannot parse, which may contain a password.
         raise DatabaseUrlError(
             f"{name} must look like postgresql://user:password@host:port/database, in which the password's own"
             " @ : / ? # % are written %40 %3A %2F %3F %23 %25."
@@ -87,7 +87,10 @@ def _validated(name: str, value: str) -> str:
 
 
 def _has_bare_delimiter(value: str) -> bool:
-    """Whether a URL has an @, / or ? that libpq takes for a delimiter, so that it takes half a password for a host."""
+    """Return whether a URL has an unescaped @, / or ?.
+
+    libpq would take it for a delimiter, and part of a password for a host name.
+    """
     scheme, separator, rest = value.partition("://")
     if not separator or scheme not in {"postgresql", "postgres"}:
         return False  # keywords and values, which libpq has understood
@@ -102,14 +105,14 @@ def _is_port(text: str) -> bool:
 
 
 def startup_options(*, read_only: bool = False, overrides: Mapping[str, str] | None = None) -> str:
-    """The settings as libpq's `options`, for clients that connect without this module."""
+    """Return the settings as libpq's `options`, for clients that do not connect through this module."""
     return build_profile("", read_only=read_only, overrides=overrides).startup_options()
 
 
 def build_profile(
     database_url: str, *, read_only: bool = False, overrides: Mapping[str, str] | None = None
 ) -> ConnectionProfile:
-    """The profile of a connection; `overrides` replace our settings, and options in the URL replace both."""
+    """Return the profile of a connection. `overrides` replace our settings, and options in the URL replace both."""
     settings = {**_SESSION_SETTINGS, **(overrides or {})}
     if read_only:
         settings["default_transaction_read_only"] = "on"
@@ -118,11 +121,11 @@ def build_profile(
 
 
 def parameters(database_url: str, application_name: str, profile: ConnectionProfile) -> dict[str, object]:
-    """The parameters to open a connection or pool with; those of the URL override ours."""
+    """Return the parameters for opening a connection or a pool. Parameters in the URL override ours."""
     in_url = conninfo.conninfo_to_dict(database_url)
     in_url.pop("options", None)  # part of the profile
     if in_url.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in profile.settings:
-        # Our own read-only setting would make libpq take the primary for a standby.
+        # Our own read-only setting would make libpq mistake the primary for a standby.
         in_url["target_session_attrs"] = "primary"
     ours: dict[str, object] = {**_NETWORK_PARAMETERS, "application_name": application_name, "profile": profile}
     return {**ours, **{name: value for name, value in in_url.items() if value is not None}}
@@ -131,9 +134,10 @@ def parameters(database_url: str, application_name: str, profile: ConnectionProf
 def open(  # noqa: A001 - read as connections.open
     database_url: str, application_name: str, *, overrides: Mapping[str, str] | None = None, dedicated: bool = False
 ) -> Connection:
-    """A connection in autocommit; raises TransientError.
+    """Return a connection in autocommit mode. Raises TransientError.
 
-    `dedicated`: its state outlives a transaction (a lock, LISTEN, a temporary table), which a pooler does not preserve.
+    Set `dedicated` if the connection has state that outlives a transaction (a lock, LISTEN, a temporary table), which a
+    pooler does not preserve.
     """
     profile = build_profile(database_url, overrides=overrides)
     with errors.translated():
@@ -153,17 +157,17 @@ def open(  # noqa: A001 - read as connections.open
 
 
 def is_broken(connection: Connection) -> bool:
-    """True if the connection cannot be used any more."""
+    """Return True if the connection can no longer be used."""
     return connection.closed or connection.pgconn.status != pq.ConnStatus.OK
 
 
 def is_idle(connection: Connection) -> bool:
-    """True if the next statement may be sent; false after a time-out in the middle of the last one."""
+    """Return True if the next statement can be sent. It is False after a timeout during the previous one."""
     return not is_broken(connection) and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
 
 
 def server_time(connection: Connection) -> datetime:
-    """PostgreSQL's clock, in UTC."""
+    """Return the time of PostgreSQL's clock in UTC."""
     with errors.translated():
         row = connection.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None, "one row"
@@ -171,9 +175,9 @@ def server_time(connection: Connection) -> datetime:
 
 
 def deadline(connection: Connection, seconds: float) -> AbstractContextManager[None]:
-    """Close the connection if the block takes longer, so that it ends with a connection error.
+    """Close the connection if the block takes longer, so that the block ends with a connection error.
 
-    libpq waits for an answer without limit, and where a proxy or router keeps the connection open, neither keepalives
-    nor tcp_user_timeout notice that the server is gone.
+    libpq waits for an answer without limit. If a proxy or router keeps the connection open, neither keepalives nor
+    tcp_user_timeout notice that the server is gone.
     """
     return WATCHDOG.watching(connection, seconds)

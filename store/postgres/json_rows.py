@@ -1,7 +1,7 @@
 """Encodes the rows of a statement as one JSON parameter.
 
-At the size of a batch, `jsonb_to_recordset` over one parameter takes half the time of arrays, whose elements psycopg
-adapts one by one.
+For a batch, `jsonb_to_recordset` with one parameter takes half the time of arrays, because psycopg adapts the elements
+of arrays one by one.
 """
 
 import json
@@ -14,12 +14,12 @@ JsonRow: TypeAlias = Mapping[str, object]
 
 
 def encode(rows: Iterable[JsonRow]) -> str:
-    """The rows as a JSON array; bytes become hexadecimal digits, which the statement decodes."""
+    """Return the rows as a JSON array. Bytes become hexadecimal digits, which the statement decodes."""
     listed = list(rows)
     try:
         return orjson.dumps(listed, default=_encode_bytes).decode()
     except orjson.JSONEncodeError:
-        # An integer of more than 64 bits or a lone surrogate: PostgreSQL refuses it, as a permanent error.
+        # For an integer of more than 64 bits or a lone surrogate. PostgreSQL rejects the result with a permanent error.
         return json.dumps(listed, ensure_ascii=False, separators=(",", ":"), default=_encode_bytes)
 
 

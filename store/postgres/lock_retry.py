@@ -1,4 +1,4 @@
-"""Retries work that PostgreSQL refused because of a lock: not granted in time, or a deadlock."""
+"""Retries work that PostgreSQL rejected because a lock was not granted in time or because of a deadlock."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import TypeVar
 from store.postgres import errors
 
 LOCK_FAILURES = frozenset({"55P03", "40P01"})
-"""SQLSTATE of a lock that was not granted in time, and of a deadlock."""
+"""The SQLSTATEs of a lock that was not granted in time, and of a deadlock."""
 LOCK_WAIT = 60.0
-"""Seconds for which work yields to others' locks, unless the caller says otherwise."""
+"""The default time in seconds for which work is retried."""
 
 Result = TypeVar("Result")
 
@@ -17,9 +17,9 @@ Result = TypeVar("Result")
 def retry_on_lock(
     operation: Callable[[], Result], seconds: float | None = None, *, first_delay: float = 1.0, max_delay: float = 1.0
 ) -> Result:
-    """Repeat the operation until it gets its locks, for so many seconds; the delay doubles up to `max_delay`.
+    """Repeat the operation for up to `seconds` until it gets its locks. The delay doubles up to `max_delay`.
 
-    Raises StoreError: at once for any other failure, and TransientError once the time is over.
+    Raises StoreError at once for any other failure, and TransientError when the time is over.
     """
     deadline = time.monotonic() + (LOCK_WAIT if seconds is None else seconds)
     delay = first_delay

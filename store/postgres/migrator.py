@@ -1,4 +1,4 @@
-"""Applies migrations: numbered `.sql` files, forward only, each once, while other processes read and write."""
+"""Applies migrations: numbered `.sql` files, forward only, each of them once, while other processes read and write."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -9,12 +9,14 @@ from store.postgres import advisory_locks, connections, errors, lock_retry
 
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK_WAIT = 300.0
-"""Seconds to wait for the locks of a migration, and for another migrator."""
+"""The time in seconds to wait for the locks of a migration, and for another migrator."""
 _SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
-"""Short, because every other process queues behind a wait for a table's strongest lock; the migration retries."""
+"""Short, because other processes queue behind a migration that waits for the strongest lock of a table. It then
+retries.
+"""
 _FIRST_RETRY_DELAY, _MAX_RETRY_DELAY = 0.1, 5.0
 _NON_TRANSACTIONAL = b"-- outside a transaction"
-"""The first line of a file whose statements run outside a transaction, as CREATE INDEX CONCURRENTLY must."""
+"""The first line of a file whose statements run outside a transaction, as CREATE INDEX CONCURRENTLY requires."""
 _CONCURRENT_INDEX = re.compile(
     r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)|DROP INDEX CONCURRENTLY IF EXISTS \w+"
 )
@@ -25,11 +27,11 @@ class UnknownMigrationError(Exception):
 
 
 class UnrepeatableMigrationError(Exception):
-    """A file that runs outside a transaction has a statement that cannot be repeated."""
+    """A file that runs outside a transaction contains a statement that cannot be repeated."""
 
 
 def available(folder: Path = MIGRATIONS_FOLDER) -> list[str]:
-    """The migrations that this code needs, in order."""
+    """Return the migrations that this code needs, in order."""
     return sorted(path.name for path in folder.glob("[0-9]*.sql"))
 
 
@@ -38,7 +40,8 @@ def migrate(database_url: str, *, folder: Path = MIGRATIONS_FOLDER, lock_wait: f
 
     Raises UnknownMigrationError, and TransientError if locks are not granted within `lock_wait` seconds.
     """
-    # A migration may take long (an index over ten million rows); a wait for a lock may not, as others queue behind it.
+    # A migration may run for long (such as an index over ten million rows), but must not wait for long for a lock,
+    # because others queue behind it.
     with connections.open(
         database_url, "migrate", overrides={"statement_timeout": "0", "lock_timeout": "0"}, dedicated=True
     ) as connection:
@@ -53,7 +56,10 @@ def apply_pending(
     folder: Path = MIGRATIONS_FOLDER,
     lock_wait: float = LOCK_WAIT,
 ) -> list[str]:
-    """Do what `migrate` does, under its lock; `unrecorded` migrations are applied but not yet in the table."""
+    """Apply pending migrations under the lock of `migrate`.
+
+    `unrecorded` migrations are applied, but not in the table yet.
+    """
     with errors.translated():
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"
@@ -69,10 +75,10 @@ def apply_pending(
 
 
 def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAIT) -> None:
-    """Be the only migrator until the connection ends; raises TransientError.
+    """Become the only migrator until the connection ends. Raises TransientError.
 
-    Polls instead of waiting inside PostgreSQL: a connection that waits there holds a snapshot, and the other migrator's
-    CREATE INDEX CONCURRENTLY would wait for that snapshot.
+    It polls instead of waiting in PostgreSQL: a waiting connection holds a snapshot, and the CREATE INDEX CONCURRENTLY
+    of the other migrator would wait for that snapshot.
     """
 
     def take() -> None:
@@ -83,7 +89,7 @@ def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAI
 
 
 def reject_unknown(done: Iterable[str], known: Iterable[str]) -> None:
-    """Raise UnknownMigrationError if a migration was applied that this code lacks."""
+    """Raise UnknownMigrationError if the database has a migration that this code lacks."""
     if unknown := sorted(set(done) - set(known)):
         raise UnknownMigrationError(
             f"The database has migrations that this version lacks ({', '.join(unknown)}): run a newer version."
@@ -109,7 +115,7 @@ def _apply_file(connection: connections.Connection, path: Path, lock_wait: float
 
 
 def _split_statements(script: bytes, name: str) -> list[str]:
-    """The statements of a file that runs outside a transaction; each can be repeated after an interruption."""
+    """Return the statements of a file that runs outside a transaction. Each can be repeated after an interruption."""
     text = re.sub(r"--[^\n]*", "", script.decode())
     statements = [" ".join(statement.split()) for statement in text.split(";") if statement.strip()]
     for statement in statements:
@@ -122,17 +128,20 @@ def _split_statements(script: bytes, name: str) -> list[str]:
 
 
 def _build_index(connection: connections.Connection, statement: str, lock_wait: float) -> None:
-    """Build or drop one index beside readers and writers; an index left invalid by an interruption is built again."""
+    """Build or drop one index while others read and write.
+
+    An index that an interruption left invalid is built again.
+    """
     matched = _CONCURRENT_INDEX.match(statement)
     index = matched[1] if matched else None
 
     def attempt() -> None:
         if index is not None:
-            # An interrupted build leaves an index that is maintained and never used, and IF NOT EXISTS would keep it.
+            # An interrupted build leaves an index that is maintained but never used, and IF NOT EXISTS would keep it.
             broken = "SELECT FROM pg_index AS i WHERE i.indexrelid = to_regclass(%s) AND NOT i.indisvalid"
             if connection.execute(broken, [index]).fetchone() is not None:
                 connection.execute(f'DROP INDEX CONCURRENTLY "{index}"'.encode())
-        # This waits only for older transactions, and none waits for it.
+        # This waits only for older transactions, none of which waits for it.
         connection.execute(statement.encode())
 
     _retry_on_lock(attempt, lock_wait)
@@ -143,7 +152,7 @@ def _retry_on_lock(attempt: Callable[[], None], lock_wait: float) -> None:
 
 
 def applied(connection: connections.Connection) -> set[str]:
-    """The names of the migrations that the database has."""
+    """Return the names of the migrations that the database has."""
     with errors.translated():
         if connection.execute("SELECT to_regclass('migrations')").fetchone() == (None,):
             return set()
@@ -151,6 +160,6 @@ def applied(connection: connections.Connection) -> set[str]:
 
 
 def missing(connection: connections.Connection) -> list[str]:
-    """The migrations that the database lacks: no process is ready while there are any."""
+    """Return the migrations that the database lacks. No process is ready while there are any."""
     done = applied(connection)
     return [name for name in available() if name not in done]

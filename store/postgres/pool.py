@@ -1,4 +1,4 @@
-"""A pool of connections that the threads of one process share."""
+"""A pool of connections, shared by the threads of one process."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,26 +15,29 @@ from store.postgres.pooler import PoolerSafeConnection
 T = TypeVar("T")
 
 _ACQUIRE_TIMEOUT = 2.0
-"""Seconds that a caller waits for a connection: an HTTP client does better to retry."""
+"""The time in seconds that a caller waits for a connection. After that, an HTTP client should retry."""
 _RECONNECT_TIMEOUT = 5.0
-"""Seconds after which the pool stops reconnecting by itself. The next caller makes it connect at once, so that a server
-that is back is found before an exponential back-off ends."""
+"""The time in seconds after which the pool stops reconnecting by itself. The next caller then makes it connect at once,
+so a server that is back is found before an exponential back-off would end.
+"""
 _QUERY_TIMEOUT = 20.0
-"""Seconds before a connection is given up; above statement_timeout, for a server that does not answer at all."""
+"""The time in seconds after which a connection is given up. It is longer than statement_timeout, for servers that do
+not answer at all.
+"""
 
 READ_SETTINGS = {
-    # A page reads an index in its order. For a chat of average size a sort looks as cheap, and one plan serves all
-    # chats: a chat of a hundred thousand messages would be sorted for every page.
+    # A page reads an index in its order. For a chat of average size, a sort looks as cheap, and one plan serves all
+    # chats, so a chat of a hundred thousand messages would be sorted for every page.
     "enable_sort": "off",
-    # The plan of a statement stays while a table that was empty grows.
+    # The plan of a statement remains while a table that was empty grows.
     "enable_seqscan": "off",
 }
-"""Settings of read-only connections."""
+"""The settings of read-only connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolUsage:
-    """Connections and waiting callers now, and the number of callers that ever timed out."""
+    """The current number of connections and waiting callers, and the total number of callers that timed out."""
 
     idle: int
     in_use: int
@@ -43,7 +46,7 @@ class PoolUsage:
 
 
 class Pool:
-    """Connections in autocommit; every failure of PostgreSQL is raised as a StoreError."""
+    """A pool of connections in autocommit mode. Every failure of PostgreSQL is raised as a StoreError."""
 
     def __init__(self, database_url: str, application_name: str, *, size: int, read_only: bool) -> None:
         self.name = application_name
@@ -56,7 +59,8 @@ class Pool:
         self._pool = ConnectionPool[PoolerSafeConnection](
             connection_class=PoolerSafeConnection,
             kwargs=connections.parameters(database_url, application_name, self._profile),
-            # A failed read is repeated. A failed write is not, as it may have been committed: so check before it.
+            # A failed read is repeated. A failed write is not, because it may have been committed, so the connection is
+            # checked before it.
             check=None if read_only else _check_alive,
             min_size=1,
             max_size=size,
@@ -68,22 +72,22 @@ class Pool:
 
     @property
     def last_failure(self) -> str | None:
-        """The reason why the last attempt to connect failed, a sentence; None if it succeeded."""
+        """The reason why the last attempt to connect failed, as a sentence, or None if it succeeded."""
         return self._profile.last_failure
 
     @property
     def behind_pooler(self) -> bool:
-        """True if a pooler was seen between us and PostgreSQL."""
+        """True if a pooler was detected between this process and PostgreSQL."""
         return self._profile.behind_pooler
 
     def usage(self) -> PoolUsage:
-        """The current usage, without a query."""
+        """Return the current usage without a query."""
         stats = self._pool.get_stats()
         size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
         return PoolUsage(idle, size - idle, stats.get("requests_waiting", 0), stats.get("requests_errors", 0))
 
     def open(self) -> None:
-        """Start connecting and return at once: the database may be up when the first query comes."""
+        """Start connecting and return at once. The database may come up as late as the first query."""
         self._pool.open(wait=False)
 
     def close(self) -> None:
@@ -91,14 +95,14 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Generator[Connection]:
-        """A connection for the block; an open transaction is rolled back at its end."""
+        """Provide a connection for the block. A transaction that is still open at the end is rolled back."""
         with self._acquire() as connection, connections.deadline(connection, _QUERY_TIMEOUT):
             yield connection
             if self.on_write is not None:
                 self.on_write(wal_position(connection))
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """The result of a read-only query; repeated once if the connection turns out to be dead."""
+        """Return the result of a read-only query. It is repeated once if the connection proves to be dead."""
         with errors.translated():
             with self._acquire() as connection:
                 try:
@@ -106,7 +110,7 @@ class Pool:
                 except psycopg.OperationalError:
                     if not connections.is_broken(connection):
                         raise
-            # The server was restarted: the other connections are dead, too.
+            # The server was restarted, so the other connections are dead, too.
             self._pool.drain()
             with self._acquire() as connection:
                 return self._run_query(connection, query)
@@ -128,7 +132,7 @@ class Pool:
 
 
 def wal_position(connection: Connection) -> str:
-    """The primary's WAL position: all that is visible now lies before it."""
+    """Return the WAL position of the primary. Everything that is visible now lies before it."""
     row = connection.execute(
         # Visible changes are flushed, unless synchronous_commit is off.
         """

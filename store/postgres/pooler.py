@@ -1,7 +1,7 @@
-"""A connection whose settings also hold behind a pooler.
+"""A connection whose settings also apply behind a pooler.
 
-A pooler in transaction mode may run every transaction on another server connection: settings from the start of ours are
-missing there, and prepared statements exist on the wrong one.
+A pooler in transaction mode may run every transaction on another server connection. Settings made at the start of our
+connection are missing there, and prepared statements exist on the wrong connection.
 """
 
 from collections.abc import Generator, Mapping
@@ -16,31 +16,34 @@ from store.postgres.watchdog import Watchdog
 
 WATCHDOG = Watchdog()
 _IDENTIFY_TIMEOUT = 5.0
-"""Seconds that the first query of a new connection may take."""
+"""The time limit in seconds for the first query of a new connection."""
 _OPTIONS_REJECTED = "unsupported startup parameter"
-"""PgBouncer's error for libpq's `options`."""
+"""PgBouncer's error if it does not support libpq's `options`."""
 
 
 @dataclass(slots=True)
 class ConnectionProfile:
-    """The settings of connections of one kind, and what the attempts to connect have shown."""
+    """The settings for connections of one kind, and what was learned from connecting."""
 
     settings: Mapping[str, str]
-    """Settings of each transaction."""
+    """The settings of each transaction."""
     url_options: str
-    """libpq's options from the URL; they override ours."""
+    """The options of libpq in the URL, which override ours."""
     behind_pooler: bool = False
-    """True if a pooler answered: its process ids differ from those of PostgreSQL's backends."""
+    """True if a pooler answered, which shows because its process ids differ from those of PostgreSQL's backends."""
     last_failure: str | None = None
-    """The reason why the last attempt failed, a sentence without names; None if it succeeded."""
+    """The reason why the last attempt failed, as a sentence without names, or None if it succeeded."""
 
     def startup_options(self) -> str:
-        """Libpq's `options`; through a pooler only those of the URL, which it may support."""
+        """Return libpq's `options`; behind a pooler, only those of the URL, which the pooler may support."""
         ours = "" if self.behind_pooler else " ".join(f"-c {name}={value}" for name, value in self.settings.items())
         return f"{ours} {self.url_options}".strip()
 
     def set_local_statements(self) -> sql.Composed:
-        """Statements for the start of a transaction. None is a query, so the isolation level can still be set."""
+        """Return the statements for the start of a transaction.
+
+        None of them is a query, so the isolation level can still be set.
+        """
         return sql.SQL("; ").join(
             sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(_transaction_setting(name)), sql.Literal(value))
             for name, value in self.settings.items()
@@ -52,7 +55,7 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:  # noqa: ANN401 - libpq's parameters and psycopg's
-        """Connect with the ConnectionProfile in `profile`, and update it; raises psycopg.OperationalError."""
+        """Connect with the profile in `profile` and update it. Raises psycopg.OperationalError."""
         profile = kwargs.pop("profile")
         assert isinstance(profile, ConnectionProfile)
         try:
@@ -79,7 +82,8 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
             with WATCHDOG.watching(connection, _IDENTIFY_TIMEOUT):
                 row = connection.execute("SELECT pg_backend_pid()").fetchone()
             if row != (connection.info.backend_pid,):
-                # A pooler accepted our settings and dropped them, as PgBouncer does with parameters that it ignores.
+                # A pooler accepted our settings and dropped them, as PgBouncer does with parameters that it is told to
+                # ignore.
                 profile.behind_pooler = True
                 connection.prepare_threshold = None
         return connection
@@ -90,7 +94,7 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
         savepoint_name: str | None = None,
         force_rollback: bool = False,  # noqa: FBT001, FBT002 - psycopg's signature
     ) -> Generator[psycopg.Transaction]:
-        """psycopg's; through a pooler, each transaction begins with our settings."""
+        """Begin a transaction as psycopg does. Behind a pooler, it starts with our settings."""
         outermost = self.info.transaction_status == pq.TransactionStatus.IDLE
         with super().transaction(savepoint_name, force_rollback) as transaction:
             if outermost and self.profile.behind_pooler:
@@ -98,7 +102,10 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
             yield transaction
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[tuple[object, ...]]:  # noqa: ANN401 - psycopg's parameters; callers see a psycopg.Connection
-        """psycopg's; through a pooler, a statement outside a transaction gets its own, with our settings."""
+        """Execute a statement as psycopg does.
+
+        Behind a pooler, outside a transaction, it gets its own one with our settings.
+        """
         if not self.profile.behind_pooler or self.info.transaction_status != pq.TransactionStatus.IDLE:
             return super().execute(query, params, **kwargs)
         with self.transaction():
@@ -135,7 +142,10 @@ _FAILURE_REASONS = (
 
 
 def describe_failure(error: psycopg.Error) -> str:
-    """The reason for a failed connection; libpq is not quoted, as its messages contain names or even a password."""
+    """Return the reason of a failed connection.
+
+    libpq is not quoted, because its messages contain names or even a password.
+    """
     message = str(error)
     for word, reason in _FAILURE_REASONS:
         if word in message and (word not in {"role ", "database "} or "does not exist" in message):

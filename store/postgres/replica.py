@@ -1,7 +1,7 @@
-"""Reads from a streaming replica while its answers match the primary's.
+"""Reads from a streaming replica as long as its answers match those of the primary.
 
-A query runs on the replica once it has replayed all that this process wrote or has shown to a client. None does while
-it lags too far, does not answer, or is not a replica of our primary.
+A query runs on the replica once the replica has replayed everything that this process wrote or showed to a client. It
+runs on the primary if the replica lags too far, does not answer, or belongs to another primary.
 """
 
 import logging
@@ -21,23 +21,23 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_LAG = 10.0
-"""Seconds of lag above which the replica is not used."""
+"""The lag in seconds above which the replica is not used."""
 _CHECK_INTERVAL = 1.0
-"""Seconds between two checks of its position."""
+"""The time between two checks of its position, in seconds."""
 _POSITION_TIMEOUT = 3.0
-"""Seconds that a query for a WAL position may take."""
+"""The time limit for a query for a WAL position, in seconds."""
 _QUERY_CANCELED = "57014"
 _CATCH_UP_WAITS = (0.0, 0.003, 0.01, 0.02)
-"""Seconds that a query waits, in steps, for the replica to catch up; then the primary answers."""
+"""The times in seconds that a query waits in turn for the replica to catch up, before the primary answers."""
 
 
 class ReplicaUnavailableError(Exception):
-    """The replica cannot answer now: the primary must."""
+    """The replica cannot answer now; use the primary."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalSample:
-    """A WAL position of the primary, and the time on the monotonic clock when it was read."""
+    """A WAL position of the primary, and when it was read on the monotonic clock."""
 
     observed_at: float
     epoch: str
@@ -45,7 +45,7 @@ class WalSample:
 
 
 class Replica:
-    """A pool on the replica, and a thread that checks its lag."""
+    """A pool of connections to the replica, and a thread that checks its lag."""
 
     def __init__(self, read_url: str, primary_url: str, *, size: int) -> None:
         self._pool = Pool(read_url, "api reads", size=size, read_only=True)
@@ -78,7 +78,10 @@ class Replica:
             self._required_lsn = max(self._required_lsn, position)
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """The result of the query, with its own errors; raises ReplicaUnavailableError if the primary must answer."""
+        """Return the result of the query.
+
+        Raises ReplicaUnavailableError if the primary must answer, and the query's own errors.
+        """
         self.fallbacks += 1
         if self.unavailable_reason is not None:
             raise ReplicaUnavailableError
@@ -120,7 +123,10 @@ class Replica:
             connection.close()
 
     def _sample_primary(self) -> None:
-        """Record the primary's position. While it is down, nothing new can lag behind, and the replica stays in use."""
+        """Record the primary's position.
+
+        While the primary is down, nothing new can lag behind, so the replica stays in use.
+        """
         try:
             found = self._fetch_position(
                 "primary",
@@ -156,7 +162,7 @@ class Replica:
             self._mark_unavailable("The primary's WAL position is unknown.")
             return
         if found[0] != self._samples[-1].epoch:
-            # It has not replayed the promotion yet, or follows the former primary.
+            # The replica has not replayed the promotion yet, or follows the former primary.
             self._mark_unavailable("The replica has not replayed the primary's current timeline.")
             return
         self.lag_seconds = self._measure_lag(started_at, lsn_to_int(str(found[1])))
@@ -167,7 +173,7 @@ class Replica:
             self.unavailable_reason = None
 
     def _measure_lag(self, now: float, replayed_lsn: int) -> float:
-        """The upper bound of the lag: seconds since the primary was last seen at or before the replica's position."""
+        """Return the upper bound of the lag: the time since the primary was last seen at or before that position."""
         if self._samples[-1].lsn <= replayed_lsn:
             return 0.0
         reached = [sample.observed_at for sample in self._samples if sample.lsn <= replayed_lsn]
@@ -185,6 +191,6 @@ class Replica:
 
 
 def lsn_to_int(lsn: str) -> int:
-    """A WAL position as a number of bytes."""
+    """Return a WAL position as a number of bytes."""
     high, low = lsn.split("/")
     return (int(high, 16) << 32) + int(low, 16)

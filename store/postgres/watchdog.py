@@ -1,4 +1,4 @@
-"""Closes connections whose server does not answer in time, from one thread for the whole process."""
+"""Closes connections whose server does not answer in time. One thread serves the whole process."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 _CHECK_INTERVAL = 0.25
-"""Seconds between two checks; a wait may exceed its limit by as much."""
+"""The time between two checks in seconds. A wait may exceed its limit by this much."""
 
 
 class Watchdog:
@@ -34,7 +34,7 @@ class Watchdog:
         try:
             yield
         finally:
-            # Under the lock, so that no connection is shut down after its block ended.
+            # Under the lock, so that no connection is shut down after its block has ended.
             with self._lock:
                 del self._watched[number]
 

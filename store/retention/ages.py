@@ -12,7 +12,7 @@ _MAX_DAYS = 100 * 366
 
 
 class AgeError(Exception):
-    """The text is not an age; the message is for the operator."""
+    """The text is not an age. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Age:
         return f"{self.count}{self.unit}"
 
     def before(self, moment: datetime) -> datetime:
-        """The time of this age before `moment`; months and years are those of the calendar."""
+        """Return the time that is this age before `moment`. Months and years are calendar units."""
         if self.unit in ("d", "w"):
             return moment - timedelta(days=self.count * (7 if self.unit == "w" else 1))
         months = moment.year * 12 + moment.month - 1 - self.count * (12 if self.unit == "y" else 1)
@@ -33,7 +33,7 @@ class Age:
 
 
 def parse(text: str) -> Age:
-    """The age that the text means; raises AgeError."""
+    """Return the age given by the text. Raises AgeError."""
     match = _AGE_PATTERN.fullmatch(text)
     days = {"d": 1, "w": 7, "m": 30, "y": 365}
     if match is None or not 1 <= int(match[1]) * days[match[2]] <= _MAX_DAYS:

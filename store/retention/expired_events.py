@@ -1,7 +1,8 @@
-"""Deletes raw bodies that are older than the retention policy allows, and previews how many.
+"""Deletes raw bodies that are older than the retention policy allows, and previews the deletion.
 
-Whole months go as partitions, the rest in batches. Digests and counts remain, so a late copy is still a duplicate. Each
-message that loses a source is marked, so that a replay does not take the remaining sources for all.
+Whole months are dropped as partitions, the rest is deleted in batches. Digests and counts remain, so that late copies
+still count as duplicates. Each message that loses an event is marked, so that a replay does not treat the remaining
+events as all of them.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -16,22 +17,22 @@ from store.retention import partition_drop, partitions
 from store.retention.partitions import Partition
 
 BATCH_SIZE = 1_000
-"""Bodies deleted in one transaction."""
+"""The number of bodies deleted in one transaction."""
 MAX_MOVED_BODIES = 5_000
-"""If more bodies of a partition than this remain, it is emptied instead of dropped."""
+"""The greatest number of remaining bodies for which a partition is dropped. If more remain, it is emptied instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredBodies:
-    """A preview: the bodies to delete, and the parked ones of the same age that remain."""
+    """A preview: the bodies to delete, and the parked ones of the same age that are kept."""
 
     bodies: int
     size: int
     """In bytes."""
     since: int | None
-    """The earliest receipt, in ms."""
+    """The earliest receipt in ms."""
     parked: int
-    """Parked events that remain, because a retry needs their bodies."""
+    """The number of parked events that are kept, because a retry needs their bodies."""
     partitions: tuple[str, ...]
     """The partitions to drop."""
 
@@ -43,19 +44,19 @@ class DeletedBodies:
     dropped_partition: str | None = None
     """The partition that was dropped."""
     busy_partition: str | None = None
-    """A partition that could not be locked: it is emptied now and dropped the next time."""
+    """A partition that could not be locked. It is emptied now, and dropped by the next call."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
     received_before: int
-    """Delete bodies received before this time, in ms."""
+    """Delete bodies received before this time in ms."""
     include_parked: bool
     """Also delete the bodies of parked events."""
 
 
 def preview(connection: Connection, policy: RetentionPolicy) -> ExpiredBodies:
-    """What `prune` would delete, in the snapshot of the caller's transaction."""
+    """Return what `prune` would delete, in the snapshot of the caller's transaction."""
     row = connection.execute(
         """
         SELECT count(*) FILTER (WHERE o.expires), coalesce(sum(o.size) FILTER (WHERE o.expires), 0)::bigint,
@@ -76,9 +77,9 @@ def preview(connection: Connection, policy: RetentionPolicy) -> ExpiredBodies:
 
 
 def prune(connection: Connection, policy: RetentionPolicy) -> Iterator[DeletedBodies]:
-    """Delete expired bodies, one transaction at a time; an interrupted call can be repeated.
+    """Delete expired bodies, one transaction at a time. An interrupted call can be repeated.
 
-    Safe beside writers, readers, replays and another call. Raises StoreError.
+    Safe with concurrent writers, readers, replays and calls. Raises StoreError.
     """
     with errors.translated():
         droppable = _droppable_partitions(connection, policy)
@@ -92,7 +93,7 @@ def prune(connection: Connection, policy: RetentionPolicy) -> Iterator[DeletedBo
 
 
 def _droppable_partitions(connection: Connection, policy: RetentionPolicy) -> list[Partition]:
-    """Partitions that have expired as a whole, and of which few parked bodies remain."""
+    """Return the partitions that have expired completely and of which few parked bodies remain."""
     return [
         partition
         for partition in partitions.list_monthly(connection)
@@ -141,7 +142,7 @@ def _next_event_ids(connection: Connection, policy: RetentionPolicy, after: int)
 
 
 def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Collection[int]) -> DeletedBodies:
-    """Delete these, except those that a replay has linked to other messages or parked meanwhile."""
+    """Delete these events, except those that a replay has linked to other messages or parked in the meantime."""
     with connection.transaction():
         events = connection.execute(
             "SELECT e.event_id, e.key_id FROM raw_events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
@@ -175,7 +176,7 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
 
 
 def _remove_dangling_references(connection: Connection) -> None:
-    """Remove references to deleted bodies: of dropped partitions, and of interrupted calls."""
+    """Remove references to bodies that were deleted with partitions or by interrupted calls."""
     connection.execute(
         "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = more.event_id)"
     )

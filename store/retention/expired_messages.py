@@ -1,7 +1,7 @@
-"""Deletes messages older than their retention, with their updates and sends, and previews how many.
+"""Deletes messages that are older than their retention, with their updates and sends, and previews the deletion.
 
-A message expires when all its copies in the chat are old enough. A tombstone remains
-(store/history/message_tombstones.py), so that no late copy brings it back.
+A message expires if all its copies in the chat are old enough. A tombstone remains
+(store/history/message_tombstones.py), so that no late copy restores it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,21 +16,21 @@ from store.postgres.connections import Connection
 from store.retention import orphans
 
 BATCH_SIZE = 500
-"""Messages in one transaction."""
+"""The number of messages in one transaction."""
 
 PruneCursor: TypeAlias = tuple[int, int, int]
-"""(chat_id, timestamp, id): messages expire chat by chat, so that the feed has few changes per chat."""
+"""(chat_id, timestamp, id). Messages expire chat by chat, which causes few changes per chat in the feed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredMessages:
     messages: int
-    """Rows: a message under two addresses of one chat has two."""
+    """The number of rows. A message under two addresses of one chat has two rows."""
     since: int | None
-    """The time of the oldest, in ms."""
+    """The time of the oldest message in ms."""
     chats: int
     updates: int
-    """Acks, edits, deletes and reactions."""
+    """The number of acks, edits, deletes and reactions."""
     sends: int
 
 
@@ -49,7 +49,7 @@ class _ExpiredBatch:
 
 
 def preview(connection: Connection, before: int) -> ExpiredMessages:
-    """What `prune` would delete with this limit, in ms, in the snapshot of the caller's transaction."""
+    """Return what `prune` would delete with this limit in ms, in the snapshot of the caller's transaction."""
     row = connection.execute(
         """
         WITH old AS MATERIALIZED (
@@ -86,9 +86,9 @@ def preview(connection: Connection, before: int) -> ExpiredMessages:
 
 
 def prune(connection: Connection, before: int) -> Iterator[DeletedMessages]:
-    """Delete messages older than `before`, in ms, one transaction at a time; an interrupted call can be repeated.
+    """Delete messages older than `before` (in ms), one transaction at a time. An interrupted call can be repeated.
 
-    Safe beside writers, readers, replays and another call. Raises StoreError.
+    Safe with concurrent writers, readers, replays and calls. Raises StoreError.
     """
     last: PruneCursor | None = (0, 0, 0)
     while last is not None:
@@ -108,7 +108,7 @@ def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tup
                 SELECT m.chat_id, m.timestamp, m.id, m.key_id
                 FROM whatsapp_messages AS m
                 WHERE m.chat_id = c.chat_id AND m.timestamp < %(before)s
-                    -- Skips deleted rows, which are still in the index.
+                    -- Skips deleted rows that are still in the index.
                     AND m.timestamp >= CASE WHEN c.chat_id = %(chat)s THEN %(timestamp)s ELSE %(least)s END
                     AND (c.chat_id > %(chat)s OR (m.timestamp, m.id) > (%(timestamp)s, %(id)s))
                 ORDER BY m.timestamp, m.id
@@ -136,7 +136,7 @@ def _prune_page(connection: Connection, before: int, cursor: PruneCursor) -> tup
 
 
 def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -> _ExpiredBatch:
-    """Lock these keys and their chats, and return the messages among them that have expired."""
+    """Lock these keys and their chats, and return the messages with these keys that have expired."""
     message_keys.lock_ids(connection, key_ids)
     chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
     expired = connection.execute(
@@ -162,14 +162,14 @@ def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -
 
 
 def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, int]:
-    """Delete the messages with their updates and sends, and update their chats; returns (updates, sends)."""
+    """Delete the messages with their updates and sends, and update their chats. Return (updates, sends)."""
     rows = {"rows": list(batch.row_ids)}
     connection.execute(
         """
         INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
         SELECT m.key_id, m.chat_id, m.direction FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)
         UNION
-        -- Updates came under another address of the chat, and addresses may part again.
+        -- Updates may be stored under another address of the chat, and addresses can be separated again.
         SELECT k.key_id, k.chat_id, coalesce(k.direction, 'outgoing')
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)

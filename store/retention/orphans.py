@@ -1,4 +1,4 @@
-"""Expires updates whose message never came, and sends that became no message."""
+"""Expires updates whose message never arrived, and sends that never became a message."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 
 BATCH_SIZE = 500
-"""Message keys, or sends, in one transaction."""
+"""The number of message keys or sends in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ExpiredOrphans:
 
 
 def preview(connection: Connection, before: int) -> ExpiredOrphans:
-    """What `prune` would delete with this limit, in ms, in the snapshot of the caller's transaction."""
+    """Return what `prune` would delete with this limit in ms, in the snapshot of the caller's transaction."""
     sends = connection.execute(
         "SELECT count(*) FROM sends AS s WHERE s.key_id IS NULL AND s.state <> 'accepted' AND s.timestamp < %s",
         [before],
@@ -31,7 +31,7 @@ def preview(connection: Connection, before: int) -> ExpiredOrphans:
 
 
 def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
-    """Delete, one transaction at a time; yields (updates, sends). Raises StoreError."""
+    """Delete orphans, one transaction at a time, and yield (updates, sends) after each. Raises StoreError."""
     with errors.translated():
         key_ids = list(_count_orphaned_updates(connection, before))
     for start in range(0, len(key_ids), BATCH_SIZE):
@@ -42,9 +42,9 @@ def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
 
 
 def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, int]:
-    """Per key without a remaining message and without recent updates, the number of updates to delete.
+    """Return the number of updates to delete, by key without a remaining message and without recent updates.
 
-    Excludes updates of expired messages, and acks in chats with nothing but acks: they contain no content.
+    Excludes updates of expired messages, and acks in chats that contain nothing but acks, because they have no content.
     """
     found = connection.execute(
         """
@@ -77,7 +77,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
     with connection.transaction():
         message_keys.lock_ids(connection, key_ids)
         chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
-        # Read again: the message may have come during the wait for its lock.
+        # Read again, because the message may have arrived while this transaction waited for the lock.
         expired = connection.execute(
             """
             SELECT k.key_id
@@ -103,7 +103,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             parameters,
         )
         message_keys.mark_tombstoned(connection, parameters["keys"])
-        # Exactly the updates that the tombstones exclude from now on (store/history/message_tombstones.py).
+        # These are exactly the updates that the tombstones exclude from now on (store/history/message_tombstones.py).
         return connection.execute(
             """
             WITH updates AS (

@@ -1,4 +1,4 @@
-"""Drops a partition of raw bodies, after marking the messages that lose a source and moving parked bodies out."""
+"""Drops a partition of raw bodies, after marking the messages that lose an event and moving parked bodies out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from store.retention import partitions
 from store.retention.partitions import Partition
 
 PAGE_SIZE = 5_000
-"""Bodies whose messages are marked in one transaction."""
+"""The number of bodies whose messages are marked in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class DroppedPartition:
 
 
 def drop(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition:
-    """Drop it; without `include_parked`, keep the bodies of parked events. Raises StoreError; may be repeated.
+    """Drop the partition. Unless `include_parked` is set, keep the bodies of parked events.
 
-    Bodies that arrive meanwhile are marked, too.
+    Bodies that arrive in the meantime are marked as well. Raises StoreError, after which the call can be repeated.
     """
     while True:
         after: int | None = 0
@@ -40,7 +40,7 @@ def drop(connection: Connection, partition: Partition, *, include_parked: bool) 
 
 
 def _mark_next_page(connection: Connection, partition: Partition, after: int) -> int | None:
-    """Mark the messages of the next bodies; returns the last event_id, or None at the end."""
+    """Mark the messages of the next bodies. Return the last event_id, or None at the end."""
     with connection.transaction():
         page = connection.execute(
             """
@@ -58,7 +58,7 @@ def _mark_next_page(connection: Connection, partition: Partition, after: int) ->
 
 
 def _drop_if_marked(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition | None:
-    """Drop the partition and move parked bodies; returns None if bodies with unmarked messages have arrived."""
+    """Move parked bodies out and drop the partition. Return None if bodies with unmarked messages have arrived."""
     name = sql.Identifier(partition.name)
     within = {"start": partition.start_ms, "end": partition.end_ms, "parked": include_parked}
     with connection.transaction():

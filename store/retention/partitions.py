@@ -1,4 +1,4 @@
-"""Creates the monthly partitions of raw bodies in time; the default partition takes bodies of other months."""
+"""Creates the monthly partitions of raw bodies in advance. The default partition takes bodies of other months."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,11 @@ from store.postgres import advisory_locks, connections, errors
 from store.postgres.connections import Connection
 
 MONTHS_AHEAD = 2
-"""The number of coming months that have partitions."""
+"""The number of future months that have partitions."""
 MAX_STRAYS = 20_000
-"""The most bodies that are moved from the default partition into a new one, as readers wait meanwhile."""
+"""The greatest number of bodies that are moved from the default partition into a new one, because readers wait
+meanwhile.
+"""
 _MIN_BIGINT, _MAX_BIGINT = -(2**63), 2**63 - 1
 _BOUNDS_PATTERN = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALUE|'?(-?\d+)'?)\)")
 
@@ -23,13 +25,13 @@ _BOUNDS_PATTERN = re.compile(r"FROM \((?:MINVALUE|'?(-?\d+)'?)\) TO \((?:MAXVALU
 class Partition:
     name: str
     start_ms: int
-    """The first receipt, in ms."""
+    """The start of the month in ms."""
     end_ms: int
-    """The end of the receipts, exclusive."""
+    """The end of the month in ms, exclusive."""
 
 
 def list_monthly(connection: Connection) -> list[Partition]:
-    """The partitions without the default one, the oldest first."""
+    """Return the monthly partitions, oldest first, without the default one."""
     rows = connection.execute(
         """
         SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)
@@ -49,7 +51,7 @@ def list_monthly(connection: Connection) -> list[Partition]:
 
 
 def missing(connection: Connection) -> list[Partition]:
-    """The partitions of this month and the coming ones that do not exist."""
+    """Return the partitions of this month and the next ones that do not exist."""
     now = connections.server_time(connection)
     wanted = [_for_month(now.year * 12 + now.month - 1 + ahead) for ahead in range(MONTHS_AHEAD + 1)]
     existing = list_monthly(connection)
@@ -61,10 +63,11 @@ def missing(connection: Connection) -> list[Partition]:
 
 
 def create_missing(connection: Connection) -> list[str]:
-    """Create the missing partitions, each in a transaction, and return their names. Several processes may call this.
+    """Create the missing partitions, each in its own transaction, and return their names.
 
-    A month gets no partition if the default one has more than MAX_STRAYS of its bodies; they are read and pruned there.
-    Raises TransientError if a lock is not granted within a second.
+    Several processes may call this at once. A month gets no partition if the default partition contains more than
+    MAX_STRAYS of its bodies; they are read and pruned there. Raises TransientError if a lock is not granted within a
+    second.
     """
     with errors.translated():
         return [month.name for month in missing(connection) if _create(connection, month)]
@@ -77,7 +80,7 @@ def _create(connection: Connection, month: Partition) -> bool:
             return False
         if month not in missing(connection) or not _has_few_strays(connection, month):
             return False
-        # In the order in which readers take the locks. Writers need the second one for strays only.
+        # In the order in which readers take the locks. Writers need the second lock only for bodies of other months.
         connection.execute("LOCK TABLE ONLY raw_events IN SHARE UPDATE EXCLUSIVE MODE")
         connection.execute("LOCK TABLE ONLY raw_events_default IN ACCESS EXCLUSIVE MODE")
         if not _has_few_strays(connection, month):
@@ -126,7 +129,7 @@ def _has_few_strays(connection: Connection, month: Partition) -> bool:
 
 
 def _for_month(number: int) -> Partition:
-    """The partition of a month, numbered from the year 0."""
+    """Return the partition of a month, numbered from the year 0."""
     return Partition(
         f"raw_events_{number // 12}_{number % 12 + 1:02}", _month_start_ms(number), _month_start_ms(number + 1)
     )
